@@ -1,0 +1,44 @@
+"""A run's identity: the hash of everything that defines its numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any
+
+from results.errors import ResultsError
+
+
+def canonical(spec: Any) -> str:
+    """Canonical JSON: keys sorted, no white space, floats by `repr`, plain ASCII.
+
+    1 and 1.0 stay different: a spec must use one type for one option. Tuples are written as lists.
+
+    Raises:
+        ResultsError: a key that is not a string, a float that is not finite, or a value that JSON cannot hold.
+    """
+    _check(spec, "spec")
+    return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def identity(spec: Any) -> str:
+    """The sha256 of the canonical JSON, as 64 hexadecimal digits; raises like `canonical`."""
+    return hashlib.sha256(canonical(spec).encode("ascii")).hexdigest()
+
+
+def _check(value: Any, where: str) -> None:
+    # json.dumps would turn the key 1 into "1", and so give two different specs one identity.
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise ResultsError(f"{where} has the key {key!r}, which is not a string; name it with one.")
+            _check(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _check(item, f"{where}[{index}]")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise ResultsError(f"{where} is {value!r}; a run can only be defined by finite numbers.")
+    elif value is not None and not isinstance(value, str | int | bool):
+        raise ResultsError(f"{where} is a {type(value).__name__}, which JSON cannot hold; use text or a number.")
