@@ -1,0 +1,169 @@
+"""From curves to the numbers of a table: targets, times to a target, mean and standard deviation.
+
+All of it is computed from the records afterwards, so that a target can change without a new run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from results.errors import ResultsError
+from results.records import Evaluation, Record
+
+ACCURACY = "accuracy_percent"
+
+# 100 * correct / total may come out as 86.99999999999999: that is 87 %.
+_ROUNDING_PERCENT = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A point on a run's way: seconds on the record's clock, and epochs."""
+
+    seconds: float
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """A run's best accuracy in percent, and when it was reached first."""
+
+    accuracy_percent: float
+    seconds: float
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target accuracy, the row that sets it, and the rows without any run that could take part."""
+
+    percent: float
+    row: str
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Runs taken together: sample mean and standard deviation (ddof = 1; None for one run) over n runs.
+
+    `censored` of the n runs have no value. Then mean and std are None, and `at_least` is a lower bound of the mean,
+    if every censored run came with one.
+    """
+
+    mean: float | None
+    std: float | None
+    n: int
+    censored: int = 0
+    at_least: float | None = None
+
+
+def reach(record: Record, target_percent: float) -> Reach | None:
+    """The first evaluation at or above the target, on the record's clock; None if there is none (censored)."""
+    for point in record.evaluations:
+        if point.metrics.get(ACCURACY, math.nan) >= target_percent - _ROUNDING_PERCENT:
+            return Reach(_seconds(record, point), point.epoch)
+    return None
+
+
+def best(record: Record) -> Best | None:
+    """The best accuracy of the curve and its first time; None if no evaluation has a finite accuracy.
+
+    A diverged run keeps the best value it had before; whoever shows it says that it diverged.
+    """
+    points = [point for point in record.evaluations if math.isfinite(point.metrics.get(ACCURACY, math.nan))]
+    if not points:
+        return None
+    top = max(points, key=lambda point: point.metrics[ACCURACY])  # max keeps the first of equals
+    return Best(top.metrics[ACCURACY], _seconds(record, top), top.epoch)
+
+
+def extent(record: Record) -> Reach | None:
+    """How far the run went: clock and epochs of its last evaluation, the lower bounds of a censored time."""
+    if not record.evaluations:
+        return None
+    last = record.evaluations[-1]
+    return Reach(_seconds(record, last), last.epoch)
+
+
+def worst_best(records_by_row: Mapping[str, Sequence[Record]]) -> Target:
+    """The paper's target: the best accuracy of the worst method, rounded down over that method's seeds.
+
+    The worst row has the lowest mean of its runs' best accuracies; the target is the floor of the lowest of them, so
+    that each of that row's seeds reaches it (61.0 +- 0.17 -> 60, 87.8 +- 0.09 -> 87).
+
+    Runs that diverged or have not ended take no part: a method that fell apart must not lower everybody's target. A
+    row that has no other runs is named in `left_out`; it is measured against the target like the others, which it
+    reaches or not. Say so where the target is shown.
+
+    Raises:
+        ResultsError: no run of any row has finished.
+    """
+    per_row = {row: _best_accuracies(runs) for row, runs in records_by_row.items()}
+    taking_part = {row: values for row, values in per_row.items() if values}
+    if not taking_part:
+        raise ResultsError("No run has finished, so that there is no target; look at the runs' journals, or set one.")
+    row = min(taking_part, key=lambda name: math.fsum(taking_part[name]) / len(taking_part[name]))
+    percent = float(math.floor(min(taking_part[row]) + _ROUNDING_PERCENT))
+    return Target(percent, row, tuple(name for name in per_row if name not in taking_part))
+
+
+def worst_best_target(records_by_row: Mapping[str, Sequence[Record]]) -> float:
+    """The percentage of `worst_best` alone; raises like it."""
+    return worst_best(records_by_row).percent
+
+
+def summary(values: Sequence[float | None], bounds: Sequence[float | None] | None = None) -> Summary:
+    """Mean and sample standard deviation of one value per run.
+
+    None, or a value that is not finite, is a censored run. It is never dropped: there is no mean then. `bounds` says
+    for every run how far it went, in the unit of the values; a censored run's value is at least that.
+
+    Raises:
+        ValueError: values and bounds differ in length.
+    """
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    censored = len(values) - len(known)
+    if censored or not values:
+        return Summary(None, None, len(values), censored, _at_least(values, bounds) if censored else None)
+    mean = math.fsum(known) / len(known)
+    return Summary(mean, _sample_std(known, mean), len(known))
+
+
+def reached(records: Sequence[Record], target_percent: float) -> tuple[Summary, Summary]:
+    """Seconds and epochs to the target over these runs, each with its lower bound where runs are censored."""
+    ways = [reach(record, target_percent) for record in records]
+    ends = [extent(record) for record in records]
+    seconds = summary(*([point.seconds if point is not None else None for point in side] for side in (ways, ends)))
+    epochs = summary(*([point.epochs if point is not None else None for point in side] for side in (ways, ends)))
+    return seconds, epochs
+
+
+def _at_least(values: Sequence[float | None], bounds: Sequence[float | None] | None) -> float | None:
+    if bounds is None:
+        return None
+    lower = [
+        value if value is not None and math.isfinite(value) else bound
+        for value, bound in zip(values, bounds, strict=True)
+    ]
+    if any(bound is None or not math.isfinite(bound) for bound in lower):
+        return None
+    return math.fsum(bound for bound in lower if bound is not None) / len(lower)
+
+
+def _sample_std(values: Sequence[float], mean: float) -> float | None:
+    if len(values) < 2:
+        return None
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def _best_accuracies(runs: Sequence[Record]) -> list[float]:
+    tops = [best(run) for run in runs if run.status == "finished"]
+    return [top.accuracy_percent for top in tops if top is not None]
+
+
+def _seconds(record: Record, point: Evaluation) -> float:
+    if record.clock not in point.metrics:
+        raise ResultsError(f"{record.path}: epoch {point.epoch} has no {record.clock}; repeat the run with --fresh.")
+    return point.metrics[record.clock]

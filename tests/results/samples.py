@@ -1,0 +1,57 @@
+"""Small journals for the tests of results and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from results.identity import identity
+from results.journal import Journal, Record, folder_of, read
+
+
+def spec_of(
+    method: str = "async_lu", network: str = "resnet18", seed: int = 0, executor: str = "virtual", **options: Any
+) -> dict[str, Any]:
+    workload = {"name": f"cifar100-{network}", "family": "cifar100", "scale": "smoke", "network": network, "batch": 64}
+    return {
+        "workload": {**workload, "optimizer": {"name": "sgd", "momentum": 0.9}},
+        "method": {"name": method, "options": options},
+        "executor": executor,
+        "hardware": {"name": "paper-a", "sha256": "ab" * 32},
+        "device": "cpu",
+        "seed": seed,
+        "torch": "2.15",
+        "sources": "cd" * 32,
+    }
+
+
+def write(
+    out: Path,
+    accuracies: Sequence[float],
+    *,
+    status: str | None = "finished",
+    row: str | None = None,
+    extra: int = 0,
+    **spec: Any,
+) -> Record:
+    """A run with one evaluation per accuracy: simulated clock 2 s an epoch, training clock 3 s."""
+    resolved = spec_of(**spec)
+    labels = {
+        "row": row or resolved["method"]["name"],
+        "method_title": "Async LU",
+        "network_label": "ResNet-18 (width 8)",
+    }
+    folder = folder_of(out, identity(resolved))
+    with Journal.create(
+        folder, id=identity(resolved), spec=resolved, environment={"commit": "0f" * 20}, labels=labels
+    ) as journal:
+        for epoch, accuracy in enumerate(accuracies, start=1):
+            metrics = {"accuracy_percent": accuracy, "loss": 2.0 / epoch, "train_seconds": 3.0 * epoch}
+            metrics |= {"virtual_seconds": 2.0 * epoch, "wall_seconds": 4.0 * epoch}
+            metrics |= {f"extra_{number}": float(number) for number in range(extra)}
+            journal.evaluation(epoch, 20 * epoch, metrics)
+        if status is not None:
+            layers = [{"layer": "stem", "updates": 2.0, "seconds": 0.01, "wait_seconds": 0.0, "reads": 120}]
+            journal.end(status, staleness=layers, wall_seconds=12.0)
+    return read(journal.path)

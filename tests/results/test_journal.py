@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from results.errors import ResultsError
+from results.journal import Journal, complete, folder_of, read, records
+from results.records import JOURNAL
+from tests.results.samples import spec_of, write
+
+
+def start(folder: Path) -> Journal:
+    return Journal.create(folder, id="a1", spec=spec_of(), environment={"cores": 2}, labels={"row": "async_lu"})
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    record = write(tmp_path, [10.0, 20.5])
+
+    assert record.spec == spec_of()
+    assert [point.epoch for point in record.evaluations] == [1, 2]
+    assert record.evaluations[1].step == 40
+    assert record.evaluations[1].metrics["accuracy_percent"] == 20.5
+    assert record.end is not None
+    assert (record.end["epochs"], record.end["early_stopped"], record.end["reason"]) == (2, False, "")
+    assert record.end["staleness"][0]["layer"] == "stem"
+    assert (record.status, record.complete, record.clock) == ("finished", True, "virtual_seconds")
+    assert (record.method, record.network, record.row, record.seed) == ("async_lu", "resnet18", "async_lu", 0)
+    assert records(tmp_path) == [record]
+    assert complete(tmp_path, record.id) == record
+
+
+def test_real_executors_count_training_seconds(tmp_path: Path) -> None:
+    assert write(tmp_path, [1.0], executor="threads").clock == "train_seconds"
+
+
+def test_floats_that_are_not_finite_make_strict_json_and_come_back(tmp_path: Path) -> None:
+    with start(tmp_path) as journal:
+        journal.evaluation(1, 20, {"loss": math.nan, "a": math.inf, "b": -math.inf})
+        journal.end("diverged", reason="NaN", worst=math.inf)
+
+    def refuse(constant: str) -> float:
+        raise AssertionError(constant)
+
+    lines = [json.loads(line, parse_constant=refuse) for line in journal.path.read_text().splitlines()]
+    assert lines[1]["metrics"] == {"loss": "NaN", "a": "Infinity", "b": "-Infinity"}
+    record = read(journal.path)
+    metrics = record.evaluations[0].metrics
+    assert math.isnan(metrics["loss"])
+    assert (metrics["a"], metrics["b"]) == (math.inf, -math.inf)
+    assert record.end is not None
+    assert (record.end["reason"], record.end["worst"]) == ("NaN", math.inf)
+    assert record.complete
+
+
+@pytest.mark.parametrize("keep", range(1, 40, 7))
+def test_a_cut_last_line_is_ignored(tmp_path: Path, keep: int) -> None:
+    path = write(tmp_path, [10.0, 20.0]).path
+    *head, last = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(head) + last[:keep])
+
+    record = read(path)
+
+    assert len(record.evaluations) == 2
+    assert (record.end, record.status, record.complete) == (None, "interrupted", False)
+    assert complete(tmp_path, record.id) is None
+
+
+def test_a_journal_cut_in_its_first_line_is_no_record_and_is_repeated(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, "a1")
+    folder.mkdir(parents=True)
+    (folder / JOURNAL).write_text('{"type": "ru')
+
+    assert records(tmp_path) == []
+    assert complete(tmp_path, "a1") is None
+    with pytest.raises(ResultsError, match="run it again"):
+        read(folder / JOURNAL)
+    start(folder).close()
+    assert (folder / "journal.interrupted-1.jsonl").read_text() == '{"type": "ru'
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"garbage", "Expecting value"),
+        (b"[1]", "no JSON object"),
+        (b'{"type": "evaluation", "epoch": 1}', "no evaluation"),
+        (b'{"type": "evaluation", "epoch": 1, "step": 1, "metrics": {"loss": NaN}}', "not strict JSON"),
+        (b'{"type": "end", "status": "fine"}', "neither"),
+        (b"\xff\xfe", "codec"),
+    ],
+)
+def test_garbage_is_named_by_file_and_line(tmp_path: Path, line: bytes, why: str) -> None:
+    path = write(tmp_path, [10.0], status=None).path
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    with pytest.raises(ResultsError, match=f"journal.jsonl, line 3: .*{why}"):
+        read(path)
+
+
+def test_the_first_line_must_be_a_whole_run_and_nothing_follows_the_end(tmp_path: Path) -> None:
+    path = write(tmp_path, [10.0]).path
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines, lines[1]]))
+    with pytest.raises(ResultsError, match="line 4: .*nothing may follow"):
+        read(path)
+    path.write_bytes(b"".join(lines[1:]))
+    with pytest.raises(ResultsError, match="line 1: .*must be the run"):
+        read(path)
+    path.write_bytes(b'{"type": "run", "id": "a"}\n')
+    with pytest.raises(ResultsError, match="needs 'spec'"):
+        read(path)
+
+
+def test_an_earlier_journal_is_renamed_and_never_deleted(tmp_path: Path) -> None:
+    for _ in range(3):
+        start(tmp_path).close()
+    with start(tmp_path) as journal:
+        journal.end("finished")
+    start(tmp_path).close()
+    names = {path.name for path in tmp_path.iterdir()}
+    interrupted = {f"journal.interrupted-{number}.jsonl" for number in (1, 2, 3)}
+    assert names == {JOURNAL, "journal.replaced-1.jsonl", *interrupted}
+
+
+def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    with start(tmp_path) as journal:
+        with pytest.raises(ResultsError, match="another process"):
+            start(tmp_path)
+        journal.end("finished")
+    assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
+
+
+@pytest.mark.parametrize(("error", "status"), [(RuntimeError("boom"), "failed"), (KeyboardInterrupt(), "interrupted")])
+def test_an_exception_ends_the_journal(tmp_path: Path, error: BaseException, status: str) -> None:
+    with pytest.raises(type(error)), start(tmp_path):
+        raise error
+    record = read(tmp_path / JOURNAL)
+    assert (record.status, record.complete) == (status, False)
+    assert record.end is not None
+    assert type(error).__name__ in record.end["reason"]
+
+
+def test_an_unknown_status_is_refused(tmp_path: Path) -> None:
+    with start(tmp_path) as journal, pytest.raises(ValueError, match="status"):
+        journal.end("done")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_a_clear_sentence() -> None:
+    path = Path("/dev/full")
+    with (
+        path.open("wb", buffering=0) as file,
+        pytest.raises(ResultsError, match=r"/dev/full cannot be written \(No space"),
+    ):
+        Journal(path, file).evaluation(1, 1, {"loss": 1.0})
+
+
+def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = start(tmp_path)
+    journal.evaluation(1, 20, {"loss": 1.0})
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ResultsError, match="make room or choose another --out"):
+            journal.evaluation(2, 40, {"loss": 0.5})
+    journal.end("failed", reason="the disk was full")
+
+    record = read(journal.path)
+    assert [point.epoch for point in record.evaluations] == [1]
+    assert record.status == "failed"
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match="cannot be written"):
+        start(tmp_path / "file" / "run")
+
+
+def test_no_folder_means_no_records(tmp_path: Path) -> None:
+    assert records(tmp_path / "nowhere") == []
+
+
+def test_reading_and_published_values_stay_light() -> None:
+    program = (
+        "import sys, results.journal, results.identity, results.statistics, results.published, results.tracking;"
+        "print(sorted({'torch', 'pandas', 'mlflow', 'numpy', 'rich', 'filelock'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
