@@ -1,0 +1,159 @@
+"""Data cards: what is known about a data set before any of it is read (`datasets/*.toml`)."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UserError
+
+CARDS = Path(__file__).parents[2] / "datasets"
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to training images: a crop of the image's own size after padding with black, and a mirror image.
+
+    `crop_padding` counts pixels on each side; 0 leaves the crop out. `flip` mirrors half of the images left to right.
+    """
+
+    crop_padding: int = 0
+    flip: bool = False
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a download: its published md5, and the split ("train", "test" or "meta") that it belongs to."""
+
+    name: str
+    md5: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Download:
+    """Where the files are published, and how they lie on a disk."""
+
+    url: str
+    archive: str
+    """The archive's file name."""
+    md5: str
+    """The archive's published checksum."""
+    folder: str
+    """The folder inside the archive, and below the user's data folder."""
+    labels_key: str
+    """Where a file keeps its labels."""
+    files: tuple[DataFile, ...]
+
+    def split(self, name: str) -> tuple[DataFile, ...]:
+        """The files of one split, in their published order."""
+        return tuple(file for file in self.files if file.split == name)
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """One data set: shape, sizes, normalisation, augmentation, provenance and fingerprint.
+
+    `shape` is (channels, height, width) in pixels; `mean` and `std` are per channel, of values between 0 and 1.
+    `family` is the papers' data set that this one is, or stands in for; a stand-in says so in `label`.
+    `fingerprint` is a sha256: of the arrays for an embedded set, of the published checksums for a download.
+    """
+
+    name: str
+    title: str
+    family: str
+    label: str
+    classes: int
+    shape: tuple[int, int, int]
+    train_samples: int
+    test_samples: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augmentation: Augmentation
+    source: str
+    licence: str
+    obtain: str
+    fingerprint: str
+    download: Download | None
+
+    def __post_init__(self) -> None:
+        if min(*self.shape, self.classes, self.train_samples, self.test_samples) < 1:
+            raise ValueError("shape, classes and samples must be above 0")
+        if not len(self.mean) == len(self.std) == self.shape[0] or min(self.std) <= 0:
+            raise ValueError("mean and std need one value per channel, and those of std must be above 0")
+        if self.augmentation.crop_padding < 0:
+            raise ValueError("crop_padding must be 0 or more")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the data comes with a dependency, so that nothing has to be fetched."""
+        return self.download is None
+
+    def identity(self) -> dict[str, Any]:
+        """What of a card decides a run's numbers, as plain JSON values: for the hash that identifies a run."""
+        return {
+            "name": self.name,
+            "sha256": self.fingerprint,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "crop_padding": self.augmentation.crop_padding,
+            "flip": self.augmentation.flip,
+        }
+
+
+def names() -> tuple[str, ...]:
+    """The names of all data cards, sorted."""
+    return tuple(sorted(path.stem for path in CARDS.glob("*.toml")))
+
+
+@cache
+def card(name: str) -> DataCard:
+    """The data card of that name.
+
+    Raises UserError where there is none, offering the nearest names, and where the file is not a valid card.
+    """
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UserError(f"There is no data set {name!r}: {hint}Known are {', '.join(known) or f'none ({CARDS})'}.")
+    path = CARDS / f"{name}.toml"
+    try:
+        return _parse(name, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"The data card {path} is not valid: {error}; compare it with the other cards there."
+        ) from error
+
+
+def _parse(name: str, values: dict[str, Any]) -> DataCard:
+    download = _download(values.pop("download")) if "download" in values else None
+    # The published checksums pin every byte, so that a download's fingerprint is known before the data is there.
+    fingerprint = _checksum(download) if download else values.pop("sha256")
+    channels, height, width = values.pop("shape")
+    return DataCard(
+        name=name,
+        shape=(channels, height, width),
+        mean=tuple(values.pop("mean")),
+        std=tuple(values.pop("std")),
+        augmentation=Augmentation(**values.pop("augmentation", {})),
+        fingerprint=fingerprint,
+        download=download,
+        **values,
+    )
+
+
+def _download(values: dict[str, Any]) -> Download:
+    files = tuple(DataFile(**file) for file in values.pop("files"))
+    return Download(files=files, **values)
+
+
+def _checksum(download: Download) -> str:
+    read = (*download.split("train"), *download.split("test"))
+    lines = (f"{file.split} {file.name} md5:{file.md5}\n" for file in read)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
