@@ -1,0 +1,62 @@
+"""What every test shares: the options of the conformance suite, and a surrounding that no test can feel.
+
+`pytest tests/conformance --method async_lu --executor virtual` holds one method to the suite under one executor; both
+options may be repeated, and leaving one out means all. Tests read them with `config.getoption("method")` (a list).
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from pathlib import Path
+
+import pytest
+
+# Before anything imports torch: OpenMP reads these once, and xdist's workers inherit them.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+AMBIENT = ("BENCHMARKS_DATA", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--method` and `--executor`, each repeatable."""
+    group = parser.getgroup("conformance")
+    group.addoption("--method", action="append", default=[], metavar="NAME", help="only this method (default: all)")
+    group.addoption("--executor", action="append", default=[], metavar="NAME", help="only this executor (default: all)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, saying what it would take."""
+    for item in items:
+        if item.get_closest_marker("cuda") and not _has_cuda():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+        if item.get_closest_marker("torchtext") and not _torchtext_loads():
+            item.add_marker(pytest.mark.skip(reason="needs torchtext beside torch 2.3: tox run -e torchtext"))
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _torchtext_loads() -> bool:
+    try:
+        importlib.metadata.version("torchtext")
+        return importlib.metadata.version("torch").startswith("2.3.")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the user's data folder and tracking server: no test reads the one or writes to the other."""
+    for name in AMBIENT:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The folder that holds the rooms."""
+    return Path(__file__).resolve().parent.parent

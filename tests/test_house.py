@@ -1,0 +1,118 @@
+"""The rules of the house that no other tool checks, each on whatever files exist."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import methods
+
+ROOMS = ("benchmarks", "methods", "reports", "results")
+METHOD_LINES = 200
+LOCK_FILES = re.compile(r"(^|/)(uv\.lock|poetry\.lock|pdm\.lock|Pipfile\.lock|pylock(\..*)?\.toml)$")
+GENERATED = re.compile(r"(^|/)(out|mlruns|\.venv|\.tox|__pycache__)/|\.(db|sqlite3?|pyc|whl)$")
+PINS = re.compile(r"(^|/)[^/]*(requirements|constraints)[^/]*\.(txt|in)$")
+
+
+def sources(checkout: Path, *rooms: str) -> Iterator[Path]:
+    for room in rooms:
+        yield from sorted((checkout / room).rglob("*.py"))
+
+
+def imported(file: Path) -> set[str]:
+    """The top-level names that a file imports anywhere, within functions as well."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def tracked(checkout: Path) -> list[str]:
+    if not (checkout / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=checkout, capture_output=True, text=True, check=True)
+    return [name for name in listing.stdout.split("\0") if name]
+
+
+def test_datasets_holds_no_python(checkout: Path) -> None:
+    """With any, `import datasets` could find the folder of cards instead of Hugging Face's package."""
+    assert not list((checkout / "datasets").rglob("*.py"))
+
+
+def test_methods_load_neither_torch_nor_another_room(checkout: Path) -> None:
+    """Loading every method, in a fresh interpreter, leaves torch and the other rooms unloaded."""
+    program = "import sys, methods; methods.names(); print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)
+    assert not {"torch", "mlflow", "benchmarks", "reports", "results"} & set(run.stdout.split())
+
+
+def test_only_tracking_imports_mlflow(checkout: Path) -> None:
+    importers = {str(file.relative_to(checkout)) for file in sources(checkout, *ROOMS) if "mlflow" in imported(file)}
+    assert importers <= {"results/tracking.py"}
+
+
+def test_tracking_imports_without_mlflow(checkout: Path) -> None:
+    """A machine without mlflow can still import results.tracking, to be told what is missing."""
+    if not (checkout / "results" / "tracking.py").exists():
+        pytest.skip("results/tracking.py is not written yet")
+    program = "import sys; sys.modules['mlflow'] = None; import results.tracking"
+    run = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_methods_are_short(checkout: Path) -> None:
+    lengths = {
+        file.name: len(file.read_text(encoding="utf-8").splitlines())
+        for file in sources(checkout, "methods")
+        if re.search(r"^@register\(", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert {name: length for name, length in lengths.items() if length > METHOD_LINES} == {}
+
+
+def test_every_method_has_its_tox_environments(checkout: Path) -> None:
+    """`tox run -e NAME`, `NAME-virtual` and `NAME-threads` exist for every method of ours, and for no other name."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(checkout / "tox.ini", encoding="utf-8")
+    (listed,) = filter(None, (re.match(r"testenv:\{(.*)\}\{,-virtual,-threads\}$", name) for name in tox.sections()))
+    ours = [name for name in methods.names() if methods.method_class(name).__module__.startswith("methods.")]
+    assert sorted(listed[1].split(",")) == sorted(ours)
+    for key in ("title", "method"):
+        assert sorted(re.findall(r"^(\w+):", tox["conformance"][key], re.MULTILINE)) == sorted(ours)
+
+
+def test_no_tracked_file_is_generated(checkout: Path) -> None:
+    """No lock file (they hold host names), no database, nothing that a run or an install leaves behind."""
+    names = tracked(checkout)
+    assert [name for name in names if LOCK_FILES.search(name) or GENERATED.search(name)] == []
+
+
+def test_no_pin_names_a_host(checkout: Path) -> None:
+    """Constraints hold versions and hashes; where to download from is the user's own setting."""
+    for name in filter(PINS.search, tracked(checkout)):
+        assert not re.search(r"https?://|--(extra-)?index-url|--find-links", (checkout / name).read_text()), name
+    pyproject = (checkout / "pyproject.toml").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|^\[\[?tool\.uv\.index", pyproject, re.MULTILINE)
+
+
+def test_imports_run_one_way(checkout: Path) -> None:
+    """The contracts of pyproject.toml, which `tox run -e lint` checks as well."""
+    if importlib.util.find_spec("importlinter") is None:
+        pytest.skip("import-linter is not installed here; tox run -e lint checks the same")
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    environment = {**os.environ, "NO_COLOR": "1"}
+    run = subprocess.run(
+        [*command, "--no-cache"], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
