@@ -1,0 +1,332 @@
+"""A team of replicas and the numerics of every effect. Executors call it; they alone decide when, and what time means.
+
+Weights. A layer's parameters live once per replica. Whoever computes or updates does so through *aliases*: leaves of
+their own whose `.data` is the shared storage. An update in place through one alias is seen by all, while autograd's
+version check, which is per leaf, stays out of the way: on purpose, since a backward pass that uses weights newer than
+its forward pass is what asynchronous layer-wise SGD is (A, Algorithm 1: theta^v and theta^u).
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks import dry
+from benchmarks.streams import Ordered, Stream
+
+OptimizerFactory = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
+BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> images (B, C, H, W), labels (B,)
+
+
+def alias(tensor: Tensor) -> nn.Parameter:
+    """A leaf of its own on the tensor's storage."""
+    leaf = nn.Parameter(torch.empty(0, device=tensor.device), requires_grad=True)
+    leaf.data = tensor.data
+    return leaf
+
+
+class Layer(dry.Layer):
+    """One layer of one replica: the live weights, their optimizers, the counts of what changed them."""
+
+    def __init__(self, name: str, index: int, module: nn.Module, device: int, *, lock_free: bool) -> None:
+        self.module = module.train()
+        self.params = list(module.parameters())
+        self.buffers = [b for b in module.buffers() if b.is_floating_point()]
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.statistics = threading.Lock()
+        super().__init__(name, index, sum(p.numel() for p in self.params), device)
+        if lock_free:
+            self.mutex = nullcontext()
+        elif self.params and self.params[0].is_cuda:
+            self.mutex = Ordered(self.mutex, self.params[0].device)
+
+
+@dataclass(eq=False)
+class Replica(dry.Replica):
+    """A copy of the network on one device, and the slots that batches in flight compute in."""
+
+    streams: bool = False  # on CUDA, a stream per batch in flight
+    slots: list[Slot] = field(default_factory=list, repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def slot_for(self, step: Step) -> Slot:
+        """A free slot, one whose last step nobody holds any more; a new one when there is none."""
+        with self.lock:
+            for slot in self.slots:
+                if slot.holder() is None:
+                    slot.unpin(self)
+                    break
+            else:
+                slot = Slot(self)
+                self.slots.append(slot)
+            slot.holder = weakref.ref(step)
+            return slot
+
+
+class Slot:
+    """The network's modules over again, for one batch in flight: own leaves on the live weights, the live buffers."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.holder: Callable[[], Step | None] = lambda: None
+        self.pinned: set[int] = set()
+        self.modules = [_aliased(layer.module) for layer in replica.layers]
+        self.params = [list(module.parameters()) for module in self.modules]
+        self.stream = Stream(replica.layers[0].params[0].device if replica.streams else None)
+
+    def pin(self, layer: Layer) -> None:
+        for leaf in self.params[layer.index]:
+            leaf.data = leaf.data.clone()
+        self.pinned.add(layer.index)
+
+    def unpin(self, replica: Replica) -> None:
+        for index in self.pinned:
+            for leaf, live in zip(self.params[index], replica.layers[index].params, strict=True):
+                leaf.data = live.data
+        self.pinned.clear()
+
+
+def _aliased(module: nn.Module) -> nn.Module:
+    """A copy whose parameters are new leaves on the same storage and whose buffers are the same tensors."""
+    shared: dict[int, Any] = {id(buffer): buffer for buffer in module.buffers()}
+    shared |= {id(param): alias(param) for param in module.parameters()}
+    return copy.deepcopy(module, shared)
+
+
+class Step(dry.Step):
+    """One batch on its way (methods.effects.Step)."""
+
+    __slots__ = ("activation", "labels", "slot", "tape", "upstream")
+
+    def __init__(self, replica: Replica, index: int, images: Tensor, labels: Tensor) -> None:
+        super().__init__(replica, index)
+        self.activation, self.labels = images, labels
+        self.slot = replica.slot_for(self)
+        self.tape: list[tuple[Tensor, Tensor] | None] = [None] * len(replica.layers)
+        self.upstream: Tensor | None = None
+
+
+@dataclass(slots=True)
+class Gradient(dry.Gradient):
+    """The gradient of one layer for one step (methods.effects.Gradient)."""
+
+    tensors: tuple[Tensor, ...] = ()
+    weights: list[Tensor] | None = None  # overwrite: the worker's copy, theta_{m,k}
+    stream: Stream | None = None
+
+
+class Team(dry.DryTeam):
+    """The replicas of one run, with the numerics of every effect.
+
+    networks: per replica, layer name -> module, all alike. learning_rate: global ticket -> rate.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[dict[str, nn.Module]],
+        *,
+        optimizer: OptimizerFactory,
+        learning_rate: Callable[[int], float],
+        batches: BatchSource,
+        steps_per_epoch: int,
+        epochs: int,
+        shared_momentum: bool = True,
+        overwrite: bool = False,
+        lock_free: bool = False,
+        average_buffers: bool = True,
+        streams: bool = False,
+    ) -> None:
+        replicas = []
+        for q, network in enumerate(networks):
+            layers = [Layer(name, i, m, q, lock_free=lock_free) for i, (name, m) in enumerate(network.items())]
+            replicas.append(Replica(q, q, layers, streams))
+        super().__init__(replicas, steps_per_epoch=steps_per_epoch, epochs=epochs)
+        self.optimizer, self.learning_rate, self.batches = optimizer, learning_rate, batches
+        self.shared_momentum, self.overwrite, self.average_buffers = shared_momentum, overwrite, average_buffers
+        self.losses: list[Tensor] = []
+        self._optimizers_lock = threading.Lock()
+
+    def begin_epoch(self, epoch: int) -> None:
+        super().begin_epoch(epoch)
+        self.losses = []
+
+    def mean_loss(self) -> float:
+        """Mean training loss over the epoch's batches."""
+        return float(torch.stack(self.losses).double().mean()) if self.losses else float("nan")
+
+    # ---- effects
+
+    def make_step(self, replica: Replica, i: int) -> Step:
+        images, labels = self.batches(self.epoch, i)
+        step = Step(replica, self.epoch * self.steps_per_epoch + i, images, labels)
+        step.slot.stream.follow(images, labels)
+        return step
+
+    def snapshot(self, layer: Layer, step: Step, now: float) -> None:
+        with step.slot.stream, layer.mutex:
+            step.slot.pin(layer)
+            self.note_read(layer, step, now)
+
+    def forward(self, layer: Layer, step: Step, now: float) -> None:
+        if layer.index not in step.slot.pinned:
+            self.note_read(layer, step, now)
+        x = step.activation
+        with layer.statistics, step.slot.stream:  # BatchNorm's running statistics are written in here
+            y = step.slot.modules[layer.index](x)
+        step.tape[layer.index] = (x, y)
+        step.activation = y.detach().requires_grad_()
+
+    def loss(self, step: Step) -> None:
+        logits = step.activation
+        with step.slot.stream:
+            value = nn.functional.cross_entropy(logits, step.labels)
+            (step.upstream,) = torch.autograd.grad(value, logits)
+            self.losses.append(value.detach())
+
+    def backward(self, layer: Layer, step: Step, *, weights: bool, inputs: bool) -> Gradient | None:
+        recorded, step.tape[layer.index] = step.tape[layer.index], None
+        assert recorded is not None, f"{layer.name} has no activations: its forward pass is missing, or was used up"
+        x, y = recorded
+        leaves = step.slot.params[layer.index] if weights else []
+        into = [x] if inputs and x.requires_grad else []
+        with step.slot.stream:
+            copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
+            grads = torch.autograd.grad(y, [*leaves, *into], step.upstream) if leaves or into else ()
+        step.upstream = grads[-1] if into else None
+        if not weights:
+            return None
+        read = step.reads[layer.index]
+        assert read is not None
+        return Gradient(
+            layer, step.index, read, tensors=grads[: len(leaves)], weights=copies, stream=step.slot.stream
+        )
+
+    def where(self, gradient: Gradient) -> AbstractContextManager[Any]:
+        return gradient.stream or nullcontext()
+
+    def apply(self, gradient: Gradient, worker: str) -> None:
+        optimizer = self._optimizer(gradient.layer, worker)
+        if gradient.weights is None:
+            self._step(optimizer, gradient)
+        else:
+            self._overwrite(gradient.layer, optimizer, gradient)
+
+    def _step(self, optimizer: torch.optim.Optimizer, gradient: Gradient) -> None:
+        group = optimizer.param_groups[0]
+        group["lr"] = self.learning_rate(gradient.index)
+        for leaf, tensor in zip(group["params"], gradient.tensors, strict=True):
+            leaf.grad = tensor
+        optimizer.step()
+        for leaf in group["params"]:
+            leaf.grad = None
+
+    def _overwrite(self, layer: Layer, optimizer: torch.optim.Optimizer, gradient: Gradient) -> None:
+        """theta_m <- theta_{m,k} - eta G: what others added since the copy was taken is lost (A, Algorithm 1)."""
+        leaves = optimizer.param_groups[0]["params"]
+        for leaf, mine in zip(leaves, gradient.weights or (), strict=True):
+            leaf.data = mine
+        self._step(optimizer, gradient)
+        for leaf, live in zip(leaves, layer.params, strict=True):
+            live.data.copy_(leaf.data)
+            leaf.data = live.data
+
+    def _optimizer(self, layer: Layer, worker: str) -> torch.optim.Optimizer:
+        """An optimizer of the worker's own, so that nobody shares .grad or lr; its state is the layer's if shared."""
+        if worker not in layer.optimizers:
+            with self._optimizers_lock:
+                mine = self.optimizer([alias(p) for p in layer.params])
+                first = next(iter(layer.optimizers.values()), None)
+                if self.shared_momentum and first is not None:
+                    for theirs, leaf in zip(_leaves(first), _leaves(mine), strict=True):
+                        mine.state[leaf] = first.state[theirs]  # the very same dict
+                layer.optimizers[worker] = mine
+        return layer.optimizers[worker]
+
+    # ---- collectives
+
+    def mean_gradients(self, gradients: Sequence[Gradient]) -> list[Gradient]:
+        """Every member's own copy of the mean, all at the same rate: that of the round's first ticket."""
+        if len(gradients) == 1:
+            return list(gradients)
+        for gradient in gradients:
+            if gradient.stream is not None:
+                gradient.stream.join(*gradient.tensors)
+        parts = zip(*(g.tensors for g in gradients), strict=True)
+        mean = tuple(torch.stack([p.to(same[0].device) for p in same]).mean(0) for same in parts)
+        ticket = min(g.index for g in gradients)
+        return [Gradient(g.layer, ticket, g.read, tensors=tuple(m.clone() for m in mean), weights=g.weights)
+                for g in gradients]  # fmt: skip
+
+    def flat(self, replica: Replica) -> Tensor:
+        """A copy of the replica's weights (and float buffers, if these are averaged) as one vector."""
+        return torch.cat([t.reshape(-1) for _, tensors in self._parts(replica) for t in tensors])
+
+    def mean_flat(self, vectors: Sequence[Tensor]) -> Tensor:
+        total = vectors[0].clone()
+        for vector in vectors[1:]:
+            total += vector
+        return total / len(vectors)
+
+    def add_mean(self, replica: Replica, mean: Tensor, snapshot: Tensor) -> None:
+        """x += mean - snapshot, layer by layer, updates going on meanwhile (B, Algorithm 1b line 8)."""
+        difference, offset = mean - snapshot, 0
+        for layer, tensors in self._parts(replica):
+            with layer.mutex, layer.statistics:
+                for tensor in tensors:
+                    tensor += difference[offset : offset + tensor.numel()].view_as(tensor)
+                    offset += tensor.numel()
+                layer.averages += 1
+
+    def _parts(self, replica: Replica) -> Iterator[tuple[Layer, list[Tensor]]]:
+        for layer in replica.layers:
+            buffers = [b.data for b in layer.buffers] if self.average_buffers else []
+            yield layer, [p.data for p in layer.params] + buffers
+
+    # ---- what is evaluated, and what is kept
+
+    def consensus(self, how: str) -> list[dict[str, Tensor]]:
+        """Per layer the state to evaluate: the mean of the replicas' weights and float buffers, or the first's."""
+        replicas = self.replicas if how == "mean" else self.replicas[:1]
+        states = [[layer.module.state_dict() for layer in replica.layers] for replica in replicas]
+        return [{key: _mean([s[i][key] for s in states]) for key in state} for i, state in enumerate(states[0])]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that training on needs, between epochs."""
+        layers = [layer for replica in self.replicas for layer in replica.layers]
+        kept = {
+            "state": self.state,
+            "weights": [layer.module.state_dict() for layer in layers],
+            "counts": [(layer.updates, layer.averages) for layer in layers],
+            "optimizers": [{w: o.state_dict() for w, o in layer.optimizers.items()} for layer in layers],
+        }
+        return copy.deepcopy(kept)
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        saved = copy.deepcopy(saved)
+        self.state = saved["state"]
+        for i, layer in enumerate(layer for replica in self.replicas for layer in replica.layers):
+            layer.module.load_state_dict(saved["weights"][i])
+            layer.updates, layer.averages = saved["counts"][i]
+            layer.optimizers = {}
+            for worker, state in saved["optimizers"][i].items():
+                first = not layer.optimizers
+                optimizer = self._optimizer(layer, worker)
+                if first or not self.shared_momentum:
+                    optimizer.load_state_dict(state)
+
+
+def _leaves(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return list(optimizer.param_groups[0]["params"])
+
+
+def _mean(tensors: Sequence[Tensor]) -> Tensor:
+    if len(tensors) == 1 or not tensors[0].is_floating_point():
+        return tensors[0].clone()
+    return torch.stack(list(tensors)).mean(0)

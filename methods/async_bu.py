@@ -1,0 +1,20 @@
+"""Async BU: decoupled backpropagation with block updates.
+
+Source: A (arXiv:2410.05985v1), section 3.4 and Tables 1 to 4: Async LU whose gradients wait for the end of the
+backward pass and are applied together. Departures as in async_lu.py.
+"""
+
+from __future__ import annotations
+
+from methods import Channel, Get, Program, Replica, Update, backward, register
+from methods.async_lu import Decoupled
+
+
+@register(title="Async BU", source="arXiv:2410.05985v1, section 3.4", name="async_bu")
+class AsyncBU(Decoupled):
+    """One forward worker, K backward workers; all layers are updated at the end of a backward pass."""
+
+    def backward(self, replica: Replica, losses: Channel) -> Program:
+        while (step := (yield Get(losses))) is not None:
+            gradients = yield from backward(replica, step)
+            yield Update(*gradients)

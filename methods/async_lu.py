@@ -1,0 +1,87 @@
+"""Async LU: decoupled backpropagation with layer-wise updates.
+
+Source: A (arXiv:2410.05985v1), Algorithm 1, Figure 1, sections 3.1 and 3.2.
+
+Departures and choices (REFERENCES, "A"):
+- An update adds to the live weights; Algorithm 1 read literally overwrites them (`updates=overwrite`).
+- A mutex per layer, where the paper has none (`lock_free=true`).
+- Forward and backward workers meet in a rendezvous, the reading nearest to Figure 1 (`queue` gives it capacity).
+- The backward pass uses the weights of now, theta^v; `weights=forward` pins those the forward pass read, theta^u.
+- One momentum per layer; the paper does not say whether its threads share it (`momentum=per_updater`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from methods import (
+    Backward,
+    Channel,
+    Close,
+    Get,
+    Method,
+    NextBatch,
+    Options,
+    Program,
+    Put,
+    Replica,
+    Team,
+    Update,
+    Worker,
+    Workers,
+    forward,
+    options,
+    register,
+)
+
+
+@options
+class DecoupledOptions(Options):
+    forward_workers: Annotated[Workers, Field(description="forward threads, all on device 0 (v1 has one)")] = 1
+    backward_workers: Annotated[Workers, Field(description="K, backward threads, a device each")] = 2
+    queue: Annotated[int, Field(ge=0, le=4096, description="losses that may wait for a backward thread")] = 0
+    weights: Annotated[
+        Literal["current", "forward"], Field(description="weights the backward pass sees: theta^v or theta^u")
+    ] = "current"
+
+
+class Decoupled(Method):
+    """Forward workers on device 0, where the weights live; K backward workers on devices 1 to K."""
+
+    Options = DecoupledOptions
+
+    @property
+    def devices(self) -> int:
+        return 1 + int(self.options.backward_workers)
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        o = self.options
+        losses = Channel(capacity=o.queue, producers=o.forward_workers, name="losses")
+        for k in range(o.forward_workers):
+            yield Worker(self.forward(team.replica, losses), device=0, role="forward", index=k)
+        for k in range(o.backward_workers):
+            yield Worker(self.backward(team.replica, losses), device=1 + k, role="backward", index=k)
+
+    def forward(self, replica: Replica, losses: Channel) -> Program:
+        pin = "layer" if self.options.weights == "forward" else "never"
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step, pin=pin)
+            yield Put(losses, step)  # send(L_i) to a backward thread
+        yield Close(losses)
+
+    def backward(self, replica: Replica, losses: Channel) -> Program:
+        raise NotImplementedError
+
+
+@register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1", name="async_lu")
+class AsyncLU(Decoupled):
+    """One forward worker, K backward workers; a layer is updated as soon as its gradient is there."""
+
+    def backward(self, replica: Replica, losses: Channel) -> Program:
+        while (step := (yield Get(losses))) is not None:
+            for layer in reversed(replica.layers):
+                gradient = yield Backward(layer, step)
+                yield Update(gradient)

@@ -1,0 +1,77 @@
+"""A method: options that are recorded, and workers that speak in effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+from methods.effects import Team, Worker
+
+Devices = Annotated[int, Field(ge=1, le=1024)]
+Workers = Annotated[int, Field(ge=1, le=256)]
+
+options = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid"))
+
+
+@options
+class Options:
+    """What every method lets one choose; a method's own Options add to it."""
+
+    momentum: Annotated[
+        Literal["shared", "per_updater"],
+        Field(description="optimizer state: one per layer, or one per layer and updating worker"),
+    ] = "shared"
+    updates: Annotated[
+        Literal["additive", "overwrite"],
+        Field(description="add to the live weights, or overwrite them by the worker's copy (A, Algorithm 1 literally)"),
+    ] = "additive"
+    lock_free: Annotated[
+        bool, Field(description="no mutex per layer (threads only: on the virtual clock an update is one event)")
+    ] = False
+    bn_buffers: Annotated[
+        Literal["averaged", "per_device"],
+        Field(description="running statistics of BatchNorm: averaged with the weights, or left to each device"),
+    ] = "averaged"
+    consensus: Annotated[
+        Literal["mean", "first"], Field(description="what is evaluated: the mean of the replicas, or the first")
+    ] = "mean"
+
+
+class Method:
+    """A training algorithm. Subclasses define Options, replicas, devices and workers, and never touch execution."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    source: ClassVar[str]
+    file: ClassVar[str]
+    Options: ClassVar[Any] = Options
+
+    def __init__(self, options: Any = None) -> None:
+        self.options = self.Options() if options is None else options
+
+    @property
+    def replicas(self) -> int:
+        """Copies of the network, one per device that holds one."""
+        return 1
+
+    @property
+    def devices(self) -> int:
+        """Devices in use, simulated or real."""
+        return self.replicas
+
+    @property
+    def learning_rate_factor(self) -> float:
+        """What the schedule's learning rate is multiplied by."""
+        return 1.0
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        """The workers of one epoch. Called once per epoch; what lasts over epochs belongs in team.state."""
+        raise NotImplementedError(f"{type(self).__name__} defines no workers")
+
+    def describe(self) -> dict[str, Any]:
+        """The options as resolved, for the record."""
+        return asdict(self.options)

@@ -1,0 +1,87 @@
+"""DDP: synchronous data-parallel SGD with all-reduced gradients.
+
+Source: A (arXiv:2410.05985v1), appendix A.2, Tables 7 and 8 (PyTorch DistributedDataParallel on 3 GPUs).
+
+Departures and choices:
+- A communicator per device reduces a layer's gradient while the backward pass goes on. PyTorch reduces buckets of
+  25 MB; here a bucket is a layer.
+- The global batch is devices x batch (384 in the paper). The paper does not say whether its learning rate was scaled:
+  the schedule's per sample by default, `learning_rate=linear` multiplies it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from methods import (
+    AllReduce,
+    Backward,
+    Channel,
+    Close,
+    Devices,
+    Get,
+    Group,
+    Method,
+    NextBatch,
+    Options,
+    Program,
+    Put,
+    Replica,
+    Team,
+    Update,
+    Worker,
+    forward,
+    options,
+    register,
+)
+
+
+@options
+class DdpOptions(Options):
+    devices: Annotated[Devices, Field(description="devices, each with its own replica")] = 3
+    learning_rate: Annotated[
+        Literal["published", "linear"], Field(description="the schedule's, or that times the devices")
+    ] = "published"
+
+
+@register(title="DDP", source="arXiv:2410.05985v1, appendix A.2", name="ddp")
+class DDP(Method):
+    """Every device computes on its own batch; all apply the mean gradient."""
+
+    Options = DdpOptions
+
+    @property
+    def replicas(self) -> int:
+        return int(self.options.devices)
+
+    @property
+    def learning_rate_factor(self) -> float:
+        return float(self.options.devices) if self.options.learning_rate == "linear" else 1.0
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        everyone = Group(members=len(team.replicas), name="all-reduce")
+        for replica in team.replicas:
+            local = Channel(capacity=None, name=f"gradients of device {replica.device}")
+            reduced = Channel(capacity=None, name=f"mean gradients for device {replica.device}")
+            yield Worker(self.trainer(replica, local, reduced), device=replica.device, role="trainer")
+            yield Worker(self.communicator(replica, everyone, local, reduced), device=replica.device, role="communicator")
+
+    def trainer(self, replica: Replica, local: Channel, reduced: Channel) -> Program:
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step)
+            for layer in reversed(replica.layers):
+                gradient = yield Backward(layer, step)
+                yield Put(local, gradient)
+            means = []
+            for _ in replica.layers:
+                means.append((yield Get(reduced)))
+            yield Update(*means)
+        yield Close(local)
+
+    def communicator(self, replica: Replica, everyone: Group, local: Channel, reduced: Channel) -> Program:
+        while (gradient := (yield Get(local))) is not None:
+            mean = yield AllReduce(everyone, replica, gradient)
+            yield Put(reduced, mean)

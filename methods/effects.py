@@ -1,0 +1,251 @@
+"""What a worker may ask for, and the things it holds while it asks.
+
+A worker is a generator that yields effects; an executor carries them out and decides what time means. Nothing here
+knows tensors, threads or clocks: a method is written once and runs on a virtual clock, on threads, on many machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class Layer(Protocol):
+    """A part of the network that is updated as a unit: the stem, one residual block, the head."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def size(self) -> int: ...  # trainable parameters
+
+
+class Replica(Protocol):
+    """A copy of the network on one device."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def device(self) -> int: ...
+    @property
+    def layers(self) -> Sequence[Layer]: ...
+
+
+class Step(Protocol):
+    """One batch on its way: its ticket, its activations, the versions of the weights it has read."""
+
+    @property
+    def index(self) -> int: ...  # the global ticket, counted over all epochs and devices
+
+
+class Gradient(Protocol):
+    """The gradient of one layer for one step, opaque to methods."""
+
+    @property
+    def layer(self) -> Layer: ...
+
+
+class Team(Protocol):
+    """What a method is given for one epoch: the replicas, where training stands, and what lasts over epochs."""
+
+    @property
+    def replicas(self) -> Sequence[Replica]: ...
+    @property
+    def replica(self) -> Replica: ...  # the first, for methods with one
+    @property
+    def epoch(self) -> int: ...  # 0 in the first epoch
+    @property
+    def epochs(self) -> int: ...  # planned
+    @property
+    def state(self) -> dict[str, Any]: ...  # JSON-like; saved and loaded with the weights
+
+
+# ---- what workers share ---------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Channel:
+    """A queue between workers. capacity 0 is a rendezvous (Put waits for its Get), None is unbounded."""
+
+    capacity: int | None = 0
+    producers: int = 1  # after as many Close effects, Get yields None
+    name: str = "channel"
+
+
+@dataclass(eq=False)
+class Counter:
+    """A shared counter (paper B's S): incremented by Count, waited for by Await."""
+
+    producers: int = 1  # after as many Close effects it has ended, and Await returns at once
+    name: str = "counter"
+    value: int = field(default=0, init=False)
+    closes: int = field(default=0, init=False)
+
+    @property
+    def ended(self) -> bool:
+        return self.closes >= self.producers
+
+
+@dataclass(eq=False)
+class Group:
+    """Workers that meet in a collective: one per member."""
+
+    members: int
+    name: str = "group"
+
+
+# ---- effects --------------------------------------------------------------------------------------------------------
+
+
+class Effect:
+    __slots__ = ()
+
+
+@dataclass(slots=True, frozen=True)
+class NextBatch(Effect):
+    """-> Step, or None at the end of the epoch."""
+
+    replica: Replica
+
+
+@dataclass(slots=True, frozen=True)
+class Snapshot(Effect):
+    """Pin the layer's weights as they are now: this step's forward and backward passes see them."""
+
+    layer: Layer
+    step: Step
+
+
+@dataclass(slots=True, frozen=True)
+class Forward(Effect):
+    layer: Layer
+    step: Step
+
+
+@dataclass(slots=True, frozen=True)
+class Loss(Effect):
+    step: Step
+
+
+@dataclass(slots=True, frozen=True)
+class Backward(Effect):
+    """-> Gradient (None when weights is False). Layers go last to first.
+
+    The layer's weights are those of now (theta^v) unless pinned, its activations those of the forward pass (theta^u).
+    weights=False computes the gradient of the layer's input only, inputs=False that of its weights only.
+    """
+
+    layer: Layer
+    step: Step
+    weights: bool = True
+    inputs: bool = True
+
+
+class Update(Effect):
+    """Apply gradients to their layers, at once: one launch, whatever their number."""
+
+    __slots__ = ("gradients",)
+
+    def __init__(self, *gradients: Gradient) -> None:
+        self.gradients = gradients
+
+
+@dataclass(slots=True, frozen=True)
+class Put(Effect):
+    channel: Channel
+    item: Any
+
+
+@dataclass(slots=True, frozen=True)
+class Get(Effect):
+    """-> the item, or None when the channel is closed and empty."""
+
+    channel: Channel
+
+
+@dataclass(slots=True, frozen=True)
+class Close(Effect):
+    """One producer of a channel or counter is done."""
+
+    port: Channel | Counter
+
+
+@dataclass(slots=True, frozen=True)
+class Count(Effect):
+    """read-and-inc (paper B, Algorithm 1a line 4) -> the value before."""
+
+    counter: Counter
+
+
+@dataclass(slots=True, frozen=True)
+class Await(Effect):
+    """-> the counter's value now: at least at_least, unless the counter has ended."""
+
+    counter: Counter
+    at_least: int
+
+
+@dataclass(slots=True, frozen=True)
+class AllReduce(Effect):
+    """-> the mean over the group's members of one layer's gradient."""
+
+    group: Group
+    replica: Replica
+    gradient: Gradient
+
+
+@dataclass(slots=True, frozen=True)
+class Average(Effect):
+    """Average the group's replicas without stopping anyone -> True when every member said last.
+
+    Takes a snapshot when it starts and adds (mean of the snapshots - snapshot) when it ends (paper B, Algorithm 1b).
+    """
+
+    group: Group
+    replica: Replica
+    last: bool = False
+
+
+Program = Generator[Effect, Any, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Worker:
+    """One concurrent activity of a method. Its name lasts over epochs: per-updater momentum is kept under it."""
+
+    program: Program
+    device: int
+    role: str
+    index: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.role} {self.index} on device {self.device}"
+
+
+# ---- phrases that most methods speak --------------------------------------------------------------------------------
+
+
+def forward(replica: Replica, step: Step, *, pin: str = "never") -> Program:
+    """The forward pass and the loss.
+
+    pin="layer" pins each layer's weights as the pass reads them, pin="start" all of them before it.
+    """
+    if pin == "start":
+        for layer in replica.layers:
+            yield Snapshot(layer, step)
+    for layer in replica.layers:
+        if pin == "layer":
+            yield Snapshot(layer, step)
+        yield Forward(layer, step)
+    yield Loss(step)
+
+
+def backward(replica: Replica, step: Step) -> Generator[Effect, Any, list[Gradient]]:
+    """The whole backward pass -> the gradients, last layer first."""
+    gradients = []
+    for layer in reversed(replica.layers):
+        gradients.append((yield Backward(layer, step)))
+    return gradients

@@ -1,0 +1,113 @@
+"""LAP-SGD: locally-asynchronous parallel SGD.
+
+Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), Algorithm 1a (updaters) and 1b (averagers).
+
+Departures and choices (REFERENCES, "B"):
+- An updater takes the snapshot of line 3; the authors' code takes none (`weights=current`).
+- Momentum is local to the updater, as in their code (`momentum=shared` has one per layer of a device).
+- BN buffers are averaged with the weights; their code averages parameters only (`bn_buffers=per_device`).
+- S counts updates after they are made; the paper counts before and starts its averager at s_pre = U to make up.
+- Counters start anew each epoch, and an epoch ends with one last average: the workers are drained for evaluation.
+- An update takes the layer's mutex where the paper has none (`lock_free=true`).
+With one updater per device LPP-SGD is this algorithm; paper A ran both so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from methods import (
+    Average,
+    Await,
+    Close,
+    Count,
+    Counter,
+    Devices,
+    Group,
+    Method,
+    NextBatch,
+    Options,
+    Program,
+    Replica,
+    Team,
+    Update,
+    Worker,
+    Workers,
+    backward,
+    forward,
+    options,
+    register,
+)
+
+
+@options
+class LapOptions(Options):
+    devices: Annotated[Devices, Field(description="Q, devices, each with its own replica")] = 3
+    updaters: Annotated[Workers, Field(description="U, updaters per device")] = 1
+    period: Annotated[int, Field(ge=1, description="K, updates of a device between two averages")] = 16
+    switch: Annotated[
+        float, Field(ge=0, le=1, description="averages after every update until this share of the epochs, then K")
+    ] = 0.5
+    weights: Annotated[
+        Literal["forward", "current"], Field(description="what a gradient is taken at: a snapshot, or the live weights")
+    ] = "forward"
+    learning_rate: Annotated[
+        Literal["published", "linear"], Field(description="the schedule's, or that times the devices")
+    ] = "published"
+    momentum: Literal["shared", "per_updater"] = "per_updater"
+
+
+@register(title="LAPSGD", source="arXiv:2203.06638, Algorithm 1", name="lapsgd")
+class LAPSGD(Method):
+    """Q devices; U updaters share each device's replica; an averager per device mixes the replicas in passing."""
+
+    Options = LapOptions
+
+    @property
+    def replicas(self) -> int:
+        return int(self.options.devices)
+
+    @property
+    def learning_rate_factor(self) -> float:
+        return float(self.options.devices) if self.options.learning_rate == "linear" else 1.0
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        averagers = Group(members=len(team.replicas), name="averagers")
+        for replica in team.replicas:
+            counter = Counter(producers=self.options.updaters, name=f"S of device {replica.device}")
+            for u in range(self.options.updaters):
+                program = self.updater(team, replica, counter, u)
+                yield Worker(program, device=replica.device, role="updater", index=u)
+            program = self.averager(team, replica, counter, averagers)
+            yield Worker(program, device=replica.device, role="averager")
+
+    def updater(self, team: Team, replica: Replica, counter: Counter, u: int) -> Program:
+        """Algorithm 1a."""
+        pin = "start" if self.options.weights == "forward" else "never"
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step, pin=pin)
+            yield from self.gradient_and_update(team, replica, step, u)
+            yield Count(counter)
+        yield Close(counter)
+
+    def gradient_and_update(self, team: Team, replica: Replica, step: Any, u: int) -> Program:
+        """Lines 5 and 6: the whole gradient."""
+        gradients = yield from backward(replica, step)
+        yield Update(*gradients)
+
+    def averager(self, team: Team, replica: Replica, counter: Counter, averagers: Group) -> Program:
+        """Algorithm 1b. It re-reads the counter, so that a slow average leaves no backlog of averages behind."""
+        before = 0
+        while True:
+            now = yield Await(counter, at_least=before + self.period(team))
+            everyone_is_done = yield Average(averagers, replica, last=counter.ended)
+            if everyone_is_done:
+                return
+            before = now
+
+    def period(self, team: Team) -> int:
+        """K_j: 1 in the first phase, K after the switch."""
+        return 1 if team.epoch < self.options.switch * team.epochs else int(self.options.period)

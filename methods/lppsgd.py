@@ -1,0 +1,69 @@
+"""LPP-SGD: locally-partitioned asynchronous parallel SGD.
+
+Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), section 1.2, steps 1 to 3 after Algorithm 1.
+
+Departures and choices beside those of lapsgd.py:
+- The unit of a partition is a layer (a residual block); the authors' code cuts between tensors. As there, a partition
+  is a contiguous run by cumulative size: disjoint, covering, unbalanced.
+- With U = 1 the partition is the whole network, and LPP-SGD is LAP-SGD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from methods import Backward, Layer, Program, Replica, Team, Update, options, register
+from methods.lapsgd import LAPSGD, LapOptions
+
+
+@options
+class LppOptions(LapOptions):
+    stabilising: Annotated[
+        float, Field(ge=0, le=1, description="T_st / T: share of the epochs with whole gradients only")
+    ] = 0.1
+
+
+@register(title="LPPSGD", source="arXiv:2203.06638, section 1.2", name="lppsgd")
+class LPPSGD(LAPSGD):
+    """LAP-SGD whose updaters, after the stabilising epochs, alternate between a part of the gradient and all of it."""
+
+    Options = LppOptions
+
+    def gradient_and_update(self, team: Team, replica: Replica, step: Any, u: int) -> Program:
+        if team.epoch < self.options.stabilising * team.epochs:
+            yield from super().gradient_and_update(team, replica, step, u)
+            return
+        last = f"last_iter of updater {u} on device {replica.index}"
+        if team.state.get(last, "full") == "partitioned":
+            team.state[last] = "full"
+            yield from super().gradient_and_update(team, replica, step, u)
+        else:
+            team.state[last] = "partitioned"
+            yield from self.partitioned_update(replica, step, u)
+
+    def partitioned_update(self, replica: Replica, step: Any, u: int) -> Program:
+        """Backpropagates no further down than the partition, and computes weight gradients in it alone."""
+        part = partition(replica.layers, self.options.updaters)[u]
+        gradients = []
+        for layer in reversed(replica.layers):
+            if not part or layer.index < part[0].index:
+                break
+            gradient = yield Backward(layer, step, weights=layer in part, inputs=layer is not part[0])
+            if layer in part:
+                gradients.append(gradient)
+        if gradients:
+            yield Update(*gradients)
+
+
+def partition(layers: Sequence[Layer], parts: int) -> list[list[Layer]]:
+    """Contiguous runs of layers by cumulative size: disjoint and covering; a run may be empty when layers are few."""
+    total = sum(layer.size for layer in layers)
+    runs: list[list[Layer]] = [[] for _ in range(parts)]
+    before = 0
+    for layer in layers:
+        runs[min(parts - 1, before * parts // total)].append(layer)
+        before += layer.size
+    return runs

@@ -1,0 +1,134 @@
+"""The registry of methods: our own, those of installed packages (entry points), and those of a file (--plugin)."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from methods.base import Method
+from methods.errors import MethodError
+
+ENTRY_POINTS = "async_sgd_benchmarks.methods"
+OWN = ("bp", "async_lu", "async_bu", "lapsgd", "lppsgd", "ddp")
+
+M = TypeVar("M", bound=type[Method])
+_methods: dict[str, type[Method]] = {}
+_complete = False
+
+
+def register(*, title: str, source: str, name: str | None = None) -> Callable[[M], M]:
+    """Class decorator. The name is the class's in snake case (AsyncLU -> async_lu) unless given.
+
+    Raises MethodError when the name is taken or is no identifier.
+    """
+
+    def decorate(cls: M) -> M:
+        key = name or snake_case(cls.__name__)
+        if not key.isidentifier():
+            raise MethodError(f"'{key}' cannot name a method: use letters, digits and underscores.")
+        if key in _methods:
+            raise MethodError(f"Two methods are named '{key}': {_methods[key].file} and {_file(cls)}; rename one.")
+        cls.name, cls.title, cls.source, cls.file = key, title, source, _file(cls)
+        _methods[key] = cls
+        return cls
+
+    return decorate
+
+
+def _file(cls: type) -> str:
+    return inspect.getfile(cls)
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _load_all() -> None:
+    global _complete
+    if _complete:
+        return
+    for own in OWN:
+        importlib.import_module(f"methods.{own}")
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            point.load()
+        except Exception as error:
+            raise MethodError(
+                f"The plug-in '{point.name}' ({point.value}) failed to load: {type(error).__name__}: {error}. "
+                f"Mend or uninstall the package that brings it."
+            ) from error
+    _complete = True
+
+
+def load_plugin(path: Path) -> list[str]:
+    """Load the methods of one file -> their names. Raises MethodError if it is missing, broken or registers none."""
+    _load_all()
+    if not path.is_file():
+        raise MethodError(f"There is no plug-in file {path}; --plugin takes the path of a Python file.")
+    path = path.resolve()
+    before = set(_methods)
+    module_name = f"plugin_{path.stem}_{abs(hash(str(path)))}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise MethodError(f"{path} is no Python file; --plugin takes one whose name ends in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except MethodError:
+        raise
+    except Exception as error:
+        raise MethodError(f"The plug-in {path} failed to load: {type(error).__name__}: {error}.") from error
+    added = [name for name in _methods if name not in before]
+    if not added:
+        raise MethodError(f"The plug-in {path} registers no method; decorate one with @register(title=..., source=...).")
+    return added
+
+
+def names() -> list[str]:
+    _load_all()
+    return list(_methods)
+
+
+def method_class(name: str) -> type[Method]:
+    """Raises MethodError, offering the nearest names, when there is none."""
+    _load_all()
+    if name not in _methods:
+        raise MethodError(unknown("method", name, _methods))
+    return _methods[name]
+
+
+def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
+    """A method with its options set. Raises MethodError on an unknown name, option or value."""
+    cls = method_class(name)
+    fields = cls.Options.__dataclass_fields__
+    for key in settings or {}:
+        if key not in fields:
+            raise MethodError(unknown(f"option of {name}", key, fields))
+    try:
+        return cls(cls.Options(**(settings or {})))
+    except ValidationError as error:
+        raise MethodError(_explain(name, error)) from error
+
+
+def _explain(name: str, error: ValidationError) -> str:
+    parts = [f"{name}.{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}" for e in error.errors()]
+    return "Bad option: " + "; ".join(parts) + "."
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> str:
+    """One sentence that offers the nearest names, or all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(given, known, n=3, cutoff=0.5)
+    offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
+    return f"Unknown {what} '{given}': {offer}"
