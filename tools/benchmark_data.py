@@ -41,7 +41,9 @@ def main() -> None:
     parser.add_argument("--rival-steps", type=int, default=150, help="batches of the DataLoader per round")
     options = parser.parse_args()
 
-    print(f"{platform.machine()}, {_processor()}, {os.cpu_count()} cores, torch {torch.__version__}, batch {BATCH}")
+    waiting = os.environ["OMP_WAIT_POLICY"]  # decides much of what two threads reach on a busy machine
+    print(f"{platform.machine()}, {_processor()}, {os.cpu_count()} cores, OMP_WAIT_POLICY={waiting}")
+    print(f"torch {torch.__version__}, batch {BATCH}, {options.rounds} rounds")
     ours = Batches(load("cifar10", folder=options.data), batch=BATCH, seed=0, device=torch.device("cpu"))
     rival = _rival(options.data)
     for threads in (1, 2):
