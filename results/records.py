@@ -66,6 +66,16 @@ class Record:
         return str(self._get("workload", "network"))
 
     @property
+    def family(self) -> str:
+        """The workload's family, such as "cifar100"."""
+        return str(self._get("workload", "family"))
+
+    @property
+    def scale(self) -> str:
+        """The workload's scale: "smoke", "small" or "paper"."""
+        return str(self._get("workload", "scale"))
+
+    @property
     def row(self) -> str:
         """The row key: the label `row`, which names variants ("lapsgd@updaters=2"), else the method."""
         return str(self.labels.get("row") or self.method)

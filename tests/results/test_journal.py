@@ -106,10 +106,10 @@ def test_the_first_line_must_be_a_whole_run_and_nothing_follows_the_end(tmp_path
     path = write(tmp_path, [10.0]).path
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines, lines[1]]))
-    with pytest.raises(ResultsError, match="line 4: .*nothing may follow"):
+    with pytest.raises(ResultsError, match=r"line 4: .*nothing may follow"):
         read(path)
     path.write_bytes(b"".join(lines[1:]))
-    with pytest.raises(ResultsError, match="line 1: .*must be the run"):
+    with pytest.raises(ResultsError, match=r"line 1: .*must be the run"):
         read(path)
     path.write_bytes(b'{"type": "run", "id": "a"}\n')
     with pytest.raises(ResultsError, match="needs 'spec'"):

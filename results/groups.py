@@ -1,0 +1,91 @@
+"""Records by method and workload: the seeds that belong together, their target and their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from results.identity import identity
+from results.published import ANY_ROW, Key
+from results.records import Record
+from results.statistics import Summary, best, reached, summary, worst_best
+
+Measured = Mapping[Key, Summary]
+"""Values of tables by (network, row, measure); a target stands under (network, "*", "target_percent")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The seeds of one method with the same options on the same workload: all of the spec but the seed is equal."""
+
+    key: str
+    records: tuple[Record, ...]
+
+    @property
+    def first(self) -> Record:
+        """The record with the lowest seed."""
+        return self.records[0]
+
+    @property
+    def complete(self) -> tuple[Record, ...]:
+        """The records that count: finished or diverged."""
+        return tuple(record for record in self.records if record.complete)
+
+    @property
+    def experiment(self) -> str:
+        """One experiment per family and scale, for example "cifar100 (smoke)"."""
+        return f"{self.first.family} ({self.first.scale})"
+
+    @property
+    def context(self) -> str:
+        """What the rows that share a target have in common: the workload, the executor, the clock and the device."""
+        same = {name: self.first.spec.get(name) for name in ("workload", "executor", "hardware", "device")}
+        return identity(same)
+
+
+def group(records: Iterable[Record]) -> list[Group]:
+    """The records by spec without the seed, each group ordered by seed, the groups by their first start."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        rest = {name: value for name, value in record.spec.items() if name != "seed"}
+        found.setdefault(identity([rest, record.row]), []).append(record)
+    groups = [Group(key, tuple(sorted(runs, key=lambda run: run.seed))) for key, runs in found.items()]
+    return sorted(groups, key=lambda one: min(record.started for record in one.records))
+
+
+def targets(groups: Sequence[Group], measured: Mapping[str, Measured]) -> dict[str, float]:
+    """The target of every group: the given one, else the worst method's best within the group's context."""
+    contexts: dict[str, dict[str, Group]] = {}
+    for one in groups:  # of two groups in one row, as after a change of the sources, the later one counts
+        contexts.setdefault(one.context, {})[one.first.row] = one
+    found: dict[str, float] = {}
+    for one in groups:
+        given = measured.get(one.first.family, {}).get((one.first.network, ANY_ROW, "target_percent"))
+        rows = {row: other.complete for row, other in contexts[one.context].items()}
+        if given is not None and given.mean is not None:
+            found[one.key] = given.mean
+        elif any(run.status == "finished" and best(run) for runs in rows.values() for run in runs):
+            found[one.key] = worst_best(rows).percent
+    return found
+
+
+def values_of(one: Group, target: float | None, measured: Measured | None) -> dict[str, Summary]:
+    """The values of a parent: final values under the curves' names, then the tables' measures."""
+    runs = one.complete
+    names = dict.fromkeys(name for run in runs if run.evaluations for name in run.evaluations[-1].metrics)
+    values = {name: summary([_final(run, name) for run in runs]) for name in names}
+    tops = [best(run) for run in runs]
+    values["best_accuracy_percent"] = summary([top.accuracy_percent if top else None for top in tops])
+    values["time_to_best_seconds"] = summary([top.seconds if top else None for top in tops])
+    values["epochs_to_best"] = summary([top.epochs if top else None for top in tops])
+    if target is not None:
+        values["target_percent"] = Summary(target, None, len(runs))
+        values["time_to_target_seconds"], values["epochs_to_target"] = reached(runs, target)
+    for (network, row, measure), value in (measured or {}).items():
+        if (network, row) == (one.first.network, one.first.row):
+            values[measure] = value
+    return values
+
+
+def _final(run: Record, name: str) -> float | None:
+    return run.evaluations[-1].metrics.get(name) if run.evaluations else None

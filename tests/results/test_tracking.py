@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import math
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results import tracking
+from results.errors import ResultsError
+from results.journal import Record, records
+from results.published import by_dataset
+from results.statistics import summary
+from results.tracking import DEFAULT_URI, feed, probe, shown
+from tests.results.samples import write
+
+pytest.importorskip("mlflow")
+# MLflow's own use of SQLAlchemy.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
+
+ENTRIES_PER_NETWORK = 6  # paper rows of CIFAR-100's ResNet-18: four methods, ddp, bp
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tracking")
+
+
+@pytest.fixture(scope="module")
+def uri(folder: Path) -> str:
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def fed(folder: Path, uri: str) -> Path:
+    """An `out` with every kind of end, fed once."""
+    out = folder / "out"
+    for seed, top in enumerate((61.0, 62.0, 63.0)):
+        write(out, [30.0, top], seed=seed)
+    write(out, [20.0, 41.5], method="lapsgd", seed=0, updaters=2, row="lapsgd@updaters=2")
+    write(out, [20.0, math.nan], method="ddp", seed=0, status="diverged")
+    write(out, [20.0], method="bp", seed=0, status="failed")
+    write(out, [20.0], method="bp", seed=1, status=None)
+    first = feed(records(out), published=by_dataset(), uri=uri)
+    assert (first.added, first.replaced, first.unchanged) == (7 + 4 + ENTRIES_PER_NETWORK, 0, 0)
+    assert first.experiments == ("cifar100 (smoke)",)
+    return out
+
+
+@pytest.fixture
+def runs(fed: Path, uri: str) -> dict[str, Any]:
+    return stored(uri)
+
+
+def stored(uri: str, experiment: str = "cifar100 (smoke)") -> dict[str, Any]:
+    client = tracking._client(uri)
+    found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    assert len({run.info.run_name for run in found}) == len(found)
+    return {run.info.run_name: run for run in found}
+
+
+def test_feeding_again_changes_nothing(fed: Path, uri: str, runs: dict[str, Any]) -> None:
+    again = feed(records(fed), published=by_dataset(), uri=uri)
+    assert (again.added, again.replaced, again.unchanged) == (0, 0, len(runs))
+    assert {run.info.run_id for run in stored(uri).values()} == {run.info.run_id for run in runs.values()}
+    assert "runs added" in str(again)
+
+
+def test_only_what_finished_is_finished(runs: dict[str, Any]) -> None:
+    status = {name: run.info.status for name, run in runs.items()}
+    assert status["resnet18 async_lu seed 0"] == "FINISHED"
+    assert status["resnet18 ddp seed 0"] == "FINISHED"
+    assert runs["resnet18 ddp seed 0"].data.tags["benchmarks.status"] == "diverged"
+    assert status["resnet18 bp seed 0"] == "FAILED"
+    assert status["resnet18 bp seed 1"] == "KILLED"
+    assert status["resnet18 bp (ours, no finished run)"] == "FAILED"
+
+
+def test_seeds_are_nested_under_a_parent_with_mean_and_std(runs: dict[str, Any]) -> None:
+    parent = runs["resnet18 async_lu (ours, 3 seeds)"]
+    for seed in range(3):
+        assert runs[f"resnet18 async_lu seed {seed}"].data.tags["mlflow.parentRunId"] == parent.info.run_id
+    metrics = parent.data.metrics
+    assert (metrics["accuracy_percent"], metrics["accuracy_percent_std"]) == (62.0, 1.0)
+    assert (metrics["best_accuracy_percent"], metrics["best_accuracy_percent_std"]) == (62.0, 1.0)
+    # The worst method is LAP-SGD with 41.5 %: that is the target, reached in the second epoch, after 4 s.
+    assert (metrics["target_percent"], metrics["time_to_target_seconds"], metrics["epochs_to_target"]) == (
+        41.0,
+        4.0,
+        2.0,
+    )
+    assert "mlflow.parentRunId" not in parent.data.tags
+    assert "| `best_accuracy_percent` | 73.9 ± 0.38 | 62 ± 1 (3) |" in parent.data.tags["mlflow.note.content"]
+
+
+def test_paper_and_reproduction_have_the_same_keys(runs: dict[str, Any]) -> None:
+    ours, paper = runs["resnet18 async_lu (ours, 3 seeds)"], runs["resnet18 async_lu (paper)"]
+    table = {"time_to_target_seconds", "epochs_to_target", "best_accuracy_percent", "time_to_best_seconds"}
+    both = table | {f"{name}_std" for name in table}
+    assert both <= set(ours.data.metrics) & set(paper.data.metrics)
+    assert paper.data.metrics["time_to_target_seconds"] == 226.4
+    for key in ("network", "row"):
+        assert ours.data.params[key] == paper.data.params[key]
+    assert (ours.data.params["source"], paper.data.params["source"]) == ("reproduced", "paper")
+
+
+def test_curves_have_epochs_as_steps_and_specs_are_params(runs: dict[str, Any], uri: str) -> None:
+    run = runs["resnet18 lapsgd@updaters=2 seed 0"]
+    history = tracking._client(uri).get_metric_history(run.info.run_id, "accuracy_percent")
+    assert [(point.step, point.value) for point in history] == [(1, 20.0), (2, 41.5)]
+    assert [point.timestamp - run.info.start_time for point in history] == [4000, 8000]
+    assert run.data.params["method.options.updaters"] == "2"
+    assert run.data.params["workload.optimizer.momentum"] == "0.9"
+    assert run.data.tags["mlflow.source.git.commit"] == "0f" * 20
+    assert run.data.metrics["layers/stem/updates"] == 2.0
+
+
+def test_values_that_are_not_finite_stay_in_the_journal(runs: dict[str, Any], uri: str) -> None:
+    run = runs["resnet18 ddp seed 0"]
+    client = tracking._client(uri)
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "accuracy_percent")] == [1]
+    assert run.data.tags["benchmarks.not_finite"] == "accuracy_percent"
+    assert run.data.params["diverged"] == "true"
+    assert all(math.isfinite(value) and value < 1e300 for value in run.data.metrics.values())
+    assert [artifact.path for artifact in client.list_artifacts(run.info.run_id)] == ["journal.jsonl"]
+    parent = runs["resnet18 ddp (ours, 1 seed)"]
+    assert "accuracy_percent: 0 of 1 runs" in parent.data.tags["benchmarks.censored"]
+    assert parent.data.metrics["time_to_target_seconds_at_least"] == 4.0
+
+
+def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
+    out = folder / "changing"
+    kind: dict[str, Any] = {"network": "resnet50", "executor": "threads"}
+
+    def names() -> set[str]:
+        return {name for name in stored(uri) if name.startswith("resnet50") and "(paper)" not in name}
+
+    first: Record = write(out, [30.0], seed=0, status="interrupted", **kind)
+    feed([first], published={}, uri=uri)
+    assert names() == {"resnet50 async_lu (ours, no finished run, threads)", "resnet50 async_lu seed 0"}
+
+    second = [write(out, [30.0, 40.0], seed=seed, **kind) for seed in (0, 1)]
+    report = feed(second, published={}, uri=uri)
+    assert (report.added, report.replaced) == (1, 2)
+    parent = "resnet50 async_lu (ours, 2 seeds, threads)"
+    assert names() == {parent, "resnet50 async_lu seed 0", "resnet50 async_lu seed 1"}
+
+    fewer = feed(second[:1], published={}, uri=uri)
+    assert (fewer.added, fewer.replaced, fewer.unchanged) == (0, 0, 2)
+    assert parent in names()
+
+    measured = {"cifar100": {("resnet50", "async_lu", "relative_speedup"): summary([1.5, 2.5])}}
+    assert feed(second, published={}, uri=uri, measured=measured).replaced == 1
+    runs = stored(uri)
+    assert runs[parent].data.metrics["relative_speedup"] == 2.0
+    for seed in (0, 1):
+        run = runs[f"resnet50 async_lu seed {seed}"]
+        assert run.data.tags["mlflow.parentRunId"] == runs[parent].info.run_id
+    assert feed(second, published={}, uri=uri).unchanged == 3
+
+
+def test_a_feed_that_was_stopped_is_made_good(folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = write(folder / "stopped", [50.0], method="lppsgd", network="resnet34")
+    with monkeypatch.context() as patch:
+        patch.setattr(tracking._Store, "_log", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            feed([record], published={}, uri=uri)
+    assert feed([record], published={}, uri=uri).replaced == 1
+    assert {run.info.status for name, run in stored(uri).items() if "resnet34" in name} == {"FINISHED"}
+
+
+def test_two_processes_may_create_one_store(tmp_path: Path, checkout: Path) -> None:
+    for seed in (0, 1):
+        write(tmp_path / f"out{seed}", [50.0], seed=seed, network=f"net{seed}")
+    program = (
+        "import sys; from pathlib import Path; from results.journal import records; from results.tracking import feed;"
+        "print(feed(records(Path(sys.argv[1])), published={}).added)"
+    )
+    environment = {"PYTHONPATH": str(checkout), "PATH": "", "HOME": str(tmp_path)}
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, f"out{seed}"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for seed in (0, 1)
+    ]
+    answers = [writer.communicate(timeout=120) for writer in writers]
+    assert answers == [("2\n", ""), ("2\n", "")]
+    assert len(stored(f"sqlite:///{tmp_path}/mlflow.db")) == 4
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made >= {"mlflow.db", "mlruns"}  # MLflow's own default, so that a bare `mlflow ui` finds it
+    assert "mlflow.db.unfinished" not in made
+
+
+def test_a_server_that_is_not_there_fails_fast(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    began = time.perf_counter()
+    with pytest.raises(ResultsError, match=r"No tracking server answers at http.*python -m benchmarks track"):
+        feed([write(tmp_path, [1.0])], published={}, uri=f"http://127.0.0.1:{port}")
+    assert time.perf_counter() - began < 3
+
+
+def test_a_server_that_never_answers_fails_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "PROBE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(ResultsError, match="timed out"):
+            probe(f"http://127.0.0.1:{port}")
+    with pytest.raises(ResultsError, match=r"postgresql://me:\*\*\*@127.0.0.1"):
+        probe(f"postgresql+psycopg2://me:secret@127.0.0.1:{port}/runs".replace("+psycopg2", ""))
+
+
+def test_without_mlflow_the_text_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ResultsError, match="--no-tracking"):
+        feed([], published={}, uri=f"sqlite:///{tmp_path}/x.db")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("not a database, but long enough to be looked at as one" * 40)
+    with pytest.raises(ResultsError, match="no usable SQLite database"):
+        feed([], published={}, uri=f"sqlite:///{tmp_path}/x.db")
+
+
+def test_a_store_that_was_never_finished_is_made_anew(tmp_path: Path) -> None:
+    from results.stores import fresh_store
+
+    path, marker = tmp_path / "x.db", tmp_path / "x.db.unfinished"
+    path.write_text("half a store")
+    marker.touch()
+
+    def create(uri: str) -> None:
+        assert not path.exists()
+        path.write_text(uri)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), fresh_store(f"sqlite:///{path}", create):
+        pass
+    assert not path.exists()
+    assert not marker.exists()
+
+
+def test_passwords_are_not_shown() -> None:
+    assert shown("https://me:secret@host/x") == "https://me:***@host/x"
+    assert shown(DEFAULT_URI) == DEFAULT_URI
