@@ -1,0 +1,117 @@
+"""One table as shown: published and measured values side by side, ready for any renderer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from results.published import Published
+from results.statistics import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A quantity of the table, shown as three columns: published, measured, ratio.
+
+    `digits` are the decimals of published means (measured means get at least as many), `std_digits` those of
+    published standard deviations; None prints them as they are.
+    """
+
+    key: str
+    heading: str
+    digits: int = 1
+    std_digits: int | None = None
+
+
+MEASURES = {
+    measure.key: measure
+    for measure in (
+        Measure("best_accuracy_percent", "Best accuracy (%)", std_digits=2),
+        Measure("time_to_target_seconds", "Time to target (s)"),
+        Measure("epochs_to_target", "Epochs to target", digits=0),
+        Measure("time_to_best_seconds", "Time to best (s)"),
+        Measure("epochs_to_best", "Epochs to best", digits=0),
+        Measure("relative_speedup", "Relative speed-up", digits=2, std_digits=2),
+        Measure("forward_seconds", "Forward pass (s)", digits=4),
+        Measure("backward_seconds", "Backward pass (s)", digits=4),
+    )
+}
+"""The measures of the papers' tables by key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One published and one measured value. `reason` becomes a footnote, and is a must where nothing was measured."""
+
+    published: Published | None = None
+    measured: Summary | None = None
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.has_value and not self.reason:
+            raise ValueError("a cell without a measured value needs a reason")
+
+    @property
+    def has_value(self) -> bool:
+        """Whether at least one run was measured, be it a censored one."""
+        return self.measured is not None and self.measured.n > 0
+
+    @property
+    def ratio(self) -> float | None:
+        """Measured mean over published mean; None if either is missing or the published one is 0."""
+        return self._over_published(self.measured.mean if self.measured else None)
+
+    @property
+    def ratio_at_least(self) -> float | None:
+        """The lower bound of the ratio where runs are censored."""
+        return self._over_published(self.measured.at_least if self.measured else None)
+
+    def _over_published(self, value: float | None) -> float | None:
+        if value is None or self.published is None or self.published.mean == 0:
+            return None
+        return value / self.published.mean
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One method on one network; `row` is the row key, labels are what a reader sees; one cell per measure."""
+
+    network: str
+    network_label: str
+    row: str
+    method_label: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultTable:
+    """A whole table. `name` names its files; captions stand above it, notes below. Rows of a network are adjacent."""
+
+    name: str
+    title: str
+    source: str
+    measures: tuple[Measure, ...]
+    rows: tuple[Row, ...]
+    captions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row.cells) != len(self.measures):
+                raise ValueError(f"{row.network} {row.row}: {len(row.cells)} cells for {len(self.measures)} measures")
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The networks in the order of their rows."""
+        return tuple(dict.fromkeys(row.network for row in self.rows))
+
+    @property
+    def footnotes(self) -> dict[str, str]:
+        """The letter of every reason: {"not run: ...": "a", ...} in the order of the cells."""
+        reasons = dict.fromkeys(cell.reason for row in self.rows for cell in row.cells if cell.reason)
+        return {reason: _letters(number) for number, reason in enumerate(reasons)}
+
+
+def _letters(number: int) -> str:
+    """a, b, ..., z, aa, ab, ..."""
+    head, last = divmod(number, 26)
+    return (_letters(head - 1) if head else "") + chr(ord("a") + last)

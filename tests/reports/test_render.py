@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from reports.model import MEASURES, Cell, Measure, ResultTable, Row
+from reports.render import to_csv, to_markdown, to_rich, write
+from reports.texts import measured_text, published_text, ratio_text
+from results.errors import ResultsError
+from results.published import Published, load
+from results.statistics import Summary
+
+SECONDS, EPOCHS = MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"]
+SOURCE = "arXiv:2410.05985v1, Table 3"
+
+
+def row(key: str, label: str, *cells: Cell) -> Row:
+    return Row("resnet18", "ResNet-18 (width 8)", key, label, cells)
+
+
+def table(*rows: Row) -> ResultTable:
+    return ResultTable(
+        name="table3",
+        title="Table 3: time to 60 % accuracy",
+        source=SOURCE,
+        measures=(SECONDS, EPOCHS),
+        rows=rows,
+        captions=("Scale smoke: these numbers are not the paper's.",),
+        notes=("Seeds 0, 1, 2.",),
+    )
+
+
+@pytest.fixture
+def shown() -> ResultTable:
+    paper = load("table3")
+    seconds, epochs = ((paper["resnet18", "async_lu", measure.key]) for measure in (SECONDS, EPOCHS))
+    late = paper["resnet18", "lapsgd", SECONDS.key]
+    return table(
+        row("async_lu", "Async LU", Cell(seconds, Summary(452.8, 20.0, 3)), Cell(epochs, Summary(34.5, 2.5, 3))),
+        row("lapsgd", "LAP-SGD", Cell(late, Summary(None, None, 3, 1, 1334.2)), Cell(None, Summary(None, None, 3, 3))),
+        row("bp", "BP", Cell(None, Summary(0.41234, None, 1)), Cell(reason="not run: --method left it out")),
+    )
+
+
+def screen(shown: ResultTable, width: int) -> list[str]:
+    console = Console(width=width, file=io.StringIO(), color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(to_rich(shown))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def test_on_the_screen_published_and_measured_lie_side_by_side(shown: ResultTable) -> None:
+    assert screen(shown, 100) == [
+        "Table 3: time to 60 % accuracy",
+        "arXiv:2410.05985v1, Table 3",
+        "Scale smoke: these numbers are not the paper's.",
+        "",
+        "ResNet-18 (width 8)",
+        "                   Time to target (s)                   Epochs to target",
+        "Method      published          measured  ratio  published        measured  ratio",
+        "────────────────────────────────────────────────────────────────────────────────",
+        "Async LU   226.4 ± 10  452.8 ± 20.0 (3)      2     69 ± 7  34.5 ± 2.5 (3)    0.5",
+        "LAP-SGD     667.1 ± 8   > 1334.2 (2 of 3)  > 2          –        (0 of 3)      –",
+        "BP                  –         0.412 (1)      –          –           – [a]      –",
+        "",
+        "[a] not run: --method left it out",
+        "(2 of 3), (0 of 3): only so many of the runs have a value; '>' is a lower bound of the mean, from",
+        "how far the others went.",
+        "– under 'published': the paper gives no value.",
+        "Seeds 0, 1, 2.",
+    ]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_every_width_shows_every_value(shown: ResultTable, width: int) -> None:
+    lines = screen(shown, width)
+    assert all(len(line) <= width for line in lines)
+    text = "\n".join(lines)
+    for value in ("226.4 ± 10", "452.8 ± 20.0 (3)", "34.5 ± 2.5 (3)", "> 1334.2 (2 of 3)", "0.412 (1)", "– [a]"):
+        assert value in text
+
+
+def test_three_measures_of_table_4_fit_120_columns() -> None:
+    paper = load("table4")
+    measures = [MEASURES[key] for key in ("best_accuracy_percent", "time_to_best_seconds", "epochs_to_best")]
+    values = {"best_accuracy_percent": 91.23, "time_to_best_seconds": 0.9234, "epochs_to_best": 5.67}
+    rows = [
+        Row(
+            "resnet50",
+            "ResNet-50",
+            key,
+            "LAP-SGD, 2 updaters per device",
+            tuple(Cell(paper["resnet50", key, m.key], Summary(values[m.key], values[m.key] / 15, 3)) for m in measures),
+        )
+        for key in ("async_lu", "async_bu", "lapsgd", "lppsgd")
+    ]
+    shown = ResultTable("table4", "Table 4", SOURCE, tuple(measures), tuple(rows))
+    assert sum("Method" in line for line in screen(shown, 120)) == 1
+    assert sum("Method" in line for line in screen(shown, 100)) == 2
+
+
+def test_csv_is_tidy(shown: ResultTable) -> None:
+    lines = list(csv.DictReader(io.StringIO(to_csv(shown))))
+    assert len(lines) == 6
+    assert lines[0] == {
+        "table": "table3",
+        "network": "resnet18",
+        "network_label": "ResNet-18 (width 8)",
+        "row": "async_lu",
+        "method": "Async LU",
+        "measure": "time_to_target_seconds",
+        "published_mean": "226.4",
+        "published_std": "10.0",
+        "published_n": "3",
+        "measured_mean": "452.8",
+        "measured_std": "20.0",
+        "measured_n": "3",
+        "censored": "0",
+        "at_least": "",
+        "ratio": "2.0",
+        "reason": "",
+    }
+    assert (lines[2]["measured_mean"], lines[2]["censored"], lines[2]["at_least"]) == ("", "1", "1334.2")
+    assert (lines[5]["measured_n"], lines[5]["reason"]) == ("", "not run: --method left it out")
+
+
+def test_markdown(shown: ResultTable) -> None:
+    assert to_markdown(shown).splitlines() == [
+        "# Table 3: time to 60 % accuracy",
+        "",
+        "arXiv:2410.05985v1, Table 3",
+        "",
+        "Scale smoke: these numbers are not the paper's.",
+        "",
+        "| Network | Method | Time to target (s), published | Time to target (s), measured | Time to target (s), ratio"
+        " | Epochs to target, published | Epochs to target, measured | Epochs to target, ratio |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| ResNet-18 (width 8) | Async LU | 226.4 ± 10 | 452.8 ± 20.0 (3) | 2 | 69 ± 7 | 34.5 ± 2.5 (3) | 0.5 |",
+        r"| ResNet-18 (width 8) | LAP-SGD | 667.1 ± 8 | \> 1334.2 (2 of 3) | \> 2 | – | (0 of 3) | – |",
+        r"| ResNet-18 (width 8) | BP | – | 0.412 (1) | – | – | – \[a\] | – |",
+        "",
+        r"- \[a\] not run: --method left it out",
+        r"- (2 of 3), (0 of 3): only so many of the runs have a value; '\>' is a lower bound of the mean,"
+        " from how far the others went.",
+        "- – under 'published': the paper gives no value.",
+        "- Seeds 0, 1, 2.",
+    ]
+
+
+def test_names_are_taken_literally() -> None:
+    wild = "[bold red]x[/] | <b> `y`\n\x1b[31mz"
+    cell = Cell(None, Summary(1.0, None, 1))
+    shown = table(Row("resnet18", wild, "mine", wild, (cell, cell)))
+    text = " ".join(screen(shown, 120))
+    assert "[bold red]x[/] | <b> `y`  [31mz" in text
+    assert "\x1b" not in text
+    line = to_markdown(shown).splitlines()[8]
+    escaped = r"\[bold red\]x\[/\] \| \<b\> \`y\`  \[31mz"
+    assert line.startswith(f"| {escaped} | {escaped} | – |")
+    assert next(csv.DictReader(io.StringIO(to_csv(shown))))["method"] == wild
+
+
+@pytest.mark.parametrize(
+    ("measure", "value", "text"),
+    [
+        (SECONDS, Summary(226.44, 10.04, 3), "226.4 ± 10.0 (3)"),
+        (SECONDS, Summary(0.0123456, 0.0004, 3), "0.0123 ± 0.0004 (3)"),
+        (SECONDS, Summary(4.0, 0.0, 2), "4.00 ± 0.00 (2)"),
+        (SECONDS, Summary(0.0, None, 1), "0.0 (1)"),
+        (EPOCHS, Summary(5.0, None, 1), "5.0 (1)"),
+        (EPOCHS, Summary(None, None, 3, 1, 12.34), "> 12.3 (2 of 3)"),
+        (EPOCHS, Summary(None, None, 3, 3), "(0 of 3)"),
+        (MEASURES["forward_seconds"], Summary(0.0049, 0.0001, 15), "0.00490 ± 0.00010 (15)"),
+    ],
+)
+def test_measured_values(measure: Measure, value: Summary, text: str) -> None:
+    assert measured_text(Cell(None, value), measure) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("time_to_target_seconds", Published(1016.0, 6.0, 3, ""), "1016.0 ± 6"),
+        ("epochs_to_target", Published(69.0, 7.0, 3, ""), "69 ± 7"),
+        ("best_accuracy_percent", Published(63.5, 0.1, 3, ""), "63.5 ± 0.10"),
+        ("relative_speedup", Published(1.9, 0.08, 3, ""), "1.90 ± 0.08"),
+        ("forward_seconds", Published(0.0166, 5e-05, None, ""), "0.0166 ± 5e-05"),
+        ("best_accuracy_percent", Published(73.42, None, None, ""), "73.4"),
+        ("best_accuracy_percent", None, "–"),
+    ],
+)
+def test_published_values(key: str, value: Published | None, text: str) -> None:
+    assert published_text(value, MEASURES[key]) == text
+
+
+def test_ratios() -> None:
+    paper = Published(2.0, None, 3, "")
+    texts = [ratio_text(Cell(paper, Summary(mean, None, 1))) for mean in (2.469, 0.0024, 4242.0)]
+    assert texts == ["1.23", "0.0012", "2121"]
+    assert ratio_text(Cell(paper, Summary(None, None, 2, 1, 3.0))) == "> 1.5"
+    assert ratio_text(Cell(None, Summary(1.0, None, 1))) == "–"
+    assert ratio_text(Cell(Published(0.0, None, 3, ""), Summary(1.0, None, 1))) == "–"
+
+
+def test_a_blank_needs_a_reason() -> None:
+    for measured in (None, Summary(None, None, 0)):
+        with pytest.raises(ValueError, match="reason"):
+            Cell(None, measured)
+        assert measured_text(Cell(None, measured, reason="not run"), SECONDS, "a") == "– [a]"
+
+
+def test_a_row_has_a_cell_for_every_measure() -> None:
+    with pytest.raises(ValueError, match="1 cells for 2 measures"):
+        table(row("bp", "BP", Cell(reason="not run")))
+
+
+def test_footnotes_are_lettered_and_shared() -> None:
+    cells = [Cell(reason=f"reason {number}") for number in range(28)]
+    rows = [row(f"m{number}", "M", cell, cells[0]) for number, cell in enumerate(cells)]
+    letters = list(table(*rows).footnotes.values())
+    assert letters[:2] + letters[25:] == ["a", "b", "z", "aa", "ab"]
+
+
+def test_written_files_are_whole_or_not_there(
+    shown: ResultTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out" / "tables"
+    paths = write(shown, folder)
+    assert [path.name for path in paths] == ["table3.csv", "table3.md"]
+    assert paths[0].read_text(encoding="utf-8") == to_csv(shown)
+    assert paths[1].read_text(encoding="utf-8") == to_markdown(shown)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResultsError, match=r"table3.csv cannot be written \(No space left"):
+        write(table(), folder)
+    assert paths[0].read_text(encoding="utf-8") == to_csv(shown)
+    assert sorted(path.name for path in folder.iterdir()) == ["table3.csv", "table3.md"]
