@@ -63,7 +63,8 @@ def _residual(block: type[BasicBlock | Bottleneck], inplanes: int, planes: int, 
     downsample = None
     if stride != 1 or inplanes != out:
         downsample = nn.Sequential(conv1x1(inplanes, out, stride), nn.BatchNorm2d(out))
-    return block(inplanes, planes, stride, downsample)
+    made: nn.Module = block(inplanes, planes, stride, downsample)
+    return made
 
 
 def _initialise(layer: nn.Module) -> None:

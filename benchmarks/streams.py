@@ -13,17 +13,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+cuda_stream: Any = torch.cuda.Stream  # torch leaves it untyped
+
 
 class Stream:
     """`with stream:` runs what is launched inside on the batch's own stream. Without a device it does nothing."""
 
     def __init__(self, device: torch.device | None) -> None:
-        self.stream = torch.cuda.Stream(device) if device is not None and device.type == "cuda" else None
+        self.stream: Any = cuda_stream(device) if device is not None and device.type == "cuda" else None
         self._entered: list[Any] = []
 
     def __enter__(self) -> None:
         if self.stream is not None:
-            context = torch.cuda.stream(self.stream)
+            context: Any = torch.cuda.stream(self.stream)
             context.__enter__()
             self._entered.append(context)
 

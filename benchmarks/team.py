@@ -204,9 +204,7 @@ class Team(dry.DryTeam):
             return None
         read = step.reads[layer.index]
         assert read is not None
-        return Gradient(
-            layer, step.index, read, tensors=grads[: len(leaves)], weights=copies, stream=step.slot.stream
-        )
+        return Gradient(layer, step.index, read, tensors=grads[: len(leaves)], weights=copies, stream=step.slot.stream)
 
     def where(self, gradient: Gradient) -> AbstractContextManager[Any]:
         return gradient.stream or nullcontext()
@@ -261,8 +259,10 @@ class Team(dry.DryTeam):
         parts = zip(*(g.tensors for g in gradients), strict=True)
         mean = tuple(torch.stack([p.to(same[0].device) for p in same]).mean(0) for same in parts)
         ticket = min(g.index for g in gradients)
-        return [Gradient(g.layer, ticket, g.read, tensors=tuple(m.clone() for m in mean), weights=g.weights)
-                for g in gradients]  # fmt: skip
+        return [
+            Gradient(g.layer, ticket, g.read, tensors=tuple(m.clone() for m in mean), weights=g.weights)
+            for g in gradients
+        ]
 
     def flat(self, replica: Replica) -> Tensor:
         """A copy of the replica's weights (and float buffers, if these are averaged) as one vector."""

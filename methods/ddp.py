@@ -67,7 +67,9 @@ class DDP(Method):
             local = Channel(capacity=None, name=f"gradients of device {replica.device}")
             reduced = Channel(capacity=None, name=f"mean gradients for device {replica.device}")
             yield Worker(self.trainer(replica, local, reduced), device=replica.device, role="trainer")
-            yield Worker(self.communicator(replica, everyone, local, reduced), device=replica.device, role="communicator")
+            yield Worker(
+                self.communicator(replica, everyone, local, reduced), device=replica.device, role="communicator"
+            )
 
     def trainer(self, replica: Replica, local: Channel, reduced: Channel) -> Program:
         while (step := (yield NextBatch(replica))) is not None:

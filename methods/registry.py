@@ -91,7 +91,9 @@ def load_plugin(path: Path) -> list[str]:
         raise MethodError(f"The plug-in {path} failed to load: {type(error).__name__}: {error}.") from error
     added = [name for name in _methods if name not in before]
     if not added:
-        raise MethodError(f"The plug-in {path} registers no method; decorate one with @register(title=..., source=...).")
+        raise MethodError(
+            f"The plug-in {path} registers no method; decorate one with @register(title=..., source=...)."
+        )
     return added
 
 

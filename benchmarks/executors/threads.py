@@ -74,7 +74,9 @@ class ThreadsExecutor:
         self._failure: Exception | None = None
         crew = list(workers)
         self._alive = len(crew)
-        threads = [threading.Thread(target=self._work, args=(worker,), name=worker.name, daemon=True) for worker in crew]
+        threads = [
+            threading.Thread(target=self._work, args=(worker,), name=worker.name, daemon=True) for worker in crew
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -133,10 +135,11 @@ class ThreadsExecutor:
                 raise Stopped
 
     def _check_for_stall(self) -> None:
-        if self._failure is None and self._alive and len(self._waiting) == self._alive:
-            if not any(ready() for _, ready in self._waiting.values()):
-                self._failure = Stalled((worker.name, what) for worker, (what, _) in self._waiting.items())
-                self.monitor.notify_all()
+        if self._failure is not None or not self._alive or len(self._waiting) < self._alive:
+            return
+        if not any(ready() for _, ready in self._waiting.values()):
+            self._failure = Stalled((worker.name, what) for worker, (what, _) in self._waiting.items())
+            self.monitor.notify_all()
 
     # ---- computing
 
@@ -167,8 +170,9 @@ class ThreadsExecutor:
             queue.asked += 1
             self.monitor.notify_all()
             try:
-                self._wait(worker, effect.channel.name,
-                           lambda: bool(queue.items) or queue.closed >= effect.channel.producers)  # fmt: skip
+                self._wait(
+                    worker, effect.channel.name, lambda: bool(queue.items) or queue.closed >= effect.channel.producers
+                )
             finally:
                 queue.asked -= 1
             item = queue.items.popleft() if queue.items else None
@@ -194,8 +198,11 @@ class ThreadsExecutor:
     def _await(self, worker: e.Worker, effect: e.Await) -> int:
         counter = effect.counter
         with self.monitor:
-            self._wait(worker, f"{counter.name} to reach {effect.at_least}",
-                       lambda: counter.ended or counter.value >= effect.at_least)  # fmt: skip
+            self._wait(
+                worker,
+                f"{counter.name} to reach {effect.at_least}",
+                lambda: counter.ended or counter.value >= effect.at_least,
+            )
             return counter.value
 
     # ---- collectives

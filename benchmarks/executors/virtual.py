@@ -3,7 +3,8 @@
 Reads happen when an effect starts, that is when its device grants it, and writes when it ends. A device serves first
 come, first served. (BatchNorm's running statistics are written with the forward computation, at its start.)
 Ties: a Put that wakes a getter lets the getter go first; a worker whose effect has ended goes on before its device
-turns to the next one; otherwise first scheduled, first served. Nothing depends on the wall clock: runs repeat bit for bit.
+turns to the next one; otherwise first scheduled, first served. Nothing depends on the wall clock: runs repeat bit for
+bit.
 """
 
 from __future__ import annotations
@@ -143,8 +144,15 @@ class VirtualExecutor:
 
     # ---- devices
 
-    def _work(self, process: Process, what: e.Effect, layer: str, seconds: float,
-              begin: Callable[[], Any], end: Callable[[Any], Any] = lambda result: result) -> Any:  # fmt: skip
+    def _work(
+        self,
+        process: Process,
+        what: e.Effect,
+        layer: str,
+        seconds: float,
+        begin: Callable[[], Any],
+        end: Callable[[Any], Any] = lambda result: result,
+    ) -> Any:
         if seconds <= 0:  # what takes no time needs no device
             return end(begin())
         if self.trace is not None:
@@ -223,8 +231,14 @@ class VirtualExecutor:
         remote = any(g.layer.device != process.worker.device for g in gradients)
         seconds = self.price.update([g.layer.index for g in gradients], remote=remote)
         names = ", ".join(g.layer.name for g in gradients)
-        return self._work(process, effect, names, seconds, lambda: None,
-                          lambda _: self.team.update(gradients, process.worker.name, self.now))  # fmt: skip
+        return self._work(
+            process,
+            effect,
+            names,
+            seconds,
+            lambda: None,
+            lambda _: self.team.update(gradients, process.worker.name, self.now),
+        )
 
     # ---- channels
 
@@ -327,8 +341,14 @@ class VirtualExecutor:
             self.team.add_mean(replica, mean, snapshot)
         return [all(last for _, _, (_, last) in members)] * len(members)
 
-    def _meet(self, process: Process, effect: Any, brought: Any, seconds: float,
-              result: Callable[[list[tuple[Process, Any, Any]]], list[Any]]) -> Any:  # fmt: skip
+    def _meet(
+        self,
+        process: Process,
+        effect: Any,
+        brought: Any,
+        seconds: float,
+        result: Callable[[list[tuple[Process, Any, Any]]], list[Any]],
+    ) -> Any:
         """Wait for the other members; when all are there and the seconds have passed, everyone gets its result."""
         group: e.Group = effect.group
         arrived = self._arrived.setdefault(group, [])

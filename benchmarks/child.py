@@ -1,0 +1,98 @@
+"""A process that trains runs, one after the other, and tells its parent how they go.
+
+The parent sends ("run", id, spec, labels); the child answers ("epoch", id, epoch, metrics) and
+("end", id, status, reason). What a user can mend comes back as ("wrong", id, sentence).
+"""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hardware import Card
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all runs of a command share."""
+
+    out: Path
+    data: Path | None
+    card: Card | None
+    plugins: tuple[Path, ...]
+    environment: dict[str, Any]
+
+
+class Terminated(BaseException):
+    """The parent, or somebody else, asked this process to end."""
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    raise Terminated
+
+
+def main(pipe: Connection, setting: Setting) -> None:
+    """Serve until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _serve(pipe, setting)
+    except (Terminated, EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _serve(pipe: Connection, setting: Setting) -> None:
+    import methods
+    from benchmarks.errors import UserError
+    from benchmarks.training import load_data
+    from results.errors import ResultsError
+
+    for plugin in setting.plugins:
+        methods.load_plugin(plugin)
+    loaded: dict[tuple[Any, ...], Any] = {}
+    while True:
+        _, id, spec, labels = pipe.recv()
+        try:
+            work = spec["workload"]
+            key = (work["dataset"], work["train_samples"], work["test_samples"])
+            if key not in loaded:
+                loaded.clear()
+                loaded[key] = load_data(spec, setting.data)
+            answer = _run(pipe, setting, id, spec, labels, loaded[key])
+        except (UserError, ResultsError, methods.MethodError) as error:
+            answer = ("wrong", id, str(error))
+        pipe.send(answer)
+
+
+def _run(pipe: Connection, setting: Setting, id: str, spec: Any, labels: Any, data: Any) -> tuple[str, ...]:
+    from benchmarks.errors import UserError
+    from benchmarks.training import train
+    from results.errors import ResultsError
+    from results.journal import Journal
+    from results.records import folder_of
+
+    with Journal.create(
+        folder_of(setting.out, id), id=id, spec=spec, environment=setting.environment, labels=labels
+    ) as journal:
+        try:
+            status = train(
+                spec,
+                journal,
+                data=data,
+                card=setting.card,
+                report=lambda epoch, metrics: pipe.send(("epoch", id, epoch, metrics)),
+            )
+        except (Terminated, BrokenPipeError):
+            journal.end("interrupted", reason="the command was ended")
+            raise
+        except (UserError, ResultsError):
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}" if not str(error).startswith("Worker") else str(error)
+            journal.end("failed", reason=reason, traceback=traceback.format_exc())
+            return "end", id, "failed", reason
+        return "end", id, status, ""

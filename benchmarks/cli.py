@@ -1,0 +1,260 @@
+"""The command line. Nothing heavy is imported before a command needs it: help, lists and errors come at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from benchmarks.errors import Interrupted, UserError
+from methods.errors import MethodError
+from results.errors import ResultsError
+
+app = App(
+    name="python -m benchmarks",
+    help="Reproduce the papers on asynchronous SGD, table by table: what was measured beside what was published.",
+    help_format="plaintext",
+    version_flags=[],
+)
+
+Many = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
+Plugins = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=False)]
+Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=False)]
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+@app.command(name="list")
+def list_(*, plugin: Plugins = None) -> None:
+    """List the tables, methods, networks, scales, data sets and hardware cards."""
+    from benchmarks.command_show import list_everything
+
+    list_everything(plugin or [], _console())
+
+
+@app.command
+def show(
+    *tables: str,
+    scale: str = "smoke",
+    seeds: int = 3,
+    method: Many = None,
+    network: Many = None,
+    executor: str = "virtual",
+    hardware: str | None = None,
+    device: str = "auto",
+    jobs: int | None = None,
+    out: Path = Path("out"),
+    set_: Settings = None,
+    plugin: Plugins = None,
+) -> None:
+    """Show what `run` would do: the runs, the options as resolved, the published values, the expected duration.
+
+    With the name of a hardware card: what the card predicts beside what was published.
+
+    Parameters
+    ----------
+    tables: Tables, such as table3; or one hardware card, such as paper-a.
+    scale: smoke, small or paper.
+    seeds: Seeds per method and network.
+    method: Only these methods or rows.
+    network: Only these networks.
+    executor: virtual or threads.
+    hardware: Hardware card of the virtual clock: a name or a TOML file.
+    device: cpu, cuda or auto.
+    jobs: Runs side by side.
+    out: Folder of results.
+    set_: method.option=value or workload.field=value.
+    plugin: Python file with methods of your own.
+    """
+    from benchmarks import command_show
+    from benchmarks import hardware as cards
+    from benchmarks.choices import choose, chosen_tables
+
+    if len(tables) == 1 and (tables[0] in cards.names() or tables[0] == "this-machine"):
+        command_show.show_card(cards.load(tables[0], out=out), _console())
+        return
+    found = chosen_tables(tables)
+    chosen = choose(
+        scale=scale,
+        seeds=seeds,
+        method=method or [],
+        network=network or [],
+        executor=executor,
+        hardware_name=hardware,
+        device=device,
+        settings=set_ or [],
+        plugins=plugin or [],
+        out=out,
+        tables=found,
+    )
+    command_show.show_tables(found, chosen, out, _jobs(jobs), _console())
+
+
+@app.command
+def run(
+    *tables: str,
+    scale: str = "smoke",
+    seeds: int = 3,
+    method: Many = None,
+    network: Many = None,
+    executor: str = "virtual",
+    hardware: str | None = None,
+    device: str = "auto",
+    jobs: int | None = None,
+    data: Path | None = None,
+    out: Path = Path("out"),
+    set_: Settings = None,
+    plugin: Plugins = None,
+    target: float | None = None,
+    fresh: Flag = False,
+    no_tracking: Flag = False,
+) -> int:
+    """Run tables: train what is missing, print measured beside published, feed MLflow.
+
+    Parameters
+    ----------
+    tables: Tables, such as table3.
+    scale: smoke (embedded data, a minute), small (real data in part) or paper.
+    seeds: Seeds per method and network.
+    method: Only these methods or rows.
+    network: Only these networks.
+    executor: virtual (simulated seconds, repeats bit for bit) or threads (real seconds).
+    hardware: Hardware card of the virtual clock: a name or a TOML file. Default: paper-a.
+    device: cpu, cuda or auto.
+    jobs: Runs side by side. Default: the cores.
+    data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
+    out: Folder of results.
+    set_: method.option=value or workload.field=value.
+    plugin: Python file with methods of your own.
+    target: Accuracy in percent to reach, instead of the best of the worst method.
+    fresh: Repeat runs that are there.
+    no_tracking: Leave MLflow alone; it need not be installed.
+    """
+    from benchmarks import command_run
+    from benchmarks.choices import choose, chosen_tables
+
+    found = chosen_tables(tables)
+    chosen = choose(
+        scale=scale,
+        seeds=seeds,
+        method=method or [],
+        network=network or [],
+        executor=executor,
+        hardware_name=hardware,
+        device=device,
+        settings=set_ or [],
+        plugins=plugin or [],
+        out=out,
+        tables=found,
+    )
+    many = _jobs(jobs) if executor == "virtual" or jobs else 1  # real seconds need the cores for themselves
+    return command_run.run(
+        found,
+        chosen,
+        out=out,
+        data=data,
+        jobs=many,
+        fresh=fresh,
+        tracking=not no_tracking,
+        target=target,
+        console=_console(),
+    )
+
+
+@app.command
+def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("out")) -> None:
+    """Measure this machine: write the hardware card this-machine for the virtual clock.
+
+    Parameters
+    ----------
+    scale: The scale whose networks are timed.
+    device: cpu, cuda or auto.
+    out: Folder of results; the card goes to hardware/this-machine.toml in it.
+    """
+    from benchmarks.choices import check_out, one_of, usable_device
+    from benchmarks.command_calibrate import calibrate as measure
+    from benchmarks.workloads import SCALES
+
+    one_of("scale", scale, SCALES)
+    check_out(out)
+    measure(scale, usable_device(device), out, _console())
+
+
+@app.command
+def track(*, out: Path = Path("out"), uri: str | None = None) -> None:
+    """Feed the journals of an out folder to MLflow, now or again; nothing is doubled.
+
+    Parameters
+    ----------
+    out: Folder of results.
+    uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
+    """
+    from results import published, records, tracking
+
+    found = records.records(out)
+    if not found:
+        raise UserError(f"There are no runs in {out}: run a table first, or name the folder with --out.")
+    _console().print(str(tracking.feed(found, published=published.by_dataset(), uri=uri)), highlight=False)
+
+
+@app.command
+def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
+    """Say what of Python, torch, devices, data and the store works here, and how to mend the rest.
+
+    Parameters
+    ----------
+    out: Folder of results.
+    data: Folder with the data sets.
+    """
+    from benchmarks import doctor as examination
+
+    console, checks = Console(), examination.run(out, data)
+    for check in checks:
+        mark = "[green]ok[/]  " if check.ok else "[yellow]mend[/]"
+        console.print(f"{mark} [bold]{check.name}[/]: {check.detail}", highlight=False)
+        if not check.ok and check.mend:
+            console.print(f"     {check.mend}", highlight=False, style="dim")
+    return 0
+
+
+def _console() -> Console:
+    """Wide enough for a table where nobody's terminal says otherwise."""
+    return Console() if sys.stdout.isatty() else Console(width=120)
+
+
+def _jobs(jobs: int | None) -> int:
+    from benchmarks.command_run import default_jobs
+
+    if jobs is not None and jobs < 1:
+        raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
+    return jobs or default_jobs()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """-> the exit code: 0 done, 1 a run failed, 2 bad input, 130 interrupted."""
+    # Before torch is imported anywhere: idle OpenMP threads that spin slow the other runs down sixfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    errors = Console(stderr=True, soft_wrap=True)
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return int(code or 0)
+    except CycloptsError as error:
+        return _complain(errors, str(error).strip())
+    except (UserError, MethodError, ResultsError) as error:
+        return _complain(errors, str(error))
+    except BrokenPipeError:  # `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return _complain(errors, "Interrupted.", 130)
+    except Interrupted as error:
+        return _complain(errors, str(error), 130)
+
+
+def _complain(console: Console, sentence: str, code: int = 2) -> int:
+    console.print(sentence, style="red", highlight=False, markup=False)
+    return code

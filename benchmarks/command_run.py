@@ -1,0 +1,118 @@
+"""`run`: plan, train what is missing, print the tables, feed MLflow."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import assemble, choices, environment, plan, pool
+from benchmarks.child import Setting
+from benchmarks.errors import Interrupted, UserError
+from benchmarks.plan import Choices, Run
+from benchmarks.progress import Display, duration
+from benchmarks.tables import Table
+from reports.render import to_rich, write
+from results import published, records
+from results.errors import ResultsError
+from results.records import Record
+from results.statistics import Summary
+
+
+def run(
+    tables: Sequence[Table],
+    chosen: Choices,
+    *,
+    out: Path,
+    data: Path | None,
+    jobs: int,
+    fresh: bool,
+    tracking: bool,
+    target: float | None,
+    console: Console,
+) -> int:
+    """-> the exit code: 0, or 1 if a run failed."""
+    planned = {table.id: plan.runs(table, chosen) for table in tables}
+    if not all(planned.values()):
+        empty = ", ".join(name for name, runs in planned.items() if not runs)
+        raise UserError(f"Nothing to run for {empty}: --method and --network leave no row of it.")
+    runs = plan.in_order(plan.distinct(run for of_table in planned.values() for run in of_table))
+    choices.check_out(out)
+    missing = [run for run in runs if fresh or records.complete(out, run.id) is None]
+    choices.check_data(missing, data)
+    _announce(tables, chosen, runs, missing, jobs, console)
+    failed = _train(missing, chosen, out, data, jobs, console) if missing else []
+    sheets = [_sheet(table, chosen, planned[table.id], out, target) for table in tables]
+    for sheet in sheets:
+        result = assemble.assemble(sheet)
+        console.print()
+        console.print(to_rich(result))
+        csv, markdown = write(result, out / "tables")
+        console.print(f"Written: {csv}, {markdown.name}", highlight=False, style="dim")
+    for sentence in failed:
+        console.print(f"[bold red]Failed:[/] {sentence}", highlight=False)
+    if tracking:
+        _track(sheets, out, console)
+    return 1 if failed else 0
+
+
+def _announce(
+    tables: Sequence[Table], chosen: Choices, runs: Sequence[Run], missing: Sequence[Run], jobs: int, console: Console
+) -> None:
+    names = ", ".join(table.id for table in tables)
+    console.print(
+        f"[bold]{names}[/] at scale {chosen.scale}: {len(runs)} runs, {len(runs) - len(missing)} of them "
+        f"done before, {jobs} at a time",
+        highlight=False,
+    )
+    console.print(f"Clock: {assemble.clock(chosen)}", highlight=False)
+
+
+def _train(
+    missing: Sequence[Run], chosen: Choices, out: Path, data: Path | None, jobs: int, console: Console
+) -> list[str]:
+    setting = Setting(out, data, chosen.card, chosen.plugins, environment.describe())
+    begun = time.monotonic()
+    with Display(missing, console) as display:
+        try:
+            ended = pool.train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Interrupted: {display.done} of {len(missing)} runs are done and kept; the same command carries on."
+            ) from None
+    console.print(f"{len(missing)} runs in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
+    titles = {run.id: run.title for run in missing}
+    return [f"{titles[id]}: {reason}" for id, (status, reason) in ended.items() if status == "failed"]
+
+
+def _sheet(table: Table, chosen: Choices, planned: Sequence[Run], out: Path, target: float | None) -> assemble.Sheet:
+    found: dict[tuple[str, str], list[Record]] = {}
+    for run in planned:
+        path = records.folder_of(out, run.id) / records.JOURNAL
+        if path.is_file():
+            key = str(run.spec["workload"]["network"]), str(run.labels["row"])
+            found.setdefault(key, []).append(records.read(path))
+    return assemble.Sheet(table, chosen, plan.rows(table, chosen), plan.networks(table, chosen), planned, found, target)
+
+
+def _track(sheets: Sequence[assemble.Sheet], out: Path, console: Console) -> None:
+    from results import tracking
+
+    measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
+    for sheet in sheets:
+        measured.setdefault(sheet.table.family, {}).update(assemble.measured(sheet))
+    found = {record.id: record for sheet in sheets for of_row in sheet.records.values() for record in of_row}
+    try:
+        console.print(
+            str(tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured)),
+            highlight=False,
+        )
+    except ResultsError as error:
+        console.print(f"[yellow]Not tracked:[/] {error}", highlight=False)
+
+
+def default_jobs() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,175 @@
+"""One run: build the workload's team, train it epoch by epoch, evaluate, stop early, keep the journal."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+import methods
+from benchmarks.data.batches import Batches
+from benchmarks.data.sets import DataSet, load
+from benchmarks.executors.threads import ThreadsExecutor
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.hardware import Card
+from benchmarks.networks import forward_all, resnet
+from benchmarks.team import Team
+from benchmarks.work import layer_work
+from benchmarks.workloads import Workload
+from results.journal import Journal
+
+Metrics = dict[str, float]
+
+
+class Executor(Protocol):
+    def run(self, workers: Any) -> None: ...
+
+
+class Training:
+    """The state of one run between epochs.
+
+    data: already loaded, so that the runs of a process share it. card: the virtual clock's, None for real time.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], data: DataSet, card: Card | None) -> None:
+        extra = {"name", "dataset_sha256", "data"}
+        self.work = Workload.model_validate({k: v for k, v in spec["workload"].items() if k not in extra})
+        self.method = methods.create(spec["method"]["name"], spec["method"]["options"])
+        self.device, self.seed, self.data = torch.device(spec["device"]), int(spec["seed"]), data
+        torch.set_num_threads(self.work.threads)
+        self.batches = Batches(
+            data, batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
+        )
+        self.team = self._team(streams=card is None)
+        self.judge = list(self._network().values())
+        for module in self.judge:
+            module.eval()
+        self.executor: VirtualExecutor | ThreadsExecutor
+        if card is None:
+            self.executor = ThreadsExecutor(self.team, threads=self.work.threads)
+        else:
+            self.executor = VirtualExecutor(self.team, self._price(card))
+        self.train_seconds = 0.0
+
+    def _network(self) -> dict[str, torch.nn.Module]:
+        work, known = self.work, self.data.card
+        layers = resnet(
+            work.network,
+            classes=known.classes,
+            channels=known.shape[0],
+            width=work.width,
+            blocks=work.blocks,
+            stem_kind=work.stem,
+            seed=self.seed,
+        )
+        return {name: module.to(self.device) for name, module in layers.items()}
+
+    def _team(self, *, streams: bool) -> Team:
+        o, schedule, factor = self.method.options, self.work.schedule, self.method.learning_rate_factor
+        chosen, steps = self.work.optimizer, self.batches.steps(self.method.replicas)
+        return Team(
+            [self._network() for _ in range(self.method.replicas)],
+            optimizer=lambda params: torch.optim.SGD(
+                params,
+                lr=schedule.lr,
+                momentum=chosen.momentum,
+                weight_decay=chosen.weight_decay,
+                nesterov=chosen.nesterov,
+                fused=True,
+            ),
+            learning_rate=lambda ticket: factor * schedule(ticket / steps),
+            batches=self.batches.batch,
+            steps_per_epoch=steps,
+            epochs=self.work.epochs,
+            shared_momentum=o.momentum == "shared",
+            overwrite=o.updates == "overwrite",
+            lock_free=o.lock_free,
+            average_buffers=o.bn_buffers == "averaged",
+            streams=streams,
+        )
+
+    def _price(self, card: Card) -> Any:
+        names = [layer.name for layer in self.team.replica.layers]
+        if self.work.price == "published" and self.work.network in card.networks:
+            return card.price(self.work.network, names)
+        return card.price_by_flops(layer_work(self._network(), (self.work.batch, *self.data.card.shape)))
+
+    def epoch(self, epoch: int) -> Metrics:
+        """Train one epoch (0 is the first) and evaluate a drained, consistent copy, outside the training clock."""
+        started = time.perf_counter()
+        self.team.begin_epoch(epoch)
+        self.executor.run(self.method.workers(self.team))
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.train_seconds += time.perf_counter() - started
+        updates, seconds, wait = self.team.staleness.mean()
+        metrics = {
+            "train_loss": self.team.mean_loss(),
+            "learning_rate": self.team.learning_rate((epoch + 1) * self.team.steps_per_epoch - 1),
+            "train_seconds": self.train_seconds,
+            "staleness_updates": updates,
+            "staleness_seconds": seconds,
+            "gradient_wait_seconds": wait,
+            **self.evaluate(),
+        }
+        if isinstance(self.executor, VirtualExecutor):
+            metrics["virtual_seconds"] = self.executor.now
+        return metrics
+
+    def evaluate(self) -> Metrics:
+        """Accuracy in percent and mean loss of the method's consensus on the test set."""
+        for module, state in zip(self.judge, self.team.consensus(self.method.options.consensus), strict=True):
+            module.load_state_dict(state)
+        right = loss = total = 0.0
+        with torch.no_grad():
+            for images, labels in self.batches.test():
+                logits = forward_all(self.judge, images)
+                loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
+                right += float((logits.argmax(1) == labels).sum())
+                total += len(labels)
+        return {"accuracy_percent": 100 * right / total, "loss": loss / total}
+
+
+def train(
+    spec: Mapping[str, Any],
+    journal: Journal,
+    *,
+    data: DataSet,
+    card: Card | None,
+    report: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
+) -> str:
+    """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with."""
+    begun = time.perf_counter()
+    training = Training(spec, data, card)
+    best, best_epoch, status, reason = -math.inf, 0, "finished", ""
+    epoch = 0
+    for epoch in range(1, training.work.epochs + 1):
+        metrics = training.epoch(epoch - 1)
+        metrics["wall_seconds"] = time.perf_counter() - begun
+        journal.evaluation(epoch, epoch * training.team.steps_per_epoch, metrics)
+        report(epoch, metrics)
+        if not (math.isfinite(metrics["train_loss"]) and math.isfinite(metrics["loss"])):
+            status, reason = "diverged", f"the loss was not finite in epoch {epoch}"
+            break
+        if metrics["accuracy_percent"] > best:
+            best, best_epoch = metrics["accuracy_percent"], epoch
+        if epoch - best_epoch >= training.work.patience:
+            break
+    journal.end(
+        status,
+        reason=reason,
+        epochs=epoch,
+        early_stopped=status == "finished" and epoch < training.work.epochs,
+        staleness=training.team.staleness.per_layer(),
+        wall_seconds=time.perf_counter() - begun,
+    )
+    return status
+
+
+def load_data(spec: Mapping[str, Any], folder: Path | None) -> DataSet:
+    work = spec["workload"]
+    return load(work["dataset"], folder=folder, train_samples=work["train_samples"], test_samples=work["test_samples"])
