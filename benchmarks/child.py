@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hardware import Card
+from benchmarks.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def main(pipe: Connection, setting: Setting) -> None:
     """Serve until the parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     signal.signal(signal.SIGTERM, _terminate)
+    keep_freed_memory()
     try:
         _serve(pipe, setting)
     except (Terminated, EOFError, BrokenPipeError, ConnectionResetError):

@@ -211,7 +211,7 @@ def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
     """
     from benchmarks import doctor as examination
 
-    console, checks = Console(), examination.run(out, data)
+    console, checks = _console(), examination.run(out, data)
     for check in checks:
         mark = "[green]ok[/]  " if check.ok else "[yellow]mend[/]"
         console.print(f"{mark} [bold]{check.name}[/]: {check.detail}", highlight=False)

@@ -1,9 +1,10 @@
 """A team of replicas and the numerics of every effect. Executors call it; they alone decide when, and what time means.
 
-Weights. A layer's parameters live once per replica. Whoever computes or updates does so through *aliases*: leaves of
-their own whose `.data` is the shared storage. An update in place through one alias is seen by all, while autograd's
-version check, which is per leaf, stays out of the way: on purpose, since a backward pass that uses weights newer than
-its forward pass is what asynchronous layer-wise SGD is (A, Algorithm 1: theta^v and theta^u).
+Weights. A layer's parameters live once per replica, and all batches in flight compute with these leaves; nothing is
+ever accumulated in their `.grad`. Optimizers update through *aliases*: leaves of their own whose `.data` is the same
+storage. So an update in place is seen by all, while autograd's version check, which is per leaf, stays out of the way:
+on purpose, since a backward pass that uses weights newer than its forward pass is what asynchronous layer-wise SGD is
+(A, Algorithm 1: theta^v and theta^u). A batch that pins weights computes with copies of its own (a Slot).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Layer(dry.Layer):
 
 @dataclass(eq=False)
 class Replica(dry.Replica):
-    """A copy of the network on one device, and the slots that batches in flight compute in."""
+    """A copy of the network on one device, and the slots of batches that pin weights."""
 
     streams: bool = False  # on CUDA, a stream per batch in flight
     slots: list[Slot] = field(default_factory=list, repr=False)
@@ -62,7 +63,7 @@ class Replica(dry.Replica):
         with self.lock:
             for slot in self.slots:
                 if slot.holder() is None:
-                    slot.unpin(self)
+                    slot.pinned.clear()
                     break
             else:
                 slot = Slot(self)
@@ -72,45 +73,43 @@ class Replica(dry.Replica):
 
 
 class Slot:
-    """The network's modules over again, for one batch in flight: own leaves on the live weights, the live buffers."""
+    """The network's modules over again, for one batch that pins weights: own copies of these, the live buffers."""
 
     def __init__(self, replica: Replica) -> None:
         self.holder: Callable[[], Step | None] = lambda: None
         self.pinned: set[int] = set()
-        self.modules = [_aliased(layer.module) for layer in replica.layers]
-        self.params = [list(module.parameters()) for module in self.modules]
-        self.stream = Stream(replica.layers[0].params[0].device if replica.streams else None)
+        self.modules = [_copied(layer.module) for layer in replica.layers]
 
     def pin(self, layer: Layer) -> None:
-        for leaf in self.params[layer.index]:
-            leaf.data = leaf.data.clone()
+        for leaf, live in zip(self.modules[layer.index].parameters(), layer.params, strict=True):
+            leaf.data = live.data.clone()
         self.pinned.add(layer.index)
 
-    def unpin(self, replica: Replica) -> None:
-        for index in self.pinned:
-            for leaf, live in zip(self.params[index], replica.layers[index].params, strict=True):
-                leaf.data = live.data
-        self.pinned.clear()
 
-
-def _aliased(module: nn.Module) -> nn.Module:
-    """A copy whose parameters are new leaves on the same storage and whose buffers are the same tensors."""
-    shared: dict[int, Any] = {id(buffer): buffer for buffer in module.buffers()}
-    shared |= {id(param): alias(param) for param in module.parameters()}
-    return copy.deepcopy(module, shared)
+def _copied(module: nn.Module) -> nn.Module:
+    """A copy with leaves of its own, whose buffers are the same tensors."""
+    return copy.deepcopy(module, {id(buffer): buffer for buffer in module.buffers()})
 
 
 class Step(dry.Step):
     """One batch on its way (methods.effects.Step)."""
 
-    __slots__ = ("activation", "labels", "slot", "tape", "upstream")
+    __slots__ = ("activation", "labels", "slot", "stream", "tape", "upstream")
 
     def __init__(self, replica: Replica, index: int, images: Tensor, labels: Tensor) -> None:
         super().__init__(replica, index)
         self.activation, self.labels = images, labels
-        self.slot = replica.slot_for(self)
+        self.slot: Slot | None = None
+        self.stream = Stream(images.device if replica.streams else None)
         self.tape: list[tuple[Tensor, Tensor] | None] = [None] * len(replica.layers)
         self.upstream: Tensor | None = None
+
+    def pins(self, layer: Layer) -> bool:
+        return self.slot is not None and layer.index in self.slot.pinned
+
+    def module(self, layer: Layer) -> nn.Module:
+        """What this batch computes the layer with."""
+        return self.slot.modules[layer.index] if self.slot is not None and self.pins(layer) else layer.module
 
 
 @dataclass(slots=True)
@@ -166,26 +165,28 @@ class Team(dry.DryTeam):
     def make_step(self, replica: Replica, i: int) -> Step:
         images, labels = self.batches(self.epoch, i)
         step = Step(replica, self.epoch * self.steps_per_epoch + i, images, labels)
-        step.slot.stream.follow(images, labels)
+        step.stream.follow(images, labels)
         return step
 
     def snapshot(self, layer: Layer, step: Step, now: float) -> None:
-        with step.slot.stream, layer.mutex:
+        if step.slot is None:
+            step.slot = step.replica.slot_for(step)
+        with step.stream, layer.mutex:
             step.slot.pin(layer)
             self.note_read(layer, step, now)
 
     def forward(self, layer: Layer, step: Step, now: float) -> None:
-        if layer.index not in step.slot.pinned:
+        if not step.pins(layer):
             self.note_read(layer, step, now)
         x = step.activation
-        with layer.statistics, step.slot.stream:  # BatchNorm's running statistics are written in here
-            y = step.slot.modules[layer.index](x)
+        with layer.statistics, step.stream:  # BatchNorm's running statistics are written in here
+            y = step.module(layer)(x)
         step.tape[layer.index] = (x, y)
         step.activation = y.detach().requires_grad_()
 
     def loss(self, step: Step) -> None:
         logits = step.activation
-        with step.slot.stream:
+        with step.stream:
             value = nn.functional.cross_entropy(logits, step.labels)
             (step.upstream,) = torch.autograd.grad(value, logits)
             self.losses.append(value.detach())
@@ -194,9 +195,9 @@ class Team(dry.DryTeam):
         recorded, step.tape[layer.index] = step.tape[layer.index], None
         assert recorded is not None, f"{layer.name} has no activations: its forward pass is missing, or was used up"
         x, y = recorded
-        leaves = step.slot.params[layer.index] if weights else []
+        leaves = (list(step.module(layer).parameters()) if step.pins(layer) else layer.params) if weights else []
         into = [x] if inputs and x.requires_grad else []
-        with step.slot.stream:
+        with step.stream:
             copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
             grads = torch.autograd.grad(y, [*leaves, *into], step.upstream) if leaves or into else ()
         step.upstream = grads[-1] if into else None
@@ -204,7 +205,7 @@ class Team(dry.DryTeam):
             return None
         read = step.reads[layer.index]
         assert read is not None
-        return Gradient(layer, step.index, read, tensors=grads[: len(leaves)], weights=copies, stream=step.slot.stream)
+        return Gradient(layer, step.index, read, tensors=grads[: len(leaves)], weights=copies, stream=step.stream)
 
     def where(self, gradient: Gradient) -> AbstractContextManager[Any]:
         return gradient.stream or nullcontext()
