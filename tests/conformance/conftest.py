@@ -1,0 +1,85 @@
+"""Every test that asks for `method`, `executor` or `variant` runs for all of them.
+
+`pytest tests/conformance --plugin path/to/file.py` holds a method of one's own to the suite as well.
+"""
+
+from __future__ import annotations
+
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.plan import EXECUTORS
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("conformance").addoption(
+        "--plugin", action="append", default=[], metavar="FILE", help="hold the methods of this file to the suite, too"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for path in config.getoption("plugin", default=[]):
+        methods.load_plugin(Path(path))
+
+
+def chosen(config: pytest.Config, option: str, known: list[str]) -> list[str]:
+    """What --method or --executor names, or all; a name that is not known is a user's error."""
+    given: list[str] = config.getoption(option)
+    for name in given:
+        if name not in known:
+            raise pytest.UsageError(methods.unknown(option, name, known))
+    return given or known
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    names = chosen(metafunc.config, "method", methods.names())
+    if "variant" in metafunc.fixturenames:
+        variants = [(name, key, value) for name in names for key, value in other_values(name)]
+        metafunc.parametrize("variant", variants, ids=[f"{name}-{key}={value}" for name, key, value in variants])
+    if "method" in metafunc.fixturenames:
+        metafunc.parametrize("method", names)
+    executors = chosen(metafunc.config, "executor", list(EXECUTORS))
+    if "executor" in metafunc.fixturenames:
+        metafunc.parametrize("executor", executors)
+    if "virtual" in metafunc.fixturenames:  # a test of what only the virtual clock promises
+        metafunc.parametrize("virtual", [name for name in executors if name == "virtual"])
+
+
+def other_values(name: str) -> list[tuple[str, Any]]:
+    """(option, value) for every option of a method, with the values its type has besides the default.
+
+    Of numbers a few near the ends are tried; those that the option refuses are left out.
+    """
+    options = methods.method_class(name).Options
+    hints, defaults = typing.get_type_hints(options), options()
+    found = []
+    for key, hint in hints.items():
+        default = getattr(defaults, key)
+        values = [value for value in _candidates(hint) if value != default and _accepted(name, key, value)]
+        assert values, f"{name}.{key} has no value but its default, or a type that the suite cannot try"
+        found += [(key, value) for value in values]
+    return found
+
+
+def _candidates(hint: Any) -> tuple[Any, ...]:
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)
+    return {bool: (True, False), int: (0, 1, 2), float: (0.0, 1.0)}.get(hint, ())
+
+
+def _accepted(name: str, key: str, value: Any) -> bool:
+    try:
+        methods.create(name, {key: value})
+    except methods.MethodError:
+        return False
+    return True
+
+
+@pytest.fixture
+def all_methods(request: pytest.FixtureRequest) -> list[str]:
+    """The chosen methods, for a test that takes them together."""
+    return chosen(request.config, "method", methods.names())

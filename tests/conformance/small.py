@@ -1,0 +1,184 @@
+"""Real training in small: four layers, random images, a card whose compute, links and updates all take time."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import methods
+from benchmarks.data.cards import Augmentation, card
+from benchmarks.data.sets import DataSet
+from benchmarks.hardware import Card, Costs, LayerWork
+from benchmarks.team import Team
+from benchmarks.training import Training
+from benchmarks.work import layer_work
+from benchmarks.workloads import workload
+from methods import Effect, Program, Worker
+
+BATCH = 8
+STEPS = 13  # full batches in an epoch: neither 2 nor 3 devices divide them
+EPOCHS = 3  # LAP-SGD averages every K updates in the last one, LPP-SGD parts gradients in the last two
+SHAPE = (1, 6, 6)
+CLASSES = 3
+PATIENCE_SECONDS = 60.0  # no test's verdict: how long before a hanging one is given up
+
+CARD = Card(
+    name="small",
+    title="a device for tests",
+    source="made up",
+    flops_per_second=2e7,
+    link=Costs(latency_seconds=2e-4, bytes_per_second=1e7),
+    update=Costs(latency_seconds=1e-4, bytes_per_second=1e8),
+)
+
+
+@cache
+def data() -> DataSet:
+    """Random images of three classes; three samples are left over after the last full batch."""
+    described = replace(card("digits"), shape=SHAPE, classes=CLASSES, augmentation=Augmentation(1, True))
+    draw = torch.Generator().manual_seed(7)
+    images = torch.randint(0, 256, (STEPS * BATCH + 3, *SHAPE), dtype=torch.uint8, generator=draw)
+    labels = torch.randint(0, CLASSES, (len(images),), generator=draw)
+    return DataSet("random", images, labels, images[:20], labels[:20], described)
+
+
+class Residual(nn.Module):
+    """A residual block with BatchNorm."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)  # type: ignore[no-any-return]
+
+
+def network(seed: int) -> dict[str, nn.Module]:
+    """(B, 1, 6, 6) -> (B, 3), in four layers."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return {
+            "stem": nn.Sequential(nn.Conv2d(1, 4, 3, 1, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU(True)),
+            "block": Residual(4),
+            "pool": nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 8), nn.ReLU(True)),
+            "head": nn.Linear(8, CLASSES),
+        }
+
+
+@cache
+def work() -> list[LayerWork]:
+    return layer_work(network(0), (BATCH, *SHAPE))
+
+
+class Small(Training):
+    """A run like any other, but for its network, data and card. `batches_used` lists (epoch, index) as they came."""
+
+    def __init__(
+        self, method: str, options: Mapping[str, Any] | None = None, *, executor: str = "virtual", seed: int = 0
+    ) -> None:
+        made = methods.create(method, options)
+        fields = workload("cifar10", "resnet18", "smoke", {"batch": BATCH, "epochs": EPOCHS, "augment": True})
+        spec = {
+            "workload": fields.model_dump(mode="json"),
+            "method": {"name": method, "options": made.describe()},
+            "device": "cpu",
+            "seed": seed,
+        }
+        super().__init__(spec, data(), CARD if executor == "virtual" else None)
+        self.batches_used: list[tuple[int, int]] = []
+        self.team.batches = self._noted(self.team.batches)
+
+    def _network(self) -> dict[str, nn.Module]:
+        return network(self.seed)
+
+    def _price(self, card: Card) -> Any:
+        return card.price_by_flops(work())
+
+    def _noted(self, batches: Callable[[int, int], tuple[Tensor, Tensor]]) -> Any:
+        def noted(epoch: int, index: int) -> tuple[Tensor, Tensor]:
+            self.batches_used.append((epoch, index))
+            return batches(epoch, index)
+
+        return noted
+
+    def train(self, epochs: int = EPOCHS, first: int = 0) -> list[dict[str, float]]:
+        """Train so many epochs, and evaluate after each."""
+        return [self.epoch(epoch) for epoch in range(first, first + epochs)]
+
+
+def bits(team: Team) -> str:
+    """A digest of all that lasts: weights, buffers, optimizer state, counts, the method's own state.
+
+    Not of the optimizers' settings: the learning rate is set anew at every update.
+    """
+    digest = hashlib.sha256()
+
+    def feed(value: Any) -> None:
+        if isinstance(value, Tensor):
+            digest.update(str((value.dtype, tuple(value.shape))).encode() + value.numpy().tobytes())
+        elif isinstance(value, Mapping):
+            for key in sorted(value, key=str):
+                digest.update(str(key).encode())
+                feed(value[key])
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                feed(item)
+        else:
+            digest.update(repr(value).encode())
+
+    saved = team.state_dict()
+    saved["optimizers"] = [{w: o["state"] for w, o in layer.items()} for layer in saved["optimizers"]]
+    feed(saved)
+    return digest.hexdigest()
+
+
+def weights(team: Team) -> list[Tensor]:
+    """Copies of all parameters, replica by replica."""
+    return [p.detach().clone() for replica in team.replicas for layer in replica.layers for p in layer.params]
+
+
+def intercepted(worker: Worker, *, after: int, then: Callable[[], Program]) -> Worker:
+    """The worker, which after so many effects does something else for the rest of its life."""
+
+    def program() -> Program:
+        value = None
+        for _ in range(after):
+            try:
+                effect: Effect = worker.program.send(value)
+            except StopIteration:
+                break
+            value = yield effect
+        worker.program.close()
+        yield from then()
+
+    return Worker(program(), device=worker.device, role=worker.role, index=worker.index)
+
+
+def bounded(run: Callable[[], None]) -> None:
+    """Run it in a thread, so that a test whose workers hang fails instead of hanging too; raises what it raised."""
+    raised: list[BaseException] = []
+
+    def caught() -> None:
+        try:
+            run()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=caught, name="bounded", daemon=True)
+    thread.start()
+    thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive(), f"still running after {PATIENCE_SECONDS:g} s"
+    if raised:
+        raise raised[0]
+
+
+def run(training: Small, workers: Iterable[Worker]) -> None:
+    """One epoch of these workers, in the training's executor."""
+    bounded(lambda: training.executor.run(list(workers)))

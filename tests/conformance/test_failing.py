@@ -1,0 +1,83 @@
+"""Every method x executor: a worker that fails ends the run, and workers that wait for nobody are named."""
+
+from __future__ import annotations
+
+import threading
+from inspect import GEN_CLOSED, getgeneratorstate
+
+import pytest
+
+from benchmarks.executors.errors import Stalled, WorkerFailed
+from methods import Channel, Get, Program, Worker
+from tests.conformance.small import Small, intercepted, run
+
+
+def crew_of(training: Small) -> list[Worker]:
+    training.team.begin_epoch(0)
+    return list(training.method.workers(training.team))
+
+
+def size_of_crew(method: str) -> int:
+    crew = crew_of(Small(method))
+    for worker in crew:
+        worker.program.close()
+    return len(crew)
+
+
+def broken() -> Program:
+    yield from ()  # what makes it a generator
+    raise ArithmeticError("broken on purpose")
+
+
+def waiting_for_ever() -> Program:
+    yield Get(Channel(name="what nobody sends"))
+
+
+@pytest.mark.parametrize("after", [0, 1, 4])
+def test_a_worker_that_raises_is_named(method: str, executor: str, after: int) -> None:
+    for chosen in range(size_of_crew(method)):
+        training = Small(method, executor=executor)
+        crew = crew_of(training)
+        crew[chosen] = intercepted(crew[chosen], after=after, then=broken)
+        with pytest.raises(WorkerFailed, match="broken on purpose") as caught:
+            run(training, crew)
+        assert caught.value.worker == crew[chosen].name
+        assert isinstance(caught.value.__cause__, ArithmeticError)
+        assert {getgeneratorstate(worker.program) for worker in crew} == {GEN_CLOSED}
+        assert not {thread.name for thread in threading.enumerate()} & {worker.name for worker in crew}
+
+
+def test_a_worker_that_waits_for_nobody_is_named(method: str, executor: str) -> None:
+    for chosen in range(size_of_crew(method)):
+        training = Small(method, executor=executor)
+        crew = crew_of(training)
+        crew[chosen] = intercepted(crew[chosen], after=1, then=waiting_for_ever)
+        with pytest.raises(Stalled, match="can go on") as caught:
+            run(training, crew)
+        assert f"{crew[chosen].name} waits for what nobody sends" in str(caught.value)
+        assert {getgeneratorstate(worker.program) for worker in crew} == {GEN_CLOSED}
+
+
+def test_what_is_no_effect_fails_its_worker(method: str, executor: str) -> None:
+    def yields_a_number() -> Program:
+        yield 3  # type: ignore[misc]
+
+    training = Small(method, executor=executor)
+    crew = crew_of(training)
+    crew[-1] = intercepted(crew[-1], after=1, then=yields_a_number)
+    with pytest.raises(WorkerFailed, match="yielded 3, which is no effect") as caught:
+        run(training, crew)
+    assert caught.value.worker == crew[-1].name
+
+
+def test_an_epoch_after_a_failed_one_runs(method: str, executor: str) -> None:
+    """Channels, counters and groups belong to an epoch: nothing of a failed one is left in the executor."""
+    training = Small(method, executor=executor)
+    crew = crew_of(training)
+    crew[0] = intercepted(crew[0], after=2, then=broken)
+    with pytest.raises(WorkerFailed):
+        run(training, crew)
+    training.epoch(1)
+    assert sorted(index for epoch, index in training.batches_used if epoch == 1) == list(
+        range(training.team.steps_per_epoch)
+    )

@@ -1,0 +1,63 @@
+"""Every method: its options say what they are, can be recorded, and are part of a run's identity."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks import hardware
+from benchmarks.plan import Choices, Run, run
+from benchmarks.tables import Row
+from benchmarks.workloads import workload
+
+Variant = tuple[str, str, Any]
+VIRTUAL = Choices(card=hardware.load("paper-a-ideal"))
+
+
+def planned(method: str, options: dict[str, Any] | None = None, choices: Choices = VIRTUAL) -> Run:
+    made = methods.create(method, options)
+    return run(workload("cifar10", "resnet18", "smoke"), Row(method), made, 0, choices)
+
+
+def test_options_are_recorded(method: str) -> None:
+    """All of them, as JSON, from which the same method can be made again."""
+    made = methods.create(method)
+    described = json.loads(json.dumps(made.describe()))
+    assert set(described) == {field.name for field in fields(made.options)}
+    assert methods.create(method, described).options == made.options
+    assert planned(method).spec["method"] == {"name": method, "options": described}
+
+
+def test_options_cannot_be_changed(method: str) -> None:
+    options = methods.create(method).options
+    with pytest.raises(FrozenInstanceError):
+        options.momentum = "per_updater"
+
+
+def test_options_change_the_identity(variant: Variant) -> None:
+    method, key, value = variant
+    changed = planned(method, {key: value})
+    assert changed.spec["method"]["options"][key] == value
+    assert changed.id != planned(method).id
+
+
+def test_a_default_said_aloud_is_the_same_run(method: str) -> None:
+    """On the command line every value is text: it must come to the same type, and so to the same hash."""
+    said = {key: str(value) for key, value in methods.create(method).describe().items()}
+    assert planned(method, said).id == planned(method).id
+
+
+def test_the_executor_changes_the_identity(method: str) -> None:
+    threads = replace(VIRTUAL, executor="threads", card=None)
+    assert planned(method, choices=threads).id != planned(method).id
+
+
+def test_unknown_options_and_values_are_the_users_error(method: str) -> None:
+    with pytest.raises(methods.MethodError, match=f"Unknown option of {method} 'momentun': did you mean momentum"):
+        methods.create(method, {"momentun": "shared"})
+    with pytest.raises(methods.MethodError, match=f"{method}.momentum='none'"):
+        methods.create(method, {"momentum": "none"})

@@ -1,0 +1,87 @@
+"""A method in one file outside the repository is held to the same suite."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import methods
+from methods import registry
+from tests.conformance import test_failing, test_identity, test_repeating, test_training
+from tests.conformance.conftest import other_values
+
+NAME = "hogwild_of_the_suite"
+METHOD = '''
+from methods import Devices, Method, NextBatch, Options, Update, Worker, backward, forward, options, register
+
+
+@options
+class HogwildOptions(Options):
+    workers: Devices = 2
+
+
+@register(title="Hogwild", source="arXiv:1106.5730, Algorithm 1", name="hogwild_of_the_suite")
+class Hogwild(Method):
+    """Workers that share one replica and take no notice of each other."""
+
+    Options = HogwildOptions
+
+    @property
+    def devices(self):
+        return self.options.workers
+
+    def workers(self, team):
+        for k in range(self.options.workers):
+            yield Worker(self.train(team.replica), device=k, role="trainer", index=k)
+
+    def train(self, replica):
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step, pin="start")
+            yield Update(*(yield from backward(replica, step)))
+'''
+
+
+@pytest.fixture
+def hogwild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a plug-in's method, registered for as long as the test lasts."""
+    methods.names()  # our own are loaded, so that they outlive the test
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    modules = set(sys.modules)
+    path = tmp_path / "hogwild.py"
+    path.write_text(METHOD, encoding="utf-8")
+    assert methods.load_plugin(path) == [NAME]
+    yield NAME
+    for name in set(sys.modules) - modules:
+        if name.startswith("plugin_"):
+            del sys.modules[name]
+
+
+def test_it_trains(hogwild: str) -> None:
+    for executor in ("virtual", "threads"):
+        test_training.test_two_epochs(hogwild, executor)
+        test_training.test_averages_are_counted_apart(hogwild, executor)
+        test_training.test_no_more_slots_than_batches_in_flight(hogwild, executor)
+        for key, value in other_values(hogwild):
+            test_training.test_every_option((hogwild, key, value), executor)
+    test_training.test_a_worker_names_an_existing_device_and_keeps_its_name(hogwild)
+
+
+def test_it_fails_as_it_should(hogwild: str) -> None:
+    for executor in ("virtual", "threads"):
+        test_failing.test_a_worker_that_raises_is_named(hogwild, executor, 3)
+        test_failing.test_a_worker_that_waits_for_nobody_is_named(hogwild, executor)
+
+
+def test_it_repeats(hogwild: str) -> None:
+    test_repeating.test_same_seed_same_bits(hogwild, "virtual")
+    test_repeating.test_resumed_equals_uninterrupted(hogwild, "virtual")
+    test_repeating.test_the_clock_does_not_depend_on_the_numerics(hogwild, "virtual")
+
+
+def test_it_is_identified(hogwild: str) -> None:
+    test_identity.test_options_are_recorded(hogwild)
+    for key, value in other_values(hogwild):
+        test_identity.test_options_change_the_identity((hogwild, key, value))

@@ -1,0 +1,117 @@
+"""Every method on the virtual clock: the same seed gives the same bits, wherever, and after whatever."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import methods
+from benchmarks.dry import DryTeam
+from benchmarks.executors.virtual import VirtualExecutor
+from tests.conformance.small import CARD, EPOCHS, STEPS, Small, bits, work
+
+OTHER_PROCESS = """
+import sys, torch
+from tests.conformance.small import Small, bits
+torch.set_num_threads(1)
+for method in sys.argv[1:]:
+    training = Small(method)
+    training.train()
+    print(method, bits(training.team), training.executor.now.hex())
+"""
+
+
+def outcome(method: str, seed: int = 0) -> str:
+    training = Small(method, seed=seed)
+    training.train()
+    return f"{bits(training.team)} {training.executor.now.hex()}"  # type: ignore[union-attr]
+
+
+def test_same_seed_same_bits(method: str, virtual: str) -> None:
+    """Whatever random numbers, other runs and other seeds came in between."""
+    first = outcome(method)
+    torch.manual_seed(99)
+    np.random.seed(99)
+    random.seed(99)
+    assert outcome(method, seed=1) != first
+    interrupted = Small(method)
+    interrupted.train(epochs=1)
+    assert outcome(method) == first
+
+
+def test_a_run_leaves_the_global_generators_alone(method: str, virtual: str) -> None:
+    before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # type: ignore[index]
+    outcome(method)
+    assert torch.equal(before[0], torch.get_rng_state())
+    assert before[1:] == (np.random.get_state()[1].tolist(), random.getstate())  # type: ignore[index]
+
+
+def test_same_bits_in_another_process(all_methods: list[str], virtual: str, checkout: Path) -> None:
+    """In the opposite order there."""
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, *reversed(all_methods)],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert dict(line.split(" ", 1) for line in done.stdout.splitlines()) == {m: outcome(m) for m in all_methods}
+
+
+def test_two_runs_side_by_side(method: str, virtual: str) -> None:
+    """Epoch by epoch in turn, two runs of one process do not touch each other."""
+    runs = [Small(method, seed=seed) for seed in (0, 1)]
+    for epoch in range(3):
+        for training in runs:
+            training.epoch(epoch)
+    for seed, training in enumerate(runs):
+        assert outcome(method, seed).split()[0] == bits(training.team)
+
+
+def test_resumed_equals_uninterrupted(method: str, virtual: str) -> None:
+    """Weights, buffers, momentum, counts and the method's own state carry a run over to a fresh team."""
+    whole = Small(method)
+    whole.train(epochs=3)
+    first = Small(method)
+    first.train(epochs=2)
+    rest = Small(method)
+    rest.team.load_state_dict(first.team.state_dict())
+    assert bits(rest.team) == bits(first.team)
+    rest.train(epochs=1, first=2)
+    assert bits(rest.team) == bits(whole.team)
+
+
+def test_a_saved_state_is_a_copy(method: str, virtual: str) -> None:
+    training = Small(method)
+    training.train(epochs=1)
+    saved, before = training.team.state_dict(), bits(training.team)
+    training.train(epochs=1, first=1)
+    restored = Small(method)
+    restored.team.load_state_dict(saved)
+    assert bits(restored.team) == before
+    restored.train(epochs=1, first=1)
+    assert bits(restored.team) == bits(training.team)
+
+
+def test_the_clock_does_not_depend_on_the_numerics(method: str, virtual: str) -> None:
+    """A team without tensors takes the same simulated seconds, and counts the same updates."""
+    training, (dry, executor) = Small(method), dry_run(method)
+    for epoch in range(EPOCHS):
+        training.epoch(epoch)
+        dry.begin_epoch(epoch)
+        executor.run(training.method.workers(dry))
+        assert executor.now == training.executor.now  # type: ignore[union-attr]
+        assert dry.staleness.count == training.team.staleness.count
+
+
+def dry_run(method: str) -> tuple[DryTeam, VirtualExecutor]:
+    layers = [(layer.name, sum(p.numel() for p in layer.params)) for layer in Small(method).team.replica.layers]
+    dry = DryTeam.of(layers, replicas=methods.create(method).replicas, steps_per_epoch=STEPS)
+    dry.epochs = EPOCHS
+    return dry, VirtualExecutor(dry, CARD.price_by_flops(work()))

@@ -1,0 +1,128 @@
+"""Every method x executor: an epoch uses every batch once, changes every layer, and counts what it changed."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+import torch
+
+import methods
+from tests.conformance.small import EPOCHS, STEPS, Small, bounded, weights
+
+Variant = tuple[str, str, Any]
+
+
+def trained(method: str, options: dict[str, Any], executor: str, epochs: int = 2) -> Small:
+    """A run of so many epochs, with what the suite demands of every epoch checked."""
+    training = Small(method, options, executor=executor)
+    for epoch in range(epochs):
+        before = weights(training.team)
+        counts = [layer.updates for replica in training.team.replicas for layer in replica.layers]
+        bounded(lambda epoch=epoch: check_metrics(training.epoch(epoch), executor))  # type: ignore[misc]
+        check_batches(training, epoch)
+        check_updates(training, counts)
+        check_staleness(training)
+        assert not all(torch.equal(a, b) for a, b in zip(before, weights(training.team), strict=True))
+    return training
+
+
+def check_metrics(metrics: dict[str, float], executor: str) -> None:
+    assert all(math.isfinite(value) for value in metrics.values()), metrics
+    assert ("virtual_seconds" in metrics) == (executor == "virtual")
+
+
+def check_batches(training: Small, epoch: int) -> None:
+    """Each global ticket once; the remainder is dropped, so that every device has as many."""
+    replicas = len(training.team.replicas)
+    steps = STEPS - STEPS % replicas
+    used = sorted(index for at, index in training.batches_used if at == epoch)
+    assert used == list(range(steps))
+    assert training.team.steps_per_epoch == steps
+    assert len(training.team.losses) == steps
+
+
+def check_updates(training: Small, before: list[int]) -> None:
+    """An executor counts every update of every layer; no layer has more of them than its device has batches."""
+    team = training.team
+    layers = [layer for replica in team.replicas for layer in replica.layers]
+    made = [layer.updates - count for layer, count in zip(layers, before, strict=True)]
+    assert all(1 <= count <= team.steps_per_epoch // len(team.replicas) for count in made), made
+    per_layer = [sum(made[i :: len(team.replica.layers)]) for i in range(len(team.replica.layers))]
+    assert per_layer == team.staleness.count
+
+
+def check_staleness(training: Small) -> None:
+    """Never negative; 0 updates for the first gradient, so below the number of updates on average."""
+    for row in training.team.staleness.per_layer():
+        assert 0 <= row["updates"] < row["reads"]
+        assert row["seconds"] > 0
+        assert row["wait_seconds"] >= -1e-12
+
+
+def test_two_epochs(method: str, executor: str) -> None:
+    trained(method, {}, executor)
+
+
+def test_every_option(variant: Variant, executor: str) -> None:
+    """Each value of each option trains; the third epoch is the one of LAP-SGD's period and LPP-SGD's partitions."""
+    method, key, value = variant
+    trained(method, {key: value}, executor, epochs=EPOCHS)
+
+
+def test_averages_are_counted_apart(method: str, executor: str) -> None:
+    """All replicas of a layer have taken part in as many averages."""
+    training = trained(method, {}, executor, epochs=1)
+    for layers in zip(*(replica.layers for replica in training.team.replicas), strict=True):
+        assert len({layer.averages for layer in layers}) == 1
+
+
+def test_no_more_slots_than_batches_in_flight(method: str, executor: str) -> None:
+    """A step that nobody holds any more gives its place to the next."""
+    training = trained(method, {}, executor)
+    in_flight = 2 * training.method.devices + 2  # every worker's step, and the one it has just let go of
+    assert all(len(replica.slots) <= in_flight for replica in training.team.replicas)
+
+
+def test_state_is_json(method: str, executor: str) -> None:
+    """What a method keeps over epochs can be saved, and comes back as it was."""
+    state = trained(method, {}, executor, epochs=2).team.state
+    assert json.loads(json.dumps(state)) == state
+
+
+def test_a_method_says_what_it_is(method: str) -> None:
+    cls = methods.method_class(method)
+    assert cls.name == method
+    assert cls.title
+    assert cls.source
+    assert cls.__doc__
+    made = methods.create(method)
+    assert made.replicas >= 1
+    assert made.devices >= made.replicas
+
+
+def test_a_worker_names_an_existing_device_and_keeps_its_name(method: str) -> None:
+    """Momentum of an updater lives under its name, so names are distinct, and the same in every epoch."""
+    training = Small(method)
+    crews = []
+    for epoch in range(2):
+        training.team.begin_epoch(epoch)
+        crew = list(training.method.workers(training.team))
+        assert all(0 <= worker.device < training.method.devices for worker in crew)
+        crews.append([worker.name for worker in crew])
+        for worker in crew:
+            worker.program.close()
+    assert crews[0] == crews[1]
+    assert len(set(crews[0])) == len(crews[0])
+
+
+@pytest.mark.parametrize("consensus", ["mean", "first"])
+def test_what_is_evaluated_is_a_copy(method: str, consensus: str) -> None:
+    training = trained(method, {}, "virtual", epochs=1)
+    before = weights(training.team)
+    for state in training.team.consensus(consensus):
+        for tensor in state.values():
+            tensor.zero_()
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(training.team), strict=True))
