@@ -9,13 +9,13 @@ from pathlib import Path
 import methods
 from benchmarks import hardware
 from benchmarks.data.cards import card
-from benchmarks.data.cifar import locate
 from benchmarks.errors import UserError
 from benchmarks.plan import EXECUTORS, Choices, Run
 from benchmarks.tables import IDS, Table, table
 from benchmarks.workloads import NETWORKS, SCALES
 
 DEFAULT_CARD = "paper-a"
+MOST_SEEDS = 1000
 
 
 def split(values: Iterable[str]) -> list[str]:
@@ -29,10 +29,26 @@ def one_of(what: str, given: str, known: Sequence[str]) -> str:
     return given
 
 
-def chosen_tables(names: Sequence[str]) -> list[Table]:
-    if not names:
+def chosen_tables(names: Sequence[str], cards: Sequence[str] = ()) -> list[Table]:
+    """cards: hardware cards that are offered as well where a name is unknown."""
+    chosen = list(dict.fromkeys(split(names)))
+    if not chosen:
         raise UserError(f"Name at least one table: {', '.join(IDS)}.")
-    return [table(name) for name in dict.fromkeys(split(names))]
+    for name in chosen:
+        if name in cards:
+            raise UserError(f"{name} is a hardware card: show it by itself, without a table.")
+        if cards and name not in IDS:
+            raise UserError(methods.unknown("table or hardware card", name, [*IDS, *cards]))
+    return [table(name) for name in chosen]
+
+
+def check_target(target: float | None) -> None:
+    if target is not None and not 0 < target <= 100:
+        raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
+
+
+def default_jobs() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def choose(
@@ -49,9 +65,10 @@ def choose(
     out: Path,
     tables: Sequence[Table],
 ) -> Choices:
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
+    plugins = list(dict.fromkeys(path.expanduser().resolve() for path in plugins))
     plugin_methods = [name for path in plugins for name in methods.load_plugin(path)]
-    if seeds < 1:
-        raise UserError(f"--seeds {seeds}: give the number of seeds, 1 or more.")
     one_of("executor", executor, EXECUTORS)
     if executor == "threads" and hardware_name:
         raise UserError("--hardware is for the virtual executor; real threads run on this machine's own hardware.")
@@ -65,7 +82,7 @@ def choose(
         card=hardware.load(hardware_name or DEFAULT_CARD, out=out) if executor == "virtual" else None,
         device=usable_device(device),
         settings=_settings(settings),
-        plugins=tuple(path.resolve() for path in plugins),
+        plugins=tuple(plugins),
         plugin_methods=tuple(plugin_methods),
     )
 
@@ -105,6 +122,8 @@ def check_data(runs: Iterable[Run], folder: Path | None) -> None:
     """Complain before anything starts if an explicitly named folder lacks the data."""
     if folder is None:
         return
+    from benchmarks.data.cifar import locate  # imports numpy
+
     if not folder.expanduser().is_dir() and not folder.expanduser().is_file():
         raise UserError(f"--data {folder}: there is no such folder.")
     for name in dict.fromkeys(str(run.spec["workload"]["dataset"]) for run in runs):

@@ -9,7 +9,9 @@ from typing import Annotated
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
+from rich.markup import escape
 
+from benchmarks.complaints import sentence, whole
 from benchmarks.errors import Interrupted, UserError
 from methods.errors import MethodError
 from results.errors import ResultsError
@@ -25,6 +27,7 @@ Many = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False
 Plugins = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=False)]
 Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=False)]
 Flag = Annotated[bool, Parameter(negative="")]
+Number = Annotated[int, Parameter(converter=whole)]
 
 
 @app.command(name="list")
@@ -39,13 +42,13 @@ def list_(*, plugin: Plugins = None) -> None:
 def show(
     *tables: str,
     scale: str = "smoke",
-    seeds: int = 3,
+    seeds: Number = 3,
     method: Many = None,
     network: Many = None,
     executor: str = "virtual",
     hardware: str | None = None,
     device: str = "auto",
-    jobs: int | None = None,
+    jobs: Number | None = None,
     out: Path = Path("out"),
     set_: Settings = None,
     plugin: Plugins = None,
@@ -54,29 +57,31 @@ def show(
 
     With the name of a hardware card: what the card predicts beside what was published.
 
-    Parameters
-    ----------
-    tables: Tables, such as table3; or one hardware card, such as paper-a.
-    scale: smoke, small or paper.
-    seeds: Seeds per method and network.
-    method: Only these methods or rows.
-    network: Only these networks.
-    executor: virtual or threads.
-    hardware: Hardware card of the virtual clock: a name or a TOML file.
-    device: cpu, cuda or auto.
-    jobs: Runs side by side.
-    out: Folder of results.
-    set_: method.option=value or workload.field=value.
-    plugin: Python file with methods of your own.
+    Args:
+        tables: Tables, such as table3; or one hardware card, such as paper-a.
+        scale: smoke, small or paper.
+        seeds: Seeds per method and network.
+        method: Only these methods or rows.
+        network: Only these networks.
+        executor: virtual or threads.
+        hardware: Hardware card of the virtual clock: a name or a TOML file.
+        device: cpu, cuda or auto.
+        jobs: Runs side by side.
+        out: Folder of results.
+        set_: method.option=value or workload.field=value.
+        plugin: Python file with methods of your own.
     """
-    from benchmarks import command_show
     from benchmarks import hardware as cards
     from benchmarks.choices import choose, chosen_tables
 
-    if len(tables) == 1 and (tables[0] in cards.names() or tables[0] == "this-machine"):
-        command_show.show_card(cards.load(tables[0], out=out), _console())
+    known = [*cards.names(), "this-machine"]
+    if len(tables) == 1 and (tables[0] in known or tables[0].endswith(".toml")):
+        card = cards.load(tables[0], out=out)
+        from benchmarks.command_show import show_card
+
+        show_card(card, _console())
         return
-    found = chosen_tables(tables)
+    found = chosen_tables(tables, cards=known)
     chosen = choose(
         scale=scale,
         seeds=seeds,
@@ -90,20 +95,23 @@ def show(
         out=out,
         tables=found,
     )
-    command_show.show_tables(found, chosen, out, _jobs(jobs), _console())
+    many = _jobs(jobs)
+    from benchmarks.command_show import show_tables
+
+    show_tables(found, chosen, out, many, _console())
 
 
 @app.command
 def run(
     *tables: str,
     scale: str = "smoke",
-    seeds: int = 3,
+    seeds: Number = 3,
     method: Many = None,
     network: Many = None,
     executor: str = "virtual",
     hardware: str | None = None,
     device: str = "auto",
-    jobs: int | None = None,
+    jobs: Number | None = None,
     data: Path | None = None,
     out: Path = Path("out"),
     set_: Settings = None,
@@ -114,28 +122,27 @@ def run(
 ) -> int:
     """Run tables: train what is missing, print measured beside published, feed MLflow.
 
-    Parameters
-    ----------
-    tables: Tables, such as table3.
-    scale: smoke (embedded data, a minute), small (real data in part) or paper.
-    seeds: Seeds per method and network.
-    method: Only these methods or rows.
-    network: Only these networks.
-    executor: virtual (simulated seconds, repeats bit for bit) or threads (real seconds).
-    hardware: Hardware card of the virtual clock: a name or a TOML file. Default: paper-a.
-    device: cpu, cuda or auto.
-    jobs: Runs side by side. Default: the cores.
-    data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
-    out: Folder of results.
-    set_: method.option=value or workload.field=value.
-    plugin: Python file with methods of your own.
-    target: Accuracy in percent to reach, instead of the best of the worst method.
-    fresh: Repeat runs that are there.
-    no_tracking: Leave MLflow alone; it need not be installed.
+    Args:
+        tables: Tables, such as table3.
+        scale: smoke (embedded data, a minute), small (real data in part) or paper.
+        seeds: Seeds per method and network.
+        method: Only these methods or rows.
+        network: Only these networks.
+        executor: virtual (simulated seconds, repeats bit for bit) or threads (real seconds).
+        hardware: Hardware card of the virtual clock: a name or a TOML file. Default: paper-a.
+        device: cpu, cuda or auto.
+        jobs: Runs side by side. Default: the cores.
+        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
+        out: Folder of results.
+        set_: method.option=value or workload.field=value.
+        plugin: Python file with methods of your own.
+        target: Accuracy in percent to reach, instead of the best of the worst method.
+        fresh: Repeat runs that are there.
+        no_tracking: Leave MLflow alone; it need not be installed.
     """
-    from benchmarks import command_run
-    from benchmarks.choices import choose, chosen_tables
+    from benchmarks.choices import check_target, choose, chosen_tables
 
+    check_target(target)
     found = chosen_tables(tables)
     chosen = choose(
         scale=scale,
@@ -150,7 +157,9 @@ def run(
         out=out,
         tables=found,
     )
-    many = _jobs(jobs) if executor == "virtual" or jobs else 1  # real seconds need the cores for themselves
+    many = _jobs(jobs) if executor == "virtual" or jobs is not None else 1  # real seconds need the cores alone
+    from benchmarks import command_run  # after the choices were checked: it takes longer to import than they do
+
     return command_run.run(
         found,
         chosen,
@@ -168,11 +177,10 @@ def run(
 def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("out")) -> None:
     """Measure this machine: write the hardware card this-machine for the virtual clock.
 
-    Parameters
-    ----------
-    scale: The scale whose networks are timed.
-    device: cpu, cuda or auto.
-    out: Folder of results; the card goes to hardware/this-machine.toml in it.
+    Args:
+        scale: The scale whose networks are timed.
+        device: cpu, cuda or auto.
+        out: Folder of results; the card goes to hardware/this-machine.toml in it.
     """
     from benchmarks.choices import check_out, one_of, usable_device
     from benchmarks.command_calibrate import calibrate as measure
@@ -187,36 +195,35 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("o
 def track(*, out: Path = Path("out"), uri: str | None = None) -> None:
     """Feed the journals of an out folder to MLflow, now or again; nothing is doubled.
 
-    Parameters
-    ----------
-    out: Folder of results.
-    uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
+    Args:
+        out: Folder of results.
+        uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
     """
     from results import published, records, tracking
 
     found = records.records(out)
     if not found:
         raise UserError(f"There are no runs in {out}: run a table first, or name the folder with --out.")
-    _console().print(str(tracking.feed(found, published=published.by_dataset(), uri=uri)), highlight=False)
+    fed = tracking.feed(found, published=published.by_dataset(), uri=uri)
+    _console().print(str(fed), highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command
 def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
     """Say what of Python, torch, devices, data and the store works here, and how to mend the rest.
 
-    Parameters
-    ----------
-    out: Folder of results.
-    data: Folder with the data sets.
+    Args:
+        out: Folder of results.
+        data: Folder with the data sets.
     """
     from benchmarks import doctor as examination
 
     console, checks = _console(), examination.run(out, data)
     for check in checks:
         mark = "[green]ok[/]  " if check.ok else "[yellow]mend[/]"
-        console.print(f"{mark} [bold]{check.name}[/]: {check.detail}", highlight=False)
+        console.print(f"{mark} [bold]{escape(check.name)}[/]: {escape(check.detail)}", highlight=False)
         if not check.ok and check.mend:
-            console.print(f"     {check.mend}", highlight=False, style="dim")
+            console.print(f"     {check.mend}", highlight=False, markup=False, style="dim")
     return 0
 
 
@@ -226,11 +233,14 @@ def _console() -> Console:
 
 
 def _jobs(jobs: int | None) -> int:
-    from benchmarks.command_run import default_jobs
+    from benchmarks.choices import default_jobs
 
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
     return jobs or default_jobs()
+
+
+COMMANDS = [name for name in app if not name.startswith("-")]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -243,12 +253,15 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return int(code or 0)
     except CycloptsError as error:
-        return _complain(errors, str(error).strip())
+        return _complain(errors, sentence(error, COMMANDS))
     except (UserError, MethodError, ResultsError) as error:
         return _complain(errors, str(error))
     except BrokenPipeError:  # `... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # what was asked for is right, but the system refuses: a path, a disk, a permission
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(errors, f"{place}{error.strerror or error}.")
     except KeyboardInterrupt:
         return _complain(errors, "Interrupted.", 130)
     except Interrupted as error:

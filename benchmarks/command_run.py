@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from benchmarks import assemble, choices, environment, plan, pool
 from benchmarks.child import Setting
@@ -51,9 +51,9 @@ def run(
         console.print()
         console.print(to_rich(result))
         csv, markdown = write(result, out / "tables")
-        console.print(f"Written: {csv}, {markdown.name}", highlight=False, style="dim")
+        console.print(f"Written: {csv}, {markdown.name}", highlight=False, markup=False, soft_wrap=True, style="dim")
     for sentence in failed:
-        console.print(f"[bold red]Failed:[/] {sentence}", highlight=False)
+        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False)
     if tracking:
         _track(sheets, out, console)
     return 1 if failed else 0
@@ -68,7 +68,7 @@ def _announce(
         f"done before, {jobs} at a time",
         highlight=False,
     )
-    console.print(f"Clock: {assemble.clock(chosen)}", highlight=False)
+    console.print(f"Clock: {assemble.clock(chosen)}", highlight=False, markup=False)
 
 
 def _train(
@@ -111,8 +111,4 @@ def _track(sheets: Sequence[assemble.Sheet], out: Path, console: Console) -> Non
             highlight=False,
         )
     except ResultsError as error:
-        console.print(f"[yellow]Not tracked:[/] {error}", highlight=False)
-
-
-def default_jobs() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        console.print(f"[yellow]Not tracked:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -63,11 +63,11 @@ def show_tables(tables: Sequence[Table], chosen: Choices, out: Path, jobs: int, 
     runs = plan.distinct(everything)
     missing = [run for run in runs if records.complete(out, run.id) is None]
     console.print(
-        f"[bold]{len(runs)} runs[/], {len(runs) - len(missing)} of them done in {out}; {jobs} at a time. "
+        f"[bold]{len(runs)} runs[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
         f"Expected: {duration(_expected(missing, jobs))} of wall clock on a CPU core each, roughly.",
         highlight=False,
     )
-    console.print(f"Clock: {assemble.clock(chosen)}", highlight=False)
+    console.print(f"Clock: {assemble.clock(chosen)}", highlight=False, markup=False)
 
 
 def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Console) -> None:
@@ -82,7 +82,7 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
         for row in plan.rows(one, chosen):
             run = next(run for run in mine if run.labels["row"] == row.key)
             cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
-            grid.add_row(row.key, escape(_flat(run.spec["method"]["options"])), *cells)
+            grid.add_row(escape(row.key), escape(_flat(run.spec["method"]["options"])), *cells)
         console.print(grid)
     console.print()
 
@@ -114,9 +114,9 @@ def show_card(card: Card, console: Console) -> None:
     """What a card predicts for the paper's networks, beside what was published."""
     from benchmarks.predict import STEPS, residuals
 
-    console.print(f"[bold]{card.name}[/]: {card.title}\nsource: {card.source}", highlight=False)
+    console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
     for note in card.notes:
-        console.print(note, highlight=False)
+        console.print(note, highlight=False, markup=False)
     console.print(
         f"link {card.link.latency_seconds * 1e3:.3g} ms + bytes / {card.link.bytes_per_second / 1e9:.3g} GB/s; "
         f"update {card.update.latency_seconds * 1e3:.3g} ms + bytes / "
@@ -126,7 +126,8 @@ def show_card(card: Card, console: Console) -> None:
     for name, known in card.networks.items():
         f = sum(known.forward_seconds)
         b = sum(known.backward_input_seconds) + sum(known.backward_weight_seconds)
-        console.print(f"{name}: forward {f * 1e3:.3g} ms, backward {b * 1e3:.3g} ms ({known.what})", highlight=False)
+        line = f"{name}: forward {f * 1e3:.3g} ms, backward {b * 1e3:.3g} ms ({known.what})"
+        console.print(line, highlight=False, markup=False)
     if not card.name.startswith("paper-a"):
         return
     console.print(
