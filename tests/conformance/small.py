@@ -161,7 +161,7 @@ def intercepted(worker: Worker, *, after: int, then: Callable[[], Program]) -> W
     return Worker(program(), device=worker.device, role=worker.role, index=worker.index)
 
 
-def bounded(run: Callable[[], None]) -> None:
+def bounded(run: Callable[[], object]) -> None:
     """Run it in a thread, so that a test whose workers hang fails instead of hanging too; raises what it raised."""
     raised: list[BaseException] = []
 

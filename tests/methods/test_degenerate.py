@@ -1,0 +1,213 @@
+"""In its degenerate case every method is plain SGD, bit for bit; methods that differ in name only are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import methods
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.pricing import Price
+from methods import Average, Group, Method, NextBatch, Program, Replica, Team, Update, Worker, backward, forward
+from methods.async_lu import Decoupled
+from methods.ddp import DDP
+from tests.conformance.small import CARD, EPOCHS, Small, bounded, network, weights, work
+
+LAYERS = 4
+FREE_BACKWARD = Price.uniform(LAYERS, 1.0, 0.0)
+
+
+def small(method: str, price: Price | None = None, *, executor: str = "virtual", **options: Any) -> Small:
+    training = Small(method, options, executor=executor)
+    if price is not None:
+        training.executor = VirtualExecutor(training.team, price)
+    return training
+
+
+def trained(method: str, price: Price | None = None, *, executor: str = "virtual", **options: Any) -> list[Tensor]:
+    """All that three epochs leave behind: parameters and running statistics."""
+    training = small(method, price, executor=executor, **options)
+    bounded(training.train)
+    return lasting(training)
+
+
+def lasting(training: Small) -> list[Tensor]:
+    layers = [layer for replica in training.team.replicas for layer in replica.layers]
+    return [t.detach().clone() for layer in layers for t in layer.module.state_dict().values()]
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def plain_sgd() -> list[Tensor]:
+    """The loop that everybody writes: one network, one optimizer."""
+    like = Small("bp")
+    model = nn.Sequential(*network(like.seed).values()).train()
+    chosen, schedule = like.work.optimizer, like.work.schedule
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=schedule.lr, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
+    )
+    for epoch in range(EPOCHS):
+        for index in range(like.batches.steps()):
+            images, labels = like.batches.batch(epoch, index)
+            for group in optimizer.param_groups:
+                group["lr"] = schedule(epoch)
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return [t.detach().clone() for t in model.state_dict().values()]
+
+
+@pytest.fixture(scope="module")
+def sgd() -> list[Tensor]:
+    return plain_sgd()
+
+
+@pytest.mark.parametrize("executor", ["virtual", "threads"])
+def test_backpropagation_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
+    assert same(trained("bp", executor=executor), sgd)
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("weights", ["current", "forward"])
+def test_async_with_free_backward_is_plain_sgd(sgd: list[Tensor], method: str, workers: int, weights: str) -> None:
+    """The gradients of a batch are applied before the forward worker takes the next."""
+    assert same(trained(method, FREE_BACKWARD, backward_workers=workers, weights=weights), sgd)
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
+def test_async_with_a_backward_pass_that_takes_time_is_not(sgd: list[Tensor], method: str) -> None:
+    """The tests above can fail."""
+    assert not same(trained(method, Price.uniform(LAYERS, 1.0, 2.0)), sgd)
+
+
+@pytest.mark.parametrize("executor", ["virtual", "threads"])
+def test_ddp_on_one_device_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
+    assert same(trained("ddp", executor=executor, devices=1), sgd)
+
+
+@pytest.mark.parametrize("method", ["lapsgd", "lppsgd"])
+@pytest.mark.parametrize("period", [1, 3])
+@pytest.mark.parametrize("weights", ["current", "forward"])
+def test_lap_on_one_device_with_one_updater_is_plain_sgd(
+    sgd: list[Tensor], method: str, period: int, weights: str
+) -> None:
+    """An average over one device changes nothing."""
+    assert same(trained(method, devices=1, updaters=1, period=period, weights=weights), sgd)
+
+
+@pytest.mark.parametrize("period", [1, 2, 16])
+@pytest.mark.parametrize("stabilising", [0.0, 0.1, 1.0])
+def test_lpp_with_one_updater_is_lap(period: int, stabilising: float) -> None:
+    """The partition is then the whole network, in the stabilising epochs and after them."""
+    options: dict[str, Any] = {"devices": 3, "updaters": 1, "period": period, "switch": 0.3}
+    assert same(trained("lppsgd", stabilising=stabilising, **options), trained("lapsgd", **options))
+
+
+def test_lpp_with_two_updaters_is_not_lap() -> None:
+    """After the stabilising epochs, that is; in them it is."""
+    options: dict[str, Any] = {"devices": 2, "updaters": 2}
+    assert not same(trained("lppsgd", stabilising=0.3, **options), trained("lapsgd", **options))
+    assert same(trained("lppsgd", stabilising=1.0, **options), trained("lapsgd", **options))
+
+
+# ---- Async BU is Async LU with deferred updates
+
+
+class Deferred(Decoupled):
+    """Async LU's updates, one by one, but after the backward pass."""
+
+    def backward(self, replica: Replica, losses: methods.Channel) -> Program:
+        while (step := (yield methods.Get(losses))) is not None:
+            for gradient in (yield from backward(replica, step)):
+                yield Update(gradient)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("queue", [0, 2])
+def test_async_bu_is_async_lu_with_deferred_updates(workers: int, queue: int) -> None:
+    price = Price.uniform(LAYERS, 1.0, 2.0)
+    deferred = small("async_lu", price, backward_workers=workers, queue=queue)
+    deferred.method = Deferred(deferred.method.options)
+    deferred.train()
+    assert same(lasting(deferred), trained("async_bu", price, backward_workers=workers, queue=queue))
+
+
+def test_async_bu_is_async_lu_where_the_last_layers_gradient_takes_all_the_time() -> None:
+    """Nothing is left to wait for then. Where the time is spread over the layers they differ."""
+    spread, head = Price.uniform(LAYERS, 1.0, 2.0), [0.0] * (LAYERS - 1) + [1.0]
+    at_once = replace(spread, backward_inputs=head, backward_weights=head)
+    assert same(trained("async_lu", at_once), trained("async_bu", at_once))
+    assert not same(trained("async_lu", spread), trained("async_bu", spread))
+
+
+# ---- averages
+
+
+class LocalSGD(Method):
+    """PL-SGD with K = 1: every device updates its own replica, and then all average."""
+
+    Options = DDP.Options
+
+    @property
+    def replicas(self) -> int:
+        return int(self.options.devices)
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        everyone = Group(members=len(team.replicas))
+        for replica in team.replicas:
+            yield Worker(self.train(replica, everyone), device=replica.device, role="trainer")
+
+    def train(self, replica: Replica, everyone: Group) -> Program:
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step)
+            yield Update(*(yield from backward(replica, step)))
+            yield Average(everyone, replica)
+
+
+@pytest.mark.parametrize("executor", ["virtual", "threads"])
+@pytest.mark.parametrize("devices", [2, 3])
+def test_an_average_after_every_update_is_an_average_of_gradients(executor: str, devices: int) -> None:
+    """To rounding, momentum and weight decay included, since both are linear. Running statistics are another matter."""
+    gradients = small("ddp", executor=executor, devices=devices)
+    replicas = small("ddp", executor=executor, devices=devices)
+    replicas.method = LocalSGD(replicas.method.options)
+    bounded(gradients.train)
+    bounded(replicas.train)
+    for a, b in zip(weights(gradients.team), weights(replicas.team), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_ddp_keeps_its_replicas_alike() -> None:
+    """Bit for bit: all apply the very same mean gradient."""
+    training = small("ddp", devices=3)
+    training.train()
+    per_replica = [[p for layer in r.layers for p in layer.params] for r in training.team.replicas]
+    assert same(per_replica[0], per_replica[1])
+    assert same(per_replica[0], per_replica[2])
+
+
+def test_lap_averages_at_the_end_of_an_epoch() -> None:
+    """The last average, after which nobody updates: on equal devices the replicas then agree to rounding."""
+    training = small("lapsgd", period=16, switch=0.0)
+    training.epoch(0)
+    a, b, c = (
+        torch.cat([p.detach().flatten() for layer in r.layers for p in layer.params]) for r in training.team.replicas
+    )
+    torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(a, c, rtol=1e-5, atol=1e-6)
+
+
+def test_the_small_card_charges_for_everything() -> None:
+    """What the suite trains on is no degenerate case."""
+    price = CARD.price_by_flops(work())
+    assert min(price.forward[:2]) > 0
+    assert price.transfer(4) > 0
+    assert price.update([0], remote=False) > 0

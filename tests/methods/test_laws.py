@@ -1,0 +1,173 @@
+"""The laws of paper A's sections 3.3 and 3.4, and of the hardware cards, on teams without tensors."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks import hardware
+from benchmarks.dry import DryTeam
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.predict import seconds_per_epoch
+from benchmarks.pricing import Price
+
+STEPS = 400
+
+
+def epoch(method: str, price: Price, *, steps: int = STEPS, **options: Any) -> tuple[VirtualExecutor, DryTeam]:
+    """One epoch of a network whose layers are the price's."""
+    made = methods.create(method, options)
+    layers = [(f"layer{i}", 1) for i in range(len(price.forward))]
+    team = DryTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
+    team.epoch = team.epochs = 1  # past the methods' first phases
+    executor = VirtualExecutor(team, price)
+    executor.run(made.workers(team))
+    return executor, team
+
+
+def steps_per_second(method: str, price: Price, **options: Any) -> float:
+    executor, team = epoch(method, price, **options)
+    return team.steps_per_epoch / executor.now
+
+
+# ---- section 3.3: how much faster
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
+@pytest.mark.parametrize(("forward", "backward", "printed"), [(4.9, 10.2, 2.96), (16.6, 29.9, 2.80)])
+def test_two_backward_workers_on_the_papers_seconds(
+    method: str, forward: float, backward: float, printed: float
+) -> None:
+    """Table 9's ResNet-18 and ResNet-50: what the law promises, which is more than the paper measured."""
+    price = Price.uniform(10, forward, backward)
+    speedup = steps_per_second(method, price, backward_workers=2) / steps_per_second("bp", price)
+    assert speedup == pytest.approx(printed, rel=0.02)
+    assert speedup == pytest.approx((forward + backward) / max(forward, backward / 2), rel=0.02)
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
+@pytest.mark.parametrize("beta", [0.5, 1.0, 1.7, 2.0, 3.3])
+@pytest.mark.parametrize("workers", [1, 2, 3, 5])
+def test_a_long_stream(method: str, beta: float, workers: int) -> None:
+    """(f + b) / max(f, b / K): either the forward worker or the backward workers are busy all the time."""
+    price = Price.uniform(6, 1.0, beta)
+    speedup = steps_per_second(method, price, backward_workers=workers) / steps_per_second("bp", price)
+    assert speedup == pytest.approx((1 + beta) / max(1, beta / workers), rel=0.02)
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
+@pytest.mark.parametrize("beta", [1.0, 2.0, 3.5])
+@pytest.mark.parametrize("batches", [1, 2, 7, 30])
+def test_so_many_batches_with_enough_workers(method: str, beta: float, batches: int) -> None:
+    """b (1 + beta) / (b + beta), exactly: T1 = b (1 + beta) T, where the paper prints (b + beta) T."""
+    price = Price.uniform(4, 1.0, beta)
+    sequential, _ = epoch("bp", price, steps=batches)
+    asynchronous, _ = epoch(method, price, steps=batches, backward_workers=math.ceil(beta) + 1)
+    assert sequential.now == pytest.approx(batches * (1 + beta), rel=1e-12)
+    assert sequential.now / asynchronous.now == pytest.approx(batches * (1 + beta) / (batches + beta), rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
+def test_one_forward_stream_is_a_bound(method: str) -> None:
+    """However many backward workers: an epoch takes no less than its forward passes, 1.9 s for ResNet-18's 390."""
+    executor, _ = epoch(method, Price.uniform(10, 4.9e-3, 10.2e-3), steps=390, backward_workers=16)
+    assert 390 * 4.9e-3 <= executor.now <= 390 * 4.9e-3 + 10.2e-3 + 1e-9
+
+
+# ---- section 3.4: how long a gradient waits
+
+
+@pytest.mark.parametrize("layers", [4, 10, 20])
+@pytest.mark.parametrize("beta", [1.0, 2.0])
+def test_the_wait_for_a_block_update(layers: int, beta: float) -> None:
+    """Summed over layers beta T (M - 1) / 2; the mean, which the paper does not divide by M, beta T (M - 1) / (2 M)."""
+    price = Price.uniform(layers, 1.0, beta)
+    (_, block), (_, layerwise) = epoch("async_bu", price), epoch("async_lu", price)
+    waits = [row["wait_seconds"] for row in block.staleness.per_layer()]
+    assert sum(waits) == pytest.approx(beta * (layers - 1) / 2, rel=1e-6)
+    assert block.staleness.mean()[2] == pytest.approx(beta * (layers - 1) / (2 * layers), rel=1e-6)
+    assert waits == pytest.approx([beta * m / layers for m in range(layers)], abs=1e-6)
+    assert layerwise.staleness.mean()[2] == 0
+
+
+def test_layerwise_updates_are_less_stale() -> None:
+    price = Price.uniform(10, 1.0, 2.0)
+    (_, block), (_, layerwise) = epoch("async_bu", price), epoch("async_lu", price)
+    assert layerwise.staleness.mean()[1] < block.staleness.mean()[1]
+
+
+def test_a_longer_queue_makes_staler_gradients() -> None:
+    """Where the backward workers cannot keep up, each place in the queue makes a gradient one update older."""
+    price = Price.uniform(10, 1.0, 3.0)
+    stale = [epoch("async_lu", price, queue=queue)[1].staleness.mean()[0] for queue in (0, 1, 8)]
+    assert stale[0] < stale[1] < stale[2]
+    assert stale[2] - stale[1] == pytest.approx(7, rel=0.05)  # short of 7 by the ends of the epoch
+
+
+# ---- the rivals
+
+
+def test_ddp_overlaps_communication_with_the_backward_pass() -> None:
+    """Layers are reduced while those before them are still computed: the step costs less than the sum of its parts."""
+    price = Price([1.0] * 4, [1.0] * 4, [1.0] * 4, [1.0] * 4, bytes_per_second=1.0)
+    executor, team = epoch("ddp", price, steps=30, devices=3)
+    rounds, reduce = team.steps_per_epoch // 3, price.all_reduce([0], 3)
+    assert reduce == pytest.approx(4 / 3)
+    # The first layer's gradient comes last, and is all that is left to reduce after the backward pass.
+    assert executor.now / rounds == pytest.approx(12 + reduce, rel=1e-9)
+    assert executor.now / rounds < 12 + 4 * reduce
+
+
+def test_ddp_waits_for_a_slow_link() -> None:
+    """Where reducing takes longer than computing, a step is the first gradient's computation and all reductions."""
+    price = Price([1.0] * 4, [1.0] * 4, [1.0] * 4, [1.0] * 4, bytes_per_second=0.25)
+    executor, team = epoch("ddp", price, steps=30, devices=3)
+    assert executor.now / (team.steps_per_epoch // 3) == pytest.approx(4 + 2 + 4 * price.all_reduce([0], 3))
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3])
+def test_lap_scales_with_its_devices_where_links_are_free(devices: int) -> None:
+    price = Price.uniform(5, 1.0, 2.0)
+    speedup = steps_per_second("lapsgd", price, devices=devices) / steps_per_second("bp", price)
+    assert speedup == pytest.approx(devices, rel=0.02)
+
+
+def test_two_updaters_share_their_device() -> None:
+    """One effect at a time on a device: a second updater brings no speed on the virtual clock, but staleness."""
+    price = Price.uniform(5, 1.0, 2.0)
+    (one, _), (two, stale) = (epoch("lapsgd", price, devices=1, updaters=u) for u in (1, 2))
+    assert two.now == pytest.approx(one.now)
+    assert stale.staleness.mean()[0] > 0.4
+
+
+def test_partial_gradients_are_cheaper() -> None:
+    price = Price.uniform(8, 1.0, 2.0)
+    (lap, _), (lpp, _) = (epoch(name, price, devices=1, updaters=2) for name in ("lapsgd", "lppsgd"))
+    assert lpp.now < lap.now
+
+
+# ---- the cards of paper A
+
+
+@pytest.mark.parametrize("network", ["resnet18", "resnet50"])
+def test_block_updates_make_shorter_epochs_on_paper_as_card(network: str) -> None:
+    """As published: a block update pays one launch."""
+    card = hardware.load("paper-a")
+    assert seconds_per_epoch(card, network, "async_bu") < seconds_per_epoch(card, network, "async_lu")
+
+
+@pytest.mark.parametrize(("network", "milliseconds"), [("resnet18", 15.1), ("resnet50", 46.5)])
+def test_plain_backpropagation_takes_table_9s_seconds(network: str, milliseconds: float) -> None:
+    seconds = seconds_per_epoch(hardware.load("paper-a-ideal"), network, "bp")
+    assert seconds == pytest.approx(390 * milliseconds * 1e-3, rel=1e-4)
+
+
+@pytest.mark.parametrize(("network", "speedup"), [("resnet18", 2.96), ("resnet50", 2.80)])
+def test_the_law_holds_on_the_ideal_card(network: str, speedup: float) -> None:
+    """Layers that differ in cost change nothing about a long stream."""
+    card = hardware.load("paper-a-ideal")
+    got = seconds_per_epoch(card, network, "bp") / seconds_per_epoch(card, network, "async_lu")
+    assert got == pytest.approx(speedup, rel=0.02)
