@@ -1,0 +1,47 @@
+"""Hand-written workers, for tests of what executors promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.dry import DryTeam
+from benchmarks.executors.threads import ThreadsExecutor
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.pricing import Price
+from methods import Effect, Program, Worker
+from tests.conformance.small import bounded
+
+EXECUTORS = ("virtual", "threads")
+
+
+def team_of(layers: int = 1, replicas: int = 1, steps: int = 4) -> DryTeam:
+    return DryTeam.of([(f"layer{i}", 1) for i in range(layers)], replicas=replicas, steps_per_epoch=steps)
+
+
+def crew(*programs: Program, devices: tuple[int, ...] | None = None) -> list[Worker]:
+    """Workers 'w 0', 'w 1', ..., each on a device of its own unless said otherwise."""
+    places = devices or tuple(range(len(programs)))
+    return [Worker(p, device=d, role="w", index=i) for i, (p, d) in enumerate(zip(programs, places, strict=True))]
+
+
+def carry_out(
+    executor: str, *programs: Program, team: DryTeam | None = None, devices: tuple[int, ...] | None = None
+) -> None:
+    """Run the workers to completion, or raise what the executor raises."""
+    team = team or team_of()
+    made = VirtualExecutor(team, Price.uniform(len(team.replica.layers), 1.0, 1.0)) if executor == "virtual" else None
+    bounded(lambda: (made or ThreadsExecutor(team)).run(crew(*programs, devices=devices)))
+
+
+def program(*effects: Effect, into: list[Any] | None = None) -> Program:
+    """Ask for these effects, and note what they give."""
+    for effect in effects:
+        value = yield effect
+        if into is not None:
+            into.append(value)
+
+
+def endless(effect: Callable[[], Effect]) -> Program:
+    while True:
+        yield effect()

@@ -1,0 +1,260 @@
+"""What channels, counters and collectives mean under every executor."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from benchmarks.dry import DryTeam
+from benchmarks.executors.errors import Stalled, WorkerFailed
+from methods import (
+    AllReduce,
+    Average,
+    Await,
+    Backward,
+    Channel,
+    Close,
+    Count,
+    Counter,
+    Forward,
+    Get,
+    Group,
+    NextBatch,
+    Program,
+    Put,
+)
+from tests.executors.crews import EXECUTORS, carry_out, program, team_of
+
+
+@pytest.fixture(params=EXECUTORS)
+def executor(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+# ---- channels
+
+
+@pytest.mark.parametrize("capacity", [0, 1, 3])
+def test_a_put_waits_for_room(executor: str, capacity: int) -> None:
+    """Without a getter, as many puts pass as the channel holds."""
+    channel, passed = Channel(capacity=capacity, name="losses"), list[Any]()
+    with pytest.raises(Stalled, match=r"w 0 on device 0 waits for room in losses$"):
+        carry_out(executor, program(*[Put(channel, i) for i in range(10)], into=passed))
+    assert len(passed) == capacity
+
+
+def test_an_unbounded_channel_holds_all(executor: str) -> None:
+    channel, got = Channel(capacity=None), list[Any]()
+    puts = program(*[Put(channel, i) for i in range(100)], Close(channel))
+    carry_out(executor, puts, program(*[Get(channel)] * 101, into=got))
+    assert got == [*range(100), None]
+
+
+@pytest.mark.parametrize("capacity", [0, 1, 3, None])
+def test_items_come_in_order(executor: str, capacity: int | None) -> None:
+    channel, got = Channel(capacity=capacity), list[Any]()
+    puts = program(*[Put(channel, i) for i in range(20)], Close(channel))
+    carry_out(executor, program(*[Get(channel)] * 22, into=got), puts)
+    assert got == [*range(20), None, None]
+
+
+def test_a_get_waits_for_an_item(executor: str) -> None:
+    """All who wait are named, in whatever order."""
+    losses = Channel(name="losses")
+    with pytest.raises(Stalled) as caught:
+        carry_out(executor, program(Get(losses)), program(Get(losses)))
+    for worker in ("w 0 on device 0", "w 1 on device 1"):
+        assert f"{worker} waits for losses" in str(caught.value)
+
+
+def test_a_channel_ends_with_its_last_producer(executor: str) -> None:
+    channel, got = Channel(capacity=None, producers=2), list[Any]()
+    carry_out(
+        executor,
+        program(Put(channel, "a"), Close(channel)),
+        program(Put(channel, "b"), Close(channel)),
+        program(*[Get(channel)] * 3, into=got),
+    )
+    assert sorted(got[:2]) == ["a", "b"]
+    assert got[2] is None
+
+
+def test_a_channel_with_a_producer_left_has_not_ended(executor: str) -> None:
+    channel = Channel(producers=2, name="half closed")
+    with pytest.raises(Stalled, match="w 1 on device 1 waits for half closed"):
+        carry_out(executor, program(Close(channel)), program(Get(channel)))
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns every few instructions."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_nothing_is_lost_or_doubled(executor: str, seed: int, restless: None) -> None:
+    """Some producers and consumers on one channel, then all meet and count."""
+    draw = random.Random(seed)
+    producers, consumers, items = draw.randint(1, 4), draw.randint(1, 4), draw.randint(0, 15)
+    channel = Channel(capacity=draw.choice([0, 0, 1, 2, None]), producers=producers)
+    counter, got, counts = Counter(producers=consumers), list[Any](), list[Any]()
+
+    def produce(p: int) -> Program:
+        for i in range(items):
+            yield Put(channel, (p, i))
+        yield Close(channel)
+
+    def consume() -> Program:
+        while (item := (yield Get(channel))) is not None:
+            got.append(item)
+            counts.append((yield Count(counter)))
+        yield Close(counter)
+
+    last = list[Any]()
+    workers = [*(produce(p) for p in range(producers)), *(consume() for _ in range(consumers))]
+    draw.shuffle(workers)
+    carry_out(executor, *workers, program(Await(counter, producers * items + 1), into=last))
+    assert sorted(got) == [(p, i) for p in range(producers) for i in range(items)]
+    assert sorted(counts) == list(range(producers * items))
+    assert last == [producers * items]
+
+
+# ---- counters
+
+
+def test_counting_gives_the_value_before(executor: str) -> None:
+    counter, got = Counter(), list[Any]()
+    carry_out(executor, program(Count(counter), Count(counter), Count(counter), into=got))
+    assert got == [0, 1, 2]
+    assert counter.value == 3
+
+
+def test_awaiting_a_count(executor: str) -> None:
+    counter, got = Counter(), list[Any]()
+    carry_out(executor, program(Await(counter, 2), into=got), program(Count(counter), Count(counter)))
+    assert got == [2]
+
+
+def test_awaiting_a_count_that_is_passed_already(executor: str) -> None:
+    """The present count, so that whoever was slow leaves no backlog."""
+    counter, channel, got = Counter(), Channel(), list[Any]()
+    carry_out(
+        executor,
+        program(*[Count(counter)] * 5, Put(channel, "go")),
+        program(Get(channel), Await(counter, 2), into=got),
+    )
+    assert got == ["go", 5]
+
+
+def test_awaiting_ends_with_the_counters_producers(executor: str) -> None:
+    counter, got = Counter(producers=2), list[Any]()
+    carry_out(
+        executor,
+        program(Await(counter, 9), into=got),
+        program(Count(counter), Close(counter)),
+        program(Count(counter), Close(counter)),
+    )
+    assert got == [2]
+    assert counter.ended
+
+
+def test_awaiting_for_ever(executor: str) -> None:
+    counter = Counter(name="S of device 0")
+    with pytest.raises(Stalled, match="w 0 on device 0 waits for S of device 0 to reach 2"):
+        carry_out(executor, program(Await(counter, 2)), program(Count(counter)))
+
+
+# ---- collectives
+
+
+class Summing(DryTeam):
+    """A team that notes who meets whom."""
+
+    met: list[list[int]]
+
+    def mean_gradients(self, gradients: Sequence[Any]) -> list[Any]:
+        self.met.append([gradient.layer.device for gradient in gradients])
+        return super().mean_gradients(gradients)
+
+
+def summing(replicas: int, steps: int) -> Summing:
+    like = team_of(replicas=replicas, steps=steps)
+    team = Summing(like.replicas, steps_per_epoch=steps, epochs=1)
+    team.met = []
+    return team
+
+
+def test_members_meet_in_the_order_of_the_replicas(executor: str) -> None:
+    """Round by round, whoever comes first."""
+    team, group = summing(3, 12), Group(3)
+
+    def member(q: int) -> Program:
+        replica = team.replicas[q]
+        while (step := (yield NextBatch(replica))) is not None:
+            yield Forward(replica.layers[0], step)
+            gradient = yield Backward(replica.layers[0], step)
+            mean = yield AllReduce(group, replica, gradient)
+            assert mean.layer is replica.layers[0]
+
+    carry_out(executor, member(2), member(0), member(1), team=team)
+    assert team.met == [[0, 1, 2]] * 4
+
+
+def test_a_member_that_stays_away(executor: str) -> None:
+    team, group = team_of(replicas=2), Group(2, name="averagers")
+    with pytest.raises(Stalled, match="w 0 on device 0 waits for the other members of averagers"):
+        carry_out(executor, program(Average(group, team.replicas[0])), team=team)
+
+
+def test_averagers_leave_together(executor: str) -> None:
+    """Only when all of them said last in one and the same round."""
+    team, group = team_of(replicas=2), Group(2)
+    first, second = list[Any](), list[Any]()
+
+    def said(replica: int, *lasts: bool, into: list[Any]) -> Program:
+        return program(*[Average(group, team.replicas[replica], last) for last in lasts], into=into)
+
+    carry_out(executor, said(0, True, False, True, into=first), said(1, False, True, True, into=second), team=team)
+    assert first == second == [False, False, True]
+    assert {layer.averages for replica in team.replicas for layer in replica.layers} == {3}
+    assert {layer.updates for replica in team.replicas for layer in replica.layers} == {0}
+
+
+# ---- failing
+
+
+def failing() -> Program:
+    yield Count(Counter())
+    raise KeyError("lost")
+
+
+def test_a_failure_ends_those_who_wait(executor: str) -> None:
+    with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 1' failed: KeyError: 'lost'") as caught:
+        carry_out(executor, program(Get(Channel())), failing(), program(Await(Counter(), 1)))
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> None:
+    class Broken(DryTeam):
+        def forward(self, layer: Any, step: Any, now: float) -> None:
+            raise MemoryError("out of memory")
+
+    team = Broken(team_of().replicas, steps_per_epoch=4, epochs=1)
+
+    def trains() -> Program:
+        step = yield NextBatch(team.replica)
+        yield Forward(team.replica.layers[0], step)
+
+    with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 0' failed: MemoryError: out of memory"):
+        carry_out(executor, program(Get(Channel())), trains(), team=team, devices=(0, 0))
+
+
+def test_no_workers_is_no_work(executor: str) -> None:
+    carry_out(executor)

@@ -1,0 +1,86 @@
+"""Real threads: what each is set up with, and that one's failure is everybody's end."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.executors.errors import WorkerFailed
+from benchmarks.executors.threads import ThreadsExecutor
+from methods import Channel, Close, Count, Counter, Get, Program, Put
+from tests.conformance.small import bounded
+from tests.executors.crews import carry_out, crew, endless, team_of
+
+
+def test_a_worker_is_a_thread_of_its_own_with_its_own_settings() -> None:
+    """torch's threads as told, and autograd in the thread that calls it; the caller's settings stay."""
+    seen = list[Any]()
+
+    def looks() -> Program:
+        yield Count(Counter())
+        seen.append((threading.current_thread().name, torch.get_num_threads(), torch._C._is_multithreading_enabled()))
+
+    before = torch.get_num_threads(), torch._C._is_multithreading_enabled()
+    bounded(lambda: ThreadsExecutor(team_of(), threads=1).run(crew(looks(), looks())))
+    assert sorted(seen) == [("w 0 on device 0", 1, False), ("w 1 on device 1", 1, False)]
+    assert (torch.get_num_threads(), torch._C._is_multithreading_enabled()) == before
+
+
+def test_a_failure_ends_those_who_work() -> None:
+    """At their next effect."""
+    counter = Counter()
+
+    def fails() -> Program:
+        while (yield Count(counter)) < 100:
+            pass
+        raise ZeroDivisionError("enough")
+
+    with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 1' failed: ZeroDivisionError: enough"):
+        carry_out("threads", endless(lambda: Count(counter)), fails(), endless(lambda: Count(counter)))
+
+
+@pytest.mark.parametrize("attempt", range(10))
+def test_of_several_failures_one_is_told(attempt: int) -> None:
+    def fails() -> Program:
+        yield Count(Counter())
+        raise ZeroDivisionError("enough")
+
+    with pytest.raises(WorkerFailed, match="enough"):
+        carry_out("threads", *(fails() for _ in range(4)))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("w ")]
+
+
+def test_a_rendezvous_hands_over_to_one_who_asks() -> None:
+    """No put has passed before its getter asked for it: at most one ahead of those that got theirs."""
+    channel, asked, passed = Channel(capacity=0), list[int](), list[int]()
+    ahead = list[int]()
+
+    def puts() -> Program:
+        for i in range(200):
+            yield Put(channel, i)
+            passed.append(i)
+            ahead.append(len(passed) - len(asked))
+        yield Close(channel)
+
+    def gets() -> Program:
+        while True:
+            asked.append(1)
+            if (yield Get(channel)) is None:
+                return
+
+    carry_out("threads", puts(), gets(), gets())
+    assert max(ahead) <= 0
+
+
+def test_threads_overlap() -> None:
+    """Two workers are under way at the same time: each waits, outside any effect, for the other to arrive."""
+    barrier = threading.Barrier(2, timeout=30)
+
+    def meets() -> Program:
+        yield Count(Counter())
+        barrier.wait()
+
+    carry_out("threads", meets(), meets())

@@ -1,0 +1,312 @@
+"""The virtual clock: what takes how long, who goes first, and when weights are read and written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.dry import DryTeam
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.pricing import Price
+from methods import (
+    AllReduce,
+    Backward,
+    Channel,
+    Close,
+    Count,
+    Counter,
+    Forward,
+    Get,
+    Group,
+    Loss,
+    NextBatch,
+    Program,
+    Put,
+    Snapshot,
+    Update,
+)
+from tests.executors.crews import crew, program, team_of
+
+ONE = Price.uniform(1, 1.0, 2.0)
+
+
+def run(team: DryTeam, price: Price, *programs: Program, devices: tuple[int, ...] | None = None) -> VirtualExecutor:
+    executor = VirtualExecutor(team, price)
+    executor.trace = []
+    executor.run(crew(*programs, devices=devices))
+    return executor
+
+
+def steps(team: DryTeam, *, limit: int = 10**6, replica: int = 0, update: bool = True) -> Program:
+    """Plain training of a replica, for at most so many steps."""
+    mine = team.replicas[replica]
+    while limit and (step := (yield NextBatch(mine))) is not None:
+        limit -= 1
+        for layer in mine.layers:
+            yield Forward(layer, step)
+        yield Loss(step)
+        for layer in reversed(mine.layers):
+            gradient = yield Backward(layer, step)
+            if update:
+                yield Update(gradient)
+
+
+# ---- devices
+
+
+def test_workers_on_devices_of_their_own_run_side_by_side() -> None:
+    team = team_of(steps=4)
+    assert run(team, ONE, steps(team), steps(team)).now == 2 * 3
+
+
+def test_a_device_serves_one_effect_at_a_time_first_come_first_served() -> None:
+    team = team_of(steps=2)
+    executor = run(team, ONE, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
+    assert executor.trace == [
+        ("w 0 on device 0", "Forward", "layer0", 0, 1),
+        ("w 1 on device 0", "Forward", "layer0", 1, 2),
+        ("w 0 on device 0", "Backward", "layer0", 2, 4),
+        ("w 1 on device 0", "Backward", "layer0", 4, 6),
+    ]
+
+
+def test_a_device_with_lanes_serves_several() -> None:
+    team = team_of(steps=4)
+    assert run(team, replace(ONE, lanes=2), steps(team), steps(team), devices=(0, 0)).now == 2 * 3
+    team = team_of(steps=3)
+    assert run(team, replace(ONE, lanes=2), steps(team), steps(team), steps(team), devices=(0, 0, 0)).now == 5
+
+
+def test_what_costs_nothing_waits_for_no_device() -> None:
+    """A worker that only counts gets on while its device is busy with another."""
+    team, counter, counts = team_of(steps=1), Counter(), list[Any]()
+
+    def counts_at(executor: list[VirtualExecutor]) -> Program:
+        counts.append((yield Count(counter)))
+        counts.append(executor[0].now)
+
+    executor = VirtualExecutor(team, ONE)
+    executor.run(crew(steps(team), counts_at([executor]), devices=(0, 0)))
+    assert counts == [0, 0.0]
+
+
+def test_the_clock_goes_on_over_epochs() -> None:
+    team = team_of(steps=2)
+    executor = VirtualExecutor(team, ONE)
+    for epoch in range(3):
+        team.begin_epoch(epoch)
+        executor.run(crew(steps(team)))
+    assert executor.now == 3 * 2 * 3
+
+
+# ---- ties
+
+
+def test_a_put_that_wakes_a_getter_lets_it_go_first() -> None:
+    """Whichever of the two was listed first; so an update is there before the putter's next forward pass."""
+    channel, log = Channel(), list[str]()
+
+    def puts() -> Program:
+        for i in range(2):
+            yield Put(channel, i)
+            log.append(f"put {i}")
+        yield Close(channel)
+
+    def gets() -> Program:
+        while (item := (yield Get(channel))) is not None:
+            log.append(f"got {item}")
+
+    for first in (True, False):
+        log.clear()
+        workers = [gets(), puts()] if first else [puts(), gets()]
+        run(team_of(), ONE, *workers)
+        assert log.index("got 1") < log.index("put 1")
+        assert [entry for entry in log if entry.startswith("got")] == ["got 0", "got 1"]
+
+
+def test_a_worker_goes_on_before_its_device_turns_to_the_next() -> None:
+    """The update that follows a backward pass is seen by the forward pass that waited for the device."""
+    team = team_of(steps=2)
+    layer, stale = team.replica.layers[0], list[int]()
+
+    def waits() -> Program:
+        yield Forward(layer, (step := (yield NextBatch(team.replica))))
+        stale.append(step.reads[0].updates)
+
+    run(team, Price([1.0], [0.0], [0.0], [0.0]), steps(team, limit=1), waits(), devices=(0, 0))
+    assert stale == [1]
+
+
+def test_otherwise_first_scheduled_first_served() -> None:
+    team, log = team_of(steps=3), list[int]()
+
+    def logs(i: int) -> Program:
+        yield from steps(team, limit=1)
+        log.append(i)
+
+    run(team, ONE, logs(0), logs(1), logs(2))
+    assert log == [0, 1, 2]
+
+
+# ---- reading, writing, staleness
+
+
+def test_staleness_as_counted_by_hand() -> None:
+    """Two workers, one layer, f = 1, b = 2. Both read version 0 at 0 and update at 3, the second one update behind;
+    the first reads 1 (the second has not updated yet), the second 2; both update at 6, again one behind."""
+    team = team_of(steps=4)
+    run(team, ONE, steps(team), steps(team))
+    (row,) = team.staleness.per_layer()
+    assert row == {"layer": "layer0", "updates": 3 / 4, "seconds": 3.0, "wait_seconds": 0.0, "reads": 4}
+
+
+def test_weights_are_read_when_the_device_grants_it_and_written_at_the_end() -> None:
+    """A forward pass that waits for its device reads late; an update is seen only when it has taken its time."""
+    team = team_of(steps=3)
+    layer = team.replica.layers[0]
+    seen = dict[str, tuple[int, float]]()
+
+    def reads(name: str, after: Channel) -> Program:
+        yield Get(after)
+        step = yield NextBatch(team.replica)
+        yield Forward(layer, step)
+        seen[name] = (step.reads[0].updates, step.reads[0].time)
+
+    early, late = Channel(capacity=None), Channel(capacity=None)
+
+    def writes() -> Program:
+        step = yield NextBatch(team.replica)
+        yield Forward(layer, step)  # until 1
+        gradient = yield Backward(layer, step)  # until 3
+        yield Put(early, 0)
+        yield Update(gradient)  # until 3.5
+        yield Put(late, 0)
+
+    price = replace(ONE, update_latency_seconds=0.5)
+    run(team, price, writes(), reads("early", early), reads("late", late))
+    assert seen == {"early": (0, 3.0), "late": (1, 3.5)}
+
+
+def test_waiting_is_from_the_gradient_to_the_update() -> None:
+    team = team_of(layers=2, steps=1)
+
+    def block() -> Program:
+        step = yield NextBatch(team.replica)
+        for layer in team.replica.layers:
+            yield Forward(layer, step)
+        gradients = []
+        for layer in reversed(team.replica.layers):
+            gradients.append((yield Backward(layer, step)))
+        yield Update(*gradients)
+
+    run(team, Price.uniform(2, 2.0, 6.0), block())
+    first, last = team.staleness.per_layer()
+    assert (first["wait_seconds"], last["wait_seconds"]) == (0.0, 3.0)
+    assert (first["seconds"], last["seconds"]) == (8.0, 7.0)
+
+
+# ---- what costs what
+
+
+def test_a_transfer_is_the_getters_time() -> None:
+    """Latency and four bytes to another device, nothing within one; the giver does not wait."""
+    price = replace(ONE, latency_seconds=0.5, bytes_per_second=8.0)
+    for devices, expected in (((0, 1), 1.0), ((0, 0), 0.0)):
+        times, channel = dict[str, float](), Channel(capacity=0)
+        executor = VirtualExecutor(team_of(), price)
+
+        def puts(channel: Channel = channel, times: Any = times, executor: Any = executor) -> Program:
+            yield Put(channel, "a loss")
+            times["put"] = executor.now
+
+        def gets(channel: Channel = channel, times: Any = times, executor: Any = executor) -> Program:
+            assert (yield Get(channel)) == "a loss"
+            times["got"] = executor.now
+
+        executor.run(crew(puts(), gets(), devices=devices))
+        assert times == {"put": 0.0, "got": expected}
+
+
+def test_a_gradient_is_sent_with_all_its_bytes() -> None:
+    team, channel = team_of(steps=1), Channel(capacity=None)
+    price = Price([1.0], [1.0], [1.0], [40.0], latency_seconds=0.5, bytes_per_second=8.0)
+
+    def sends() -> Program:
+        step = yield NextBatch(team.replica)
+        yield Forward(team.replica.layers[0], step)
+        yield Put(channel, (yield Backward(team.replica.layers[0], step)))
+
+    assert run(team, price, sends(), program(Get(channel))).now == 3 + 0.5 + 40 / 8
+
+
+@pytest.mark.parametrize(("device", "transfer"), [(0, 0.0), (1, 1 + 30 / 10)])
+def test_an_update_is_one_launch_and_a_transfer_if_it_comes_from_afar(device: int, transfer: float) -> None:
+    team = team_of(layers=3, steps=1)
+    price = Price([1.0] * 3, [1.0] * 3, [1.0] * 3, [10.0] * 3, 1.0, 10.0, 0.25, 100.0)
+
+    def trains() -> Program:
+        step = yield NextBatch(team.replica)
+        for layer in team.replica.layers:
+            yield Forward(layer, step)
+        gradients = []
+        for layer in reversed(team.replica.layers):
+            gradients.append((yield Backward(layer, step)))
+        yield Update(*gradients)
+
+    executor = run(team, price, trains(), devices=(device,))
+    assert executor.now == pytest.approx(9 + 0.25 + 30 / 100 + transfer)
+
+
+def test_a_snapshot_costs_what_an_update_costs_on_the_device() -> None:
+    team = team_of(steps=1)
+    price = replace(ONE, update_latency_seconds=0.25)
+
+    def pins() -> Program:
+        step = yield NextBatch(team.replica)
+        yield Snapshot(team.replica.layers[0], step)
+
+    assert run(team, price, pins()).now == 0.25
+
+
+@pytest.mark.parametrize("members", [1, 2, 4])
+def test_a_ring_all_reduce_starts_with_the_last_arrival(members: int) -> None:
+    """2 (Q - 1) latencies, and 2 (Q - 1) / Q of the bytes."""
+    team, group = team_of(replicas=members, steps=members), Group(members)
+    price = Price([1.0], [1.0], [1.0], [24.0], latency_seconds=0.5, bytes_per_second=8.0)
+
+    def member(q: int) -> Program:
+        replica = team.replicas[q]
+        step = yield NextBatch(replica)
+        for _ in range(q + 1):  # the last takes longest
+            yield Forward(replica.layers[0], step)
+        gradient = yield Backward(replica.layers[0], step)
+        yield AllReduce(group, replica, gradient)
+
+    expected = (members + 2) + 2 * (members - 1) * 0.5 + 2 * (members - 1) / members * 24 / 8
+    assert run(team, price, *(member(q) for q in range(members))).now == pytest.approx(expected)
+
+
+def test_half_a_backward_pass_costs_its_half() -> None:
+    team = team_of(steps=1)
+
+    def halves() -> Program:
+        step = yield NextBatch(team.replica)
+        yield Forward(team.replica.layers[0], step)
+        assert (yield Backward(team.replica.layers[0], step, weights=False)) is None
+        assert (yield Backward(team.replica.layers[0], step, inputs=False)) is not None
+
+    assert run(team, Price([1.0], [2.0], [4.0], [0.0]), halves()).now == 1 + 2 + 4
+
+
+def test_the_trace_names_timed_effects_only() -> None:
+    team = team_of(layers=2, steps=1)
+    executor = run(team, Price.uniform(2, 2.0, 4.0), steps(team))
+    assert executor.trace is not None
+    assert [(effect, layer, start, end) for _, effect, layer, start, end in executor.trace] == [
+        ("Forward", "layer0", 0, 1),
+        ("Forward", "layer1", 1, 2),
+        ("Backward", "layer1", 2, 4),
+        ("Backward", "layer0", 4, 6),
+    ]
