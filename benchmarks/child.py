@@ -6,15 +6,21 @@ The parent sends ("run", id, spec, labels); the child answers ("epoch", id, epoc
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
+import threading
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.hardware import Card
 from benchmarks.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from results.journal import Journal
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,23 @@ class Terminated(BaseException):
 
 
 def _terminate(signum: int, frame: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows writes the journal's end
     raise Terminated
+
+
+def _follow_parent() -> None:
+    """End with a parent that was killed, and not only at the end of an epoch, when it hears nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(pipe: Connection, setting: Setting) -> None:
     """Serve until the parent hangs up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
     signal.signal(signal.SIGTERM, _terminate)
+    threading.Thread(target=_follow_parent, daemon=True).start()
     keep_freed_memory()
     try:
         _serve(pipe, setting)
@@ -71,30 +87,39 @@ def _serve(pipe: Connection, setting: Setting) -> None:
 
 
 def _run(pipe: Connection, setting: Setting, id: str, spec: Any, labels: Any, data: Any) -> tuple[str, ...]:
-    from benchmarks.errors import UserError
-    from benchmarks.training import train
-    from results.errors import ResultsError
     from results.journal import Journal
-    from results.records import folder_of
+    from results.records import folder_of, read
 
     with Journal.create(
         folder_of(setting.out, id), id=id, spec=spec, environment=setting.environment, labels=labels
     ) as journal:
         try:
-            status = train(
-                spec,
-                journal,
-                data=data,
-                card=setting.card,
-                report=lambda epoch, metrics: pipe.send(("epoch", id, epoch, metrics)),
-            )
+            return _train(pipe, setting, id, spec, data, journal)
         except (Terminated, BrokenPipeError):
-            journal.end("interrupted", reason="the command was ended")
+            # The signal may have come when the end was on the disk and the journal did not know it yet.
+            if read(journal.path).end is None:
+                journal.end("interrupted", reason="the command was ended")
+            journal.close()
             raise
-        except (UserError, ResultsError):
-            raise
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}" if not str(error).startswith("Worker") else str(error)
-            journal.end("failed", reason=reason, traceback=traceback.format_exc())
-            return "end", id, "failed", reason
-        return "end", id, status, ""
+
+
+def _train(pipe: Connection, setting: Setting, id: str, spec: Any, data: Any, journal: Journal) -> tuple[str, ...]:
+    from benchmarks.errors import UserError
+    from benchmarks.training import train
+    from results.errors import ResultsError
+
+    try:
+        status = train(
+            spec,
+            journal,
+            data=data,
+            card=setting.card,
+            report=lambda epoch, metrics: pipe.send(("epoch", id, epoch, metrics)),
+        )
+    except (UserError, ResultsError, BrokenPipeError):
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}" if not str(error).startswith("Worker") else str(error)
+        journal.end("failed", reason=reason, traceback=traceback.format_exc())
+        return "end", id, "failed", reason
+    return "end", id, status, ""

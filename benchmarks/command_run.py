@@ -14,6 +14,7 @@ from benchmarks.child import Setting
 from benchmarks.errors import Interrupted, UserError
 from benchmarks.plan import Choices, Run
 from benchmarks.progress import Display, duration
+from benchmarks.progress import runs as many
 from benchmarks.tables import Table
 from reports.render import to_rich, write
 from results import published, records
@@ -64,7 +65,7 @@ def _announce(
 ) -> None:
     names = ", ".join(table.id for table in tables)
     console.print(
-        f"[bold]{names}[/] at scale {chosen.scale}: {len(runs)} runs, {len(runs) - len(missing)} of them "
+        f"[bold]{names}[/] at scale {chosen.scale}: {many(len(runs))}, {len(runs) - len(missing)} of them "
         f"done before, {jobs} at a time",
         highlight=False,
     )
@@ -81,9 +82,9 @@ def _train(
             ended = pool.train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"Interrupted: {display.done} of {len(missing)} runs are done and kept; the same command carries on."
+                f"Interrupted: {display.done} of {many(len(missing))} done and kept; the same command carries on."
             ) from None
-    console.print(f"{len(missing)} runs in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
+    console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
     titles = {run.id: run.title for run in missing}
     return [f"{titles[id]}: {reason}" for id, (status, reason) in ended.items() if status == "failed"]
 

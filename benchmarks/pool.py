@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -23,22 +25,40 @@ class Job:
         context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=child.main, args=(theirs, setting), daemon=True)
-        self.process.start()
+        with _no_ctrl_c():
+            self.process.start()
         theirs.close()
         self.run: Run | None = None
 
     def begin(self, run: Run) -> None:
         self.run = run
-        self.pipe.send(("run", run.id, dict(run.spec), dict(run.labels)))
+        # A process that died at rest is found when its answer is waited for.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send(("run", run.id, dict(run.spec), dict(run.labels)))
 
-    def end(self) -> None:
+    def dismiss(self) -> None:
         self.pipe.close()  # at rest the child sees the end of its pipe and goes
         if self.run is not None:
             self.process.terminate()
+
+    def join(self) -> None:
         self.process.join(10)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+
+
+@contextlib.contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    """A process inherits what its parent blocks: Ctrl-C in the seconds of its imports is then no traceback of it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is delivered now
 
 
 def train_all(runs: Sequence[Run], setting: child.Setting, *, jobs: int, listen: Listen) -> dict[str, tuple[str, str]]:
@@ -63,7 +83,9 @@ def train_all(runs: Sequence[Run], setting: child.Setting, *, jobs: int, listen:
                     _begin(job, waiting.popleft(), listen)
     finally:
         for job in crew:
-            job.end()
+            job.dismiss()
+        for job in crew:
+            job.join()
     return ended
 
 
@@ -78,9 +100,9 @@ def _hear(job: Job, ended: dict[str, tuple[str, str]], listen: Listen) -> bool:
     pipe: Connection = job.pipe
     try:
         what, id, *rest = pipe.recv()
-    except (EOFError, ConnectionResetError):
+    except (EOFError, OSError):
         job.process.join()
-        outcome = ("failed", f"its process ended with exit code {job.process.exitcode} (out of memory?)")
+        outcome = ("failed", _death(job.process.exitcode))
         ended[job.run.id] = outcome
         listen("end", job.run.id, outcome)
         return False
@@ -94,3 +116,9 @@ def _hear(job: Job, ended: dict[str, tuple[str, str]], listen: Listen) -> bool:
         ended[id] = (rest[0], rest[1])
         listen("end", id, ended[id])
     return True
+
+
+def _death(code: int | None) -> str:
+    if code == -9:  # SIGKILL: nobody but a person or the kernel sends it
+        return "its process was killed (out of memory?); the same command repeats the run"
+    return f"its process ended with exit code {code}; the same command repeats the run"

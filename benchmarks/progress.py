@@ -22,6 +22,8 @@ class Display:
         self.console, self.done, self.epochs, self.begun = console, 0, 0, time.monotonic()
         self.planned = sum(int(run.spec["workload"]["epochs"]) for run in runs)
         self.tasks: dict[str, TaskID] = {}
+        self.heard: dict[str, int] = {}  # epochs of each run
+        self.last: dict[str, str] = {}  # how far each run is, in words
         self.progress: Progress | None = None
         if console.is_terminal:
             columns = (
@@ -61,30 +63,41 @@ class Display:
 
     def _epoch(self, run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
         self.epochs += 1
+        self.heard[run.id] = epoch
         if self.progress is not None:
             detail = f"{metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
             self.progress.update(self.tasks[run.id], completed=epoch, detail=detail)
             self.progress.update(self.whole, detail=f"about {self.remaining()} left")
-        self.last = f"{epoch} epochs, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
+        self.last[run.id] = (
+            f", {epoch} epoch{'' if epoch == 1 else 's'}, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
+        )
 
     def _end(self, run: Run, status: str, reason: str) -> None:
         self.done += 1
+        self.planned -= int(run.spec["workload"]["epochs"]) - self.heard.get(run.id, 0)  # it may have stopped early
         if self.progress is not None:
             self.progress.remove_task(self.tasks.pop(run.id))
             self.progress.update(self.whole, completed=self.done)
         if status == "finished" and self.progress is not None:
             return
         words = status if status == "finished" else f"[bold red]{status}[/]{': ' + escape(reason) if reason else ''}"
+        if status != "failed":
+            words += self.last.get(run.id, "")
         self.console.print(
             f"[{self.done}/{len(self.runs)}] {escape(run.title)}: {words}"
-            + (f", about {self.remaining()} left" if self.done < len(self.runs) else ""),
+            + (f"; about {self.remaining()} left" if self.done < len(self.runs) else ""),
             highlight=False,
+            soft_wrap=True,  # one line a run, also in a pipe
         )
 
     def remaining(self) -> str:
         """Wall-clock time, from the epochs done so far."""
         left = (time.monotonic() - self.begun) / max(1, self.epochs) * (self.planned - self.epochs)
         return duration(left)
+
+
+def runs(count: int) -> str:
+    return f"{count} run{'' if count == 1 else 's'}"
 
 
 def clock(metrics: Mapping[str, float]) -> str:
