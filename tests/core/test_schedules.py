@@ -1,0 +1,67 @@
+"""The learning rate is torch's own schedule, as a function of the samples seen."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, SequentialLR
+
+from benchmarks.schedules import Schedule
+from benchmarks.workloads import TABLE_10
+
+
+def by_torch(schedule: Schedule, epochs: int) -> list[float]:
+    """What a training loop with torch.optim.lr_scheduler has in each epoch."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=schedule.lr)
+    warm_up, t_max = int(schedule.warm_up_epochs), int(schedule.t_max)
+    constant = ConstantLR(optimizer, factor=schedule.warm_up_lr / schedule.lr, total_iters=warm_up)
+    cosine = CosineAnnealingLR(optimizer, T_max=t_max)
+    scheduler = SequentialLR(optimizer, [constant, cosine], milestones=[warm_up])
+    rates = []
+    for _ in range(epochs):
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [*TABLE_10.values(), Schedule(lr=0.05, warm_up_epochs=1, warm_up_lr=0.02, t_max=5)],
+    ids=[*("-".join(key) for key in TABLE_10), "smoke"],
+)
+def test_every_epoch_has_torchs_rate(schedule: Schedule) -> None:
+    """Warm-up, cosine, and past T_max, where torch's cosine rises again."""
+    epochs = int(schedule.warm_up_epochs + 2.2 * schedule.t_max)
+    assert [schedule(epoch) for epoch in range(epochs)] == pytest.approx(
+        by_torch(schedule, epochs), rel=1e-6, abs=1e-12
+    )
+
+
+def test_hold_stays_at_the_last_value() -> None:
+    schedule = Schedule(lr=0.1, warm_up_epochs=2, t_max=10, after_t_max="hold")
+    assert schedule(11) > 0
+    assert [schedule(epoch) for epoch in (12, 13, 20, 100)] == pytest.approx([0.0] * 4, abs=1e-15)
+    assert Schedule(lr=0.1, warm_up_epochs=2, t_max=10)(13) > 0
+
+
+@pytest.mark.parametrize("steps", [7, 13, 97, 390])
+def test_the_rate_changes_with_the_first_batch_of_an_epoch(steps: int) -> None:
+    """Whatever the quotient of tickets and steps is rounded to."""
+    schedule = Schedule(warm_up_epochs=3, t_max=50)
+    for epoch in range(60):
+        rates = {schedule((epoch * steps + i) / steps) for i in range(steps)}
+        assert rates == {schedule(epoch)}
+
+
+def test_stepped_by_update_it_is_smooth() -> None:
+    schedule = Schedule(lr=0.1, warm_up_epochs=0, t_max=10, stepped="update")
+    assert schedule(5) == pytest.approx(0.05)
+    assert schedule(0) > schedule(0.01) > schedule(0.5) > schedule(1)
+
+
+@pytest.mark.parametrize("wrong", [{"lr": 0}, {"t_max": 0}, {"warm_up_epochs": -1}, {"after_t_max": "stop"}, {"x": 1}])
+def test_nonsense_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        Schedule.model_validate(wrong)
