@@ -74,10 +74,12 @@ def assemble(sheet: Sheet) -> model.ResultTable:
 
 
 def measured(sheet: Sheet) -> dict[tuple[str, str, str], Summary]:
-    """(network, row, measure) -> what was measured, for tracking."""
+    """(network, row, measure) -> what was measured, for tracking; a table's target stands under the row "*"."""
     found = {}
     for network in sheet.networks:
         target = sheet.target_of(network)
+        if target is not None and "time_to_target_seconds" in sheet.table.measures:
+            found[network, published.ANY_ROW, TARGET] = Summary(target.percent, None, 0)
         for row in sheet.rows:
             for measure in sheet.table.measures:
                 value, _ = _measure(sheet, network, row.key, measure, target)

@@ -16,6 +16,11 @@ from benchmarks.workloads import NETWORKS, SCALES
 
 DEFAULT_CARD = "paper-a"
 MOST_SEEDS = 1000
+OF_THE_TABLE = {
+    "family": "the table decides on it; name another table",
+    "network": "choose it with --network",
+    "scale": "choose it with --scale",
+}
 
 
 def split(values: Iterable[str]) -> list[str]:
@@ -100,6 +105,8 @@ def _settings(settings: Sequence[str]) -> dict[str, dict[str, str]]:
             raise UserError(methods.unknown("method", owner, owners))
         if owner != "workload":
             methods.create(owner, {key: value.strip()})  # complains about the option or its value at once
+        elif key in OF_THE_TABLE:
+            raise UserError(f"--set {setting}: {OF_THE_TABLE[key]}.")
         parsed.setdefault(owner, {})[key] = value.strip()
     return parsed
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +17,7 @@ from benchmarks.errors import Interrupted, UserError
 from benchmarks.plan import Choices, Run
 from benchmarks.progress import Display, duration
 from benchmarks.progress import runs as many
-from benchmarks.tables import Table
+from benchmarks.tables import IDS, Table, table
 from reports.render import to_rich, write
 from results import published, records
 from results.errors import ResultsError
@@ -36,7 +38,7 @@ def run(
     console: Console,
 ) -> int:
     """-> the exit code: 0, or 1 if a run failed."""
-    planned = {table.id: plan.runs(table, chosen) for table in tables}
+    planned = {one.id: plan.runs(one, chosen) for one in tables}
     if not all(planned.values()):
         empty = ", ".join(name for name, runs in planned.items() if not runs)
         raise UserError(f"Nothing to run for {empty}: --method and --network leave no row of it.")
@@ -46,7 +48,7 @@ def run(
     choices.check_data(missing, data)
     _announce(tables, chosen, runs, missing, jobs, console)
     failed = _train(missing, chosen, out, data, jobs, console) if missing else []
-    sheets = [_sheet(table, chosen, planned[table.id], out, target) for table in tables]
+    sheets = [_sheet(one, chosen, planned[one.id], out, target) for one in tables]
     for sheet in sheets:
         result = assemble.assemble(sheet)
         console.print()
@@ -56,14 +58,14 @@ def run(
     for sentence in failed:
         console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False)
     if tracking:
-        _track(sheets, out, console)
+        _track([*sheets, *_kindred(sheets, out)], console)
     return 1 if failed else 0
 
 
 def _announce(
     tables: Sequence[Table], chosen: Choices, runs: Sequence[Run], missing: Sequence[Run], jobs: int, console: Console
 ) -> None:
-    names = ", ".join(table.id for table in tables)
+    names = ", ".join(one.id for one in tables)
     console.print(
         f"[bold]{names}[/] at scale {chosen.scale}: {many(len(runs))}, {len(runs) - len(missing)} of them "
         f"done before, {jobs} at a time",
@@ -89,17 +91,32 @@ def _train(
     return [f"{titles[id]}: {reason}" for id, (status, reason) in ended.items() if status == "failed"]
 
 
-def _sheet(table: Table, chosen: Choices, planned: Sequence[Run], out: Path, target: float | None) -> assemble.Sheet:
+def _sheet(one: Table, chosen: Choices, planned: Sequence[Run], out: Path, target: float | None) -> assemble.Sheet:
     found: dict[tuple[str, str], list[Record]] = {}
     for run in planned:
         path = records.folder_of(out, run.id) / records.JOURNAL
         if path.is_file():
             key = str(run.spec["workload"]["network"]), str(run.labels["row"])
-            found.setdefault(key, []).append(records.read(path))
-    return assemble.Sheet(table, chosen, plan.rows(table, chosen), plan.networks(table, chosen), planned, found, target)
+            with contextlib.suppress(ResultsError):  # cut before its first line: nothing of it is there
+                found.setdefault(key, []).append(records.read(path))
+    return assemble.Sheet(one, chosen, plan.rows(one, chosen), plan.networks(one, chosen), planned, found, target)
 
 
-def _track(sheets: Sequence[assemble.Sheet], out: Path, console: Console) -> None:
+def _kindred(sheets: Sequence[assemble.Sheet], out: Path) -> Iterator[assemble.Sheet]:
+    """All tables of the same workloads, with all their rows, as far as their runs are there.
+
+    What MLflow says of a method then depends on the runs that there are, and not on the table or on the --method that
+    was asked for last.
+    """
+    families = {sheet.table.family: sheet for sheet in sheets}
+    for one in map(table, IDS):
+        if one.family in families:
+            chosen, target = families[one.family].choices, families[one.family].target
+            every_row = replace(chosen, methods=())
+            yield _sheet(one, every_row, plan.runs(one, every_row), out, target)
+
+
+def _track(sheets: Sequence[assemble.Sheet], console: Console) -> None:
     from results import tracking
 
     measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
@@ -107,9 +124,7 @@ def _track(sheets: Sequence[assemble.Sheet], out: Path, console: Console) -> Non
         measured.setdefault(sheet.table.family, {}).update(assemble.measured(sheet))
     found = {record.id: record for sheet in sheets for of_row in sheet.records.values() for record in of_row}
     try:
-        console.print(
-            str(tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured)),
-            highlight=False,
-        )
+        fed = tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured)
+        console.print(str(fed), highlight=False, markup=False, soft_wrap=True)
     except ResultsError as error:
         console.print(f"[yellow]Not tracked:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
