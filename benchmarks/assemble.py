@@ -116,7 +116,7 @@ def _measure(
         return None, _incidents(sheet.of(network, row)) or "not run"
     if measure in ("time_to_target_seconds", "epochs_to_target"):
         if target is None:
-            return None, "no target: no run of this network finished"
+            return None, _incidents(records) or "no target: no run of this network finished"
         return statistics.reached(records, target.percent)[measure == "epochs_to_target"], ""
     if measure == "relative_speedup":
         return _speedup(records, sheet.complete(network, "bp"))

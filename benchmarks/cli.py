@@ -183,12 +183,14 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("o
         out: Folder of results; the card goes to hardware/this-machine.toml in it.
     """
     from benchmarks.choices import check_out, one_of, usable_device
-    from benchmarks.command_calibrate import calibrate as measure
     from benchmarks.workloads import SCALES
 
     one_of("scale", scale, SCALES)
+    kind = usable_device(device)
     check_out(out)
-    measure(scale, usable_device(device), out, _console())
+    from benchmarks.command_calibrate import calibrate as measure  # imports torch
+
+    measure(scale, kind, out, _console())
 
 
 @app.command

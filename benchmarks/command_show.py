@@ -16,6 +16,7 @@ from benchmarks.data import cards
 from benchmarks.hardware import Card
 from benchmarks.plan import Choices, Run
 from benchmarks.progress import duration
+from benchmarks.progress import runs as many
 from benchmarks.tables import IDS, MEASURES, Table, table
 from benchmarks.workloads import NETWORKS, SCALES
 from results import published, records
@@ -63,7 +64,7 @@ def show_tables(tables: Sequence[Table], chosen: Choices, out: Path, jobs: int, 
     runs = plan.distinct(everything)
     missing = [run for run in runs if records.complete(out, run.id) is None]
     console.print(
-        f"[bold]{len(runs)} runs[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
+        f"[bold]{many(len(runs))}[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
         f"Expected: {duration(_expected(missing, jobs))} of wall clock on a CPU core each, roughly.",
         highlight=False,
     )
