@@ -1,0 +1,140 @@
+"""Workloads: three scales, and settings that are checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from benchmarks.data.cards import card
+from benchmarks.errors import UserError
+from benchmarks.workloads import FAMILIES, NETWORKS, SCALES, Workload, workload
+
+ALL = [(family, network, scale) for family in FAMILIES for network in NETWORKS for scale in SCALES]
+
+
+@pytest.mark.parametrize(("family", "network", "scale"), ALL)
+def test_every_workload_can_be_recorded(family: str, network: str, scale: str) -> None:
+    """As JSON from which the same workload comes back."""
+    made = workload(family, network, scale)
+    assert Workload.model_validate(made.model_dump(mode="json")) == made
+    assert (made.family, made.network, made.scale, made.name) == (family, network, scale, f"{family}-{network}")
+    assert made.train_samples <= card(made.dataset).train_samples
+    assert made.test_samples <= card(made.dataset).test_samples
+    assert card(made.dataset).family == family
+    assert made.width == 64 or f"width {made.width}" in made.label
+
+
+@pytest.mark.parametrize(
+    ("family", "network", "t_max", "warm_up"),
+    [
+        ("cifar100", "resnet18", 100, 5),
+        ("cifar100", "resnet50", 120, 5),
+        ("cifar10", "resnet18", 105, 3),
+        ("cifar10", "resnet50", 120, 5),
+    ],
+)
+def test_the_paper_scale_is_table_10(family: str, network: str, t_max: float, warm_up: float) -> None:
+    made = workload(family, network, "paper")
+    assert (made.schedule.t_max, made.schedule.warm_up_epochs) == (t_max, warm_up)
+    assert (made.schedule.lr, made.schedule.warm_up_lr) == (0.015, 0.005)
+    assert (made.optimizer.momentum, made.optimizer.weight_decay, made.optimizer.nesterov) == (0.9, 0.005, False)
+    assert (made.batch, made.width, made.stem, made.blocks, made.augment) == (128, 64, "cifar", None, True)
+    assert (made.dataset, made.train_samples, made.test_samples) == (family, 50000, 10000)
+    assert made.departures == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_smoke_scale_is_embedded_and_single_threaded(family: str) -> None:
+    for network in NETWORKS:
+        made = workload(family, network, "smoke")
+        assert card(made.dataset).embedded
+        assert made.threads == 1
+        assert made.train_samples // made.batch % 3 == 0, "three devices share the batches without a remainder"
+        assert any(text.startswith("data: ") for text in made.departures)
+        assert any(text.startswith("width ") for text in made.departures)
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "value"),
+    [
+        ({"epochs": "4"}, ("epochs",), 4),
+        ({"augment": "false"}, ("augment",), False),
+        ({"schedule.lr": "0.1"}, ("schedule", "lr"), 0.1),
+        ({"schedule.after_t_max": "hold"}, ("schedule", "after_t_max"), "hold"),
+        ({"optimizer.momentum": "0"}, ("optimizer", "momentum"), 0.0),
+        ({"blocks": "1,2,1,2"}, ("blocks",), (1, 2, 1, 2)),
+        ({"blocks": "(1, 2, 1, 2)"}, ("blocks",), (1, 2, 1, 2)),
+        ({"blocks": "none"}, ("blocks",), None),
+        ({"stem": "imagenet"}, ("stem",), "imagenet"),
+    ],
+)
+def test_settings(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+    """Text as it comes from the command line; everything else stays as it was."""
+    made = workload("cifar100", "resnet50", "smoke", settings)
+    found: Any = made
+    for part in path:
+        found = getattr(found, part)
+    assert found == value
+    assert type(found) is type(value)
+    plain, changed = workload("cifar100", "resnet50", "smoke").model_dump(), made.model_dump()
+    assert {key for key in plain if plain[key] != changed[key]} <= {path[0]}
+
+
+def test_several_settings_of_one_part() -> None:
+    made = workload("cifar10", "resnet18", "paper", {"schedule.lr": "0.2", "schedule.t_max": "7"})
+    assert (made.schedule.lr, made.schedule.t_max, made.schedule.warm_up_epochs) == (0.2, 7, 3)
+
+
+@pytest.mark.parametrize(("family", "network", "scale"), ALL)
+def test_a_default_said_aloud_is_the_same_workload(family: str, network: str, scale: str) -> None:
+    """To the type: 5 and 5.0 would be two runs."""
+    plain = workload(family, network, scale)
+    settings = {key: str(value) for key, value in plain.model_dump().items() if not isinstance(value, dict)}
+    del settings["family"], settings["network"], settings["scale"]
+    settings["blocks"] = settings["blocks"].lower()
+    for part in ("optimizer", "schedule"):
+        settings |= {f"{part}.{key}": str(value) for key, value in getattr(plain, part).model_dump().items()}
+    said = workload(family, network, scale, settings)
+    assert said.model_dump_json() == plain.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"epoch": "3"}, "Unknown field of workload 'epoch': did you mean epochs"),
+        ({"schedule.rate": "3"}, "Unknown field of workload.schedule 'rate': "),
+        ({"epochs.first": "3"}, "workload.epochs has no parts: set workload.epochs itself"),
+        ({"epochs": "many"}, "Bad value: workload.epochs='many': Input should be a valid integer"),
+        ({"epochs": "0"}, "Bad value: workload.epochs='0': Input should be greater than or equal to 1"),
+        ({"schedule.lr": "-1"}, "Bad value: workload.schedule.lr='-1': Input should be greater than 0"),
+        ({"blocks": "1,2"}, "Bad value: workload.blocks"),
+        ({"stem": "alexnet"}, "Bad value: workload.stem='alexnet': Input should be 'cifar' or 'imagenet'"),
+        ({"train_samples": "99999"}, "workload.train_samples=99999: digits has only 1437"),
+        ({"test_samples": "99999"}, "workload.test_samples=99999: digits has only 360"),
+        ({"dataset": "digit"}, "digits"),
+    ],
+)
+def test_bad_settings_say_what_is_wrong(settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UserError) as caught:
+        workload("cifar10", "resnet18", "smoke", settings)
+    assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        (("cifar1000", "resnet18", "smoke"), "Unknown family 'cifar1000': did you mean cifar100"),
+        (("cifar10", "resnet19", "smoke"), "Unknown network 'resnet19': did you mean resnet18"),
+        (("cifar10", "resnet18", "smoked"), "Unknown scale 'smoked': did you mean smoke"),
+    ],
+)
+def test_unknown_names_offer_the_nearest(names: tuple[str, str, str], complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        workload(*names)
+
+
+def test_a_workload_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        workload("cifar10", "resnet18", "smoke").epochs = 3  # type: ignore[misc]

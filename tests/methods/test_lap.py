@@ -1,0 +1,146 @@
+"""LAP-SGD and LPP-SGD in detail: partitions, periods, phases."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.dry import DryTeam, Layer
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.pricing import Price
+from methods import Snapshot
+from methods.lppsgd import partition
+
+
+def layers_of(*sizes: int) -> list[Layer]:
+    return [Layer(f"layer{i}", i, size, 0) for i, size in enumerate(sizes)]
+
+
+def run(method: str, *, steps: int = 24, epoch: int = 1, epochs: int = 1, **options: Any) -> tuple[DryTeam, list[Any]]:
+    """One epoch of a net of four equal layers -> the team and the trace."""
+    made = methods.create(method, options)
+    team = DryTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=steps)
+    team.epochs = epochs
+    team.begin_epoch(epoch)
+    executor = VirtualExecutor(team, Price.uniform(4, 1.0, 2.0))
+    executor.trace = []
+    executor.run(made.workers(team))
+    return team, executor.trace
+
+
+def rounds(team: DryTeam) -> int:
+    (averages,) = {layer.averages for replica in team.replicas for layer in replica.layers}
+    return int(averages)
+
+
+# ---- partitions
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_partition_is_contiguous_disjoint_and_covers(seed: int) -> None:
+    draw = random.Random(seed)
+    layers = layers_of(*(draw.randint(1, 1000) for _ in range(draw.randint(1, 20))))
+    parts = partition(layers, draw.randint(1, 6))
+    assert [layer for part in parts for layer in part] == layers
+
+
+def test_a_partition_goes_by_cumulative_size() -> None:
+    sizes = [[layer.size for layer in part] for part in partition(layers_of(10, 10, 10, 30, 60), 2)]
+    assert sizes == [[10, 10, 10, 30], [60]]
+    assert [[layer.size for layer in part] for part in partition(layers_of(90, 5, 5), 3)] == [[90], [], [5, 5]]
+
+
+def test_one_part_is_the_whole_net() -> None:
+    layers = layers_of(3, 1, 2)
+    assert partition(layers, 1) == [layers]
+
+
+# ---- LPP-SGD's phases
+
+
+def test_an_updater_alternates_between_a_part_and_all() -> None:
+    """After the stabilising epochs: a partial gradient first, then a full one."""
+    team, trace = run("lppsgd", steps=4, devices=1, updaters=2, stabilising=0.0)
+    done: dict[str, list[str]] = {}
+    for worker, effect, layer, *_ in trace:
+        if effect == "Backward":
+            done.setdefault(worker, []).append(layer)
+    everything = ["layer3", "layer2", "layer1", "layer0"]
+    # The first part lies at the bottom, so that its gradients, too, pass through all of the network.
+    assert done["updater 0 on device 0"] == [*everything, *everything]
+    assert done["updater 1 on device 0"] == ["layer3", "layer2", *everything]
+    assert [layer.updates for layer in team.replica.layers] == [3, 3, 3, 3]
+
+
+def test_the_phase_lasts_over_epochs() -> None:
+    """An odd number of steps per updater: the next epoch goes on where the last stopped."""
+    made = methods.create("lppsgd", {"devices": 1, "updaters": 1, "stabilising": 0.0})
+    team = DryTeam.of([("a", 1)], steps_per_epoch=3)
+    executor = VirtualExecutor(team, Price.uniform(1, 1.0, 1.0))
+    states = []
+    for epoch in range(2):
+        team.begin_epoch(epoch)
+        executor.run(made.workers(team))
+        states.append(dict(team.state))
+    assert [list(state.values()) for state in states] == [["partitioned"], ["full"]]
+
+
+def test_the_stabilising_epochs_have_whole_gradients() -> None:
+    team, _ = run("lppsgd", steps=8, devices=1, updaters=2, epoch=0, epochs=10, stabilising=0.1)
+    assert [layer.updates for layer in team.replica.layers] == [8] * 4
+    assert team.state == {}
+    team, _ = run("lppsgd", steps=8, devices=1, updaters=2, epoch=1, epochs=10, stabilising=0.1)
+    assert [layer.updates for layer in team.replica.layers] != [8] * 4
+
+
+# ---- LAP-SGD's averages
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 8])
+def test_an_average_every_k_updates(period: int) -> None:
+    """And one when the updaters have ended, which may be the same."""
+    team, _ = run("lapsgd", devices=2, period=period, steps=24)
+    assert rounds(team) == math.ceil(12 / period)
+
+
+@pytest.mark.parametrize(("epoch", "expected"), [(0, 8), (4, 8), (5, 2), (9, 2)])
+def test_the_period_changes_at_the_switch(epoch: int, expected: int) -> None:
+    """After every update in the first half of the epochs, every K then."""
+    team, _ = run("lapsgd", devices=3, period=5, switch=0.5, epoch=epoch, epochs=10, steps=24)
+    assert rounds(team) == expected
+
+
+def test_updaters_are_never_stopped() -> None:
+    """However slow the links, an epoch's updates take no longer; averages are made less often, and none is made up."""
+    made = methods.create("lapsgd", {"devices": 2, "period": 1})
+    team = DryTeam.of([("a", 1)], replicas=2, steps_per_epoch=40)
+    team.epoch = 1
+    executor = VirtualExecutor(team, Price([1.0], [1.0], [1.0], [1.0], latency_seconds=5.0))
+    executor.trace = []
+    executor.run(made.workers(team))
+    assert max(end for _, effect, _, _, end in executor.trace if effect == "Backward") == 20 * 3
+    assert 20 * 3 < executor.now <= 20 * 3 + 2 * 10
+    assert rounds(team) <= 20 * 3 / 10 + 2
+
+
+def test_dynamic_shares_among_a_devices_updaters_and_equal_ones_between_devices() -> None:
+    _, trace = run("lapsgd", devices=2, updaters=2, steps=26)
+    per_worker = Counter(worker for worker, effect, layer, *_ in trace if (effect, layer) == ("Forward", "layer0"))
+    for q in (0, 1):
+        assert sum(count for worker, count in per_worker.items() if worker.endswith(f"device {q}")) == 13
+    assert len(per_worker) == 4
+
+
+def test_gradients_are_taken_at_a_snapshot_unless_told_otherwise() -> None:
+    """With two updaters on a device the pinned weights are those of the whole network at the start of the pass."""
+    made = methods.create("lapsgd", {"devices": 1})
+    team = DryTeam.of([("a", 1), ("b", 1)], steps_per_epoch=1)
+    program = next(iter(made.workers(team))).program
+    effects = [program.send(None), program.send(team.next_batch(team.replica)), program.send(None)]
+    assert [type(effect) for effect in effects[1:]] == [Snapshot, Snapshot]
+    program.close()

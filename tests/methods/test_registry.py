@@ -1,0 +1,173 @@
+"""Names, options and plug-ins: what is refused, and how that is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import methods
+from methods import Method, MethodError, register, registry
+from methods.registry import snake_case
+
+OURS = ["bp", "async_lu", "async_bu", "lapsgd", "lppsgd", "ddp"]
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    methods.names()
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Callable[..., Path]:
+    def write(text: str, name: str = "own.py") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_our_methods_are_there() -> None:
+    assert set(OURS) <= set(methods.names())
+
+
+def test_a_class_is_named_in_snake_case_unless_it_names_itself() -> None:
+    assert [snake_case(name) for name in ("AsyncLU", "DDP", "LocalSGD", "MbSgd")] == [
+        "async_lu",
+        "ddp",
+        "local_sgd",
+        "mb_sgd",
+    ]
+
+    @register(title="One", source="made up")
+    class OneOfATest(Method):
+        pass
+
+    @register(title="Two", source="made up", name="second_of_a_test")
+    class TwoOfATest(Method):
+        pass
+
+    assert (OneOfATest.name, TwoOfATest.name) == ("one_of_atest", "second_of_a_test")
+    assert methods.method_class("one_of_atest") is OneOfATest
+    assert methods.create("second_of_a_test").title == "Two"
+
+
+def test_a_name_is_given_once() -> None:
+    with pytest.raises(MethodError, match=r"Two methods are named 'bp': .*bp\.py and .*test_registry\.py; rename one"):
+        register(title="Mine", source="made up", name="bp")(type("Mine", (Method,), {"__module__": __name__}))
+
+
+def test_a_name_is_an_identifier() -> None:
+    with pytest.raises(MethodError, match="'my-method' cannot name a method: use letters, digits and underscores"):
+        register(title="Mine", source="made up", name="my-method")(type("Mine", (Method,), {"__module__": __name__}))
+
+
+@pytest.mark.parametrize(
+    ("given", "offer"),
+    [
+        ("async_l", "did you mean async_lu or"),
+        ("lapsg", "did you mean lapsgd or"),
+        ("zzz", "there are "),
+    ],
+)
+def test_unknown_methods_offer_the_nearest(given: str, offer: str) -> None:
+    for use in (methods.method_class, methods.create):
+        with pytest.raises(MethodError, match=f"Unknown method '{given}': {offer}"):
+            use(given)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "complaint"),
+    [
+        ("async_lu", {"backward_worker": 3}, "Unknown option of async_lu 'backward_worker': did you mean backward_w"),
+        (
+            "async_lu",
+            {"backward_workers": 0},
+            "async_lu.backward_workers=0: Input should be greater than or equal to 1",
+        ),
+        ("async_lu", {"backward_workers": "two"}, "async_lu.backward_workers='two': Input should be a valid integer"),
+        ("async_lu", {"queue": -1}, "async_lu.queue=-1"),
+        ("lapsgd", {"switch": 1.5}, "lapsgd.switch=1.5: Input should be less than or equal to 1"),
+        ("lapsgd", {"lock_free": "perhaps"}, "lapsgd.lock_free='perhaps'"),
+        ("ddp", {"consensus": "median"}, "ddp.consensus='median': Input should be 'mean' or 'first'"),
+    ],
+)
+def test_bad_options_say_which_and_why(method: str, settings: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(MethodError, match=re.escape(complaint)):
+        methods.create(method, settings)
+
+
+def test_options_are_read_from_text() -> None:
+    made = methods.create("lapsgd", {"updaters": "2", "switch": "0.25", "lock_free": "true", "weights": "current"})
+    assert (
+        made.options
+        == methods.create("lapsgd", {"updaters": 2, "switch": 0.25, "lock_free": True, "weights": "current"}).options
+    )
+
+
+# ---- plug-ins
+
+
+def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MethodError, match=r"There is no plug-in file .*own\.py; --plugin takes the path"):
+        methods.load_plugin(tmp_path / "own.py")
+    with pytest.raises(MethodError, match="There is no plug-in file"):
+        methods.load_plugin(tmp_path)
+
+
+def test_a_plugin_that_is_no_python(plugin: Callable[..., Path]) -> None:
+    with pytest.raises(MethodError, match=r"own\.txt is no Python file"):
+        methods.load_plugin(plugin("", "own.txt"))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("import nothing_of_that_name", "failed to load: ModuleNotFoundError: No module named 'nothing_of_that_name'"),
+        ("def broken(:", "failed to load: SyntaxError"),
+        ("raise RuntimeError('on purpose')", "failed to load: RuntimeError: on purpose"),
+        ("x = 1", "registers no method; decorate one with @register"),
+        (
+            "from methods import Method, register\nregister(title='x', source='x', name='ddp')(Method)",
+            "Two methods are named 'ddp'",
+        ),
+    ],
+)
+def test_a_broken_plugin_says_why(plugin: Callable[..., Path], text: str, complaint: str) -> None:
+    with pytest.raises(MethodError, match=re.escape(complaint)):
+        methods.load_plugin(plugin(text))
+
+
+def test_a_plugin_may_bring_several_methods(plugin: Callable[..., Path]) -> None:
+    text = "from methods import Method, register\n"
+    for name in ("first_of_a_test", "second_of_a_test"):
+        text += f"@register(title='x', source='x', name='{name}')\nclass {name.title()}(Method):\n    pass\n"
+    path = plugin(text)
+    assert methods.load_plugin(path) == ["first_of_a_test", "second_of_a_test"]
+    assert methods.method_class("first_of_a_test").file == str(path)
+
+
+def test_an_installed_plugin_that_fails_names_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Point:
+        name, value = "theirs", "their_package.method"
+
+        def load(self) -> None:
+            raise ImportError("no such module")
+
+    monkeypatch.setattr(registry, "_complete", False)
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Point()])
+    with pytest.raises(MethodError, match=r"plug-in 'theirs' \(their_package\.method\) failed to load: ImportError"):
+        methods.names()
+
+
+def test_a_method_without_workers_says_so() -> None:
+    class Unfinished(Method):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Unfinished defines no workers"):
+        Unfinished().workers(None)  # type: ignore[arg-type]
