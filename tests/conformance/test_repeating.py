@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -76,15 +77,24 @@ def test_two_runs_side_by_side(method: str, virtual: str) -> None:
 
 def test_resumed_equals_uninterrupted(method: str, virtual: str) -> None:
     """Weights, buffers, momentum, counts and the method's own state carry a run over to a fresh team."""
-    whole = Small(method)
-    whole.train(epochs=3)
-    first = Small(method)
-    first.train(epochs=2)
-    rest = Small(method)
-    rest.team.load_state_dict(first.team.state_dict())
-    assert bits(rest.team) == bits(first.team)
-    rest.train(epochs=1, first=2)
-    assert bits(rest.team) == bits(whole.team)
+    check_resuming(method)
+
+
+def test_resumed_equals_uninterrupted_with_every_option(variant: tuple[str, str, Any], virtual: str) -> None:
+    """As with momentum that several updaters of a layer have each for themselves."""
+    method, key, value = variant
+    check_resuming(method, {key: value})
+
+
+def check_resuming(method: str, options: dict[str, Any] | None = None) -> None:
+    run = Small(method, options)
+    run.train(epochs=2)
+    rest = Small(method, options)
+    rest.team.load_state_dict(run.team.state_dict())
+    assert bits(rest.team) == bits(run.team)
+    for training in (run, rest):
+        training.train(epochs=1, first=2)
+    assert bits(rest.team) == bits(run.team)
 
 
 def test_a_saved_state_is_a_copy(method: str, virtual: str) -> None:
