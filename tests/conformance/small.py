@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,8 @@ from benchmarks.training import Training
 from benchmarks.work import layer_work
 from benchmarks.workloads import workload
 from methods import Effect, Program, Worker
+
+T = TypeVar("T")
 
 BATCH = 8
 STEPS = 13  # full batches in an epoch: neither 2 nor 3 devices divide them
@@ -108,6 +111,9 @@ class Small(Training):
 
         return noted
 
+    def epoch(self, epoch: int) -> dict[str, float]:
+        return bounded(lambda: Training.epoch(self, epoch))
+
     def train(self, epochs: int = EPOCHS, first: int = 0) -> list[dict[str, float]]:
         """Train so many epochs, and evaluate after each."""
         return [self.epoch(epoch) for epoch in range(first, first + epochs)]
@@ -161,22 +167,21 @@ def intercepted(worker: Worker, *, after: int, then: Callable[[], Program]) -> W
     return Worker(program(), device=worker.device, role=worker.role, index=worker.index)
 
 
-def bounded(run: Callable[[], object]) -> None:
-    """Run it in a thread, so that a test whose workers hang fails instead of hanging too; raises what it raised."""
-    raised: list[BaseException] = []
+def bounded(run: Callable[[], T]) -> T:
+    """Run it in a thread, so that a test whose workers hang fails instead of hanging too -> what it gave or raised."""
+    outcome: Future[T] = Future()
 
-    def caught() -> None:
+    def settle() -> None:
         try:
-            run()
+            outcome.set_result(run())
         except BaseException as error:
-            raised.append(error)
+            outcome.set_exception(error)
 
-    thread = threading.Thread(target=caught, name="bounded", daemon=True)
-    thread.start()
-    thread.join(PATIENCE_SECONDS)
-    assert not thread.is_alive(), f"still running after {PATIENCE_SECONDS:g} s"
-    if raised:
-        raise raised[0]
+    threading.Thread(target=settle, name="bounded", daemon=True).start()
+    try:
+        return outcome.result(PATIENCE_SECONDS)
+    except TimeoutError:
+        raise AssertionError(f"still running after {PATIENCE_SECONDS:g} s") from None
 
 
 def run(training: Small, workers: Iterable[Worker]) -> None:

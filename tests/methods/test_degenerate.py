@@ -16,7 +16,7 @@ from benchmarks.pricing import Price
 from methods import Average, Group, Method, NextBatch, Program, Replica, Team, Update, Worker, backward, forward
 from methods.async_lu import Decoupled
 from methods.ddp import DDP
-from tests.conformance.small import CARD, EPOCHS, Small, bounded, network, weights, work
+from tests.conformance.small import CARD, EPOCHS, Small, network, weights, work
 
 LAYERS = 4
 FREE_BACKWARD = Price.uniform(LAYERS, 1.0, 0.0)
@@ -32,7 +32,7 @@ def small(method: str, price: Price | None = None, *, executor: str = "virtual",
 def trained(method: str, price: Price | None = None, *, executor: str = "virtual", **options: Any) -> list[Tensor]:
     """All that three epochs leave behind: parameters and running statistics."""
     training = small(method, price, executor=executor, **options)
-    bounded(training.train)
+    training.train()
     return lasting(training)
 
 
@@ -179,8 +179,8 @@ def test_an_average_after_every_update_is_an_average_of_gradients(executor: str,
     gradients = small("ddp", executor=executor, devices=devices)
     replicas = small("ddp", executor=executor, devices=devices)
     replicas.method = LocalSGD(replicas.method.options)
-    bounded(gradients.train)
-    bounded(replicas.train)
+    gradients.train()
+    replicas.train()
     for a, b in zip(weights(gradients.team), weights(replicas.team), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
