@@ -88,7 +88,7 @@ def _serve(pipe: Connection, setting: Setting) -> None:
 
 def _run(pipe: Connection, setting: Setting, id: str, spec: Any, labels: Any, data: Any) -> tuple[str, ...]:
     from results.journal import Journal
-    from results.records import folder_of, read
+    from results.records import folder_of
 
     with Journal.create(
         folder_of(setting.out, id), id=id, spec=spec, environment=setting.environment, labels=labels
@@ -96,11 +96,17 @@ def _run(pipe: Connection, setting: Setting, id: str, spec: Any, labels: Any, da
         try:
             return _train(pipe, setting, id, spec, data, journal)
         except (Terminated, BrokenPipeError):
-            # The signal may have come when the end was on the disk and the journal did not know it yet.
-            if read(journal.path).end is None:
-                journal.end("interrupted", reason="the command was ended")
-            journal.close()
+            interrupt(journal)
             raise
+
+
+def interrupt(journal: Journal) -> None:
+    """End it so, unless the signal came when an end was on the disk and the journal did not know it yet."""
+    from results.records import read
+
+    if read(journal.path).end is None:
+        journal.end("interrupted", reason="the command was ended")
+    journal.close()
 
 
 def _train(pipe: Connection, setting: Setting, id: str, spec: Any, data: Any, journal: Journal) -> tuple[str, ...]:
