@@ -47,7 +47,8 @@ def run(
     missing = [run for run in runs if fresh or records.complete(out, run.id) is None]
     choices.check_data(missing, data)
     _announce(tables, chosen, runs, missing, jobs, console)
-    failed = _train(missing, chosen, out, data, jobs, console) if missing else []
+    again = "the same command without --fresh" if fresh else "the same command"
+    failed = _train(missing, chosen, out, data, jobs, console, again) if missing else []
     sheets = [_sheet(one, chosen, planned[one.id], out, target) for one in tables]
     for sheet in sheets:
         result = assemble.assemble(sheet)
@@ -56,7 +57,7 @@ def run(
         csv, markdown = write(result, out / "tables")
         console.print(f"Written: {csv}, {markdown.name}", highlight=False, markup=False, soft_wrap=True, style="dim")
     for sentence in failed:
-        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False)
+        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     if tracking:
         _track([*sheets, *_kindred(sheets, out)], console)
     return 1 if failed else 0
@@ -75,8 +76,15 @@ def _announce(
 
 
 def _train(
-    missing: Sequence[Run], chosen: Choices, out: Path, data: Path | None, jobs: int, console: Console
+    missing: Sequence[Run],
+    chosen: Choices,
+    out: Path,
+    data: Path | None,
+    jobs: int,
+    console: Console,
+    again: str,
 ) -> list[str]:
+    """-> a sentence for each run that failed. again: how to carry on after Ctrl-C."""
     setting = Setting(out, data, chosen.card, chosen.plugins, environment.describe())
     begun = time.monotonic()
     with Display(missing, console) as display:
@@ -84,7 +92,7 @@ def _train(
             ended = pool.train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
         except KeyboardInterrupt:
             raise Interrupted(
-                f"Interrupted: {display.done} of {many(len(missing))} done and kept; the same command carries on."
+                f"Interrupted: {display.done} of {many(len(missing))} done and kept; {again} carries on."
             ) from None
     console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
     titles = {run.id: run.title for run in missing}
