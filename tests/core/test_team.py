@@ -1,75 +1,15 @@
-"""The numerics of the effects, on two linear layers and a loss that can be differentiated by hand."""
+"""The numerics of the effects: which weights a pass sees, what an update does, who holds which lock."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from benchmarks.team import Gradient, Layer, Step, Team
-
-RATE = 0.5
-IMAGES = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
-LABELS = torch.tensor([0, 1, 1, 0])
-
-
-def network(seed: int = 0) -> dict[str, nn.Module]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return {"first": nn.Linear(3, 5, bias=False), "last": nn.Linear(5, 2, bias=False)}
-
-
-def sgd(**settings: float) -> Callable[..., torch.optim.Optimizer]:
-    return lambda params: torch.optim.SGD(params, lr=99.0, fused=True, **settings)  # type: ignore[arg-type]
-
-
-def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int = 6, **settings: Any) -> Team:
-    made = Team(
-        networks or [network()],
-        optimizer=optimizer or sgd(),
-        learning_rate=settings.pop("learning_rate", lambda ticket: RATE),
-        batches=lambda epoch, index: (IMAGES + index, LABELS),
-        steps_per_epoch=steps,
-        epochs=2,
-        **settings,
-    )
-    made.begin_epoch(0)
-    return made
-
-
-def forward(team: Team, replica: int = 0, pin: bool = False) -> Step:
-    """A step after its forward pass and loss."""
-    step: Step = team.next_batch(team.replicas[replica])
-    for layer in team.replicas[replica].layers:
-        if pin:
-            team.snapshot(layer, step, 0.0)
-        team.forward(layer, step, 0.0)
-    team.loss(step)
-    return step
-
-
-def backward(team: Team, step: Step) -> list[Gradient]:
-    """Last layer first."""
-    gradients = [team.backward(layer, step, weights=True, inputs=True) for layer in reversed(step.replica.layers)]
-    return [gradient for gradient in gradients if gradient is not None]
-
-
-def weight(team: Team, layer: int = 0, replica: int = 0) -> Tensor:
-    live: Layer = team.replicas[replica].layers[layer]
-    return live.params[0].data
-
-
-def by_hand(x: Tensor, first: Tensor, last: Tensor, last_now: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Gradients of (first, last); the backward pass goes through `last_now`."""
-    hidden = x @ first.T
-    upstream = (torch.softmax(hidden @ last.T, 1) - nn.functional.one_hot(LABELS, 2)) / len(x)
-    return (upstream @ (last if last_now is None else last_now)).T @ x, upstream.T @ hidden
-
+from benchmarks.team import Step
+from tests.core.teams import IMAGES, RATE, backward, by_hand, forward, network, sgd, team_of, weight
 
 # ---- which weights a pass sees
 
@@ -302,97 +242,3 @@ def test_a_slot_is_used_again_when_its_step_is_gone() -> None:
     assert three.slot is left
     assert not three.pins(team.replica.layers[1])
     assert len(team.replica.slots) == 2
-
-
-# ---- collectives
-
-
-def test_an_average_keeps_the_updates_made_meanwhile() -> None:
-    """x <- x + (mean of the snapshots - own snapshot)."""
-    team = team_of(network(0), network(1))
-    starts = [weight(team, 0, q).clone() for q in range(2)]
-    snapshots = [team.flat(replica) for replica in team.replicas]
-    gradient = backward(team, forward(team))[1]
-    team.update([gradient], "w", 0.0)  # while the average is on its way
-    mean = team.mean_flat(snapshots)
-    for replica, snapshot in zip(team.replicas, snapshots, strict=True):
-        team.add_mean(replica, mean, snapshot)
-    torch.testing.assert_close(weight(team, 0, 0), (starts[0] + starts[1]) / 2 - RATE * gradient.tensors[0])
-    torch.testing.assert_close(weight(team, 0, 1), (starts[0] + starts[1]) / 2)
-    torch.testing.assert_close(weight(team, 1, 0), weight(team, 1, 1))
-    assert [(layer.updates, layer.averages) for layer in team.replica.layers] == [(1, 1), (0, 1)]
-
-
-@pytest.mark.parametrize("averaged", [True, False])
-def test_running_statistics_are_averaged_or_left_to_each_device(averaged: bool) -> None:
-    norms = [nn.BatchNorm1d(3), nn.BatchNorm1d(3)]
-    team = team_of({"norm": norms[0]}, {"norm": norms[1]}, average_buffers=averaged)
-    for value, norm in enumerate(norms):
-        assert norm.running_mean is not None
-        norm.running_mean.fill_(float(value))
-    snapshots = [team.flat(replica) for replica in team.replicas]
-    for replica, snapshot in zip(team.replicas, snapshots, strict=True):
-        team.add_mean(replica, team.mean_flat(snapshots), snapshot)
-    means = [float(norm.running_mean.mean()) for norm in norms if norm.running_mean is not None]
-    assert means == ([0.5, 0.5] if averaged else [0.0, 1.0])
-
-
-def test_reduced_gradients_are_alike_and_nobody_elses() -> None:
-    """All at the rate of the round's first ticket."""
-    team = team_of(network(), network())
-    gradients = [backward(team, forward(team, q))[1] for q in (0, 1)]
-    expected = (gradients[0].tensors[0] + gradients[1].tensors[0]) / 2
-    means = team.mean_gradients(gradients)
-    torch.testing.assert_close(means[0].tensors[0], expected)
-    assert torch.equal(means[0].tensors[0], means[1].tensors[0])
-    assert means[0].tensors[0].data_ptr() != means[1].tensors[0].data_ptr()
-    assert [mean.layer.device for mean in means] == [0, 1]
-    assert [mean.index for mean in means] == [0, 0]
-
-
-def test_the_consensus_is_the_mean_or_the_first() -> None:
-    team = team_of({"norm": nn.BatchNorm1d(3)}, {"norm": nn.BatchNorm1d(3)})
-    team.replicas[1].layers[0].module(IMAGES)
-    weight(team, 0, 1).fill_(3.0)
-    ((mean,), (first,)) = team.consensus("mean"), team.consensus("first")
-    assert mean["weight"].tolist() == [2.0] * 3
-    assert first["weight"].tolist() == [1.0] * 3
-    torch.testing.assert_close(mean["running_mean"], 0.05 * IMAGES.mean(0))
-    assert mean["num_batches_tracked"].dtype == torch.int64
-
-
-# ---- tickets
-
-
-def test_ticket_i_belongs_to_device_i_mod_q() -> None:
-    team = team_of(network(), network(), steps=6)
-    taken: list[list[int]] = [[], []]
-    for q in (1, 1, 0, 1, 0, 0):
-        taken[q].append(team.next_batch(team.replicas[q]).index)
-    assert taken == [[0, 2, 4], [1, 3, 5]]
-    assert team.next_batch(team.replicas[0]) is None
-    team.begin_epoch(1)
-    assert team.next_batch(team.replicas[1]).index == 7
-
-
-def test_workers_of_a_device_never_share_a_ticket() -> None:
-    team = team_of(steps=400)
-
-    def take(_: int) -> list[int]:
-        return [step.index for step in iter(lambda: team.next_batch(team.replica), None)]
-
-    with ThreadPoolExecutor(4) as pool:
-        taken = sorted(index for indices in pool.map(take, range(4)) for index in indices)
-    assert taken == list(range(400))
-
-
-def test_the_loss_of_an_epoch_is_the_mean_over_its_batches() -> None:
-    team = team_of()
-    losses = []
-    for index in range(3):
-        x = IMAGES + index
-        losses.append(nn.functional.cross_entropy(x @ weight(team, 0).T @ weight(team, 1).T, LABELS))
-        forward(team)
-    assert team.mean_loss() == pytest.approx(float(torch.stack(losses).mean()))
-    team.begin_epoch(1)
-    assert team.mean_loss() != team.mean_loss()

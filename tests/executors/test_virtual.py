@@ -1,17 +1,13 @@
-"""The virtual clock: what takes how long, who goes first, and when weights are read and written."""
+"""The virtual clock: who goes first, and when weights are read and written."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from benchmarks.dry import DryTeam
 from benchmarks.executors.virtual import VirtualExecutor
 from benchmarks.pricing import Price
 from methods import (
-    AllReduce,
     Backward,
     Channel,
     Close,
@@ -19,39 +15,13 @@ from methods import (
     Counter,
     Forward,
     Get,
-    Group,
-    Loss,
     NextBatch,
     Program,
     Put,
-    Snapshot,
     Update,
 )
-from tests.executors.crews import crew, program, team_of
-
-ONE = Price.uniform(1, 1.0, 2.0)
-
-
-def run(team: DryTeam, price: Price, *programs: Program, devices: tuple[int, ...] | None = None) -> VirtualExecutor:
-    executor = VirtualExecutor(team, price)
-    executor.trace = []
-    executor.run(crew(*programs, devices=devices))
-    return executor
-
-
-def steps(team: DryTeam, *, limit: int = 10**6, replica: int = 0, update: bool = True) -> Program:
-    """Plain training of a replica, for at most so many steps."""
-    mine = team.replicas[replica]
-    while limit and (step := (yield NextBatch(mine))) is not None:
-        limit -= 1
-        for layer in mine.layers:
-            yield Forward(layer, step)
-        yield Loss(step)
-        for layer in reversed(mine.layers):
-            gradient = yield Backward(layer, step)
-            if update:
-                yield Update(gradient)
-
+from tests.executors.clocks import ONE, run, steps
+from tests.executors.crews import crew, team_of
 
 # ---- devices
 
@@ -205,99 +175,6 @@ def test_waiting_is_from_the_gradient_to_the_update() -> None:
     first, last = team.staleness.per_layer()
     assert (first["wait_seconds"], last["wait_seconds"]) == (0.0, 3.0)
     assert (first["seconds"], last["seconds"]) == (8.0, 7.0)
-
-
-# ---- what costs what
-
-
-def test_a_transfer_is_the_getters_time() -> None:
-    """Latency and four bytes to another device, nothing within one; the giver does not wait."""
-    price = replace(ONE, latency_seconds=0.5, bytes_per_second=8.0)
-    for devices, expected in (((0, 1), 1.0), ((0, 0), 0.0)):
-        times, channel = dict[str, float](), Channel(capacity=0)
-        executor = VirtualExecutor(team_of(), price)
-
-        def puts(channel: Channel = channel, times: Any = times, executor: Any = executor) -> Program:
-            yield Put(channel, "a loss")
-            times["put"] = executor.now
-
-        def gets(channel: Channel = channel, times: Any = times, executor: Any = executor) -> Program:
-            assert (yield Get(channel)) == "a loss"
-            times["got"] = executor.now
-
-        executor.run(crew(puts(), gets(), devices=devices))
-        assert times == {"put": 0.0, "got": expected}
-
-
-def test_a_gradient_is_sent_with_all_its_bytes() -> None:
-    team, channel = team_of(steps=1), Channel(capacity=None)
-    price = Price([1.0], [1.0], [1.0], [40.0], latency_seconds=0.5, bytes_per_second=8.0)
-
-    def sends() -> Program:
-        step = yield NextBatch(team.replica)
-        yield Forward(team.replica.layers[0], step)
-        yield Put(channel, (yield Backward(team.replica.layers[0], step)))
-
-    assert run(team, price, sends(), program(Get(channel))).now == 3 + 0.5 + 40 / 8
-
-
-@pytest.mark.parametrize(("device", "transfer"), [(0, 0.0), (1, 1 + 30 / 10)])
-def test_an_update_is_one_launch_and_a_transfer_if_it_comes_from_afar(device: int, transfer: float) -> None:
-    team = team_of(layers=3, steps=1)
-    price = Price([1.0] * 3, [1.0] * 3, [1.0] * 3, [10.0] * 3, 1.0, 10.0, 0.25, 100.0)
-
-    def trains() -> Program:
-        step = yield NextBatch(team.replica)
-        for layer in team.replica.layers:
-            yield Forward(layer, step)
-        gradients = []
-        for layer in reversed(team.replica.layers):
-            gradients.append((yield Backward(layer, step)))
-        yield Update(*gradients)
-
-    executor = run(team, price, trains(), devices=(device,))
-    assert executor.now == pytest.approx(9 + 0.25 + 30 / 100 + transfer)
-
-
-def test_a_snapshot_costs_what_an_update_costs_on_the_device() -> None:
-    team = team_of(steps=1)
-    price = replace(ONE, update_latency_seconds=0.25)
-
-    def pins() -> Program:
-        step = yield NextBatch(team.replica)
-        yield Snapshot(team.replica.layers[0], step)
-
-    assert run(team, price, pins()).now == 0.25
-
-
-@pytest.mark.parametrize("members", [1, 2, 4])
-def test_a_ring_all_reduce_starts_with_the_last_arrival(members: int) -> None:
-    """2 (Q - 1) latencies, and 2 (Q - 1) / Q of the bytes."""
-    team, group = team_of(replicas=members, steps=members), Group(members)
-    price = Price([1.0], [1.0], [1.0], [24.0], latency_seconds=0.5, bytes_per_second=8.0)
-
-    def member(q: int) -> Program:
-        replica = team.replicas[q]
-        step = yield NextBatch(replica)
-        for _ in range(q + 1):  # the last takes longest
-            yield Forward(replica.layers[0], step)
-        gradient = yield Backward(replica.layers[0], step)
-        yield AllReduce(group, replica, gradient)
-
-    expected = (members + 2) + 2 * (members - 1) * 0.5 + 2 * (members - 1) / members * 24 / 8
-    assert run(team, price, *(member(q) for q in range(members))).now == pytest.approx(expected)
-
-
-def test_half_a_backward_pass_costs_its_half() -> None:
-    team = team_of(steps=1)
-
-    def halves() -> Program:
-        step = yield NextBatch(team.replica)
-        yield Forward(team.replica.layers[0], step)
-        assert (yield Backward(team.replica.layers[0], step, weights=False)) is None
-        assert (yield Backward(team.replica.layers[0], step, inputs=False)) is not None
-
-    assert run(team, Price([1.0], [2.0], [4.0], [0.0]), halves()).now == 1 + 2 + 4
 
 
 def test_the_trace_names_timed_effects_only() -> None:
