@@ -50,7 +50,7 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
     )
     path = out / "hardware" / "this-machine.toml"
     write(made, path, "Made by `python -m benchmarks calibrate`.")
-    console.print(f"Written: {path}; use it with --hardware this-machine", highlight=False)
+    console.print(f"Written: {path}; use it with --hardware this-machine", highlight=False, markup=False)
     return path
 
 

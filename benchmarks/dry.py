@@ -112,7 +112,8 @@ class DryTeam:
         self.note_read(layer, step, now)
 
     def forward(self, layer: Any, step: Any, now: float) -> None:
-        self.note_read(layer, step, now)
+        if step.reads[layer.index] is None:  # else a snapshot has read the weights before
+            self.note_read(layer, step, now)
 
     def loss(self, step: Any) -> None:
         pass

@@ -125,6 +125,8 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     devices = f"{method.devices} {'device' if method.devices == 1 else 'devices'}"
     if choices.executor == "virtual":
         devices += " (simulated)"
+    else:
+        devices = f"threads on one {choices.device}"
     labels = {
         "row": row.key,
         "method_title": row.label,

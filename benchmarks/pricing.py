@@ -14,7 +14,7 @@ class Price:
     forward, backward_inputs, backward_weights: seconds per layer. parameter_bytes: per layer.
     A transfer costs latency_seconds + bytes / bytes_per_second; within a device it is free.
     An update costs update_latency_seconds + bytes / update_bytes_per_second, and its transfer if it comes from afar.
-    lanes: effects that a device carries out at once; each is slowed down by lane_slowdown while it is not alone.
+    lanes: effects that a device carries out at once; one that starts beside another takes lane_slowdown times as long.
     """
 
     forward: Sequence[float]

@@ -176,8 +176,7 @@ class Team(dry.DryTeam):
             self.note_read(layer, step, now)
 
     def forward(self, layer: Layer, step: Step, now: float) -> None:
-        if not step.pins(layer):
-            self.note_read(layer, step, now)
+        super().forward(layer, step, now)
         x = step.activation
         with layer.statistics, step.stream:  # BatchNorm's running statistics are written in here
             y = step.module(layer)(x)
@@ -261,7 +260,7 @@ class Team(dry.DryTeam):
         mean = tuple(torch.stack([p.to(same[0].device) for p in same]).mean(0) for same in parts)
         ticket = min(g.index for g in gradients)
         return [
-            Gradient(g.layer, ticket, g.read, tensors=tuple(m.clone() for m in mean), weights=g.weights)
+            Gradient(g.layer, ticket, g.read, g.ready, tensors=tuple(m.clone() for m in mean), weights=g.weights)
             for g in gradients
         ]
 

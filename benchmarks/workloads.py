@@ -163,9 +163,11 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload
         made = Workload.model_validate({key: _plain(value) for key, value in fields.items()})
     except ValidationError as error:
         wrong = error.errors()[0]
-        where = ".".join(map(str, wrong["loc"]))
+        where = ".".join(map(str, wrong["loc"][:1] if wrong["type"] == "missing" else wrong["loc"]))
         raise UserError(f"Bad value: workload.{where}={wrong['input']!r}: {wrong['msg']}.") from error
     data = card(made.dataset)
+    if made.train_samples < made.batch:
+        raise UserError(f"workload.train_samples={made.train_samples}: one batch takes {made.batch}.")
     for split, wanted, there in (
         ("train", made.train_samples, data.train_samples),
         ("test", made.test_samples, data.test_samples),

@@ -57,7 +57,10 @@ class LapOptions(Options):
     learning_rate: Annotated[
         Literal["published", "linear"], Field(description="the schedule's, or that times the devices")
     ] = "published"
-    momentum: Literal["shared", "per_updater"] = "per_updater"
+    momentum: Annotated[
+        Literal["shared", "per_updater"],
+        Field(description="optimizer state: one per layer of a device, or one per layer and updater"),
+    ] = "per_updater"
 
 
 @register(title="LAPSGD", source="arXiv:2203.06638, Algorithm 1", name="lapsgd")

@@ -85,9 +85,11 @@ def load_plugin(path: Path) -> list[str]:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except MethodError:
-        raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        for name in set(_methods) - before:
+            del _methods[name]
+        if isinstance(error, MethodError):
+            raise
         raise MethodError(f"The plug-in {path} failed to load: {type(error).__name__}: {error}.") from error
     added = [name for name in _methods if name not in before]
     if not added:
@@ -98,8 +100,9 @@ def load_plugin(path: Path) -> list[str]:
 
 
 def names() -> list[str]:
+    """Our own in their order, then the others as they came."""
     _load_all()
-    return list(_methods)
+    return [*OWN, *(name for name in _methods if name not in OWN)]
 
 
 def method_class(name: str) -> type[Method]:

@@ -83,7 +83,7 @@ def bare(made: Training) -> Callable[[], float]:
             images, labels = made.batches.batch(0, i)
             loss = torch.nn.functional.cross_entropy(network(images), labels)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         return (time.perf_counter() - begun) / steps
 

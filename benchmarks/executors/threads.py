@@ -95,7 +95,7 @@ class ThreadsExecutor:
             pass
         except Stalled as error:
             self._fail(error)
-        except Exception as error:
+        except BaseException as error:  # a thread that ended silently would leave a run that looks finished
             failure = WorkerFailed(worker.name, error)
             failure.__cause__ = error
             self._fail(failure)

@@ -66,7 +66,10 @@ class Queue:
 
 
 class VirtualExecutor:
-    """Runs a method's workers on simulated devices. `now` is the simulated time in seconds; it goes on over epochs."""
+    """Runs a method's workers on simulated devices.
+
+    `now` is the simulated time in seconds: since the epoch's start while it runs, over all epochs between them.
+    """
 
     name = "virtual"
 
@@ -99,16 +102,19 @@ class VirtualExecutor:
         self._queues: dict[e.Channel, Queue] = {}
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
         self._arrived: dict[e.Group, list[tuple[Process, e.Replica, Any]]] = {}
+        before, self.now = self.now, 0.0  # ties must not hang on how earlier epochs' seconds were rounded
         try:
             while self._ready or self._events:
                 if self._ready:
-                    self._resume(*self._ready.popleft())
+                    process, value = self._ready.popleft()
+                    self._resume(process, value.value if isinstance(value, e.Counter) else value)
                 else:
                     self.now, _, action = heapq.heappop(self._events)
                     action()
             if self._alive:
                 raise Stalled((p.worker.name, p.waits_for) for p in self._alive)
         finally:
+            self.now += before
             for process in self._alive:
                 process.worker.program.close()
 
@@ -172,8 +178,8 @@ class VirtualExecutor:
         result = self._guarded(job.process, job.begin)
 
         def done() -> None:
-            self._resume(job.process, self._guarded(job.process, job.end, result))
             device.busy -= 1
+            self._resume(job.process, self._guarded(job.process, job.end, result))
             if device.queue and device.busy < self.price.lanes:
                 self._grant(device, device.queue.popleft())
 
@@ -315,7 +321,7 @@ class VirtualExecutor:
         waiting = self._waiting.pop(counter, [])
         for at_least, process in waiting:
             if counter.value >= at_least or counter.ended:
-                self._ready.append((process, counter.value))
+                self._ready.append((process, counter))  # its value is that of the moment when the worker goes on
             else:
                 self._waiting.setdefault(counter, []).append((at_least, process))
 
@@ -358,7 +364,7 @@ class VirtualExecutor:
             members = sorted(self._arrived.pop(group), key=lambda member: member[1].index)
 
             def done() -> None:
-                for member, value in zip(members, result(members), strict=True):
+                for member, value in zip(members, self._guarded(process, result, members), strict=True):
                     self._ready.append((member[0], value))
 
             self._at(self.now + seconds, done)

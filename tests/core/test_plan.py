@@ -100,7 +100,7 @@ def test_what_a_record_says_of_devices() -> None:
     assert run.labels["devices"] == "3 devices (simulated)"
     threads = replace(CHOICES, methods=("bp",), networks=("resnet18",), seeds=1, executor="threads", card=None)
     (run,) = plan.runs(table("table3"), threads)
-    assert run.labels["devices"] == "1 device"
+    assert run.labels["devices"] == "threads on one cpu"
 
 
 # ---- plug-ins

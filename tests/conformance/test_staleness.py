@@ -1,0 +1,24 @@
+"""Every method: staleness and waits, measured by the executor."""
+
+from __future__ import annotations
+
+from tests.conformance.small import EPOCHS, Small
+from tests.conformance.test_repeating import dry_run
+
+
+def test_a_gradient_waits_no_longer_than_its_weights_are_old(method: str, executor: str) -> None:
+    """The wait begins when the gradient is there, after the forward pass has read the weights."""
+    training = Small(method, executor=executor)
+    training.train(epochs=2)
+    for row in training.team.staleness.per_layer():
+        assert -1e-12 <= row["wait_seconds"] <= row["seconds"], row
+
+
+def test_staleness_does_not_depend_on_the_numerics(method: str, virtual: str) -> None:
+    """A team without tensors measures the same staleness, pinned weights and averaged gradients included."""
+    training, (dry, executor) = Small(method), dry_run(method)
+    for epoch in range(EPOCHS):
+        training.epoch(epoch)
+        dry.begin_epoch(epoch)
+        executor.run(training.method.workers(dry))
+        assert dry.staleness.per_layer() == training.team.staleness.per_layer()

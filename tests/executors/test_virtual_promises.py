@@ -1,0 +1,61 @@
+"""The virtual clock: what it does not do yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.dry import DryTeam
+from benchmarks.executors.errors import WorkerFailed
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.pricing import Price
+from methods import AllReduce, Await, Backward, Count, Counter, Forward, Group, NextBatch, Program
+from tests.executors.clocks import ONE, run, steps
+from tests.executors.crews import carry_out, program, team_of
+
+
+def test_who_is_alone_on_a_device_with_lanes_is_not_slowed_down() -> None:
+    team = team_of(steps=2)
+    assert run(team, replace(ONE, lanes=2, lane_slowdown=1.5), steps(team)).now == 2 * 3
+
+
+def test_awaiting_gives_the_count_at_the_moment_of_going_on() -> None:
+    """Several counts in one go, as where updates are free, leave no backlog to the averager."""
+    counter, got = Counter(), list[Any]()
+    run(team_of(), ONE, program(Await(counter, 1), into=got), program(*[Count(counter)] * 3))
+    assert got == [3]
+
+
+@pytest.mark.parametrize("executor", ["virtual", "threads"])
+def test_a_collective_that_fails_fails_a_member(executor: str) -> None:
+    class Broken(DryTeam):
+        def mean_gradients(self, gradients: Sequence[Any]) -> list[Any]:
+            raise MemoryError("out of memory")
+
+    team, group = Broken(team_of(replicas=2).replicas, steps_per_epoch=2, epochs=1), Group(2)
+
+    def member(q: int) -> Program:
+        layer = team.replicas[q].layers[0]
+        step = yield NextBatch(team.replicas[q])
+        yield Forward(layer, step)
+        yield AllReduce(group, team.replicas[q], (yield Backward(layer, step)))
+
+    with pytest.raises(WorkerFailed, match="out of memory"):
+        carry_out(executor, member(0), member(1), team=team)
+
+
+def test_an_epoch_is_scheduled_the_same_whenever_it_starts() -> None:
+    """Ties must not hang on how the seconds of earlier epochs were rounded: a resumed run starts its clock at 0."""
+    method, price = methods.create("async_bu"), Price.uniform(7, 0.7, 0.6)
+    team = DryTeam.of([(str(i), 1) for i in range(7)], steps_per_epoch=30)
+    executor, measured = VirtualExecutor(team, price), []
+    for epoch in range(3):
+        team.begin_epoch(epoch)
+        executor.run(method.workers(team))
+        measured.append([row["updates"] for row in team.staleness.per_layer()])
+    assert measured[1] == measured[0]
+    assert measured[2] == measured[0]
