@@ -107,10 +107,10 @@ SMOKE: dict[str, Any] = {
     "schedule": Schedule(lr=0.05, warm_up_epochs=1, warm_up_lr=0.02, t_max=5),
     "optimizer": Optimizer(weight_decay=0.0005),
 }
-# 21 batches, which three devices share without a remainder.
+# 18 batches, which three devices share without a remainder.
 SMOKE_DATA = {
-    "cifar10": {"dataset": "digits", "train_samples": 1344, "test_samples": 360},
-    "cifar100": {"dataset": "digit-pairs", "train_samples": 1344, "test_samples": 500},
+    "cifar10": {"dataset": "digits", "train_samples": 1152, "test_samples": 360},
+    "cifar100": {"dataset": "digit-pairs", "train_samples": 1152, "test_samples": 500},
 }
 SMALL: dict[str, Any] = {
     "width": 16,
