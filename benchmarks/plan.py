@@ -28,9 +28,11 @@ EXECUTORS = ("virtual", "threads")
 NUMERICS = (
     "benchmarks/dry.py",
     "benchmarks/executors/{executor}.py",
+    "benchmarks/executors/devices.py",
     "benchmarks/hardware/__init__.py",
     "benchmarks/networks.py",
     "benchmarks/pricing.py",
+    "benchmarks/replica.py",
     "benchmarks/schedules.py",
     "benchmarks/staleness.py",
     "benchmarks/streams.py",

@@ -3,7 +3,7 @@
 To write a method: subclass Method, name its Options, yield Workers whose programs yield effects, and register it.
 """
 
-from methods.base import Devices, Method, Options, Workers, options
+from methods.base import Devices, Method, Options, Replicated, ReplicatedOptions, Workers, options
 from methods.effects import (
     AllReduce,
     Average,
@@ -59,6 +59,8 @@ __all__ = [
     "Program",
     "Put",
     "Replica",
+    "Replicated",
+    "ReplicatedOptions",
     "Snapshot",
     "Step",
     "Team",

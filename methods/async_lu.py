@@ -12,6 +12,7 @@ Departures and choices (REFERENCES, "A"):
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
@@ -72,8 +73,9 @@ class Decoupled(Method):
             yield Put(losses, step)  # send(L_i) to a backward thread
         yield Close(losses)
 
+    @abstractmethod
     def backward(self, replica: Replica, losses: Channel) -> Program:
-        raise NotImplementedError
+        """What a backward thread does with the losses it gets."""
 
 
 @register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1", name="async_lu")

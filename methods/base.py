@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated, Any, ClassVar, Literal
@@ -41,7 +42,7 @@ class Options:
     ] = "mean"
 
 
-class Method:
+class Method(ABC):
     """A training algorithm. Subclasses define Options, replicas, devices and workers, and never touch execution."""
 
     name: ClassVar[str]
@@ -68,10 +69,32 @@ class Method:
         """What the schedule's learning rate is multiplied by."""
         return 1.0
 
+    @abstractmethod
     def workers(self, team: Team) -> Iterable[Worker]:
         """The workers of one epoch. Called once per epoch; what lasts over epochs belongs in team.state."""
-        raise NotImplementedError(f"{type(self).__name__} defines no workers")
 
     def describe(self) -> dict[str, Any]:
         """The options as resolved, for the record."""
         return asdict(self.options)
+
+
+@options
+class ReplicatedOptions(Options):
+    devices: Annotated[Devices, Field(description="Q, devices, each with its own replica")] = 3
+    learning_rate: Annotated[
+        Literal["published", "linear"], Field(description="the schedule's, or that times the devices")
+    ] = "published"
+
+
+class Replicated(Method):
+    """A method with a replica on each of its devices."""
+
+    Options = ReplicatedOptions
+
+    @property
+    def replicas(self) -> int:
+        return int(self.options.devices)
+
+    @property
+    def learning_rate_factor(self) -> float:
+        return float(self.options.devices) if self.options.learning_rate == "linear" else 1.0

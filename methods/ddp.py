@@ -12,54 +12,30 @@ Departures and choices:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from methods import (
     AllReduce,
     Backward,
     Channel,
     Close,
-    Devices,
     Get,
     Group,
-    Method,
     NextBatch,
-    Options,
     Program,
     Put,
     Replica,
+    Replicated,
     Team,
     Update,
     Worker,
     forward,
-    options,
     register,
 )
 
 
-@options
-class DdpOptions(Options):
-    devices: Annotated[Devices, Field(description="devices, each with its own replica")] = 3
-    learning_rate: Annotated[
-        Literal["published", "linear"], Field(description="the schedule's, or that times the devices")
-    ] = "published"
-
-
 @register(title="DDP", source="arXiv:2410.05985v1, appendix A.2", name="ddp")
-class DDP(Method):
+class DDP(Replicated):
     """Every device computes on its own batch; all apply the mean gradient."""
-
-    Options = DdpOptions
-
-    @property
-    def replicas(self) -> int:
-        return int(self.options.devices)
-
-    @property
-    def learning_rate_factor(self) -> float:
-        return float(self.options.devices) if self.options.learning_rate == "linear" else 1.0
 
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="all-reduce")

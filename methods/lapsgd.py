@@ -25,13 +25,12 @@ from methods import (
     Close,
     Count,
     Counter,
-    Devices,
     Group,
-    Method,
     NextBatch,
-    Options,
     Program,
     Replica,
+    Replicated,
+    ReplicatedOptions,
     Team,
     Update,
     Worker,
@@ -44,8 +43,7 @@ from methods import (
 
 
 @options
-class LapOptions(Options):
-    devices: Annotated[Devices, Field(description="Q, devices, each with its own replica")] = 3
+class LapOptions(ReplicatedOptions):
     updaters: Annotated[Workers, Field(description="U, updaters per device")] = 1
     period: Annotated[int, Field(ge=1, description="K, updates of a device between two averages")] = 16
     switch: Annotated[
@@ -54,9 +52,6 @@ class LapOptions(Options):
     weights: Annotated[
         Literal["forward", "current"], Field(description="what a gradient is taken at: a snapshot, or the live weights")
     ] = "forward"
-    learning_rate: Annotated[
-        Literal["published", "linear"], Field(description="the schedule's, or that times the devices")
-    ] = "published"
     momentum: Annotated[
         Literal["shared", "per_updater"],
         Field(description="optimizer state: one per layer of a device, or one per layer and updater"),
@@ -64,18 +59,10 @@ class LapOptions(Options):
 
 
 @register(title="LAPSGD", source="arXiv:2203.06638, Algorithm 1", name="lapsgd")
-class LAPSGD(Method):
+class LAPSGD(Replicated):
     """Q devices; U updaters share each device's replica; an averager per device mixes the replicas in passing."""
 
     Options = LapOptions
-
-    @property
-    def replicas(self) -> int:
-        return int(self.options.devices)
-
-    @property
-    def learning_rate_factor(self) -> float:
-        return float(self.options.devices) if self.options.learning_rate == "linear" else 1.0
 
     def workers(self, team: Team) -> Iterable[Worker]:
         averagers = Group(members=len(team.replicas), name="averagers")

@@ -116,6 +116,8 @@ def method_class(name: str) -> type[Method]:
 def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
     """A method with its options set. Raises MethodError on an unknown name, option or value."""
     cls = method_class(name)
+    if missing := ", ".join(sorted(cls.__abstractmethods__)):
+        raise MethodError(f"The method '{name}' does not define {missing}: see CONTRIBUTING, 'Add a method'.")
     fields = cls.Options.__dataclass_fields__
     for key in settings or {}:
         if key not in fields:

@@ -9,14 +9,13 @@ bit.
 
 from __future__ import annotations
 
-import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from benchmarks.dry import DryTeam, Gradient
+from benchmarks.executors.devices import Clock, Device, Job
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from benchmarks.pricing import Price
 from methods import effects as e
@@ -38,24 +37,6 @@ class Process:
 
 
 @dataclass(eq=False)
-class Device:
-    """A first-come, first-served server."""
-
-    busy: int = 0
-    queue: deque[Job] = field(default_factory=deque)
-
-
-@dataclass(eq=False)
-class Job:
-    """A timed effect: begin reads and computes, end writes and gives the effect's result."""
-
-    process: Process
-    seconds: float
-    begin: Callable[[], Any]
-    end: Callable[[Any], Any]
-
-
-@dataclass(eq=False)
 class Queue:
     """A channel's state: items, and who waits at either end."""
 
@@ -68,15 +49,15 @@ class Queue:
 class VirtualExecutor:
     """Runs a method's workers on simulated devices.
 
-    `now` is the simulated time in seconds: since the epoch's start while it runs, over all epochs between them.
+    `now` is the simulated time in seconds, over all epochs; the clock of an epoch starts at 0.
     """
 
     name = "virtual"
 
     def __init__(self, team: DryTeam, price: Price) -> None:
-        self.team, self.price, self.now = team, price, 0.0
+        self.team, self.price, self.clock = team, price, Clock()
+        self._before = 0.0
         self.trace: list[tuple[str, str, str, float, float]] | None = None  # worker, effect, layer, start, end
-        self._sequence = count()
         self._handlers: dict[type, Callable[[Process, Any], Any]] = {
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
@@ -93,28 +74,29 @@ class VirtualExecutor:
             e.Average: self._average,
         }
 
+    @property
+    def now(self) -> float:
+        return self._before + self.clock.now
+
     def run(self, workers: Iterable[e.Worker]) -> None:
         """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._ready: deque[tuple[Process, Any]] = deque((Process(worker), None) for worker in workers)
         self._alive = {process: None for process, _ in self._ready}
         self._devices: dict[int, Device] = {}
         self._queues: dict[e.Channel, Queue] = {}
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
         self._arrived: dict[e.Group, list[tuple[Process, e.Replica, Any]]] = {}
-        before, self.now = self.now, 0.0  # ties must not hang on how earlier epochs' seconds were rounded
+        self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         try:
-            while self._ready or self._events:
+            while self._ready or self.clock.events:
                 if self._ready:
                     process, value = self._ready.popleft()
                     self._resume(process, value.value if isinstance(value, e.Counter) else value)
                 else:
-                    self.now, _, action = heapq.heappop(self._events)
-                    action()
+                    self.clock.tick()
             if self._alive:
                 raise Stalled((p.worker.name, p.waits_for) for p in self._alive)
         finally:
-            self.now += before
             for process in self._alive:
                 process.worker.program.close()
 
@@ -145,9 +127,6 @@ class VirtualExecutor:
         except Exception as error:
             raise WorkerFailed(process.worker.name, error) from error
 
-    def _at(self, time: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (time, next(self._sequence), action))
-
     # ---- devices
 
     def _work(
@@ -159,46 +138,25 @@ class VirtualExecutor:
         begin: Callable[[], Any],
         end: Callable[[Any], Any] = lambda result: result,
     ) -> Any:
+        """A timed effect on the worker's device: begin reads and computes, end writes and gives the result."""
         if seconds <= 0:  # what takes no time needs no device
             return end(begin())
-        if self.trace is not None:
-            begin, end = self._traced(process.worker.name, type(what).__name__, layer, begin, end)
         process.waits_for = f"device {process.worker.device}"
-        device = self._devices.setdefault(process.worker.device, Device())
-        job = Job(process, seconds, begin, end)
-        if device.queue or device.busy >= self.price.lanes:
-            device.queue.append(job)
-        else:
-            self._grant(device, job)
-        return BLOCKED
-
-    def _grant(self, device: Device, job: Job) -> None:
-        device.busy += 1
-        slowdown = self.price.lane_slowdown if device.busy > 1 else 1.0
-        result = self._guarded(job.process, job.begin)
-
-        def done() -> None:
-            device.busy -= 1
-            self._resume(job.process, self._guarded(job.process, job.end, result))
-            if device.queue and device.busy < self.price.lanes:
-                self._grant(device, device.queue.popleft())
-
-        self._at(self.now + job.seconds * slowdown, done)
-
-    def _traced(self, worker: str, effect: str, layer: str, begin: Any, end: Any) -> tuple[Any, Any]:
         started = 0.0
 
-        def begin_traced() -> Any:
+        def granted() -> Any:
             nonlocal started
-            started = self.now
-            return begin()
+            started = self.clock.now
+            return self._guarded(process, begin)
 
-        def end_traced(result: Any) -> Any:
-            assert self.trace is not None
-            self.trace.append((worker, effect, layer, started, self.now))
-            return end(result)
+        def done(result: Any) -> None:
+            if self.trace is not None:
+                self.trace.append((process.worker.name, type(what).__name__, layer, started, self.clock.now))
+            self._resume(process, self._guarded(process, end, result))
 
-        return begin_traced, end_traced
+        device = self._devices.setdefault(process.worker.device, Device(self.clock, self.price))
+        device.ask(Job(seconds, granted, done))
+        return BLOCKED
 
     # ---- computing
 
@@ -208,12 +166,12 @@ class VirtualExecutor:
     def _snapshot(self, process: Process, effect: e.Snapshot) -> Any:
         layer, step = effect.layer, effect.step
         seconds = self.price.update([layer.index], remote=False)
-        return self._work(process, effect, layer.name, seconds, lambda: self.team.snapshot(layer, step, self.now))
+        return self._work(process, effect, layer.name, seconds, lambda: self.team.snapshot(layer, step, self.clock.now))
 
     def _forward(self, process: Process, effect: e.Forward) -> Any:
         layer, step = effect.layer, effect.step
         seconds = self.price.forward[layer.index]
-        return self._work(process, effect, layer.name, seconds, lambda: self.team.forward(layer, step, self.now))
+        return self._work(process, effect, layer.name, seconds, lambda: self.team.forward(layer, step, self.clock.now))
 
     def _loss(self, process: Process, effect: e.Loss) -> Any:
         return self.team.loss(effect.step)
@@ -227,7 +185,7 @@ class VirtualExecutor:
 
         def end(gradient: Any) -> Any:
             if gradient is not None:
-                gradient.ready = self.now
+                gradient.ready = self.clock.now
             return gradient
 
         return self._work(process, effect, layer.name, seconds, begin, end)
@@ -243,7 +201,7 @@ class VirtualExecutor:
             names,
             seconds,
             lambda: None,
-            lambda _: self.team.update(gradients, process.worker.name, self.now),
+            lambda _: self.team.update(gradients, process.worker.name, self.clock.now),
         )
 
     # ---- channels
@@ -287,7 +245,7 @@ class VirtualExecutor:
         if seconds <= 0:
             return item
         getter.waits_for = "a transfer"
-        self._at(self.now + seconds, lambda: self._resume(getter, item))
+        self.clock.after(seconds, lambda: self._resume(getter, item))
         return BLOCKED
 
     def _close(self, process: Process, effect: e.Close) -> Any:
@@ -367,5 +325,5 @@ class VirtualExecutor:
                 for member, value in zip(members, self._guarded(process, result, members), strict=True):
                     self._ready.append((member[0], value))
 
-            self._at(self.now + seconds, done)
+            self.clock.after(seconds, done)
         return BLOCKED

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.team import Gradient, Layer, Step, Team
+from benchmarks.replica import Gradient, Layer, Step
+from benchmarks.team import Team
 
 RATE = 0.5
 IMAGES = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))

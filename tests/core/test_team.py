@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.team import Step
+from benchmarks.replica import Step
 from tests.core.teams import IMAGES, RATE, backward, by_hand, forward, network, sgd, team_of, weight
 
 # ---- which weights a pass sees

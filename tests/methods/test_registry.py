@@ -54,7 +54,7 @@ def test_a_class_is_named_in_snake_case_unless_it_names_itself() -> None:
 
     assert (OneOfATest.name, TwoOfATest.name) == ("one_of_atest", "second_of_a_test")
     assert methods.method_class("one_of_atest") is OneOfATest
-    assert methods.create("second_of_a_test").title == "Two"
+    assert methods.method_class("second_of_a_test").title == "Two"
 
 
 def test_a_name_is_given_once() -> None:
@@ -169,5 +169,6 @@ def test_a_method_without_workers_says_so() -> None:
     class Unfinished(Method):
         pass
 
-    with pytest.raises(NotImplementedError, match="Unfinished defines no workers"):
-        Unfinished().workers(None)  # type: ignore[arg-type]
+    register(title="Unfinished", source="this test")(Unfinished)
+    with pytest.raises(MethodError, match="'unfinished' does not define workers: see CONTRIBUTING"):
+        methods.create("unfinished")
