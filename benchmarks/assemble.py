@@ -191,7 +191,7 @@ def _notes(sheet: Sheet) -> Iterator[str]:
     else:
         hardware = sheet.planned[0].spec["hardware"]
         yield f"Hardware: {hardware['name']}, {hardware['cores']} cores."
-    yield "Devices: " + ", ".join(_devices(sheet)) + "."
+    yield "Devices: " + "; ".join(_devices(sheet)) + "."
     for row in sheet.rows:
         if row.note:
             yield f"{row.label}: {row.note}."
@@ -225,6 +225,8 @@ def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
 
 
 def _devices(sheet: Sheet) -> Iterator[str]:
-    seen = {run.labels["row"]: (run.labels["method_title"], run.labels["devices"]) for run in sheet.planned}
-    for title, devices in seen.values():
-        yield f"{title}: {devices}"
+    seen: dict[str, dict[str, None]] = {}
+    for run in sheet.planned:
+        seen.setdefault(str(run.labels["devices"]), {})[str(run.labels["method_title"])] = None
+    for devices, titles in seen.items():
+        yield f"{devices} for {', '.join(titles)}"
