@@ -203,7 +203,7 @@ def _curve(record: Record, start_ms: int) -> list[Point]:
 
 
 def _outcome(record: Record, end_ms: int) -> list[Point]:
-    """The run's best accuracy and its layers' staleness, at the last epoch."""
+    """The run's best accuracy and its layers' staleness, at the last epoch; the curves' charts come before these."""
     step = record.evaluations[-1].epoch if record.evaluations else 0
     values: dict[str, float] = {}
     if top := best(record):
@@ -211,7 +211,7 @@ def _outcome(record: Record, end_ms: int) -> list[Point]:
         values |= {"time_to_best_seconds": top.seconds, "epochs_to_best": top.epochs}
     for layer in (record.end or {}).get("staleness", ()):
         numbers = {name: value for name, value in layer.items() if isinstance(value, int | float)}
-        values |= {f"layers/{layer.get('layer')}/{name}": float(value) for name, value in numbers.items()}
+        values |= {f"staleness/{layer.get('layer')}/{name}": float(value) for name, value in numbers.items()}
     return [Point(safe(name), value, end_ms, step) for name, value in values.items()]
 
 

@@ -116,7 +116,7 @@ def test_curves_have_epochs_as_steps_and_specs_are_params(runs: dict[str, Any], 
     assert run.data.params["method.options.updaters"] == "2"
     assert run.data.params["workload.optimizer.momentum"] == "0.9"
     assert run.data.tags["mlflow.source.git.commit"] == "0f" * 20
-    assert run.data.metrics["layers/stem/updates"] == 2.0
+    assert run.data.metrics["staleness/stem/updates"] == 2.0
 
 
 def test_values_that_are_not_finite_stay_in_the_journal(runs: dict[str, Any], uri: str) -> None:
