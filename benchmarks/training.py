@@ -41,6 +41,7 @@ class Training:
         self.method = methods.create(spec["method"]["name"], spec["method"]["options"])
         self.device, self.seed, self.data = torch.device(spec["device"]), int(spec["seed"]), data
         torch.set_num_threads(self.work.threads)
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True  # else no run repeats on CUDA
         self.batches = Batches(
             data, batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
         )
