@@ -41,13 +41,9 @@ class Sheet:
         """The paper's rule over the rows that the paper has; all rows where none of those was run."""
         if self.target is not None:
             return statistics.Target(self.target, "--target")
-        keys = [row.key for row in self.rows]
-        paper = {row for net, row, _ in published.load(self.table.id) if net == network}
-        chosen = [key for key in keys if key in paper and self.complete(network, key)] or keys
-        per_row = {key: self.complete(network, key) for key in chosen}
-        if not any(record.status == "finished" for records in per_row.values() for record in records):
-            return None
-        return statistics.worst_best(per_row)
+        paper_rows = {row for net, row, _ in published.load(self.table.id) if net == network}
+        per_row = {row.key: self.complete(network, row.key) for row in self.rows}
+        return statistics.paper_target(per_row, paper_rows)
 
 
 def assemble(sheet: Sheet) -> model.ResultTable:
@@ -178,8 +174,9 @@ def clock(choices: Choices) -> str:
     """What seconds are."""
     if choices.card is not None:
         return f"virtual executor, hardware {choices.card.name}: all seconds are simulated, the numerics are real"
-    cores = f"{choices.device}"
-    return f"threads executor: real seconds of training on this machine ({cores}), evaluation outside the clock"
+    return (
+        f"threads executor: real seconds of training on this machine ({choices.device}), evaluation outside the clock"
+    )
 
 
 def _notes(sheet: Sheet) -> Iterator[str]:

@@ -46,7 +46,7 @@ class Training:
             data, batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
         )
         self.team = self._team(streams=card is None)
-        self.judge = list(self._network().values())
+        self.judge = list(self.network().values())
         for module in self.judge:
             module.eval()
         self.executor: VirtualExecutor | ThreadsExecutor
@@ -56,7 +56,7 @@ class Training:
             self.executor = VirtualExecutor(self.team, self._price(card))
         self.train_seconds = 0.0
 
-    def _network(self) -> dict[str, torch.nn.Module]:
+    def network(self) -> dict[str, torch.nn.Module]:
         work, known = self.work, self.data.card
         layers = resnet(
             work.network,
@@ -73,7 +73,7 @@ class Training:
         o, schedule, factor = self.method.options, self.work.schedule, self.method.learning_rate_factor
         chosen, steps = self.work.optimizer, self.batches.steps(self.method.replicas)
         return Team(
-            [self._network() for _ in range(self.method.replicas)],
+            [self.network() for _ in range(self.method.replicas)],
             optimizer=lambda params: torch.optim.SGD(
                 params,
                 lr=schedule.lr,
@@ -97,7 +97,7 @@ class Training:
         names = [layer.name for layer in self.team.replica.layers]
         if self.work.price == "published" and self.work.network in card.networks:
             return card.price(self.work.network, names)
-        return card.price_by_flops(layer_work(self._network(), (self.work.batch, *self.data.card.shape)))
+        return card.price_by_flops(layer_work(self.network(), (self.work.batch, *self.data.card.shape)))
 
     def epoch(self, epoch: int) -> Metrics:
         """Train one epoch (0 is the first) and evaluate a drained, consistent copy, outside the training clock."""

@@ -75,7 +75,7 @@ def entries(
 ) -> list[Entry]:
     """All entries of these records: groups first, then their runs, then the published rows beside them."""
     groups = group(records)
-    goals = targets(groups, measured)
+    goals = targets(groups, measured, published)
     made: list[Entry] = []
     for one in groups:
         values = values_of(one, goals.get(one.key), measured.get(one.first.family))

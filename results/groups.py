@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.identity import identity
-from results.published import ANY_ROW, Key
+from results.published import ANY_ROW, Key, Published
 from results.records import Record
-from results.statistics import Summary, best, reached, summary, worst_best
+from results.statistics import Summary, best, paper_target, reached, summary
+
+TIMED = "time_to_target_seconds"
 
 Measured = Mapping[Key, Summary]
 """Values of tables by (network, row, measure); a target stands under (network, "*", "target_percent")."""
@@ -53,8 +55,10 @@ def group(records: Iterable[Record]) -> list[Group]:
     return sorted(groups, key=lambda one: min(record.started for record in one.records))
 
 
-def targets(groups: Sequence[Group], measured: Mapping[str, Measured]) -> dict[str, float]:
-    """The target of every group: the given one, else the worst method's best within the group's context."""
+def targets(
+    groups: Sequence[Group], measured: Mapping[str, Measured], published: Mapping[str, Mapping[Key, Published]]
+) -> dict[str, float]:
+    """The target of every group: the given one, else the table's rule (`paper_target`) within the group's context."""
     contexts: dict[str, dict[str, Group]] = {}
     for one in groups:  # of two groups in one row, as after a change of the sources, the later one counts
         contexts.setdefault(one.context, {})[one.first.row] = one
@@ -64,9 +68,15 @@ def targets(groups: Sequence[Group], measured: Mapping[str, Measured]) -> dict[s
         rows = {row: other.complete for row, other in contexts[one.context].items()}
         if given is not None and given.mean is not None:
             found[one.key] = given.mean
-        elif any(run.status == "finished" and best(run) for runs in rows.values() for run in runs):
-            found[one.key] = worst_best(rows).percent
+        elif (target := paper_target(rows, _timed_rows(one, published))) is not None:
+            found[one.key] = target.percent
     return found
+
+
+def _timed_rows(one: Group, published: Mapping[str, Mapping[Key, Published]]) -> set[str]:
+    """The rows whose time to a target the paper has, on the group's network."""
+    keys = published.get(one.first.family, {})
+    return {row for network, row, measure in keys if (network, measure) == (one.first.network, TIMED)}
 
 
 def values_of(one: Group, target: float | None, measured: Measured | None) -> dict[str, Summary]:

@@ -6,7 +6,7 @@ All of it is computed from the records afterwards, so that a target can change w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.errors import ResultsError
@@ -109,9 +109,14 @@ def worst_best(records_by_row: Mapping[str, Sequence[Record]]) -> Target:
     return Target(percent, row, tuple(name for name in per_row if name not in taking_part))
 
 
-def worst_best_target(records_by_row: Mapping[str, Sequence[Record]]) -> float:
-    """The percentage of `worst_best` alone; raises like it."""
-    return worst_best(records_by_row).percent
+def paper_target(records_by_row: Mapping[str, Sequence[Record]], paper_rows: Container[str]) -> Target | None:
+    """`worst_best` of the rows that the paper has, so that no variant, baseline or plug-in moves the target.
+
+    Where none of those is there, all rows take part. None: no run of the rows that take part has finished.
+    """
+    theirs = {row: runs for row, runs in records_by_row.items() if row in paper_rows and runs}
+    per_row = theirs or records_by_row
+    return worst_best(per_row) if any(_best_accuracies(runs) for runs in per_row.values()) else None
 
 
 def summary(values: Sequence[float | None], bounds: Sequence[float | None] | None = None) -> Summary:

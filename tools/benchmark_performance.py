@@ -69,7 +69,7 @@ def epoch(made: Training) -> Callable[[], float]:
 
 def bare(made: Training) -> Callable[[], float]:
     """-> seconds per batch of a hand-written loop on the same network and the same batches."""
-    network = torch.nn.Sequential(*made._network().values()).train()
+    network = torch.nn.Sequential(*made.network().values()).train()
     chosen, schedule = made.work.optimizer, made.work.schedule
     optimizer = torch.optim.SGD(
         network.parameters(), lr=schedule.lr, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True

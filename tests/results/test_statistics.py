@@ -18,7 +18,6 @@ from results.statistics import (
     reached,
     summary,
     worst_best,
-    worst_best_target,
 )
 from tests.results.samples import write
 
@@ -40,7 +39,7 @@ def test_the_clock_is_the_executors(tmp_path: Path) -> None:
 
 def test_rounding_does_not_miss_a_target(tmp_path: Path) -> None:
     record = write(tmp_path, [87.0 - 1e-13])
-    assert worst_best_target({"bp": [record]}) == 87.0
+    assert worst_best({"bp": [record]}).percent == 87.0
     assert reach(record, 87.0) is not None
 
 
@@ -58,7 +57,7 @@ def test_the_papers_rule_floor_of_the_worst_methods_worst_seed(tmp_path: Path) -
         "lppsgd": seeds(tmp_path, "lppsgd", 60.83, 61.0, 61.17),
     }
     assert worst_best(runs) == Target(60.0, "lppsgd")
-    assert worst_best_target(runs) == 60.0
+    assert worst_best(runs).percent == 60.0
     assert all(reach(run, 60.0) for row in runs.values() for run in row)
 
 
@@ -75,7 +74,7 @@ def test_what_diverged_does_not_lower_the_target_and_is_named(tmp_path: Path) ->
     }
     assert worst_best(runs) == Target(62.0, "bp", left_out=("ddp",))
     with pytest.raises(ResultsError, match="no target"):
-        worst_best_target({"ddp": runs["ddp"]})
+        worst_best({"ddp": runs["ddp"]})
 
 
 def test_summaries_by_hand() -> None:

@@ -87,9 +87,10 @@ def test_seeds_are_nested_under_a_parent_with_mean_and_std(runs: dict[str, Any])
     metrics = parent.data.metrics
     assert (metrics["accuracy_percent"], metrics["accuracy_percent_std"]) == (62.0, 1.0)
     assert (metrics["best_accuracy_percent"], metrics["best_accuracy_percent_std"]) == (62.0, 1.0)
-    # The worst method is LAP-SGD with 41.5 %: that is the target, reached in the second epoch, after 4 s.
+    # Of the rows that the paper has only this one has finished: 61 %, in the second epoch, after 4 s. The variant of
+    # LAP-SGD is worse, and sets no target.
     assert (metrics["target_percent"], metrics["time_to_target_seconds"], metrics["epochs_to_target"]) == (
-        41.0,
+        61.0,
         4.0,
         2.0,
     )
