@@ -98,7 +98,7 @@ class Small(Training):
         self.batches_used: list[tuple[int, int]] = []
         self.team.batches = self._noted(self.team.batches)
 
-    def _network(self) -> dict[str, nn.Module]:
+    def network(self) -> dict[str, nn.Module]:
         return network(self.seed)
 
     def _price(self, card: Card) -> Any:
