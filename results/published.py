@@ -44,15 +44,13 @@ class _Line:
 def load(table: str) -> dict[Key, Published]:
     """All published values of a table such as "table3", by (network, row, measure).
 
-    The target of a network stands under (network, "*", "target_percent").
+    The target of a network stands under (network, "*", "target_percent"). {} for what was published without values,
+    such as a figure.
 
     Raises:
-        ResultsError: nothing is published under this name, or a file cannot be read.
+        ResultsError: a file cannot be read.
     """
-    found = {line.key: line.value for line in _lines() if line.table == table}
-    if not found:
-        raise ResultsError(f"No published values for '{table}'; there are values for: {', '.join(tables())}.")
-    return found
+    return {line.key: line.value for line in _lines() if line.table == table}
 
 
 def tables() -> tuple[str, ...]:
@@ -61,14 +59,14 @@ def tables() -> tuple[str, ...]:
 
 
 def by_dataset() -> Mapping[str, Mapping[Key, Published]]:
-    """All published values by data set ("cifar10", "cifar100"), the values of its tables together.
+    """All published values by data set ("cifar10", "imdb"), the values of its tables together.
 
-    Measures of different tables have different keys, except for the targets, which stay out.
+    Targets stay out. Where two tables print a value for the same row (B's Tables 2 and 4), the first one stands.
     """
     found: dict[str, dict[Key, Published]] = {}
     for line in _lines():
         if line.key[1] != ANY_ROW:
-            found.setdefault(line.dataset, {})[line.key] = line.value
+            found.setdefault(line.dataset, {}).setdefault(line.key, line.value)
     return MappingProxyType(found)
 
 

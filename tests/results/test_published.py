@@ -1,75 +1,101 @@
+"""The published values: sizes, keys, sources, spot values. test_published_texts.py holds them against the papers."""
+
 from __future__ import annotations
 
+import csv
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from results import published
 from results.errors import ResultsError
-from results.published import Key, Published, by_dataset, load, tables
+from results.published import ANY_ROW, FOLDER, Key, Published, by_dataset, load, tables
 
-PAPER = Path(__file__).parents[3] / "shared" / "papers" / "async-lu-v1.txt"
-ROWS = {"Async LU": "async_lu", "Async BU": "async_bu", "LAPSGD": "lapsgd", "LPPSGD": "lppsgd", "DDP": "ddp"}
-NETWORKS = {"ResNet-18": "resnet18", "ResNet-50": "resnet50"}
-REACH = ("time_to_target_seconds", "epochs_to_target")
-BEST = ("best_accuracy_percent", "time_to_best_seconds", "epochs_to_best")
-MEASURES = {
-    "table1": REACH,
-    "table2": BEST,
-    "table3": REACH,
-    "table4": BEST,
-    "table7": ("relative_speedup",),
-    "table8": ("relative_speedup",),
-    "table9": ("forward_seconds", "backward_seconds"),
+SIZES = {
+    "table1": 18,
+    "table2": 24,
+    "table3": 18,
+    "table4": 24,
+    "table5": 6,
+    "table6": 6,
+    "table7": 4,
+    "table8": 4,
+    "table9": 4,
+    "table10": 41,
+    "v3-mfu": 2,
+    "lap-table1": 20,
+    "lap-table2": 15,
+    "lap-table3": 15,
+    "lap-table4": 15,
+    "lap-table5": 15,
+    "lap-table6": 54,
+    "lap-table7": 40,
+    "lap-table8": 30,
+    "lap-table9": 30,
+    "lap-table10": 30,
+    "lap-table11": 12,
+    "lap-figure1": 16,
 }
 
-
-def second_reading(table: str) -> dict[Key, tuple[float, float]]:
-    """Every 'mean +- std' of a table in the paper's own text, cell by cell."""
-    text = PAPER.read_text(encoding="utf-8")
-    block = text[text.index(f"\nTable {table[5:]}:") :].split("\n\n")[1]
-    found: dict[Key, tuple[float, float]] = {}
-    network = ""
-    for line in block.strip().splitlines()[1:]:
-        name, *cells = line.split("\t")
-        network = NETWORKS.get(name, network)
-        row = "bp" if table == "table9" else ROWS[cells.pop(0)]
-        for measure, cell in zip(MEASURES[table], cells, strict=True):
-            mean, std = re.split(r"\\pm|±", cell)
-            found[network, row, measure] = (float(mean), float(std))
-    return found
+SUBJECTS = {
+    6: ("cifar10", "wrn16_8"),
+    7: ("cifar100", "resnet20"),
+    8: ("cifar100", "wrn16_8"),
+    9: ("cifar10", "squeezenet"),
+    10: ("imagenet", "resnet18"),
+}
+"""Data set and network of paper B's tables; the others are about ResNet-20 on CIFAR-10."""
 
 
-@pytest.mark.skipif(not PAPER.exists(), reason="the paper's text does not lie beside the checkout")
-@pytest.mark.parametrize("table", sorted(MEASURES))
-def test_every_number_is_the_papers(table: str) -> None:
-    values = {key: value for key, value in load(table).items() if key[2] != "target_percent"}
-    assert {key: (value.mean, value.std) for key, value in values.items()} == second_reading(table)
-    assert {value.source for value in values.values()} == {f"arXiv:2410.05985v1, Table {table[5:]}"}
-    assert {value.n for value in values.values()} == ({None} if table == "table9" else {3})
+def lines_of(name: str) -> list[dict[str, str]]:
+    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
-@pytest.mark.skipif(not PAPER.exists(), reason="the paper's text does not lie beside the checkout")
-@pytest.mark.parametrize("table", ["table1", "table3"])
-def test_targets_are_the_captions(table: str) -> None:
-    text = PAPER.read_text(encoding="utf-8")
-    caption = text[text.index(f"\nTable {table[5:]}:") :].split("\n\n")[0]
-    percent = {f"resnet{depth}": float(value) for value, depth in re.findall(r"(\d+)% for ResNet(\d+)", caption)}
-    stored = {key[0]: value.mean for key, value in load(table).items() if key[1:] == ("*", "target_percent")}
-    assert stored == percent
+ALL = [line for path in sorted(FOLDER.glob("*.csv")) for line in lines_of(path.name)]
 
 
 def test_all_tables_and_their_sizes() -> None:
-    assert {table: len(load(table)) for table in tables()} == {
-        "table1": 18,
-        "table2": 24,
-        "table3": 18,
-        "table4": 24,
-        "table7": 4,
-        "table8": 4,
-        "table9": 4,
-    }
+    assert {table: len(load(table)) for table in tables()} == SIZES
+
+
+def test_no_key_is_there_twice_and_no_value_is_impossible() -> None:
+    keys = Counter((line["table"], line["dataset"], line["network"], line["row"], line["measure"]) for line in ALL)
+    assert max(keys.values()) == 1
+    for line in ALL:
+        mean = float(line["mean"])
+        assert 0 <= mean <= (100 if line["measure"].endswith("percent") else 1e6), line
+        assert not line["std"] or 0 < float(line["std"]) < mean, line
+        assert line["n"] in ("", "3", "5"), line
+
+
+def test_sources_name_paper_and_table() -> None:
+    pattern = r"arXiv:2410\.05985v1, Table \d+|Local SGD Meets Asynchrony \(ICLR 2021 submission\), (Table|Figure) \d+"
+    for line in ALL:
+        if line["table"] == "v3-mfu":
+            assert line["source"] == "arXiv:2410.05985v3 (summary), Key Results"
+        else:
+            assert re.fullmatch(pattern, line["source"])
+            place = line["source"].rpartition(", ")[2].lower().replace(" ", "")
+            assert line["table"] == ("lap-" if line["source"].startswith("Local") else "") + place
+
+
+def test_data_set_and_network_of_paper_b() -> None:
+    for line in lines_of("paper-b.csv"):
+        number = 6 if line["table"] == "lap-figure1" else int(line["table"].removeprefix("lap-table"))
+        assert (line["dataset"], line["network"]) == SUBJECTS.get(number, ("cifar10", "resnet20"))
+
+
+def test_rows_of_paper_b_name_their_options_in_one_order() -> None:
+    plain = r"(devices=[248],)?batch=(32|128|512|1024)"
+    shared = r"(devices=[248],)?updaters=[3468],(period=\d+,switch=(0|0\.5),)?batch=(32|64|128|256)"
+    for line in lines_of("paper-b.csv"):
+        assert re.fullmatch(rf"((mbsgd|plsgd)@{plain}|(lapsgd|lppsgd)@{shared})(,optimizer=lars)?", line["row"])
+        assert ("devices" in line["row"]) == (line["table"] in ("lap-table6", "lap-figure1"))
+        assert ("optimizer" in line["row"]) == (line["table"] == "lap-table11")
+        assert ("switch" in line["row"]) == (line["table"] == "lap-table5")
 
 
 def test_one_value() -> None:
@@ -78,16 +104,46 @@ def test_one_value() -> None:
     assert "2.97" in value.note
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "mean"),
+    [
+        ("table5", ("resnet50", "async_lu", "time_to_best_seconds"), 134240),
+        ("table6", ("lstm", "async_bu", "time_to_best_seconds"), 83.41),
+        ("v3-mfu", ("resnet18", "pdasgd", "model_flops_utilisation_percent"), 53.8),
+        ("lap-table1", ("resnet20", "plsgd@batch=1024", "test_accuracy_percent"), 87.81),
+        ("lap-table3", ("resnet20", "lppsgd@updaters=6,batch=128", "train_time_seconds"), 1085),
+        ("lap-table5", ("resnet20", "lapsgd@updaters=6,period=8,switch=0,batch=128", "test_accuracy_percent"), 92.83),
+        ("lap-table6", ("wrn16_8", "mbsgd@devices=8,batch=512", "test_accuracy_percent"), 73.97),
+        ("lap-table8", ("wrn16_8", "lppsgd@updaters=3,batch=64", "test_loss"), 1.554),
+        ("lap-table9", ("squeezenet", "lppsgd@updaters=3,batch=256", "train_accuracy_percent"), 99.89),
+        ("lap-table10", ("resnet18", "mbsgd@batch=32", "train_time_seconds"), 30706),
+        ("lap-table11", ("resnet20", "mbsgd@batch=1024,optimizer=lars", "test_accuracy_percent"), 85.67),
+    ],
+)
+def test_spot_values(table: str, key: Key, mean: float) -> None:
+    assert load(table)[key].mean == mean
+
+
+def test_odd_values_say_so() -> None:
+    six = load("lap-table6")
+    assert "93.83" in six["wrn16_8", "lppsgd@devices=8,updaters=3,batch=64", "test_accuracy_percent"].note
+    assert "not stated" in six["wrn16_8", "lapsgd@devices=2,updaters=4,batch=64", "train_time_seconds"].note
+    assert all("LARS" in value.note for value in load("lap-table11").values())
+
+
 def test_by_dataset_lays_the_tables_of_one_data_set_together() -> None:
     values = by_dataset()
-    assert set(values) == {"cifar10", "cifar100"}
-    assert len(values["cifar10"]) == 16 + 24 + 4
-    assert len(values["cifar100"]) == 16 + 24 + 4 + 4
+    assert set(values) == {"cifar10", "cifar100", "imagenet", "imdb"}
+    for line in lines_of("paper-a.csv"):
+        key = (line["network"], line["row"], line["measure"])
+        if line["row"] == ANY_ROW:
+            assert key not in values[line["dataset"]]
+        else:
+            assert values[line["dataset"]][key] == load(line["table"])[key]
 
 
-def test_an_unknown_table_lists_the_known() -> None:
-    with pytest.raises(ResultsError, match="table1, table2"):
-        load("table33")
+def test_a_figure_without_values_has_none() -> None:
+    assert load("figure2") == {}
 
 
 def test_a_wrong_line_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
