@@ -13,13 +13,15 @@ class Measure:
     """A quantity of the table, shown as three columns: published, measured, ratio.
 
     `digits` are the decimals of published means (measured means get at least as many), `std_digits` those of
-    published standard deviations; None prints them as they are.
+    published standard deviations; None prints them as they are. An `exact` value is one that no run can change, such
+    as a law's or a setting's: it is shown with `digits` decimals and without the number of runs.
     """
 
     key: str
     heading: str
     digits: int = 1
     std_digits: int | None = None
+    exact: bool = False
 
 
 MEASURES = {
@@ -30,7 +32,14 @@ MEASURES = {
         Measure("epochs_to_target", "Epochs to target", digits=0),
         Measure("time_to_best_seconds", "Time to best (s)"),
         Measure("epochs_to_best", "Epochs to best", digits=0),
+        Measure("train_accuracy_percent", "Train accuracy (%)", digits=2),
+        Measure("train_loss", "Train loss", digits=3),
+        Measure("test_accuracy_percent", "Test accuracy (%)", digits=2),
+        Measure("test_loss", "Test loss", digits=3),
+        Measure("train_time_seconds", "Training time (s)", digits=0),
+        Measure("seconds_per_epoch", "Seconds per epoch", digits=2),
         Measure("relative_speedup", "Relative speed-up", digits=2, std_digits=2),
+        Measure("model_flops_utilisation_percent", "MFU (%)"),
         Measure("forward_seconds", "Forward pass (s)", digits=4),
         Measure("backward_seconds", "Backward pass (s)", digits=4),
     )
@@ -84,7 +93,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ResultTable:
-    """A whole table. `name` names its files; captions stand above it, notes below. Rows of a network are adjacent."""
+    """A whole table. `name` names its files; captions stand above it, notes below. Rows of a network are adjacent.
+
+    `value` and `reference` head the columns of what was measured and of what it is laid beside: "published", or "law".
+    `group` and `item` say what a row's network and method are, where they are something else.
+    """
 
     name: str
     title: str
@@ -93,6 +106,10 @@ class ResultTable:
     rows: tuple[Row, ...]
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    reference: str = "published"
+    value: str = "measured"
+    group: str = "Network"
+    item: str = "Method"
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -103,6 +120,10 @@ class ResultTable:
     def networks(self) -> tuple[str, ...]:
         """The networks in the order of their rows."""
         return tuple(dict.fromkeys(row.network for row in self.rows))
+
+    def refers(self, index: int) -> bool:
+        """Whether any row has a reference value of the measure at that index."""
+        return any(row.cells[index].published is not None for row in self.rows)
 
     @property
     def footnotes(self) -> dict[str, str]:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.files import replace
 from reports.model import Measure, ResultTable, Row
-from reports.texts import cell_texts, footer, network_labels, printable
-from results.errors import ResultsError
+from reports.texts import cell_texts, footer, headings, network_labels, printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
     from rich.text import Text
 
-HEADINGS = ("published", "measured", "ratio")
 COLUMNS = (
     "table network network_label row method measure published_mean published_std published_n "
     "measured_mean measured_std measured_n censored at_least ratio reason"
@@ -37,7 +33,7 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
 def to_rich(table: ResultTable) -> RenderableType:
-    """The table for a `rich.console.Console`: one block per network, published and measured side by side.
+    """The table for a `rich.console.Console`: one block per network, reference and measured side by side.
 
     Measures that do not fit the console's width side by side continue in a block below. Names are taken literally,
     never as rich's markup.
@@ -79,7 +75,8 @@ class Screen:
 
     def _layout(self, width: int) -> _Layout:
         """The most spacious of the layouts with the fewest blocks."""
-        longest = max(len(printable(row.method_label)) for row in self.table.rows)
+        labels = [self.table.item, *(printable(row.method_label) for row in self.table.rows)]
+        longest = max(map(len, labels))
         layouts = [self._spaced(gap, min(most, longest)) for gap, most in _SPACINGS]
         return min(layouts, key=lambda layout: len(layout.blocks(width)))
 
@@ -92,7 +89,7 @@ class Screen:
         from rich.text import Text
 
         block = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), collapse_padding=True)
-        block.add_column(Text("Method"), width=method, vertical="bottom")
+        block.add_column(Text(self.table.item), width=method, vertical="bottom")
         for group in groups:
             block.add_column(group.heading, no_wrap=True, min_width=group.width)
         for row in rows:
@@ -123,37 +120,45 @@ class _Layout:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The three sub-columns of one measure, padded to widths that hold for all networks."""
+    """The sub-columns of one measure, padded to widths that hold for all networks."""
 
     index: int
     measure: Measure
+    names: tuple[str, ...]
     widths: tuple[int, ...]
     gap: str
 
     @classmethod
     def of(cls, table: ResultTable, index: int, gap: str) -> _Group:
-        measure = table.measures[index]
-        texts = [HEADINGS, *(cell_texts(table, row.cells[index], measure) for row in table.rows)]
-        return cls(index, measure, tuple(max(map(len, column)) for column in zip(*texts, strict=True)), gap)
+        names = headings(table, index)
+        texts = [names, *(cell_texts(table, row, index) for row in table.rows)]
+        widths = tuple(max(map(len, column)) for column in zip(*texts, strict=True))
+        return cls(index, table.measures[index], names, widths, gap)
 
     @property
     def width(self) -> int:
-        return max(sum(self.widths) + 2 * len(self.gap), len(self.measure.heading))
+        return max(self._columns, len(self.measure.heading))
+
+    @property
+    def _columns(self) -> int:
+        return sum(self.widths) + (len(self.widths) - 1) * len(self.gap)
 
     @property
     def heading(self) -> Text:
         from rich.text import Text
 
-        names = self.gap.join(name.rjust(width) for name, width in zip(HEADINGS, self.widths, strict=True))
+        names = self.gap.join(name.rjust(width) for name, width in zip(self.names, self.widths, strict=True))
+        names = names.rjust(self.width) if len(self.names) == 1 else names
         title = printable(self.measure.heading).center(self.width)
         return Text.assemble((title, "bold"), "\n", (names, "dim"))
 
     def line(self, table: ResultTable, row: Row) -> Text:
         from rich.text import Text
 
-        texts = cell_texts(table, row.cells[self.index], self.measure)
-        padded = [text.rjust(width) for text, width in zip(texts, self.widths, strict=True)]
-        return Text(self.gap).join(Text(text, style=style) for text, style in zip(padded, _STYLES, strict=True))
+        widths = self.widths if len(self.names) > 1 else (self.width,)
+        styles = _STYLES if len(self.names) > 1 else _STYLES[1:2]
+        texts = zip(cell_texts(table, row, self.index), widths, styles, strict=True)
+        return Text(self.gap).join(Text(text.rjust(width), style=style) for text, width, style in texts)
 
 
 def to_csv(table: ResultTable) -> str:
@@ -173,11 +178,11 @@ def to_csv(table: ResultTable) -> str:
 
 def to_markdown(table: ResultTable) -> str:
     """The table as Markdown (GitHub's tables), with its captions and notes."""
-    groups = [f"{measure.heading}, {name}" for measure in table.measures for name in HEADINGS]
-    lines = [_line(["Network", "Method", *groups]), _line(["---", "---", *(["---:"] * len(groups))], literal=True)]
+    indices = range(len(table.measures))
+    groups = [f"{table.measures[index].heading}, {name}" for index in indices for name in headings(table, index)]
+    lines = [_line([table.group, table.item, *groups]), _line(["---", "---", *(["---:"] * len(groups))], literal=True)]
     for row in table.rows:
-        cells = zip(table.measures, row.cells, strict=True)
-        texts = [text for measure, cell in cells for text in cell_texts(table, cell, measure)]
+        texts = [text for index in indices for text in cell_texts(table, row, index)]
         lines.append(_line([row.network_label, row.method_label, *texts]))
     head = [f"# {_escaped(table.title)}", _escaped(table.source), *map(_escaped, table.captions)]
     notes = "\n".join(f"- {_escaped(note)}" for note in footer(table))
@@ -192,35 +197,8 @@ def write(table: ResultTable, folder: Path) -> tuple[Path, Path]:
     """
     paths = (folder / f"{table.name}.csv", folder / f"{table.name}.md")
     for path, text in zip(paths, (to_csv(table), to_markdown(table)), strict=True):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _replace(path, text)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ResultsError(f"{path} cannot be written ({reason}); make room or choose another --out.") from error
+        replace(path, text.encode())
     return paths
-
-
-def _replace(path: Path, text: str) -> None:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    # mkstemp makes private files; tables are as readable as any other file. The mask cannot be read without setting.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _line(cells: Sequence[str], literal: bool = False) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from reports.model import Cell, Measure, ResultTable
+from reports.model import Cell, Measure, ResultTable, Row
 from results.published import Published
 from results.statistics import Summary
 
 BLANK = "–"
 CENSORED = "{}: only so many of the runs have a value; '>' is a lower bound of the mean, from how far the others went."
-NO_PUBLISHED_VALUE = f"{BLANK} under 'published': the paper gives no value."
 
 
 def published_text(value: Published | None, measure: Measure) -> str:
@@ -25,7 +24,10 @@ def published_text(value: Published | None, measure: Measure) -> str:
 
 
 def measured_text(cell: Cell, measure: Measure, letter: str = "") -> str:
-    """'mean ± std (n)', without std for one run; '> 12.3 (2 of 3)' where runs are censored: the footer explains it."""
+    """'mean ± std (n)', without std for one run; '> 12.3 (2 of 3)' where runs are censored: the footer explains it.
+
+    An exact measure's value stands alone.
+    """
     text = _summary_text(cell.measured, measure) if cell.measured is not None and cell.has_value else BLANK
     return f"{text} [{letter}]" if letter else text
 
@@ -39,10 +41,18 @@ def ratio_text(cell: Cell) -> str:
     return BLANK
 
 
-def cell_texts(table: ResultTable, cell: Cell, measure: Measure) -> tuple[str, str, str]:
-    """Published, measured and ratio of one cell."""
-    letter = table.footnotes.get(cell.reason, "")
-    return published_text(cell.published, measure), measured_text(cell, measure, letter), ratio_text(cell)
+def headings(table: ResultTable, index: int) -> tuple[str, ...]:
+    """The columns of a measure: reference, measured, ratio; measured alone where no row has a reference."""
+    return (table.reference, table.value, "ratio") if table.refers(index) else (table.value,)
+
+
+def cell_texts(table: ResultTable, row: Row, index: int) -> tuple[str, ...]:
+    """One row's texts under the `headings` of a measure."""
+    cell, measure = row.cells[index], table.measures[index]
+    measured = measured_text(cell, measure, table.footnotes.get(cell.reason, ""))
+    if not table.refers(index):
+        return (measured,)
+    return published_text(cell.published, measure), measured, ratio_text(cell)
 
 
 def footer(table: ResultTable) -> list[str]:
@@ -53,8 +63,10 @@ def footer(table: ResultTable) -> list[str]:
     if censored:
         counts = dict.fromkeys(f"({value.n - value.censored} of {value.n})" for value in censored)
         lines.append(CENSORED.format(", ".join(counts)))
-    if any(cell.published is None for cell in cells):
-        lines.append(NO_PUBLISHED_VALUE)
+    shown = [index for index in range(len(table.measures)) if table.refers(index)]
+    if any(row.cells[index].published is None for row in table.rows for index in shown):
+        blank = f"{BLANK} under '{table.reference}': "
+        lines.append(blank + ("the paper gives no value." if table.reference == "published" else "there is none."))
     return [*lines, *table.notes]
 
 
@@ -69,6 +81,8 @@ def printable(text: str) -> str:
 
 
 def _summary_text(value: Summary, measure: Measure) -> str:
+    if value.mean is not None and measure.exact:
+        return f"{value.mean:.{measure.digits}f}"
     if value.mean is not None:
         return _mean_text(value.mean, value.std, value.n, measure)
     count = f"{value.n - value.censored} of {value.n}"

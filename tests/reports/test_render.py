@@ -76,6 +76,43 @@ def test_on_the_screen_published_and_measured_lie_side_by_side(shown: ResultTabl
     ]
 
 
+def law(*cells: Cell, reference: str = "law") -> ResultTable:
+    exact = Measure("speedup", "Speed-up", digits=2, exact=True), Measure("share", "Busy share of all seconds (%)")
+    return ResultTable("laws", "A law", SOURCE, exact, (row("b=2", "b = 2", *cells),), reference=reference)
+
+
+def test_a_law_heads_its_own_columns_and_a_measure_without_one_has_none() -> None:
+    shown = law(Cell(Published(1.2, None, None, ""), Summary(1.2004, None, 1)), Cell(None, Summary(66.7, None, 1)))
+    assert screen(shown, 80)[3:] == [
+        "ResNet-18 (width 8)",
+        "               Speed-up        Busy share of all seconds (%)",
+        "Method   law  measured  ratio                       measured",
+        "────────────────────────────────────────────────────────────",
+        "b = 2   1.20      1.20      1                       66.7 (1)",
+        "",
+    ]
+    assert to_markdown(shown).splitlines()[4] == (
+        "| Network | Method | Speed-up, law | Speed-up, measured | Speed-up, ratio"
+        " | Busy share of all seconds (%), measured |"
+    )
+
+
+def test_a_table_without_any_published_value_shows_what_was_measured() -> None:
+    shown = law(Cell(None, Summary(1.2, None, 1)), Cell(reason="not run"), reference="published")
+    text = "\n".join(screen(shown, 80)) + to_markdown(shown)
+    assert "published" not in text
+    assert "ratio" not in text
+    assert "– [a]" in text
+    assert next(csv.DictReader(io.StringIO(to_csv(shown))))["published_mean"] == ""
+
+
+def test_a_missing_law_is_a_blank() -> None:
+    rows = law(Cell(Published(1.2, None, None, ""), Summary(1.2, None, 1)), Cell(reason="not run")).rows
+    more = (*rows, row("b=3", "b = 3", Cell(None, Summary(1.3, None, 1)), Cell(reason="not run")))
+    shown = ResultTable("laws", "A law", SOURCE, law(*rows[0].cells).measures, more, reference="law")
+    assert "– under 'law': there is none." in screen(shown, 80)
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
 def test_every_width_shows_every_value(shown: ResultTable, width: int) -> None:
     lines = screen(shown, width)
@@ -161,7 +198,7 @@ def test_names_are_taken_literally() -> None:
     assert "\x1b" not in text
     line = to_markdown(shown).splitlines()[8]
     escaped = r"\[bold red\]x\[/\] \| \<b\> \`y\`  \[31mz"
-    assert line.startswith(f"| {escaped} | {escaped} | – |")
+    assert line.startswith(f"| {escaped} | {escaped} | 1.00 (1) |")
     assert next(csv.DictReader(io.StringIO(to_csv(shown))))["method"] == wild
 
 
