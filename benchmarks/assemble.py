@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmarks import audit, plan
 from benchmarks.hardware import Card
 from benchmarks.plan import Choices, Run
 from benchmarks.tables import Row, Table
-from benchmarks.workloads import Workload, workload
 from reports import model
 from results import published, statistics
 from results.published import Published
@@ -31,6 +32,10 @@ class Sheet:
     records: Records
     target: float | None = None  # percent, if the user fixed one
 
+    @property
+    def card(self) -> Card | None:
+        return plan.card_of(self.table, self.choices)
+
     def of(self, network: str, row: str) -> Sequence[Record]:
         return self.records.get((network, row), ())
 
@@ -51,7 +56,7 @@ def assemble(sheet: Sheet) -> model.ResultTable:
     rows = []
     for network in sheet.networks:
         target = sheet.target_of(network)
-        label = _workload(sheet, network).label
+        label = plan.table_workload(sheet.table, network, sheet.choices).label
         for row in sheet.rows:
             cells = [
                 _cell(sheet, network, row.key, measure, target, values.get((network, row.key, measure)))
@@ -84,10 +89,6 @@ def measured(sheet: Sheet) -> dict[tuple[str, str, str], Summary]:
     return found
 
 
-def _workload(sheet: Sheet, network: str) -> Workload:
-    return workload(sheet.table.family, network, sheet.choices.scale, dict(sheet.choices.settings.get("workload", {})))
-
-
 # ---- cells
 
 
@@ -116,9 +117,53 @@ def _measure(
         return statistics.reached(records, target.percent)[measure == "epochs_to_target"], ""
     if measure == "relative_speedup":
         return _speedup(records, sheet.complete(network, "bp"))
+    if measure in LAST:
+        return statistics.summary([_last(record, LAST[measure]) for record in records]), ""
+    if measure in OF_A_RUN:
+        values = [OF_A_RUN[measure](record) for record in records]
+        return statistics.summary(values), "" if any(values) else "the hardware's peak is not known"
     tops = [statistics.best(record) for record in records]
     field = {"best_accuracy_percent": "accuracy_percent", "time_to_best_seconds": "seconds"}.get(measure, "epochs")
     return statistics.summary([getattr(top, field) if top else None for top in tops]), ""
+
+
+# Measures that are a metric of the last evaluation.
+LAST = {
+    "train_accuracy_percent": "train_accuracy_percent",
+    "train_loss": "train_loss",
+    "test_accuracy_percent": "accuracy_percent",
+    "test_loss": "loss",
+}
+
+
+def _last(record: Record, metric: str) -> float | None:
+    value = record.evaluations[-1].metrics.get(metric) if record.evaluations else None
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _training_seconds(record: Record) -> float | None:
+    return record.evaluations[-1].metrics[record.clock] if record.evaluations else None
+
+
+def _seconds_per_epoch(record: Record) -> float | None:
+    seconds = _training_seconds(record)
+    return seconds / record.evaluations[-1].epoch if seconds is not None else None
+
+
+def _utilisation(record: Record) -> float | None:
+    """Model FLOPs per second over the devices' peak, in percent."""
+    flops, peak = (record.end or {}).get("step_flops"), record.labels.get("peak_flops_per_second")
+    seconds = seconds_per_batch(record)
+    if not (flops and peak and seconds):
+        return None
+    return float(100 * flops / seconds / (peak * record.labels["device_count"]))
+
+
+OF_A_RUN: dict[str, Callable[[Record], float | None]] = {
+    "train_time_seconds": _training_seconds,
+    "seconds_per_epoch": _seconds_per_epoch,
+    "model_flops_utilisation_percent": _utilisation,
+}
 
 
 def _speedup(records: Sequence[Record], baseline: Sequence[Record]) -> tuple[Summary | None, str]:
@@ -152,7 +197,7 @@ def _incidents(records: Sequence[Record]) -> str:
 def _captions(sheet: Sheet) -> Iterator[str]:
     seeds = sheet.choices.seeds
     words = f"seeds 0 to {seeds - 1}" if seeds > 1 else "seed 0"
-    yield f"scale {sheet.choices.scale}; {clock(sheet.choices)}; {words}"
+    yield f"scale {sheet.choices.scale}; {clock(sheet.choices, sheet.card)}; {words}"
     for network in sheet.networks:
         if "time_to_target_seconds" in sheet.table.measures:
             yield _target_line(sheet, network)
@@ -170,25 +215,34 @@ def _target_line(sheet: Sheet, network: str) -> str:
     return f"{network}: target {target.percent:g} %, the best accuracy of {target.row}, rounded down{gone}{paper}"
 
 
-def clock(choices: Choices) -> str:
+def clock(choices: Choices, card: Card | None) -> str:
     """What seconds are."""
-    if choices.card is not None:
-        return f"virtual executor, hardware {choices.card.name}: all seconds are simulated, the numerics are real"
+    if card is not None:
+        return f"virtual executor, hardware {card.name}: all seconds are simulated, the numerics are real"
     return (
         f"threads executor: real seconds of training on this machine ({choices.device}), evaluation outside the clock"
     )
+
+
+def clocks(experiments: Sequence[object], choices: Choices) -> list[str]:
+    """Those of all tables, each once; analyses say their own."""
+    found = [clock(choices, plan.card_of(one, choices)) for one in experiments if isinstance(one, Table)]
+    return list(dict.fromkeys(found))
 
 
 def _notes(sheet: Sheet) -> Iterator[str]:
     if sheet.choices.scale != "paper":
         yield f"At scale {sheet.choices.scale} no number is the paper's: other data or less of it, narrower networks."
     yield from _departures(sheet)
-    if sheet.choices.card is not None:
-        yield from _price_notes(sheet, sheet.choices.card)
+    if sheet.card is not None:
+        yield from _price_notes(sheet, sheet.card)
     else:
         hardware = sheet.planned[0].spec["hardware"]
         yield f"Hardware: {hardware['name']}, {hardware['cores']} cores."
     yield "Devices: " + "; ".join(_devices(sheet)) + "."
+    if sheet.choices.scale != "paper" and any(row.batch for row in sheet.rows):
+        work = plan.table_workload(sheet.table, sheet.networks[0], sheet.choices)
+        yield f"A row's batch is the published one; at this scale {work.price_batch} stands for {work.batch} samples."
     for row in sheet.rows:
         if row.note:
             yield f"{row.label}: {row.note}."
@@ -196,10 +250,14 @@ def _notes(sheet: Sheet) -> Iterator[str]:
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
     yield from sheet.table.notes
+    yield from (f"Audit: {line}" for line in audit.audit(sheet.planned))
+    yield from (f"Audit, the published setting: {line}" for line in audit.published_audit(sheet.table.id))
 
 
 def _departures(sheet: Sheet) -> Iterator[str]:
-    per_network = {network: _workload(sheet, network).departures for network in sheet.networks}
+    per_network = {
+        network: plan.table_workload(sheet.table, network, sheet.choices).departures for network in sheet.networks
+    }
     shared = [
         words for words in next(iter(per_network.values())) if all(words in said for said in per_network.values())
     ]
@@ -213,17 +271,21 @@ def _departures(sheet: Sheet) -> Iterator[str]:
 def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
     yield f"Hardware {card.name}: {card.title}. {' '.join(card.notes)}".strip()
     for network in sheet.networks:
-        work = _workload(sheet, network)
-        if work.price == "published" and network in card.networks:
-            if sheet.choices.scale != "paper":
-                yield f"Each step of {network} is charged the seconds of {card.networks[network].what}."
-        else:
-            yield f"{network} is charged by its own FLOPs at {card.flops_per_second / 1e12:.3g} TFLOP/s."
+        work = plan.table_workload(sheet.table, network, sheet.choices)
+        rate = f"at {card.flops_per_second / 1e12:.3g} TFLOP/s"
+        known = card.seconds_of(network, family=work.family, stem=work.charged_stem)
+        if work.price == "flops":
+            yield f"{network} is charged by its own FLOPs {rate}."
+        elif known is not None and sheet.choices.scale != "paper":
+            yield f"Each step of {network} is charged the seconds of {known.what}."
+        elif known is None:
+            yield f"{network} has no published seconds: a step is charged the FLOPs of the paper's network {rate}."
 
 
 def _devices(sheet: Sheet) -> Iterator[str]:
     seen: dict[str, dict[str, None]] = {}
     for run in sheet.planned:
         seen.setdefault(str(run.labels["devices"]), {})[str(run.labels["method_title"])] = None
+    named = any("devices" in row.options for row in sheet.rows)  # then a row's name says it
     for devices, titles in seen.items():
-        yield f"{devices} for {', '.join(titles)}"
+        yield f"{devices} for {f'{len(titles)} rows' if named else ', '.join(titles)}"

@@ -6,6 +6,7 @@ The parent sends ("run", id, spec, labels); the child answers ("epoch", id, epoc
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -29,7 +30,7 @@ class Setting:
 
     out: Path
     data: Path | None
-    card: Card | None
+    cards: dict[str, Card]  # of the virtual clock, by sha256
     plugins: tuple[Path, ...]
     environment: dict[str, Any]
 
@@ -71,12 +72,13 @@ def _serve(pipe: Connection, setting: Setting) -> None:
 
     for plugin in setting.plugins:
         methods.load_plugin(plugin)
-    loaded: dict[tuple[Any, ...], Any] = {}
+    loaded: dict[str, Any] = {}
     while True:
         _, id, spec, labels = pipe.recv()
         try:
             work = spec["workload"]
-            key = (work["dataset"], work["train_samples"], work["test_samples"])
+            parts = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "resolution")
+            key = json.dumps([work[part] for part in parts])
             if key not in loaded:
                 loaded.clear()
                 loaded[key] = load_data(spec, setting.data)
@@ -119,7 +121,7 @@ def _train(pipe: Connection, setting: Setting, id: str, spec: Any, data: Any, jo
             spec,
             journal,
             data=data,
-            card=setting.card,
+            card=setting.cards.get(spec["hardware"].get("sha256", "")),
             report=lambda epoch, metrics: pipe.send(("epoch", id, epoch, metrics)),
         )
     except (UserError, ResultsError, BrokenPipeError):

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import methods
 from benchmarks import hardware
+from benchmarks.analyses import IDS as ANALYSES
+from benchmarks.analyses import analysis
 from benchmarks.data.cards import card
+from benchmarks.data.present import check_present
 from benchmarks.errors import UserError
+from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.plan import EXECUTORS, Choices, Run
-from benchmarks.tables import IDS, Table, table
-from benchmarks.workloads import NETWORKS, SCALES
+from benchmarks.shapes import NETWORKS
+from benchmarks.tables import Table
+from benchmarks.workloads import SCALES
 
-DEFAULT_CARD = "paper-a"
 MOST_SEEDS = 1000
 OF_THE_TABLE = {
     "family": "the table decides on it; name another table",
@@ -34,17 +38,19 @@ def one_of(what: str, given: str, known: Sequence[str]) -> str:
     return given
 
 
-def chosen_tables(names: Sequence[str], cards: Sequence[str] = ()) -> list[Table]:
+def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[Experiment]:
     """cards: hardware cards that are offered as well where a name is unknown."""
-    chosen = list(dict.fromkeys(split(names)))
+    chosen = expand(split(names))
     if not chosen:
-        raise UserError(f"Name at least one table: {', '.join(IDS)}.")
+        raise UserError(f"Name at least one table: {', '.join(IDS)}; or {', '.join(GROUPS)}.")
     for name in chosen:
         if name in cards:
             raise UserError(f"{name} is a hardware card: show it by itself, without a table.")
         if cards and name not in IDS:
-            raise UserError(methods.unknown("table or hardware card", name, [*IDS, *cards]))
-    return [table(name) for name in chosen]
+            raise UserError(
+                methods.unknown("table or hardware card", name, list(dict.fromkeys([*IDS, *GROUPS, *cards])))
+            )
+    return [experiment(name) for name in chosen]
 
 
 def check_target(target: float | None) -> None:
@@ -68,7 +74,8 @@ def choose(
     settings: Sequence[str],
     plugins: Sequence[Path],
     out: Path,
-    tables: Sequence[Table],
+    data: Path | None,
+    experiments: Sequence[Experiment],
 ) -> Choices:
     if not 1 <= seeds <= MOST_SEEDS:
         raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
@@ -77,15 +84,16 @@ def choose(
     one_of("executor", executor, EXECUTORS)
     if executor == "threads" and hardware_name:
         raise UserError("--hardware is for the virtual executor; real threads run on this machine's own hardware.")
-    keys = {row.key for one in tables for row in one.rows}
+    keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
     return Choices(
         scale=one_of("scale", scale, SCALES),
         seeds=seeds,
         methods=tuple(one_of("method", name, sorted({*methods.names(), *keys})) for name in split(method)),
         networks=tuple(one_of("network", name, NETWORKS) for name in split(network)),
         executor=executor,
-        card=hardware.load(hardware_name or DEFAULT_CARD, out=out) if executor == "virtual" else None,
+        card=hardware.load(hardware_name, out=out) if hardware_name else None,
         device=usable_device(device),
+        data=data.expanduser() if data is not None else None,
         settings=_settings(settings),
         plugins=tuple(plugins),
         plugin_methods=tuple(plugin_methods),
@@ -100,10 +108,12 @@ def _settings(settings: Sequence[str]) -> dict[str, dict[str, str]]:
         owner, dot, key = name.strip().partition(".")
         if not (equals and dot and owner and key):
             raise UserError(f"--set {setting}: write method.option=value or workload.field=value.")
-        owners = ("workload", *methods.names())
+        owners = ("workload", *methods.names(), *ANALYSES)
         if owner not in owners:
             raise UserError(methods.unknown("method", owner, owners))
-        if owner != "workload":
+        if owner in ANALYSES:
+            analysis(owner).options({key: value.strip()})
+        elif owner != "workload":
             methods.create(owner, {key: value.strip()})  # complains about the option or its value at once
         elif key in OF_THE_TABLE:
             raise UserError(f"--set {setting}: {OF_THE_TABLE[key]}.")
@@ -125,21 +135,16 @@ def usable_device(device: str) -> str:
     return "cuda" if usable else "cpu"
 
 
-def check_data(runs: Iterable[Run], folder: Path | None) -> None:
-    """Complain before anything starts if an explicitly named folder lacks the data."""
-    if folder is None:
-        return
-    from benchmarks.data.cifar import locate  # imports numpy
-
-    if not folder.expanduser().is_dir() and not folder.expanduser().is_file():
+def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
+    """Before anything starts: a sentence about the first data set that is not where the user said, or not at all."""
+    if folder is not None and not folder.expanduser().exists():
         raise UserError(f"--data {folder}: there is no such folder.")
     for name in dict.fromkeys(str(run.spec["workload"]["dataset"]) for run in runs):
-        known = card(name)
-        if known.download is not None and locate(known, folder=folder) is None:
-            raise UserError(
-                f"{known.title} is missing: looked for {known.download.folder}/ and {known.download.archive} in "
-                f"{folder}; {known.obtain}."
-            )
+        try:
+            check_present(card(name), folder)
+        except UserError as error:
+            return str(error)
+    return ""
 
 
 def check_out(out: Path) -> None:

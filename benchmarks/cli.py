@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
@@ -16,6 +18,10 @@ from benchmarks.errors import Interrupted, UserError
 from methods.errors import MethodError
 from results.errors import ResultsError
 
+if TYPE_CHECKING:
+    from benchmarks.experiments import Experiment
+    from benchmarks.plan import Choices
+
 app = App(
     name="python -m benchmarks",
     help="Reproduce the papers on asynchronous SGD, table by table: what was measured beside what was published.",
@@ -23,11 +29,64 @@ app = App(
     version_flags=[],
 )
 
-Many = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
-Plugins = Annotated[list[Path] | None, Parameter(negative="", consume_multiple=False)]
-Settings = Annotated[list[str] | None, Parameter(name="--set", negative="", consume_multiple=False)]
 Flag = Annotated[bool, Parameter(negative="")]
 Number = Annotated[int, Parameter(converter=whole)]
+
+
+def _many(help: str, **how: Any) -> Parameter:
+    return Parameter(negative="", consume_multiple=False, help=help, **how)
+
+
+Plugins = Annotated[list[Path] | None, _many("Python file with methods of your own.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Grid:
+    """What is to be run, for `run`, `show` and `claims` alike."""
+
+    scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
+        "smoke"
+    )
+    seeds: Annotated[Number, Parameter(help="Seeds per method and network.")] = 3
+    method: Annotated[list[str] | None, _many("Only these methods or rows.")] = None
+    network: Annotated[list[str] | None, _many("Only these networks.")] = None
+    executor: Annotated[
+        str, Parameter(help="virtual (simulated seconds, repeats bit for bit) or threads (real seconds).")
+    ] = "virtual"
+    hardware: Annotated[
+        str | None, Parameter(help="Hardware card of the virtual clock: a name or a TOML file. Default: the table's.")
+    ] = None
+    device: Annotated[str, Parameter(help="cpu, cuda or auto.")] = "auto"
+    data: Annotated[
+        Path | None, Parameter(help="Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.")
+    ] = None
+    out: Annotated[Path, Parameter(help="Folder of results.")] = Path("out")
+    set_: Annotated[
+        list[str] | None, _many("method.option=value, workload.field=value or analysis.option=value.", name="--set")
+    ] = None
+    plugin: Plugins = None
+
+    def choose(self, experiments: Sequence[Experiment]) -> Choices:
+        from benchmarks.choices import choose
+
+        return choose(
+            scale=self.scale,
+            seeds=self.seeds,
+            method=self.method or [],
+            network=self.network or [],
+            executor=self.executor,
+            hardware_name=self.hardware,
+            device=self.device,
+            settings=self.set_ or [],
+            plugins=self.plugin or [],
+            out=self.out,
+            data=self.data,
+            experiments=experiments,
+        )
+
+
+DEFAULT = Grid()
 
 
 @app.command(name="list")
@@ -39,138 +98,86 @@ def list_(*, plugin: Plugins = None) -> None:
 
 
 @app.command
-def show(
-    *tables: str,
-    scale: str = "smoke",
-    seeds: Number = 3,
-    method: Many = None,
-    network: Many = None,
-    executor: str = "virtual",
-    hardware: str | None = None,
-    device: str = "auto",
-    jobs: Number | None = None,
-    out: Path = Path("out"),
-    set_: Settings = None,
-    plugin: Plugins = None,
-) -> None:
+def show(*tables: str, grid: Grid = DEFAULT, jobs: Number | None = None) -> None:
     """Show what `run` would do: the runs, the options as resolved, the published values, the expected duration.
 
-    With the name of a hardware card: what the card predicts beside what was published.
+    With `all`, `paper-a` or `paper-b`: what is in it. With the name of a hardware card: what the card predicts beside
+    what was published.
 
     Args:
-        tables: Tables, such as table3; or one hardware card, such as paper-a.
-        scale: smoke, small or paper.
-        seeds: Seeds per method and network.
-        method: Only these methods or rows.
-        network: Only these networks.
-        executor: virtual or threads.
-        hardware: Hardware card of the virtual clock: a name or a TOML file.
-        device: cpu, cuda or auto.
+        tables: Tables, figures and analyses, such as table3; or one hardware card, such as paper-a.
         jobs: Runs side by side.
-        out: Folder of results.
-        set_: method.option=value or workload.field=value.
-        plugin: Python file with methods of your own.
     """
     from benchmarks import hardware as cards
-    from benchmarks.choices import choose, chosen_tables
+    from benchmarks.choices import chosen_experiments
+    from benchmarks.experiments import GROUPS
 
     known = [*cards.names(), "this-machine"]
-    if len(tables) == 1 and (tables[0] in known or tables[0].endswith(".toml")):
-        card = cards.load(tables[0], out=out)
-        from benchmarks.command_show import show_card
+    if len(tables) == 1 and (tables[0] in GROUPS or tables[0] in known or tables[0].endswith(".toml")):
+        from benchmarks.command_show import list_experiments, show_card
 
-        show_card(card, _console())
+        if tables[0] in GROUPS:
+            list_experiments(GROUPS[tables[0]], _console())
+        if tables[0] not in GROUPS or tables[0] in known:
+            show_card(cards.load(tables[0], out=grid.out), _console())
         return
-    found = chosen_tables(tables, cards=known)
-    chosen = choose(
-        scale=scale,
-        seeds=seeds,
-        method=method or [],
-        network=network or [],
-        executor=executor,
-        hardware_name=hardware,
-        device=device,
-        settings=set_ or [],
-        plugins=plugin or [],
-        out=out,
-        tables=found,
-    )
+    found = chosen_experiments(tables, cards=known)
+    chosen = grid.choose(found)
     many = _jobs(jobs)
-    from benchmarks.command_show import show_tables
+    from benchmarks.command_show import show_experiments
 
-    show_tables(found, chosen, out, many, _console())
+    show_experiments(found, chosen, grid.out, many, _console())
 
 
 @app.command
 def run(
     *tables: str,
-    scale: str = "smoke",
-    seeds: Number = 3,
-    method: Many = None,
-    network: Many = None,
-    executor: str = "virtual",
-    hardware: str | None = None,
-    device: str = "auto",
+    grid: Grid = DEFAULT,
     jobs: Number | None = None,
-    data: Path | None = None,
-    out: Path = Path("out"),
-    set_: Settings = None,
-    plugin: Plugins = None,
     target: float | None = None,
     fresh: Flag = False,
     no_tracking: Flag = False,
 ) -> int:
-    """Run tables: train what is missing, print measured beside published, feed MLflow.
+    """Run tables, figures and analyses: train what is missing, print measured beside published, feed MLflow.
 
     Args:
-        tables: Tables, such as table3.
-        scale: smoke (embedded data, a minute), small (real data in part) or paper.
-        seeds: Seeds per method and network.
-        method: Only these methods or rows.
-        network: Only these networks.
-        executor: virtual (simulated seconds, repeats bit for bit) or threads (real seconds).
-        hardware: Hardware card of the virtual clock: a name or a TOML file. Default: paper-a.
-        device: cpu, cuda or auto.
+        tables: Such as table3; all, paper-a and paper-b name many.
         jobs: Runs side by side. Default: the cores.
-        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
-        out: Folder of results.
-        set_: method.option=value or workload.field=value.
-        plugin: Python file with methods of your own.
         target: Accuracy in percent to reach, instead of the best of the worst method.
         fresh: Repeat runs that are there.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
-    from benchmarks.choices import check_target, choose, chosen_tables
+    from benchmarks.choices import check_target, chosen_experiments
 
     check_target(target)
-    found = chosen_tables(tables)
-    chosen = choose(
-        scale=scale,
-        seeds=seeds,
-        method=method or [],
-        network=network or [],
-        executor=executor,
-        hardware_name=hardware,
-        device=device,
-        settings=set_ or [],
-        plugins=plugin or [],
-        out=out,
-        tables=found,
-    )
-    many = _jobs(jobs) if executor == "virtual" or jobs is not None else 1  # real seconds need the cores alone
+    found = chosen_experiments(tables)
+    chosen = grid.choose(found)
+    virtual = grid.executor == "virtual"
+    many = _jobs(jobs) if virtual or jobs is not None else 1  # real seconds need the cores alone
     from benchmarks import command_run  # after the choices were checked: it takes longer to import than they do
 
     return command_run.run(
         found,
         chosen,
-        out=out,
-        data=data,
+        out=grid.out,
         jobs=many,
         fresh=fresh,
         tracking=not no_tracking,
         target=target,
         console=_console(),
     )
+
+
+@app.command
+def claims(*, grid: Grid = DEFAULT) -> int:
+    """Hold the papers' claims against the runs at hand: what was measured, and whether the claim holds."""
+    chosen = grid.choose(())
+    from benchmarks.choices import check_out
+    from benchmarks.command_claims import claims as judge
+    from benchmarks.evidence import Evidence
+
+    check_out(grid.out)
+    return judge(Evidence(chosen, grid.out), _console(), grid.out)
 
 
 @app.command

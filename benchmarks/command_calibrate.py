@@ -13,14 +13,15 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from benchmarks.charge import counted, network_of
 from benchmarks.data.cards import card as data_card
 from benchmarks.hardware import Card, Costs, NetworkSeconds, write
-from benchmarks.networks import resnet
 from benchmarks.plan import cpu_name
-from benchmarks.work import layer_work
-from benchmarks.workloads import NETWORKS, Workload, workload
+from benchmarks.work import step_flops
+from benchmarks.workloads import Workload, workload
 
 ROUNDS = 15
+NETWORKS = ("resnet18", "resnet50")
 
 
 def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
@@ -43,8 +44,12 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
         name="this-machine",
         title=f"{name}, as often as a method asks for it",
         source=f"python -m benchmarks calibrate --scale {scale} --device {device}: medians of {ROUNDS} rounds",
-        notes=("Links between devices were not measured and are free.",),
+        notes=(
+            "Links between devices were not measured and are free.",
+            "Peak: a product of large matrices in float32, measured.",
+        ),
         flops_per_second=statistics.geometric_mean(rates),
+        peak_flops_per_second=_peak(torch.device(device)),
         update=Costs(latency_seconds=statistics.median(updates)),
         networks=entries,
     )
@@ -57,15 +62,8 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
 def _network(work: Workload, device: torch.device) -> tuple[NetworkSeconds, float, float]:
     """-> the card's entry, FLOP/s, and the seconds of one layer's update."""
     data = data_card(work.dataset)
-    layers = resnet(
-        work.network,
-        classes=data.classes,
-        channels=data.shape[0],
-        width=work.width,
-        blocks=work.blocks,
-        stem_kind=work.stem,
-    )
-    counted = layer_work(layers, (work.batch, *data.shape))
+    layers = network_of(work, data)
+    work_of = counted(work, data, layers, work.batch)
     x = torch.randn(work.batch, *data.shape, device=device)
     forward, inputs, weights, update = [], [], [], []
     for i, module in enumerate(layers.values()):
@@ -87,10 +85,16 @@ def _network(work: Workload, device: torch.device) -> tuple[NetworkSeconds, floa
         forward_seconds=tuple(forward),
         backward_input_seconds=tuple(inputs),
         backward_weight_seconds=tuple(weights),
-        parameter_bytes=tuple(layer.parameter_bytes for layer in counted),
+        parameter_bytes=tuple(layer.parameter_bytes for layer in work_of),
     )
-    flops = 3 * sum(layer.forward_flops for layer in counted) - counted[0].forward_flops
-    return entry, flops / (sum(forward) + sum(inputs) + sum(weights)), statistics.median(update)
+    return entry, step_flops(work_of) / (sum(forward) + sum(inputs) + sum(weights)), statistics.median(update)
+
+
+def _peak(device: torch.device) -> float:
+    """FLOP/s of a large product of matrices in float32, the most that this device was seen to do."""
+    n = 4096 if device.type == "cuda" else 1024
+    a = torch.randn(n, n, device=device)
+    return 2 * n**3 / _median(partial(torch.mm, a, a), device)
 
 
 def _gradient(y: Tensor, leaves: list[Any], upstream: Tensor) -> Callable[[], object]:

@@ -11,81 +11,124 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import assemble, choices, environment, plan, pool
+from benchmarks import assemble, choices, environment, pictures, plan, pool, tables
+from benchmarks.analyses import Analysis, Request
 from benchmarks.child import Setting
 from benchmarks.errors import Interrupted, UserError
+from benchmarks.experiments import Experiment
+from benchmarks.hardware import Card
+from benchmarks.hardware import load as load_card
 from benchmarks.plan import Choices, Run
 from benchmarks.progress import Display, duration
 from benchmarks.progress import runs as many
-from benchmarks.tables import IDS, Table, table
+from benchmarks.tables import Table
+from reports.model import ResultTable
 from reports.render import to_rich, write
 from results import published, records
 from results.errors import ResultsError
+from results.groups import clock_of
 from results.records import Record
 from results.statistics import Summary
 
 
 def run(
-    tables: Sequence[Table],
+    experiments: Sequence[Experiment],
     chosen: Choices,
     *,
     out: Path,
-    data: Path | None,
     jobs: int,
     fresh: bool,
     tracking: bool,
     target: float | None,
     console: Console,
 ) -> int:
-    """-> the exit code: 0, or 1 if a run failed."""
-    planned = {one.id: plan.runs(one, chosen) for one in tables}
-    if not all(planned.values()):
-        empty = ", ".join(name for name, runs in planned.items() if not runs)
-        raise UserError(f"Nothing to run for {empty}: --method and --network leave no row of it.")
+    """-> the exit code: 0, or 1 if a run failed. Where many are asked for, those without their data say so."""
+    planned, without = _plan(experiments, chosen)
     runs = plan.in_order(plan.distinct(run for of_table in planned.values() for run in of_table))
     choices.check_out(out)
     missing = [run for run in runs if fresh or records.complete(out, run.id) is None]
-    choices.check_data(missing, data)
-    _announce(tables, chosen, runs, missing, jobs, console)
+    _announce(experiments, chosen, runs, missing, jobs, console)
     again = "the same command without --fresh" if fresh else "the same command"
-    failed = _train(missing, chosen, out, data, jobs, console, again) if missing else []
-    sheets = [_sheet(one, chosen, planned[one.id], out, target) for one in tables]
-    for sheet in sheets:
-        result = assemble.assemble(sheet)
-        console.print()
-        console.print(to_rich(result))
-        csv, markdown = write(result, out / "tables")
-        console.print(f"Written: {csv}, {markdown.name}", highlight=False, markup=False, soft_wrap=True, style="dim")
+    cards = _cards(experiments, chosen)
+    failed = _train(missing, chosen, cards, out, jobs, console, again) if missing else []
+    sheets = {one.id: _sheet(one, chosen, planned[one.id], out, target) for one in _tables(experiments, planned)}
+    for one in experiments:
+        if one.id in without:
+            console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
+        elif isinstance(one, Analysis):
+            _analyse(one, chosen, out, console)
+        else:
+            _print(assemble.assemble(sheets[one.id]), out, pictures.draw(sheets[one.id], out), console)
     for sentence in failed:
         console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
-    if tracking:
-        _track([*sheets, *_kindred(sheets, out)], console)
+    if tracking and sheets:
+        _track([*_kindred(list(sheets.values()), out), *sheets.values()], console)
     return 1 if failed else 0
 
 
+def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, list[Run]], dict[str, str]]:
+    """-> per table its runs; per table that cannot run why."""
+    planned: dict[str, list[Run]] = {}
+    without: dict[str, str] = {}
+    for one in experiments:
+        if isinstance(one, Analysis):
+            continue
+        runs = plan.runs(one, chosen)
+        if not runs and len(experiments) == 1:
+            raise UserError(f"Nothing to run for {one.id}: --method and --network leave no row of it.")
+        lost = choices.missing_data(runs, chosen.data)
+        if lost and len(experiments) == 1:
+            raise UserError(lost)
+        if lost or not runs:
+            without[one.id] = lost or "--method and --network leave no row of it."
+        else:
+            planned[one.id] = runs
+    if without and len(without) == len(experiments):
+        raise UserError(next(iter(without.values())))
+    return planned, without
+
+
+def _tables(experiments: Sequence[Experiment], planned: dict[str, list[Run]]) -> list[Table]:
+    return [one for one in experiments if isinstance(one, Table) and one.id in planned]
+
+
+def _cards(experiments: Sequence[Experiment], chosen: Choices) -> dict[str, Card]:
+    """The cards of all rows, delays and all, by their content."""
+    found = {}
+    for one in experiments:
+        card = plan.card_of(one, chosen) if isinstance(one, Table) else None
+        if card is not None and isinstance(one, Table):
+            for row in plan.rows(one, chosen):
+                found[card.delayed(row.delays).sha256] = card.delayed(row.delays)
+    return found
+
+
 def _announce(
-    tables: Sequence[Table], chosen: Choices, runs: Sequence[Run], missing: Sequence[Run], jobs: int, console: Console
+    experiments: Sequence[Experiment],
+    chosen: Choices,
+    runs: Sequence[Run],
+    missing: Sequence[Run],
+    jobs: int,
+    console: Console,
 ) -> None:
-    names = ", ".join(one.id for one in tables)
-    console.print(
-        f"[bold]{names}[/] at scale {chosen.scale}: {many(len(runs))}, {len(runs) - len(missing)} of them "
-        f"done before, {jobs} at a time",
-        highlight=False,
-    )
-    console.print(f"Clock: {assemble.clock(chosen)}", highlight=False, markup=False)
+    names = ", ".join(one.id for one in experiments)
+    done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {jobs} at a time"
+    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done}", highlight=False)
+    for clock in assemble.clocks(experiments, chosen):
+        console.print(f"Clock: {clock}", highlight=False, markup=False)
 
 
 def _train(
     missing: Sequence[Run],
     chosen: Choices,
+    cards: dict[str, Card],
     out: Path,
-    data: Path | None,
     jobs: int,
     console: Console,
     again: str,
 ) -> list[str]:
     """-> a sentence for each run that failed. again: how to carry on after Ctrl-C."""
-    setting = Setting(out, data, chosen.card, chosen.plugins, environment.describe())
+    setting = Setting(out, chosen.data, cards, chosen.plugins, environment.describe())
     begun = time.monotonic()
     with Display(missing, console) as display:
         try:
@@ -99,6 +142,31 @@ def _train(
     return [f"{titles[id]}: {reason}" for id, (status, reason) in ended.items() if status == "failed"]
 
 
+def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console) -> None:
+    settings = chosen.settings.get(one.id, {})
+    request = Request(
+        scale=chosen.scale,
+        seeds=chosen.seeds,
+        card=chosen.card or load_card(one.card),
+        methods=chosen.methods,
+        networks=chosen.networks,
+        options=one.options(settings),
+        out=out,
+        settings=chosen.settings,
+    )
+    found = one.run(request)
+    for number, table in enumerate(found.tables):
+        _print(table, out, found.pictures if number == len(found.tables) - 1 else (), console)
+
+
+def _print(result: ResultTable, out: Path, drawn: Sequence[Path], console: Console) -> None:
+    console.print()
+    console.print(to_rich(result))
+    csv, markdown = write(result, out / "tables")
+    files = ", ".join([str(csv), markdown.name, *map(str, drawn)])
+    console.print(f"Written: {files}", highlight=False, markup=False, soft_wrap=True, style="dim")
+
+
 def _sheet(one: Table, chosen: Choices, planned: Sequence[Run], out: Path, target: float | None) -> assemble.Sheet:
     found: dict[tuple[str, str], list[Record]] = {}
     for run in planned:
@@ -110,18 +178,25 @@ def _sheet(one: Table, chosen: Choices, planned: Sequence[Run], out: Path, targe
     return assemble.Sheet(one, chosen, plan.rows(one, chosen), plan.networks(one, chosen), planned, found, target)
 
 
+def every_sheet(chosen: Choices, out: Path, target: float | None = None) -> Iterator[assemble.Sheet]:
+    """All tables with all their rows, as far as their runs are there."""
+    every_row = replace(chosen, methods=())
+    for id in tables.IDS:
+        one = tables.table(id)
+        with contextlib.suppress(UserError):  # a table of the virtual clock alone has none in real time
+            yield _sheet(one, every_row, plan.runs(one, every_row), out, target)
+
+
 def _kindred(sheets: Sequence[assemble.Sheet], out: Path) -> Iterator[assemble.Sheet]:
     """All tables of the same workloads, with all their rows, as far as their runs are there.
 
     What MLflow says of a method then depends on the runs that there are, and not on the table or on the --method that
     was asked for last.
     """
-    families = {sheet.table.family: sheet for sheet in sheets}
-    for one in map(table, IDS):
-        if one.family in families:
-            chosen, target = families[one.family].choices, families[one.family].target
-            every_row = replace(chosen, methods=())
-            yield _sheet(one, every_row, plan.runs(one, every_row), out, target)
+    families = {sheet.table.family for sheet in sheets}
+    for sheet in every_sheet(sheets[0].choices, out, sheets[0].target):
+        if sheet.table.family in families:
+            yield sheet
 
 
 def _track(sheets: Sequence[assemble.Sheet], console: Console) -> None:
@@ -129,7 +204,8 @@ def _track(sheets: Sequence[assemble.Sheet], console: Console) -> None:
 
     measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
     for sheet in sheets:
-        measured.setdefault(sheet.table.family, {}).update(assemble.measured(sheet))
+        for key, value in assemble.measured(sheet).items():
+            measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
     found = {record.id: record for sheet in sheets for of_row in sheet.records.values() for record in of_row}
     try:
         fed = tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured)

@@ -11,30 +11,34 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 import methods
-from benchmarks import assemble, hardware, plan
+from benchmarks import assemble, hardware, plan, readings
+from benchmarks.analyses import Analysis
 from benchmarks.data import cards
+from benchmarks.data.cards import card as data_card
+from benchmarks.experiments import GROUPS, IDS, Experiment, experiment
 from benchmarks.hardware import Card
 from benchmarks.plan import Choices, Run
 from benchmarks.progress import duration
 from benchmarks.progress import runs as many
-from benchmarks.tables import IDS, MEASURES, Table, table
-from benchmarks.workloads import NETWORKS, SCALES
+from benchmarks.shapes import NETWORKS
+from benchmarks.tables import MEASURES, Table
+from benchmarks.workloads import SCALES
 from results import published, records
 from results.published import Published
 
 # Wall-clock seconds of one batch on one CPU core (AMD EPYC, 2026): rough, for the expected duration only.
 ROUGH_BATCH_SECONDS = {
-    "smoke": {"resnet18": 0.013, "resnet50": 0.018},
-    "small": {"resnet18": 0.13, "resnet50": 0.5},
-    "paper": {"resnet18": 2.4, "resnet50": 8.0},
+    "smoke": {"resnet18": 0.013, "resnet50": 0.018, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
+    "small": {"resnet18": 0.13, "resnet50": 0.5, "resnet20": 0.04, "wrn16_8": 0.08, "squeezenet": 0.1},
+    "paper": {"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
 }
+ROUGH_LSTM_SECONDS = {"smoke": 0.015, "small": 0.15, "paper": 3.0}
 
 
 def list_everything(plugins: Sequence[Path], console: Console) -> None:
     for plugin in plugins:
         methods.load_plugin(plugin)
-    console.print("[bold]Tables[/] (python -m benchmarks run TABLE)")
-    _columns(console, [(id, table(id).title, table(id).source) for id in IDS])
+    list_experiments(IDS, console)
     console.print("[bold]Methods[/] (--method NAME, --set NAME.OPTION=VALUE)")
     classes = [methods.method_class(name) for name in methods.names()]
     _columns(console, [(cls.name, cls.title, cls.source) for cls in classes])
@@ -48,6 +52,17 @@ def list_everything(plugins: Sequence[Path], console: Console) -> None:
     )
 
 
+def list_experiments(ids: Sequence[str], console: Console) -> None:
+    """Each id with its title, its source and its scales."""
+    console.print(f"[bold]Tables, figures and analyses[/] (python -m benchmarks run ID; {', '.join(GROUPS)}: many)")
+    found = [experiment(id) for id in ids]
+    _columns(console, [(one.id, one.title, one.source, scales(one)) for one in found])
+
+
+def scales(one: Experiment) -> str:
+    return ", ".join(SCALES) if isinstance(one, Table) or one.id in ("table9", "table10") else "no scale: simulated"
+
+
 def _columns(console: Console, lines: Sequence[tuple[str, ...]]) -> None:
     grid = Grid.grid(padding=(0, 2))
     for line in lines:
@@ -55,20 +70,36 @@ def _columns(console: Console, lines: Sequence[tuple[str, ...]]) -> None:
     console.print(grid)
 
 
-def show_tables(tables: Sequence[Table], chosen: Choices, out: Path, jobs: int, console: Console) -> None:
+def show_experiments(found: Sequence[Experiment], chosen: Choices, out: Path, jobs: int, console: Console) -> None:
     everything: list[Run] = []
-    for one in tables:
+    for one in found:
+        if isinstance(one, Analysis):
+            _show_analysis(one, chosen, console)
+            continue
         runs = plan.runs(one, chosen)
         everything += runs
         _show_table(one, chosen, runs, console)
-    runs = plan.distinct(everything)
+    print_expected(plan.distinct(everything), out, jobs, console)
+    for clock in assemble.clocks(found, chosen):
+        console.print(f"Clock: {clock}", highlight=False, markup=False)
+
+
+def print_expected(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> None:
     missing = [run for run in runs if records.complete(out, run.id) is None]
     console.print(
         f"[bold]{many(len(runs))}[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
         f"Expected: {duration(_expected(missing, jobs))} of wall clock on a CPU core each, roughly.",
         highlight=False,
     )
-    console.print(f"Clock: {assemble.clock(chosen)}", highlight=False, markup=False)
+
+
+def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
+    console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({escape(one.source)})", highlight=False)
+    options = one.options(chosen.settings.get(one.id, {})).model_dump(mode="json")
+    console.print(f"options as resolved: {escape(_flat(options)) or 'none'}", highlight=False, style="dim")
+    for line in readings.readings(one.id):
+        console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
+    console.print()
 
 
 def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Console) -> None:
@@ -76,16 +107,35 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
     values = published.load(one.id)
     for network in plan.networks(one, chosen):
         mine = [run for run in runs if run.spec["workload"]["network"] == network]
-        if mine:
-            console.print(f"\n[bold]{network}[/]: {escape(str(mine[0].labels['network_label']))}", highlight=False)
-            console.print(escape(_flat(mine[0].spec["workload"])), highlight=False, style="dim")
-        grid = Grid("row", "options as resolved", *(f"published {MEASURES[m]}" for m in one.measures), box=None)
+        if not mine:
+            continue
+        console.print(f"\n[bold]{network}[/]: {escape(str(mine[0].labels['network_label']))}", highlight=False)
+        console.print(escape(_flat(mine[0].spec["workload"])), highlight=False, style="dim")
+        grid = Grid("row", *(f"published {MEASURES[m]}" for m in one.measures), box=None)
+        for row in plan.rows(one, chosen):
+            cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
+            grid.add_row(escape(row.key), *cells)
+        console.print(grid)
+        console.print("options as resolved")
         for row in plan.rows(one, chosen):
             run = next(run for run in mine if run.labels["row"] == row.key)
-            cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
-            grid.add_row(escape(row.key), escape(_flat(run.spec["method"]["options"])), *cells)
-        console.print(grid)
+            own = _differing(run.spec["workload"], mine[0].spec["workload"])
+            options = _flat({**run.spec["method"]["options"], **own})
+            console.print(f"  {row.key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
+    for line in readings.readings_of(one.id, runs):
+        console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
+
+
+def _differing(workload: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
+    """What a row's workload has that the table's first row has not."""
+    found: dict[str, Any] = {}
+    for key, value in workload.items():
+        if isinstance(value, dict):
+            found |= {f"{key}.{k}": v for k, v in value.items() if (first[key] or {}).get(k) != v}
+        elif value != first[key]:
+            found[key] = value
+    return found
 
 
 def _value(value: Published | None) -> str:
@@ -106,14 +156,16 @@ def _expected(missing: Sequence[Run], jobs: int) -> float:
     total = 0.0
     for run in missing:
         work = run.spec["workload"]
-        batches = work["epochs"] * work["train_samples"] / work["batch"]
-        total += batches * ROUGH_BATCH_SECONDS[work["scale"]][work["network"]]
+        usual = ROUGH_BATCH_SECONDS[work["scale"]]
+        samples = work["train_samples"] or data_card(work["dataset"]).train_samples
+        seconds = ROUGH_LSTM_SECONDS[work["scale"]] if work["network"] == "lstm" else usual[work["network"]]
+        total += work["epochs"] * samples / work["batch"] * seconds
     return 6 + total / max(1, min(jobs, len(missing))) if missing else 0.0
 
 
 def show_card(card: Card, console: Console) -> None:
     """What a card predicts for the paper's networks, beside what was published."""
-    from benchmarks.predict import STEPS, residuals
+    from benchmarks.predict import predictions
 
     console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
     for note in card.notes:
@@ -121,20 +173,19 @@ def show_card(card: Card, console: Console) -> None:
     console.print(
         f"link {card.link.latency_seconds * 1e3:.3g} ms + bytes / {card.link.bytes_per_second / 1e9:.3g} GB/s; "
         f"update {card.update.latency_seconds * 1e3:.3g} ms + bytes / "
-        f"{card.update.bytes_per_second / 1e9:.3g} GB/s; {card.flops_per_second / 1e12:.3g} TFLOP/s",
+        f"{card.update.bytes_per_second / 1e9:.3g} GB/s; {card.flops_per_second / 1e12:.3g} TFLOP/s; "
+        f"{card.lanes} lanes, capacity {card.lane_capacity:.3g}",
         highlight=False,
     )
+    for delay in card.delays:
+        console.print(f"straggler: {delay.label}", highlight=False, markup=False)
     for name, known in card.networks.items():
         f = sum(known.forward_seconds)
         b = sum(known.backward_input_seconds) + sum(known.backward_weight_seconds)
         line = f"{name}: forward {f * 1e3:.3g} ms, backward {b * 1e3:.3g} ms ({known.what})"
         console.print(line, highlight=False, markup=False)
-    if not card.name.startswith("paper-a"):
-        return
-    console.print(
-        f"\n[bold]Simulated seconds per epoch[/] of {STEPS} batches of 128, against TTA / epochs as published "
-        "(Tables 1 to 4, geometric mean), and speed-ups (Tables 7, 8)",
-        highlight=False,
-    )
-    for line in residuals(card):
-        console.print("  " + line, highlight=False)
+    title, lines = predictions(card)
+    if title:
+        console.print(f"\n[bold]{escape(title)}[/]", highlight=False)
+    for line in lines:
+        console.print("  " + line, highlight=False, markup=False)

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from benchmarks.data import cards
+from benchmarks.data.cards import DataCard
+from benchmarks.data.places import cache_folder
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -256,19 +258,41 @@ def _data_sets(data: Path | None) -> Iterator[tuple[str, Callable[[], Check]]]:
 
 
 def _data_set(name: str, data: Path | None) -> Check:
-    from benchmarks.data import cifar, embedded
-
     title, card = f"data set {name}", cards.card(name)
     try:
-        if card.download is None:
-            embedded.read(card)
-            return Check(title, True, "comes with scikit-learn")
-        place = cifar.locate(card, folder=data)
-        if place is not None:  # the checksums of what is read; nothing is opened
-            cifar.verified(card, place, [*card.download.split("train"), *card.download.split("test")])
-            return Check(title, True, f"{place}, as published")
+        found = _found(card, data)
     except UserError as error:
         return Check(title, False, str(error), card.obtain)
+    if found:
+        return Check(title, True, found)
     if data is not None:
         return Check(title, False, f"not in {data}", card.obtain)
-    return Check(title, True, f"not here: downloaded into {cifar.cache_folder()} when it is first needed", card.obtain)
+    if card.kind == "folder":
+        return Check(title, True, "not here, and nothing downloads it", card.obtain)
+    where = "by Hugging Face datasets" if card.kind == "text" else f"into {cache_folder()}"
+    return Check(title, True, f"not here: downloaded {where} when it is first needed", card.obtain)
+
+
+def _found(card: DataCard, data: Path | None) -> str:
+    """What is there, its content compared with the card's; "" where nothing is."""
+    from benchmarks.data import cifar, embedded, imdb, reviews, tree
+
+    if card.download is None and card.kind != "folder":
+        _ = reviews.read(card) if card.kind == "text" else embedded.read(card)
+        return "generated" if card.kind == "text" else "comes with scikit-learn"
+    if card.kind == "folder":
+        place = tree.locate(card, data)
+        if place is None:
+            return ""
+        there = tree.index(place).identified
+        return f"{place}: {there.classes} classes, {there.train_samples} and {there.test_samples} images (not opened)"
+    assert card.download is not None
+    locate = imdb.locate if card.kind == "text" else cifar.locate
+    place = locate(card, folder=data)
+    if place is None:
+        return ""
+    if card.kind == "text":
+        imdb.read_place(card, place)
+    else:  # the checksums of what is read; nothing is opened
+        cifar.verified(card, place, [*card.download.split("train"), *card.download.split("test")])
+    return f"{place}, as published"

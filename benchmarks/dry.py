@@ -73,7 +73,7 @@ class DryTeam:
         self.steps_per_epoch, self.epochs, self.epoch = steps_per_epoch, epochs, 0
         self.state: dict[str, Any] = {}
         self.staleness = Staleness([layer.name for layer in self.replica.layers])
-        self._taken = [0] * len(self.replicas)
+        self._taken, self._shared = [0] * len(self.replicas), 0
         self._tickets = threading.Lock()
 
     @classmethod
@@ -88,18 +88,22 @@ class DryTeam:
         return self.replicas[0]
 
     def begin_epoch(self, epoch: int) -> None:
-        self.epoch, self._taken = epoch, [0] * len(self.replicas)
+        self.epoch, self._taken, self._shared = epoch, [0] * len(self.replicas), 0
         self.staleness.clear()
 
     # ---- effects; `now` is the executor's clock, at the effect's start for what reads, at its end for what writes
 
-    def next_batch(self, replica: Any) -> Any:
-        """Ticket i of an epoch belongs to replica i mod Q: equal shares, dynamic among one replica's workers."""
+    def next_batch(self, replica: Any, shared: bool = False) -> Any:
+        """Ticket i of an epoch belongs to replica i mod Q: equal shares, dynamic among one replica's workers.
+
+        shared: to whoever asks for it. All who ask in an epoch ask alike.
+        """
         with self._tickets:
-            i = self._taken[replica.index] * len(self.replicas) + replica.index
+            i = self._shared if shared else self._taken[replica.index] * len(self.replicas) + replica.index
             if i >= self.steps_per_epoch:
                 return None
             self._taken[replica.index] += 1
+            self._shared += 1
         return self.make_step(replica, i)
 
     def make_step(self, replica: Any, i: int) -> Any:
@@ -121,19 +125,23 @@ class DryTeam:
     def backward(self, layer: Any, step: Any, *, weights: bool, inputs: bool) -> Any:
         return Gradient(layer, step.index, step.reads[layer.index]) if weights else None
 
-    def update(self, gradients: Sequence[Any], worker: str, now: float) -> None:
+    def update(self, gradients: Sequence[Any], worker: str, now: float, replica: Any = None) -> None:
+        """replica: whose layers change, by default the gradients' own.
+
+        A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
+        """
         for gradient in gradients:
-            layer = gradient.layer
+            layer = gradient.layer if replica is None else replica.layers[gradient.layer.index]
             with self.where(gradient), layer.mutex:
-                self.apply(gradient, worker)
-                behind = layer.updates - gradient.read.updates
+                self.apply(layer, gradient, worker)
+                behind = max(0, layer.updates - gradient.read.updates)
                 layer.updates += 1
             self.staleness.note(layer.index, behind, now - gradient.read.time, now - gradient.ready)
 
     def where(self, gradient: Any) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def apply(self, gradient: Any, worker: str) -> None:
+    def apply(self, layer: Any, gradient: Any, worker: str) -> None:
         """Change the layer's weights; its mutex is held."""
 
     # ---- collectives: pure functions of what the members brought, in the order of the replicas

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.hardware.delays import Delay
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,9 @@ class Price:
     forward, backward_inputs, backward_weights: seconds per layer. parameter_bytes: per layer.
     A transfer costs latency_seconds + bytes / bytes_per_second; within a device it is free.
     An update costs update_latency_seconds + bytes / update_bytes_per_second, and its transfer if it comes from afar.
-    lanes: effects that a device carries out at once; one that starts beside another takes lane_slowdown times as long.
+    lanes: effects that a device carries out at once. lane_capacity: how many of them it does at full speed; one that
+    starts when n are under way, itself included, takes max(1, n / lane_capacity) times as long.
+    delays: stragglers among the devices.
     """
 
     forward: Sequence[float]
@@ -26,7 +32,8 @@ class Price:
     update_latency_seconds: float = 0.0
     update_bytes_per_second: float = inf
     lanes: int = 1
-    lane_slowdown: float = 1.0
+    lane_capacity: float = 1.0
+    delays: Sequence[Delay] = ()
 
     LOSS_BYTES = 4.0  # what A's forward thread sends (Algorithm 1: send(L_i))
 
@@ -46,6 +53,11 @@ class Price:
 
     def backward(self, layer: int, *, weights: bool, inputs: bool) -> float:
         return self.backward_weights[layer] * weights + self.backward_inputs[layer] * inputs
+
+    def delay(self, device: int, n: int) -> float:
+        """Seconds that the device loses before the n-th step begun on it."""
+        steps = sum(delay.before(n) for delay in self.delays if delay.device == device)
+        return steps * (self.forward_seconds + self.backward_seconds)
 
     def transfer(self, size: float) -> float:
         return self.latency_seconds + size / self.bytes_per_second

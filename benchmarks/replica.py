@@ -37,7 +37,8 @@ class Layer(dry.Layer):
         self.module = module.train()
         self.params = list(module.parameters())
         self.buffers = [b for b in module.buffers() if b.is_floating_point()]
-        self.optimizers: dict[str, torch.optim.Optimizer] = {}
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by worker
+        self.leaves: dict[str, list[nn.Parameter]] = {}  # theirs, in the order of params
         self.statistics = threading.Lock()
         super().__init__(name, index, sum(p.numel() for p in self.params), device)
         if lock_free:

@@ -9,28 +9,53 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Schedule(BaseModel):
-    """Constant warm-up, then cosine annealing: SequentialLR([ConstantLR, CosineAnnealingLR]), stepped once an epoch.
+    """A warm-up, then cosine annealing, steps down, or a constant rate: torch.optim.lr_scheduler's, once an epoch.
 
-    Source: A (arXiv:2410.05985v1), section 4.1 and Table 10. Past T_max the paper does not say: torch's cosine rises
-    again, `hold` stays at its last value, which is 0.
+    Sources: A (arXiv:2410.05985v1), section 4.1 and Table 10: constant warm-up, cosine. Past T_max the paper does not
+    say: torch's cosine rises again, `hold` stays at its last value, which is 0. B (arXiv:2203.06638), section 3.1:
+    linear warm-up from one worker's rate; cosine for LAP-SGD and LPP-SGD, steps down (Lin et al., arXiv:1808.07217)
+    for MB-SGD and PL-SGD.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    kind: Literal["cosine", "multistep", "constant"] = "cosine"
     lr: Annotated[float, Field(gt=0)] = 0.015
+    base_batch: Annotated[
+        int | None, Field(ge=1, description="lr is for this batch and grows in proportion; none: for any batch")
+    ] = None
+    warm_up: Annotated[Literal["constant", "linear"], Field(description="at warm_up_lr, or from it up to lr")] = (
+        "constant"
+    )
     warm_up_epochs: Annotated[float, Field(ge=0)] = 5
     warm_up_lr: Annotated[float, Field(gt=0)] = 0.005
     t_max: Annotated[float, Field(gt=0, description="epochs of the cosine's half period, after the warm-up")] = 110
     after_t_max: Literal["torch", "hold"] = "torch"
+    milestones: Annotated[tuple[float, ...], Field(description="epochs at which multistep multiplies by gamma")] = ()
+    gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     stepped: Annotated[Literal["epoch", "update"], Field(description="when the rate changes")] = "epoch"
 
-    def __call__(self, epochs: float) -> float:
-        """The learning rate after so many epochs' worth of samples (tickets x batch / samples)."""
+    def __call__(self, epochs: float, *, factor: float = 1.0) -> float:
+        """The learning rate after so many epochs' worth of samples (tickets x batch / samples).
+
+        factor multiplies lr. A linear warm-up starts from warm_up_lr as it is, one worker's rate; a constant one is
+        multiplied, too.
+        """
         if self.stepped == "epoch":
             epochs = math.floor(epochs + 1e-9)  # the quotient of a whole epoch may fall short of it by rounding
         if epochs < self.warm_up_epochs:
-            return self.warm_up_lr
+            if self.warm_up == "constant":
+                return self.warm_up_lr * factor
+            return self.warm_up_lr + (self.lr * factor - self.warm_up_lr) * epochs / self.warm_up_epochs
+        return self.lr * factor * self._share(epochs)
+
+    def _share(self, epochs: float) -> float:
+        """Of lr, after the warm-up."""
+        if self.kind == "constant":
+            return 1.0
+        if self.kind == "multistep":
+            return float(self.gamma ** sum(epochs >= milestone for milestone in self.milestones))
         t = epochs - self.warm_up_epochs
         if self.after_t_max == "hold":
             t = min(t, self.t_max)
-        return self.lr * (1 + math.cos(math.pi * t / self.t_max)) / 2
+        return (1 + math.cos(math.pi * t / self.t_max)) / 2

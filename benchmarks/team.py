@@ -47,15 +47,21 @@ class Team(dry.DryTeam):
         self.optimizer, self.learning_rate, self.batches = optimizer, learning_rate, batches
         self.shared_momentum, self.overwrite, self.average_buffers = shared_momentum, overwrite, average_buffers
         self.losses: list[Tensor] = []
-        self._optimizers_lock = threading.Lock()
+        self.right: list[Tensor] = []  # per batch, the samples classified correctly
+        self.samples = 0
+        self._optimizers_lock, self._tally = threading.Lock(), threading.Lock()
 
     def begin_epoch(self, epoch: int) -> None:
         super().begin_epoch(epoch)
-        self.losses = []
+        self.losses, self.right, self.samples = [], [], 0
 
     def mean_loss(self) -> float:
         """Mean training loss over the epoch's batches."""
         return float(torch.stack(self.losses).double().mean()) if self.losses else float("nan")
+
+    def train_accuracy(self) -> float:
+        """Percent of the epoch's training samples classified correctly, each before its own update; nan before any."""
+        return 100 * float(torch.stack(self.right).sum()) / self.samples if self.right else float("nan")
 
     # ---- effects
 
@@ -85,7 +91,11 @@ class Team(dry.DryTeam):
         with step.stream:
             value = nn.functional.cross_entropy(logits, step.labels)
             (step.upstream,) = torch.autograd.grad(value, logits)
+            right = (logits.detach().argmax(1) == step.labels).sum()
+        with self._tally:
             self.losses.append(value.detach())
+            self.right.append(right)
+            self.samples += len(step.labels)
 
     def backward(self, layer: Layer, step: Step, *, weights: bool, inputs: bool) -> Gradient | None:
         recorded, step.tape[layer.index] = step.tape[layer.index], None
@@ -106,41 +116,40 @@ class Team(dry.DryTeam):
     def where(self, gradient: Gradient) -> AbstractContextManager[Any]:
         return gradient.stream or nullcontext()
 
-    def apply(self, gradient: Gradient, worker: str) -> None:
-        optimizer = self._optimizer(gradient.layer, worker)
-        if gradient.weights is None:
-            self._step(optimizer, gradient)
-        else:
-            self._overwrite(gradient.layer, optimizer, gradient)
-
-    def _step(self, optimizer: torch.optim.Optimizer, gradient: Gradient) -> None:
-        group = optimizer.param_groups[0]
-        group["lr"] = self.learning_rate(gradient.index)
-        for leaf, tensor in zip(group["params"], gradient.tensors, strict=True):
-            leaf.grad = tensor
-        optimizer.step()
-        for leaf in group["params"]:
-            leaf.grad = None
-
-    def _overwrite(self, layer: Layer, optimizer: torch.optim.Optimizer, gradient: Gradient) -> None:
-        """theta_m <- theta_{m,k} - eta G: what others added since the copy was taken is lost (A, Algorithm 1)."""
-        leaves = optimizer.param_groups[0]["params"]
-        for leaf, mine in zip(leaves, gradient.weights or (), strict=True):
+    def apply(self, layer: Layer, gradient: Gradient, worker: str) -> None:
+        if not layer.params:
+            return
+        optimizer, leaves = self._optimizer(layer, worker), layer.leaves[worker]
+        if gradient.weights is None or layer is not gradient.layer:  # a copy overwrites its own replica only
+            self._step(optimizer, leaves, gradient)
+            return
+        # theta_m <- theta_{m,k} - eta G: what others added since the copy was taken is lost (A, Algorithm 1).
+        for leaf, mine in zip(leaves, gradient.weights, strict=True):
             leaf.data = mine
-        self._step(optimizer, gradient)
+        self._step(optimizer, leaves, gradient)
         for leaf, live in zip(leaves, layer.params, strict=True):
             live.data.copy_(leaf.data)
             leaf.data = live.data
+
+    def _step(self, optimizer: torch.optim.Optimizer, leaves: Sequence[Tensor], gradient: Gradient) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = self.learning_rate(gradient.index)
+        for leaf, tensor in zip(leaves, gradient.tensors, strict=True):
+            leaf.grad = tensor
+        optimizer.step()
+        for leaf in leaves:
+            leaf.grad = None
 
     def _optimizer(self, layer: Layer, worker: str) -> torch.optim.Optimizer:
         """An optimizer of the worker's own, so that nobody shares .grad or lr; its state is the layer's if shared."""
         if worker not in layer.optimizers:
             with self._optimizers_lock:
-                mine = self.optimizer([alias(p) for p in layer.params])
-                first = next(iter(layer.optimizers.values()), None)
+                layer.leaves[worker] = leaves = [alias(p) for p in layer.params]
+                mine = self.optimizer(leaves)
+                first = next(iter(layer.optimizers), None)
                 if self.shared_momentum and first is not None:
-                    for theirs, leaf in zip(_leaves(first), _leaves(mine), strict=True):
-                        mine.state[leaf] = first.state[theirs]  # the very same dict
+                    for theirs, leaf in zip(layer.leaves[first], leaves, strict=True):
+                        mine.state[leaf] = layer.optimizers[first].state[theirs]  # the very same dict
                 layer.optimizers[worker] = mine
         return layer.optimizers[worker]
 
@@ -211,16 +220,12 @@ class Team(dry.DryTeam):
         for i, layer in enumerate(layer for replica in self.replicas for layer in replica.layers):
             layer.module.load_state_dict(saved["weights"][i])
             layer.updates, layer.averages = saved["counts"][i]
-            layer.optimizers = {}
+            layer.optimizers, layer.leaves = {}, {}
             for worker, state in saved["optimizers"][i].items():
                 first = not layer.optimizers
                 optimizer = self._optimizer(layer, worker)
                 if first or not self.shared_momentum:
                     optimizer.load_state_dict(state)
-
-
-def _leaves(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return list(optimizer.param_groups[0]["params"])
 
 
 def _mean(tensors: Sequence[Tensor]) -> Tensor:

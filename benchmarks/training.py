@@ -11,14 +11,15 @@ from typing import Any, Protocol
 import torch
 
 import methods
-from benchmarks.data.batches import Batches
+from benchmarks.charge import charge, counted, network_of
 from benchmarks.data.sets import DataSet, load
 from benchmarks.executors.threads import ThreadsExecutor
 from benchmarks.executors.virtual import VirtualExecutor
 from benchmarks.hardware import Card
-from benchmarks.networks import forward_all, resnet
+from benchmarks.networks import forward_all
+from benchmarks.optimizers import build
 from benchmarks.team import Team
-from benchmarks.work import layer_work
+from benchmarks.work import step_flops
 from benchmarks.workloads import Workload
 from results.journal import Journal
 
@@ -36,53 +37,50 @@ class Training:
     """
 
     def __init__(self, spec: Mapping[str, Any], data: DataSet, card: Card | None) -> None:
-        extra = {"name", "dataset_sha256", "data"}
-        self.work = Workload.model_validate({k: v for k, v in spec["workload"].items() if k not in extra})
+        self.work = workload_of(spec)
         self.method = methods.create(spec["method"]["name"], spec["method"]["options"])
         self.device, self.seed, self.data = torch.device(spec["device"]), int(spec["seed"]), data
         torch.set_num_threads(self.work.threads)
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True  # else no run repeats on CUDA
-        self.batches = Batches(
-            data, batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
+        self.batches = data.batches(
+            batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
         )
         self.team = self._team(streams=card is None)
         self.judge = list(self.network().values())
         for module in self.judge:
             module.eval()
         self.executor: VirtualExecutor | ThreadsExecutor
+        self.step_flops: float
         if card is None:
+            self.step_flops = step_flops(counted(self.work, data.card, self.network(), self.work.batch))
             self.executor = ThreadsExecutor(self.team, threads=self.work.threads)
         else:
-            self.executor = VirtualExecutor(self.team, self._price(card))
+            charged = charge(self.work, card, self.network())
+            self.step_flops = charged.step_flops
+            self.executor = VirtualExecutor(self.team, charged.price)
         self.train_seconds = 0.0
 
     def network(self) -> dict[str, torch.nn.Module]:
-        work, known = self.work, self.data.card
-        layers = resnet(
-            work.network,
-            classes=known.classes,
-            channels=known.shape[0],
-            width=work.width,
-            blocks=work.blocks,
-            stem_kind=work.stem,
-            seed=self.seed,
-        )
+        vocabulary = getattr(self.data, "vocabulary_size", None)
+        layers = network_of(self.work, self.data.card, seed=self.seed, classes=self.data.classes, vocabulary=vocabulary)
         return {name: module.to(self.device) for name, module in layers.items()}
 
     def _team(self, *, streams: bool) -> Team:
-        o, schedule, factor = self.method.options, self.work.schedule, self.method.learning_rate_factor
-        chosen, steps = self.work.optimizer, self.batches.steps(self.method.replicas)
+        o, steps = self.method.options, self.batches.steps(self.method.replicas)
+        chosen = self.work.optimizer
         return Team(
             [self.network() for _ in range(self.method.replicas)],
-            optimizer=lambda params: torch.optim.SGD(
+            optimizer=lambda params: build(
+                chosen.name,
                 params,
-                lr=schedule.lr,
+                lr=self.work.schedule.lr,
                 momentum=chosen.momentum,
                 weight_decay=chosen.weight_decay,
                 nesterov=chosen.nesterov,
-                fused=True,
+                decay_bn=chosen.decay_bn,
+                lars_trust=chosen.lars_trust,
             ),
-            learning_rate=lambda ticket: factor * schedule(ticket / steps),
+            learning_rate=lambda ticket: self.learning_rate(ticket / steps),
             batches=self.batches.batch,
             steps_per_epoch=steps,
             epochs=self.work.epochs,
@@ -93,11 +91,11 @@ class Training:
             streams=streams,
         )
 
-    def _price(self, card: Card) -> Any:
-        names = [layer.name for layer in self.team.replica.layers]
-        if self.work.price == "published" and self.work.network in card.networks:
-            return card.price(self.work.network, names)
-        return card.price_by_flops(layer_work(self.network(), (self.work.batch, *self.data.card.shape)))
+    def learning_rate(self, epochs: float) -> float:
+        """The schedule's, times what the method and the batch make of it."""
+        schedule = self.work.schedule
+        batches = self.work.batch / schedule.base_batch if schedule.base_batch else 1.0
+        return schedule(epochs, factor=self.method.learning_rate_factor * batches)
 
     def epoch(self, epoch: int) -> Metrics:
         """Train one epoch (0 is the first) and evaluate a drained, consistent copy, outside the training clock."""
@@ -110,6 +108,7 @@ class Training:
         updates, seconds, wait = self.team.staleness.mean()
         metrics = {
             "train_loss": self.team.mean_loss(),
+            "train_accuracy_percent": self.team.train_accuracy(),
             "learning_rate": self.team.learning_rate((epoch + 1) * self.team.steps_per_epoch - 1),
             "train_seconds": self.train_seconds,
             "staleness_updates": updates,
@@ -127,8 +126,8 @@ class Training:
             module.load_state_dict(state)
         right = loss = total = 0.0
         with torch.no_grad():
-            for images, labels in self.batches.test():
-                logits = forward_all(self.judge, images)
+            for inputs, labels in self.batches.test():
+                logits = forward_all(self.judge, inputs)
                 loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
                 right += float((logits.argmax(1) == labels).sum())
                 total += len(labels)
@@ -166,11 +165,25 @@ def train(
         epochs=epoch,
         early_stopped=status == "finished" and epoch < training.work.epochs,
         staleness=training.team.staleness.per_layer(),
+        step_flops=training.step_flops,
         wall_seconds=time.perf_counter() - begun,
     )
     return status
 
 
+def workload_of(spec: Mapping[str, Any]) -> Workload:
+    """Without what the plan adds for the identity's sake."""
+    added = {"name", "dataset_sha256", "data"}
+    return Workload.model_validate({key: value for key, value in spec["workload"].items() if key not in added})
+
+
 def load_data(spec: Mapping[str, Any], folder: Path | None) -> DataSet:
-    work = spec["workload"]
-    return load(work["dataset"], folder=folder, train_samples=work["train_samples"], test_samples=work["test_samples"])
+    work = workload_of(spec)
+    return load(
+        work.dataset,
+        folder=folder,
+        train_samples=work.train_samples,
+        test_samples=work.test_samples,
+        text=work.text,
+        resolution=work.resolution,
+    )

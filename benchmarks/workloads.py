@@ -1,36 +1,42 @@
 """Workloads: data set x network x batch x optimizer x schedule, at three scales. The one data and model layer.
 
-Source of the paper scale: A (arXiv:2410.05985v1), Table 10 (where section 4.1 contradicts it, Table 10; see
-docs/decisions/0002). smoke: embedded data, narrow networks, seconds. small: the real data set in part, narrow networks.
+smoke: embedded data, narrow networks, seconds. small: the real data set in part, narrow networks. paper: as published
+(benchmarks/published_settings.py says where).
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from benchmarks.data.cards import card
+from benchmarks.data.cards import DataCard, card
+from benchmarks.data.tokens import Text
 from benchmarks.errors import UserError
 from benchmarks.schedules import Schedule
+from benchmarks.settings import FAMILIES, PAIRS, fields_of
+from benchmarks.shapes import BLOCKS, NETWORKS, TITLES
 from methods import unknown
 
 Scale = Literal["smoke", "small", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")
-FAMILIES = ("cifar10", "cifar100")
-NETWORKS = ("resnet18", "resnet50")
 Count = Annotated[int, Field(ge=1)]
 
 
 class Optimizer(BaseModel):
-    """torch.optim.SGD, one per layer."""
+    """One of torch.optim's, or LARS (You et al., arXiv:1708.03888); one per layer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Literal["sgd"] = "sgd"
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    name: Literal["sgd", "adam", "lars"] = "sgd"
+    momentum: Annotated[float, Field(ge=0, lt=1, description="of Adam: beta 1")] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 0.005
+    decay_bn: Annotated[bool, Field(description="weight decay on BatchNorm's parameters and on biases, too")] = True
     nesterov: bool = False
+    lars_trust: Annotated[float, Field(gt=0, description="eta of LARS")] = 0.001
+
+
+PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedule, "text": Text}
 
 
 class Workload(BaseModel):
@@ -38,17 +44,20 @@ class Workload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    family: Literal["cifar10", "cifar100"]
+    family: Literal["cifar10", "cifar100", "imagenet", "imdb"]
     scale: Scale
     dataset: str
-    train_samples: Count
-    test_samples: Count
+    train_samples: Annotated[int | None, Field(ge=1, description="a balanced part of the training split; none: all")]
+    test_samples: Annotated[int | None, Field(ge=1)]
     augment: bool = True
-    network: Literal["resnet18", "resnet50"]
+    resolution: Annotated[int | None, Field(ge=8, description="side of the crops of an image folder, in pixels")] = None
+    text: Text | None = None
+    network: Literal["resnet18", "resnet50", "resnet20", "wrn16_8", "squeezenet", "lstm"]
     stem: Literal["cifar", "imagenet"] = "cifar"
-    width: Count = 64
-    blocks: tuple[Count, Count, Count, Count] | None = None
-    batch: Count = 128
+    width: Annotated[int, Field(ge=1, description="channels of the first stage; WRN: factor; LSTM: hidden units")]
+    blocks: tuple[Count, ...] | None = None
+    embedding: Annotated[int | None, Field(ge=1, description="size of the LSTM's word vectors")] = None
+    batch: Annotated[int, Field(ge=1, description="per device")]
     epochs: Count
     patience: Annotated[int, Field(ge=1, description="epochs without a better accuracy before a run stops")] = 30
     optimizer: Optimizer = Optimizer()
@@ -58,6 +67,15 @@ class Workload(BaseModel):
         Literal["published", "flops"],
         Field(description="simulated seconds of a step: the published network's, or by this network's own FLOPs"),
     ] = "published"
+    price_batch: Annotated[
+        int | None, Field(ge=1, description="the batch that a step is charged for; none: its own")
+    ] = None
+
+    @model_validator(mode="after")
+    def _stages(self) -> Workload:
+        if self.blocks is not None and len(self.blocks) != len(BLOCKS.get(self.network, self.blocks)):
+            raise ValueError(f"{self.network} takes {len(BLOCKS[self.network])} numbers of blocks, a stage each")
+        return self
 
     @property
     def name(self) -> str:
@@ -66,10 +84,19 @@ class Workload(BaseModel):
     @property
     def label(self) -> str:
         """The network as it is, in words."""
-        shape = "x".join(map(str, card(self.dataset).shape))
+        known = card(self.dataset)
+        if self.text is not None:
+            shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
+            return f"{TITLES[self.network]} ({shape}) on {self.text.length} words of {known.title}"
         blocks = f", blocks {self.blocks}" if self.blocks else ""
-        title = self.network.replace("resnet", "ResNet-")
-        return f"{title} (width {self.width}{blocks}, {self.stem} stem) on {shape} {card(self.dataset).title}"
+        stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
+        size = "x".join(map(str, self.input_shape(known)))
+        return f"{TITLES[self.network]} (width {self.width}{blocks}{stem}) on {size} {known.title}"
+
+    def input_shape(self, known: DataCard) -> tuple[int, ...]:
+        if self.resolution is not None:
+            return (known.shape[0], self.resolution, self.resolution)
+        return tuple(known.shape)
 
     @property
     def departures(self) -> list[str]:
@@ -79,49 +106,37 @@ class Workload(BaseModel):
             said.append(f"data: {card(self.dataset).label}")
         for field in type(self).model_fields:
             ours, theirs = getattr(self, field), getattr(paper, field)
-            if field not in ("family", "scale", "dataset", "network", "threads") and ours != theirs:
-                said.append(f"{field} {_brief(ours)} (paper scale: {_brief(theirs)})")
+            if field not in ("family", "scale", "dataset", "network", "threads", "price_batch") and ours != theirs:
+                said.append(f"{field} {_brief(field, ours)} (paper scale: {_brief(field, theirs)})")
         return said
 
+    @property
+    def charged_stem(self) -> str:
+        """Of the network whose seconds are charged: the paper's, unless the run departs from its scale's.
 
-def _brief(value: Any) -> str:
+        At the smaller scales the images may be too small for the paper's stem.
+        """
+        usual = workload(self.family, self.network, self.scale).stem
+        return workload(self.family, self.network, "paper").stem if self.stem == usual else self.stem
+
+    @property
+    def charged(self) -> Workload:
+        """The paper's workload whose network a simulated step is charged for, unless its own FLOPs are."""
+        return workload(self.family, self.network, "paper", {"stem": self.charged_stem})
+
+    def at_batch(self, published: int) -> dict[str, int]:
+        """The settings that give a row its batch: as published at paper scale, in proportion at the others."""
+        paper = workload(self.family, self.network, "paper").batch
+        settings = {"batch": max(1, self.batch * published // paper)}
+        return settings if self.price_batch is None else {**settings, "price_batch": published}
+
+
+def _brief(field: str, value: Any) -> str:
     if isinstance(value, BaseModel):
         return ", ".join(f"{k}={v}" for k, v in value.model_dump().items())
-    return "published" if value is None else str(value)
-
-
-# Table 10: T_max and warm-up per data set and network.
-TABLE_10 = {
-    ("cifar100", "resnet18"): Schedule(t_max=100, warm_up_epochs=5),
-    ("cifar100", "resnet50"): Schedule(t_max=120, warm_up_epochs=5),
-    ("cifar10", "resnet18"): Schedule(t_max=105, warm_up_epochs=3),
-    ("cifar10", "resnet50"): Schedule(t_max=120, warm_up_epochs=5),
-}
-
-SMOKE: dict[str, Any] = {
-    "width": 8,
-    "batch": 64,
-    "epochs": 6,
-    "patience": 6,
-    "augment": False,
-    "schedule": Schedule(lr=0.05, warm_up_epochs=1, warm_up_lr=0.02, t_max=5),
-    "optimizer": Optimizer(weight_decay=0.0005),
-}
-# 18 batches, which three devices share without a remainder.
-SMOKE_DATA = {
-    "cifar10": {"dataset": "digits", "train_samples": 1152, "test_samples": 360},
-    "cifar100": {"dataset": "digit-pairs", "train_samples": 1152, "test_samples": 500},
-}
-SMALL: dict[str, Any] = {
-    "width": 16,
-    "batch": 64,
-    "train_samples": 10000,
-    "test_samples": 2000,
-    "epochs": 10,
-    "patience": 10,
-    "schedule": Schedule(lr=0.02, warm_up_epochs=1, warm_up_lr=0.01, t_max=9),
-    "optimizer": Optimizer(weight_decay=0.0005),
-}
+    if value is None:
+        return {"blocks": "published", "train_samples": "all", "test_samples": "all"}.get(field, "none")
+    return str(value)
 
 
 def workload(family: str, network: str, scale: str, settings: dict[str, Any] | None = None) -> Workload:
@@ -132,16 +147,10 @@ def workload(family: str, network: str, scale: str, settings: dict[str, Any] | N
     for what, given, known in (("family", family, FAMILIES), ("network", network, NETWORKS), ("scale", scale, SCALES)):
         if given not in known:
             raise UserError(unknown(what, given, known))
-    fields: dict[str, Any] = {"family": family, "network": network, "scale": scale}
-    if scale == "paper":
-        fields |= {"dataset": family, "train_samples": 50000, "test_samples": 10000, "epochs": 150}
-        fields |= {"schedule": TABLE_10[family, network]}
-    elif scale == "small":
-        fields |= {"dataset": family, **SMALL}
-    else:
-        fields |= {**SMOKE, **SMOKE_DATA[family]}
-        if network == "resnet50":
-            fields["blocks"] = (1, 1, 1, 1)
+    if (family, network) not in PAIRS:
+        pairs = ", ".join(f"{f} {n}" for f, n in PAIRS)
+        raise UserError(f"No paper trains {network} on {family}; there are {pairs}.")
+    fields = {"family": family, "network": network, "scale": scale, **fields_of(family, network, scale)}
     return _with_settings(fields, settings or {})
 
 
@@ -154,27 +163,31 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload
             fields[first] = _parsed(value)
             continue
         part = fields.get(first, Workload.model_fields[first].default)
-        if not isinstance(part, BaseModel):
+        if first not in PARTS or part is None:
             raise UserError(f"workload.{first} has no parts: set workload.{first} itself.")
-        if rest not in type(part).model_fields:
-            raise UserError(unknown(f"field of workload.{first}", rest, type(part).model_fields))
-        fields[first] = part.model_copy(update={rest: value})  # validated below, with all the rest
+        if rest not in PARTS[first].model_fields:
+            raise UserError(unknown(f"field of workload.{first}", rest, PARTS[first].model_fields))
+        fields[first] = {**_plain(part), rest: _parsed(value)}  # validated below, with all the rest
     try:
         made = Workload.model_validate({key: _plain(value) for key, value in fields.items()})
     except ValidationError as error:
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"][:1] if wrong["type"] == "missing" else wrong["loc"]))
-        raise UserError(f"Bad value: workload.{where}={wrong['input']!r}: {wrong['msg']}.") from error
-    data = card(made.dataset)
-    if made.train_samples < made.batch:
+        given = f"workload.{where}={wrong['input']!r}" if where else "workload.blocks"
+        raise UserError(f"Bad value: {given}: {wrong['msg']}.") from error
+    _check_samples(made, card(made.dataset))
+    return made
+
+
+def _check_samples(made: Workload, data: DataCard) -> None:
+    if made.train_samples is not None and made.train_samples < made.batch:
         raise UserError(f"workload.train_samples={made.train_samples}: one batch takes {made.batch}.")
     for split, wanted, there in (
         ("train", made.train_samples, data.train_samples),
         ("test", made.test_samples, data.test_samples),
     ):
-        if wanted > there:
+        if wanted is not None and wanted > there:
             raise UserError(f"workload.{split}_samples={wanted}: {made.dataset} has only {there}.")
-    return made
 
 
 def _plain(value: Any) -> Any:
@@ -183,6 +196,8 @@ def _plain(value: Any) -> Any:
 
 def _parsed(value: Any) -> Any:
     """'1,1,1,1' -> a list; everything else is left to the field's type."""
+    if isinstance(value, str) and value.strip() in ("()", "[]"):
+        return []
     if isinstance(value, str) and "," in value:
-        return [part.strip(" ()[]") for part in value.strip(" ()[]").split(",")]
+        return [part.strip(" ()[]") for part in value.strip(" ()[]").split(",") if part.strip(" ()[]")]
     return None if value == "none" else value

@@ -3,7 +3,16 @@
 To write a method: subclass Method, name its Options, yield Workers whose programs yield effects, and register it.
 """
 
-from methods.base import Devices, Method, Options, Replicated, ReplicatedOptions, Workers, options
+from methods.base import (
+    Devices,
+    Method,
+    Options,
+    Replicated,
+    ReplicatedOptions,
+    SharingOptions,
+    Workers,
+    options,
+)
 from methods.effects import (
     AllReduce,
     Average,
@@ -61,6 +70,7 @@ __all__ = [
     "Replica",
     "Replicated",
     "ReplicatedOptions",
+    "SharingOptions",
     "Snapshot",
     "Step",
     "Team",

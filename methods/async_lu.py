@@ -68,7 +68,7 @@ class Decoupled(Method):
 
     def forward(self, replica: Replica, losses: Channel) -> Program:
         pin = "layer" if self.options.weights == "forward" else "never"
-        while (step := (yield NextBatch(replica))) is not None:
+        while (step := (yield NextBatch(replica, shared=self.shares_batches))) is not None:
             yield from forward(replica, step, pin=pin)
             yield Put(losses, step)  # send(L_i) to a backward thread
         yield Close(losses)

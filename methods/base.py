@@ -69,6 +69,11 @@ class Method(ABC):
         """What the schedule's learning rate is multiplied by."""
         return 1.0
 
+    @property
+    def shares_batches(self) -> bool:
+        """Whether any replica may take an epoch's next batch, instead of each its equal share."""
+        return getattr(self.options, "shares", "equal") == "dynamic"
+
     @abstractmethod
     def workers(self, team: Team) -> Iterable[Worker]:
         """The workers of one epoch. Called once per epoch; what lasts over epochs belongs in team.state."""
@@ -84,6 +89,13 @@ class ReplicatedOptions(Options):
     learning_rate: Annotated[
         Literal["published", "linear"], Field(description="the schedule's, or that times the devices")
     ] = "published"
+
+
+@options
+class SharingOptions(ReplicatedOptions):
+    shares: Annotated[
+        Literal["equal", "dynamic"], Field(description="batches of an epoch: as many for all, or for who asks first")
+    ] = "equal"
 
 
 class Replicated(Method):

@@ -105,9 +105,13 @@ class Effect:
 
 @dataclass(slots=True, frozen=True)
 class NextBatch(Effect):
-    """-> Step, or None at the end of the epoch."""
+    """-> Step, or None at the end of the epoch.
+
+    Replicas have equal shares of an epoch's batches; shared=True takes the next one, whoever asks. All ask alike.
+    """
 
     replica: Replica
+    shared: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -144,12 +148,17 @@ class Backward(Effect):
 
 
 class Update(Effect):
-    """Apply gradients to their layers, at once: one launch, whatever their number."""
+    """Apply gradients at once: one launch, whatever their number.
 
-    __slots__ = ("gradients",)
+    To the layers that they were taken from, or to the same layers of another replica: what is sent over a channel pays
+    its way there, so that an update of the worker's own replica pays none.
+    """
 
-    def __init__(self, *gradients: Gradient) -> None:
+    __slots__ = ("gradients", "replica")
+
+    def __init__(self, *gradients: Gradient, replica: Replica | None = None) -> None:
         self.gradients = gradients
+        self.replica = replica
 
 
 @dataclass(slots=True, frozen=True)

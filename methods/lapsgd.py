@@ -8,6 +8,8 @@ Departures and choices (REFERENCES, "B"):
 - BN buffers are averaged with the weights; their code averages parameters only (`bn_buffers=per_device`).
 - S counts updates after they are made; the paper counts before and starts its averager at s_pre = U to make up.
 - Counters start anew each epoch, and an epoch ends with one last average: the workers are drained for evaluation.
+- Weight decay acts on the live weights when an update is made, as in their code; the paper does not say.
+- Devices get equally many batches (B, section 3.1); `shares=dynamic` gives the next to whoever asks.
 - An update takes the layer's mutex where the paper has none (`lock_free=true`).
 With one updater per device LPP-SGD is this algorithm; paper A ran both so.
 """
@@ -15,7 +17,7 @@ With one updater per device LPP-SGD is this algorithm; paper A ran both so.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -27,10 +29,11 @@ from methods import (
     Counter,
     Group,
     NextBatch,
+    Options,
     Program,
     Replica,
     Replicated,
-    ReplicatedOptions,
+    SharingOptions,
     Team,
     Update,
     Worker,
@@ -43,12 +46,8 @@ from methods import (
 
 
 @options
-class LapOptions(ReplicatedOptions):
+class UpdaterOptions(Options):
     updaters: Annotated[Workers, Field(description="U, updaters per device")] = 1
-    period: Annotated[int, Field(ge=1, description="K, updates of a device between two averages")] = 16
-    switch: Annotated[
-        float, Field(ge=0, le=1, description="averages after every update until this share of the epochs, then K")
-    ] = 0.5
     weights: Annotated[
         Literal["forward", "current"], Field(description="what a gradient is taken at: a snapshot, or the live weights")
     ] = "forward"
@@ -58,11 +57,19 @@ class LapOptions(ReplicatedOptions):
     ] = "per_updater"
 
 
+@options
+class LapOptions(UpdaterOptions, SharingOptions):
+    period: Annotated[int, Field(ge=1, description="K, updates of a device between two averages")] = 16
+    switch: Annotated[
+        float, Field(ge=0, le=1, description="averages after every update until this share of the epochs, then K")
+    ] = 0.5
+
+
 @register(title="LAPSGD", source="arXiv:2203.06638, Algorithm 1", name="lapsgd")
 class LAPSGD(Replicated):
     """Q devices; U updaters share each device's replica; an averager per device mixes the replicas in passing."""
 
-    Options = LapOptions
+    Options: ClassVar[Any] = LapOptions
 
     def workers(self, team: Team) -> Iterable[Worker]:
         averagers = Group(members=len(team.replicas), name="averagers")
@@ -77,7 +84,7 @@ class LAPSGD(Replicated):
     def updater(self, team: Team, replica: Replica, counter: Counter, u: int) -> Program:
         """Algorithm 1a."""
         pin = "start" if self.options.weights == "forward" else "never"
-        while (step := (yield NextBatch(replica))) is not None:
+        while (step := (yield NextBatch(replica, shared=self.shares_batches))) is not None:
             yield from forward(replica, step, pin=pin)
             yield from self.gradient_and_update(team, replica, step, u)
             yield Count(counter)

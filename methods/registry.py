@@ -19,7 +19,19 @@ from methods.base import Method
 from methods.errors import MethodError
 
 ENTRY_POINTS = "async_sgd_benchmarks.methods"
-OWN = ("bp", "async_lu", "async_bu", "lapsgd", "lppsgd", "ddp")
+OWN = (
+    "bp",
+    "async_lu",
+    "async_bu",
+    "pdasgd",
+    "lapsgd",
+    "lppsgd",
+    "hogwild",
+    "ddp",
+    "mbsgd",
+    "lsgd",
+    "plsgd",
+)
 
 M = TypeVar("M", bound=type[Method])
 _methods: dict[str, type[Method]] = {}

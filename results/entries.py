@@ -22,6 +22,8 @@ from results.records import Record
 from results.statistics import Summary, best
 
 PREFIX = "benchmarks."
+PAPERS_OWN = ("paper-a", "paper-b", "")
+"""Hardware cards that a parent's name leaves out: those of the tables themselves."""
 FORMAT = 1
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
@@ -78,8 +80,8 @@ def entries(
     goals = targets(groups, measured, published)
     made: list[Entry] = []
     for one in groups:
-        values = values_of(one, goals.get(one.key), measured.get(one.first.family))
-        made.append(_parent(one, values, published.get(one.first.family, {}), bool(measured.get(one.first.family))))
+        values = values_of(one, goals.get(one.key), measured.get(one.clock))
+        made.append(_parent(one, values, published.get(one.first.family, {}), bool(measured.get(one.clock))))
         made.extend(_child(one, record) for record in one.records)
     return [*made, *_papers(groups, published)]
 
@@ -87,7 +89,8 @@ def entries(
 def _parent(one: Group, values: Mapping[str, Summary], published: Values, given: bool) -> Entry:
     first, n = one.first, len(one.complete)
     executor = str(first.spec.get("executor"))
-    suffix = "" if executor == "virtual" else f", {executor}"
+    hardware = str((first.spec.get("hardware") or {}).get("name", ""))
+    suffix = f", {executor}" if executor != "virtual" else "" if hardware in PAPERS_OWN else f", {hardware}"
     count = f"{n} seed{'' if n == 1 else 's'}" if n else "no finished run"
     statuses = [record.status for record in one.records]
     censored = [f"{name}: {v.n - v.censored} of {v.n} runs" for name, v in values.items() if v.censored]

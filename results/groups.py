@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from results.identity import identity
 from results.published import ANY_ROW, Key, Published
@@ -39,10 +40,20 @@ class Group:
         return f"{self.first.family} ({self.first.scale})"
 
     @property
+    def clock(self) -> str:
+        """What tables' values are held under: the family and the hardware that its seconds are of."""
+        return clock_of(self.first.spec)
+
+    @property
     def context(self) -> str:
         """What the rows that share a target have in common: the workload, the executor, the clock and the device."""
         same = {name: self.first.spec.get(name) for name in ("workload", "executor", "hardware", "device")}
         return identity(same)
+
+
+def clock_of(spec: Mapping[str, Any]) -> str:
+    """The family of a run and the hardware that its seconds are of."""
+    return f"{spec['workload']['family']} on {(spec.get('hardware') or {}).get('name', '')}"
 
 
 def group(records: Iterable[Record]) -> list[Group]:
@@ -64,7 +75,7 @@ def targets(
         contexts.setdefault(one.context, {})[one.first.row] = one
     found: dict[str, float] = {}
     for one in groups:
-        given = measured.get(one.first.family, {}).get((one.first.network, ANY_ROW, "target_percent"))
+        given = measured.get(one.clock, {}).get((one.first.network, ANY_ROW, "target_percent"))
         rows = {row: other.complete for row, other in contexts[one.context].items()}
         if given is not None and given.mean is not None:
             found[one.key] = given.mean

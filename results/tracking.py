@@ -81,8 +81,8 @@ def feed(
             parent that is there and covers these seeds and more is kept.
         published: the papers' values by family, as `results.published.by_dataset()` gives them.
         uri: the store; default: $MLFLOW_TRACKING_URI, else `DEFAULT_URI`.
-        measured: a table's measured values by family; they are laid over what the parents would compute themselves
-            (final and best values, and the worst method's best accuracy as target).
+        measured: tables' measured values by family and hardware (`groups.clock_of`); they are laid over what the
+            parents would compute themselves (final and best values, and the worst method's best accuracy as target).
 
     Raises:
         ResultsError: mlflow is not installed, or the store does not answer or refuses; the text says how to go on.

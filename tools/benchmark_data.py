@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks.data.batches import Batches
-from benchmarks.data.sets import load
+from benchmarks.data.cards import card
+from benchmarks.data.images import Batches, load
 
 BATCH = 128
 
@@ -44,7 +44,7 @@ def main() -> None:
     waiting = os.environ["OMP_WAIT_POLICY"]  # decides much of what two threads reach on a busy machine
     print(f"{platform.machine()}, {_processor()}, {os.cpu_count()} cores, OMP_WAIT_POLICY={waiting}")
     print(f"torch {torch.__version__}, batch {BATCH}, {options.rounds} rounds")
-    ours = Batches(load("cifar10", folder=options.data), batch=BATCH, seed=0, device=torch.device("cpu"))
+    ours = Batches(load(card("cifar10"), folder=options.data), batch=BATCH, seed=0, device=torch.device("cpu"))
     rival = _rival(options.data)
     for threads in (1, 2):
         torch.set_num_threads(threads)
@@ -91,7 +91,7 @@ def _show(threads: int, rates: dict[str, list[float]]) -> None:
 def _small(rounds: int) -> None:
     """The embedded default's batch, one torch thread: what a run at smoke scale pays per step."""
     torch.set_num_threads(1)
-    data = load("digit-pairs", train_samples=1280)
+    data = load(card("digit-pairs"), train_samples=1280)
     batches = Batches(data, batch=64, seed=0, device=torch.device("cpu"))
     costs = [_microseconds(lambda index: batches.batch(0, index % 20), 2000) for _ in range(rounds)]
     print(f"\ndigit-pairs, batch 64     {_spread(costs, 'microseconds per batch', 1)}")

@@ -17,13 +17,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import torch
 
 import methods
 from benchmarks import hardware, plan
 from benchmarks.data.cards import card as data_card
+from benchmarks.data.images import ImageSet
 from benchmarks.data.sets import DataSet
 from benchmarks.dry import DryTeam
 from benchmarks.executors.virtual import VirtualExecutor
@@ -50,7 +50,7 @@ def verdict(what: str, value: float, goal: float, *, at_least: bool = True, deta
 def training(work: Workload, method: str, data: DataSet, executor: str = "virtual", threads: int = 1) -> Training:
     work = work.model_copy(update={"threads": threads})
     card = hardware.load("paper-a-ideal") if executor == "virtual" else None
-    run = plan.run(work, Row(method), methods.create(method), 0, plan.Choices(executor=executor, card=card))
+    run = plan.run(work, Row(method), methods.create(method), 0, plan.Choices(executor=executor, card=card), card)
     return Training(run.spec, data, card)
 
 
@@ -113,7 +113,7 @@ def full_width(count: int) -> None:
     known = data_card("cifar10")
     images = torch.randint(0, 256, (128 * 3, 3, 32, 32), dtype=torch.uint8)
     labels = torch.randint(0, 10, (128 * 3,))
-    data = DataSet("cifar10", images, labels, images[:128], labels[:128], known)
+    data = ImageSet("cifar10", images, labels, images[:128], labels[:128], known)
     work = workload("cifar10", "resnet18", "paper", {"train_samples": "384", "test_samples": "128"})
     threads = os.cpu_count() or 1
     one, lu = (training(work, method, data, threads=threads) for method in ("bp", "async_lu"))
@@ -164,10 +164,11 @@ def smoke(network: str, count: int) -> None:
 def laws() -> None:
     ideal, fitted = hardware.load("paper-a-ideal"), hardware.load("paper-a")
     for network, long_stream, published in (("resnet18", 2.96, 1.86), ("resnet50", 2.80, 2.02)):
-        price = ideal.price(network)
+        known, on_card = ideal.networks[network], fitted.networks[network]
+        price = ideal.price(known)
         f, b, k = price.forward_seconds, price.backward_seconds, 2
         law = STEPS * (f + b) / (f + (STEPS - 1) * max(f, b / k) + b)
-        simulated = seconds_per_epoch(ideal, network, "bp") / seconds_per_epoch(ideal, network, "async_lu")
+        simulated = seconds_per_epoch(ideal, known, "bp") / seconds_per_epoch(ideal, known, "async_lu")
         verdict(
             f"{network}: virtual Async LU's steps/s over BP's, off the law with ramps ({law:.3f}) by",
             abs(simulated / law - 1),
@@ -175,7 +176,7 @@ def laws() -> None:
             at_least=False,
             detail=f"simulated {simulated:.3f}, long stream {long_stream}, the paper measured {published}",
         )
-        lu, bu = (seconds_per_epoch(fitted, network, row) for row in ("async_lu", "async_bu"))
+        lu, bu = (seconds_per_epoch(fitted, on_card, row) for row in ("async_lu", "async_bu"))
         verdict(
             f"{network} on paper-a: Async BU's seconds per epoch over Async LU's",
             bu / lu,
@@ -183,7 +184,7 @@ def laws() -> None:
             at_least=False,
             detail=f"simulated {bu:.2f} s and {lu:.2f} s",
         )
-    price = replace(ideal.price("resnet18"))
+    price = ideal.price(ideal.networks["resnet18"])
     team = DryTeam.of([(str(i), 1) for i in range(10)], steps_per_epoch=2000)
     executor, begun = VirtualExecutor(team, price), time.perf_counter()
     executor.run(methods.create("async_lu").workers(team))

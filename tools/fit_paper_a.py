@@ -13,20 +13,24 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import brentq, least_squares
 
+from benchmarks.charge import counted, network_of
+from benchmarks.data.cards import card as data_card
 from benchmarks.hardware import CARDS, Card, Costs, NetworkSeconds, write
-from benchmarks.networks import resnet
-from benchmarks.predict import FITTED_ROWS, STEPS, published_epoch_seconds, residuals, seconds_per_epoch
-from benchmarks.work import layer_work
+from benchmarks.predict import FITTED_ROWS, STEPS, predictions, published_epoch_seconds, seconds_per_epoch
+from benchmarks.workloads import workload
 from results import published
 
 TABLE_9_BATCH = 128
+MFU = "model_flops_utilisation_percent"
 
 
 def network_seconds(network: str) -> tuple[NetworkSeconds, float]:
     """The card's entry, and the FLOP/s that the published seconds amount to."""
-    layers = layer_work(resnet(network, classes=100), (TABLE_9_BATCH, 3, 32, 32))
+    work = workload("cifar100", network, "paper")
+    known = data_card(work.dataset)
+    layers = counted(work, known, network_of(work, known), TABLE_9_BATCH)
     table9 = published.load("table9")
     f, b = (table9[network, "bp", measure].mean for measure in ("forward_seconds", "backward_seconds"))
     flops = np.array([layer.forward_flops for layer in layers])
@@ -62,7 +66,7 @@ def main() -> None:
     def errors(parameters: np.ndarray) -> list[float]:
         card = with_link(parameters)
         return [
-            math.log(seconds_per_epoch(card, network, row, steps=60) / value)
+            math.log(seconds_per_epoch(card, card.networks[network], row, simulated=60) / value)
             for (network, row), values in targets.items()
             for value in values
         ]
@@ -87,8 +91,23 @@ def main() -> None:
         f"device: {card.flops_per_second / 1e12:.1f} TFLOP/s"
     )
     print(f"simulated seconds per epoch of {STEPS} batches, against TTA / epochs as published")
-    for line in residuals(card):
-        print(line)
+    heading, lines = predictions(card)
+    print(heading, *lines, sep="\n")
+    _version_3(card)
+
+
+def _version_3(card: Card) -> None:
+    """paper-a3: as many lanes as PD-ASGD has workers on a device, with the capacity that gives its published MFU."""
+    values = published.load("v3-mfu")
+    gain = math.prod(values["resnet18", row, MFU].mean ** sign for row, sign in (("pdasgd", 1), ("ddp", -1)))
+
+    def excess(capacity: float) -> float:
+        made = card.model_copy(update={"lanes": 3, "lane_capacity": capacity})
+        known = made.networks["resnet18"]
+        seconds = {row: seconds_per_epoch(made, known, row, simulated=60) for row in ("ddp", "pdasgd")}
+        return seconds["ddp"] / seconds["pdasgd"] - gain
+
+    print(f"paper-a3: lane_capacity {brentq(excess, 1.0, 3.0, xtol=1e-4):.4f} for a gain of {gain:.3f} over DDP")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from benchmarks.errors import UserError
 
 CARDS = Path(__file__).parents[2] / "datasets"
+Kind = Literal["images", "text", "folder"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,13 @@ class Augmentation:
     """What is done to training images: a crop of the image's own size after padding with black, and a mirror image.
 
     `crop_padding` counts pixels on each side; 0 leaves the crop out. `flip` mirrors half of the images left to right.
+    `resized_crop`, for image folders alone, takes 8 to 100 % of an image's area at 3:4 to 4:3 of its sides, as
+    torchvision's RandomResizedCrop does; without it an image is cropped as for evaluation.
     """
 
     crop_padding: int = 0
     flip: bool = False
+    resized_crop: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,10 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Download:
-    """Where the files are published, and how they lie on a disk."""
+    """Where the files are published, and how they lie on a disk.
+
+    `labels_key` and `files` are CIFAR's; a download without them is pinned by its archive's checksum alone.
+    """
 
     url: str
     archive: str
@@ -46,9 +54,9 @@ class Download:
     """The archive's published checksum."""
     folder: str
     """The folder inside the archive, and below the user's data folder."""
-    labels_key: str
+    labels_key: str = ""
     """Where a file keeps its labels."""
-    files: tuple[DataFile, ...]
+    files: tuple[DataFile, ...] = ()
 
     def split(self, name: str) -> tuple[DataFile, ...]:
         """The files of one split, in their published order."""
@@ -59,9 +67,12 @@ class Download:
 class DataCard:
     """One data set: shape, sizes, normalisation, augmentation, provenance and fingerprint.
 
-    `shape` is (channels, height, width) in pixels; `mean` and `std` are per channel, of values between 0 and 1.
-    `family` is the papers' data set that this one is, or stands in for; a stand-in says so in `label`.
-    `fingerprint` is a sha256: of the arrays for an embedded set, of the published checksums for a download.
+    `kind` says who reads it: "images" are held in memory, a "folder" of images is decoded as it is needed, "text" is
+    words. `shape` is (channels, height, width) in pixels, and () of a text; `mean` and `std` are per channel, of values
+    between 0 and 1, and () of a text. `family` is the papers' data set that this one is, or stands in for; a stand-in
+    says so in `label`. `fingerprint` is a sha256: of the data for an embedded set, of the published checksums for a
+    download. A folder's classes, samples and shape are those published, and its fingerprint is "": what is really there
+    is found out from the tree alone (`benchmarks.data.tree.find`).
     """
 
     name: str
@@ -69,7 +80,7 @@ class DataCard:
     family: str
     label: str
     classes: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     train_samples: int
     test_samples: int
     mean: tuple[float, ...]
@@ -80,11 +91,17 @@ class DataCard:
     obtain: str
     fingerprint: str
     download: Download | None
+    kind: Kind = "images"
 
     def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         if min(*self.shape, self.classes, self.train_samples, self.test_samples) < 1:
             raise ValueError("shape, classes and samples must be above 0")
-        if not len(self.mean) == len(self.std) == self.shape[0] or min(self.std) <= 0:
+        if len(self.shape) != (0 if self.kind == "text" else 3):
+            raise ValueError("shape must be [channels, height, width], and [] of a text")
+        channels = self.shape[0] if self.shape else 0
+        if not len(self.mean) == len(self.std) == channels or min(self.std, default=1) <= 0:
             raise ValueError("mean and std need one value per channel, and those of std must be above 0")
         if self.augmentation.crop_padding < 0:
             raise ValueError("crop_padding must be 0 or more")
@@ -92,11 +109,11 @@ class DataCard:
     @property
     def embedded(self) -> bool:
         """Whether the data comes with a dependency, so that nothing has to be fetched."""
-        return self.download is None
+        return self.download is None and self.kind != "folder"
 
     def identity(self) -> dict[str, Any]:
         """What of a card decides a run's numbers, as plain JSON values: for the hash that identifies a run."""
-        return {
+        said = {
             "name": self.name,
             "sha256": self.fingerprint,
             "mean": list(self.mean),
@@ -104,6 +121,7 @@ class DataCard:
             "crop_padding": self.augmentation.crop_padding,
             "flip": self.augmentation.flip,
         }
+        return {**said, "resized_crop": self.augmentation.resized_crop} if self.kind == "folder" else said
 
 
 def names() -> tuple[str, ...]:
@@ -133,16 +151,19 @@ def card(name: str) -> DataCard:
 
 def _parse(name: str, values: dict[str, Any]) -> DataCard:
     download = _download(values.pop("download")) if "download" in values else None
-    # The published checksums pin every byte, so that a download's fingerprint is known before the data is there.
-    fingerprint = _checksum(download) if download else values.pop("sha256")
-    channels, height, width = values.pop("shape")
+    fingerprint = values.pop("sha256", None)
+    if fingerprint is None and download:
+        # The published checksums pin every byte, so that a download's fingerprint is known before the data is there.
+        fingerprint = _checksum(download)
+    if fingerprint is None and values.get("kind") != "folder":
+        raise ValueError("sha256 is missing")
     return DataCard(
         name=name,
-        shape=(channels, height, width),
-        mean=tuple(values.pop("mean")),
-        std=tuple(values.pop("std")),
+        shape=tuple(values.pop("shape")),
+        mean=tuple(values.pop("mean", ())),
+        std=tuple(values.pop("std", ())),
         augmentation=Augmentation(**values.pop("augmentation", {})),
-        fingerprint=fingerprint,
+        fingerprint=fingerprint or "",
         download=download,
         **values,
     )
@@ -155,5 +176,5 @@ def _download(values: dict[str, Any]) -> Download:
 
 def _checksum(download: Download) -> str:
     read = (*download.split("train"), *download.split("test"))
-    lines = (f"{file.split} {file.name} md5:{file.md5}\n" for file in read)
+    lines = [f"{file.split} {file.name} md5:{file.md5}\n" for file in read] or [f"{download.archive} {download.md5}\n"]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

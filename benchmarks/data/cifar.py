@@ -20,14 +20,8 @@ import numpy as np
 
 from benchmarks.data.arrays import Split
 from benchmarks.data.cards import DataCard, DataFile
+from benchmarks.data.places import VARIABLE, cache_folder
 from benchmarks.errors import UserError
-
-VARIABLE = "BENCHMARKS_DATA"
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: `benchmarks` below $XDG_CACHE_HOME or ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchmarks"
 
 
 def read(card: DataCard, *, folder: Path | None = None, download: bool = True) -> tuple[Split, Split]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from benchmarks.data.cards import DataCard
-from benchmarks.data.cifar import VARIABLE, verified
+from benchmarks.data.cifar import verified
+from benchmarks.data.places import VARIABLE
 from benchmarks.errors import UserError
 
 STALLED_SECONDS = 20.0

@@ -23,6 +23,10 @@ class Purpose(IntEnum):
     SUBSET = 4
     TRAIN_PAIRS = 5
     TEST_PAIRS = 6
+    TRAIN_SCENES = 7
+    TEST_SCENES = 8
+    REVIEWS_TRAIN = 20
+    REVIEWS_TEST = 21
 
 
 def draw(count: int, purpose: Purpose, a: int = 0, b: int = 0, c: int = 0) -> NDArray[np.uint64]:

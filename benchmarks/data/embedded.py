@@ -1,4 +1,4 @@
-"""The data sets that come with a dependency: scikit-learn's handwritten digits, and pairs of them."""
+"""The data sets that come with a dependency: scikit-learn's handwritten digits, pairs of them, and scenes with one."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ from benchmarks.errors import UserError
 
 _BRIGHTEST = 16
 _TEST_DIGITS_PER_CLASS = 36
+_SIDE = 32  # of a scene, in pixels
+_NOISE = 16  # added to each value of a scene, or taken from it, at most
 
 
 def read(card: DataCard) -> tuple[Split, Split]:
-    """The training and the test split of `digits` or `digit-pairs`, checked against the card's fingerprint.
+    """The training and the test split of the card's data set, checked against the card's fingerprint.
 
     Raises UserError where scikit-learn is missing or brings other digits.
     """
     train, test = _digits(card)
+    per_class = card.train_samples // card.classes, card.test_samples // card.classes
     if card.name == "digit-pairs":
-        per_class = card.train_samples // card.classes, card.test_samples // card.classes
         train, test = _pairs(train, per_class[0], Purpose.TRAIN_PAIRS), _pairs(test, per_class[1], Purpose.TEST_PAIRS)
+    if card.name == "digit-scenes":
+        train, test = (
+            _scenes(train, per_class[0], Purpose.TRAIN_SCENES),
+            _scenes(test, per_class[1], Purpose.TEST_SCENES),
+        )
     found = fingerprint(train, test)
     if found != card.fingerprint:
         raise UserError(
@@ -76,3 +83,26 @@ def _choose(by_class: list[NDArray[np.int64]], kind: int, count: int, purpose: P
     _, first = np.unique(codes, return_index=True)
     chosen = codes[np.sort(first)[:count]]
     return np.stack([lefts[chosen // len(rights)], rights[chosen % len(rights)]])
+
+
+def _scenes(digits: Split, per_class: int, purpose: Purpose) -> Split:
+    """`per_class` scenes of each of 20 classes: the digit, plus 10 where it is darker than what it stands on."""
+    images = np.stack([_scene(digits, kind, number, purpose) for kind in range(20) for number in range(per_class)])
+    return Split(images, np.repeat(np.arange(20), per_class))
+
+
+def _scene(digits: Split, kind: int, number: int, purpose: Purpose) -> NDArray[np.uint8]:
+    """A digit, two or three times its size, in one colour somewhere on another, with noise; shape (3, 32, 32)."""
+    words = draw(10 + 3 * _SIDE * _SIDE // 8, purpose, kind, number)
+    those = np.flatnonzero(digits.labels == kind % 10)
+    digit = digits.images[those[below(words[0:1], len(those))[0]], 0].astype(np.int64)
+    factor = 2 + int(below(words[1:2], 2)[0])
+    large = digit.repeat(factor, 0).repeat(factor, 1)
+    top, left = below(words[2:4], _SIDE - len(large) + 1)
+    ink = np.zeros((_SIDE, _SIDE), np.int64)
+    ink[top : top + len(large), left : left + len(large)] = large
+    dark, light = below(words[4:7], 96), 160 + below(words[7:10], 96)  # red, green and blue
+    back, front = (dark, light) if kind < 10 else (light, dark)
+    scene = back[:, None, None] + (front - back)[:, None, None] * ink // 255
+    noise = words[10:].astype("<u8").view(np.uint8).reshape(scene.shape) % (2 * _NOISE + 1) - np.int64(_NOISE)
+    return np.asarray((scene + noise).clip(0, 255), np.uint8)

@@ -30,11 +30,15 @@ class Clock:
 
 @dataclass(eq=False)
 class Job:
-    """Something that takes a device's time. granted computes a result, which done gets when the seconds are over."""
+    """Something that takes a device's time. granted computes a result, which done gets when the seconds are over.
+
+    A job that takes the whole device waits until nothing else is under way on it, and lets nothing start beside it.
+    """
 
     seconds: float
     granted: Callable[[], Any]
     done: Callable[[Any], None]
+    whole: bool = False
 
 
 @dataclass(eq=False)
@@ -43,24 +47,28 @@ class Device:
 
     clock: Clock
     price: Price
-    busy: int = 0
+    busy: int = 0  # lanes
     queue: deque[Job] = field(default_factory=deque)
 
     def ask(self, job: Job) -> None:
-        if self.queue or self.busy >= self.price.lanes:
-            self.queue.append(job)
-        else:
-            self._grant(job)
+        self.queue.append(job)
+        if len(self.queue) == 1:
+            self._serve()
+
+    def _serve(self) -> None:
+        lanes = self.price.lanes
+        while self.queue and self.busy + (lanes if self.queue[0].whole else 1) <= lanes:
+            self._grant(self.queue.popleft())
 
     def _grant(self, job: Job) -> None:
-        self.busy += 1
-        slowdown = self.price.lane_slowdown if self.busy > 1 else 1.0
+        lanes = self.price.lanes if job.whole else 1
+        self.busy += lanes
+        slowdown = 1.0 if job.whole else max(1.0, self.busy / self.price.lane_capacity)
         result = job.granted()
 
         def over() -> None:
-            self.busy -= 1
+            self.busy -= lanes
             job.done(result)  # the worker goes on before the device turns to the next one
-            if self.queue and self.busy < self.price.lanes:
-                self._grant(self.queue.popleft())
+            self._serve()
 
         self.clock.after(job.seconds * slowdown, over)

@@ -51,7 +51,7 @@ class ThreadsExecutor:
         self.team, self.threads = team, threads
         self.monitor = threading.Condition()
         self._handlers: dict[type, Callable[[e.Worker, Any], Any]] = {
-            e.NextBatch: lambda worker, effect: self.team.next_batch(effect.replica),
+            e.NextBatch: lambda worker, effect: self.team.next_batch(effect.replica, effect.shared),
             e.Snapshot: lambda worker, effect: self.team.snapshot(effect.layer, effect.step, time.perf_counter()),
             e.Forward: lambda worker, effect: self.team.forward(effect.layer, effect.step, time.perf_counter()),
             e.Loss: lambda worker, effect: self.team.loss(effect.step),
@@ -150,7 +150,7 @@ class ThreadsExecutor:
         return gradient
 
     def _update(self, worker: e.Worker, effect: e.Update) -> None:
-        self.team.update(effect.gradients, worker.name, time.perf_counter())
+        self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica)
 
     # ---- channels
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.errors import UserError
+from benchmarks.hardware.delays import Delay
 from benchmarks.pricing import Price
 from methods import unknown
 
@@ -38,6 +39,14 @@ class NetworkSeconds(_Part):
 
     what: str
     batch: Annotated[int, Field(ge=1)]
+    families: Annotated[tuple[str, ...], Field(description="the data sets whose images have this size")] = (
+        "cifar10",
+        "cifar100",
+    )
+    stem: str = "cifar"
+    fixed_share: Annotated[
+        float, Field(ge=0, le=1, description="of the seconds, what a batch costs whatever its size")
+    ] = 0.0
     layers: tuple[str, ...]
     forward_seconds: tuple[Seconds, ...]
     backward_input_seconds: tuple[Seconds, ...]
@@ -59,16 +68,29 @@ class Card(_Part):
     title: str
     source: str
     notes: tuple[str, ...] = ()
-    flops_per_second: Annotated[float, Field(gt=0)]
+    flops_per_second: Annotated[float, Field(gt=0, description="what the device achieves")]
+    peak_flops_per_second: Annotated[float | None, Field(gt=0, description="what it could: of MFU")] = None
     lanes: Annotated[int, Field(ge=1)] = 1
-    lane_slowdown: Annotated[float, Field(ge=1)] = 1.0
+    lane_capacity: Annotated[
+        float, Field(ge=1, description="how many effects' worth of work a device does at once")
+    ] = 1.0
     link: Costs = Costs()
     update: Costs = Costs()
+    delays: Annotated[tuple[Delay, ...], Field(description="stragglers")] = ()
     networks: dict[str, NetworkSeconds] = Field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
         return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+
+    def delayed(self, delays: Sequence[Delay]) -> Card:
+        """The same card with stragglers beside its own."""
+        return self.model_copy(update={"delays": (*self.delays, *delays)}) if delays else self
+
+    def seconds_of(self, network: str, *, family: str, stem: str) -> NetworkSeconds | None:
+        """What is known of a network on images of this family's size."""
+        known = self.networks.get(f"{family}-{network}", self.networks.get(network))
+        return known if known is not None and family in known.families and stem == known.stem else None
 
     def costs(self, price: Price) -> Price:
         """The same price with this card's links, updates and lanes."""
@@ -79,38 +101,47 @@ class Card(_Part):
             update_latency_seconds=self.update.latency_seconds,
             update_bytes_per_second=self.update.bytes_per_second,
             lanes=self.lanes,
-            lane_slowdown=self.lane_slowdown,
+            lane_capacity=self.lane_capacity,
+            delays=self.delays,
         )
 
-    def price(self, network: str, layers: Sequence[str] | None = None) -> Price:
-        """The seconds of a network that the card knows, for itself or for one of other blocks that stands in for it.
+    def price(self, known: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:
+        """What a network's effects cost, for itself or for one of other blocks that stands in for it.
 
-        A stage's seconds and bytes are shared evenly by the blocks that the stand-in has there. KeyError: not known.
+        A stage's seconds and bytes are shared evenly by the blocks that the stand-in has there. batch: that of a step,
+        by default the one that the seconds are for.
         """
-        known = self.networks[network]
-        names = list(layers or known.layers)
-        shares = _shares(known.layers, names)
+        shares = _shares(known.layers, list(layers or known.layers))
+        factor = known.fixed_share + (1 - known.fixed_share) * (batch or known.batch) / known.batch
 
-        def shared(values: Sequence[float]) -> list[float]:
-            return [sum(values[i] for i in mine) / many for mine, many in shares]
+        def shared(values: Sequence[float], factor: float = factor) -> list[float]:
+            return [sum(values[i] for i in mine) / many * factor for mine, many in shares]
 
         return self.costs(
             Price(
                 shared(known.forward_seconds),
                 shared(known.backward_input_seconds),
                 shared(known.backward_weight_seconds),
-                shared(known.parameter_bytes),
+                shared(known.parameter_bytes, 1.0),
             )
         )
 
-    def price_by_flops(self, layers: Sequence[LayerWork]) -> Price:
-        """By the FLOPs of the network itself at the rate that the card achieves: for networks it does not know.
+    def seconds_by_flops(self, layers: Sequence[LayerWork], *, what: str, batch: int) -> NetworkSeconds:
+        """By its FLOPs at the rate that the card achieves: for networks that the card does not know.
 
         A backward pass costs a forward pass's FLOPs for the weights and as many for the inputs; the first layer has no
         inputs to care for.
         """
-        seconds = [layer.forward_flops / self.flops_per_second for layer in layers]
-        return self.costs(Price(seconds, [0.0, *seconds[1:]], seconds, [layer.parameter_bytes for layer in layers]))
+        seconds = tuple(layer.forward_flops / self.flops_per_second for layer in layers)
+        return NetworkSeconds(
+            what=what,
+            batch=batch,
+            layers=tuple(layer.name for layer in layers),
+            forward_seconds=seconds,
+            backward_input_seconds=(0.0, *seconds[1:]),
+            backward_weight_seconds=seconds,
+            parameter_bytes=tuple(layer.parameter_bytes for layer in layers),
+        )
 
 
 @dataclass(frozen=True)
@@ -160,7 +191,10 @@ def load(name: str, *, out: Path | None = None) -> Card:
 @cache
 def _read(path: Path) -> Card:
     try:
-        return Card.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        base = values.pop("extends", None)  # a card of this folder, whose values hold where none are given
+        inherited = _read(CARDS / f"{base}.toml").model_dump() if base else {}
+        return Card.model_validate({**inherited, **values}, context={"folder": path.parent})
     except (OSError, ValueError) as error:
         raise UserError(f"The hardware card {path} is not valid: {_first(error)}") from error
 
@@ -177,10 +211,13 @@ def write(card: Card, path: Path, header: str) -> None:
     lines = [f"# {line}" for line in header.splitlines()]
     data = card.model_dump(exclude_defaults=True)
     nested = {key: data.pop(key) for key in ("link", "update", "networks") if key in data}
+    delays = data.pop("delays", ())
     lines += _section(data)
     networks: Mapping[str, Any] = nested.pop("networks", {})
     for key, values in [*nested.items(), *((f"networks.{k}", v) for k, v in networks.items())]:
         lines += ["", f"[{key}]", *_section(values)]
+    for delay in delays:
+        lines += ["", "[[delays]]", *_section(delay)]
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text("\n".join(lines) + "\n", encoding="utf-8")

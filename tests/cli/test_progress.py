@@ -12,7 +12,7 @@ from benchmarks.progress import Display, duration
 RUNS = [
     Run(
         f"run{seed}",
-        {"workload": {"network": "resnet18", "epochs": 4}, "seed": seed},
+        {"workload": {"name": "cifar10-resnet18", "epochs": 4}, "seed": seed},
         {"method_title": "[bold]x[/nope]"},
     )
     for seed in range(3)
@@ -37,9 +37,11 @@ def test_a_pipe_gets_one_line_a_run() -> None:
     display = told(Console(file=file, width=80))
     first, second = file.getvalue().splitlines()
     assert first.startswith(
-        "[1/3] resnet18 [bold]x[/nope], seed 0: finished, 1 epoch, 12.3 %, 1.50 simulated s; about "
+        "[1/3] cifar10-resnet18 [bold]x[/nope], seed 0: finished, 1 epoch, 12.3 %, 1.50 simulated s; about "
     )
-    assert second.startswith("[2/3] resnet18 [bold]x[/nope], seed 1: failed: Worker [red]a[/b] failed: out of luck x")
+    assert second.startswith(
+        "[2/3] cifar10-resnet18 [bold]x[/nope], seed 1: failed: Worker [red]a[/b] failed: out of luck x"
+    )
     assert display.done == 2
 
 

@@ -115,7 +115,7 @@ def test_methods_of_a_file(cli: Cli, tmp_path: Path) -> None:
     assert "resnet18 Wild, seed 0: diverged" in said.out
     broken = "Worker 'breaker 0 on device 0' failed: ValueError: [red]no[/blue]"
     assert f"resnet18 Breaks, seed 0: failed: {broken}" in said.out
-    assert f"Failed: resnet18 Breaks, seed 0: {broken}" in said.out
+    assert f"Failed: cifar10-resnet18 Breaks, seed 0: {broken}" in said.out
     statuses = {journal["method"]: journal["status"] for journal in journals(tmp_path / "out")}
     assert statuses == {"odd": "finished", "wild": "diverged", "breaks": "failed"}
     csv = (tmp_path / "out/tables/table1.csv").read_text(encoding="utf-8")
@@ -201,7 +201,7 @@ def test_mlflow_is_told_the_same_whatever_was_asked_for_last(cli: Cli, monkeypat
         assert "sqlite:///[/odd].db" in said.out
     assert fed.records == [["async_lu", "bp"]] * 3
     assert fed.measured[0] == fed.measured[1] == fed.measured[2]
-    measures = {(row, measure) for _, row, measure in fed.measured[0]["cifar10"]}
+    measures = {(row, measure) for _, row, measure in fed.measured[0]["cifar10 on paper-a"]}
     assert {("*", "target_percent"), ("bp", "relative_speedup"), ("async_lu", "time_to_target_seconds")} <= measures
 
 

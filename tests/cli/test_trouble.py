@@ -148,7 +148,7 @@ def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkey
     monkeypatch.setattr(pool, "train_all", killing)
     said = cli("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", *TWO, "--set=workload.epochs=3")
     assert said.code == 1
-    assert "Failed: resnet18 BP, 1 device, seed 0: its process was killed (out of memory?)" in said.out
+    assert "Failed: cifar10-resnet18 BP, 1 device, seed 0: its process was killed (out of memory?)" in said.out
     assert {journal["seed"]: journal["status"] for journal in journals(tmp_path / "out")} == {0: None, 1: "finished"}
 
 

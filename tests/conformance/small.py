@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 import methods
 from benchmarks.data.cards import Augmentation, card
-from benchmarks.data.sets import DataSet
-from benchmarks.hardware import Card, Costs, LayerWork
+from benchmarks.data.images import ImageSet
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.hardware import Card, Costs
+from benchmarks.pricing import Price
 from benchmarks.team import Team
 from benchmarks.training import Training
 from benchmarks.work import layer_work
@@ -30,6 +32,7 @@ STEPS = 13  # full batches in an epoch: neither 2 nor 3 devices divide them
 EPOCHS = 3  # LAP-SGD averages every K updates in the last one, LPP-SGD parts gradients in the last two
 SHAPE = (1, 6, 6)
 CLASSES = 3
+SETTINGS = {"augment": True, "price": "flops"}  # of the small network's own, since it is nobody's stand-in
 PATIENCE_SECONDS = 60.0  # no test's verdict: how long before a hanging one is given up
 
 CARD = Card(
@@ -43,13 +46,13 @@ CARD = Card(
 
 
 @cache
-def data() -> DataSet:
+def data() -> ImageSet:
     """Random images of three classes; three samples are left over after the last full batch."""
     described = replace(card("digits"), shape=SHAPE, classes=CLASSES, augmentation=Augmentation(1, True))
     draw = torch.Generator().manual_seed(7)
     images = torch.randint(0, 256, (STEPS * BATCH + 3, *SHAPE), dtype=torch.uint8, generator=draw)
     labels = torch.randint(0, CLASSES, (len(images),), generator=draw)
-    return DataSet("random", images, labels, images[:20], labels[:20], described)
+    return ImageSet("random", images, labels, images[:20], labels[:20], described)
 
 
 class Residual(nn.Module):
@@ -76,8 +79,10 @@ def network(seed: int) -> dict[str, nn.Module]:
 
 
 @cache
-def work() -> list[LayerWork]:
-    return layer_work(network(0), (BATCH, *SHAPE))
+def price() -> Price:
+    """What the small card charges for the small network."""
+    work = layer_work(network(0), (BATCH, *SHAPE))
+    return CARD.price(CARD.seconds_by_flops(work, what="the small network", batch=BATCH))
 
 
 class Small(Training):
@@ -87,7 +92,7 @@ class Small(Training):
         self, method: str, options: Mapping[str, Any] | None = None, *, executor: str = "virtual", seed: int = 0
     ) -> None:
         made = methods.create(method, options)
-        fields = workload("cifar10", "resnet18", "smoke", {"batch": BATCH, "epochs": EPOCHS, "augment": True})
+        fields = workload("cifar10", "resnet18", "smoke", {**SETTINGS, "batch": BATCH, "epochs": EPOCHS})
         spec = {
             "workload": fields.model_dump(mode="json"),
             "method": {"name": method, "options": made.describe()},
@@ -95,14 +100,13 @@ class Small(Training):
             "seed": seed,
         }
         super().__init__(spec, data(), CARD if executor == "virtual" else None)
+        if executor == "virtual":
+            self.executor = VirtualExecutor(self.team, price())
         self.batches_used: list[tuple[int, int]] = []
         self.team.batches = self._noted(self.team.batches)
 
     def network(self) -> dict[str, nn.Module]:
         return network(self.seed)
-
-    def _price(self, card: Card) -> Any:
-        return card.price_by_flops(work())
 
     def _noted(self, batches: Callable[[int, int], tuple[Tensor, Tensor]]) -> Any:
         def noted(epoch: int, index: int) -> tuple[Tensor, Tensor]:

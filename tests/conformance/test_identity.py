@@ -20,7 +20,7 @@ VIRTUAL = Choices(card=hardware.load("paper-a-ideal"))
 
 def planned(method: str, options: dict[str, Any] | None = None, choices: Choices = VIRTUAL) -> Run:
     made = methods.create(method, options)
-    return run(workload("cifar10", "resnet18", "smoke"), Row(method), made, 0, choices)
+    return run(workload("cifar10", "resnet18", "smoke"), Row(method), made, 0, choices, choices.card)
 
 
 def test_options_are_recorded(method: str) -> None:

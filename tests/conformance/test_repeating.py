@@ -14,7 +14,7 @@ import torch
 import methods
 from benchmarks.dry import DryTeam
 from benchmarks.executors.virtual import VirtualExecutor
-from tests.conformance.small import CARD, EPOCHS, STEPS, Small, bits, work
+from tests.conformance.small import EPOCHS, STEPS, Small, bits, price
 
 OTHER_PROCESS = """
 import sys, torch
@@ -124,4 +124,4 @@ def dry_run(method: str) -> tuple[DryTeam, VirtualExecutor]:
     layers = [(layer.name, sum(p.numel() for p in layer.params)) for layer in Small(method).team.replica.layers]
     dry = DryTeam.of(layers, replicas=methods.create(method).replicas, steps_per_epoch=STEPS)
     dry.epochs = EPOCHS
-    return dry, VirtualExecutor(dry, CARD.price_by_flops(work()))
+    return dry, VirtualExecutor(dry, price())

@@ -81,6 +81,16 @@ def test_ticket_i_belongs_to_device_i_mod_q() -> None:
     assert team.next_batch(team.replicas[1]).index == 7
 
 
+def test_shared_tickets_go_to_whoever_asks() -> None:
+    """All of them, in the order of asking; the learning rate goes by tickets, so nothing else changes."""
+    team = team_of(network(), network(), steps=6)
+    asked = [1, 1, 0, 1, 1, 1]
+    assert [team.next_batch(team.replicas[q], shared=True).index for q in asked] == list(range(6))
+    assert team.next_batch(team.replicas[0], shared=True) is None
+    team.begin_epoch(1)
+    assert team.next_batch(team.replicas[1], shared=True).index == 6
+
+
 def test_workers_of_a_device_never_share_a_ticket() -> None:
     team = team_of(steps=400)
 
@@ -102,3 +112,16 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_batches() -> None:
     assert team.mean_loss() == pytest.approx(float(torch.stack(losses).mean()))
     team.begin_epoch(1)
     assert team.mean_loss() != team.mean_loss()
+
+
+def test_the_accuracy_of_an_epoch_counts_each_sample_once() -> None:
+    team = team_of()
+    assert team.train_accuracy() != team.train_accuracy()
+    right = 0
+    for index in range(3):
+        logits = (IMAGES + index) @ weight(team, 0).T @ weight(team, 1).T
+        right += int((logits.argmax(1) == LABELS).sum())
+        forward(team)
+    assert team.train_accuracy() == pytest.approx(100 * right / 12)
+    team.begin_epoch(1)
+    assert team.train_accuracy() != team.train_accuracy()

@@ -10,6 +10,7 @@ import torch
 from benchmarks import hardware
 from benchmarks.errors import UserError
 from benchmarks.hardware import Card, Costs, LayerWork, NetworkSeconds
+from benchmarks.hardware.delays import Delay
 from benchmarks.networks import resnet
 from benchmarks.pricing import Price
 from benchmarks.work import layer_work
@@ -21,7 +22,9 @@ SMALL = Card(
     notes=("one", "two"),
     flops_per_second=2.5e9,
     lanes=2,
-    lane_slowdown=1.25,
+    lane_capacity=1.25,
+    peak_flops_per_second=5e9,
+    delays=(Delay(kind="bursts", device=1, steps=2.5), Delay(kind="trace", device=0, values=(0.0, 1.5))),
     link=Costs(latency_seconds=1e-4, bytes_per_second=1e9),
     update=Costs(latency_seconds=0.00025),
     networks={
@@ -38,6 +41,17 @@ SMALL = Card(
 )
 
 
+PAPER_A = ["paper-a", "paper-a-ideal", "paper-a3"]
+
+
+def price_of(card: str, network: str) -> Price:
+    return hardware.load(card).price(hardware.load(card).networks[network])
+
+
+def by_flops(*layers: LayerWork) -> Price:
+    return SMALL.price(SMALL.seconds_by_flops(layers, what="two layers", batch=1))
+
+
 def test_a_card_written_and_read_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "new" / "card.toml"
     hardware.write(SMALL, path, "First line.\nSecond line.")
@@ -48,11 +62,41 @@ def test_a_card_written_and_read_is_the_same(tmp_path: Path) -> None:
 
 
 def test_every_card_of_ours_is_valid() -> None:
-    assert hardware.names() == ["paper-a", "paper-a-ideal"]
+    assert hardware.names() == [*PAPER_A, "paper-b"]
     for name in hardware.names():
-        card = hardware.load(name)
-        assert card.name == name
-        assert set(card.networks) == {"resnet18", "resnet50"}
+        assert hardware.load(name).name == name
+    assert all(set(hardware.load(name).networks) == {"resnet18", "resnet50"} for name in PAPER_A)
+    assert set(hardware.load("paper-b").networks) == {"resnet20", "wrn16_8", "squeezenet", "resnet18"}
+
+
+def test_a_card_can_extend_another() -> None:
+    base, more = hardware.load("paper-a"), hardware.load("paper-a3")
+    assert (more.link, more.networks) == (base.link, base.networks)
+    assert (more.name, more.lanes) == ("paper-a3", 3)
+
+
+def test_a_card_knows_a_network_by_its_images_and_its_stem() -> None:
+    a, b = hardware.load("paper-a"), hardware.load("paper-b")
+    assert a.seconds_of("resnet18", family="cifar10", stem="cifar") is not None
+    assert a.seconds_of("resnet18", family="cifar10", stem="imagenet") is None
+    assert a.seconds_of("resnet50", family="imagenet", stem="imagenet") is None
+    assert b.seconds_of("resnet18", family="imagenet", stem="imagenet") is not None
+    assert b.seconds_of("resnet18", family="cifar100", stem="cifar") is None
+    assert a.seconds_of("lstm", family="imdb", stem="cifar") is None
+
+
+def test_a_batch_costs_its_fixed_share_and_the_rest_in_proportion() -> None:
+    known = SMALL.networks["resnet18"].model_copy(update={"fixed_share": 0.25})
+    one, double = SMALL.price(known), SMALL.price(known, batch=256)
+    assert double.forward_seconds == pytest.approx(one.forward_seconds * (0.25 + 0.75 * 2))
+    assert double.parameter_bytes == one.parameter_bytes
+
+
+def test_stragglers_join_a_cards_own() -> None:
+    more = SMALL.delayed((Delay(kind="constant", device=2),))
+    assert len(more.delays) == len(SMALL.delays) + 1
+    assert SMALL.delayed(()) is SMALL
+    assert SMALL.price(SMALL.networks["resnet18"]).delays == SMALL.delays
 
 
 def test_the_content_of_a_card_is_its_identity() -> None:
@@ -63,9 +107,9 @@ def test_the_content_of_a_card_is_its_identity() -> None:
 
 def test_paper_as_seconds_are_table_9s() -> None:
     """Forward and backward at batch 128, in milliseconds; the backward pass costs no update there."""
-    for name in hardware.names():
+    for name in PAPER_A:
         for network, forward, backward in (("resnet18", 4.9, 10.2), ("resnet50", 16.6, 29.9)):
-            price = hardware.load(name).price(network)
+            price = price_of(name, network)
             assert price.forward_seconds == pytest.approx(forward * 1e-3, rel=1e-4)
             assert price.backward_seconds == pytest.approx(backward * 1e-3, rel=1e-4)
 
@@ -87,7 +131,7 @@ def test_a_stand_in_of_other_blocks_costs_as_much_in_all(blocks: tuple[int, ...]
     """Each stage's seconds and bytes are shared by the blocks that stand in for it."""
     card = hardware.load("paper-a")
     names = ["stem", *(f"stage{s + 1}.{i}" for s, count in enumerate(blocks) for i in range(count)), "head"]
-    whole, shared = card.price("resnet50"), card.price("resnet50", names)
+    whole, shared = (card.price(card.networks["resnet50"], layers) for layers in (None, names))
     assert len(shared.forward) == len(names)
     for quantity in ("forward", "backward_inputs", "backward_weights", "parameter_bytes"):
         assert sum(getattr(shared, quantity)) == pytest.approx(sum(getattr(whole, quantity)))
@@ -96,18 +140,14 @@ def test_a_stand_in_of_other_blocks_costs_as_much_in_all(blocks: tuple[int, ...]
 
 
 def test_a_stand_in_of_other_stages_is_refused() -> None:
+    card = hardware.load("paper-a")
     with pytest.raises(UserError, match=r"other stages \(stage4\): use --set workload.price=flops"):
-        hardware.load("paper-a").price("resnet18", ["stem", "stage1.0", "stage2.0", "stage3.0", "head"])
-
-
-def test_a_network_that_a_card_does_not_know_is_a_key_error() -> None:
-    with pytest.raises(KeyError):
-        SMALL.price("resnet50")
+        card.price(card.networks["resnet18"], ["stem", "stage1.0", "stage2.0", "stage3.0", "head"])
 
 
 def test_other_networks_are_priced_by_their_flops() -> None:
     """Weights and inputs cost a forward pass each, but for the first layer's inputs."""
-    price = SMALL.price_by_flops([LayerWork("a", 5e9, 8.0), LayerWork("b", 2.5e9, 4.0)])
+    price = by_flops(LayerWork("a", 5e9, 8.0), LayerWork("b", 2.5e9, 4.0))
     assert price.forward == [2.0, 1.0]
     assert price.backward_weights == [2.0, 1.0]
     assert price.backward_inputs == [0.0, 1.0]
@@ -115,10 +155,10 @@ def test_other_networks_are_priced_by_their_flops() -> None:
 
 
 def test_a_price_has_its_cards_links_updates_and_lanes() -> None:
-    for price in (SMALL.price("resnet18"), SMALL.price_by_flops([LayerWork("a", 1.0, 1.0)])):
+    for price in (SMALL.price(SMALL.networks["resnet18"]), by_flops(LayerWork("a", 1.0, 1.0))):
         assert (price.latency_seconds, price.bytes_per_second) == (1e-4, 1e9)
         assert (price.update_latency_seconds, price.update_bytes_per_second) == (0.00025, float("inf"))
-        assert (price.lanes, price.lane_slowdown) == (2, 1.25)
+        assert (price.lanes, price.lane_capacity) == (2, 1.25)
 
 
 def test_the_flops_of_a_layer() -> None:
@@ -187,8 +227,8 @@ def test_a_card_that_is_no_text_is_the_users_error(tmp_path: Path) -> None:
 
 
 def test_unknown_cards_offer_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Unknown hardware card 'paper-b': did you mean paper-a"):
-        hardware.load("paper-b")
+    with pytest.raises(UserError, match="Unknown hardware card 'paper-c': did you mean paper-"):
+        hardware.load("paper-c")
     with pytest.raises(UserError, match=r"There is no hardware card nowhere\.toml"):
         hardware.load("nowhere.toml")
     with pytest.raises(UserError, match="run `python -m benchmarks calibrate` first"):

@@ -13,7 +13,8 @@ import pytest
 
 import methods
 from benchmarks import hardware, plan
-from benchmarks.plan import NUMERICS, Choices, Run
+from benchmarks.hardware import load
+from benchmarks.plan import DATA_SOURCES, NUMERICS, Choices, Run
 from benchmarks.tables import IDS, table
 from methods import registry
 from results.identity import identity
@@ -139,9 +140,9 @@ def test_a_plug_ins_methods_join_every_table(plugin: Any) -> None:
 
 
 def test_a_plug_ins_file_is_part_of_its_identity(plugin: Any) -> None:
-    first, second = (plan.sources(plugin(factor), "virtual") for factor in (1.0, 2.0))
+    first, second = (plan.sources(plugin(factor), "virtual", "images") for factor in (1.0, 2.0))
     assert first != second
-    assert plan.sources(methods.method_class("bp"), "virtual") not in (first, second)
+    assert plan.sources(methods.method_class("bp"), "virtual", "images") not in (first, second)
 
 
 # ---- identity
@@ -153,7 +154,7 @@ def first_run() -> Run:
 
 def test_the_spec_has_what_defines_a_run_and_no_more() -> None:
     assert set(first_run().spec) == {
-        "workload", "method", "executor", "hardware", "device", "seed", "torch", "sources"
+        "workload", "method", "executor", "hardware", "charged", "device", "seed", "torch", "sources"
     }  # fmt: skip
     assert "data" in first_run().spec["workload"]
     assert "threads" in first_run().spec["workload"]
@@ -188,10 +189,10 @@ def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_real_time_names_this_machine() -> None:
-    threads = plan.hardware(Choices(executor="threads"))
+    threads = plan.hardware_of(None)
     assert set(threads) == {"name", "cores"}
     assert threads["cores"] >= 1
-    assert set(plan.hardware(CHOICES)) == {"name", "sha256"}
+    assert set(plan.hardware_of(load("paper-a"))) == {"name", "sha256"}
 
 
 # ---- the digest of the sources
@@ -205,10 +206,10 @@ def copy(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     return tmp_path
 
 
-def digest(root: Path, monkeypatch: pytest.MonkeyPatch, executor: str = "virtual") -> str:
+def digest(root: Path, monkeypatch: pytest.MonkeyPatch, executor: str = "virtual", kind: str = "images") -> str:
     plan._digest.cache_clear()
     monkeypatch.setattr(plan, "ROOT", root)
-    return plan.sources(methods.method_class("bp"), executor)
+    return plan.sources(methods.method_class("bp"), executor, kind)
 
 
 def test_an_edit_of_numerics_makes_other_runs(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +236,7 @@ def test_a_methods_digest_takes_its_bases_in() -> None:
     """LPP-SGD changes with LAP-SGD's file, Async BU with Async LU's; plain backpropagation with neither."""
     files = {name: {Path(cls.file).stem for cls in bases(name)} for name in ("bp", "async_bu", "lppsgd")}
     assert files == {"bp": {"bp"}, "async_bu": {"async_bu"}, "lppsgd": {"lapsgd", "lppsgd"}}
-    digests = {plan.sources(methods.method_class(name), "virtual") for name in methods.names()}
+    digests = {plan.sources(methods.method_class(name), "virtual", "images") for name in methods.names()}
     assert len(digests) == len(methods.names())
 
 
@@ -249,9 +250,15 @@ NO_NUMERICS = {
     "benchmarks/data/__init__.py",
     "benchmarks/data/cards.py",  # the card itself is in the spec
     "benchmarks/data/cifar.py",  # the data's checksum is in the spec
+    "benchmarks/data/corpora.py",
     "benchmarks/data/download.py",
+    "benchmarks/data/hub.py",
+    "benchmarks/data/imdb.py",
+    "benchmarks/data/labelled.py",
+    "benchmarks/data/places.py",
     "benchmarks/errors.py",
     "benchmarks/executors/errors.py",
+    "benchmarks/settings.py",
     "benchmarks/workloads.py",  # the workload is in the spec, as resolved
     "methods/__init__.py",
     "methods/errors.py",
@@ -272,6 +279,7 @@ def test_every_file_that_trains_is_listed(checkout: Path) -> None:
             seen.add(name)
             waiting += imported(checkout, name)
     digested = {name.format(executor=executor) for name in NUMERICS for executor in plan.EXECUTORS}
+    digested |= {name for names in DATA_SOURCES.values() for name in names}
     assert seen - digested <= NO_NUMERICS
 
 

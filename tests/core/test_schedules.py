@@ -5,19 +5,32 @@ from __future__ import annotations
 import pytest
 import torch
 from pydantic import ValidationError
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, SequentialLR
+from torch.optim.lr_scheduler import (
+    ConstantLR,
+    CosineAnnealingLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    SequentialLR,
+)
 
 from benchmarks.schedules import Schedule
-from benchmarks.workloads import TABLE_10
+from benchmarks.settings import TABLE_10
 
 
 def by_torch(schedule: Schedule, epochs: int) -> list[float]:
     """What a training loop with torch.optim.lr_scheduler has in each epoch."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=schedule.lr)
     warm_up, t_max = int(schedule.warm_up_epochs), int(schedule.t_max)
-    constant = ConstantLR(optimizer, factor=schedule.warm_up_lr / schedule.lr, total_iters=warm_up)
-    cosine = CosineAnnealingLR(optimizer, T_max=t_max)
-    scheduler = SequentialLR(optimizer, [constant, cosine], milestones=[warm_up])
+    parts: list[LRScheduler] = [CosineAnnealingLR(optimizer, T_max=t_max)]
+    if schedule.kind == "multistep":
+        parts = [MultiStepLR(optimizer, [int(m) - warm_up for m in schedule.milestones], gamma=schedule.gamma)]
+    if warm_up:
+        factor = schedule.warm_up_lr / schedule.lr
+        constant = ConstantLR(optimizer, factor=factor, total_iters=warm_up)
+        linear = LinearLR(optimizer, start_factor=factor, total_iters=warm_up)
+        parts = [linear if schedule.warm_up == "linear" else constant, *parts]
+    scheduler = SequentialLR(optimizer, parts, milestones=[warm_up]) if warm_up else parts[0]
     rates = []
     for _ in range(epochs):
         rates.append(float(optimizer.param_groups[0]["lr"]))
@@ -26,10 +39,21 @@ def by_torch(schedule: Schedule, epochs: int) -> list[float]:
     return rates
 
 
+OF_PAPER_B = (
+    Schedule(lr=0.2, warm_up="linear", warm_up_lr=0.1, warm_up_epochs=5, t_max=30),
+    Schedule(kind="multistep", lr=0.2, warm_up_epochs=0, milestones=(6, 9), gamma=0.2),
+    Schedule(kind="multistep", lr=0.2, warm_up="linear", warm_up_lr=0.1, warm_up_epochs=5, milestones=(8, 12)),
+)
+
+
 @pytest.mark.parametrize(
     "schedule",
-    [*TABLE_10.values(), Schedule(lr=0.05, warm_up_epochs=1, warm_up_lr=0.02, t_max=5)],
-    ids=[*("-".join(key) for key in TABLE_10), "smoke"],
+    [
+        *(Schedule.model_validate(fields) for fields in TABLE_10.values()),
+        Schedule(lr=0.05, warm_up_epochs=1, warm_up_lr=0.02, t_max=5),
+        *OF_PAPER_B,
+    ],
+    ids=[*("-".join(key) for key in TABLE_10), "smoke", "linear warm-up", "steps", "steps after a linear warm-up"],
 )
 def test_every_epoch_has_torchs_rate(schedule: Schedule) -> None:
     """Warm-up, cosine, and past T_max, where torch's cosine rises again."""
@@ -37,6 +61,19 @@ def test_every_epoch_has_torchs_rate(schedule: Schedule) -> None:
     assert [schedule(epoch) for epoch in range(epochs)] == pytest.approx(
         by_torch(schedule, epochs), rel=1e-6, abs=1e-12
     )
+
+
+def test_a_factor_multiplies_all_but_the_start_of_a_linear_warm_up() -> None:
+    """It starts from one worker's rate (B, section 3.1)."""
+    linear, constant = OF_PAPER_B[0], Schedule(lr=0.2, warm_up_lr=0.1, warm_up_epochs=5, t_max=30)
+    assert linear(0, factor=8) == linear.warm_up_lr
+    assert linear(5, factor=8) == pytest.approx(8 * linear(5)) == pytest.approx(1.6)
+    assert [constant(epoch, factor=8) for epoch in (0, 5, 20)] == pytest.approx([8 * constant(e) for e in (0, 5, 20)])
+
+
+def test_a_constant_rate_stays() -> None:
+    schedule = Schedule(kind="constant", lr=0.1, warm_up_epochs=0)
+    assert {schedule(epoch) for epoch in (0, 1, 500)} == {0.1}
 
 
 def test_hold_stays_at_the_last_value() -> None:

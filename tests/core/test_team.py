@@ -171,6 +171,41 @@ def test_momentum_is_the_layers_or_the_workers(shared: bool) -> None:
     assert team.replica.layers[1].optimizers == {}
 
 
+def test_a_gradient_can_be_applied_to_another_replica() -> None:
+    """By the same layer's optimizer there; its own replica stays as it is, and so does the gradient."""
+    team = team_of(network(0), network(1), optimizer=sgd(momentum=0.9))
+    before = [weight(team, 0, q).clone() for q in range(2)]
+    gradient = backward(team, forward(team))[1]
+    tensor = gradient.tensors[0].clone()
+    team.update([gradient], "w", 0.0, team.replicas[1])
+    torch.testing.assert_close(weight(team, 0, 1), before[1] - RATE * tensor)
+    assert torch.equal(weight(team, 0, 0), before[0])
+    team.update([gradient], "w", 0.0)
+    torch.testing.assert_close(weight(team, 0, 0), before[0] - RATE * tensor)
+    assert torch.equal(gradient.tensors[0], tensor)
+    assert [replica.layers[0].updates for replica in team.replicas] == [1, 1]
+
+
+def test_only_its_own_replica_is_overwritten() -> None:
+    team = team_of(network(0), network(1), overwrite=True)
+    before = weight(team, 0, 1).clone()
+    gradient = backward(team, forward(team))[1]
+    team.update([gradient], "w", 0.0, team.replicas[1])
+    torch.testing.assert_close(weight(team, 0, 1), before - RATE * gradient.tensors[0])
+
+
+def test_staleness_from_afar_is_the_versions_difference_and_not_below_0() -> None:
+    team = team_of(network(0), network(1), steps=8)
+    gradients = [backward(team, forward(team))[1] for _ in range(3)]
+    for behind, gradient in enumerate(gradients):
+        team.update([gradient], "w", 0.0, team.replicas[1])
+        assert team.staleness.updates[0] == sum(range(behind + 1))
+    team.replica.layers[0].updates = 9
+    late = backward(team, forward(team))[1]
+    team.update([late], "w", 0.0, team.replicas[1])
+    assert team.staleness.updates[0] == 0 + 1 + 2
+
+
 def test_nobody_leaves_gradients_behind() -> None:
     team = team_of()
     team.update(backward(team, forward(team)), "w", 0.0)

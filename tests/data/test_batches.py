@@ -11,9 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.data.batches import Batches
 from benchmarks.data.cards import Augmentation, card
-from benchmarks.data.sets import DataSet, load
+from benchmarks.data.images import Batches, ImageSet, load
 from benchmarks.errors import UserError
 
 CPU = torch.device("cpu")
@@ -21,16 +20,16 @@ SAMPLES = 70
 BATCH = 16
 
 
-def colours(padding: int = 4, flip: bool = True) -> DataSet:
+def colours(padding: int = 4, flip: bool = True) -> ImageSet:
     """70 random images of three channels and 6 x 9 pixels; every image's label is its position."""
     described = replace(card("cifar10"), shape=(3, 6, 9), augmentation=Augmentation(padding, flip))
     images = torch.randint(0, 256, (SAMPLES, 3, 6, 9), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(SAMPLES)
-    return DataSet("colours", images, labels, images[:25], labels[:25], described)
+    return ImageSet("colours", images, labels, images[:25], labels[:25], described)
 
 
 def make(
-    data: DataSet, *, batch: int = BATCH, seed: int = 3, device: torch.device = CPU, augment: bool = True
+    data: ImageSet, *, batch: int = BATCH, seed: int = 3, device: torch.device = CPU, augment: bool = True
 ) -> Batches:
     return Batches(data, batch=batch, seed=seed, device=device, augment=augment)
 
@@ -136,6 +135,14 @@ def test_the_remainder_is_dropped_so_that_replicas_share_equally() -> None:
             batches.batch(0, index)
 
 
+def test_an_image_set_offers_what_every_data_set_does() -> None:
+    data = colours()
+    assert (data.classes, data.shape, data.dtype) == (10, (3, 6, 9), torch.float32)
+    assert (data.train_samples, data.test_samples) == (SAMPLES, 25)
+    source = data.batches(batch=BATCH, seed=3, device=CPU, augment=True)
+    assert torch.equal(source.batch(1, 2)[0], make(data).batch(1, 2)[0])
+
+
 @pytest.mark.parametrize("batch", [0, 71])
 def test_a_batch_larger_than_the_data_is_refused(batch: int) -> None:
     with pytest.raises(UserError, match=f"A batch of {batch} cannot be drawn from 70 training samples"):
@@ -158,7 +165,7 @@ def test_the_test_split_comes_whole_in_order_and_normalised() -> None:
 
 
 def test_embedded_pairs_make_normalised_batches() -> None:
-    batches = make(load("digit-pairs", train_samples=1280, test_samples=500), batch=64)
+    batches = make(load(card("digit-pairs"), train_samples=1280, test_samples=500), batch=64)
     assert batches.steps(3) == 18
     images, labels = batches.batch(0, 0)
     assert images.shape == (64, 1, 8, 16)

@@ -15,13 +15,13 @@ from benchmarks.errors import UserError
 
 
 def test_there_is_a_card_for_each_data_set() -> None:
-    assert {"cifar10", "cifar100", "digits", "digit-pairs"} <= set(names())
+    assert {"cifar10", "cifar100", "imagenet", "digits", "digit-pairs", "digit-scenes"} <= set(names())
 
 
 @pytest.mark.parametrize("name", names())
 def test_a_card_is_complete(name: str) -> None:
     described = card(name)
-    assert len(described.fingerprint) == 64
+    assert len(described.fingerprint) == (0 if described.kind == "folder" else 64)
     assert described.title
     assert described.source
     assert described.licence
@@ -51,6 +51,8 @@ def test_cifar_is_cropped_and_flipped_and_digits_are_not() -> None:
 
 def test_stand_ins_name_the_family_and_say_what_they_are() -> None:
     assert (card("digits").family, card("digit-pairs").family) == ("cifar10", "cifar100")
+    assert card("digit-scenes").family == "imagenet"
+    assert card("digit-scenes").label.endswith("standing in for ImageNet: not the paper's data")
     assert card("digits").label.endswith("standing in for CIFAR-10: not the paper's data")
     assert card("digit-pairs").label.endswith("standing in for CIFAR-100: not the paper's data")
 
@@ -67,6 +69,28 @@ def test_what_changes_the_numbers_changes_the_identity() -> None:
     assert plain.identity() == replace(plain, title="Another title").identity()
 
 
+def test_imagenet_is_described_as_published() -> None:
+    described = card("imagenet")
+    assert (described.classes, described.train_samples, described.test_samples) == (1000, 1281167, 50000)
+    assert described.shape == (3, 224, 224)
+    assert described.augmentation == Augmentation(flip=True, resized_crop=True)
+    assert not described.embedded
+    plain = replace(described, augmentation=Augmentation(flip=True))
+    assert described.identity() != plain.identity()
+
+
+@pytest.mark.usefixtures("fresh_cards")
+def test_a_text_has_no_shape_and_no_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_out = ("shape", "mean", "std", "crop_padding", "flip", "[augmentation]", "sha256")
+    text = (cards.CARDS / "digits.toml").read_text(encoding="utf-8").splitlines()
+    lines = ["kind = 'text'", "shape = []", "sha256 = '1f'", *(old for old in text if not old.startswith(left_out))]
+    (tmp_path / "mine.toml").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    described = card("mine")
+    assert (described.kind, described.shape, described.mean, described.std) == ("text", (), (), ())
+    assert described.identity()["sha256"] == "1f"
+
+
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"no data set 'cifar-10': did you mean cifar10"):
         card("cifar-10")
@@ -77,7 +101,12 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 @pytest.mark.usefixtures("fresh_cards")
 @pytest.mark.parametrize(
     ("line", "complaint"),
-    [("shape = [3, 32]", "not enough values"), ("std = [0.5]", "one value per channel"), ("colour = 1", "colour")],
+    [
+        ("shape = [3, 32]", r"\[channels, height, width\]"),
+        ("std = [0.5]", "one value per channel"),
+        ("colour = 1", "colour"),
+        ("kind = 'sound'", "images, text, folder, not 'sound'"),
+    ],
 )
 def test_a_card_with_a_mistake_is_named(
     line: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

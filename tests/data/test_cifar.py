@@ -20,6 +20,7 @@ import pytest
 
 from benchmarks.data import cifar
 from benchmarks.data.cards import DataCard, card
+from benchmarks.data.places import cache_folder
 from benchmarks.data.sets import load
 from benchmarks.errors import UserError
 
@@ -97,7 +98,7 @@ def test_the_environment_variable_comes_before_the_cache(
     small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     described, folder = small
-    cached = cifar.cache_folder() / "cifar-10-batches-py"
+    cached = cache_folder() / "cifar-10-batches-py"
     cached.parent.mkdir(parents=True)
     (folder / "cifar-10-batches-py").rename(cached)
     monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "elsewhere"))
@@ -159,11 +160,11 @@ def test_missing_data_says_what_where_and_how(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_damaged_cache_is_left_as_it_was() -> None:
-    plant_bombs(cifar.cache_folder() / "cifar-10-batches-py")
-    before = everything(cifar.cache_folder())
+    plant_bombs(cache_folder() / "cifar-10-batches-py")
+    before = everything(cache_folder())
     with pytest.raises(UserError, match="left as it was: move it away"):
         load("cifar10")
-    assert everything(cifar.cache_folder()) == before
+    assert everything(cache_folder()) == before
 
 
 @contextmanager
@@ -183,7 +184,7 @@ def served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_a_download_is_verified_and_moved_into_the_cache_whole(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = archive(small)
-    cache = cifar.cache_folder()
+    cache = cache_folder()
     with served(packed.parent, monkeypatch) as address:
         described = with_archive(small[0], packed, url=f"{address}/{packed.name}")
         wrong = with_archive(small[0], packed, url=f"{address}/{packed.name}", md5="0" * 32)
@@ -204,4 +205,4 @@ def test_without_a_network_the_sentence_comes_at_once(small: Small, monkeypatch:
         pass  # nobody listens there any more
     with pytest.raises(UserError, match=r"failed \(.*refused.*\): download https://www\.cs\.toronto\.edu"):
         cifar.read(with_archive(small[0], small[1] / "cifar-10-batches-py" / "test_batch", url=f"{address}/nothing"))
-    assert set(everything(cifar.cache_folder())) <= {".cifar10.lock"}
+    assert set(everything(cache_folder())) <= {".cifar10.lock"}

@@ -26,6 +26,7 @@ from methods import (
     NextBatch,
     Program,
     Put,
+    Update,
 )
 from tests.executors.crews import EXECUTORS, carry_out, program, team_of
 
@@ -169,6 +170,33 @@ def test_awaiting_for_ever(executor: str) -> None:
     counter = Counter(name="S of device 0")
     with pytest.raises(Stalled, match="w 0 on device 0 waits for S of device 0 to reach 2"):
         carry_out(executor, program(Await(counter, 2)), program(Count(counter)))
+
+
+# ---- batches and updates
+
+
+def test_shared_batches_go_to_whoever_asks(executor: str) -> None:
+    team, got = team_of(replicas=2, steps=4), list[Any]()
+
+    def takes_all() -> Program:
+        while (step := (yield NextBatch(team.replica, shared=True))) is not None:
+            got.append(step.index)
+
+    carry_out(executor, takes_all(), team=team)
+    assert got == [0, 1, 2, 3]
+
+
+def test_an_update_of_another_replica(executor: str) -> None:
+    team = team_of(replicas=2, steps=2)
+
+    def trains() -> Program:
+        layer = team.replica.layers[0]
+        step = yield NextBatch(team.replica)
+        yield Forward(layer, step)
+        yield Update((yield Backward(layer, step)), replica=team.replicas[1])
+
+    carry_out(executor, trains(), team=team)
+    assert [replica.layers[0].updates for replica in team.replicas] == [0, 1]
 
 
 # ---- collectives

@@ -57,6 +57,25 @@ def test_a_gradient_is_sent_with_all_its_bytes() -> None:
     assert run(team, price, sends(), program(Get(channel))).now == 3 + 0.5 + 40 / 8
 
 
+def test_an_update_of_the_workers_own_replica_pays_for_no_transfer() -> None:
+    """The gradient has paid its way over the channel; an update of the other's replica would pay."""
+    for q, transfer in ((1, 0.0), (0, 0.5 + 40 / 8)):
+        team, channel = team_of(replicas=2, steps=2), Channel(capacity=None)
+        price = Price([1.0], [1.0], [1.0], [40.0], 0.5, 8.0, 0.25, 160.0)
+
+        def sends(team: Any = team, channel: Channel = channel) -> Program:
+            step = yield NextBatch(team.replica)
+            yield Forward(team.replica.layers[0], step)
+            yield Put(channel, (yield Backward(team.replica.layers[0], step)))
+
+        def applies(team: Any = team, channel: Channel = channel, q: int = q) -> Program:
+            yield Update((yield Get(channel)), replica=team.replicas[q])
+
+        local = 0.25 + 40 / 160
+        assert run(team, price, sends(), applies()).now == pytest.approx(3 + (0.5 + 40 / 8) + local + transfer)
+        assert [replica.layers[0].updates for replica in team.replicas] == [1 - q, q]
+
+
 @pytest.mark.parametrize(("device", "transfer"), [(0, 0.0), (1, 1 + 30 / 10)])
 def test_an_update_is_one_launch_and_a_transfer_if_it_comes_from_afar(device: int, transfer: float) -> None:
     team = team_of(layers=3, steps=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from benchmarks.executors.virtual import VirtualExecutor
 from benchmarks.pricing import Price
 from methods import (
@@ -44,9 +46,20 @@ def test_a_device_serves_one_effect_at_a_time_first_come_first_served() -> None:
 
 def test_a_device_with_lanes_serves_several() -> None:
     team = team_of(steps=4)
-    assert run(team, replace(ONE, lanes=2), steps(team), steps(team), devices=(0, 0)).now == 2 * 3
+    two = replace(ONE, lanes=2, lane_capacity=2.0)
+    assert run(team, two, steps(team), steps(team), devices=(0, 0)).now == 2 * 3
     team = team_of(steps=3)
-    assert run(team, replace(ONE, lanes=2), steps(team), steps(team), steps(team), devices=(0, 0, 0)).now == 5
+    assert run(team, two, steps(team), steps(team), steps(team), devices=(0, 0, 0)).now == 5
+
+
+@pytest.mark.parametrize("capacity", [1.0, 1.25, 2.0, 8.0])
+def test_who_starts_beside_others_is_slowed_down_by_what_the_device_lacks(capacity: float) -> None:
+    """The first starts alone, at full speed; the second shares the device with it."""
+    team = team_of(steps=2)
+    price = replace(Price([1.0], [0.0], [0.0], [0.0]), lanes=2, lane_capacity=capacity)
+    executor = run(team, price, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
+    assert executor.trace is not None
+    assert [end for *_, end in executor.trace] == [1.0, max(1.0, 2 / capacity)]
 
 
 def test_what_costs_nothing_waits_for_no_device() -> None:

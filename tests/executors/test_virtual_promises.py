@@ -20,7 +20,7 @@ from tests.executors.crews import carry_out, program, team_of
 
 def test_who_is_alone_on_a_device_with_lanes_is_not_slowed_down() -> None:
     team = team_of(steps=2)
-    assert run(team, replace(ONE, lanes=2, lane_slowdown=1.5), steps(team)).now == 2 * 3
+    assert run(team, replace(ONE, lanes=2, lane_capacity=1.25), steps(team)).now == 2 * 3
 
 
 def test_awaiting_gives_the_count_at_the_moment_of_going_on() -> None:

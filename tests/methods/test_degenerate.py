@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +12,10 @@ from torch import Tensor, nn
 import methods
 from benchmarks.executors.virtual import VirtualExecutor
 from benchmarks.pricing import Price
-from methods import Average, Group, Method, NextBatch, Program, Replica, Team, Update, Worker, backward, forward
+from methods import Program, Replica, Update, backward
 from methods.async_lu import Decoupled
-from methods.ddp import DDP
-from tests.conformance.small import CARD, EPOCHS, Small, network, weights, work
+from tests.conformance.small import EPOCHS, Small, network
+from tests.conformance.small import price as small_price
 
 LAYERS = 4
 FREE_BACKWARD = Price.uniform(LAYERS, 1.0, 0.0)
@@ -151,40 +150,6 @@ def test_async_bu_is_async_lu_where_the_last_layers_gradient_takes_all_the_time(
 # ---- averages
 
 
-class LocalSGD(Method):
-    """PL-SGD with K = 1: every device updates its own replica, and then all average."""
-
-    Options = DDP.Options
-
-    @property
-    def replicas(self) -> int:
-        return int(self.options.devices)
-
-    def workers(self, team: Team) -> Iterable[Worker]:
-        everyone = Group(members=len(team.replicas))
-        for replica in team.replicas:
-            yield Worker(self.train(replica, everyone), device=replica.device, role="trainer")
-
-    def train(self, replica: Replica, everyone: Group) -> Program:
-        while (step := (yield NextBatch(replica))) is not None:
-            yield from forward(replica, step)
-            yield Update(*(yield from backward(replica, step)))
-            yield Average(everyone, replica)
-
-
-@pytest.mark.parametrize("executor", ["virtual", "threads"])
-@pytest.mark.parametrize("devices", [2, 3])
-def test_an_average_after_every_update_is_an_average_of_gradients(executor: str, devices: int) -> None:
-    """To rounding, momentum and weight decay included, since both are linear. Running statistics are another matter."""
-    gradients = small("ddp", executor=executor, devices=devices)
-    replicas = small("ddp", executor=executor, devices=devices)
-    replicas.method = LocalSGD(replicas.method.options)
-    gradients.train()
-    replicas.train()
-    for a, b in zip(weights(gradients.team), weights(replicas.team), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
-
-
 def test_ddp_keeps_its_replicas_alike() -> None:
     """Bit for bit: all apply the very same mean gradient."""
     training = small("ddp", devices=3)
@@ -207,7 +172,7 @@ def test_lap_averages_at_the_end_of_an_epoch() -> None:
 
 def test_the_small_card_charges_for_everything() -> None:
     """What the suite trains on is no degenerate case."""
-    price = CARD.price_by_flops(work())
+    price = small_price()
     assert min(price.forward[:2]) > 0
     assert price.transfer(4) > 0
     assert price.update([0], remote=False) > 0

@@ -13,7 +13,7 @@ import methods
 from methods import Method, MethodError, register, registry
 from methods.registry import snake_case
 
-OURS = ["bp", "async_lu", "async_bu", "lapsgd", "lppsgd", "ddp"]
+OURS = ["bp", "async_lu", "async_bu", "lapsgd", "lppsgd", "ddp", "mbsgd", "lsgd", "plsgd", "pdasgd", "hogwild"]
 
 
 @pytest.fixture(autouse=True)

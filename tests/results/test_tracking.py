@@ -22,7 +22,7 @@ pytest.importorskip("mlflow")
 # MLflow's own use of SQLAlchemy.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
 
-ENTRIES_PER_NETWORK = 6  # paper rows of CIFAR-100's ResNet-18: four methods, ddp, bp
+ENTRIES_PER_NETWORK = 7  # paper rows of CIFAR-100's ResNet-18: four methods, ddp, bp, pdasgd
 
 
 @pytest.fixture(scope="module")
@@ -150,11 +150,16 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
     parent = "resnet50 async_lu (ours, 2 seeds, threads)"
     assert names() == {parent, "resnet50 async_lu seed 0", "resnet50 async_lu seed 1"}
 
+    hardware = second[0].spec["hardware"]["name"]
     fewer = feed(second[:1], published={}, uri=uri)
     assert (fewer.added, fewer.replaced, fewer.unchanged) == (0, 0, 2)
     assert parent in names()
 
-    measured = {"cifar100": {("resnet50", "async_lu", "relative_speedup"): summary([1.5, 2.5])}}
+    measured = {
+        second[0].spec["workload"]["family"] + " on " + hardware: {
+            ("resnet50", "async_lu", "relative_speedup"): summary([1.5, 2.5])
+        }
+    }
     assert feed(second, published={}, uri=uri, measured=measured).replaced == 1
     runs = stored(uri)
     assert runs[parent].data.metrics["relative_speedup"] == 2.0

@@ -1,9 +1,10 @@
-"""A run's batches: held in memory as bytes, augmented and normalised a whole batch at a time, on the run's device."""
+"""Images in memory: held as bytes, augmented and normalised a whole batch at a time, on the run's device."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from threading import Lock
+from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,104 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from benchmarks.data.draws import Purpose, below, draw, order
-from benchmarks.data.sets import DataSet
+from benchmarks.data.arrays import Split, balanced
+from benchmarks.data.cards import DataCard
+from benchmarks.data.draws import Purpose, below, draw
+from benchmarks.data.sampling import Sampler
 from benchmarks.errors import UserError
 
-_PERMUTATIONS_KEPT = 4  # workers at the end of an epoch and at the start of the next ask for different ones
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), of both splits, on the CPU."""
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    card: DataCard
+
+    @property
+    def classes(self) -> int:
+        return self.card.classes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image as the network gets it: (channels, height, width) in pixels."""
+        return self.card.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of images as the network gets them."""
+        return torch.float32
+
+    @property
+    def train_samples(self) -> int:
+        return len(self.train_labels)
+
+    @property
+    def test_samples(self) -> int:
+        return len(self.test_labels)
+
+    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> Batches:
+        """A run's batches. Raises what `Batches` raises."""
+        return Batches(self, batch=batch, seed=seed, device=device, augment=augment)
+
+
+def load(
+    card: DataCard,
+    *,
+    folder: Path | None = None,
+    train_samples: int | None = None,
+    test_samples: int | None = None,
+    download: bool = True,
+) -> ImageSet:
+    """Read what the card describes; of each split all samples, or a fixed subset with equal shares of the classes.
+
+    Raises UserError where the data is missing or damaged, or a subset is larger than the data.
+    """
+    _check(card, "train", train_samples, card.train_samples)
+    _check(card, "test", test_samples, card.test_samples)
+    read = _read(card, folder, download)
+    train, test = _subset(read[0], train_samples), _subset(read[1], test_samples)
+    return ImageSet(
+        name=card.name,
+        train_images=torch.from_numpy(train.images),
+        train_labels=torch.from_numpy(train.labels),
+        test_images=torch.from_numpy(test.images),
+        test_labels=torch.from_numpy(test.labels),
+        card=card,
+    )
+
+
+def _read(card: DataCard, folder: Path | None, download: bool) -> tuple[Split, Split]:
+    from benchmarks.data import cifar, embedded
+
+    return embedded.read(card) if card.embedded else cifar.read(card, folder=folder, download=download)
+
+
+def _check(card: DataCard, split: str, wanted: int | None, there: int) -> None:
+    if wanted is not None and not 1 <= wanted <= there:
+        raise UserError(f"{card.title} has {there} {split} samples, not {wanted}: take from 1 to {there} of them.")
+
+
+def _subset(split: Split, samples: int | None) -> Split:
+    if samples is None or samples == len(split.labels):
+        return split
+    return split.take(balanced(split.labels, samples))
+
+
+class Normaliser:
+    """Bytes of shape (B, C, H, W) -> float32, (x / 255 - mean) / std per channel, as one product and one sum."""
+
+    def __init__(self, card: DataCard, device: torch.device) -> None:
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (card.mean, card.std))
+        self._scale = (1 / (255 * std)).float().view(-1, 1, 1).to(device)
+        self._shift = (-mean / std).float().view(-1, 1, 1).to(device)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return images.float().mul_(self._scale).add_(self._shift)
 
 
 class _Draws(NamedTuple):
@@ -36,13 +130,8 @@ class Batches:
     Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32).
     """
 
-    def __init__(self, data: DataSet, *, batch: int, seed: int, device: torch.device, augment: bool = True) -> None:
-        if not 1 <= batch <= len(data.train_labels):
-            raise UserError(
-                f"A batch of {batch} cannot be drawn from {len(data.train_labels)} training samples of "
-                f"{data.card.title}: choose a batch size from 1 to that number."
-            )
-        draw(0, Purpose.PERMUTATION, seed)  # a seed out of range is told now, not in the first batch
+    def __init__(self, data: ImageSet, *, batch: int, seed: int, device: torch.device, augment: bool = True) -> None:
+        self._sampler = Sampler(data.train_samples, batch=batch, seed=seed, title=data.card.title)
         self.data = data
         self.size = batch
         self.seed = seed
@@ -52,43 +141,30 @@ class Batches:
         self._flip = augmentation.flip and augment
         self._train = data.train_images.to(device), data.train_labels.to(device)
         self._test = data.test_images.to(device), data.test_labels.to(device)
-        # (x / 255 - mean) / std as one product and one sum.
-        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (data.card.mean, data.card.std))
-        self._scale = (1 / (255 * std)).float().view(-1, 1, 1).to(device)
-        self._shift = (-mean / std).float().view(-1, 1, 1).to(device)
+        self._normalise = Normaliser(data.card, device)
         channels, height, width = data.card.shape
         line, lines = width + 2 * self._padding, height + 2 * self._padding
         self._strides = channels * lines * line, lines * line, line  # of padded images, in bytes
         rows = torch.arange(channels).view(-1, 1) * self._strides[1] + torch.arange(height) * line
         self._rows = rows.flatten().to(device)
-        self._orders: dict[int, NDArray[np.int64]] = {}
-        self._lock = Lock()
 
     def steps(self, replicas: int = 1) -> int:
         """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
 
         Raises UserError where none would be left.
         """
-        full = len(self.data.train_labels) // self.size
-        if full < replicas:
-            raise UserError(
-                f"{replicas} replicas have no batch each: {len(self.data.train_labels)} training samples make {full} "
-                f"batches of {self.size}; take more samples, smaller batches or fewer devices."
-            )
-        return full - full % replicas
+        return self._sampler.steps(replicas)
 
     def permutation(self, epoch: int) -> Tensor:
         """The epoch's order of the training samples, drawn from (seed, epoch): int64 of shape (N,), on the CPU."""
-        return torch.from_numpy(self._order(epoch).copy())
+        return torch.from_numpy(self._sampler.order(epoch).copy())
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """The images, augmented and normalised, and the labels of one training batch of an epoch.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
-        if not 0 <= index < self.steps():
-            raise IndexError(f"an epoch has batches 0 to {self.steps() - 1}, not {index}")
-        chosen = self._order(epoch)[index * self.size : (index + 1) * self.size]
+        chosen = self._sampler.chosen(epoch, index)
         if not (self._padding or self._flip):
             positions = self._move(chosen)
             images, labels = (part.index_select(0, positions) for part in self._train)
@@ -101,16 +177,6 @@ class Batches:
         images, labels = self._test
         for start in range(0, len(labels), batch):
             yield self._normalise(images[start : start + batch]), labels[start : start + batch]
-
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        with self._lock:
-            kept = self._orders.pop(epoch, None)
-            if kept is None:
-                kept = order(len(self.data.train_labels), Purpose.PERMUTATION, self.seed, epoch)
-            self._orders[epoch] = kept  # the last entry is the one used last
-            if len(self._orders) > _PERMUTATIONS_KEPT:
-                del self._orders[next(iter(self._orders))]
-            return kept
 
     def _draws(self, epoch: int, index: int) -> _Draws:
         rows, columns, flips = draw(3 * self.size, Purpose.AUGMENTATION, self.seed, epoch, index).reshape(3, -1)
@@ -147,6 +213,3 @@ class Batches:
 
     def _move(self, numbers: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(numbers).to(self.device)
-
-    def _normalise(self, images: Tensor) -> Tensor:
-        return images.float().mul_(self._scale).add_(self._shift)

@@ -1,0 +1,82 @@
+"""Experiments that train no table: laws, timelines, timings, hyperparameters. One module each, with `ANALYSIS`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.hardware import Card
+from reports.model import ResultTable
+
+IDS = ("table9", "table10", "figure1", "speedup", "staleness", "stationary")
+
+
+class Nothing(BaseModel):
+    """The options of an analysis that has none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks of an analysis. methods, networks: may be empty, for the analysis's own choice."""
+
+    scale: str
+    seeds: int
+    card: Card
+    methods: tuple[str, ...]
+    networks: tuple[str, ...]
+    options: Any
+    out: Path
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of methods, by their names
+
+
+@dataclass(frozen=True)
+class Finding:
+    tables: tuple[ResultTable, ...]
+    pictures: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """An experiment with a name; `Options` is what `--set ID.option=value` can reach."""
+
+    id: str
+    title: str
+    source: str
+    run: Callable[[Request], Finding]
+    Options: type[BaseModel] = Nothing
+    card: str = "paper-a"
+
+    def options(self, settings: Mapping[str, str]) -> BaseModel:
+        """Raises UserError for an unknown option, offering the nearest, or for a bad value."""
+        for key in settings:
+            if key not in self.Options.model_fields:
+                raise UserError(methods.unknown(f"option of {self.id}", key, tuple(self.Options.model_fields)))
+        try:
+            return self.Options.model_validate({key: _parsed(value) for key, value in settings.items()})
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            where = ".".join(map(str, wrong["loc"]))
+            raise UserError(f"Bad value: {self.id}.{where}={wrong['input']!r}: {wrong['msg']}.") from error
+
+
+def _parsed(value: str) -> Any:
+    return [part.strip() for part in value.split(",")] if "," in value else value
+
+
+@cache
+def analysis(id: str) -> Analysis:
+    """Raises UserError, offering the nearest names, when there is none."""
+    if id not in IDS:
+        raise UserError(methods.unknown("analysis", id, IDS))
+    found: Analysis = importlib.import_module(f"benchmarks.analyses.{id.replace('-', '_')}").ANALYSIS
+    return found

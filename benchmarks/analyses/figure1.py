@@ -1,0 +1,154 @@
+"""Figure 1: who computes what when, drawn from an epoch of a method on the virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import methods
+from benchmarks.analyses import Analysis, Finding, Request
+from benchmarks.errors import UserError
+from benchmarks.pricing import Price
+from reports.model import Cell, Measure, ResultTable, Row
+from results.statistics import Summary
+
+if TYPE_CHECKING:
+    from benchmarks.timeline import Span, Timeline
+    from reports.timelines import Arrow, Bar
+
+SOURCE = "arXiv:2410.05985v1, Figure 1"
+KINDS = {
+    "Forward": "forward",
+    "Backward": "backward",
+    "Update": "update",
+    "AllReduce": "exchange",
+    "Average": "exchange",
+    "Snapshot": "snapshot",
+}
+MEASURES = (
+    Measure("busy_percent", "Busy (%)", digits=1, exact=True),
+    Measure("batches", "Batches", digits=0, exact=True),
+    Measure("makespan_seconds", "Makespan (s)", digits=4, exact=True),
+)
+CROWDED = 400  # bars beyond which layer-wise arrows would hide them
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    layers: Annotated[int, Field(ge=1, le=100, description="M, layers of the sketch's network")] = 3
+    batches: Annotated[int, Field(ge=1, le=100, description="b, batches of the epoch")] = 4
+    beta: Annotated[float, Field(gt=0, le=100, description="a backward pass over a forward pass of the sketch")] = 2.0
+    network: Annotated[str, Field(description="a network of the hardware card instead of the sketch")] = ""
+
+
+def run(request: Request) -> Finding:
+    """One picture and table per method of the request; Async LU where it names none."""
+    chosen = request.methods or ("async_lu",)
+    found = [_one(request, name, "" if len(chosen) == 1 else f"-{name}") for name in chosen]
+    return Finding(
+        tuple(table for one in found for table in one.tables), tuple(path for one in found for path in one.pictures)
+    )
+
+
+def _one(request: Request, name: str, suffix: str) -> Finding:
+    from benchmarks import timeline
+    from reports import timelines
+
+    options, made = request.options, methods.create(name)
+    if options.batches < made.replicas:
+        raise UserError(f"{name} has {made.replicas} replicas: give figure1 at least as many batches.")
+    price, layers, where = _network(request)
+    watched = timeline.watch(made, price, layers, options.batches)
+    unit, label = (1e3, "simulated milliseconds") if options.network else (1.0, "time in forward passes, T")
+    title = f"{made.title}: {where}"
+    pictures = timelines.timeline(
+        watched.workers,
+        watched.layers,
+        [_bar(span, unit) for span in watched.spans],
+        [replace(arrow, start=arrow.start * unit, end=arrow.end * unit) for arrow in arrows(watched)],
+        request.out / "figures" / f"figure1{suffix}",
+        title=title,
+        x_label=label,
+    )
+    return Finding((_table(request, watched, f"figure1{suffix}", title),), pictures)
+
+
+def _network(request: Request) -> tuple[Price, list[tuple[str, int]], str]:
+    """Price, (name, parameters) of the layers, and words for a title."""
+    options, known = request.options, request.card.networks
+    if not options.network:
+        names = [(f"L{m}", 1) for m in range(1, options.layers + 1)]
+        what = f"{options.layers} layers, β = {options.beta:g}, ideal devices"
+        return Price.uniform(options.layers, 1.0, options.beta), names, what
+    if options.network not in known:
+        raise UserError(methods.unknown(f"network of {request.card.name}", options.network, tuple(known)))
+    network = known[options.network]
+    sizes = [int(size // 4) for size in network.parameter_bytes]
+    names = list(zip(network.layers, sizes, strict=True))
+    return request.card.price(network), names, f"{options.network}, hardware {request.card.name}"
+
+
+def _bar(span: Span, unit: float) -> Bar:
+    from reports import timelines
+
+    layer = span.layers[0] if len(span.layers) == 1 else None
+    kind: timelines.Kind = KINDS[span.effect]  # type: ignore[assignment]
+    return timelines.Bar(span.worker, kind, layer, span.step, span.start * unit, span.end * unit)
+
+
+def arrows(watched: Timeline) -> Iterator[Arrow]:
+    """What waits for what across workers: losses for backward passes; updated layers for the forward pass after."""
+    from reports.timelines import Arrow
+
+    forwards = [span for span in watched.spans if span.effect == "Forward"]
+    last = {span.step: span for span in forwards if span.layers == (len(watched.layers) - 1,)}
+    for span in watched.spans:
+        loss = last.get(span.step)
+        starts = span.effect == "Backward" and span.layers == (len(watched.layers) - 1,)
+        if starts and loss is not None and loss.worker != span.worker:
+            yield Arrow(loss.worker, loss.end, span.worker, span.start)
+    if len(watched.spans) <= CROWDED:
+        yield from _reads(watched, forwards)
+
+
+def _reads(watched: Timeline, forwards: list[Span]) -> Iterator[Arrow]:
+    """From an update of a layer to the first forward pass of that layer after it, in another worker."""
+    from reports.timelines import Arrow
+
+    for update in (span for span in watched.spans if span.effect == "Update"):
+        for layer in update.layers:
+            theirs = [f for f in forwards if f.layers == (layer,) and f.home == update.home]
+            after = [f for f in theirs if f.start >= update.end - 1e-9]
+            first = min(after, key=lambda span: span.start, default=None)
+            if first is not None and first.worker != update.worker:
+                yield Arrow(update.worker, update.end, first.worker, first.start, layer)
+
+
+def _table(request: Request, watched: Timeline, name: str, title: str) -> ResultTable:
+    rows = []
+    for worker in watched.workers:
+        values = 100 * watched.busy_share(worker), watched.batches(worker), watched.makespan_seconds
+        cells = tuple(Cell(None, Summary(float(value), None, 1)) for value in values)
+        rows.append(Row("all", title, worker, worker.replace(" on device", ", device"), cells))
+    priced = f"hardware {request.card.name}" if request.options.network else "ideal devices, a forward pass takes 1 s"
+    return ResultTable(
+        name=name,
+        title=f"Timeline: {title}",
+        source=SOURCE,
+        measures=MEASURES,
+        rows=tuple(rows),
+        captions=(f"virtual executor, {priced}: all seconds are simulated; {request.options.batches} batches",),
+        notes=(
+            "Busy: the share of the makespan in which a worker computes, updates or communicates.",
+            "Forward and backward passes F and B carry the number of their batch, counted from 0 as in the paper.",
+        ),
+        group="Timeline",
+        item="Worker",
+    )
+
+
+ANALYSIS = Analysis("figure1", "Decoupled backpropagation as a timeline", SOURCE, run, Options)

@@ -1,0 +1,221 @@
+"""Section 3.4: how much longer a gradient waits under block updates than under layer-wise ones, over the depth M.
+
+All layers cost the same, beta T / M for the backward pass of one. Under LU a gradient is used as soon as it is there;
+under BU that of layer m = 1 ... M (1 is nearest to the input, and computed last) waits for the m - 1 layers below it:
+beta T (m - 1) / M. Summed over the layers this is beta T (M - 1) / 2, which the paper prints; its tau_m = beta T m / M
+is off by one, and its "average over the layers" is not divided by M: the average is beta T (M - 1) / (2 M), which
+stays below beta T / 2 however deep the network is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import methods
+from benchmarks.analyses import Analysis, Finding, Request
+from benchmarks.analyses.lists import Several
+from benchmarks.dry import DryTeam
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.pricing import Price
+from benchmarks.staleness import LayerStaleness
+from reports.model import Cell, Measure, ResultTable, Row
+from results.published import Published
+from results.statistics import Summary
+
+SOURCE = "arXiv:2410.05985v1, section 3.4"
+ERRATUM = (
+    "Erratum: the paper's τ = β T (M - 1) / 2 is the sum over the layers; it calls it their average, which is "
+    "β T (M - 1) / (2 M) and stays below β T / 2. Its τ_m = β T m / M must be β T (m - 1) / M for the sum to be right."
+)
+WAIT = (
+    "Wait: time from when a gradient is there to when its layer is updated, under BU less that under LU, in units of "
+    "T, the time of a forward pass."
+)
+UPDATES = (
+    "Stale updates: how many updates of a layer lie between its forward pass and the update by its gradient, averaged "
+    "over the layers; under BU about as many as backward passes are under way at once, min(K, β T / T)."
+)
+MEASURES = (
+    Measure("wait_sum", "Wait, summed over layers (T)", digits=3, exact=True),
+    Measure("wait_mean", "Wait, mean per layer (T)", digits=3, exact=True),
+    Measure("lu_updates", "Stale updates, LU", digits=3, exact=True),
+    Measure("bu_updates", "Stale updates, BU", digits=3, exact=True),
+)
+LAYER_MEASURES = (Measure("wait", "Wait (T)", digits=3, exact=True), *MEASURES[2:])
+Depth = Annotated[int, Field(ge=1, le=1000)]
+Beta = Annotated[float, Field(gt=0, le=1000)]
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    depths: Annotated[Several[Depth], Field(description="M, layers of the network")] = (
+        2, 4, 8, 10, 16, 20, 32, 50,
+    )  # fmt: skip
+    betas: Annotated[Several[Beta], Field(description="beta T, the time of a backward pass at T = 1")] = (1, 2, 4)
+    workers: Annotated[int, Field(ge=1, le=256, description="K, backward workers")] = 2
+    batches: Annotated[int, Field(ge=1, le=100_000, description="b, batches of the stream")] = 100
+    depth: Annotated[Depth, Field(description="M of the table layer by layer")] = 10
+
+
+@dataclass(frozen=True)
+class Point:
+    """What LU and BU measured on one network, layer by layer, in units of T."""
+
+    layers: int
+    beta: float
+    layerwise: Sequence[LayerStaleness]
+    block: Sequence[LayerStaleness]
+
+    @property
+    def waits(self) -> list[float]:
+        pairs = zip(self.block, self.layerwise, strict=True)
+        return [block["wait_seconds"] - layerwise["wait_seconds"] for block, layerwise in pairs]
+
+    @property
+    def wait_sum(self) -> float:
+        return math.fsum(self.waits)
+
+
+def law_of_sum(layers: int, beta: float) -> float:
+    """As printed: summed over the layers, in units of T."""
+    return beta * (layers - 1) / 2
+
+
+def law_of_mean(layers: int, beta: float) -> float:
+    """Per layer, which the paper does not divide out, in units of T."""
+    return law_of_sum(layers, beta) / layers
+
+
+def law_of_layer(layer: int, layers: int, beta: float) -> float:
+    """The wait of layer m, 1 the nearest to the input, in units of T."""
+    return beta * (layer - 1) / layers
+
+
+def measure(method: str, layers: int, beta: float, options: Options) -> list[LayerStaleness]:
+    """One epoch of uniform layers on ideal devices -> staleness per layer."""
+    made = methods.create(method, {"backward_workers": options.workers})
+    team = DryTeam.of([(f"layer {m}", 1) for m in range(1, layers + 1)], steps_per_epoch=options.batches)
+    VirtualExecutor(team, Price.uniform(layers, 1.0, beta)).run(made.workers(team))
+    return team.staleness.per_layer()
+
+
+def point(layers: int, beta: float, options: Options) -> Point:
+    return Point(layers, beta, *(measure(method, layers, beta, options) for method in ("async_lu", "async_bu")))
+
+
+def run(request: Request) -> Finding:
+    options: Options = request.options
+    points = [point(layers, beta, options) for beta in options.betas for layers in options.depths]
+    one = point(options.depth, options.betas[len(options.betas) // 2], options)
+    pictures = _picture(points, one, request.out / "figures" / "staleness")
+    return Finding((_depth_table(options, points), _layer_table(options, one)), pictures)
+
+
+# ---- tables
+
+
+def _depth_table(options: Options, points: Sequence[Point]) -> ResultTable:
+    rows = []
+    for one in points:
+        references = law_of_sum(one.layers, one.beta), law_of_mean(one.layers, one.beta), None, None
+        values = one.wait_sum, one.wait_sum / one.layers, _updates(one.layerwise), _updates(one.block)
+        beta = f"{one.beta:g}"
+        rows.append(
+            Row(
+                f"beta={beta}", f"β T = {beta}", f"layers={one.layers}", f"M = {one.layers}", _cells(references, values)
+            )
+        )
+    worst = max(_deviations(points), default=0.0)
+    return ResultTable(
+        name="staleness",
+        title="Relative staleness of block updates against layer-wise updates, by the depth M",
+        source=SOURCE,
+        measures=MEASURES,
+        rows=tuple(rows),
+        captions=(_caption(options), f"{len(points)} points: none is further off the law than {100 * worst:.2g} %"),
+        notes=(ERRATUM, WAIT, UPDATES),
+        reference="law",
+        group="Backward pass",
+        item="Layers",
+    )
+
+
+def _layer_table(options: Options, one: Point) -> ResultTable:
+    rows = []
+    for m, (wait, layerwise, block) in enumerate(zip(one.waits, one.layerwise, one.block, strict=True), 1):
+        references = law_of_layer(m, one.layers, one.beta), None, None
+        cells = _cells(references, (wait, layerwise["updates"], block["updates"]))
+        rows.append(Row("all", f"M = {one.layers}, β T = {one.beta:g}", f"layer={m}", f"m = {m}", cells))
+    return ResultTable(
+        name="staleness-layers",
+        title=f"Relative staleness layer by layer, M = {one.layers}, β T = {one.beta:g}",
+        source=SOURCE,
+        measures=LAYER_MEASURES,
+        rows=tuple(rows),
+        captions=(_caption(options),),
+        notes=("Layer 1 is the nearest to the input: its gradient is computed last, and does not wait.", ERRATUM),
+        reference="law",
+        group="Network",
+        item="Layer",
+    )
+
+
+def _caption(options: Options) -> str:
+    return (
+        f"virtual executor, ideal devices (uniform layers, links and updates free), K = {options.workers} backward "
+        f"workers, b = {options.batches} batches; deterministic, no seeds"
+    )
+
+
+def _cells(references: Sequence[float | None], values: Sequence[float]) -> tuple[Cell, ...]:
+    return tuple(
+        Cell(None if law is None else Published(law, None, None, SOURCE), Summary(value, None, 1))
+        for law, value in zip(references, values, strict=True)
+    )
+
+
+def _updates(layers: Sequence[LayerStaleness]) -> float:
+    return math.fsum(layer["updates"] for layer in layers) / len(layers)
+
+
+def _deviations(points: Sequence[Point]) -> Iterator[float]:
+    for one in points:
+        if one.layers > 1:  # a single layer's gradient never waits: law and measurement are 0
+            yield abs(one.wait_sum / law_of_sum(one.layers, one.beta) - 1)
+
+
+# ---- the picture
+
+
+def _picture(points: Sequence[Point], one: Point, stem: Path) -> tuple[Path, Path]:
+    from reports.figures import Law, Panel, laws
+
+    sums, means = [], []
+    for beta in dict.fromkeys(p.beta for p in points):
+        mine = [p for p in points if p.beta == beta]
+        xs = [p.layers for p in mine]
+        label = f"β T = {beta:g}"
+        sums.append(Law(label, xs, [law_of_sum(m, beta) for m in xs], measured=[p.wait_sum for p in mine]))
+        average = [p.wait_sum / p.layers for p in mine]
+        means.append(Law(label, xs, [law_of_mean(m, beta) for m in xs], measured=average))
+    numbers = range(1, one.layers + 1)
+    stale = [
+        Law(f"{name}, β T = {one.beta:g}", numbers, measured=[layer["updates"] for layer in layers])
+        for name, layers in (("LU", one.layerwise), ("BU", one.block))
+    ]
+    panels = [
+        Panel("summed over layers, as printed", "layers, M", "wait under BU - LU, in T", sums),
+        Panel("mean per layer", "layers, M", "wait under BU - LU, in T", means),
+        Panel(f"staleness, M = {one.layers}", "layer, m", "updates since the forward pass", stale),
+    ]
+    return laws(panels, stem, title="Block updates against layer-wise updates: law (lines) and virtual runs (points)")
+
+
+ANALYSIS = Analysis("staleness", "Staleness of block against layer-wise updates, by depth", SOURCE, run, Options)

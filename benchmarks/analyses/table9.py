@@ -1,0 +1,135 @@
+"""Table 9: real seconds of the forward and the backward pass on the machine at hand, beside the paper's."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from benchmarks.analyses import Analysis, Finding, Request
+from benchmarks.data.cards import card
+from benchmarks.errors import UserError
+from benchmarks.plan import cpu_name
+from benchmarks.workloads import Workload, workload
+from reports.model import MEASURES, Cell, ResultTable, Row
+from results import published, statistics
+
+if TYPE_CHECKING:
+    import torch
+
+SOURCE = "arXiv:2410.05985v1, Table 9"
+NETWORKS = ("resnet18", "resnet50")
+KEYS = ("forward_seconds", "backward_seconds")
+
+
+class Options(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batches: Annotated[int, Field(ge=1, le=100_000, description="batches that are timed, per network")] = 10
+    warm_up: Annotated[int, Field(ge=0, le=1000, description="batches before them that are not")] = 3
+    device: Annotated[Literal["cpu", "cuda"], Field(description="where they are computed")] = "cpu"
+
+
+def run(request: Request) -> Finding:
+    """Time the paper's networks, or those of the request among them, at the request's scale."""
+    chosen = [name for name in NETWORKS if not request.networks or name in request.networks]
+    if not chosen:
+        raise UserError(f"Nothing to time for table9: its networks are {', '.join(NETWORKS)}.")
+    works = {name: workload("cifar100", name, request.scale) for name in chosen}
+    rows = [_row(work, seconds_of(work, request.options)) for work in works.values()]
+    return Finding((_table(request, rows, list(works.values())),))
+
+
+def seconds_of(work: Workload, options: Options) -> tuple[list[float], list[float]]:
+    """Real seconds of the forward pass (with the loss) and of the backward pass (the gradients of all parameters).
+
+    One of each per timed batch, on random inputs of the workload's shape and on its number of threads.
+    """
+    import torch
+
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("There is no CUDA device here: leave table9.device at cpu.")
+    before = torch.get_num_threads()
+    torch.set_num_threads(work.threads)
+    try:
+        steps = _steps(work, torch.device(options.device))
+        for _ in range(options.warm_up):
+            next(steps)
+        timed = [next(steps) for _ in range(options.batches)]
+    finally:
+        torch.set_num_threads(before)
+    return [forward for forward, _ in timed], [backward for _, backward in timed]
+
+
+def _steps(work: Workload, device: torch.device) -> Iterator[tuple[float, float]]:
+    """Batch after batch, the seconds of its forward and of its backward pass."""
+    import torch
+
+    from benchmarks.charge import network_of
+    from benchmarks.networks import forward_all
+
+    known = card(work.dataset)
+    layers = [module.to(device).train() for module in network_of(work, known).values()]
+    parameters = [p for module in layers for p in module.parameters()]
+    draw = torch.Generator().manual_seed(0)
+    inputs = torch.randn(work.batch, *work.input_shape(known), generator=draw).to(device)
+    labels = torch.randint(known.classes, (work.batch,), generator=draw).to(device)
+    while True:
+        begun = _now(device)
+        loss = torch.nn.functional.cross_entropy(forward_all(layers, inputs), labels)
+        between = _now(device)
+        torch.autograd.grad(loss, parameters)
+        yield between - begun, _now(device) - between
+
+
+def _now(device: torch.device) -> float:
+    """Seconds, once the device has done what it was asked for."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def _row(work: Workload, seconds: tuple[list[float], list[float]]) -> Row:
+    theirs = {key[2]: value for key, value in published.load("table9").items() if key[0] == work.network}
+    cells = tuple(Cell(theirs[key], statistics.summary(mine)) for key, mine in zip(KEYS, seconds, strict=True))
+    return Row(work.network, work.label, "bp", "BP, one batch", cells)
+
+
+def _table(request: Request, rows: list[Row], works: list[Workload]) -> ResultTable:
+    options: Options = request.options
+    sizes = ", ".join(dict.fromkeys(f"batch {work.batch}" for work in works))
+    return ResultTable(
+        name="table9",
+        title="CIFAR-100: seconds of a forward and of a backward pass",
+        source=SOURCE,
+        measures=tuple(MEASURES[key] for key in KEYS),
+        rows=tuple(rows),
+        captions=(
+            f"scale {request.scale}, {sizes}; real seconds on {_hardware(options, works[0].threads)}",
+            f"mean ± standard deviation over {options.batches} batches after {options.warm_up} to warm up (n)",
+        ),
+        notes=tuple(_notes(request.scale)),
+    )
+
+
+def _hardware(options: Options, threads: int) -> str:
+    if options.device == "cuda":
+        import torch
+
+        return f"{torch.cuda.get_device_name()}, float32"
+    return f"{cpu_name()}, {threads} of {os.cpu_count() or 1} cores"
+
+
+def _notes(scale: str) -> Iterator[str]:
+    yield "Real seconds of this machine, not simulated ones: the paper timed an A100 at batch 128, mean over 15 epochs."
+    if scale != "paper":
+        yield f"At scale {scale} the networks are narrower, and the batches smaller, than the paper's."
+    yield "Forward pass with the loss; backward pass: the gradients of all parameters, no update; random inputs."
+
+
+ANALYSIS = Analysis("table9", "CIFAR-100: seconds of a forward and of a backward pass", SOURCE, run, Options)

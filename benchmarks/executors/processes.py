@@ -1,0 +1,27 @@
+"""Workers under way on the virtual clock."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from methods import effects as e
+
+
+class Blocked:
+    """What a handler returns when the worker has to wait."""
+
+
+BLOCKED = Blocked()
+
+
+@dataclass(eq=False)
+class Process:
+    """A worker under way."""
+
+    worker: e.Worker
+    waits_for: str = ""
+
+
+Ready = deque[tuple[Process, Any]]  # who goes on next, and with what

@@ -1,0 +1,122 @@
+"""Stragglers: reproducible delays of single devices, part of a hardware card. Imports no torch.
+
+Source: the stragglers of A's third version (arXiv:2410.05985v3), whose kind and size its summary leaves open.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
+
+Kind = Literal["constant", "heavy_tailed", "bursts", "trace"]
+
+# First words of the random keys; benchmarks.data.draws has the small ones.
+_KEYS = {"heavy_tailed": 101, "bursts": 102}
+
+
+class Delay(BaseModel):
+    """What one device waits for before its batches, in steps: forward and backward seconds of one batch.
+
+    A random delay depends on (seed, device, n) alone, n counting the batches begun on that device over all epochs.
+    `trace` is the path of a text file with a number per line; empty lines and what follows a # are passed over. It is
+    read when the delay is made, relative to the card's folder (validation context `folder`) or else to the working
+    directory, and kept as `values`: a card is its content. Raises ValueError where it cannot be read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    device: Annotated[int, Field(ge=0, description="the simulated device that is slow")]
+    steps: Annotated[
+        float, Field(ge=0, allow_inf_nan=False, description="mean delay, or that of a batch in a burst, in steps")
+    ] = 1.0
+    alpha: Annotated[float, Field(gt=1, description="tail index of a heavy-tailed delay: smaller is heavier")] = 2.0
+    every: Annotated[int, Field(ge=1, description="batches from one burst's start to the next one's")] = 20
+    length: Annotated[int, Field(ge=1, description="batches in a burst")] = 5
+    values: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
+    trace: Annotated[str, Field(description="a file to read the values of a trace from")] = ""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, data: Any, info: ValidationInfo) -> Any:
+        if not (isinstance(data, dict) and data.get("trace")):
+            return data
+        if data.get("values"):
+            raise ValueError("a delay takes either trace or values, not both")
+        folder = Path((info.context or {}).get("folder", "."))
+        path = Path(str(data["trace"]))
+        return {**data, "trace": "", "values": read_trace(folder / path if (folder / path).is_file() else path)}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.kind == "trace") != bool(self.values):
+            raise ValueError("a trace, and nothing else, needs values, or the path of a file that has them")
+        if self.kind == "bursts" and self.length > self.every:
+            raise ValueError(f"a burst of {self.length} batches does not fit into every {self.every}")
+        return self
+
+    def before(self, n: int) -> float:
+        """The delay before this device's n-th batch (the first is 0), in steps: the same whenever it is asked for."""
+        if self.kind == "constant":
+            return self.steps
+        if self.kind == "trace":
+            return self.values[n % len(self.values)]
+        if self.kind == "bursts":
+            phase = self._bits(0) % self.every
+            return self.steps if (n + phase) % self.every < self.length else 0.0
+        # Pareto's distribution, moved so that it begins at 0 (Lomax): P(delay > x) = (1 + x / scale) ** -alpha.
+        survival = ((self._bits(n) >> 11) + 1) / 2**53
+        return float(self.steps * (self.alpha - 1) * (survival ** (-1 / self.alpha) - 1))
+
+    def _bits(self, n: int) -> int:
+        """64 random bits of the key (kind, seed, device, n)."""
+        import numpy as np
+
+        key = np.random.SeedSequence((_KEYS[self.kind], self.seed, self.device, n))
+        return int(np.random.PCG64(key).random_raw())
+
+    @property
+    def mean(self) -> float:
+        """Steps, on average over batches."""
+        if self.kind == "trace":
+            return sum(self.values) / len(self.values)
+        return self.steps * self.length / self.every if self.kind == "bursts" else self.steps
+
+    @property
+    def label(self) -> str:
+        """In words."""
+        size = f"{self.steps:g} step" + "s" * (self.steps != 1)
+        how = {
+            "constant": f"{size} before every batch",
+            "heavy_tailed": f"{size} on average before a batch, heavy-tailed (Pareto, alpha {self.alpha:g})",
+            "bursts": f"{size} before {self.length} of every {self.every} batches, in bursts",
+            "trace": f"a trace of {len(self.values)} batches, {self.mean if self.values else 0:.3g} steps on average",
+        }[self.kind]
+        return f"device {self.device} waits: {how}"
+
+
+def read_trace(path: Path) -> tuple[float, ...]:
+    """One delay per line, in steps. Raises ValueError, with the line's number, where that is not what the file has."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "cannot be read"
+        raise ValueError(f"the trace {path} {reason}; give a text file with one number per line") from error
+    values = []
+    for number, line in enumerate(lines, start=1):
+        if not (text := line.partition("#")[0].strip()):
+            continue
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"line {number} of the trace {path} is {text!r}; write one delay in steps, 0 or more")
+        values.append(value)
+    if not values:
+        raise ValueError(f"the trace {path} holds no number; write one delay in steps per line")
+    return tuple(values)

@@ -1,0 +1,59 @@
+"""What an open point of a paper is: what is said where, what we take, and the setting that chooses the other reading.
+
+A: arXiv:2410.05985v1; A3: the summary of its third version; B: arXiv:2203.06638 (the ICLR 2021 submission), and the
+public code of its authors, in which facts were read and from which nothing is copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+A, A3, B = "arXiv:2410.05985v1", "arXiv:2410.05985v3 (summary)", "arXiv:2203.06638"
+B_CODE = "public code of arXiv:2203.06638"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One open point. key: the setting that decides ("workload.stem"; "{method}.weights" for each of `methods`).
+
+    value: the other reading's, "" where there is no definite one. No key: no option expresses it, and `ours` says so.
+    networks: those it concerns; empty for all of its tables.
+    """
+
+    item: str
+    said: str
+    elsewhere: str
+    ours: str
+    tables: tuple[str, ...]
+    source: str
+    key: str = ""
+    value: str = ""
+    methods: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+    @property
+    def owner(self) -> str:
+        """workload, {method}, or an analysis."""
+        return self.key.partition(".")[0]
+
+    @property
+    def field(self) -> str:
+        return self.key.partition(".")[2]
+
+    @property
+    def other(self) -> str:
+        """What follows --set; empty where there is nothing to set."""
+        return f"{self.key}={self.value or 'VALUE'}" if self.key else ""
+
+
+COMPARED = ("table1", "table2", "table3", "table4")
+AGAINST_DDP = ("table7", "table8")
+AUDITS = ("audit-stem", "audit-updaters")
+V3 = ("v3-mfu", "v3-stragglers", "v3-ratio")
+CIFAR = (*COMPARED, *AGAINST_DDP, "figure2", "figure3", *V3, *AUDITS)
+IMAGENET = ("table5",)
+IMDB = ("table6", "figure4")
+TRAINED = (*CIFAR, *IMAGENET, *IMDB)
+LAP_TABLES = (*(f"lap-table{i}" for i in range(1, 12)), "lap-figure1", "lap-figure2")
+DECOUPLED, LAP, SEVERAL = ("async_lu", "async_bu"), ("lapsgd", "lppsgd"), ("lapsgd", "lppsgd", "ddp")
+RUNS_LAP = (*COMPARED, *V3, *AUDITS, *LAP_TABLES)

@@ -1,0 +1,198 @@
+"""The papers' hyperparameters, and ours at the smaller scales: literals, one entry per data set and network.
+
+A: arXiv:2410.05985v1, Table 10; where section 4.1 contradicts it, Table 10 (docs/decisions/0002).
+B: arXiv:2203.06638, Tables 1 to 11 and section 3.1; what it leaves to its references comes from its authors' scripts
+and from Lin et al. (arXiv:1808.07217): docs/decisions/0005.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+FAMILIES = ("cifar10", "cifar100", "imagenet", "imdb")
+
+Fields = dict[str, Any]
+
+# ---- paper scale
+
+_CIFAR: Fields = {"train_samples": 50000, "test_samples": 10000}
+_A_CIFAR: Fields = {**_CIFAR, "width": 64, "batch": 128, "epochs": 150}
+
+# Table 10: T_max and warm-up per data set and network.
+TABLE_10: dict[tuple[str, str], Fields] = {
+    ("cifar100", "resnet18"): {"t_max": 100, "warm_up_epochs": 5},
+    ("cifar100", "resnet50"): {"t_max": 120, "warm_up_epochs": 5},
+    ("cifar10", "resnet18"): {"t_max": 105, "warm_up_epochs": 3},
+    ("cifar10", "resnet50"): {"t_max": 120, "warm_up_epochs": 5},
+    ("imagenet", "resnet50"): {"t_max": 250, "warm_up_epochs": 5, "warm_up_lr": 0.0035},
+    ("imdb", "lstm"): {"lr": 0.001, "t_max": 150, "warm_up_epochs": 0},
+}
+
+
+def _b(epochs: int, lr: float, milestones: tuple[float, ...], gamma: float, decay: float) -> Fields:
+    """Paper B: patience is the whole budget, since it stops no run early. The cosine ends with the run."""
+    schedule = {"lr": lr, "warm_up": "linear", "warm_up_lr": lr, "warm_up_epochs": 5, "t_max": epochs + 0.1 - 5}
+    return {
+        "epochs": epochs,
+        "patience": epochs,
+        "schedule": {**schedule, "milestones": milestones, "gamma": gamma},
+        "optimizer": {"weight_decay": decay, "nesterov": True, "decay_bn": False},
+    }
+
+
+def _b_cifar(width: int, *given: Any, base: int = 128) -> Fields:
+    fields = _b(*given)
+    return {**_CIFAR, "width": width, "batch": 128, **fields, "schedule": {**fields["schedule"], "base_batch": base}}
+
+
+_IMAGENET: Fields = {"train_samples": None, "test_samples": None, "width": 64, "stem": "imagenet", "resolution": 224}
+_RESNET20 = _b_cifar(16, 300, 0.1, (150, 225), 0.1, 5e-4)
+_WRN = _b_cifar(8, 200, 0.05, (60, 120, 160), 0.2, 1e-4)
+_RESNET18_IMAGENET = _b(90, 0.0125, (30, 60, 80), 0.1, 5e-5)
+
+PAPER: dict[tuple[str, str], Fields] = {
+    ("cifar10", "resnet18"): _A_CIFAR,
+    ("cifar10", "resnet50"): _A_CIFAR,
+    ("cifar100", "resnet18"): _A_CIFAR,
+    ("cifar100", "resnet50"): _A_CIFAR,
+    ("imagenet", "resnet50"): {
+        **_IMAGENET,
+        "batch": 300,
+        "epochs": 300,
+        "optimizer": {"weight_decay": 0.0035},
+    },
+    ("imdb", "lstm"): {
+        "train_samples": None,
+        "test_samples": None,
+        "augment": False,
+        "text": {},
+        "width": 256,
+        "embedding": 128,
+        "batch": 75,
+        "epochs": 150,
+        "optimizer": {"name": "adam", "weight_decay": 0.0},
+    },
+    ("cifar10", "resnet20"): _RESNET20,
+    ("cifar100", "resnet20"): _RESNET20,
+    ("cifar10", "wrn16_8"): _WRN,
+    ("cifar100", "wrn16_8"): _WRN,
+    ("cifar10", "squeezenet"): _b_cifar(16, 300, 0.1, (150, 225), 0.1, 5e-4),
+    ("imagenet", "resnet18"): {
+        **_IMAGENET,
+        "batch": 32,
+        **_RESNET18_IMAGENET,
+        "schedule": {**_RESNET18_IMAGENET["schedule"], "base_batch": 32},
+    },
+}
+PAIRS = tuple(PAPER)
+PAPER_B = {pair for pair in PAIRS if pair[1] in ("resnet20", "wrn16_8", "squeezenet")} | {("imagenet", "resnet18")}
+
+# ---- smoke: what comes with a dependency, in seconds
+
+# Samples make batches that three devices (paper A) or eight (paper B) share.
+SMOKE_DATA: dict[str, Fields] = {
+    "cifar10": {"dataset": "digits", "train_samples": 1152, "test_samples": 360},
+    "cifar100": {"dataset": "digit-pairs", "train_samples": 1152, "test_samples": 500},
+    "imagenet": {"dataset": "digit-scenes", "train_samples": 2304, "test_samples": 400, "stem": "imagenet"},
+    "imdb": {"dataset": "reviews", "train_samples": 1152, "test_samples": 384},
+}
+_SMOKE: Fields = {"epochs": 6, "patience": 6, "augment": False, "resolution": None}
+SMOKE_A: Fields = {
+    **_SMOKE,
+    "width": 8,
+    "batch": 64,
+    "schedule": {"lr": 0.05, "warm_up_epochs": 1, "warm_up_lr": 0.02, "t_max": 5},
+    "optimizer": {"weight_decay": 0.0005},
+}
+SMOKE_B: Fields = {
+    **_SMOKE,
+    "batch": 16,
+    "schedule": {
+        "lr": 0.02,
+        "base_batch": 16,
+        "warm_up": "linear",
+        "warm_up_epochs": 1,
+        "warm_up_lr": 0.02,
+        "t_max": 5,
+        "milestones": (3, 5),
+    },
+    "optimizer": {"weight_decay": 0.0005, "nesterov": True, "decay_bn": False},
+}
+SMOKE_IMDB: Fields = {
+    **_SMOKE,
+    "text": {"vocabulary": 1000, "length": 40},
+    "width": 32,
+    "embedding": 32,
+    "batch": 64,
+    "schedule": {"lr": 0.01, "t_max": 6, "warm_up_epochs": 0},
+    "optimizer": {"name": "adam", "weight_decay": 0.0},
+}
+SMOKE_SHAPES: dict[str, Fields] = {
+    "resnet18": {"width": 8},
+    "resnet50": {"width": 8, "blocks": (1, 1, 1, 1)},
+    "resnet20": {"width": 8, "blocks": (1, 1, 1)},
+    "wrn16_8": {"width": 1, "blocks": (1, 1, 1)},
+    "squeezenet": {"width": 4, "blocks": (1, 1, 1)},
+    "lstm": {},
+}
+
+# ---- small: the real data, or a part of it, on two cores
+
+_SMALL: Fields = {"epochs": 10, "patience": 10}
+SMALL_A: Fields = {
+    **_SMALL,
+    "width": 16,
+    "batch": 64,
+    "train_samples": 10000,
+    "test_samples": 2000,
+    "schedule": {"lr": 0.02, "warm_up_epochs": 1, "warm_up_lr": 0.01, "t_max": 9},
+    "optimizer": {"weight_decay": 0.0005},
+}
+SMALL_B: Fields = {
+    **_SMALL,
+    "batch": 32,
+    "train_samples": 10000,
+    "test_samples": 2000,
+    "schedule": {
+        "lr": 0.02,
+        "base_batch": 32,
+        "warm_up": "linear",
+        "warm_up_epochs": 1,
+        "warm_up_lr": 0.02,
+        "t_max": 9,
+        "milestones": (5, 7),
+    },
+}
+SMALL_IMAGENET: Fields = {"train_samples": None, "test_samples": None, "resolution": 64, "stem": "cifar", "width": 16}
+SMALL_IMDB: Fields = {
+    **_SMALL,
+    "text": {"vocabulary": 20000, "length": 200},
+    "width": 64,
+    "embedding": 64,
+    "batch": 75,
+    "epochs": 8,
+    "schedule": {"lr": 0.003, "t_max": 8, "warm_up_epochs": 0},
+    "optimizer": {"name": "adam", "weight_decay": 0.0},
+}
+SMALL_SHAPES: dict[str, Fields] = {
+    "resnet20": {"width": 16},
+    "wrn16_8": {"width": 2},
+    "squeezenet": {"width": 8},
+}
+
+
+def fields_of(family: str, network: str, scale: str) -> Fields:
+    """The fields of a workload at a scale, as plain values; what is not there has the default of its type."""
+    pair = family, network
+    fields: Fields = {"dataset": family, **PAPER[pair]}
+    if pair in TABLE_10:
+        fields["schedule"] = TABLE_10[pair]
+    if scale == "paper":
+        return fields
+    fields |= {"price_batch": fields["batch"]}
+    by_paper_b = pair in PAPER_B
+    if scale == "smoke":
+        ours = SMOKE_IMDB if family == "imdb" else SMOKE_B if by_paper_b else SMOKE_A
+        return {**fields, **ours, **SMOKE_DATA[family], **SMOKE_SHAPES[network]}
+    ours = SMALL_IMDB if family == "imdb" else SMALL_B if by_paper_b else SMALL_A
+    return {**fields, **ours, **SMALL_SHAPES.get(network, {}), **(SMALL_IMAGENET if family == "imagenet" else {})}

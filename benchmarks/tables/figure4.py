@@ -1,0 +1,13 @@
+from benchmarks.tables import BASELINE, Row, Table
+
+TABLE = Table(
+    id="figure4",
+    title="IMDb: learning curves of Async LU and Async BU",
+    source="arXiv:2410.05985v1, Figure 4",
+    family="imdb",
+    networks=("lstm",),
+    rows=(Row("async_lu"), Row("async_bu"), BASELINE),
+    measures=("best_accuracy_percent", "epochs_to_best"),
+    notes=("The paper prints the figure only: there are no published values to lay beside these.",),
+    picture="curves",
+)

@@ -1,0 +1,12 @@
+from benchmarks.tables import BASELINE, Row, Table
+
+TABLE = Table(
+    id="table5",
+    title="ImageNet: accuracy of Async LU on three devices and of backpropagation on one",
+    source="arXiv:2410.05985v1, Table 5",
+    family="imagenet",
+    networks=("resnet50",),
+    rows=(Row("async_lu"), Row(BASELINE.method)),
+    measures=("best_accuracy_percent", "train_accuracy_percent", "time_to_best_seconds"),
+    notes=("Train accuracy: of the last epoch's batches as they were trained on, augmented; the paper does not say.",),
+)

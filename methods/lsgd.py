@@ -1,0 +1,68 @@
+"""L-SGD: local SGD. Every device trains its own replica, and every K steps all replicas become their mean.
+
+Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), equation 4; Zinkevich et al. (2010), Lin et al.
+(arXiv:1808.07217).
+
+Departures and choices:
+- Everyone waits for the average. So x += mean - snapshot, which is what Average does, makes x the mean, to rounding.
+- Momentum is each replica's own and is not averaged, as in the public code of Lin et al.
+- BN buffers are averaged with the weights (`bn_buffers=per_device` leaves them to each device).
+- Local steps are counted over epochs. The end of an epoch brings no average of its own: what is evaluated is the mean
+  of the replicas (`consensus`), and training goes on from the replicas as they are.
+- The learning rate is the schedule's times the devices (B, Table 1; `learning_rate=published` leaves it alone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
+
+from methods import (
+    Average,
+    Group,
+    NextBatch,
+    Program,
+    Replica,
+    Replicated,
+    Team,
+    Update,
+    Worker,
+    backward,
+    forward,
+    options,
+    register,
+)
+from methods.mbsgd import MinibatchOptions
+
+
+@options
+class LocalOptions(MinibatchOptions):
+    period: Annotated[int, Field(ge=1, description="K, local steps between two averages")] = 16
+
+
+@register(title="L-SGD", source="arXiv:2203.06638, equation 4", name="lsgd")
+class LocalSGD(Replicated):
+    """One trainer per device; every K steps all of them meet and average."""
+
+    Options = LocalOptions
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        everyone = Group(members=len(team.replicas), name="everyone")
+        for replica in team.replicas:
+            yield Worker(self.trainer(team, replica, everyone), device=replica.device, role="trainer")
+
+    def trainer(self, team: Team, replica: Replica, everyone: Group) -> Program:
+        local_steps = f"local steps of device {replica.index}"
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step)
+            gradients = yield from backward(replica, step)
+            yield Update(*gradients)
+            team.state[local_steps] = done = team.state.get(local_steps, 0) + 1
+            if done % self.period(team) == 0:  # at the same step for all: devices have equally many batches
+                yield Average(everyone, replica)
+
+    def period(self, team: Team) -> int:
+        """K_j, in epoch team.epoch."""
+        return int(self.options.period)

@@ -1,0 +1,35 @@
+"""PL-SGD: post-local SGD, which averages after every update first, and every K updates later.
+
+Source: Lin et al. (arXiv:1808.07217), section 3; B ("Local SGD Meets Asynchrony", arXiv:2203.06638), section 1.1 and
+Table 1 (300 epochs, K = 1 for the first 150, then 16).
+
+Departures and choices are those of lsgd.py, which is this with `switch=0`. As in the public code of Lin et al. a step
+updates its own replica first, in the first phase as well: on SGD without momentum an average of replicas that were
+alike is an update by the mean gradient, to rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from methods import Team, options, register
+from methods.lsgd import LocalOptions, LocalSGD
+
+
+@options
+class PostLocalOptions(LocalOptions):
+    switch: Annotated[
+        float, Field(ge=0, le=1, description="averages after every update until this share of the epochs, then K")
+    ] = 0.5
+
+
+@register(title="PL-SGD", source="arXiv:1808.07217, section 3", name="plsgd")
+class PostLocalSGD(LocalSGD):
+    """Local SGD whose period is 1 until the switch."""
+
+    Options = PostLocalOptions
+
+    def period(self, team: Team) -> int:
+        return 1 if team.epoch < self.options.switch * team.epochs else int(self.options.period)

@@ -1,0 +1,112 @@
+"""Figure 1: timelines of every method, and what the paper says about the first batches of Async LU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import methods
+from benchmarks import hardware, timeline
+from benchmarks.analyses import Finding, Request, analysis
+from benchmarks.analyses.figure1 import arrows
+from benchmarks.errors import UserError
+from benchmarks.pricing import Price
+
+LAYERS = [("L1", 1), ("L2", 1), ("L3", 1)]
+FORWARD, FIRST, SECOND = "forward 0 on device 0", "backward 0 on device 1", "backward 1 on device 2"
+
+
+def watched(method: str = "async_lu", batches: int = 4, **options: object) -> timeline.Timeline:
+    return timeline.watch(methods.create(method, options), Price.uniform(3, 1.0, 2.0), LAYERS, batches)
+
+
+def found(tmp_path: Path, chosen: tuple[str, ...] = (), **settings: str) -> Finding:
+    one = analysis("figure1")
+    return one.run(Request("smoke", 1, hardware.load("paper-a"), chosen, (), one.options(settings), tmp_path))
+
+
+def test_the_first_batches_are_the_papers() -> None:
+    """B_0 starts with F_1 once F_0 has ended, on one backward worker; B_1 with F_2, on the other (section 3.1)."""
+    seen = watched()
+
+    def start(worker: str, effect: str, step: int) -> float:
+        return min(span.start for span in seen.of(worker, effect) if span.step == step)
+
+    assert start(FIRST, "Backward", 0) == pytest.approx(start(FORWARD, "Forward", 1)) == pytest.approx(1)
+    assert start(SECOND, "Backward", 1) == pytest.approx(start(FORWARD, "Forward", 2)) == pytest.approx(2)
+    assert seen.makespan_seconds == pytest.approx(4 + 2)
+    assert [seen.batches(worker) for worker in seen.workers] == [4, 2, 2]
+    assert [seen.busy_share(worker) for worker in seen.workers] == [pytest.approx(2 / 3)] * 3
+
+
+def test_layerwise_updates_come_layer_by_layer_and_block_updates_at_the_end() -> None:
+    layerwise = [span.layers for span in watched().of(FIRST, "Update")]
+    block = [span.layers for span in watched("async_bu").of(FIRST, "Update")]
+    assert layerwise == [(2,), (1,), (0,)] * 2
+    assert block == [(2, 1, 0)] * 2
+
+
+def test_every_loss_has_an_arrow_to_its_backward_pass() -> None:
+    losses = [arrow for arrow in arrows(watched()) if arrow.layer is None]
+    assert [arrow.to_row for arrow in losses] == [FIRST, SECOND, FIRST, SECOND]
+    assert [arrow.start for arrow in losses] == pytest.approx([1, 2, 3, 4])
+    assert all(arrow.from_row == FORWARD and arrow.end == pytest.approx(arrow.start) for arrow in losses)
+
+
+def test_updates_go_to_the_next_forward_pass_of_their_layer() -> None:
+    """F_1 gets the newer half of its layers from B_0 (section 3.2): of three layers the last."""
+    reads = [arrow for arrow in arrows(watched()) if arrow.layer is not None]
+    assert (reads[0].from_row, reads[0].to_row, reads[0].layer) == (FIRST, FORWARD, 2)
+    assert reads[0].start == pytest.approx(5 / 3)
+    assert reads[0].end == pytest.approx(5 / 3)
+
+
+def test_replicas_do_not_read_each_others_updates() -> None:
+    assert not list(arrows(watched("ddp", batches=6)))
+
+
+def test_a_backward_pass_that_waits_for_a_worker_starts_late() -> None:
+    """With one backward worker the second loss waits: its arrow is slanted."""
+    losses = [arrow for arrow in arrows(watched(backward_workers=1)) if arrow.layer is None]
+    assert [arrow.end - arrow.start for arrow in losses[:2]] == [pytest.approx(0), pytest.approx(1)]
+
+
+def test_collectives_take_the_seconds_of_the_card() -> None:
+    price = Price([1.0] * 3, [1.0] * 3, [1.0] * 3, [4.0] * 3, bytes_per_second=2.0)
+    seen = timeline.watch(methods.create("ddp"), price, LAYERS, 3)
+    spans = [span for span in seen.spans if span.effect == "AllReduce"]
+    assert len(spans) == 9
+    assert {round(span.seconds, 9) for span in spans} == {round(price.all_reduce([0], 3), 9)}
+    assert all(span.start >= 0 for span in spans)
+
+
+@pytest.mark.parametrize("method", methods.names())
+def test_every_method_has_a_timeline(method: str) -> None:
+    made = methods.create(method)
+    seen = timeline.watch(made, Price.uniform(3, 1.0, 2.0), LAYERS, 3 * made.replicas)
+    computed = {span.step for span in seen.spans if span.effect == "Backward"}
+    assert computed == set(range(3 * made.replicas))
+    assert all(0 <= span.start <= span.end <= seen.makespan_seconds for span in seen.spans)
+    assert all(0 <= seen.busy_share(worker) <= 1 + 1e-9 for worker in seen.workers)
+
+
+def test_the_finding_is_a_table_and_a_picture(tmp_path: Path) -> None:
+    finding = found(tmp_path)
+    (table,) = finding.tables
+    values = [[cell.measured.mean if cell.measured else None for cell in row.cells] for row in table.rows]
+    assert values[0] == [pytest.approx(200 / 3), 4, pytest.approx(6)]
+    assert [path.name for path in finding.pictures] == ["figure1.png", "figure1.svg"]
+
+
+def test_several_methods_on_a_network_of_the_card(tmp_path: Path) -> None:
+    finding = found(tmp_path, ("async_bu", "lapsgd"), network="resnet18", batches="3")
+    assert [table.name for table in finding.tables] == ["figure1-async_bu", "figure1-lapsgd"]
+    assert {path.stem for path in finding.pictures} == {"figure1-async_bu", "figure1-lapsgd"}
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="resnet18"):
+        found(tmp_path, network="resnet81")
+    with pytest.raises(UserError, match="3 replicas"):
+        found(tmp_path, ("ddp",), batches="2")

@@ -1,0 +1,53 @@
+"""Section 3.4: the wait of block updates against the law, over the depth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import hardware
+from benchmarks.analyses import Request, analysis
+from benchmarks.analyses.staleness import Options, law_of_layer, law_of_mean, law_of_sum, point
+
+DEPTHS = (2, 4, 8, 10, 16, 20, 32, 50)
+FEW = Options(batches=20)
+
+
+@pytest.mark.parametrize("layers", DEPTHS)
+@pytest.mark.parametrize("beta", [1.0, 2.0, 4.0])
+def test_the_wait_follows_the_law(layers: int, beta: float) -> None:
+    one = point(layers, beta, FEW)
+    assert one.wait_sum == pytest.approx(law_of_sum(layers, beta), rel=1e-9)
+    assert one.waits == pytest.approx([law_of_layer(m, layers, beta) for m in range(1, layers + 1)], abs=1e-9)
+
+
+def test_the_sums_are_those_of_the_prototype() -> None:
+    assert [law_of_sum(layers, 2.0) for layers in (4, 10, 20)] == [3, 9, 19]
+
+
+def test_the_mean_is_bounded_in_the_depth_and_the_sum_is_not() -> None:
+    means = [law_of_mean(layers, 2.0) for layers in DEPTHS]
+    assert means == sorted(means)
+    assert max(means) < 1
+
+
+def test_layerwise_updates_are_less_stale_in_updates() -> None:
+    one = point(10, 2.0, Options())
+    layerwise, block = ([layer["updates"] for layer in layers] for layers in (one.layerwise, one.block))
+    assert all(ours <= theirs for ours, theirs in zip(layerwise, block, strict=True))
+    assert layerwise[-1] == 0 < block[-1]
+    assert block == pytest.approx([2] * 10, abs=0.05)  # two backward passes under way, short of 2 by the epoch's start
+
+
+def test_the_finding_shows_both_forms_and_a_picture(tmp_path: Path) -> None:
+    one = analysis("staleness")
+    options = one.options({"depths": "4,10", "betas": "2", "depth": "4"})
+    finding = one.run(Request("smoke", 1, hardware.load("paper-a"), (), (), options, tmp_path))
+    depths, layers = finding.tables
+    laws = [[cell.published.mean if cell.published else None for cell in row.cells] for row in depths.rows]
+    assert laws == [[3, 0.75, None, None], [9, 0.9, None, None]]
+    assert [cell.ratio for row in depths.rows for cell in row.cells[:2]] == [pytest.approx(1)] * 4
+    assert len(layers.rows) == 4
+    assert "Erratum" in depths.notes[0]
+    assert [path.name for path in finding.pictures] == ["staleness.png", "staleness.svg"]

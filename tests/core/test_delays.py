@@ -1,0 +1,170 @@
+"""Stragglers: what a delay is, and that it is the same whenever it is asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from benchmarks.hardware.delays import Delay, read_trace
+
+MANY = 4000
+
+
+def delay(**given: Any) -> Delay:
+    return Delay.model_validate({"device": 1, **given})
+
+
+def complaint(caught: pytest.ExceptionInfo[ValidationError]) -> str:
+    return str(caught.value.errors()[0]["msg"])
+
+
+def test_a_constant_delay() -> None:
+    assert [delay(kind="constant", steps=2.5).before(n) for n in (0, 1, 99)] == [2.5] * 3
+    assert delay(kind="constant").before(7) == 1
+
+
+@pytest.mark.parametrize("steps", [0.5, 2.0])
+def test_a_heavy_tailed_delay_has_its_mean(steps: float) -> None:
+    heavy = delay(kind="heavy_tailed", steps=steps, alpha=3.0)
+    values = [heavy.before(n) for n in range(MANY)]
+    assert min(values) >= 0
+    assert sum(values) / MANY == pytest.approx(steps, rel=0.1)
+    assert heavy.mean == steps
+
+
+@pytest.mark.parametrize("x", [0.1, 1.0, 4.0])
+def test_a_heavy_tailed_delay_is_paretos(x: float) -> None:
+    """P(delay > x) = (1 + x / scale) ** -alpha, where the scale makes the mean."""
+    heavy = delay(kind="heavy_tailed", steps=1.0, alpha=2.0)
+    beyond = sum(heavy.before(n) > x for n in range(MANY)) / MANY
+    assert beyond == pytest.approx((1 + x) ** -2, abs=0.03)
+
+
+@pytest.mark.parametrize(("every", "length"), [(20, 5), (7, 7), (3, 1)])
+def test_bursts(every: int, length: int) -> None:
+    """So many batches in a row, of every so many; where the first begins hangs on the seed."""
+    starts = set()
+    for seed in range(20):
+        bursts = delay(kind="bursts", steps=3.0, every=every, length=length, seed=seed)
+        values = [bursts.before(n) for n in range(3 * every)]
+        assert values[:every] * 3 == values
+        assert sorted(set(values)) in ([0.0, 3.0], [3.0])
+        assert sum(values) / len(values) == pytest.approx(bursts.mean)
+        changes = sum(a != b for a, b in zip(values, values[1:] + values[:1], strict=True))
+        assert changes == (0 if every == length else 2 * 3)
+        starts.add(tuple(values))
+    assert len(starts) == 1 if every == length else len(starts) > 1
+
+
+def test_a_trace_begins_again_at_its_end() -> None:
+    trace = delay(kind="trace", values=[1, 0, 2.5])
+    assert [trace.before(n) for n in range(5)] == [1, 0, 2.5, 1, 0]
+    assert trace.mean == pytest.approx(3.5 / 3)
+
+
+@pytest.mark.parametrize("kind", ["heavy_tailed", "bursts"])
+def test_a_delay_hangs_on_its_key_alone(kind: str) -> None:
+    """Not on the order of asking; another seed or device has others."""
+    one = delay(kind=kind, every=100, length=3)
+    assert [one.before(n) for n in range(300)] == [one.before(n) for n in reversed(range(300))][::-1]
+    for change in ({"seed": 1}, {"device": 2}):
+        other = one.model_copy(update=change)
+        assert [other.before(n) for n in range(300)] != [one.before(n) for n in range(300)]
+
+
+def test_random_delays_are_kept_for_good() -> None:
+    """Numbers of this version, so that recorded runs stay true."""
+    heavy = delay(kind="heavy_tailed", seed=3)
+    assert [heavy.before(n) for n in range(3)] == pytest.approx(KEPT, rel=1e-12)
+
+
+KEPT = [0.3170802772892445, 0.3646535945293963, 0.22300416384189425]
+
+
+# ---- traces from files
+
+
+def test_a_trace_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the card, or in the working directory; what is kept is the numbers."""
+    text = "# steps\n0.5\n\n2   # a pause\n 1e-1 \n"
+    (tmp_path / "beside.csv").write_text(text, encoding="utf-8")
+    made = Delay.model_validate({"kind": "trace", "device": 0, "trace": "beside.csv"}, context={"folder": tmp_path})
+    assert made.values == (0.5, 2.0, 0.1)
+    assert made.trace == ""
+    assert Delay.model_validate(made.model_dump()) == made
+    monkeypatch.chdir(tmp_path)
+    assert delay(kind="trace", trace="beside.csv").values == made.values
+    assert delay(kind="trace", trace=str(tmp_path / "beside.csv")).values == made.values
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1\nfast\n", "line 2 of the trace .*is 'fast'; write one delay in steps, 0 or more"),
+        ("1\n\n-1\n", "line 3 of the trace .* is '-1'"),
+        ("inf\n", "line 1 of the trace .* is 'inf'"),
+        ("nan\n", "line 1 of the trace .* is 'nan'"),
+        ("1,2\n", "line 1 of the trace .* is '1,2'"),
+        ("# nothing\n", "holds no number; write one delay in steps per line"),
+        (b"\xff\xfe1", "is not UTF-8 text; give a text file with one number per line"),
+        (None, "cannot be read; give a text file with one number per line"),
+    ],
+)
+def test_a_bad_trace_says_where(tmp_path: Path, text: str | bytes | None, said: str) -> None:
+    path = tmp_path / "trace.csv"
+    if text is not None:
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(ValueError, match=said):
+        read_trace(path)
+    with pytest.raises(ValidationError, match=said):
+        delay(kind="trace", trace=str(path))
+
+
+# ---- what is refused
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "trace"}, "a trace, and nothing else, needs values"),
+        ({"kind": "constant", "values": [1]}, "a trace, and nothing else, needs values"),
+        ({"kind": "trace", "values": [1], "trace": "x"}, "either trace or values"),
+        ({"kind": "bursts", "every": 2, "length": 3}, "a burst of 3 batches does not fit into every 2"),
+        ({"kind": "heavy_tailed", "alpha": 1.0}, "greater than 1"),
+        ({"kind": "constant", "steps": -1}, "greater than or equal to 0"),
+        ({"kind": "constant", "steps": float("inf")}, "finite number"),
+        ({"kind": "constant", "device": -1}, "greater than or equal to 0"),
+        ({"kind": "sometimes"}, "Input should be 'constant', 'heavy_tailed', 'bursts' or 'trace'"),
+        ({"kind": "constant", "step": 1}, "Extra inputs are not permitted"),
+    ],
+)
+def test_bad_delays_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        delay(**given)
+    assert said in complaint(caught)
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "constant", "steps": 2}, "device 1 waits: 2 steps before every batch"),
+        ({"kind": "heavy_tailed"}, "device 1 waits: 1 step on average before a batch, heavy-tailed (Pareto, alpha 2)"),
+        ({"kind": "bursts", "steps": 4}, "device 1 waits: 4 steps before 5 of every 20 batches, in bursts"),
+        ({"kind": "trace", "values": [1, 2]}, "device 1 waits: a trace of 2 batches, 1.5 steps on average"),
+    ],
+)
+def test_a_delay_in_words(given: dict[str, Any], said: str) -> None:
+    assert delay(**given).label == said
+
+
+def test_delays_need_no_torch() -> None:
+    program = "import sys, benchmarks.hardware.delays; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,168 @@
+"""Delays on the virtual clock: when they are taken, who waits for them, and that a resumed run goes on with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.dry import DryTeam
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.hardware.delays import Delay
+from benchmarks.pricing import Price
+from methods import NextBatch, Program, Snapshot
+from tests.executors.clocks import ONE, run, steps
+from tests.executors.crews import team_of
+
+FREE_LINKS = Price.uniform(4, 1.0, 2.0)
+STEPS = 60
+
+
+def slow(steps: float = 1.0, device: int = 0, **given: Any) -> Delay:
+    return Delay.model_validate({"kind": "constant", "device": device, "steps": steps, **given})
+
+
+def traced(*values: float) -> Delay:
+    return Delay(kind="trace", device=0, values=values)
+
+
+def epoch(method: str, *delays: Delay, price: Price = FREE_LINKS, **options: Any) -> tuple[float, DryTeam]:
+    """Simulated seconds of one epoch of so many steps."""
+    made = methods.create(method, options)
+    team = DryTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=STEPS)
+    team.epoch = team.epochs = 1
+    executor = VirtualExecutor(team, replace(price, delays=delays))
+    executor.run(made.workers(team))
+    return executor.now, team
+
+
+def test_a_delay_precedes_the_first_computation_of_a_step() -> None:
+    """In steps of forward and backward seconds, before anything is read; once per step and device."""
+    team = team_of(steps=2)
+    executor = run(team, replace(ONE, delays=[traced(2.0, 0.5)]), steps(team))
+    assert executor.trace == [
+        ("w 0 on device 0", "Delay", "", 0, 6),
+        ("w 0 on device 0", "Forward", "layer0", 6, 7),
+        ("w 0 on device 0", "Backward", "layer0", 7, 9),
+        ("w 0 on device 0", "Delay", "", 9, 10.5),
+        ("w 0 on device 0", "Forward", "layer0", 10.5, 11.5),
+        ("w 0 on device 0", "Backward", "layer0", 11.5, 13.5),
+    ]
+
+
+def test_a_snapshot_comes_after_the_delay_even_where_it_costs_nothing() -> None:
+    team, read = team_of(steps=1), list[float]()
+
+    def pins() -> Program:
+        step = yield NextBatch(team.replica)
+        yield Snapshot(team.replica.layers[0], step)
+        read.append(step.reads[0].time)
+
+    run(team, replace(ONE, delays=[slow(2.0)]), pins())
+    assert read == [6.0]
+
+
+def test_other_devices_are_not_delayed() -> None:
+    team = team_of(steps=2)
+    assert run(team, replace(ONE, delays=[slow(device=1), slow(device=7)]), steps(team)).now == 2 * 3
+
+
+def test_delays_of_a_device_add_up() -> None:
+    team = team_of(steps=1)
+    assert run(team, replace(ONE, delays=[slow(1.0), slow(0.5)]), steps(team)).now == 3 + 4.5
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_a_stalled_device_stalls_all_its_workers(lanes: int) -> None:
+    """On all its lanes: what is under way ends first, and nothing starts beside a delay."""
+    team = team_of(steps=2)
+    price = replace(ONE, lanes=lanes, lane_capacity=float(lanes), delays=[slow(1.0)])
+    executor = run(team, price, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
+    assert executor.trace is not None
+    delays = [(start, end) for _, effect, _, start, end in executor.trace if effect == "Delay"]
+    assert delays == [(0, 3), (3, 6)]
+    assert all(start >= 6 for _, effect, _, start, _ in executor.trace if effect == "Forward")
+    assert executor.now == 6 + (6 if lanes == 1 else 3)
+
+
+def test_a_delay_takes_its_turn() -> None:
+    """The delay of the second worker waits for the first one's effect, which has asked before."""
+    team = team_of(steps=2)
+    executor = run(
+        team, replace(ONE, delays=[traced(0.0, 1.0)]), steps(team, limit=1), steps(team, limit=1), devices=(0, 0)
+    )
+    assert executor.trace is not None
+    assert [(worker[2], effect, start, end) for worker, effect, _, start, end in executor.trace] == [
+        ("0", "Forward", 0, 1),
+        ("1", "Delay", 1, 4),
+        ("0", "Backward", 4, 6),
+        ("1", "Forward", 6, 7),
+        ("1", "Backward", 7, 9),
+    ]
+
+
+# ---- over epochs
+
+
+def test_the_count_lasts_over_epochs_and_is_restored() -> None:
+    """It is kept in the team's state, as plain numbers, and only of devices that are delayed."""
+    price = replace(ONE, delays=[traced(0.0, 1.0, 2.0)])
+    team = team_of(steps=2)
+    executor, seconds = VirtualExecutor(team, price), []
+    for number in range(3):
+        team.begin_epoch(number)
+        before = executor.now
+        executor.run(iter([methods.Worker(steps(team), device=0, role="w")]))
+        seconds.append(executor.now - before)
+    assert seconds == [6 + 3, 6 + 6, 6 + 3 + 6]
+    assert team.state == {"steps begun on device 0": 6}
+    resumed = team_of(steps=2)
+    resumed.state = {"steps begun on device 0": 2}
+    assert run(resumed, price, steps(resumed)).now == seconds[1]
+    prompt = team_of(steps=2)
+    run(prompt, replace(ONE, delays=[slow(device=3)]), steps(prompt))
+    assert prompt.state == {}
+
+
+# ---- the methods
+
+
+def test_every_method_waits_once_per_batch_on_its_device() -> None:
+    for method in methods.names():
+        _, team = epoch(method, slow(device=0))
+        own = team.state["steps begun on device 0"]
+        equal = STEPS // len(team.replicas)
+        assert 1 <= own <= equal if method == "pdasgd" else own == equal, method
+
+
+def test_ddp_waits_for_the_slowest_in_every_step() -> None:
+    plain, _ = epoch("ddp")
+    one, _ = epoch("ddp", slow(2.0))
+    all_of_them, _ = epoch("ddp", *(slow(2.0, device=q) for q in range(3)))
+    assert plain == pytest.approx(STEPS / 3 * 3)
+    assert one == all_of_them == pytest.approx(STEPS / 3 * (3 + 6))
+
+
+def test_ddp_pays_for_the_worst_device_and_lap_for_their_mean() -> None:
+    """Where every device is slow now and then."""
+    delays = [Delay(kind="heavy_tailed", device=q, steps=1.0, alpha=3.0) for q in range(3)]
+    assert epoch("lapsgd", *delays, price=FREE_LINKS)[0] < 0.8 * epoch("ddp", *delays)[0]
+
+
+@pytest.mark.parametrize("method", ["lapsgd", "pdasgd"])
+def test_nobody_waits_for_a_slow_device_where_batches_go_to_who_asks(method: str) -> None:
+    """Equal shares take the straggler's time; else the others do its work: 2 + 1 / 4 devices instead of 3."""
+    (equal, _), (dynamic, team) = (epoch(method, slow(3.0), shares=shares) for shares in ("equal", "dynamic"))
+    assert equal == pytest.approx(STEPS / 3 * 12, rel=0.02)
+    assert dynamic == pytest.approx(STEPS * 3 / (2 + 1 / 4), rel=0.2)
+    assert team.state["steps begun on device 0"] == pytest.approx(STEPS / 9, abs=2)
+
+
+def test_async_lu_is_delayed_where_its_forward_or_its_backward_worker_is() -> None:
+    plain, _ = epoch("async_lu")
+    for device, begun in ((0, STEPS), (1, STEPS // 4)):
+        slowed, team = epoch("async_lu", slow(2.0, device=device))
+        assert slowed > 1.2 * plain
+        assert team.state[f"steps begun on device {device}"] == pytest.approx(begun, abs=6)

@@ -1,0 +1,148 @@
+"""Hogwild! and PD-ASGD: what each is the same as on one device, and what PD-ASGD exchanges."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import methods
+from benchmarks.dry import DryTeam
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.pricing import Price
+from methods import Team, Worker
+from methods.async_lu import AsyncLU
+from tests.conformance.small import Small
+from tests.methods.test_degenerate import FREE_BACKWARD, LAYERS, lasting, same, small, trained
+from tests.methods.test_degenerate import sgd as sgd  # the fixture
+
+PRICE = Price.uniform(LAYERS, 1.0, 2.0)
+
+# ---- Hogwild!
+
+
+@pytest.mark.parametrize("updaters", [1, 2, 4])
+@pytest.mark.parametrize("weights", ["forward", "current"])
+def test_hogwild_is_lap_on_one_device(updaters: int, weights: str) -> None:
+    """Averaging one replica is the identity, and costs nothing."""
+    options: dict[str, Any] = {"updaters": updaters, "weights": weights}
+    assert same(trained("hogwild", **options), trained("lapsgd", devices=1, **options))
+
+
+def test_hogwild_with_one_updater_is_plain_sgd(sgd: list[Tensor]) -> None:
+    assert same(trained("hogwild", updaters=1), sgd)
+    assert not same(trained("hogwild"), sgd)
+
+
+def test_hogwild_has_no_options_of_several_devices() -> None:
+    made = methods.create("hogwild")
+    assert (made.replicas, made.devices, made.learning_rate_factor) == (1, 1, 1.0)
+    for option in ("devices", "period", "switch", "learning_rate", "shares"):
+        with pytest.raises(methods.MethodError, match=f"Unknown option of hogwild '{option}'"):
+            methods.create("hogwild", {option: 1})
+
+
+# ---- PD-ASGD
+
+
+class OnOneDevice(AsyncLU):
+    """Async LU whose workers share a device."""
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        return [replace(worker, device=0) for worker in super().workers(team)]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("shares", ["equal", "dynamic"])
+def test_on_one_device_it_is_async_lu_on_one_device(workers: int, lanes: int, shares: str) -> None:
+    price = replace(PRICE, lanes=lanes, lane_capacity=1.5)
+    single = small("async_lu", price, backward_workers=workers)
+    single.method = OnOneDevice(single.method.options)
+    single.train()
+    options: dict[str, Any] = {"devices": 1, "backward_workers": workers, "shares": shares}
+    assert same(trained("pdasgd", price, **options), lasting(single))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_on_one_device_with_free_backward_it_is_plain_sgd(sgd: list[Tensor], workers: int) -> None:
+    assert same(trained("pdasgd", FREE_BACKWARD, devices=1, backward_workers=workers), sgd)
+
+
+@pytest.mark.parametrize("executor", ["virtual", "threads"])
+def test_every_replica_applies_every_gradient(executor: str) -> None:
+    """Once: on SGD without momentum the replicas agree, to rounding, at the end of an epoch."""
+    training = small("pdasgd", executor=executor)
+    training.team.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, fused=True)
+    training.epoch(0)
+    steps = training.team.steps_per_epoch
+    assert {layer.updates for replica in training.team.replicas for layer in replica.layers} == {steps}
+    a, b, c = ([p.detach() for layer in r.layers for p in layer.params] for r in training.team.replicas)
+    for x, y, z in zip(a, b, c, strict=True):
+        torch.testing.assert_close(x, y, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(x, z, rtol=1e-5, atol=1e-6)
+
+
+def test_without_exchange_devices_train_apart() -> None:
+    training = small("pdasgd", exchange="none", shares="equal")
+    training.epoch(0)
+    a, b = (r.layers[0].params[0].detach() for r in training.team.replicas[:2])
+    assert not torch.allclose(a, b, rtol=1e-3)
+    each = training.team.steps_per_epoch // 3
+    assert {layer.updates for replica in training.team.replicas for layer in replica.layers} == {each}
+
+
+def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[VirtualExecutor, DryTeam]:
+    made = methods.create("pdasgd", options)
+    layers = [(f"layer{i}", 1) for i in range(LAYERS)]
+    team = DryTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
+    executor = VirtualExecutor(team, price)
+    executor.trace = []
+    executor.run(made.workers(team))
+    return executor, team
+
+
+def test_workers_per_device_in_the_set_ratio() -> None:
+    made = methods.create("pdasgd", {"devices": 2, "forward_workers": 2, "backward_workers": 3})
+    workers = list(made.workers(Small("pdasgd", {"devices": 2}).team))
+    for worker in workers:
+        worker.program.close()
+    assert Counter((worker.device, worker.role) for worker in workers) == Counter(
+        {(q, role): n for q in (0, 1) for role, n in (("forward", 2), ("backward", 3), ("exchange", 1))}
+    )
+    assert made.devices == made.replicas == 2
+
+
+def test_nobody_waits_for_what_is_sent() -> None:
+    """However slow the links, computing takes no longer; what is sent arrives late, and staler."""
+    (fast, prompt), (slow, late) = (run(replace(PRICE, latency_seconds=seconds)) for seconds in (0.0, 0.5))
+    computing = [
+        max(end for _, effect, _, _, end in executor.trace or () if effect in ("Forward", "Backward"))
+        for executor in (fast, slow)
+    ]
+    assert computing[0] == pytest.approx(computing[1])
+    assert slow.now > fast.now
+    assert late.staleness.mean()[1] > prompt.staleness.mean()[1]
+
+
+def test_a_gradient_that_arrives_is_applied_at_the_price_of_an_update_at_home() -> None:
+    price = replace(PRICE, latency_seconds=0.25, update_latency_seconds=0.125)
+    executor, _ = run(price, steps=6)
+    updates = {worker.split()[0]: set[float]() for worker, *_ in executor.trace or ()}
+    for worker, effect, _, start, end in executor.trace or ():
+        if effect == "Update":
+            updates[worker.split()[0]].add(end - start)
+    assert updates["exchange"] == updates["backward"] == {0.125}
+
+
+def test_lanes_with_capacity_make_decoupling_worth_its_while() -> None:
+    """1 : 2 on one device: as fast as its capacity allows, and with one lane no faster than plain SGD."""
+    one, _ = run(PRICE, devices=1)
+    three, _ = run(replace(PRICE, lanes=3, lane_capacity=3.0), devices=1)
+    assert one.now == pytest.approx(60 * 3, rel=0.01)
+    assert three.now == pytest.approx(60 * 1, rel=0.1)

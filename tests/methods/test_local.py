@@ -1,0 +1,113 @@
+"""MB-SGD, L-SGD and PL-SGD: what they are the same as, and when they average."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import methods
+from benchmarks.dry import DryTeam
+from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.pricing import Price
+from methods.ddp import DDP
+from tests.conformance.small import weights
+from tests.methods.test_degenerate import same, small, trained
+from tests.methods.test_degenerate import sgd as sgd  # the fixture
+
+EXECUTORS = ["virtual", "threads"]
+
+
+def plain(method: str, executor: str, **options: Any) -> list[torch.Tensor]:
+    """The weights after three epochs of SGD without momentum, at the schedule's rate."""
+    training = small(method, executor=executor, learning_rate="published", **options)
+    training.team.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, weight_decay=0.01, fused=True)
+    training.train()
+    return weights(training.team)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("options", [{"switch": 1.0}, {"switch": 0.0, "period": 1}])
+def test_an_average_after_every_update_is_an_average_of_gradients(executor: str, options: dict[str, Any]) -> None:
+    """PL-SGD with K = 1 on plain SGD: to rounding, weight decay included. Running statistics are another matter."""
+    for a, b in zip(plain("ddp", executor, devices=3), plain("plsgd", executor, devices=3, **options), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_fewer_averages_are_not() -> None:
+    """The test above can fail."""
+    far = zip(plain("ddp", "virtual", devices=3), plain("plsgd", "virtual", devices=3, switch=0.5), strict=True)
+    assert not all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in far)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("period", [1, 3])
+def test_local_sgd_is_post_local_sgd_without_its_first_phase(executor: str, period: int) -> None:
+    assert same(
+        trained("lsgd", executor=executor, period=period),
+        trained("plsgd", executor=executor, switch=0.0, period=period),
+    )
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_minibatch_sgd_is_ddp_with_paper_bs_learning_rate(executor: str) -> None:
+    assert same(trained("mbsgd", executor=executor), trained("ddp", executor=executor, learning_rate="linear"))
+    assert methods.create("mbsgd").learning_rate_factor == 3
+    assert issubclass(methods.method_class("mbsgd"), DDP)
+
+
+@pytest.mark.parametrize("method", ["mbsgd", "lsgd", "plsgd"])
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_on_one_device_they_are_plain_sgd(sgd: list[torch.Tensor], method: str, executor: str) -> None:
+    assert same(trained(method, executor=executor, devices=1), sgd)
+
+
+@pytest.mark.parametrize("method", ["mbsgd", "lsgd", "plsgd"])
+def test_their_learning_rate_grows_with_the_devices(method: str) -> None:
+    assert [methods.create(method, {"devices": q}).learning_rate_factor for q in (1, 4)] == [1, 4]
+    assert methods.create(method, {"devices": 4, "learning_rate": "published"}).learning_rate_factor == 1
+
+
+def averages(method: str, steps: int, epochs: int, **options: Any) -> list[int]:
+    """Averages made by the end of each epoch, on three devices."""
+    made = methods.create(method, options)
+    team = DryTeam.of([("a", 1), ("b", 1)], replicas=3, steps_per_epoch=3 * steps)
+    team.epochs, counts = epochs, []
+    executor = VirtualExecutor(team, Price.uniform(2, 1.0, 2.0))
+    for epoch in range(epochs):
+        team.begin_epoch(epoch)
+        executor.run(made.workers(team))
+        (count,) = {layer.averages for replica in team.replicas for layer in replica.layers}
+        counts.append(count)
+    return counts
+
+
+def test_local_steps_are_counted_over_epochs() -> None:
+    """Five a time, and no average of its own at an epoch's end."""
+    assert averages("lsgd", 5, 4, period=4) == [1, 2, 3, 5]
+    assert averages("lsgd", 5, 2, period=16) == [0, 0]
+
+
+def test_post_local_sgd_averages_after_every_update_first() -> None:
+    assert averages("plsgd", 5, 4, period=4, switch=0.5) == [5, 10, 11, 13]
+    assert averages("plsgd", 5, 3, period=4, switch=0.5) == [5, 10, 11]
+
+
+def test_an_average_stops_its_device() -> None:
+    """The mean of the replicas is what each has then, to rounding, and the link's time is everybody's."""
+    made = methods.create("lsgd", {"period": 1})
+    team = DryTeam.of([("a", 1)], replicas=3, steps_per_epoch=12)
+    price = Price([1.0], [1.0], [1.0], [4.0], latency_seconds=0.5)
+    executor = VirtualExecutor(team, price)
+    executor.run(made.workers(team))
+    assert executor.now == pytest.approx(4 * (3 + price.all_reduce([0], 3)))
+
+
+def test_after_an_average_all_replicas_are_alike() -> None:
+    training = small("lsgd", devices=3, period=2)
+    training.epoch(0)  # four steps a device
+    a, b, c = ([p.detach() for layer in r.layers for p in layer.params] for r in training.team.replicas)
+    for x, y, z in zip(a, b, c, strict=True):
+        torch.testing.assert_close(x, y, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(x, z, rtol=1e-5, atol=1e-6)

@@ -1,0 +1,96 @@
+"""Make the hardware card paper-b from what paper B published.
+
+    python tools/fit_paper_b.py
+
+A step of MB-SGD takes a + c B seconds at a local batch of B; two rows of MB-SGD per network give both (Tables 1, 6, 9
+and 10, T / (epochs x steps)). So a holds all that a step costs whatever its batch: launches, communication, its share
+of logging and evaluation. The seconds are split over passes and layers by their FLOPs; links are free: a has them.
+How much concurrent updaters gain on a device, its capacity, comes from one row of LAP-SGD (Table 2, U = 4, B = 128).
+All other rows of LAP-SGD, LPP-SGD and PL-SGD, and MB-SGD on 4 and 8 devices, are held-out predictions, printed here.
+"""
+
+from __future__ import annotations
+
+import math
+
+from benchmarks import tables
+from benchmarks.charge import counted, network_of
+from benchmarks.data.cards import card as data_card
+from benchmarks.hardware import CARDS, Card, NetworkSeconds, write
+from benchmarks.predict import predictions, training_seconds
+from benchmarks.work import step_flops
+from benchmarks.workloads import Workload, workload
+from results import published
+
+# Network -> table, devices and two local batches of MB-SGD.
+FITTED = {
+    ("cifar10", "resnet20"): ("lap-table1", 2, "mbsgd@batch={}", (128, 1024)),
+    ("cifar10", "wrn16_8"): ("lap-table6", 2, "mbsgd@devices=2,batch={}", (128, 512)),
+    ("cifar10", "squeezenet"): ("lap-table9", 2, "mbsgd@batch={}", (128, 1024)),
+    ("imagenet", "resnet18"): ("lap-table10", 8, "mbsgd@batch={}", (32, 128)),
+}
+
+
+def step_seconds(work: Workload, table: str, devices: int, key: str, batch: int) -> float:
+    samples = work.train_samples or data_card(work.dataset).train_samples
+    total = published.load(table)[work.network, key.format(batch), "train_time_seconds"].mean
+    return total / (work.epochs * (samples // batch // devices))
+
+
+def network_seconds(family: str, network: str) -> tuple[NetworkSeconds, float]:
+    """The card's entry, and the FLOP/s of the part that grows with the batch."""
+    work = workload(family, network, "paper")
+    table, devices, key, (small, large) = FITTED[family, network]
+    first, second = (step_seconds(work, table, devices, key, batch) for batch in (small, large))
+    per_sample = (second - first) / (large - small)
+    known = data_card(work.dataset)
+    layers = counted(work, known, network_of(work, known), work.batch)
+    flops = [layer.forward_flops for layer in layers]
+    whole = step_flops(layers)
+    seconds = first + per_sample * (work.batch - small)
+    forward = tuple(seconds * part / whole for part in flops)
+    entry = NetworkSeconds(
+        what=f"{work.label}, batch {work.batch}, RTX 2080 Ti",
+        batch=work.batch,
+        families=("imagenet",) if family == "imagenet" else ("cifar10", "cifar100"),
+        stem=work.stem,
+        fixed_share=(seconds - per_sample * work.batch) / seconds,
+        layers=tuple(layer.name for layer in layers),
+        forward_seconds=forward,
+        backward_input_seconds=(0.0, *forward[1:]),
+        backward_weight_seconds=forward,
+        parameter_bytes=tuple(layer.parameter_bytes for layer in layers),
+    )
+    return entry, whole / (per_sample * work.batch)
+
+
+def main() -> None:
+    made = {pair: network_seconds(*pair) for pair in FITTED}
+    rates = [rate for _, rate in made.values()]
+    alone = Card(
+        name="paper-b",
+        title="NVIDIA RTX 2080 Ti of paper B, fitted to its MB-SGD rows",
+        source="arXiv:2203.06638, Tables 1, 2, 6, 9 and 10",
+        notes=(
+            "Fitted: per network two MB-SGD rows; of LAP-SGD one row (Table 2, U = 4, B = 128), for the capacity.",
+            "All other rows are held-out predictions. Links are free: communication is in what a step costs anyway.",
+        ),
+        flops_per_second=math.exp(sum(map(math.log, rates)) / len(rates)),
+        peak_flops_per_second=13.4e12,
+        lanes=8,
+        networks={network: entry for (_, network), (entry, _) in made.items()},
+    )
+    lap = tables.table("lap-table2")
+    row = next(row for row in lap.rows if row.key == "lapsgd@updaters=4,batch=128")
+    theirs = published.load("lap-table2")["resnet20", row.key, "train_time_seconds"].mean
+    card = alone.model_copy(update={"lane_capacity": training_seconds(alone, lap, row) / theirs})
+    write(card, CARDS / "paper-b.toml", "Made by tools/fit_paper_b.py; do not edit by hand.")
+    for name, entry in card.networks.items():
+        print(f"{name}: {entry.fixed_share:.0%} of a step of {entry.batch} whatever its batch")
+    print(f"device: {card.flops_per_second / 1e12:.2f} TFLOP/s, capacity {card.lane_capacity:.3f}")
+    heading, lines = predictions(card)
+    print(heading, *lines, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
