@@ -21,6 +21,7 @@ RULE = (
     "A mean over seeds is uncertain by two standard errors; a comparison is decided where it holds, or fails, "
     "throughout that range. One seed decides nothing but seconds of the simulated clock; three seeds are weak evidence."
 )
+STYLES = {"holds": "bold green", "does not hold": "bold red", "not decided": "bold yellow"}
 Judged = Sequence[tuple[Claim, Verdict]]
 
 
@@ -39,11 +40,16 @@ def claims(evidence: Evidence, console: Console, out: Path, chosen: Iterable[Cla
 
 
 def _grid(judged: Judged) -> Grid:
-    grid = Grid("Claim", "Source", "Measured", "Verdict", "Why", show_lines=True)
+    """Two columns, so that neither is too narrow to read: what is claimed where, and what became of it."""
+    grid = Grid("Claim, source", "Verdict, measured, why", show_lines=True)
+    grid.columns[0].ratio, grid.columns[1].ratio, grid.expand = 1, 2, True
     for claim, verdict in judged:
-        quoted = Text.assemble((claim.id, "bold"), "\n", f"“{claim.text}”")
-        texts = (claim.source, verdict.measured, verdict.label, verdict.why)
-        grid.add_row(quoted, *(Text(printable(text)) for text in texts))
+        said = Text.assemble((claim.id, "bold"), "\n", f"“{claim.text}”", "\n", (claim.source, "dim"))
+        found = Text.assemble(
+            (verdict.label, STYLES[verdict.status]),
+            *(f"\n{word}: {printable(text)}" for word, text in (("measured", verdict.measured), ("why", verdict.why))),
+        )
+        grid.add_row(said, found)
     return grid
 
 

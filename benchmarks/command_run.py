@@ -30,6 +30,9 @@ from results.groups import clock_of
 from results.records import Record
 from results.statistics import Summary
 
+FEW = 4
+"""Tables whose notes one reads on a screen; of more, the Markdown files have them."""
+
 
 def run(
     experiments: Sequence[Experiment],
@@ -52,13 +55,14 @@ def run(
     cards = _cards(experiments, chosen)
     failed = _train(missing, chosen, cards, out, jobs, console, again) if missing else []
     sheets = {one.id: _sheet(one, chosen, planned[one.id], out, target) for one in _tables(experiments, planned)}
+    brief = len(experiments) > FEW
     for one in experiments:
         if one.id in without:
             console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
         elif isinstance(one, Analysis):
-            _analyse(one, chosen, out, console)
+            _analyse(one, chosen, out, console, brief)
         else:
-            _print(assemble.assemble(sheets[one.id]), out, pictures.draw(sheets[one.id], out), console)
+            _print(assemble.assemble(sheets[one.id]), out, pictures.draw(sheets[one.id], out), console, brief)
     for sentence in failed:
         console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     if tracking and sheets:
@@ -142,7 +146,7 @@ def _train(
     return [f"{titles[id]}: {reason}" for id, (status, reason) in ended.items() if status == "failed"]
 
 
-def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console) -> None:
+def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief: bool) -> None:
     settings = chosen.settings.get(one.id, {})
     request = Request(
         scale=chosen.scale,
@@ -156,15 +160,17 @@ def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console) -> Non
     )
     found = one.run(request)
     for number, table in enumerate(found.tables):
-        _print(table, out, found.pictures if number == len(found.tables) - 1 else (), console)
+        _print(table, out, found.pictures if number == len(found.tables) - 1 else (), console, brief)
 
 
-def _print(result: ResultTable, out: Path, drawn: Sequence[Path], console: Console) -> None:
+def _print(result: ResultTable, out: Path, drawn: Sequence[Path], console: Console, brief: bool) -> None:
+    """brief: the notes and the audit are in the Markdown file alone."""
     console.print()
-    console.print(to_rich(result))
+    console.print(to_rich(result, brief=brief))
     csv, markdown = write(result, out / "tables")
     files = ", ".join([str(csv), markdown.name, *map(str, drawn)])
-    console.print(f"Written: {files}", highlight=False, markup=False, soft_wrap=True, style="dim")
+    more = "; notes and audit: the .md" if brief else ""
+    console.print(f"Written: {files}{more}", highlight=False, markup=False, soft_wrap=True, style="dim")
 
 
 def _sheet(one: Table, chosen: Choices, planned: Sequence[Run], out: Path, target: float | None) -> assemble.Sheet:

@@ -32,13 +32,15 @@ _BETWEEN = 2
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
-def to_rich(table: ResultTable) -> RenderableType:
+def to_rich(table: ResultTable, *, brief: bool = False) -> RenderableType:
     """The table for a `rich.console.Console`: one block per network, reference and measured side by side.
+
+    brief leaves the notes out, but for those on single cells; Markdown has them all.
 
     Measures that do not fit the console's width side by side continue in a block below. Names are taken literally,
     never as rich's markup.
     """
-    return Screen(table)
+    return Screen(table, brief)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Screen:
     """What `to_rich` gives; it lays the table out once the console's width is known."""
 
     table: ResultTable
+    brief: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.text import Text
@@ -60,7 +63,8 @@ class Screen:
             yield Text(printable(network_labels(table)[network]), style="bold underline")
             yield from self._blocks(network, options.max_width)
         yield Text()
-        for line in footer(table):
+        lines = footer(table)
+        for line in lines[: len(lines) - len(table.notes)] if self.brief else lines:
             yield Text(printable(line), style="dim")
 
     def _blocks(self, network: str, width: int) -> Iterator[Table | Text]:
