@@ -127,6 +127,8 @@ def _train(pipe: Connection, setting: Setting, id: str, spec: Any, data: Any, jo
     except (UserError, ResultsError, BrokenPipeError):
         raise
     except (Exception, KeyboardInterrupt, SystemExit) as error:  # Ctrl-C is ignored here: a plug-in raised it
+        if isinstance(error.__cause__, UserError):  # a worker met a file that the user can mend
+            raise error.__cause__ from None
         reason = f"{type(error).__name__}: {error}" if not str(error).startswith("Worker") else str(error)
         journal.end("failed", reason=reason, traceback=traceback.format_exc())
         return "end", id, "failed", reason

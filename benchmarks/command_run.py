@@ -117,7 +117,7 @@ def _announce(
 ) -> None:
     names = ", ".join(one.id for one in experiments)
     done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {jobs} at a time"
-    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done}", highlight=False)
+    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done if runs else 'nothing to train'}", highlight=False)
     for clock in assemble.clocks(experiments, chosen):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 

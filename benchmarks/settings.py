@@ -165,7 +165,7 @@ SMALL_B: Fields = {
     },
     "optimizer": {"weight_decay": 0.0005, "nesterov": True, "decay_bn": False, "lars_trust": 0.01},
 }
-SMALL_IMAGENET: Fields = {"train_samples": None, "test_samples": None, "resolution": 64, "stem": "cifar", "width": 16}
+SMALL_IMAGENET: Fields = {"train_samples": None, "test_samples": None, "resolution": 128, "batch": 32, "width": 16}
 SMALL_IMDB: Fields = {
     **_SMALL,
     "text": {"vocabulary": 20000, "length": 200},

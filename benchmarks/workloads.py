@@ -174,7 +174,7 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"][:1] if wrong["type"] == "missing" else wrong["loc"]))
         given = f"workload.{where}={wrong['input']!r}" if where else "workload.blocks"
-        raise UserError(f"Bad value: {given}: {wrong['msg']}.") from error
+        raise UserError(f"Bad value: {given}: {wrong['msg'].removeprefix('Value error, ')}.") from error
     _check_samples(made, card(made.dataset))
     return made
 

@@ -58,7 +58,7 @@ def _one(request: Request, name: str, suffix: str) -> Finding:
     from benchmarks import timeline
     from reports import timelines
 
-    options, made = request.options, methods.create(name)
+    options, made = request.options, methods.create(name, request.settings.get(name))
     if options.batches < made.replicas:
         raise UserError(f"{name} has {made.replicas} replicas: give figure1 at least as many batches.")
     price, layers, where = _network(request)
