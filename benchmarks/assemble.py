@@ -270,9 +270,9 @@ def _departures(sheet: Sheet) -> Iterator[str]:
 
 def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
     yield f"Hardware {card.name}: {card.title}. {' '.join(card.notes)}".strip()
+    rate = f"at {card.flops_per_second / 1e12:.3g} TFLOP/s"
     for network in sheet.networks:
         work = plan.table_workload(sheet.table, network, sheet.choices)
-        rate = f"at {card.flops_per_second / 1e12:.3g} TFLOP/s"
         known = card.seconds_of(network, family=work.family, stem=work.charged_stem)
         if work.price == "flops":
             yield f"{network} is charged by its own FLOPs {rate}."
@@ -280,6 +280,8 @@ def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
             yield f"Each step of {network} is charged the seconds of {known.what}."
         elif known is None:
             yield f"{network} has no published seconds: a step is charged the FLOPs of the paper's network {rate}."
+    if any("stem" in row.workload for row in sheet.rows):
+        yield f"Rows with another stem are charged the FLOPs of the paper's network with that stem {rate}."
 
 
 def _devices(sheet: Sheet) -> Iterator[str]:

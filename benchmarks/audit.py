@@ -170,6 +170,14 @@ def _clock(row: Subject) -> str:
     return f"simulated, {hardware['name']} ({hardware['sha256'][:8]}){delays}"
 
 
+def _charged(row: Subject) -> str | None:
+    charged = row.spec.get("charged")
+    if charged is None:
+        return None
+    stem = f", {charged['stem']} stem" if charged["network"] in ("resnet18", "resnet50") else ""
+    return f"{TITLES.get(charged['network'], charged['network'])}, width {charged['width']}{stem}"
+
+
 def _queue(row: Subject) -> str | None:
     capacity = row.options.get("queue")
     return None if capacity is None else f"{capacity}{' (a rendezvous)' if capacity == 0 else ''}"
@@ -200,6 +208,7 @@ ASPECTS: Mapping[str, Callable[[Subject], str | None]] = {
     "Evaluated": _evaluated,
     "Precision": lambda row: str(row.work.get("precision", "float32")),
     "Clock": _clock,
+    "Simulated seconds are those of": _charged,
     "Devices": lambda row: str(row.method.devices),
     "Updaters per replica": lambda row: str(row.updaters),
     "Queue between forward and backward workers": _queue,

@@ -6,6 +6,7 @@ smoke: embedded data, narrow networks, seconds. small: the real data set in part
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -104,10 +105,13 @@ class Workload(BaseModel):
         paper, said = workload(self.family, self.network, "paper"), []
         if self.dataset != paper.dataset:
             said.append(f"data: {card(self.dataset).label}")
-        for field in type(self).model_fields:
-            ours, theirs = getattr(self, field), getattr(paper, field)
-            if field not in ("family", "scale", "dataset", "network", "threads", "price_batch") and ours != theirs:
-                said.append(f"{field} {_brief(field, ours)} (paper scale: {_brief(field, theirs)})")
+        theirs = dict(_flat(paper))
+        for field, ours in _flat(self):
+            if (
+                field not in ("family", "scale", "dataset", "network", "threads", "price_batch")
+                and ours != theirs[field]
+            ):
+                said.append(f"{field} {_brief(field, ours)} (paper scale: {_brief(field, theirs[field])})")
         return said
 
     @property
@@ -131,9 +135,16 @@ class Workload(BaseModel):
         return settings if self.price_batch is None else {**settings, "price_batch": published}
 
 
+def _flat(work: Workload) -> Iterator[tuple[str, Any]]:
+    for field in type(work).model_fields:
+        value = getattr(work, field)
+        if isinstance(value, BaseModel):
+            yield from ((f"{field}.{part}", part_value) for part, part_value in value)
+        else:
+            yield field, value
+
+
 def _brief(field: str, value: Any) -> str:
-    if isinstance(value, BaseModel):
-        return ", ".join(f"{k}={v}" for k, v in value.model_dump().items())
     if value is None:
         return {"blocks": "published", "train_samples": "all", "test_samples": "all"}.get(field, "none")
     return str(value)
