@@ -37,6 +37,7 @@ class Optimizer(BaseModel):
     lars_trust: Annotated[float, Field(gt=0, description="eta of LARS")] = 0.001
 
 
+SAID_ELSEWHERE = {"family", "scale", "dataset", "network", "threads", "price_batch"}
 PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedule, "text": Text}
 
 
@@ -105,13 +106,11 @@ class Workload(BaseModel):
         paper, said = workload(self.family, self.network, "paper"), []
         if self.dataset != paper.dataset:
             said.append(f"data: {card(self.dataset).label}")
-        theirs = dict(_flat(paper))
+        published = dict(_flat(paper))
         for field, ours in _flat(self):
-            if (
-                field not in ("family", "scale", "dataset", "network", "threads", "price_batch")
-                and ours != theirs[field]
-            ):
-                said.append(f"{field} {_brief(field, ours)} (paper scale: {_brief(field, theirs[field])})")
+            theirs = published.get(field)
+            if field not in SAID_ELSEWHERE and ours != theirs:
+                said.append(f"{field} {_brief(field, ours)} (paper scale: {_brief(field, theirs)})")
         return said
 
     @property
