@@ -94,10 +94,18 @@ def choose(
         card=hardware.load(hardware_name, out=out) if hardware_name else None,
         device=usable_device(device),
         data=data.expanduser() if data is not None else None,
+        peak=_peak(out) if executor == "threads" else None,
         settings=_settings(settings),
         plugins=tuple(plugins),
         plugin_methods=tuple(plugin_methods),
     )
+
+
+def _peak(out: Path) -> float | None:
+    """What `calibrate` measured here, if it was run."""
+    if not (out / "hardware" / "this-machine.toml").is_file():
+        return None
+    return hardware.load("this-machine", out=out).peak_flops_per_second
 
 
 def _settings(settings: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -80,6 +80,7 @@ class Choices:
     card: Card | None = None  # --hardware; without it every table has its own
     device: str = "cpu"
     data: Path | None = None  # where to look for data that does not come with a dependency
+    peak: float | None = None  # FLOP/s of a core here, or of the GPU, where calibrate has measured it: of MFU
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # "workload" or a method -> key -> value
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
@@ -180,8 +181,8 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         "method_title": row.label,
         "network_label": work.label,
         "devices": devices,
-        "device_count": method.devices,
-        "peak_flops_per_second": hardware.peak_flops_per_second if hardware is not None else None,
+        "device_count": method.devices if hardware is not None else real_devices(choices),
+        "peak_flops_per_second": hardware.peak_flops_per_second if hardware is not None else choices.peak,
         "data_label": known.label,
     }
     return Run(identity(spec), spec, labels)
@@ -209,6 +210,11 @@ def hardware_of(card: Card | None) -> dict[str, Any]:
         return {"name": cpu_name(), "cores": os.cpu_count() or 1}
     delays = {"delays": [delay.label for delay in card.delays]} if card.delays else {}
     return {"name": card.name, "sha256": card.sha256, **delays}
+
+
+def real_devices(choices: Choices) -> int:
+    """What real threads share: this machine's cores, or its one GPU."""
+    return 1 if choices.device == "cuda" else os.cpu_count() or 1
 
 
 @cache

@@ -76,7 +76,7 @@ def curves(
     y_label: str,
     targets: Mapping[str, float] | None = None,
 ) -> tuple[Path, Path]:
-    """Learning curves: panels side by side, one row of panels per axis of `Curve.xs`.
+    """Learning curves: panels side by side, one row of panels per axis of `Curve.xs`; a single panel's axes abreast.
 
     Every seed is a thin line and their mean a thick one, as far as all seeds of it go. targets: panel -> a level to
     draw a line at. Raises ResultsError where the files cannot be written.
@@ -84,17 +84,18 @@ def curves(
     panels = list(dict.fromkeys(run.panel for run in runs))
     axes_labels = list(dict.fromkeys(label for run in runs for label in run.xs))
     labels = list(dict.fromkeys(run.label for run in runs))
-    size = 4.4 * len(panels) + 1.6, 2.9 * len(axes_labels) + 0.6
-    with drawing(size) as figure:
-        grid = figure.subplots(len(axes_labels), len(panels), squeeze=False, sharey="col")
-        for row, x_label in zip(grid, axes_labels, strict=True):
-            for axes, panel in zip(row, panels, strict=True):
-                axes.set(title=panel, xlabel=x_label, ylabel=y_label)
-                _draw_curves(axes, [run for run in runs if run.panel == panel], labels, x_label)
-                if targets and panel in targets:
-                    _target(axes, targets[panel])
+    alone = len(panels) == 1
+    rows, columns = (1, len(axes_labels)) if alone else (len(axes_labels), len(panels))
+    with drawing((4.4 * columns + 1.6, 2.9 * rows + 0.6)) as figure:
+        grid = figure.subplots(rows, columns, squeeze=False, sharey="row" if alone else "col")
+        places = [(panel, x_label) for x_label in axes_labels for panel in panels]
+        for axes, (panel, x_label) in zip(grid.flat, places, strict=True):
+            axes.set(title=panel, xlabel=x_label, ylabel=y_label)
+            _draw_curves(axes, [run for run in runs if run.panel == panel], labels, x_label)
+            if targets and panel in targets:
+                _target(axes, targets[panel])
         figure.suptitle(title)
-        legend(figure, [axes for row in grid for axes in row])
+        legend(figure, list(grid.flat))
         return save(figure, stem)
 
 
