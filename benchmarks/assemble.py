@@ -121,12 +121,13 @@ def _measure(
         return statistics.summary([_last(record, LAST[measure]) for record in records]), ""
     if measure in OF_A_RUN:
         values = [OF_A_RUN[measure](record) for record in records]
-        return statistics.summary(values), "" if any(values) else "no peak was known when it ran: a hardware card states it, `python -m benchmarks calibrate` measures it"
+        return statistics.summary(values), "" if any(values) else NO_PEAK
     tops = [statistics.best(record) for record in records]
     field = {"best_accuracy_percent": "accuracy_percent", "time_to_best_seconds": "seconds"}.get(measure, "epochs")
     return statistics.summary([getattr(top, field) if top else None for top in tops]), ""
 
 
+NO_PEAK = "no peak was known when it ran: a hardware card states it, `python -m benchmarks calibrate` measures it"
 # Measures that are a metric of the last evaluation.
 LAST = {
     "train_accuracy_percent": "train_accuracy_percent",

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import methods
+from benchmarks.audit_names import named
 from benchmarks.audit_published import published_audit
 from benchmarks.data.cards import card
 from benchmarks.plan import Run
@@ -270,37 +271,8 @@ def _grouped(groups: Mapping[str, Sequence[str]], rows: Sequence[Subject]) -> st
     all_said = sum(map(len, groups.values())) == len(rows)
     rest = largest if all_said and len(groups[largest]) > max(2, len(rows) // 2) else None
     labels = [row.label for row in rows]
-    said = [f"{value} ({_named(group, labels)})" for value, group in groups.items() if value != rest]
+    said = [f"{value} ({named(group, labels)})" for value, group in groups.items() if value != rest]
     return "; ".join([*said, f"{rest} (the others)"] if rest else said)
-
-
-def _named(group: Sequence[str], everyone: Sequence[str]) -> str:
-    """Rows by as few words as tell them from the others: a method's title alone where all of its rows are meant."""
-    by_words: dict[str, list[str]] = {}
-    for title in dict.fromkeys(label.split(", ")[0] for label in group):
-        mine = [_parts(label) for label in group if label.split(", ")[0] == title]
-        others = [_parts(label) for label in everyone if label.split(", ")[0] == title and label not in group]
-        for words in _distinguishing(mine, others):
-            by_words.setdefault(words, []).append(title)
-    return " / ".join(f"{', '.join(titles)}{f' with {words}' if words else ''}" for words, titles in by_words.items())
-
-
-def _parts(label: str) -> tuple[str, ...]:
-    return tuple(label.split(", ")[1:])
-
-
-def _distinguishing(mine: Sequence[tuple[str, ...]], others: Sequence[tuple[str, ...]]) -> list[str]:
-    """One phrase for all of them if one will do, else one for each."""
-    if not others:
-        return [""]
-    shared = [part for part in mine[0] if all(part in parts for parts in mine)]
-    for part in shared:
-        if not any(part in parts for parts in others):
-            return [part]
-    if shared and not any(set(shared) <= set(parts) for parts in others):
-        return [", ".join(shared)]
-    constant = set.intersection(*map(set, [*mine, *others]))
-    return [", ".join(part for part in parts if part not in constant) for parts in mine]
 
 
 def _lowered(name: str) -> str:
