@@ -1,0 +1,172 @@
+"""Times with runs that never arrive, against the 6-MP trial, lifelines, and what must hold."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+
+from results.censoring import (
+    Times,
+    common_horizon,
+    kaplan_meier,
+    restricted_mean,
+    restricted_ratio,
+    restricted_values,
+    times_to_target,
+)
+from results.inference import mean_interval, ratio_interval
+from tests.results.samples import write
+
+# Freireich et al. (1963), weeks of remission of 21 pairs of children, as in Klein & Moeschberger (2003), Table 1.1.
+RELAPSED = [6.0, 6, 6, 7, 10, 13, 16, 22, 23]
+FOLLOWED = [6.0, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35]
+SIX_MP = Times([*RELAPSED, *[None] * 12], [*[None] * 9, *FOLLOWED])
+PLACEBO = Times([1.0, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23])
+
+
+def test_kaplan_meier_of_the_six_mp_trial() -> None:
+    # Klein & Moeschberger (2003), Table 4.1A.
+    steps = kaplan_meier(SIX_MP)
+    assert [(step.time, step.at_risk, step.arrived) for step in steps] == [
+        (6, 21, 3), (7, 17, 1), (10, 15, 1), (13, 12, 1), (16, 11, 1), (22, 7, 1), (23, 6, 1),
+    ]  # fmt: skip
+    assert [round(step.survival, 3) for step in steps] == [0.857, 0.807, 0.753, 0.690, 0.627, 0.538, 0.448]
+    assert [round(step.std_error, 4) for step in steps] == [0.0764, 0.0869, 0.0963, 0.1068, 0.1141, 0.1282, 0.1346]
+
+
+def test_restricted_mean_of_the_six_mp_trial() -> None:
+    # Klein & Moeschberger (2003), section 4.5: 23.287 weeks up to week 35, standard error 2.827 before m / (m - 1).
+    found = restricted_mean(SIX_MP)
+    assert found.mean == pytest.approx(23.287, abs=5e-4)
+    assert (found.horizon, found.n, found.censored) == (35.0, 21, 12)
+    assert found.spread is not None
+    assert math.sqrt(found.spread.variance * 8 / 9) == pytest.approx(2.827, abs=5e-4)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.mean < found.high <= 35.0
+
+
+def test_without_censoring_it_is_the_mean_and_students_interval() -> None:
+    found, plain = restricted_mean(PLACEBO), mean_interval(PLACEBO.arrived)
+    assert plain is not None
+    assert found.mean == pytest.approx(182 / 21)
+    assert found.horizon == math.inf
+    assert found.low == pytest.approx(plain.low)
+    assert found.high == pytest.approx(plain.high)
+
+
+def test_as_lifelines_has_it() -> None:
+    lifelines = pytest.importorskip("lifelines")
+    utils = pytest.importorskip("lifelines.utils")
+    draw = random.Random(3)
+    for n in (3, 8, 40):
+        ways = [round(draw.lognormvariate(1, 0.5), 1) for _ in range(n)]
+        cuts = [round(draw.uniform(1, 6), 1) for _ in range(n)]
+        came = [way <= cut for way, cut in zip(ways, cuts, strict=True)]
+        times = Times([way if ok else None for way, ok in zip(ways, came, strict=True)], cuts)
+        theirs = lifelines.KaplanMeierFitter().fit([min(pair) for pair in zip(ways, cuts, strict=True)], came)
+        assert [step.survival for step in kaplan_meier(times)] == pytest.approx(
+            [theirs.survival_function_at_times(step.time).item() for step in kaplan_meier(times)]
+        )
+        horizon = min(times.horizon, 3.0)
+        mean = utils.restricted_mean_survival_time(theirs, t=horizon)
+        assert restricted_mean(times, horizon).mean == pytest.approx(float(mean))
+
+
+def test_a_run_that_never_arrives_is_not_dropped() -> None:
+    diverged = Times([3.0, 5.0, None], limits=[10.0, 10.0, 1.0], never=[False, False, True])
+    assert [step.survival for step in kaplan_meier(diverged)] == pytest.approx([2 / 3, 1 / 3])
+    found = restricted_mean(diverged)
+    assert found.mean == pytest.approx(6.0)
+    assert (found.horizon, found.censored) == (10.0, 1)
+    cut_short = Times([3.0, 5.0, None], limits=[10.0, 10.0, 1.0])
+    assert restricted_mean(cut_short).mean == pytest.approx(4.0)
+    assert restricted_mean(cut_short).censored == 1
+
+
+def test_where_no_run_arrives_the_mean_is_a_bound_without_an_interval() -> None:
+    found = restricted_mean(Times([None] * 3, [10.0, 10.0, 9.0], never=[True] * 3))
+    assert (found.mean, found.low, found.high, found.horizon, found.censored) == (10.0, None, None, 10.0, 3)
+    lone = restricted_mean(Times([4.0, None, None], [10.0] * 3))
+    assert lone.mean == pytest.approx(8.0)
+    assert lone.low is None
+
+
+def test_a_horizon_beyond_what_was_followed_is_refused() -> None:
+    times = Times([3.0, None], [None, 8.0])
+    assert restricted_mean(times, 2.0).mean == 2.0
+    with pytest.raises(ValueError, match="common_horizon"):
+        restricted_mean(times, 9.0)
+    with pytest.raises(ValueError, match="common_horizon"):
+        restricted_mean(Times([]))
+
+
+@pytest.mark.parametrize(
+    ("values", "limits", "never"),
+    [
+        ([1.0, None], (), ()),
+        ([1.0, None], [1.0], ()),
+        ([1.0], (), [True, False]),
+        ([-1.0], (), ()),
+        ([None], [math.inf], ()),
+        ([math.nan], (), ()),
+    ],
+)
+def test_times_that_make_no_sense_are_refused(
+    values: list[float | None], limits: list[float | None], never: list[bool]
+) -> None:
+    with pytest.raises(ValueError, match=r"differ|needs a limit|negative"):
+        Times(values, limits, never)
+
+
+def test_means_are_compared_up_to_the_same_horizon() -> None:
+    fast, slow = Times([2.0, 3.0, 4.0]), Times([8.0, None, None], [10.0] * 3)
+    assert common_horizon(fast, slow) == 10.0
+    assert common_horizon(fast) == math.inf
+    assert restricted_values(slow, 9.0) == [8.0, 9.0, 9.0]
+    assert restricted_values(slow, 11.0) is None
+    assert restricted_values(Times([2.0, None], [5.0, 5.0], [False, True]), 9.0) == [2.0, 9.0]
+
+
+def test_a_speed_up_says_what_it_bounds() -> None:
+    fast, slow = Times([2.0, 3.0, 4.0]), Times([8.0, 9.0, None], [10.0] * 3)
+    found = restricted_ratio(slow, fast)
+    assert found is not None
+    assert found.ratio == pytest.approx(3.0)
+    assert (found.bound, found.horizon) == ("at least", 10.0)
+    assert found.interval is not None
+    assert found.interval.low < 3.0 < found.interval.high
+    turned, both = restricted_ratio(fast, slow), restricted_ratio(slow, slow)
+    assert turned is not None
+    assert both is not None
+    assert (turned.bound, both.bound) == ("at most", "restricted")
+
+
+def test_a_speed_up_without_censoring_is_the_ratio_of_means() -> None:
+    a, b = [4.0, 5.0, 6.0], [2.0, 2.5, 3.0]
+    found = restricted_ratio(Times(a), Times(b))
+    assert found is not None
+    assert (found.ratio, found.bound, found.interval) == (2.0, "exact", ratio_interval(a, b))
+    none = restricted_ratio(Times([None, None], [9.0, 9.0]), Times(b))
+    assert none is not None
+    assert (none.bound, none.interval) == ("at least", None)
+    assert restricted_ratio(Times(a), Times([0.0, 0.0])) is None
+
+
+def test_times_to_target_of_records(tmp_path: Path) -> None:
+    runs = [
+        write(tmp_path, [10.0, 60.0, 70.0], seed=0),
+        write(tmp_path, [10.0, 20.0, 30.0], seed=1),
+        write(tmp_path, [10.0], seed=2, status="diverged"),
+        write(tmp_path, [10.0, 20.0], seed=3, status=None),
+        write(tmp_path, [], seed=4, status="diverged"),
+    ]
+    seconds = times_to_target(runs, 60.0)
+    assert seconds == Times([4.0, None, None, None, None], [6.0, 6.0, 2.0, 4.0, 0.0], [False, True, True, False, True])
+    assert times_to_target(runs, 60.0, "epochs").values == (2.0, None, None, None, None)
+    assert restricted_mean(seconds).horizon == 6.0
+    assert restricted_mean(seconds).mean == pytest.approx((4 + 4 * 6) / 5)
+    assert restricted_mean(times_to_target(runs[1:3], 60.0)).mean == 6.0

@@ -1,0 +1,256 @@
+"""Intervals, tests and agreement against worked examples from their sources, and at their edges."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from itertools import combinations
+
+import pytest
+
+from results.inference import (
+    Interval,
+    effect_size,
+    equivalence,
+    margin_of,
+    mean_interval,
+    permutation_test,
+    ratio_interval,
+    seeds_for_effect,
+    seeds_needed,
+    weak,
+    weakness,
+)
+from results.intervals import Spread, log_ratio_interval, spread, welch_freedom
+
+# Student (1908): additional hours of sleep of ten patients with two drugs.
+SLEEP_1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
+SLEEP_2 = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
+# Efron & Tibshirani (1993), Table 2.1: survival of mice after surgery, in days.
+TREATED = [94.0, 197, 16, 38, 99, 141, 23]
+CONTROL = [52.0, 104, 146, 10, 51, 30, 40, 27, 46]
+
+
+def with_moments(mean: float, std: float, n: int) -> list[float]:
+    """n values with exactly this mean and sample standard deviation, for examples that print nothing else."""
+    values = [float(number) for number in range(n)]
+    return [mean + std * (value - statistics.mean(values)) / statistics.stdev(values) for value in values]
+
+
+def ends(interval: Interval | None) -> tuple[float, float]:
+    assert interval is not None
+    return interval.low, interval.high
+
+
+def test_students_interval_of_the_additional_sleep() -> None:
+    differences = [two - one for one, two in zip(SLEEP_1, SLEEP_2, strict=True)]
+    assert ends(mean_interval(differences)) == pytest.approx((0.7001142, 2.4598858), abs=1e-7)
+    assert ends(mean_interval([60.0, 61.0, 62.0])) == pytest.approx((61 - 4.302653 / math.sqrt(3), 63.484138))
+
+
+def test_one_run_has_no_interval_and_equal_runs_a_narrow_one() -> None:
+    assert mean_interval([61.0]) is None
+    assert mean_interval([]) is None
+    assert ends(mean_interval([0.1, 0.1, 0.1])) == pytest.approx((0.1, 0.1))
+    assert (spread([0.1] * 3) or Spread(0, 1, 0)).variance == 0.0  # although 0.1 + 0.1 + 0.1 is not 0.3
+    with pytest.raises(ValueError, match=r"results\.censoring"):
+        mean_interval([1.0, math.inf])
+
+
+def test_the_log_ratio_of_a_published_pair() -> None:
+    # Hedges, Gurevitch & Curtis (1999), first pair of Curtis & Wang's data: log ratio 0.5470, its variance 0.0385.
+    elevated, ambient = Spread(6.817, 1.76998**2 / 3, 2), Spread(3.945, 1.1157**2 / 5, 4)
+    relative = [Spread(0, of.variance / of.mean**2, of.freedom) for of in (elevated, ambient)]
+    assert relative[0].variance + relative[1].variance == pytest.approx(0.0385, abs=5e-5)
+    interval = log_ratio_interval(elevated, ambient, 0.95)
+    assert math.log(interval.low * interval.high) / 2 == pytest.approx(0.5470, abs=5e-5)
+
+
+def test_welchs_degrees_of_freedom_and_p_are_scipys() -> None:
+    from scipy.stats import ttest_ind
+
+    theirs = ttest_ind(TREATED, CONTROL, equal_var=False)
+    one, two = spread(TREATED), spread(CONTROL)
+    assert one is not None
+    assert two is not None
+    assert welch_freedom(one, two) == pytest.approx(theirs.df)
+    assert permutation_test(TREATED, CONTROL).welch == pytest.approx(theirs.pvalue)
+
+
+def test_a_ratio_needs_two_runs_a_method_and_positive_values() -> None:
+    assert ratio_interval([1.0], [2.0, 3.0]) is None
+    assert ends(ratio_interval([4.0] * 3, [2.0] * 3)) == (2.0, 2.0)
+    with pytest.raises(ValueError, match="positive"):
+        ratio_interval([0.0, 1.0], [1.0, 2.0])
+
+
+def test_a_ratio_turned_round_has_the_interval_turned_round() -> None:
+    a, b = [100.0, 110.0, 104.0], [52.0, 49.0, 57.0]
+    low, high = ends(ratio_interval(a, b))
+    assert low < 314 / 158 < high
+    assert ends(ratio_interval(b, a)) == pytest.approx((1 / high, 1 / low))
+
+
+def test_from_eight_runs_a_ratio_is_bootstrapped_repeatably() -> None:
+    draw = random.Random(1)
+    a, b = ([draw.lognormvariate(center, 0.2) for _ in range(10)] for center in (1.0, 0.0))
+    found = ratio_interval(a, b)
+    assert found == ratio_interval(a, b)
+    assert found != ratio_interval(a, b, seed=1)
+    one, two = spread(a), spread(b)
+    assert one is not None
+    assert two is not None
+    assert ends(found) == pytest.approx(ends(log_ratio_interval(one, two, 0.95)), rel=0.1)
+
+
+def test_ties_that_leave_resamples_without_spread_fall_back_to_t() -> None:
+    a, b = [3.0] * 9 + [4.0], [1.0] * 10
+    one, two = spread(a), spread(b)
+    assert one is not None
+    assert two is not None
+    assert ratio_interval(a, b) == log_ratio_interval(one, two, 0.95)
+
+
+def test_the_mice_by_permutation() -> None:
+    # Efron & Tibshirani (1993, 15.2) found 132 of 1,000 random divisions at least as large on one side.
+    found = permutation_test(TREATED, CONTROL)
+    assert found.exact
+    assert found.p / 2 == pytest.approx(0.132, abs=3 * math.sqrt(0.132 * 0.868 / 1000))
+    assert not found.significant()
+
+
+def test_the_exact_test_counts_every_division() -> None:
+    a, b = [3.0, 5.0, 9.0], [1.0, 2.0, 4.0, 6.0]
+    pool = a + b
+    means = [statistics.mean(part) - (sum(pool) - sum(part)) / 4 for part in combinations(pool, 3)]
+    seen = statistics.mean(a) - statistics.mean(b)
+    tail = min(sum(mean >= seen - 1e-9 for mean in means), sum(mean <= seen + 1e-9 for mean in means))
+    assert permutation_test(a, b).p == pytest.approx(2 * tail / math.comb(7, 3))
+
+
+@pytest.mark.parametrize(("n", "smallest"), [(1, 1.0), (2, 1 / 3), (3, 0.1), (4, 2 / 70)])
+def test_the_smallest_p_that_so_many_runs_can_give(n: int, smallest: float) -> None:
+    found = permutation_test([float(i) for i in range(n)], [100.0 + i for i in range(n)])
+    assert found.p == pytest.approx(smallest)
+    assert found.smallest == pytest.approx(smallest)
+    assert found.significant() == (n == 4)
+
+
+def test_three_equal_runs_against_three_others_are_still_only_three() -> None:
+    found = permutation_test([1.0] * 3, [2.0] * 3)
+    assert found.p == pytest.approx(0.1)
+    assert found.welch == 0.0
+    assert permutation_test([1.0] * 3, [1.0] * 3).p == 1.0
+
+
+def test_one_run_is_one_of_many() -> None:
+    found = permutation_test([9.0], [1.0, 2.0, 3.0])
+    assert (found.p, found.smallest, found.welch) == (0.5, 0.5, None)
+    assert permutation_test([1.0, 2.0, 3.0], [9.0]).p == 0.5
+    assert permutation_test([2.0], [1.0, 2.0, 3.0]).p == 1.0
+    with pytest.raises(ValueError, match="both"):
+        permutation_test([], [1.0])
+
+
+def test_many_runs_are_drawn_at_random_repeatably() -> None:
+    a, b = [float(i) for i in range(12)], [i + 5.5 for i in range(12)]
+    found = permutation_test(a, b)
+    assert not found.exact
+    assert found == permutation_test(a, b)
+    assert found.welch is not None
+    assert found.p == pytest.approx(found.welch, abs=0.01)
+
+
+@pytest.mark.parametrize(("effect", "n"), [(0.2, 394), (0.5, 64), (0.8, 26), (1.0, 17)])
+def test_guenthers_seeds_are_those_of_the_noncentral_t(effect: float, n: int) -> None:
+    """Cohen (1988), Table 2.4.1, two-sided alpha 0.05, power 0.8: 64, 26 and 17 for effects of 0.5, 0.8 and 1."""
+    from scipy.stats import nct, t
+
+    def power(runs: int) -> float:
+        return float(nct.sf(t.isf(0.025, 2 * runs - 2), 2 * runs - 2, effect * math.sqrt(runs / 2)))
+
+    assert seeds_for_effect(effect) == n
+    assert power(n - 1) < 0.8 <= power(n)
+
+
+def test_seeds_are_at_least_what_the_exact_test_needs() -> None:
+    assert seeds_for_effect(50.0) == 4
+    assert seeds_for_effect(50.0, alpha=0.01) == 5  # 2 / C(10, 5) = 0.008
+    assert seeds_for_effect(50.0, alpha=0.1) == 3
+    with pytest.raises(ValueError, match="positive"):
+        seeds_for_effect(0.0)
+
+
+def test_seeds_needed_shrinks_the_effect_of_few_runs() -> None:
+    assert effect_size([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]) == pytest.approx(3 * (1 - 3 / 15))  # Hedges (1981)
+    assert seeds_needed([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]) == seeds_for_effect(2.4)
+    assert seeds_needed([1.0, 2.0], [1.0, 2.0]) is None
+    assert seeds_needed([1.0], [2.0, 3.0]) is None
+    assert seeds_needed([1.0] * 3, [2.0] * 3) is None
+
+
+def test_equivalence_as_published() -> None:
+    # Lakens (2017): 5.25 +- 0.95 (95) and 5.22 +- 0.83 (89) lie within 0.384 of each other, t(182) = -2.69, p = 0.004.
+    ours = with_moments(5.25, 0.95, 95)
+    found = equivalence(ours, 5.22, 0.83, 89, margin=0.384)
+    assert found.status == "agrees"
+    assert found.difference == pytest.approx(0.03)
+    assert ends(found.interval) == pytest.approx((-0.187, 0.247), abs=5e-4)
+    assert found.interval is not None
+    assert found.interval.level == pytest.approx(0.9)
+    assert equivalence(ours, 5.22, 0.83, 89, margin=0.384, alpha=0.0045).status == "agrees"
+    assert equivalence(ours, 5.22, 0.83, 89, margin=0.384, alpha=0.0035).status == "undecided"
+
+
+def test_equivalence_is_two_welch_tests() -> None:
+    from scipy.stats import ttest_ind_from_stats
+
+    mean, std, margin = 60.0, 0.4, 1.0
+    ours = with_moments(60.3, 0.3, 3)
+    lower, upper = (
+        ttest_ind_from_stats(60.3, 0.3, 3, mean + shift, std, 3, equal_var=False, alternative=side).pvalue
+        for shift, side in ((-margin, "greater"), (margin, "less"))
+    )
+    p = float(max(lower, upper))
+    assert equivalence(ours, mean, std, 3, margin, alpha=p * 1.01).status == "agrees"
+    assert equivalence(ours, mean, std, 3, margin, alpha=p * 0.99).status == "undecided"
+
+
+def test_differs_is_a_test_beyond_the_margin() -> None:
+    assert equivalence([70.0, 70.2, 70.4], 61.0, 0.2, 3, margin=1.0).status == "differs"
+    assert equivalence([52.0, 52.2, 52.4], 61.0, 0.2, 3, margin=1.0).status == "differs"
+    assert equivalence([60.0, 63.0, 66.0], 61.0, 0.2, 3, margin=1.0).status == "undecided"
+
+
+def test_without_a_published_spread_ours_stands_alone() -> None:
+    ours = [60.9, 61.0, 61.1]
+    alone = equivalence(ours, 61.0, None, None, margin=1.0)
+    low, high = ends(mean_interval(ours, 0.9))
+    assert ends(alone.interval) == pytest.approx((low - 61, high - 61))
+    assert alone.status == "agrees"
+    assert equivalence(ours, 61.0, 0.2, None, margin=1.0) == alone  # a spread over nobody knows how many runs
+    assert equivalence(ours, 61.0, 0.2, 1, margin=1.0) == alone
+
+
+def test_one_run_decides_nothing() -> None:
+    found = equivalence([70.0], 61.0, 0.2, 3, margin=1.0)
+    assert (found.status, found.interval, found.difference) == ("undecided", None, 9.0)
+    assert equivalence([], 61.0, 0.2, 3, margin=1.0).status == "undecided"
+    assert equivalence([1.0, 2.0], 0.0, None, None, margin=0.0).status == "undecided"
+    with pytest.raises(ValueError, match="margin"):
+        equivalence([1.0, 2.0], 0.0, None, None, margin=-1.0)
+
+
+def test_margins_are_a_point_of_accuracy_or_a_tenth() -> None:
+    assert margin_of("best_accuracy_percent", 73.9) == 1.0
+    assert margin_of("test_accuracy_percent", 73.9) == 1.0
+    assert margin_of("time_to_target_seconds", 226.4) == pytest.approx(22.64)
+    assert margin_of("model_flops_utilisation_percent", 40.0) == pytest.approx(4.0)
+
+
+def test_three_runs_are_weak() -> None:
+    assert [weak(n) for n in (1, 3, 4)] == [True, True, False]
+    assert weakness(3) == "weak: 3 runs a method; only large differences can show"
+    assert weakness(1).startswith("weak: 1 run a method")
+    assert weakness(4) == ""
