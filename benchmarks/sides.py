@@ -1,0 +1,122 @@
+"""A and B of `compare`: runs of a folder, or the values of a reproduction, and where they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UserError
+from results import frames, records, reproductions
+from results.records import Record
+from results.reproductions import Value
+
+CONTEXT: Mapping[str, Callable[[Record], Any]] = {
+    "scale": lambda record: record.scale,
+    "executor": lambda record: record.spec.get("executor"),
+    "hardware": lambda record: _hardware(record),
+    "device": lambda record: record.spec.get("device"),
+    "torch": frames.torch,
+    "python": lambda record: record.environment.get("python"),
+    "cpu": lambda record: record.environment.get("cpu"),
+    "cores": lambda record: record.environment.get("cores"),
+    "commit": lambda record: _commit(record.environment),
+}
+"""What is said of two sets of runs before they are compared; the sources are said cell by cell."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A or B: the runs of a folder, or the values of a reproduction; what is said of it by the names of CONTEXT."""
+
+    name: str
+    records: Sequence[Record] = ()
+    values: Sequence[Value] = ()
+    context: Mapping[str, Sequence[str]] | None = None
+
+
+def side(path: Path) -> Side:
+    """What a path, or the name of a committed reproduction, stands for.
+
+    Raises:
+        UserError: there is no such folder or reproduction, or it has no runs.
+        ResultsError: a file cannot be read.
+    """
+    if not path.exists() and path.name in reproductions.names():
+        path = reproductions.FOLDER / f"{path.name}.csv"
+    if path.is_file():
+        beside = path.with_suffix(".json")
+        values = reproductions.read(path)
+        if not values:
+            raise UserError(f"{path} holds no values: name a reproduction's CSV, or an out folder.")
+        return Side(path.stem, values=values, context=_said(beside))
+    folder, word = path, ""
+    if not path.exists() and "@" in path.name:
+        head, _, word = str(path).rpartition("@")
+        folder = Path(head)
+    if not folder.is_dir():
+        known = f" or a committed reproduction ({', '.join(reproductions.names())})" if reproductions.names() else ""
+        raise UserError(f"There is no {folder}: name an out folder{known}.")
+    found = records.records(folder)
+    if not found:
+        raise UserError(f"There are no runs in {folder}: run a table first, or name another folder.")
+    return Side(str(path), records=_chosen(found, word, folder) if word else found)
+
+
+def _chosen(found: Sequence[Record], word: str, folder: Path) -> list[Record]:
+    words = [_words(record) for record in found]
+    chosen = [
+        record
+        for record, (names, commit) in zip(found, words, strict=True)
+        if word in names or (len(word) >= 4 and commit.startswith(word))
+    ]
+    if not chosen:
+        there = sorted({name for names, commit in words for name in (*names, commit[:8]) if name})
+        raise UserError(f"No run in {folder} is '{word}': choose one of {', '.join(there)}.")
+    return chosen
+
+
+def _words(record: Record) -> tuple[set[str], str]:
+    """What a run can be chosen by, and its commit."""
+    names = {record.scale, str(record.spec.get("executor")), frames.hardware(record), frames.torch(record)}
+    return names, str(record.environment.get("commit") or "")
+
+
+def as_values(one: Side, path: Path) -> Side:
+    """A folder as the values of its tables, to stand beside a reproduction."""
+    if one.values:
+        return one
+    values = reproductions.of_tables(path / "tables")
+    if not values:
+        raise UserError(f"There are no tables in {path / 'tables'}: a reproduction is compared with tables; run some.")
+    return Side(one.name, one.records, values, context(one.records))
+
+
+def _said(environment: Path) -> dict[str, list[str]]:
+    """What a reproduction's environment file says; nothing where there is none."""
+    try:
+        known = json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {}
+        return {name: [str(value) for value in known[name]] for name in CONTEXT if name in known}
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{environment} is no environment file ({error}): write the reproduction again.") from error
+
+
+def context(runs: Iterable[Record]) -> dict[str, list[str]]:
+    """By the names of CONTEXT, all that occurs."""
+    found: dict[str, set[str]] = {name: set() for name in CONTEXT}
+    for record in runs:
+        for name, of_run in CONTEXT.items():
+            found[name].add(str(of_run(record) or ""))
+    return {name: sorted(filter(None, values)) for name, values in found.items()}
+
+
+def _hardware(record: Record) -> str:
+    digest = str((record.spec.get("hardware") or {}).get("sha256", ""))
+    return f"{frames.hardware(record)} ({digest[:8]})" if digest else frames.hardware(record)
+
+
+def _commit(environment: Mapping[str, Any]) -> str:
+    commit = environment.get("commit")
+    return f"{commit}{', modified' if environment.get('modified') else ''}" if commit else ""

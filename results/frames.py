@@ -1,0 +1,224 @@
+"""Records as tidy pandas frames: one row per run, per run and epoch, or per run and layer.
+
+Text is "" and a number NaN where a run has none; `inf` and `nan` that were measured stay what they are. The columns
+stand in one order whatever the records hold; a metric that only some runs have comes after those that all have.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from results.records import Record
+from results.statistics import best
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+METRICS = (
+    "accuracy_percent",
+    "loss",
+    "train_accuracy_percent",
+    "train_loss",
+    "virtual_seconds",
+    "train_seconds",
+    "wall_seconds",
+    "staleness_updates",
+    "staleness_seconds",
+    "gradient_wait_seconds",
+    "learning_rate",
+)
+"""What every run measures at each evaluation."""
+
+_SUBJECT = {
+    "id": "string",
+    "family": "string",
+    "network": "string",
+    "row": "string",
+    "method": "string",
+    "seed": "int64",
+    "scale": "string",
+    "executor": "string",
+    "hardware": "string",
+    "status": "string",
+}
+RUNS = _SUBJECT | {
+    "method_title": "string",
+    "network_label": "string",
+    "dataset": "string",
+    "device": "string",
+    "devices": "string",
+    "clock": "string",
+    "epochs": "int64",
+    "steps": "int64",
+    "epochs_planned": "float64",
+    "early_stopped": "bool",
+    "best_accuracy_percent": "float64",
+    "seconds_to_best": "float64",
+    "epochs_to_best": "float64",
+    "seconds": "float64",
+    "seconds_per_epoch": "float64",
+    "run_wall_seconds": "float64",
+    "reason": "string",
+    "torch": "string",
+    "python": "string",
+    "cpu": "string",
+    "cores": "float64",
+    "commit": "string",
+    "modified": "bool",
+    "started": "string",
+    "ended": "string",
+    "sources": "string",
+    "options": "string",
+    "spec": "string",
+}
+"""The columns of `runs` and their dtypes; `final_<metric>`, float64, of the last evaluation follow.
+
+`seconds` are those of the run's clock (`clock` names the metric), `run_wall_seconds` what it took with evaluation;
+`options` and `spec` are JSON; `started` and `ended` are ISO 8601, UTC.
+"""
+EVALUATIONS = _SUBJECT | {"epoch": "int64", "step": "int64"}
+"""The columns of `evaluations` and their dtypes; the metrics, float64, follow."""
+STALENESS = _SUBJECT | {
+    "layer": "string",
+    "updates": "float64",
+    "seconds": "float64",
+    "wait_seconds": "float64",
+    "reads": "float64",
+}
+"""The columns of `staleness`: means over a run's reads of a layer, in updates and in seconds of the run's clock."""
+
+
+def runs(records: Iterable[Record]) -> DataFrame:
+    """One row per run, incomplete ones too, with the columns of RUNS.
+
+    Raises:
+        ResultsError: a spec lacks what every run has, or an evaluation its clock.
+    """
+    found = list(records)
+    metrics = [f"final_{name}" for name in _metrics(found)]
+    return _frame((_run(record) for record in found), RUNS, metrics)
+
+
+def evaluations(records: Iterable[Record]) -> DataFrame:
+    """One row per run and evaluation, with the columns of EVALUATIONS and every metric; raises as `runs`."""
+    found = list(records)
+    return _frame((row for record in found for row in _curve(record)), EVALUATIONS, _metrics(found))
+
+
+def staleness(records: Iterable[Record]) -> DataFrame:
+    """One row per run and layer, with the columns of STALENESS, for runs that ended; raises as `runs`."""
+    return _frame((row for record in records for row in _layers(record)), STALENESS, ())
+
+
+def seconds_per_epoch(record: Record) -> float:
+    """On the record's clock, over all epochs that were evaluated; NaN without an evaluation."""
+    last = record.evaluations[-1] if record.evaluations else None
+    return last.metrics.get(record.clock, math.nan) / last.epoch if last is not None and last.epoch else math.nan
+
+
+def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], metrics: Iterable[str]) -> DataFrame:
+    import pandas as pd
+
+    dtypes = {**columns, **dict.fromkeys(metrics, "float64")}
+    return pd.DataFrame(list(rows), columns=list(dtypes)).astype(dtypes)
+
+
+def _metrics(records: Sequence[Record]) -> list[str]:
+    there = {name for record in records for point in record.evaluations for name in point.metrics}
+    return [*METRICS, *sorted(there - set(METRICS))]
+
+
+def _subject(record: Record) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "family": _text(record.family),
+        "network": _text(record.network),
+        "row": _text(record.row),
+        "method": _text(record.method),
+        "seed": record.seed,
+        "scale": _text(record.scale),
+        "executor": _text(record.spec.get("executor")),
+        "hardware": _text(hardware(record)),
+        "status": record.status,
+    }
+
+
+def _run(record: Record) -> dict[str, Any]:
+    end, environment = record.end or {}, record.environment
+    return {
+        **_subject(record),
+        **_labels(record),
+        **_outcome(record),
+        "early_stopped": bool(end.get("early_stopped", False)),
+        "run_wall_seconds": end.get("wall_seconds"),
+        "reason": _text(end.get("reason")),
+        "ended": _text(end.get("ended")),
+        "torch": _text(torch(record)),
+        "cores": environment.get("cores"),
+        "modified": bool(environment.get("modified", False)),
+        **{name: _text(environment.get(name)) for name in ("python", "cpu", "commit")},
+        "started": _text(record.started),
+        "sources": _text(record.spec.get("sources")),
+        "options": _json(record.spec["method"].get("options", {})),
+        "spec": _json(record.spec),
+    }
+
+
+def _labels(record: Record) -> dict[str, Any]:
+    workload = record.spec["workload"]
+    return {
+        **{name: _text(record.labels.get(name)) for name in ("method_title", "network_label", "devices")},
+        "dataset": _text(workload.get("dataset")),
+        "device": _text(record.spec.get("device")),
+        "clock": record.clock,
+        "epochs_planned": workload.get("epochs"),
+    }
+
+
+def _outcome(record: Record) -> dict[str, Any]:
+    top, last = best(record), record.evaluations[-1] if record.evaluations else None
+    return {
+        "epochs": last.epoch if last else 0,
+        "steps": last.step if last else 0,
+        "best_accuracy_percent": top.accuracy_percent if top else None,
+        "seconds_to_best": top.seconds if top else None,
+        "epochs_to_best": top.epochs if top else None,
+        "seconds": last.metrics.get(record.clock) if last else None,
+        "seconds_per_epoch": seconds_per_epoch(record),
+        **{f"final_{name}": value for name, value in (last.metrics if last else {}).items()},
+    }
+
+
+def _curve(record: Record) -> Iterator[dict[str, Any]]:
+    subject = _subject(record)
+    for point in record.evaluations:
+        yield {**subject, "epoch": point.epoch, "step": point.step, **point.metrics}
+
+
+def _layers(record: Record) -> Iterator[dict[str, Any]]:
+    subject = _subject(record)
+    for layer in (record.end or {}).get("staleness") or ():
+        numbers = {name: layer.get(name) for name in ("updates", "seconds", "wait_seconds", "reads")}
+        yield {**subject, "layer": _text(layer.get("layer")), **numbers}
+
+
+def hardware(record: Record) -> str:
+    """The hardware card's name, or the machine's in real time; "" where the spec names none."""
+    return str((record.spec.get("hardware") or {}).get("name") or "")
+
+
+def torch(record: Record) -> str:
+    """The release of torch that the run was made with."""
+    return str((record.environment.get("packages") or {}).get("torch") or record.spec.get("torch") or "")
+
+
+def _text(value: Any) -> str:
+    """What a file can hold: names come from users, and may hold bytes that are no text."""
+    return "" if value is None else str(value).encode("utf-8", "backslashreplace").decode()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

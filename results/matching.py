@@ -1,0 +1,139 @@
+"""Which runs of A belong beside which runs of B: the same row, network and family, then the nearest spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from results.groups import Group
+from results.records import Record
+
+CONTEXT = ("executor", "hardware", "charged", "device", "torch", "sources")
+"""The parts of a spec in which two sets of runs may differ and still be the same cell: where and by what it was run."""
+NO_NETWORK = "the other has no runs of this network and family"
+NO_TABLE = "the other has no values of this table"
+SHOWN = 4
+"""Differences that a sentence names."""
+
+Subject = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field of the spec in which A and B differ, such as "method.options.updaters"."""
+
+    field: str
+    first: str
+    second: str
+
+    def __str__(self) -> str:
+        return f"{self.field.removeprefix('method.options.')} {self.first} → {self.second}"
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Runs that only one side has, and why nothing of the other stands beside them."""
+
+    side: str
+    group: str
+    network: str
+    row: str
+    label: str
+    runs: int
+    why: str
+
+
+def matched(first: Sequence[Group], second: Sequence[Group]) -> tuple[list[tuple[Group, Group]], list[Alone]]:
+    """-> the pairs of groups to compare, in A's order, and the rest.
+
+    Within a family, network and row the two groups with the fewest differences go together first: those of scale weigh
+    most, then settings, then the context. Groups without a run that finished or diverged stay alone.
+    """
+    theirs = _by_subject(second)
+    pairs: list[tuple[Group, Group]] = []
+    for subject, ours in _by_subject(first).items():
+        pairs += _nearest(ours, theirs.get(subject, []))
+    used = {id(one) for pair in pairs for one in pair}
+    sides = (("A", first, second), ("B", second, first))
+    alone = [_alone(side, one, other) for side, mine, other in sides for one in mine if id(one) not in used]
+    return pairs, alone
+
+
+def differences(first: Record, second: Record) -> tuple[list[Difference], list[Difference]]:
+    """-> the settings and the context in which two specs differ, seeds aside; another scale stands for its workload."""
+    a, b = (dict(_flat(record.spec)) for record in (first, second))
+    found = [
+        Difference(name, _short(a.get(name)), _short(b.get(name)))
+        for name in dict.fromkeys([*a, *b])
+        if a.get(name) != b.get(name) and name != "seed"
+    ]
+    of_context = [one for one in found if one.field.split(".")[0] in CONTEXT]
+    settings = [one for one in found if one not in of_context]
+    if first.scale != second.scale:
+        settings = [one for one in settings if not one.field.startswith("workload.")]
+        of_context = [Difference("scale", first.scale, second.scale), *of_context]
+    return settings, of_context
+
+
+def _nearest(ours: Sequence[Group], theirs: Sequence[Group]) -> list[tuple[Group, Group]]:
+    pairs = [(a, b) for a in ours for b in theirs if a.complete and b.complete]
+    taken: set[int] = set()
+    found = []
+    for a, b in sorted(pairs, key=lambda pair: _distance(*pair)):  # stable: of equals the earliest runs
+        if id(a) not in taken and id(b) not in taken:
+            taken |= {id(a), id(b)}
+            found.append((a, b))
+    return found
+
+
+def _distance(first: Group, second: Group) -> tuple[bool, int, int]:
+    settings, context = differences(first.first, second.first)
+    return first.first.scale != second.first.scale, len(settings), len(context)
+
+
+def _alone(side: str, one: Group, others: Sequence[Group]) -> Alone:
+    record = one.first
+    label = str(record.labels.get("method_title") or record.row)
+    return Alone(side, record.family, record.network, record.row, label, len(one.records), _why(one, others))
+
+
+def _why(one: Group, others: Sequence[Group]) -> str:
+    if not one.complete:
+        return f"no run of it finished ({', '.join(dict.fromkeys(run.status for run in one.records))})"
+    same = _by_subject(others).get(_subject(one), [])
+    if not same:
+        near = any(_subject(other)[:2] == _subject(one)[:2] for other in others)
+        return "the other has no runs of this row" if near else NO_NETWORK
+    there = [other for other in same if other.complete]
+    if not there:
+        return "no run of the other finished"
+    settings, context = differences(one.first, min(there, key=lambda other: _distance(one, other)).first)
+    named = [str(one) for one in (*settings, *context) if one.field != "hardware.sha256"] or ["hardware card's content"]
+    more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+    return f"the nearest of the other differs in {', '.join(named[:SHOWN])}{more}, and is compared with another"
+
+
+def _by_subject(groups: Sequence[Group]) -> dict[Subject, list[Group]]:
+    found: dict[Subject, list[Group]] = {}
+    for one in groups:
+        found.setdefault(_subject(one), []).append(one)
+    return found
+
+
+def _subject(one: Group) -> Subject:
+    return one.first.family, one.first.network, one.first.row
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            yield from _flat(item, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", item
+
+
+def _short(value: Any) -> str:
+    """A digest by its first digits; nothing for what is not there."""
+    text = "nothing" if value is None else str(value)
+    return text[:8] if len(text) == 64 and not set(text) - set("0123456789abcdef") else text

@@ -1,0 +1,177 @@
+"""A beside B: which runs belong together, what is called a change, and what is said of the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Cell, Change, compare_runs, compare_values
+from results.records import Record
+from results.reproductions import Value
+from tests.results.samples import write
+
+
+def runs(out: Path, accuracies: Sequence[float], *, first_seed: int = 0, **how: Any) -> list[Record]:
+    """One run per best accuracy, each of two epochs."""
+    return [write(out, [1.0, best], seed=seed, **how) for seed, best in enumerate(accuracies, start=first_seed)]
+
+
+def other_sources(records: Sequence[Record]) -> list[Record]:
+    return [replace(record, spec={**record.spec, "sources": "ef" * 32}) for record in records]
+
+
+def value(measure: str, mean: float | None, std: float | None, n: int, **how: Any) -> Value:
+    known = {"censored": 0, "at_least": None, "published": None, "scale": "smoke", "executor": "virtual"}
+    return Value("table1", "resnet18", "bp", measure, mean, std, n, **{**known, "hardware": "paper-a", **how})
+
+
+def only(cells: Sequence[Cell], measure: str = "best_accuracy_percent") -> Change:
+    (cell,) = cells
+    return next(change for change in cell.changes if change.measure == measure)
+
+
+def test_the_same_runs_are_the_same_to_the_bit(tmp_path: Path) -> None:
+    a = runs(tmp_path / "a", [60.0, 61.0, 62.0])
+    found = compare_runs(a, other_sources(a))
+    (cell,) = found.cells
+    assert cell.unchanged
+    assert (cell.common, cell.identical) == (3, 3)
+    assert [str(one) for one in cell.context] == ["sources cdcdcdcd → efefefef"]
+    assert not found.alone
+    assert found.tested == 0
+
+
+def test_equal_accuracies_with_other_losses_are_not_called_unchanged(tmp_path: Path) -> None:
+    a = runs(tmp_path / "a", [60.0, 61.0])
+    points = [replace(point, metrics={**point.metrics, "loss": 9.0}) for point in a[0].evaluations]
+    (cell,) = compare_runs(a, [replace(a[0], evaluations=points), a[1]]).cells
+    assert (cell.common, cell.identical, cell.unchanged) == (2, 1, False)
+    assert all(change.verdict == SAME for change in cell.changes)
+
+
+def test_equal_seeds_are_paired(tmp_path: Path) -> None:
+    """Differences 1.9, 2.0, 2.1: mean 2, s = 0.1, t(0.975; 2) = 4.3027, so 2 ± 4.3027 x 0.1 / sqrt(3)."""
+    a, b = runs(tmp_path / "a", [50.0, 60.0, 70.0]), runs(tmp_path / "b", [51.9, 62.0, 72.1])
+    change = only(compare_runs(a, b).cells)
+    assert (change.verdict, change.pairs) == (CHANGED, 3)
+    assert change.difference == pytest.approx(2.0)
+    assert change.low == pytest.approx(1.75158, abs=1e-5)
+    assert change.high == pytest.approx(2.24842, abs=1e-5)
+    assert change.ratio == pytest.approx(62 / 60)
+    assert change.p is not None
+    assert change.p > 0.1  # unpaired, the spread over seeds hides it
+    assert "weak" in change.why
+
+
+def test_a_difference_within_the_spread_is_noise(tmp_path: Path) -> None:
+    change = only(
+        compare_runs(runs(tmp_path / "a", [50.0, 60.0, 70.0]), runs(tmp_path / "b", [55.0, 58.0, 69.0])).cells
+    )
+    assert change.verdict == NOISE
+    assert change.low is not None
+    assert change.low < 0
+
+
+def test_other_seeds_get_welchs_interval(tmp_path: Path) -> None:
+    """Variances 1 and 4 of n = 3: error sqrt(5/3), (5/3)^2 / ((1/3)^2 / 2 + (4/3)^2 / 2) = 2.94 degrees of freedom."""
+    a, b = runs(tmp_path / "a", [9.0, 10.0, 11.0]), runs(tmp_path / "b", [18.0, 20.0, 22.0], first_seed=5)
+    change = only(compare_runs(a, b).cells)
+    assert (change.verdict, change.pairs, change.difference) == (CHANGED, 0, 10.0)
+    assert change.high is not None
+    assert change.high - 10 == pytest.approx(3.2185 * math.sqrt(5 / 3), rel=1e-3)
+
+
+def test_one_seed_decides_nothing_but_simulated_seconds(tmp_path: Path) -> None:
+    a, b = runs(tmp_path / "a", [60.0]), runs(tmp_path / "b", [70.0])
+    slow = [
+        replace(point, metrics={**point.metrics, "virtual_seconds": 2 * point.metrics["virtual_seconds"]})
+        for point in b[0].evaluations
+    ]
+    cells = compare_runs(a, [replace(b[0], evaluations=slow)]).cells
+    assert only(cells).verdict == UNDECIDED
+    assert only(cells, "seconds_per_epoch").verdict == CHANGED
+    assert only(cells, "time_to_best_seconds").verdict == UNDECIDED
+
+
+def test_real_seconds_of_one_seed_decide_nothing(tmp_path: Path) -> None:
+    a, b = runs(tmp_path / "a", [60.0], executor="threads"), runs(tmp_path / "b", [60.0], executor="threads")
+    slow = [replace(point, metrics={**point.metrics, "train_seconds": 9.0 * point.epoch}) for point in b[0].evaluations]
+    cells = compare_runs(a, [replace(b[0], evaluations=slow)]).cells
+    assert only(cells).verdict == SAME
+    assert only(cells, "seconds_per_epoch").verdict == UNDECIDED
+
+
+def test_a_run_without_a_value_is_not_dropped(tmp_path: Path) -> None:
+    a = runs(tmp_path / "a", [60.0, 61.0])
+    b = [a[0], write(tmp_path / "b", [math.nan], seed=1, status="diverged")]
+    found = compare_runs(a, b)
+    assert only(found.cells).verdict == UNDECIDED
+    assert only(found.cells).why == "B: 1 of 2 runs without a value"
+    assert found.cells[0].incidents == "B: 1 diverged"
+
+
+def test_the_nearest_settings_stand_side_by_side(tmp_path: Path) -> None:
+    a = [*runs(tmp_path / "a", [60.0], updaters=1), *runs(tmp_path / "a", [62.0], updaters=2)]
+    b = runs(tmp_path / "b", [62.0], updaters=2)
+    found = compare_runs(a, b)
+    (cell,) = found.cells
+    assert not cell.settings
+    (alone,) = found.alone
+    assert (alone.side, alone.runs) == ("A", 1)
+    assert "updaters 1 → 2" in alone.why
+
+
+def test_another_setting_of_the_same_row_is_compared_and_said(tmp_path: Path) -> None:
+    found = compare_runs(runs(tmp_path / "a", [60.0], updaters=1), runs(tmp_path / "b", [62.0], updaters=2))
+    assert [str(one) for one in found.cells[0].settings] == ["updaters 1 → 2"]
+
+
+def test_another_scale_stands_for_its_workload(tmp_path: Path) -> None:
+    a = runs(tmp_path / "a", [60.0, 61.0])
+    work = {**a[0].spec["workload"], "scale": "small", "batch": 128}
+    (cell,) = compare_runs(a, [replace(one, spec={**one.spec, "workload": work}) for one in a]).cells
+    assert not cell.settings
+    assert str(cell.context[0]) == "scale smoke → small"
+
+
+def test_rows_that_only_one_side_has_are_named_with_the_reason(tmp_path: Path) -> None:
+    a = [*runs(tmp_path / "a", [60.0]), *runs(tmp_path / "a", [60.0], method="bp")]
+    b = [*runs(tmp_path / "b", [60.0]), *runs(tmp_path / "b", [60.0], network="lstm")]
+    b.append(write(tmp_path / "b", [], status=None, method="ddp"))
+    why = {(one.side, one.network, one.row): one.why for one in compare_runs(a, b).alone}
+    assert why["A", "resnet18", "bp"] == "the other has no runs of this row"
+    assert why["B", "lstm", "async_lu"] == "the other has no runs of this network and family"
+    assert why["B", "resnet18", "ddp"] == "no run of it finished (interrupted)"
+
+
+def test_values_of_tables_are_compared_by_their_summaries() -> None:
+    a = [value("best_accuracy_percent", 10.0, 1.0, 3), value("seconds_per_epoch", 1.0, None, 1)]
+    b = [value("best_accuracy_percent", 20.0, 2.0, 3), value("seconds_per_epoch", 2.0, None, 1)]
+    found = compare_values(a, b)
+    assert only(found.cells).verdict == CHANGED
+    assert only(found.cells, "seconds_per_epoch").verdict == UNDECIDED
+    assert all(change.verdict == SAME for change in compare_values(a, a).cells[0].changes)
+
+
+def test_values_that_only_one_side_has_are_named() -> None:
+    a = [value("best_accuracy_percent", 10.0, 1.0, 3)]
+    b = [replace(a[0], row="ddp"), replace(a[0], table="table2")]
+    found = compare_values(a, b)
+    assert not found.cells
+    assert {(one.side, one.why) for one in found.alone} == {
+        ("A", "the other has no values of this row"),
+        ("B", "the other has no values of this row"),
+        ("B", "the other has no values of this table"),
+    }
+
+
+def test_no_value_on_either_side_is_undecided() -> None:
+    gone = value("time_to_target_seconds", None, None, 3, censored=3, at_least=5.0)
+    change = only(compare_values([gone], [replace(gone, at_least=6.0)]).cells, "time_to_target_seconds")
+    assert change.verdict == UNDECIDED
+    assert "A: 3 of 3 runs without a value" in change.why

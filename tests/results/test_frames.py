@@ -1,0 +1,72 @@
+"""Records as frames: what the columns are, and that nothing measured is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from results.frames import EVALUATIONS, METRICS, RUNS, STALENESS, evaluations, runs, staleness
+from tests.results.samples import write
+
+
+def test_no_records_give_empty_frames_with_all_columns() -> None:
+    assert list(runs([]).columns) == [*RUNS, *(f"final_{name}" for name in METRICS)]
+    assert list(evaluations([]).columns) == [*EVALUATIONS, *METRICS]
+    assert list(staleness([]).columns) == list(STALENESS)
+    for frame, columns in ((runs([]), RUNS), (evaluations([]), EVALUATIONS), (staleness([]), STALENESS)):
+        assert len(frame) == 0
+        assert {name: str(frame[name].dtype) for name in columns} == dict(columns)
+
+
+def test_a_run_is_one_row(tmp_path: Path) -> None:
+    record = write(tmp_path, [10.0, 30.0, 20.0], backward_workers=2)
+    (row,) = runs([record]).to_dict("records")
+    assert (row["id"], row["family"], row["network"], row["row"]) == (record.id, "cifar100", "resnet18", "async_lu")
+    assert (row["seed"], row["scale"], row["hardware"], row["status"]) == (0, "smoke", "paper-a", "finished")
+    assert (row["best_accuracy_percent"], row["seconds_to_best"], row["epochs_to_best"]) == (30.0, 4.0, 2.0)
+    assert (row["epochs"], row["steps"], row["seconds"], row["seconds_per_epoch"]) == (3, 60, 6.0, 2.0)
+    assert (row["clock"], row["run_wall_seconds"], row["commit"]) == ("virtual_seconds", 12.0, "0f" * 20)
+    assert row["final_accuracy_percent"] == 20.0
+    assert json.loads(row["options"]) == {"backward_workers": 2}
+    assert json.loads(row["spec"]) == record.spec
+
+
+def test_every_evaluation_and_layer_is_one_row(tmp_path: Path) -> None:
+    record = write(tmp_path, [10.0, 30.0])
+    points, layers = evaluations([record]), staleness([record])
+    assert list(points["epoch"]) == [1, 2]
+    assert list(points["accuracy_percent"]) == [10.0, 30.0]
+    assert list(layers["layer"]) == ["stem"]
+    assert layers["updates"][0] == 2.0
+
+
+def test_what_is_not_finite_stays_what_it_is(tmp_path: Path) -> None:
+    record = write(tmp_path, [math.inf, math.nan, 30.0], status="diverged")
+    found = list(evaluations([record])["accuracy_percent"])
+    assert found[0] == math.inf
+    assert math.isnan(found[1])
+    assert runs([record])["best_accuracy_percent"][0] == 30.0
+
+
+def test_a_run_without_evaluation_or_end_has_no_numbers(tmp_path: Path) -> None:
+    record = write(tmp_path, [], status=None)
+    (row,) = runs([record]).to_dict("records")
+    assert (row["status"], row["epochs"], row["reason"]) == ("interrupted", 0, "")
+    assert math.isnan(row["best_accuracy_percent"])
+    assert math.isnan(row["seconds_per_epoch"])
+    assert len(evaluations([record])) == len(staleness([record])) == 0
+
+
+def test_a_metric_that_few_runs_have_comes_last(tmp_path: Path) -> None:
+    found = evaluations([write(tmp_path, [1.0]), write(tmp_path, [2.0], seed=1, extra=2)])
+    assert list(found.columns[-2:]) == ["extra_0", "extra_1"]
+    assert math.isnan(found["extra_1"][0])
+    assert found["extra_1"][1] == 1.0
+
+
+def test_bytes_that_are_no_text_can_be_written(tmp_path: Path) -> None:
+    record = replace(write(tmp_path, [1.0]), labels={"row": "bad\udcff"})
+    assert runs([record])["row"][0] == "bad\\udcff"
+    runs([record]).to_csv().encode()
