@@ -66,7 +66,7 @@ def run(
     for sentence in failed:
         console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     if tracking and sheets:
-        _track([*_kindred(list(sheets.values()), out), *sheets.values()], console)
+        _track([*_kindred(list(sheets.values()), out), *sheets.values()], out, console)
     return 1 if failed else 0
 
 
@@ -205,16 +205,29 @@ def _kindred(sheets: Sequence[assemble.Sheet], out: Path) -> Iterator[assemble.S
             yield sheet
 
 
-def _track(sheets: Sequence[assemble.Sheet], console: Console) -> None:
+def _track(sheets: Sequence[assemble.Sheet], out: Path, console: Console) -> None:
     from results import tracking
 
     measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
+    artifacts: dict[str, list[Path]] = {}
     for sheet in sheets:
+        files = _files(sheet.table.id, out)
+        for record in (record for of_row in sheet.records.values() for record in of_row):
+            kept = artifacts.setdefault(record.id, [])
+            kept += [file for file in files if file not in kept]
         for key, value in assemble.measured(sheet).items():
             measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
     found = {record.id: record for sheet in sheets for of_row in sheet.records.values() for record in of_row}
     try:
-        fed = tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured)
+        fed = tracking.feed(
+            list(found.values()), published=published.by_dataset(), measured=measured, artifacts=artifacts
+        )
         console.print(str(fed), highlight=False, markup=False, soft_wrap=True)
     except ResultsError as error:
         console.print(f"[yellow]Not tracked:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
+def _files(id: str, out: Path) -> list[Path]:
+    """What was written of a table, now or before."""
+    names = (f"tables/{id}.csv", f"tables/{id}.md", f"figures/{id}.png")
+    return [out / name for name in names if (out / name).is_file()]

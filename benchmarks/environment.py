@@ -12,7 +12,13 @@ from typing import Any
 from benchmarks.plan import ROOT, cpu_name
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "mlflow", "pandas")
-SETTINGS = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG")
+SETTINGS = (
+    "OMP_WAIT_POLICY",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "BENCHMARKS_SYSTEM_METRICS",
+)
 
 
 def describe() -> dict[str, Any]:

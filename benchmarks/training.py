@@ -22,6 +22,7 @@ from benchmarks.team import Team
 from benchmarks.work import step_flops
 from benchmarks.workloads import Workload
 from results.journal import Journal
+from results.usage import Usage, wanted
 
 Metrics = dict[str, float]
 
@@ -145,11 +146,13 @@ def train(
     """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with."""
     begun = time.perf_counter()
     training = Training(spec, data, card)
+    usage = Usage() if wanted() else None
     best, best_epoch, status, reason = -math.inf, 0, "finished", ""
     epoch = 0
     for epoch in range(1, training.work.epochs + 1):
         metrics = training.epoch(epoch - 1)
         metrics["wall_seconds"] = time.perf_counter() - begun
+        metrics |= usage.since_last() if usage is not None else {}
         journal.evaluation(epoch, epoch * training.team.steps_per_epoch, metrics)
         report(epoch, metrics)
         if not (math.isfinite(metrics["train_loss"]) and math.isfinite(metrics["loss"])):

@@ -9,43 +9,52 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from results import notes
 from results.groups import Group, Measured, group, targets, values_of
 from results.identity import identity
+from results.points import Point, curve, finite, last_epoch, mean_curves, not_finite, outcome, safe, summary_points
 from results.published import Key, Published
 from results.records import Record
-from results.statistics import Summary, best
+from results.statistics import Summary
 
 PREFIX = "benchmarks."
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
-FORMAT = 1
+FORMAT = 2
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
+
+CONFIG = "config.json"
+"""The artifact with what a run was given, as resolved."""
 
 Values = Mapping[Key, Published]
 
 _STATUS = {"finished": "FINISHED", "diverged": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
-_FORBIDDEN = re.compile(r"[^\w\-. :/]")
+_UNFIT = re.compile(r"[/:.%\"']")  # in a model's name
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
-    """One value of a metric; the step is an epoch."""
+class Subject:
+    """A data set or a network under its name. `digest`: of the data's content; `about`: what else there is to know."""
 
-    key: str
-    value: float
-    timestamp_ms: int
-    step: int = 0
+    name: str
+    digest: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tracked run. `key` says which one, `digest` whether it is the same as one tracked before."""
+    """One tracked run. `key` says which one, `digest` whether it is the same as one tracked before.
+
+    points: made when they are wanted, which a million that are there already never are. documents: kept
+    with the run as JSON files under these names. files: as they are. extras: alike, but they may come and change later.
+    members: the runs that a parent is made of. given: whether a table's values were laid over the parent's own.
+    """
 
     experiment: str
     key: str
@@ -53,27 +62,30 @@ class Entry:
     status: str
     params: Mapping[str, str]
     tags: Mapping[str, str]
-    points: Sequence[Point]
+    points: Callable[[], Sequence[Point]]
+    content: str
     start_ms: int = 0
     end_ms: int = 0
-    content: str = ""
-    artifact: Path | None = None
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    extras: Mapping[str, Path] = field(default_factory=dict)
+    dataset: Subject | None = None
+    network: Subject | None = None
     parent: str = ""
     members: frozenset[str] = frozenset()
-    given: bool = field(default=False, compare=False)
+    given: bool = False
 
     @property
     def digest(self) -> str:
-        """The sha256 of all that is tracked, the journal's bytes included; the parent's key is left out."""
-        values = [asdict(point) for point in self.points]
-        parts = [FORMAT, self.name, self.status, dict(self.params), dict(self.tags), values, self.content]
-        return identity(parts)
+        """The sha256 of all that is tracked; `content` stands for the points; parent and extras are left out."""
+        return identity([FORMAT, self.name, self.status, dict(self.params), dict(self.tags), self.content])
 
 
 def entries(
     records: Iterable[Record],
     published: Mapping[str, Values],
     measured: Mapping[str, Measured],
+    artifacts: Mapping[str, Sequence[Path]] | None = None,
 ) -> list[Entry]:
     """All entries of these records: groups first, then their runs, then the published rows beside them."""
     groups = group(records)
@@ -81,12 +93,17 @@ def entries(
     made: list[Entry] = []
     for one in groups:
         values = values_of(one, goals.get(one.key), measured.get(one.clock))
-        made.append(_parent(one, values, published.get(one.first.family, {}), bool(measured.get(one.clock))))
-        made.extend(_child(one, record) for record in one.records)
+        hashes = {record.id: _sha256(record.path) for record in one.records}
+        theirs = published.get(one.first.family, {})
+        parent = _parent(one, values, theirs, bool(measured.get(one.clock)), hashes)
+        made.append(replace(parent, extras=_extras(one, artifacts or {})))
+        made.extend(_child(one, record, hashes[record.id]) for record in one.records)
     return [*made, *_papers(groups, published)]
 
 
-def _parent(one: Group, values: Mapping[str, Summary], published: Values, given: bool) -> Entry:
+def _parent(
+    one: Group, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
+) -> Entry:
     first, n = one.first, len(one.complete)
     executor = str(first.spec.get("executor"))
     hardware = str((first.spec.get("hardware") or {}).get("name", ""))
@@ -95,34 +112,40 @@ def _parent(one: Group, values: Mapping[str, Summary], published: Values, given:
     statuses = [record.status for record in one.records]
     censored = [f"{name}: {v.n - v.censored} of {v.n} runs" for name, v in values.items() if v.censored]
     start, end = _times(first)[0], max(_times(record)[1] for record in one.records)
+    curves = list(mean_curves(one.complete, end))
+    steps = dict.fromkeys((point.key for point in curves), last_epoch(one.complete))
+    points = finite([*curves, *summary_points(values, end, steps)])
     return Entry(
         experiment=one.experiment,
         key=f"ours:{one.key}",
         name=f"{first.network} {first.row} (ours, {count}{suffix})",
         status=_STATUS[next((s for s in ("failed", "interrupted") if s in statuses), "finished")],
-        params={**_subject("reproduced", first.network, first.row), **_flat(_without_seed(first.spec))},
+        params={**_subject("reproduced", first.network, first.row), **_flat(_chosen(first.spec))},
         tags={
-            "mlflow.note.content": _parent_note(one, values, published),
+            "mlflow.note.content": notes.of_group(one, values, published),
             f"{PREFIX}statuses": ", ".join(statuses),
             **({f"{PREFIX}censored": "; ".join(censored)} if censored else {}),
         },
-        points=_summary_points(values, end),
+        points=lambda: points,
+        content=identity([asdict(point) for point in points]),
         start_ms=start,
         end_ms=end,
-        members=frozenset(f"{record.id[:16]}:{_sha256(record.path)[:16]}" for record in one.records),
+        documents={CONFIG: _without_seed(first.spec)},
+        dataset=_dataset(first),
+        network=_network(first),
+        members=frozenset(f"{record.id[:16]}:{hashes[record.id][:16]}" for record in one.records),
         given=given,
     )
 
 
-def _child(one: Group, record: Record) -> Entry:
+def _child(one: Group, record: Record, sha256: str) -> Entry:
     start, end = _times(record)
-    points, dropped = _finite([*_curve(record, start), *_outcome(record, end)])
-    reason = str((record.end or {}).get("reason", ""))
+    dropped = not_finite(record)
     tags = {
         f"{PREFIX}run_id": record.id,
         f"{PREFIX}status": record.status,
         f"{PREFIX}row": record.row,
-        "mlflow.note.content": _child_note(record, reason, dropped),
+        "mlflow.note.content": notes.of_run(record, dropped),
         "mlflow.source.name": "python -m benchmarks",
         "mlflow.source.type": "LOCAL",
         **{f"environment.{name}": value for name, value in _flat(record.environment).items()},
@@ -142,40 +165,72 @@ def _child(one: Group, record: Record) -> Entry:
             **_flat(record.spec),
         },
         tags=tags,
-        points=points,
+        points=lambda: finite([*curve(record, start), *outcome(record, end)]),
+        content=sha256,
         start_ms=start,
         end_ms=end,
-        content=_sha256(record.path),
-        artifact=record.path,
+        documents={CONFIG: record.spec},
+        files={record.path.name: record.path},
+        dataset=_dataset(record),
+        network=_network(record),
         parent=f"ours:{one.key}",
     )
+
+
+def _extras(one: Group, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
+    """The files given for the group's runs, each in the folder that it lies in: "tables/table3.csv"."""
+    found = dict.fromkeys(path for record in one.records for path in artifacts.get(record.id, ()))
+    return {f"{path.parent.name}/{path.name}": path for path in found if path.is_file()}
+
+
+def _dataset(record: Record) -> Subject | None:
+    work = record.spec["workload"]
+    if not work.get("dataset"):
+        return None
+    about = {"uri": str(record.labels.get("data_label") or work["dataset"]), "sha256": str(work.get("dataset_sha256"))}
+    # MLflow has room for 36 characters of a digest; the whole one stands in the source.
+    return Subject(str(work["dataset"]), (str(work.get("dataset_sha256") or "") or "unknown")[:36], about)
+
+
+def _network(record: Record) -> Subject:
+    """The architecture, under the first words of the workload's label: "ResNet-18 (width 8)"."""
+    work = record.spec["workload"]
+    shape = {name: work[name] for name in ("network", "width", "stem", "blocks", "embedding") if work.get(name)}
+    label = str(record.labels.get("network_label") or record.network).partition(" on ")[0]
+    return Subject(_UNFIT.sub("-", label)[:250] or record.network, about=_flat(shape))
 
 
 def _papers(groups: Sequence[Group], published: Mapping[str, Values]) -> list[Entry]:
     """The published rows of the experiments' networks, one entry each."""
     wanted = dict.fromkeys((one.experiment, one.first.family, one.first.network) for one in groups)
+    # Before the first of ours: MLflow lists the newest first, and what was measured here is looked for first.
+    before = min((_times(one.first)[0] for one in groups), default=0) - 1000
     made: list[Entry] = []
     for experiment, family, network in wanted:
         rows: dict[str, dict[str, Published]] = {}
         for key, value in published.get(family, {}).items():
             if key[0] == network:
                 rows.setdefault(key[1], {})[key[2]] = value
-        made.extend(_paper(experiment, f"{family}:{network}:{row}", network, row, rows[row]) for row in rows)
+        for row, its in rows.items():
+            entry = _paper(experiment, f"{family}:{network}:{row}", network, row, its)
+            made.append(replace(entry, start_ms=max(before, 0), end_ms=max(before, 0)))
     return made
 
 
 def _paper(experiment: str, key: str, network: str, row: str, values: Mapping[str, Published]) -> Entry:
     sources = dict.fromkeys(value.source for value in values.values())
-    lines = [f"- `{name}`: {value.mean:g}" + _plus_minus(value.std) for name, value in values.items()]
-    notes = dict.fromkeys(value.note for value in values.values() if value.note)
+    points = summary_points({name: Summary(v.mean, v.std, v.n or 0) for name, v in values.items()}, 0)
     return Entry(
         experiment=experiment,
         key=f"paper:{key}",
         name=f"{network} {row} (paper)",
         status="FINISHED",
         params={**_subject("paper", network, row), "published_in": "; ".join(sources)},
-        tags={"mlflow.note.content": "\n".join([f"**Published**: {'; '.join(sources)}", "", *lines, "", *notes])},
-        points=_summary_points({name: Summary(v.mean, v.std, v.n or 0) for name, v in values.items()}, 0),
+        tags={"mlflow.note.content": notes.of_paper(values)},
+        points=lambda: points,
+        content=identity([asdict(point) for point in points]),
+        # MLflow's compare page wants artifacts of every run; these are the figures with their sources.
+        documents={"published.json": {name: asdict(value) for name, value in values.items()}},
     )
 
 
@@ -184,79 +239,13 @@ def _subject(source: str, network: str, row: str) -> dict[str, str]:
     return {"source": source, "network": network, "row": row}
 
 
-def _summary_points(values: Mapping[str, Summary], timestamp_ms: int) -> list[Point]:
-    points = []
-    for name, value in values.items():
-        if value.mean is not None:
-            points.append(Point(safe(name), value.mean, timestamp_ms))
-        elif value.at_least is not None:
-            points.append(Point(safe(f"{name}_at_least"), value.at_least, timestamp_ms))
-        if value.std is not None:
-            points.append(Point(safe(f"{name}_std"), value.std, timestamp_ms))
-    return points
-
-
-def _curve(record: Record, start_ms: int) -> list[Point]:
-    points = []
-    for number, point in enumerate(record.evaluations):
-        wall = point.metrics.get("wall_seconds", float(number))
-        at = start_ms + round(1000 * wall) if math.isfinite(wall) else start_ms
-        points += [Point(safe(name), value, at, point.epoch) for name, value in point.metrics.items()]
-    return points
-
-
-def _outcome(record: Record, end_ms: int) -> list[Point]:
-    """The run's best accuracy and its layers' staleness, at the last epoch; the curves' charts come before these."""
-    step = record.evaluations[-1].epoch if record.evaluations else 0
-    values: dict[str, float] = {}
-    if top := best(record):
-        values |= {"best_accuracy_percent": top.accuracy_percent}
-        values |= {"time_to_best_seconds": top.seconds, "epochs_to_best": top.epochs}
-    for layer in (record.end or {}).get("staleness", ()):
-        numbers = {name: value for name, value in layer.items() if isinstance(value, int | float)}
-        values |= {f"staleness/{layer.get('layer')}/{name}": float(value) for name, value in numbers.items()}
-    return [Point(safe(name), value, end_ms, step) for name, value in values.items()]
-
-
-def _finite(points: Sequence[Point]) -> tuple[list[Point], list[str]]:
-    # MLflow stores inf as 1.8e308, which wrecks its charts: what is not finite stays in the journal only.
-    dropped = dict.fromkeys(point.key for point in points if not math.isfinite(point.value))
-    return [point for point in points if math.isfinite(point.value)], list(dropped)
-
-
-def _parent_note(one: Group, values: Mapping[str, Summary], published: Values) -> str:
-    first = one.first
-    title = first.labels.get("method_title", first.method)
-    lines = [f"### {title} on {first.labels.get('network_label', first.network)}", ""]
-    lines += [f"Scale {first.scale}, executor {first.spec.get('executor')}; times on the clock `{first.clock}`.", ""]
-    lines += ["| measure | published | measured |", "|---|---|---|"]
-    for name, value in values.items():
-        paper = published.get((first.network, first.row, name))
-        theirs = f"{paper.mean:g}{_plus_minus(paper.std)}" if paper else ""
-        lines.append(f"| `{name}` | {theirs} | {_words(value)} |")
-    return "\n".join(lines)
-
-
-def _words(value: Summary) -> str:
-    if value.mean is not None:
-        return f"{value.mean:.4g}{_plus_minus(value.std)} ({value.n})"
-    bound = f"at least {value.at_least:.4g}, " if value.at_least is not None else ""
-    return f"{bound}{value.n - value.censored} of {value.n} runs have a value"
-
-
-def _plus_minus(std: float | None) -> str:
-    return "" if std is None else f" ± {std:.2g}"
-
-
-def _child_note(record: Record, reason: str, dropped: Sequence[str]) -> str:
-    lines = [f"{record.labels.get('method_title', record.method)}, seed {record.seed}: **{record.status}**."]
-    lines += [f"Reason: {reason}"] if reason else []
-    lines += [f"Not finite, so only in the journal: {', '.join(dropped)}."] if dropped else []
-    return "\n\n".join([*lines, f"Journal: `{record.path.name}` among the artifacts. Run id `{record.id}`."])
-
-
 def _without_seed(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name != "seed"}
+
+
+def _chosen(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what follows from the rest: pages of parameters begin with what was chosen. The document has it all."""
+    return {name: value for name, value in _without_seed(spec).items() if name != "charged"}
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -268,11 +257,6 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[safe(f"{prefix}{name}")] = item if isinstance(item, str) else json.dumps(item, default=str)
     return flat
-
-
-def safe(name: str) -> str:
-    """The name with what MLflow forbids in keys replaced by underscores, at most 250 characters long."""
-    return _FORBIDDEN.sub("_", name)[:250]
 
 
 def _times(record: Record) -> tuple[int, int]:

@@ -1,16 +1,65 @@
-"""SQLite files as tracking stores: made once, under a lock, and never left half made."""
+"""Tracking stores, known by their URI: where one is, whether it answers, and how a local one is made.
+
+SQLite files are made once, under a lock, and never left half made.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+import socket
 import sqlite3
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from results.errors import ResultsError
 
+DEFAULT_URI = "sqlite:///./mlflow.db"
+"""MLflow's own default, so that a bare `mlflow ui` in the same folder shows the runs."""
+LATER = "Nothing of the training is lost: the journals are complete; feed them later with `python -m benchmarks track`."
 LOCK_SECONDS = 300.0
+PROBE_SECONDS = 3.0
+
+_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+def chosen(uri: str | None) -> str:
+    """The store to use: the given one, else $MLFLOW_TRACKING_URI, else `DEFAULT_URI`."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+
+
+def shown(uri: str) -> str:
+    """The URI without its password."""
+    return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", uri)
+
+
+def is_server(uri: str) -> bool:
+    """Whether the store is a running MLflow server, somebody's own."""
+    return uri.startswith(("http://", "https://"))
+
+
+def probe(uri: str) -> None:
+    """Ask whether the store's server is there, for at most a few seconds; local stores always are.
+
+    Raises:
+        ResultsError: nothing answers.
+    """
+    parts = urlsplit(uri)
+    scheme = parts.scheme.partition("+")[0]
+    try:
+        if scheme in ("http", "https"):
+            urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PROBE_SECONDS).close()
+        elif scheme in _PORTS and parts.hostname:
+            socket.create_connection((parts.hostname, parts.port or _PORTS[scheme]), PROBE_SECONDS).close()
+    except urllib.error.HTTPError as error:  # an answer is an answer: a proxy may guard or hide /health
+        error.close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ResultsError(f"No tracking server answers at {shown(uri)} ({reason}). {LATER}") from error
 
 
 def database(uri: str) -> Path | None:
@@ -59,7 +108,7 @@ def _make(path: Path, uri: str, create: Callable[[str], object]) -> None:
     if marker.exists():
         _remove(path)
     if path.exists() and path.stat().st_size:
-        _check(path)
+        check(path)
         return
     marker.touch()
     try:
@@ -76,7 +125,8 @@ def _remove(path: Path) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def _check(path: Path) -> None:
+def check(path: Path) -> None:
+    """Raises ResultsError unless the file is a SQLite database."""
     # Asked of MLflow, a file that is no database takes minutes of retries to be refused.
     try:
         with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:

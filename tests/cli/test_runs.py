@@ -183,8 +183,11 @@ class Fed:
         self.records: list[Sequence[Any]] = []
         self.measured: list[Any] = []
 
-    def __call__(self, records: Sequence[Any], *, published: Any, measured: Any = None, uri: Any = None) -> FeedReport:
+    def __call__(
+        self, records: Sequence[Any], *, published: Any, measured: Any, artifacts: Any, uri: Any = None
+    ) -> FeedReport:
         assert published["cifar10"]
+        assert all("tables/table1.csv" in str(files[0]) for files in artifacts.values())
         self.records.append(sorted(record.row for record in records))
         self.measured.append(measured)
         return FeedReport("sqlite:///[/odd].db", (), 0, 0, 0, 0.0)

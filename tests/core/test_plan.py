@@ -266,6 +266,7 @@ NO_NUMERICS = {
     "results/errors.py",
     "results/journal.py",
     "results/records.py",
+    "results/usage.py",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from results import tracking
+from results import feeding, stores, tracking
 from results.errors import ResultsError
 from results.journal import Record, records
 from results.published import by_dataset
@@ -127,7 +127,7 @@ def test_values_that_are_not_finite_stay_in_the_journal(runs: dict[str, Any], ur
     assert run.data.tags["benchmarks.not_finite"] == "accuracy_percent"
     assert run.data.params["diverged"] == "true"
     assert all(math.isfinite(value) and value < 1e300 for value in run.data.metrics.values())
-    assert [artifact.path for artifact in client.list_artifacts(run.info.run_id)] == ["journal.jsonl"]
+    assert [artifact.path for artifact in client.list_artifacts(run.info.run_id)] == ["config.json", "journal.jsonl"]
     parent = runs["resnet18 ddp (ours, 1 seed)"]
     assert "accuracy_percent: 0 of 1 runs" in parent.data.tags["benchmarks.censored"]
     assert parent.data.metrics["time_to_target_seconds_at_least"] == 4.0
@@ -172,7 +172,7 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
 def test_a_feed_that_was_stopped_is_made_good(folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     record = write(folder / "stopped", [50.0], method="lppsgd", network="resnet34")
     with monkeypatch.context() as patch:
-        patch.setattr(tracking._Store, "_log", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr(feeding.Store, "_log", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             feed([record], published={}, uri=uri)
     assert feed([record], published={}, uri=uri).replaced == 1
@@ -217,7 +217,7 @@ def test_a_server_that_is_not_there_fails_fast(tmp_path: Path) -> None:
 
 
 def test_a_server_that_never_answers_fails_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(stores, "PROBE_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(ResultsError, match="timed out"):

@@ -1,0 +1,102 @@
+"""A tracked run's metrics as points: its curves over the epochs, its outcome, and the summaries of a group's seeds."""
+
+from __future__ import annotations
+
+import math
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from results.records import Record
+from results.statistics import Summary, best
+
+_FORBIDDEN = re.compile(r"[^\w\-. :/]")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value of a metric; the step is an epoch."""
+
+    key: str
+    value: float
+    timestamp_ms: int
+    step: int = 0
+
+
+def summary_points(
+    values: Mapping[str, Summary], timestamp_ms: int, steps: Mapping[str, int] | None = None
+) -> list[Point]:
+    """Mean and standard deviation, or how far those went that have none. steps: of the means that end a curve."""
+    points = []
+    for name, value in values.items():
+        if value.mean is not None:
+            points.append(Point(safe(name), value.mean, timestamp_ms, (steps or {}).get(safe(name), 0)))
+        elif value.at_least is not None:
+            points.append(Point(safe(f"{name}_at_least"), value.at_least, timestamp_ms))
+        if value.std is not None:
+            points.append(Point(safe(f"{name}_std"), value.std, timestamp_ms))
+    return points
+
+
+def curve(record: Record, start_ms: int) -> Iterator[Point]:
+    """Every evaluation's metrics, the clocks among them, at its epoch and its time of day."""
+    names: dict[str, str] = {}
+    for number, point in enumerate(record.evaluations):
+        wall = point.metrics.get("wall_seconds", float(number))
+        at = start_ms + round(1000 * wall) if math.isfinite(wall) else start_ms
+        for name, value in point.metrics.items():
+            yield Point(names.get(name) or names.setdefault(name, safe(name)), value, at, point.epoch)
+
+
+def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[Point]:
+    """The metrics' means over the seeds, epoch by epoch as far as all of them went.
+
+    The last epoch is left out: there the summaries stand, which count every seed with its own last epoch.
+    """
+    for points in zip(*(record.evaluations for record in records), strict=False):
+        if points[0].epoch < last_epoch(records):
+            for name in points[0].metrics:
+                values = [point.metrics[name] for point in points if name in point.metrics]
+                if len(values) == len(records):
+                    yield Point(safe(name), math.fsum(values) / len(values), timestamp_ms, points[0].epoch)
+
+
+def last_epoch(records: Iterable[Record]) -> int:
+    """The last epoch that any of the runs came to; 0 without one."""
+    return max((point.epoch for record in records for point in record.evaluations[-1:]), default=0)
+
+
+def outcome(record: Record, end_ms: int) -> list[Point]:
+    """The run's best accuracy and its layers' staleness, at the last epoch; the curves' charts come before these."""
+    step = last_epoch([record])
+    values: dict[str, float] = {}
+    if top := best(record):
+        values |= {"best_accuracy_percent": top.accuracy_percent}
+        values |= {"time_to_best_seconds": top.seconds, "epochs_to_best": top.epochs}
+    for layer in (record.end or {}).get("staleness", ()):
+        numbers = {name: value for name, value in layer.items() if isinstance(value, int | float)}
+        values |= {f"staleness/{layer.get('layer')}/{name}": float(value) for name, value in numbers.items()}
+    return [Point(safe(name), value, end_ms, step) for name, value in values.items()]
+
+
+def finite(points: Iterable[Point]) -> list[Point]:
+    """The points that can be tracked."""
+    # MLflow stores inf as 1.8e308, which wrecks its charts: what is not finite stays in the journal only.
+    return [point for point in points if math.isfinite(point.value)]
+
+
+def not_finite(record: Record) -> list[str]:
+    """The names of the metrics, and of the outcomes, that are somewhere not finite."""
+    curves = (item for point in record.evaluations for item in point.metrics.items())
+    outcomes = ((point.key, point.value) for point in outcome(record, 0))
+    return list(dict.fromkeys(safe(name) for pairs in (curves, outcomes) for name, v in pairs if not math.isfinite(v)))
+
+
+def safe(name: str) -> str:
+    """The name with what MLflow forbids in keys replaced by underscores, at most 250 characters long."""
+    kept = _FORBIDDEN.sub("_", name)[:250] or "_"
+    # Keys with slashes have to be paths in their shortest form: no "..", nothing empty, nothing absolute.
+    if posixpath.normpath(kept) != kept or kept.startswith(("../", "/")):
+        kept = kept.replace("/", "_")
+    return f"_{kept[1:]}" if kept == "." or kept.startswith("..") else kept

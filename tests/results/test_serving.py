@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from results.errors import ResultsError
+from results.fetching import Tracked
+from results.serving import charts_link, compare_link, experiment_link, free_port, run_link, server
+
+URL = "http://127.0.0.1:5000"
+
+
+def tracked(run_id: str, experiment_id: str = "1") -> Tracked:
+    return Tracked("ours", experiment_id, "cifar100 (smoke)", run_id, "name", "resnet18", "bp", 0)
+
+
+def test_links_are_written_as_mlflows_pages_read_them() -> None:
+    runs = [tracked("ab"), tracked("cd"), tracked("ef", "2")]
+    assert compare_link(URL, runs) == (
+        f"{URL}/#/compare-runs?runs=%5B%22ab%22%2C%22cd%22%2C%22ef%22%5D&experiments=%5B%221%22%2C%222%22%5D"
+    )
+    assert experiment_link(URL, "1") == f"{URL}/#/experiments/1/runs"
+    assert run_link(URL, runs[0]) == f"{URL}/#/experiments/1/runs/ab"
+    assert charts_link(URL, runs[:2]) == (
+        f"{URL}/#/experiments/1/runs?searchFilter=attributes.run_id%20IN%20%28%27ab%27%2C%20%27cd%27%29"
+        "&compareRunsMode=CHART"
+    )
+
+
+def test_a_port_in_use_is_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ResultsError, match=rf"^Port {port} is in use: choose another with --port, such as "):
+            free_port(port)
+    assert free_port(port) == port
+    assert free_port(0) > 0
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_no_port_at_all(port: int) -> None:
+    with pytest.raises(ResultsError, match="from 1 to 65535"):
+        free_port(port)
+
+
+def test_somebodys_own_server_is_named_and_left_alone() -> None:
+    with server("https://me:secret@host:5000/", 0) as other:
+        assert other.url == "https://host:5000"
+        other.wait_until_ready()
+        other.wait()
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho first\necho the store is broken >&2\nexit 3\n")
+    program.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(program))
+    with (
+        pytest.raises(ResultsError, match=r"^MLflow's server did not start \(the store is broken\)\.$"),
+        server(f"sqlite:///{tmp_path}/x.db", 0) as broken,
+    ):
+        broken.wait_until_ready()

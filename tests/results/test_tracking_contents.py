@@ -1,0 +1,204 @@
+"""What a tracked run holds beside its metrics, what a store gives back, and texts that are out to do harm."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results import tracking
+from results.errors import ResultsError
+from results.journal import Journal, Record, records
+from results.published import by_dataset
+from results.records import JOURNAL, folder_of, read
+from results.tracking import feed, fetch
+from tests.results.samples import spec_of, write
+
+pytest.importorskip("mlflow")
+# MLflow's own use of SQLAlchemy.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
+
+HOSTILE = "<script>alert(1)</script> | ../.."
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("contents")
+
+
+@pytest.fixture(scope="module")
+def uri(folder: Path) -> str:
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def files(folder: Path) -> dict[str, list[Path]]:
+    """A table and a picture that show every run of the store."""
+    made = [folder / "out" / "tables" / "table3.csv", folder / "out" / "figures" / "figure2.png"]
+    for path in made:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"contents of " + path.name.encode())
+    return {"every run": made}
+
+
+@pytest.fixture(scope="module")
+def fed(folder: Path, uri: str, files: dict[str, list[Path]]) -> list[Record]:
+    out = folder / "out"
+    write(out, [10.0, 20.0, 60.0], seed=0)
+    write(out, [20.0, 40.0], seed=1)
+    hostile(out)
+    found = records(out)
+    feed(found, published=by_dataset(), uri=uri, artifacts={record.id: files["every run"] for record in found})
+    return found
+
+
+def hostile(out: Path) -> Record:
+    """A run without an evaluation, failed, whose every free text is markup or a path."""
+    spec = spec_of(method="hogwild")
+    spec["workload"] |= {"dataset": HOSTILE, "dataset_sha256": "ef" * 32}
+    spec["method"]["options"] = {HOSTILE: "x", "..": "y", "a//b": "z"}
+    labels = {"row": HOSTILE, "method_title": HOSTILE, "network_label": HOSTILE}
+    from results.identity import identity
+
+    with Journal.create(
+        folder_of(out, identity(spec)), id=identity(spec), spec=spec, environment={}, labels=labels
+    ) as j:
+        j.end("failed", reason=HOSTILE, staleness=[{"layer": "../x", "updates": math.inf}])
+    return read(j.path)
+
+
+def stored(uri: str) -> dict[str, Any]:
+    with tracking.opened(uri) as client:
+        return {run.info.run_name: run for run in client.search_runs(["1"])}
+
+
+def below(run: Any) -> dict[str, bytes]:
+    root = Path(run.info.artifact_uri.removeprefix("file://"))
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_parent_keeps_its_configuration_and_the_files_that_show_it(fed: list[Record], uri: str) -> None:
+    held = below(stored(uri)["resnet18 async_lu (ours, 2 seeds)"])
+    assert set(held) == {"config.json", "tables/table3.csv", "figures/figure2.png"}
+    assert held["tables/table3.csv"] == b"contents of table3.csv"
+    spec = dict(fed[0].spec)
+    del spec["seed"]
+    assert json.loads(held["config.json"]) == spec
+
+
+def test_a_run_keeps_its_journal_and_the_paper_its_values(fed: list[Record], uri: str) -> None:
+    runs = stored(uri)
+    held = below(runs["resnet18 async_lu seed 0"])
+    assert held["journal.jsonl"] == fed[0].path.read_bytes()
+    assert json.loads(held["config.json"]) == fed[0].spec
+    published = json.loads(below(runs["resnet18 async_lu (paper)"])["published.json"])
+    assert published["time_to_target_seconds"]["mean"] == 226.4
+
+
+def test_files_that_changed_are_kept_anew_under_the_same_run(
+    fed: list[Record], uri: str, files: dict[str, list[Path]]
+) -> None:
+    name = "resnet18 async_lu (ours, 2 seeds)"
+    before = stored(uri)[name].info.run_id
+    files["every run"][0].write_bytes(b"another")
+    report = feed(fed, published=by_dataset(), uri=uri, artifacts={r.id: files["every run"] for r in fed})
+    assert (report.added, report.replaced) == (0, 0)
+    run = stored(uri)[name]
+    assert run.info.run_id == before
+    assert below(run)["tables/table3.csv"] == b"another"
+    assert feed(fed, published=by_dataset(), uri=uri).replaced == 0
+    assert run.data.tags["benchmarks.files"] == "figures/figure2.png tables/table3.csv"
+
+
+def test_data_set_and_network_stand_in_mlflows_own_fields(fed: list[Record], uri: str) -> None:
+    [run] = [run for name, run in stored(uri).items() if name.startswith("resnet18 <script>") and "seed" in name[-7:]]
+    [dataset] = run.inputs.dataset_inputs
+    assert (dataset.dataset.name, dataset.dataset.digest) == (HOSTILE, "ef" * 18)
+    with tracking.opened(uri) as client:
+        linked = client.get_run(run.info.run_id).inputs.model_inputs
+        model = client.get_logged_model(linked[0].model_id)
+    assert model.name == "<script>alert(1)<-script> | -----"
+    assert model.model_type == "architecture"
+
+
+def test_parents_have_the_mean_curve_as_far_as_all_seeds_went(fed: list[Record], uri: str) -> None:
+    run = stored(uri)["resnet18 async_lu (ours, 2 seeds)"]
+    with tracking.opened(uri) as client:
+        history = client.get_metric_history(run.info.run_id, "accuracy_percent")
+    assert [(point.step, point.value) for point in history] == [(1, 15.0), (2, 30.0), (3, 50.0)]
+    assert run.data.metrics["accuracy_percent"] == 50.0
+
+
+def test_markup_in_a_run_is_text_and_no_path(fed: list[Record], uri: str) -> None:
+    runs = stored(uri)
+    [seed] = [run for name, run in runs.items() if name.startswith("resnet18 <script>") and name.endswith("seed 0")]
+    note = seed.data.tags["mlflow.note.content"]
+    assert "<script>" not in note
+    assert "&lt;script&gt;" in note
+    assert "No epoch was evaluated" in note
+    assert seed.info.status == "FAILED"
+    assert seed.data.tags["benchmarks.not_finite"] == "staleness_.._x_updates"
+    assert seed.data.metrics == {}
+    assert {"method.options...", "method.options.a__b"} <= set(seed.data.params)
+
+
+def test_a_store_gives_its_journals_back(fed: list[Record], uri: str, tmp_path: Path) -> None:
+    out = tmp_path / "fetched"
+    assert fetch(uri, out) == 3
+    assert records(out) == [*map(read, sorted(out.glob(f"runs/*/{JOURNAL}"), key=_started))]
+    assert {one.id: one.path.read_bytes() for one in records(out)} == {one.id: one.path.read_bytes() for one in fed}
+    assert fetch(uri, out) == 0
+
+
+def _started(path: Path) -> tuple[str, str]:
+    record = read(path)
+    return record.started, record.id
+
+
+def test_what_is_at_hand_goes_before_what_is_fetched(fed: list[Record], uri: str, tmp_path: Path) -> None:
+    cut, complete = (folder_of(tmp_path, one.id) / JOURNAL for one in fed[:2])
+    for path, record in ((cut, fed[0]), (complete, fed[1])):
+        path.parent.mkdir(parents=True)
+        shutil.copyfile(record.path, path)
+    cut.write_bytes(cut.read_bytes()[:-40])
+    mine = complete.stat().st_mtime_ns
+    assert fetch(uri, tmp_path) == 2  # the hostile one, and the one that was cut
+    assert read(cut).complete
+    assert cut.with_name("journal.interrupted-1.jsonl").exists()
+    assert complete.stat().st_mtime_ns == mine
+
+
+def test_a_journal_that_was_tampered_with_is_left_out(fed: list[Record], uri: str, tmp_path: Path) -> None:
+    kept = Path(stored(uri)["resnet18 async_lu seed 1"].info.artifact_uri.removeprefix("file://")) / JOURNAL
+    honest = kept.read_bytes()
+    said: list[str] = []
+    try:
+        kept.write_bytes(honest.replace(b'"momentum":0.9', b'"momentum":0.5'))
+        assert fetch(uri, tmp_path / "a", said.append) == 2
+        kept.write_bytes(b"no journal\n")
+        assert fetch(uri, tmp_path / "b", said.append) == 2
+        kept.unlink()
+        assert fetch(uri, tmp_path / "c", said.append) == 2
+    finally:
+        kept.write_bytes(honest)
+    assert [one.partition("seed 1'")[2][:19] for one in said] == [
+        " in the store is le",
+        " in the store is le",
+        " cannot be fetched ",
+    ]
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match=r"There is no store at .*x.db: run a table, or feed"):
+        fetch(f"sqlite:///{tmp_path}/x.db", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_to_feed_is_said(tmp_path: Path) -> None:
+    report = feed([], published=by_dataset(), uri=f"sqlite:///{tmp_path}/x.db")
+    assert "0 runs added" in str(report)
+    assert "no experiment" in str(report)
