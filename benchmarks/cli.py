@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.complaints import sentence, whole
+from benchmarks.complaints import sentence
 from benchmarks.errors import Interrupted, UserError
+from benchmarks.grid import Flag, Grid, Number, Plugins
 from methods.errors import MethodError
 from results.errors import ResultsError
-
-if TYPE_CHECKING:
-    from benchmarks.experiments import Experiment
-    from benchmarks.plan import Choices
 
 app = App(
     name="python -m benchmarks",
@@ -28,63 +22,6 @@ app = App(
     help_format="plaintext",
     version_flags=[],
 )
-
-Flag = Annotated[bool, Parameter(negative="")]
-Number = Annotated[int, Parameter(converter=whole)]
-
-
-def _many(help: str, **how: Any) -> Parameter:
-    return Parameter(negative="", consume_multiple=False, help=help, **how)
-
-
-Plugins = Annotated[list[Path] | None, _many("Python file with methods of your own.")]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Grid:
-    """What is to be run, for `run`, `show` and `claims` alike."""
-
-    scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
-        "smoke"
-    )
-    seeds: Annotated[Number, Parameter(help="Seeds per method and network.")] = 3
-    method: Annotated[list[str] | None, _many("Only these methods or rows.")] = None
-    network: Annotated[list[str] | None, _many("Only these networks.")] = None
-    executor: Annotated[
-        str, Parameter(help="virtual (simulated seconds, repeats bit for bit) or threads (real seconds).")
-    ] = "virtual"
-    hardware: Annotated[
-        str | None, Parameter(help="Hardware card of the virtual clock: a name or a TOML file. Default: the table's.")
-    ] = None
-    device: Annotated[str, Parameter(help="cpu, cuda or auto.")] = "auto"
-    data: Annotated[
-        Path | None, Parameter(help="Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.")
-    ] = None
-    out: Annotated[Path, Parameter(help="Folder of results.")] = Path("out")
-    set_: Annotated[
-        list[str] | None, _many("method.option=value, workload.field=value or analysis.option=value.", name="--set")
-    ] = None
-    plugin: Plugins = None
-
-    def choose(self, experiments: Sequence[Experiment]) -> Choices:
-        from benchmarks.choices import choose
-
-        return choose(
-            scale=self.scale,
-            seeds=self.seeds,
-            method=self.method or [],
-            network=self.network or [],
-            executor=self.executor,
-            hardware_name=self.hardware,
-            device=self.device,
-            settings=self.set_ or [],
-            plugins=self.plugin or [],
-            out=self.out,
-            data=self.data,
-            experiments=experiments,
-        )
-
 
 DEFAULT = Grid()
 
@@ -178,6 +115,78 @@ def claims(*, grid: Grid = DEFAULT) -> int:
 
     check_out(grid.out)
     return judge(Evidence(chosen, grid.out), _console(), grid.out)
+
+
+@app.command
+def report(*tables: str, grid: Grid = DEFAULT, target: float | None = None, uri: str | None = None) -> int:
+    """Make one static site of what was run, under OUT/report, with the same as Markdown and LaTeX.
+
+    Args:
+        tables: Such as table3; all, paper-a and paper-b name many. Default: all that was run.
+        target: Accuracy in percent to reach, instead of the best of the worst method.
+        uri: A tracking store to fetch journals from first, so that a team shares one.
+    """
+    from benchmarks.choices import check_target, chosen_experiments
+    from benchmarks.command_report import report as make
+
+    check_target(target)
+    found = chosen_experiments(tables) if tables else []
+    chosen = grid.choose(found)
+    if uri is not None:
+        from results import tracking
+
+        tracking.fetch(uri, grid.out)
+    return make([one.id for one in found], chosen, out=grid.out, target=target, console=_console())
+
+
+@app.command
+def compare(first: Path, second: Path, *, csv: Path | None = None) -> int:
+    """Compare two sets of runs, cell by cell with intervals: what changed, and whether it is noise.
+
+    Args:
+        first: A folder of results, or a committed reproduction such as smoke. out@small: the runs of a scale (or of an
+            executor, a hardware card, a commit) alone.
+        second: Another one: of another commit, machine or scale.
+        csv: A file for the comparison.
+    """
+    from benchmarks.command_compare import compare as lay_beside
+
+    return lay_beside(first, second, _console(), csv)
+
+
+@app.command
+def export(*, out: Path = Path("out"), to: Path | None = None, reproduction: str | None = None) -> int:
+    """Write the runs as tidy Parquet and CSV.
+
+    Args:
+        out: Folder of results.
+        to: Folder to write into. Default: export in the folder of results.
+        reproduction: Also keep the tables' values under this name in results/reproductions.
+    """
+    from benchmarks import command_export
+
+    code = command_export.export(out, to or out / "export", _console())
+    if reproduction is not None:
+        code = command_export.keep(out, reproduction, _console())
+    return code
+
+
+@app.command
+def ui(
+    *tables: str, out: Path = Path("out"), uri: str | None = None, port: Number = 5000, no_browser: Flag = False
+) -> int:
+    """Open MLflow's UI at these runs, on this machine alone, with links that compare ours with the paper's.
+
+    Args:
+        tables: Tables whose links are printed. Default: those that were run.
+        out: Folder of results.
+        uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
+        port: Port on 127.0.0.1.
+        no_browser: Print the links and open nothing.
+    """
+    from benchmarks.command_ui import ui as serve
+
+    return serve(out, uri, port, not no_browser, _console(), tables)
 
 
 @app.command

@@ -1,31 +1,33 @@
+"""What a process uses, told by clocks and a file that a test can hold still."""
+
 from __future__ import annotations
 
-import sys
-import time
+import os
+from pathlib import Path
 
 import pytest
 
+from results import usage
 from results.usage import VARIABLE, Usage, wanted
 
-
-def test_a_busy_process_uses_about_a_core() -> None:
-    usage = Usage()
-    end = time.process_time() + 0.1
-    while time.process_time() < end:
-        pass
-    first = usage.since_last()
-    time.sleep(0.1)
-    assert 10 < first["system/process_cpu_percent"] < 150
-    assert usage.since_last()["system/process_cpu_percent"] < first["system/process_cpu_percent"]
+CPU, MEMORY = "system/process_cpu_percent", "system/process_memory_megabytes"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells it")
-def test_memory_is_what_is_resident_now() -> None:
-    before = Usage().since_last()["system/process_memory_megabytes"]
-    held = bytearray(b"x") * 50_000_000
-    more = Usage().since_last()["system/process_memory_megabytes"] - before
-    assert 40 < more < 80
-    del held
+def test_cpu_time_is_told_from_one_call_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall, cpu = iter([100.0, 102.0, 112.0]), iter([5.0, 8.0, 8.5])
+    monkeypatch.setattr(usage.time, "perf_counter", lambda: next(wall))
+    monkeypatch.setattr(usage.time, "process_time", lambda: next(cpu))
+    mine = Usage()
+    assert [mine.since_last()[CPU] for _ in range(2)] == [150.0, 5.0]
+
+
+def test_memory_is_the_resident_pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    statm = tmp_path / "statm"
+    statm.write_text("900 250 30 1 0 70 0\n")
+    monkeypatch.setattr(usage, "_STATM", statm)
+    assert Usage().since_last()[MEMORY] == pytest.approx(250 * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    statm.unlink()
+    assert MEMORY not in Usage().since_last()
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("0", False), ("1", True)])

@@ -1,0 +1,229 @@
+"""What a report shows, page by page, as plain data: `reports.site` writes it as HTML, Markdown and LaTeX.
+
+All texts are as they came, from runs and plug-ins too: whoever writes them escapes them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Status = Literal["agrees", "differs", "undecided", "not reached", "not comparable", "not run", "no reference"]
+SYMBOLS: dict[Status, str] = {
+    "agrees": "✓",
+    "differs": "≠",
+    "undecided": "?",
+    "not reached": "↓",
+    "not comparable": "~",
+    "not run": "○",
+    "no reference": "·",
+}
+MEANINGS: dict[Status, str] = {
+    "agrees": "within the stated margin of the published value",
+    "differs": "outside the stated margin of the published value",
+    "undecided": "too few runs, or too much spread, to say",
+    "not reached": "some or all runs never got there",
+    "not comparable": "measured, but not under the paper's conditions, at a smaller scale",
+    "not run": "nothing was measured, the page says why",
+    "no reference": "measured; the paper gives no value",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """A cell's verdict: its status, and what the status rests on."""
+
+    status: Status
+    why: str = ""
+
+    @property
+    def symbol(self) -> str:
+        """A sign of its own shape, so that colour is never the only one."""
+        return SYMBOLS[self.status]
+
+    @property
+    def style(self) -> str:
+        """The status as the name of a class of the style sheet."""
+        return self.status.replace(" ", "-")
+
+    @property
+    def text(self) -> str:
+        """Status and reason: 'not comparable: scale smoke'."""
+        return f"{self.status}: {self.why}" if self.why else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cell as shown. interval: of the mean, with its level; n: runs, 0 where nothing was measured."""
+
+    published: str
+    measured: str
+    interval: str
+    ratio: str
+    n: str
+    light: Light
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One method: one entry per measure."""
+
+    label: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The methods on one network."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Any other table: the first `heads` cells of a row are its heading. numbers: all other columns are numbers."""
+
+    caption: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    heads: int = 1
+    numbers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG and an SVG of the same name. stem: of the files; alt: what is to be seen, in words."""
+
+    stem: Path
+    caption: str
+    alt: str
+
+    @property
+    def name(self) -> str:
+        return self.stem.name
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """address: empty for what is named, but cannot be linked."""
+
+    text: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One table, figure or analysis. Grids of an analysis stand in `grids`, those of a table in `blocks`."""
+
+    id: str
+    title: str
+    source: str
+    captions: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    grids: tuple[Grid, ...] = ()
+    notes: tuple[str, ...] = ()
+    audit: tuple[str, ...] = ()
+    published_audit: tuple[str, ...] = ()
+    readings: tuple[str, ...] = ()
+    curves: tuple[Picture, ...] = ()
+    rivals: tuple[Grid, ...] = ()
+    splits: tuple[Grid, ...] = ()
+    split_pictures: tuple[Picture, ...] = ()
+    staleness: tuple[Grid, ...] = ()
+    staleness_pictures: tuple[Picture, ...] = ()
+    runs: Grid | None = None
+    incidents: tuple[str, ...] = ()
+    configuration: tuple[Grid, ...] = ()
+    environment: tuple[Grid, ...] = ()
+    tracking: str = ""
+    links: tuple[Link, ...] = ()
+    command: str = ""
+
+    @property
+    def lights(self) -> list[Light]:
+        return [entry.light for block in self.blocks for line in block.lines for entry in line.entries]
+
+    @property
+    def counts(self) -> list[tuple[Light, int]]:
+        """How many cells have which status, in the order of the legend."""
+        return counts(self.lights)
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        return (*self.curves, *self.split_pictures, *self.staleness_pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A table or analysis without a page, why, and the command that makes its runs."""
+
+    id: str
+    title: str
+    why: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A paper's part of the report."""
+
+    title: str
+    pages: tuple[Page, ...] = ()
+    absent: tuple[Absent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the papers say in words, and what became of it. counts: ('holds', 3), ..."""
+
+    counts: tuple[tuple[str, int], ...]
+    rule: str
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The whole report. warnings: what is amiss; facts: (name, value) of what was run where."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    papers: tuple[Paper, ...]
+    claims: Claims | None = None
+    warnings: tuple[str, ...] = ()
+    command: str = ""
+    rules: tuple[str, ...] = field(default=())
+
+    @property
+    def pages(self) -> Iterator[Page]:
+        for paper in self.papers:
+            yield from paper.pages
+
+
+def counts(lights: Iterable[Light]) -> list[tuple[Light, int]]:
+    """Statuses that occur, with how often, in the order of `SYMBOLS`."""
+    found = Counter(light.status for light in lights)
+    return [(Light(status), found[status]) for status in SYMBOLS if found[status]]
+
+
+def legend() -> list[tuple[Light, str]]:
+    """Every status with its meaning."""
+    return [(Light(status), meaning) for status, meaning in MEANINGS.items()]
+
+
+def slug(text: str) -> str:
+    """The text as the name of an anchor: ASCII letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "part"
+
+
+def grid_of_pairs(caption: str, headers: tuple[str, str], pairs: Sequence[tuple[str, str]]) -> Grid:
+    """Names with their values."""
+    return Grid(caption, headers, tuple(pairs), numbers=False)

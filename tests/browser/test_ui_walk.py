@@ -1,0 +1,66 @@
+"""MLflow's UI over our runs, as a person meets it: the experiment, the compare page, ours beside the paper's.
+
+Needs playwright, Chromium and mlflow (`tox run -e browser`); skipped where one of them is missing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import pool
+from benchmarks.cli import main
+from results import serving, tracking
+from tests.cli.commands import TINY, train_here
+
+sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("mlflow")
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning"),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: name one with $CHROMIUM"),
+]
+SETTLED_MILLISECONDS = 60_000
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Async LU and BP of Table 1, tracked."""
+    folder = tmp_path_factory.mktemp("ui")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "train_all", train_here)
+        patch.setenv("MLFLOW_TRACKING_URI", uri)
+        patch.chdir(folder)
+        assert main(["run", "table1", "--method=async_lu,bp", "--jobs=1", *TINY]) == 0
+    return uri
+
+
+@pytest.fixture
+def page(store: str) -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium.new_page(viewport={"width": 1280, "height": 900})
+        chromium.close()
+
+
+def test_ours_stands_beside_the_papers(store: str, page: Any, tmp_path: Path) -> None:
+    shelf = tracking.tracked(store, ("ours", "paper"))
+    both = [next(one for one in shelf if (one.kind, one.row) == (kind, "async_lu")) for kind in ("ours", "paper")]
+    with serving.server(store, 0) as server:
+        assert server.url.startswith("http://127.0.0.1:")
+        server.wait_until_ready()
+        page.goto(serving.compare_link(server.url, both))
+        for name in ("resnet18 async_lu (ours, 1 seed)", "resnet18 async_lu (paper)"):
+            page.get_by_text(name).first.wait_for(timeout=SETTLED_MILLISECONDS)
+        metric = page.get_by_text("best_accuracy_percent").first
+        metric.wait_for(state="attached", timeout=SETTLED_MILLISECONDS)
+        page.goto(serving.experiment_link(server.url, both[0].experiment_id))
+        page.get_by_text("resnet18 bp (ours, 1 seed)").first.wait_for(timeout=SETTLED_MILLISECONDS)

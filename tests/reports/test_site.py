@@ -1,0 +1,226 @@
+"""The site on disk: whole, self-contained, accessible in its structure, and deaf to what comes from runs."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from reports import report_figures, site, verdicts
+from reports.model import MEASURES, Cell
+from reports.pages import (
+    SYMBOLS,
+    Absent,
+    Block,
+    Claims,
+    Entry,
+    Grid,
+    Light,
+    Line,
+    Link,
+    Page,
+    Paper,
+    Picture,
+    Site,
+    Status,
+    slug,
+)
+from reports.report_figures import Ageing
+from reports.splits import split
+from reports.verdicts import Seeds
+from results.censoring import Times
+from results.published import Published
+from results.statistics import Summary
+
+SCRIPT = "<script>alert(1)</script>"
+HOSTILE = f"{SCRIPT}\"' | `x` [l](javascript:1) *b* \x1b[31m\n# h"
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes; fails where one is not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def read(path: Path) -> Reader:
+    reader = Reader()
+    reader.feed(path.read_text(encoding="utf-8"))
+    assert reader.open == []
+    return reader
+
+
+def page(folder: Path, text: str = HOSTILE) -> Page:
+    entry = Entry("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not run", text))
+    grid = Grid(text, ("Method", text), ((text, text),), (text,))
+    ageing = [Ageing(f"_$x {text}", "ResNet-18", ["stem", "head"], [1.0, 0.0], [0.1, 0.0])]
+    report_figures.staleness(ageing, folder / "table3" / "staleness", title="t", seconds="s")
+    picture = Picture(folder / "table3" / "staleness", text, text)
+    return Page(
+        "table3", text, text, (text,), (text,), (Block(text, (Line(text, (entry,)),)),), (grid,), (text,), (text,),
+        (text,), (text,), (picture,), (grid,), (grid,), (), (grid,), (picture,), grid, (text,), (grid,), (grid,), text,
+        (Link(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "report"
+    papers = (Paper(HOSTILE, (page(place),)), Paper("Paper B", (), (Absent("table1", HOSTILE, HOSTILE, HOSTILE),)))
+    claims = Claims((("holds", 1),), HOSTILE, Grid(HOSTILE, ("Claim", "Why"), ((HOSTILE, HOSTILE),), (HOSTILE,)))
+    site.write(Site("Report", ((HOSTILE, HOSTILE),), papers, claims, (HOSTILE,), HOSTILE, (HOSTILE,)), place)
+    return place
+
+
+def pages(folder: Path) -> list[Path]:
+    found = sorted(folder.rglob("*.html"))
+    assert len(found) == 3
+    return found
+
+
+def test_nothing_that_comes_from_runs_is_markup(folder: Path) -> None:
+    for path in pages(folder):
+        reader = read(path)
+        assert not reader.all("script")
+        assert SCRIPT not in path.read_text(encoding="utf-8")
+        assert "&lt;script&gt;" in path.read_text(encoding="utf-8")
+        assert not [name for _, attributes in reader.tags for name in attributes if name.startswith("on")]
+        assert "\x1b" not in path.read_text(encoding="utf-8")
+    for path in folder.rglob("*.md"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert SCRIPT not in line or line.startswith("    "), line  # an indented block shows it literally
+            assert not line.startswith("# h")
+
+
+def test_it_needs_no_network_and_its_links_lead_somewhere(folder: Path) -> None:
+    for path in pages(folder):
+        reader = read(path)
+        ids = {attributes["id"] for _, attributes in reader.tags if "id" in attributes}
+        loaded = [a.get("src") or a.get("href") or "" for tag in ("img", "link") for a in reader.all(tag)]
+        assert not [address for address in loaded if "//" in address]
+        for address in [*loaded, *(a["href"] or "" for a in reader.all("a"))]:
+            if address.startswith(("http://127.0.0.1", "data:")):
+                continue
+            target, _, anchor = address.partition("#")
+            assert (path.parent / target).is_file() if target else anchor in ids, address
+
+
+def test_a_screen_reader_finds_its_way(folder: Path) -> None:
+    for path in pages(folder):
+        reader = read(path)
+        assert [a["lang"] for a in reader.all("html")] == ["en"]
+        for tag in ("header", "main", "footer", "h1", "title"):
+            assert len(reader.all(tag)) == 1, tag
+        assert all(a.get("alt") for a in reader.all("img"))
+        assert all(a.get("scope") in ("col", "row") for a in reader.all("th"))
+        assert len(reader.all("table")) == len(reader.all("caption"))
+        ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch(r"h[1-6]", tag)]
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_an_empty_site_is_still_one(tmp_path: Path) -> None:
+    files = site.write(Site("Report", (), (), warnings=("Nothing was run.",)), tmp_path)
+    assert files[0] == tmp_path / "index.html"
+    read(files[0])
+    assert "Nothing was run." in files[0].read_text(encoding="utf-8")
+    assert "Nothing was run." in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_markdown_tables_are_whole(folder: Path) -> None:
+    text = (folder / "table3" / "report.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert len(tables) >= 5
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
+        assert re.fullmatch(r"\|(?: -{3}:? \|)+", table.splitlines()[1])
+
+
+def test_every_status_has_a_sign_of_its_own() -> None:
+    assert len(set(SYMBOLS.values())) == len(SYMBOLS)
+    style = Path(site.__file__).with_name("templates").joinpath("style.css").read_text(encoding="utf-8")
+    assert all(f".{Light(status).style} {{" in style for status in SYMBOLS)
+    assert slug("Paper A: “x” (ö)") == "paper-a-x-o"
+    assert slug("字") == "part"
+
+
+# ---- verdicts
+
+
+SECONDS = MEASURES["time_to_target_seconds"]
+PAPER = Published(100.0, 5.0, 3, "Table 1")
+
+
+@pytest.mark.parametrize(
+    ("scale", "mean", "paper", "status"),
+    [
+        ("paper", 101.0, PAPER, "agrees"),
+        ("paper", 200.0, PAPER, "differs"),
+        ("paper", 101.0, None, "no reference"),
+        ("smoke", 101.0, PAPER, "not comparable"),
+        ("small", 200.0, PAPER, "not comparable"),
+    ],
+)
+def test_verdicts(scale: str, mean: float, paper: Published | None, status: Status) -> None:
+    values = [mean - 0.5 + number / 10 for number in range(11)]
+    cell = Cell(paper, Summary(mean, 0.33, 11))
+    assert verdicts.light(cell, SECONDS, Seeds(values), scale).status == status
+
+
+def test_what_cannot_be_judged_says_why() -> None:
+    censored = Cell(PAPER, Summary(None, None, 3, 2, 50.0))
+    seeds = Seeds([40.0, None, None], Times([40.0, None, None], [None, 60.0, 60.0]))
+    entry = verdicts.entry(censored, SECONDS, seeds, "paper")
+    assert entry.light == Light("not reached", "2 of 3 runs")
+    assert entry.interval.startswith("restricted mean 53.3")
+    assert entry.n == "n = 3 is weak"
+    assert verdicts.light(Cell(PAPER, None, "no data"), SECONDS, Seeds(), "paper") == Light("not run", "no data")
+    single = verdicts.entry(Cell(PAPER, Summary(100.0, None, 1)), SECONDS, Seeds([100.0]), "paper")
+    assert single.light.status == "undecided"
+    assert "single run" in single.light.why
+    assert single.interval == "–"
+
+
+# ---- splits
+
+
+def test_the_factors_of_a_speedup_multiply_and_their_shares_add_up() -> None:
+    reference, (lu, slow) = split({"Async LU": (226.4, 69), "LPP-SGD": (672.9, 100)})
+    assert reference == "LPP-SGD"
+    assert lu.speedup == pytest.approx(2.97, abs=0.005)  # the paper's own quotient
+    assert lu.by_epochs * lu.by_seconds == pytest.approx(lu.speedup)
+    assert lu.share_of_epochs == pytest.approx(34.1, abs=0.1)
+    assert slow.share_of_epochs is None
+
+
+def test_a_split_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing reached"):
+        split({"a": (0.0, 1.0), "b": (float("inf"), 2.0)})
+
+
+def test_pictures_of_the_report_repeat(tmp_path: Path) -> None:
+    _, found = split({"a": (1.0, 2.0), "b": (3.0, 3.0)})
+    first, again = (report_figures.splits({"net": found}, tmp_path / name, title="t") for name in "xy")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
+    assert site.size(Picture(tmp_path / "x", "", "")) is not None
+    assert site.size(Picture(tmp_path / "none", "", "")) is None
+    (tmp_path / "bad.png").write_bytes(b"no picture, though it is long enough")
+    assert site.size(Picture(tmp_path / "bad", "", "")) is None
