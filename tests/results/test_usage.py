@@ -15,8 +15,8 @@ CPU, MEMORY = "system/process_cpu_percent", "system/process_memory_megabytes"
 
 def test_cpu_time_is_told_from_one_call_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     wall, cpu = iter([100.0, 102.0, 112.0]), iter([5.0, 8.0, 8.5])
-    monkeypatch.setattr(usage.time, "perf_counter", lambda: next(wall))
-    monkeypatch.setattr(usage.time, "process_time", lambda: next(cpu))
+    monkeypatch.setattr("results.usage.time.perf_counter", lambda: next(wall))
+    monkeypatch.setattr("results.usage.time.process_time", lambda: next(cpu))
     mine = Usage()
     assert [mine.since_last()[CPU] for _ in range(2)] == [150.0, 5.0]
 
