@@ -18,7 +18,6 @@ from results import published
 
 STEPS = 390  # full batches of 128 in 50,000 images
 FITTED_ROWS = ("async_lu", "async_bu")
-HELD_OUT_ROWS = ("lapsgd", "lppsgd")
 # A point of each phase, and its share: LPP-SGD's stabilising epochs, those with K = 1, those with K > 1.
 PHASES = ((0.05, 0.1), (0.3, 0.4), (0.75, 0.5))
 FITTED_B = {("lap-table1", "mbsgd"), ("lap-table9", "mbsgd"), ("lap-table10", "mbsgd")}
