@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import methods
-from benchmarks import analyses, tables
-from benchmarks.analyses import Analysis
+from benchmarks.analyses import registry as analyses
+from benchmarks.analyses.definition import Analysis
 from benchmarks.errors import UserError
-from benchmarks.tables import Table
+from benchmarks.tables import registry as tables
+from benchmarks.tables.definition import Table
 
 Experiment = Table | Analysis
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.identity import identity
 from results.published import ANY_ROW, Key, Published
 from results.records import Record
+from results.records.identity import identity
 from results.statistics import Summary, best, paper_target, reached, summary
 
 TIMED = "time_to_target_seconds"

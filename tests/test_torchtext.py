@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.data import imdb
-from benchmarks.data.cards import card
-from benchmarks.data.english import SPECIALS, UNKNOWN_ID, basic_english, corpus, rows, vocabulary
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.text import imdb, imdb_places
+from benchmarks.workloads.data.text.tokenizer import SPECIALS, UNKNOWN_ID, basic_english, corpus, rows, vocabulary
 
 # torchtext announces its end on import, and older Python habits are in its source.
 pytestmark = [
@@ -111,7 +111,7 @@ def test_words_spelled_like_specials() -> None:
 @pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
 def test_real_reviews(tokenize: Callable[[str], list[str]]) -> None:
     described = card("imdb")
-    place = imdb.locate(described, folder=Path(str(REAL)))
+    place = imdb_places.locate(described, folder=Path(str(REAL)))
     if place is None:
         pytest.skip("no IMDb in BENCHMARKS_DATA")
     reviews = imdb.read_place(described, place)

@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks.data.cards import card
-from benchmarks.data.images import Batches, load
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.images.in_memory import Batches, load
 
 BATCH = 128
 

@@ -21,17 +21,18 @@ from collections.abc import Callable, Mapping
 import torch
 
 import methods
-from benchmarks import hardware, plan
-from benchmarks.data.cards import card as data_card
-from benchmarks.data.images import ImageSet
-from benchmarks.data.sets import DataSet
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.memory import keep_freed_memory
-from benchmarks.predict import STEPS, seconds_per_epoch
-from benchmarks.tables import Row
-from benchmarks.training import Training, load_data
-from benchmarks.workloads import Workload, workload
+from benchmarks.analyses.predicted_seconds import STEPS, seconds_per_epoch
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware import cards
+from benchmarks.runner import choices, environment, plan
+from benchmarks.runner.memory import keep_freed_memory
+from benchmarks.runner.training import Training, load_data
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.data.images.in_memory import ImageSet
+from benchmarks.workloads.data.load import DataSet
+from benchmarks.workloads.workload import Workload, workload
 
 missed: list[str] = []
 
@@ -49,8 +50,8 @@ def verdict(what: str, value: float, goal: float, *, at_least: bool = True, deta
 
 def training(work: Workload, method: str, data: DataSet, executor: str = "virtual", threads: int = 1) -> Training:
     work = work.model_copy(update={"threads": threads})
-    card = hardware.load("paper-a-ideal") if executor == "virtual" else None
-    run = plan.run(work, Row(method), methods.create(method), 0, plan.Choices(executor=executor, card=card), card)
+    card = cards.load("paper-a-ideal") if executor == "virtual" else None
+    run = plan.run(work, Row(method), methods.create(method), 0, choices.Choices(executor=executor, card=card), card)
     return Training(run.spec, data, card)
 
 
@@ -162,7 +163,7 @@ def smoke(network: str, count: int) -> None:
 
 
 def laws() -> None:
-    ideal, fitted = hardware.load("paper-a-ideal"), hardware.load("paper-a")
+    ideal, fitted = cards.load("paper-a-ideal"), cards.load("paper-a")
     for network, long_stream, published in (("resnet18", 2.96, 1.86), ("resnet50", 2.80, 2.02)):
         known, on_card = ideal.networks[network], fitted.networks[network]
         price = ideal.price(known)
@@ -198,7 +199,7 @@ def main() -> int:
     chosen = parser.parse_args()
     kept = keep_freed_memory()  # as in every process that trains; all rivals alike
     print(
-        f"torch {torch.__version__}, {plan.cpu_name()}, {os.cpu_count()} cores, "
+        f"torch {torch.__version__}, {environment.cpu_name()}, {os.cpu_count()} cores, "
         f"OMP_WAIT_POLICY={os.environ['OMP_WAIT_POLICY']}, {chosen.rounds} rounds, "
         f"freed memory {'kept' if kept else 'returned'}",
         flush=True,

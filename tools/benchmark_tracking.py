@@ -21,7 +21,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks import environment, plan, tables
+from benchmarks.runner import choices, environment, plan
+from benchmarks.tables import registry as tables
 from results import published, records, tracking
 from results.records import JOURNAL, folder_of
 
@@ -34,8 +35,8 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 def write_journals(out: Path, runs: int, evaluations: int) -> None:
     """Journals as training leaves them, of Table 3's runs with as many seeds as it takes; written at once, unsynced."""
     table = tables.table("table3")
-    few = len(plan.runs(table, plan.Choices(seeds=1)))
-    planned = plan.runs(table, plan.Choices(seeds=-(-runs // few)))
+    few = len(plan.runs(table, choices.Choices(seeds=1)))
+    planned = plan.runs(table, choices.Choices(seeds=-(-runs // few)))
     found = environment.describe()
     for number, run in enumerate(itertools.islice(planned, runs)):
         started = BEGUN + timedelta(minutes=number)

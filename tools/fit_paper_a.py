@@ -15,11 +15,19 @@ import math
 import numpy as np
 from scipy.optimize import brentq, least_squares
 
-from benchmarks.charge import counted, network_of
-from benchmarks.data.cards import card as data_card
-from benchmarks.hardware import CARDS, Card, Costs, NetworkSeconds, write
-from benchmarks.predict import FITTED_ROWS, STEPS, predictions, published_epoch_seconds, seconds_per_epoch
-from benchmarks.workloads import workload
+from benchmarks.analyses.predicted_seconds import (
+    FITTED_ROWS,
+    STEPS,
+    predictions,
+    published_epoch_seconds,
+    seconds_per_epoch,
+)
+from benchmarks.hardware.card import Card, Costs, NetworkSeconds
+from benchmarks.hardware.cards import CARDS, write
+from benchmarks.hardware.step_price import counted
+from benchmarks.workloads.build import network_of
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.workload import workload
 from results import published
 
 TABLE_9_BATCH = 128

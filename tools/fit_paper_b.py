@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import math
 
-from benchmarks import tables
-from benchmarks.charge import counted, network_of
-from benchmarks.data.cards import card as data_card
-from benchmarks.hardware import CARDS, Card, NetworkSeconds, write
-from benchmarks.predict import predictions, training_seconds
-from benchmarks.work import step_flops
-from benchmarks.workloads import Workload, workload
+from benchmarks.analyses.predicted_seconds import predictions, training_seconds
+from benchmarks.hardware.card import Card, NetworkSeconds
+from benchmarks.hardware.cards import CARDS, write
+from benchmarks.hardware.flops import step_flops
+from benchmarks.hardware.step_price import counted
+from benchmarks.tables import registry as tables
+from benchmarks.workloads.build import network_of
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.workload import Workload, workload
 from results import published
 
 # Network -> table, devices and two local batches of MB-SGD.

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 import methods
-from benchmarks.analyses import Analysis, Finding, Request
+from benchmarks.analyses.definition import Analysis, Finding, Request
 from benchmarks.errors import UserError
-from benchmarks.pricing import Price
-from reports.model import Cell, Measure, ResultTable, Row
+from benchmarks.hardware.price import Price
 from results.statistics import Summary
+from results.tables import Cell, Measure, ResultTable, Row
 
 if TYPE_CHECKING:
-    from benchmarks.timeline import Span, Timeline
-    from reports.timelines import Arrow, Bar
+    from benchmarks.analyses.timeline import Span, Timeline
+    from reports.figures.timelines import Arrow, Bar
 
 SOURCE = "arXiv:2410.05985v1, Figure 1"
 KINDS = {
@@ -55,8 +55,8 @@ def run(request: Request) -> Finding:
 
 
 def _one(request: Request, name: str, suffix: str) -> Finding:
-    from benchmarks import timeline
-    from reports import timelines
+    from benchmarks.analyses import timeline
+    from reports.figures import timelines
 
     options, made = request.options, methods.create(name, request.settings.get(name))
     if options.batches < made.replicas:
@@ -93,7 +93,7 @@ def _network(request: Request) -> tuple[Price, list[tuple[str, int]], str]:
 
 
 def _bar(span: Span, unit: float) -> Bar:
-    from reports import timelines
+    from reports.figures import timelines
 
     layer = span.layers[0] if len(span.layers) == 1 else None
     kind: timelines.Kind = KINDS[span.effect]  # type: ignore[assignment]
@@ -102,7 +102,7 @@ def _bar(span: Span, unit: float) -> Bar:
 
 def arrows(watched: Timeline) -> Iterator[Arrow]:
     """What waits for what across workers: losses for backward passes; updated layers for the forward pass after."""
-    from reports.timelines import Arrow
+    from reports.figures.timelines import Arrow
 
     forwards = [span for span in watched.spans if span.effect == "Forward"]
     last = {span.step: span for span in forwards if span.layers == (len(watched.layers) - 1,)}
@@ -117,7 +117,7 @@ def arrows(watched: Timeline) -> Iterator[Arrow]:
 
 def _reads(watched: Timeline, forwards: list[Span]) -> Iterator[Arrow]:
     """From an update of a layer to the first forward pass of that layer after it, in another worker."""
-    from reports.timelines import Arrow
+    from reports.figures.timelines import Arrow
 
     for update in (span for span in watched.spans if span.effect == "Update"):
         for layer in update.layers:

@@ -21,15 +21,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import methods
-from benchmarks.analyses import Analysis, Finding, Request
+from benchmarks.analyses.definition import Analysis, Finding, Request
 from benchmarks.analyses.lists import Several
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods import Method
-from reports.model import Cell, Measure, ResultTable, Row
 from results.published import Published
 from results.statistics import Summary
+from results.tables import Cell, Measure, ResultTable, Row
 
 SOURCE = "arXiv:2410.05985v1, section 3.3"
 ERRATUM = (

@@ -18,15 +18,15 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 import methods
-from benchmarks.analyses import Analysis, Finding, Request
+from benchmarks.analyses.definition import Analysis, Finding, Request
 from benchmarks.analyses.lists import Several
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
-from benchmarks.staleness import LayerStaleness
-from reports.model import Cell, Measure, ResultTable, Row
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.staleness import LayerStaleness
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from results.published import Published
 from results.statistics import Summary
+from results.tables import Cell, Measure, ResultTable, Row
 
 SOURCE = "arXiv:2410.05985v1, section 3.4"
 ERRATUM = (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from benchmarks.analyses import Analysis, Finding, Request
-from benchmarks.data.cards import card
+from benchmarks.analyses.definition import Analysis, Finding, Request
 from benchmarks.errors import UserError
-from benchmarks.workloads import Workload, workload
-from reports.model import Cell, Measure, ResultTable, Row
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.workload import Workload, workload
 from results import published
 from results.published import Published
 from results.statistics import Summary
+from results.tables import Cell, Measure, ResultTable, Row
 
 SOURCE = "arXiv:2410.05985v1, Table 10"
 MEASURES = (

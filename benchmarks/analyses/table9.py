@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from benchmarks.analyses import Analysis, Finding, Request
-from benchmarks.data.cards import card
+from benchmarks.analyses.definition import Analysis, Finding, Request
 from benchmarks.errors import UserError
-from benchmarks.plan import cpu_name
-from benchmarks.workloads import Workload, workload
-from reports.model import MEASURES, Cell, ResultTable, Row
+from benchmarks.runner.environment import cpu_name
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.workload import Workload, workload
 from results import published, statistics
+from results.tables import MEASURES, Cell, ResultTable, Row
 
 if TYPE_CHECKING:
     import torch
@@ -68,8 +68,8 @@ def _steps(work: Workload, device: torch.device) -> Iterator[tuple[float, float]
     """Batch after batch, the seconds of its forward and of its backward pass."""
     import torch
 
-    from benchmarks.charge import network_of
-    from benchmarks.networks import forward_all
+    from benchmarks.workloads.build import network_of
+    from benchmarks.workloads.networks import forward_all
 
     known = card(work.dataset)
     layers = [module.to(device).train() for module in network_of(work, known).values()]

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.dry import DryTeam
+from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import effects as e
 

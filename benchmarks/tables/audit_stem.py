@@ -1,4 +1,5 @@
-from benchmarks.tables import LAP_NOTE, Row, Table
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import LAP_NOTE
 
 TORCHVISION = {"stem": "imagenet"}
 THEIRS = "with the stem that it has in its authors' code, as paper A ran it"

@@ -1,4 +1,5 @@
-from benchmarks.tables import BASELINE, Row, Table
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import BASELINE
 
 TABLE = Table(
     id="figure2",

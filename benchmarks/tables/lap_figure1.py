@@ -1,5 +1,6 @@
-from benchmarks.tables import T_NOTE, Table
+from benchmarks.tables.definition import Table
 from benchmarks.tables.lap_table6 import TABLE as TABLE6
+from benchmarks.tables.shared import T_NOTE
 
 TABLE = Table(
     id="lap-figure1",

@@ -1,4 +1,4 @@
-from benchmarks.tables import Table
+from benchmarks.tables.definition import Table
 from benchmarks.tables.lap_table10 import TABLE as TABLE10
 
 TABLE = Table(

@@ -1,4 +1,5 @@
-from benchmarks.tables import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, Table, mb, pl
+from benchmarks.tables.definition import Table
+from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, mb, pl
 
 TABLE = Table(
     id="lap-table1",

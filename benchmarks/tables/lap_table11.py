@@ -1,6 +1,7 @@
 from dataclasses import replace
 
-from benchmarks.tables import B_MEASURES, B_NOTE, B_OPTIONS, T_NOTE, Table, lap, lpp, mb, pl
+from benchmarks.tables.definition import Table
+from benchmarks.tables.shared import B_MEASURES, B_NOTE, B_OPTIONS, T_NOTE, lap, lpp, mb, pl
 
 LARS = {"optimizer.name": "lars"}
 

@@ -1,4 +1,5 @@
-from benchmarks.tables import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, Table, lpp
+from benchmarks.tables.definition import Table
+from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, lpp
 
 TABLE = Table(
     id="lap-table3",

@@ -1,4 +1,5 @@
-from benchmarks.tables import B_MEASURES, B_NOTE, B_OPTIONS, T_NOTE, Table, lap
+from benchmarks.tables.definition import Table
+from benchmarks.tables.shared import B_MEASURES, B_NOTE, B_OPTIONS, T_NOTE, lap
 
 TABLE = Table(
     id="lap-table5",

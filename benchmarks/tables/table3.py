@@ -1,4 +1,5 @@
-from benchmarks.tables import ASYNC_ROWS, LAP_NOTE, RATE_NOTE, Table
+from benchmarks.tables.definition import Table
+from benchmarks.tables.shared import ASYNC_ROWS, LAP_NOTE, RATE_NOTE
 
 TABLE = Table(
     id="table3",

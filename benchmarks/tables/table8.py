@@ -1,4 +1,5 @@
-from benchmarks.tables import DDP_ROWS, RATE_NOTE, SPEEDUP_NOTE, Table
+from benchmarks.tables.definition import Table
+from benchmarks.tables.shared import DDP_ROWS, RATE_NOTE, SPEEDUP_NOTE
 
 TABLE = Table(
     id="table8",

@@ -1,4 +1,5 @@
-from benchmarks.tables import RATE_NOTE, Row, Table
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import RATE_NOTE
 
 TABLE = Table(
     id="v3-mfu",

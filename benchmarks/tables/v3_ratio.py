@@ -1,4 +1,4 @@
-from benchmarks.tables import Row, Table
+from benchmarks.tables.definition import Row, Table
 
 TABLE = Table(
     id="v3-ratio",

@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 from benchmarks.hardware.delays import Delay
-from benchmarks.tables import RATE_NOTE, Row, Table
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import RATE_NOTE
 
 # Device 0 of three is slow: by one step's seconds a batch on average.
 CONSTANT = (Delay(kind="constant", device=0, steps=1.0),)

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 import methods
-from benchmarks import hardware, timeline
-from benchmarks.analyses import Finding, Request, analysis
+from benchmarks.analyses import timeline
+from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.figure1 import arrows
+from benchmarks.analyses.registry import analysis
 from benchmarks.errors import UserError
-from benchmarks.pricing import Price
+from benchmarks.hardware import cards
+from benchmarks.hardware.price import Price
 
 LAYERS = [("L1", 1), ("L2", 1), ("L3", 1)]
 FORWARD, FIRST, SECOND = "forward 0 on device 0", "backward 0 on device 1", "backward 1 on device 2"
@@ -23,7 +25,7 @@ def watched(method: str = "async_lu", batches: int = 4, **options: object) -> ti
 
 def found(tmp_path: Path, chosen: tuple[str, ...] = (), **settings: str) -> Finding:
     one = analysis("figure1")
-    return one.run(Request("smoke", 1, hardware.load("paper-a"), chosen, (), one.options(settings), tmp_path))
+    return one.run(Request("smoke", 1, cards.load("paper-a"), chosen, (), one.options(settings), tmp_path))
 
 
 def test_the_first_batches_are_the_papers() -> None:

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import hardware
-from benchmarks.analyses import Finding, Request, analysis
+from benchmarks.analyses.definition import Finding, Request
+from benchmarks.analyses.registry import analysis
 from benchmarks.analyses.speedup import Options, asynchronous_time, grid, law, long_stream
 from benchmarks.errors import UserError
+from benchmarks.hardware import cards
 
 SMALL = {"batches": "1,4,16", "betas": "1,2", "workers": "1,2"}
 
 
 def found(tmp_path: Path, settings: dict[str, str], card: str = "paper-a") -> Finding:
     one = analysis("speedup")
-    return one.run(Request("smoke", 1, hardware.load(card), (), (), one.options(settings), tmp_path))
+    return one.run(Request("smoke", 1, cards.load(card), (), (), one.options(settings), tmp_path))
 
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])

@@ -13,11 +13,11 @@ import pytest
 from scipy.linalg import solve_discrete_lyapunov
 
 import methods
-from benchmarks import chains, hardware
-from benchmarks.analyses import Finding, Request, analysis
-from benchmarks.ensembles import delay_variance
-from benchmarks.errors import UserError
-from benchmarks.potentials import (
+from benchmarks.analyses.definition import Finding, Request
+from benchmarks.analyses.registry import analysis
+from benchmarks.analyses.stationary import chains
+from benchmarks.analyses.stationary.densities import delay_variance
+from benchmarks.analyses.stationary.potentials import (
     DOUBLE_WELL,
     FORMULAS,
     POTENTIALS,
@@ -33,15 +33,17 @@ from benchmarks.potentials import (
     place,
     width,
 )
-from benchmarks.pricing import Price
-from reports.model import Cell, ResultTable
+from benchmarks.errors import UserError
+from benchmarks.hardware import cards
+from benchmarks.hardware.price import Price
+from results.tables import Cell, ResultTable
 
 QUICK = {"chains": "2000", "steps": "500", "ratios": "0,0.2,0.5,1", "workers": "4"}
 
 
 def request(out: Path, *names: str, seeds: int = 1, **settings: str) -> Request:
     options = analysis("stationary").options({**QUICK, **settings})
-    return Request("smoke", seeds, hardware.load("paper-a"), names, (), options, out)
+    return Request("smoke", seeds, cards.load("paper-a"), names, (), options, out)
 
 
 def run(out: Path, *names: str, seeds: int = 1, **settings: str) -> Finding:

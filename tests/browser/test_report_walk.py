@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cli import main
-from tests.cli.commands import TINY, train_here
+from benchmarks.commands.cli import main
+from tests.commands.commands import TINY, train_here
 
 sync_api = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
@@ -30,7 +30,7 @@ WIDTHS = (1280, 390)
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of a small table, a figure and an analysis."""
-    from benchmarks import pool
+    from benchmarks.runner import pool
 
     out = tmp_path_factory.mktemp("walk") / "out"
     tiny = [*(setting for setting in TINY if "samples" not in setting), "--set=workload.train_samples=256"]

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks import pool
-from benchmarks.cli import main
-from results import serving, tracking
-from tests.cli.commands import TINY, train_here
+from benchmarks.commands.cli import main
+from benchmarks.runner import pool
+from results import tracking
+from results.tracking import serving
+from tests.commands.commands import TINY, train_here
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("mlflow")

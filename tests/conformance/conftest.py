@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.plan import EXECUTORS
+from benchmarks.executors.registry import EXECUTORS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

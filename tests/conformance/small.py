@@ -14,15 +14,15 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from benchmarks.data.cards import Augmentation, card
-from benchmarks.data.images import ImageSet
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.hardware import Card, Costs
-from benchmarks.pricing import Price
-from benchmarks.team import Team
-from benchmarks.training import Training
-from benchmarks.work import layer_work
-from benchmarks.workloads import workload
+from benchmarks.executors.team import Team
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.card import Card, Costs
+from benchmarks.hardware.flops import layer_work
+from benchmarks.hardware.price import Price
+from benchmarks.runner.training import Training
+from benchmarks.workloads.data.cards import Augmentation, card
+from benchmarks.workloads.data.images.in_memory import ImageSet
+from benchmarks.workloads.workload import workload
 from methods import Effect, Program, Worker
 
 T = TypeVar("T")

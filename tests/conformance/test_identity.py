@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks import hardware
-from benchmarks.plan import Choices, Run, run
-from benchmarks.tables import Row
-from benchmarks.workloads import workload
+from benchmarks.hardware import cards
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run, run
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.workload import workload
 
 Variant = tuple[str, str, Any]
-VIRTUAL = Choices(card=hardware.load("paper-a-ideal"))
+VIRTUAL = Choices(card=cards.load("paper-a-ideal"))
 
 
 def planned(method: str, options: dict[str, Any] | None = None, choices: Choices = VIRTUAL) -> Run:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 import methods
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
 from tests.conformance.small import EPOCHS, STEPS, Small, bits, price
 
 OTHER_PROCESS = """

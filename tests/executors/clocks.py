@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods import (
     Backward,
     Forward,

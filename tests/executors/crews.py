@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.dry import DryTeam
+from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.threads import ThreadsExecutor
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods import Effect, Program, Worker
 from tests.conformance.small import bounded
 

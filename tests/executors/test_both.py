@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.dry import DryTeam
+from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import (
     AllReduce,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.delays import Delay
-from benchmarks.pricing import Price
+from benchmarks.hardware.price import Price
 from methods import NextBatch, Program, Snapshot
 from tests.executors.clocks import ONE, run, steps
 from tests.executors.crews import team_of

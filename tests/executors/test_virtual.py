@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods import (
     Backward,
     Channel,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.dry import DryTeam
+from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.errors import WorkerFailed
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods import AllReduce, Await, Backward, Count, Counter, Forward, Group, NextBatch, Program
 from tests.executors.clocks import ONE, run, steps
 from tests.executors.crews import carry_out, program, team_of

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 import methods
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods import Team, Worker
 from methods.async_lu import AsyncLU
 from tests.conformance.small import Small

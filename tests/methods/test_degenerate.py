@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods import Program, Replica, Update, backward
 from methods.async_lu import Decoupled
 from tests.conformance.small import EPOCHS, Small, network

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.dry import DryTeam, Layer
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.accounts import DryTeam, Layer
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods import Snapshot
 from methods.lppsgd import partition
 

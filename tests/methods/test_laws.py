@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks import hardware
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.predict import seconds_per_epoch
-from benchmarks.pricing import Price
+from benchmarks.analyses.predicted_seconds import seconds_per_epoch
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware import cards
+from benchmarks.hardware.price import Price
 
 STEPS = 400
 
@@ -155,7 +155,7 @@ def test_partial_gradients_are_cheaper() -> None:
 @pytest.mark.parametrize("network", ["resnet18", "resnet50"])
 def test_block_updates_make_shorter_epochs_on_paper_as_card(network: str) -> None:
     """As published: a block update pays one launch."""
-    card = hardware.load("paper-a")
+    card = cards.load("paper-a")
     assert seconds_per_epoch(card, card.networks[network], "async_bu") < seconds_per_epoch(
         card, card.networks[network], "async_lu"
     )
@@ -163,7 +163,7 @@ def test_block_updates_make_shorter_epochs_on_paper_as_card(network: str) -> Non
 
 @pytest.mark.parametrize(("network", "milliseconds"), [("resnet18", 15.1), ("resnet50", 46.5)])
 def test_plain_backpropagation_takes_table_9s_seconds(network: str, milliseconds: float) -> None:
-    card = hardware.load("paper-a-ideal")
+    card = cards.load("paper-a-ideal")
     seconds = seconds_per_epoch(card, card.networks[network], "bp")
     assert seconds == pytest.approx(390 * milliseconds * 1e-3, rel=1e-4)
 
@@ -171,7 +171,7 @@ def test_plain_backpropagation_takes_table_9s_seconds(network: str, milliseconds
 @pytest.mark.parametrize(("network", "speedup"), [("resnet18", 2.96), ("resnet50", 2.80)])
 def test_the_law_holds_on_the_ideal_card(network: str, speedup: float) -> None:
     """Layers that differ in cost change nothing about a long stream."""
-    card = hardware.load("paper-a-ideal")
+    card = cards.load("paper-a-ideal")
     got = seconds_per_epoch(card, card.networks[network], "bp") / seconds_per_epoch(
         card, card.networks[network], "async_lu"
     )

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import methods
-from benchmarks.dry import DryTeam
-from benchmarks.executors.virtual import VirtualExecutor
-from benchmarks.pricing import Price
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.price import Price
 from methods.ddp import DDP
 from tests.conformance.small import weights
 from tests.methods.test_degenerate import same, small, trained

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import figures, timelines
-from reports.figures import Bar, Curve, Law, Panel
+from reports import figures
+from reports.figures import Bar, Curve, Law, Panel, timelines
 from results.errors import ResultsError
 
 Draw = Callable[[Path], tuple[Path, Path]]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reports import latex
-from reports.pages import Block, Claims, Entry, Grid, Light, Line, Page, Paper, Picture, Site
+from reports.site import latex
+from reports.site.pages import Block, Claims, Entry, Grid, Light, Line, Page, Paper, Picture, Site
 
 HOSTILE = r"\input{x} <b>&% $x_1^2$ #~ {[*]} “ö” ± β τ − \N 字 " + "\x07\n"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from reports.model import MEASURES, Cell, Measure, ResultTable, Row
-from reports.render import to_csv, to_markdown, to_rich, write
-from reports.texts import measured_text, published_text, ratio_text
+from reports.tables.render import to_csv, to_markdown, to_rich, write
+from reports.tables.texts import measured_text, published_text, ratio_text
 from results.errors import ResultsError
 from results.published import Published, load
 from results.statistics import Summary
+from results.tables import MEASURES, Cell, Measure, ResultTable, Row
 
 SECONDS, EPOCHS = MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"]
 SOURCE = "arXiv:2410.05985v1, Table 3"

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reports import report_figures, site, verdicts
-from reports.model import MEASURES, Cell
-from reports.pages import (
+from reports import site
+from reports.figures import diagnostics
+from reports.figures.diagnostics import Ageing
+from reports.site import verdicts
+from reports.site.pages import (
     SYMBOLS,
     Absent,
     Block,
@@ -28,12 +30,12 @@ from reports.pages import (
     Status,
     slug,
 )
-from reports.report_figures import Ageing
-from reports.splits import split
-from reports.verdicts import Seeds
-from results.censoring import Times
+from reports.site.verdicts import Seeds
+from reports.speedups import split
 from results.published import Published
 from results.statistics import Summary
+from results.statistics.censoring import Times
+from results.tables import MEASURES, Cell
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT}\"' | `x` [l](javascript:1) *b* \x1b[31m\n# h"
@@ -71,7 +73,7 @@ def page(folder: Path, text: str = HOSTILE) -> Page:
     entry = Entry("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not run", text))
     grid = Grid(text, ("Method", text), ((text, text),), (text,))
     ageing = [Ageing(f"_$x {text}", "ResNet-18", ["stem", "head"], [1.0, 0.0], [0.1, 0.0])]
-    report_figures.staleness(ageing, folder / "table3" / "staleness", title="t", seconds="s")
+    diagnostics.staleness(ageing, folder / "table3" / "staleness", title="t", seconds="s")
     picture = Picture(folder / "table3" / "staleness", text, text)
     return Page(
         "table3", text, text, (text,), (text,), (Block(text, (Line(text, (entry,)),)),), (grid,), (text,), (text,),
@@ -156,7 +158,7 @@ def test_markdown_tables_are_whole(folder: Path) -> None:
 
 def test_every_status_has_a_sign_of_its_own() -> None:
     assert len(set(SYMBOLS.values())) == len(SYMBOLS)
-    style = Path(site.__file__).with_name("templates").joinpath("style.css").read_text(encoding="utf-8")
+    style = (site.TEMPLATES / "style.css").read_text(encoding="utf-8")
     assert all(f".{Light(status).style} {{" in style for status in SYMBOLS)
     assert slug("Paper A: “x” (ö)") == "paper-a-x-o"
     assert slug("字") == "part"
@@ -218,7 +220,7 @@ def test_a_split_of_nothing_is_refused() -> None:
 
 def test_pictures_of_the_report_repeat(tmp_path: Path) -> None:
     _, found = split({"a": (1.0, 2.0), "b": (3.0, 3.0)})
-    first, again = (report_figures.splits({"net": found}, tmp_path / name, title="t") for name in "xy")
+    first, again = (diagnostics.splits({"net": found}, tmp_path / name, title="t") for name in "xy")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
     assert site.size(Picture(tmp_path / "x", "", "")) is not None
     assert site.size(Picture(tmp_path / "none", "", "")) is None

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results.identity import identity
-from results.journal import Journal, Record, folder_of, read
+from results.records.identity import identity
+from results.records.journal import Journal, Record, folder_of, read
 
 
 def spec_of(

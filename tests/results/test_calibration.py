@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from results import intervals
-from results.censoring import Times, restricted_mean, restricted_ratio
-from results.inference import equivalence, mean_interval, permutation_test, ratio_interval, seeds_for_effect
+from results.statistics import intervals
+from results.statistics.censoring import Times, restricted_mean, restricted_ratio
+from results.statistics.inference import equivalence, mean_interval, permutation_test, ratio_interval, seeds_for_effect
 
 SHAPES = ("normal", "skewed")
 COVERAGE = (0.93, 0.97)

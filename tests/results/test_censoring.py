@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from results.censoring import (
+from results.statistics.censoring import (
     Times,
     common_horizon,
     kaplan_meier,
@@ -17,7 +17,7 @@ from results.censoring import (
     restricted_values,
     times_to_target,
 )
-from results.inference import mean_interval, ratio_interval
+from results.statistics.inference import mean_interval, ratio_interval
 from tests.results.samples import write
 
 # Freireich et al. (1963), weeks of remission of 21 pairs of children, as in Klein & Moeschberger (2003), Table 1.1.

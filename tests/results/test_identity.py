@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from results.errors import ResultsError
-from results.identity import canonical, identity
+from results.records.identity import canonical, identity
 
 
 def test_the_order_of_keys_does_not_matter_and_every_value_does() -> None:

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 
-from results.inference import (
+from results.statistics.inference import (
     Interval,
     effect_size,
     equivalence,
@@ -22,7 +22,7 @@ from results.inference import (
     weak,
     weakness,
 )
-from results.intervals import Spread, log_ratio_interval, spread, welch_freedom
+from results.statistics.intervals import Spread, log_ratio_interval, spread, welch_freedom
 
 # Student (1908): additional hours of sleep of ten patients with two drugs.
 SLEEP_1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from results.errors import ResultsError
-from results.journal import Journal, complete, folder_of, read, records
 from results.records import JOURNAL
+from results.records.journal import Journal, complete, folder_of, read, records
 from tests.results.samples import spec_of, write
 
 
@@ -191,7 +191,8 @@ def test_no_folder_means_no_records(tmp_path: Path) -> None:
 
 def test_reading_and_published_values_stay_light() -> None:
     program = (
-        "import sys, results.journal, results.identity, results.statistics, results.published, results.tracking;"
+        "import sys, results.records.journal, results.records.identity, results.statistics, results.published;"
+        "import results.tracking;"
         "print(sorted({'torch', 'pandas', 'mlflow', 'numpy', 'rich', 'filelock'} & set(sys.modules)))"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from results.errors import ResultsError
-from results.fetching import Tracked
-from results.serving import charts_link, compare_link, experiment_link, free_port, run_link, server
+from results.tracking.fetching import Tracked
+from results.tracking.serving import charts_link, compare_link, experiment_link, free_port, run_link, server
 
 URL = "http://127.0.0.1:5000"
 

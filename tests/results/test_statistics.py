@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from results.errors import ResultsError
-from results.journal import Record
+from results.records.journal import Record
 from results.statistics import (
     Best,
     Reach,

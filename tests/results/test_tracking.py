@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from results import feeding, stores, tracking
+from results import tracking
 from results.errors import ResultsError
-from results.journal import Record, records
 from results.published import by_dataset
+from results.records.journal import Record, records
 from results.statistics import summary
-from results.tracking import DEFAULT_URI, feed, probe, shown
+from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores
 from tests.results.samples import write
 
 pytest.importorskip("mlflow")
@@ -183,7 +183,7 @@ def test_two_processes_may_create_one_store(tmp_path: Path, checkout: Path) -> N
     for seed in (0, 1):
         write(tmp_path / f"out{seed}", [50.0], seed=seed, network=f"net{seed}")
     program = (
-        "import sys; from pathlib import Path; from results.journal import records; from results.tracking import feed;"
+        "import sys; from pathlib import Path; from results.records import records; from results.tracking import feed;"
         "print(feed(records(Path(sys.argv[1])), published={}).added)"
     )
     environment = {"PYTHONPATH": str(checkout), "PATH": "", "HOME": str(tmp_path)}
@@ -240,7 +240,7 @@ def test_a_file_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_store_that_was_never_finished_is_made_anew(tmp_path: Path) -> None:
-    from results.stores import fresh_store
+    from results.tracking.stores import fresh_store
 
     path, marker = tmp_path / "x.db", tmp_path / "x.db.unfinished"
     path.write_text("half a store")

@@ -12,9 +12,9 @@ import pytest
 
 from results import tracking
 from results.errors import ResultsError
-from results.journal import Journal, Record, records
 from results.published import by_dataset
 from results.records import JOURNAL, folder_of, read
+from results.records.journal import Journal, Record, records
 from results.tracking import feed, fetch
 from tests.results.samples import spec_of, write
 
@@ -62,7 +62,7 @@ def hostile(out: Path) -> Record:
     spec["workload"] |= {"dataset": HOSTILE, "dataset_sha256": "ef" * 32}
     spec["method"]["options"] = {HOSTILE: "x", "..": "y", "a//b": "z"}
     labels = {"row": HOSTILE, "method_title": HOSTILE, "network_label": HOSTILE}
-    from results.identity import identity
+    from results.records.identity import identity
 
     with Journal.create(
         folder_of(out, identity(spec)), id=identity(spec), spec=spec, environment={}, labels=labels

@@ -1,0 +1,131 @@
+"""Seconds that a hardware card predicts for a method at the paper's scale, without computing anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import methods
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.card import Card, NetworkSeconds
+from benchmarks.tables import registry as tables
+from benchmarks.tables.definition import Row, Table
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.workload import workload
+from results import published
+
+STEPS = 390  # full batches of 128 in 50,000 images
+FITTED_ROWS = ("async_lu", "async_bu")
+# A point of each phase, and its share: LPP-SGD's stabilising epochs, those with K = 1, those with K > 1.
+PHASES = ((0.05, 0.1), (0.3, 0.4), (0.75, 0.5))
+FITTED_B = {("lap-table1", "mbsgd"), ("lap-table9", "mbsgd"), ("lap-table10", "mbsgd")}
+
+
+def seconds_per_epoch(
+    card: Card,
+    known: NetworkSeconds,
+    method: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    steps: int = STEPS,
+    batch: int | None = None,
+    simulated: int | None = None,
+    progress: float = 1.0,
+) -> float:
+    """Simulated seconds of one epoch of so many batches; `simulated` of them are scaled up, ramps and all.
+
+    progress: the share of the training that lies behind, on which averaging and partitioning depend.
+    """
+    algorithm = methods.create(method, options)
+    layers = [(name, int(size // 4)) for name, size in zip(known.layers, known.parameter_bytes, strict=True)]
+    team = DryTeam.of(layers, replicas=algorithm.replicas, steps_per_epoch=min(steps, simulated or steps))
+    team.epochs = 1000
+    team.epoch = int(progress * team.epochs)
+    executor = VirtualExecutor(team, card.price(known, batch=batch))
+    executor.run(algorithm.workers(team))
+    return executor.now * steps / team.steps_per_epoch
+
+
+def published_epoch_seconds() -> dict[tuple[str, str], list[float]]:
+    """(network, row) -> TTA / epochs of every CIFAR table of paper A that has both."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for table, times, epochs in (
+        ("table1", "time_to_target_seconds", "epochs_to_target"),
+        ("table2", "time_to_best_seconds", "epochs_to_best"),
+        ("table3", "time_to_target_seconds", "epochs_to_target"),
+        ("table4", "time_to_best_seconds", "epochs_to_best"),
+    ):
+        values = published.load(table)
+        for (network, row, measure), value in values.items():
+            if measure == times:
+                found.setdefault((network, row), []).append(value.mean / values[network, row, epochs].mean)
+    return found
+
+
+def predictions(card: Card) -> tuple[str, list[str]]:
+    """A heading and the lines below it; nothing for a card that is of no paper."""
+    if card.name.startswith("paper-a"):
+        heading = (
+            f"Simulated seconds per epoch of {STEPS} batches of 128, against TTA / epochs as published (Tables 1 to 4, "
+            "geometric mean), and speed-ups (Tables 7, 8)"
+        )
+        return heading, list(residuals_a(card))
+    if card.name.startswith("paper-b"):
+        return "Simulated seconds of the whole training at the paper's scale, against T as published", list(
+            residuals_b(card)
+        )
+    return "", []
+
+
+def residuals_a(card: Card) -> Iterator[str]:
+    """Per network and row: predicted and published seconds, their ratio, and whether the card was fitted to them."""
+    for (network, row), values in sorted(published_epoch_seconds().items()):
+        seconds = seconds_per_epoch(card, card.networks[network], row)
+        mean = math.exp(sum(map(math.log, values)) / len(values))
+        kind = "fitted" if row in FITTED_ROWS and card.name == "paper-a" else "held out"
+        yield f"{network} {row:9} {seconds:6.2f} s, published {mean:5.2f} s, ratio {seconds / mean:.2f} ({kind})"
+    for table, data in (("table7", "CIFAR-10"), ("table8", "CIFAR-100")):
+        for (network, row, _), value in sorted(published.load(table).items()):
+            known = card.networks[network]
+            speedup = seconds_per_epoch(card, known, "bp") / seconds_per_epoch(card, known, row)
+            kind = "held out" if row == "ddp" else "follows from the fit"
+            yield f"{network} {row:9} speed-up {speedup:.2f}, published {value.mean:.2f} ({data}, {kind})"
+
+
+def residuals_b(card: Card) -> Iterator[str]:
+    """Per row of paper B's tables: predicted and published seconds of training, and which rows were fitted."""
+    for id in ("lap-table1", "lap-table2", "lap-table3", "lap-table6", "lap-table8", "lap-table9", "lap-table10"):
+        one = tables.table(id)
+        values = published.load(id)
+        for row in one.rows:
+            network = one.networks[0]
+            theirs = values[network, row.key, "train_time_seconds"].mean
+            ours = training_seconds(card, one, row)
+            kind = "fitted" if is_fitted(id, row) else "held out"
+            yield f"{id:11} {row.key:38} {ours:6.0f} s, published {theirs:5.0f} s, ratio {ours / theirs:.2f} ({kind})"
+
+
+def is_fitted(id: str, row: Row) -> bool:
+    two_devices = id == "lap-table6" and row.method == "mbsgd" and row.options["devices"] == 2
+    capacity = (id, row.key) == ("lap-table2", "lapsgd@updaters=4,batch=128")
+    return (id, row.method) in FITTED_B or two_devices or capacity
+
+
+def training_seconds(card: Card, one: Table, row: Row) -> float:
+    """Of a row of paper B at the paper's scale."""
+    work = workload(one.family, one.networks[0], "paper")
+    known = card.seconds_of(work.network, family=work.family, stem=work.stem)
+    assert known is not None, f"{card.name} does not know {work.name}"
+    options, batch = one.options_of(row), row.batch or work.batch
+    replicas = methods.create(row.method, options).replicas
+    full = (work.train_samples or data_card(work.dataset).train_samples) // batch
+    steps, few = full - full % replicas, 24 * replicas
+
+    def epoch(progress: float) -> float:
+        return seconds_per_epoch(
+            card, known, row.method, options, steps=steps, batch=batch, simulated=min(few, steps), progress=progress
+        )
+
+    return work.epochs * sum(share * epoch(progress) for progress, share in PHASES)

@@ -1,0 +1,92 @@
+"""`claims`: each claim of the papers with its verdict, on the screen and in out/tables/claims.csv and claims.md."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from benchmarks.papers.claims.catalogue import CLAIMS, RULE, Claim, Evidence, Verdict
+from reports.tables.texts import printable
+from results.files import replace
+
+COLUMNS = ("claim", "text", "source", "needs", "measured", "verdict", "scale", "why")
+STYLES = {"holds": "bold green", "does not hold": "bold red", "not decided": "bold yellow"}
+Judged = Sequence[tuple[Claim, Verdict]]
+
+
+def claims(evidence: Evidence, console: Console, out: Path, chosen: Iterable[Claim] = CLAIMS) -> int:
+    """Judge the claims, print them, write them -> the exit status 0: a claim that does not hold is no error.
+
+    Raises ResultsError where nothing can be written.
+    """
+    judged = [(claim, claim.evaluate(evidence)) for claim in chosen]
+    console.print(_grid(judged))
+    console.print(f"{_counts(judged)}. {_scale(evidence)} {RULE}", highlight=False, markup=False)
+    for name, text in (("claims.csv", to_csv(judged)), ("claims.md", to_markdown(judged, evidence))):
+        replace(out / "tables" / name, text.encode())
+        console.print(f"written: {out / 'tables' / name}", highlight=False, markup=False)
+    return 0
+
+
+def _grid(judged: Judged) -> Grid:
+    """Two columns, so that neither is too narrow to read: what is claimed where, and what became of it."""
+    grid = Grid("Claim, source", "Verdict, measured, why", show_lines=True)
+    grid.columns[0].ratio, grid.columns[1].ratio, grid.expand = 1, 2, True
+    for claim, verdict in judged:
+        said = Text.assemble((claim.id, "bold"), "\n", f"“{claim.text}”", "\n", (claim.source, "dim"))
+        found = Text.assemble(
+            (verdict.label, STYLES[verdict.status]),
+            *(f"\n{word}: {printable(text)}" for word, text in (("measured", verdict.measured), ("why", verdict.why))),
+        )
+        grid.add_row(said, found)
+    return grid
+
+
+def _counts(judged: Judged) -> str:
+    """'41 claims: 3 hold, ...'."""
+    counts = Counter(verdict.status for _, verdict in judged)
+    words = {"holds": "hold", "does not hold": "do not hold", "not decided": "are not decided"}
+    said = ", ".join(f"{counts[status]} {words[status]}" for status in words)  # type: ignore[index]
+    return f"{len(judged)} claims: {said}"
+
+
+def _scale(evidence: Evidence) -> str:
+    if evidence.scale == "paper":
+        return "Scale paper."
+    return f"Scale {evidence.scale}: other data or less of it and narrower networks, not the papers' experiments."
+
+
+def to_csv(judged: Judged) -> str:
+    """One line per claim."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for claim, verdict in judged:
+        head = [claim.id, claim.text, claim.source, " ".join(claim.needs)]
+        writer.writerow([*head, verdict.measured, verdict.status, verdict.scale, verdict.why])
+    return text.getvalue()
+
+
+def to_markdown(judged: Judged, evidence: Evidence) -> str:
+    """A table, with the rule of decision above it."""
+    lines = ["| Claim | Source | Measured | Verdict | Why |", "|---|---|---|---|---|"]
+    for claim, verdict in judged:
+        cells = (f"“{claim.text}”", claim.source, verdict.measured, verdict.label, verdict.why)
+        lines.append("| " + " | ".join([f"`{claim.id}`: {_escaped(cells[0])}", *map(_escaped, cells[1:])]) + " |")
+    return (
+        "\n\n".join(["# The papers' claims", f"{_counts(judged)}. {_scale(evidence)}", RULE, "\n".join(lines)]) + "\n"
+    )
+
+
+def _escaped(text: str) -> str:
+    text = printable(text)
+    for sign in "\\`*_[]<>|#~":
+        text = text.replace(sign, f"\\{sign}")
+    return text

@@ -1,0 +1,291 @@
+"""The command line. Nothing heavy is imported before a command needs it: help, lists and errors come at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+from rich.markup import escape
+
+from benchmarks.commands.mistakes import sentence
+from benchmarks.commands.options import Flag, Grid, Number, Plugins
+from benchmarks.errors import Interrupted, UserError
+from methods.errors import MethodError
+from results.errors import ResultsError
+
+app = App(
+    name="python -m benchmarks",
+    help="Reproduce the papers on asynchronous SGD, table by table: what was measured beside what was published.",
+    help_format="plaintext",
+    version_flags=[],
+)
+
+DEFAULT = Grid()
+
+
+@app.command(name="list")
+def list_(*, plugin: Plugins = None) -> None:
+    """List the tables, methods, networks, scales, data sets and hardware cards."""
+    from benchmarks.commands.show import list_everything
+
+    list_everything(plugin or [], _console())
+
+
+@app.command
+def show(*tables: str, grid: Grid = DEFAULT, jobs: Number | None = None) -> None:
+    """Show what `run` would do: the runs, the options as resolved, the published values, the expected duration.
+
+    With `all`, `paper-a` or `paper-b`: what is in it. With the name of a hardware card: what the card predicts beside
+    what was published.
+
+    Args:
+        tables: Tables, figures and analyses, such as table3; or one hardware card, such as paper-a.
+        jobs: Runs side by side.
+    """
+    from benchmarks.commands.resolve import chosen_experiments
+    from benchmarks.experiments import GROUPS
+    from benchmarks.hardware import cards
+
+    known = [*cards.names(), "this-machine"]
+    if len(tables) == 1 and (tables[0] in GROUPS or tables[0] in known or tables[0].endswith(".toml")):
+        from benchmarks.commands.show import list_experiments, show_card
+
+        if tables[0] in GROUPS:
+            list_experiments(GROUPS[tables[0]], _console())
+        if tables[0] not in GROUPS or tables[0] in known:
+            show_card(cards.load(tables[0], out=grid.out), _console())
+        return
+    found = chosen_experiments(tables, cards=known)
+    chosen = grid.choose(found)
+    many = _jobs(jobs)
+    from benchmarks.commands.show import show_experiments
+
+    show_experiments(found, chosen, grid.out, many, _console())
+
+
+@app.command
+def run(
+    *tables: str,
+    grid: Grid = DEFAULT,
+    jobs: Number | None = None,
+    target: float | None = None,
+    fresh: Flag = False,
+    no_tracking: Flag = False,
+) -> int:
+    """Run tables, figures and analyses: train what is missing, print measured beside published, feed MLflow.
+
+    Args:
+        tables: Such as table3; all, paper-a and paper-b name many.
+        jobs: Runs side by side. Default: the cores.
+        target: Accuracy in percent to reach, instead of the best of the worst method.
+        fresh: Repeat runs that are there.
+        no_tracking: Leave MLflow alone; it need not be installed.
+    """
+    from benchmarks.commands.resolve import check_target, chosen_experiments
+
+    check_target(target)
+    found = chosen_experiments(tables)
+    chosen = grid.choose(found)
+    virtual = grid.executor == "virtual"
+    many = _jobs(jobs) if virtual or jobs is not None else 1  # real seconds need the cores alone
+    from benchmarks.commands import run
+
+    return run.run(
+        found,
+        chosen,
+        out=grid.out,
+        jobs=many,
+        fresh=fresh,
+        tracking=not no_tracking,
+        target=target,
+        console=_console(),
+    )
+
+
+@app.command
+def claims(*, grid: Grid = DEFAULT) -> int:
+    """Hold the papers' claims against the runs at hand: what was measured, and whether the claim holds."""
+    chosen = grid.choose(())
+    from benchmarks.commands.claims import claims as judge
+    from benchmarks.commands.resolve import check_out
+    from benchmarks.views.evidence import Evidence
+
+    check_out(grid.out)
+    return judge(Evidence(chosen, grid.out), _console(), grid.out)
+
+
+@app.command
+def report(*tables: str, grid: Grid = DEFAULT, target: float | None = None, uri: str | None = None) -> int:
+    """Make one static site of what was run, under OUT/report, with the same as Markdown and LaTeX.
+
+    Args:
+        tables: Such as table3; all, paper-a and paper-b name many. Default: all that was run.
+        target: Accuracy in percent to reach, instead of the best of the worst method.
+        uri: A tracking store to fetch journals from first, so that a team shares one.
+    """
+    from benchmarks.commands.report import report as make
+    from benchmarks.commands.resolve import check_target, chosen_experiments
+
+    check_target(target)
+    found = chosen_experiments(tables) if tables else []
+    chosen = grid.choose(found)
+    if uri is not None:
+        from results import tracking
+
+        tracking.fetch(uri, grid.out)
+    return make([one.id for one in found], chosen, out=grid.out, target=target, console=_console())
+
+
+@app.command
+def compare(first: Path, second: Path, *, csv: Path | None = None) -> int:
+    """Compare two sets of runs, cell by cell with intervals: what changed, and whether it is noise.
+
+    Args:
+        first: A folder of results, or a committed reproduction such as smoke. out@small: the runs of a scale (or of an
+            executor, a hardware card, a commit) alone.
+        second: Another one: of another commit, machine or scale.
+        csv: A file for the comparison.
+    """
+    from benchmarks.commands.compare import compare as lay_beside
+
+    return lay_beside(first, second, _console(), csv)
+
+
+@app.command
+def export(*, out: Path = Path("out"), to: Path | None = None, reproduction: str | None = None) -> int:
+    """Write the runs as tidy Parquet and CSV.
+
+    Args:
+        out: Folder of results.
+        to: Folder to write into. Default: export in the folder of results.
+        reproduction: Also keep the tables' values under this name in results/reproductions.
+    """
+    from benchmarks.commands import export
+
+    code = export.export(out, to or out / "export", _console())
+    if reproduction is not None:
+        code = export.keep(out, reproduction, _console())
+    return code
+
+
+@app.command
+def ui(
+    *tables: str, out: Path = Path("out"), uri: str | None = None, port: Number = 5000, no_browser: Flag = False
+) -> int:
+    """Open MLflow's UI at these runs, on this machine alone, with links that compare ours with the paper's.
+
+    Args:
+        tables: Tables whose links are printed. Default: those that were run.
+        out: Folder of results.
+        uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
+        port: Port on 127.0.0.1.
+        no_browser: Print the links and open nothing.
+    """
+    from benchmarks.commands.ui import ui as serve
+
+    return serve(out, uri, port, not no_browser, _console(), tables)
+
+
+@app.command
+def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("out")) -> None:
+    """Measure this machine: write the hardware card this-machine for the virtual clock.
+
+    Args:
+        scale: The scale whose networks are timed.
+        device: cpu, cuda or auto.
+        out: Folder of results; the card goes to hardware/this-machine.toml in it.
+    """
+    from benchmarks.commands.resolve import check_out, one_of, usable_device
+    from benchmarks.workloads.workload import SCALES
+
+    one_of("scale", scale, SCALES)
+    kind = usable_device(device)
+    check_out(out)
+    from benchmarks.commands.calibrate import calibrate as measure
+
+    measure(scale, kind, out, _console())
+
+
+@app.command
+def track(*, out: Path = Path("out"), uri: str | None = None) -> None:
+    """Feed the journals of an out folder to MLflow, now or again; nothing is doubled.
+
+    Args:
+        out: Folder of results.
+        uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
+    """
+    from results import published, records, tracking
+
+    found = records.records(out)
+    if not found:
+        raise UserError(f"There are no runs in {out}: run a table first, or name the folder with --out.")
+    fed = tracking.feed(found, published=published.by_dataset(), uri=uri)
+    _console().print(str(fed), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command
+def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
+    """Say what of Python, torch, devices, data and the store works here, and how to mend the rest.
+
+    Args:
+        out: Folder of results.
+        data: Folder with the data sets.
+    """
+    from benchmarks.commands import doctor as examination
+
+    console, checks = _console(), examination.run(out, data)
+    for check in checks:
+        mark = "[green]ok[/]  " if check.ok else "[yellow]mend[/]"
+        console.print(f"{mark} [bold]{escape(check.name)}[/]: {escape(check.detail)}", highlight=False)
+        if not check.ok and check.mend:
+            console.print(f"     {check.mend}", highlight=False, markup=False, style="dim")
+    return 0
+
+
+def _console() -> Console:
+    """Wide enough for a table where nobody's terminal says otherwise."""
+    return Console() if sys.stdout.isatty() else Console(width=120)
+
+
+def _jobs(jobs: int | None) -> int:
+    from benchmarks.commands.resolve import default_jobs
+
+    if jobs is not None and jobs < 1:
+        raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
+    return jobs or default_jobs()
+
+
+COMMANDS = [name for name in app if not name.startswith("-")]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """-> the exit code: 0 done, 1 a run failed, 2 bad input, 130 interrupted."""
+    # Before torch is imported anywhere: idle OpenMP threads that spin slow the other runs down sixfold.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    errors = Console(stderr=True, soft_wrap=True)
+    try:
+        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return int(code or 0)
+    except CycloptsError as error:
+        return _complain(errors, sentence(error, COMMANDS))
+    except (UserError, MethodError, ResultsError) as error:
+        return _complain(errors, str(error))
+    except BrokenPipeError:  # `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:  # what was asked for is right, but the system refuses: a path, a disk, a permission
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(errors, f"{place}{error.strerror or error}.")
+    except KeyboardInterrupt:
+        return _complain(errors, "Interrupted.", 130)
+    except Interrupted as error:
+        return _complain(errors, str(error), 130)
+
+
+def _complain(console: Console, sentence: str, code: int = 2) -> int:
+    console.print(sentence, style="red", highlight=False, markup=False)
+    return code

@@ -1,0 +1,99 @@
+"""`export`: the runs of an out folder as tidy Parquet and CSV; `export --reproduction`: its tables, to be committed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from benchmarks.errors import UserError
+from results import frames, records, reproductions
+from results.errors import ResultsError
+from results.files import replace
+from results.records import Record
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+FRAMES = {"runs": frames.runs, "evaluations": frames.evaluations, "staleness": frames.staleness}
+NO_PARQUET = "Parquet was left out: it needs pyarrow, the extra `parquet` (`pip install pyarrow`)."
+
+
+def export(out: Path, to: Path, console: Console) -> int:
+    """Write `runs`, `evaluations` and `staleness` under the folder `to`, as .csv and .parquet, whole or not at all.
+
+    Raises:
+        UserError: there are no runs.
+        ResultsError: a journal cannot be read, or a file cannot be written.
+    """
+    found = _records(out)
+    parquet = find_spec("pyarrow") is not None
+    for name, build in FRAMES.items():
+        frame = build(found)
+        files = {"csv": to_csv(frame), **({"parquet": to_parquet(frame)} if parquet else {})}
+        for ending, data in files.items():
+            replace(to / f"{name}.{ending}", data)
+        words = f"{len(frame)} rows, {len(frame.columns)} columns: {', '.join(str(to / f'{name}.{e}') for e in files)}"
+        console.print(f"{name}: {words}", highlight=False, markup=False, soft_wrap=True)
+    if not parquet:
+        console.print(NO_PARQUET, highlight=False, markup=False, soft_wrap=True, style="yellow")
+    return 0
+
+
+def to_csv(frame: DataFrame) -> bytes:
+    """UTF-8; floats in full, "NaN", "inf" and "-inf" for what is not finite; text that is missing is empty."""
+    return bytes(frame.to_csv(index=False, na_rep="NaN", lineterminator="\n").encode())
+
+
+def to_parquet(frame: DataFrame) -> bytes:
+    """NaN stays NaN, which pandas' own writer would turn into null."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.Schema.from_pandas(frame, preserve_index=False)
+    columns = [pa.array(frame[field.name].to_numpy(), type=field.type, from_pandas=False) for field in schema]
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), file)
+    return file.getvalue()
+
+
+def keep(out: Path, name: str, console: Console, folder: Path = reproductions.FOLDER) -> int:
+    """Keep the tables of an out folder as the reproduction of that name, to be committed.
+
+    Raises:
+        UserError: the name is no plain file name, or there are no runs.
+        ResultsError: there are no tables, a journal cannot be read, or a file cannot be written.
+    """
+    if not reproductions.NAME.fullmatch(name):
+        raise UserError(f"--reproduction '{name}': name it with small letters, digits, '-' and '.', such as smoke.")
+    written = reproduction(out / "tables", reproductions.environment(_records(out)), folder / f"{name}.csv")
+    size = sum(path.stat().st_size for path in written) / 1000
+    files = ", ".join(map(str, written))
+    console.print(f"Written: {files} ({size:.0f} kB)", highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+def reproduction(tables: Path, environment: Mapping[str, Any], to: Path) -> tuple[Path, Path]:
+    """Write what the tables in a folder measured to the CSV `to`, and the environment beside it as JSON -> both.
+
+    Raises:
+        ResultsError: the folder holds no tables, or a file cannot be written.
+    """
+    values = reproductions.of_tables(tables)
+    if not values:
+        raise ResultsError(f"There are no tables in {tables}: run some first, or name the folder with --out.")
+    beside = to.with_suffix(".json")
+    replace(to, reproductions.to_csv(values).encode())
+    replace(beside, reproductions.to_json(environment).encode())
+    return to, beside
+
+
+def _records(out: Path) -> list[Record]:
+    found = records.records(out)
+    if not found:
+        raise UserError(f"There are no runs in {out}: run a table first, or name the folder with --out.")
+    return found

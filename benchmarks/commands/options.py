@@ -1,0 +1,72 @@
+"""The options that several commands share. Imports nothing heavy: help and mistakes come at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from benchmarks.commands.mistakes import whole
+
+if TYPE_CHECKING:
+    from benchmarks.experiments import Experiment
+    from benchmarks.runner.choices import Choices
+
+Flag = Annotated[bool, Parameter(negative="")]
+Number = Annotated[int, Parameter(converter=whole)]
+
+
+def _many(help: str, **how: Any) -> Parameter:
+    return Parameter(negative="", consume_multiple=False, help=help, **how)
+
+
+Plugins = Annotated[list[Path] | None, _many("Python file with methods of your own.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Grid:
+    """What is to be run, for `run`, `show` and `claims` alike."""
+
+    scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
+        "smoke"
+    )
+    seeds: Annotated[Number, Parameter(help="Seeds per method and network.")] = 3
+    method: Annotated[list[str] | None, _many("Only these methods or rows.")] = None
+    network: Annotated[list[str] | None, _many("Only these networks.")] = None
+    executor: Annotated[
+        str, Parameter(help="virtual (simulated seconds, repeats bit for bit) or threads (real seconds).")
+    ] = "virtual"
+    hardware: Annotated[
+        str | None, Parameter(help="Hardware card of the virtual clock: a name or a TOML file. Default: the table's.")
+    ] = None
+    device: Annotated[str, Parameter(help="cpu, cuda or auto.")] = "auto"
+    data: Annotated[
+        Path | None, Parameter(help="Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.")
+    ] = None
+    out: Annotated[Path, Parameter(help="Folder of results.")] = Path("out")
+    set_: Annotated[
+        list[str] | None, _many("method.option=value, workload.field=value or analysis.option=value.", name="--set")
+    ] = None
+    plugin: Plugins = None
+
+    def choose(self, experiments: Sequence[Experiment]) -> Choices:
+        from benchmarks.commands.resolve import choose
+
+        return choose(
+            scale=self.scale,
+            seeds=self.seeds,
+            method=self.method or [],
+            network=self.network or [],
+            executor=self.executor,
+            hardware_name=self.hardware,
+            device=self.device,
+            settings=self.set_ or [],
+            plugins=self.plugin or [],
+            out=self.out,
+            data=self.data,
+            experiments=experiments,
+        )

@@ -1,0 +1,168 @@
+"""What the command line said, turned into checked choices. Imports no torch; raises UserError or MethodError."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import methods
+from benchmarks.analyses.registry import IDS as ANALYSES
+from benchmarks.analyses.registry import analysis
+from benchmarks.errors import UserError
+from benchmarks.executors.registry import EXECUTORS
+from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
+from benchmarks.hardware import cards
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.tables.definition import Table
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.present import check_present
+from benchmarks.workloads.network_names import NETWORKS
+from benchmarks.workloads.workload import SCALES
+
+MOST_SEEDS = 1000
+OF_THE_TABLE = {
+    "family": "the table decides on it; name another table",
+    "network": "choose it with --network",
+    "scale": "choose it with --scale",
+}
+
+
+def split(values: Iterable[str]) -> list[str]:
+    """["a,b", "c"] -> ["a", "b", "c"]."""
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+def one_of(what: str, given: str, known: Sequence[str]) -> str:
+    if given not in known:
+        raise UserError(methods.unknown(what, given, known))
+    return given
+
+
+def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[Experiment]:
+    """cards: hardware cards that are offered as well where a name is unknown."""
+    chosen = expand(split(names))
+    if not chosen:
+        raise UserError(f"Name at least one table: {', '.join(IDS)}; or {', '.join(GROUPS)}.")
+    for name in chosen:
+        if name in cards:
+            raise UserError(f"{name} is a hardware card: show it by itself, without a table.")
+        if cards and name not in IDS:
+            raise UserError(
+                methods.unknown("table or hardware card", name, list(dict.fromkeys([*IDS, *GROUPS, *cards])))
+            )
+    return [experiment(name) for name in chosen]
+
+
+def check_target(target: float | None) -> None:
+    if target is not None and not 0 < target <= 100:
+        raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
+
+
+def default_jobs() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def choose(
+    *,
+    scale: str,
+    seeds: int,
+    method: Sequence[str],
+    network: Sequence[str],
+    executor: str,
+    hardware_name: str | None,
+    device: str,
+    settings: Sequence[str],
+    plugins: Sequence[Path],
+    out: Path,
+    data: Path | None,
+    experiments: Sequence[Experiment],
+) -> Choices:
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
+    plugins = list(dict.fromkeys(path.expanduser().resolve() for path in plugins))
+    plugin_methods = [name for path in plugins for name in methods.load_plugin(path)]
+    one_of("executor", executor, EXECUTORS)
+    if executor == "threads" and hardware_name:
+        raise UserError("--hardware is for the virtual executor; real threads run on this machine's own hardware.")
+    keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
+    return Choices(
+        scale=one_of("scale", scale, SCALES),
+        seeds=seeds,
+        methods=tuple(one_of("method", name, sorted({*methods.names(), *keys})) for name in split(method)),
+        networks=tuple(one_of("network", name, NETWORKS) for name in split(network)),
+        executor=executor,
+        card=cards.load(hardware_name, out=out) if hardware_name else None,
+        device=usable_device(device),
+        data=data.expanduser() if data is not None else None,
+        peak=_peak(out) if executor == "threads" else None,
+        settings=_settings(settings),
+        plugins=tuple(plugins),
+        plugin_methods=tuple(plugin_methods),
+    )
+
+
+def _peak(out: Path) -> float | None:
+    """What `calibrate` measured here, if it was run."""
+    if not (out / "hardware" / "this-machine.toml").is_file():
+        return None
+    return cards.load("this-machine", out=out).peak_flops_per_second
+
+
+def _settings(settings: Sequence[str]) -> dict[str, dict[str, str]]:
+    """'async_lu.backward_workers=3' -> {"async_lu": {"backward_workers": "3"}}."""
+    parsed: dict[str, dict[str, str]] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        owner, dot, key = name.strip().partition(".")
+        if not (equals and dot and owner and key):
+            raise UserError(f"--set {setting}: write method.option=value or workload.field=value.")
+        owners = ("workload", *methods.names(), *ANALYSES)
+        if owner not in owners:
+            raise UserError(methods.unknown("method", owner, owners))
+        if owner in ANALYSES:
+            analysis(owner).options({key: value.strip()})
+        elif owner != "workload":
+            methods.create(owner, {key: value.strip()})  # complains about the option or its value at once
+        elif key in OF_THE_TABLE:
+            raise UserError(f"--set {setting}: {OF_THE_TABLE[key]}.")
+        parsed.setdefault(owner, {})[key] = value.strip()
+    return parsed
+
+
+def usable_device(device: str) -> str:
+    one_of("device", device, ("cpu", "cuda", "auto"))
+    # A driver's device file costs nothing to look for; torch is asked only where there is one.
+    present = any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd"))
+    usable = False
+    if device != "cpu" and present:
+        import torch
+
+        usable = torch.cuda.is_available()
+    if device == "cuda" and not usable:
+        raise UserError("--device cuda: no CUDA device is usable here; `python -m benchmarks doctor` says why.")
+    return "cuda" if usable else "cpu"
+
+
+def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
+    """Before anything starts: a sentence about the first data set that is not where the user said, or not at all."""
+    if folder is not None and not folder.expanduser().exists():
+        raise UserError(f"--data {folder}: there is no such folder.")
+    for name in dict.fromkeys(str(run.spec["workload"]["dataset"]) for run in runs):
+        try:
+            check_present(card(name), folder)
+        except UserError as error:
+            return str(error)
+    return ""
+
+
+def check_out(out: Path) -> None:
+    """Raises UserError when nothing can be written there."""
+    probe = out / f".writable-{os.getpid()}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"--out {out} cannot be written ({error.strerror}): name another folder.") from error

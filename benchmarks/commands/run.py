@@ -1,0 +1,216 @@
+"""`run`: plan, train what is missing, print the tables, feed MLflow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from benchmarks.analyses.definition import Analysis, Request
+from benchmarks.commands import resolve
+from benchmarks.errors import Interrupted, UserError
+from benchmarks.experiments import Experiment
+from benchmarks.hardware.card import Card
+from benchmarks.hardware.cards import load as load_card
+from benchmarks.runner import environment, plan, pool
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.runner.process import Setting
+from benchmarks.runner.progress import Display, duration
+from benchmarks.runner.progress import runs as many
+from benchmarks.tables.definition import Table
+from benchmarks.views import notes, pictures, sheets
+from benchmarks.views.sheets import every_sheet, sheet_of
+from benchmarks.views.table import assemble
+from benchmarks.views.values import measured as measured_of
+from reports.tables.render import to_rich, write
+from results import published, records
+from results.errors import ResultsError
+from results.groups import clock_of
+from results.statistics import Summary
+from results.tables import ResultTable
+
+FEW = 4
+"""Tables whose notes one reads on a screen; of more, the Markdown files have them."""
+
+
+def run(
+    experiments: Sequence[Experiment],
+    chosen: Choices,
+    *,
+    out: Path,
+    jobs: int,
+    fresh: bool,
+    tracking: bool,
+    target: float | None,
+    console: Console,
+) -> int:
+    """-> the exit code: 0, or 1 if a run failed. Where many are asked for, those without their data say so."""
+    planned, without = _plan(experiments, chosen)
+    runs = plan.in_order(plan.distinct(run for of_table in planned.values() for run in of_table))
+    resolve.check_out(out)
+    missing = [run for run in runs if fresh or records.complete(out, run.id) is None]
+    _announce(experiments, chosen, runs, missing, jobs, console)
+    again = "the same command without --fresh" if fresh else "the same command"
+    cards = _cards(experiments, chosen)
+    failed = _train(missing, chosen, cards, out, jobs, console, again) if missing else []
+    sheets = {one.id: sheet_of(one, chosen, planned[one.id], out, target) for one in _tables(experiments, planned)}
+    brief = len(experiments) > FEW
+    for one in experiments:
+        if one.id in without:
+            console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
+        elif isinstance(one, Analysis):
+            _analyse(one, chosen, out, console, brief)
+        else:
+            _print(assemble(sheets[one.id]), out, pictures.draw(sheets[one.id], out), console, brief)
+    for sentence in failed:
+        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+    if tracking and sheets:
+        _track([*_kindred(list(sheets.values()), out), *sheets.values()], out, console)
+    return 1 if failed else 0
+
+
+def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, list[Run]], dict[str, str]]:
+    """-> per table its runs; per table that cannot run why."""
+    planned: dict[str, list[Run]] = {}
+    without: dict[str, str] = {}
+    for one in experiments:
+        if isinstance(one, Analysis):
+            continue
+        runs = plan.runs(one, chosen)
+        if not runs and len(experiments) == 1:
+            raise UserError(f"Nothing to run for {one.id}: --method and --network leave no row of it.")
+        lost = resolve.missing_data(runs, chosen.data)
+        if lost and len(experiments) == 1:
+            raise UserError(lost)
+        if lost or not runs:
+            without[one.id] = lost or "--method and --network leave no row of it."
+        else:
+            planned[one.id] = runs
+    if without and len(without) == len(experiments):
+        raise UserError(next(iter(without.values())))
+    return planned, without
+
+
+def _tables(experiments: Sequence[Experiment], planned: dict[str, list[Run]]) -> list[Table]:
+    return [one for one in experiments if isinstance(one, Table) and one.id in planned]
+
+
+def _cards(experiments: Sequence[Experiment], chosen: Choices) -> dict[str, Card]:
+    """The cards of all rows, delays and all, by their content."""
+    found = {}
+    for one in experiments:
+        card = plan.card_of(one, chosen) if isinstance(one, Table) else None
+        if card is not None and isinstance(one, Table):
+            for row in plan.rows(one, chosen):
+                found[card.delayed(row.delays).sha256] = card.delayed(row.delays)
+    return found
+
+
+def _announce(
+    experiments: Sequence[Experiment],
+    chosen: Choices,
+    runs: Sequence[Run],
+    missing: Sequence[Run],
+    jobs: int,
+    console: Console,
+) -> None:
+    names = ", ".join(one.id for one in experiments)
+    done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {jobs} at a time"
+    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done if runs else 'nothing to train'}", highlight=False)
+    for clock in notes.clocks(experiments, chosen):
+        console.print(f"Clock: {clock}", highlight=False, markup=False)
+
+
+def _train(
+    missing: Sequence[Run],
+    chosen: Choices,
+    cards: dict[str, Card],
+    out: Path,
+    jobs: int,
+    console: Console,
+    again: str,
+) -> list[str]:
+    """-> a sentence for each run that failed. again: how to carry on after Ctrl-C."""
+    setting = Setting(out, chosen.data, cards, chosen.plugins, environment.describe())
+    begun = time.monotonic()
+    with Display(missing, console) as display:
+        try:
+            ended = pool.train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Interrupted: {display.done} of {many(len(missing))} done and kept; {again} carries on."
+            ) from None
+    console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
+    titles = {run.id: run.title for run in missing}
+    return [f"{titles[id]}: {reason}" for id, (status, reason) in ended.items() if status == "failed"]
+
+
+def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief: bool) -> None:
+    settings = chosen.settings.get(one.id, {})
+    request = Request(
+        scale=chosen.scale,
+        seeds=chosen.seeds,
+        card=chosen.card or load_card(one.card),
+        methods=chosen.methods,
+        networks=chosen.networks,
+        options=one.options(settings),
+        out=out,
+        settings=chosen.settings,
+    )
+    found = one.run(request)
+    for number, table in enumerate(found.tables):
+        _print(table, out, found.pictures if number == len(found.tables) - 1 else (), console, brief)
+
+
+def _print(result: ResultTable, out: Path, drawn: Sequence[Path], console: Console, brief: bool) -> None:
+    """brief: the notes and the audit are in the Markdown file alone."""
+    console.print()
+    console.print(to_rich(result, brief=brief))
+    csv, markdown = write(result, out / "tables")
+    files = ", ".join([str(csv), markdown.name, *map(str, drawn)])
+    more = "; notes and audit: the .md" if brief else ""
+    console.print(f"Written: {files}{more}", highlight=False, markup=False, soft_wrap=True, style="dim")
+
+
+def _kindred(sheets: Sequence[sheets.Sheet], out: Path) -> Iterator[sheets.Sheet]:
+    """All tables of the same workloads, with all their rows, as far as their runs are there.
+
+    What MLflow says of a method then depends on the runs that there are, and not on the table or on the --method that
+    was asked for last.
+    """
+    families = {sheet.table.family for sheet in sheets}
+    for sheet in every_sheet(sheets[0].choices, out, sheets[0].target):
+        if sheet.table.family in families:
+            yield sheet
+
+
+def _track(sheets: Sequence[sheets.Sheet], out: Path, console: Console) -> None:
+    from results import tracking
+
+    measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
+    artifacts: dict[str, list[Path]] = {}
+    for sheet in sheets:
+        files = _files(sheet.table.id, out)
+        for record in (record for of_row in sheet.records.values() for record in of_row):
+            kept = artifacts.setdefault(record.id, [])
+            kept += [file for file in files if file not in kept]
+        for key, value in measured_of(sheet).items():
+            measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
+    found = {record.id: record for sheet in sheets for of_row in sheet.records.values() for record in of_row}
+    try:
+        fed = tracking.feed(
+            list(found.values()), published=published.by_dataset(), measured=measured, artifacts=artifacts
+        )
+        console.print(str(fed), highlight=False, markup=False, soft_wrap=True)
+    except ResultsError as error:
+        console.print(f"[yellow]Not tracked:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+
+
+def _files(id: str, out: Path) -> list[Path]:
+    """What was written of a table, now or before."""
+    names = (f"tables/{id}.csv", f"tables/{id}.md", f"figures/{id}.png")
+    return [out / name for name in names if (out / name).is_file()]

@@ -1,0 +1,196 @@
+"""`list` and `show`: what there is, and what `run` would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+
+import methods
+from benchmarks.analyses.definition import Analysis
+from benchmarks.executors.registry import EXECUTORS
+from benchmarks.experiments import GROUPS, IDS, Experiment, experiment
+from benchmarks.hardware import cards as hardware
+from benchmarks.hardware.card import Card
+from benchmarks.papers.open_points import readings
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.runner.progress import duration
+from benchmarks.runner.progress import runs as many
+from benchmarks.tables.definition import MEASURES, Table
+from benchmarks.views import notes
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.network_names import NETWORKS
+from benchmarks.workloads.workload import SCALES
+from results import published, records
+from results.published import Published
+
+# Wall-clock seconds of one batch on one CPU core (AMD EPYC, 2026): rough, for the expected duration only.
+ROUGH_BATCH_SECONDS = {
+    "smoke": {"resnet18": 0.013, "resnet50": 0.018, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
+    "small": {"resnet18": 0.13, "resnet50": 0.5, "resnet20": 0.04, "wrn16_8": 0.08, "squeezenet": 0.1},
+    "paper": {"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
+}
+ROUGH_LSTM_SECONDS = {"smoke": 0.015, "small": 0.15, "paper": 3.0}
+
+
+def list_everything(plugins: Sequence[Path], console: Console) -> None:
+    for plugin in plugins:
+        methods.load_plugin(plugin)
+    list_experiments(IDS, console)
+    console.print("[bold]Methods[/] (--method NAME, --set NAME.OPTION=VALUE)")
+    classes = [methods.method_class(name) for name in methods.names()]
+    _columns(console, [(cls.name, cls.title, cls.source) for cls in classes])
+    console.print("[bold]Hardware cards[/] (--hardware NAME)")
+    _columns(console, [(name, hardware.load(name).title, hardware.load(name).source) for name in hardware.names()])
+    console.print("[bold]Data sets[/]")
+    _columns(console, [(name, cards.card(name).title, cards.card(name).label) for name in cards.names()])
+    console.print(
+        f"[bold]Networks[/] {', '.join(NETWORKS)}   [bold]Scales[/] {', '.join(SCALES)}   "
+        f"[bold]Executors[/] {', '.join(EXECUTORS)}"
+    )
+
+
+def list_experiments(ids: Sequence[str], console: Console) -> None:
+    """Each id with its title, its source and its scales."""
+    console.print(f"[bold]Tables, figures and analyses[/] (python -m benchmarks run ID; {', '.join(GROUPS)}: many)")
+    found = [experiment(id) for id in ids]
+    _columns(console, [(one.id, one.title, one.source, scales(one)) for one in found])
+
+
+def scales(one: Experiment) -> str:
+    return ", ".join(SCALES) if isinstance(one, Table) or one.id in ("table9", "table10") else "no scale: simulated"
+
+
+def _columns(console: Console, lines: Sequence[tuple[str, ...]]) -> None:
+    grid = Grid.grid(padding=(0, 2))
+    for line in lines:
+        grid.add_row("", *map(escape, line))
+    console.print(grid)
+
+
+def show_experiments(found: Sequence[Experiment], chosen: Choices, out: Path, jobs: int, console: Console) -> None:
+    everything: list[Run] = []
+    for one in found:
+        if isinstance(one, Analysis):
+            _show_analysis(one, chosen, console)
+            continue
+        runs = plan.runs(one, chosen)
+        everything += runs
+        _show_table(one, chosen, runs, console)
+    print_expected(plan.distinct(everything), out, jobs, console)
+    for clock in notes.clocks(found, chosen):
+        console.print(f"Clock: {clock}", highlight=False, markup=False)
+
+
+def print_expected(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> None:
+    missing = [run for run in runs if records.complete(out, run.id) is None]
+    console.print(
+        f"[bold]{many(len(runs))}[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
+        f"Expected: {duration(_expected(missing, jobs))} of wall clock on a CPU core each, roughly.",
+        highlight=False,
+    )
+
+
+def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
+    console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({escape(one.source)})", highlight=False)
+    options = one.options(chosen.settings.get(one.id, {})).model_dump(mode="json")
+    console.print(f"options as resolved: {escape(_flat(options)) or 'none'}", highlight=False, style="dim")
+    for line in readings.readings(one.id):
+        console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
+    console.print()
+
+
+def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Console) -> None:
+    console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({one.source})", highlight=False)
+    values = published.load(one.id)
+    for network in plan.networks(one, chosen):
+        mine = [run for run in runs if run.spec["workload"]["network"] == network]
+        if not mine:
+            continue
+        console.print(f"\n[bold]{network}[/]: {escape(str(mine[0].labels['network_label']))}", highlight=False)
+        console.print(escape(_flat(mine[0].spec["workload"])), highlight=False, style="dim")
+        grid = Grid("row", *(f"published {MEASURES[m]}" for m in one.measures), box=None)
+        for row in plan.rows(one, chosen):
+            cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
+            grid.add_row(escape(row.key), *cells)
+        console.print(grid)
+        console.print("options as resolved")
+        for row in plan.rows(one, chosen):
+            run = next(run for run in mine if run.labels["row"] == row.key)
+            own = _differing(run.spec["workload"], mine[0].spec["workload"])
+            options = _flat({**run.spec["method"]["options"], **own})
+            console.print(f"  {row.key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
+    for line in readings.readings_of(one.id, runs):
+        console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
+    console.print()
+
+
+def _differing(workload: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
+    """What a row's workload has that the table's first row has not."""
+    found: dict[str, Any] = {}
+    for key, value in workload.items():
+        if isinstance(value, dict):
+            found |= {f"{key}.{k}": v for k, v in value.items() if (first[key] or {}).get(k) != v}
+        elif value != first[key]:
+            found[key] = value
+    return found
+
+
+def _value(value: Published | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value.mean:g}" + (f" ± {value.std:g}" if value.std is not None else "")
+
+
+def _flat(values: Any, prefix: str = "") -> str:
+    parts = []
+    for key, value in values.items():
+        parts.append(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else f"{prefix}{key}={value}")
+    return ", ".join(parts)
+
+
+def _expected(missing: Sequence[Run], jobs: int) -> float:
+    """Wall-clock seconds, roughly."""
+    total = 0.0
+    for run in missing:
+        work = run.spec["workload"]
+        usual = ROUGH_BATCH_SECONDS[work["scale"]]
+        samples = work["train_samples"] or data_card(work["dataset"]).train_samples
+        seconds = ROUGH_LSTM_SECONDS[work["scale"]] if work["network"] == "lstm" else usual[work["network"]]
+        total += work["epochs"] * samples / work["batch"] * seconds
+    return 6 + total / max(1, min(jobs, len(missing))) if missing else 0.0
+
+
+def show_card(card: Card, console: Console) -> None:
+    """What a card predicts for the paper's networks, beside what was published."""
+    from benchmarks.analyses.predicted_seconds import predictions
+
+    console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
+    for note in card.notes:
+        console.print(note, highlight=False, markup=False)
+    console.print(
+        f"link {card.link.latency_seconds * 1e3:.3g} ms + bytes / {card.link.bytes_per_second / 1e9:.3g} GB/s; "
+        f"update {card.update.latency_seconds * 1e3:.3g} ms + bytes / "
+        f"{card.update.bytes_per_second / 1e9:.3g} GB/s; {card.flops_per_second / 1e12:.3g} TFLOP/s; "
+        f"{card.lanes} lanes, capacity {card.lane_capacity:.3g}",
+        highlight=False,
+    )
+    for delay in card.delays:
+        console.print(f"straggler: {delay.label}", highlight=False, markup=False)
+    for name, known in card.networks.items():
+        f = sum(known.forward_seconds)
+        b = sum(known.backward_input_seconds) + sum(known.backward_weight_seconds)
+        line = f"{name}: forward {f * 1e3:.3g} ms, backward {b * 1e3:.3g} ms ({known.what})"
+        console.print(line, highlight=False, markup=False)
+    title, lines = predictions(card)
+    if title:
+        console.print(f"\n[bold]{escape(title)}[/]", highlight=False)
+    for line in lines:
+        console.print("  " + line, highlight=False, markup=False)

@@ -1,0 +1,160 @@
+"""A team without tensors: tickets, versions, staleness, and nothing else.
+
+An executor cannot tell it from the real one (benchmarks.team.Team, which adds the numerics). So the laws of the virtual
+clock can be tested, and the seconds of an epoch at the paper's scale predicted, without computing anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks.executors.staleness import Staleness
+
+
+@dataclass(eq=False)
+class Layer:
+    """One layer of one replica, and the counts of what changed it."""
+
+    name: str
+    index: int
+    size: int  # trainable parameters
+    device: int  # where it lives
+    updates: int = 0
+    averages: int = 0
+    mutex: AbstractContextManager[Any] = field(default_factory=threading.Lock, repr=False)
+
+
+@dataclass(eq=False)
+class Replica:
+    """A copy of the network on one device."""
+
+    index: int
+    device: int
+    layers: Sequence[Any] = field(default_factory=list, repr=False)
+
+
+@dataclass(slots=True)
+class Read:
+    """What a step's forward pass saw of a layer."""
+
+    updates: int
+    time: float
+
+
+class Step:
+    """One batch on its way."""
+
+    __slots__ = ("__weakref__", "index", "reads", "replica")
+
+    def __init__(self, replica: Any, index: int) -> None:
+        self.replica, self.index = replica, index
+        self.reads: list[Read | None] = [None] * len(replica.layers)
+
+
+@dataclass(slots=True)
+class Gradient:
+    """The gradient of one layer for one step. `ready` is the time its computation ended."""
+
+    layer: Any
+    index: int
+    read: Read
+    ready: float = 0.0
+
+
+class DryTeam:
+    """The accounts of a team. sizes: per layer, trainable parameters."""
+
+    def __init__(self, replicas: Sequence[Any], *, steps_per_epoch: int, epochs: int) -> None:
+        self.replicas = list(replicas)
+        self.steps_per_epoch, self.epochs, self.epoch = steps_per_epoch, epochs, 0
+        self.state: dict[str, Any] = {}
+        self.staleness = Staleness([layer.name for layer in self.replica.layers])
+        self._taken, self._shared = [0] * len(self.replicas), 0
+        self._tickets = threading.Lock()
+
+    @classmethod
+    def of(cls, layers: Iterable[tuple[str, int]], *, replicas: int = 1, steps_per_epoch: int) -> DryTeam:
+        """layers: (name, parameters). The steps that replicas do not divide are dropped."""
+        layers = list(layers)
+        team = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(layers)]) for q in range(replicas)]
+        return cls(team, steps_per_epoch=steps_per_epoch // replicas * replicas, epochs=1)
+
+    @property
+    def replica(self) -> Any:
+        return self.replicas[0]
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.epoch, self._taken, self._shared = epoch, [0] * len(self.replicas), 0
+        self.staleness.clear()
+
+    # ---- effects; `now` is the executor's clock, at the effect's start for what reads, at its end for what writes
+
+    def next_batch(self, replica: Any, shared: bool = False) -> Any:
+        """Ticket i of an epoch belongs to replica i mod Q: equal shares, dynamic among one replica's workers.
+
+        shared: to whoever asks for it. All who ask in an epoch ask alike.
+        """
+        with self._tickets:
+            i = self._shared if shared else self._taken[replica.index] * len(self.replicas) + replica.index
+            if i >= self.steps_per_epoch:
+                return None
+            self._taken[replica.index] += 1
+            self._shared += 1
+        return self.make_step(replica, i)
+
+    def make_step(self, replica: Any, i: int) -> Any:
+        return Step(replica, self.epoch * self.steps_per_epoch + i)
+
+    def note_read(self, layer: Any, step: Any, now: float) -> None:
+        step.reads[layer.index] = Read(layer.updates, now)
+
+    def snapshot(self, layer: Any, step: Any, now: float) -> None:
+        self.note_read(layer, step, now)
+
+    def forward(self, layer: Any, step: Any, now: float) -> None:
+        if step.reads[layer.index] is None:  # else a snapshot has read the weights before
+            self.note_read(layer, step, now)
+
+    def loss(self, step: Any) -> None:
+        pass
+
+    def backward(self, layer: Any, step: Any, *, weights: bool, inputs: bool) -> Any:
+        return Gradient(layer, step.index, step.reads[layer.index]) if weights else None
+
+    def update(self, gradients: Sequence[Any], worker: str, now: float, replica: Any = None) -> None:
+        """replica: whose layers change, by default the gradients' own.
+
+        A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
+        """
+        for gradient in gradients:
+            layer = gradient.layer if replica is None else replica.layers[gradient.layer.index]
+            with self.where(gradient), layer.mutex:
+                self.apply(layer, gradient, worker)
+                behind = max(0, layer.updates - gradient.read.updates)
+                layer.updates += 1
+            self.staleness.note(layer.index, behind, now - gradient.read.time, now - gradient.ready)
+
+    def where(self, gradient: Any) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def apply(self, layer: Any, gradient: Any, worker: str) -> None:
+        """Change the layer's weights; its mutex is held."""
+
+    # ---- collectives: pure functions of what the members brought, in the order of the replicas
+
+    def mean_gradients(self, gradients: Sequence[Any]) -> list[Any]:
+        return list(gradients)
+
+    def flat(self, replica: Any) -> Any:
+        return None
+
+    def mean_flat(self, vectors: Sequence[Any]) -> Any:
+        return None
+
+    def add_mean(self, replica: Any, mean: Any, snapshot: Any) -> None:
+        for layer in replica.layers:
+            layer.averages += 1

@@ -1,0 +1,1 @@
+"""The virtual clock: a discrete-event simulation of N devices, with the true numerics."""

@@ -1,0 +1,223 @@
+"""The virtual clock: a discrete-event simulation of N devices, in one thread, with the true numerics.
+
+Reads happen when an effect starts, that is when its device grants it, and writes when it ends. A device serves first
+come, first served. (BatchNorm's running statistics are written with the forward computation, at its start.)
+Ties: a Put that wakes a getter lets the getter go first; a worker whose effect has ended goes on before its device
+turns to the next one; otherwise first scheduled, first served. Nothing depends on the wall clock: runs repeat bit for
+bit.
+
+Stragglers: a device's delay precedes the first computation (snapshot, forward or backward) of a step on that device,
+before anything is read. It takes the whole device in its turn, so that all workers there wait. So every device pays one
+delay per batch that it works on, whichever method brings the batch: DDP, LAP-SGD and PD-ASGD one per batch of the
+device's own, Async LU one on the forward device and one on the backward worker's. Which delay it is hangs on how many
+steps have begun on the device over all epochs, kept in team.state.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.errors import Stalled, WorkerFailed
+from benchmarks.executors.virtual.channels import Channels
+from benchmarks.executors.virtual.collectives import Collectives
+from benchmarks.executors.virtual.devices import Clock, Device, Job
+from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
+from benchmarks.hardware.price import Price
+from methods import effects as e
+
+
+class VirtualExecutor:
+    """Runs a method's workers on simulated devices.
+
+    `now` is the simulated time in seconds, over all epochs; the clock of an epoch starts at 0.
+    """
+
+    name = "virtual"
+
+    def __init__(self, team: DryTeam, price: Price) -> None:
+        self.team, self.price, self.clock = team, price, Clock()
+        self._before = 0.0
+        self.trace: list[tuple[str, str, str, float, float]] | None = None  # worker, effect, layer, start, end
+        self._stragglers = {delay.device for delay in price.delays}
+
+    @property
+    def now(self) -> float:
+        return self._before + self.clock.now
+
+    def run(self, workers: Iterable[e.Worker]) -> None:
+        """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
+        self._ready: Ready = deque((Process(worker), None) for worker in workers)
+        self._alive = {process: None for process, _ in self._ready}
+        self._devices: dict[int, Device] = {}
+        self._begun: set[tuple[int, int]] = set()  # (device, step) of stragglers
+        self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
+        self._handlers = self._make_handlers()
+        try:
+            while self._ready or self.clock.events:
+                if self._ready:
+                    process, value = self._ready.popleft()
+                    self._resume(process, value.value if isinstance(value, e.Counter) else value)
+                else:
+                    self.clock.tick()
+            if self._alive:
+                raise Stalled((p.worker.name, p.waits_for) for p in self._alive)
+        finally:
+            for process in self._alive:
+                process.worker.program.close()
+
+    def _make_handlers(self) -> dict[type, Callable[[Process, Any], Any]]:
+        channels = Channels(self.clock, self.price, self._ready, self._resume)
+        collectives = Collectives(self.team, self.clock, self.price, self._ready, self._guarded)
+        return {
+            e.NextBatch: self._next_batch,
+            e.Snapshot: self._snapshot,
+            e.Forward: self._forward,
+            e.Loss: self._loss,
+            e.Backward: self._backward,
+            e.Update: self._update,
+            e.Put: channels.put,
+            e.Get: channels.get,
+            e.Close: channels.close,
+            e.Count: channels.count,
+            e.Await: channels.wait,
+            e.AllReduce: collectives.all_reduce,
+            e.Average: collectives.average,
+        }
+
+    def _resume(self, process: Process, value: Any) -> None:
+        """Let a worker go on until it has to wait."""
+        while value is not BLOCKED:
+            try:
+                effect = process.worker.program.send(value)
+            except StopIteration:
+                self._alive.pop(process)
+                return
+            except Exception as error:
+                raise WorkerFailed(process.worker.name, error) from error
+            value = self._guarded(process, self._carry_out, process, effect)
+
+    def _carry_out(self, process: Process, effect: e.Effect) -> Any:
+        if type(effect) not in self._handlers:
+            known = ", ".join(kind.__name__ for kind in self._handlers)
+            raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
+        if self._stragglers and (seconds := self._delay(process.worker.device, effect)):
+            return self._wait_for_straggler(process, effect, seconds)
+        return self._handlers[type(effect)](process, effect)
+
+    def _guarded(self, process: Process, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What fails while an effect is carried out fails the worker that asked for it."""
+        try:
+            return function(*arguments)
+        except (WorkerFailed, Stalled):
+            raise
+        except Exception as error:
+            raise WorkerFailed(process.worker.name, error) from error
+
+    # ---- devices
+
+    def _work(
+        self,
+        process: Process,
+        what: e.Effect,
+        layer: str,
+        seconds: float,
+        begin: Callable[[], Any],
+        end: Callable[[Any], Any] = lambda result: result,
+    ) -> Any:
+        """A timed effect on the worker's device: begin reads and computes, end writes and gives the result."""
+        if seconds <= 0:  # what takes no time needs no device
+            return end(begin())
+        process.waits_for = f"device {process.worker.device}"
+        started = 0.0
+
+        def granted() -> Any:
+            nonlocal started
+            started = self.clock.now
+            return self._guarded(process, begin)
+
+        def done(result: Any) -> None:
+            if self.trace is not None:
+                self.trace.append((process.worker.name, type(what).__name__, layer, started, self.clock.now))
+            self._resume(process, self._guarded(process, end, result))
+
+        self._device(process).ask(Job(seconds, granted, done))
+        return BLOCKED
+
+    def _device(self, process: Process) -> Device:
+        return self._devices.setdefault(process.worker.device, Device(self.clock, self.price))
+
+    def _delay(self, device: int, effect: e.Effect) -> float:
+        """Seconds that a straggler loses before this effect."""
+        step = getattr(effect, "step", None)
+        if step is None or device not in self._stragglers or (device, step.index) in self._begun:
+            return 0.0
+        self._begun.add((device, step.index))
+        counted = f"steps begun on device {device}"
+        n = self.team.state.get(counted, 0)
+        self.team.state[counted] = n + 1
+        return self.price.delay(device, n)
+
+    def _wait_for_straggler(self, process: Process, effect: e.Effect, seconds: float) -> Any:
+        """Then carry the effect out."""
+        process.waits_for = f"device {process.worker.device}"
+        handler = self._handlers[type(effect)]
+
+        def done(started: float) -> None:
+            if self.trace is not None:
+                self.trace.append((process.worker.name, "Delay", "", started, self.clock.now))
+            self._resume(process, self._guarded(process, handler, process, effect))
+
+        self._device(process).ask(Job(seconds, lambda: self.clock.now, done, whole=True))
+        return BLOCKED
+
+    # ---- computing
+
+    def _next_batch(self, process: Process, effect: e.NextBatch) -> Any:
+        return self.team.next_batch(effect.replica, effect.shared)
+
+    def _snapshot(self, process: Process, effect: e.Snapshot) -> Any:
+        layer, step = effect.layer, effect.step
+        seconds = self.price.update([layer.index], remote=False)
+        return self._work(process, effect, layer.name, seconds, lambda: self.team.snapshot(layer, step, self.clock.now))
+
+    def _forward(self, process: Process, effect: e.Forward) -> Any:
+        layer, step = effect.layer, effect.step
+        seconds = self.price.forward[layer.index]
+        return self._work(process, effect, layer.name, seconds, lambda: self.team.forward(layer, step, self.clock.now))
+
+    def _loss(self, process: Process, effect: e.Loss) -> Any:
+        return self.team.loss(effect.step)
+
+    def _backward(self, process: Process, effect: e.Backward) -> Any:
+        layer = effect.layer
+        seconds = self.price.backward(layer.index, weights=effect.weights, inputs=effect.inputs)
+
+        def begin() -> Any:
+            return self.team.backward(layer, effect.step, weights=effect.weights, inputs=effect.inputs)
+
+        def end(gradient: Any) -> Any:
+            if gradient is not None:
+                gradient.ready = self.clock.now
+            return gradient
+
+        return self._work(process, effect, layer.name, seconds, begin, end)
+
+    def _update(self, process: Process, effect: e.Update) -> Any:
+        gradients: Any = effect.gradients
+        home = process.worker.device
+        if effect.replica is None:
+            remote = any(g.layer.device != home for g in gradients)
+        else:
+            remote = effect.replica.device != home
+        seconds = self.price.update([g.layer.index for g in gradients], remote=remote)
+        return self._work(
+            process,
+            effect,
+            ", ".join(g.layer.name for g in gradients),
+            seconds,
+            lambda: None,
+            lambda _: self.team.update(gradients, process.worker.name, self.clock.now, effect.replica),
+        )

@@ -1,0 +1,162 @@
+"""Hardware cards: what a virtual clock charges. One TOML file each, beside this one or wherever --hardware points."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from benchmarks.errors import UserError
+from benchmarks.hardware.delays import Delay
+from benchmarks.hardware.price import Price
+
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Costs(_Part):
+    """latency_seconds + bytes / bytes_per_second."""
+
+    latency_seconds: Seconds = 0.0
+    bytes_per_second: Annotated[float, Field(gt=0)] = inf
+
+
+class NetworkSeconds(_Part):
+    """What one batch of a network costs on a device, layer by layer."""
+
+    what: str
+    batch: Annotated[int, Field(ge=1)]
+    families: Annotated[tuple[str, ...], Field(description="the data sets whose images have this size")] = (
+        "cifar10",
+        "cifar100",
+    )
+    stem: str = "cifar"
+    fixed_share: Annotated[
+        float, Field(ge=0, le=1, description="of the seconds, what a batch costs whatever its size")
+    ] = 0.0
+    layers: tuple[str, ...]
+    forward_seconds: tuple[Seconds, ...]
+    backward_input_seconds: tuple[Seconds, ...]
+    backward_weight_seconds: tuple[Seconds, ...]
+    parameter_bytes: tuple[Seconds, ...]
+
+    @model_validator(mode="after")
+    def _alike(self) -> NetworkSeconds:
+        lists = (self.forward_seconds, self.backward_input_seconds, self.backward_weight_seconds, self.parameter_bytes)
+        if any(len(values) != len(self.layers) for values in lists):
+            raise ValueError("every list needs one value per layer")
+        return self
+
+
+class Card(_Part):
+    """A device, as often as a method asks for it, and the links between its copies."""
+
+    name: str
+    title: str
+    source: str
+    notes: tuple[str, ...] = ()
+    flops_per_second: Annotated[float, Field(gt=0, description="what the device achieves")]
+    peak_flops_per_second: Annotated[float | None, Field(gt=0, description="what it could: of MFU")] = None
+    lanes: Annotated[int, Field(ge=1)] = 1
+    lane_capacity: Annotated[
+        float, Field(ge=1, description="how many effects' worth of work a device does at once")
+    ] = 1.0
+    link: Costs = Costs()
+    update: Costs = Costs()
+    delays: Annotated[tuple[Delay, ...], Field(description="stragglers")] = ()
+    networks: dict[str, NetworkSeconds] = Field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+
+    def delayed(self, delays: Sequence[Delay]) -> Card:
+        """The same card with stragglers beside its own."""
+        return self.model_copy(update={"delays": (*self.delays, *delays)}) if delays else self
+
+    def seconds_of(self, network: str, *, family: str, stem: str) -> NetworkSeconds | None:
+        """What is known of a network on images of this family's size."""
+        known = self.networks.get(f"{family}-{network}", self.networks.get(network))
+        return known if known is not None and family in known.families and stem == known.stem else None
+
+    def costs(self, price: Price) -> Price:
+        """The same price with this card's links, updates and lanes."""
+        return replace(
+            price,
+            latency_seconds=self.link.latency_seconds,
+            bytes_per_second=self.link.bytes_per_second,
+            update_latency_seconds=self.update.latency_seconds,
+            update_bytes_per_second=self.update.bytes_per_second,
+            lanes=self.lanes,
+            lane_capacity=self.lane_capacity,
+            delays=self.delays,
+        )
+
+    def price(self, known: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:
+        """What a network's effects cost, for itself or for one of other blocks that stands in for it.
+
+        A stage's seconds and bytes are shared evenly by the blocks that the stand-in has there. batch: that of a step,
+        by default the one that the seconds are for.
+        """
+        shares = _shares(known.layers, list(layers or known.layers))
+        factor = known.fixed_share + (1 - known.fixed_share) * (batch or known.batch) / known.batch
+
+        def shared(values: Sequence[float], factor: float = factor) -> list[float]:
+            return [sum(values[i] for i in mine) / many * factor for mine, many in shares]
+
+        return self.costs(
+            Price(
+                shared(known.forward_seconds),
+                shared(known.backward_input_seconds),
+                shared(known.backward_weight_seconds),
+                shared(known.parameter_bytes, 1.0),
+            )
+        )
+
+    def seconds_by_flops(self, layers: Sequence[LayerWork], *, what: str, batch: int) -> NetworkSeconds:
+        """By its FLOPs at the rate that the card achieves: for networks that the card does not know.
+
+        A backward pass costs a forward pass's FLOPs for the weights and as many for the inputs; the first layer has no
+        inputs to care for.
+        """
+        seconds = tuple(layer.forward_flops / self.flops_per_second for layer in layers)
+        return NetworkSeconds(
+            what=what,
+            batch=batch,
+            layers=tuple(layer.name for layer in layers),
+            forward_seconds=seconds,
+            backward_input_seconds=(0.0, *seconds[1:]),
+            backward_weight_seconds=seconds,
+            parameter_bytes=tuple(layer.parameter_bytes for layer in layers),
+        )
+
+
+@dataclass(frozen=True)
+class LayerWork:
+    """What one batch asks of a layer."""
+
+    name: str
+    forward_flops: float
+    parameter_bytes: float
+
+
+def _shares(known: Sequence[str], names: Sequence[str]) -> list[tuple[list[int], int]]:
+    """Per own layer: the card's layers of its stage, and how many own layers share them."""
+    stages = [name.split(".")[0] for name in names]
+    missing = {name.split(".")[0] for name in known} ^ set(stages)
+    if missing:
+        raise UserError(
+            f"The hardware card's network has other stages ({', '.join(sorted(missing))}): "
+            f"use --set workload.price=flops."
+        )
+    return [
+        ([i for i, other in enumerate(known) if other.split(".")[0] == stage], stages.count(stage)) for stage in stages
+    ]

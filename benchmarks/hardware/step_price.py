@@ -1,0 +1,57 @@
+"""What a simulated step of a run is charged: the published network's seconds, or those of its own FLOPs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch
+from torch import nn
+
+from benchmarks.hardware.card import Card, LayerWork
+from benchmarks.hardware.flops import layer_work, step_flops
+from benchmarks.hardware.price import Price
+from benchmarks.workloads.build import inputs_of, network_of
+from benchmarks.workloads.data.cards import DataCard, card
+from benchmarks.workloads.workload import Workload, workload
+
+
+@dataclass(frozen=True)
+class Charge:
+    """price: of the effects. step_flops: of the network that is charged, one batch, forward and backward pass."""
+
+    price: Price
+    step_flops: float
+
+
+def counted(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> list[LayerWork]:
+    """The FLOPs of a step of this batch, in proportion to those of a batch of two."""
+    inputs = inputs_of(work, known)
+    dtype = torch.int64 if work.text is not None else torch.float32
+    two = layer_work(network, (2, *inputs), dtype)
+    return [replace(layer, forward_flops=layer.forward_flops * batch / 2) for layer in two]
+
+
+@cache
+def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[LayerWork], str]:
+    work = workload(family, network, "paper", {"stem": stem})  # Workload.charged, by what a cache can hold
+    known = card(work.dataset)
+    with torch.device("meta"):
+        layers = network_of(work, known)
+    return counted(work, known, layers, batch), f"{work.label}, batch {batch}, by FLOPs"
+
+
+def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> Charge:
+    """network: the run's own, layer name -> module."""
+    if work.price == "flops":
+        own = counted(work, card(work.dataset), network, work.batch)
+        return Charge(
+            hardware.price(hardware.seconds_by_flops(own, what=work.label, batch=work.batch)), step_flops(own)
+        )
+    batch, stem = work.price_batch or work.batch, work.charged_stem
+    flops, what = _of_paper(work.family, work.network, stem, batch)
+    seconds = hardware.seconds_of(work.network, family=work.family, stem=stem)
+    if seconds is None:
+        seconds = hardware.seconds_by_flops(flops, what=what, batch=batch)
+    return Charge(hardware.price(seconds, list(network), batch=batch), step_flops(flops))

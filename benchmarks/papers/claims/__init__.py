@@ -1,0 +1,1 @@
+"""The papers' claims in words, and the rule by which runs decide them."""

@@ -1,0 +1,111 @@
+"""What a claim compares: conditions on cells, the points that come of them, and phrases that most claims speak."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.papers.claims.rules import Cell, Look, Quantity
+
+
+@dataclass(frozen=True)
+class Point:
+    """One condition of a claim as it turned out. Of a group, only the point that stands worst is shown.
+
+    text: what was compared, with its numbers; of a missing point, what was not measured.
+    """
+
+    group: str
+    text: str
+    status: Literal["holds", "does not hold", "not decided", "missing"]
+    margin: float = 0.0
+    n: int | None = None
+
+
+Points = Callable[[Look], list[Point]]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """low < a - b < high, or low < a / b < high; strictly."""
+
+    group: str
+    a: Cell
+    b: Cell
+    how: Literal["difference", "quotient"]
+    low: float = -math.inf
+    high: float = math.inf
+
+    def point(self, look: Look) -> Point:
+        a, b = look.read(self.a), look.read(self.b)
+        if a is None or b is None:
+            cells = [cell for cell, there in ((self.a, a), (self.b, b)) if there is None]
+            return Point(
+                self.group,
+                ", ".join(dict.fromkeys(f"{cell.table} {cell.network} {cell.row}" for cell in cells)),
+                "missing",
+            )
+        found = a.minus(b) if self.how == "difference" else a.over(b)
+        if found is None:
+            return Point(self.group, f"{self.a.table} {self.b.row} (not above 0)", "missing")
+        margin = min(found.value - self.low, self.high - found.value)
+        text = _compared(self, a, b, found)
+        return Point(self.group, text, found.within(self.low, self.high), margin, found.n)
+
+
+def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -> str:
+    """'table2 resnet18, best accuracy percent: async_lu 93.7 against async_bu 92.7, +1.00 (n = 3)'."""
+    one, other = condition.a, condition.b
+    names = (one.row, other.row) if one.row != other.row else (_words(one.measure), _words(other.measure))
+    of_what = f", {_words(one.measure)}" if one.measure == other.measure else f", {one.row}"
+    bound = ">" if math.isinf(a.above) and not math.isinf(a.below) else ""
+    values = f"{names[0]} {bound}{_number(a.value)} against {names[1]} {_number(b.value)}"
+    what = f"{found.value:+.2f}" if condition.how == "difference" else f"{found.value:.3g}x"
+    runs = f" (n = {found.n})" if found.n is not None else ""
+    return f"{one.table} {one.network}{of_what}: {values}, {what}{runs}"
+
+
+def _words(measure: str) -> str:
+    """'best accuracy percent' -> without its unit: 'best accuracy'."""
+    return measure.replace("_", " ").removesuffix(" percent").removesuffix(" seconds")
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def conditions(*those: Condition) -> Points:
+    return lambda look: [condition.point(look) for condition in those]
+
+
+def best_of(
+    places: Iterable[tuple[str, str]], winner: str, rivals: Iterable[str], measure: str, *, lowest: bool = False
+) -> Points:
+    """The winner's value is above (below) each rival's, in every (table, network)."""
+    rivals = tuple(rivals)
+    low, high = (-math.inf, 0.0) if lowest else (0.0, math.inf)
+    return conditions(
+        *(
+            Condition(f"{t} {n}", Cell(t, n, winner, measure), Cell(t, n, rival, measure), "difference", low, high)
+            for t, n in places
+            for rival in rivals
+        )
+    )
+
+
+def quotient(
+    places: Iterable[tuple[str, str]], over: str, under: str, measure: str, *, low: float = 0.0, high: float = math.inf
+) -> Points:
+    """over's value divided by under's, in every (table, network)."""
+    return conditions(
+        *(
+            Condition(f"{t} {n}", Cell(t, n, over, measure), Cell(t, n, under, measure), "quotient", low, high)
+            for t, n in places
+        )
+    )
+
+
+def together(*those: Points) -> Points:
+    return lambda look: [point for one in those for point in one(look)]

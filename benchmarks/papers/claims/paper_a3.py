@@ -1,0 +1,150 @@
+"""Claims of the summary of arXiv:2410.05985v3 (PD-ASGD), which gives few numbers and hardly any setting."""
+
+from __future__ import annotations
+
+import math
+
+from benchmarks.papers.claims.conditions import Condition, Point, best_of, conditions, quotient
+from benchmarks.papers.claims.rules import Cell, Look, Quantity
+from benchmarks.papers.claims.verdicts import Claim
+
+SOURCE = "arXiv:2410.05985v3 (summary)"
+MFU, EPOCH, BEST = "model_flops_utilisation_percent", "seconds_per_epoch", "best_accuracy_percent"
+RESNET = "resnet18"
+DELAYS = ("constant", "heavy_tailed", "bursts")
+SPEED_OF_WHAT = "The summary does not say which time is meant: the time to the target is taken."
+
+
+def _ratio(method: str, backward: int) -> str:
+    workers = f"backward_workers={backward}"
+    return f"pdasgd@forward_workers=1,{workers}" if method == "pdasgd" else f"async_lu@{workers}"
+
+
+def _steps(method: str, few: int, many: int, low: float, high: float = math.inf) -> Condition:
+    """Seconds per epoch with few backward workers over those with many."""
+    a, b = (Cell("v3-ratio", RESNET, _ratio(method, k), EPOCH) for k in (few, many))
+    return Condition(f"{method} 1:{few} to 1:{many}", a, b, "quotient", low, high)
+
+
+def _slow_down(look: Look, method: str, delay: str) -> Quantity | None:
+    """Seconds per epoch with the delay over those without."""
+    late = look.read(Cell("v3-stragglers", RESNET, f"{method}@delay={delay}", EPOCH))
+    plain = look.read(Cell("v3-stragglers", RESNET, method, EPOCH))
+    return late.over(plain) if late is not None and plain is not None else None
+
+
+def _robust(look: Look) -> list[Point]:
+    points = []
+    for delay in DELAYS:
+        ours, ddp = _slow_down(look, "pdasgd", delay), _slow_down(look, "ddp", delay)
+        found = ours.over(ddp) if ours is not None and ddp is not None else None
+        if ours is None or ddp is None or found is None:
+            points.append(Point(delay, delay, "missing"))
+            continue
+        text = f"{delay}: slowed down {ours.value:.3g}x against DDP's {ddp.value:.3g}x (n = {found.n})"
+        points.append(Point(delay, text, found.within(0.0, 1.0), 1.0 - found.value, found.n))
+    return points
+
+
+CLAIMS = (
+    Claim(
+        "v3-mfu",
+        "Highest model FLOPs utilization (53.8% vs 35.1% for DDP on ResNet-18)",
+        f"{SOURCE}, Key Results",
+        ("v3-mfu",),
+        best_of([("v3-mfu", RESNET)], "pdasgd", ("ddp", "lppsgd"), MFU),
+        rule="above every rival's; the two numbers depend on a device, peak and precision that are not stated",
+    ),
+    Claim(
+        "v3-over-lppsgd",
+        "2.14× speedup over LPPSGD on CIFAR-100 with ResNet-18",
+        f"{SOURCE}, Key Results",
+        ("v3-mfu",),
+        quotient([("v3-mfu", RESNET)], "lppsgd", "pdasgd", "time_to_target_seconds", low=0.9 * 2.14),
+        rule="at least 2.14x less a tenth",
+        remark=SPEED_OF_WHAT,
+    ),
+    Claim(
+        "v3-over-ddp",
+        "1.34× over DDP on CIFAR-100 with ResNet-18",
+        f"{SOURCE}, Key Results",
+        ("v3-mfu",),
+        quotient([("v3-mfu", RESNET)], "ddp", "pdasgd", "time_to_target_seconds", low=0.9 * 1.34),
+        rule="at least 1.34x less a tenth",
+        remark=SPEED_OF_WHAT,
+    ),
+    Claim(
+        "v3-accuracy",
+        "achieves state-of-the-art accuracy",
+        f"{SOURCE}, Key outcome",
+        ("v3-mfu",),
+        conditions(
+            *(
+                Condition(
+                    f"against {rival}",
+                    Cell("v3-mfu", RESNET, "pdasgd", BEST),
+                    Cell("v3-mfu", RESNET, rival, BEST),
+                    "difference",
+                    low=-1.0,
+                )
+                for rival in ("ddp", "lppsgd")
+            )
+        ),
+        rule="best accuracy at most a point below DDP's and LPP-SGD's",
+    ),
+    Claim(
+        "v3-straggler-accuracy",
+        "Maintains accuracy within 2.5% even under significant straggler delays",
+        f"{SOURCE}, Key Results",
+        ("v3-stragglers",),
+        conditions(
+            *(
+                Condition(
+                    delay,
+                    Cell("v3-stragglers", RESNET, f"pdasgd@delay={delay}", BEST),
+                    Cell("v3-stragglers", RESNET, "pdasgd", BEST),
+                    "difference",
+                    low=-2.5,
+                )
+                for delay in DELAYS
+            )
+        ),
+        rule="at most 2.5 points below PD-ASGD without delays",
+        remark="The delays are ours; the summary does not describe its own.",
+    ),
+    Claim(
+        "v3-straggler-speed",
+        "Our method is more robust to delays compared to DDP",
+        f"{SOURCE}, Mechanism 3",
+        ("v3-stragglers",),
+        _robust,
+        rule="delays lengthen an epoch by a smaller factor than DDP's",
+    ),
+    Claim(
+        "v3-ratio",
+        "a 1:2 ratio compensates for the 2× longer backward pass and increases hardware utilization",
+        f"{SOURCE}, Mechanism 1",
+        ("v3-ratio",),
+        conditions(
+            Condition(
+                "MFU",
+                Cell("v3-ratio", RESNET, _ratio("pdasgd", 2), MFU),
+                Cell("v3-ratio", RESNET, _ratio("pdasgd", 1), MFU),
+                "quotient",
+                low=1.02,
+            ),
+            _steps("pdasgd", 2, 3, 0.0, 1.1),
+        ),
+        rule="MFU rises by more than 2 % from 1:1 to 1:2, and 1:3 is at most 1.1x faster than 1:2",
+        remark="PD-ASGD's workers share their device: what a second backward worker gains depends on the card's lanes.",
+    ),
+    Claim(
+        "a-ratio",
+        "twice as many backward threads than forward threads ... significantly speeding-up the training process",
+        "arXiv:2410.05985v1, section 1",
+        ("v3-ratio",),
+        conditions(_steps("async_lu", 1, 2, 1.5), _steps("async_lu", 2, 3, 0.0, 1.1)),
+        rule="1:2 at least 1.5x faster than 1:1, and 1:3 at most 1.1x faster than 1:2",
+        remark="Each backward worker of Async LU has a device of its own: 1:2 takes three devices, 1:1 two.",
+    ),
+)

@@ -1,0 +1,98 @@
+"""A claim, and what becomes of it on the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.papers.claims.conditions import Point, Points
+from benchmarks.papers.claims.rules import Evidence, Status, as_published, measured
+
+_RANK = {"does not hold": 0, "not decided": 1, "missing": 2, "holds": 3}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    status: Status
+    scale: str
+    measured: str
+    why: str
+
+    @property
+    def label(self) -> str:
+        """The status; anywhere but at the paper's scale with the scale, since it is not the paper's experiment."""
+        return self.status if self.scale == "paper" else f"{self.status} at {self.scale}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a paper says in words. needs: tables and analyses; rule: what the words are taken to mean.
+
+    any_of: one condition that holds is enough ("up to"). remark: what one has to know beside the numbers.
+    """
+
+    id: str
+    text: str
+    source: str
+    needs: tuple[str, ...]
+    points: Points
+    rule: str = ""
+    remark: str = ""
+    any_of: bool = False
+
+    def evaluate(self, evidence: Evidence) -> Verdict:
+        points = self.points(measured(evidence))
+        status = self.status(points)
+        parts = [_why(self, points, status), self.rule and f"Taken as: {self.rule}.", self._paper(evidence)]
+        said = "; ".join(point.text for point in _shown([point for point in points if point.status != "missing"]))
+        return Verdict(status, evidence.scale, said or "-", " ".join(part for part in [*parts, self.remark] if part))
+
+    def status(self, points: Sequence[Point]) -> Status:
+        seen = {point.status for point in points}
+        if self.any_of and "holds" in seen:
+            return "holds"
+        if not self.any_of and "does not hold" in seen:
+            return "does not hold"
+        if seen == {"holds"} or seen == {"does not hold"}:
+            return "holds" if "holds" in seen else "does not hold"
+        return "not decided"
+
+    def _paper(self, evidence: Evidence) -> str:
+        """The same conditions on the paper's own figures."""
+        points = [point for point in self.points(as_published(evidence)) if point.status != "missing"]
+        if not points:
+            return ""
+        status = self.status(points)
+        those = sorted((p for p in _shown(points) if p.status == status), key=lambda point: point.margin)
+        many = 1 if status == "holds" else 3
+        return f"On the paper's own figures it {_SAYS[status]} ({'; '.join(p.text for p in those[:many])})."
+
+
+_SAYS = {"holds": "holds", "does not hold": "does not hold", "not decided": "is not decided"}
+
+
+def _shown(points: Sequence[Point]) -> list[Point]:
+    """Of each group, the point that stands worst."""
+    groups: dict[str, Point] = {}
+    for point in points:
+        kept = groups.get(point.group)
+        if kept is None or (_RANK[point.status], point.margin) < (_RANK[kept.status], kept.margin):
+            groups[point.group] = point
+    return list(groups.values())
+
+
+def _why(claim: Claim, points: Sequence[Point], status: Status) -> str:
+    there = [point for point in points if point.status != "missing"]
+    if not there:
+        return f"Not run: needs {', '.join(claim.needs)}."
+    said = [f"{sum(p.status == 'holds' for p in there)} of {len(points)} comparisons hold"]
+    if missing := [p for p in points if p.status == "missing"]:
+        names = list(dict.fromkeys(point.text for point in missing))
+        said.append(f"not measured: {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}")
+    runs = [point.n for point in there if point.n is not None]
+    if status == "not decided" and any(point.status == "not decided" for point in there):
+        single = [p for p in there if p.status == "not decided" and p.n == 1]
+        said.append("a single seed shows no spread" if single else "the rest lies within two standard errors")
+    elif runs and 1 < min(runs) <= 3:
+        said.append(f"n = {min(runs)} is weak evidence")
+    return "; ".join(said) + "."

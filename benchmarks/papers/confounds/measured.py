@@ -1,0 +1,291 @@
+"""The confound audit: what differs between rows that a table compares, beside their methods.
+
+It reads the plan's specs alone, so that it can be printed before anything is run. Seeds are no confound. What differs
+between the rows of the papers' own experiments stands in audit_published.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import methods
+from benchmarks.papers.confounds.naming import named
+from benchmarks.papers.confounds.published import published_audit
+from benchmarks.runner.plan import Run
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.network_names import TITLES
+
+SYNCHRONOUS = ("ddp", "mbsgd")
+"""Methods one of whose updates takes the batches of all replicas; a method that is derived from them does, too."""
+ALL_GRADIENTS = ("pdasgd",)
+"""Methods whose every replica applies the gradients of all, one by one."""
+AVERAGING = ("lapsgd", "lsgd")
+"""Methods whose replicas become their mean now and then, and those derived from them."""
+BATCHNORM_FREE = ("lstm",)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One row on one network."""
+
+    label: str
+    spec: Mapping[str, Any]
+
+    @property
+    def work(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.spec["workload"]
+        return found
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.spec["method"]["options"]
+        return found
+
+    @cached_property
+    def method(self) -> methods.Method:
+        return methods.create(self.spec["method"]["name"], self.options)
+
+    def is_a(self, names: Sequence[str]) -> bool:
+        return any(getattr(cls, "name", None) in names for cls in type(self.method).__mro__)
+
+    @property
+    def together(self) -> int:
+        """Replicas whose batches make one update."""
+        return self.method.replicas if self.is_a(SYNCHRONOUS) else 1
+
+    @property
+    def samples_per_update(self) -> int:
+        return int(self.work["batch"]) * self.together
+
+    @property
+    def learning_rate(self) -> float:
+        """After the warm-up and before any decay: the schedule's, times what the method and the batch make of it."""
+        schedule = self.work["schedule"]
+        base = schedule.get("base_batch")
+        batches = self.work["batch"] / base if base else 1.0
+        return float(schedule["lr"] * batches * self.method.learning_rate_factor)
+
+    @property
+    def updaters(self) -> int:
+        """Workers that update one replica."""
+        return int(self.options.get("updaters") or self.options.get("backward_workers") or 1)
+
+
+# ---- aspects: what is said of a row. None: the aspect does not concern it.
+
+
+def _network(row: Subject) -> str:
+    work = row.work
+    stem = f", {work['stem']} stem" if work["network"].startswith("resnet") and work["network"] != "resnet20" else ""
+    blocks = f", blocks {'-'.join(map(str, work['blocks']))}" if work.get("blocks") else ""
+    return f"{TITLES.get(work['network'], work['network'])}, width {work['width']}{blocks}{stem}"
+
+
+def _data(row: Subject) -> str:
+    work = row.work
+    count = work["train_samples"] or card(work["dataset"]).train_samples
+    parts = [f"{work['dataset']} ({count} training samples)", "augmented" if work["augment"] else "not augmented"]
+    if work.get("resolution"):
+        parts.append(f"{work['resolution']} pixels")
+    if work.get("text"):
+        parts.append(", ".join(f"{key} {value}" for key, value in work["text"].items()))
+    return ", ".join([*parts, "one order per seed"])
+
+
+def _shares(row: Subject) -> str | None:
+    if row.method.replicas == 1:
+        return None
+    return "the next batch goes to whoever asks" if row.method.shares_batches else "as many for all"
+
+
+def _batch(row: Subject) -> str:
+    batch, replicas = row.work["batch"], row.method.replicas
+    return f"{row.samples_per_update} per update, global batch {batch * replicas}"
+
+
+def _updates(row: Subject) -> str:
+    samples = row.work["train_samples"] or card(row.work["dataset"]).train_samples
+    steps = int(samples) // int(row.work["batch"])
+    all_of_them = row.is_a(ALL_GRADIENTS) and row.options.get("exchange") == "gradients"
+    return str(steps if all_of_them else steps // row.method.replicas)
+
+
+def _rate(row: Subject) -> str:
+    schedule, epochs = row.work["schedule"], row.work["epochs"]
+    warm_up = f"{schedule.get('warm_up', 'constant')} warm-up of {schedule['warm_up_epochs']:g} epochs"
+    kind = schedule.get("kind", "cosine")
+    shape = {"cosine": f"cosine, T_max {schedule['t_max']:g}"}.get(kind, kind)
+    if kind == "multistep":
+        shape = f"steps x {schedule['gamma']:g} at {', '.join(f'{m:g}' for m in schedule['milestones'])}"
+    return f"{row.learning_rate:.4g} ({shape}; {warm_up}; factor {row.method.learning_rate_factor:g}; {epochs} epochs)"
+
+
+def _rate_per_sample(row: Subject) -> str:
+    rate, everywhere = row.learning_rate, int(row.work["batch"]) * row.method.replicas
+    return f"{rate / row.samples_per_update:.3g} per sample of an update, {rate / everywhere:.3g} of the global batch"
+
+
+def _decay(row: Subject) -> str:
+    chosen = row.work["optimizer"]
+    bn = "" if chosen.get("decay_bn", True) else ", none on BatchNorm and biases"
+    return f"{chosen['weight_decay']:g}{bn}"
+
+
+def _optimizer(row: Subject) -> str:
+    chosen = row.work["optimizer"]
+    nesterov = ", Nesterov" if chosen["nesterov"] else ""
+    return f"{chosen['name']}, momentum {chosen['momentum']:g}{nesterov}"
+
+
+def _momentum(row: Subject) -> str:
+    if row.options["momentum"] == "per_updater" and row.updaters > 1:
+        return "local to each updater, never averaged"
+    if row.method.replicas == 1:
+        return "one"
+    return "alike on all devices" if row.together > 1 else "local to each device, never averaged"
+
+
+def _batchnorm(row: Subject) -> str | None:
+    if row.work["network"] in BATCHNORM_FREE:
+        return None
+    if row.method.replicas == 1:
+        return "one set of running statistics"
+    averaged = row.is_a(AVERAGING) and row.options["bn_buffers"] == "averaged"
+    return "running statistics averaged with the weights" if averaged else "each device its own running statistics"
+
+
+def _evaluated(row: Subject) -> str:
+    if row.method.replicas == 1:
+        return "the one replica"
+    return {"mean": "the mean of the replicas", "first": "the first replica"}[row.options["consensus"]]
+
+
+def _clock(row: Subject) -> str:
+    hardware = row.spec["hardware"]
+    if row.spec["executor"] != "virtual":
+        return f"real seconds on {row.spec['device']}, {hardware['name']}"
+    delays = f", delayed: {'; '.join(hardware['delays'])}" if hardware.get("delays") else ""
+    return f"simulated, {hardware['name']} ({hardware['sha256'][:8]}){delays}"
+
+
+def _charged(row: Subject) -> str | None:
+    charged = row.spec.get("charged")
+    if charged is None:
+        return None
+    stem = f", {charged['stem']} stem" if charged["network"] in ("resnet18", "resnet50") else ""
+    return f"{TITLES.get(charged['network'], charged['network'])}, width {charged['width']}{stem}"
+
+
+def _queue(row: Subject) -> str | None:
+    capacity = row.options.get("queue")
+    return None if capacity is None else f"{capacity}{' (a rendezvous)' if capacity == 0 else ''}"
+
+
+def _gradient_at(row: Subject) -> str | None:
+    if row.method.replicas == row.updaters == 1 or row.together > 1 or "weights" not in row.options:
+        return None
+    return "those the forward pass read" if row.options["weights"] == "forward" else "those of now"
+
+
+def _update(row: Subject) -> str:
+    return f"{row.options['updates']}, {'without locks' if row.options['lock_free'] else 'a mutex per layer'}"
+
+
+ASPECTS: Mapping[str, Callable[[Subject], str | None]] = {
+    "Network and stem": _network,
+    "Data, augmentation and loader": _data,
+    "Batches of a device": _shares,
+    "Batch": _batch,
+    "Updates per epoch (of one replica)": _updates,
+    "Learning rate": _rate,
+    "Learning rate against batch": _rate_per_sample,
+    "Weight decay": _decay,
+    "Optimizer": _optimizer,
+    "Momentum": _momentum,
+    "BatchNorm": _batchnorm,
+    "Evaluated": _evaluated,
+    "Precision": lambda row: str(row.work.get("precision", "float32")),
+    "Clock": _clock,
+    "Simulated seconds are those of": _charged,
+    "Devices": lambda row: str(row.method.devices),
+    "Updaters per replica": lambda row: str(row.updaters),
+    "Queue between forward and backward workers": _queue,
+    "Weights of the backward pass": _gradient_at,
+    "Update": _update,
+}
+
+
+# ---- rows against each other
+
+
+def audit(runs: Sequence[Run]) -> list[str]:
+    """One line per aspect in which rows of a network differ, rows of one value together; last, what they share.
+
+    A line that does not hold for all networks begins with those it holds for.
+    """
+    networks = {network: _subjects(runs, network) for network in dict.fromkeys(map(_network_of, runs))}
+    lines: dict[str, list[str]] = {}
+    same: dict[str, list[str]] = {}
+    for network, rows in networks.items():
+        for name, aspect in ASPECTS.items():
+            groups = _groups(rows, aspect)
+            if len(groups) > 1:
+                lines.setdefault(f"{name}: {_grouped(groups, rows)}.", []).append(network)
+            elif groups:
+                same.setdefault(f"{_lowered(name)} {next(iter(groups))}", []).append(network)
+        for line in _lpp_is_lap(rows):
+            lines.setdefault(line, []).append(network)
+    everywhere = len(networks)
+    said = [line if len(nets) == everywhere else f"{', '.join(nets)}: {line}" for line, nets in lines.items()]
+    shared = [text if len(nets) == everywhere else f"{text} ({', '.join(nets)})" for text, nets in same.items()]
+    return [*said, f"The same for all rows: {'; '.join(shared)}."] if shared else said
+
+
+def _network_of(run: Run) -> str:
+    return str(run.spec["workload"]["network"])
+
+
+def _subjects(runs: Sequence[Run], network: str) -> list[Subject]:
+    """A row's first seed stands for it."""
+    firsts: dict[str, Run] = {}
+    for run in runs:
+        if _network_of(run) == network:
+            firsts.setdefault(str(run.labels["row"]), run)
+    return [Subject(str(run.labels["method_title"]), run.spec) for run in firsts.values()]
+
+
+def _groups(rows: Sequence[Subject], aspect: Callable[[Subject], str | None]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for row in rows:
+        if (value := aspect(row)) is not None:
+            groups.setdefault(value, []).append(row.label)
+    return groups
+
+
+def _grouped(groups: Mapping[str, Sequence[str]], rows: Sequence[Subject]) -> str:
+    """A group of more than half of the rows is named last, as the rest; unless the aspect leaves rows out."""
+    largest = max(groups, key=lambda value: len(groups[value]))
+    all_said = sum(map(len, groups.values())) == len(rows)
+    rest = largest if all_said and len(groups[largest]) > max(2, len(rows) // 2) else None
+    labels = [row.label for row in rows]
+    said = [f"{value} ({named(group, labels)})" for value, group in groups.items() if value != rest]
+    return "; ".join([*said, f"{rest} (the others)"] if rest else said)
+
+
+def _lowered(name: str) -> str:
+    return name if name.startswith("BatchNorm") else name[0].lower() + name[1:]
+
+
+def _lpp_is_lap(rows: Sequence[Subject]) -> Iterator[str]:
+    alone = [row.label for row in rows if row.is_a(("lppsgd",)) and row.updaters == 1]
+    if alone:
+        yield (
+            f"One updater per device (U = 1): the partition of {' / '.join(alone)} is the whole network, so that it is "
+            f"LAP-SGD."
+        )
+
+
+__all__ = ["ASPECTS", "SYNCHRONOUS", "audit", "published_audit"]

@@ -1,0 +1,27 @@
+"""What the command line chose, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.hardware.card import Card
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the command line chose, checked."""
+
+    scale: str = "smoke"
+    seeds: int = 3
+    methods: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    executor: str = "virtual"
+    card: Card | None = None  # --hardware; without it every table has its own
+    device: str = "cpu"
+    data: Path | None = None  # where to look for data that does not come with a dependency
+    peak: float | None = None  # FLOP/s of a core here, or of the GPU, where calibrate has measured it: of MFU
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # "workload" or a method -> key -> value
+    plugins: tuple[Path, ...] = ()
+    plugin_methods: tuple[str, ...] = ()

@@ -1,0 +1,67 @@
+"""Where a run's numbers were made: recorded with every run, part of no identity."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.runner.choices import Choices
+
+PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "mlflow", "pandas")
+SETTINGS = (
+    "OMP_WAIT_POLICY",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "CUBLAS_WORKSPACE_CONFIG",
+    "BENCHMARKS_SYSTEM_METRICS",
+)
+
+
+def describe() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpu": cpu_name(),
+        "cores": os.cpu_count() or 1,
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "variables": {name: os.environ[name] for name in SETTINGS if name in os.environ},
+        "commit": _git("rev-parse", "HEAD"),
+        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "command": ["python", "-m", "benchmarks", *sys.argv[1:]],
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def real_devices(choices: Choices) -> int:
+    """What real threads share: this machine's cores, or its one GPU."""
+    return 1 if choices.device == "cuda" else os.cpu_count() or 1
+
+
+@cache
+def cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

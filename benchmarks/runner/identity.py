@@ -1,0 +1,86 @@
+"""What defines a run's numbers: its data, its hardware, its sources."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import methods
+from benchmarks.checkout import CHECKOUT
+from benchmarks.errors import UserError
+from benchmarks.hardware.card import Card
+from benchmarks.runner.environment import cpu_name
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.images.folder_tree import find
+from benchmarks.workloads.workload import Workload
+
+NUMERICS = (
+    "methods",
+    "benchmarks/executors",
+    "benchmarks/hardware",
+    "benchmarks/workloads",
+    "benchmarks/runner/training.py",
+)
+"""Whole rooms, and the training loop: an edit in them makes other runs; one of tables, reports or records does not."""
+
+SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resolution", "text")
+
+
+def charged(work: Workload) -> dict[str, Any]:
+    """Whose seconds a simulated step costs: what of the paper's workload its FLOPs hang on."""
+    return (work if work.price == "flops" else work.charged).model_dump(mode="json", include=set(SHAPE))
+
+
+def data_sha256(known: DataCard, folder: Path | None) -> str:
+    """The data's fingerprint: of a folder of images what its tree is found to be, "" where there is none."""
+    if known.kind != "folder":
+        return known.fingerprint
+    found = find(known, folder)
+    return found.sha256 if found is not None else ""
+
+
+def hardware_of(card: Card | None) -> dict[str, Any]:
+    """What decides time: the card under the virtual clock, this machine in real time."""
+    if card is None:
+        return {"name": cpu_name(), "cores": os.cpu_count() or 1}
+    delays = {"delays": [delay.label for delay in card.delays]} if card.delays else {}
+    return {"name": card.name, "sha256": card.sha256, **delays}
+
+
+@cache
+def torch_minor() -> str:
+    """Raises UserError when torch is not installed."""
+    try:
+        return ".".join(version("torch").split("+")[0].split(".")[:2])
+    except PackageNotFoundError:
+        raise UserError(
+            "PyTorch is not installed: follow the README's first command, or `pip install torch`."
+        ) from None
+
+
+def sources(method: type[methods.Method]) -> str:
+    """A digest of the rooms that make a run's numbers, and of the method's own files where it is a plug-in."""
+    own = (Path(inspect.getfile(cls)) for cls in method.__mro__ if issubclass(cls, methods.Method))
+    plugins = [path for path in own if not path.is_relative_to(CHECKOUT / "methods")]
+    return _digest(CHECKOUT, tuple(dict.fromkeys(plugins)))
+
+
+@cache
+def _digest(checkout: Path, plugins: tuple[Path, ...]) -> str:
+    digest = hashlib.sha256()
+    for path in _files(checkout):
+        digest.update(path.relative_to(checkout).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in plugins:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _files(checkout: Path) -> list[Path]:
+    places = [checkout / name for name in NUMERICS]
+    found = [path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))]
+    return sorted(found, key=lambda path: path.relative_to(checkout).as_posix())

@@ -1,0 +1,132 @@
+"""From tables and choices to runs: what exactly is going to be done, before any of it is. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.hardware.card import Card
+from benchmarks.hardware.cards import load as load_card
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.environment import real_devices
+from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import BASELINE
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.workload import Workload, workload
+from results.records.identity import identity
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run: its identity is the hash of its spec; labels are for people."""
+
+    id: str
+    spec: Mapping[str, Any]
+    labels: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        work = self.spec["workload"]
+        return f"{work['name']} {self.labels['method_title']}, seed {self.spec['seed']}"
+
+
+def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
+    """The table's rows, those of plug-ins, and further methods that were asked for by name; filtered by --method."""
+    extra = [name for name in (*choices.plugin_methods, *choices.methods) if name in methods.names()]
+    all_rows = list(table.rows)
+    for name in dict.fromkeys(extra):
+        if name not in {row.method for row in all_rows}:
+            all_rows.append(Row(name, note="not in the paper's table"))
+    if not choices.methods:
+        return tuple(all_rows)
+    chosen = [row for row in all_rows if row.method in choices.methods or row.key in choices.methods]
+    if "relative_speedup" in table.measures and BASELINE.key not in {row.key for row in chosen}:
+        chosen.append(BASELINE)
+    return tuple(chosen)
+
+
+def networks(table: Table, choices: Choices) -> tuple[str, ...]:
+    return tuple(network for network in table.networks if not choices.networks or network in choices.networks)
+
+
+def runs(table: Table, choices: Choices) -> list[Run]:
+    """The runs of a table: network x row x seed. Tables that show the same runs share them, by identity."""
+    planned = []
+    for network in networks(table, choices):
+        for row in rows(table, choices):
+            work = row_workload(table, network, row, choices)
+            settings = choices.settings.get(row.method, {})
+            shared = table.options_of(replace(row, options={}))
+            method = methods.create(row.method, {**shared, **settings, **row.options})
+            planned += [run(work, row, method, seed, choices, card_of(table, choices)) for seed in range(choices.seeds)]
+    return planned
+
+
+def table_workload(table: Table, network: str, choices: Choices) -> Workload:
+    """What the rows of a table have in common on a network."""
+    return workload(table.family, network, choices.scale, dict(choices.settings.get("workload", {})))
+
+
+def row_workload(table: Table, network: str, row: Row, choices: Choices) -> Workload:
+    """The table's, with the row's own batch and settings; what the user set goes before both."""
+    chosen = choices.settings.get("workload", {})
+    batch = workload(table.family, network, choices.scale).at_batch(row.batch) if row.batch else {}
+    return workload(table.family, network, choices.scale, {**batch, **row.workload, **chosen})
+
+
+def card_of(table: Table, choices: Choices) -> Card | None:
+    """The hardware card that all rows of a table share; None for real time."""
+    if choices.executor != "virtual":
+        return None
+    return choices.card or load_card(table.card)
+
+
+def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
+    if row.delays and shared is None:
+        raise UserError(f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor threads.")
+    known, hardware = card(work.dataset), shared.delayed(row.delays) if shared is not None else None
+    spec = {
+        "workload": {
+            "name": work.name,
+            **work.model_dump(mode="json"),
+            "dataset_sha256": data_sha256(known, choices.data),
+            "data": known.identity(),
+        },
+        "method": {"name": method.name, "options": method.describe()},
+        "executor": choices.executor,
+        "hardware": hardware_of(hardware),
+        **({"charged": charged(work)} if hardware is not None else {}),
+        "device": choices.device,
+        "seed": seed,
+        "torch": torch_minor(),
+        "sources": sources(type(method)),
+    }
+    devices = f"{method.devices} {'device' if method.devices == 1 else 'devices'}"
+    if choices.executor == "virtual":
+        devices += " (simulated)"
+    else:
+        devices = f"threads on one {choices.device}"
+    labels = {
+        "row": row.key,
+        "method_title": row.label,
+        "network_label": work.label,
+        "devices": devices,
+        "device_count": method.devices if hardware is not None else real_devices(choices),
+        "peak_flops_per_second": hardware.peak_flops_per_second if hardware is not None else choices.peak,
+        "data_label": known.label,
+    }
+    return Run(identity(spec), spec, labels)
+
+
+def distinct(planned: Iterable[Run]) -> list[Run]:
+    """Each run once, in the order of the plan."""
+    return list({run.id: run for run in planned}.values())
+
+
+def in_order(planned: Sequence[Run]) -> list[Run]:
+    """Seed by seed, so that an interrupted grid has whole rows of few seeds rather than few rows of all seeds."""
+    return sorted(planned, key=lambda run: int(run.spec["seed"]))

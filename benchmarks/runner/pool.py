@@ -1,0 +1,126 @@
+"""Runs side by side in processes, one pipe each: a process that dies takes its run with it and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from benchmarks.errors import UserError
+from benchmarks.runner import process
+from benchmarks.runner.plan import Run
+
+Listen = Callable[[str, str, Any], None]  # (event, run id, detail)
+
+
+class Job:
+    """A process and the run it is at."""
+
+    def __init__(self, setting: process.Setting) -> None:
+        context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=process.main, args=(theirs, setting), daemon=True)
+        with _no_ctrl_c():
+            self.process.start()
+        theirs.close()
+        self.run: Run | None = None
+
+    def begin(self, run: Run) -> None:
+        self.run = run
+        # A process that died at rest is found when its answer is waited for.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send(("run", run.id, dict(run.spec), dict(run.labels)))
+
+    def dismiss(self) -> None:
+        self.pipe.close()  # at rest the child sees the end of its pipe and goes
+        if self.run is not None:
+            self.process.terminate()
+
+    def join(self) -> None:
+        self.process.join(10)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+@contextlib.contextmanager
+def _no_ctrl_c() -> Iterator[None]:
+    """A process inherits what its parent blocks: Ctrl-C in the seconds of its imports is then no traceback of it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is delivered now
+
+
+def train_all(
+    runs: Sequence[Run], setting: process.Setting, *, jobs: int, listen: Listen
+) -> dict[str, tuple[str, str]]:
+    """Train the runs, `jobs` at a time -> id -> (status, reason).
+
+    listen hears ("begin", id, None), ("epoch", id, (epoch, metrics)) and ("end", id, (status, reason)).
+    Raises UserError for what the user can mend; the other runs are ended, and stay to be repeated.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    waiting, ended = deque(runs), dict[str, tuple[str, str]]()
+    crew: list[Job] = []
+    try:
+        while len(ended) < len(runs):
+            while waiting and len(crew) < jobs:
+                crew.append(Job(setting))
+                _begin(crew[-1], waiting.popleft(), listen)
+            for pipe in wait([job.pipe for job in crew]):
+                job = next(job for job in crew if job.pipe is pipe)
+                if not _hear(job, ended, listen):
+                    crew.remove(job)  # dead: a new one takes its place if there is more to do
+                elif job.run is None and waiting:
+                    _begin(job, waiting.popleft(), listen)
+    finally:
+        for job in crew:
+            job.dismiss()
+        for job in crew:
+            job.join()
+    return ended
+
+
+def _begin(job: Job, run: Run, listen: Listen) -> None:
+    listen("begin", run.id, None)
+    job.begin(run)
+
+
+def _hear(job: Job, ended: dict[str, tuple[str, str]], listen: Listen) -> bool:
+    """Take one message -> whether the process lives."""
+    assert job.run is not None
+    pipe: Connection = job.pipe
+    try:
+        what, id, *rest = pipe.recv()
+    except (EOFError, OSError):
+        job.process.join()
+        outcome = ("failed", _death(job.process.exitcode))
+        ended[job.run.id] = outcome
+        listen("end", job.run.id, outcome)
+        return False
+    if what == "wrong":
+        job.run = None
+        raise UserError(rest[0])
+    if what == "epoch":
+        listen("epoch", id, tuple(rest))
+    else:
+        job.run = None
+        ended[id] = (rest[0], rest[1])
+        listen("end", id, ended[id])
+    return True
+
+
+def _death(code: int | None) -> str:
+    if code == -9:  # SIGKILL: nobody but a person or the kernel sends it
+        return "its process was killed (out of memory?); the same command repeats the run"
+    return f"its process ended with exit code {code}; the same command repeats the run"

@@ -1,0 +1,135 @@
+"""A process that trains runs, one after the other, and tells its parent how they go.
+
+The parent sends ("run", id, spec, labels); the child answers ("epoch", id, epoch, metrics) and
+("end", id, status, reason). What a user can mend comes back as ("wrong", id, sentence).
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.hardware.card import Card
+from benchmarks.runner.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from results.records.journal import Journal
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all runs of a command share."""
+
+    out: Path
+    data: Path | None
+    cards: dict[str, Card]  # of the virtual clock, by sha256
+    plugins: tuple[Path, ...]
+    environment: dict[str, Any]
+
+
+class Terminated(BaseException):
+    """The parent, or somebody else, asked this process to end."""
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows writes the journal's end
+    raise Terminated
+
+
+def _follow_parent() -> None:
+    """End with a parent that was killed, and not only at the end of an epoch, when it hears nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def main(pipe: Connection, setting: Setting) -> None:
+    """Serve until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends us
+    signal.signal(signal.SIGTERM, _terminate)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    keep_freed_memory()
+    try:
+        _serve(pipe, setting)
+    except (Terminated, EOFError, BrokenPipeError, ConnectionResetError):
+        return
+
+
+def _serve(pipe: Connection, setting: Setting) -> None:
+    import methods
+    from benchmarks.errors import UserError
+    from benchmarks.runner.training import load_data
+    from results.errors import ResultsError
+
+    for plugin in setting.plugins:
+        methods.load_plugin(plugin)
+    loaded: dict[str, Any] = {}
+    while True:
+        _, id, spec, labels = pipe.recv()
+        try:
+            work = spec["workload"]
+            parts = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "resolution")
+            key = json.dumps([work[part] for part in parts])
+            if key not in loaded:
+                loaded.clear()
+                loaded[key] = load_data(spec, setting.data)
+            answer = _run(pipe, setting, id, spec, labels, loaded[key])
+        except (UserError, ResultsError, methods.MethodError) as error:
+            answer = ("wrong", id, str(error))
+        pipe.send(answer)
+
+
+def _run(pipe: Connection, setting: Setting, id: str, spec: Any, labels: Any, data: Any) -> tuple[str, ...]:
+    from results.records import folder_of
+    from results.records.journal import Journal
+
+    with Journal.create(
+        folder_of(setting.out, id), id=id, spec=spec, environment=setting.environment, labels=labels
+    ) as journal:
+        try:
+            return _train(pipe, setting, id, spec, data, journal)
+        except (Terminated, BrokenPipeError):
+            interrupt(journal)
+            raise
+
+
+def interrupt(journal: Journal) -> None:
+    """End it so, unless the signal came when an end was on the disk and the journal did not know it yet."""
+    from results.records import read
+
+    if read(journal.path).end is None:
+        journal.end("interrupted", reason="the command was ended")
+    journal.close()
+
+
+def _train(pipe: Connection, setting: Setting, id: str, spec: Any, data: Any, journal: Journal) -> tuple[str, ...]:
+    from benchmarks.errors import UserError
+    from benchmarks.runner.training import train
+    from results.errors import ResultsError
+
+    try:
+        status = train(
+            spec,
+            journal,
+            data=data,
+            card=setting.cards.get(spec["hardware"].get("sha256", "")),
+            report=lambda epoch, metrics: pipe.send(("epoch", id, epoch, metrics)),
+        )
+    except (UserError, ResultsError, BrokenPipeError):
+        raise
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # Ctrl-C is ignored here: a plug-in raised it
+        if isinstance(error.__cause__, UserError):  # a worker met a file that the user can mend
+            raise error.__cause__ from None
+        reason = f"{type(error).__name__}: {error}" if not str(error).startswith("Worker") else str(error)
+        journal.end("failed", reason=reason, traceback=traceback.format_exc())
+        return "end", id, "failed", reason
+    return "end", id, status, ""

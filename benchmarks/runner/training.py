@@ -1,0 +1,193 @@
+"""One run: build the workload's team, train it epoch by epoch, evaluate, stop early, keep the journal."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+import methods
+from benchmarks.executors.team import Team
+from benchmarks.executors.threads import ThreadsExecutor
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.card import Card
+from benchmarks.hardware.flops import step_flops
+from benchmarks.hardware.step_price import charge, counted
+from benchmarks.runner.usage import Usage, wanted
+from benchmarks.workloads.build import network_of
+from benchmarks.workloads.data.load import DataSet, load
+from benchmarks.workloads.networks import forward_all
+from benchmarks.workloads.optimizers import build
+from benchmarks.workloads.workload import Workload
+from results.records.journal import Journal
+
+Metrics = dict[str, float]
+
+
+class Executor(Protocol):
+    def run(self, workers: Any) -> None: ...
+
+
+class Training:
+    """The state of one run between epochs.
+
+    data: already loaded, so that the runs of a process share it. card: the virtual clock's, None for real time.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], data: DataSet, card: Card | None) -> None:
+        self.work = workload_of(spec)
+        self.method = methods.create(spec["method"]["name"], spec["method"]["options"])
+        self.device, self.seed, self.data = torch.device(spec["device"]), int(spec["seed"]), data
+        torch.set_num_threads(self.work.threads)
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True  # else no run repeats on CUDA
+        self.batches = data.batches(
+            batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
+        )
+        self.team = self._team(streams=card is None)
+        self.judge = list(self.network().values())
+        for module in self.judge:
+            module.eval()
+        self.executor: VirtualExecutor | ThreadsExecutor
+        self.step_flops: float
+        if card is None:
+            self.step_flops = step_flops(counted(self.work, data.card, self.network(), self.work.batch))
+            self.executor = ThreadsExecutor(self.team, threads=self.work.threads)
+        else:
+            charged = charge(self.work, card, self.network())
+            self.step_flops = charged.step_flops
+            self.executor = VirtualExecutor(self.team, charged.price)
+        self.train_seconds = 0.0
+
+    def network(self) -> dict[str, torch.nn.Module]:
+        vocabulary = getattr(self.data, "vocabulary_size", None)
+        layers = network_of(self.work, self.data.card, seed=self.seed, classes=self.data.classes, vocabulary=vocabulary)
+        return {name: module.to(self.device) for name, module in layers.items()}
+
+    def _team(self, *, streams: bool) -> Team:
+        o, steps = self.method.options, self.batches.steps(self.method.replicas)
+        chosen = self.work.optimizer
+        return Team(
+            [self.network() for _ in range(self.method.replicas)],
+            optimizer=lambda params: build(
+                chosen.name,
+                params,
+                lr=self.work.schedule.lr,
+                momentum=chosen.momentum,
+                weight_decay=chosen.weight_decay,
+                nesterov=chosen.nesterov,
+                decay_bn=chosen.decay_bn,
+                lars_trust=chosen.lars_trust,
+            ),
+            learning_rate=lambda ticket: self.learning_rate(ticket / steps),
+            batches=self.batches.batch,
+            steps_per_epoch=steps,
+            epochs=self.work.epochs,
+            shared_momentum=o.momentum == "shared",
+            overwrite=o.updates == "overwrite",
+            lock_free=o.lock_free,
+            average_buffers=o.bn_buffers == "averaged",
+            streams=streams,
+        )
+
+    def learning_rate(self, epochs: float) -> float:
+        """The schedule's, times what the method and the batch make of it."""
+        schedule = self.work.schedule
+        batches = self.work.batch / schedule.base_batch if schedule.base_batch else 1.0
+        return schedule(epochs, factor=self.method.learning_rate_factor * batches)
+
+    def epoch(self, epoch: int) -> Metrics:
+        """Train one epoch (0 is the first) and evaluate a drained, consistent copy, outside the training clock."""
+        started = time.perf_counter()
+        self.team.begin_epoch(epoch)
+        self.executor.run(self.method.workers(self.team))
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        self.train_seconds += time.perf_counter() - started
+        updates, seconds, wait = self.team.staleness.mean()
+        metrics = {
+            "train_loss": self.team.mean_loss(),
+            "train_accuracy_percent": self.team.train_accuracy(),
+            "learning_rate": self.team.learning_rate((epoch + 1) * self.team.steps_per_epoch - 1),
+            "train_seconds": self.train_seconds,
+            "staleness_updates": updates,
+            "staleness_seconds": seconds,
+            "gradient_wait_seconds": wait,
+            **self.evaluate(),
+        }
+        if isinstance(self.executor, VirtualExecutor):
+            metrics["virtual_seconds"] = self.executor.now
+        return metrics
+
+    def evaluate(self) -> Metrics:
+        """Accuracy in percent and mean loss of the method's consensus on the test set."""
+        for module, state in zip(self.judge, self.team.consensus(self.method.options.consensus), strict=True):
+            module.load_state_dict(state)
+        right = loss = total = 0.0
+        with torch.no_grad():
+            for inputs, labels in self.batches.test():
+                logits = forward_all(self.judge, inputs)
+                loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
+                right += float((logits.argmax(1) == labels).sum())
+                total += len(labels)
+        return {"accuracy_percent": 100 * right / total, "loss": loss / total}
+
+
+def train(
+    spec: Mapping[str, Any],
+    journal: Journal,
+    *,
+    data: DataSet,
+    card: Card | None,
+    report: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
+) -> str:
+    """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with."""
+    begun = time.perf_counter()
+    training = Training(spec, data, card)
+    usage = Usage() if wanted() else None
+    best, best_epoch, status, reason = -math.inf, 0, "finished", ""
+    epoch = 0
+    for epoch in range(1, training.work.epochs + 1):
+        metrics = training.epoch(epoch - 1)
+        metrics["wall_seconds"] = time.perf_counter() - begun
+        metrics |= usage.since_last() if usage is not None else {}
+        journal.evaluation(epoch, epoch * training.team.steps_per_epoch, metrics)
+        report(epoch, metrics)
+        if not (math.isfinite(metrics["train_loss"]) and math.isfinite(metrics["loss"])):
+            status, reason = "diverged", f"the loss was not finite in epoch {epoch}"
+            break
+        if metrics["accuracy_percent"] > best:
+            best, best_epoch = metrics["accuracy_percent"], epoch
+        if epoch - best_epoch >= training.work.patience:
+            break
+    journal.end(
+        status,
+        reason=reason,
+        epochs=epoch,
+        early_stopped=status == "finished" and epoch < training.work.epochs,
+        staleness=training.team.staleness.per_layer(),
+        step_flops=training.step_flops,
+        wall_seconds=time.perf_counter() - begun,
+    )
+    return status
+
+
+def workload_of(spec: Mapping[str, Any]) -> Workload:
+    """Without what the plan adds for the identity's sake."""
+    added = {"name", "dataset_sha256", "data"}
+    return Workload.model_validate({key: value for key, value in spec["workload"].items() if key not in added})
+
+
+def load_data(spec: Mapping[str, Any], folder: Path | None) -> DataSet:
+    work = workload_of(spec)
+    return load(
+        work.dataset,
+        folder=folder,
+        train_samples=work.train_samples,
+        test_samples=work.test_samples,
+        text=work.text,
+        resolution=work.resolution,
+    )

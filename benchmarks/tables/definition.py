@@ -1,0 +1,112 @@
+"""What a table of the papers is: rows, measures, networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import methods
+from benchmarks.hardware.delays import Delay
+from benchmarks.workloads.scales import PAIRS
+from results import published
+
+MEASURES = {
+    "time_to_target_seconds": "time to target",
+    "epochs_to_target": "epochs to target",
+    "best_accuracy_percent": "best accuracy (%)",
+    "time_to_best_seconds": "time to best",
+    "epochs_to_best": "epochs to best",
+    "relative_speedup": "speed-up over BP",
+    "train_accuracy_percent": "train accuracy (%)",
+    "train_loss": "train loss",
+    "test_accuracy_percent": "test accuracy (%)",
+    "test_loss": "test loss",
+    "train_time_seconds": "training time",
+    "seconds_per_epoch": "seconds per epoch",
+    "model_flops_utilisation_percent": "MFU (%)",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method with its options. Its key names it in records, published values and MLflow.
+
+    batch: per device, as published; at smaller scales it shrinks with the workload's. workload: settings of this row
+    alone. delays: stragglers among the devices, added to the hardware card.
+    """
+
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+    batch: int | None = None
+    workload: Mapping[str, Any] = field(default_factory=dict)
+    delays: tuple[Delay, ...] = ()
+
+    @property
+    def variant(self) -> dict[str, Any]:
+        """What tells it from its method's plain row."""
+        said = dict(self.options)
+        if self.batch is not None:
+            said["batch"] = self.batch
+        said |= {key.split(".")[0]: self.workload[key] for key in ("stem", "optimizer.name") if key in self.workload}
+        if self.delays:
+            said["delay"] = self.delays[0].kind
+        return said
+
+    @property
+    def key(self) -> str:
+        suffix = ",".join(f"{key}={value}" for key, value in self.variant.items())
+        return f"{self.method}@{suffix}" if suffix else self.method
+
+    @property
+    def label(self) -> str:
+        title = methods.method_class(self.method).title
+        suffix = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in self.variant.items())
+        return f"{title}, {suffix}" if suffix else title
+
+
+@dataclass(frozen=True)
+class Table:
+    """A view of runs: its grid, its measures, the paper it is laid beside.
+
+    card: the hardware of the virtual clock unless --hardware says otherwise. devices: of every method with replicas.
+    options: defaults of a method in this table, by its name. picture: "curves" or "bars", drawn beside the table.
+    """
+
+    id: str
+    title: str
+    source: str
+    family: str
+    rows: tuple[Row, ...]
+    measures: tuple[str, ...]
+    networks: tuple[str, ...] = ("resnet18", "resnet50")
+    notes: tuple[str, ...] = ()
+    card: str = "paper-a"
+    devices: int | None = None
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    picture: str = ""
+
+    def __post_init__(self) -> None:
+        if not {(self.family, network) for network in self.networks} <= set(PAIRS):
+            raise ValueError(f"{self.id}: unknown family or network")
+        if unknown := set(self.measures) - set(MEASURES):
+            raise ValueError(f"{self.id}: unknown measures {unknown}")
+        keys = [row.key for row in self.rows]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"{self.id}: a row is there twice")
+        cells = {key for key in published.load(self.id) if key[2] != "target_percent"}
+        lost = {
+            key for key in cells if key[0] not in self.networks or key[1] not in keys or key[2] not in self.measures
+        }
+        if lost:
+            raise ValueError(f"{self.id}: published values without a cell: {sorted(lost)}")
+        for row in self.rows:
+            methods.create(row.method, self.options_of(row))
+
+    def options_of(self, row: Row) -> dict[str, Any]:
+        """The row's options over the table's."""
+        shared = dict(self.options.get(row.method, {}))
+        if self.devices is not None and "devices" in methods.method_class(row.method).Options.__dataclass_fields__:
+            shared["devices"] = self.devices
+        return {**shared, **row.options}

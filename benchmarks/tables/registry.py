@@ -1,0 +1,36 @@
+"""The tables by name."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.tables.definition import Table
+
+PAPER_A = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8")
+
+
+FIGURES_A = ("figure2", "figure3", "figure4")
+
+
+PAPER_A3 = ("v3-mfu", "v3-stragglers", "v3-ratio")
+
+
+PAPER_B = (*(f"lap-table{i}" for i in range(1, 12)), "lap-figure1", "lap-figure2")
+
+
+AUDITS = ("audit-stem", "audit-updaters")
+
+
+IDS = (*PAPER_A, *FIGURES_A, *PAPER_A3, *PAPER_B, *AUDITS)
+
+
+@cache
+def table(id: str) -> Table:
+    """Raises UserError, offering the nearest names, when there is none."""
+    if id not in IDS:
+        raise UserError(methods.unknown("table", id, IDS))
+    found: Table = importlib.import_module(f"benchmarks.tables.{id.replace('-', '_')}").TABLE
+    return found

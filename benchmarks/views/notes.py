@@ -1,0 +1,113 @@
+"""What stands above and below a table: what one has to know to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmarks.hardware.card import Card
+from benchmarks.papers.confounds import measured
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.definition import Table
+from benchmarks.views.sheets import Sheet
+from benchmarks.views.values import TARGET
+from results import published
+
+
+def captions(sheet: Sheet) -> Iterator[str]:
+    seeds = sheet.choices.seeds
+    words = f"seeds 0 to {seeds - 1}" if seeds > 1 else "seed 0"
+    yield f"scale {sheet.choices.scale}; {clock(sheet.choices, sheet.card)}; {words}"
+    for network in sheet.networks:
+        if "time_to_target_seconds" in sheet.table.measures:
+            yield _target_line(sheet, network)
+
+
+def _target_line(sheet: Sheet, network: str) -> str:
+    target = sheet.target_of(network)
+    theirs = published.load(sheet.table.id).get((network, "*", TARGET))
+    paper = f"; the paper's: {theirs.mean:g} %" if theirs else ""
+    if target is None:
+        return f"{network}: no target, since no run finished{paper}"
+    if sheet.target is not None:
+        return f"{network}: target {target.percent:g} % (--target){paper}"
+    gone = f"; without finished runs: {', '.join(target.left_out)}" if target.left_out else ""
+    return f"{network}: target {target.percent:g} %, the best accuracy of {target.row}, rounded down{gone}{paper}"
+
+
+def clock(choices: Choices, card: Card | None) -> str:
+    """What seconds are."""
+    if card is not None:
+        return f"virtual executor, hardware {card.name}: all seconds are simulated, the numerics are real"
+    return (
+        f"threads executor: real seconds of training on this machine ({choices.device}), evaluation outside the clock"
+    )
+
+
+def clocks(experiments: Sequence[object], choices: Choices) -> list[str]:
+    """Those of all tables, each once; analyses say their own."""
+    found = [clock(choices, plan.card_of(one, choices)) for one in experiments if isinstance(one, Table)]
+    return list(dict.fromkeys(found))
+
+
+def notes(sheet: Sheet) -> Iterator[str]:
+    if sheet.choices.scale != "paper":
+        yield f"At scale {sheet.choices.scale} no number is the paper's: other data or less of it, narrower networks."
+    yield from _departures(sheet)
+    if sheet.card is not None:
+        yield from _price_notes(sheet, sheet.card)
+    else:
+        hardware = sheet.planned[0].spec["hardware"]
+        yield f"Hardware: {hardware['name']}, {hardware['cores']} cores."
+    yield "Devices: " + "; ".join(_devices(sheet)) + "."
+    if sheet.choices.scale != "paper" and any(row.batch for row in sheet.rows):
+        work = plan.table_workload(sheet.table, sheet.networks[0], sheet.choices)
+        yield f"A row's batch is the published one; at this scale {work.price_batch} stands for {work.batch} samples."
+    for row in sheet.rows:
+        if row.note:
+            yield f"{row.label}: {row.note}."
+    for owner, options in sheet.choices.settings.items():
+        yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
+    yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
+    yield from sheet.table.notes
+    yield from (f"Audit: {line}" for line in measured.audit(sheet.planned))
+    yield from (f"Audit, the published setting: {line}" for line in measured.published_audit(sheet.table.id))
+
+
+def _departures(sheet: Sheet) -> Iterator[str]:
+    per_network = {
+        network: plan.table_workload(sheet.table, network, sheet.choices).departures for network in sheet.networks
+    }
+    shared = [
+        words for words in next(iter(per_network.values())) if all(words in said for said in per_network.values())
+    ]
+    if shared:
+        yield f"Departs from the paper scale in: {'; '.join(shared)}."
+    for network, said in per_network.items():
+        if own := [words for words in said if words not in shared]:
+            yield f"{network} also in: {'; '.join(own)}."
+
+
+def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
+    yield f"Hardware {card.name}: {card.title}. {' '.join(card.notes)}".strip()
+    rate = f"at {card.flops_per_second / 1e12:.3g} TFLOP/s"
+    for network in sheet.networks:
+        work = plan.table_workload(sheet.table, network, sheet.choices)
+        known = card.seconds_of(network, family=work.family, stem=work.charged_stem)
+        if work.price == "flops":
+            yield f"{network} is charged by its own FLOPs {rate}."
+        elif known is not None and sheet.choices.scale != "paper":
+            yield f"Each step of {network} is charged the seconds of {known.what}."
+        elif known is None:
+            yield f"{network} has no published seconds: a step is charged the FLOPs of the paper's network {rate}."
+    if any("stem" in row.workload for row in sheet.rows):
+        yield f"Rows with another stem are charged the FLOPs of the paper's network with that stem {rate}."
+
+
+def _devices(sheet: Sheet) -> Iterator[str]:
+    seen: dict[str, dict[str, None]] = {}
+    for run in sheet.planned:
+        seen.setdefault(str(run.labels["devices"]), {})[str(run.labels["method_title"])] = None
+    named = any("devices" in row.options for row in sheet.rows)  # then a row's name says it
+    for devices, titles in seen.items():
+        yield f"{devices} for {f'{len(titles)} rows' if named else ', '.join(titles)}"

@@ -1,0 +1,67 @@
+"""Where a run stands in MLflow: read from a SQLite store as it lies there, without mlflow; else a hint."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from reports.site.pages import Link
+from results.records import Record
+from results.tracking.stores import DEFAULT_URI, database, shown
+
+SERVER = "http://127.0.0.1:5000"
+"""Where MLflow's own server listens unless it is told otherwise."""
+FEW = 12
+TAG = "benchmarks.run_id"
+_QUERY = (
+    "SELECT t.value, r.run_uuid, r.experiment_id FROM tags t JOIN runs r ON r.run_uuid = t.run_uuid "
+    "WHERE t.key = ? AND r.lifecycle_stage = 'active'"
+)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """A store. places: our run's id -> (MLflow's experiment, MLflow's run), as far as it can be read here."""
+
+    uri: str
+    places: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def server(self) -> str:
+        return self.uri.rstrip("/") if urlsplit(self.uri).scheme in ("http", "https") else SERVER
+
+    def links(self, runs: Sequence[tuple[str, Record]]) -> tuple[Link, ...]:
+        """One per run of (row's label, record) that the store is known to have."""
+        found = []
+        for label, record in runs:
+            if place := self.places.get(record.id):
+                address = f"{self.server}/#/experiments/{place[0]}/runs/{place[1]}"
+                found.append(Link(f"{label}, {record.network}, seed {record.seed}", address))
+        return tuple(found)
+
+    def hint(self, runs: Sequence[Record]) -> str:
+        """How to find the runs, linked or not."""
+        there = sum(record.id in self.places for record in runs)
+        if there:
+            where = f"{there} of {len(runs)} runs are in {shown(self.uri)}"
+            return f"{where}; the links work while its server runs at {shown(self.server)}."
+        ids = ", ".join(f"'{record.id}'" for record in runs[:FEW])
+        more = f" ({len(runs) - FEW} more in the list of runs)" if len(runs) > FEW else ""
+        return f"In {shown(self.uri)} search for: tags.`{TAG}` IN ({ids}){more}. `python -m benchmarks track` feeds it."
+
+
+def tracking() -> Tracking:
+    """The store that $MLFLOW_TRACKING_URI names, else the default one; nothing is made, and nobody is asked."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_URI
+    path = database(uri)
+    if path is None or not path.is_file():
+        return Tracking(uri)
+    with contextlib.suppress(sqlite3.Error, OSError):
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as opened:
+            found = opened.execute(_QUERY, (TAG,)).fetchall()
+        return Tracking(uri, {str(ours): (str(experiment), str(run)) for ours, run, experiment in found})
+    return Tracking(uri)

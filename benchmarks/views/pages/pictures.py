@@ -1,0 +1,133 @@
+"""The pictures of a table's page: learning curves, splits of a time, staleness layer by layer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.views.sheets import Sheet
+from benchmarks.workloads.network_names import TITLES
+from reports import figures
+from reports.figures import Curve, diagnostics
+from reports.figures.diagnostics import Ageing, drawable
+from reports.site.pages import Picture
+from reports.speedups import Split
+from results.records import Record
+from results.statistics import ACCURACY
+
+Pictures = dict[str, tuple[Picture, ...]]
+
+
+def draw(sheet: Sheet, splits: Mapping[tuple[str, str, str], tuple[str, Sequence[Split]]], folder: Path) -> Pictures:
+    """Whatever there is to be drawn, into <folder>/<table>/. Raises ResultsError where a file cannot be written."""
+    place = folder / sheet.table.id
+    return {
+        "curves": tuple(_curves(sheet, place)),
+        "splits": tuple(_splits(sheet, splits, place)),
+        "staleness": tuple(_staleness(sheet, place)),
+    }
+
+
+def seconds_label(sheet: Sheet) -> str:
+    return "simulated seconds" if sheet.card is not None else "seconds"
+
+
+def _said(sheet: Sheet) -> str:
+    clock = f"hardware {sheet.card.name}" if sheet.card is not None else "real threads"
+    return f"scale {sheet.choices.scale}, {clock}, n = {sheet.choices.seeds}"
+
+
+def _curves(sheet: Sheet, place: Path) -> Iterator[Picture]:
+    found = list(curves(sheet))
+    if not found:
+        return
+    goals = {TITLES[net]: goal.percent for net in sheet.networks if _timed(sheet) and (goal := sheet.target_of(net))}
+    title = f"{sheet.table.title}\n({_said(sheet)})"
+    figures.curves(found, place / "curves", title=title, y_label="test accuracy (%)", targets=goals)
+    tops: dict[tuple[str, str], float] = {}
+    for one in found:
+        key = one.panel, one.label
+        tops[key] = max(tops.get(key, 0.0), *one.values)
+    said = "; ".join(f"{label} on {panel} up to {top:.1f} %" for (panel, label), top in tops.items())
+    caption = f"Test accuracy over epochs and over {seconds_label(sheet)}. Thin: every seed; thick: their mean"
+    lines = f"; dotted: the target ({', '.join(f'{k} {v:g} %' for k, v in goals.items())})" if goals else ""
+    yield Picture(place / "curves", f"{caption}{lines}.", f"Learning curves of {len(found)} runs: {said}.")
+
+
+def _timed(sheet: Sheet) -> bool:
+    return "time_to_target_seconds" in sheet.table.measures
+
+
+def curves(sheet: Sheet) -> Iterator[Curve]:
+    """One per run with a finite accuracy on a finite clock; points without are left out."""
+    for network in sheet.networks:
+        for row in sheet.rows:
+            for record in sheet.of(network, row.key):
+                xs, seconds, values = _points(record)
+                if values:
+                    axes = {"epoch": xs, seconds_label(sheet): seconds}
+                    yield Curve(drawable(row.label), TITLES[network], axes, values)
+
+
+def _points(record: Record) -> tuple[list[float], list[float], list[float]]:
+    xs, seconds, values = [], [], []
+    for point in record.evaluations:
+        second, value = point.metrics.get(record.clock, math.nan), point.metrics.get(ACCURACY, math.nan)
+        if math.isfinite(second) and math.isfinite(value):
+            xs.append(float(point.epoch))
+            seconds.append(second)
+            values.append(value)
+    return xs, seconds, values
+
+
+def _splits(
+    sheet: Sheet, splits: Mapping[tuple[str, str, str], tuple[str, Sequence[Split]]], place: Path
+) -> Iterator[Picture]:
+    if not splits:
+        return
+    panels = {f"{net}, time to {what}": found for (net, _, what), (_, found) in splits.items()}
+    diagnostics.splits(panels, place / "split", title=f"What the time is made of, as measured\n({_said(sheet)})")
+    said = "; ".join(f"{one.label}, {panel}: {one.speedup:.2f}" for panel, found in panels.items() for one in found)
+    caption = "Speed-up over the slowest method, as the product of fewer epochs and faster epochs (measured)."
+    yield Picture(place / "split", caption, f"Bars of the factors; the speed-ups: {said}. The table has the factors.")
+
+
+def ageing(sheet: Sheet, network: str) -> list[Ageing]:
+    """Every row's staleness by layer, the mean over its runs; rows of which no run ended, or all zero, are left out."""
+    found = []
+    for row in sheet.rows:
+        per_run = [_layers(record) for record in sheet.of(network, row.key)]
+        per_run = [layers for layers in per_run if layers]
+        if not per_run or any(list(layers) != list(per_run[0]) for layers in per_run):
+            continue
+        means = [_mean([layers[name] for layers in per_run]) for name in per_run[0]]
+        found.append(Ageing(row.label, TITLES[network], list(per_run[0]), *map(list, zip(*means, strict=True))))
+    return found
+
+
+def _layers(record: Record) -> dict[str, tuple[float, float]]:
+    """Layer -> (updates, seconds), as far as they are finite numbers."""
+    found = {}
+    for line in (record.end or {}).get("staleness") or ():
+        pair = line.get("updates"), line.get("seconds")
+        if all(isinstance(value, int | float) and math.isfinite(value) for value in pair):
+            found[str(line.get("layer"))] = (float(pair[0]), float(pair[1]))
+    return found
+
+
+def _mean(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return math.fsum(a for a, _ in pairs) / len(pairs), math.fsum(b for _, b in pairs) / len(pairs)
+
+
+def _staleness(sheet: Sheet, place: Path) -> Iterator[Picture]:
+    found = [one for network in sheet.networks for one in ageing(sheet, network)]
+    if not any(value for one in found for value in (*one.updates, *one.seconds)):
+        return
+    label = "simulated seconds" if sheet.card is not None else "seconds"
+    title = f"Staleness of a layer's gradients\n({_said(sheet)})"
+    diagnostics.staleness(found, place / "staleness", title=title, seconds=label)
+    means = [(one, math.fsum(one.updates) / len(one.updates)) for one in found]
+    said = "; ".join(f"{one.label} on {one.panel} {mean:.2g}" for one, mean in means)
+    caption = "Staleness, from the first layer to the last: others' updates, and seconds, between reading and updating."
+    yield Picture(place / "staleness", caption, f"Lines by layer; updates, mean over layers: {said}. A table follows.")

@@ -1,0 +1,77 @@
+"""How sure a table's speed-ups are: an interval, a test against the slowest method, and the seeds it would take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from benchmarks.views.sheets import Sheet
+from benchmarks.views.shelf import Cell
+from benchmarks.workloads.network_names import TITLES
+from reports.site.pages import Grid
+from reports.site.verdicts import Seeds
+from reports.tables.texts import BLANK
+from results.statistics.censoring import Times, restricted_mean, restricted_ratio
+from results.statistics.inference import permutation_test, seeds_needed, weak
+
+TIMES = ("time_to_target_seconds", "time_to_best_seconds", "train_time_seconds")
+NOTES = (
+    "Ratio of mean times, with a 95 % confidence interval; of runs that did not arrive the mean is restricted to how "
+    "far all went, which makes the speed-up a bound where it says so.",
+    "p: two-sided permutation test of the means; three seeds against three cannot go below 0.1. Seeds needed: per "
+    "method, to find the difference seen with 80 % power at 5 %, if it is the true one; from three a rough guess.",
+)
+
+
+def rivals(sheet: Sheet, values: Mapping[Cell, Seeds]) -> Iterator[Grid]:
+    """Per network, for the first of the table's times; none where no two methods have two runs each."""
+    measure = next((name for name in TIMES if name in sheet.table.measures), None)
+    for network in sheet.networks if measure is not None else ():
+        groups = {row.label: _times(values.get((network, row.key, str(measure)))) for row in sheet.rows}
+        known = {label: times for label, times in groups.items() if times is not None}
+        lost = [row.label for row in sheet.rows if _none_arrived(values.get((network, row.key, str(measure))))]
+        if len(known) > 1:
+            yield _grid(TITLES[network], str(measure).removesuffix("_seconds").replace("_", " "), known, lost)
+
+
+def _times(seeds: Seeds | None) -> Times | None:
+    """At least two runs, one of which arrived."""
+    if seeds is None or len(seeds.values) < 2 or not seeds.known:
+        return None
+    if seeds.times is not None:
+        return seeds.times
+    return Times(seeds.known) if len(seeds.known) == len(seeds.values) else None
+
+
+def _none_arrived(seeds: Seeds | None) -> bool:
+    return seeds is not None and len(seeds.values) > 0 and not seeds.known
+
+
+def _grid(network: str, what: str, groups: Mapping[str, Times], lost: Sequence[str] = ()) -> Grid:
+    """lost: methods none of whose runs arrived; they are named, and slower than all that are compared."""
+    slowest = max(groups, key=lambda label: restricted_mean(groups[label]).mean)
+    headers = ("Method", f"Speed-up over {slowest}", "95 % interval", "p", "Seeds needed", "n")
+    rows = tuple(_row(label, times, groups[slowest]) for label, times in groups.items() if label != slowest)
+    rows += tuple((label, "none arrived", *[BLANK] * 4) for label in lost)
+    return Grid(f"{network}: {what}, tested against the slowest, {slowest}", headers, rows, NOTES)
+
+
+def _row(label: str, mine: Times, slowest: Times) -> tuple[str, ...]:
+    found, n = restricted_ratio(slowest, mine), _count(len(mine.values), len(slowest.values))
+    if found is None:
+        return label, BLANK, BLANK, BLANK, BLANK, n
+    bound = "" if found.bound == "exact" else f"{found.bound} "
+    interval = f"[{found.interval.low:.2f}, {found.interval.high:.2f}]" if found.interval is not None else BLANK
+    return label, f"{bound}× {found.ratio:.2f}", interval, *_tested(mine, slowest), n
+
+
+def _count(mine: int, slowest: int) -> str:
+    return f"{mine} against {slowest}{', weak' if weak(min(mine, slowest)) else ''}"
+
+
+def _tested(mine: Times, slowest: Times) -> tuple[str, str]:
+    """p and the seeds needed; dashes where a run did not arrive."""
+    if mine.open_ends or slowest.open_ends:
+        return BLANK, BLANK
+    p, needed = permutation_test(mine.arrived, slowest.arrived).p, seeds_needed(mine.arrived, slowest.arrived)
+    return f"{p:.2g}" if math.isfinite(p) else BLANK, str(needed) if needed is not None else BLANK

@@ -1,0 +1,122 @@
+"""The whole report as plain data: its pages, its facts, its claims."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import experiments
+from benchmarks.analyses import registry as analyses
+from benchmarks.papers.claims.catalogue import CLAIMS, RULE
+from benchmarks.runner.choices import Choices
+from benchmarks.tables import registry as tables
+from benchmarks.views import rerun
+from benchmarks.views.notes import clock
+from benchmarks.views.pages import analysis_page, table_page
+from benchmarks.views.pages.links import Tracking, tracking
+from benchmarks.views.sheets import Sheet
+from benchmarks.views.shelf import Held, Shelf, strangers
+from reports.site import verdicts
+from reports.site.pages import Absent, Claims, Grid, Page, Paper, Site
+from results.records import Record
+
+PAPERS = {
+    "Paper A: decoupled backpropagation and layer-wise updates (arXiv:2410.05985v1)": tuple(
+        id for id in experiments.GROUPS["paper-a"] if id not in tables.PAPER_A3
+    ),
+    "Paper A, version 3 (arXiv:2410.05985v3)": tables.PAPER_A3,
+    "Paper B: locally asynchronous SGD (arXiv:2203.06638)": tables.PAPER_B,
+    "Audits: confounds of the published comparison, each by itself": tables.AUDITS,
+}
+
+
+NOTHING = "Nothing was run here yet, or nothing that belongs to a table as chosen."
+
+
+Sheets = dict[str, Sheet]
+
+
+def pages_of(ids: Sequence[str], chosen: Choices, found: Sheets, out: Path, folder: Path) -> Iterator[tuple[str, Page]]:
+    store = tracking()
+    for id in ids or experiments.IDS:
+        if (one := _page(id, chosen, found, store, out, folder)) is not None:
+            yield id, one
+
+
+def _page(id: str, chosen: Choices, found: Sheets, store: Tracking, out: Path, folder: Path) -> Page | None:
+    if id in analyses.IDS:
+        return analysis_page.page(id, chosen, out, folder)
+    return table_page.page(found[id], store, folder) if id in found else None
+
+
+def site_of(ids: Sequence[str], chosen: Choices, held: Shelf, found: Sheets, made: dict[str, Page], out: Path) -> Site:
+    warnings = [*held.broken, *filter(None, [strangers(held)])]
+    return Site(
+        title="Asynchronous SGD, reproduced table by table",
+        facts=tuple(_facts(chosen, held, list(found.values()))),
+        papers=tuple(_papers(ids, chosen, made)),
+        claims=_claims(chosen, found, out) if found or made else None,
+        warnings=(*warnings, *([] if made else [NOTHING])),
+        command=_again(ids, chosen, found),
+        rules=verdicts.RULES,
+    )
+
+
+def _papers(ids: Sequence[str], chosen: Choices, made: dict[str, Page]) -> Iterator[Paper]:
+    for title, members in PAPERS.items():
+        wanted = [id for id in members if not ids or id in ids]
+        absent = tuple(
+            Absent(id, experiments.experiment(id).title, "not run here", rerun.command([id], chosen))
+            for id in wanted
+            if id not in made
+        )
+        if wanted:
+            yield Paper(title, tuple(made[id] for id in wanted if id in made), absent)
+
+
+def _facts(chosen: Choices, held: Shelf, found: Sequence[Sheet]) -> Iterator[tuple[str, str]]:
+    mine = {r.id: r for sheet in found for of_row in sheet.records.values() for r in of_row}
+    yield "Scale", chosen.scale + ("" if chosen.scale == "paper" else ": no number here is the papers'")
+    for words in dict.fromkeys(clock(sheet.choices, sheet.card) for sheet in found):
+        yield "Executor", words
+    seeds = sorted({sheet.choices.seeds for sheet in found})
+    if seeds:
+        counts = ", ".join(map(str, seeds))
+        yield "Seeds", f"{counts} per method and network" + ("; n ≤ 3 is weak evidence" if min(seeds) <= 3 else "")
+    statuses = Counter(record.status for record in mine.values())
+    said = ", ".join(f"{count} {status}" for status, count in statuses.items())
+    yield "Runs", f"{len(mine)} in {len(found)} tables and figures" + (f" ({said})" if said else "")
+    yield from _machines(list(mine.values()))
+
+
+def _machines(runs: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    kinds = {"Machine": ("cpu", "cores", "system"), "Commit": ("commit", "modified")}
+    for name, keys in kinds.items():
+        for values in dict.fromkeys(tuple(str(run.environment.get(key)) for key in keys) for run in runs):
+            text = f"{values[0]}, {values[1]} cores, {values[2]}" if name == "Machine" else values[0]
+            yield name, text + (" with uncommitted changes" if name == "Commit" and values[1] == "True" else "")
+    versions = dict.fromkeys(str((run.environment.get("packages") or {}).get("torch")) for run in runs)
+    if versions:
+        yield "PyTorch", ", ".join(versions)
+
+
+def _claims(chosen: Choices, found: Sheets, out: Path) -> Claims:
+    evidence = Held(chosen, out, tuple(found.values()))
+    judged = [(claim, claim.evaluate(evidence)) for claim in CLAIMS]
+    rows = tuple(
+        (f"{claim.id}: “{claim.text}”", claim.source, verdict.label, verdict.measured, verdict.why)
+        for claim, verdict in judged
+    )
+    counts = Counter(verdict.status for _, verdict in judged)
+    known = ("holds", "does not hold", "not decided")
+    headers = ("Claim", "Source", "Verdict", "Measured", "Why")
+    grid = Grid("The papers' claims, and what the runs at hand say of them", headers, rows, (RULE,), numbers=False)
+    return Claims(tuple((status, counts[status]) for status in known), RULE, grid)  # type: ignore[index]
+
+
+def _again(ids: Sequence[str], chosen: Choices, found: Sheets) -> str:
+    seeds = max((sheet.choices.seeds for sheet in found.values()), default=chosen.seeds)
+    names = ["all"] if not ids or set(ids) == set(experiments.IDS) else ids
+    return rerun.command(names, replace(chosen, seeds=seeds))

@@ -1,0 +1,24 @@
+"""The command that makes a report's runs again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from benchmarks.runner.choices import Choices
+
+
+def command(ids: Sequence[str], chosen: Choices, target: float | None = None) -> str:
+    """The command that makes these runs; folders are left out, files named without their place."""
+    words = ["python", "-m", "benchmarks", "run", *ids, "--scale", chosen.scale, "--seeds", str(chosen.seeds)]
+    words += [word for name in chosen.methods for word in ("--method", name)]
+    words += [word for name in chosen.networks for word in ("--network", name)]
+    words += ["--executor", chosen.executor] if chosen.executor != "virtual" else []
+    words += ["--hardware", chosen.card.name] if chosen.card is not None else []
+    words += ["--device", chosen.device] if chosen.device != "cpu" else []
+    words += ["--target", f"{target:g}"] if target is not None else []
+    for owner, options in chosen.settings.items():
+        words += [word for key, value in options.items() for word in ("--set", f"{owner}.{key}={value}")]
+    words += [word for path in chosen.plugins for word in ("--plugin", path.name)]
+    words += ["--data", "FOLDER"] if chosen.data is not None else []
+    return shlex.join(words)

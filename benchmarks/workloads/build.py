@@ -1,0 +1,32 @@
+"""A workload's network, built."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.networks import build
+from benchmarks.workloads.workload import Workload
+
+
+def network_of(
+    work: Workload, known: DataCard, *, seed: int = 0, classes: int | None = None, vocabulary: int | None = None
+) -> dict[str, nn.Module]:
+    """classes, vocabulary: of the data as it is; by default the card's, and as many words as may be kept."""
+    words = (work.text.vocabulary + 2 if vocabulary is None else vocabulary) if work.text is not None else None
+    return build(
+        work.network,
+        classes=classes or known.classes,
+        shape=inputs_of(work, known),
+        width=work.width,
+        blocks=work.blocks,
+        stem=work.stem,
+        vocabulary=words,
+        embedding=work.embedding or 128,
+        seed=seed,
+    )
+
+
+def inputs_of(work: Workload, known: DataCard) -> tuple[int, ...]:
+    """The shape of one input: (channels, height, width), or (words,)."""
+    return (work.text.length,) if work.text is not None else work.input_shape(known)

@@ -1,0 +1,180 @@
+"""Data cards: what is known about a data set before any of it is read (`datasets/*.toml`)."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, get_args
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.errors import UserError
+
+CARDS = CHECKOUT / "datasets"
+Kind = Literal["images", "text", "folder"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to training images: a crop of the image's own size after padding with black, and a mirror image.
+
+    `crop_padding` counts pixels on each side; 0 leaves the crop out. `flip` mirrors half of the images left to right.
+    `resized_crop`, for image folders alone, takes 8 to 100 % of an image's area at 3:4 to 4:3 of its sides, as
+    torchvision's RandomResizedCrop does; without it an image is cropped as for evaluation.
+    """
+
+    crop_padding: int = 0
+    flip: bool = False
+    resized_crop: bool = False
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a download: its published md5, and the split ("train", "test" or "meta") that it belongs to."""
+
+    name: str
+    md5: str
+    split: str
+
+
+@dataclass(frozen=True)
+class Download:
+    """Where the files are published, and how they lie on a disk.
+
+    `labels_key` and `files` are CIFAR's; a download without them is pinned by its archive's checksum alone.
+    """
+
+    url: str
+    archive: str
+    """The archive's file name."""
+    md5: str
+    """The archive's published checksum."""
+    folder: str
+    """The folder inside the archive, and below the user's data folder."""
+    labels_key: str = ""
+    """Where a file keeps its labels."""
+    files: tuple[DataFile, ...] = ()
+
+    def split(self, name: str) -> tuple[DataFile, ...]:
+        """The files of one split, in their published order."""
+        return tuple(file for file in self.files if file.split == name)
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """One data set: shape, sizes, normalisation, augmentation, provenance and fingerprint.
+
+    `kind` says who reads it: "images" are held in memory, a "folder" of images is decoded as it is needed, "text" is
+    words. `shape` is (channels, height, width) in pixels, and () of a text; `mean` and `std` are per channel, of values
+    between 0 and 1, and () of a text. `family` is the papers' data set that this one is, or stands in for; a stand-in
+    says so in `label`. `fingerprint` is a sha256: of the data for an embedded set, of the published checksums for a
+    download. A folder's classes, samples and shape are those published, and its fingerprint is "": what is really there
+    is found out from the tree alone (`benchmarks.data.tree.find`).
+    """
+
+    name: str
+    title: str
+    family: str
+    label: str
+    classes: int
+    shape: tuple[int, ...]
+    train_samples: int
+    test_samples: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augmentation: Augmentation
+    source: str
+    licence: str
+    obtain: str
+    fingerprint: str
+    download: Download | None
+    kind: Kind = "images"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+        if min(*self.shape, self.classes, self.train_samples, self.test_samples) < 1:
+            raise ValueError("shape, classes and samples must be above 0")
+        if len(self.shape) != (0 if self.kind == "text" else 3):
+            raise ValueError("shape must be [channels, height, width], and [] of a text")
+        channels = self.shape[0] if self.shape else 0
+        if not len(self.mean) == len(self.std) == channels or min(self.std, default=1) <= 0:
+            raise ValueError("mean and std need one value per channel, and those of std must be above 0")
+        if self.augmentation.crop_padding < 0:
+            raise ValueError("crop_padding must be 0 or more")
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the data comes with a dependency, so that nothing has to be fetched."""
+        return self.download is None and self.kind != "folder"
+
+    def identity(self) -> dict[str, Any]:
+        """What of a card decides a run's numbers, as plain JSON values: for the hash that identifies a run."""
+        said = {
+            "name": self.name,
+            "sha256": self.fingerprint,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "crop_padding": self.augmentation.crop_padding,
+            "flip": self.augmentation.flip,
+        }
+        return {**said, "resized_crop": self.augmentation.resized_crop} if self.kind == "folder" else said
+
+
+def names() -> tuple[str, ...]:
+    """The names of all data cards, sorted."""
+    return tuple(sorted(path.stem for path in CARDS.glob("*.toml")))
+
+
+@cache
+def card(name: str) -> DataCard:
+    """The data card of that name.
+
+    Raises UserError where there is none, offering the nearest names, and where the file is not a valid card.
+    """
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise UserError(f"There is no data set {name!r}: {hint}Known are {', '.join(known) or f'none ({CARDS})'}.")
+    path = CARDS / f"{name}.toml"
+    try:
+        return _parse(name, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"The data card {path} is not valid: {error}; compare it with the other cards there."
+        ) from error
+
+
+def _parse(name: str, values: dict[str, Any]) -> DataCard:
+    download = _download(values.pop("download")) if "download" in values else None
+    fingerprint = values.pop("sha256", None)
+    if fingerprint is None and download:
+        # The published checksums pin every byte, so that a download's fingerprint is known before the data is there.
+        fingerprint = _checksum(download)
+    if fingerprint is None and values.get("kind") != "folder":
+        raise ValueError("sha256 is missing")
+    return DataCard(
+        name=name,
+        shape=tuple(values.pop("shape")),
+        mean=tuple(values.pop("mean", ())),
+        std=tuple(values.pop("std", ())),
+        augmentation=Augmentation(**values.pop("augmentation", {})),
+        fingerprint=fingerprint or "",
+        download=download,
+        **values,
+    )
+
+
+def _download(values: dict[str, Any]) -> Download:
+    files = tuple(DataFile(**file) for file in values.pop("files"))
+    return Download(files=files, **values)
+
+
+def _checksum(download: Download) -> str:
+    read = (*download.split("train"), *download.split("test"))
+    lines = [f"{file.split} {file.name} md5:{file.md5}\n" for file in read] or [f"{download.archive} {download.md5}\n"]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Data sets of images: in memory, or decoded from folders."""

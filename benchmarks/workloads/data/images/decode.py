@@ -1,0 +1,86 @@
+"""One image of a folder: opened, cropped and scaled by Pillow, byte for byte as torchvision's transforms do it.
+
+Every image is decoded whole: JPEG's draft mode, which decodes large ones scaled down, is faster and gives other bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.random_keys import below
+
+SCALE = (0.08, 1.0)  # of the image's area; this and the next are torchvision's defaults (Szegedy et al., 1409.4842)
+RATIO = (3 / 4, 4 / 3)  # width to height
+_ATTEMPTS = 10
+WORDS = 4 * _ATTEMPTS + 1
+"""Random words that one training image takes: area, ratio, row and column of each attempt at a crop, and the mirror."""
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+class Box(NamedTuple):
+    """A part of an image, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def opened(path: str) -> Image.Image:
+    """The image in red, green and blue, whatever it is stored in. Raises UserError, naming the file."""
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except _UNREADABLE as error:
+        raise UserError(f"The image {path} cannot be read ({error}): put a sound copy in its place.") from error
+
+
+def for_evaluation(image: Image.Image, side: int) -> Image.Image:
+    """The centre, `side` pixels square, of the image with its short side scaled to 256 / 224 of that."""
+    width, height = image.size
+    short = round(side * 256 / 224)
+    size = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+    scaled = image.resize(size, Image.Resampling.BILINEAR)
+    left, top = (round((length - side) / 2) for length in size)
+    return scaled.crop((left, top, left + side, top + side))
+
+
+def for_training(image: Image.Image, side: int, words: NDArray[np.uint64]) -> Image.Image:
+    """A random part of the image, scaled to `side` pixels square. words: random ones, shape (WORDS,)."""
+    top, left, height, width = random_box(*image.size, words)
+    part = image.crop((left, top, left + width, top + height))
+    return part.resize((side, side), Image.Resampling.BILINEAR)
+
+
+def random_box(width: int, height: int, words: NDArray[np.uint64]) -> Box:
+    """torchvision's RandomResizedCrop.get_params, which takes the centre where ten attempts do not fit the image."""
+    lowest, highest = map(math.log, RATIO)
+    for at in range(0, 4 * _ATTEMPTS, 4):
+        area, ratio = (words[at : at + 2] >> np.uint64(11)) * 2.0**-53  # in [0, 1)
+        pixels = width * height * (SCALE[0] + (SCALE[1] - SCALE[0]) * float(area))
+        shape = math.exp(lowest + (highest - lowest) * float(ratio))
+        wide, high = round(math.sqrt(pixels * shape)), round(math.sqrt(pixels / shape))
+        if 0 < wide <= width and 0 < high <= height:
+            return Box(_place(words, at + 2, height - high), _place(words, at + 3, width - wide), high, wide)
+    wide, high = width, height
+    if width / height < RATIO[0]:
+        high = round(width / RATIO[0])
+    elif width / height > RATIO[1]:
+        wide = round(height * RATIO[1])
+    return Box((height - high) // 2, (width - wide) // 2, high, wide)
+
+
+def _place(words: NDArray[np.uint64], at: int, room: int) -> int:
+    return int(below(words[at : at + 1], room + 1)[0])
+
+
+def mirrored(words: NDArray[np.uint64]) -> bool:
+    """Whether an image is to be mirrored left to right."""
+    return bool(below(words[-1:], 2)[0])

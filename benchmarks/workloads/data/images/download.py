@@ -1,0 +1,68 @@
+"""Downloads a published archive into the cache, whole or not at all."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.images.checksums import verified
+from benchmarks.workloads.data.places import VARIABLE
+
+STALLED_SECONDS = 20.0
+
+
+def fetch(card: DataCard, cache: Path) -> Path:
+    """Download the card's archive, verify and unpack it, and move it into `cache`; its folder there.
+
+    Processes that want the same data wait for the first one's download. Raises UserError where the download fails, its
+    checksum differs or the cache cannot be written; the cache is then as it was.
+    """
+    assert card.download is not None
+    target = cache / card.download.folder
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f".{card.name}.lock"):
+            if not target.exists():
+                with tempfile.TemporaryDirectory(dir=cache, prefix=f".{card.name}-") as folder:
+                    os.replace(_unpacked(card, Path(folder)), target)
+    except (OSError, RuntimeError, http.client.HTTPException) as error:
+        raise UserError(
+            f"{card.title} is neither in ${VARIABLE} nor in {cache}, and downloading {card.download.archive} "
+            f"from {card.download.url} failed ({error}): {card.obtain}."
+        ) from error
+    return target
+
+
+def _unpacked(card: DataCard, folder: Path) -> Path:
+    assert card.download is not None
+    from torchvision.datasets.utils import download_url
+
+    with _no_endless_wait():
+        # torchvision raises RuntimeError where the checksum differs, and URLError (an OSError) where no server answers.
+        download_url(card.download.url, folder, card.download.archive, card.download.md5)
+    contents = verified(card, folder / card.download.archive, card.download.files)
+    unpacked = folder / card.download.folder
+    unpacked.mkdir()
+    for name, content in contents.items():
+        (unpacked / name).write_bytes(content)
+    return unpacked
+
+
+@contextmanager
+def _no_endless_wait() -> Iterator[None]:
+    """torchvision's download takes no timeout, so that a silent network would hold it for minutes."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(STALLED_SECONDS)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)

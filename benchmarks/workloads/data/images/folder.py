@@ -1,0 +1,238 @@
+"""Folders of images, ImageNet-1k's layout: decoded by Pillow as they are needed, some batches ahead of the training.
+
+Threads decode, since Pillow releases Python's lock while it decodes and scales, and since training processes are
+daemons, which may have no processes of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.arrays import balanced
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.images import decode, folder_tree
+from benchmarks.workloads.data.images.in_memory import Normaliser
+from benchmarks.workloads.data.random_keys import Purpose, draw
+from benchmarks.workloads.data.sampling import Sampler
+
+SIDE = 224
+"""Of the square that the network gets, in pixels, unless another is asked for."""
+AHEAD = 4  # batches of 128 images of 224 x 224 pixels take 19 MB each
+_MOST_THREADS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Samples of one split: the chosen ones' places in its list of files, and their labels, both of shape (N,)."""
+
+    classes: tuple[str, ...]
+    files: folder_tree.Files
+    places: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+    def path(self, sample: int) -> str:
+        kind, name = self.classes[self.labels[sample]], self.files.names[self.places[sample]]
+        return os.path.join(self.files.folder, kind, name)
+
+
+@dataclass(frozen=True, eq=False)
+class FolderSet:
+    """Both splits of a folder. The card has the numbers and the fingerprint of what was found."""
+
+    card: DataCard
+    train: Part
+    test: Part
+
+    @property
+    def classes(self) -> int:
+        return self.card.classes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image as the network gets it: (channels, height, width) in pixels."""
+        return self.card.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of images as the network gets them."""
+        return torch.float32
+
+    @property
+    def train_samples(self) -> int:
+        return len(self.train.labels)
+
+    @property
+    def test_samples(self) -> int:
+        return len(self.test.labels)
+
+    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> FolderBatches:
+        """A run's batches. Raises what `FolderBatches` raises."""
+        return FolderBatches(self, batch=batch, seed=seed, device=device, augment=augment)
+
+
+def load(
+    card: DataCard,
+    *,
+    folder: Path | None = None,
+    train_samples: int | None = None,
+    test_samples: int | None = None,
+    resolution: int = SIDE,
+) -> FolderSet:
+    """List the card's folder; of each split all samples, or a fixed subset with equal shares of the classes.
+
+    resolution: the side of the square that the network gets, in pixels. Nothing is decoded yet.
+    Raises UserError where the folder is missing or has another layout, or a subset is larger than the split.
+    """
+    place = folder_tree.locate(card, folder)
+    if place is None:
+        raise folder_tree.missing(card, folder)
+    if resolution < 1:
+        raise UserError(f"Images of {resolution} pixels cannot be: choose a resolution of 1 or more, usually {SIDE}.")
+    found = folder_tree.index(place)
+    known = replace(
+        card,
+        shape=(3, resolution, resolution),
+        classes=found.identified.classes,
+        train_samples=found.identified.train_samples,
+        test_samples=found.identified.test_samples,
+        fingerprint=found.identified.sha256,
+    )
+    train = _part(known, "train", found.classes, found.train, train_samples)
+    return FolderSet(known, train, _part(known, "test", found.classes, found.test, test_samples))
+
+
+def _part(card: DataCard, split: str, classes: tuple[str, ...], files: folder_tree.Files, samples: int | None) -> Part:
+    labels = np.repeat(np.arange(len(classes)), files.counts)
+    if samples is not None and not 1 <= samples <= len(labels):
+        there = len(labels)
+        raise UserError(
+            f"{files.folder} has {there} {split} samples of {card.title}, not {samples}: take from 1 to {there}."
+        )
+    places = np.arange(len(labels)) if samples is None else balanced(labels, samples)
+    return Part(classes, files, places, labels[places])
+
+
+class _Loading(NamedTuple):
+    """A batch that is being decoded: uint8 of shape (B, side, side, 3), and labels, int64 of shape (B,)."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    images: list[Future[None]]
+
+
+class FolderBatches:
+    """Training and test batches of a folder on one device: float32 images (B, 3, side, side), int64 labels (B,).
+
+    A training batch depends on (seed, epoch, index) alone: not on what was asked for before, nor on the asking thread;
+    several threads may ask at once. `ahead` batches after the last one asked for are decoded meanwhile, no more, by as
+    many threads as the process has cores; those end with this object. `augment=False` crops training images as it does
+    test images, and mirrors none.
+
+    Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32); later,
+    UserError for an image that cannot be read.
+    """
+
+    def __init__(
+        self, data: FolderSet, *, batch: int, seed: int, device: torch.device, augment: bool = True, ahead: int = AHEAD
+    ) -> None:
+        self._sampler = Sampler(data.train_samples, batch=batch, seed=seed, title=data.card.title)
+        self.data = data
+        self.device = device
+        self.ahead = ahead
+        self._resized = augment and data.card.augmentation.resized_crop
+        self._flip = augment and data.card.augmentation.flip
+        self._normalise = Normaliser(data.card, device)
+        self._lock = Lock()
+        self._pending: dict[int, _Loading] = {}  # by the number of batches in all epochs before
+        self._furthest = -1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(min(cores, _MOST_THREADS), thread_name_prefix="decode")
+        weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
+
+    def steps(self, replicas: int = 1) -> int:
+        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
+
+        Raises UserError where none would be left.
+        """
+        return self._sampler.steps(replicas)
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """The images, augmented and normalised, and the labels of one training batch of an epoch.
+
+        Raises IndexError unless `index` is one of the epoch's full batches.
+        """
+        self._sampler.chosen(epoch, index)
+        with self._lock:
+            number = epoch * self.steps() + index
+            loading = self._pending.pop(number, None) or self._begin(number)
+            self._load_ahead(number)
+        return self._finished(loading)
+
+    def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test split in its order, normalised, in batches of at most `batch`; the next one is decoded meanwhile."""
+        parts = [np.arange(self.data.test_samples)[start:][:batch] for start in range(0, self.data.test_samples, batch)]
+        loading = self._load(self.data.test, parts[0], None)
+        for following in parts[1:]:
+            after = self._load(self.data.test, following, None)
+            yield self._finished(loading)
+            loading = after
+        yield self._finished(loading)
+
+    def _load_ahead(self, number: int) -> None:
+        """Begin what comes next, unless it was begun before. What an earlier epoch never asked for is given up."""
+        steps = self.steps()
+        for old in [pending for pending in self._pending if pending // steps < number // steps]:
+            for image in self._pending.pop(old).images:
+                image.cancel()
+        self._furthest = max(self._furthest, number)
+        for following in range(self._furthest + 1, number + 1 + self.ahead):
+            if len(self._pending) >= self.ahead:
+                break
+            self._pending[following] = self._begin(following)
+            self._furthest = following
+
+    def _begin(self, number: int) -> _Loading:
+        epoch, index = divmod(number, self.steps())
+        chosen = self._sampler.chosen(epoch, index)
+        words = draw(len(chosen) * decode.WORDS, Purpose.AUGMENTATION, self._sampler.seed, epoch, index)
+        return self._load(self.data.train, chosen, words.reshape(len(chosen), -1))
+
+    def _load(self, part: Part, samples: NDArray[np.int64], words: NDArray[np.uint64] | None) -> _Loading:
+        side = self.data.shape[1]
+        pixels = np.empty((len(samples), side, side, 3), np.uint8)
+        images = []
+        for row, sample in enumerate(samples.tolist()):
+            drawn = None if words is None else words[row]
+            # No task holds this object, so that it can go while tasks wait.
+            images.append(self._pool.submit(_decode, pixels[row], part.path(sample), drawn, self._resized, self._flip))
+        return _Loading(pixels, part.labels[samples], images)
+
+    def _finished(self, loading: _Loading) -> tuple[Tensor, Tensor]:
+        for image in loading.images:
+            image.result()
+        images = torch.from_numpy(loading.pixels).to(self.device).permute(0, 3, 1, 2).contiguous()
+        return self._normalise(images), torch.from_numpy(loading.labels).to(self.device)
+
+
+def _decode(into: NDArray[np.uint8], path: str, words: NDArray[np.uint64] | None, resized: bool, flip: bool) -> None:
+    """Fill `into`, of shape (side, side, 3). words: a training image's random ones, None for a test image."""
+    image, side = decode.opened(path), len(into)
+    if words is not None and resized:
+        into[:] = np.asarray(decode.for_training(image, side, words))
+    else:
+        into[:] = np.asarray(decode.for_evaluation(image, side))
+    if words is not None and flip and decode.mirrored(words):
+        into[:] = into[:, ::-1].copy()

@@ -1,0 +1,215 @@
+"""Images in memory: held as bytes, augmented and normalised a whole batch at a time, on the run's device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import pad
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.arrays import Split, balanced
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.random_keys import Purpose, below, draw
+from benchmarks.workloads.data.sampling import Sampler
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), of both splits, on the CPU."""
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    card: DataCard
+
+    @property
+    def classes(self) -> int:
+        return self.card.classes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image as the network gets it: (channels, height, width) in pixels."""
+        return self.card.shape
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of images as the network gets them."""
+        return torch.float32
+
+    @property
+    def train_samples(self) -> int:
+        return len(self.train_labels)
+
+    @property
+    def test_samples(self) -> int:
+        return len(self.test_labels)
+
+    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> Batches:
+        """A run's batches. Raises what `Batches` raises."""
+        return Batches(self, batch=batch, seed=seed, device=device, augment=augment)
+
+
+def load(
+    card: DataCard,
+    *,
+    folder: Path | None = None,
+    train_samples: int | None = None,
+    test_samples: int | None = None,
+    download: bool = True,
+) -> ImageSet:
+    """Read what the card describes; of each split all samples, or a fixed subset with equal shares of the classes.
+
+    Raises UserError where the data is missing or damaged, or a subset is larger than the data.
+    """
+    _check(card, "train", train_samples, card.train_samples)
+    _check(card, "test", test_samples, card.test_samples)
+    read = _read(card, folder, download)
+    train, test = _subset(read[0], train_samples), _subset(read[1], test_samples)
+    return ImageSet(
+        name=card.name,
+        train_images=torch.from_numpy(train.images),
+        train_labels=torch.from_numpy(train.labels),
+        test_images=torch.from_numpy(test.images),
+        test_labels=torch.from_numpy(test.labels),
+        card=card,
+    )
+
+
+def _read(card: DataCard, folder: Path | None, download: bool) -> tuple[Split, Split]:
+    from benchmarks.workloads.data.images import cifar, digits
+
+    return digits.read(card) if card.embedded else cifar.read(card, folder=folder, download=download)
+
+
+def _check(card: DataCard, split: str, wanted: int | None, there: int) -> None:
+    if wanted is not None and not 1 <= wanted <= there:
+        raise UserError(f"{card.title} has {there} {split} samples, not {wanted}: take from 1 to {there} of them.")
+
+
+def _subset(split: Split, samples: int | None) -> Split:
+    if samples is None or samples == len(split.labels):
+        return split
+    return split.take(balanced(split.labels, samples))
+
+
+class Normaliser:
+    """Bytes of shape (B, C, H, W) -> float32, (x / 255 - mean) / std per channel, as one product and one sum."""
+
+    def __init__(self, card: DataCard, device: torch.device) -> None:
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (card.mean, card.std))
+        self._scale = (1 / (255 * std)).float().view(-1, 1, 1).to(device)
+        self._shift = (-mean / std).float().view(-1, 1, 1).to(device)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return images.float().mul_(self._scale).add_(self._shift)
+
+
+class _Draws(NamedTuple):
+    """A batch's random choices, on the CPU: `rows` and `columns` in [0, 2 * padding], shape (B,), and `flips`."""
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    flips: NDArray[np.bool_]
+
+
+class Batches:
+    """Training and test batches of a data set on one device: float32 images (B, C, H, W), int64 labels (B,).
+
+    A training batch depends on (seed, epoch, index) alone: not on what was asked for before, nor on the asking thread;
+    several threads may ask at once. `augment=False` leaves out what the data card says of crop and flip.
+
+    Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32).
+    """
+
+    def __init__(self, data: ImageSet, *, batch: int, seed: int, device: torch.device, augment: bool = True) -> None:
+        self._sampler = Sampler(data.train_samples, batch=batch, seed=seed, title=data.card.title)
+        self.data = data
+        self.size = batch
+        self.seed = seed
+        self.device = device
+        augmentation = data.card.augmentation
+        self._padding = augmentation.crop_padding if augment else 0
+        self._flip = augmentation.flip and augment
+        self._train = data.train_images.to(device), data.train_labels.to(device)
+        self._test = data.test_images.to(device), data.test_labels.to(device)
+        self._normalise = Normaliser(data.card, device)
+        channels, height, width = data.card.shape
+        line, lines = width + 2 * self._padding, height + 2 * self._padding
+        self._strides = channels * lines * line, lines * line, line  # of padded images, in bytes
+        rows = torch.arange(channels).view(-1, 1) * self._strides[1] + torch.arange(height) * line
+        self._rows = rows.flatten().to(device)
+
+    def steps(self, replicas: int = 1) -> int:
+        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
+
+        Raises UserError where none would be left.
+        """
+        return self._sampler.steps(replicas)
+
+    def permutation(self, epoch: int) -> Tensor:
+        """The epoch's order of the training samples, drawn from (seed, epoch): int64 of shape (N,), on the CPU."""
+        return torch.from_numpy(self._sampler.order(epoch).copy())
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """The images, augmented and normalised, and the labels of one training batch of an epoch.
+
+        Raises IndexError unless `index` is one of the epoch's full batches.
+        """
+        chosen = self._sampler.chosen(epoch, index)
+        if not (self._padding or self._flip):
+            positions = self._move(chosen)
+            images, labels = (part.index_select(0, positions) for part in self._train)
+            return self._normalise(images), labels
+        images, labels = self._augmented(chosen, self._draws(epoch, index))
+        return self._normalise(images), labels
+
+    def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test split in its order, normalised, in batches of at most `batch`."""
+        images, labels = self._test
+        for start in range(0, len(labels), batch):
+            yield self._normalise(images[start : start + batch]), labels[start : start + batch]
+
+    def _draws(self, epoch: int, index: int) -> _Draws:
+        rows, columns, flips = draw(3 * self.size, Purpose.AUGMENTATION, self.seed, epoch, index).reshape(3, -1)
+        places = 2 * self._padding + 1
+        return _Draws(below(rows, places), below(columns, places), below(flips, 2).astype(np.bool_) & self._flip)
+
+    def _augmented(self, chosen: NDArray[np.int64], draws: _Draws) -> tuple[Tensor, Tensor]:
+        """Cropped and mirrored bytes, and labels.
+
+        The images to be mirrored are gathered behind the others, so that one slice is mirrored; the crop puts each back
+        in its place. As it comes after the mirror here, a mirrored image is cropped from its other side.
+        """
+        gathered = np.argsort(draws.flips, kind="stable")
+        plain = len(gathered) - np.count_nonzero(draws.flips)
+        places = np.empty_like(gathered)
+        places[gathered] = np.arange(len(gathered))
+        columns = np.where(draws.flips, 2 * self._padding - draws.columns, draws.columns)
+        starts = places * self._strides[0] + draws.rows * self._strides[2] + columns
+        sources, positions, corners = self._move(np.stack([chosen[gathered], chosen, starts]))  # one transfer
+        images = self._train[0].index_select(0, sources)
+        if plain < len(gathered):
+            images = torch.cat([images[:plain], images[plain:].flip(-1)])
+        return self._crop(images, corners), self._train[1].index_select(0, positions)
+
+    def _crop(self, images: Tensor, corners: Tensor) -> Tensor:
+        """Crops of shape (B, C, H, W) whose first bytes are at `corners`, shape (B,), in the padded images' memory.
+
+        Every run of W bytes in it is a window, and a crop is C * H of those: so whole rows are copied, not bytes.
+        """
+        padded = pad(images, (self._padding,) * 4)
+        width = images.shape[-1]
+        windows = padded.as_strided((padded.numel() - width + 1, width), (1, 1))
+        return windows.index_select(0, (corners.view(-1, 1) + self._rows).flatten()).view(images.shape)
+
+    def _move(self, numbers: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(numbers).to(self.device)

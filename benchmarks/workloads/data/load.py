@@ -1,0 +1,99 @@
+"""Data sets: what every kind of them offers, and `load`, which reads one by the name of its card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from benchmarks.workloads.data.cards import DataCard, card
+from benchmarks.workloads.data.text.options import Text
+
+
+class BatchSource(Protocol):
+    """A run's batches on one device: inputs (B, ...) and int64 labels (B,).
+
+    A training batch depends on (seed, epoch, index) alone, whoever asks, in whatever order, from any thread.
+    """
+
+    def steps(self, replicas: int = 1) -> int:
+        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
+
+        Raises UserError where none would be left.
+        """
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """One training batch; the asker may write into it. Raises IndexError where the epoch has no such batch."""
+
+    def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test split in a fixed order, in batches of at most `batch`."""
+
+
+class DataSet(Protocol):
+    """Both splits of a data set, or fixed parts of them with equal shares of the classes."""
+
+    @property
+    def card(self) -> DataCard:
+        """The data card; of a folder, with the numbers and the fingerprint of what was found."""
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one input as the network gets it: (channels, height, width) in pixels, or (words,)."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of inputs as the network gets them: float32 for images, int64 for words."""
+
+    @property
+    def train_samples(self) -> int: ...
+
+    @property
+    def test_samples(self) -> int: ...
+
+    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> BatchSource:
+        """A run's batches. Raises UserError where a batch is larger than the training split."""
+
+
+def load(
+    name: str,
+    *,
+    folder: Path | None = None,
+    train_samples: int | None = None,
+    test_samples: int | None = None,
+    text: Text | None = None,
+    resolution: int | None = None,
+    download: bool = True,
+) -> DataSet:
+    """Read the data set of that name; of each split all samples, or a fixed subset with equal shares of the classes.
+
+    A subset is the same for every run, whatever its seed. `folder` is where to look for a data set that does not come
+    with a dependency, and then the only place; see `benchmarks.data.cifar.read` for the others. `text` says how a text
+    becomes numbers, `resolution` what size the images of a folder get, in pixels; other kinds pass them over.
+
+    Raises UserError where the name is unknown, the data missing or damaged, or a subset larger than the data.
+    """
+    known = card(name)
+    if known.kind == "text":
+        from benchmarks.workloads.data.text.in_memory import load as load_text
+
+        words: DataSet = load_text(
+            known, folder=folder, train_samples=train_samples, test_samples=test_samples, text=text
+        )
+        return words
+    if known.kind == "folder":
+        from benchmarks.workloads.data.images.folder import SIDE
+        from benchmarks.workloads.data.images.folder import load as load_folder
+
+        side = SIDE if resolution is None else resolution
+        return load_folder(
+            known, folder=folder, train_samples=train_samples, test_samples=test_samples, resolution=side
+        )
+    from benchmarks.workloads.data.images.in_memory import load as load_images
+
+    return load_images(known, folder=folder, train_samples=train_samples, test_samples=test_samples, download=download)

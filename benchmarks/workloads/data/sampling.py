@@ -1,0 +1,61 @@
+"""Which samples make a batch: one permutation per (seed, epoch), cut into batches, the same for every kind of data."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.random_keys import Purpose, draw, order
+
+_PERMUTATIONS_KEPT = 4  # workers at the end of an epoch and at the start of the next ask for different ones
+
+
+class Sampler:
+    """Batches of positions in the training split; several threads may ask at once.
+
+    Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32).
+    """
+
+    def __init__(self, samples: int, *, batch: int, seed: int, title: str) -> None:
+        if not 1 <= batch <= samples:
+            raise UserError(
+                f"A batch of {batch} cannot be drawn from {samples} training samples of {title}: choose a batch size "
+                f"from 1 to that number."
+            )
+        draw(0, Purpose.PERMUTATION, seed)  # a seed out of range is told now, not in the first batch
+        self.samples, self.batch, self.seed = samples, batch, seed
+        self._orders: dict[int, NDArray[np.int64]] = {}
+        self._lock = Lock()
+
+    def steps(self, replicas: int = 1) -> int:
+        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
+
+        Raises UserError where none would be left.
+        """
+        full = self.samples // self.batch
+        if full < replicas:
+            raise UserError(
+                f"{replicas} replicas have no batch each: {self.samples} training samples make {full} batches of "
+                f"{self.batch}; take more samples, smaller batches or fewer devices."
+            )
+        return full - full % replicas
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """The epoch's order of the training samples, drawn from (seed, epoch): shape (samples,)."""
+        with self._lock:
+            kept = self._orders.pop(epoch, None)
+            if kept is None:
+                kept = order(self.samples, Purpose.PERMUTATION, self.seed, epoch)
+            self._orders[epoch] = kept  # the last entry is the one used last
+            if len(self._orders) > _PERMUTATIONS_KEPT:
+                del self._orders[next(iter(self._orders))]
+            return kept
+
+    def chosen(self, epoch: int, index: int) -> NDArray[np.int64]:
+        """The positions of one batch, shape (batch,). Raises IndexError unless it is a full batch of the epoch."""
+        if not 0 <= index < self.steps():
+            raise IndexError(f"an epoch has batches 0 to {self.steps() - 1}, not {index}")
+        return self.order(epoch)[index * self.batch : (index + 1) * self.batch]

@@ -1,0 +1,1 @@
+"""Data sets of text: reviews, as rows of tokens."""

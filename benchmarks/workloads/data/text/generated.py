@@ -1,0 +1,118 @@
+"""Short generated reviews, standing in for IMDb where it is not at hand: templates filled with seeded choices.
+
+A review has one or three opinions, of which its label is the majority, between sentences that say nothing. An opinion
+may be negated ("not good"), or come after the opposite one ("bad, but good in the end"), so that counting good and bad
+words gets only so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.random_keys import Purpose, below, draw
+from benchmarks.workloads.data.text.reviews import Labelled, Reviews, fingerprint, ordered
+from benchmarks.workloads.data.text.tokenizer import basic_english
+
+SHORTEST, LONGEST = 8, 40
+"""Tokens in a review."""
+
+_ADJECTIVES = (
+    "bad boring awful dull weak terrible clumsy tedious".split(),
+    "good great lovely clever strong wonderful charming gripping".split(),
+)
+_VERBS = ("hated regretted disliked".split(), "loved enjoyed admired".split())
+_THINGS = "film story cast ending music script acting camera".split()
+_STRENGTHS = ("", "", "", "very ", "really ", "rather ")
+_FACTS = (
+    "We saw it on a {day}",
+    "It runs for two hours",
+    'The title is "{title}"',
+    "The {thing} is by a newcomer",
+    "My {friend} came along",
+    "It was shot in {place} (mostly at night)",
+)
+_NAMES = {
+    "day": "Monday Friday Sunday holiday".split(),
+    "title": "Harbour Snowfall Ninety Lanterns".split(),
+    "friend": "sister father neighbour friend".split(),
+    "place": "Rome Lisbon Oslo Cairo".split(),
+}
+_ENDS = (". ", ". ", "! ", ".<br /><br />")
+_CHOICES_PER_REVIEW = 96
+
+
+class _Chooser:
+    """The random choices of one review, in order."""
+
+    def __init__(self, purpose: Purpose, number: int) -> None:
+        self._bits = iter(draw(_CHOICES_PER_REVIEW, purpose, number).reshape(-1, 1))
+
+    def below(self, limit: int) -> int:
+        return int(below(next(self._bits), limit)[0])
+
+    def of(self, values: tuple[str, ...] | list[str]) -> str:
+        return values[self.below(len(values))]
+
+
+def read(card: DataCard) -> Reviews:
+    """The generated reviews, none of them twice, checked against the card's fingerprint.
+
+    Raises UserError where they differ, because this module or the card was changed.
+    """
+    known: set[str] = set()
+    train = _split(card.train_samples, Purpose.REVIEWS_TRAIN, known)
+    found = ordered(train, _split(card.test_samples, Purpose.REVIEWS_TEST, known))
+    if (sha256 := fingerprint(found)) != card.fingerprint:
+        raise UserError(
+            f"{card.title}: what was generated is not what the data card describes (sha256 {sha256}, the card says "
+            f"{card.fingerprint}): restore the generator's file, or write that number into the card."
+        )
+    return found
+
+
+def _split(samples: int, purpose: Purpose, known: set[str]) -> list[Labelled]:
+    """That many reviews, the classes in turn; one that is known, too short or too long is passed over."""
+    found: list[Labelled] = []
+    number = 0
+    while len(found) < samples:
+        label = len(found) % 2
+        text = _review(label, _Chooser(purpose, number))
+        number += 1
+        if text not in known and SHORTEST <= len(basic_english(text)) <= LONGEST:
+            known.add(text)
+            found.append((label, text))
+    return found
+
+
+def _review(label: int, chooser: _Chooser) -> str:
+    opinions = [label] if chooser.below(2) else [label, label, label]
+    if len(opinions) == 3 and chooser.below(2):
+        opinions[chooser.below(3)] = 1 - label
+    sentences = [_opinion(opinion, chooser) for opinion in opinions]
+    for _ in range(1 + chooser.below(2)):
+        sentences.insert(chooser.below(len(sentences) + 1), _fact(chooser))
+    return "".join(sentence + chooser.of(_ENDS) for sentence in sentences).strip()
+
+
+def _opinion(label: int, chooser: _Chooser) -> str:
+    thing = chooser.of(_THINGS)
+    match chooser.below(10):
+        case 0:
+            return f"The {thing} was not {chooser.of(('', 'very '))}{_word(1 - label, chooser)}"
+        case 1:
+            return f"The {thing} was {_word(1 - label, chooser)} at first, but {_word(label, chooser)} in the end"
+        case 2 | 3 | 4:
+            return f"I {chooser.of(_VERBS[label])} the {thing}"
+        case _:
+            return f"The {thing} was {chooser.of(_STRENGTHS)}{_word(label, chooser)}"
+
+
+def _word(label: int, chooser: _Chooser) -> str:
+    return chooser.of(_ADJECTIVES[label])
+
+
+def _fact(chooser: _Chooser) -> str:
+    names: Iterator[tuple[str, str]] = ((kind, chooser.of(values)) for kind, values in _NAMES.items())
+    return chooser.of(_FACTS).format(thing=chooser.of(_THINGS), **dict(names))

@@ -1,0 +1,56 @@
+"""The IMDb reviews from Hugging Face, without its half minute of retries where there is no network."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from typing import Any
+
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.text.imdb_places import missing
+from benchmarks.workloads.data.text.reviews import Labelled
+
+REPOSITORY = "stanfordnlp/imdb"
+_ANSWER_SECONDS = 5.0
+
+
+def download(card: DataCard) -> tuple[list[Labelled], list[Labelled]]:
+    """Labels and texts of the training and the test split, through the package `datasets`, which keeps its own cache.
+
+    With $HF_HUB_OFFLINE set only that cache is asked. Raises UserError where the package or the data cannot be had.
+    """
+    where = f", then at Hugging Face ({REPOSITORY})"
+    try:
+        from datasets import load_dataset  # type: ignore[attr-defined]
+    except ImportError:  # not installed, or Python found the folder of data cards in its stead
+        missing(card, also=f"{where}, for which the package datasets is not installed")
+    if not _offline() and (silence := _silent()):
+        hint = "if it was downloaded before, set HF_HUB_OFFLINE=1"
+        missing(card, also=f"{where}, which does not answer ({silence}; {hint})")
+    try:
+        found = load_dataset(REPOSITORY)
+        return _labelled(found["train"]), _labelled(found["test"])
+    except Exception as error:  # of many kinds and packages, all of which mean the same here
+        said = " ".join(str(error).split()) or type(error).__name__
+        missing(card, also=f"{where}, which failed ({said.rstrip('.')})")
+
+
+def _labelled(split: Any) -> list[Labelled]:
+    return list(zip(split["label"], split["text"], strict=True))
+
+
+def _offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def _silent() -> str:
+    """Why the server does not answer; empty if it does, whatever it says."""
+    address = os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+    try:
+        urllib.request.urlopen(address, timeout=_ANSWER_SECONDS).close()
+    except urllib.error.HTTPError:
+        return ""
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error))
+    return ""

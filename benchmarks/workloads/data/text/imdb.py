@@ -1,0 +1,145 @@
+"""The 50,000 labelled IMDb reviews (Maas et al., 2011): from a folder, an archive or Hugging Face, always the same.
+
+Whatever the source, the reviews are put into one order and its sha256 is compared with the data card's. An archive is
+read in memory: nothing is extracted, so that no path in it matters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.text.imdb_places import FOLDERS, KINDS, class_folders, download_of, locate, missing
+from benchmarks.workloads.data.text.reviews import Labelled, Reviews, fingerprint, ordered
+
+_LARGEST_BYTES = 2**20  # the longest review has 14 kB; what an archive claims is not taken into memory unasked
+
+
+class _File(NamedTuple):
+    split: str
+    label: int
+    name: str
+    content: bytes
+
+
+def read(card: DataCard, *, folder: Path | None = None) -> Reviews:
+    """All labelled reviews, verified.
+
+    Looked for in `folder`, and nowhere else, where it is given; otherwise in $BENCHMARKS_DATA, then in the cache, and
+    at last at Hugging Face. Each place may hold the folder aclImdb, be it, or hold an archive (.tar.gz, .tar.xz, .tar).
+
+    Raises UserError where the reviews are missing or are not the published ones; nothing found is changed.
+    """
+    place = locate(card, folder=folder)
+    if place is not None:
+        return read_place(card, place)
+    if folder is not None:
+        missing(card, folder=folder)
+    from benchmarks.workloads.data.text.huggingface import download
+
+    return verified(card, ordered(*download(card)), "Hugging Face's copy")
+
+
+def read_place(card: DataCard, place: Path) -> Reviews:
+    """All labelled reviews from the folder or the archive at `place`. Raises UserError as `read` does."""
+    splits: dict[str, list[Labelled]] = {"train": [], "test": []}
+    try:
+        for file in _in_folder(card, place) if place.is_dir() else _in_archive(card, place):
+            splits[file.split].append((file.label, _text(card, place, file)))
+    except (OSError, EOFError, tarfile.TarError, zlib.error, lzma.LZMAError) as error:
+        said = (str(error) or type(error).__name__).splitlines()[0].rstrip(":")  # tarfile lists all that it tried
+        raise UserError(f"{card.title} in {place} is damaged or cannot be read ({said}): {card.obtain}.") from error
+    return verified(card, ordered(splits["train"], splits["test"]), str(place))
+
+
+def verified(card: DataCard, reviews: Reviews, place: str) -> Reviews:
+    """The reviews, if they are those of the data card. Raises UserError, naming the place, where they are not."""
+    labels = {"train": reviews.labels[: reviews.train], "test": reviews.labels[reviews.train :]}
+    wanted = {"train": card.train_samples, "test": card.test_samples}
+    for split, label in FOLDERS:
+        found, published = labels[split].count(label), wanted[split] // card.classes
+        if found != published:
+            raise UserError(
+                f"{card.title}: {place} holds {found} reviews in {split}/{KINDS[label]}, not the published {published};"
+                f" it was left as it is: move it away, then {card.obtain}."
+            )
+    if (sha256 := fingerprint(reviews)) != card.fingerprint:
+        raise UserError(
+            f"{card.title}: the reviews in {place} are not the published ones (sha256 {sha256}, the data card says "
+            f"{card.fingerprint}); it is left as it was: move it away, then {card.obtain}."
+        )
+    return reviews
+
+
+def _in_folder(card: DataCard, place: Path) -> Iterator[_File]:
+    for (split, label), inner in zip(FOLDERS, class_folders(place), strict=True):
+        if not inner.is_dir():
+            wanted = ", ".join(f"{split}/{KINDS[label]}" for split, label in FOLDERS)
+            raise UserError(
+                f"{card.title}: {place} has no folder {split}/{KINDS[label]}, but it needs {wanted} with one .txt file "
+                f"per review: {card.obtain}."
+            )
+        for name in sorted(os.listdir(inner)):
+            if _is_review(name):
+                with open(inner / name, "rb") as stream:
+                    yield _File(split, label, name, stream.read())
+
+
+def _is_review(name: str) -> bool:
+    return name.endswith(".txt") and not name.startswith(".")  # some unpackers leave ._0_9.txt beside 0_9.txt
+
+
+def _in_archive(card: DataCard, place: Path) -> Iterator[_File]:
+    _compare(card, place)
+    with tarfile.open(place) as tar:
+        for member in tar:  # one pass: going back would unpack it all again
+            found = _member(member.name, download_of(card).folder)
+            if found is None or not member.isfile():
+                continue
+            if member.size > _LARGEST_BYTES:
+                raise UserError(
+                    f"{card.title}: {member.name} in {place} has {member.size} bytes, which no review has; it was not "
+                    f"read: move the archive away, then {card.obtain}."
+                )
+            content = tar.extractfile(member)
+            yield _File(*found, content.read() if content else b"")
+
+
+def _compare(card: DataCard, place: Path) -> None:
+    """An archive with the published name must have the published checksum; others are judged by their reviews alone."""
+    download = download_of(card)
+    if place.name != download.archive:
+        return
+    with place.open("rb") as stream:
+        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found != download.md5:
+        raise UserError(
+            f"{card.title}: {place} is damaged or not the published file (md5 {found}, published {download.md5}); it "
+            f"was not opened and is left as it was: move it away, then {card.obtain}."
+        )
+
+
+def _member(path: str, folder: str) -> tuple[str, int, str] | None:
+    """Split, label and file name, if this is the path of a labelled review in an archive."""
+    match PurePosixPath(path).parts:
+        case (*_, top, split, kind, name) if top == folder and split in ("train", "test") and kind in KINDS:
+            return (split, KINDS.index(kind), name) if _is_review(name) else None
+    return None
+
+
+def _text(card: DataCard, place: Path, file: _File) -> str:
+    try:
+        return file.content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{card.title}: {file.split}/{KINDS[file.label]}/{file.name} in {place} is not UTF-8 text (byte "
+            f"{error.start + 1} is {file.content[error.start]:#04x}), so the file is damaged: {card.obtain}."
+        ) from error

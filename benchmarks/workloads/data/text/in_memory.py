@@ -1,0 +1,149 @@
+"""Reviews as rows of tokens, in memory, and a run's batches of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.arrays import balanced
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.sampling import Sampler
+from benchmarks.workloads.data.text import generated, token_cache
+from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.tokenizer import SPECIALS, Corpus, corpus, rows
+
+
+@dataclass(frozen=True, eq=False)
+class TextSet:
+    """Tokens, int32 of shape (N, length), and labels, int64 of shape (N,), of both splits, on the CPU.
+
+    Token 0 is an unknown word, token 1 padding, which stands on the left: the last token of a row is the last that was
+    kept of its review. All are below `vocabulary_size`, which is what an embedding has to hold.
+    """
+
+    card: DataCard
+    text: Text
+    train_tokens: Tensor
+    train_labels: Tensor
+    test_tokens: Tensor
+    test_labels: Tensor
+    vocabulary_size: int
+
+    @property
+    def classes(self) -> int:
+        return self.card.classes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one review as the network gets it: (length,) in tokens."""
+        return (self.text.length,)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of tokens as the network gets them."""
+        return torch.int64
+
+    @property
+    def train_samples(self) -> int:
+        return len(self.train_labels)
+
+    @property
+    def test_samples(self) -> int:
+        return len(self.test_labels)
+
+    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool = False) -> TextBatches:
+        """A run's batches; no text is augmented. Raises what `TextBatches` raises."""
+        return TextBatches(self, batch=batch, seed=seed, device=device)
+
+
+class TextBatches:
+    """Training and test batches on one device: int64 tokens (B, length), int64 labels (B,).
+
+    A training batch depends on (seed, epoch, index) alone; several threads may ask at once.
+
+    Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32).
+    """
+
+    def __init__(self, data: TextSet, *, batch: int, seed: int, device: torch.device) -> None:
+        self._sampler = Sampler(data.train_samples, batch=batch, seed=seed, title=data.card.title)
+        self.data = data
+        self.device = device
+        self._train = data.train_tokens.to(device), data.train_labels.to(device)
+        self._test = data.test_tokens.to(device), data.test_labels.to(device)
+
+    def steps(self, replicas: int = 1) -> int:
+        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
+
+        Raises UserError where none would be left.
+        """
+        return self._sampler.steps(replicas)
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """The tokens and labels of one training batch; the asker may write into them.
+
+        Raises IndexError unless `index` is one of the epoch's full batches.
+        """
+        chosen = torch.from_numpy(self._sampler.chosen(epoch, index)).to(self.device)
+        tokens, labels = self._train
+        return tokens.index_select(0, chosen).long(), labels.index_select(0, chosen)
+
+    def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """The test split in its order, in batches of at most `batch`."""
+        tokens, labels = self._test
+        for start in range(0, len(labels), batch):
+            yield tokens[start : start + batch].long(), labels[start : start + batch]
+
+
+def load(
+    card: DataCard,
+    *,
+    folder: Path | None = None,
+    train_samples: int | None = None,
+    test_samples: int | None = None,
+    text: Text | None = None,
+) -> TextSet:
+    """Read what the card describes; of each split all reviews, or a fixed subset with equal shares of the classes.
+
+    The vocabulary is that of all training reviews, whatever the subset. `text` is how they are cut (none: `Text()`).
+
+    Raises UserError where the reviews are missing or damaged, or a subset is larger than the data.
+    """
+    text = text or Text()
+    _check(card, "train", train_samples, card.train_samples)
+    _check(card, "test", test_samples, card.test_samples)
+    known = corpus(*generated.read(card)) if card.embedded else token_cache.read(card, folder=folder)
+    train = _part(known, 0, known.train, train_samples)
+    test = _part(known, known.train, len(known.labels), test_samples)
+    return TextSet(
+        card=card,
+        text=text,
+        train_tokens=_tokens(known, train, text),
+        train_labels=torch.from_numpy(known.labels[train]),
+        test_tokens=_tokens(known, test, text),
+        test_labels=torch.from_numpy(known.labels[test]),
+        vocabulary_size=min(len(known.words), text.vocabulary + len(SPECIALS)),
+    )
+
+
+def _check(card: DataCard, split: str, wanted: int | None, there: int) -> None:
+    if wanted is not None and not 1 <= wanted <= there:
+        raise UserError(f"{card.title} has {there} {split} samples, not {wanted}: take from 1 to {there} of them.")
+
+
+def _part(known: Corpus, start: int, stop: int, samples: int | None) -> NDArray[np.int64]:
+    """The positions of one split's reviews, or of a balanced part of them."""
+    if samples is None:
+        return np.arange(start, stop)
+    return start + balanced(known.labels[start:stop], samples)
+
+
+def _tokens(known: Corpus, chosen: NDArray[np.int64], text: Text) -> Tensor:
+    found = rows(known, chosen, vocabulary=text.vocabulary, length=text.length, keep=text.keep)
+    return torch.from_numpy(found)

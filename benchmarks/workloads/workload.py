@@ -1,0 +1,213 @@
+"""Workloads: data set x network x batch x optimizer x schedule, at three scales. The one data and model layer.
+
+smoke: embedded data, narrow networks, seconds. small: the real data set in part, narrow networks. paper: as published
+(benchmarks/published_settings.py says where).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard, card
+from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.network_names import BLOCKS, NETWORKS, TITLES
+from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
+from benchmarks.workloads.schedules import Schedule
+from methods import unknown
+
+Scale = Literal["smoke", "small", "paper"]
+SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")
+Count = Annotated[int, Field(ge=1)]
+
+
+class Optimizer(BaseModel):
+    """One of torch.optim's, or LARS (You et al., arXiv:1708.03888); one per layer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Literal["sgd", "adam", "lars"] = "sgd"
+    momentum: Annotated[float, Field(ge=0, lt=1, description="of Adam: beta 1")] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 0.005
+    decay_bn: Annotated[bool, Field(description="weight decay on BatchNorm's parameters and on biases, too")] = True
+    nesterov: bool = False
+    lars_trust: Annotated[float, Field(gt=0, description="eta of LARS")] = 0.001
+
+
+SAID_ELSEWHERE = {"family", "scale", "dataset", "network", "threads", "price_batch"}
+PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedule, "text": Text}
+
+
+class Workload(BaseModel):
+    """All that a run shares with its rivals in a table. Every field is recorded, and part of the run's identity."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: Literal["cifar10", "cifar100", "imagenet", "imdb"]
+    scale: Scale
+    dataset: str
+    train_samples: Annotated[int | None, Field(ge=1, description="a balanced part of the training split; none: all")]
+    test_samples: Annotated[int | None, Field(ge=1)]
+    augment: bool = True
+    resolution: Annotated[int | None, Field(ge=8, description="side of the crops of an image folder, in pixels")] = None
+    text: Text | None = None
+    network: Literal["resnet18", "resnet50", "resnet20", "wrn16_8", "squeezenet", "lstm"]
+    stem: Literal["cifar", "imagenet"] = "cifar"
+    width: Annotated[int, Field(ge=1, description="channels of the first stage; WRN: factor; LSTM: hidden units")]
+    blocks: tuple[Count, ...] | None = None
+    embedding: Annotated[int | None, Field(ge=1, description="size of the LSTM's word vectors")] = None
+    batch: Annotated[int, Field(ge=1, description="per device")]
+    epochs: Count
+    patience: Annotated[int, Field(ge=1, description="epochs without a better accuracy before a run stops")] = 30
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    threads: Annotated[int, Field(ge=1, description="torch's threads per run; they change bits")] = 1
+    price: Annotated[
+        Literal["published", "flops"],
+        Field(description="simulated seconds of a step: the published network's, or by this network's own FLOPs"),
+    ] = "published"
+    price_batch: Annotated[
+        int | None, Field(ge=1, description="the batch that a step is charged for; none: its own")
+    ] = None
+
+    @model_validator(mode="after")
+    def _stages(self) -> Workload:
+        if self.blocks is not None and len(self.blocks) != len(BLOCKS.get(self.network, self.blocks)):
+            raise ValueError(f"{self.network} takes {len(BLOCKS[self.network])} numbers of blocks, a stage each")
+        return self
+
+    @property
+    def name(self) -> str:
+        return f"{self.family}-{self.network}"
+
+    @property
+    def label(self) -> str:
+        """The network as it is, in words."""
+        known = card(self.dataset)
+        if self.text is not None:
+            shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
+            return f"{TITLES[self.network]} ({shape}) on {self.text.length} words of {known.title}"
+        blocks = f", blocks {self.blocks}" if self.blocks else ""
+        stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
+        size = "x".join(map(str, self.input_shape(known)))
+        return f"{TITLES[self.network]} (width {self.width}{blocks}{stem}) on {size} {known.title}"
+
+    def input_shape(self, known: DataCard) -> tuple[int, ...]:
+        if self.resolution is not None:
+            return (known.shape[0], self.resolution, self.resolution)
+        return tuple(known.shape)
+
+    @property
+    def departures(self) -> list[str]:
+        """How it departs from the paper's workload of that name, in words."""
+        paper, said = workload(self.family, self.network, "paper"), []
+        if self.dataset != paper.dataset:
+            said.append(f"data: {card(self.dataset).label}")
+        published = dict(_flat(paper))
+        for field, ours in _flat(self):
+            theirs = published.get(field)
+            if field not in SAID_ELSEWHERE and ours != theirs:
+                said.append(f"{field} {_brief(field, ours)} (paper scale: {_brief(field, theirs)})")
+        return said
+
+    @property
+    def charged_stem(self) -> str:
+        """Of the network whose seconds are charged: the paper's, unless the run departs from its scale's.
+
+        At the smaller scales the images may be too small for the paper's stem.
+        """
+        usual = workload(self.family, self.network, self.scale).stem
+        return workload(self.family, self.network, "paper").stem if self.stem == usual else self.stem
+
+    @property
+    def charged(self) -> Workload:
+        """The paper's workload whose network a simulated step is charged for, unless its own FLOPs are."""
+        return workload(self.family, self.network, "paper", {"stem": self.charged_stem})
+
+    def at_batch(self, published: int) -> dict[str, int]:
+        """The settings that give a row its batch: as published at paper scale, in proportion at the others."""
+        paper = workload(self.family, self.network, "paper").batch
+        settings = {"batch": max(1, self.batch * published // paper)}
+        return settings if self.price_batch is None else {**settings, "price_batch": published}
+
+
+def _flat(work: Workload) -> Iterator[tuple[str, Any]]:
+    for field in type(work).model_fields:
+        value = getattr(work, field)
+        if isinstance(value, BaseModel):
+            yield from ((f"{field}.{part}", part_value) for part, part_value in value)
+        else:
+            yield field, value
+
+
+def _brief(field: str, value: Any) -> str:
+    if value is None:
+        return {"blocks": "published", "train_samples": "all", "test_samples": "all"}.get(field, "none")
+    return str(value)
+
+
+def workload(family: str, network: str, scale: str, settings: dict[str, Any] | None = None) -> Workload:
+    """The workload of that name; settings: fields to set, dotted ones reach inside ("schedule.lr").
+
+    Raises UserError on an unknown name, field or value, offering the nearest.
+    """
+    for what, given, known in (("family", family, FAMILIES), ("network", network, NETWORKS), ("scale", scale, SCALES)):
+        if given not in known:
+            raise UserError(unknown(what, given, known))
+    if (family, network) not in PAIRS:
+        pairs = ", ".join(f"{f} {n}" for f, n in PAIRS)
+        raise UserError(f"No paper trains {network} on {family}; there are {pairs}.")
+    fields = {"family": family, "network": network, "scale": scale, **fields_of(family, network, scale)}
+    return _with_settings(fields, settings or {})
+
+
+def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload:
+    for key, value in settings.items():
+        first, _, rest = key.partition(".")
+        if first not in Workload.model_fields:
+            raise UserError(unknown("field of workload", first, Workload.model_fields))
+        if not rest:
+            fields[first] = _parsed(value)
+            continue
+        part = fields.get(first, Workload.model_fields[first].default)
+        if first not in PARTS or part is None:
+            raise UserError(f"workload.{first} has no parts: set workload.{first} itself.")
+        if rest not in PARTS[first].model_fields:
+            raise UserError(unknown(f"field of workload.{first}", rest, PARTS[first].model_fields))
+        fields[first] = {**_plain(part), rest: _parsed(value)}  # validated below, with all the rest
+    try:
+        made = Workload.model_validate({key: _plain(value) for key, value in fields.items()})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, wrong["loc"][:1] if wrong["type"] == "missing" else wrong["loc"]))
+        given = f"workload.{where}={wrong['input']!r}" if where else "workload.blocks"
+        raise UserError(f"Bad value: {given}: {wrong['msg'].removeprefix('Value error, ')}.") from error
+    _check_samples(made, card(made.dataset))
+    return made
+
+
+def _check_samples(made: Workload, data: DataCard) -> None:
+    if made.train_samples is not None and made.train_samples < made.batch:
+        raise UserError(f"workload.train_samples={made.train_samples}: one batch takes {made.batch}.")
+    for split, wanted, there in (
+        ("train", made.train_samples, data.train_samples),
+        ("test", made.test_samples, data.test_samples),
+    ):
+        if wanted is not None and wanted > there:
+            raise UserError(f"workload.{split}_samples={wanted}: {made.dataset} has only {there}.")
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, BaseModel) else value
+
+
+def _parsed(value: Any) -> Any:
+    """'1,1,1,1' -> a list; everything else is left to the field's type."""
+    if isinstance(value, str) and value.strip() in ("()", "[]"):
+        return []
+    if isinstance(value, str) and "," in value:
+        return [part.strip(" ()[]") for part in value.strip(" ()[]").split(",") if part.strip(" ()[]")]
+    return None if value == "none" else value

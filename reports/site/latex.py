@@ -1,0 +1,207 @@
+r"""Tables for LaTeX: booktabs, one file per table, to be taken in by `\input`; report.tex is a whole document.
+
+A table needs booktabs and graphicx, an encoding of UTF-8 and no more: what pdfLaTeX's fonts have no sign for is written
+as mathematics, or as the number of its character.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from reports.site.pages import Block, Grid, Page, Picture, Site
+from reports.tables.texts import printable
+
+_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\char34{}",
+    "[": "{[}",
+    "]": "{]}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "÷": r"$\div$",
+    "−": "$-$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "≈": r"$\approx$",
+    "≠": r"$\neq$",
+    "→": r"$\to$",
+    "←": r"$\leftarrow$",
+    "∞": r"$\infty$",
+    "√": r"$\surd$",
+    "∑": r"$\sum$",
+    "·": r"$\cdot$",
+    "°": r"$^\circ$",
+    "§": r"\S{}",
+    "²": r"$^2$",
+    "³": r"$^3$",
+    "–": "--",
+    "—": "---",
+    "“": "``",
+    "”": "''",
+    "‘": "`",
+    "’": "'",
+    "…": r"\dots{}",
+    "\N{NO-BREAK SPACE}": "~",
+    "\N{GREEK SMALL LETTER OMICRON}": "o",
+}
+_LETTERS = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
+_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+_GREEK = {letter: f"$\\{name}$" for letter, name in zip(_LETTERS, _NAMES.split(), strict=True)}
+_ALL = {**_SIGNS, **_GREEK, "µ": r"$\mu$"}
+_LATIN = re.compile(r"[ -~À-ÏÑ-ÖØ-Ýß-ïñ-öø-ýÿ]")
+
+
+def escape(text: object) -> str:
+    """The text literally, on one line."""
+    line = printable(str(text))
+    # Two of these would become one sign, such as a dash.
+    parted = (_sign(a) + "{}" * (a == b and a in "-`'") for a, b in zip(line, f"{line[1:]} ", strict=False))
+    return "".join(parted)
+
+
+def _sign(letter: str) -> str:
+    if letter in _ALL:
+        return _ALL[letter]
+    return letter if _LATIN.fullmatch(letter) else f"{{[}}U+{ord(letter):04X}{{]}}"
+
+
+def page(one: Page) -> str:
+    """All tables of a page, each a float with its caption and label, and the notes below them."""
+    parts = [f"% {escape(one.id)}: needs \\usepackage{{booktabs,graphicx}} and UTF-8 input"]
+    parts += [_block(one, block, number) for number, block in enumerate(one.blocks)]
+    parts += [
+        listing(grid, f"tab:{one.id}-{number}") for number, grid in enumerate((*one.grids, *one.rivals, *one.splits))
+    ]
+    parts.append(_notes([*one.notes, *(f"Audit: {line}" for line in (*one.audit, *one.published_audit))]))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _block(one: Page, block: Block, number: int) -> str:
+    """Published, measured with the number of runs, interval and verdict under every measure."""
+    names = ("published", "measured", "interval", "verdict")
+    width = len(names)
+    groups = " & ".join(f"\\multicolumn{{{width}}}{{c}}{{{escape(name)}}}" for name in one.measures)
+    starts = [2 + width * index for index in range(len(one.measures))]
+    rules = "".join(f"\\cmidrule(lr){{{start}-{start + width - 1}}}" for start in starts)
+    heads = [f" & {groups} \\\\", rules, " & ".join(["Method", *names * len(one.measures)]) + r" \\"]
+    rows = []
+    for line in block.lines:
+        cells = [text for e in line.entries for text in (e.published, e.measured, e.interval, e.light.status)]
+        rows.append(_row([line.label, *cells]))
+    caption = f"{one.title}. {block.title}. {'; '.join(one.captions)}. Mean ± sample standard deviation (n)."
+    columns = "l" + "rrrl" * len(one.measures)
+    return _float(caption, f"tab:{one.id}-{number}", columns, heads, rows)
+
+
+def listing(grid: Grid, label: str = "") -> str:
+    """Any grid as a table; one of long texts has columns that wrap."""
+    count = len(grid.headers)
+    longest = max((len(cell) for row in grid.rows for cell in row), default=0)
+    wraps = longest > 60 and count <= 6
+    columns = f"p{{{0.94 / count:.2f}\\textwidth}}" * count if wraps else "l" * grid.heads + "r" * (count - grid.heads)
+    if wraps:
+        return _long(grid, columns)
+    text = _float(grid.caption, label, columns, [_row(grid.headers)], [_row(row) for row in grid.rows])
+    notes = _notes(grid.notes)
+    return f"{text}\n\n{notes}" if notes else text
+
+
+def _float(caption: str, label: str, columns: str, heads: Sequence[str], rows: Sequence[str]) -> str:
+    mark = [f"\\label{{{label}}}"] if label else []
+    return "\n".join(
+        [
+            r"\begin{table}[htbp]",
+            r"\centering\small",
+            f"\\caption{{{escape(caption)}}}",
+            *mark,
+            r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%",
+            f"\\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            *heads,
+            r"\midrule",
+            *rows,
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table}",
+        ]
+    )
+
+
+def _long(grid: Grid, columns: str) -> str:
+    """Over several pages; each row a tabular of its own, so that booktabs is enough."""
+    lines = [f"\\paragraph{{{escape(grid.caption)}}}", r"\begingroup\footnotesize\setlength{\tabcolsep}{2pt}"]
+    lines += [r"\noindent"]
+    for number, row in enumerate([grid.headers, *grid.rows]):
+        rule = r"\toprule" if number == 0 else r"\midrule"
+        lines.append(f"\\begin{{tabular}}[t]{{{columns}}}{rule} {_row(row)}\\end{{tabular}}\\par\\noindent")
+    return "\n".join([*lines, r"\endgroup", _notes(grid.notes)]).rstrip()
+
+
+def _row(cells: Sequence[str]) -> str:
+    # An empty first cell would let a bracket in the next one pass for an option of the line before.
+    return " & ".join(map(escape, cells)) + r" \\"
+
+
+def _notes(notes: Sequence[str]) -> str:
+    if not notes:
+        return ""
+    items = [f"\\item {escape(note)}" for note in notes]
+    return "\n".join([r"{\footnotesize", r"\begin{itemize}", *items, r"\end{itemize}", "}"])
+
+
+def document(site: Site, folder: Path) -> str:
+    """A document that takes in every table, with the pictures; for pdfLaTeX, from the report's folder."""
+    head = [
+        r"\documentclass[a4paper]{article}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage[T1]{fontenc}",
+        r"\usepackage{textcomp,booktabs,graphicx}",
+        r"\usepackage[margin=2cm]{geometry}",
+        r"\setcounter{totalnumber}{10}",
+        f"\\title{{{escape(site.title)}}}",
+        r"\date{}",
+        r"\begin{document}",
+        r"\maketitle",
+        _notes([*(f"{name}: {value}" for name, value in site.facts), *site.warnings]),
+    ]
+    body = []
+    for paper in site.papers:
+        if paper.pages:
+            body.append(f"\\section{{{escape(paper.title)}}}")
+        for one in paper.pages:
+            body += [f"\\subsection{{{escape(one.title)}}}", f"\\input{{{one.id}/table.tex}}"]
+            body += [_figure(picture, folder) for picture in one.pictures if picture.stem.is_relative_to(folder)]
+            body.append(r"\clearpage")
+    if site.claims is not None:
+        body += [r"\section{Claims}", r"\input{claims/table.tex}"]
+    return "\n".join([*head, *body, r"\end{document}", ""])
+
+
+def _figure(picture: Picture, folder: Path) -> str:
+    name = picture.stem.relative_to(folder).as_posix()
+    return "\n".join(
+        [
+            r"\begin{figure}[htbp]",
+            r"\centering",
+            f"\\includegraphics[width=\\linewidth,height=0.8\\textheight,keepaspectratio]{{{name}.png}}",
+            f"\\caption{{{escape(picture.caption)}}}",
+            r"\end{figure}",
+        ]
+    )

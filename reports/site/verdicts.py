@@ -1,0 +1,114 @@
+"""What a cell's runs say beside the published value: text, interval and verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.site.pages import Entry, Light
+from reports.tables.texts import BLANK, measured_text, published_text, ratio_text
+from results.statistics import Summary
+from results.statistics.censoring import Times, restricted_mean
+from results.statistics.inference import (
+    ACCURACY_MARGIN_POINTS,
+    RELATIVE_MARGIN,
+    Interval,
+    equivalence,
+    margin_of,
+    mean_interval,
+    weak,
+)
+from results.tables import Cell, Measure
+
+WEAK = "n = {} is weak"
+RULES = (
+    "Agreement is an equivalence test (two one-sided t tests at 5 %): the difference of the means must lie within "
+    f"± {ACCURACY_MARGIN_POINTS:g} percentage point for an accuracy, within ± {100 * RELATIVE_MARGIN:g} % of the "
+    "published value for all else; wholly beyond that it differs, and anything else is undecided.",
+    "Intervals are 95 % confidence intervals of the mean (Student's t); of a time to a target that not all runs "
+    "reached, the mean restricted to how far the runs went (area under the Kaplan-Meier curve).",
+    "A run that never reaches the target is never dropped. Three seeds are weak evidence: it is said wherever they are "
+    "shown.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """One cell's runs. values: one per run, None where it has none; times: of a time to a target."""
+
+    values: Sequence[float | None] = ()
+    times: Times | None = None
+
+    @property
+    def known(self) -> list[float]:
+        """The finite values."""
+        return [value for value in self.values if value is not None and math.isfinite(value)]
+
+
+def entry(cell: Cell, measure: Measure, seeds: Seeds, scale: str) -> Entry:
+    """One cell as shown."""
+    return Entry(
+        published=published_text(cell.published, measure),
+        measured=measured_text(cell, measure),
+        interval=interval_text(seeds, measure),
+        ratio=ratio_text(cell),
+        n=count_text(cell.measured),
+        light=light(cell, measure, seeds, scale),
+    )
+
+
+def count_text(value: Summary | None) -> str:
+    """'n = 3 is weak', 'n = 10'."""
+    if value is None or value.n == 0:
+        return BLANK
+    return WEAK.format(value.n) if weak(value.n) else f"n = {value.n}"
+
+
+def interval_text(seeds: Seeds, measure: Measure) -> str:
+    """'[0.4, 0.6]' of the mean; of censored times the restricted mean; a dash for a single run."""
+    if measure.exact or len(seeds.values) < 2:
+        return BLANK
+    if len(seeds.known) < len(seeds.values):
+        return _restricted(seeds.times)
+    return _range(mean_interval(seeds.known))
+
+
+def _restricted(times: Times | None) -> str:
+    if times is None or not times.arrived:
+        return BLANK
+    found = restricted_mean(times)
+    interval = Interval(found.low, found.high) if found.low is not None and found.high is not None else None
+    spread = f" {_range(interval)}" if interval is not None else ""
+    return f"restricted mean {_short(found.mean)}{spread} up to {_short(found.horizon)}"
+
+
+def _range(interval: Interval | None) -> str:
+    return BLANK if interval is None else f"[{_short(interval.low)}, {_short(interval.high)}]"
+
+
+def light(cell: Cell, measure: Measure, seeds: Seeds, scale: str) -> Light:
+    """The verdict; at a scale that is not the paper's nothing agrees or differs."""
+    value = cell.measured
+    if value is None or not cell.has_value:
+        return Light("not run", cell.reason)
+    if value.mean is None:
+        why = f"{value.censored} of {value.n} runs" if value.censored else "no value"
+        return Light("not reached", f"{why}; {cell.reason}" if cell.reason else why)
+    if cell.published is None:
+        return Light("no reference", cell.reason)
+    if scale != "paper":
+        return Light("not comparable", f"scale {scale}")
+    margin = margin_of(measure.key, cell.published.mean)
+    if not margin > 0:
+        return Light("undecided", "a published value of 0 has no margin")
+    found = equivalence(seeds.known, cell.published.mean, cell.published.std, cell.published.n, margin)
+    alone = "; a single run shows no spread" if len(seeds.known) < 2 else ""
+    return Light(found.status, f"margin ± {_short(margin)}{alone}")
+
+
+def _short(value: float) -> str:
+    """Three significant digits, without an exponent where that is short."""
+    if not math.isfinite(value):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"

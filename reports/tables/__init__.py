@@ -1,0 +1,1 @@
+"""A result table on the screen, as CSV and as Markdown."""

@@ -1,0 +1,112 @@
+"""How values are written, the same in every renderer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from results.published import Published
+from results.statistics import Summary
+from results.tables import Cell, Measure, ResultTable, Row
+
+BLANK = "–"
+CENSORED = "{}: only so many of the runs have a value; '>' is a lower bound of the mean, from how far the others went."
+
+
+def published_text(value: Published | None, measure: Measure) -> str:
+    """For example '226.4 ± 10', with the paper's own digits in the standard deviation."""
+    if value is None:
+        return BLANK
+    mean = f"{value.mean:.{measure.digits}f}"
+    if value.std is None:
+        return mean
+    return f"{mean} ± {value.std:g}" if measure.std_digits is None else f"{mean} ± {value.std:.{measure.std_digits}f}"
+
+
+def measured_text(cell: Cell, measure: Measure, letter: str = "") -> str:
+    """'mean ± std (n)', without std for one run; '> 12.3 (2 of 3)' where runs are censored: the footer explains it.
+
+    An exact measure's value stands alone.
+    """
+    text = _summary_text(cell.measured, measure) if cell.measured is not None and cell.has_value else BLANK
+    return f"{text} [{letter}]" if letter else text
+
+
+def ratio_text(cell: Cell) -> str:
+    """Measured over published to three digits, two below 0.1; '> 1.23' where runs are censored."""
+    if cell.ratio is not None:
+        return _few_digits(cell.ratio)
+    if cell.ratio_at_least is not None:
+        return f"> {_few_digits(cell.ratio_at_least)}"
+    return BLANK
+
+
+def headings(table: ResultTable, index: int) -> tuple[str, ...]:
+    """The columns of a measure: reference, measured, ratio; measured alone where no row has a reference."""
+    return (table.reference, table.value, "ratio") if table.refers(index) else (table.value,)
+
+
+def cell_texts(table: ResultTable, row: Row, index: int) -> tuple[str, ...]:
+    """One row's texts under the `headings` of a measure."""
+    cell, measure = row.cells[index], table.measures[index]
+    measured = measured_text(cell, measure, table.footnotes.get(cell.reason, ""))
+    if not table.refers(index):
+        return (measured,)
+    return published_text(cell.published, measure), measured, ratio_text(cell)
+
+
+def footer(table: ResultTable) -> list[str]:
+    """The notes below the table: footnotes first, then what blanks mean, then the table's own notes."""
+    lines = [f"[{letter}] {reason}" for reason, letter in table.footnotes.items()]
+    cells = [cell for row in table.rows for cell in row.cells]
+    censored = [cell.measured for cell in cells if cell.measured is not None and cell.measured.censored]
+    if censored:
+        counts = dict.fromkeys(f"({value.n - value.censored} of {value.n})" for value in censored)
+        lines.append(CENSORED.format(", ".join(counts)))
+    shown = [index for index in range(len(table.measures)) if table.refers(index)]
+    if any(row.cells[index].published is None for row in table.rows for index in shown):
+        blank = f"{BLANK} under '{table.reference}': "
+        lines.append(blank + ("the paper gives no value." if table.reference == "published" else "there is none."))
+    return [*lines, *table.notes]
+
+
+def network_labels(table: ResultTable) -> dict[str, str]:
+    """Network key -> label."""
+    return {row.network: row.network_label for row in reversed(table.rows)}
+
+
+def printable(text: str) -> str:
+    """The text on one line and without control characters: names come from users and plug-ins."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _summary_text(value: Summary, measure: Measure) -> str:
+    if value.mean is not None and measure.exact:
+        return f"{value.mean:.{measure.digits}f}"
+    if value.mean is not None:
+        return _mean_text(value.mean, value.std, value.n, measure)
+    count = f"{value.n - value.censored} of {value.n}"
+    if value.at_least is None:
+        return f"({count})"
+    return f"> {value.at_least:.{_decimals([value.at_least], measure)}f} ({count})"
+
+
+def _mean_text(mean: float, std: float | None, n: int, measure: Measure) -> str:
+    decimals = _decimals([mean], measure)
+    spread = "" if std is None else f" ± {std:.{decimals}f}"
+    return f"{mean:.{decimals}f}{spread} ({n})"
+
+
+def _decimals(values: Sequence[float], measure: Measure) -> int:
+    """One decimal more than whole published numbers; three significant digits for what is small."""
+    least = measure.digits or 1
+    if measure.digits == 0:
+        return least
+    sizes = [2 - math.floor(math.log10(abs(value))) for value in values if value]
+    return min(max([least, *sizes]), 6)
+
+
+def _few_digits(value: float) -> str:
+    if abs(value) >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) >= 0.1 else f"{value:.2g}"

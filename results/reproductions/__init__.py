@@ -1,0 +1,222 @@
+"""Committed reproductions, `results/reproductions/NAME.csv`: what tables measured once, and NAME.json: where.
+
+They hold values and no runs: small enough for the repository, and enough to lay a later run beside (`compare`).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from results.errors import ResultsError
+from results.frames import hardware, torch
+from results.records import Record
+from results.statistics import Summary
+
+FOLDER = Path(__file__).parent
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+
+Key = tuple[str, str, str, str]
+"""(table, network, row, measure)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value as a table measured it, a line of the CSV; `mean` is None where no mean is known.
+
+    `censored` of the `n` runs have no value; `published` is what the paper gives. `scale`, `executor` and `hardware`
+    are those of the table, "" where it says none, as for a formula.
+    """
+
+    table: str
+    network: str
+    row: str
+    measure: str
+    mean: float | None
+    std: float | None
+    n: int
+    censored: int
+    at_least: float | None
+    published: float | None
+    scale: str
+    executor: str
+    hardware: str
+
+    @property
+    def key(self) -> Key:
+        """What it is a value of."""
+        return self.table, self.network, self.row, self.measure
+
+    @property
+    def summary(self) -> Summary:
+        """As the statistics of tables have it."""
+        return Summary(self.mean, self.std, self.n, self.censored, self.at_least)
+
+
+COLUMNS = tuple(field.name for field in fields(Value))
+
+
+def names() -> list[str]:
+    """The names of the committed reproductions."""
+    return sorted(path.stem for path in FOLDER.glob("*.csv"))
+
+
+def read(path: Path) -> list[Value]:
+    """The values of a reproduction.
+
+    Raises:
+        ResultsError: the file cannot be read, or a line is no value: the text names file and line.
+    """
+    return list(_lines(path, lambda line: _value(line, {})))
+
+
+def of_tables(folder: Path) -> list[Value]:
+    """What the tables measured that `run` wrote to this folder; cells that were not measured are left out.
+
+    Raises:
+        ResultsError: a table cannot be read.
+    """
+    found: list[Value] = []
+    for path in sorted(folder.glob("*.csv")):
+        if _is_table(path):
+            found += _lines(path, partial(_as_value, context=_context(path.with_suffix(".md"))))
+    return [value for value in found if value.n]
+
+
+def to_csv(values: Iterable[Value]) -> str:
+    """One line per value; floats in full, empty where there is none."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(astuple(value) for value in values)
+    return text.getvalue()
+
+
+def to_json(environment: Mapping[str, Any]) -> str:
+    """The environment file."""
+    return json.dumps(environment, indent=2, ensure_ascii=False) + "\n"
+
+
+def environment(records: Sequence[Record]) -> dict[str, Any]:
+    """Where runs were made, without names of hosts or folders; every entry lists what occurs.
+
+    Seconds are simulated where the executor is virtual: then the hardware is a card and `cpu` made the numerics.
+    """
+    said = [record.environment for record in records]
+    return {
+        "runs": len(records),
+        "seeds": sorted({record.seed for record in records}),
+        "scale": _distinct(record.scale for record in records),
+        "executor": _distinct(record.spec.get("executor") for record in records),
+        "hardware": _distinct(_card(record) for record in records),
+        "device": _distinct(record.spec.get("device") for record in records),
+        "torch": _distinct(torch(record) for record in records),
+        "packages": _distinct(_packages(one) for one in said),
+        "python": _distinct(one.get("python") for one in said),
+        "system": _distinct(_system(str(one.get("system", ""))) for one in said),
+        "cpu": _distinct(one.get("cpu") for one in said),
+        "cores": _distinct(str(one.get("cores", "")) for one in said),
+        "variables": _distinct(f"{name}={value}" for one in said for name, value in one.get("variables", {}).items()),
+        "commit": _distinct(f"{one.get('commit')}{', modified' if one.get('modified') else ''}" for one in said),
+        "command": _distinct(_command(one.get("command") or ()) for one in said),
+    }
+
+
+def _distinct(values: Iterable[Any]) -> list[str]:
+    return sorted({str(value) for value in values if value})
+
+
+def _card(record: Record) -> str:
+    digest = str((record.spec.get("hardware") or {}).get("sha256", ""))
+    return f"{hardware(record)} ({digest[:8]})" if digest else hardware(record)
+
+
+def _packages(environment: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in (environment.get("packages") or {}).items())
+
+
+def _system(text: str) -> str:
+    """'Linux x86_64': a kernel's own release may name its maker."""
+    return " ".join(word for word in text.split() if not re.match(r"\d", word))
+
+
+def _command(arguments: Sequence[str]) -> str:
+    """The command without where it read and wrote, and how many runs stood side by side."""
+    kept, skip = [], False
+    for word in arguments:
+        name, _, value = word.partition("=")
+        if not skip and name not in ("--out", "--data", "--jobs"):
+            kept.append(word.rsplit("/", 1)[-1] if "/" in word else word)
+        skip = not skip and name in ("--out", "--data", "--jobs") and not value
+    return " ".join(kept)
+
+
+# ---- reading tables
+
+
+def _is_table(path: Path) -> bool:
+    with path.open(encoding="utf-8", newline="") as file:
+        return {"table", "network", "row", "measure", "measured_mean"} <= set(next(csv.reader(file), ()))
+
+
+def _as_value(line: Mapping[str, str], context: Mapping[str, str]) -> Value:
+    """A line of a table, which has names of its own."""
+    renamed = {"mean": "measured_mean", "std": "measured_std", "n": "measured_n", "published": "published_mean"}
+    return _value({**line, **{name: line[theirs] for name, theirs in renamed.items()}}, context)
+
+
+def _lines(path: Path, make: Callable[[Mapping[str, str]], Value]) -> Iterator[Value]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            for line in reader:
+                try:
+                    yield make(line)
+                except (KeyError, TypeError, ValueError) as error:
+                    text = f"{path}, line {reader.line_num}: not a value of a table ({error}); write it again."
+                    raise ResultsError(text) from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ResultsError(f"{path} cannot be read ({error}); name a reproduction's CSV or an out folder.") from error
+
+
+def _value(line: Mapping[str, str], context: Mapping[str, str]) -> Value:
+    """context: what a line does not say itself."""
+    text = {**context, **line}
+    return Value(
+        table=text["table"],
+        network=text["network"],
+        row=text["row"],
+        measure=text["measure"],
+        mean=_number(text["mean"]),
+        std=_number(text["std"]),
+        n=int(text["n"] or 0),
+        censored=int(text["censored"] or 0),
+        at_least=_number(text["at_least"]),
+        published=_number(text["published"]),
+        scale=text["scale"],
+        executor=text["executor"],
+        hardware=text["hardware"],
+    )
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _context(markdown: Path) -> dict[str, str]:
+    """Scale, executor and hardware as the table's own captions say them: its CSV holds values alone."""
+    text = markdown.read_text(encoding="utf-8").split("\n| ", 1)[0].replace("\\", "") if markdown.is_file() else ""
+    patterns = {
+        "scale": r"\bscale (\w+)",
+        "executor": r"\b(virtual|threads) executor",
+        "hardware": r"executor, hardware ([^:;\n]+)|executor, (ideal devices)|real seconds on ([^;\n]+)",
+    }
+    found = {name: re.search(pattern, text, re.IGNORECASE) for name, pattern in patterns.items()}
+    return {name: next(filter(None, hit.groups()), "") if hit else "" for name, hit in found.items()}

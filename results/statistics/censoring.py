@@ -1,0 +1,232 @@
+"""Times to a target where some runs never arrive: Kaplan-Meier curves and restricted means.
+
+A run that never arrives is never dropped, and is never given the time at which it was stopped as if that were its
+arrival. docs/statistics.md has the formulas; all times are in the unit they come in (seconds, or epochs).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from results.records import Record
+from results.statistics import extent, reach
+from results.statistics.intervals import Interval, Spread, log_ratio_interval, ratio_interval, t_interval
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """One time per run; None for a run that did not arrive.
+
+    `limits` says how far the runs went, a must for those that did not arrive. `never` marks those of them that would
+    not have arrived later either (they diverged, or their epochs were over); the others were cut short, and might have.
+
+    Raises:
+        ValueError: the lengths differ, a time is negative or not finite, or a run that did not arrive has no limit.
+    """
+
+    values: Sequence[float | None]
+    limits: Sequence[float | None] = ()
+    never: Sequence[bool] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.values)
+        for name, given in (("values", self.values), ("limits", self.limits), ("never", self.never)):
+            object.__setattr__(self, name, tuple(given))
+        object.__setattr__(self, "limits", self.limits or (None,) * n)
+        object.__setattr__(self, "never", self.never or (False,) * n)
+        if not len(self.limits) == len(self.never) == n:
+            raise ValueError("values, limits and never differ in length")
+        if any(value is None and limit is None for value, limit in zip(self.values, self.limits, strict=True)):
+            raise ValueError("a run that did not arrive needs a limit: how far it went")
+        if any(not 0 <= time < math.inf for time in self._known):
+            raise ValueError("a time is negative or not finite; a run that did not arrive is None")
+
+    @property
+    def arrived(self) -> tuple[float, ...]:
+        """The times of the runs that arrived."""
+        return tuple(value for value in self.values if value is not None)
+
+    @property
+    def open_ends(self) -> tuple[float, ...]:
+        """How long each run counts as on its way that did not arrive: math.inf for one that never would have."""
+        runs = zip(self.values, self.limits, self.never, strict=True)
+        ends = [math.inf if never else limit for value, limit, never in runs if value is None]
+        return tuple(end for end in ends if end is not None)
+
+    @property
+    def horizon(self) -> float:
+        """Up to where the curve is known: math.inf if it falls to 0, so that the mean needs no restriction."""
+        last = max(self.open_ends, default=-1.0)
+        if last < max(self.arrived, default=0.0):
+            return math.inf
+        return last if math.isfinite(last) else max(self._known)
+
+    @property
+    def _known(self) -> tuple[float, ...]:
+        return tuple(time for time in (*self.values, *self.limits) if time is not None)
+
+    def goes_beyond(self, time: float) -> bool:
+        """Whether a run was seen not to have arrived by then, so that a mean restricted to it is below the true one."""
+        return any(end > time for end in self.arrived) or any(end >= time for end in self.open_ends)
+
+    def followed(self, time: float) -> int:
+        """How many runs were still on their way just before `time`, and watched."""
+        return sum(end >= time for end in (*self.arrived, *self.open_ends))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A fall of the Kaplan-Meier curve: the share of runs not arrived by `time`, and its standard error."""
+
+    time: float
+    at_risk: int
+    arrived: int
+    survival: float
+    std_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean time, restricted to `horizon` (math.inf: not restricted, the ordinary mean), of n runs.
+
+    `censored` of them were not seen to arrive by then. low and high are None where fewer than two arrived; if
+    none did, `mean` is the horizon, and no more than a lower bound.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    horizon: float
+    n: int
+    censored: int
+    spread: Spread | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of two (restricted) mean times, restricted to the same horizon.
+
+    `bound` says what it is of the ratio of the unrestricted means: "exact", "at least" (only the first method has runs
+    that did not arrive by the horizon), "at most" (only the second), or "restricted" (both have: it is no bound).
+    """
+
+    ratio: float
+    interval: Interval | None
+    horizon: float
+    bound: Literal["exact", "at least", "at most", "restricted"]
+
+
+def times_to_target(
+    records: Sequence[Record], target_percent: float, unit: Literal["seconds", "epochs"] = "seconds"
+) -> Times:
+    """The times of these runs to the first evaluation at or above the target.
+
+    A run that finished or diverged short of it never arrives: it stays among those on their way for good, as in Fine &
+    Gray (1999), for censoring it where it fell apart would count it as good as the rest. A run that was interrupted
+    or failed is censored where it was cut short.
+
+    Raises:
+        ResultsError: an evaluation lacks the record's clock.
+    """
+    ways, ends = [reach(record, target_percent) for record in records], [extent(record) for record in records]
+    values = [None if way is None else float(getattr(way, unit)) for way in ways]
+    limits = [0.0 if end is None else float(getattr(end, unit)) for end in ends]
+    never = [way is None and record.complete for way, record in zip(ways, records, strict=True)]
+    return Times(values, limits, never)
+
+
+def kaplan_meier(times: Times) -> list[Step]:
+    """The share of runs still on their way (Kaplan & Meier, 1958), with Greenwood's (1926) standard error."""
+    steps, survival, greenwood = [], 1.0, 0.0
+    for time in sorted(set(times.arrived)):
+        at_risk, arrived = times.followed(time), times.arrived.count(time)
+        survival *= (at_risk - arrived) / at_risk
+        greenwood += arrived / (at_risk * (at_risk - arrived)) if arrived < at_risk else 0.0
+        steps.append(Step(time, at_risk, arrived, survival, survival * math.sqrt(greenwood)))
+    return steps
+
+
+def restricted_mean(times: Times, horizon: float | None = None, level: float = 0.95) -> Estimate:
+    """The mean of min(time, horizon): the area under the Kaplan-Meier curve up to the horizon (Royston & Parmar, 2013).
+
+    Its variance is the Greenwood-type sum of Klein & Moeschberger (2003, equation 4.5.2), times m / (m - 1), with m the
+    runs that arrived by the horizon; the interval is Student's with m - 1 degrees of freedom. Where all runs arrived,
+    that makes it exactly the t interval of their times. The upper end is at most the horizon.
+
+    Raises:
+        ValueError: there is no run, or the horizon lies beyond what was followed.
+    """
+    end = times.horizon if horizon is None else horizon
+    if not times.values or end > times.horizon:
+        raise ValueError("no run was followed to the horizon; take common_horizon of the groups")
+    steps = [step for step in kaplan_meier(times) if step.time < end]
+    mean, variance = _area(steps, end)
+    seen = sum(time <= end for time in times.arrived)
+    n, censored = len(times.values), len(times.values) - seen
+    if seen < 2:
+        return Estimate(mean, None, None, end, n, censored)
+    found = Spread(mean, variance * seen / (seen - 1), seen - 1.0)
+    interval = t_interval(found, level)
+    return Estimate(mean, max(interval.low, 0.0), min(interval.high, end), end, n, censored, found)
+
+
+def common_horizon(*groups: Times) -> float:
+    """The largest horizon that all of these share: means of several methods are compared up to there and no further."""
+    return min((group.horizon for group in groups), default=math.inf)
+
+
+def restricted_values(times: Times, horizon: float) -> list[float] | None:
+    """min(time, horizon) per run, for a permutation test of restricted means; None if a run was cut short before."""
+    if any(limit < horizon for limit in times.open_ends):
+        return None
+    return [horizon if value is None else min(value, horizon) for value in times.values]
+
+
+def restricted_ratio(a: Times, b: Times, level: float = 0.95, seed: int = 0) -> Ratio | None:
+    """Mean time of a over that of b, the speed-up of b over a, with its interval; None where b's mean is 0.
+
+    Without runs that did not arrive it is `ratio_interval` of the times; else Student's t on the log ratio of the means
+    restricted to the common horizon (delta method, Welch's degrees of freedom).
+
+    Raises:
+        ValueError: a group has no run.
+    """
+    horizon = common_horizon(a, b)
+    one, two = restricted_mean(a, horizon), restricted_mean(b, horizon)
+    if not one.mean or not two.mean:
+        return None
+    interval = None
+    if not one.censored and not two.censored and min((*a.arrived, *b.arrived)) > 0:
+        interval = ratio_interval(a.arrived, b.arrived, level, seed)
+    elif one.spread is not None and two.spread is not None:
+        interval = log_ratio_interval(one.spread, two.spread, level)
+    return Ratio(one.mean / two.mean, interval, horizon, _BOUNDS[a.goes_beyond(horizon), b.goes_beyond(horizon)])
+
+
+_BOUNDS: dict[tuple[bool, bool], Literal["exact", "at least", "at most", "restricted"]] = {
+    (False, False): "exact",
+    (True, False): "at least",
+    (False, True): "at most",
+    (True, True): "restricted",
+}
+
+
+def _area(steps: Sequence[Step], end: float) -> tuple[float, float]:
+    """The area under the curve up to the end, and the Greenwood-type sum of its variance."""
+    if not steps:
+        return end, 0.0
+    # A curve that has fallen to 0 needs no end; 0 * inf would not be a number.
+    stop = end if steps[-1].survival > 0 else steps[-1].time
+    widths = [later - time for time, later in pairwise([step.time for step in steps] + [stop])]
+    pieces = [step.survival * width for step, width in zip(steps, widths, strict=True)]
+    beyond = [math.fsum(pieces[first:]) for first in range(len(pieces))]
+    variance = math.fsum(
+        area**2 * step.arrived / (step.at_risk * (step.at_risk - step.arrived))
+        for area, step in zip(beyond, steps, strict=True)
+        if step.arrived < step.at_risk
+    )
+    return steps[0].time + beyond[0], variance

@@ -1,0 +1,240 @@
+"""What a few runs can say: intervals, a test between two methods, agreement with a published value.
+
+Pure functions of finite numbers, one per run. Times with runs that never arrived belong into `results.censoring`. Every
+formula names its source here; docs/statistics.md says where each holds, tests/results/test_calibration.py shows it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from results.statistics.intervals import (
+    Interval,
+    Spread,
+    finite,
+    mean_interval,
+    ratio_interval,
+    spread,
+    t_interval,
+    welch_freedom,
+)
+
+__all__ = [
+    "Equivalence",
+    "Interval",
+    "PValue",
+    "effect_size",
+    "equivalence",
+    "margin_of",
+    "mean_interval",
+    "permutation_test",
+    "ratio_interval",
+    "seeds_for_effect",
+    "seeds_needed",
+    "weak",
+    "weakness",
+]
+
+WEAK_RUNS = 3
+WEAK_WORDS = "weak: {n} {runs} a method; only large differences can show"
+
+# The exact test lists all divisions of the runs up to 8 against 8 (12,870); beyond, it draws this many at random.
+_PERMUTATIONS = 20_000
+
+ACCURACY_MARGIN_POINTS = 1.0
+RELATIVE_MARGIN = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class PValue:
+    """A permutation test of two methods, two-sided.
+
+    `exact`: all divisions were counted, none drawn. `smallest` is the least p that so many runs can give. `welch` is
+    the p of Welch's t test; None if a method has one run.
+    """
+
+    p: float
+    exact: bool
+    n_a: int
+    n_b: int
+    smallest: float
+    welch: float | None = None
+
+    def significant(self, alpha: float = 0.05) -> bool:
+        """Whether the permutation test and Welch's test both say so.
+
+        The permutation test alone takes unequal spread for a difference of means (Romano, 1990); Welch's alone trusts
+        the normal distribution. Together, at alpha = 0.05, they raise fewer than 6 false alarms in 100 with equally
+        many runs a method and spreads within 2 : 1; docs/statistics.md has the figures beyond.
+        """
+        return self.p <= alpha and self.welch is not None and self.welch <= alpha
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalence:
+    """Ours beside a published mean: "agrees" (within the margin), "differs" (beyond it), or "undecided".
+
+    `interval` is of ours - published, at 1 - 2 alpha; None where ours has fewer than two runs.
+    """
+
+    status: Literal["agrees", "differs", "undecided"]
+    margin: float
+    difference: float
+    interval: Interval | None
+
+
+def weak(n: int) -> bool:
+    """Whether so few runs must be called weak wherever they are shown: three or fewer."""
+    return n <= WEAK_RUNS
+
+
+def weakness(n: int) -> str:
+    """The words for it, for example "weak: 3 runs a method; only large differences can show"; "" for more runs."""
+    return WEAK_WORDS.format(n=n, runs="run" if n == 1 else "runs") if weak(n) else ""
+
+
+def permutation_test(a: Sequence[float], b: Sequence[float], seed: int = 0) -> PValue:
+    """The two-sided permutation test of the difference of means (Fisher, 1935; Pitman, 1937; Ernst, 2004).
+
+    Exact for up to 8 runs a method; beyond, 20,000 random divisions drawn by `seed`. p is at least
+    2 / C(n_a + n_b, n_a): 0.1 for 3 against 3.
+
+    Raises:
+        ValueError: a method has no run, or a value is not finite.
+    """
+    if not a or not b:
+        raise ValueError("a test between two methods needs runs of both")
+    n_a, n_b = len(finite(a)), len(finite(b))
+    divisions = math.comb(n_a + n_b, n_a)
+    p = _permuted(a, b, seed) if min(n_a, n_b) > 1 else _lone(*sorted((list(a), list(b)), key=len))
+    return PValue(p, divisions <= _PERMUTATIONS, n_a, n_b, min(1.0, 2 / divisions), _welch_p(a, b))
+
+
+def effect_size(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Hedges' g: |difference of means| in pooled standard deviations, its small-sample bias removed (Hedges, 1981).
+
+    None if there is no spread to measure by: fewer than two runs of a method, or all of each method's runs equal.
+    """
+    one, two = spread(a), spread(b)
+    if one is None or two is None or one.variance + two.variance == 0:
+        return None
+    freedom = one.freedom + two.freedom
+    squares = one.variance * len(a) * one.freedom + two.variance * len(b) * two.freedom
+    return abs(one.mean - two.mean) / math.sqrt(squares / freedom) * (1 - 3 / (4 * freedom - 1))
+
+
+def seeds_needed(a: Sequence[float], b: Sequence[float], power: float = 0.8, alpha: float = 0.05) -> int | None:
+    """Runs per method with which the test would find the difference seen, if that is the true one.
+
+    None where the runs cannot say: no difference, or no spread. From three runs it is a rough guess.
+    """
+    effect = effect_size(a, b)
+    return None if not effect else seeds_for_effect(effect, power, alpha)
+
+
+def seeds_for_effect(effect: float, power: float = 0.8, alpha: float = 0.05) -> int:
+    """Runs per method to find a difference of `effect` standard deviations with probability `power`.
+
+    n = 2 (z(1 - alpha/2) + z(power))^2 / effect^2 + z(1 - alpha/2)^2 / 4 (Guenther, 1981), with the alpha that the
+    exact permutation test can attain with n runs, so that n is at least 4 at alpha = 0.05.
+
+    Raises:
+        ValueError: the effect is not positive.
+    """
+    if not effect > 0:
+        raise ValueError("an effect must be positive")
+    n = max(2, math.ceil(_guenther(effect, power, alpha)))
+    while n < _guenther(effect, power, _attainable(n, alpha)):
+        n += 1
+    return n
+
+
+def margin_of(measure: str, published_mean: float) -> float:
+    """How far a measured mean may lie from the published one and still agree, in the measure's unit.
+
+    1 percentage point for accuracies, 10 % of the published mean for all else (seconds, epochs, losses, speed-ups).
+    Chosen before looking at results; docs/statistics.md says why.
+    """
+    return ACCURACY_MARGIN_POINTS if measure.endswith("accuracy_percent") else RELATIVE_MARGIN * abs(published_mean)
+
+
+def equivalence(
+    ours: Sequence[float],
+    published_mean: float,
+    published_std: float | None,
+    published_n: int | None,
+    margin: float,
+    alpha: float = 0.05,
+) -> Equivalence:
+    """Two one-sided t tests (TOST: Schuirmann, 1987) by Welch's standard error and degrees of freedom.
+
+    The 1 - 2 alpha interval of ours - published decides: within the margin agrees, wholly beyond it differs; each of
+    the two is wrong in at most alpha of the cases. Without a published standard deviation, or where its n is not
+    known, the published mean counts as exact and the interval is that of ours alone. Nothing agrees within 0.
+
+    Raises:
+        ValueError: the margin is negative, or a value is not finite.
+    """
+    if not margin >= 0:
+        raise ValueError("a margin cannot be negative")
+    difference = math.fsum(finite(ours)) / len(ours) - published_mean if ours else math.nan
+    own = spread(ours)
+    if own is None:
+        return Equivalence("undecided", margin, difference, None)
+    theirs = Spread(published_mean, 0.0, 1.0)
+    if published_std is not None and published_n is not None and published_n >= 2:
+        theirs = Spread(published_mean, published_std**2 / published_n, published_n - 1.0)
+    both = Spread(difference, own.variance + theirs.variance, welch_freedom(own, theirs))
+    interval = t_interval(both, 1 - 2 * alpha)
+    if -margin < interval.low and interval.high < margin:
+        return Equivalence("agrees", margin, difference, interval)
+    beyond = interval.low > margin or interval.high < -margin
+    return Equivalence("differs" if beyond else "undecided", margin, difference, interval)
+
+
+def _permuted(a: Sequence[float], b: Sequence[float], seed: int) -> float:
+    import numpy as np
+    from scipy.stats import permutation_test as test
+
+    def difference(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        return np.asarray(np.mean(x, axis=axis) - np.mean(y, axis=axis))
+
+    options = {"n_resamples": _PERMUTATIONS, "vectorized": True, "rng": np.random.default_rng(seed)}
+    return float(test((np.asarray(a, float), np.asarray(b, float)), difference, **options).pvalue)
+
+
+def _lone(lone: Sequence[float], others: Sequence[float]) -> float:
+    """The same test of one run against others, which SciPy leaves out: each of them may be the lone one."""
+    pool = [*lone, *others]
+    tail = min(sum(value >= lone[0] for value in pool), sum(value <= lone[0] for value in pool))
+    return min(1.0, 2 * tail / len(pool))
+
+
+def _welch_p(a: Sequence[float], b: Sequence[float]) -> float | None:
+    from scipy.special import stdtr
+
+    one, two = spread(a), spread(b)
+    if one is None or two is None:
+        return None
+    error = math.sqrt(one.variance + two.variance)
+    if error == 0:
+        return 1.0 if one.mean == two.mean else 0.0
+    return float(2 * stdtr(welch_freedom(one, two), -abs(one.mean - two.mean) / error))
+
+
+def _guenther(effect: float, power: float, alpha: float) -> float:
+    from scipy.special import ndtri
+
+    if alpha <= 0:
+        return math.inf
+    z = -ndtri(alpha / 2)
+    return float(2 * (z + ndtri(power)) ** 2 / effect**2 + z**2 / 4)
+
+
+def _attainable(n: int, alpha: float) -> float:
+    """The largest p of the exact test of n against n that is at most alpha, were there no ties; 0 if there is none."""
+    divisions = math.comb(2 * n, n)
+    return 2 * math.floor(alpha / 2 * divisions) / divisions if n <= 20 else alpha

@@ -1,0 +1,288 @@
+"""What is tracked, as plain data: every run, every group of seeds, and every published row becomes one entry.
+
+`results.tracking` carries entries to MLflow; nothing here knows mlflow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from results.groups import Group, Measured, group, targets, values_of
+from results.published import Key, Published
+from results.records import Record
+from results.records.identity import identity
+from results.statistics import Summary
+from results.tracking import notes
+from results.tracking.points import (
+    Point,
+    curve,
+    finite,
+    last_epoch,
+    mean_curves,
+    not_finite,
+    outcome,
+    safe,
+    summary_points,
+)
+
+PREFIX = "benchmarks."
+PAPERS_OWN = ("paper-a", "paper-b", "")
+"""Hardware cards that a parent's name leaves out: those of the tables themselves."""
+FORMAT = 2
+"""Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
+
+CONFIG = "config.json"
+"""The artifact with what a run was given, as resolved."""
+
+Values = Mapping[Key, Published]
+
+_STATUS = {"finished": "FINISHED", "diverged": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_UNFIT = re.compile(r"[/:.%\"']")  # in a model's name
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A data set or a network under its name. `digest`: of the data's content; `about`: what else there is to know."""
+
+    name: str
+    digest: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tracked run. `key` says which one, `digest` whether it is the same as one tracked before.
+
+    points: made when they are wanted, which a million that are there already never are. documents: kept
+    with the run as JSON files under these names. files: as they are. extras: alike, but they may come and change later.
+    members: the runs that a parent is made of. given: whether a table's values were laid over the parent's own.
+    """
+
+    experiment: str
+    key: str
+    name: str
+    status: str
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    points: Callable[[], Sequence[Point]]
+    content: str
+    start_ms: int = 0
+    end_ms: int = 0
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    extras: Mapping[str, Path] = field(default_factory=dict)
+    dataset: Subject | None = None
+    network: Subject | None = None
+    parent: str = ""
+    members: frozenset[str] = frozenset()
+    given: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of all that is tracked; `content` stands for the points; parent and extras are left out."""
+        return identity([FORMAT, self.name, self.status, dict(self.params), dict(self.tags), self.content])
+
+
+def entries(
+    records: Iterable[Record],
+    published: Mapping[str, Values],
+    measured: Mapping[str, Measured],
+    artifacts: Mapping[str, Sequence[Path]] | None = None,
+) -> list[Entry]:
+    """All entries of these records: groups first, then their runs, then the published rows beside them."""
+    groups = group(records)
+    goals = targets(groups, measured, published)
+    made: list[Entry] = []
+    for one in groups:
+        values = values_of(one, goals.get(one.key), measured.get(one.clock))
+        hashes = {record.id: _sha256(record.path) for record in one.records}
+        theirs = published.get(one.first.family, {})
+        parent = _parent(one, values, theirs, bool(measured.get(one.clock)), hashes)
+        made.append(replace(parent, extras=_extras(one, artifacts or {})))
+        made.extend(_child(one, record, hashes[record.id]) for record in one.records)
+    return [*made, *_papers(groups, published)]
+
+
+def _parent(
+    one: Group, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
+) -> Entry:
+    first, n = one.first, len(one.complete)
+    executor = str(first.spec.get("executor"))
+    hardware = str((first.spec.get("hardware") or {}).get("name", ""))
+    suffix = f", {executor}" if executor != "virtual" else "" if hardware in PAPERS_OWN else f", {hardware}"
+    count = f"{n} seed{'' if n == 1 else 's'}" if n else "no finished run"
+    statuses = [record.status for record in one.records]
+    censored = [f"{name}: {v.n - v.censored} of {v.n} runs" for name, v in values.items() if v.censored]
+    start, end = _times(first)[0], max(_times(record)[1] for record in one.records)
+    curves = list(mean_curves(one.complete, end))
+    steps = dict.fromkeys((point.key for point in curves), last_epoch(one.complete))
+    points = finite([*curves, *summary_points(values, end, steps)])
+    return Entry(
+        experiment=one.experiment,
+        key=f"ours:{one.key}",
+        name=f"{first.network} {first.row} (ours, {count}{suffix})",
+        status=_STATUS[next((s for s in ("failed", "interrupted") if s in statuses), "finished")],
+        params={**_subject("reproduced", first.network, first.row), **_flat(_chosen(first.spec))},
+        tags={
+            "mlflow.note.content": notes.of_group(one, values, published),
+            f"{PREFIX}statuses": ", ".join(statuses),
+            **({f"{PREFIX}censored": "; ".join(censored)} if censored else {}),
+        },
+        points=lambda: points,
+        content=identity([asdict(point) for point in points]),
+        start_ms=start,
+        end_ms=end,
+        documents={CONFIG: _without_seed(first.spec)},
+        dataset=_dataset(first),
+        network=_network(first),
+        members=frozenset(f"{record.id[:16]}:{hashes[record.id][:16]}" for record in one.records),
+        given=given,
+    )
+
+
+def _child(one: Group, record: Record, sha256: str) -> Entry:
+    start, end = _times(record)
+    dropped = not_finite(record)
+    tags = {
+        f"{PREFIX}run_id": record.id,
+        f"{PREFIX}status": record.status,
+        f"{PREFIX}row": record.row,
+        "mlflow.note.content": notes.of_run(record, dropped),
+        "mlflow.source.name": "python -m benchmarks",
+        "mlflow.source.type": "LOCAL",
+        **{f"environment.{name}": value for name, value in _flat(record.environment).items()},
+    }
+    if commit := record.environment.get("commit"):
+        tags["mlflow.source.git.commit"] = str(commit)
+    if dropped:
+        tags[f"{PREFIX}not_finite"] = ", ".join(dropped)
+    return Entry(
+        experiment=one.experiment,
+        key=f"run:{record.id}",
+        name=f"{record.network} {record.row} seed {record.seed}",
+        status=_STATUS[record.status],
+        params={
+            **_subject("reproduced", record.network, record.row),
+            "diverged": str(record.status == "diverged").lower(),
+            **_flat(record.spec),
+        },
+        tags=tags,
+        points=lambda: finite([*curve(record, start), *outcome(record, end)]),
+        content=sha256,
+        start_ms=start,
+        end_ms=end,
+        documents={CONFIG: record.spec},
+        files={record.path.name: record.path},
+        dataset=_dataset(record),
+        network=_network(record),
+        parent=f"ours:{one.key}",
+    )
+
+
+def _extras(one: Group, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
+    """The files given for the group's runs, each in the folder that it lies in: "tables/table3.csv"."""
+    found = dict.fromkeys(path for record in one.records for path in artifacts.get(record.id, ()))
+    return {f"{path.parent.name}/{path.name}": path for path in found if path.is_file()}
+
+
+def _dataset(record: Record) -> Subject | None:
+    work = record.spec["workload"]
+    if not work.get("dataset"):
+        return None
+    about = {"uri": str(record.labels.get("data_label") or work["dataset"]), "sha256": str(work.get("dataset_sha256"))}
+    # MLflow has room for 36 characters of a digest; the whole one stands in the source.
+    return Subject(str(work["dataset"]), (str(work.get("dataset_sha256") or "") or "unknown")[:36], about)
+
+
+def _network(record: Record) -> Subject:
+    """The architecture, under the first words of the workload's label: "ResNet-18 (width 8)"."""
+    work = record.spec["workload"]
+    shape = {name: work[name] for name in ("network", "width", "stem", "blocks", "embedding") if work.get(name)}
+    label = str(record.labels.get("network_label") or record.network).partition(" on ")[0]
+    return Subject(_UNFIT.sub("-", label)[:250] or record.network, about=_flat(shape))
+
+
+def _papers(groups: Sequence[Group], published: Mapping[str, Values]) -> list[Entry]:
+    """The published rows of the experiments' networks, one entry each."""
+    wanted = dict.fromkeys((one.experiment, one.first.family, one.first.network) for one in groups)
+    # Before the first of ours: MLflow lists the newest first, and what was measured here is looked for first.
+    before = min((_times(one.first)[0] for one in groups), default=0) - 1000
+    made: list[Entry] = []
+    for experiment, family, network in wanted:
+        rows: dict[str, dict[str, Published]] = {}
+        for key, value in published.get(family, {}).items():
+            if key[0] == network:
+                rows.setdefault(key[1], {})[key[2]] = value
+        for row, its in rows.items():
+            entry = _paper(experiment, f"{family}:{network}:{row}", network, row, its)
+            made.append(replace(entry, start_ms=max(before, 0), end_ms=max(before, 0)))
+    return made
+
+
+def _paper(experiment: str, key: str, network: str, row: str, values: Mapping[str, Published]) -> Entry:
+    sources = dict.fromkeys(value.source for value in values.values())
+    points = summary_points({name: Summary(v.mean, v.std, v.n or 0) for name, v in values.items()}, 0)
+    return Entry(
+        experiment=experiment,
+        key=f"paper:{key}",
+        name=f"{network} {row} (paper)",
+        status="FINISHED",
+        params={**_subject("paper", network, row), "published_in": "; ".join(sources)},
+        tags={"mlflow.note.content": notes.of_paper(values)},
+        points=lambda: points,
+        content=identity([asdict(point) for point in points]),
+        # MLflow's compare page wants artifacts of every run; these are the figures with their sources.
+        documents={"published.json": {name: asdict(value) for name, value in values.items()}},
+    )
+
+
+def _subject(source: str, network: str, row: str) -> dict[str, str]:
+    # The same three on every entry, so that the compare page lines paper and reproduction up.
+    return {"source": source, "network": network, "row": row}
+
+
+def _without_seed(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in spec.items() if name != "seed"}
+
+
+def _chosen(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what follows from the rest: pages of parameters begin with what was chosen. The document has it all."""
+    return {name: value for name, value in _without_seed(spec).items() if name != "charged"}
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested mappings as dotted names; lists as JSON."""
+    flat: dict[str, str] = {}
+    for name, item in value.items():
+        if isinstance(item, Mapping):
+            flat |= _flat(item, f"{prefix}{name}.")
+        else:
+            flat[safe(f"{prefix}{name}")] = item if isinstance(item, str) else json.dumps(item, default=str)
+    return flat
+
+
+def _times(record: Record) -> tuple[int, int]:
+    """Start and end in milliseconds since 1970; a run without an end ends at its last evaluation."""
+    start = _milliseconds(record.started)
+    walls = [point.metrics.get("wall_seconds", 0.0) for point in record.evaluations]
+    last = start + round(1000 * max((wall for wall in walls if math.isfinite(wall)), default=0.0))
+    return start, _milliseconds(str((record.end or {}).get("ended", ""))) or last
+
+
+def _milliseconds(stamp: str) -> int:
+    try:
+        return round(1000 * datetime.fromisoformat(stamp).timestamp())
+    except ValueError:
+        return 0
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,216 @@
+"""Entries laid into an open store, each once: the client is MLflow's, and nothing here imports mlflow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from results.records.identity import identity
+from results.tracking.entries import PREFIX, Entry, Subject
+from results.tracking.stores import database
+
+FILES, FILES_DIGEST = f"{PREFIX}files", f"{PREFIX}files_digest"
+PARENT = "mlflow.parentRunId"
+
+_MEMBERS = f"{PREFIX}members"
+_ENTITIES, _PARAMS = 1000, 100
+"""What MLflow allows in one log_batch call: of all together, and of params."""
+
+_EXPERIMENT = {
+    "mlflow.experimentKind": "custom_model_development",  # else MLflow shows the pages for language models first
+    "mlflow.note.content": (
+        "Runs named *(ours, n seeds)* are means over the seeds nested under them: last values, and curves as far as "
+        "all seeds went. Runs named *(paper)* hold the published values under the same names."
+    ),
+}
+
+
+class Store:
+    """One feed's way into one store. entities: the module mlflow.entities."""
+
+    def __init__(self, client: Any, uri: str, entities: Any) -> None:
+        self._client = client
+        self._uri = uri
+        self._entities = entities
+        self._networks: dict[str, dict[str, str]] = {}
+        self.added = self.replaced = self.unchanged = 0
+
+    def feed(self, experiment: str, wanted: Sequence[Entry]) -> None:
+        """Lay the entries of one experiment in; parents come before their runs."""
+        id = self._experiment(experiment)
+        there = self._there(id)
+        ids: dict[str, str] = {}
+        for entry in sorted(wanted, key=lambda entry: bool(entry.parent)):
+            parent = ids.get(entry.parent, "")
+            old = there.get(entry.key)
+            if old is not None and _same(old, entry):
+                ids[entry.key] = self._keep(old, entry, parent)
+                continue
+            if old is not None:
+                self._client.delete_run(old.info.run_id)
+            ids[entry.key] = self._add(id, entry, parent)
+            if old is not None:
+                self.replaced += 1
+                self._adopt(there.values(), old.info.run_id, ids[entry.key])
+            else:
+                self.added += 1
+
+    def _experiment(self, name: str) -> str:
+        found = self._client.get_experiment_by_name(name)
+        if found is None:
+            return str(self._client.create_experiment(name, _artifacts(self._uri, name), _EXPERIMENT))
+        if found.lifecycle_stage == "deleted":
+            self._client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _there(self, experiment_id: str) -> dict[str, Any]:
+        found = search(self._client, [experiment_id], f"tags.`{PREFIX}key` != ''")
+        return {run.data.tags[f"{PREFIX}key"]: run for run in found}
+
+    def _keep(self, old: Any, entry: Entry, parent: str) -> str:
+        if parent and old.data.tags.get(PARENT) != parent:
+            self._client.set_tag(old.info.run_id, PARENT, parent)
+        extras = _extras(entry)
+        if extras.get(FILES_DIGEST, "") not in ("", old.data.tags.get(FILES_DIGEST)):
+            self._put(old, entry.extras)
+            for name, value in extras.items():
+                self._client.set_tag(old.info.run_id, name, value)
+        self.unchanged += 1
+        return str(old.info.run_id)
+
+    def _adopt(self, runs: Iterable[Any], old_parent: str, new_parent: str) -> None:
+        # Seeds that were not given this time stay nested.
+        for run in runs:
+            if run.data.tags.get(PARENT) == old_parent:
+                self._client.set_tag(run.info.run_id, PARENT, new_parent)
+
+    def _add(self, experiment_id: str, entry: Entry, parent: str) -> str:
+        now = round(1000 * time.time())
+        # Tags come with the run itself: a feed that is stopped leaves nothing that the next one does not know.
+        tags = {f"{PREFIX}key": entry.key, f"{PREFIX}digest": entry.digest, **entry.tags, **_extras(entry)}
+        tags |= {PARENT: parent} if parent else {}
+        tags |= {_MEMBERS: " ".join(sorted(entry.members))} if entry.members else {}
+        short = {name: value[:5000] for name, value in tags.items()}
+        run = self._client.create_run(experiment_id, entry.start_ms or now, short, entry.name[:250])
+        self._log(run.info.run_id, entry, now)
+        self._inputs(run, entry)
+        self._put(run, {**entry.files, **entry.extras})
+        for name, content in entry.documents.items():
+            self._put_text(run, name, json.dumps(content, indent=2, default=str) + "\n")
+        # Last of all: whoever is stopped before this leaves a run that counts as unfinished and is made anew.
+        self._client.set_terminated(run.info.run_id, entry.status, entry.end_ms or now)
+        return str(run.info.run_id)
+
+    def _log(self, run_id: str, entry: Entry, now: int) -> None:
+        metric, param = self._entities.Metric, self._entities.Param
+        # The latest first: MLflow then need not rewrite a metric's latest value with every epoch.
+        metrics = [metric(p.key, p.value, p.timestamp_ms or now, p.step) for p in reversed(entry.points())]
+        params = [param(key, value[:6000]) for key, value in entry.params.items()]
+        for some, others in _batches(metrics, params):
+            self._client.log_batch(run_id, metrics=some, params=others)
+
+    def _inputs(self, run: Any, entry: Entry) -> None:
+        """The data set and the network in MLflow's own fields, where they can be seen and searched for."""
+        if entry.dataset is None or entry.network is None:
+            return
+        data, of = entry.dataset, self._entities
+        dataset = of.Dataset(data.name, data.digest, "local", json.dumps(dict(data.about)))
+        purpose = of.InputTag("mlflow.data.context", "training and test")
+        model = of.LoggedModelInput(self._network(run.info.experiment_id, entry.network))
+        self._client.log_inputs(run.info.run_id, [of.DatasetInput(dataset, [purpose])], [model])
+
+    def _network(self, experiment_id: str, network: Subject) -> str:
+        """-> the id of the experiment's model of this name; made, without weights, if it is not there."""
+        if experiment_id not in self._networks:
+            found = self._client.search_logged_models([experiment_id], max_results=1000)
+            self._networks[experiment_id] = {model.name: model.model_id for model in found}
+        known = self._networks[experiment_id]
+        if network.name not in known:
+            made = self._client.create_logged_model(
+                experiment_id,
+                network.name,
+                tags={f"{PREFIX}weights": "not kept: the model stands for the architecture"},
+                params=dict(network.about),
+                model_type="architecture",
+            )
+            self._client.finalize_logged_model(made.model_id, "READY")
+            known[network.name] = made.model_id
+        return known[network.name]
+
+    def _put(self, run: Any, files: Mapping[str, Path]) -> None:
+        folder = _local(run)
+        for name, path in files.items():
+            if folder is None:
+                self._client.log_artifact(run.info.run_id, str(path), name.rpartition("/")[0] or None)
+            else:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, folder / name)
+
+    def _put_text(self, run: Any, name: str, text: str) -> None:
+        folder = _local(run)
+        if folder is None:
+            self._client.log_text(run.info.run_id, text, name)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+
+
+def search(client: Any, experiment_ids: Sequence[str], condition: str) -> Iterator[Any]:
+    """All runs, page by page, the newest first."""
+    token = None
+    while experiment_ids:
+        page = client.search_runs(list(experiment_ids), condition, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _batches(metrics: list[Any], params: list[Any]) -> Iterator[tuple[list[Any], list[Any]]]:
+    """As few calls as MLflow's limits allow."""
+    while metrics or params:
+        others, params = params[:_PARAMS], params[_PARAMS:]
+        room = _ENTITIES - len(others)
+        yield metrics[:room], others
+        metrics = metrics[room:]
+
+
+def _extras(entry: Entry) -> dict[str, str]:
+    """Tags that name the extra files, and say by a digest which versions of them are there."""
+    if not entry.extras:
+        return {}
+    contents = [[name, hashlib.sha256(path.read_bytes()).hexdigest()] for name, path in sorted(entry.extras.items())]
+    return {FILES: " ".join(sorted(entry.extras)), FILES_DIGEST: identity(contents)}
+
+
+def _same(old: Any, entry: Entry) -> bool:
+    if old.info.status in ("RUNNING", "SCHEDULED"):
+        return False
+    if old.data.tags.get(f"{PREFIX}digest") == entry.digest:
+        return True
+    covered = set(old.data.tags.get(_MEMBERS, "").split())
+    # Fewer seeds than before, or the same ones without a table's values: the parent that is there says more.
+    return bool(entry.members) and (entry.members < covered or (entry.members == covered and not entry.given))
+
+
+def _local(run: Any) -> Path | None:
+    """The folder of a run's artifacts if it lies on this machine; MLflow would put files there by copying them too."""
+    parts = urlsplit(run.info.artifact_uri)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
+
+
+def _artifacts(uri: str, experiment: str) -> str | None:
+    """Beside a local database, as MLflow's default has it; a server decides for itself."""
+    path = database(uri)
+    if path is None:
+        return None
+    folder = re.sub(r"\W+", "-", experiment).strip("-")
+    return (path.resolve().parent / "mlruns" / folder).as_uri()

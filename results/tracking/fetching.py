@@ -1,0 +1,130 @@
+"""Out of a store: the journals of its runs, and which run of MLflow is which of ours."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from results.errors import ResultsError
+from results.records import JOURNAL, Record, folder_of, read
+from results.records.identity import identity
+from results.tracking.entries import PREFIX
+from results.tracking.feeding import FILES, search
+
+KINDS = ("ours", "run", "paper")
+"""Groups of seeds, single runs, published rows: the first words of their keys."""
+
+_ID = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A run as MLflow has it. record: our run's id, "" unless `kind` is "run". files: extra artifacts' names."""
+
+    kind: str
+    experiment_id: str
+    experiment: str
+    run_id: str
+    name: str
+    network: str
+    row: str
+    started_ms: int
+    record: str = ""
+    files: tuple[str, ...] = ()
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
+    """What was fed to the store, the newest first."""
+    names = {one.experiment_id: one.name for one in client.search_experiments()}
+    for kind in kinds:
+        for run in search(client, list(names), f"tags.`{PREFIX}key` LIKE '{kind}:%'"):
+            info, params, tags = run.info, run.data.params, run.data.tags
+            if info.status not in ("RUNNING", "SCHEDULED"):  # else a feed was stopped there
+                yield Tracked(
+                    kind,
+                    info.experiment_id,
+                    names[info.experiment_id],
+                    info.run_id,
+                    info.run_name,
+                    params.get("network", ""),
+                    params.get("row", ""),
+                    info.start_time,
+                    tags.get(f"{PREFIX}run_id", ""),
+                    tuple(tags.get(FILES, "").split()),
+                    params,
+                )
+
+
+def fetch(client: Any, folder: Path, complain: Callable[[str], None]) -> int:
+    """-> how many journals of the store are new in folder/runs/<id>/; see `results.tracking.fetch`."""
+    new = 0
+    with tempfile.TemporaryDirectory(prefix="fetch-") as scratch:
+        for one in tracked(client, ["run"]):
+            if _kept(folder, one.record):
+                continue
+            try:
+                found = _download(client, one, Path(scratch))
+            except ResultsError as error:
+                complain(str(error))
+                continue
+            new += _place(found, folder)
+    return new
+
+
+def _kept(folder: Path, id: str) -> bool:
+    """Whether a complete journal of this run is there: what is at hand goes before what is fetched."""
+    if not _ID.fullmatch(id) or not (path := folder_of(folder, id) / JOURNAL).exists():
+        return False
+    try:
+        return read(path).complete
+    except ResultsError:
+        return False
+
+
+def _download(client: Any, one: Tracked, scratch: Path) -> Record:
+    """The run's journal, read as strictly as any: JSON only, of this run, with the identity that its spec has."""
+    target = scratch / one.run_id
+    try:
+        target.mkdir()
+        path = Path(client.download_artifacts(one.run_id, JOURNAL, str(target)))
+    except Exception as error:  # whatever the store's artifacts lie in has errors of its own
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise ResultsError(f"The journal of '{one.name}' cannot be fetched ({reason}).") from error
+    try:
+        record = read(path)
+    except ResultsError as error:
+        raise ResultsError(f"The journal of '{one.name}' in the store is left out: {error}") from error
+    if not _ID.fullmatch(record.id) or record.id != one.record or identity(record.spec) != record.id:
+        raise ResultsError(f"The journal of '{one.name}' in the store is left out: it is not that run's.")
+    return record
+
+
+def _place(found: Record, folder: Path) -> int:
+    """Put it where a run of this machine would lie -> 1, or 0 if one as incomplete is there."""
+    path = folder_of(folder, found.id) / JOURNAL
+    if path.exists() and not found.complete:
+        return 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():  # never deleted: it may be somebody's only trace of a run
+            os.replace(path, _free(path))
+        half = path.with_suffix(".fetched")
+        shutil.copyfile(found.path, half)
+        os.replace(half, path)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
+    return 1
+
+
+def _free(path: Path) -> Path:
+    number = 1
+    while (name := path.with_name(f"{path.stem}.interrupted-{number}{path.suffix}")).exists():
+        number += 1
+    return name

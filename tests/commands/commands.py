@@ -1,0 +1,129 @@
+"""Running the command line in a test: in process where that will do, as a program where signals or limits matter."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, cast
+
+from benchmarks.errors import UserError
+from benchmarks.runner import pool, process
+from benchmarks.runner.plan import Run
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+# Seconds of training: two epochs of four batches on one network.
+TINY = (
+    "--network=resnet18",
+    "--seeds=1",
+    "--set=workload.epochs=2",
+    "--set=workload.train_samples=256",
+    "--set=workload.test_samples=100",
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Said]
+
+
+def program(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    """`python -m benchmarks` as a leader of its own process group."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        start_new_session=True,
+        **options,
+    )
+
+
+class Here:
+    """A child's pipe whose other end is this process."""
+
+    def __init__(self, runs: Sequence[Run], listen: pool.Listen) -> None:
+        self.waiting, self.listen = deque(runs), listen
+        self.ended: dict[str, tuple[str, str]] = {}
+
+    def recv(self) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
+        if not self.waiting:
+            raise EOFError
+        run = self.waiting.popleft()
+        self.listen("begin", run.id, None)
+        return "run", run.id, dict(run.spec), dict(run.labels)
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        what, id, *rest = message
+        if what == "wrong":
+            raise UserError(rest[0])
+        if what == "end":
+            self.ended[id] = (rest[0], rest[1])
+        self.listen(what, id, tuple(rest))
+
+
+def train_here(
+    runs: Sequence[Run], setting: process.Setting, *, jobs: int, listen: pool.Listen
+) -> dict[str, tuple[str, str]]:
+    """As pool.train_all, in this process, which has the plug-ins: one of its own takes seconds to load torch."""
+    pipe = Here(runs, listen)
+    with contextlib.suppress(EOFError):
+        process._serve(cast("Connection", pipe), replace(setting, plugins=()))
+    return pipe.ended
+
+
+def journals(out: Path) -> list[dict[str, Any]]:
+    """Per journal under `out`, those set aside too: its file's name, method, seed, evaluations, and status or None."""
+    found = []
+    for path in sorted(out.glob("runs/*/*.jsonl")):
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        spec = lines[0]["spec"]
+        found.append(
+            {
+                "file": path.name,
+                "method": spec["method"]["name"],
+                "seed": spec["seed"],
+                "evaluations": sum(line["type"] == "evaluation" for line in lines),
+                "status": lines[-1].get("status"),
+            }
+        )
+    return found
+
+
+def until(ready: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait for something that takes a moment; fail when it takes far too long."""
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    """The training processes of a command (Linux)."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in listed if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended and waits to be reaped does not (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

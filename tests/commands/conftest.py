@@ -1,0 +1,53 @@
+"""The command line in process, in an empty folder, with a registry of methods that is put back afterwards."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import methods
+from benchmarks.commands.cli import main
+from benchmarks.runner import pool
+from methods import registry
+from tests.commands.commands import TINY, Cli, Said, train_here
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+    """`cli("run", "table3")` -> what was said; whatever lands in the working folder lands in tmp_path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    methods.names()  # our own are loaded, so that they outlive the test
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    modules = set(sys.modules)
+
+    def run(*arguments: str) -> Said:
+        capsys.readouterr()
+        code = main(list(arguments))
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
+
+    yield run
+    for name in set(sys.modules) - modules:
+        if name.startswith("plugin_"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train in this process, for tests of other things than processes."""
+    monkeypatch.setattr(pool, "train_all", train_here)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An `out` folder, to be copied, not changed: tables 1 and 7 with the rows bp and async_lu, which they share."""
+    out = tmp_path_factory.mktemp("trained") / "out"
+    arguments = ["run", "table1", "table7", "--method=async_lu,bp", "--no-tracking", f"--out={out}", "--jobs=1", *TINY]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "train_all", train_here)
+        assert main(arguments) == 0
+    return out

@@ -1,0 +1,124 @@
+"""`compare A B` as one reads it: what is said first, what of the cells, and what of bad input."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.commands import export
+from benchmarks.commands.compare import COLUMNS, compare
+from benchmarks.errors import UserError
+from results import reproductions
+from results.errors import ResultsError
+from tests.commands.test_export import CAPTION, TABLE
+from tests.results.samples import write
+
+
+def said(first: Path, second: Path, csv: Path | None = None) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    assert compare(first, second, console, csv) == 0
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def perturb(out: Path, points: float) -> None:
+    """Other accuracies and another commit."""
+    for path in out.glob("runs/*/journal.jsonl"):
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines[0]["environment"]["commit"] = "ab" * 20
+        for number, line in enumerate(lines[1:-1]):
+            line["metrics"]["accuracy_percent"] += points + number / 100 + lines[0]["spec"]["seed"] / 10
+            line["metrics"]["loss"] *= 0.9
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+@pytest.fixture
+def a(tmp_path: Path) -> Path:
+    out = tmp_path / "a"
+    for seed, best in enumerate((60.0, 65.0, 70.0)):
+        write(out, [1.0, best], seed=seed)
+    return out
+
+
+@pytest.fixture
+def b(a: Path) -> Path:
+    """A copy of A."""
+    return Path(shutil.copytree(a, a.parent / "b"))
+
+
+def test_a_copy_is_the_same(a: Path, b: Path) -> None:
+    text = said(a, b)
+    assert "1 of 1 cells are the same to the last bit in losses and seconds (3 pairs of runs)." in text
+    assert "Differs" not in text
+    assert "1 cells, 3 values: 0 changed, 0 within noise, 0 undecided, 3 the same." in text
+
+
+def test_a_change_is_said_with_its_interval_and_the_context_first(a: Path, b: Path, tmp_path: Path) -> None:
+    perturb(b, 5.0)
+    text = said(a, b, tmp_path / "x" / "changes.csv")
+    assert text.index(f"Differs: commit: A {'0f' * 20}; B {'ab' * 20}") < text.index("Best accuracy (%)")
+    assert "changed [1]" in text
+    assert "[1] weak: 3 seeds" in text
+    with (tmp_path / "x" / "changes.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert list(lines[0]) == COLUMNS
+    assert [line["verdict"] for line in lines] == ["changed", "the same", "the same"]
+    assert float(lines[0]["low"]) < float(lines[0]["difference"]) < float(lines[0]["high"])
+    assert (lines[0]["common_seeds"], lines[0]["identical_seeds"], lines[0]["pairs"]) == ("3", "0", "3")
+
+
+def test_rows_of_one_side_are_listed(a: Path, b: Path, tmp_path: Path) -> None:
+    write(b, [1.0], method="bp", row="[red]bp[/red]\x1b")
+    text = said(a, b, tmp_path / "changes.csv")
+    assert "Only in B: 1 of its cells" in text
+    assert "The other has no runs of this row:" in text
+    assert "only in B" in (tmp_path / "changes.csv").read_text(encoding="utf-8")
+    assert "\x1b" not in text
+
+
+def test_a_word_chooses_among_the_runs_of_a_folder(a: Path) -> None:
+    write(a, [1.0, 50.0], executor="threads")
+    text = said(Path(f"{a}@virtual"), Path(f"{a}@threads"))
+    assert "Differs: executor: A virtual; B threads" in text
+    with pytest.raises(UserError, match=r"No run in .* is 'none': choose one of .*threads, virtual"):
+        said(Path(f"{a}@none"), a)
+
+
+def test_a_folder_is_compared_with_a_reproduction(a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (a / "tables").mkdir()
+    (a / "tables" / "table1.csv").write_text(TABLE, encoding="utf-8")
+    (a / "tables" / "table1.md").write_text(CAPTION, encoding="utf-8")
+    export.keep(a, "kept", Console(file=io.StringIO()), tmp_path / "kept")
+    text = said(a, tmp_path / "kept" / "kept.csv")
+    assert "2 of 2 cells are the same." in text
+    assert "Differs" not in text
+    monkeypatch.setattr(reproductions, "FOLDER", tmp_path / "kept")
+    assert said(a, Path("kept")) == text
+
+
+def test_bad_input_is_one_sentence(a: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"There is no .*nowhere"):
+        said(a, tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"There are no runs in .*empty"):
+        said(tmp_path / "empty", a)
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(ResultsError, match="line 2: not a value of a table"):
+        said(a, tmp_path / "x.csv")
+    (tmp_path / "nothing.csv").write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match="holds no values"):
+        said(tmp_path / "nothing.csv", a)
+
+
+def test_a_reproduction_needs_tables_beside_it(a: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(
+        ",".join(reproductions.COLUMNS) + "\ntable1,resnet18,bp,loss,1.0,,1,0,,,smoke,virtual,paper-a\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(UserError, match="There are no tables in"):
+        said(a, tmp_path / "x.csv")

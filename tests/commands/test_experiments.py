@@ -1,0 +1,135 @@
+"""Analyses, figures, groups and claims on the command line."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.commands.commands import TINY, Cli
+
+FEW = ("--set=speedup.batches=4,16", "--set=speedup.betas=2", "--set=speedup.workers=2")
+ONE_SEED = ("--seeds=1", "--no-tracking", "--jobs=1")
+
+
+def test_an_analysis_prints_its_law_and_draws(cli: Cli) -> None:
+    said = cli("run", "speedup", "--no-tracking", *FEW)
+    assert said.code == 0
+    assert "law" in said.out
+    assert "Written: out/tables/speedup.csv" in said.out
+    assert Path("out/figures/speedup.png").read_bytes().startswith(b"\x89PNG")
+    assert Path("out/figures/speedup.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
+    lines = list(csv.DictReader(Path("out/tables/speedup.csv").read_text().splitlines()))
+    for line in lines:
+        if line["published_mean"]:
+            assert float(line["measured_mean"]) == pytest.approx(float(line["published_mean"]), rel=0.02)
+    assert not Path("out/runs").exists(), "nothing was trained"
+
+
+def test_a_timeline_of_any_method_with_its_settings(cli: Cli) -> None:
+    said = cli("run", "figure1", "--method=ddp", "--set=ddp.devices=2", "--set=figure1.batches=4", "--no-tracking")
+    assert said.code == 0
+    assert "trainer 0, device 1" in said.out
+    assert "trainer 0, device 2" not in said.out
+
+
+def test_show_says_what_an_analysis_would_do(cli: Cli) -> None:
+    said = cli("show", "speedup", *FEW)
+    assert said.code == 0
+    assert "options as resolved: batches=" in said.out
+    assert "Reading: " in said.out
+
+
+def test_show_all_lists_every_name_with_its_source_and_scales(cli: Cli) -> None:
+    said = cli("show", "all")
+    assert said.code == 0
+    for words in ("lap-table11", "v3-ratio", "section 3.4", "smoke, small, paper", "no scale: simulated", "paper-b"):
+        assert words in said.out
+
+
+def test_show_a_paper_that_is_a_card_as_well(cli: Cli) -> None:
+    said = cli("show", "paper-b")
+    assert said.code == 0
+    assert "lap-table6" in said.out
+    assert "(held out)" in said.out
+
+
+@pytest.mark.usefixtures("here")
+def test_a_figure_is_drawn_from_the_runs_of_its_table(cli: Cli) -> None:
+    tiny = [setting for setting in TINY if not setting.startswith("--network")]
+    said = cli("run", "figure4", "--no-tracking", "--jobs=1", *tiny)
+    assert said.code == 0
+    assert "Async LU" in said.out
+    assert Path("out/figures/figure4.png").stat().st_size > 10_000
+    said = cli("run", "table6", "--no-tracking", "--jobs=1", *tiny)
+    assert "3 of them done before" in said.out
+
+
+@pytest.mark.usefixtures("here")
+def test_rows_have_batches_stragglers_and_an_audit(cli: Cli) -> None:
+    small = ("--set=workload.epochs=1", "--set=workload.train_samples=768")
+    said = cli("run", "v3-stragglers", "--method=ddp", *ONE_SEED, *small)
+    assert said.code == 0
+    assert "Audit: Clock: " in said.out
+    seconds = {
+        line["row"]: float(line["measured_mean"])
+        for line in csv.DictReader(Path("out/tables/v3-stragglers.csv").read_text().splitlines())
+        if line["measure"] == "seconds_per_epoch" and line["measured_mean"]
+    }
+    assert seconds["ddp@delay=constant"] > seconds["ddp"]
+
+
+def test_a_table_without_its_data_says_so_and_the_others_run(
+    cli: Cli, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several, those whose data is missing are named; alone it is an error."""
+    monkeypatch.delenv("BENCHMARKS_DATA", raising=False)
+    (tmp_path / "empty").mkdir()
+    data = ("--scale=small", "--data=empty", *ONE_SEED)
+    said = cli("run", "speedup", "table5", *data, *FEW)
+    assert said.code == 0
+    assert "table5 not run: ImageNet-1k is missing" in said.out
+    assert "Async LU" in said.out
+    said = cli("run", "table5", *data)
+    assert said.code == 2
+    assert said.err.startswith("ImageNet-1k is missing: looked for train/ and val/")
+    assert said.err.count("\n") == 1
+
+
+def test_claims_are_judged_on_what_is_there(cli: Cli, trained: Path) -> None:
+    shutil.copytree(trained, "out")
+    assert cli("run", "speedup", "--no-tracking").code == 0
+    said = cli("claims", "--seeds=1", *(setting for setting in TINY if "workload" in setting))
+    assert said.code == 0
+    assert "not decided at smoke" in said.out
+    verdicts = {
+        line["claim"]: line["verdict"]
+        for line in csv.DictReader(Path("out/tables/claims.csv").read_text(encoding="utf-8").splitlines())
+    }
+    assert verdicts["a-speedup"] == "holds"
+    assert verdicts["b-lars"] == "not decided"
+
+
+def test_claims_without_any_run_decide_nothing(cli: Cli) -> None:
+    said = cli("claims")
+    assert said.code == 0
+    assert " 0 hold, 0 do not hold" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["run", "speedup", "--set=speedup.beta=2"], "Unknown option of speedup 'beta': did you mean betas?"),
+        (["run", "figure1", "--set=figure1.layers=0"], "Bad value: figure1.layers="),
+        (["run", "table5", "--set=workload.text.length=3"], "workload.text has no parts"),
+        (["run", "lap-table1", "--hardware=paper-d"], "Unknown hardware card 'paper-d': did you mean paper-"),
+        (["claims", "--scale=huge"], "Unknown scale 'huge'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(cli: Cli, arguments: list[str], complaint: str) -> None:
+    said = cli(*arguments)
+    assert said.code == 2
+    assert said.err.startswith(complaint)
+    assert said.err.count("\n") == 1

@@ -1,0 +1,134 @@
+"""`export`: what is written, that it comes back as it was, and what a reproduction may not hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from benchmarks.commands import export
+from benchmarks.errors import UserError
+from results import frames, records, reproductions
+from results.errors import ResultsError
+from tests.results.samples import write
+
+TABLE = """\
+table,network,network_label,row,method,measure,published_mean,published_std,published_n,measured_mean,measured_std,\
+measured_n,censored,at_least,ratio,reason
+table1,resnet18,ResNet,bp,BP,best_accuracy_percent,61.0,0.17,3,60.5,0.5,3,0,,0.99,
+table1,resnet18,ResNet,ddp,DDP,best_accuracy_percent,62.0,,3,,,,,,,not run
+table1,resnet18,ResNet,lapsgd,LAPSGD,time_to_target_seconds,,,,,,3,1,7.5,,
+"""
+CAPTION = "# Table\n\nscale smoke; virtual executor, hardware paper-a: all seconds are simulated\n\n| scale paper |\n"
+
+
+def said(out: Path, to: Path) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    assert export.export(out, to, console) == 0
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Two runs, one of them diverged, and one table."""
+    out = tmp_path / "out"
+    write(out, [10.0, math.inf, math.nan], status="diverged")
+    write(out, [10.0, 20.0], seed=1)
+    (out / "tables").mkdir()
+    (out / "tables" / "table1.csv").write_text(TABLE, encoding="utf-8")
+    (out / "tables" / "table1.md").write_text(CAPTION, encoding="utf-8")
+    (out / "tables" / "claims.csv").write_text("claim,text\nx,y\n", encoding="utf-8")
+    return out
+
+
+def test_csv_comes_back_as_it_was(out: Path, tmp_path: Path) -> None:
+    said(out, tmp_path / "export")
+    for name, build in export.FRAMES.items():
+        frame = build(records.records(out))
+        text = {column: "string" for column in frame.columns if str(frame[column].dtype) == "string"}
+        back = pd.read_csv(tmp_path / "export" / f"{name}.csv", dtype=text, keep_default_na=False, na_values=["NaN"])
+        pd.testing.assert_frame_equal(back, frame, check_dtype=False)
+
+
+def test_parquet_keeps_types_and_what_is_not_finite(out: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert "evaluations.parquet" in said(out, tmp_path / "export")
+    column = parquet.read_table(tmp_path / "export" / "evaluations.parquet")["accuracy_percent"]
+    assert column.null_count == 0
+    assert sum(math.isnan(value.as_py()) for value in column) == 1
+    back = pd.read_parquet(tmp_path / "export" / "runs.parquet")
+    pd.testing.assert_frame_equal(back, frames.runs(records.records(out)), check_dtype=False)
+    assert back["seed"].dtype == "int64"
+
+
+def test_no_rows_can_be_written() -> None:
+    pytest.importorskip("pyarrow")
+    back = pd.read_parquet(io.BytesIO(export.to_parquet(frames.staleness([]))))
+    assert list(back.columns) == list(frames.STALENESS)
+
+
+def test_without_pyarrow_the_csv_is_there(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    assert "it needs pyarrow, the extra `parquet`" in said(out, tmp_path / "export")
+    assert sorted(path.name for path in (tmp_path / "export").iterdir()) == [
+        "evaluations.csv",
+        "runs.csv",
+        "staleness.csv",
+    ]
+
+
+def test_no_runs_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There are no runs in"):
+        said(tmp_path, tmp_path / "export")
+
+
+def test_a_reproduction_holds_values_and_where_they_were_made(out: Path, tmp_path: Path) -> None:
+    export.keep(out, "smoke", Console(file=io.StringIO()), tmp_path / "kept")
+    values = reproductions.read(tmp_path / "kept" / "smoke.csv")
+    assert values == reproductions.of_tables(out / "tables")
+    first, censored = values
+    assert (first.key, first.mean, first.n) == (("table1", "resnet18", "bp", "best_accuracy_percent"), 60.5, 3)
+    assert (first.published, first.scale, first.executor, first.hardware) == (61.0, "smoke", "virtual", "paper-a")
+    assert (censored.mean, censored.censored, censored.at_least) == (None, 1, 7.5)
+    environment = json.loads((tmp_path / "kept" / "smoke.json").read_text(encoding="utf-8"))
+    assert (environment["runs"], environment["seeds"], environment["commit"]) == (2, [0, 1], ["0f" * 20])
+
+
+def test_an_environment_names_neither_folders_nor_hosts(tmp_path: Path) -> None:
+    words = [
+        "python",
+        "-m",
+        "benchmarks",
+        "run",
+        "all",
+        "--out",
+        "/home/me/out",
+        "--jobs=2",
+        "--plugin",
+        "/home/me/x.py",
+    ]
+    record = write(tmp_path, [1.0])
+    record.environment.update({"command": words, "system": "Linux 6.1-maker x86_64"})  # type: ignore[attr-defined]
+    found = reproductions.environment([record])
+    assert found["command"] == ["python -m benchmarks run all --plugin x.py"]
+    assert found["system"] == ["Linux x86_64"]
+
+
+def test_a_reproduction_needs_tables_and_a_name(out: Path, tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="There are no tables in"):
+        export.reproduction(tmp_path, {}, tmp_path / "x.csv")
+    with pytest.raises(UserError, match=r"--reproduction '\.\./x'"):
+        export.keep(out, "../x", Console(file=io.StringIO()), tmp_path / "kept")
+
+
+def test_the_committed_reproductions_can_be_read() -> None:
+    for name in reproductions.names():
+        path = reproductions.FOLDER / f"{name}.csv"
+        assert reproductions.read(path)
+        assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["torch"]
+        assert path.stat().st_size < 200_000

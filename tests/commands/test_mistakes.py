@@ -1,0 +1,135 @@
+"""Bad input: one plain sentence, the nearest names, exit code 2, and nothing heavy imported on the way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands.commands import CHECKOUT, Cli, program
+
+HEAVY = {"torch", "torchvision", "mlflow", "pandas", "sklearn", "scipy", "matplotlib", "seaborn", "numpy", "jinja2"}
+
+MISTAKES = {
+    "run": "Name at least one table: table1, table2",
+    "run ,": "Name at least one table",
+    "show": "Name at least one table",
+    "run tabl3": "Unknown table 'tabl3': did you mean table3",
+    "rum table3": "Unknown command 'rum': did you mean run?",
+    "--out=x run table3": "--out=x stands before the command: options come after it",
+    "run table3 --method async_lv": "Unknown method 'async_lv': did you mean async_lu",
+    "run table3 --method bp,lapsdg": "Unknown method 'lapsdg': did you mean lapsgd",
+    "run table3 --network resnet19": "Unknown network 'resnet19': did you mean resnet18",
+    "run table3 --executor thread": "Unknown executor 'thread': did you mean threads?",
+    "run table3 --scale smok": "Unknown scale 'smok': did you mean smoke",
+    "run table3 --device gpu": "Unknown device 'gpu': did you mean cpu",
+    "run table3 --hardware papera": "Unknown hardware card 'papera': did you mean paper-a",
+    "run table3 --hardware this-machine": "run `python -m benchmarks calibrate` first",
+    "run table3 --hardware none.toml": "There is no hardware card none.toml",
+    "run table3 --executor threads --hardware paper-a": "--hardware is for the virtual executor",
+    "show paper-c": "Unknown table or hardware card 'paper-c': did you mean paper-",
+    "show table3 paper-a-ideal": "paper-a-ideal is a hardware card: show it by itself",
+    "calibrate --scale smo": "Unknown scale 'smo': did you mean smoke",
+    "run table3 --set async_lu.backward_worker=3": "Unknown option of async_lu 'backward_worker': did you mean",
+    "run table3 --set async_lu.backward_workers=x": "async_lu.backward_workers='x'",
+    "run table3 --set async_lv.queue=1": "'async_lv': did you mean async_lu",
+    "run table3 --set async_lu": "--set async_lu: write method.option=value or workload.field=value.",
+    "run table3 --set =": "--set =: write method.option=value",
+    "run table3 --set workload.epoch=3": "Unknown field of workload 'epoch': did you mean epochs?",
+    "run table3 --set workload.epochs=x": "workload.epochs='x'",
+    "run table3 --set workload.scale=paper": "choose it with --scale",
+    "run table3 --set workload.network=resnet50": "choose it with --network",
+    "run table3 --seed 3": "Unknown option '--seed': did you mean --seeds",
+    "run table3 --no-fresh": "Unknown option '--no-fresh': did you mean --fresh",
+    "doctor --dat x": "Unknown option '--dat': did you mean --data or",
+    "run table3 --seeds": "--seeds needs a value",
+    "run table3 --seeds x": "--seeds x: give a whole number.",
+    "run table3 --seeds 1.5": "--seeds 1.5: give a whole number.",
+    "run table3 --seeds 0": "--seeds 0: give the number of seeds, from 1 to",
+    "run table3 --seeds -1": "--seeds -1: give the number of seeds, from 1 to",
+    "run table3 --seeds 1000000000": "give the number of seeds, from 1 to",
+    "run table3 --seeds 1 --seeds 2": "--seeds is given twice",
+    "run table3 --jobs 0": "--jobs 0: give the number of runs side by side, 1 or more.",
+    "run table3 --jobs 0 --executor threads": "--jobs 0: give the number",
+    "run table3 --jobs two": "--jobs two: give a whole number.",
+    "run table3 --target x": "--target x: give a number.",
+    "run table3 --target nan": "--target nan: give an accuracy in percent",
+    "run table3 --target 120": "--target 120: give an accuracy in percent",
+    "run table3 --fresh=maybe": "--fresh maybe: give nothing after it",
+    "track out": "'out' has no place here; `python -m benchmarks track --help` lists what has.",
+    "track --out nowhere": "There are no runs in nowhere: run a table first",
+    "run table8 --method bp --network resnet50 --plugin none.py": "There is no plug-in file",
+    "run table3 --scale small --data nowhere": "--data nowhere: there is no such folder.",
+    "run table3 --out /dev/null/out": "--out /dev/null/out cannot be written (Not a directory): name another folder.",
+    f"run table3 --plugin {'x' * 300}": "File name too long",
+    f"run table3 --hardware {'x' * 300}": "File name too long",
+    f"run table3 --out {'x' * 300}": "File name too long",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES, ids=lambda line: line[:60])
+def test_a_mistake_is_one_sentence(line: str, cli: Cli, tmp_path: Path) -> None:
+    said = cli(*line.split(" "))
+    assert said.code == 2
+    assert MISTAKES[line] in said.err
+    assert said.err.count("\n") == 1, said.err
+    assert said.out == ""
+    assert [path.name for path in tmp_path.iterdir() if path.name != "out"] == []
+
+
+def test_a_command_line_imports_nothing_heavy() -> None:
+    """What takes help, lists and mistakes less than half a second: none of them loads torch or its kind."""
+    lines = ["--help", "run --help", "list", "show table3", "run tabl3", "rum", "run table3 --sed 1", "track --out no"]
+    lines += ["run table3 --method x", "run table3 --set async_lu.x=1", "run table3 --hardware x", "show paper-c"]
+    lines += ["calibrate --scale x", "calibrate --device x"]
+    text = f"""
+import contextlib, io, sys
+from benchmarks.commands.cli import main
+for line in {lines!r}:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        main(line.split())
+    found = {HEAVY!r} & set(sys.modules)
+    assert not found, (line, found)
+"""
+    subprocess.run([sys.executable, "-c", text], cwd=CHECKOUT, check=True)
+
+
+def test_without_arguments_it_helps() -> None:
+    process = program()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    for command in ("list", "show", "run", "calibrate", "track", "doctor"):
+        assert f" {command} " in out
+
+
+def test_help_says_what_every_option_is_for(cli: Cli) -> None:
+    said = cli("run", "--help")
+    assert said.code == 0
+    for words in ("--scale", "real seconds", "--jobs", "Runs side by side", "--no-tracking", "Leave MLflow alone"):
+        assert words in said.out
+
+
+def test_a_broken_plug_in_is_one_sentence(cli: Cli, tmp_path: Path) -> None:
+    for name, text, words in (
+        ("syntax.py", "def", "SyntaxError"),
+        ("raises.py", "1 / 0", "ZeroDivisionError"),
+        ("empty.py", "", "registers no method"),
+    ):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        said = cli("run", "table3", f"--plugin={name}")
+        assert said.code == 2
+        assert name in said.err
+        assert words in said.err
+        assert said.err.count("\n") == 1
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    process = program("list")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=60) in (0, 1)

@@ -1,0 +1,207 @@
+"""`report` as a user meets it: what is there is shown, what is amiss is said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runner.choices import Choices
+from benchmarks.views import rerun
+from benchmarks.views.pages import analysis_page, links, rivals, site_content
+from results.statistics.censoring import Times
+from tests.commands.commands import TINY, Cli
+
+
+@pytest.fixture
+def out(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "out"))
+
+
+def journal(out: Path, method: str = "async_lu") -> Path:
+    """One of a method's journals."""
+    for path in sorted(out.glob("runs/*/journal.jsonl")):
+        if json.loads(path.read_text().splitlines()[0])["spec"]["method"]["name"] == method:
+            return path
+    raise AssertionError(f"no journal of {method}")
+
+
+def html(out: Path, id: str = "table1") -> str:
+    return (out / "report" / id / "index.html").read_text(encoding="utf-8")
+
+
+def index(out: Path) -> str:
+    return (out / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
+    said = cli("report", f"--out={out}", *TINY)
+    assert (said.code, said.err) == (0, "")
+    assert "report/index.html" in said.out.replace("\n", "")
+    text = html(out)
+    for words in ("not comparable", "scale smoke", "n = 1 is weak", "Learning curves", "Staleness", "Environment"):
+        assert words in text, words
+    assert "python -m benchmarks run table1 --scale smoke --seeds 1 --network resnet18" in text
+    assert (out / "report" / "table7" / "table.tex").is_file()
+    assert (out / "report" / "table1" / "report.md").is_file()
+    assert "Not run here" in index(out)
+    for kind in ("png", "svg"):
+        assert (out / "report" / "table1" / f"curves.{kind}").stat().st_size > 1000
+
+
+def test_only_what_was_asked_for(cli: Cli, out: Path) -> None:
+    assert cli("report", "table7", "table8", f"--out={out}", *TINY).code == 0
+    assert [path.parent.name for path in out.glob("report/*/index.html") if "table" in str(path.parent)] == ["table7"]
+    assert "table1" not in index(out)
+    assert "table8" in index(out)
+
+
+def test_runs_of_other_settings_are_counted(cli: Cli, out: Path) -> None:
+    said = cli("report", f"--out={out}")
+    assert said.code == 0
+    assert "belong to no table as chosen" in said.out
+    assert "Nothing was run here yet" in index(out)
+
+
+def test_an_empty_folder_says_so(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    said = cli("report")
+    assert said.code == 0
+    assert "Nothing was run here yet" in said.out
+    assert "Nothing was run here yet" in index(tmp_path / "out")
+
+
+def test_no_folder_is_a_mistake(cli: Cli) -> None:
+    said = cli("report", "--out=nowhere")
+    assert said.code == 2
+    assert said.err.strip() == (
+        "There is no folder nowhere: run a table first, or name the folder of results with --out."
+    )
+    assert not Path("nowhere").exists()
+
+
+def test_a_hostile_title_and_reason_are_text(cli: Cli, out: Path) -> None:
+    path = journal(out)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["labels"]["method_title"] = lines[0]["environment"]["cpu"] = "<script>alert(1)</script>"
+    lines[-1] |= {"status": "diverged", "reason": "<img src=x onerror=alert(1)>"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    for text in (html(out), index(out)):
+        assert "<script" not in text
+        assert "<img src=x" not in text
+        assert "&lt;script&gt;" in text
+    assert "&lt;img src=x onerror=alert(1)&gt;" in html(out)
+
+
+def test_metrics_that_are_not_finite_are_left_out_and_named(cli: Cli, out: Path) -> None:
+    path = journal(out)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[1]["metrics"] |= {"accuracy_percent": "Infinity", "train_loss": "NaN"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    assert "not finite, so in no curve and no mean: accuracy_percent, train_loss" in html(out)
+
+
+def test_a_clock_that_is_not_finite_leaves_the_run_out(cli: Cli, out: Path) -> None:
+    path = journal(out)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[1]["metrics"] |= {"virtual_seconds": "Infinity"}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    assert "has no usable virtual_seconds or step" in index(out)
+    assert "not run" in html(out)
+
+
+def test_a_run_without_an_evaluation(cli: Cli, out: Path) -> None:
+    path = journal(out)
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    assert "no evaluation was recorded" in html(out)
+    assert "the journal has no end" in html(out)
+    assert "not run" in html(out)
+
+
+def test_journals_that_were_cut(cli: Cli, out: Path) -> None:
+    path = journal(out)
+    path.write_bytes(path.read_bytes()[:-40])
+    other = journal(out, "bp")
+    other.write_bytes(b"garbage\n" + other.read_bytes())
+    said = cli("report", f"--out={out}", *TINY)
+    assert said.code == 0
+    assert "not a journal line" in said.out
+    assert "not a journal line" in index(out)
+    assert "the journal has no end" in html(out)
+
+
+def test_runs_of_older_sources_are_shown_and_named(cli: Cli, out: Path) -> None:
+    path = journal(out)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[0]["id"], lines[0]["spec"]["sources"], lines[0]["spec"]["torch"] = "0" * 64, "0" * 64, "1.0"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    assert "1 of 2 runs were made by other sources than this checkout" in html(out)
+
+
+def test_an_analysis_is_shown_as_it_was_written(tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    head = "table,network,network_label,row,method,measure,published_mean,published_std,published_n,measured_mean,"
+    (folder / "speedup.csv").write_text(f"{head}measured_std,measured_n,censored,at_least,ratio,reason\n")
+    assert analysis_page.page("table9", Choices(), tmp_path, tmp_path / "report") is None
+    text = "# Law \\<b\\>\n\nsource\n\ncaption\n\n|a|b|c|\n| --- | --- | ---: |\n| x | y\\|z | 1 |\n\n- note\\_1\n"
+    (folder / "speedup.md").write_text(text)
+    page = analysis_page.page("speedup", Choices(), tmp_path, tmp_path / "report")
+    assert page is not None
+    (grid,) = page.grids
+    assert (grid.caption, grid.rows, grid.notes) == ("Law <b>", (("x", "y|z", "1"),), ("caption", "note_1"))
+    assert page.curves == ()
+
+
+def test_the_command_that_repeats_it_is_quoted() -> None:
+    chosen = Choices(methods=("lapsgd@updaters=2",), settings={"workload": {"text": "a b; rm"}}, executor="threads")
+    assert rerun.command(["table3"], chosen, 60.0) == (
+        "python -m benchmarks run table3 --scale smoke --seeds 3 --method lapsgd@updaters=2 --executor threads "
+        "--target 60 --set 'workload.text=a b; rm'"
+    )
+
+
+def test_runs_in_a_local_store_are_linked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import sqlite3
+    from contextlib import closing
+
+    path = tmp_path / "m.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+    assert links.tracking().places == {}
+    path.write_bytes(b"no database at all, but long enough to be one")
+    assert links.tracking().places == {}
+    path.unlink()
+    with closing(sqlite3.connect(path)) as made:
+        made.executescript(
+            "CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);"
+            "CREATE TABLE runs (run_uuid TEXT, experiment_id INTEGER, lifecycle_stage TEXT);"
+            "INSERT INTO runs VALUES ('r1', 7, 'active'), ('r2', 7, 'deleted');"
+            "INSERT INTO tags VALUES ('benchmarks.run_id', 'ours', 'r1'), ('benchmarks.run_id', 'gone', 'r2');"
+        )
+    assert links.tracking().places == {"ours": ("7", "r1")}
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:secret@example.org")
+    assert "secret" not in links.tracking().hint([])
+
+
+def test_rivals_are_tested_against_the_slowest() -> None:
+    fast, slow = Times([1.0, 1.1, 1.2]), Times([2.0, 2.1, 2.2])
+    (row,) = rivals._grid("ResNet-18", "time to target", {"LU": fast, "BP": slow}).rows
+    assert row[:2] == ("LU", "× 1.91")
+    assert row[3] == "0.1"
+    censored = Times([3.0, None, None], [None, 5.0, 5.0])
+    (row,) = rivals._grid("ResNet-18", "time to target", {"LU": fast, "LAP": censored}, ["LPP"]).rows[:1]
+    assert row[1].startswith("at least ×")
+    assert row[3:] == ("–", "–", "3 against 3, weak")
+
+
+def test_every_experiment_has_a_place() -> None:
+    from benchmarks.experiments import IDS
+
+    assert sorted(id for members in site_content.PAPERS.values() for id in members) == sorted(IDS)

@@ -1,0 +1,258 @@
+"""What `run` prints, keeps and repeats; runs are real, two epochs of four batches each."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.commands import calibrate
+from benchmarks.runner import pool
+from benchmarks.runner.plan import Run
+from results import tracking
+from results.errors import ResultsError
+from results.records import records
+from results.tracking import FeedReport
+from tests.commands.commands import TINY, Cli, journals
+
+ROWS = "--method=async_lu,bp"
+UNREACHABLE = "http://127.0.0.1:9"
+METHODS = '''
+from methods import NextBatch, Worker, register
+from methods.bp import Backpropagation
+
+
+@register(title="[bold]<script>alert(1)</script>", source="[red]nowhere[/blue]", name="odd")
+class Odd(Backpropagation):
+    """Backpropagation under a name that looks like markup."""
+
+
+@register(title="Wild", source="here", name="wild")
+class Wild(Backpropagation):
+    learning_rate_factor = 1e12
+
+
+@register(title="Breaks", source="here", name="breaks")
+class Breaks(Backpropagation):
+    def workers(self, team):
+        yield Worker(self.fail(team.replica), device=0, role="breaker")
+
+    def fail(self, replica):
+        yield NextBatch(replica)
+        raise ValueError("[red]no[/blue]")
+'''
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise AssertionError("nothing is to be trained")
+
+    monkeypatch.setattr(pool, "train_all", refuse)
+
+
+@pytest.fixture
+def out(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the trained folder, as the working folder's `out`."""
+    return Path(shutil.copytree(trained, tmp_path / "out"))
+
+
+@pytest.mark.usefixtures("no_training")
+def test_a_second_run_trains_nothing_and_shows_the_same(cli: Cli, out: Path, trained: Path) -> None:
+    said = cli("run", "table1", "table7", ROWS, "--no-tracking", *TINY)
+    assert (said.code, said.err) == (0, "")
+    assert "table1, table7 at scale smoke: 2 runs, 2 of them done before" in said.out
+    for name in ("table1.csv", "table7.csv", "table1.md", "table7.md"):
+        assert (out / "tables" / name).read_bytes() == (trained / "tables" / name).read_bytes()
+
+
+def test_numbers_do_not_depend_on_jobs_folder_or_repetition(cli: Cli, out: Path, trained: Path) -> None:
+    """Nor on the process: what is compared with was trained in this one."""
+    said = cli("run", "table1", "table7", ROWS, "--no-tracking", "--fresh", "--jobs=2", *TINY)
+    assert said.code == 0
+    assert "2 runs, 0 of them done before, 2 at a time" in said.out
+    for name in ("table1.csv", "table7.csv"):
+        assert (out / "tables" / name).read_bytes() == (trained / "tables" / name).read_bytes()
+    files = sorted(journal["file"] for journal in journals(out))
+    assert files == ["journal.jsonl", "journal.jsonl", "journal.replaced-1.jsonl", "journal.replaced-1.jsonl"]
+
+
+@pytest.mark.usefixtures("no_training", "out")
+def test_a_pipe_gets_plain_lines(cli: Cli) -> None:
+    said = cli("run", "table1", ROWS, "--no-tracking", *TINY)
+    assert "\x1b" not in said.out
+    assert "━" not in said.out
+    assert all(len(line) <= 120 for line in said.out.splitlines() if not line.startswith("Written: "))
+
+
+def test_tables_of_the_same_runs_share_them(cli: Cli) -> None:
+    counts = [re.search(r"(\d+) runs,", cli("show", *tables).out) for tables in (["table3"], ["table3", "table4"])]
+    assert [count and count[1] for count in counts] == ["42", "42"]
+
+
+def test_show_is_the_plan(cli: Cli) -> None:
+    said = cli("show", "table3", "--set=async_lu.backward_workers=5", "--network=resnet18", "--seeds=2")
+    assert (said.code, said.err) == (0, "")
+    for words in ("backward_workers=5", "epochs=6", "226.4 ± 10", "14 runs, 0 of them done in out", "wall clock"):
+        assert words in said.out
+    card = cli("show", "paper-a")
+    assert (card.code, card.err) == (0, "")
+    assert "held out" in card.out
+
+
+@pytest.mark.usefixtures("here")
+def test_methods_of_a_file(cli: Cli, tmp_path: Path) -> None:
+    """One is named like markup, one diverges, one raises: rows of the table, and the exit code says that one failed."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(METHODS, encoding="utf-8")
+    said = cli("run", "table1", "--method=odd,wild,breaks", f"--plugin={plugin}", "--jobs=1", "--no-tracking", *TINY)
+    assert (said.code, said.err) == (1, "")
+    assert "resnet18 [bold]<script>alert(1)</script>, seed 0: finished, 2 epochs" in said.out
+    assert "resnet18 Wild, seed 0: diverged" in said.out
+    broken = "Worker 'breaker 0 on device 0' failed: ValueError: [red]no[/blue]"
+    assert f"resnet18 Breaks, seed 0: failed: {broken}" in said.out
+    assert f"Failed: cifar10-resnet18 Breaks, seed 0: {broken}" in said.out
+    statuses = {journal["method"]: journal["status"] for journal in journals(tmp_path / "out")}
+    assert statuses == {"odd": "finished", "wild": "diverged", "breaks": "failed"}
+    csv = (tmp_path / "out/tables/table1.csv").read_text(encoding="utf-8")
+    assert "odd,[bold]<script>alert(1)</script>," in csv
+    assert f"1 of 1 runs failed: {broken}" in csv
+    assert "1 of 1 runs diverged: the loss was not finite in epoch" in csv
+    assert "<script>" not in (tmp_path / "out/tables/table1.md").read_text(encoding="utf-8").replace(r"\<script\>", "")
+
+
+@pytest.mark.usefixtures("here")
+def test_real_threads(cli: Cli, tmp_path: Path) -> None:
+    said = cli("run", "table7", ROWS, "--executor=threads", "--no-tracking", *TINY)
+    assert (said.code, said.err) == (0, "")
+    assert "2 runs, 0 of them done before, 1 at a time" in said.out
+    assert "threads executor: real seconds" in said.out
+    assert "simulated" not in said.out
+    assert [journal["status"] for journal in journals(tmp_path / "out")] == ["finished", "finished"]
+
+
+def test_a_card_of_this_machine(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrate, "ROUNDS", 1)
+    assert cli("calibrate").code == 0
+    assert (tmp_path / "out/hardware/this-machine.toml").is_file()
+    said = cli("show", "table7", "--hardware=this-machine")
+    assert said.code == 0
+    assert "hardware this-machine: all seconds are simulated" in said.out
+    assert "resnet50: forward" in cli("show", "this-machine").out
+
+
+def test_doctor(cli: Cli) -> None:
+    said = cli("doctor", "--out=[/odd]")
+    assert (said.code, said.err) == (0, "")
+    assert "results folder: [/odd] (not there yet)" in said.out
+
+
+# ---- tracking
+
+
+@pytest.mark.usefixtures("no_training", "out")
+def test_without_mlflow_nothing_is_lost(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    said = cli("run", "table1", ROWS, *TINY)
+    assert (said.code, said.err) == (0, "")
+    assert "Not tracked: mlflow is not installed" in said.out
+    assert "feed them later with `python -m benchmarks track`" in said.out
+    later = cli("track")
+    assert (later.code, later.out) == (2, "")
+    assert "mlflow is not installed" in later.err
+
+
+@pytest.mark.usefixtures("no_training", "out")
+def test_without_the_server_nothing_is_lost(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", UNREACHABLE)
+    said = cli("run", "table1", ROWS, *TINY)
+    assert (said.code, said.err) == (0, "")
+    assert f"Not tracked: No tracking server answers at {UNREACHABLE}" in said.out
+    assert "feed them later with `python -m benchmarks track`" in said.out
+    assert cli("track").code == 2
+
+
+class Fed:
+    """Stands in for MLflow, and remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.records: list[Sequence[Any]] = []
+        self.measured: list[Any] = []
+
+    def __call__(
+        self, records: Sequence[Any], *, published: Any, measured: Any, artifacts: Any, uri: Any = None
+    ) -> FeedReport:
+        assert published["cifar10"]
+        assert all("tables/table1.csv" in str(files[0]) for files in artifacts.values())
+        self.records.append(sorted(record.row for record in records))
+        self.measured.append(measured)
+        return FeedReport("sqlite:///[/odd].db", (), 0, 0, 0, 0.0)
+
+
+@pytest.mark.usefixtures("no_training", "out")
+def test_mlflow_is_told_the_same_whatever_was_asked_for_last(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The target is the table's, over all its rows that were run, and so is a row's speed-up."""
+    fed = Fed()
+    monkeypatch.setattr(tracking, "feed", fed)
+    for arguments in (["table1", "table7", ROWS], ["table1", "--method=bp"], ["table2", "--method=async_lu"]):
+        said = cli("run", *arguments, *TINY)
+        assert said.code == 0
+        assert "sqlite:///[/odd].db" in said.out
+    assert fed.records == [["async_lu", "bp"]] * 3
+    assert fed.measured[0] == fed.measured[1] == fed.measured[2]
+    measures = {(row, measure) for _, row, measure in fed.measured[0]["cifar10 on paper-a"]}
+    assert {("*", "target_percent"), ("bp", "relative_speedup"), ("async_lu", "time_to_target_seconds")} <= measures
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
+@pytest.mark.usefixtures("no_training")
+def test_a_store_is_fed_once(cli: Cli, out: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow", exc_type=ImportError)
+    uri = f"sqlite:///{tmp_path / 'store.db'}"
+    first, second = cli("track", f"--uri={uri}"), cli("track", f"--uri={uri}")
+    assert (first.code, second.code) == (0, 0)
+    assert re.search(r"MLflow: [1-9]\d* runs added, 0 replaced, 0 unchanged in 'cifar10 \(smoke\)'", first.out)
+    assert re.search(r"MLflow: 0 runs added, 0 replaced, [1-9]\d* unchanged", second.out)
+    assert len(records(out)) == 2
+
+
+# ---- what is there and cannot be read
+
+
+def test_a_foreign_journal_is_named(cli: Cli, out: Path) -> None:
+    journal = sorted(out.glob("runs/*/journal.jsonl"))[0]
+    journal.write_text("junk\n", encoding="utf-8")
+    said = cli("run", "table1", ROWS, "--no-tracking", *TINY)
+    assert said.code == 2
+    assert said.err.startswith(str(journal.relative_to(out.parent)))
+    assert "move the file away to repeat the run" in said.err
+
+
+def test_an_empty_journal_counts_as_none(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a process leaves it that was killed before the first line: its row says so, the others are there."""
+
+    def die(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, tuple[str, str]]:
+        return {run.id: ("failed", "killed") for run in runs}
+
+    sorted(out.glob("runs/*/journal.jsonl"))[0].write_bytes(b"")
+    monkeypatch.setattr(pool, "train_all", die)
+    said = cli("run", "table1", ROWS, "--no-tracking", *TINY)
+    assert said.code == 1
+    assert "2 runs, 1 of them done before" in said.out
+    assert "not run" in said.out
+
+
+def test_a_feed_that_fails_is_a_sentence(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any, **options: Any) -> FeedReport:
+        raise ResultsError("The store [/odd] cannot be used.")
+
+    monkeypatch.setattr(tracking, "feed", fail)
+    said = cli("run", "table1", ROWS, *TINY)
+    assert said.code == 0
+    assert "Not tracked: The store [/odd] cannot be used." in said.out
+    assert cli("track").err == "The store [/odd] cannot be used.\n"

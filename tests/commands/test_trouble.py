@@ -1,0 +1,201 @@
+"""Damaged data, full disks, Ctrl-C, killed processes: a sentence, nothing half-written, and a rerun carries on."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.runner import pool
+from benchmarks.runner.plan import Run
+from tests.commands.commands import TINY, Cli, alive, children, journals, program, until
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+LONG = (*TINY, "--set=workload.epochs=40", "--set=workload.patience=40")
+TWO = tuple(argument.replace("--seeds=1", "--seeds=2") for argument in LONG)
+
+
+def test_missing_data_is_named_before_anything_starts(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    said = cli("run", "table3", "--scale=small", "--data=data", "--no-tracking")
+    assert (said.code, said.out) == (2, "")
+    for words in ("cifar-100-python/", "cifar-100-python.tar.gz in data", "download https://", "--data"):
+        assert words in said.err
+    assert list((tmp_path / "data").iterdir()) == []
+    assert journals(tmp_path / "out") == []
+
+
+@pytest.mark.usefixtures("here")
+def test_damaged_data_is_named_and_left_alone(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "data" / "cifar-10-batches-py"
+    folder.mkdir(parents=True)
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"]:
+        (folder / name).write_text("junk", encoding="utf-8")
+    monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "data"))
+    said = cli("run", "table1", "--scale=small", "--method=bp", "--network=resnet18", "--seeds=1", "--no-tracking")
+    assert said.code == 2
+    assert f"data_batch_1 in {folder} is damaged or not the published file (md5 " in said.err
+    assert said.err.count("\n") == 1
+    assert {path.read_text() for path in folder.iterdir()} == {"junk"}
+    assert list((tmp_path / "out" / "runs").glob("*/*")) == []
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on files")
+@pytest.mark.usefixtures("here")
+def test_a_full_disk_is_a_sentence_and_a_rerun_carries_on(cli: Cli, tmp_path: Path) -> None:
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+
+    command = ["run", "table1", "--method=bp", "--no-tracking", "--jobs=1", f"--out={tmp_path / 'out'}", *TINY]
+    process = program(*command, preexec_fn=limit)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 2
+    assert "journal.jsonl cannot be written (File too large); make room or choose another --out, then run again" in err
+    assert err.count("\n") == 1
+    assert [journal["status"] for journal in journals(tmp_path / "out")] == [None]
+    assert cli(*command).code == 0
+    found = {journal["file"]: journal["status"] for journal in journals(tmp_path / "out")}
+    assert found == {"journal.interrupted-1.jsonl": None, "journal.jsonl": "finished"}
+
+
+def test_tables_that_cannot_be_written(cli: Cli, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "runs").symlink_to(trained / "runs")
+    (tmp_path / "out" / "tables").write_text("in the way", encoding="utf-8")
+    said = cli("run", "table1", "--method=bp,async_lu", "--no-tracking", *TINY)
+    assert said.code == 2
+    assert "table1.csv cannot be written" in said.err
+    assert said.err.count("\n") == 1
+
+
+@LINUX
+def test_ctrl_c_keeps_what_is_done_and_a_rerun_does_the_rest(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    command = ["run", "table1", "--method=bp", "--no-tracking", "--jobs=1", f"--out={out}", *TWO]
+    process = program(*command)
+    until(lambda: any(journal["seed"] == 1 and journal["evaluations"] > 1 for journal in journals_of(out)))
+    crew = children(process.pid)
+    assert len(crew) == 1
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "Interrupted: 1 of 2 runs done and kept; the same command carries on.\n"
+    until(lambda: not any(map(alive, crew)))
+    assert {journal["seed"]: journal["status"] for journal in journals(out)} == {0: "finished", 1: "interrupted"}
+
+    asked: list[int] = []
+
+    def ask(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, tuple[str, str]]:
+        asked.extend(run.spec["seed"] for run in runs)
+        return {}
+
+    monkeypatch.setattr(pool, "train_all", ask)
+    cli(*command)
+    assert asked == [1]
+
+
+def journals_of(out: Path) -> list[dict[str, Any]]:
+    """As journals, while a last line may be half-written."""
+    try:
+        return journals(out)
+    except (ValueError, IndexError):
+        return []
+
+
+@LINUX
+def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = program("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", f"--out={out}", *LONG)
+    until(lambda: any(journal["evaluations"] > 1 for journal in journals_of(out)))
+    crew = children(process.pid)
+    assert len(crew) == 1
+    process.kill()
+    process.communicate(timeout=60)
+    until(lambda: not any(map(alive, crew)), seconds=10)
+    assert [journal["status"] for journal in journals(out)] == ["interrupted"]
+
+
+def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_all, crew = pool.train_all, list[pool.Job]()
+
+    class Job(pool.Job):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            crew.append(self)
+
+    def killing(runs: Sequence[Run], setting: Any, *, jobs: int, listen: pool.Listen) -> dict[str, tuple[str, str]]:
+        def hear(event: str, id: str, detail: Any) -> None:
+            listen(event, id, detail)
+            if event == "epoch" and len(crew) == 1:
+                crew[0].process.kill()
+                crew[0].process.join()
+
+        return train_all(runs, setting, jobs=jobs, listen=hear)
+
+    monkeypatch.setattr(pool, "Job", Job)
+    monkeypatch.setattr(pool, "train_all", killing)
+    said = cli("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", *TWO, "--set=workload.epochs=3")
+    assert said.code == 1
+    assert "Failed: cifar10-resnet18 BP, 1 device, seed 0: its process was killed (out of memory?)" in said.out
+    assert {journal["seed"]: journal["status"] for journal in journals(tmp_path / "out")} == {0: None, 1: "finished"}
+
+
+def test_a_process_that_died_at_rest_is_a_failed_run() -> None:
+    """Nobody listens at the other end of its pipe: the next run fails, and the command goes on."""
+
+    class Dead:
+        exitcode = 3
+
+        def join(self, timeout: float | None = None) -> None:
+            """It is dead."""
+
+    job = pool.Job.__new__(pool.Job)
+    job.pipe, theirs = multiprocessing.Pipe()
+    theirs.close()
+    job.process = Dead()  # type: ignore[assignment]
+    run = Run("id", {"seed": 0, "workload": {"network": "resnet18"}}, {"method_title": "BP"})
+    job.begin(run)
+    heard: list[Any] = []
+    ended: dict[str, tuple[str, str]] = {}
+    assert not pool._hear(job, ended, lambda *said: heard.append(said))
+    assert ended == {"id": ("failed", "its process ended with exit code 3; the same command repeats the run")}
+    assert heard == [("end", "id", ended["id"])]
+    job.pipe.close()
+
+
+def test_a_signal_while_the_end_is_synced_writes_no_second_end(tmp_path: Path) -> None:
+    """The end is on the disk, the journal does not know it yet: the record stays readable, and finished."""
+    from benchmarks.runner import process
+    from results.records import read
+    from results.records.journal import Journal
+
+    folder = tmp_path / "runs" / "id"
+    journal = Journal.create(folder, id="id", spec={}, environment={}, labels={})
+    journal._write({"type": "end", "status": "finished", "reason": "", "epochs": 0})
+    process.interrupt(journal)
+    assert read(folder / "journal.jsonl").status == "finished"
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks")
+def test_ctrl_c_is_blocked_only_while_a_process_starts() -> None:
+    with pool._no_ctrl_c():
+        inherited = subprocess.run(
+            [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert "SIGINT" in inherited.stdout
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -1,0 +1,69 @@
+"""Two linear layers, and a loss that can be differentiated by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.executors.replica import Gradient, Layer, Step
+from benchmarks.executors.team import Team
+
+RATE = 0.5
+IMAGES = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
+LABELS = torch.tensor([0, 1, 1, 0])
+
+
+def network(seed: int = 0) -> dict[str, nn.Module]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return {"first": nn.Linear(3, 5, bias=False), "last": nn.Linear(5, 2, bias=False)}
+
+
+def sgd(**settings: float) -> Callable[..., torch.optim.Optimizer]:
+    return lambda params: torch.optim.SGD(params, lr=99.0, fused=True, **settings)  # type: ignore[arg-type]
+
+
+def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int = 6, **settings: Any) -> Team:
+    made = Team(
+        networks or [network()],
+        optimizer=optimizer or sgd(),
+        learning_rate=settings.pop("learning_rate", lambda ticket: RATE),
+        batches=lambda epoch, index: (IMAGES + index, LABELS),
+        steps_per_epoch=steps,
+        epochs=2,
+        **settings,
+    )
+    made.begin_epoch(0)
+    return made
+
+
+def forward(team: Team, replica: int = 0, pin: bool = False) -> Step:
+    """A step after its forward pass and loss."""
+    step: Step = team.next_batch(team.replicas[replica])
+    for layer in team.replicas[replica].layers:
+        if pin:
+            team.snapshot(layer, step, 0.0)
+        team.forward(layer, step, 0.0)
+    team.loss(step)
+    return step
+
+
+def backward(team: Team, step: Step) -> list[Gradient]:
+    """Last layer first."""
+    gradients = [team.backward(layer, step, weights=True, inputs=True) for layer in reversed(step.replica.layers)]
+    return [gradient for gradient in gradients if gradient is not None]
+
+
+def weight(team: Team, layer: int = 0, replica: int = 0) -> Tensor:
+    live: Layer = team.replicas[replica].layers[layer]
+    return live.params[0].data
+
+
+def by_hand(x: Tensor, first: Tensor, last: Tensor, last_now: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Gradients of (first, last); the backward pass goes through `last_now`."""
+    hidden = x @ first.T
+    upstream = (torch.softmax(hidden @ last.T, 1) - nn.functional.one_hot(LABELS, 2)) / len(x)
+    return (upstream @ (last if last_now is None else last_now)).T @ x, upstream.T @ hidden

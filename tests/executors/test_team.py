@@ -1,0 +1,279 @@
+"""The numerics of the effects: which weights a pass sees, what an update does, who holds which lock."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.executors.replica import Step
+from tests.executors.teams import IMAGES, RATE, backward, by_hand, forward, network, sgd, team_of, weight
+
+# ---- which weights a pass sees
+
+
+def test_gradients_are_those_of_the_loss() -> None:
+    team = team_of()
+    last, first = backward(team, forward(team))
+    expected = by_hand(IMAGES, weight(team, 0), weight(team, 1))
+    torch.testing.assert_close(first.tensors, expected[:1])
+    torch.testing.assert_close(last.tensors, expected[1:])
+
+
+@pytest.mark.parametrize("pin", [False, True])
+def test_a_backward_pass_uses_the_weights_of_now_unless_pinned(pin: bool) -> None:
+    """theta^v: an update between the passes, in place, is seen, and autograd does not mind; pinned, theta^u."""
+    team = team_of()
+    before = [weight(team, 0).clone(), weight(team, 1).clone()]
+    step, other = forward(team, pin=pin), forward(team)
+    team.update(backward(team, other), "another", 0.0)
+    assert not torch.equal(weight(team, 1), before[1])
+    last, first = backward(team, step)
+    expected = by_hand(IMAGES, before[0], before[1], last_now=None if pin else weight(team, 1))
+    torch.testing.assert_close(first.tensors, expected[:1])
+    torch.testing.assert_close(last.tensors, expected[1:])
+
+
+def test_a_forward_pass_uses_the_weights_of_now_unless_pinned() -> None:
+    team = team_of()
+    early: Step = team.next_batch(team.replica)
+    late: Step = team.next_batch(team.replica)
+    layer = team.replica.layers[0]
+    team.snapshot(layer, early, 0.0)
+    before = weight(team).clone()
+    weight(team).add_(1.0)
+    for step in (early, late):
+        team.forward(layer, step, 0.0)
+    torch.testing.assert_close(early.activation.detach(), IMAGES @ before.T)
+    torch.testing.assert_close(late.activation.detach(), (IMAGES + 1) @ (before + 1).T)
+
+
+def test_pinned_weights_are_not_touched_by_an_update_of_their_own_gradient() -> None:
+    """The gradient of pinned weights is applied to the live ones."""
+    team = team_of()
+    before = weight(team, 1).clone()
+    step = forward(team, pin=True)
+    weight(team, 1).add_(1.0)
+    last, _ = backward(team, step)
+    team.update([last], "w", 0.0)
+    torch.testing.assert_close(weight(team, 1), before + 1 - RATE * last.tensors[0])
+
+
+def test_a_pinned_read_is_that_of_the_snapshot() -> None:
+    team = team_of()
+    layer = team.replica.layers[0]
+    step: Step = team.next_batch(team.replica)
+    team.snapshot(layer, step, 1.0)
+    layer.updates += 3
+    team.forward(layer, step, 2.0)
+    assert step.reads[0] is not None
+    assert (step.reads[0].updates, step.reads[0].time) == (0, 1.0)
+
+
+def test_running_statistics_are_the_live_ones_even_of_a_pinned_step() -> None:
+    norm = nn.BatchNorm1d(3)
+    team = team_of({"norm": norm, "last": nn.Linear(3, 2)})
+    forward(team, pin=True)
+    torch.testing.assert_close(norm.running_mean, 0.1 * IMAGES.mean(0))
+    assert int(norm.num_batches_tracked or 0) == 1
+
+
+def test_a_backward_pass_can_be_had_in_parts() -> None:
+    """Inputs only gives no gradient but the layers below their due; weights only ends the pass."""
+    team, whole = team_of(), team_of()
+    expected = backward(whole, forward(whole))
+    step = forward(team)
+    first, last = team.replica.layers
+    assert team.backward(last, step, weights=False, inputs=True) is None
+    gradient = team.backward(first, step, weights=True, inputs=False)
+    assert gradient is not None
+    torch.testing.assert_close(gradient.tensors, expected[1].tensors)
+
+
+def test_activations_are_used_once() -> None:
+    team = team_of()
+    step = forward(team)
+    backward(team, step)
+    with pytest.raises(AssertionError, match="last has no activations"):
+        backward(team, step)
+
+
+# ---- updates
+
+
+def test_updates_add_up() -> None:
+    team = team_of()
+    before = weight(team).clone()
+    steps = [forward(team), forward(team)]
+    gradients = [backward(team, step)[1] for step in steps]
+    for gradient in gradients:
+        team.update([gradient], "w", 0.0)
+    torch.testing.assert_close(weight(team), before - RATE * (gradients[0].tensors[0] + gradients[1].tensors[0]))
+
+
+def test_an_overwriting_update_loses_what_others_added_meanwhile() -> None:
+    """theta <- (the copy from the beginning of this layer's backward pass) - eta G."""
+    team = team_of(overwrite=True)
+    before = weight(team).clone()
+    mine, theirs = (backward(team, step)[1] for step in [forward(team), forward(team)])
+    team.update([theirs], "another", 0.0)
+    torch.testing.assert_close(weight(team), before - RATE * theirs.tensors[0])
+    team.update([mine], "w", 0.0)
+    torch.testing.assert_close(weight(team), before - RATE * mine.tensors[0])
+    later = backward(team, forward(team))[1]
+    now = weight(team).clone()
+    team.update([later], "another", 0.0)
+    torch.testing.assert_close(weight(team), now - RATE * later.tensors[0])
+
+
+def test_the_learning_rate_is_that_of_the_gradients_ticket() -> None:
+    """In whatever order gradients are applied."""
+    team = team_of(learning_rate=lambda ticket: 0.1 * (ticket + 1))
+    gradients = [backward(team, step)[0] for step in [forward(team), forward(team), forward(team)]]
+    for ticket in (2, 0, 1):
+        before = weight(team, 1).clone()
+        team.update([gradients[ticket]], "w", 0.0)
+        expected = before - 0.1 * (ticket + 1) * gradients[ticket].tensors[0]
+        torch.testing.assert_close(weight(team, 1), expected)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_and_weight_decay_are_torchs(nesterov: bool) -> None:
+    """v <- mu v + (g + lambda w); w <- w - eta v, or w - eta (g + lambda w + mu v): on the live weights."""
+    mu, decay = 0.9, 0.01
+    team = team_of(optimizer=sgd(momentum=mu, weight_decay=decay, nesterov=nesterov))
+    w, v = weight(team).clone(), torch.zeros(5, 3)
+    for _ in range(4):
+        gradient = backward(team, forward(team))[1]
+        g = gradient.tensors[0] + decay * w
+        v = mu * v + g
+        w = w - RATE * (g + mu * v if nesterov else v)
+        team.update([gradient], "w", 0.0)
+        torch.testing.assert_close(weight(team), w)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_momentum_is_the_layers_or_the_workers(shared: bool) -> None:
+    team = team_of(optimizer=sgd(momentum=0.9), shared_momentum=shared)
+    w = weight(team).clone()
+    velocity = {name: torch.zeros(5, 3) for name in "ab"}
+    for name in "abba":
+        gradient = backward(team, forward(team))[1]
+        key = "a" if shared else name
+        velocity[key] = 0.9 * velocity[key] + gradient.tensors[0]
+        w -= RATE * velocity[key]
+        team.update([gradient], name, 0.0)
+        torch.testing.assert_close(weight(team), w)
+    a, b = (next(iter(team.replica.layers[0].optimizers[name].state.values())) for name in "ab")
+    assert (a["momentum_buffer"] is b["momentum_buffer"]) == shared
+    assert team.replica.layers[1].optimizers == {}
+
+
+def test_a_gradient_can_be_applied_to_another_replica() -> None:
+    """By the same layer's optimizer there; its own replica stays as it is, and so does the gradient."""
+    team = team_of(network(0), network(1), optimizer=sgd(momentum=0.9))
+    before = [weight(team, 0, q).clone() for q in range(2)]
+    gradient = backward(team, forward(team))[1]
+    tensor = gradient.tensors[0].clone()
+    team.update([gradient], "w", 0.0, team.replicas[1])
+    torch.testing.assert_close(weight(team, 0, 1), before[1] - RATE * tensor)
+    assert torch.equal(weight(team, 0, 0), before[0])
+    team.update([gradient], "w", 0.0)
+    torch.testing.assert_close(weight(team, 0, 0), before[0] - RATE * tensor)
+    assert torch.equal(gradient.tensors[0], tensor)
+    assert [replica.layers[0].updates for replica in team.replicas] == [1, 1]
+
+
+def test_only_its_own_replica_is_overwritten() -> None:
+    team = team_of(network(0), network(1), overwrite=True)
+    before = weight(team, 0, 1).clone()
+    gradient = backward(team, forward(team))[1]
+    team.update([gradient], "w", 0.0, team.replicas[1])
+    torch.testing.assert_close(weight(team, 0, 1), before - RATE * gradient.tensors[0])
+
+
+def test_staleness_from_afar_is_the_versions_difference_and_not_below_0() -> None:
+    team = team_of(network(0), network(1), steps=8)
+    gradients = [backward(team, forward(team))[1] for _ in range(3)]
+    for behind, gradient in enumerate(gradients):
+        team.update([gradient], "w", 0.0, team.replicas[1])
+        assert team.staleness.updates[0] == sum(range(behind + 1))
+    team.replica.layers[0].updates = 9
+    late = backward(team, forward(team))[1]
+    team.update([late], "w", 0.0, team.replicas[1])
+    assert team.staleness.updates[0] == 0 + 1 + 2
+
+
+def test_nobody_leaves_gradients_behind() -> None:
+    team = team_of()
+    team.update(backward(team, forward(team)), "w", 0.0)
+    for layer in team.replica.layers:
+        leaves = [*layer.params, *layer.optimizers["w"].param_groups[0]["params"]]
+        assert all(leaf.grad is None for leaf in leaves)
+        assert all(leaf.data_ptr() == layer.params[0].data_ptr() for leaf in leaves)
+
+
+# ---- locks
+
+
+class Noting:
+    """A lock that writes down who holds what."""
+
+    def __init__(self, name: str, held: list[str], log: list[tuple[str, ...]]) -> None:
+        self.name, self.held, self.log = name, held, log
+
+    def __enter__(self) -> None:
+        assert self.name not in self.held
+        self.held.append(self.name)
+        self.log.append(tuple(self.held))
+
+    def __exit__(self, *exc: object) -> None:
+        self.held.remove(self.name)
+
+
+def test_locks_are_taken_layer_by_layer_and_in_one_order() -> None:
+    """A layer's mutex before its statistics, and no two layers at once: nobody can wait in a circle."""
+    team = team_of(network(0), network(1))
+    held: list[str] = []
+    log: list[tuple[str, ...]] = []
+    for replica in team.replicas:
+        for layer in replica.layers:
+            layer.mutex = Noting(f"mutex {layer.name}", held, log)
+            layer.statistics = Noting(f"statistics {layer.name}", held, log)
+    team.update(backward(team, forward(team, pin=True)), "w", 0.0)
+    flat = [team.flat(replica) for replica in team.replicas]
+    team.add_mean(team.replica, team.mean_flat(flat), flat[0])
+    assert set(log) == {
+        *((f"{lock} {layer}",) for lock in ("mutex", "statistics") for layer in ("first", "last")),
+        *((f"mutex {layer}", f"statistics {layer}") for layer in ("first", "last")),
+    }
+
+
+def test_lock_free_takes_no_mutex() -> None:
+    assert not isinstance(team_of(lock_free=True).replica.layers[0].mutex, type(threading.Lock()))
+    assert isinstance(team_of().replica.layers[0].mutex, type(threading.Lock()))
+
+
+# ---- slots
+
+
+def test_only_a_pinning_step_has_a_slot() -> None:
+    team = team_of()
+    step = forward(team)
+    assert step.slot is None
+    assert team.replica.slots == []
+
+
+def test_a_slot_is_used_again_when_its_step_is_gone() -> None:
+    team = team_of()
+    one, two = forward(team, pin=True), forward(team, pin=True)
+    assert one.slot is not two.slot
+    left = one.slot
+    del one
+    three: Step = team.next_batch(team.replica)
+    team.snapshot(team.replica.layers[0], three, 0.0)
+    assert three.slot is left
+    assert not three.pins(team.replica.layers[1])
+    assert len(team.replica.slots) == 2

@@ -1,0 +1,240 @@
+"""Hardware cards: read, checked, written, and turned into prices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.errors import UserError
+from benchmarks.hardware import cards
+from benchmarks.hardware.card import Card, Costs, LayerWork, NetworkSeconds
+from benchmarks.hardware.delays import Delay
+from benchmarks.hardware.flops import layer_work
+from benchmarks.hardware.price import Price
+from benchmarks.workloads.networks import resnet
+
+SMALL = Card(
+    name="small",
+    title='a card with "quotes", ünicode and a \\ backslash',
+    source="made up",
+    notes=("one", "two"),
+    flops_per_second=2.5e9,
+    lanes=2,
+    lane_capacity=1.25,
+    peak_flops_per_second=5e9,
+    delays=(Delay(kind="bursts", device=1, steps=2.5), Delay(kind="trace", device=0, values=(0.0, 1.5))),
+    link=Costs(latency_seconds=1e-4, bytes_per_second=1e9),
+    update=Costs(latency_seconds=0.00025),
+    networks={
+        "resnet18": NetworkSeconds(
+            what="two layers",
+            batch=128,
+            layers=("stem", "head"),
+            forward_seconds=(1e-05, 2.0),
+            backward_input_seconds=(0.0, 0.125),
+            backward_weight_seconds=(3.0, 100000.0),
+            parameter_bytes=(7424.0, 512.0),
+        )
+    },
+)
+
+
+PAPER_A = ["paper-a", "paper-a-ideal", "paper-a3"]
+
+
+def price_of(card: str, network: str) -> Price:
+    return cards.load(card).price(cards.load(card).networks[network])
+
+
+def by_flops(*layers: LayerWork) -> Price:
+    return SMALL.price(SMALL.seconds_by_flops(layers, what="two layers", batch=1))
+
+
+def test_a_card_written_and_read_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "card.toml"
+    cards.write(SMALL, path, "First line.\nSecond line.")
+    assert cards.load(str(path)) == SMALL
+    assert cards.load(str(path)).sha256 == SMALL.sha256
+    assert path.read_text(encoding="utf-8").startswith("# First line.\n# Second line.\n")
+    assert [entry.name for entry in path.parent.iterdir()] == ["card.toml"]
+
+
+def test_every_card_of_ours_is_valid() -> None:
+    assert cards.names() == [*PAPER_A, "paper-b"]
+    for name in cards.names():
+        assert cards.load(name).name == name
+    assert all(set(cards.load(name).networks) == {"resnet18", "resnet50"} for name in PAPER_A)
+    assert set(cards.load("paper-b").networks) == {"resnet20", "wrn16_8", "squeezenet", "resnet18"}
+
+
+def test_a_card_can_extend_another() -> None:
+    base, more = cards.load("paper-a"), cards.load("paper-a3")
+    assert (more.link, more.networks) == (base.link, base.networks)
+    assert (more.name, more.lanes) == ("paper-a3", 3)
+
+
+def test_a_card_knows_a_network_by_its_images_and_its_stem() -> None:
+    a, b = cards.load("paper-a"), cards.load("paper-b")
+    assert a.seconds_of("resnet18", family="cifar10", stem="cifar") is not None
+    assert a.seconds_of("resnet18", family="cifar10", stem="imagenet") is None
+    assert a.seconds_of("resnet50", family="imagenet", stem="imagenet") is None
+    assert b.seconds_of("resnet18", family="imagenet", stem="imagenet") is not None
+    assert b.seconds_of("resnet18", family="cifar100", stem="cifar") is None
+    assert a.seconds_of("lstm", family="imdb", stem="cifar") is None
+
+
+def test_a_batch_costs_its_fixed_share_and_the_rest_in_proportion() -> None:
+    known = SMALL.networks["resnet18"].model_copy(update={"fixed_share": 0.25})
+    one, double = SMALL.price(known), SMALL.price(known, batch=256)
+    assert double.forward_seconds == pytest.approx(one.forward_seconds * (0.25 + 0.75 * 2))
+    assert double.parameter_bytes == one.parameter_bytes
+
+
+def test_stragglers_join_a_cards_own() -> None:
+    more = SMALL.delayed((Delay(kind="constant", device=2),))
+    assert len(more.delays) == len(SMALL.delays) + 1
+    assert SMALL.delayed(()) is SMALL
+    assert SMALL.price(SMALL.networks["resnet18"]).delays == SMALL.delays
+
+
+def test_the_content_of_a_card_is_its_identity() -> None:
+    assert SMALL.sha256 == SMALL.model_copy().sha256
+    assert SMALL.sha256 != SMALL.model_copy(update={"lanes": 3}).sha256
+    assert cards.load("paper-a").sha256 != cards.load("paper-a-ideal").sha256
+
+
+def test_paper_as_seconds_are_table_9s() -> None:
+    """Forward and backward at batch 128, in milliseconds; the backward pass costs no update there."""
+    for name in PAPER_A:
+        for network, forward, backward in (("resnet18", 4.9, 10.2), ("resnet50", 16.6, 29.9)):
+            price = price_of(name, network)
+            assert price.forward_seconds == pytest.approx(forward * 1e-3, rel=1e-4)
+            assert price.backward_seconds == pytest.approx(backward * 1e-3, rel=1e-4)
+
+
+@pytest.mark.parametrize("network", ["resnet18", "resnet50"])
+def test_paper_as_layers_are_the_networks_own(network: str) -> None:
+    """Names and bytes of the parameters, in order."""
+    work = layer_work(resnet(network, classes=100), (128, 3, 32, 32))
+    known = cards.load("paper-a").networks[network]
+    assert known.layers == tuple(layer.name for layer in work)
+    assert known.parameter_bytes == pytest.approx([layer.parameter_bytes for layer in work], rel=1e-5)
+
+
+# ---- prices
+
+
+@pytest.mark.parametrize("blocks", [(1, 1, 1, 1), (2, 1, 4, 3), (3, 4, 6, 3)])
+def test_a_stand_in_of_other_blocks_costs_as_much_in_all(blocks: tuple[int, ...]) -> None:
+    """Each stage's seconds and bytes are shared by the blocks that stand in for it."""
+    card = cards.load("paper-a")
+    names = ["stem", *(f"stage{s + 1}.{i}" for s, count in enumerate(blocks) for i in range(count)), "head"]
+    whole, shared = (card.price(card.networks["resnet50"], layers) for layers in (None, names))
+    assert len(shared.forward) == len(names)
+    for quantity in ("forward", "backward_inputs", "backward_weights", "parameter_bytes"):
+        assert sum(getattr(shared, quantity)) == pytest.approx(sum(getattr(whole, quantity)))
+    assert sum(shared.forward[1 : 1 + blocks[0]]) == pytest.approx(sum(whole.forward[1:4]))
+    assert shared.forward[0] == whole.forward[0]
+
+
+def test_a_stand_in_of_other_stages_is_refused() -> None:
+    card = cards.load("paper-a")
+    with pytest.raises(UserError, match=r"other stages \(stage4\): use --set workload.price=flops"):
+        card.price(card.networks["resnet18"], ["stem", "stage1.0", "stage2.0", "stage3.0", "head"])
+
+
+def test_other_networks_are_priced_by_their_flops() -> None:
+    """Weights and inputs cost a forward pass each, but for the first layer's inputs."""
+    price = by_flops(LayerWork("a", 5e9, 8.0), LayerWork("b", 2.5e9, 4.0))
+    assert price.forward == [2.0, 1.0]
+    assert price.backward_weights == [2.0, 1.0]
+    assert price.backward_inputs == [0.0, 1.0]
+    assert price.parameter_bytes == [8.0, 4.0]
+
+
+def test_a_price_has_its_cards_links_updates_and_lanes() -> None:
+    for price in (SMALL.price(SMALL.networks["resnet18"]), by_flops(LayerWork("a", 1.0, 1.0))):
+        assert (price.latency_seconds, price.bytes_per_second) == (1e-4, 1e9)
+        assert (price.update_latency_seconds, price.update_bytes_per_second) == (0.00025, float("inf"))
+        assert (price.lanes, price.lane_capacity) == (2, 1.25)
+
+
+def test_the_flops_of_a_layer() -> None:
+    """2 x multiply-adds; nothing is computed, and the network is left as it was."""
+    network = resnet("resnet18", classes=10, width=4)
+    before = [tensor.clone() for layer in network.values() for tensor in layer.state_dict().values()]
+    work = layer_work(network, (2, 3, 8, 8))
+    assert [layer.name for layer in work] == list(network)
+    assert work[0].forward_flops == 2 * 2 * (4 * 3 * 9) * 8 * 8
+    assert work[-1].forward_flops == 2 * 2 * 32 * 10
+    assert work[0].parameter_bytes == 4 * (4 * 3 * 9 + 2 * 4)
+    after = [tensor for layer in network.values() for tensor in layer.state_dict().values()]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_what_a_price_charges() -> None:
+    price = Price([1.0] * 2, [2.0] * 2, [4.0] * 2, [10.0, 30.0], 0.5, 20.0, 0.25, 80.0)
+    assert (price.forward_seconds, price.backward_seconds) == (2.0, 12.0)
+    assert price.transfer(0) == 0.5
+    assert price.update([0, 1], remote=False) == 0.25 + 40 / 80
+    assert price.update([0, 1], remote=True) == 0.25 + 40 / 80 + 0.5 + 40 / 20
+    assert price.all_reduce([0, 1], 1) == 0
+    assert price.all_reduce([0, 1], 4) == pytest.approx(2 * 3 * 0.5 + 2 * 3 / 4 * 40 / 20)
+
+
+# ---- bad input
+
+VALID = {
+    "name": "name = 'x'",
+    "title": "title = 'x'",
+    "source": "source = 'x'",
+    "flops_per_second": "flops_per_second = 1e9",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"name": "name = "}, "Invalid value"),
+        ({"title": ""}, "title: Field required"),
+        ({"flops_per_second": "flops_per_second = 0"}, "flops_per_second: Input should be greater than 0"),
+        ({"more": "lane = 2"}, "lane: Extra inputs are not permitted"),
+        ({"more": "[link]\nlatency_seconds = -1"}, "link.latency_seconds: Input should be greater than or equal to 0"),
+        (
+            {
+                "more": "[networks.resnet18]\nwhat = 'x'\nbatch = 1\nlayers = ['a', 'b']\nforward_seconds = [1]\n"
+                "backward_input_seconds = [1, 2]\nbackward_weight_seconds = [1, 2]\nparameter_bytes = [1, 2]"
+            },
+            "networks.resnet18: Value error, every list needs one value per layer",
+        ),
+    ],
+)
+def test_an_invalid_card_says_where(tmp_path: Path, change: dict[str, str], complaint: str) -> None:
+    path = tmp_path / "card.toml"
+    path.write_text("\n".join({**VALID, **change}.values()), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        cards.load(str(path))
+    assert str(caught.value).startswith(f"The hardware card {path} is not valid: {complaint}")
+
+
+def test_a_card_that_is_no_text_is_the_users_error(tmp_path: Path) -> None:
+    path = tmp_path / "card.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="is not valid"):
+        cards.load(str(path))
+
+
+def test_unknown_cards_offer_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Unknown hardware card 'paper-c': did you mean paper-"):
+        cards.load("paper-c")
+    with pytest.raises(UserError, match=r"There is no hardware card nowhere\.toml"):
+        cards.load("nowhere.toml")
+    with pytest.raises(UserError, match="run `python -m benchmarks calibrate` first"):
+        cards.load("this-machine", out=tmp_path)
+
+
+def test_what_calibrate_wrote_is_found_by_name(tmp_path: Path) -> None:
+    cards.write(SMALL, tmp_path / "hardware" / "this-machine.toml", "")
+    assert cards.load("this-machine", out=tmp_path).title == SMALL.title

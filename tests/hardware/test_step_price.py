@@ -1,0 +1,89 @@
+"""What a simulated step is charged: published seconds where there are any, FLOPs elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.analyses.predicted_seconds import is_fitted, predictions, training_seconds
+from benchmarks.hardware import cards
+from benchmarks.hardware.flops import step_flops
+from benchmarks.hardware.step_price import charge, counted
+from benchmarks.tables.registry import table
+from benchmarks.workloads.build import network_of
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.workload import Workload, workload
+from results import published
+
+
+def charged(work: Workload, name: str = "paper-a") -> Any:
+    return charge(work, cards.load(name), network_of(work, card(work.dataset)))
+
+
+def test_a_narrow_network_is_charged_the_published_seconds() -> None:
+    for scale in ("smoke", "paper"):
+        price = charged(workload("cifar100", "resnet18", scale)).price
+        assert price.forward_seconds == pytest.approx(4.9e-3, rel=1e-4)
+    assert charged(workload("cifar100", "resnet18", "smoke")).step_flops == pytest.approx(427e9, rel=0.01)
+
+
+def test_by_its_own_flops_it_is_cheaper() -> None:
+    work = workload("cifar100", "resnet18", "smoke", {"price": "flops"})
+    own = counted(work, card(work.dataset), network_of(work, card(work.dataset)), work.batch)
+    assert charged(work).step_flops == step_flops(own) < 1e-3 * 427e9
+    assert charged(work).price.forward_seconds == pytest.approx(
+        sum(layer.forward_flops for layer in own) / cards.load("paper-a").flops_per_second
+    )
+
+
+def test_a_network_that_the_card_does_not_know_is_charged_the_papers_flops() -> None:
+    """ResNet-50 on ImageNet: 4.1 G multiply-adds forward an image, 300 images, three times less the stem."""
+    made = charged(workload("imagenet", "resnet50", "smoke"))
+    assert made.step_flops == pytest.approx(3 * 2 * 4.1e9 * 300, rel=0.03)
+    assert made.price.forward_seconds == pytest.approx(2 * 4.1e9 * 300 / 2.459e13, rel=0.03)
+
+
+def test_another_stem_is_another_network() -> None:
+    """torchvision's 7 x 7 stem with pooling leaves a sixteenth of the positions to the stages."""
+    cifar, imagenet = (charged(workload("cifar100", "resnet18", "smoke", {"stem": s})) for s in ("cifar", "imagenet"))
+    assert imagenet.step_flops < cifar.step_flops / 10
+    assert imagenet.price.forward_seconds < cifar.price.forward_seconds / 10
+
+
+def test_a_rows_batch_is_charged_as_published() -> None:
+    """MB-SGD at 1024 costs less than eight times a batch of 128: a share of a step is fixed."""
+    work = workload("cifar10", "resnet20", "smoke")
+    prices = [
+        charged(workload("cifar10", "resnet20", "smoke", work.at_batch(batch)), "paper-b").price
+        for batch in (128, 1024)
+    ]
+    steps = [price.forward_seconds + price.backward_seconds for price in prices]
+    assert steps[0] == pytest.approx(1754 / (300 * 195), rel=1e-3)  # T / (epochs x steps), Table 1
+    assert steps[1] == pytest.approx(1201 / (300 * 24), rel=1e-3)
+
+
+# ---- paper-b's predictions
+
+
+@pytest.mark.parametrize("id", ["lap-table1", "lap-table6"])
+def test_paper_b_reproduces_what_it_was_fitted_to(id: str) -> None:
+    one, b = table(id), cards.load("paper-b")
+    for row in one.rows:
+        if is_fitted(id, row):
+            theirs = published.load(id)[one.networks[0], row.key, "train_time_seconds"].mean
+            assert training_seconds(b, one, row) == pytest.approx(theirs, rel=0.01)
+
+
+def test_paper_b_predicts_lap_sgd_on_more_devices() -> None:
+    """Held out, on another network than the one row of LAP-SGD that was fitted."""
+    one, b = table("lap-table6"), cards.load("paper-b")
+    rows = [row for row in one.rows if row.method == "lapsgd"]
+    for row in rows:
+        theirs = published.load("lap-table6")["wrn16_8", row.key, "train_time_seconds"].mean
+        assert not is_fitted("lap-table6", row)
+        assert training_seconds(b, one, row) == pytest.approx(theirs, rel=0.05)
+
+
+def test_a_card_of_no_paper_predicts_nothing() -> None:
+    assert predictions(cards.load("paper-a").model_copy(update={"name": "mine"})) == ("", [])

@@ -1,0 +1,137 @@
+"""The confound audit: what differs is said, what agrees is said once, and the published settings are named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.papers.confounds.measured import audit
+from benchmarks.papers.confounds.published import DIFFERENCES, published_audit
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.tables.registry import IDS, PAPER_B, table
+
+SAME = "The same for all rows: "
+
+
+def runs(id: str, **choices: Any) -> list[Run]:
+    return plan.runs(table(id), Choices(**{"scale": "paper", "seeds": 1, **choices}))
+
+
+def line(lines: list[str], aspect: str) -> str:
+    found = [text for text in lines if text.startswith(f"{aspect}: ")]
+    assert len(found) == 1, lines
+    return found[0]
+
+
+def test_rows_of_one_value_stand_together() -> None:
+    lines = audit(runs("table3"))
+    updates = line(lines, "Updates per epoch (of one replica)")
+    assert "390 (Async LU, Async BU, BP)" in updates
+    assert "130 (the others)" in updates
+    assert "128 per update, global batch 384" in line(lines, "Batch")
+    assert "1 (LAPSGD, LPPSGD, BP)" in line(lines, "Updaters per replica")
+    assert "local to each updater, never averaged (LAPSGD, LPPSGD with updaters 2)" in line(lines, "Momentum")
+
+
+def test_one_updater_makes_lpp_sgd_lap_sgd() -> None:
+    alone = [text for text in audit(runs("audit-updaters")) if text.startswith("One updater per device (U = 1)")]
+    assert len(alone) == 1
+    assert "LPPSGD, updaters 1 is the whole network" in alone[0]
+    assert "updaters 2" not in alone[0]
+
+
+def test_what_agrees_is_summed_up_in_the_last_line() -> None:
+    *_, last = audit(runs("table3"))
+    assert last.startswith(SAME)
+    assert "weight decay 0.005" in last
+    assert "network and stem ResNet-18, width 64, cifar stem (resnet18)" in last
+    assert "precision float32" in last
+    assert "queue between forward and backward workers 0 (a rendezvous)" in last
+
+
+def test_the_stem_experiment_differs_in_the_stem() -> None:
+    stem = line(audit(runs("audit-stem")), "Network and stem")
+    assert "imagenet stem (LAPSGD, LPPSGD with stem imagenet)" in stem
+    assert "cifar stem (the others)" in stem
+
+
+def test_seeds_are_no_confound() -> None:
+    assert audit(runs("audit-stem", seeds=3)) == audit(runs("audit-stem"))
+
+
+def test_a_line_of_one_network_names_it() -> None:
+    planned = [run for run in runs("table3") if run.labels["row"] in ("async_lu", "async_bu")]
+    odd = next(run for run in planned if run.spec["workload"]["network"] == "resnet18")
+    spec = {**odd.spec, "workload": {**odd.spec["workload"], "batch": 64}}
+    lines = audit([Run(odd.id, spec, odd.labels), *(run for run in planned if run is not odd)])
+    assert any(text.startswith("resnet18: Batch: 64 per update") for text in lines)
+
+
+def test_ddp_takes_the_batches_of_all_devices_for_an_update() -> None:
+    lines = audit(runs("table8"))
+    assert "384 per update, global batch 384 (DDP)" in line(lines, "Batch")
+    assert "3.91e-05 per sample of an update" in line(lines, "Learning rate against batch")
+
+
+def test_paper_b_compares_schedules_and_batches() -> None:
+    lines = audit(runs("lap-table9"))
+    rate = line(lines, "Learning rate")
+    assert "steps x 0.1 at 150, 225" in rate
+    assert "cosine" in rate
+    assert "2048 per update, global batch 2048 (MB-SGD with batch 1024)" in line(lines, "Batch")
+
+
+def test_delays_and_shares_are_differences() -> None:
+    lines = audit(runs("v3-stragglers"))
+    assert "delayed: " in line(lines, "Clock")
+    shares = line(lines, "Batches of a device")
+    assert "the next batch goes to whoever asks" in shares
+    assert "as many for all (DDP" in shares
+    assert "390 (PD-ASGD" in line(lines, "Updates per epoch (of one replica)")
+
+
+@pytest.mark.parametrize("id", IDS)
+@pytest.mark.parametrize("scale", ["smoke", "paper"])
+def test_every_table_can_be_audited(id: str, scale: str) -> None:
+    lines = audit(runs(id, scale=scale))
+    assert lines[-1].startswith(SAME)
+    assert len(lines) == len(set(lines))
+    assert not any("\n" in text for text in lines)
+
+
+def test_nothing_to_audit() -> None:
+    assert audit([]) == []
+
+
+# ---- the papers' own settings
+
+
+def test_the_published_setting_of_table3_names_stem_and_updaters() -> None:
+    lines = published_audit("table3")
+    stem, updaters = line(lines, "Network and stem"), line(lines, "Updaters per device")
+    assert "LAPSGD and LPPSGD train torchvision's ResNets, a 7x7 stride-2 stem" in stem
+    assert "fit a 3x3 stem for Async LU" in stem
+    assert "U = 1" in updaters
+    assert "one algorithm" in updaters
+
+
+def test_the_published_speed_ups_have_two_baselines() -> None:
+    for id in ("table7", "table8"):
+        lines = published_audit(id)
+        assert "384 for DDP, 128 for Async LU" in line(lines, "Global batch")
+        assert "libtorch" in line(lines, "Baseline")
+
+
+@pytest.mark.parametrize("id", [id for id in IDS if not id.startswith("audit")])
+def test_every_comparison_of_a_paper_has_something_to_say(id: str) -> None:
+    assert published_audit(id)
+    assert all(difference.source and difference.text.endswith(".") for difference in DIFFERENCES)
+    if id in PAPER_B and id not in ("lap-table5",):
+        assert any("Learning rate" in text or "Learning-rate" in text for text in published_audit(id))
+
+
+def test_differences_concern_tables_that_exist() -> None:
+    assert {id for difference in DIFFERENCES for id in difference.tables} <= set(IDS)

@@ -1,0 +1,351 @@
+"""Claims: the rule of decision, the verdicts on fake evidence, and that every cell they ask for exists."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.analyses import registry as analyses
+from benchmarks.commands.claims import claims
+from benchmarks.errors import UserError
+from benchmarks.papers.claims.catalogue import CLAIMS, Claim, Verdict, chosen, needed
+from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient
+from benchmarks.papers.claims.rules import Cell, Quantity
+from benchmarks.papers.claims.written import tables
+from benchmarks.tables.registry import IDS, table
+from reports.tables.render import write
+from results import published
+from results.published import Published
+from results.statistics import Summary
+from results.tables import Cell as TableCell
+from results.tables import Measure, ResultTable, Row
+
+BEST, TTA, EPOCH = "best_accuracy_percent", "time_to_target_seconds", "seconds_per_epoch"
+
+
+@dataclass
+class Fake:
+    """Evidence of literals: (table, network, row, measure) -> Summary."""
+
+    values: Mapping[tuple[str, str, str, str], Summary] = field(default_factory=dict)
+    scale: str = "paper"
+    simulated: bool = True
+    found: Mapping[str, Sequence[ResultTable]] = field(default_factory=dict)
+    theirs: Mapping[tuple[str, str, str, str], Published] = field(default_factory=dict)
+    asked: list[Cell] = field(default_factory=list)
+
+    def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
+        self.asked.append(Cell(table_id, network, row_key, measure))
+        return self.values.get((table_id, network, row_key, measure))
+
+    def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
+        return self.theirs.get((table_id, network, row_key, measure))
+
+    def tables(self, id: str) -> Sequence[ResultTable]:
+        return self.found.get(id, ())
+
+
+class Papers(Fake):
+    """The papers' own figures."""
+
+    def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
+        known = published.load(table_id) if table_id in published.tables() else {}
+        return known.get((network, row_key, measure))
+
+
+def claim(id: str) -> Claim:
+    return next(one for one in CLAIMS if one.id == id)
+
+
+def accuracies(*values: tuple[str, float, float | None, int]) -> Fake:
+    return Fake({("table2", "resnet18", row, BEST): Summary(mean, std, n) for row, mean, std, n in values})
+
+
+def higher(evidence: Fake) -> Verdict:
+    points = best_of([("table2", "resnet18")], "async_lu", ("async_bu",), BEST)
+    return Claim("x", "LU is higher", "a paper", ("table2",), points).evaluate(evidence)
+
+
+# ---- the rule of decision
+
+
+def test_a_difference_beyond_two_standard_errors_is_decided() -> None:
+    verdict = higher(accuracies(("async_lu", 93.7, 0.3, 3), ("async_bu", 92.7, 0.3, 3)))
+    assert verdict.status == "holds"
+    assert "async_lu 93.7 against async_bu 92.7, +1.00 (n = 3)" in verdict.measured
+    assert "n = 3 is weak evidence" in verdict.why
+    verdict = higher(accuracies(("async_lu", 92.7, 0.3, 3), ("async_bu", 93.7, 0.3, 3)))
+    assert verdict.status == "does not hold"
+
+
+def test_a_difference_within_two_standard_errors_is_not_decided() -> None:
+    verdict = higher(accuracies(("async_lu", 93.0, 0.5, 3), ("async_bu", 92.7, 0.5, 3)))
+    assert verdict.status == "not decided"
+    assert "within two standard errors" in verdict.why
+
+
+def test_one_seed_decides_no_accuracy() -> None:
+    verdict = higher(accuracies(("async_lu", 99.0, None, 1), ("async_bu", 10.0, None, 1)))
+    assert verdict.status == "not decided"
+    assert "a single seed shows no spread" in verdict.why
+
+
+@pytest.mark.parametrize(("simulated", "status"), [(True, "holds"), (False, "not decided")])
+def test_one_seed_decides_simulated_seconds_alone(simulated: bool, status: str) -> None:
+    values = {("t", "n", row, EPOCH): Summary(mean, None, 1) for row, mean in (("slow", 3.0), ("fast", 1.0))}
+    points = quotient([("t", "n")], "slow", "fast", EPOCH, low=2.0)
+    assert Claim("x", "", "", ("t",), points).evaluate(Fake(values, simulated=simulated)).status == status
+
+
+def test_one_seed_decides_no_time_to_a_target() -> None:
+    values = {("t", "n", row, TTA): Summary(mean, None, 1) for row, mean in (("slow", 3.0), ("fast", 1.0))}
+    points = quotient([("t", "n")], "slow", "fast", TTA, low=2.0)
+    assert Claim("x", "", "", ("t",), points).evaluate(Fake(values)).status == "not decided"
+
+
+def test_a_run_that_missed_the_target_is_a_lower_bound() -> None:
+    values = {
+        ("table1", "resnet18", "async_bu", TTA): Summary(100.0, 2.0, 3),
+        ("table1", "resnet18", "lapsgd", TTA): Summary(None, None, 3, censored=2, at_least=400.0),
+    }
+    points = best_of([("table1", "resnet18")], "async_bu", ("lapsgd",), TTA, lowest=True)
+    verdict = Claim("x", "", "", ("table1",), points).evaluate(Fake(values))
+    assert verdict.status == "holds"
+    points = best_of([("table1", "resnet18")], "lapsgd", ("async_bu",), TTA, lowest=True)
+    verdict = Claim("x", "", "", ("table1",), points).evaluate(Fake(values))
+    assert verdict.status == "does not hold"
+    assert "lapsgd >400" in verdict.measured
+
+
+def test_quantities_add_their_errors_in_quadrature() -> None:
+    a = Quantity.of(Summary(10.0, 3.0, 4), exact=False)
+    b = Quantity.of(Summary(5.0, 4.0, 4), exact=False)
+    assert a is not None
+    assert b is not None
+    assert a.minus(b) == Quantity(5.0, 5.0, 5.0, 4)
+    over = a.over(b)
+    assert over is not None
+    assert over.below == pytest.approx(2 * math.hypot(0.3, 0.8))
+    assert a.over(Quantity(0.0, 0.0, 0.0)) is None
+    assert Quantity.of(Summary(math.nan, None, 3), exact=True) is None
+
+
+def test_exactly_the_same_is_not_higher() -> None:
+    cell = Cell("t", "n", "a", EPOCH), Cell("t", "n", "b", EPOCH)
+    values = {tuple(one): Summary(1.0, None, 1) for one in cell}
+    one = Claim("x", "", "", ("t",), conditions(Condition("g", *cell, "difference", low=0.0)))
+    assert one.evaluate(Fake(values)).status == "does not hold"  # type: ignore[arg-type]
+
+
+# ---- verdicts
+
+
+def test_nothing_run_is_not_decided() -> None:
+    for one in CLAIMS:
+        verdict = one.evaluate(Fake())
+        assert verdict.status == "not decided", one.id
+        assert verdict.measured == "-"
+        assert verdict.why.startswith(f"Not run: needs {', '.join(one.needs)}."), verdict.why
+
+
+def test_a_part_of_the_rows_does_not_make_a_claim_hold() -> None:
+    evidence = accuracies(("async_lu", 93.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
+    verdict = claim("a-highest-accuracy").evaluate(evidence)
+    assert verdict.status == "not decided"
+    assert "not measured: table2 resnet18 lapsgd, table2 resnet18 lppsgd" in verdict.why
+
+
+def test_one_counter_example_is_enough() -> None:
+    evidence = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
+    assert claim("a-highest-accuracy").evaluate(evidence).status == "does not hold"
+
+
+def test_a_verdict_says_its_scale_unless_it_is_the_papers() -> None:
+    rows = ("async_lu", 93.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3)
+    for scale, label in (("smoke", "holds at smoke"), ("small", "holds at small"), ("paper", "holds")):
+        evidence = accuracies(*rows)
+        evidence.scale = scale
+        assert higher(evidence).label == label
+
+
+def test_up_to_needs_one_network() -> None:
+    times = {"lppsgd": (600.0, 300.0), "async_bu": (150.0, 290.0)}
+    values = {
+        ("table3", network, row, TTA): Summary(mean, 1.0, 3)
+        for row, means in times.items()
+        for network, mean in zip(("resnet18", "resnet50"), means, strict=True)
+    }
+    verdict = claim("a-2.97-bu").evaluate(Fake(values))
+    assert verdict.status == "holds"
+    assert "4x" in verdict.measured
+    assert "672.9 / 226.4 = 2.97 is Async LU's" in verdict.why
+
+
+# ---- the papers' own figures
+
+
+def own(id: str) -> str:
+    return claim(id).evaluate(Papers()).why
+
+
+def test_the_papers_figures_are_held_to_the_same_rule() -> None:
+    assert "672.9 against async_bu 155.4, 4.33x" in own("a-2.97-bu")
+    assert "672.9 against async_lu 226.4, 2.97x" in own("a-2.97-lu")
+    assert "is not decided (table3 resnet50" in own("a-fastest-to-target")
+    assert "On the paper's own figures it holds" in own("a-highest-accuracy")
+    assert "On the paper's own figures it holds" in own("b-lap-over-mb")
+
+
+def test_some_claims_fail_on_the_papers_own_figures() -> None:
+    assert "does not hold (lap-table6 wrn16_8, train time: mbsgd@devices=2,batch=128 8265" in own("b-pl-over-mb")
+    assert "does not hold" in own("b-no-gain-from-512")
+    assert "93.78 against mbsgd@devices=8,batch=128 93.83" in own("b-generalisation")
+
+
+# ---- special claims
+
+
+def test_a_gap_that_goes_away_with_the_stem_is_not_staleness() -> None:
+    def stem(lap: float) -> Fake:
+        best = {"async_lu": 74.0, "lapsgd@stem=imagenet": 61.0, "lapsgd": lap}
+        best |= {"lppsgd@stem=imagenet": 61.0, "lppsgd": lap}
+        return Fake({("audit-stem", "resnet18", row, BEST): Summary(mean, 0.2, 3) for row, mean in best.items()})
+
+    assert claim("a-lap-staleness").evaluate(stem(73.0)).status == "does not hold"
+    assert claim("a-lap-staleness").evaluate(stem(63.0)).status == "holds"
+    verdict = claim("a-lap-staleness").evaluate(stem(73.0))
+    assert "+13.00 points behind Async LU with torchvision's stem, +1.00 with the CIFAR stem" in verdict.measured
+
+
+def test_robustness_compares_slow_downs() -> None:
+    def delayed(ours: float, ddp: float) -> Fake:
+        rows = {"pdasgd": 10.0, "ddp": 20.0}
+        for kind in ("constant", "heavy_tailed", "bursts"):
+            rows |= {f"pdasgd@delay={kind}": ours, f"ddp@delay={kind}": ddp}
+        return Fake({("v3-stragglers", "resnet18", row, EPOCH): Summary(mean, None, 1) for row, mean in rows.items()})
+
+    assert claim("v3-straggler-speed").evaluate(delayed(12.0, 40.0)).status == "holds"
+    assert claim("v3-straggler-speed").evaluate(delayed(25.0, 40.0)).status == "does not hold"
+
+
+def law_table(name: str, keys: Sequence[str], rows: Sequence[tuple[str, str, Sequence[tuple[float, float | None]]]]):  # type: ignore[no-untyped-def]
+    made = []
+    for network, row, values in rows:
+        cells = [
+            TableCell(None if law is None else Published(law, None, None, "law"), Summary(value, None, 1))
+            for value, law in values
+        ]
+        made.append(Row(network, network, row, row, tuple(cells)))
+    return ResultTable(name, name, "a law", tuple(Measure(key, key) for key in keys), tuple(made), reference="law")
+
+
+def test_laws_are_read_from_what_was_written(tmp_path: Path) -> None:
+    keys = ["wait_sum", "wait_mean", "lu_updates", "bu_updates"]
+    rows = [("beta=2", f"layers={m}", [(m - 1.0, m - 1.0), (0.5, None), (1.0, None), (2.0, None)]) for m in (4, 10)]
+    made = law_table("staleness", keys, rows)
+    write(made, tmp_path)
+    (back,) = tables(tmp_path, "staleness")
+    assert [row.row for row in back.rows] == ["layers=4", "layers=10"]
+    assert [cell.measured for row in back.rows for cell in row.cells] == [
+        c.measured for r in made.rows for c in r.cells
+    ]
+    assert claim("a-staleness-grows").evaluate(Fake(found={"staleness": (back,)})).status == "holds"
+    assert tables(tmp_path, "speedup") == ()
+
+
+def test_the_speed_up_follows_the_law_and_nears_its_maximum() -> None:
+    good = law_table("speedup", ["speedup_beta_2"], [("workers=2", "batches=1000", [(2.994, 2.994)])])
+    verdict = claim("a-speedup").evaluate(Fake(found={"speedup": (good,)}))
+    assert verdict.status == "holds"
+    assert "1 + β = 3" in verdict.measured
+    off = law_table("speedup", ["speedup_beta_2"], [("workers=2", "batches=1000", [(2.5, 2.994)])])
+    assert claim("a-speedup").evaluate(Fake(found={"speedup": (off,)})).status == "does not hold"
+    short = law_table("speedup", ["speedup_beta_2"], [("workers=1", "batches=1000", [(1.5, 1.5)])])
+    verdict = claim("a-speedup").evaluate(Fake(found={"speedup": (short,)}))
+    assert verdict.status == "holds"
+    assert "1 + β" not in verdict.measured
+
+
+def test_staleness_grows_as_a_sum_and_not_as_an_average() -> None:
+    keys = ["wait_sum", "wait_mean", "lu_updates", "bu_updates"]
+    rows = [
+        ("beta=2", f"layers={m}", [(m - 1.0, m - 1.0), ((m - 1) / m, (m - 1) / m), (1.0, None), (2.0, None)])
+        for m in (4, 10, 20)
+    ]
+    evidence = Fake(found={"staleness": (law_table("staleness", keys, rows),)})
+    assert claim("a-staleness-grows").evaluate(evidence).status == "holds"
+    assert claim("a-staleness-average").evaluate(evidence).status == "does not hold"
+    assert claim("a-lu-fresher").evaluate(evidence).status == "holds"
+
+
+def test_plain_sgd_is_recovered_as_staleness_vanishes() -> None:
+    def distances(*values: float) -> Fake:
+        rows = [("well", f"ratio={r}", [(d, None)]) for r, d in zip(("0", "0.1", "2"), values, strict=True)]
+        return Fake(found={"stationary": (law_table("stationary", ["distance_to_plain_sgd"], rows),)})
+
+    assert claim("a-stationary").evaluate(distances(0.01, 0.015, 0.4)).status == "holds"
+    assert claim("a-stationary").evaluate(distances(0.01, 0.3, 0.4)).status == "does not hold"
+
+
+def test_table9_is_read_from_its_analysis() -> None:
+    keys = ["forward_seconds", "backward_seconds"]
+    values = [(Summary(0.1, 0.001, 10)), (Summary(0.2, 0.001, 10))]
+    rows = [
+        Row(network, network, "bp", "BP", tuple(TableCell(None, value) for value in values))
+        for network in ("resnet18", "resnet50")
+    ]
+    made = ResultTable("table9", "", "", tuple(Measure(key, key) for key in keys), tuple(rows))
+    assert claim("a-backward-twice").evaluate(Fake(found={"table9": (made,)})).status == "holds"
+
+
+# ---- the catalogue
+
+
+def test_claims_have_ids_of_their_own_and_need_what_exists() -> None:
+    ids = [one.id for one in CLAIMS]
+    assert len(ids) == len(set(ids))
+    assert set(needed()) <= {*IDS, *analyses.IDS}
+    assert all(one.text and one.source and one.needs for one in CLAIMS)
+    assert [one.id for one in chosen(["b-lars", "a-imagenet"])] == ["a-imagenet", "b-lars"]
+    with pytest.raises(UserError, match="b-lars"):
+        chosen(["b-lar"])
+
+
+def test_claims_ask_for_cells_that_are_there() -> None:
+    evidence = Fake()
+    for one in CLAIMS:
+        one.evaluate(evidence)
+    for id, network, row, measure in evidence.asked:
+        if id in analyses.IDS:
+            continue
+        known = table(id)
+        assert network in known.networks, (id, network)
+        assert row in {one.key for one in known.rows}, (id, row)
+        assert measure in known.measures, (id, measure)
+
+
+# ---- the command
+
+
+def test_the_command_prints_and_writes(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    evidence = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
+    evidence.scale = "smoke"
+    assert claims(evidence, console, tmp_path) == 0
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "does not hold at smoke" in " ".join(text.replace("│", " ").split())
+    assert f"{len(CLAIMS)} claims:" in text
+    rows = list(csv.DictReader((tmp_path / "tables" / "claims.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["claim"] for row in rows] == [one.id for one in CLAIMS]
+    assert rows[0]["verdict"] == "does not hold"
+    assert rows[0]["scale"] == "smoke"
+    markdown = (tmp_path / "tables" / "claims.md").read_text(encoding="utf-8")
+    assert "not the papers' experiments" in markdown
+    assert markdown.count("\n| `") == len(CLAIMS)

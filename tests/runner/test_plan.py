@@ -1,0 +1,274 @@
+"""From tables to runs: which there are, and what their identity hangs on."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.hardware import cards
+from benchmarks.hardware.cards import load
+from benchmarks.runner import identity, plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.identity import NUMERICS
+from benchmarks.runner.plan import Run
+from benchmarks.tables.registry import IDS, table
+from methods import registry
+from results.records.identity import identity as hashed
+
+CHOICES = Choices(card=cards.load("paper-a"))
+
+
+def ids(id: str = "table3", **changes: Any) -> list[str]:
+    return [run.id for run in plan.runs(table(id), replace(CHOICES, **changes))]
+
+
+# ---- which runs
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_a_plan_is_network_by_row_by_seed(id: str) -> None:
+    runs = plan.runs(table(id), CHOICES)
+    grid = [(n, row.key, seed) for n in table(id).networks for row in table(id).rows for seed in range(3)]
+    assert [(run.spec["workload"]["network"], run.labels["row"], run.spec["seed"]) for run in runs] == grid
+    assert len({run.id for run in runs}) == len(runs)
+    assert all(run.id == hashed(run.spec) for run in runs)
+
+
+def test_tables_that_show_the_same_runs_share_them() -> None:
+    assert ids("table3") == ids("table4")
+    assert ids("table1") == ids("table2")
+    assert not set(ids("table1")) & set(ids("table3"))
+    assert set(ids("table8")) & set(ids("table3")), "Async LU and BP on CIFAR-100"
+    both = [run for id in ("table3", "table4") for run in plan.runs(table(id), CHOICES)]
+    assert [run.id for run in plan.distinct(both)] == ids("table3")
+
+
+def test_seeds_are_run_one_after_the_other() -> None:
+    ordered = plan.in_order(plan.runs(table("table3"), CHOICES))
+    assert [run.spec["seed"] for run in ordered] == sorted(run.spec["seed"] for run in ordered)
+    assert sorted(run.id for run in ordered) == sorted(ids())
+
+
+def keys(id: str, **changes: Any) -> list[str]:
+    return [row.key for row in plan.rows(table(id), replace(CHOICES, **changes))]
+
+
+def test_rows_can_be_chosen_by_method_or_by_row() -> None:
+    assert keys("table3", methods=("lapsgd",)) == ["lapsgd", "lapsgd@updaters=2"]
+    assert keys("table3", methods=("lapsgd@updaters=2",)) == ["lapsgd@updaters=2"]
+    assert keys("table3", methods=("async_lu", "bp")) == ["async_lu", "bp"]
+
+
+def test_a_method_asked_for_joins_a_table_that_lacks_it() -> None:
+    assert keys("table3", methods=("ddp",)) == ["ddp"]
+    assert "ddp" not in keys("table3")
+
+
+def test_a_speedup_needs_its_baseline() -> None:
+    assert keys("table8", methods=("ddp",)) == ["ddp", "bp"]
+
+
+def test_networks_can_be_chosen() -> None:
+    assert plan.networks(table("table3"), replace(CHOICES, networks=("resnet50",))) == ("resnet50",)
+    assert set(ids(networks=("resnet50",))) < set(ids())
+
+
+def test_settings_reach_their_method_and_the_workload() -> None:
+    settings = {"async_lu": {"backward_workers": "3"}, "workload": {"epochs": "2"}}
+    for run in plan.runs(table("table3"), replace(CHOICES, settings=settings)):
+        options = run.spec["method"]["options"]
+        assert run.spec["workload"]["epochs"] == 2
+        if run.spec["method"]["name"].startswith("async"):
+            assert options["backward_workers"] == (3 if run.spec["method"]["name"] == "async_lu" else 2)
+
+
+def test_a_rows_own_options_go_before_settings() -> None:
+    settings = {"lapsgd": {"updaters": "4", "period": "2"}}
+    runs = plan.runs(table("table3"), replace(CHOICES, settings=settings, methods=("lapsgd",), seeds=1))
+    found = [(run.labels["row"], run.spec["method"]["options"]) for run in runs]
+    assert [(key, o["updaters"], o["period"]) for key, o in found] == 2 * [
+        ("lapsgd", 4, 2),
+        ("lapsgd@updaters=2", 2, 2),
+    ]
+
+
+def test_what_a_record_says_of_devices() -> None:
+    (run,) = plan.runs(table("table3"), replace(CHOICES, methods=("async_lu",), networks=("resnet18",), seeds=1))
+    assert run.labels["devices"] == "3 devices (simulated)"
+    threads = replace(CHOICES, methods=("bp",), networks=("resnet18",), seeds=1, executor="threads", card=None)
+    (run,) = plan.runs(table("table3"), threads)
+    assert run.labels["devices"] == "threads on one cpu"
+
+
+# ---- plug-ins
+
+PLUGIN = """
+from methods import register
+from methods.bp import Backpropagation
+
+@register(title="Of a test", source="made up", name="method_of_a_test")
+class Own(Backpropagation):
+    learning_rate_factor = {factor}
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Loads a plug-in's text from a file of its own -> the method's class; forgets it when the test ends."""
+    methods.names()
+    known = dict(registry._methods)
+
+    def load(factor: float) -> type[methods.Method]:
+        monkeypatch.setattr(registry, "_methods", dict(known))
+        folder = tmp_path / str(factor)
+        folder.mkdir()
+        (folder / "own.py").write_text(PLUGIN.format(factor=factor), encoding="utf-8")
+        assert methods.load_plugin(folder / "own.py") == ["method_of_a_test"]
+        return methods.method_class("method_of_a_test")
+
+    return load  # type: ignore[return-value]
+
+
+def test_a_plug_ins_methods_join_every_table(plugin: Any) -> None:
+    plugin(1.0)
+    assert keys("table3", plugin_methods=("method_of_a_test",)) == [*keys("table3"), "method_of_a_test"]
+    assert keys("table3", plugin_methods=("method_of_a_test",), methods=("bp",)) == ["bp"]
+
+
+def test_a_plug_ins_file_is_part_of_its_identity(plugin: Any) -> None:
+    first, second = (identity.sources(plugin(factor)) for factor in (1.0, 2.0))
+    assert first != second
+    assert identity.sources(methods.method_class("bp")) not in (first, second)
+
+
+# ---- identity
+
+
+def first_run() -> Run:
+    return plan.runs(table("table3"), replace(CHOICES, seeds=1))[0]
+
+
+def test_the_spec_has_what_defines_a_run_and_no_more() -> None:
+    assert set(first_run().spec) == {
+        "workload", "method", "executor", "hardware", "charged", "device", "seed", "torch", "sources"
+    }  # fmt: skip
+    assert "data" in first_run().spec["workload"]
+    assert "threads" in first_run().spec["workload"]
+
+
+def test_whatever_defines_a_run_changes_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = ids()
+    for changes in (
+        {"card": cards.load("paper-a-ideal")},
+        {"executor": "threads", "card": None},
+        {"device": "cuda"},
+        {"scale": "small"},
+        {"settings": {"workload": {"threads": "2"}}},
+        {"settings": {"workload": {"patience": "7"}}},
+    ):
+        assert not set(plain) & set(ids(**changes)), changes
+    option = ids(settings={"async_lu": {"queue": "1"}})
+    assert sum(a != b for a, b in zip(plain, option, strict=True)) == 2 * 3  # networks x seeds
+    monkeypatch.setattr(plan, "torch_minor", lambda: "9.9")
+    assert not set(plain) & set(ids())
+
+
+def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """More seeds, fewer rows, another table, another working folder, a plug-in beside it: the same runs."""
+    plain = ids()
+    assert set(plain) < set(ids(seeds=4))
+    assert set(ids(methods=("bp",), networks=("resnet18",))) < set(plain)
+    monkeypatch.chdir(tmp_path)
+    assert ids(plugins=(Path("x.py"),)) == plain
+    other = replace(table("table3"), title="another title", source="another source", notes=())
+    assert [run.id for run in plan.runs(other, CHOICES)] == plain
+
+
+def test_real_time_names_this_machine() -> None:
+    threads = identity.hardware_of(None)
+    assert set(threads) == {"name", "cores"}
+    assert threads["cores"] >= 1
+    assert set(identity.hardware_of(load("paper-a"))) == {"name", "sha256"}
+
+
+# ---- the digest of the sources
+
+
+@pytest.fixture
+def copy(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the checkout's code, which the digest is then of."""
+    for room in ("benchmarks", "methods", "reports", "results"):
+        shutil.copytree(checkout / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(identity, "CHECKOUT", tmp_path)
+    return tmp_path
+
+
+def digest() -> str:
+    identity._digest.cache_clear()
+    return identity.sources(methods.method_class("bp"))
+
+
+def test_an_edit_makes_other_runs_wherever_numbers_are_made_and_nowhere_else(copy: Path) -> None:
+    """Every file of the house is touched: in a room of NUMERICS the digest changes, outside it stays."""
+    plain = digest()
+    for path in sorted(copy.rglob("*.py")):
+        before = path.read_bytes()
+        path.write_bytes(before + b"\n# edited\n")
+        name = path.relative_to(copy).as_posix()
+        assert (digest() != plain) == name.startswith(NUMERICS), name
+        path.write_bytes(before)
+    assert digest() == plain
+
+
+def test_a_new_file_of_a_room_makes_other_runs(copy: Path) -> None:
+    plain = digest()
+    (copy / "benchmarks" / "workloads" / "more.py").write_text("")
+    assert digest() != plain
+
+
+# Imported by what trains, but what they decide is in the spec, or decides no number.
+NO_NUMERICS = {
+    "benchmarks/__init__.py",
+    "benchmarks/checkout.py",
+    "benchmarks/errors.py",
+    "benchmarks/runner/__init__.py",
+    "benchmarks/runner/usage.py",
+    "results/__init__.py",
+    "results/errors.py",
+    "results/records/journal.py",
+    "results/records/__init__.py",
+}
+
+
+def test_whatever_trains_is_digested(checkout: Path) -> None:
+    """Whatever the training loop imports lies in a room of the digest, or is said not to matter."""
+    seen: set[str] = set()
+    waiting = ["benchmarks/runner/training.py"]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += imported(checkout, name)
+    assert {name for name in seen if not name.startswith(NUMERICS)} <= NO_NUMERICS
+
+
+def imported(checkout: Path, name: str) -> list[str]:
+    """Our own files that a file imports."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse((checkout / name).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    paths = [
+        module.replace(".", "/") for module in found if module.split(".")[0] in ("benchmarks", "methods", "results")
+    ]
+    candidates = [candidate for path in paths for candidate in (f"{path}.py", f"{path}/__init__.py")]
+    return [candidate for candidate in candidates if (checkout / candidate).is_file()]

@@ -1,0 +1,106 @@
+"""All that has a name can be had by it, and has runs or says what it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.analyses.definition import Analysis
+from benchmarks.errors import UserError
+from benchmarks.experiments import GROUPS, IDS, expand, experiment
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables import registry as tables
+from benchmarks.tables.definition import Row, Table
+from results import published
+
+NAMES = {
+    *(f"table{i}" for i in range(1, 11)),
+    *(f"figure{i}" for i in range(1, 5)),
+    *(f"lap-table{i}" for i in range(1, 12)),
+    *("lap-figure1", "lap-figure2", "speedup", "staleness", "stationary", "v3-mfu", "v3-stragglers", "v3-ratio"),
+    *("audit-stem", "audit-updaters"),
+}
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_every_name_has_something_behind_it(id: str) -> None:
+    one = experiment(id)
+    assert one.id == id
+    assert one.title
+    assert one.source
+    if isinstance(one, Table):
+        runs = plan.runs(one, Choices(seeds=1))
+        assert len(runs) == len(one.rows) * len(one.networks)
+    else:
+        assert isinstance(one, Analysis)
+        assert one.options({}) is not None
+
+
+def test_the_names_are_those_of_the_papers() -> None:
+    assert set(IDS) == NAMES
+    assert len(IDS) == len(set(IDS))
+    assert set(published.tables()) <= NAMES
+    assert set(GROUPS["paper-a"]) | set(GROUPS["paper-b"]) | set(tables.AUDITS) == NAMES
+
+
+def test_groups_are_expanded_and_nothing_comes_twice() -> None:
+    assert expand(["table1", "paper-b", "table1"]) == ("table1", *tables.PAPER_B)
+    assert expand(["all", "table3"]) == IDS
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(UserError, match="Unknown table 'lap-tabel6': did you mean lap-table6"):
+        experiment("lap-tabel6")
+    with pytest.raises(UserError, match="did you mean paper-b or paper-a"):
+        experiment("paper-d")
+
+
+def test_every_table_that_is_run_is_laid_beside_its_own_paper() -> None:
+    """B's rows run on B's devices, those of version 3 on devices that several workers share."""
+    for id in tables.IDS:
+        card = tables.table(id).card
+        assert card == ("paper-b" if id in tables.PAPER_B else "paper-a3" if id in tables.PAPER_A3 else "paper-a")
+
+
+def test_a_row_has_its_batch_and_its_stem_in_its_name() -> None:
+    row = Row("mbsgd", {"devices": 2}, batch=128, workload={"schedule.kind": "multistep"})
+    assert row.key == "mbsgd@devices=2,batch=128"
+    assert row.label == "MB-SGD, devices 2, batch 128"
+    assert Row("lapsgd", workload={"stem": "imagenet"}).key == "lapsgd@stem=imagenet"
+
+
+def test_a_table_gives_its_devices_to_methods_that_have_any() -> None:
+    one = tables.table("lap-table8")
+    assert {row.method: one.options_of(row).get("devices") for row in one.rows} == {
+        "lapsgd": 8,
+        "lppsgd": 8,
+        "mbsgd": 8,
+        "plsgd": 8,
+    }
+    assert tables.table("v3-mfu").options_of(Row("async_lu")) == {}
+
+
+def test_what_a_row_is_trained_with() -> None:
+    """Its batch in proportion to the scale's, its schedule, its table's options; the user's settings before all."""
+    one = tables.table("lap-table1")
+    runs = {run.labels["row"]: run.spec for run in plan.runs(one, Choices(seeds=1))}
+    small, large = (runs[f"mbsgd@batch={batch}"]["workload"] for batch in (128, 1024))
+    assert large["batch"] == 8 * small["batch"]
+    assert (small["price_batch"], large["price_batch"]) == (128, 1024)
+    assert small["schedule"]["kind"] == "multistep"
+    lap = plan.runs(tables.table("lap-table2"), Choices(seeds=1))[0].spec
+    assert lap["workload"]["schedule"]["kind"] == "cosine"
+    assert lap["method"]["options"]["learning_rate"] == "linear"
+    settings = {"workload": {"schedule.kind": "cosine"}, "mbsgd": {"learning_rate": "published"}}
+    forced = plan.runs(one, Choices(seeds=1, settings=settings))[0].spec
+    assert forced["workload"]["schedule"]["kind"] == "cosine"
+    assert forced["method"]["options"]["learning_rate"] == "published"
+
+
+def test_stragglers_are_part_of_a_runs_identity() -> None:
+    runs = plan.runs(tables.table("v3-stragglers"), Choices(seeds=1, methods=("ddp",)))
+    assert len({run.id for run in runs}) == 4
+    assert len({run.spec["hardware"]["sha256"] for run in runs}) == 4
+    assert [len(run.spec["hardware"].get("delays", [])) for run in runs] == [0, 1, 1, 1]
+    with pytest.raises(UserError, match=r"ddp@delay=constant: devices can be delayed on the virtual clock only"):
+        plan.runs(tables.table("v3-stragglers"), Choices(seeds=1, executor="threads"))

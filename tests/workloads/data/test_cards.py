@@ -1,0 +1,130 @@
+"""Data cards: consistent with each other, with what is published, and with what they describe."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.errors import UserError
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.data.cards import Augmentation, card, names
+
+
+def test_there_is_a_card_for_each_data_set() -> None:
+    assert {"cifar10", "cifar100", "imagenet", "digits", "digit-pairs", "digit-scenes"} <= set(names())
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_card_is_complete(name: str) -> None:
+    described = card(name)
+    assert len(described.fingerprint) == (0 if described.kind == "folder" else 64)
+    assert described.title
+    assert described.source
+    assert described.licence
+    assert described.embedded == bool(described.label)
+    assert not described.obtain.endswith(".")  # it stands at the end of a sentence
+
+
+@pytest.mark.parametrize(("name", "labels_key"), [("cifar10", "labels"), ("cifar100", "fine_labels")])
+def test_checksums_are_torchvisions(name: str, labels_key: str) -> None:
+    import torchvision.datasets
+
+    rival = getattr(torchvision.datasets, name.upper())
+    download = card(name).download
+    assert download is not None
+    assert (download.url, download.archive, download.md5) == (rival.url, rival.filename, rival.tgz_md5)
+    assert download.folder == rival.base_folder
+    assert [[file.name, file.md5] for file in download.split("train")] == rival.train_list
+    assert [[file.name, file.md5] for file in download.split("test")] == rival.test_list
+    assert [(file.name, file.md5) for file in download.split("meta")] == [(rival.meta["filename"], rival.meta["md5"])]
+    assert download.labels_key == labels_key
+
+
+def test_cifar_is_cropped_and_flipped_and_digits_are_not() -> None:
+    assert card("cifar10").augmentation == card("cifar100").augmentation == Augmentation(crop_padding=4, flip=True)
+    assert card("digits").augmentation == card("digit-pairs").augmentation == Augmentation()
+
+
+def test_stand_ins_name_the_family_and_say_what_they_are() -> None:
+    assert (card("digits").family, card("digit-pairs").family) == ("cifar10", "cifar100")
+    assert card("digit-scenes").family == "imagenet"
+    assert card("digit-scenes").label.endswith("standing in for ImageNet: not the paper's data")
+    assert card("digits").label.endswith("standing in for CIFAR-10: not the paper's data")
+    assert card("digit-pairs").label.endswith("standing in for CIFAR-100: not the paper's data")
+
+
+def test_the_fingerprint_of_a_download_follows_its_checksums() -> None:
+    assert card("cifar10").fingerprint == "973ae693e9f946b286485c4f62ef0564103a06d88f22895097fe8765041d6e82"
+    assert card("cifar100").fingerprint != card("cifar10").fingerprint
+
+
+def test_what_changes_the_numbers_changes_the_identity() -> None:
+    plain = card("cifar10")
+    assert plain.identity() != replace(plain, augmentation=Augmentation()).identity()
+    assert plain.identity() != replace(plain, std=(1.0, 1.0, 1.0)).identity()
+    assert plain.identity() == replace(plain, title="Another title").identity()
+
+
+def test_imagenet_is_described_as_published() -> None:
+    described = card("imagenet")
+    assert (described.classes, described.train_samples, described.test_samples) == (1000, 1281167, 50000)
+    assert described.shape == (3, 224, 224)
+    assert described.augmentation == Augmentation(flip=True, resized_crop=True)
+    assert not described.embedded
+    plain = replace(described, augmentation=Augmentation(flip=True))
+    assert described.identity() != plain.identity()
+
+
+@pytest.mark.usefixtures("fresh_cards")
+def test_a_text_has_no_shape_and_no_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_out = ("shape", "mean", "std", "crop_padding", "flip", "[augmentation]", "sha256")
+    text = (cards.CARDS / "digits.toml").read_text(encoding="utf-8").splitlines()
+    lines = ["kind = 'text'", "shape = []", "sha256 = '1f'", *(old for old in text if not old.startswith(left_out))]
+    (tmp_path / "mine.toml").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    described = card("mine")
+    assert (described.kind, described.shape, described.mean, described.std) == ("text", (), (), ())
+    assert described.identity()["sha256"] == "1f"
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"no data set 'cifar-10': did you mean cifar10"):
+        card("cifar-10")
+    with pytest.raises(UserError, match="digit-pairs"):
+        card("zzz")
+
+
+@pytest.mark.usefixtures("fresh_cards")
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("shape = [3, 32]", r"\[channels, height, width\]"),
+        ("std = [0.5]", "one value per channel"),
+        ("colour = 1", "colour"),
+        ("kind = 'sound'", "images, text, folder, not 'sound'"),
+    ],
+)
+def test_a_card_with_a_mistake_is_named(
+    line: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = line.split(" ")[0] + " ="
+    text = (cards.CARDS / "cifar10.toml").read_text(encoding="utf-8").splitlines()
+    lines = [line, *(old for old in text if not old.startswith(key))]
+    (tmp_path / "mine.toml").write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(cards, "CARDS", tmp_path)
+    with pytest.raises(UserError, match=rf"mine\.toml is not valid: .*{complaint}"):
+        card("mine")
+
+
+def test_cards_need_neither_torch_nor_numpy() -> None:
+    code = (
+        "import sys; from benchmarks.workloads.data.cards import card; card('cifar10')\n"
+        "print({'torch', 'numpy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

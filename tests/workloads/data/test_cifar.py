@@ -1,0 +1,208 @@
+"""CIFAR's files: where they are looked for, what is checked before any is opened, and what is said."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard, card
+from benchmarks.workloads.data.images import cifar
+from benchmarks.workloads.data.load import load
+from benchmarks.workloads.data.places import cache_folder
+
+Small = tuple[DataCard, Path]
+
+
+def archive(small: Small) -> Path:
+    """The small data set as a .tar.gz beside its folder's parent, the folder itself removed from sight."""
+    described, folder = small
+    assert described.download is not None
+    packed = folder.parent / "packed" / described.download.archive
+    packed.parent.mkdir()
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.add(folder / described.download.folder, described.download.folder)
+    return packed
+
+
+def with_archive(described: DataCard, packed: Path, *, url: str = "", md5: str = "") -> DataCard:
+    """The card with this archive's checksum, or with another."""
+    assert described.download is not None
+    md5 = md5 or hashlib.md5(packed.read_bytes(), usedforsecurity=False).hexdigest()
+    return replace(described, download=replace(described.download, url=url, md5=md5))
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+class Bomb:
+    """Makes a folder when unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def plant_bombs(folder: Path) -> Path:
+    download = card("cifar10").download
+    assert download is not None
+    folder.mkdir(parents=True)
+    for file in download.files:
+        (folder / file.name).write_bytes(pickle.dumps(Bomb(folder / "went-off"), protocol=2))
+    return folder / "went-off"
+
+
+def test_images_and_labels_are_read_in_the_published_order(small: Small) -> None:
+    train, test = cifar.read(small[0], folder=small[1])
+    assert train.images.shape == (50, 3, 32, 32)
+    assert train.images.dtype == np.uint8
+    first = np.random.RandomState(0).randint(0, 256, (10, 3072), np.uint8)
+    assert np.array_equal(train.images[:10].reshape(10, -1), first)
+    assert train.labels.tolist() == [(number + k) % 10 for number in range(5) for k in range(10)]
+    assert test.labels.tolist() == [(5 + k) % 10 for k in range(10)]
+
+
+def test_the_folder_itself_will_do(small: Small) -> None:
+    described, folder = small
+    assert cifar.locate(described, folder=folder / "cifar-10-batches-py") == folder / "cifar-10-batches-py"
+    renamed = (folder / "cifar-10-batches-py").rename(folder / "renamed")
+    assert len(cifar.read(described, folder=renamed)[0].labels) == 50
+
+
+def test_an_archive_will_do_and_is_read_in_memory(small: Small) -> None:
+    packed = archive(small)
+    described = with_archive(small[0], packed)
+    straight = cifar.read(small[0], folder=small[1])[0].images
+    for place in (packed.parent, packed):
+        assert np.array_equal(cifar.read(described, folder=place)[0].images, straight)
+    assert [path.name for path in packed.parent.iterdir()] == [packed.name]
+
+
+def test_the_environment_variable_comes_before_the_cache(
+    small: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described, folder = small
+    cached = cache_folder() / "cifar-10-batches-py"
+    cached.parent.mkdir(parents=True)
+    (folder / "cifar-10-batches-py").rename(cached)
+    monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "elsewhere"))
+    assert cifar.locate(described) == cached
+    (tmp_path / "elsewhere" / "cifar-10-batches-py").mkdir(parents=True)
+    assert cifar.locate(described) == tmp_path / "elsewhere" / "cifar-10-batches-py"
+
+
+def test_a_damaged_file_is_named_and_never_unpickled(tmp_path: Path) -> None:
+    went_off = plant_bombs(tmp_path / "cifar-10-batches-py")
+    with pytest.raises(UserError, match=r"data_batch_1 in .*cifar-10-batches-py is damaged .* it was not opened"):
+        load("cifar10", folder=tmp_path)
+    assert not went_off.exists()
+
+
+def test_one_damaged_byte_is_enough(small: Small) -> None:
+    described, folder = small
+    path = folder / "cifar-10-batches-py" / "test_batch"
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    with pytest.raises(UserError, match="test_batch"):
+        cifar.read(described, folder=folder)
+
+
+def test_the_unpickler_calls_nothing_even_if_checksums_match(small: Small, tmp_path: Path) -> None:
+    went_off = plant_bombs(tmp_path / "bombs")
+    described = small[0]
+    assert described.download is not None
+    files = tuple(
+        replace(file, md5=hashlib.md5((tmp_path / "bombs" / file.name).read_bytes()).hexdigest())
+        for file in described.download.files
+    )
+    described = replace(described, download=replace(described.download, files=files))
+    with pytest.raises(pickle.UnpicklingError, match=r"mkdir has no place in a data file"):
+        cifar.read_place(described, tmp_path / "bombs")
+    assert not went_off.exists()
+
+
+def test_an_archive_with_another_checksum_is_not_opened(small: Small) -> None:
+    packed = archive(small)
+    with pytest.raises(UserError, match=r"cifar-10-python\.tar\.gz is damaged or not the published file .* not opened"):
+        cifar.read(small[0], folder=packed.parent)
+
+
+def test_a_missing_file_is_named(small: Small) -> None:
+    described, folder = small
+    (folder / "cifar-10-batches-py" / "data_batch_3").unlink()
+    with pytest.raises(UserError, match=r"data_batch_3.*download https://www\.cs\.toronto\.edu"):
+        cifar.read(described, folder=folder)
+
+
+def test_missing_data_says_what_where_and_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError) as caught:
+        load("cifar100", folder=tmp_path)
+    for part in ("cifar-100-python/", "cifar-100-python.tar.gz", str(tmp_path), "--data", "$BENCHMARKS_DATA"):
+        assert part in str(caught.value)
+    monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "a"))
+    with pytest.raises(UserError, match=r"looked for .* in .*/a, then .*/cache/benchmarks;"):
+        load("cifar10", download=False)
+
+
+def test_a_damaged_cache_is_left_as_it_was() -> None:
+    plant_bombs(cache_folder() / "cifar-10-batches-py")
+    before = everything(cache_folder())
+    with pytest.raises(UserError, match="left as it was: move it away"):
+        load("cifar10")
+    assert everything(cache_folder()) == before
+
+
+@contextmanager
+def served(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The folder behind a local address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_download_is_verified_and_moved_into_the_cache_whole(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = archive(small)
+    cache = cache_folder()
+    with served(packed.parent, monkeypatch) as address:
+        described = with_archive(small[0], packed, url=f"{address}/{packed.name}")
+        wrong = with_archive(small[0], packed, url=f"{address}/{packed.name}", md5="0" * 32)
+        with pytest.raises(
+            UserError, match=r"downloading cifar-10-python.tar.gz from http.* failed \(File not found or"
+        ):
+            cifar.read(wrong)
+        assert set(everything(cache)) <= {".cifar10.lock"}
+        cifar.read(described)
+    # The server is gone: the cache serves from now on.
+    assert len(cifar.read(described)[0].labels) == 50
+    assert {path.name for path in cache.iterdir()} <= {".cifar10.lock", "cifar-10-batches-py"}
+    assert everything(cache / "cifar-10-batches-py") == everything(small[1] / "cifar-10-batches-py")
+
+
+def test_without_a_network_the_sentence_comes_at_once(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    with served(small[1], monkeypatch) as address:
+        pass  # nobody listens there any more
+    with pytest.raises(UserError, match=r"failed \(.*refused.*\): download https://www\.cs\.toronto\.edu"):
+        cifar.read(with_archive(small[0], small[1] / "cifar-10-batches-py" / "test_batch", url=f"{address}/nothing"))
+    assert set(everything(cache_folder())) <= {".cifar10.lock"}

@@ -1,0 +1,310 @@
+"""Folders of images: decoded as torchvision does it, batches that depend on seed, epoch and index alone."""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import random
+import threading
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms import functional, transforms
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.images import decode, folder_tree
+from benchmarks.workloads.data.images.folder import FolderBatches, FolderSet
+from benchmarks.workloads.data.load import load
+from benchmarks.workloads.data.random_keys import Purpose, below, draw
+
+CPU = torch.device("cpu")
+SIDE = 24
+BATCH = 4
+REAL = os.environ.get("BENCHMARKS_DATA")
+SIZES = [(24, 24), (40, 30), (30, 41), (100, 25), (26, 99), (64, 64), (57, 28)]
+
+
+def picture(number: int, size: tuple[int, int], mode: str = "RGB") -> Image.Image:
+    pixels = np.random.RandomState(number).randint(0, 256, (size[1] // 5 + 1, size[0] // 5 + 1, 3), np.uint8)
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).convert(mode)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three classes of 6 training and 3 validation images, of many sizes and modes."""
+    modes = {"RGB": "JPEG", "L": "JPEG", "CMYK": "JPEG", "P": "PNG", "RGBA": "PNG"}
+    number = 0
+    for split, count in (("train", 6), ("val", 3)):
+        for kind in ("n01", "n02", "n03"):
+            place = tmp_path / "imagenet" / split / kind
+            place.mkdir(parents=True)
+            for _ in range(count):
+                mode = list(modes)[number % 5]
+                picture(number, SIZES[number % 7], mode).save(place / f"{kind}_{number}.JPEG", modes[mode])
+                number += 1
+    folder_tree.index.cache_clear()
+    return tmp_path / "imagenet"
+
+
+def data(folder: Path, **given: Any) -> FolderSet:
+    made = load("imagenet", folder=folder, resolution=SIDE, **given)
+    assert isinstance(made, FolderSet)
+    return made
+
+
+def make(folder: Path, *, seed: int = 3, augment: bool = True, ahead: int = 2) -> FolderBatches:
+    return FolderBatches(data(folder), batch=BATCH, seed=seed, device=CPU, augment=augment, ahead=ahead)
+
+
+# ---- one image
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("side", [24, 20])
+def test_evaluation_is_torchvisions_to_the_byte(size: tuple[int, int], side: int) -> None:
+    image = picture(1, size)
+    scaled = functional.resize(image, round(side * 256 / 224), transforms.InterpolationMode.BILINEAR)
+    expected = functional.center_crop(scaled, [side, side])
+    assert decode.for_evaluation(image, side).tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_training_crop_is_torchvisions_to_the_byte(size: tuple[int, int]) -> None:
+    image = picture(2, size)
+    for key in range(10):
+        words = draw(decode.WORDS, Purpose.AUGMENTATION, key)
+        expected = functional.resized_crop(image, *decode.random_box(*size, words), [SIDE, SIDE])
+        assert decode.for_training(image, SIDE, words).tobytes() == expected.tobytes()
+
+
+class Replay:
+    """Stands in for torch inside torchvision: its random numbers are made of our words."""
+
+    def __init__(self, words: Any) -> None:
+        self.words, self.uniforms, self.places = words, 0, 0
+
+    def tensor(self, values: list[float]) -> list[float]:
+        return values
+
+    def log(self, values: list[float]) -> list[float]:
+        return [math.log(value) for value in values]
+
+    def empty(self, count: int) -> Replay:
+        return self
+
+    def uniform_(self, low: float, high: float) -> torch.Tensor:
+        word = int(self.words[4 * (self.uniforms // 2) + self.uniforms % 2])
+        self.uniforms += 1
+        return torch.tensor(low + (high - low) * (word >> 11) * 2.0**-53, dtype=torch.float64)
+
+    def exp(self, value: Tensor) -> Tensor:
+        return torch.exp(value)
+
+    def randint(self, low: int, high: int, size: tuple[int, ...]) -> Tensor:
+        self.places += 1
+        at = 4 * (self.uniforms // 2 - 1) + 1 + self.places
+        return torch.from_numpy(below(self.words[at : at + 1], high))
+
+
+def test_random_boxes_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of long images, too, where no attempt may fit and the centre is taken."""
+    fallen_back = 0
+    for key in range(300):
+        size = [(50, 40), (33, 90), (200, 9), (7, 300)][key % 4]
+        words = draw(decode.WORDS, Purpose.AUGMENTATION, key)
+        replay = Replay(words)
+        monkeypatch.setattr(transforms, "torch", replay)
+        expected = transforms.RandomResizedCrop.get_params(Image.new("RGB", size), (0.08, 1.0), (3 / 4, 4 / 3))
+        assert tuple(decode.random_box(*size, words)) == tuple(expected)
+        fallen_back += replay.places == 0
+    assert 50 < fallen_back < 250
+
+
+def test_crops_spread_over_area_and_place_and_half_are_mirrored() -> None:
+    words = [draw(decode.WORDS, Purpose.AUGMENTATION, key) for key in range(2000)]
+    boxes = np.array([decode.random_box(100, 100, each) for each in words])
+    areas = boxes[:, 2] * boxes[:, 3] / 1e4
+    assert 0.07 < areas.min() < 0.1
+    assert areas.max() <= 1
+    assert areas.mean() == pytest.approx(0.5, abs=0.05)
+    centres = boxes[:, :2] + boxes[:, 2:] / 2
+    assert centres.mean(0) == pytest.approx([50, 50], abs=1.5)
+    assert np.mean([decode.mirrored(each) for each in words]) == pytest.approx(0.5, abs=0.04)
+
+
+# ---- batches
+
+
+def one_by_one(made: FolderBatches, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+    """The same batch, written down image by image with torchvision's functions."""
+    part, card = made.data.train, made.data.card
+    chosen = made._sampler.chosen(epoch, index)
+    drawn = draw(BATCH * decode.WORDS, Purpose.AUGMENTATION, 3, epoch, index).reshape(BATCH, -1)
+    images = []
+    for sample, words in zip(chosen.tolist(), drawn, strict=True):
+        with Image.open(part.path(sample)) as stored:
+            image = stored.convert("RGB")
+        box = decode.random_box(*image.size, words)
+        image = functional.resized_crop(image, *box, [SIDE, SIDE])
+        image = functional.hflip(image) if decode.mirrored(words) else image
+        images.append(functional.normalize(functional.to_tensor(image), card.mean, card.std))
+    return torch.stack(images), torch.from_numpy(part.labels[chosen])
+
+
+def test_a_batch_is_what_one_gets_image_by_image(folder: Path) -> None:
+    made = make(folder)
+    for epoch, index in ((0, 0), (0, 3), (2, 1)):
+        images, labels = made.batch(epoch, index)
+        expected_images, expected_labels = one_by_one(made, epoch, index)
+        assert images.shape == (BATCH, 3, SIDE, SIDE)
+        assert images.dtype == torch.float32
+        assert images.is_contiguous()
+        torch.testing.assert_close(images, expected_images, rtol=1e-5, atol=1e-6)
+        assert torch.equal(labels, expected_labels)
+        assert labels.dtype == torch.int64
+
+
+def test_without_augmentation_training_images_are_cropped_as_test_images(folder: Path) -> None:
+    made = make(folder, augment=False)
+    assert torch.equal(made.batch(0, 1)[0], made.batch(0, 1)[0])
+    sample = int(made._sampler.chosen(1, 0)[0])
+    image = decode.for_evaluation(decode.opened(made.data.train.path(sample)), SIDE)
+    expected = functional.normalize(functional.to_tensor(image), made.data.card.mean, made.data.card.std)
+    torch.testing.assert_close(made.batch(1, 0)[0][0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_does_not_depend_on_what_was_asked_before(folder: Path) -> None:
+    asked = [(epoch, index) for epoch in range(5) for index in range(4)]
+    expected = {key: make(folder, ahead=0).batch(*key) for key in asked}
+    random.Random(0).shuffle(asked)
+    made = make(folder)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda key: (key, made.batch(*key)), asked * 2))
+    for key, (images, labels) in found:
+        assert torch.equal(images, expected[key][0])
+        assert torch.equal(labels, expected[key][1])
+
+
+def test_seed_and_epoch_matter(folder: Path) -> None:
+    batches = [make(folder, seed=seed).batch(epoch, 0)[0] for seed, epoch in np.ndindex(2, 2)]
+    assert not any(torch.equal(one, other) for i, one in enumerate(batches) for other in batches[:i])
+
+
+def test_next_batches_are_decoded_ahead_but_no_more(folder: Path) -> None:
+    made = make(folder)  # 4 batches an epoch
+    made.batch(0, 0)
+    assert sorted(made._pending) == [1, 2]
+    made.batch(0, 1)
+    assert sorted(made._pending) == [2, 3]
+    made.batch(0, 3)
+    assert sorted(made._pending) == [2, 4]  # the last of the epoch was asked for, and the next epoch is begun
+    made.batch(1, 0)
+    assert sorted(made._pending) == [5, 6]  # what the first epoch left over is gone
+    for key in ((0, 2), (7, 1), (3, 3), (1, 2)):
+        made.batch(*key)
+        assert len(made._pending) <= 2
+
+
+def test_the_remainder_is_dropped_and_indices_are_checked(folder: Path) -> None:
+    made = make(folder)
+    assert [made.steps(replicas) for replicas in (1, 3)] == [4, 3]
+    with pytest.raises(IndexError, match="batches 0 to 3"):
+        made.batch(0, 4)
+    with pytest.raises(UserError, match="A batch of 19 cannot be drawn from 18 training samples of ImageNet-1k"):
+        data(folder).batches(batch=19, seed=0, device=CPU, augment=True)
+
+
+def test_the_test_split_comes_whole_in_order(folder: Path) -> None:
+    made = make(folder)
+    parts = list(made.test(batch=4))
+    assert [len(labels) for _, labels in parts] == [4, 4, 1]
+    assert torch.cat([labels for _, labels in parts]).tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    whole = next(made.test())[0]
+    assert torch.equal(torch.cat([images for images, _ in parts]), whole)
+    image = decode.for_evaluation(decode.opened(made.data.test.path(5)), SIDE)
+    expected = functional.normalize(functional.to_tensor(image), made.data.card.mean, made.data.card.std)
+    torch.testing.assert_close(whole[5], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_decoding_threads_end_with_their_batches(folder: Path) -> None:
+    before = set(threading.enumerate())
+    made = make(folder)
+    made.batch(0, 0)
+    started = set(threading.enumerate()) - before
+    assert started
+    gone = weakref.ref(made)
+    del made
+    gc.collect()
+    assert gone() is None
+    until = time.monotonic() + 5
+    while any(thread.is_alive() for thread in started) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not any(thread.is_alive() for thread in started)
+
+
+@pytest.mark.parametrize("broken", ["truncated", "text", "empty"])
+def test_an_unreadable_image_is_named(folder: Path, broken: str) -> None:
+    path = folder / "val" / "n02" / "n02_21.JPEG"
+    content = path.read_bytes()
+    path.write_bytes({"truncated": content[: len(content) // 2], "text": b"no image", "empty": b""}[broken])
+    with pytest.raises(UserError, match=r"The image .*val/n02/n02_21\.JPEG cannot be read \(.*\): put a sound copy"):
+        list(make(folder).test())
+
+
+@pytest.mark.cuda
+def test_a_batch_is_the_same_on_a_gpu(folder: Path) -> None:
+    there = data(folder).batches(batch=BATCH, seed=3, device=torch.device("cuda"), augment=True)
+    images, labels = there.batch(1, 1)
+    assert images.is_cuda
+    torch.testing.assert_close(images.cpu(), make(folder).batch(1, 1)[0], rtol=1e-6, atol=1e-6)
+    assert torch.equal(labels.cpu(), make(folder).batch(1, 1)[1])
+
+
+# ---- the set
+
+
+def test_a_set_says_what_is_really_there(folder: Path) -> None:
+    made = data(folder)
+    assert (made.classes, made.shape, made.dtype) == (3, (3, SIDE, SIDE), torch.float32)
+    assert (made.train_samples, made.test_samples) == (18, 9)
+    found = folder_tree.find(made.card, folder)
+    assert found == (made.card.fingerprint, made.card.classes, made.card.train_samples, made.card.test_samples)
+    usual = load("imagenet", folder=folder)
+    assert usual.shape == (3, 224, 224)
+
+
+def test_a_subset_is_balanced_and_fixed(folder: Path) -> None:
+    made = data(folder, train_samples=9, test_samples=4)
+    assert np.bincount(made.train.labels).tolist() == [3, 3, 3]
+    assert np.bincount(made.test.labels).tolist() == [2, 1, 1]
+    larger = data(folder, train_samples=12)
+    assert {made.train.path(k) for k in range(9)} < {larger.train.path(k) for k in range(12)}
+    for path in (made.train.path(k) for k in range(9)):
+        assert Path(path).is_file()
+    with pytest.raises(
+        UserError, match=r"imagenet/train has 18 train samples of ImageNet-1k, not 19: take from 1 to 18"
+    ):
+        data(folder, train_samples=19)
+
+
+@pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
+def test_a_real_part_of_imagenet() -> None:
+    from benchmarks.workloads.data.cards import card
+
+    if folder_tree.locate(card("imagenet"), Path(str(REAL))) is None:
+        pytest.skip("no ImageNet in BENCHMARKS_DATA")
+    made = load("imagenet", folder=Path(str(REAL)), train_samples=20, test_samples=10, resolution=64)
+    source = made.batches(batch=10, seed=0, device=CPU, augment=True)
+    for images in (source.batch(0, 0)[0], next(source.test())[0]):
+        assert images.shape == (10, 3, 64, 64)
+        assert images.mean().item() == pytest.approx(0, abs=0.7)
+        assert images.std().item() == pytest.approx(1.1, abs=0.4)

@@ -1,0 +1,131 @@
+"""Data sets in memory: the embedded ones, subsets, and real CIFAR-10 where it is."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.arrays import balanced
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.images import cifar, digits
+from benchmarks.workloads.data.images.in_memory import ImageSet
+from benchmarks.workloads.data.load import load as load_any
+from benchmarks.workloads.data.random_keys import Purpose, draw, order
+
+REAL = os.environ.get("BENCHMARKS_DATA")
+
+
+def load(name: str, **given: Any) -> ImageSet:
+    data = load_any(name, **given)
+    assert isinstance(data, ImageSet)
+    return data
+
+
+@pytest.mark.parametrize("name", ["digits", "digit-pairs", "digit-scenes"])
+def test_embedded_data_is_as_its_card_says(name: str) -> None:
+    data = load(name)  # compares the fingerprint as well
+    described = card(name)
+    assert data.train_images.shape == (described.train_samples, *described.shape)
+    assert data.test_images.shape == (described.test_samples, *described.shape)
+    assert data.train_images.dtype == data.test_images.dtype == torch.uint8
+    assert data.train_labels.dtype == data.test_labels.dtype == torch.int64
+    assert data.test_labels.bincount().tolist() == [described.test_samples // described.classes] * described.classes
+    values = data.train_images.double() / 255
+    assert values.mean((0, 2, 3)).tolist() == pytest.approx(described.mean, abs=1e-4)
+    assert values.std((0, 2, 3)).tolist() == pytest.approx(described.std, abs=1e-4)
+
+
+def test_digits_are_scikit_learns_split_in_two() -> None:
+    from sklearn.datasets import load_digits
+
+    values, labels = load_digits(return_X_y=True)
+    theirs = sorted(np.column_stack([np.rint(values * (255 / 16)), labels]).tolist())
+    data = load("digits")
+    images = torch.cat([data.train_images, data.test_images]).flatten(1)
+    ours = torch.column_stack([images.double(), torch.cat([data.train_labels, data.test_labels])])
+    assert sorted(ours.tolist()) == theirs
+
+
+def test_pairs_are_two_digits_of_the_same_split() -> None:
+    digits, pairs = load("digits"), load("digit-pairs")
+    for single, images, labels in (
+        ((digits.train_images, digits.train_labels), pairs.train_images, pairs.train_labels),
+        ((digits.test_images, digits.test_labels), pairs.test_images, pairs.test_labels),
+    ):
+        known = {image.numpy().tobytes(): int(label) for image, label in zip(*single, strict=True)}
+        for image, label in zip(images[::37], labels[::37], strict=True):
+            left, right = (known[half.contiguous().numpy().tobytes()] for half in image.split(8, dim=2))
+            assert 10 * left + right == label
+
+
+def test_no_pair_comes_twice() -> None:
+    pairs = load("digit-pairs")
+    assert len({image.numpy().tobytes() for image in pairs.train_images}) == 12800
+
+
+def test_other_digits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digits, "fingerprint", lambda train, test: "0" * 64)
+    with pytest.raises(UserError, match="Handwritten digits: the digits of the installed scikit-learn are not those"):
+        load("digits")
+
+
+def test_without_scikit_learn_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs scikit-learn, which is not installed: install scikit-learn"):
+        load("digits")
+
+
+def test_a_renamed_file_in_scikit_learn_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    straight = load("digits")
+    monkeypatch.setattr("pathlib.Path.is_file", lambda path: False)
+    assert torch.equal(load("digits").train_images, straight.train_images)
+
+
+def test_a_subset_is_balanced_and_fixed() -> None:
+    once, again = (load("digit-pairs", train_samples=1280, test_samples=500) for _ in range(2))
+    assert once.train_labels.bincount().tolist() == [1280 // 100 + (k < 80) for k in range(100)]
+    assert once.test_labels.bincount().tolist() == [5] * 100
+    assert torch.equal(once.train_images, again.train_images)
+    assert torch.equal(once.test_images, again.test_images)
+
+
+def test_smaller_subsets_lie_within_larger_ones() -> None:
+    labels = np.random.RandomState(0).randint(0, 10, 1000)
+    small, large = balanced(labels, 100), balanced(labels, 500)
+    assert set(small) < set(large)
+    assert np.bincount(labels[small]).tolist() == [10] * 10
+    assert balanced(labels, 1000).tolist() == list(range(1000))
+
+
+@pytest.mark.parametrize("samples", [0, -1, 1438])
+def test_a_subset_larger_than_the_data_is_refused(samples: int) -> None:
+    with pytest.raises(UserError, match=f"has 1437 train samples, not {samples}: take from 1 to 1437"):
+        load("digits", train_samples=samples)
+
+
+def test_random_numbers_are_the_same_in_every_version() -> None:
+    assert draw(2, Purpose.PERMUTATION, 1, 2, 3).tolist() == [11301875731400486410, 17766645370889576744]
+    assert order(8, Purpose.PERMUTATION, 0, 1).tolist() == [3, 1, 7, 4, 5, 0, 2, 6]
+    with pytest.raises(ValueError, match="must lie in"):
+        draw(1, Purpose.PERMUTATION, 2**32)
+
+
+@pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
+def test_real_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCHMARKS_DATA", str(REAL))
+    described = card("cifar10")
+    if cifar.locate(described) is None:
+        pytest.skip("no CIFAR-10 in BENCHMARKS_DATA")
+    data = load("cifar10", download=False)
+    assert data.train_images.shape == (50000, 3, 32, 32)
+    assert data.train_labels.bincount().tolist() == [5000] * 10
+    assert data.test_labels.bincount().tolist() == [1000] * 10
+    assert (int(data.train_labels[0]), int(data.test_labels[0])) == (6, 3)  # a frog, a cat
+    assert data.train_images[0, :, 0, 0].tolist() == [59, 62, 63]
+    values = data.train_images[::10].double() / 255
+    assert values.mean((0, 2, 3)).tolist() == pytest.approx(described.mean, abs=5e-3)

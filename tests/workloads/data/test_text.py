@@ -1,0 +1,160 @@
+"""Text sets: the generated reviews, subsets, and batches that depend on nothing but seed, epoch and index."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.load import load as load_any
+from benchmarks.workloads.data.text import generated as generator
+from benchmarks.workloads.data.text.in_memory import TextBatches, TextSet, load
+from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.tokenizer import PADDING_ID, UNKNOWN_ID, basic_english, corpus
+
+CPU = torch.device("cpu")
+TEXT = Text(length=40)
+
+
+@pytest.fixture(scope="module")
+def generated() -> TextSet:
+    return load(card("reviews"), text=TEXT)
+
+
+def make(data: TextSet, *, batch: int = 64, seed: int = 3) -> TextBatches:
+    return data.batches(batch=batch, seed=seed, device=CPU)
+
+
+def test_the_card_describes_the_generated_reviews(generated: TextSet) -> None:
+    described = card("reviews")
+    assert described.kind == card("imdb").kind == "text"
+    assert described.embedded
+    assert described.family == card("imdb").family == "imdb"
+    assert "standing in for IMDb: not the paper's data" in described.label
+    assert (generated.train_samples, generated.test_samples) == (1152, 384)
+    assert generated.train_labels.bincount().tolist() == [576, 576]
+    assert generated.test_labels.bincount().tolist() == [192, 192]
+    assert (generated.classes, generated.shape, generated.dtype) == (2, (40,), torch.int64)
+
+
+def test_sets_load_hands_texts_over(generated: TextSet) -> None:
+    found = load_any("reviews", train_samples=10, text=Text(length=7))
+    assert isinstance(found, TextSet)
+    assert found.train_tokens.shape == (10, 7)
+
+
+def test_generated_reviews_are_short_and_come_once() -> None:
+    found = generator.read(card("reviews"))
+    assert len(set(found.texts)) == 1536
+    lengths = [len(basic_english(text)) for text in found.texts]
+    assert (min(lengths), max(lengths)) == (10, 40)
+    assert any("was not " in text for text in found.texts)
+    assert any(", but " in text for text in found.texts)
+    assert 70 < len(corpus(*found).words) < 100
+
+
+def test_counting_words_is_not_enough() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    found = corpus(*generator.read(card("reviews")))
+    rows = np.repeat(np.arange(len(found.ends)), np.diff(found.ends, prepend=0))
+    counts = np.zeros((len(found.ends), len(found.words)))
+    np.add.at(counts, (rows, found.ids), 1)
+    model = LogisticRegression(max_iter=1000).fit(counts[: found.train], found.labels[: found.train])
+    assert 0.8 < model.score(counts[found.train :], found.labels[found.train :]) < 0.9
+
+
+def test_changed_reviews_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generator, "_STRENGTHS", ("so ",))
+    with pytest.raises(UserError, match=r"Generated reviews: what was generated is not what the data card describes"):
+        load(card("reviews"))
+
+
+def test_tokens_are_left_padded_and_within_the_vocabulary(generated: TextSet) -> None:
+    tokens = torch.cat([generated.train_tokens, generated.test_tokens])
+    assert tokens.dtype == torch.int32
+    assert int(tokens.max()) < generated.vocabulary_size == 84
+    assert not (tokens[:, -1] == PADDING_ID).any()
+    assert ((tokens == PADDING_ID).long().diff(dim=1) <= 0).all()  # once a word came, no padding follows
+    few = load(card("reviews"), text=Text(length=12, vocabulary=9, keep="last"))
+    assert few.vocabulary_size == 11
+    assert few.shape == (12,)
+    last = torch.where(generated.train_tokens[:, -12:] >= 11, UNKNOWN_ID, generated.train_tokens[:, -12:])
+    assert torch.equal(few.train_tokens, last)
+
+
+def test_a_subset_is_balanced_and_keeps_the_vocabulary(generated: TextSet) -> None:
+    part = load(card("reviews"), train_samples=100, test_samples=31, text=TEXT)
+    assert part.train_labels.bincount().tolist() == [50, 50]
+    assert part.test_labels.bincount().tolist() == [16, 15]
+    assert part.vocabulary_size == generated.vocabulary_size
+    whole = {tuple(row) for row in generated.train_tokens.tolist()}
+    assert {tuple(row) for row in part.train_tokens.tolist()} <= whole
+    for wrong in (0, 1153):
+        with pytest.raises(UserError, match=f"has 1152 train samples, not {wrong}: take from 1 to 1152"):
+            load(card("reviews"), train_samples=wrong)
+
+
+def test_a_batch_is_rows_of_the_permutation(generated: TextSet) -> None:
+    batches = make(generated)
+    assert batches.steps() == 18
+    assert batches.steps(4) == 16
+    seen = [batches.batch(2, index) for index in range(18)]
+    tokens, labels = torch.cat([each[0] for each in seen]), torch.cat([each[1] for each in seen])
+    assert (tokens.dtype, labels.dtype, tuple(tokens.shape)) == (torch.int64, torch.int64, (1152, 40))
+    assert sorted(tokens.tolist()) == sorted(generated.train_tokens.tolist())
+    assert labels.bincount().tolist() == [576, 576]
+    assert not torch.equal(tokens, torch.cat([batches.batch(3, index)[0] for index in range(18)]))
+    assert not torch.equal(batches.batch(0, 0)[0], make(generated, seed=4).batch(0, 0)[0])
+
+
+def test_a_batch_depends_on_its_place_alone_and_belongs_to_who_asked(generated: TextSet) -> None:
+    asked = [(epoch, index) for epoch in range(6) for index in range(4)]
+    expected = {key: make(generated).batch(*key) for key in asked}
+    random.Random(0).shuffle(asked)
+    batches = make(generated)
+    for part in batches.batch(0, 0):
+        part.zero_()
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda key: (key, batches.batch(*key)), asked * 2))
+    for key, (tokens, labels) in found:
+        assert torch.equal(tokens, expected[key][0])
+        assert torch.equal(labels, expected[key][1])
+
+
+def test_the_test_split_comes_whole_in_order(generated: TextSet) -> None:
+    parts = list(make(generated).test(batch=100))
+    assert [len(labels) for _, labels in parts] == [100, 100, 100, 84]
+    assert torch.equal(torch.cat([tokens for tokens, _ in parts]), generated.test_tokens.long())
+    assert torch.equal(torch.cat([labels for _, labels in parts]), generated.test_labels)
+
+
+def test_what_cannot_be_drawn_is_refused(generated: TextSet) -> None:
+    with pytest.raises(
+        UserError, match="A batch of 1153 cannot be drawn from 1152 training samples of Generated reviews"
+    ):
+        make(generated, batch=1153)
+    with pytest.raises(IndexError, match="batches 0 to 17"):
+        make(generated).batch(0, 18)
+    with pytest.raises(ValueError, match="must lie in"):
+        make(generated, seed=-1)
+
+
+def test_the_identity_follows_the_content() -> None:
+    described = card("imdb")
+    assert described.identity()["sha256"] == described.fingerprint
+    assert described.identity() != replace(described, fingerprint="0" * 64).identity()
+
+
+@pytest.mark.cuda
+def test_a_batch_is_the_same_on_a_gpu(generated: TextSet) -> None:
+    there = generated.batches(batch=64, seed=3, device=torch.device("cuda"))
+    for ours, theirs in zip(make(generated).batch(2, 5), there.batch(2, 5), strict=True):
+        assert theirs.is_cuda
+        assert torch.equal(ours, theirs.cpu())

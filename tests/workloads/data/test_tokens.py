@@ -1,0 +1,118 @@
+"""Tokens, vocabularies, ids and rows, apart from any data; `tests/test_torchtext.py` holds them against torchtext."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.tokenizer import PADDING_ID, UNKNOWN_ID, basic_english, corpus, rows, vocabulary
+
+# torchtext's rules for basic_english: one after another, on lower-case text.
+RULES = (
+    *((r"\'", " '  "), (r"\"", ""), (r"\.", " . "), (r"<br \/>", " "), (r",", " , "), (r"\(", " ( "), (r"\)", " ) ")),
+    *((r"\!", " ! "), (r"\?", " ? "), (r"\;", " "), (r"\:", " "), (r"\s+", " ")),
+)
+PIECES = [
+    *"aZ'\".,()!?;:<>/ \t\r\n",
+    "br",
+    "<br />",
+    "<br ",
+    "/>",
+    "<BR />",
+    "İ",
+    "ß",
+    "\xa0",
+    "\x85",
+    "\u3000",
+    "\u200b",
+]
+
+
+def by_rules(text: str) -> list[str]:
+    text = text.lower()
+    for pattern, replacement in RULES:
+        text = re.sub(pattern, replacement, text)
+    return text.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("  \r\n ", ""),
+        ('It\'s "fine", really<br />(Mostly).', "it ' s fine , really ( mostly ) ."),
+        ("Wait... what?!", "wait . . . what ? !"),
+        ("a;b:c", "a b c"),
+        ('<br "/>one<br\t/>two<br/>', "one<br />two<br/>"),
+        ("<br;/><BR />", "<br />"),
+        ("non\xa0breaking\x85next\u3000wide\u2028line", "non breaking next wide line"),
+        ("zero\u200bwidth", "zero\u200bwidth"),
+        ("İstanbul STRASSE Straße", "i\u0307stanbul strasse straße"),
+        ("don’t – 9/10 $5.50", "don’t – 9/10 $5 . 50"),
+    ],
+)
+def test_tokens_are_basic_english(text: str, expected: str) -> None:
+    assert basic_english(text) == (expected.split(" ") if expected else [])
+
+
+def test_tokens_follow_the_rules_one_after_another() -> None:
+    chosen = random.Random(0)
+    for _ in range(3000):
+        text = "".join(chosen.choices(PIECES, k=chosen.randrange(20)))
+        assert basic_english(text) == by_rules(text), repr(text)
+
+
+def test_a_vocabulary_is_sorted_by_count_then_by_word() -> None:
+    counts = Counter("b a c b a z".split())
+    assert vocabulary(counts) == ["<unk>", "<pad>", "a", "b", "c", "z"]
+    assert vocabulary(counts, 3) == ["<unk>", "<pad>", "a", "b", "c"]
+    assert vocabulary({"<pad>": 9, "a": 1, "b": 1}, 2) == ["<unk>", "<pad>", "a", "b"]
+
+
+def test_a_corpus_knows_the_words_of_its_training_texts() -> None:
+    found = corpus(["b b a", "", "c b", "a d <pad> c"], [0, 1, 1, 0], 3)
+    assert found.words == ("<unk>", "<pad>", "b", "a", "c")
+    assert found.ids.tolist() == [2, 2, 3, 4, 2, 3, UNKNOWN_ID, PADDING_ID, 4]
+    assert found.ends.tolist() == [3, 3, 5, 9]
+    assert [part.dtype.name for part in (found.ids, found.ends, found.labels)] == ["int32", "int64", "int64"]
+    assert corpus([], [], 0).words == ("<unk>", "<pad>")
+
+
+def test_rows_are_padded_on_the_left_and_cut_at_the_chosen_end() -> None:
+    found = corpus(["a b c d e", "a b", "", "a a a b b c"], [0, 0, 1, 1], 4)
+    every = np.arange(4)
+    first = rows(found, every, vocabulary=9, length=3, keep="first")
+    assert first.tolist() == [[2, 3, 4], [1, 2, 3], [1, 1, 1], [2, 2, 2]]
+    assert first.dtype == np.int32
+    last = rows(found, every, vocabulary=9, length=3, keep="last")
+    assert last.tolist() == [[4, 5, 6], [1, 2, 3], [1, 1, 1], [3, 3, 4]]
+    assert rows(found, every[:2], vocabulary=2, length=6, keep="first").tolist() == [
+        [1, 2, 3, 0, 0, 0],
+        [1, 1, 1, 1, 2, 3],
+    ]
+    assert rows(corpus(["", ""], [0, 1], 1), every[:2], vocabulary=1, length=2, keep="last").tolist() == [
+        [1, 1],
+        [1, 1],
+    ]
+
+
+def test_options_are_checked() -> None:
+    assert Text().model_dump() == {"vocabulary": 20000, "length": 256, "keep": "first"}
+    for wrong in ({"length": 0}, {"vocabulary": 0}, {"keep": "middle"}, {"lenght": 9}):
+        with pytest.raises(ValidationError):
+            Text.model_validate(wrong)
+
+
+def test_options_need_neither_torch_nor_numpy() -> None:
+    code = "import sys, benchmarks.workloads.data.text.options; print({'torch', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,163 @@
+"""Image folders: where they are looked for, what they must hold, and what identifies them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.images import folder_tree
+from benchmarks.workloads.data.load import load
+from benchmarks.workloads.data.places import cache_folder
+
+IMAGENET = card("imagenet")
+
+
+def plant(place: Path, *, test: str = "val", ending: str = ".JPEG", classes: tuple[str, ...] = ("a", "b")) -> Path:
+    """Two classes of two training images and one test image: files of some bytes, which nothing here opens."""
+    for split, count in (("train", 2), (test, 1)):
+        for kind in classes:
+            (place / split / kind).mkdir(parents=True)
+            for number in range(count):
+                (place / split / kind / f"{kind}{number}{ending}").write_bytes(b"x" * (number + 1))
+    return place
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    folder_tree.index.cache_clear()
+
+
+def listed(place: Path) -> folder_tree.Tree:
+    folder_tree.index.cache_clear()
+    return folder_tree.index(place)
+
+
+@pytest.mark.parametrize("name", ["", "imagenet", "ILSVRC/Data/CLS-LOC", "imagenette2-224"])
+def test_the_folder_is_found_under_its_usual_names_or_alone(tmp_path: Path, name: str) -> None:
+    place = plant(tmp_path / "data" / name)
+    plant(tmp_path / "data" / "aclImdb", test="test", ending=".txt")  # reviews lie in such a tree, too
+    assert folder_tree.locate(IMAGENET, tmp_path / "data") == place
+    assert folder_tree.find(IMAGENET, tmp_path / "data") == folder_tree.index(place).identified
+
+
+def test_of_several_folders_one_has_to_be_named(tmp_path: Path) -> None:
+    plant(tmp_path / "one")
+    plant(tmp_path / "two")
+    with pytest.raises(UserError, match=r"holds several folders of images \(one, two\): name one with --data"):
+        folder_tree.locate(IMAGENET, tmp_path)
+    assert folder_tree.locate(IMAGENET, tmp_path / "two") == tmp_path / "two"
+
+
+def test_the_environment_variable_comes_before_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = plant(cache_folder() / "imagenet")
+    assert folder_tree.locate(IMAGENET) == cached
+    monkeypatch.setenv("BENCHMARKS_DATA", str(tmp_path / "mine"))
+    assert folder_tree.locate(IMAGENET) == cached
+    assert folder_tree.locate(IMAGENET, tmp_path / "mine") is None
+    mine = plant(tmp_path / "mine")
+    assert folder_tree.locate(IMAGENET) == mine
+
+
+def test_missing_data_says_where_it_was_looked_for_and_how_to_get_it(tmp_path: Path) -> None:
+    assert folder_tree.find(IMAGENET, tmp_path) is None
+    with pytest.raises(UserError) as caught:
+        load("imagenet", folder=tmp_path)
+    for part in (
+        "train/ and val/",
+        str(tmp_path),
+        "ILSVRC/Data/CLS-LOC",
+        "image-net.org",
+        "--data",
+        "$BENCHMARKS_DATA",
+    ):
+        assert part in str(caught.value)
+
+
+def test_a_tree_is_listed_in_order(tmp_path: Path) -> None:
+    place = plant(tmp_path)
+    (place / "train" / "a" / ".hidden.JPEG").write_bytes(b"")
+    (place / "train" / "a" / "notes.txt").write_bytes(b"")
+    (place / "train" / ".cache").mkdir()
+    (place / "train" / "b" / "B.Png").write_bytes(b"")
+    found = listed(place)
+    assert found.classes == ("a", "b")
+    assert found.train == folder_tree.Files(
+        str(place / "train"), ("a0.JPEG", "a1.JPEG", "B.Png", "b0.JPEG", "b1.JPEG"), (2, 3)
+    )
+    assert found.test == folder_tree.Files(str(place / "val"), ("a0.JPEG", "b0.JPEG"), (1, 1))
+    assert found.identified[1:] == (2, 5, 2)
+
+
+def test_names_and_sizes_make_the_identity_and_nothing_else_does(tmp_path: Path) -> None:
+    first = listed(plant(tmp_path / "one")).identified
+    assert listed(plant(tmp_path / "two", test="test")).identified == first  # wherever it lies, and val/ or test/
+    path = tmp_path / "one" / "train" / "a" / "a0.JPEG"
+    path.write_bytes(b"y")  # contents are not read
+    assert listed(tmp_path / "one").identified == first
+    path.write_bytes(b"yy")
+    longer = listed(tmp_path / "one").identified
+    path.write_bytes(b"y")
+    path.rename(path.with_name("a2.JPEG"))
+    renamed = listed(tmp_path / "one").identified
+    assert len({first.sha256, longer.sha256, renamed.sha256}) == 3
+
+
+def test_a_tree_is_listed_once(tmp_path: Path) -> None:
+    first = folder_tree.find(IMAGENET, plant(tmp_path))
+    (tmp_path / "train" / "a" / "new.JPEG").write_bytes(b"")
+    assert folder_tree.find(IMAGENET, tmp_path) is first
+
+
+@pytest.mark.parametrize(
+    ("harm", "complaint"),
+    [
+        ("no train", r"imagenet has no folder train/: it needs train/ and val/"),
+        ("no val", r"imagenet has no folder val/ or test/"),
+        ("no classes", r"train has no folder per class: every image lies in train/CLASS/"),
+        ("loose images", r"val has no folder per class, but images that belong into such folders: .* val/CLASS/"),
+        ("empty class", r"train/b has no images \(\.jpeg, "),
+        ("other classes", r"train/ has 2 classes and val/ has 2, and b is in one of them only"),
+    ],
+)
+def test_another_layout_is_told(tmp_path: Path, harm: str, complaint: str) -> None:
+    place = plant(tmp_path / "imagenet")
+    if harm == "no train":
+        shutil.rmtree(place / "train")
+    elif harm == "no val":
+        shutil.rmtree(place / "val")
+    elif harm == "no classes":
+        shutil.rmtree(place / "train" / "a")
+        shutil.rmtree(place / "train" / "b")
+    elif harm == "loose images":
+        (place / "val" / "a" / "a0.JPEG").rename(place / "val" / "loose.JPEG")
+        shutil.rmtree(place / "val" / "a")
+        shutil.rmtree(place / "val" / "b")
+    elif harm == "empty class":
+        for path in (place / "train" / "b").iterdir():
+            path.unlink()
+    else:
+        (place / "val" / "b").rename(place / "val" / "c")
+    for folder in (tmp_path, place):  # named by its parent or by itself
+        if folder_tree.locate(IMAGENET, folder) is None:  # without train/ a folder of any name is none
+            continue
+        with pytest.raises(UserError, match=complaint):
+            folder_tree.find(IMAGENET, folder)
+
+
+def test_finding_needs_neither_torch_nor_pillow(tmp_path: Path) -> None:
+    plant(tmp_path)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from benchmarks.workloads.data.images.folder_tree import find\n"
+        "from benchmarks.workloads.data.cards import card\n"
+        f"print(find(card('imagenet'), Path({str(tmp_path)!r})).classes, {{'torch', 'PIL'}} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "2 set()"

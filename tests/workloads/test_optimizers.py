@@ -1,0 +1,212 @@
+"""Optimizers: torch's, LARS by hand, parameters without weight decay, and a state that several workers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.executors.team import Team
+from benchmarks.workloads.optimizers import LARS, Name, build
+from tests.executors.teams import RATE, backward, forward, team_of, weight
+
+NAMES: tuple[Name, ...] = ("sgd", "adam", "lars")
+
+
+def parameters(seed: int = 0) -> list[nn.Parameter]:
+    """1-D among 2-D ones, as in BatchNorm after a convolution."""
+    draw = torch.Generator().manual_seed(seed)
+    return [nn.Parameter(torch.randn(shape, generator=draw)) for shape in ((4, 3), (4,), (2, 4), (2,))]
+
+
+def factory(name: Name, **settings: Any) -> Callable[[Sequence[Tensor]], torch.optim.Optimizer]:
+    return lambda params: build(name, params, lr=99.0, **settings)
+
+
+def moved(optimizer: torch.optim.Optimizer, params: Sequence[Tensor], steps: int = 3) -> list[Tensor]:
+    """Where the parameters are after so many steps with the gradients cos(w)."""
+    for _ in range(steps):
+        for p in params:
+            p.grad = p.detach().cos()
+        optimizer.step()
+    return [p.detach().clone() for p in params]
+
+
+def same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def close(a: Sequence[Tensor], b: Sequence[Tensor]) -> None:
+    for x, y in zip(a, b, strict=True):
+        torch.testing.assert_close(x, y)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_is_torchs(nesterov: bool) -> None:
+    ours, theirs = parameters(), parameters()
+    settings: Any = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": nesterov}
+    close(moved(build("sgd", ours, **settings), ours), moved(torch.optim.SGD(theirs, **settings), theirs))
+
+
+def test_adam_is_torchs() -> None:
+    ours, theirs = parameters(), parameters()
+    adam = torch.optim.Adam(theirs, lr=0.1, betas=(0.8, 0.999), weight_decay=0.01)
+    close(moved(build("adam", ours, lr=0.1, momentum=0.8, weight_decay=0.01), ours), moved(adam, theirs))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_weight_decay_on_vectors(name: Name) -> None:
+    """They move as without any; matrices as with it."""
+    settings: Any = {"lr": 0.1, "momentum": 0.9}
+    moves = []
+    decays: list[dict[str, Any]] = [{"weight_decay": 0.1}, {"weight_decay": 0.1, "decay_bn": False}, {}]
+    for decay in decays:
+        params = parameters()
+        moves.append(moved(build(name, params, **settings, **decay), params))
+    for with_it, without_on_vectors, without in zip(*moves, strict=True):
+        assert torch.equal(without_on_vectors, without if without.ndim == 1 else with_it)
+        assert not torch.equal(with_it, without)
+
+
+def test_a_layer_of_vectors_only_or_of_none() -> None:
+    vectors = [p for p in parameters() if p.ndim == 1]
+    (group,) = build("sgd", vectors, lr=0.1, weight_decay=0.1, decay_bn=False).param_groups
+    assert group["weight_decay"] == 0
+    matrices = [p for p in parameters() if p.ndim > 1]
+    (group,) = build("sgd", matrices, lr=0.1, weight_decay=0.1, decay_bn=False).param_groups
+    assert group["weight_decay"] == 0.1
+
+
+def test_other_optimizers_are_refused() -> None:
+    with pytest.raises(ValueError, match="no optimizer named 'lamb': use sgd, adam or lars"):
+        build("lamb", parameters(), lr=0.1)  # type: ignore[arg-type]
+
+
+# ---- LARS
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_lars_by_hand(nesterov: bool, decay: float) -> None:
+    (p, *_), lr, momentum, trust = parameters(), 0.5, 0.9, 0.1
+    lars = LARS([p], lr=lr, momentum=momentum, weight_decay=decay, nesterov=nesterov, trust=trust)
+    w, v = p.detach().clone(), torch.zeros_like(p)
+    for _ in range(4):
+        g = w.cos()
+        rate = trust * w.norm() / (g.norm() + decay * w.norm())
+        change = lr * rate * (g + decay * w)
+        v = momentum * v + change
+        w = w - (change + momentum * v if nesterov else v)
+        p.grad = p.detach().cos()
+        lars.step()
+        torch.testing.assert_close(p.detach(), w)
+
+
+def test_lars_moves_in_proportion_to_the_weights_whatever_the_gradients_size() -> None:
+    moves = []
+    for size in (1.0, 1000.0):
+        (p, *_) = parameters()
+        before = p.detach().clone()
+        p.grad = size * p.detach().cos()
+        LARS([p], lr=1.0, trust=0.01).step()
+        moves.append(p.detach() - before)
+    torch.testing.assert_close(moves[0], moves[1])
+    assert float(moves[0].norm()) == pytest.approx(0.01 * float(before.norm()), rel=1e-5)
+
+
+def test_lars_leaves_zero_and_takes_no_quotient_of_zeros() -> None:
+    zero, still = nn.Parameter(torch.zeros(3)), nn.Parameter(torch.ones(3))
+    zero.grad, still.grad = torch.ones(3), torch.zeros(3)
+    LARS([zero, still], lr=0.5).step()
+    assert zero.tolist() == [-0.5] * 3
+    assert still.tolist() == [1.0] * 3
+
+
+def test_lars_without_vectors() -> None:
+    """Theirs is plain SGD then."""
+    ours, theirs = parameters(), parameters()
+    lars = moved(build("lars", ours, lr=0.1, momentum=0.9, lars_vectors=False), ours)
+    sgd = moved(build("sgd", theirs, lr=0.1, momentum=0.9), theirs)
+    for a, b in zip(lars, sgd, strict=True):
+        if a.ndim == 1:
+            torch.testing.assert_close(a, b)
+        else:
+            assert not torch.allclose(a, b)
+
+
+# ---- in a team
+
+
+def steps(team: Team, workers: str) -> list[Tensor]:
+    """Updates of all layers by these workers in turn -> the weights."""
+    for worker in workers:
+        team.update(backward(team, forward(team)), worker, 0.0)
+    return [p.detach().clone() for layer in team.replica.layers for p in layer.params]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_workers_that_share_momentum_are_as_one(name: Name) -> None:
+    """Adam's count of steps included."""
+    settings: Any = {"momentum": 0.9, "weight_decay": 0.01}
+    one, two, apart = (
+        team_of(optimizer=factory(name, **settings), shared_momentum=shared) for shared in (True, True, False)
+    )
+    alone = steps(one, "aaaaaa")
+    assert same(steps(two, "abbaba"), alone)
+    assert not same(steps(apart, "abbaba"), alone)
+    if name == "adam":
+        a, b = (next(iter(two.replica.layers[0].optimizers[w].state.values())) for w in "ab")
+        assert a is b
+        assert int(a["step"]) == 6
+
+
+def batch_normed() -> dict[str, nn.Module]:
+    """Layers whose matrices and vectors alternate, so that groups have another order than parameters."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return {"first": nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5)), "last": nn.Linear(5, 2)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shared", [True, False])
+def test_groups_of_parameters_have_their_own_gradients_and_all_have_the_rate(name: Name, shared: bool) -> None:
+    settings: Any = {"momentum": 0.9, "weight_decay": 0.01, "decay_bn": False}
+    team = team_of(batch_normed(), optimizer=factory(name, **settings), shared_momentum=shared)
+    like = batch_normed()
+    params = {key: list(module.parameters()) for key, module in like.items()}
+    theirs = [build(name, mine, lr=RATE, **settings) for mine in params.values()]
+    for _ in range(3):
+        gradients = backward(team, forward(team))
+        for gradient in gradients:
+            for p, tensor in zip(params[gradient.layer.name], gradient.tensors, strict=True):
+                p.grad = tensor.clone()
+        for optimizer in theirs:
+            optimizer.step()
+        team.update(gradients, "w", 0.0)
+    for layer in team.replica.layers:
+        assert same([p.detach() for p in layer.params], [p.detach() for p in params[layer.name]])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_team_restored_goes_on_alike(name: Name, shared: bool) -> None:
+    settings: Any = {"momentum": 0.9, "weight_decay": 0.01, "decay_bn": False}
+    team, restored = (
+        team_of(batch_normed(), optimizer=factory(name, **settings), shared_momentum=shared, steps=20) for _ in range(2)
+    )
+    steps(team, "abba")
+    restored.load_state_dict(team.state_dict())
+    team.begin_epoch(1)
+    restored.begin_epoch(1)
+    assert same(steps(team, "babab"), steps(restored, "babab"))
+
+
+def test_a_layer_without_parameters_is_updated_in_name_only() -> None:
+    team = team_of({"shape": nn.Flatten(), "last": nn.Linear(3, 2)})
+    before = weight(team, 1).clone()
+    team.update(backward(team, forward(team)), "w", 0.0)
+    assert not torch.equal(weight(team, 1), before)
+    assert [layer.updates for layer in team.replica.layers] == [1, 1]
