@@ -1,0 +1,84 @@
+"""A contract for import-linter: a Mermaid picture of rooms shows the imports that there are, and no others.
+
+An arrow `a --> b` says that room a imports room b. Rooms reached along drawn arrows need no arrow of their own:
+the picture is the import graph's transitive reduction, so that it stays one that can be read. Hence two rules: every
+drawn arrow is a real import that no other path implies, and every real import follows drawn arrows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
+from typing import Any
+
+from importlinter import Contract, ContractCheck, fields, output
+
+ARROW = re.compile(r"^\s*(\w+)(?:\[.*?\])? --> (\w+)", re.MULTILINE)
+Arrows = Mapping[str, Set[str]]
+
+
+class Picture(Contract):
+    """file: Markdown with one Mermaid block. rooms: the packages that it shows, each named by its last part there."""
+
+    type_name = "picture"
+
+    file = fields.StringField()
+    rooms = fields.ListField(subfield=fields.StringField())
+
+    def check(self, graph: Any, verbose: bool) -> ContractCheck:
+        drawn = read(Path(str(self.file)).read_text(encoding="utf-8"))
+        wrong = list(complaints(drawn, imports(graph, list(self.rooms))))  # type: ignore[call-overload]
+        return ContractCheck(kept=not wrong, metadata={"wrong": wrong})
+
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        for sentence in check.metadata["wrong"]:
+            output.print_error(f"{self.file}: {sentence}")
+
+
+def read(text: str) -> dict[str, set[str]]:
+    """The arrows of the Mermaid picture in a Markdown text; dotted ones, which are no imports, left out."""
+    _, _, picture = text.partition("```mermaid")
+    found: dict[str, set[str]] = {}
+    for start, end in ARROW.findall(picture.partition("```")[0]):
+        found.setdefault(start, set()).add(end)
+    return found
+
+
+def imports(graph: Any, rooms: list[str]) -> dict[str, set[str]]:
+    """Room -> the rooms that any file of it imports, by the last parts of their names."""
+    home = {module: max(mine, key=len) for module in graph.modules if (mine := [r for r in rooms if _in(module, r)])}
+    found: dict[str, set[str]] = {room.split(".")[-1]: set() for room in rooms}
+    for module, room in home.items():
+        for other in graph.find_modules_directly_imported_by(module):
+            if home.get(other, room) != room:
+                found[room.split(".")[-1]].add(home[other].split(".")[-1])
+    return found
+
+
+def complaints(drawn: Arrows, real: Arrows) -> Iterator[str]:
+    """A sentence for each arrow that is wrong, and for each that is missing."""
+    for start, ends in drawn.items():
+        for end in sorted(ends):
+            if end not in real.get(start, ()):
+                yield f"the arrow {start} --> {end} is drawn, but {start} imports nothing of {end}; remove it."
+            elif end in _reached(drawn, start, without=end):
+                yield f"the arrow {start} --> {end} is drawn, but other arrows lead there; remove it."
+    for start, ends in real.items():
+        for end in sorted(ends - _reached(drawn, start)):
+            yield f"{start} imports {end}, and no arrows lead there; draw {start} --> {end}, or mend the import."
+
+
+def _reached(arrows: Arrows, start: str, without: str = "") -> set[str]:
+    """All rooms along arrows from `start`, but for the direct arrow to `without`."""
+    waiting, seen = [end for end in arrows.get(start, ()) if end != without], set[str]()
+    while waiting:
+        room = waiting.pop()
+        if room not in seen:
+            seen.add(room)
+            waiting += arrows.get(room, ())
+    return seen
+
+
+def _in(module: str, room: str) -> bool:
+    return module == room or module.startswith(f"{room}.")
