@@ -5,6 +5,7 @@ To write a method: subclass Method, name its Options, yield Workers whose progra
 
 from methods.base import (
     Devices,
+    ExecutorProperties,
     Method,
     Options,
     Replicated,
@@ -55,6 +56,7 @@ __all__ = [
     "Counter",
     "Devices",
     "Effect",
+    "ExecutorProperties",
     "Forward",
     "Get",
     "Gradient",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
@@ -42,6 +42,17 @@ class Options:
     ] = "mean"
 
 
+class ExecutorProperties(Protocol):
+    """What a method may ask of an executor before it runs there."""
+
+    @property
+    def simulated(self) -> bool: ...  # seconds are those of simulated devices
+    @property
+    def repeatable(self) -> bool: ...  # a seed gives the same bits again
+    @property
+    def one_process(self) -> bool: ...  # all workers share one process's memory
+
+
 class Method(ABC):
     """A training algorithm. Subclasses define Options, replicas, devices and workers, and never touch execution."""
 
@@ -63,6 +74,19 @@ class Method(ABC):
     def devices(self) -> int:
         """Devices in use, simulated or real."""
         return self.replicas
+
+    # ---- what it needs
+
+    @property
+    def needs_one_process(self) -> bool:
+        """Whether workers of several devices share more than collectives: a replica, a channel or a counter."""
+        return self.devices > self.replicas
+
+    def refuses(self, executor: ExecutorProperties) -> str:
+        """Why it cannot run on such an executor, "" where it can: what may follow "NAME cannot run there: "."""
+        if self.needs_one_process and not executor.one_process:
+            return "its workers on several devices share memory, and there they have none in common"
+        return ""
 
     @property
     def learning_rate_factor(self) -> float:

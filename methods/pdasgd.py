@@ -66,6 +66,10 @@ class PDASGD(Replicated, Decoupled):
     def devices(self) -> int:
         return self.replicas
 
+    @property
+    def needs_one_process(self) -> bool:
+        return self.replicas > 1 and self.options.exchange == "gradients"
+
     def workers(self, team: Team) -> Iterable[Worker]:
         o, replicas = self.options, team.replicas
         senders = (len(replicas) - 1) * o.backward_workers if o.exchange == "gradients" else 0

@@ -89,8 +89,7 @@ def run(
     check_target(target)
     found = chosen_experiments(tables)
     chosen = grid.choose(found)
-    virtual = grid.executor == "virtual"
-    many = _jobs(jobs) if virtual or jobs is not None else 1  # real seconds need the cores alone
+    many = _jobs(jobs) if chosen.kind.simulated or jobs is not None else 1  # real seconds need the cores alone
     from benchmarks.commands import run
 
     return run.run(

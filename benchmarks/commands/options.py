@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from benchmarks.commands.mistakes import whole
+from benchmarks.executors import registry as executors
 
 if TYPE_CHECKING:
     from benchmarks.experiments import Experiment
@@ -21,6 +22,10 @@ Number = Annotated[int, Parameter(converter=whole)]
 
 def _many(help: str, **how: Any) -> Parameter:
     return Parameter(negative="", consume_multiple=False, help=help, **how)
+
+
+def _words(executor: str) -> str:
+    return f"{executor} ({executors.executor(executor).title})"
 
 
 Plugins = Annotated[list[Path] | None, _many("Python file with methods of your own.")]
@@ -37,9 +42,7 @@ class Grid:
     seeds: Annotated[Number, Parameter(help="Seeds per method and network.")] = 3
     method: Annotated[list[str] | None, _many("Only these methods or rows.")] = None
     network: Annotated[list[str] | None, _many("Only these networks.")] = None
-    executor: Annotated[
-        str, Parameter(help="virtual (simulated seconds, repeats bit for bit) or threads (real seconds).")
-    ] = "virtual"
+    executor: Annotated[str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}.")] = executors.DEFAULT
     hardware: Annotated[
         str | None, Parameter(help="Hardware card of the virtual clock: a name or a TOML file. Default: the table's.")
     ] = None

@@ -10,7 +10,7 @@ import methods
 from benchmarks.analyses.registry import IDS as ANALYSES
 from benchmarks.analyses.registry import analysis
 from benchmarks.errors import UserError
-from benchmarks.executors.registry import EXECUTORS
+from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.hardware import cards
 from benchmarks.runner.choices import Choices
@@ -83,9 +83,10 @@ def choose(
         raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
     plugins = list(dict.fromkeys(path.expanduser().resolve() for path in plugins))
     plugin_methods = [name for path in plugins for name in methods.load_plugin(path)]
-    one_of("executor", executor, EXECUTORS)
-    if executor == "threads" and hardware_name:
-        raise UserError("--hardware is for the virtual executor; real threads run on this machine's own hardware.")
+    kind = executors.executor(executor)
+    if hardware_name and not kind.needs_card:
+        priced = " or ".join(name for name in executors.names() if executors.executor(name).needs_card)
+        raise UserError(f"--hardware is for the {priced} executor; real {executor} run on this machine's own hardware.")
     keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
     return Choices(
         scale=one_of("scale", scale, SCALES),
@@ -96,7 +97,7 @@ def choose(
         card=cards.load(hardware_name, out=out) if hardware_name else None,
         device=usable_device(device),
         data=data.expanduser() if data is not None else None,
-        peak=_peak(out) if executor == "threads" else None,
+        peak=_peak(out) if not kind.simulated else None,
         settings=_settings(settings),
         plugins=tuple(plugins),
         plugin_methods=tuple(plugin_methods),

@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 
 import methods
 from benchmarks.analyses.definition import Analysis
-from benchmarks.executors.registry import EXECUTORS
+from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, experiment
 from benchmarks.hardware import cards as hardware
 from benchmarks.hardware.card import Card
@@ -53,7 +53,7 @@ def list_everything(plugins: Sequence[Path], console: Console) -> None:
     _columns(console, [(name, cards.card(name).title, cards.card(name).label) for name in cards.names()])
     console.print(
         f"[bold]Networks[/] {', '.join(NETWORKS)}   [bold]Scales[/] {', '.join(SCALES)}   "
-        f"[bold]Executors[/] {', '.join(EXECUTORS)}"
+        f"[bold]Executors[/] {', '.join(executors.names())}"
     )
 
 

@@ -1,5 +1,103 @@
-"""The executors by name."""
+"""The executors by name: what time means to each, and how it is built. None is loaded before it is built."""
 
 from __future__ import annotations
 
-EXECUTORS = ("virtual", "threads")
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import methods
+from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.executors.accounts import DryTeam
+    from benchmarks.hardware.price import Price
+
+DEFAULT = "virtual"
+
+
+class Executor(Protocol):
+    """Carries out the effects of a method's workers, on one team."""
+
+    @property
+    def now(self) -> float | None: ...  # simulated seconds over all epochs; None where time is real
+
+    def run(self, workers: Iterable[methods.Worker]) -> None:
+        """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorKind:
+    """What is known of an executor before it is built; the properties are methods.ExecutorProperties.
+
+    build: (team, price, threads) -> Executor. price: what effects cost, None unless needs_card; threads: torch's.
+    """
+
+    name: str
+    title: str  # what seconds are, in a few words
+    build: Callable[[DryTeam, Price | None, int], Executor]
+    simulated: bool  # seconds are those of simulated devices
+    repeatable: bool  # a seed gives the same bits again
+    needs_card: bool  # seconds are priced by a hardware card
+    one_process: bool = True  # all workers share one process's memory
+
+    def check(self, method: methods.Method) -> None:
+        """Raises UserError, naming the executors that will do, when the method cannot run here."""
+        if reason := method.refuses(self):
+            others = [name for name, kind in _kinds.items() if not method.refuses(kind)]
+            instead = f"choose --executor {' or '.join(others)}" if others else "no executor here will do"
+            raise UserError(f"{method.name} cannot run on --executor {self.name}: {reason}; {instead}.")
+
+
+_kinds: dict[str, ExecutorKind] = {}
+
+
+def register(kind: ExecutorKind) -> None:
+    """Raises UserError when the name is taken."""
+    if kind.name in _kinds:
+        raise UserError(f"Two executors are named '{kind.name}': rename one.")
+    _kinds[kind.name] = kind
+
+
+def names() -> tuple[str, ...]:
+    return tuple(_kinds)
+
+
+def executor(name: str) -> ExecutorKind:
+    """Raises UserError, offering the nearest names, when there is none."""
+    if name not in _kinds:
+        raise UserError(methods.unknown("executor", name, _kinds))
+    return _kinds[name]
+
+
+# ---- our own
+
+
+def _virtual(team: DryTeam, price: Price | None, threads: int) -> Executor:
+    from benchmarks.executors.virtual.executor import VirtualExecutor
+
+    assert price is not None, "it needs a card"
+    return VirtualExecutor(team, price)
+
+
+def _threads(team: DryTeam, price: Price | None, threads: int) -> Executor:
+    from benchmarks.executors.threads import ThreadsExecutor
+
+    return ThreadsExecutor(team, threads=threads)
+
+
+register(
+    ExecutorKind(
+        name="virtual",
+        title="simulated seconds, repeats bit for bit",
+        build=_virtual,
+        simulated=True,
+        repeatable=True,
+        needs_card=True,
+    )
+)
+register(
+    ExecutorKind(
+        name="threads", title="real seconds", build=_threads, simulated=False, repeatable=False, needs_card=False
+    )
+)

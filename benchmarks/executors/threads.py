@@ -45,7 +45,7 @@ class Meeting:
 class ThreadsExecutor:
     """Runs a method's workers on threads. threads: torch's threads in each of them."""
 
-    name = "threads"
+    now = None  # real time
 
     def __init__(self, team: DryTeam, *, threads: int = 1) -> None:
         self.team, self.threads = team, threads

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
 
 
@@ -17,7 +18,7 @@ class Choices:
     seeds: int = 3
     methods: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
-    executor: str = "virtual"
+    executor: str = executors.DEFAULT
     card: Card | None = None  # --hardware; without it every table has its own
     device: str = "cpu"
     data: Path | None = None  # where to look for data that does not come with a dependency
@@ -25,3 +26,8 @@ class Choices:
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # "workload" or a method -> key -> value
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> executors.ExecutorKind:
+        """The executor's properties: what seconds are."""
+        return executors.executor(self.executor)

@@ -80,14 +80,15 @@ def row_workload(table: Table, network: str, row: Row, choices: Choices) -> Work
 
 def card_of(table: Table, choices: Choices) -> Card | None:
     """The hardware card that all rows of a table share; None for real time."""
-    if choices.executor != "virtual":
-        return None
-    return choices.card or load_card(table.card)
+    return choices.card or load_card(table.card) if choices.kind.needs_card else None
 
 
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
     if row.delays and shared is None:
-        raise UserError(f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor threads.")
+        raise UserError(
+            f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
+        )
+    choices.kind.check(method)
     known, hardware = card(work.dataset), shared.delayed(row.delays) if shared is not None else None
     spec = {
         "workload": {
@@ -105,11 +106,9 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         "torch": torch_minor(),
         "sources": sources(type(method)),
     }
-    devices = f"{method.devices} {'device' if method.devices == 1 else 'devices'}"
-    if choices.executor == "virtual":
-        devices += " (simulated)"
-    else:
-        devices = f"threads on one {choices.device}"
+    devices = f"threads on one {choices.device}"
+    if choices.kind.simulated:
+        devices = f"{method.devices} {'device' if method.devices == 1 else 'devices'} (simulated)"
     labels = {
         "row": row.key,
         "method_title": row.label,

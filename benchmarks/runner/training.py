@@ -6,16 +6,17 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
 import methods
+from benchmarks.executors import registry as executors
+from benchmarks.executors.registry import Executor
 from benchmarks.executors.team import Team
-from benchmarks.executors.threads import ThreadsExecutor
-from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.flops import step_flops
+from benchmarks.hardware.price import Price
 from benchmarks.hardware.step_price import charge, counted
 from benchmarks.runner.usage import Usage, wanted
 from benchmarks.workloads.build import network_of
@@ -28,14 +29,10 @@ from results.records.journal import Journal
 Metrics = dict[str, float]
 
 
-class Executor(Protocol):
-    def run(self, workers: Any) -> None: ...
-
-
 class Training:
     """The state of one run between epochs.
 
-    data: already loaded, so that the runs of a process share it. card: the virtual clock's, None for real time.
+    data: already loaded, so that the runs of a process share it. card: None unless the executor needs one.
     """
 
     def __init__(self, spec: Mapping[str, Any], data: DataSet, card: Card | None) -> None:
@@ -47,19 +44,19 @@ class Training:
         self.batches = data.batches(
             batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
         )
-        self.team = self._team(streams=card is None)
+        kind = executors.executor(spec["executor"])
+        self.team = self._team(streams=not kind.simulated)
         self.judge = list(self.network().values())
         for module in self.judge:
             module.eval()
-        self.executor: VirtualExecutor | ThreadsExecutor
         self.step_flops: float
+        price: Price | None = None
         if card is None:
             self.step_flops = step_flops(counted(self.work, data.card, self.network(), self.work.batch))
-            self.executor = ThreadsExecutor(self.team, threads=self.work.threads)
         else:
             charged = charge(self.work, card, self.network())
-            self.step_flops = charged.step_flops
-            self.executor = VirtualExecutor(self.team, charged.price)
+            self.step_flops, price = charged.step_flops, charged.price
+        self.executor: Executor = kind.build(self.team, price, self.work.threads)
         self.train_seconds = 0.0
 
     def network(self) -> dict[str, torch.nn.Module]:
@@ -118,7 +115,7 @@ class Training:
             "gradient_wait_seconds": wait,
             **self.evaluate(),
         }
-        if isinstance(self.executor, VirtualExecutor):
+        if self.executor.now is not None:
             metrics["virtual_seconds"] = self.executor.now
         return metrics
 

@@ -33,7 +33,7 @@ class Evidence:
 
     @property
     def simulated(self) -> bool:
-        return self.chosen.executor == "virtual"
+        return self.chosen.kind.simulated
 
     @cached_property
     def values(self) -> Mapping[Key, Summary]:

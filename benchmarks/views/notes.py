@@ -38,10 +38,9 @@ def _target_line(sheet: Sheet, network: str) -> str:
 def clock(choices: Choices, card: Card | None) -> str:
     """What seconds are."""
     if card is not None:
-        return f"virtual executor, hardware {card.name}: all seconds are simulated, the numerics are real"
-    return (
-        f"threads executor: real seconds of training on this machine ({choices.device}), evaluation outside the clock"
-    )
+        return f"{choices.executor} executor, hardware {card.name}: all seconds are simulated, the numerics are real"
+    where = f"on this machine ({choices.device})"
+    return f"{choices.executor} executor: real seconds of training {where}, evaluation outside the clock"
 
 
 def clocks(experiments: Sequence[object], choices: Choices) -> list[str]:

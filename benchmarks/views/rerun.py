@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from benchmarks.executors import registry as executors
 from benchmarks.runner.choices import Choices
 
 
@@ -13,7 +14,7 @@ def command(ids: Sequence[str], chosen: Choices, target: float | None = None) ->
     words = ["python", "-m", "benchmarks", "run", *ids, "--scale", chosen.scale, "--seeds", str(chosen.seeds)]
     words += [word for name in chosen.methods for word in ("--method", name)]
     words += [word for name in chosen.networks for word in ("--network", name)]
-    words += ["--executor", chosen.executor] if chosen.executor != "virtual" else []
+    words += ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []
     words += ["--hardware", chosen.card.name] if chosen.card is not None else []
     words += ["--device", chosen.device] if chosen.device != "cpu" else []
     words += ["--target", f"{target:g}"] if target is not None else []

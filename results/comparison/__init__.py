@@ -219,7 +219,7 @@ def _verdict(low: float, high: float, n: int) -> tuple[Verdict, str]:
 
 def _noiseless(measure: str, runs: Sequence[Record]) -> bool:
     """The virtual clock gives every epoch of a setting the same seconds, unless devices are delayed at random."""
-    simulated = all(run.spec.get("executor") == "virtual" for run in runs)
+    simulated = all(run.simulated for run in runs)
     return (
         measure == "seconds_per_epoch"
         and simulated

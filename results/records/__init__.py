@@ -52,8 +52,13 @@ class Record:
 
     @property
     def clock(self) -> str:
-        """The metric that counts seconds: simulated ones under the virtual executor, else training seconds."""
-        return "virtual_seconds" if self._get("executor") == "virtual" else "train_seconds"
+        """The metric that counts seconds: simulated ones where devices were, else those of training."""
+        return "virtual_seconds" if self.simulated else "train_seconds"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether a hardware card priced its seconds, which the spec then names by the card's digest."""
+        return "sha256" in self._get("hardware")
 
     @property
     def method(self) -> str:

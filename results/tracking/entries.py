@@ -117,7 +117,7 @@ def _parent(
     first, n = one.first, len(one.complete)
     executor = str(first.spec.get("executor"))
     hardware = str((first.spec.get("hardware") or {}).get("name", ""))
-    suffix = f", {executor}" if executor != "virtual" else "" if hardware in PAPERS_OWN else f", {hardware}"
+    suffix = f", {executor}" if not first.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
     count = f"{n} seed{'' if n == 1 else 's'}" if n else "no finished run"
     statuses = [record.status for record in one.records]
     censored = [f"{name}: {v.n - v.censored} of {v.n} runs" for name, v in values.items() if v.censored]

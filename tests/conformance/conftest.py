@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.executors.registry import EXECUTORS
+from benchmarks.executors import registry as executors
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,17 +36,46 @@ def chosen(config: pytest.Config, option: str, known: list[str]) -> list[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    subjects = _subjects(metafunc)
+    places = _places(metafunc)
+    if subjects and places:
+        pairs = [
+            (subject, place)
+            for subject in subjects[1]
+            for place in places[1]
+            if not _made(subject).refuses(executors.executor(place))
+        ]
+        ids = [f"{_id(subject)}-{place}" for subject, place in pairs]
+        metafunc.parametrize((subjects[0], places[0]), pairs, ids=ids)
+    elif found := subjects or places:
+        metafunc.parametrize(found[0], found[1], ids=[_id(one) for one in found[1]])
+
+
+Variant = tuple[str, str, Any]
+
+
+def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant]] | None:
+    """The methods, or each with every other value of an option; None for a test that asks for neither."""
     names = chosen(metafunc.config, "method", methods.names())
     if "variant" in metafunc.fixturenames:
-        variants = [(name, key, value) for name in names for key, value in other_values(name)]
-        metafunc.parametrize("variant", variants, ids=[f"{name}-{key}={value}" for name, key, value in variants])
-    if "method" in metafunc.fixturenames:
-        metafunc.parametrize("method", names)
-    executors = chosen(metafunc.config, "executor", list(EXECUTORS))
-    if "executor" in metafunc.fixturenames:
-        metafunc.parametrize("executor", executors)
-    if "virtual" in metafunc.fixturenames:  # a test of what only the virtual clock promises
-        metafunc.parametrize("virtual", [name for name in executors if name == "virtual"])
+        return "variant", [(name, key, value) for name in names for key, value in other_values(name)]
+    return ("method", names) if "method" in metafunc.fixturenames else None
+
+
+def _places(metafunc: pytest.Metafunc) -> tuple[str, list[str]] | None:
+    """The executors; those alone that promise what the test is about where it asks for `repeatable`."""
+    names = chosen(metafunc.config, "executor", list(executors.names()))
+    if "repeatable" in metafunc.fixturenames:
+        return "repeatable", [name for name in names if executors.executor(name).repeatable]
+    return ("executor", names) if "executor" in metafunc.fixturenames else None
+
+
+def _made(subject: str | Variant) -> methods.Method:
+    return methods.create(subject) if isinstance(subject, str) else methods.create(subject[0], {subject[1]: subject[2]})
+
+
+def _id(one: str | Variant) -> str:
+    return one if isinstance(one, str) else f"{one[0]}-{one[1]}={one[2]}"
 
 
 def other_values(name: str) -> list[tuple[str, Any]]:

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 import methods
+from benchmarks.executors import registry as executors
 from benchmarks.executors.team import Team
-from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.card import Card, Costs
 from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.price import Price
@@ -96,12 +96,14 @@ class Small(Training):
         spec = {
             "workload": fields.model_dump(mode="json"),
             "method": {"name": method, "options": made.describe()},
+            "executor": executor,
             "device": "cpu",
             "seed": seed,
         }
-        super().__init__(spec, data(), CARD if executor == "virtual" else None)
-        if executor == "virtual":
-            self.executor = VirtualExecutor(self.team, price())
+        kind = executors.executor(executor)
+        super().__init__(spec, data(), CARD if kind.needs_card else None)
+        if kind.needs_card:
+            self.executor = kind.build(self.team, price(), self.work.threads)
         self.batches_used: list[tuple[int, int]] = []
         self.team.batches = self._noted(self.team.batches)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import methods
+from benchmarks.executors import registry as executors
 from methods import registry
 from tests.conformance import test_failing, test_identity, test_repeating, test_training
 from tests.conformance.conftest import other_values
@@ -60,7 +61,7 @@ def hogwild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_it_trains(hogwild: str) -> None:
-    for executor in ("virtual", "threads"):
+    for executor in executors.names():
         test_training.test_two_epochs(hogwild, executor)
         test_training.test_averages_are_counted_apart(hogwild, executor)
         test_training.test_no_more_slots_than_batches_in_flight(hogwild, executor)
@@ -70,7 +71,7 @@ def test_it_trains(hogwild: str) -> None:
 
 
 def test_it_fails_as_it_should(hogwild: str) -> None:
-    for executor in ("virtual", "threads"):
+    for executor in executors.names():
         test_failing.test_a_worker_that_raises_is_named(hogwild, executor, 3)
         test_failing.test_a_worker_that_waits_for_nobody_is_named(hogwild, executor)
 

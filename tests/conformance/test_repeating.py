@@ -1,4 +1,4 @@
-"""Every method on the virtual clock: the same seed gives the same bits, wherever, and after whatever."""
+"""Every method on the executors that repeat: the same seed gives the same bits, wherever, and after whatever."""
 
 from __future__ import annotations
 
@@ -12,84 +12,87 @@ import numpy as np
 import torch
 
 import methods
+from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.executors.registry import Executor
 from tests.conformance.small import EPOCHS, STEPS, Small, bits, price
 
 OTHER_PROCESS = """
 import sys, torch
 from tests.conformance.small import Small, bits
 torch.set_num_threads(1)
-for method in sys.argv[1:]:
-    training = Small(method)
+for method in sys.argv[2:]:
+    training = Small(method, executor=sys.argv[1])
     training.train()
-    print(method, bits(training.team), training.executor.now.hex())
+    print(method, bits(training.team), training.executor.now)
 """
 
 
-def outcome(method: str, seed: int = 0) -> str:
-    training = Small(method, seed=seed)
+def outcome(method: str, executor: str, seed: int = 0) -> str:
+    training = Small(method, executor=executor, seed=seed)
     training.train()
-    return f"{bits(training.team)} {training.executor.now.hex()}"  # type: ignore[union-attr]
+    return f"{bits(training.team)} {training.executor.now}"
 
 
-def test_same_seed_same_bits(method: str, virtual: str) -> None:
+def test_same_seed_same_bits(method: str, repeatable: str) -> None:
     """Whatever random numbers, other runs and other seeds came in between."""
-    first = outcome(method)
+    first = outcome(method, repeatable)
     torch.manual_seed(99)
     np.random.seed(99)
     random.seed(99)
-    assert outcome(method, seed=1) != first
-    interrupted = Small(method)
+    assert outcome(method, repeatable, seed=1) != first
+    interrupted = Small(method, executor=repeatable)
     interrupted.train(epochs=1)
-    assert outcome(method) == first
+    assert outcome(method, repeatable) == first
 
 
-def test_a_run_leaves_the_global_generators_alone(method: str, virtual: str) -> None:
+def test_a_run_leaves_the_global_generators_alone(method: str, repeatable: str) -> None:
     before = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # type: ignore[index]
-    outcome(method)
+    outcome(method, repeatable)
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1:] == (np.random.get_state()[1].tolist(), random.getstate())  # type: ignore[index]
 
 
-def test_same_bits_in_another_process(all_methods: list[str], virtual: str, checkout: Path) -> None:
+def test_same_bits_in_another_process(all_methods: list[str], repeatable: str, checkout: Path) -> None:
     """In the opposite order there."""
     done = subprocess.run(
-        [sys.executable, "-c", OTHER_PROCESS, *reversed(all_methods)],
+        [sys.executable, "-c", OTHER_PROCESS, repeatable, *reversed(all_methods)],
         cwd=checkout,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert dict(line.split(" ", 1) for line in done.stdout.splitlines()) == {m: outcome(m) for m in all_methods}
+    assert dict(line.split(" ", 1) for line in done.stdout.splitlines()) == {
+        m: outcome(m, repeatable) for m in all_methods
+    }
 
 
-def test_two_runs_side_by_side(method: str, virtual: str) -> None:
+def test_two_runs_side_by_side(method: str, repeatable: str) -> None:
     """Epoch by epoch in turn, two runs of one process do not touch each other."""
-    runs = [Small(method, seed=seed) for seed in (0, 1)]
+    runs = [Small(method, executor=repeatable, seed=seed) for seed in (0, 1)]
     for epoch in range(3):
         for training in runs:
             training.epoch(epoch)
     for seed, training in enumerate(runs):
-        assert outcome(method, seed).split()[0] == bits(training.team)
+        assert outcome(method, repeatable, seed).split()[0] == bits(training.team)
 
 
-def test_resumed_equals_uninterrupted(method: str, virtual: str) -> None:
+def test_resumed_equals_uninterrupted(method: str, repeatable: str) -> None:
     """Weights, buffers, momentum, counts and the method's own state carry a run over to a fresh team."""
-    check_resuming(method)
+    check_resuming(method, {}, repeatable)
 
 
-def test_resumed_equals_uninterrupted_with_every_option(variant: tuple[str, str, Any], virtual: str) -> None:
+def test_resumed_equals_uninterrupted_with_every_option(variant: tuple[str, str, Any], repeatable: str) -> None:
     """As with momentum that several updaters of a layer have each for themselves."""
     method, key, value = variant
-    check_resuming(method, {key: value})
+    check_resuming(method, {key: value}, repeatable)
 
 
-def check_resuming(method: str, options: dict[str, Any] | None = None) -> None:
-    run = Small(method, options)
+def check_resuming(method: str, options: dict[str, Any], executor: str) -> None:
+    run = Small(method, options, executor=executor)
     run.train(epochs=2)
-    rest = Small(method, options)
+    rest = Small(method, options, executor=executor)
     rest.team.load_state_dict(run.team.state_dict())
     assert bits(rest.team) == bits(run.team)
     for training in (run, rest):
@@ -97,31 +100,31 @@ def check_resuming(method: str, options: dict[str, Any] | None = None) -> None:
     assert bits(rest.team) == bits(run.team)
 
 
-def test_a_saved_state_is_a_copy(method: str, virtual: str) -> None:
-    training = Small(method)
+def test_a_saved_state_is_a_copy(method: str, repeatable: str) -> None:
+    training = Small(method, executor=repeatable)
     training.train(epochs=1)
     saved, before = training.team.state_dict(), bits(training.team)
     training.train(epochs=1, first=1)
-    restored = Small(method)
+    restored = Small(method, executor=repeatable)
     restored.team.load_state_dict(saved)
     assert bits(restored.team) == before
     restored.train(epochs=1, first=1)
     assert bits(restored.team) == bits(training.team)
 
 
-def test_the_clock_does_not_depend_on_the_numerics(method: str, virtual: str) -> None:
+def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str) -> None:
     """A team without tensors takes the same simulated seconds, and counts the same updates."""
-    training, (dry, executor) = Small(method), dry_run(method)
+    training, (dry, executor) = Small(method, executor=repeatable), dry_run(method, repeatable)
     for epoch in range(EPOCHS):
         training.epoch(epoch)
         dry.begin_epoch(epoch)
         executor.run(training.method.workers(dry))
-        assert executor.now == training.executor.now  # type: ignore[union-attr]
+        assert executor.now == training.executor.now
         assert dry.staleness.count == training.team.staleness.count
 
 
-def dry_run(method: str) -> tuple[DryTeam, VirtualExecutor]:
+def dry_run(method: str, executor: str) -> tuple[DryTeam, Executor]:
     layers = [(layer.name, sum(p.numel() for p in layer.params)) for layer in Small(method).team.replica.layers]
     dry = DryTeam.of(layers, replicas=methods.create(method).replicas, steps_per_epoch=STEPS)
     dry.epochs = EPOCHS
-    return dry, VirtualExecutor(dry, price())
+    return dry, executors.executor(executor).build(dry, price(), 1)

@@ -14,9 +14,9 @@ def test_a_gradient_waits_no_longer_than_its_weights_are_old(method: str, execut
         assert -1e-12 <= row["wait_seconds"] <= row["seconds"], row
 
 
-def test_staleness_does_not_depend_on_the_numerics(method: str, virtual: str) -> None:
+def test_staleness_does_not_depend_on_the_numerics(method: str, repeatable: str) -> None:
     """A team without tensors measures the same staleness, pinned weights and averaged gradients included."""
-    training, (dry, executor) = Small(method), dry_run(method)
+    training, (dry, executor) = Small(method, executor=repeatable), dry_run(method, repeatable)
     for epoch in range(EPOCHS):
         training.epoch(epoch)
         dry.begin_epoch(epoch)

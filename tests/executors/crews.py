@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.threads import ThreadsExecutor
-from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Effect, Program, Worker
 from tests.conformance.small import bounded
 
-EXECUTORS = ("virtual", "threads")
+EXECUTORS = executors.names()
 
 
 def team_of(layers: int = 1, replicas: int = 1, steps: int = 4) -> DryTeam:
@@ -30,8 +29,8 @@ def carry_out(
 ) -> None:
     """Run the workers to completion, or raise what the executor raises."""
     team = team or team_of()
-    made = VirtualExecutor(team, Price.uniform(len(team.replica.layers), 1.0, 1.0)) if executor == "virtual" else None
-    bounded(lambda: (made or ThreadsExecutor(team)).run(crew(*programs, devices=devices)))
+    made = executors.executor(executor).build(team, Price.uniform(len(team.replica.layers), 1.0, 1.0), 1)
+    bounded(lambda: made.run(crew(*programs, devices=devices)))
 
 
 def program(*effects: Effect, into: list[Any] | None = None) -> Program:

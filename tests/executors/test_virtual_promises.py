@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import methods
+from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.errors import WorkerFailed
 from benchmarks.executors.virtual.executor import VirtualExecutor
@@ -30,7 +31,7 @@ def test_awaiting_gives_the_count_at_the_moment_of_going_on() -> None:
     assert got == [3]
 
 
-@pytest.mark.parametrize("executor", ["virtual", "threads"])
+@pytest.mark.parametrize("executor", executors.names())
 def test_a_collective_that_fails_fails_a_member(executor: str) -> None:
     class Broken(DryTeam):
         def mean_gradients(self, gradients: Sequence[Any]) -> list[Any]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 import methods
+from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
@@ -74,7 +75,7 @@ def test_on_one_device_with_free_backward_it_is_plain_sgd(sgd: list[Tensor], wor
     assert same(trained("pdasgd", FREE_BACKWARD, devices=1, backward_workers=workers), sgd)
 
 
-@pytest.mark.parametrize("executor", ["virtual", "threads"])
+@pytest.mark.parametrize("executor", executors.names())
 def test_every_replica_applies_every_gradient(executor: str) -> None:
     """Once: on SGD without momentum the replicas agree, to rounding, at the end of an epoch."""
     training = small("pdasgd", executor=executor)

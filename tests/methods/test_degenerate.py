@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import methods
+from benchmarks.executors import registry as executors
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Program, Replica, Update, backward
@@ -68,7 +69,7 @@ def sgd() -> list[Tensor]:
     return plain_sgd()
 
 
-@pytest.mark.parametrize("executor", ["virtual", "threads"])
+@pytest.mark.parametrize("executor", executors.names())
 def test_backpropagation_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
     assert same(trained("bp", executor=executor), sgd)
 
@@ -87,7 +88,7 @@ def test_async_with_a_backward_pass_that_takes_time_is_not(sgd: list[Tensor], me
     assert not same(trained(method, Price.uniform(LAYERS, 1.0, 2.0)), sgd)
 
 
-@pytest.mark.parametrize("executor", ["virtual", "threads"])
+@pytest.mark.parametrize("executor", executors.names())
 def test_ddp_on_one_device_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
     assert same(trained("ddp", executor=executor, devices=1), sgd)
 

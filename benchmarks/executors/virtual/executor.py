@@ -35,8 +35,6 @@ class VirtualExecutor:
     `now` is the simulated time in seconds, over all epochs; the clock of an epoch starts at 0.
     """
 
-    name = "virtual"
-
     def __init__(self, team: DryTeam, price: Price) -> None:
         self.team, self.price, self.clock = team, price, Clock()
         self._before = 0.0

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 import methods
+from benchmarks.executors import registry as executors
 from benchmarks.papers.confounds.naming import named
 from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner.plan import Run
@@ -165,7 +166,7 @@ def _evaluated(row: Subject) -> str:
 
 def _clock(row: Subject) -> str:
     hardware = row.spec["hardware"]
-    if row.spec["executor"] != "virtual":
+    if not executors.executor(row.spec["executor"]).simulated:
         return f"real seconds on {row.spec['device']}, {hardware['name']}"
     delays = f", delayed: {'; '.join(hardware['delays'])}" if hardware.get("delays") else ""
     return f"simulated, {hardware['name']} ({hardware['sha256'][:8]}){delays}"

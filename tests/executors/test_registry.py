@@ -1,0 +1,102 @@
+"""Executors are found by name, decided on by property, and hold no method that does not run there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.executors import registry
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.registry import ExecutorKind
+from benchmarks.hardware.price import Price
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.registry import table
+from methods import Method, Team, Worker
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> ExecutorKind:
+    """An executor with a process per device, registered for as long as the test lasts."""
+    monkeypatch.setattr(registry, "_kinds", dict(registry._kinds))
+    kind = replace(registry.executor("threads"), name="apart", one_process=False)
+    registry.register(kind)
+    return kind
+
+
+def test_the_properties_of_our_own() -> None:
+    virtual, threads = map(registry.executor, ("virtual", "threads"))
+    assert registry.names() == ("virtual", "threads")
+    assert (virtual.simulated, virtual.repeatable, virtual.needs_card) == (True, True, True)
+    assert (threads.simulated, threads.repeatable, threads.needs_card) == (False, False, False)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_clock_is_simulated_where_the_properties_say_so(name: str) -> None:
+    kind, team = registry.executor(name), DryTeam.of([("only", 1)], steps_per_epoch=1)
+    made = kind.build(team, Price.uniform(1, 1.0, 1.0) if kind.needs_card else None, 1)
+    made.run([])
+    assert (made.now is not None) == kind.simulated
+
+
+def test_an_unknown_executor_offers_the_nearest() -> None:
+    with pytest.raises(UserError, match="Unknown executor 'thread': did you mean threads"):
+        registry.executor("thread")
+
+
+def test_a_name_is_taken_once() -> None:
+    with pytest.raises(UserError, match="Two executors are named 'virtual'"):
+        registry.register(registry.executor("virtual"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "runs"),
+    [
+        ("bp", {}, True),
+        ("hogwild", {}, True),
+        ("ddp", {}, True),
+        ("lapsgd", {}, True),
+        ("async_lu", {}, False),
+        ("pdasgd", {}, False),
+        ("pdasgd", {"exchange": "none"}, True),
+        ("pdasgd", {"devices": 1}, True),
+    ],
+)
+def test_what_shares_memory_between_devices_needs_one_process(
+    apart: ExecutorKind, name: str, options: dict[str, Any], runs: bool
+) -> None:
+    made = methods.create(name, options)
+    assert (not made.refuses(apart)) == runs
+    assert all(not made.refuses(registry.executor(one)) for one in ("virtual", "threads"))
+
+
+def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) -> None:
+    """In one sentence that names the executors that will do."""
+    with pytest.raises(
+        UserError, match=r"^async_lu cannot run on --executor apart: .* choose --executor virtual or thr"
+    ):
+        plan.runs(table("table3"), Choices(seeds=1, executor="apart"))
+    assert plan.runs(table("table3"), Choices(seeds=1, executor="apart", methods=("lapsgd", "bp")))
+
+
+class OnSimulatedTimeOnly(Method):
+    """A method that states what it supports by a property of its own choice."""
+
+    name = "on_simulated_time_only"
+
+    def refuses(self, executor: methods.ExecutorProperties) -> str:
+        return "" if executor.simulated else "it waits for simulated seconds"
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        return ()
+
+
+def test_a_method_may_refuse_for_reasons_of_its_own() -> None:
+    registry.executor("virtual").check(OnSimulatedTimeOnly())
+    with pytest.raises(UserError, match=r"it waits for simulated seconds; choose --executor virtual\.$"):
+        registry.executor("threads").check(OnSimulatedTimeOnly())
