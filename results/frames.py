@@ -140,7 +140,7 @@ def _subject(record: Record) -> dict[str, Any]:
         "method": _text(record.method),
         "seed": record.seed,
         "scale": _text(record.scale),
-        "executor": _text(record.spec.get("executor")),
+        "executor": _text(record.spec.executor),
         "hardware": _text(hardware(record)),
         "status": record.status,
     }
@@ -161,20 +161,20 @@ def _run(record: Record) -> dict[str, Any]:
         "modified": bool(environment.get("modified", False)),
         **{name: _text(environment.get(name)) for name in ("python", "cpu", "commit")},
         "started": _text(record.started),
-        "sources": _text(record.spec.get("sources")),
-        "options": _json(record.spec["method"].get("options", {})),
-        "spec": _json(record.spec),
+        "sources": _text(record.spec.sources),
+        "options": _json(record.spec.method.options),
+        "spec": _json(record.spec.document()),
     }
 
 
 def _labels(record: Record) -> dict[str, Any]:
-    workload = record.spec["workload"]
+    workload, labels = record.spec.workload, record.labels
     return {
-        **{name: _text(record.labels.get(name)) for name in ("method_title", "network_label", "devices")},
-        "dataset": _text(workload.get("dataset")),
-        "device": _text(record.spec.get("device")),
+        **{name: _text(getattr(labels, name)) for name in ("method_title", "network_label", "devices")},
+        "dataset": _text(workload.dataset),
+        "device": _text(record.spec.device),
         "clock": record.clock,
-        "epochs_planned": workload.get("epochs"),
+        "epochs_planned": workload.epochs,
     }
 
 
@@ -206,13 +206,13 @@ def _layers(record: Record) -> Iterator[dict[str, Any]]:
 
 
 def hardware(record: Record) -> str:
-    """The hardware card's name, or the machine's in real time; "" where the spec names none."""
-    return str((record.spec.get("hardware") or {}).get("name") or "")
+    """The hardware card's name, or the machine's in real time."""
+    return record.spec.hardware.name
 
 
 def torch(record: Record) -> str:
     """The release of torch that the run was made with."""
-    return str((record.environment.get("packages") or {}).get("torch") or record.spec.get("torch") or "")
+    return str((record.environment.get("packages") or {}).get("torch") or record.spec.torch)
 
 
 def _text(value: Any) -> str:

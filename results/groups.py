@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from results.published import ANY_ROW, Key, Published
 from results.records import Record
 from results.records.identity import identity
+from results.records.spec import RunSpec
 from results.statistics import Summary, best, paper_target, reached, summary
 
 TIMED = "time_to_target_seconds"
@@ -47,21 +47,20 @@ class Group:
     @property
     def context(self) -> str:
         """What the rows that share a target have in common: the workload, the executor, the clock and the device."""
-        same = {name: self.first.spec.get(name) for name in ("workload", "executor", "hardware", "device")}
-        return identity(same)
+        spec = self.first.spec.document()
+        return identity({name: spec.get(name) for name in ("workload", "executor", "hardware", "device")})
 
 
-def clock_of(spec: Mapping[str, Any]) -> str:
+def clock_of(spec: RunSpec) -> str:
     """The family of a run and the hardware that its seconds are of."""
-    return f"{spec['workload']['family']} on {(spec.get('hardware') or {}).get('name', '')}"
+    return f"{spec.workload.family} on {spec.hardware.name}"
 
 
 def group(records: Iterable[Record]) -> list[Group]:
     """The records by spec without the seed, each group ordered by seed, the groups by their first start."""
     found: dict[str, list[Record]] = {}
     for record in records:
-        rest = {name: value for name, value in record.spec.items() if name != "seed"}
-        found.setdefault(identity([rest, record.row]), []).append(record)
+        found.setdefault(identity([record.spec.document(without=("seed",)), record.row]), []).append(record)
     groups = [Group(key, tuple(sorted(runs, key=lambda run: run.seed))) for key, runs in found.items()]
     return sorted(groups, key=lambda one: min(record.started for record in one.records))
 

@@ -133,7 +133,7 @@ def full_width(count: int) -> None:
 def smoke(network: str, count: int) -> None:
     """Sixty batches an epoch: long enough for the ramps at its ends to matter little."""
     work = workload("cifar100", network, "smoke", {"train_samples": "3840"})
-    data = load_data({"workload": work.model_dump()}, None)
+    data = load_data(work, None)
     one, lu = training(work, "bp", data), training(work, "async_lu", data)
     found = rounds({"bare loop": bare(one), "virtual BP": epoch(one), "virtual Async LU": epoch(lu)}, count)
     verdict(

@@ -40,7 +40,13 @@ def write_journals(out: Path, runs: int, evaluations: int) -> None:
     found = environment.describe()
     for number, run in enumerate(itertools.islice(planned, runs)):
         started = BEGUN + timedelta(minutes=number)
-        head = {"type": "run", "id": run.id, "spec": run.spec, "environment": found, "labels": run.labels}
+        head = {
+            "type": "run",
+            "id": run.id,
+            "spec": run.spec.document(),
+            "environment": found,
+            "labels": run.labels.document(),
+        }
         lines: list[dict[str, object]] = [{**head, "started": started.isoformat(timespec="milliseconds")}]
         lines += [evaluation(epoch, number) for epoch in range(1, evaluations + 1)]
         lines.append(end(evaluations, started))

@@ -15,9 +15,9 @@ from results.reproductions import Value
 
 CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "scale": lambda record: record.scale,
-    "executor": lambda record: record.spec.get("executor"),
+    "executor": lambda record: record.spec.executor,
     "hardware": lambda record: _hardware(record),
-    "device": lambda record: record.spec.get("device"),
+    "device": lambda record: record.spec.device,
     "torch": frames.torch,
     "python": lambda record: record.environment.get("python"),
     "cpu": lambda record: record.environment.get("cpu"),
@@ -80,7 +80,7 @@ def _chosen(found: Sequence[Record], word: str, folder: Path) -> list[Record]:
 
 def _words(record: Record) -> tuple[set[str], str]:
     """What a run can be chosen by, and its commit."""
-    names = {record.scale, str(record.spec.get("executor")), frames.hardware(record), frames.torch(record)}
+    names = {record.scale, record.spec.executor, frames.hardware(record), frames.torch(record)}
     return names, str(record.environment.get("commit") or "")
 
 
@@ -113,7 +113,7 @@ def context(runs: Iterable[Record]) -> dict[str, list[str]]:
 
 
 def _hardware(record: Record) -> str:
-    digest = str((record.spec.get("hardware") or {}).get("sha256", ""))
+    digest = record.spec.hardware.sha256
     return f"{frames.hardware(record)} ({digest[:8]})" if digest else frames.hardware(record)
 
 

@@ -150,7 +150,7 @@ def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
     """Before anything starts: a sentence about the first data set that is not where the user said, or not at all."""
     if folder is not None and not folder.expanduser().exists():
         raise UserError(f"--data {folder}: there is no such folder.")
-    for name in dict.fromkeys(str(run.spec["workload"]["dataset"]) for run in runs):
+    for name in dict.fromkeys(run.spec.workload.dataset for run in runs):
         try:
             check_present(card(name), folder)
         except UserError as error:

@@ -146,7 +146,7 @@ def _train(
             ) from None
     console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
     titles = {run.id: run.title for run in missing}
-    return [f"{titles[id]}: {reason}" for id, (status, reason) in ended.items() if status == "failed"]
+    return [f"{titles[one.id]}: {one.reason}" for one in ended.values() if one.status == "failed"]
 
 
 def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief: bool) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,6 +29,7 @@ from benchmarks.workloads.network_names import NETWORKS
 from benchmarks.workloads.workload import SCALES
 from results import published, records
 from results.published import Published
+from results.records.spec import flat
 
 # Wall-clock seconds of one batch on one CPU core (AMD EPYC, 2026): rough, for the expected duration only.
 ROUGH_BATCH_SECONDS = {
@@ -101,7 +101,7 @@ def print_expected(runs: Sequence[Run], out: Path, jobs: int, console: Console) 
 def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({escape(one.source)})", highlight=False)
     options = one.options(chosen.settings.get(one.id, {})).model_dump(mode="json")
-    console.print(f"options as resolved: {escape(_flat(options)) or 'none'}", highlight=False, style="dim")
+    console.print(f"options as resolved: {escape(_words(flat(options))) or 'none'}", highlight=False, style="dim")
     for line in readings.readings(one.id):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
@@ -111,11 +111,11 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({one.source})", highlight=False)
     values = published.load(one.id)
     for network in plan.networks(one, chosen):
-        mine = [run for run in runs if run.spec["workload"]["network"] == network]
+        mine = [run for run in runs if run.spec.workload.network == network]
         if not mine:
             continue
-        console.print(f"\n[bold]{network}[/]: {escape(str(mine[0].labels['network_label']))}", highlight=False)
-        console.print(escape(_flat(mine[0].spec["workload"])), highlight=False, style="dim")
+        console.print(f"\n[bold]{network}[/]: {escape(mine[0].labels.network_label)}", highlight=False)
+        console.print(escape(_words(flat(mine[0].spec.workload.document()))), highlight=False, style="dim")
         grid = Grid("row", *(f"published {MEASURES[m]}" for m in one.measures), box=None)
         for row in plan.rows(one, chosen):
             cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
@@ -123,24 +123,14 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
         console.print(grid)
         console.print("options as resolved")
         for row in plan.rows(one, chosen):
-            run = next(run for run in mine if run.labels["row"] == row.key)
-            own = _differing(run.spec["workload"], mine[0].spec["workload"])
-            options = _flat({**run.spec["method"]["options"], **own})
+            run = next(run for run in mine if run.labels.row == row.key)
+            first, its = (flat(one.spec.workload.document()) for one in (mine[0], run))
+            own = {key: value for key, value in its.items() if value != first.get(key)}
+            options = _words({**flat(run.spec.method.options), **own})
             console.print(f"  {row.key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
     for line in readings.readings_of(one.id, runs):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
-
-
-def _differing(workload: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
-    """What a row's workload has that the table's first row has not."""
-    found: dict[str, Any] = {}
-    for key, value in workload.items():
-        if isinstance(value, dict):
-            found |= {f"{key}.{k}": v for k, v in value.items() if (first[key] or {}).get(k) != v}
-        elif value != first[key]:
-            found[key] = value
-    return found
 
 
 def _value(value: Published | None) -> str:
@@ -149,22 +139,19 @@ def _value(value: Published | None) -> str:
     return f"{value.mean:g}" + (f" ± {value.std:g}" if value.std is not None else "")
 
 
-def _flat(values: Any, prefix: str = "") -> str:
-    parts = []
-    for key, value in values.items():
-        parts.append(_flat(value, f"{prefix}{key}.") if isinstance(value, dict) else f"{prefix}{key}={value}")
-    return ", ".join(parts)
+def _words(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())
 
 
 def _expected(missing: Sequence[Run], jobs: int) -> float:
     """Wall-clock seconds, roughly."""
     total = 0.0
     for run in missing:
-        work = run.spec["workload"]
-        usual = ROUGH_BATCH_SECONDS[work["scale"]]
-        samples = work["train_samples"] or data_card(work["dataset"]).train_samples
-        seconds = ROUGH_LSTM_SECONDS[work["scale"]] if work["network"] == "lstm" else usual[work["network"]]
-        total += work["epochs"] * samples / work["batch"] * seconds
+        work = run.work
+        usual = ROUGH_BATCH_SECONDS[work.scale]
+        samples = work.train_samples or data_card(work.dataset).train_samples
+        seconds = ROUGH_LSTM_SECONDS[work.scale] if work.network == "lstm" else usual[work.network]
+        total += work.epochs * samples / work.batch * seconds
     return 6 + total / max(1, min(jobs, len(missing))) if missing else 0.0
 
 

@@ -8,7 +8,6 @@ import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import methods
 from benchmarks.checkout import CHECKOUT
@@ -18,6 +17,7 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.workload import Workload
+from results.records.spec import ChargedSpec, HardwareSpec
 
 NUMERICS = (
     "methods",
@@ -31,9 +31,10 @@ NUMERICS = (
 SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resolution", "text")
 
 
-def charged(work: Workload) -> dict[str, Any]:
+def charged(work: Workload) -> ChargedSpec:
     """Whose seconds a simulated step costs: what of the paper's workload its FLOPs hang on."""
-    return (work if work.price == "flops" else work.charged).model_dump(mode="json", include=set(SHAPE))
+    whose = work if work.price == "flops" else work.charged
+    return ChargedSpec.model_validate(whose.model_dump(mode="json", include=set(SHAPE)))
 
 
 def data_sha256(known: DataCard, folder: Path | None) -> str:
@@ -44,12 +45,13 @@ def data_sha256(known: DataCard, folder: Path | None) -> str:
     return found.sha256 if found is not None else ""
 
 
-def hardware_of(card: Card | None) -> dict[str, Any]:
+def hardware_of(card: Card | None) -> HardwareSpec:
     """What decides time: the card under the virtual clock, this machine in real time."""
     if card is None:
-        return {"name": cpu_name(), "cores": os.cpu_count() or 1}
-    delays = {"delays": [delay.label for delay in card.delays]} if card.delays else {}
-    return {"name": card.name, "sha256": card.sha256, **delays}
+        return HardwareSpec(name=cpu_name(), cores=os.cpu_count() or 1)
+    if not card.delays:
+        return HardwareSpec(name=card.name, sha256=card.sha256)
+    return HardwareSpec(name=card.name, sha256=card.sha256, delays=[delay.label for delay in card.delays])
 
 
 @cache

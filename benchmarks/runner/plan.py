@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
 
 import methods
 from benchmarks.errors import UserError
@@ -13,11 +13,13 @@ from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
+from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
-from results.records.identity import identity
+from results.records.identity import as_read
+from results.records.spec import Labels, MethodSpec, RunSpec
 
 
 @dataclass(frozen=True)
@@ -25,13 +27,17 @@ class Run:
     """One training run: its identity is the hash of its spec; labels are for people."""
 
     id: str
-    spec: Mapping[str, Any]
-    labels: Mapping[str, Any]
+    spec: RunSpec
+    labels: Labels
 
     @property
     def title(self) -> str:
-        work = self.spec["workload"]
-        return f"{work['name']} {self.labels['method_title']}, seed {self.spec['seed']}"
+        return f"{self.spec.workload.name} {self.labels.method_title}, seed {self.spec.seed}"
+
+    @cached_property
+    def work(self) -> Workload:
+        """The workload that its spec holds."""
+        return workload_of(self.spec.workload)
 
 
 def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
@@ -84,41 +90,45 @@ def card_of(table: Table, choices: Choices) -> Card | None:
 
 
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
+    """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
+
+    Raises UserError for delayed devices in real time, and where torch or the data's folder cannot be named.
+    """
     if row.delays and shared is None:
         raise UserError(
             f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
         )
     choices.kind.check(method)
-    known, hardware = card(work.dataset), shared.delayed(row.delays) if shared is not None else None
-    spec = {
-        "workload": {
-            "name": work.name,
-            **work.model_dump(mode="json"),
-            "dataset_sha256": data_sha256(known, choices.data),
-            "data": known.identity(),
-        },
-        "method": {"name": method.name, "options": method.describe()},
-        "executor": choices.executor,
-        "hardware": hardware_of(hardware),
-        **({"charged": charged(work)} if hardware is not None else {}),
-        "device": choices.device,
-        "seed": seed,
-        "torch": torch_minor(),
-        "sources": sources(type(method)),
-    }
+    hardware = shared.delayed(row.delays) if shared is not None else None
+    known = card(work.dataset)
+    spec = RunSpec(
+        workload=workload_spec(work, known, data_sha256(known, choices.data)),
+        method=MethodSpec(name=method.name, options=as_read(method.describe())),
+        executor=choices.executor,
+        hardware=hardware_of(hardware),
+        device=choices.device,
+        seed=seed,
+        torch=torch_minor(),
+        sources=sources(type(method)),
+    )
+    if hardware is not None:
+        spec = spec.model_copy(update={"charged": charged(work)})
+    return Run(spec.identity, spec, _labels(work, row, method, choices, hardware))
+
+
+def _labels(work: Workload, row: Row, method: methods.Method, choices: Choices, hardware: Card | None) -> Labels:
     devices = f"threads on one {choices.device}"
     if choices.kind.simulated:
         devices = f"{method.devices} {'device' if method.devices == 1 else 'devices'} (simulated)"
-    labels = {
-        "row": row.key,
-        "method_title": row.label,
-        "network_label": work.label,
-        "devices": devices,
-        "device_count": method.devices if hardware is not None else real_devices(choices),
-        "peak_flops_per_second": hardware.peak_flops_per_second if hardware is not None else choices.peak,
-        "data_label": known.label,
-    }
-    return Run(identity(spec), spec, labels)
+    return Labels(
+        row=row.key,
+        method_title=row.label,
+        network_label=work.label,
+        devices=devices,
+        device_count=method.devices if hardware is not None else real_devices(choices),
+        peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
+        data_label=card(work.dataset).label,
+    )
 
 
 def distinct(planned: Iterable[Run]) -> list[Run]:
@@ -128,4 +138,4 @@ def distinct(planned: Iterable[Run]) -> list[Run]:
 
 def in_order(planned: Sequence[Run]) -> list[Run]:
     """Seed by seed, so that an interrupted grid has whole rows of few seeds rather than few rows of all seeds."""
-    return sorted(planned, key=lambda run: int(run.spec["seed"]))
+    return sorted(planned, key=lambda run: run.spec.seed)

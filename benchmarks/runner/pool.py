@@ -7,15 +7,13 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
 from benchmarks.errors import UserError
 from benchmarks.runner import process
+from benchmarks.runner.messages import Answer, Begin, Ended, Listen, Wrong
 from benchmarks.runner.plan import Run
-
-Listen = Callable[[str, str, Any], None]  # (event, run id, detail)
 
 
 class Job:
@@ -34,7 +32,7 @@ class Job:
         self.run = run
         # A process that died at rest is found when its answer is waited for.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.pipe.send(("run", run.id, dict(run.spec), dict(run.labels)))
+            self.pipe.send(_begin(run))
 
     def dismiss(self) -> None:
         self.pipe.close()  # at rest the child sees the end of its pipe and goes
@@ -61,28 +59,25 @@ def _no_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is delivered now
 
 
-def train_all(
-    runs: Sequence[Run], setting: process.Setting, *, jobs: int, listen: Listen
-) -> dict[str, tuple[str, str]]:
-    """Train the runs, `jobs` at a time -> id -> (status, reason).
+def train_all(runs: Sequence[Run], setting: process.Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
+    """Train the runs, `jobs` at a time -> how each ended, by its id. listen hears it all.
 
-    listen hears ("begin", id, None), ("epoch", id, (epoch, metrics)) and ("end", id, (status, reason)).
     Raises UserError for what the user can mend; the other runs are ended, and stay to be repeated.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    waiting, ended = deque(runs), dict[str, tuple[str, str]]()
+    waiting, ended = deque(runs), dict[str, Ended]()
     crew: list[Job] = []
     try:
         while len(ended) < len(runs):
             while waiting and len(crew) < jobs:
                 crew.append(Job(setting))
-                _begin(crew[-1], waiting.popleft(), listen)
+                _start(crew[-1], waiting.popleft(), listen)
             for pipe in wait([job.pipe for job in crew]):
                 job = next(job for job in crew if job.pipe is pipe)
                 if not _hear(job, ended, listen):
                     crew.remove(job)  # dead: a new one takes its place if there is more to do
                 elif job.run is None and waiting:
-                    _begin(job, waiting.popleft(), listen)
+                    _start(job, waiting.popleft(), listen)
     finally:
         for job in crew:
             job.dismiss()
@@ -91,32 +86,33 @@ def train_all(
     return ended
 
 
-def _begin(job: Job, run: Run, listen: Listen) -> None:
-    listen("begin", run.id, None)
+def _begin(run: Run) -> Begin:
+    return Begin(run.id, run.spec, run.labels)
+
+
+def _start(job: Job, run: Run, listen: Listen) -> None:
+    listen(_begin(run))
     job.begin(run)
 
 
-def _hear(job: Job, ended: dict[str, tuple[str, str]], listen: Listen) -> bool:
+def _hear(job: Job, ended: dict[str, Ended], listen: Listen) -> bool:
     """Take one message -> whether the process lives."""
     assert job.run is not None
     pipe: Connection = job.pipe
     try:
-        what, id, *rest = pipe.recv()
+        answer: Answer = pipe.recv()
     except (EOFError, OSError):
         job.process.join()
-        outcome = ("failed", _death(job.process.exitcode))
-        ended[job.run.id] = outcome
-        listen("end", job.run.id, outcome)
+        ended[job.run.id] = died = Ended(job.run.id, "failed", _death(job.process.exitcode))
+        listen(died)
         return False
-    if what == "wrong":
+    if isinstance(answer, Wrong):
         job.run = None
-        raise UserError(rest[0])
-    if what == "epoch":
-        listen("epoch", id, tuple(rest))
-    else:
+        raise UserError(answer.sentence)
+    if isinstance(answer, Ended):
         job.run = None
-        ended[id] = (rest[0], rest[1])
-        listen("end", id, ended[id])
+        ended[answer.id] = answer
+    listen(answer)
     return True
 
 

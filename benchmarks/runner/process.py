@@ -1,7 +1,6 @@
 """A process that trains runs, one after the other, and tells its parent how they go.
 
-The parent sends ("run", id, spec, labels); the child answers ("epoch", id, epoch, metrics) and
-("end", id, status, reason). What a user can mend comes back as ("wrong", id, sentence).
+The parent sends `Begin`; the child answers with an `Epoch` after each and `Ended`, or with `Wrong`.
 """
 
 from __future__ import annotations
@@ -19,9 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.hardware.card import Card
 from benchmarks.runner.memory import keep_freed_memory
+from benchmarks.runner.messages import Begin, Ended, Epoch, Wrong
+from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
+    from benchmarks.workloads.data.load import DataSet
     from results.records.journal import Journal
+
+DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "resolution")
+"""The fields of a workload that decide on the data that is loaded."""
 
 
 @dataclass(frozen=True)
@@ -67,36 +72,46 @@ def main(pipe: Connection, setting: Setting) -> None:
 def _serve(pipe: Connection, setting: Setting) -> None:
     import methods
     from benchmarks.errors import UserError
+    from benchmarks.runner.specs import workload_of
     from benchmarks.runner.training import load_data
     from results.errors import ResultsError
 
     for plugin in setting.plugins:
         methods.load_plugin(plugin)
-    loaded: dict[str, Any] = {}
+    loaded: dict[str, DataSet] = {}
     while True:
-        _, id, spec, labels = pipe.recv()
+        begin: Begin = pipe.recv()
+        answer: Ended | Wrong
         try:
-            work = spec["workload"]
-            parts = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "resolution")
-            key = json.dumps([work[part] for part in parts])
+            key = _data_key(begin.spec)
             if key not in loaded:
                 loaded.clear()
-                loaded[key] = load_data(spec, setting.data)
-            answer = _run(pipe, setting, id, spec, labels, loaded[key])
+                loaded[key] = load_data(workload_of(begin.spec.workload), setting.data)
+            answer = _run(pipe, setting, begin, loaded[key])
         except (UserError, ResultsError, methods.MethodError) as error:
-            answer = ("wrong", id, str(error))
+            answer = Wrong(begin.id, str(error))
         pipe.send(answer)
 
 
-def _run(pipe: Connection, setting: Setting, id: str, spec: Any, labels: Any, data: Any) -> tuple[str, ...]:
+def _data_key(spec: RunSpec) -> str:
+    """What runs that can share their data have in common."""
+    work = spec.workload.document()
+    return json.dumps([work[part] for part in DATA])
+
+
+def _run(pipe: Connection, setting: Setting, begin: Begin, data: DataSet) -> Ended:
     from results.records import folder_of
     from results.records.journal import Journal
 
     with Journal.create(
-        folder_of(setting.out, id), id=id, spec=spec, environment=setting.environment, labels=labels
+        folder_of(setting.out, begin.id),
+        id=begin.id,
+        spec=begin.spec,
+        environment=setting.environment,
+        labels=begin.labels,
     ) as journal:
         try:
-            return _train(pipe, setting, id, spec, data, journal)
+            return _train(pipe, setting, begin, data, journal)
         except (Terminated, BrokenPipeError):
             interrupt(journal)
             raise
@@ -111,18 +126,18 @@ def interrupt(journal: Journal) -> None:
     journal.close()
 
 
-def _train(pipe: Connection, setting: Setting, id: str, spec: Any, data: Any, journal: Journal) -> tuple[str, ...]:
+def _train(pipe: Connection, setting: Setting, begin: Begin, data: DataSet, journal: Journal) -> Ended:
     from benchmarks.errors import UserError
     from benchmarks.runner.training import train
     from results.errors import ResultsError
 
     try:
         status = train(
-            spec,
+            begin.spec,
             journal,
             data=data,
-            card=setting.cards.get(spec["hardware"].get("sha256", "")),
-            report=lambda epoch, metrics: pipe.send(("epoch", id, epoch, metrics)),
+            card=setting.cards.get(begin.spec.hardware.sha256),
+            report=lambda epoch, metrics: pipe.send(Epoch(begin.id, epoch, metrics)),
         )
     except (UserError, ResultsError, BrokenPipeError):
         raise
@@ -131,5 +146,5 @@ def _train(pipe: Connection, setting: Setting, id: str, spec: Any, data: Any, jo
             raise error.__cause__ from None
         reason = f"{type(error).__name__}: {error}" if not str(error).startswith("Worker") else str(error)
         journal.end("failed", reason=reason, traceback=traceback.format_exc())
-        return "end", id, "failed", reason
-    return "end", id, status, ""
+        return Ended(begin.id, "failed", reason)
+    return Ended(begin.id, status)

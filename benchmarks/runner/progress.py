@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from benchmarks.runner.messages import Begin, Epoch, Event
 from benchmarks.runner.plan import Run
 
 
@@ -20,7 +21,7 @@ class Display:
     def __init__(self, runs: Sequence[Run], console: Console) -> None:
         self.runs = {run.id: run for run in runs}
         self.console, self.done, self.epochs, self.begun = console, 0, 0, time.monotonic()
-        self.planned = sum(int(run.spec["workload"]["epochs"]) for run in runs)
+        self.planned = sum(run.spec.workload.epochs for run in runs)
         self.tasks: dict[str, TaskID] = {}
         self.heard: dict[str, int] = {}  # epochs of each run
         self.last: dict[str, str] = {}  # how far each run is, in words
@@ -47,18 +48,18 @@ class Display:
         if self.progress is not None:
             self.progress.stop()
 
-    def __call__(self, event: str, id: str, detail: Any) -> None:
-        run = self.runs[id]
-        if event == "begin":
+    def __call__(self, event: Event) -> None:
+        run = self.runs[event.id]
+        if isinstance(event, Begin):
             self._begin(run)
-        elif event == "epoch":
-            self._epoch(run, *detail)
+        elif isinstance(event, Epoch):
+            self._epoch(run, event.epoch, event.metrics)
         else:
-            self._end(run, *detail)
+            self._end(run, event.status, event.reason)
 
     def _begin(self, run: Run) -> None:
         if self.progress is not None:
-            total = run.spec["workload"]["epochs"]
+            total = run.spec.workload.epochs
             self.tasks[run.id] = self.progress.add_task(escape(run.title), total=total, detail="")
 
     def _epoch(self, run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
@@ -74,7 +75,7 @@ class Display:
 
     def _end(self, run: Run, status: str, reason: str) -> None:
         self.done += 1
-        self.planned -= int(run.spec["workload"]["epochs"]) - self.heard.get(run.id, 0)  # it may have stopped early
+        self.planned -= run.spec.workload.epochs - self.heard.get(run.id, 0)  # it may have stopped early
         if self.progress is not None:
             self.progress.remove_task(self.tasks.pop(run.id))
             self.progress.update(self.whole, completed=self.done)

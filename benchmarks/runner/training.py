@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,6 +17,7 @@ from benchmarks.hardware.card import Card
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.price import Price
 from benchmarks.hardware.step_price import charge, counted
+from benchmarks.runner.specs import workload_of
 from benchmarks.runner.usage import Usage, wanted
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
@@ -25,6 +25,7 @@ from benchmarks.workloads.networks import forward_all
 from benchmarks.workloads.optimizers import build
 from benchmarks.workloads.workload import Workload
 from results.records.journal import Journal
+from results.records.spec import RunSpec
 
 Metrics = dict[str, float]
 
@@ -35,16 +36,16 @@ class Training:
     data: already loaded, so that the runs of a process share it. card: None unless the executor needs one.
     """
 
-    def __init__(self, spec: Mapping[str, Any], data: DataSet, card: Card | None) -> None:
-        self.work = workload_of(spec)
-        self.method = methods.create(spec["method"]["name"], spec["method"]["options"])
-        self.device, self.seed, self.data = torch.device(spec["device"]), int(spec["seed"]), data
+    def __init__(self, spec: RunSpec, data: DataSet, card: Card | None) -> None:
+        self.work = workload_of(spec.workload)
+        self.method = methods.create(spec.method.name, spec.method.options)
+        self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
         torch.set_num_threads(self.work.threads)
         torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True  # else no run repeats on CUDA
         self.batches = data.batches(
             batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
         )
-        kind = executors.executor(spec["executor"])
+        kind = executors.executor(spec.executor)
         self.team = self._team(streams=not kind.simulated)
         self.judge = list(self.network().values())
         for module in self.judge:
@@ -134,7 +135,7 @@ class Training:
 
 
 def train(
-    spec: Mapping[str, Any],
+    spec: RunSpec,
     journal: Journal,
     *,
     data: DataSet,
@@ -172,14 +173,8 @@ def train(
     return status
 
 
-def workload_of(spec: Mapping[str, Any]) -> Workload:
-    """Without what the plan adds for the identity's sake."""
-    added = {"name", "dataset_sha256", "data"}
-    return Workload.model_validate({key: value for key, value in spec["workload"].items() if key not in added})
-
-
-def load_data(spec: Mapping[str, Any], folder: Path | None) -> DataSet:
-    work = workload_of(spec)
+def load_data(work: Workload, folder: Path | None) -> DataSet:
+    """What the workload trains and tests on. Raises UserError where it is not in the folder, or not whole."""
     return load(
         work.dataset,
         folder=folder,

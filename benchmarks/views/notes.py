@@ -56,8 +56,8 @@ def notes(sheet: Sheet) -> Iterator[str]:
     if sheet.card is not None:
         yield from _price_notes(sheet, sheet.card)
     else:
-        hardware = sheet.planned[0].spec["hardware"]
-        yield f"Hardware: {hardware['name']}, {hardware['cores']} cores."
+        hardware = sheet.planned[0].spec.hardware
+        yield f"Hardware: {hardware.name}, {hardware.cores} cores."
     yield "Devices: " + "; ".join(_devices(sheet)) + "."
     if sheet.choices.scale != "paper" and any(row.batch for row in sheet.rows):
         work = plan.table_workload(sheet.table, sheet.networks[0], sheet.choices)
@@ -106,7 +106,7 @@ def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
 def _devices(sheet: Sheet) -> Iterator[str]:
     seen: dict[str, dict[str, None]] = {}
     for run in sheet.planned:
-        seen.setdefault(str(run.labels["devices"]), {})[str(run.labels["method_title"])] = None
+        seen.setdefault(run.labels.devices, {})[run.labels.method_title] = None
     named = any("devices" in row.options for row in sheet.rows)  # then a row's name says it
     for devices, titles in seen.items():
         yield f"{devices} for {f'{len(titles)} rows' if named else ', '.join(titles)}"

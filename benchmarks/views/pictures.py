@@ -60,4 +60,4 @@ def _bars(sheet: sheets.Sheet) -> Iterator[Bar]:
 
 def _devices(sheet: sheets.Sheet, network: str, row: str) -> int:
     records: list[Record] = list(sheet.of(network, row))
-    return int(records[0].labels["device_count"]) if records else 0
+    return records[0].labels.device_count if records else 0

@@ -57,7 +57,7 @@ def sheet_of(one: Table, chosen: Choices, planned: Sequence[Run], out: Path, tar
     for run in planned:
         path = records.folder_of(out, run.id) / records.JOURNAL
         if path.is_file():
-            key = str(run.spec["workload"]["network"]), str(run.labels["row"])
+            key = run.spec.workload.network, run.labels.row
             with contextlib.suppress(ResultsError):  # cut before its first line: nothing of it is there
                 found.setdefault(key, []).append(records.read(path))
     return Sheet(one, chosen, plan.rows(one, chosen), plan.networks(one, chosen), planned, found, target)

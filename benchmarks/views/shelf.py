@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,8 @@ from reports.site.verdicts import Seeds
 from results import records
 from results.errors import ResultsError
 from results.records import Record
+from results.records.identity import identity
+from results.records.spec import RunSpec
 from results.statistics import Summary
 from results.statistics.censoring import Times, times_to_target
 
@@ -65,9 +66,8 @@ class Shelf:
         return [record for record in self.records if record.id not in self.taken]
 
 
-def _experiment(spec: object) -> str:
-    items = spec.items() if isinstance(spec, dict) else ()
-    return json.dumps({key: value for key, value in items if key not in ELSEWHERE}, sort_keys=True)
+def _experiment(spec: RunSpec) -> str:
+    return identity(spec.document(without=ELSEWHERE))
 
 
 def shelf(out: Path) -> Shelf:
@@ -83,8 +83,7 @@ def shelf(out: Path) -> Shelf:
 
 
 def _usable(record: Record) -> Record:
-    """Raises ResultsError where the spec lacks what names a run, or a point of the curve has no time."""
-    _ = record.family, record.network, record.scale, record.method, record.seed
+    """Raises ResultsError where a point of the curve has no time."""
     for point in record.evaluations:
         begun = point is not record.evaluations[-1] or (point.step >= 1 and point.epoch >= 1)
         if not (begun and 0 <= point.metrics.get(record.clock, math.nan) < math.inf):
@@ -109,7 +108,7 @@ def _sheet(one: Table, chosen: Choices, planned: Sequence[Run], held: Shelf, tar
     found: dict[tuple[str, str], list[Record]] = {}
     for run in planned:
         if (record := held.of(run)) is not None:
-            key = str(run.spec["workload"]["network"]), str(run.labels["row"])
+            key = run.spec.workload.network, run.labels.row
             found.setdefault(key, []).append(record)
     seeds = max((record.seed + 1 for of_row in found.values() for record in of_row), default=chosen.seeds)
     fewer = replace(chosen, seeds=min(seeds, chosen.seeds))
@@ -143,7 +142,7 @@ def strangers(held: Shelf) -> str:
     """What lies in the folder and is in no table as chosen; "" if there is none. Ask once all sheets are made."""
     if not held.left:
         return ""
-    kinds = Counter(f"scale {record.scale}, {record.spec.get('executor')} executor" for record in held.left)
+    kinds = Counter(f"scale {record.scale}, {record.spec.executor} executor" for record in held.left)
     said = "; ".join(f"{count} at {kind}" for kind, count in kinds.items())
     return (
         f"{len(held.left)} of {len(held.records)} runs in the folder belong to no table as chosen here ({said}): "

@@ -79,11 +79,11 @@ def _seconds_per_epoch(record: Record) -> float | None:
 
 def _utilisation(record: Record) -> float | None:
     """Model FLOPs per second over the devices' peak, in percent."""
-    flops, peak = (record.end or {}).get("step_flops"), record.labels.get("peak_flops_per_second")
+    flops, peak = (record.end or {}).get("step_flops"), record.labels.peak_flops_per_second
     seconds = seconds_per_batch(record)
     if not (flops and peak and seconds):
         return None
-    return float(100 * flops / seconds / (peak * record.labels["device_count"]))
+    return float(100 * flops / seconds / (peak * record.labels.device_count))
 
 
 OF_A_RUN: dict[str, Callable[[Record], float | None]] = {

@@ -151,7 +151,7 @@ def _cell(first: Group, second: Group) -> Cell:
         group=first.first.family,
         network=first.first.network,
         row=first.first.row,
-        label=str(first.first.labels.get("method_title") or first.first.row),
+        label=str(first.first.labels.method_title or first.first.row),
         changes=tuple(_change(name, of_run, *chosen) for name, of_run in MEASURES.items()),
         common=len(common),
         identical=sum(same_bits(a[seed], b[seed]) for seed in common),
@@ -220,11 +220,7 @@ def _verdict(low: float, high: float, n: int) -> tuple[Verdict, str]:
 def _noiseless(measure: str, runs: Sequence[Record]) -> bool:
     """The virtual clock gives every epoch of a setting the same seconds, unless devices are delayed at random."""
     simulated = all(run.simulated for run in runs)
-    return (
-        measure == "seconds_per_epoch"
-        and simulated
-        and not any((run.spec.get("hardware") or {}).get("delays") for run in runs)
-    )
+    return measure == "seconds_per_epoch" and simulated and not any(run.spec.hardware.delays for run in runs)
 
 
 def _numerics(record: Record) -> list[tuple[str, ...]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from results.groups import Group
 from results.records import Record
+from results.records.spec import flat
 
 CONTEXT = ("executor", "hardware", "charged", "device", "torch", "sources")
 """The parts of a spec in which two sets of runs may differ and still be the same cell: where and by what it was run."""
@@ -62,7 +63,7 @@ def matched(first: Sequence[Group], second: Sequence[Group]) -> tuple[list[tuple
 
 def differences(first: Record, second: Record) -> tuple[list[Difference], list[Difference]]:
     """-> the settings and the context in which two specs differ, seeds aside; another scale stands for its workload."""
-    a, b = (dict(_flat(record.spec)) for record in (first, second))
+    a, b = (flat(record.spec.document()) for record in (first, second))
     found = [
         Difference(name, _short(a.get(name)), _short(b.get(name)))
         for name in dict.fromkeys([*a, *b])
@@ -94,7 +95,7 @@ def _distance(first: Group, second: Group) -> tuple[bool, int, int]:
 
 def _alone(side: str, one: Group, others: Sequence[Group]) -> Alone:
     record = one.first
-    label = str(record.labels.get("method_title") or record.row)
+    label = record.labels.method_title or record.row
     return Alone(side, record.family, record.network, record.row, label, len(one.records), _why(one, others))
 
 
@@ -123,14 +124,6 @@ def _by_subject(groups: Sequence[Group]) -> dict[Subject, list[Group]]:
 
 def _subject(one: Group) -> Subject:
     return one.first.family, one.first.network, one.first.row
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            yield from _flat(item, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", item
 
 
 def _short(value: Any) -> str:

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from results.errors import ResultsError
+from results.records.spec import Labels, RunSpec
 
 JOURNAL = "journal.jsonl"
 STATUSES = ("finished", "diverged", "failed", "interrupted")
@@ -32,9 +35,9 @@ class Record:
     """What the journal of one run says; `end` is None while the run goes on, or once it was killed."""
 
     id: str
-    spec: Mapping[str, Any]
+    spec: RunSpec
     environment: Mapping[str, Any]
-    labels: Mapping[str, Any]
+    labels: Labels
     evaluations: Sequence[Evaluation]
     end: Mapping[str, Any] | None
     path: Path
@@ -58,45 +61,37 @@ class Record:
     @property
     def simulated(self) -> bool:
         """Whether a hardware card priced its seconds, which the spec then names by the card's digest."""
-        return "sha256" in self._get("hardware")
+        return bool(self.spec.hardware.sha256)
 
     @property
     def method(self) -> str:
         """The method's registered name."""
-        return str(self._get("method", "name"))
+        return self.spec.method.name
 
     @property
     def network(self) -> str:
         """The network's key, such as "resnet18"."""
-        return str(self._get("workload", "network"))
+        return self.spec.workload.network
 
     @property
     def family(self) -> str:
         """The workload's family, such as "cifar100"."""
-        return str(self._get("workload", "family"))
+        return self.spec.workload.family
 
     @property
     def scale(self) -> str:
         """The workload's scale: "smoke", "small" or "paper"."""
-        return str(self._get("workload", "scale"))
+        return self.spec.workload.scale
 
     @property
     def row(self) -> str:
         """The row key: the label `row`, which names variants ("lapsgd@updaters=2"), else the method."""
-        return str(self.labels.get("row") or self.method)
+        return self.labels.row or self.method
 
     @property
     def seed(self) -> int:
         """The run's seed."""
-        return int(self._get("seed"))
-
-    def _get(self, *keys: str) -> Any:
-        value: Any = self.spec
-        for key in keys:
-            if not isinstance(value, Mapping) or key not in value:
-                raise ResultsError(f"{self.path}: the spec has no '{'.'.join(keys)}'; repeat the run with --fresh.")
-            value = value[key]
-        return value
+        return self.spec.seed
 
 
 def folder_of(out: Path, id: str) -> Path:
@@ -198,11 +193,17 @@ def _record(
     for name, kind in (("id", str), ("spec", dict), ("environment", dict), ("labels", dict)):
         if not isinstance(head.get(name), kind):
             raise _garbage(path, 1, f"the run needs '{name}'")
+    try:
+        spec, labels = RunSpec.model_validate(head["spec"]), Labels.model_validate(head["labels"])
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        part = "labels" if error.title == Labels.__name__ else "spec"
+        raise _garbage(path, 1, f"{'.'.join(map(str, (part, *wrong['loc'])))}: {wrong['msg']}") from error
     return Record(
         id=head["id"],
-        spec=head["spec"],
+        spec=spec,
         environment=head["environment"],
-        labels=head["labels"],
+        labels=labels,
         evaluations=tuple(evaluations),
         end=end,
         path=path,

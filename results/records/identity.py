@@ -27,6 +27,12 @@ def identity(spec: Any) -> str:
     return hashlib.sha256(canonical(spec).encode("ascii")).hexdigest()
 
 
+def as_read(value: Any) -> Any:
+    """The value as JSON would give it back, tuples as lists and keys in their order; raises like `canonical`."""
+    _check(value, "value")
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
 def _check(value: Any, where: str) -> None:
     # json.dumps would turn the key 1 into "1", and so give two different specs one identity.
     if isinstance(value, dict):

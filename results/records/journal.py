@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Self
 
 from results.errors import ResultsError
 from results.records import JOURNAL, STATUSES, Evaluation, Record, complete, folder_of, read, records
+from results.records.spec import Labels, RunSpec
 
 __all__ = ["Evaluation", "Journal", "Record", "complete", "folder_of", "read", "records"]
 
@@ -42,9 +43,9 @@ class Journal:
         folder: Path,
         *,
         id: str,
-        spec: Mapping[str, Any],
+        spec: RunSpec,
         environment: Mapping[str, Any],
-        labels: Mapping[str, Any],
+        labels: Labels,
     ) -> Journal:
         """Start the journal of the run in `folder` (`folder_of(out, id)`), which is made if need be.
 
@@ -67,7 +68,7 @@ class Journal:
             file.close()
             raise
         journal = cls(path, file)
-        head = {"id": id, "spec": dict(spec), "environment": dict(environment), "labels": dict(labels)}
+        head = {"id": id, "spec": spec.document(), "environment": dict(environment), "labels": labels.document()}
         journal._write({"type": "run", **head, "started": _now()})
         return journal
 

@@ -114,9 +114,9 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "runs": len(records),
         "seeds": sorted({record.seed for record in records}),
         "scale": _distinct(record.scale for record in records),
-        "executor": _distinct(record.spec.get("executor") for record in records),
+        "executor": _distinct(record.spec.executor for record in records),
         "hardware": _distinct(_card(record) for record in records),
-        "device": _distinct(record.spec.get("device") for record in records),
+        "device": _distinct(record.spec.device for record in records),
         "torch": _distinct(torch(record) for record in records),
         "packages": _distinct(_packages(one) for one in said),
         "python": _distinct(one.get("python") for one in said),
@@ -134,7 +134,7 @@ def _distinct(values: Iterable[Any]) -> list[str]:
 
 
 def _card(record: Record) -> str:
-    digest = str((record.spec.get("hardware") or {}).get("sha256", ""))
+    digest = record.spec.hardware.sha256
     return f"{hardware(record)} ({digest[:8]})" if digest else hardware(record)
 
 

@@ -19,6 +19,7 @@ from results.groups import Group, Measured, group, targets, values_of
 from results.published import Key, Published
 from results.records import Record
 from results.records.identity import identity
+from results.records.spec import flat
 from results.statistics import Summary
 from results.tracking import notes
 from results.tracking.points import (
@@ -39,6 +40,8 @@ PAPERS_OWN = ("paper-a", "paper-b", "")
 FORMAT = 2
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
+FOLLOWS = ("seed", "charged")
+"""What a parent's parameters leave out, of its runs or following from the rest; its document has the latter."""
 CONFIG = "config.json"
 """The artifact with what a run was given, as resolved."""
 
@@ -115,8 +118,7 @@ def _parent(
     one: Group, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
 ) -> Entry:
     first, n = one.first, len(one.complete)
-    executor = str(first.spec.get("executor"))
-    hardware = str((first.spec.get("hardware") or {}).get("name", ""))
+    executor, hardware = first.spec.executor, first.spec.hardware.name
     suffix = f", {executor}" if not first.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
     count = f"{n} seed{'' if n == 1 else 's'}" if n else "no finished run"
     statuses = [record.status for record in one.records]
@@ -130,7 +132,7 @@ def _parent(
         key=f"ours:{one.key}",
         name=f"{first.network} {first.row} (ours, {count}{suffix})",
         status=_STATUS[next((s for s in ("failed", "interrupted") if s in statuses), "finished")],
-        params={**_subject("reproduced", first.network, first.row), **_flat(_chosen(first.spec))},
+        params={**_subject("reproduced", first.network, first.row), **_texts(first.spec.document(without=FOLLOWS))},
         tags={
             "mlflow.note.content": notes.of_group(one, values, published),
             f"{PREFIX}statuses": ", ".join(statuses),
@@ -140,7 +142,7 @@ def _parent(
         content=identity([asdict(point) for point in points]),
         start_ms=start,
         end_ms=end,
-        documents={CONFIG: _without_seed(first.spec)},
+        documents={CONFIG: first.spec.document(without=("seed",))},
         dataset=_dataset(first),
         network=_network(first),
         members=frozenset(f"{record.id[:16]}:{hashes[record.id][:16]}" for record in one.records),
@@ -158,7 +160,7 @@ def _child(one: Group, record: Record, sha256: str) -> Entry:
         "mlflow.note.content": notes.of_run(record, dropped),
         "mlflow.source.name": "python -m benchmarks",
         "mlflow.source.type": "LOCAL",
-        **{f"environment.{name}": value for name, value in _flat(record.environment).items()},
+        **{f"environment.{name}": value for name, value in _texts(record.environment).items()},
     }
     if commit := record.environment.get("commit"):
         tags["mlflow.source.git.commit"] = str(commit)
@@ -172,14 +174,14 @@ def _child(one: Group, record: Record, sha256: str) -> Entry:
         params={
             **_subject("reproduced", record.network, record.row),
             "diverged": str(record.status == "diverged").lower(),
-            **_flat(record.spec),
+            **_texts(record.spec.document()),
         },
         tags=tags,
         points=lambda: finite([*curve(record, start), *outcome(record, end)]),
         content=sha256,
         start_ms=start,
         end_ms=end,
-        documents={CONFIG: record.spec},
+        documents={CONFIG: record.spec.document()},
         files={record.path.name: record.path},
         dataset=_dataset(record),
         network=_network(record),
@@ -193,21 +195,19 @@ def _extras(one: Group, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Pa
     return {f"{path.parent.name}/{path.name}": path for path in found if path.is_file()}
 
 
-def _dataset(record: Record) -> Subject | None:
-    work = record.spec["workload"]
-    if not work.get("dataset"):
-        return None
-    about = {"uri": str(record.labels.get("data_label") or work["dataset"]), "sha256": str(work.get("dataset_sha256"))}
+def _dataset(record: Record) -> Subject:
+    work = record.spec.workload
+    about = {"uri": record.labels.data_label or work.dataset, "sha256": work.dataset_sha256}
     # MLflow has room for 36 characters of a digest; the whole one stands in the source.
-    return Subject(str(work["dataset"]), (str(work.get("dataset_sha256") or "") or "unknown")[:36], about)
+    return Subject(work.dataset, (work.dataset_sha256 or "unknown")[:36], about)
 
 
 def _network(record: Record) -> Subject:
     """The architecture, under the first words of the workload's label: "ResNet-18 (width 8)"."""
-    work = record.spec["workload"]
+    work = record.spec.workload.document()
     shape = {name: work[name] for name in ("network", "width", "stem", "blocks", "embedding") if work.get(name)}
-    label = str(record.labels.get("network_label") or record.network).partition(" on ")[0]
-    return Subject(_UNFIT.sub("-", label)[:250] or record.network, about=_flat(shape))
+    label = (record.labels.network_label or record.network).partition(" on ")[0]
+    return Subject(_UNFIT.sub("-", label)[:250] or record.network, about=_texts(shape))
 
 
 def _papers(groups: Sequence[Group], published: Mapping[str, Values]) -> list[Entry]:
@@ -249,24 +249,10 @@ def _subject(source: str, network: str, row: str) -> dict[str, str]:
     return {"source": source, "network": network, "row": row}
 
 
-def _without_seed(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in spec.items() if name != "seed"}
-
-
-def _chosen(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what follows from the rest: pages of parameters begin with what was chosen. The document has it all."""
-    return {name: value for name, value in _without_seed(spec).items() if name != "charged"}
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     """Nested mappings as dotted names; lists as JSON."""
-    flat: dict[str, str] = {}
-    for name, item in value.items():
-        if isinstance(item, Mapping):
-            flat |= _flat(item, f"{prefix}{name}.")
-        else:
-            flat[safe(f"{prefix}{name}")] = item if isinstance(item, str) else json.dumps(item, default=str)
-    return flat
+    found = flat(values).items()
+    return {safe(name): item if isinstance(item, str) else json.dumps(item, default=str) for name, item in found}
 
 
 def _times(record: Record) -> tuple[int, int]:

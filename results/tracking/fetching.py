@@ -13,7 +13,6 @@ from typing import Any
 
 from results.errors import ResultsError
 from results.records import JOURNAL, Record, folder_of, read
-from results.records.identity import identity
 from results.tracking.entries import PREFIX
 from results.tracking.feeding import FILES, search
 
@@ -101,7 +100,7 @@ def _download(client: Any, one: Tracked, scratch: Path) -> Record:
         record = read(path)
     except ResultsError as error:
         raise ResultsError(f"The journal of '{one.name}' in the store is left out: {error}") from error
-    if not _ID.fullmatch(record.id) or record.id != one.record or identity(record.spec) != record.id:
+    if not _ID.fullmatch(record.id) or record.id != one.record or record.spec.identity != record.id:
         raise ResultsError(f"The journal of '{one.name}' in the store is left out: it is not that run's.")
     return record
 

@@ -14,9 +14,9 @@ from results.statistics import Summary
 def of_group(one: Group, values: Mapping[str, Summary], published: Mapping[Key, Published]) -> str:
     """Published beside measured, measure by measure."""
     first = one.first
-    title = plain(first.labels.get("method_title", first.method))
-    lines = [f"### {title} on {plain(first.labels.get('network_label', first.network))}", ""]
-    clock = f"Scale {first.scale}, executor {first.spec.get('executor')}; times on the clock `{first.clock}`."
+    title = plain(first.labels.method_title or first.method)
+    lines = [f"### {title} on {plain(first.labels.network_label or first.network)}", ""]
+    clock = f"Scale {first.scale}, executor {first.spec.executor}; times on the clock `{first.clock}`."
     lines += [clock, "", "| measure | published | measured |", "|---|---|---|"]
     for name, value in values.items():
         paper = published.get((first.network, first.row, name))
@@ -27,7 +27,7 @@ def of_group(one: Group, values: Mapping[str, Summary], published: Mapping[Key, 
 
 def of_run(record: Record, dropped: Sequence[str]) -> str:
     """How the run ended, and where the rest of it is."""
-    title = plain(record.labels.get("method_title", record.method))
+    title = plain(record.labels.method_title or record.method)
     reason = plain((record.end or {}).get("reason", ""))
     lines = [f"{title}, seed {record.seed}: **{record.status}**."]
     lines += [f"Reason: {reason}"] if reason else []

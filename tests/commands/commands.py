@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.errors import UserError
-from benchmarks.runner import pool, process
+from benchmarks.runner import process
+from benchmarks.runner.messages import Answer, Begin, Ended, Listen, Wrong
 from benchmarks.runner.plan import Run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -59,29 +60,27 @@ def program(*arguments: str, **options: Any) -> subprocess.Popen[str]:
 class Here:
     """A child's pipe whose other end is this process."""
 
-    def __init__(self, runs: Sequence[Run], listen: pool.Listen) -> None:
+    def __init__(self, runs: Sequence[Run], listen: Listen) -> None:
         self.waiting, self.listen = deque(runs), listen
-        self.ended: dict[str, tuple[str, str]] = {}
+        self.ended: dict[str, Ended] = {}
 
-    def recv(self) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
+    def recv(self) -> Begin:
         if not self.waiting:
             raise EOFError
         run = self.waiting.popleft()
-        self.listen("begin", run.id, None)
-        return "run", run.id, dict(run.spec), dict(run.labels)
+        begin = Begin(run.id, run.spec, run.labels)
+        self.listen(begin)
+        return begin
 
-    def send(self, message: tuple[Any, ...]) -> None:
-        what, id, *rest = message
-        if what == "wrong":
-            raise UserError(rest[0])
-        if what == "end":
-            self.ended[id] = (rest[0], rest[1])
-        self.listen(what, id, tuple(rest))
+    def send(self, answer: Answer) -> None:
+        if isinstance(answer, Wrong):
+            raise UserError(answer.sentence)
+        if isinstance(answer, Ended):
+            self.ended[answer.id] = answer
+        self.listen(answer)
 
 
-def train_here(
-    runs: Sequence[Run], setting: process.Setting, *, jobs: int, listen: pool.Listen
-) -> dict[str, tuple[str, str]]:
+def train_here(runs: Sequence[Run], setting: process.Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
     """As pool.train_all, in this process, which has the plug-ins: one of its own takes seconds to load torch."""
     pipe = Here(runs, listen)
     with contextlib.suppress(EOFError):

@@ -6,17 +6,13 @@ import io
 
 from rich.console import Console
 
+from benchmarks.runner.messages import Begin, Ended, Epoch
 from benchmarks.runner.plan import Run
 from benchmarks.runner.progress import Display, duration
+from results.records.spec import Labels
+from tests.results.samples import spec_of
 
-RUNS = [
-    Run(
-        f"run{seed}",
-        {"workload": {"name": "cifar10-resnet18", "epochs": 4}, "seed": seed},
-        {"method_title": "[bold]x[/nope]"},
-    )
-    for seed in range(3)
-]
+RUNS = [Run(f"run{seed}", spec_of(seed=seed), Labels(method_title="[bold]x[/nope]")) for seed in range(3)]
 METRICS = {"accuracy_percent": 12.34, "virtual_seconds": 1.5, "train_seconds": 0.5}
 
 
@@ -24,11 +20,11 @@ def told(console: Console) -> Display:
     """One run finishes early, one fails, one goes on."""
     with Display(RUNS, console) as display:
         for run in RUNS:
-            display("begin", run.id, None)
-        display("epoch", "run0", (1, METRICS))
-        display("end", "run0", ("finished", ""))
-        display("end", "run1", ("failed", "Worker [red]a[/b] failed: out of luck " + "x" * 200))
-        display("epoch", "run2", (1, METRICS))
+            display(Begin(run.id, run.spec, run.labels))
+        display(Epoch("run0", 1, METRICS))
+        display(Ended("run0", "finished"))
+        display(Ended("run1", "failed", "Worker [red]a[/b] failed: out of luck " + "x" * 200))
+        display(Epoch("run2", 1, METRICS))
     return display
 
 
@@ -37,10 +33,10 @@ def test_a_pipe_gets_one_line_a_run() -> None:
     display = told(Console(file=file, width=80))
     first, second = file.getvalue().splitlines()
     assert first.startswith(
-        "[1/3] cifar10-resnet18 [bold]x[/nope], seed 0: finished, 1 epoch, 12.3 %, 1.50 simulated s; about "
+        "[1/3] cifar100-resnet18 [bold]x[/nope], seed 0: finished, 1 epoch, 12.3 %, 1.50 simulated s; about "
     )
     assert second.startswith(
-        "[2/3] cifar10-resnet18 [bold]x[/nope], seed 1: failed: Worker [red]a[/b] failed: out of luck x"
+        "[2/3] cifar100-resnet18 [bold]x[/nope], seed 1: failed: Worker [red]a[/b] failed: out of luck x"
     )
     assert display.done == 2
 

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.commands import calibrate
 from benchmarks.runner import pool
+from benchmarks.runner.messages import Ended
 from benchmarks.runner.plan import Run
 from results import tracking
 from results.errors import ResultsError
@@ -236,8 +237,8 @@ def test_a_foreign_journal_is_named(cli: Cli, out: Path) -> None:
 def test_an_empty_journal_counts_as_none(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a process leaves it that was killed before the first line: its row says so, the others are there."""
 
-    def die(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, tuple[str, str]]:
-        return {run.id: ("failed", "killed") for run in runs}
+    def die(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, Ended]:
+        return {run.id: Ended(run.id, "failed", "killed") for run in runs}
 
     sorted(out.glob("runs/*/journal.jsonl"))[0].write_bytes(b"")
     monkeypatch.setattr(pool, "train_all", die)

@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from benchmarks.runner import pool
+from benchmarks.runner.messages import Ended, Epoch, Event, Listen
 from benchmarks.runner.plan import Run
+from results.records.spec import Labels
 from tests.commands.commands import TINY, Cli, alive, children, journals, program, until
+from tests.results.samples import spec_of
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 LONG = (*TINY, "--set=workload.epochs=40", "--set=workload.patience=40")
@@ -97,8 +100,8 @@ def test_ctrl_c_keeps_what_is_done_and_a_rerun_does_the_rest(
 
     asked: list[int] = []
 
-    def ask(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, tuple[str, str]]:
-        asked.extend(run.spec["seed"] for run in runs)
+    def ask(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, Ended]:
+        asked.extend(run.spec.seed for run in runs)
         return {}
 
     monkeypatch.setattr(pool, "train_all", ask)
@@ -135,10 +138,10 @@ def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkey
             super().__init__(*arguments)
             crew.append(self)
 
-    def killing(runs: Sequence[Run], setting: Any, *, jobs: int, listen: pool.Listen) -> dict[str, tuple[str, str]]:
-        def hear(event: str, id: str, detail: Any) -> None:
-            listen(event, id, detail)
-            if event == "epoch" and len(crew) == 1:
+    def killing(runs: Sequence[Run], setting: Any, *, jobs: int, listen: Listen) -> dict[str, Ended]:
+        def hear(event: Event) -> None:
+            listen(event)
+            if isinstance(event, Epoch) and len(crew) == 1:
                 crew[0].process.kill()
                 crew[0].process.join()
 
@@ -165,13 +168,15 @@ def test_a_process_that_died_at_rest_is_a_failed_run() -> None:
     job.pipe, theirs = multiprocessing.Pipe()
     theirs.close()
     job.process = Dead()  # type: ignore[assignment]
-    run = Run("id", {"seed": 0, "workload": {"network": "resnet18"}}, {"method_title": "BP"})
+    run = Run("id", spec_of(), Labels(method_title="BP"))
     job.begin(run)
     heard: list[Any] = []
-    ended: dict[str, tuple[str, str]] = {}
-    assert not pool._hear(job, ended, lambda *said: heard.append(said))
-    assert ended == {"id": ("failed", "its process ended with exit code 3; the same command repeats the run")}
-    assert heard == [("end", "id", ended["id"])]
+    ended: dict[str, Ended] = {}
+    assert not pool._hear(job, ended, heard.append)
+    assert ended == {
+        "id": Ended("id", "failed", "its process ended with exit code 3; the same command repeats the run")
+    }
+    assert heard == [ended["id"]]
     job.pipe.close()
 
 
@@ -182,7 +187,7 @@ def test_a_signal_while_the_end_is_synced_writes_no_second_end(tmp_path: Path) -
     from results.records.journal import Journal
 
     folder = tmp_path / "runs" / "id"
-    journal = Journal.create(folder, id="id", spec={}, environment={}, labels={})
+    journal = Journal.create(folder, id="id", spec=spec_of(), environment={}, labels=Labels())
     journal._write({"type": "end", "status": "finished", "reason": "", "epochs": 0})
     process.interrupt(journal)
     assert read(folder / "journal.jsonl").status == "finished"

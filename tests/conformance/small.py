@@ -19,7 +19,10 @@ from benchmarks.executors.team import Team
 from benchmarks.hardware.card import Card, Costs
 from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.price import Price
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
 from benchmarks.runner.training import Training
+from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import Augmentation, card
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.workload import workload
@@ -93,15 +96,10 @@ class Small(Training):
     ) -> None:
         made = methods.create(method, options)
         fields = workload("cifar10", "resnet18", "smoke", {**SETTINGS, "batch": BATCH, "epochs": EPOCHS})
-        spec = {
-            "workload": fields.model_dump(mode="json"),
-            "method": {"name": method, "options": made.describe()},
-            "executor": executor,
-            "device": "cpu",
-            "seed": seed,
-        }
         kind = executors.executor(executor)
-        super().__init__(spec, data(), CARD if kind.needs_card else None)
+        card = CARD if kind.needs_card else None
+        spec = plan.run(fields, Row(method), made, seed, Choices(executor=executor, card=card), card).spec
+        super().__init__(spec, data(), card)
         if kind.needs_card:
             self.executor = kind.build(self.team, price(), self.work.threads)
         self.batches_used: list[tuple[int, int]] = []

@@ -30,7 +30,7 @@ def test_options_are_recorded(method: str) -> None:
     described = json.loads(json.dumps(made.describe()))
     assert set(described) == {field.name for field in fields(made.options)}
     assert methods.create(method, described).options == made.options
-    assert planned(method).spec["method"] == {"name": method, "options": described}
+    assert planned(method).spec.method.document() == {"name": method, "options": described}
 
 
 def test_options_cannot_be_changed(method: str) -> None:
@@ -42,7 +42,7 @@ def test_options_cannot_be_changed(method: str) -> None:
 def test_options_change_the_identity(variant: Variant) -> None:
     method, key, value = variant
     changed = planned(method, {key: value})
-    assert changed.spec["method"]["options"][key] == value
+    assert changed.spec.method.options[key] == value
     assert changed.id != planned(method).id
 
 

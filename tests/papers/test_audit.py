@@ -12,6 +12,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, PAPER_B, table
+from results.records.spec import WorkloadSpec
 
 SAME = "The same for all rows: "
 
@@ -63,9 +64,10 @@ def test_seeds_are_no_confound() -> None:
 
 
 def test_a_line_of_one_network_names_it() -> None:
-    planned = [run for run in runs("table3") if run.labels["row"] in ("async_lu", "async_bu")]
-    odd = next(run for run in planned if run.spec["workload"]["network"] == "resnet18")
-    spec = {**odd.spec, "workload": {**odd.spec["workload"], "batch": 64}}
+    planned = [run for run in runs("table3") if run.labels.row in ("async_lu", "async_bu")]
+    odd = next(run for run in planned if run.spec.workload.network == "resnet18")
+    work = WorkloadSpec.model_validate({**odd.spec.workload.document(), "batch": 64})
+    spec = odd.spec.model_copy(update={"workload": work})
     lines = audit([Run(odd.id, spec, odd.labels), *(run for run in planned if run is not odd)])
     assert any(text.startswith("resnet18: Batch: 64 per update") for text in lines)
 

@@ -90,7 +90,7 @@ def test_a_scale_of_its_own_is_neither_reading() -> None:
 
 
 def test_a_method_says_its_own_points() -> None:
-    by_row: dict[Any, Run] = {run.labels["row"]: run for run in reversed(runs("table3"))}
+    by_row: dict[Any, Run] = {run.labels.row: run for run in reversed(runs("table3"))}
     lu, lap = readings("table3", by_row["async_lu"]), readings("table3", by_row["lapsgd"])
     assert "--set async_lu.queue=8" in line(lu, "Queue of losses")
     assert not any(text.startswith("Queue of losses") for text in lap)

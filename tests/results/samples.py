@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from results.records.identity import identity
 from results.records.journal import Journal, Record, folder_of, read
+from results.records.spec import Labels, RunSpec
 
 CARD = {"name": "paper-a", "sha256": "ab" * 32}
 
 
 def spec_of(
     method: str = "async_lu", network: str = "resnet18", seed: int = 0, executor: str = "virtual", **options: Any
-) -> dict[str, Any]:
+) -> RunSpec:
     workload = {"name": f"cifar100-{network}", "family": "cifar100", "scale": "smoke", "network": network, "batch": 64}
-    return {
-        "workload": {**workload, "optimizer": {"name": "sgd", "momentum": 0.9}},
+    data = {"dataset": "digit-pairs", "dataset_sha256": "ef" * 32, "epochs": 4}
+    fields = {
+        "workload": {**workload, **data, "optimizer": {"name": "sgd", "momentum": 0.9}},
         "method": {"name": method, "options": options},
         "executor": executor,
         "hardware": CARD if executor == "virtual" else {"name": "a processor", "cores": 2},
@@ -26,6 +27,7 @@ def spec_of(
         "torch": "2.15",
         "sources": "cd" * 32,
     }
+    return RunSpec.model_validate(fields)
 
 
 def write(
@@ -39,15 +41,9 @@ def write(
 ) -> Record:
     """A run with one evaluation per accuracy: simulated clock 2 s an epoch, training clock 3 s."""
     resolved = spec_of(**spec)
-    labels = {
-        "row": row or resolved["method"]["name"],
-        "method_title": "Async LU",
-        "network_label": "ResNet-18 (width 8)",
-    }
-    folder = folder_of(out, identity(resolved))
-    with Journal.create(
-        folder, id=identity(resolved), spec=resolved, environment={"commit": "0f" * 20}, labels=labels
-    ) as journal:
+    labels = Labels(row=row or resolved.method.name, method_title="Async LU", network_label="ResNet-18 (width 8)")
+    folder, id = folder_of(out, resolved.identity), resolved.identity
+    with Journal.create(folder, id=id, spec=resolved, environment={"commit": "0f" * 20}, labels=labels) as journal:
         for epoch, accuracy in enumerate(accuracies, start=1):
             metrics = {"accuracy_percent": accuracy, "loss": 2.0 / epoch, "train_seconds": 3.0 * epoch}
             metrics |= {"virtual_seconds": 2.0 * epoch, "wall_seconds": 4.0 * epoch}

@@ -12,6 +12,7 @@ import pytest
 
 from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Cell, Change, compare_runs, compare_values
 from results.records import Record
+from results.records.spec import WorkloadSpec
 from results.reproductions import Value
 from tests.results.samples import write
 
@@ -22,7 +23,7 @@ def runs(out: Path, accuracies: Sequence[float], *, first_seed: int = 0, **how: 
 
 
 def other_sources(records: Sequence[Record]) -> list[Record]:
-    return [replace(record, spec={**record.spec, "sources": "ef" * 32}) for record in records]
+    return [replace(record, spec=record.spec.model_copy(update={"sources": "ef" * 32})) for record in records]
 
 
 def value(measure: str, mean: float | None, std: float | None, n: int, **how: Any) -> Value:
@@ -133,8 +134,9 @@ def test_another_setting_of_the_same_row_is_compared_and_said(tmp_path: Path) ->
 
 def test_another_scale_stands_for_its_workload(tmp_path: Path) -> None:
     a = runs(tmp_path / "a", [60.0, 61.0])
-    work = {**a[0].spec["workload"], "scale": "small", "batch": 128}
-    (cell,) = compare_runs(a, [replace(one, spec={**one.spec, "workload": work}) for one in a]).cells
+    work = WorkloadSpec.model_validate({**a[0].spec.workload.document(), "scale": "small", "batch": 128})
+    small = [replace(one, spec=one.spec.model_copy(update={"workload": work})) for one in a]
+    (cell,) = compare_runs(a, small).cells
     assert not cell.settings
     assert str(cell.context[0]) == "scale smoke → small"
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from results.frames import EVALUATIONS, METRICS, RUNS, STALENESS, evaluations, runs, staleness
+from results.records.spec import Labels
 from tests.results.samples import write
 
 
@@ -30,7 +31,7 @@ def test_a_run_is_one_row(tmp_path: Path) -> None:
     assert (row["clock"], row["run_wall_seconds"], row["commit"]) == ("virtual_seconds", 12.0, "0f" * 20)
     assert row["final_accuracy_percent"] == 20.0
     assert json.loads(row["options"]) == {"backward_workers": 2}
-    assert json.loads(row["spec"]) == record.spec
+    assert json.loads(row["spec"]) == record.spec.document()
 
 
 def test_every_evaluation_and_layer_is_one_row(tmp_path: Path) -> None:
@@ -67,6 +68,6 @@ def test_a_metric_that_few_runs_have_comes_last(tmp_path: Path) -> None:
 
 
 def test_bytes_that_are_no_text_can_be_written(tmp_path: Path) -> None:
-    record = replace(write(tmp_path, [1.0]), labels={"row": "bad\udcff"})
+    record = replace(write(tmp_path, [1.0]), labels=Labels(row="bad\udcff"))
     assert runs([record])["row"][0] == "bad\\udcff"
     runs([record]).to_csv().encode()

@@ -12,11 +12,12 @@ import pytest
 from results.errors import ResultsError
 from results.records import JOURNAL
 from results.records.journal import Journal, complete, folder_of, read, records
+from results.records.spec import Labels
 from tests.results.samples import spec_of, write
 
 
 def start(folder: Path) -> Journal:
-    return Journal.create(folder, id="a1", spec=spec_of(), environment={"cores": 2}, labels={"row": "async_lu"})
+    return Journal.create(folder, id="a1", spec=spec_of(), environment={"cores": 2}, labels=Labels(row="async_lu"))
 
 
 def test_what_was_written_is_read_back(tmp_path: Path) -> None:

@@ -150,13 +150,13 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
     parent = "resnet50 async_lu (ours, 2 seeds, threads)"
     assert names() == {parent, "resnet50 async_lu seed 0", "resnet50 async_lu seed 1"}
 
-    hardware = second[0].spec["hardware"]["name"]
+    hardware = second[0].spec.hardware.name
     fewer = feed(second[:1], published={}, uri=uri)
     assert (fewer.added, fewer.replaced, fewer.unchanged) == (0, 0, 2)
     assert parent in names()
 
     measured = {
-        second[0].spec["workload"]["family"] + " on " + hardware: {
+        second[0].spec.workload.family + " on " + hardware: {
             ("resnet50", "async_lu", "relative_speedup"): summary([1.5, 2.5])
         }
     }

@@ -15,6 +15,7 @@ from results.errors import ResultsError
 from results.published import by_dataset
 from results.records import JOURNAL, folder_of, read
 from results.records.journal import Journal, Record, records
+from results.records.spec import Labels
 from results.tracking import feed, fetch
 from tests.results.samples import spec_of, write
 
@@ -58,15 +59,12 @@ def fed(folder: Path, uri: str, files: dict[str, list[Path]]) -> list[Record]:
 
 def hostile(out: Path) -> Record:
     """A run without an evaluation, failed, whose every free text is markup or a path."""
-    spec = spec_of(method="hogwild")
-    spec["workload"] |= {"dataset": HOSTILE, "dataset_sha256": "ef" * 32}
-    spec["method"]["options"] = {HOSTILE: "x", "..": "y", "a//b": "z"}
-    labels = {"row": HOSTILE, "method_title": HOSTILE, "network_label": HOSTILE}
-    from results.records.identity import identity
-
-    with Journal.create(
-        folder_of(out, identity(spec)), id=identity(spec), spec=spec, environment={}, labels=labels
-    ) as j:
+    options: dict[str, Any] = {HOSTILE: "x", "..": "y", "a//b": "z"}
+    spec = spec_of(method="hogwild", **options)
+    spec = spec.model_copy(update={"workload": spec.workload.model_copy(update={"dataset": HOSTILE})})
+    labels = Labels(row=HOSTILE, method_title=HOSTILE, network_label=HOSTILE)
+    folder = folder_of(out, spec.identity)
+    with Journal.create(folder, id=spec.identity, spec=spec, environment={}, labels=labels) as j:
         j.end("failed", reason=HOSTILE, staleness=[{"layer": "../x", "updates": math.inf}])
     return read(j.path)
 
@@ -85,16 +83,14 @@ def test_a_parent_keeps_its_configuration_and_the_files_that_show_it(fed: list[R
     held = below(stored(uri)["resnet18 async_lu (ours, 2 seeds)"])
     assert set(held) == {"config.json", "tables/table3.csv", "figures/figure2.png"}
     assert held["tables/table3.csv"] == b"contents of table3.csv"
-    spec = dict(fed[0].spec)
-    del spec["seed"]
-    assert json.loads(held["config.json"]) == spec
+    assert json.loads(held["config.json"]) == fed[0].spec.document(without=("seed",))
 
 
 def test_a_run_keeps_its_journal_and_the_paper_its_values(fed: list[Record], uri: str) -> None:
     runs = stored(uri)
     held = below(runs["resnet18 async_lu seed 0"])
     assert held["journal.jsonl"] == fed[0].path.read_bytes()
-    assert json.loads(held["config.json"]) == fed[0].spec
+    assert json.loads(held["config.json"]) == fed[0].spec.document()
     published = json.loads(below(runs["resnet18 async_lu (paper)"])["published.json"])
     assert published["time_to_target_seconds"]["mean"] == 226.4
 

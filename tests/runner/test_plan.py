@@ -36,9 +36,9 @@ def ids(id: str = "table3", **changes: Any) -> list[str]:
 def test_a_plan_is_network_by_row_by_seed(id: str) -> None:
     runs = plan.runs(table(id), CHOICES)
     grid = [(n, row.key, seed) for n in table(id).networks for row in table(id).rows for seed in range(3)]
-    assert [(run.spec["workload"]["network"], run.labels["row"], run.spec["seed"]) for run in runs] == grid
+    assert [(run.spec.workload.network, run.labels.row, run.spec.seed) for run in runs] == grid
     assert len({run.id for run in runs}) == len(runs)
-    assert all(run.id == hashed(run.spec) for run in runs)
+    assert all(run.id == hashed(run.spec.document()) for run in runs)
 
 
 def test_tables_that_show_the_same_runs_share_them() -> None:
@@ -52,7 +52,7 @@ def test_tables_that_show_the_same_runs_share_them() -> None:
 
 def test_seeds_are_run_one_after_the_other() -> None:
     ordered = plan.in_order(plan.runs(table("table3"), CHOICES))
-    assert [run.spec["seed"] for run in ordered] == sorted(run.spec["seed"] for run in ordered)
+    assert [run.spec.seed for run in ordered] == sorted(run.spec.seed for run in ordered)
     assert sorted(run.id for run in ordered) == sorted(ids())
 
 
@@ -83,16 +83,16 @@ def test_networks_can_be_chosen() -> None:
 def test_settings_reach_their_method_and_the_workload() -> None:
     settings = {"async_lu": {"backward_workers": "3"}, "workload": {"epochs": "2"}}
     for run in plan.runs(table("table3"), replace(CHOICES, settings=settings)):
-        options = run.spec["method"]["options"]
-        assert run.spec["workload"]["epochs"] == 2
-        if run.spec["method"]["name"].startswith("async"):
-            assert options["backward_workers"] == (3 if run.spec["method"]["name"] == "async_lu" else 2)
+        options = run.spec.method.options
+        assert run.spec.workload.epochs == 2
+        if run.spec.method.name.startswith("async"):
+            assert options["backward_workers"] == (3 if run.spec.method.name == "async_lu" else 2)
 
 
 def test_a_rows_own_options_go_before_settings() -> None:
     settings = {"lapsgd": {"updaters": "4", "period": "2"}}
     runs = plan.runs(table("table3"), replace(CHOICES, settings=settings, methods=("lapsgd",), seeds=1))
-    found = [(run.labels["row"], run.spec["method"]["options"]) for run in runs]
+    found = [(run.labels.row, run.spec.method.options) for run in runs]
     assert [(key, o["updaters"], o["period"]) for key, o in found] == 2 * [
         ("lapsgd", 4, 2),
         ("lapsgd@updaters=2", 2, 2),
@@ -101,10 +101,10 @@ def test_a_rows_own_options_go_before_settings() -> None:
 
 def test_what_a_record_says_of_devices() -> None:
     (run,) = plan.runs(table("table3"), replace(CHOICES, methods=("async_lu",), networks=("resnet18",), seeds=1))
-    assert run.labels["devices"] == "3 devices (simulated)"
+    assert run.labels.devices == "3 devices (simulated)"
     threads = replace(CHOICES, methods=("bp",), networks=("resnet18",), seeds=1, executor="threads", card=None)
     (run,) = plan.runs(table("table3"), threads)
-    assert run.labels["devices"] == "threads on one cpu"
+    assert run.labels.devices == "threads on one cpu"
 
 
 # ---- plug-ins
@@ -156,11 +156,11 @@ def first_run() -> Run:
 
 
 def test_the_spec_has_what_defines_a_run_and_no_more() -> None:
-    assert set(first_run().spec) == {
+    assert set(first_run().spec.document()) == {
         "workload", "method", "executor", "hardware", "charged", "device", "seed", "torch", "sources"
     }  # fmt: skip
-    assert "data" in first_run().spec["workload"]
-    assert "threads" in first_run().spec["workload"]
+    assert "data" in first_run().spec.workload.document()
+    assert "threads" in first_run().spec.workload.document()
 
 
 def test_whatever_defines_a_run_changes_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,9 +193,9 @@ def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tm
 
 def test_real_time_names_this_machine() -> None:
     threads = identity.hardware_of(None)
-    assert set(threads) == {"name", "cores"}
-    assert threads["cores"] >= 1
-    assert set(identity.hardware_of(load("paper-a"))) == {"name", "sha256"}
+    assert set(threads.document()) == {"name", "cores"}
+    assert (threads.cores or 0) >= 1
+    assert set(identity.hardware_of(load("paper-a")).document()) == {"name", "sha256"}
 
 
 # ---- the digest of the sources
@@ -239,10 +239,13 @@ NO_NUMERICS = {
     "benchmarks/checkout.py",
     "benchmarks/errors.py",
     "benchmarks/runner/__init__.py",
+    "benchmarks/runner/specs.py",
     "benchmarks/runner/usage.py",
     "results/__init__.py",
     "results/errors.py",
+    "results/records/identity.py",
     "results/records/journal.py",
+    "results/records/spec.py",
     "results/records/__init__.py",
 }
 

@@ -18,6 +18,8 @@ from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner.plan import Run
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.network_names import TITLES
+from benchmarks.workloads.workload import Workload
+from results.records.spec import RunSpec
 
 SYNCHRONOUS = ("ddp", "mbsgd")
 """Methods one of whose updates takes the batches of all replicas; a method that is derived from them does, too."""
@@ -33,21 +35,23 @@ class Subject:
     """One row on one network."""
 
     label: str
-    spec: Mapping[str, Any]
+    run: Run
 
     @property
-    def work(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.spec["workload"]
-        return found
+    def spec(self) -> RunSpec:
+        return self.run.spec
+
+    @property
+    def work(self) -> Workload:
+        return self.run.work
 
     @property
     def options(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.spec["method"]["options"]
-        return found
+        return self.spec.method.options
 
     @cached_property
     def method(self) -> methods.Method:
-        return methods.create(self.spec["method"]["name"], self.options)
+        return methods.create(self.spec.method.name, self.options)
 
     def is_a(self, names: Sequence[str]) -> bool:
         return any(getattr(cls, "name", None) in names for cls in type(self.method).__mro__)
@@ -59,15 +63,14 @@ class Subject:
 
     @property
     def samples_per_update(self) -> int:
-        return int(self.work["batch"]) * self.together
+        return self.work.batch * self.together
 
     @property
     def learning_rate(self) -> float:
         """After the warm-up and before any decay: the schedule's, times what the method and the batch make of it."""
-        schedule = self.work["schedule"]
-        base = schedule.get("base_batch")
-        batches = self.work["batch"] / base if base else 1.0
-        return float(schedule["lr"] * batches * self.method.learning_rate_factor)
+        schedule = self.work.schedule
+        batches = self.work.batch / schedule.base_batch if schedule.base_batch else 1.0
+        return float(schedule.lr * batches * self.method.learning_rate_factor)
 
     @property
     def updaters(self) -> int:
@@ -80,19 +83,19 @@ class Subject:
 
 def _network(row: Subject) -> str:
     work = row.work
-    stem = f", {work['stem']} stem" if work["network"].startswith("resnet") and work["network"] != "resnet20" else ""
-    blocks = f", blocks {'-'.join(map(str, work['blocks']))}" if work.get("blocks") else ""
-    return f"{TITLES.get(work['network'], work['network'])}, width {work['width']}{blocks}{stem}"
+    stem = f", {work.stem} stem" if work.network.startswith("resnet") and work.network != "resnet20" else ""
+    blocks = f", blocks {'-'.join(map(str, work.blocks))}" if work.blocks else ""
+    return f"{TITLES.get(work.network, work.network)}, width {work.width}{blocks}{stem}"
 
 
 def _data(row: Subject) -> str:
     work = row.work
-    count = work["train_samples"] or card(work["dataset"]).train_samples
-    parts = [f"{work['dataset']} ({count} training samples)", "augmented" if work["augment"] else "not augmented"]
-    if work.get("resolution"):
-        parts.append(f"{work['resolution']} pixels")
-    if work.get("text"):
-        parts.append(", ".join(f"{key} {value}" for key, value in work["text"].items()))
+    count = work.train_samples or card(work.dataset).train_samples
+    parts = [f"{work.dataset} ({count} training samples)", "augmented" if work.augment else "not augmented"]
+    if work.resolution:
+        parts.append(f"{work.resolution} pixels")
+    if work.text:
+        parts.append(", ".join(f"{key} {value}" for key, value in work.text))
     return ", ".join([*parts, "one order per seed"])
 
 
@@ -103,42 +106,41 @@ def _shares(row: Subject) -> str | None:
 
 
 def _batch(row: Subject) -> str:
-    batch, replicas = row.work["batch"], row.method.replicas
+    batch, replicas = row.work.batch, row.method.replicas
     return f"{row.samples_per_update} per update, global batch {batch * replicas}"
 
 
 def _updates(row: Subject) -> str:
-    samples = row.work["train_samples"] or card(row.work["dataset"]).train_samples
-    steps = int(samples) // int(row.work["batch"])
+    samples = row.work.train_samples or card(row.work.dataset).train_samples
+    steps = samples // row.work.batch
     all_of_them = row.is_a(ALL_GRADIENTS) and row.options.get("exchange") == "gradients"
     return str(steps if all_of_them else steps // row.method.replicas)
 
 
 def _rate(row: Subject) -> str:
-    schedule, epochs = row.work["schedule"], row.work["epochs"]
-    warm_up = f"{schedule.get('warm_up', 'constant')} warm-up of {schedule['warm_up_epochs']:g} epochs"
-    kind = schedule.get("kind", "cosine")
-    shape = {"cosine": f"cosine, T_max {schedule['t_max']:g}"}.get(kind, kind)
-    if kind == "multistep":
-        shape = f"steps x {schedule['gamma']:g} at {', '.join(f'{m:g}' for m in schedule['milestones'])}"
+    schedule, epochs = row.work.schedule, row.work.epochs
+    warm_up = f"{schedule.warm_up} warm-up of {schedule.warm_up_epochs:g} epochs"
+    shape = {"cosine": f"cosine, T_max {schedule.t_max:g}"}.get(schedule.kind, schedule.kind)
+    if schedule.kind == "multistep":
+        shape = f"steps x {schedule.gamma:g} at {', '.join(f'{m:g}' for m in schedule.milestones)}"
     return f"{row.learning_rate:.4g} ({shape}; {warm_up}; factor {row.method.learning_rate_factor:g}; {epochs} epochs)"
 
 
 def _rate_per_sample(row: Subject) -> str:
-    rate, everywhere = row.learning_rate, int(row.work["batch"]) * row.method.replicas
+    rate, everywhere = row.learning_rate, row.work.batch * row.method.replicas
     return f"{rate / row.samples_per_update:.3g} per sample of an update, {rate / everywhere:.3g} of the global batch"
 
 
 def _decay(row: Subject) -> str:
-    chosen = row.work["optimizer"]
-    bn = "" if chosen.get("decay_bn", True) else ", none on BatchNorm and biases"
-    return f"{chosen['weight_decay']:g}{bn}"
+    chosen = row.work.optimizer
+    bn = "" if chosen.decay_bn else ", none on BatchNorm and biases"
+    return f"{chosen.weight_decay:g}{bn}"
 
 
 def _optimizer(row: Subject) -> str:
-    chosen = row.work["optimizer"]
-    nesterov = ", Nesterov" if chosen["nesterov"] else ""
-    return f"{chosen['name']}, momentum {chosen['momentum']:g}{nesterov}"
+    chosen = row.work.optimizer
+    nesterov = ", Nesterov" if chosen.nesterov else ""
+    return f"{chosen.name}, momentum {chosen.momentum:g}{nesterov}"
 
 
 def _momentum(row: Subject) -> str:
@@ -150,7 +152,7 @@ def _momentum(row: Subject) -> str:
 
 
 def _batchnorm(row: Subject) -> str | None:
-    if row.work["network"] in BATCHNORM_FREE:
+    if row.work.network in BATCHNORM_FREE:
         return None
     if row.method.replicas == 1:
         return "one set of running statistics"
@@ -165,19 +167,19 @@ def _evaluated(row: Subject) -> str:
 
 
 def _clock(row: Subject) -> str:
-    hardware = row.spec["hardware"]
-    if not executors.executor(row.spec["executor"]).simulated:
-        return f"real seconds on {row.spec['device']}, {hardware['name']}"
-    delays = f", delayed: {'; '.join(hardware['delays'])}" if hardware.get("delays") else ""
-    return f"simulated, {hardware['name']} ({hardware['sha256'][:8]}){delays}"
+    hardware = row.spec.hardware
+    if not executors.executor(row.spec.executor).simulated:
+        return f"real seconds on {row.spec.device}, {hardware.name}"
+    delays = f", delayed: {'; '.join(hardware.delays)}" if hardware.delays else ""
+    return f"simulated, {hardware.name} ({hardware.sha256[:8]}){delays}"
 
 
 def _charged(row: Subject) -> str | None:
-    charged = row.spec.get("charged")
+    charged = row.spec.charged
     if charged is None:
         return None
-    stem = f", {charged['stem']} stem" if charged["network"] in ("resnet18", "resnet50") else ""
-    return f"{TITLES.get(charged['network'], charged['network'])}, width {charged['width']}{stem}"
+    stem = f", {charged.stem} stem" if charged.network in ("resnet18", "resnet50") else ""
+    return f"{TITLES.get(charged.network, charged.network)}, width {charged.width}{stem}"
 
 
 def _queue(row: Subject) -> str | None:
@@ -208,7 +210,7 @@ ASPECTS: Mapping[str, Callable[[Subject], str | None]] = {
     "Momentum": _momentum,
     "BatchNorm": _batchnorm,
     "Evaluated": _evaluated,
-    "Precision": lambda row: str(row.work.get("precision", "float32")),
+    "Precision": lambda row: "float32",
     "Clock": _clock,
     "Simulated seconds are those of": _charged,
     "Devices": lambda row: str(row.method.devices),
@@ -246,7 +248,7 @@ def audit(runs: Sequence[Run]) -> list[str]:
 
 
 def _network_of(run: Run) -> str:
-    return str(run.spec["workload"]["network"])
+    return run.spec.workload.network
 
 
 def _subjects(runs: Sequence[Run], network: str) -> list[Subject]:
@@ -254,8 +256,8 @@ def _subjects(runs: Sequence[Run], network: str) -> list[Subject]:
     firsts: dict[str, Run] = {}
     for run in runs:
         if _network_of(run) == network:
-            firsts.setdefault(str(run.labels["row"]), run)
-    return [Subject(str(run.labels["method_title"]), run.spec) for run in firsts.values()]
+            firsts.setdefault(run.labels.row, run)
+    return [Subject(run.labels.method_title, run) for run in firsts.values()]
 
 
 def _groups(rows: Sequence[Subject], aspect: Callable[[Subject], str | None]) -> dict[str, list[str]]:

@@ -49,9 +49,9 @@ def readings_of(table_id: str, runs: Sequence[Run]) -> list[str]:
 
 
 def _concerns(reading: Reading, run: Run) -> bool:
-    if reading.networks and run.spec["workload"]["network"] not in reading.networks:
+    if reading.networks and run.spec.workload.network not in reading.networks:
         return False
-    return not reading.methods or run.spec["method"]["name"] in reading.methods
+    return not reading.methods or run.spec.method.name in reading.methods
 
 
 def _taken(reading: Reading, runs: Sequence[Run], table_id: str) -> str:
@@ -62,7 +62,7 @@ def _taken(reading: Reading, runs: Sequence[Run], table_id: str) -> str:
     groups: dict[_Choice, list[str]] = {}
     for run in runs:
         who = groups.setdefault(_choice(reading, run, table_id), [])
-        name = run.spec["method"]["name"] if reading.methods else run.spec["workload"]["network"]
+        name = run.spec.method.name if reading.methods else run.spec.workload.network
         if name not in who:
             who.append(name)
     return " ".join(choice.text(reading, who) for choice, who in groups.items())
@@ -89,7 +89,7 @@ def _choice(reading: Reading, run: Run, table_id: str) -> _Choice:
         return _Choice(_text(value), reading.ours, reading.value or "VALUE")
     if reading.value and value == _plain(accepted(reading, names, reading.value, table_id)):
         return _Choice(_text(value), f"the other reading; ours: {reading.ours}", _text(default))
-    own = f"of scale {run.spec['workload']['scale']}, of the row, or set; ours for the paper: {_text(default)}"
+    own = f"of scale {run.spec.workload.scale}, of the row, or set; ours for the paper: {_text(default)}"
     return _Choice(_text(value), own, reading.value or "VALUE")
 
 
@@ -97,17 +97,16 @@ def _choice(reading: Reading, run: Run, table_id: str) -> _Choice:
 
 
 def _value(reading: Reading, run: Run) -> Any:
-    return _plain(_inside(run.spec["workload"] if reading.owner == "workload" else _options(run), reading.field))
+    return _plain(_inside(_values(reading, run), reading.field))
 
 
-def _options(run: Run) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = run.spec["method"]["options"]
-    return found
+def _values(reading: Reading, run: Run) -> Mapping[str, Any]:
+    return run.spec.workload.document() if reading.owner == "workload" else run.spec.method.options
 
 
 def _names(reading: Reading, run: Run) -> tuple[str, ...]:
-    work = run.spec["workload"]
-    return (work["family"], work["network"]) if reading.owner == "workload" else (run.spec["method"]["name"],)
+    work = run.spec.workload
+    return (work.family, work.network) if reading.owner == "workload" else (run.spec.method.name,)
 
 
 def accepted(reading: Reading, names: tuple[str, ...], value: str, table_id: str) -> Any:

@@ -26,6 +26,7 @@ from reports.speedups import Split, split
 from reports.tables.texts import BLANK
 from results import tables
 from results.records import Record
+from results.records.spec import flat
 from results.tables import ResultTable
 
 TIMES = (("time_to_target_seconds", "epochs_to_target", "target"), ("time_to_best_seconds", "epochs_to_best", "best"))
@@ -155,7 +156,7 @@ def _runs(runs: Sequence[tuple[str, Record]]) -> Grid:
 
 def _incidents(sheet: Sheet, runs: Sequence[Record]) -> Iterator[str]:
     for record in runs:
-        who = f"{record.labels.get('method_title', record.method)}, {record.network}, seed {record.seed}"
+        who = f"{record.labels.method_title or record.method}, {record.network}, seed {record.seed}"
         if record.end is None:
             yield f"{who}: the journal has no end: the run goes on, or was killed; its complete lines are shown."
         elif record.status != "finished":
@@ -167,14 +168,14 @@ def _incidents(sheet: Sheet, runs: Sequence[Record]) -> Iterator[str]:
             yield f"{who}: not finite, so in no curve and no mean: {', '.join(sorted(strange))}."
     planned = {run.id for run in sheet.planned}
     if other := [record for record in runs if record.id not in planned]:
-        made = dict.fromkeys(f"commit {_commit(one)}, torch {one.spec.get('torch')}" for one in other)
+        made = dict.fromkeys(f"commit {_commit(one)}, torch {one.spec.torch}" for one in other)
         yield f"{len(other)} of {len(runs)} runs were made by other sources than this checkout's: {'; '.join(made)}."
 
 
 def configuration(sheet: Sheet) -> Iterator[Grid]:
     """Per network what all rows share, then what a row has of its own; as recorded by the runs' first seeds."""
     for network in sheet.networks:
-        specs = {row.label: flat(of[0].spec) for row in sheet.rows if (of := sheet.of(network, row.key))}
+        specs = {row.label: texts(of[0].spec.document()) for row in sheet.rows if (of := sheet.of(network, row.key))}
         if not specs:
             continue
         keys = dict.fromkeys(key for spec in specs.values() for key in spec if key != "seed")
@@ -194,7 +195,7 @@ def environments(runs: Sequence[Record]) -> Iterator[Grid]:
     found: dict[tuple[tuple[str, str], ...], int] = {}
     for record in runs:
         known = {key: value for key, value in record.environment.items() if key != "command"}
-        key = tuple((name, value) for name, value in flat(known).items())
+        key = tuple((name, value) for name, value in texts(known).items())
         found[key] = found.get(key, 0) + 1
     for pairs, count in found.items():
         yield grid_of_pairs(f"Environment of {count} of {len(runs)} runs", ("What", "Value"), pairs)
@@ -204,12 +205,6 @@ def _commit(record: Record) -> str:
     return str(record.environment.get("commit") or "unknown")[:12]
 
 
-def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def texts(values: Mapping[str, Any]) -> dict[str, str]:
     """Nested mappings as dotted names, all values as text."""
-    found: dict[str, str] = {}
-    for name, item in value.items():
-        if isinstance(item, Mapping):
-            found |= flat(item, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = str(item)
-    return found
+    return {name: str(value) for name, value in flat(values).items()}

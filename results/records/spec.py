@@ -1,0 +1,102 @@
+"""What defines a run, and what people call it: typed, frozen, and written again exactly as it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+from results.records.identity import identity
+
+Document = dict[str, JsonValue]
+
+
+class Recorded(BaseModel):
+    """A JSON object of a journal: fields that something reads are typed, all others are kept as they are.
+
+    Numbers are read strictly: 1 and 1.0 make two identities.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    def document(self, without: Collection[str] = ()) -> Document:
+        """The JSON object itself: what was given, without the fields of these names, and no default beside it."""
+        return self.model_dump(exclude_unset=True, exclude=set(without))
+
+
+class WorkloadSpec(Recorded):
+    """The workload as resolved: further fields are those of its settings, and of the data's card."""
+
+    name: str
+    family: str
+    scale: str
+    dataset: str
+    network: str
+    epochs: int
+    dataset_sha256: str
+
+
+class MethodSpec(Recorded):
+    """A registered name, and all options of the method as resolved."""
+
+    name: str
+    options: Mapping[str, JsonValue]
+
+
+class HardwareSpec(Recorded):
+    """What decides time: a card's name, digest and stragglers (in words), or this machine's CPU and cores."""
+
+    name: str
+    sha256: str = ""
+    cores: int | None = None
+    delays: Sequence[str] = ()
+
+
+class ChargedSpec(Recorded):
+    """The network whose seconds a simulated step costs."""
+
+    network: str
+    stem: str
+    width: int
+
+
+class RunSpec(Recorded):
+    """All that defines a run's numbers. charged: under a simulated clock only."""
+
+    workload: WorkloadSpec
+    method: MethodSpec
+    executor: str
+    hardware: HardwareSpec
+    charged: ChargedSpec | None = None
+    device: str
+    seed: int
+    torch: str
+    sources: str
+
+    @property
+    def identity(self) -> str:
+        """The run's identity, 64 hexadecimal digits; raises as `results.records.identity.canonical`."""
+        return identity(self.document())
+
+
+class Labels(Recorded):
+    """What people call a run; nothing of it is in the identity. Journals of earlier versions lack some of it.
+
+    device_count: of the clock's devices, each of peak_flops_per_second (None: not known).
+    """
+
+    row: str = ""
+    method_title: str = ""
+    network_label: str = ""
+    devices: str = ""
+    device_count: int = 1
+    peak_flops_per_second: float | None = None
+    data_label: str = ""
+
+
+def flat(values: Mapping[str, JsonValue], prefix: str = "") -> Document:
+    """Nested objects as dotted names, in their order; lists and all other values stay what they are."""
+    found: Document = {}
+    for name, value in values.items():
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return found

@@ -1,0 +1,103 @@
+"""What defines a run, typed: written as it was read, hashed as ever, and refused where it is none."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from results.errors import ResultsError
+from results.records import read
+from results.records.spec import Labels, RunSpec, flat
+from tests.results.samples import spec_of, write
+
+JOURNALS = sorted((Path(__file__).parent / "journals").glob("*.jsonl"))
+"""First lines of journals of the first edition: under the virtual clock, delayed, of text, and of real threads."""
+
+
+GOLDEN = "bbd880b09bf71297c147cc525b3a744d5498aaef3ce0f3a0995c960d4130982d"
+
+
+@pytest.mark.parametrize("path", JOURNALS, ids=lambda path: path.stem)
+def test_a_journal_of_the_first_edition_reads_and_hashes_to_its_name(path: Path) -> None:
+    head = json.loads(path.read_text(encoding="utf-8"))
+    record = read(path)
+    assert record.spec.identity == record.id == head["id"]
+    assert json.dumps(record.spec.document(), sort_keys=True) == json.dumps(head["spec"], sort_keys=True)
+    assert record.labels.document() == head["labels"]
+
+
+def test_there_are_old_journals_of_every_kind() -> None:
+    specs = [read(path).spec for path in JOURNALS]
+    assert {spec.executor for spec in specs} == {"virtual", "threads"}
+    assert any(spec.hardware.delays for spec in specs)
+    assert any(spec.workload.document()["text"] for spec in specs)
+    assert any(spec.charged is None and spec.hardware.cores for spec in specs)
+
+
+def test_a_fixed_spec_has_the_identity_that_it_always_had() -> None:
+    """The sha256 of the canonical JSON of a plain dictionary, as the first edition held its specs."""
+    assert spec_of(backward_workers=2, on=True, rate=1.0).identity == GOLDEN
+
+
+def test_numbers_keep_their_kind() -> None:
+    given = spec_of().document()
+    given["workload"] |= {"t_max": 5, "lr": 1.0}  # type: ignore[operator]
+    work = RunSpec.model_validate(given).workload.document()
+    assert (repr(work["t_max"]), repr(work["lr"])) == ("5", "1.0")
+
+
+def test_a_spec_is_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        spec_of().seed = 1  # type: ignore[misc]
+
+
+def test_a_document_can_leave_fields_out() -> None:
+    spec = spec_of(seed=3)
+    assert "seed" not in spec.document(without=("seed",))
+    assert spec.document(without=("seed",)) == spec_of(seed=4).document(without=("seed",))
+
+
+def test_nested_objects_become_dotted_names() -> None:
+    assert flat({"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None}) == {"a.b.c": 1, "a.d": [1, 2], "e": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"workload": {"name": "x"}}, "spec.workload.family"),
+        ({"seed": "0"}, "spec.seed"),
+        ({"seed": 0.0}, "spec.seed"),
+        ({"method": None}, "spec.method"),
+        ({"hardware": {"sha256": "ab"}}, "spec.hardware.name"),
+        ({"charged": {"network": "resnet18", "stem": "cifar"}}, "spec.charged.width"),
+    ],
+)
+def test_a_spec_that_is_none_is_named_by_file_and_field(tmp_path: Path, changes: dict[str, Any], field: str) -> None:
+    path = write(tmp_path, [1.0]).path
+    _change(path, "spec", changes)
+    with pytest.raises(ResultsError) as refused:
+        read(path)
+    assert str(refused.value).startswith(f"{path}, line 1: not a journal line ({field}: ")
+    assert "\n" not in str(refused.value)
+
+
+def test_labels_that_are_none_are_named_too(tmp_path: Path) -> None:
+    path = write(tmp_path, [1.0]).path
+    _change(path, "labels", {"device_count": "two"})
+    with pytest.raises(ResultsError, match=r"line 1: not a journal line \(labels.device_count: "):
+        read(path)
+
+
+def test_labels_of_earlier_versions_are_short() -> None:
+    assert Labels.model_validate({"row": "bp"}).document() == {"row": "bp"}
+
+
+def _change(path: Path, part: str, changes: dict[str, Any]) -> None:
+    head, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    line = json.loads(head)
+    line[part] |= changes
+    path.write_text("".join([json.dumps(line) + "\n", *rest]), encoding="utf-8")
