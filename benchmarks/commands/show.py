@@ -21,6 +21,7 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.runner.progress import duration
 from benchmarks.runner.progress import runs as many
+from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import MEASURES, Table
 from benchmarks.views import notes
 from benchmarks.workloads.data import cards
@@ -109,6 +110,8 @@ def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
 
 def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Console) -> None:
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({one.source})", highlight=False)
+    for line in renamed(plan.rows(one, chosen)):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     values = published.load(one.id)
     for network in plan.networks(one, chosen):
         mine = [run for run in runs if run.spec.workload.network == network]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import methods
@@ -13,6 +13,7 @@ from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
+from benchmarks.runner.settings import row_method, row_workload, settled
 from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
@@ -41,18 +42,21 @@ class Run:
 
 
 def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
-    """The table's rows, those of plug-ins, and further methods that were asked for by name; filtered by --method."""
+    """The table's rows, those of plug-ins, and further methods that were asked for by name; filtered by --method.
+
+    As they are set: a row that --set makes another has the name of that (runner.settings).
+    """
     extra = [name for name in (*choices.plugin_methods, *choices.methods) if name in methods.names()]
     all_rows = list(table.rows)
     for name in dict.fromkeys(extra):
         if name not in {row.method for row in all_rows}:
             all_rows.append(Row(name, note="not in the paper's table"))
     if not choices.methods:
-        return tuple(all_rows)
+        return settled(table, all_rows, choices)
     chosen = [row for row in all_rows if row.method in choices.methods or row.key in choices.methods]
     if "relative_speedup" in table.measures and BASELINE.key not in {row.key for row in chosen}:
         chosen.append(BASELINE)
-    return tuple(chosen)
+    return settled(table, chosen, choices)
 
 
 def networks(table: Table, choices: Choices) -> tuple[str, ...]:
@@ -65,9 +69,7 @@ def runs(table: Table, choices: Choices) -> list[Run]:
     for network in networks(table, choices):
         for row in rows(table, choices):
             work = row_workload(table, network, row, choices)
-            settings = choices.settings.get(row.method, {})
-            shared = table.options_of(replace(row, options={}))
-            method = methods.create(row.method, {**shared, **settings, **row.options})
+            method = row_method(table, row, choices)
             planned += [run(work, row, method, seed, choices, card_of(table, choices)) for seed in range(choices.seeds)]
     return planned
 
@@ -75,13 +77,6 @@ def runs(table: Table, choices: Choices) -> list[Run]:
 def table_workload(table: Table, network: str, choices: Choices) -> Workload:
     """What the rows of a table have in common on a network."""
     return workload(table.family, network, choices.scale, dict(choices.settings.get("workload", {})))
-
-
-def row_workload(table: Table, network: str, row: Row, choices: Choices) -> Workload:
-    """The table's, with the row's own batch and settings; what the user set goes before both."""
-    chosen = choices.settings.get("workload", {})
-    batch = workload(table.family, network, choices.scale).at_batch(row.batch) if row.batch else {}
-    return workload(table.family, network, choices.scale, {**batch, **row.workload, **chosen})
 
 
 def card_of(table: Table, choices: Choices) -> Card | None:

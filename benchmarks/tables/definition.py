@@ -28,12 +28,17 @@ MEASURES = {
 }
 
 
+SHORT = {"stem": "stem", "optimizer.name": "optimizer"}
+"""Settings of a row's workload that its name says, and how."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A method with its options. Its key names it in records, published values and MLflow.
 
     batch: per device, as published; at smaller scales it shrinks with the workload's. workload: settings of this row
-    alone. delays: stragglers among the devices, added to the hardware card.
+    alone. delays: stragglers among the devices, added to the hardware card. By --set alone: `named`, the settings that
+    its name says in full, and `instead`, the names of the table's rows in whose place it stands.
     """
 
     method: str
@@ -42,6 +47,8 @@ class Row:
     batch: int | None = None
     workload: Mapping[str, Any] = field(default_factory=dict)
     delays: tuple[Delay, ...] = ()
+    named: tuple[str, ...] = ()
+    instead: tuple[str, ...] = ()
 
     @property
     def variant(self) -> dict[str, Any]:
@@ -49,7 +56,8 @@ class Row:
         said = dict(self.options)
         if self.batch is not None:
             said["batch"] = self.batch
-        said |= {key.split(".")[0]: self.workload[key] for key in ("stem", "optimizer.name") if key in self.workload}
+        said |= {name: self.workload[key] for key, name in SHORT.items() if key in self.workload}
+        said |= {f"workload.{key}": self.workload[key] for key in self.named if key not in SHORT}
         if self.delays:
             said["delay"] = self.delays[0].kind
         return said
@@ -110,3 +118,14 @@ class Table:
         if self.devices is not None and "devices" in methods.method_class(row.method).Options.__dataclass_fields__:
             shared["devices"] = self.devices
         return {**shared, **row.options}
+
+    def stated(self, method: str) -> set[str]:
+        """The options of a method that the table decides on, for one of its rows or for all."""
+        rows = [row for row in self.rows if row.method == method] or [Row(method)]
+        return {option for row in rows for option in self.options_of(row)}
+
+    @property
+    def stated_workload(self) -> set[str]:
+        """The fields of the workload that the table decides on for one of its rows, by their dotted names."""
+        batch = {"batch", "price_batch"} if any(row.batch for row in self.rows) else set[str]()
+        return batch | {key for row in self.rows for key in row.workload}

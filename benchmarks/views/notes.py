@@ -8,6 +8,7 @@ from benchmarks.hardware.card import Card
 from benchmarks.papers.confounds import measured
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import TARGET
@@ -67,6 +68,7 @@ def notes(sheet: Sheet) -> Iterator[str]:
             yield f"{row.label}: {row.note}."
     for owner, options in sheet.choices.settings.items():
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
+    yield from renamed(sheet.rows)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
     yield from sheet.table.notes
     yield from (f"Audit: {line}" for line in measured.audit(sheet.planned))

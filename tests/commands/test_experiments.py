@@ -42,6 +42,15 @@ def test_show_says_what_an_analysis_would_do(cli: Cli) -> None:
     assert "Reading: " in said.out
 
 
+def test_show_says_which_rows_a_setting_renames(cli: Cli) -> None:
+    said = cli("show", "table3", "--set=lapsgd.updaters=3")
+    assert said.code == 0
+    one = "--set goes before the table: lapsgd and lapsgd@updaters=2 are one run, shown once as lapsgd@updaters=3."
+    assert one in said.out
+    assert said.out.count("  lapsgd@updaters=3: ") == 2, "its options on each network"
+    assert "  lapsgd: " not in said.out
+
+
 def test_show_all_lists_every_name_with_its_source_and_scales(cli: Cli) -> None:
     said = cli("show", "all")
     assert said.code == 0

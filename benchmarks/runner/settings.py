@@ -1,0 +1,98 @@
+"""`--set` goes before a table's literals: what a row is then, what it is then called, which rows are then one.
+
+Where a setting changes what the table decides (an option of the method, a field of the workload, a batch), the row is
+named by the value that it has, so that no published value stands beside it. Rows that become one run are one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+import methods
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.definition import Row, Table
+from benchmarks.workloads.workload import Workload, workload
+
+
+def row_method(table: Table, row: Row, choices: Choices) -> methods.Method:
+    """The method of a row. Raises MethodError on an option or value that it does not take."""
+    return methods.create(row.method, {**table.options_of(row), **choices.settings.get(row.method, {})})
+
+
+def row_workload(table: Table, network: str, row: Row, choices: Choices) -> Workload:
+    """The table's, with the row's own batch and settings; what the user set goes before both. Raises UserError."""
+    chosen = choices.settings.get("workload", {})
+    batch = workload(table.family, network, choices.scale).at_batch(row.batch) if row.batch else {}
+    return workload(table.family, network, choices.scale, {**batch, **row.workload, **chosen})
+
+
+def settled(table: Table, rows: Sequence[Row], choices: Choices) -> tuple[Row, ...]:
+    """The rows as they are set, each run once: under a name that the table gives it, if there is one."""
+    if not choices.settings:
+        return tuple(rows)
+    same: dict[str, list[tuple[Row, Row]]] = {}
+    for row in rows:
+        now = _as_set(table, row, choices)
+        same.setdefault(_run(table, now, choices), []).append((row, now))
+    return tuple(map(_one, same.values()))
+
+
+def renamed(rows: Iterable[Row]) -> Iterator[str]:
+    """A sentence for every row that stands in the place of others."""
+    for row in rows:
+        if len(row.instead) == 1:
+            yield f"--set goes before the table: {row.instead[0]} is now {row.key}."
+        elif row.instead:
+            yield f"--set goes before the table: {' and '.join(row.instead)} are one run, shown once as {row.key}."
+
+
+def _one(group: Sequence[tuple[Row, Row]]) -> Row:
+    """Of rows (as the table has them, as they are set) that are one run: the table's own, if it still is that."""
+    _, chosen = next((pair for pair in group if pair[0] == pair[1]), group[0])
+    keys = tuple(row.key for row, _ in group)
+    return chosen if keys == (chosen.key,) else replace(chosen, instead=keys)
+
+
+def _as_set(table: Table, row: Row, choices: Choices) -> Row:
+    options, fields = _options(table, row, choices), _fields(table, row, choices)
+    if not (options or fields):
+        return row
+    return replace(
+        row,
+        options={**row.options, **options},
+        workload={**row.workload, **fields},
+        batch=None if "batch" in fields else row.batch,
+        named=tuple(fields),
+        note="",
+    )
+
+
+def _options(table: Table, row: Row, choices: Choices) -> dict[str, Any]:
+    """The options that the table decides on and the user set otherwise."""
+    own = methods.create(row.method, table.options_of(row)).describe()
+    now, stated = row_method(table, row, choices).describe(), table.stated(row.method)
+    return {key: value for key, value in now.items() if key in stated and value != own[key]}
+
+
+def _fields(table: Table, row: Row, choices: Choices) -> dict[str, Any]:
+    """The fields of the workload that the table decides on and the user set otherwise, on one network at least."""
+    unset, found = replace(choices, settings={}), dict[str, Any]()
+    for key in table.stated_workload & choices.settings.get("workload", {}).keys():
+        for network in table.networks:
+            own, now = (_field(row_workload(table, network, row, chosen), key) for chosen in (unset, choices))
+            if own != now:
+                found[key] = now
+    return dict(sorted(found.items()))
+
+
+def _field(work: Workload, key: str) -> Any:
+    return reduce(getattr, key.split("."), work)
+
+
+def _run(table: Table, row: Row, choices: Choices) -> str:
+    """What tells the runs of a table apart, seeds aside."""
+    works = [row_workload(table, network, row, choices) for network in table.networks]
+    return repr((row.method, row_method(table, row, choices).describe(), works, row.delays))

@@ -1,0 +1,126 @@
+"""`--set` goes before what a table says of its rows, and a row is called what it then is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.runner.settings import renamed
+from benchmarks.tables.registry import IDS, table
+from results import published
+
+SMALL = Choices(seeds=1)
+
+
+def chosen(*settings: str, **changes: Any) -> Choices:
+    parsed: dict[str, dict[str, str]] = {}
+    for setting in settings:
+        owner, _, rest = setting.partition(".")
+        key, _, value = rest.partition("=")
+        parsed.setdefault(owner, {})[key] = value
+    return replace(SMALL, settings=parsed, **changes)
+
+
+def by_row(id: str, *settings: str, **changes: Any) -> Mapping[str, Run]:
+    """The table's runs on its first network, by row; each row is a run of its own."""
+    choices = chosen(*settings, **changes)
+    runs = plan.runs(table(id), choices)
+    found = {run.labels.row: run for run in runs if run.work.network == table(id).networks[0]}
+    assert list(found) == [row.key for row in plan.rows(table(id), choices)]
+    assert len({run.id for run in runs}) == len(runs) == len(found) * len(table(id).networks)
+    return found
+
+
+def test_an_option_that_is_set_wins_over_the_rows_and_names_it() -> None:
+    found = by_row("lap-table5", "lapsgd.updaters=3")
+    kinds = ((1, 0.5), (4, 0.5), (8, 0.5), (8, 0), (16, 0.5))
+    assert list(found) == [f"lapsgd@updaters=3,period={k},switch={p},batch=128" for k, p in kinds]
+    assert all(run.spec.method.options["updaters"] == 3 for run in found.values())
+    assert {run.labels.method_title for run in found.values()} >= {
+        "LAPSGD, updaters 3, period 1, switch 0.5, batch 128"
+    }
+
+
+def test_a_workloads_field_that_is_set_wins_over_the_rows_and_names_it() -> None:
+    found = by_row("audit-stem", "workload.stem=imagenet")
+    assert set(found) == {"async_lu@stem=imagenet", "lapsgd@stem=imagenet", "lppsgd@stem=imagenet"}
+    assert all(run.work.stem == "imagenet" for run in found.values())
+
+
+def test_no_row_keeps_the_name_of_a_stem_that_it_has_not() -> None:
+    found = by_row("audit-stem", "workload.stem=cifar")
+    assert set(found) == {"async_lu", "lapsgd", "lppsgd"}
+    assert all(run.work.stem == "cifar" for run in found.values())
+
+
+def test_rows_that_become_one_run_are_shown_once_under_the_tables_own_name() -> None:
+    rows = plan.rows(table("table3"), chosen("lapsgd.updaters=2"))
+    assert [row.key for row in rows] == [
+        "async_lu", "async_bu", "lapsgd@updaters=2", "lppsgd", "lppsgd@updaters=2", "bp"
+    ]  # fmt: skip
+    assert list(renamed(rows)) == [
+        "--set goes before the table: lapsgd and lapsgd@updaters=2 are one run, shown once as lapsgd@updaters=2."
+    ]
+    rows = plan.rows(table("table3"), chosen("lapsgd.updaters=3"))
+    assert "lapsgd@updaters=3" in [row.key for row in rows]
+    assert "are one run, shown once as lapsgd@updaters=3." in next(renamed(rows))
+
+
+def test_a_row_that_is_still_the_tables_keeps_its_name() -> None:
+    """Its own value set again, a value the table says nothing of, and no setting at all."""
+    plain = list(by_row("table3"))
+    for setting in ("lapsgd.devices=3", "async_lu.queue=8", "workload.epochs=2", "async_lu.backward_workers=3"):
+        assert list(by_row("table3", setting)) == plain, setting
+        assert not list(renamed(plan.rows(table("table3"), chosen(setting))))
+    assert plan.rows(table("table3"), SMALL) == table("table3").rows
+
+
+def test_what_a_table_decides_for_all_rows_is_said_where_it_is_set() -> None:
+    found = by_row("lap-table1", "mbsgd.devices=4")
+    assert set(found) == {
+        "mbsgd@devices=4,batch=128", "mbsgd@devices=4,batch=1024", "plsgd@batch=128", "plsgd@batch=1024"
+    }  # fmt: skip
+
+
+def test_a_batch_that_is_set_is_every_rows() -> None:
+    found = by_row("lap-table1", "workload.batch=32")
+    assert set(found) == {"mbsgd@workload.batch=32", "plsgd@workload.batch=32"}
+    assert all(run.work.batch == 32 for run in found.values())
+    assert len({run.work.price_batch for run in found.values()}) == 1
+
+
+def test_a_batch_that_is_a_rows_own_leaves_that_row_alone() -> None:
+    found = by_row("lap-table1", "workload.batch=1024", scale="paper")
+    assert set(found) == {"mbsgd@batch=1024", "plsgd@batch=1024"}
+
+
+def test_a_schedule_that_is_set_is_in_the_name() -> None:
+    found = by_row("lap-table1", "workload.schedule.kind=cosine")
+    assert "mbsgd@batch=128,workload.schedule.kind=cosine" in found
+    assert all(run.work.schedule.kind == "cosine" for run in found.values())
+
+
+def test_a_part_of_a_workload_may_be_too_small_for_the_tables_batch() -> None:
+    found = by_row("lap-table1", "workload.train_samples=64", "workload.batch=16")
+    assert all(run.work.train_samples == 64 for run in found.values())
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_published_values_stand_beside_what_the_table_says_alone(id: str) -> None:
+    """Whatever it decides is set to another value: no row is left under a published name."""
+    others = {"updaters": "7", "devices": "5", "period": "3", "switch": "0.25", "learning_rate": "published"}
+    settings = [
+        f"{method}.{key}={others[key]}"
+        for method in dict.fromkeys(row.method for row in table(id).rows)
+        for key in sorted(table(id).stated(method) & set(others))
+    ]
+    touched = {setting.partition(".")[0] for setting in settings}
+    rows = plan.rows(table(id), chosen(*settings))
+    theirs = {row for _, row, _ in published.load(id) if row.partition("@")[0] in touched}
+    assert not theirs & {row.key for row in rows}
