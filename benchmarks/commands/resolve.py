@@ -35,6 +35,7 @@ def split(values: Iterable[str]) -> list[str]:
 
 
 def one_of(what: str, given: str, known: Sequence[str]) -> str:
+    """What was given. Raises UserError, offering the nearest, where it is none of those known."""
     if given not in known:
         raise UserError(methods.unknown(what, given, known))
     return given
@@ -56,11 +57,13 @@ def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[
 
 
 def check_target(target: float | None) -> None:
+    """Raises UserError unless it is an accuracy in percent, or not given."""
     if target is not None and not 0 < target <= 100:
         raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
 
 
 def default_jobs() -> int:
+    """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -79,6 +82,7 @@ def choose(
     data: Path | None,
     experiments: Sequence[Experiment],
 ) -> Choices:
+    """The options as given -> what is chosen. Raises UserError or MethodError on the first that cannot be."""
     if not 1 <= seeds <= MOST_SEEDS:
         raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
     plugins = list(dict.fromkeys(path.expanduser().resolve() for path in plugins))
@@ -133,6 +137,7 @@ def _settings(settings: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def usable_device(device: str) -> str:
+    """cpu or cuda; "auto" is cuda where there is one. Raises UserError where cuda was asked for and there is none."""
     one_of("device", device, ("cpu", "cuda", "auto"))
     # A driver's device file costs nothing to look for; torch is asked only where there is one.
     present = any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd"))

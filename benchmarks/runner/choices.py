@@ -12,7 +12,12 @@ from benchmarks.hardware.card import Card
 
 @dataclass(frozen=True)
 class Choices:
-    """What the command line chose, checked."""
+    """What the command line chose, checked; whoever makes one by hand answers for names that there are.
+
+    methods: names of methods or of a table's rows, none: all; networks likewise. peak: FLOP/s of one of `real_devices`.
+    settings: of `--set`, by owner ("workload", a method, an analysis) and key, as text. plugin_methods: those that the
+    plug-ins registered, in their order.
+    """
 
     scale: str = "smoke"
     seeds: int = 3
@@ -22,8 +27,8 @@ class Choices:
     card: Card | None = None  # --hardware; without it every table has its own
     device: str = "cpu"
     data: Path | None = None  # where to look for data that does not come with a dependency
-    peak: float | None = None  # FLOP/s of a core here, or of the GPU, where calibrate has measured it: of MFU
-    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # "workload" or a method -> key -> value
+    peak: float | None = None  # measured here by calibrate: of MFU in real time
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
 

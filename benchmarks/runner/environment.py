@@ -25,6 +25,7 @@ SETTINGS = (
 
 
 def describe() -> dict[str, Any]:
+    """Machine, packages, settings, commit and command line, as JSON; what cannot be found out is None or left out."""
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -60,6 +61,7 @@ def real_devices(choices: Choices) -> int:
 
 @cache
 def cpu_name() -> str:
+    """The processor's model, where the system tells it; else its architecture."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))

@@ -33,6 +33,7 @@ class Run:
 
     @property
     def title(self) -> str:
+        """What a person tells it by: workload, method, seed."""
         return f"{self.spec.workload.name} {self.labels.method_title}, seed {self.spec.seed}"
 
     @cached_property
@@ -60,11 +61,15 @@ def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
 
 
 def networks(table: Table, choices: Choices) -> tuple[str, ...]:
+    """The table's networks in its order; filtered by --network, maybe to none."""
     return tuple(network for network in table.networks if not choices.networks or network in choices.networks)
 
 
 def runs(table: Table, choices: Choices) -> list[Run]:
-    """The runs of a table: network x row x seed. Tables that show the same runs share them, by identity."""
+    """The runs of a table: network x row x seed. Tables that show the same runs share them, by identity.
+
+    Raises UserError or MethodError on a setting that a workload or method does not take, and as `run`.
+    """
     planned = []
     for network in networks(table, choices):
         for row in rows(table, choices):
@@ -75,12 +80,12 @@ def runs(table: Table, choices: Choices) -> list[Run]:
 
 
 def table_workload(table: Table, network: str, choices: Choices) -> Workload:
-    """What the rows of a table have in common on a network."""
+    """What the rows of a table have in common on a network. Raises UserError on a setting that it does not take."""
     return workload(table.family, network, choices.scale, dict(choices.settings.get("workload", {})))
 
 
 def card_of(table: Table, choices: Choices) -> Card | None:
-    """The hardware card that all rows of a table share; None for real time."""
+    """The hardware card that all rows of a table share; None for real time. Raises UserError if it cannot be read."""
     return choices.card or load_card(table.card) if choices.kind.needs_card else None
 
 

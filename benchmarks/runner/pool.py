@@ -17,7 +17,7 @@ from benchmarks.runner.plan import Run
 
 
 class Job:
-    """A process and the run it is at."""
+    """A process and the run it is at; None while it waits for one."""
 
     def __init__(self, setting: process.Setting) -> None:
         context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
@@ -29,17 +29,20 @@ class Job:
         self.run: Run | None = None
 
     def begin(self, run: Run) -> None:
+        """Send it the run; it is at no other."""
         self.run = run
         # A process that died at rest is found when its answer is waited for.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.pipe.send(_begin(run))
 
     def dismiss(self) -> None:
+        """Ask it to go; a run that it is at ends as interrupted."""
         self.pipe.close()  # at rest the child sees the end of its pipe and goes
         if self.run is not None:
             self.process.terminate()
 
     def join(self) -> None:
+        """Wait until it has gone, ten seconds at most before it is killed."""
         self.process.join(10)
         if self.process.is_alive():
             self.process.kill()

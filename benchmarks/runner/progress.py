@@ -98,10 +98,12 @@ class Display:
 
 
 def runs(count: int) -> str:
+    """ "1 run", "2 runs"."""
     return f"{count} run{'' if count == 1 else 's'}"
 
 
 def clock(metrics: Mapping[str, float]) -> str:
+    """The seconds of an evaluation on its run's clock, in words."""
     if "virtual_seconds" in metrics:
         return f"{metrics['virtual_seconds']:.2f} simulated s"
     return f"{metrics['train_seconds']:.1f} s of training"

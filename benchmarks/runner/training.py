@@ -33,7 +33,8 @@ Metrics = dict[str, float]
 class Training:
     """The state of one run between epochs.
 
-    data: already loaded, so that the runs of a process share it. card: None unless the executor needs one.
+    data: already loaded, so that the runs of a process share it. card: None unless the executor needs one. Raises
+    UserError or MethodError where the spec is none that these sources can carry out.
     """
 
     def __init__(self, spec: RunSpec, data: DataSet, card: Card | None) -> None:
@@ -61,6 +62,7 @@ class Training:
         self.train_seconds = 0.0
 
     def network(self) -> dict[str, torch.nn.Module]:
+        """The layers of a new replica by name, first to last, on the run's device; always with the same weights."""
         vocabulary = getattr(self.data, "vocabulary_size", None)
         layers = network_of(self.work, self.data.card, seed=self.seed, classes=self.data.classes, vocabulary=vocabulary)
         return {name: module.to(self.device) for name, module in layers.items()}
@@ -142,7 +144,11 @@ def train(
     card: Card | None,
     report: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
 ) -> str:
-    """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with."""
+    """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
+
+    report: hears of every epoch (1 is the first) and its metrics. Raises ResultsError where the journal cannot be
+    written, WorkerFailed or Stalled where the method cannot go on.
+    """
     begun = time.perf_counter()
     training = Training(spec, data, card)
     usage = Usage() if wanted() else None

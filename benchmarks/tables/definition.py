@@ -64,11 +64,13 @@ class Row:
 
     @property
     def key(self) -> str:
+        """Its name: "lapsgd@updaters=2,batch=128"."""
         suffix = ",".join(f"{key}={value}" for key, value in self.variant.items())
         return f"{self.method}@{suffix}" if suffix else self.method
 
     @property
     def label(self) -> str:
+        """Its name for people: "LAPSGD, updaters 2, batch 128"."""
         title = methods.method_class(self.method).title
         suffix = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in self.variant.items())
         return f"{title}, {suffix}" if suffix else title
