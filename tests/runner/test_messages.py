@@ -1,0 +1,51 @@
+"""What a command and its training processes tell each other arrives whole, and is heard for what it is."""
+
+from __future__ import annotations
+
+import multiprocessing
+from typing import Any
+
+import pytest
+
+from benchmarks.errors import UserError
+from benchmarks.runner import pool
+from benchmarks.runner.messages import Answer, Begin, Ended, Epoch, Wrong
+from benchmarks.runner.plan import Run
+from results.records.spec import Labels
+from tests.results.samples import spec_of
+
+RUN = Run("id", spec_of(), Labels(row="async_lu"))
+
+
+def heard(answer: Answer) -> tuple[list[Any], dict[str, Ended], pool.Job]:
+    """What a listener hears of an answer, which runs have ended with it, and the process's job afterwards."""
+    job = pool.Job.__new__(pool.Job)
+    job.pipe, theirs = multiprocessing.Pipe()
+    job.begin(RUN)
+    assert theirs.recv() == Begin("id", RUN.spec, RUN.labels)
+    theirs.send(answer)
+    events: list[Any] = []
+    ended: dict[str, Ended] = {}
+    try:
+        assert pool._hear(job, ended, events.append)
+    finally:
+        job.pipe.close()
+        theirs.close()
+    return events, ended, job
+
+
+def test_an_epoch_is_heard_and_the_run_goes_on() -> None:
+    epoch = Epoch("id", 1, {"accuracy_percent": 12.5})
+    events, ended, job = heard(epoch)
+    assert (events, ended, job.run) == ([epoch], {}, RUN)
+
+
+def test_an_end_is_heard_and_the_process_is_free() -> None:
+    end = Ended("id", "diverged", "the loss was not finite in epoch 1")
+    events, ended, job = heard(end)
+    assert (events, ended, job.run) == ([end], {"id": end}, None)
+
+
+def test_what_the_user_can_mend_ends_the_command() -> None:
+    with pytest.raises(UserError, match="move the file"):
+        heard(Wrong("id", "move the file away"))
