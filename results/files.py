@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from results.errors import ResultsError
 
@@ -16,19 +18,32 @@ def replace(path: Path, data: bytes) -> None:
     Raises:
         ResultsError: the folder cannot be written, or the disk is full.
     """
+    with whole(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, in a folder that is made if need be: `path` once the block has ended, nothing if it raises.
+
+    Raises:
+        ResultsError: the folder cannot be written, or the disk is full.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        with _renamed(path) as file:
+            yield file
     except OSError as error:
         reason = error.strerror or str(error)
         raise ResultsError(f"{path} cannot be written ({reason}); make room or choose another --out.") from error
 
 
-def _replace(path: Path, data: bytes) -> None:
+@contextlib.contextmanager
+def _renamed(path: Path) -> Iterator[BinaryIO]:
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o666 & ~_umask())
@@ -37,6 +52,17 @@ def _replace(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+
+
+def set_aside(path: Path, word: str) -> None:
+    """Rename the file to NAME.WORD-1, or the next number that is free: what may be somebody's only trace stays.
+
+    Raises OSError where the folder cannot be written.
+    """
+    number = 1
+    while (name := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")).exists():
+        number += 1
+    os.replace(path, name)
 
 
 def _umask() -> int:

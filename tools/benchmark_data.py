@@ -1,4 +1,4 @@
-"""Images per second of `Batches` against torchvision's usual pipeline, on real CIFAR-10, within one run.
+"""Images per second of `ImageBatches` against torchvision's usual pipeline, on real CIFAR-10, within one run.
 
     python tools/benchmark_data.py --data FOLDER
 
@@ -27,7 +27,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.data.images.in_memory import Batches, load
+from benchmarks.workloads.data.images.in_memory import ImageBatches, load
 
 BATCH = 128
 
@@ -37,26 +37,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds cifar-10-batches-py/")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=390, help="batches of Batches per round")
+    parser.add_argument("--steps", type=int, default=390, help="batches of ImageBatches per round")
     parser.add_argument("--rival-steps", type=int, default=150, help="batches of the DataLoader per round")
     options = parser.parse_args()
 
     waiting = os.environ["OMP_WAIT_POLICY"]  # decides much of what two threads reach on a busy machine
     print(f"{platform.machine()}, {_processor()}, {os.cpu_count()} cores, OMP_WAIT_POLICY={waiting}")
     print(f"torch {torch.__version__}, batch {BATCH}, {options.rounds} rounds")
-    ours = Batches(load(card("cifar10"), folder=options.data), batch=BATCH, seed=0, device=torch.device("cpu"))
+    ours = ImageBatches(load(card("cifar10"), folder=options.data), batch=BATCH, seed=0, device=torch.device("cpu"))
     rival = _rival(options.data)
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        rates: dict[str, list[float]] = {"Batches": [], "torchvision, 2 workers": []}
+        rates: dict[str, list[float]] = {"ImageBatches": [], "torchvision, 2 workers": []}
         for epoch in range(options.rounds):
-            rates["Batches"].append(_images_per_second(ours_in(ours, epoch), options.steps))
+            rates["ImageBatches"].append(_images_per_second(ours_in(ours, epoch), options.steps))
             rates["torchvision, 2 workers"].append(_images_per_second(iter(rival), options.rival_steps))
         _show(threads, rates)
     _small(options.rounds)
 
 
-def ours_in(batches: Batches, epoch: int) -> Iterator[Any]:
+def ours_in(batches: ImageBatches, epoch: int) -> Iterator[Any]:
     """The batches of one epoch, one after the other."""
     return (batches.batch(epoch, index) for index in range(batches.steps()))
 
@@ -92,7 +92,7 @@ def _small(rounds: int) -> None:
     """The embedded default's batch, one torch thread: what a run at smoke scale pays per step."""
     torch.set_num_threads(1)
     data = load(card("digit-pairs"), train_samples=1280)
-    batches = Batches(data, batch=64, seed=0, device=torch.device("cpu"))
+    batches = ImageBatches(data, batch=64, seed=0, device=torch.device("cpu"))
     costs = [_microseconds(lambda index: batches.batch(0, index % 20), 2000) for _ in range(rounds)]
     print(f"\ndigit-pairs, batch 64     {_spread(costs, 'microseconds per batch', 1)}")
 

@@ -114,7 +114,7 @@ def full_width(count: int) -> None:
     known = data_card("cifar10")
     images = torch.randint(0, 256, (128 * 3, 3, 32, 32), dtype=torch.uint8)
     labels = torch.randint(0, 10, (128 * 3,))
-    data = ImageSet("cifar10", images, labels, images[:128], labels[:128], known)
+    data = ImageSet(known, images, labels, images[:128], labels[:128])
     work = workload("cifar10", "resnet18", "paper", {"train_samples": "384", "test_samples": "128"})
     threads = os.cpu_count() or 1
     one, lu = (training(work, method, data, threads=threads) for method in ("bp", "async_lu"))

@@ -63,8 +63,7 @@ class Training:
 
     def network(self) -> dict[str, torch.nn.Module]:
         """The layers of a new replica by name, first to last, on the run's device; always with the same weights."""
-        vocabulary = getattr(self.data, "vocabulary_size", None)
-        layers = network_of(self.work, self.data.card, seed=self.seed, classes=self.data.classes, vocabulary=vocabulary)
+        layers = network_of(self.work, self.data.card, seed=self.seed, vocabulary=self.data.vocabulary_size)
         return {name: module.to(self.device) for name, module in layers.items()}
 
     def _team(self, *, streams: bool) -> Team:

@@ -10,13 +10,16 @@ from benchmarks.workloads.workload import Workload
 
 
 def network_of(
-    work: Workload, known: DataCard, *, seed: int = 0, classes: int | None = None, vocabulary: int | None = None
+    work: Workload, known: DataCard, *, seed: int = 0, vocabulary: int | None = None
 ) -> dict[str, nn.Module]:
-    """classes, vocabulary: of the data as it is; by default the card's, and as many words as may be kept."""
+    """Layer name -> module, as `networks.build` gives them. known: the card of the data as it is.
+
+    vocabulary: how many words the data has; by default as many as may be kept.
+    """
     words = (work.text.vocabulary + 2 if vocabulary is None else vocabulary) if work.text is not None else None
     return build(
         work.network,
-        classes=classes or known.classes,
+        classes=known.classes,
         shape=inputs_of(work, known),
         width=work.width,
         blocks=work.blocks,

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from results.errors import ResultsError
+from results.files import set_aside
 from results.records import JOURNAL, STATUSES, Evaluation, Record, complete, folder_of, read, records
 from results.records.spec import Labels, RunSpec
 
@@ -154,21 +155,15 @@ def _set_aside(path: Path) -> None:
         return
     with path.open("rb") as file:
         _lock(file, path)
-        os.replace(path, _free_name(path, "replaced" if _is_complete(path) else "interrupted"))
+        set_aside(path, "replaced" if is_complete(path) else "interrupted")
 
 
-def _is_complete(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
+    """Whether the journal can be read, and its run came to an end."""
     try:
         return read(path).complete
     except ResultsError:
         return False
-
-
-def _free_name(path: Path, word: str) -> Path:
-    number = 1
-    while (name := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")).exists():
-        number += 1
-    return name
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from results.errors import ResultsError
+from results.files import replace, set_aside
 from results.records import JOURNAL, Record, folder_of, read
+from results.records.journal import is_complete
 from results.tracking.entries import PREFIX
 from results.tracking.feeding import FILES, search
 
@@ -79,12 +79,7 @@ def fetch(client: Any, folder: Path, complain: Callable[[str], None]) -> int:
 
 def _kept(folder: Path, id: str) -> bool:
     """Whether a complete journal of this run is there: what is at hand goes before what is fetched."""
-    if not _ID.fullmatch(id) or not (path := folder_of(folder, id) / JOURNAL).exists():
-        return False
-    try:
-        return read(path).complete
-    except ResultsError:
-        return False
+    return _ID.fullmatch(id) is not None and is_complete(folder_of(folder, id) / JOURNAL)
 
 
 def _download(client: Any, one: Tracked, scratch: Path) -> Record:
@@ -111,19 +106,9 @@ def _place(found: Record, folder: Path) -> int:
     if path.exists() and not found.complete:
         return 0
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():  # never deleted: it may be somebody's only trace of a run
-            os.replace(path, _free(path))
-        half = path.with_suffix(".fetched")
-        shutil.copyfile(found.path, half)
-        os.replace(half, path)
+            set_aside(path, "interrupted")
     except OSError as error:
         raise ResultsError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
+    replace(path, found.path.read_bytes())
     return 1
-
-
-def _free(path: Path) -> Path:
-    number = 1
-    while (name := path.with_name(f"{path.stem}.interrupted-{number}{path.suffix}")).exists():
-        number += 1
-    return name

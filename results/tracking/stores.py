@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from results.errors import ResultsError
@@ -24,7 +25,7 @@ LATER = "Nothing of the training is lost: the journals are complete; feed them l
 LOCK_SECONDS = 300.0
 PROBE_SECONDS = 3.0
 
-_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def chosen(uri: str | None) -> str:
@@ -33,8 +34,8 @@ def chosen(uri: str | None) -> str:
 
 
 def shown(uri: str) -> str:
-    """The URI without its password."""
-    return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", uri)
+    """The URI without user name, password or token: what is printed gets pasted into reports."""
+    return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def is_server(uri: str) -> bool:
@@ -48,18 +49,27 @@ def probe(uri: str) -> None:
     Raises:
         ResultsError: nothing answers.
     """
-    parts = urlsplit(uri)
-    scheme = parts.scheme.partition("+")[0]
     try:
-        if scheme in ("http", "https"):
+        if is_server(uri):
             urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=PROBE_SECONDS).close()
-        elif scheme in _PORTS and parts.hostname:
-            socket.create_connection((parts.hostname, parts.port or _PORTS[scheme]), PROBE_SECONDS).close()
+        else:
+            connect(uri)
     except urllib.error.HTTPError as error:  # an answer is an answer: a proxy may guard or hide /health
         error.close()
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise ResultsError(f"No tracking server answers at {shown(uri)} ({reason}). {LATER}") from error
+
+
+def connect(uri: str, seconds: float = PROBE_SECONDS) -> None:
+    """Open a connection to the store's server and close it, within so many seconds; local stores have none.
+
+    Raises OSError where nothing answers, ValueError where the address is none.
+    """
+    parts = urlsplit(uri)
+    scheme = parts.scheme.partition("+")[0]
+    if scheme in _PORTS and parts.hostname:
+        socket.create_connection((parts.hostname, parts.port or _PORTS[scheme]), seconds).close()
 
 
 def database(uri: str) -> Path | None:
@@ -129,7 +139,20 @@ def check(path: Path) -> None:
     """Raises ResultsError unless the file is a SQLite database."""
     # Asked of MLflow, a file that is no database takes minutes of retries to be refused.
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            connection.execute("PRAGMA schema_version").fetchone()
+        _asked(path, "PRAGMA schema_version")
     except sqlite3.DatabaseError as error:
         raise ResultsError(f"{path} is no usable SQLite database ({error}); move it away and feed again.") from error
+
+
+def runs_in(path: Path) -> int:
+    """How many runs MLflow has in this SQLite file, which is not written to. Raises ResultsError where it has none."""
+    try:
+        return int(_asked(path, "SELECT count(*) FROM runs"))
+    except sqlite3.DatabaseError as error:
+        raise ResultsError(f"{path} is no MLflow database ({error})") from error
+
+
+def _asked(path: Path, question: str) -> Any:
+    """The first value of the answer of a database that is opened for reading only."""
+    with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        return connection.execute(question).fetchone()[0]

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from benchmarks.commands import doctor
-from benchmarks.commands.doctor import Check
+from benchmarks.commands.doctor import data_sets, folders, machine, packages
+from benchmarks.commands.doctor.check import Check
 from benchmarks.workloads.data import cards
 
 
@@ -74,8 +75,9 @@ def test_a_check_that_breaks_is_not_ok(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> Check:
         raise KeyError("x")
 
-    for name in ("_python", "_packages", "_processors", "_disk", "_store", "_data_set"):
-        monkeypatch.setattr(doctor, name, broken)
+    for check in ("packages.python", "packages.packages", "machine.processors", "folders.disk", "folders.store"):
+        monkeypatch.setattr(f"{doctor.__name__}.{check}", broken)
+    monkeypatch.setattr(data_sets, "data_set", broken)
     checks = {check.name: check for check in doctor.run(Path("out"), None)}
     for name in ("Python", "packages", "processors", "free disk", "tracking store", "data set digits"):
         assert not checks[name].ok
@@ -85,8 +87,8 @@ def test_a_check_that_breaks_is_not_ok(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_missing_and_outdated_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listing = '[project]\ndependencies = ["numpy>=99", "no-such-package>=1", "pydantic>=2"]\n'
     (tmp_path / "pyproject.toml").write_text(listing, encoding="utf-8")
-    monkeypatch.setattr(doctor, "CHECKOUT", tmp_path)
-    check = doctor._packages()
+    monkeypatch.setattr(packages, "CHECKOUT", tmp_path)
+    check = packages.packages()
     assert not check.ok
     assert "numpy" in check.detail
     assert "no-such-package missing" in check.detail
@@ -95,24 +97,24 @@ def test_missing_and_outdated_packages_are_named(tmp_path: Path, monkeypatch: py
 
 def test_threads_need_a_passive_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
-    assert doctor._threads().ok
+    assert machine.threads().ok
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert not doctor._threads().ok
+    assert not machine.threads().ok
 
 
 def test_a_results_folder_is_tried_by_writing(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    assert doctor._writable("results folder", tmp_path / "new" / "out", "").ok
-    assert doctor._writable("results folder", tmp_path, "").ok
-    assert not doctor._writable("results folder", file, "").ok
-    assert not doctor._writable("results folder", file / "out", "").ok
+    assert folders.writable("results folder", tmp_path / "new" / "out", "").ok
+    assert folders.writable("results folder", tmp_path, "").ok
+    assert not folders.writable("results folder", file, "").ok
+    assert not folders.writable("results folder", file / "out", "").ok
 
 
 def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor._disk(tmp_path / "not" / "there").name == "free disk"
-    monkeypatch.setattr(doctor, "FREE_GIGABYTES", 1e12)
-    assert not doctor._disk(tmp_path).ok
+    assert folders.disk(tmp_path / "not" / "there").name == "free disk"
+    monkeypatch.setattr(folders, "FREE_GIGABYTES", 1e12)
+    assert not folders.disk(tmp_path).ok
 
 
 def test_no_cuda_is_fine_without_a_driver_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,14 +122,14 @@ def test_no_cuda_is_fine_without_a_driver_only(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr("shutil.which", lambda _: None)
-    assert doctor._cuda().ok
+    assert machine.cuda().ok
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/nvidia-smi")
-    assert not doctor._cuda().ok
+    assert not machine.cuda().ok
 
 
 def test_mlflow_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda _: None)
-    check = doctor._mlflow()
+    monkeypatch.setattr(packages, "_version", lambda _: None)
+    check = packages.mlflow()
     assert not check.ok
     assert "--no-tracking" in check.mend
 
@@ -148,36 +150,36 @@ def test_a_database_is_opened_without_changing_it(
     path = make(tmp_path / "a store.db")
     before = path.read_bytes() if path.exists() else None
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-    assert doctor._store().ok is ok
+    assert folders.store().ok is ok
     assert (path.read_bytes() if path.exists() else None) == before
 
 
 def test_a_store_in_a_folder_that_is_missing_is_tried_where_it_would_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert doctor._store().detail == "mlflow.db (not there yet)"
+    assert folders.store().detail == "mlflow.db (not there yet)"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://someone:secret@host/base")
-    assert doctor._store().ok
-    assert "secret" not in doctor._store().detail
+    assert folders.store().ok
+    assert "secret" not in folders.store().detail
 
 
 def test_a_server_is_only_asked_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://someone:secret@127.0.0.1:{port}")
-        answered = doctor._store()
+        answered = folders.store()
     assert answered.ok
     assert "secret" not in answered.detail
-    lost = doctor._store()
+    lost = folders.store()
     assert not lost.ok
     assert "benchmarks track" in lost.mend
 
 
 def test_data_is_missing_named_or_damaged(tmp_path: Path) -> None:
-    missing = doctor._data_set("cifar10", None)
+    missing = data_sets.data_set("cifar10", None)
     assert missing.ok
     assert "downloaded" in missing.detail
-    assert not doctor._data_set("cifar10", tmp_path).ok
+    assert not data_sets.data_set("cifar10", tmp_path).ok
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"damaged")
-    damaged = doctor._data_set("cifar10", tmp_path)
+    damaged = data_sets.data_set("cifar10", tmp_path)
     assert not damaged.ok
     assert "cifar-10-python.tar.gz" in damaged.detail
 

@@ -55,7 +55,7 @@ def data() -> ImageSet:
     draw = torch.Generator().manual_seed(7)
     images = torch.randint(0, 256, (STEPS * BATCH + 3, *SHAPE), dtype=torch.uint8, generator=draw)
     labels = torch.randint(0, CLASSES, (len(images),), generator=draw)
-    return ImageSet("random", images, labels, images[:20], labels[:20], described)
+    return ImageSet(described, images, labels, images[:20], labels[:20])
 
 
 class Residual(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import tomllib
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from benchmarks.checkout import CHECKOUT
 from benchmarks.errors import UserError
+from methods import unknown
 
 CARDS = CHECKOUT / "datasets"
 Kind = Literal["images", "text", "folder"]
@@ -72,7 +72,7 @@ class DataCard:
     between 0 and 1, and () of a text. `family` is the papers' data set that this one is, or stands in for; a stand-in
     says so in `label`. `fingerprint` is a sha256: of the data for an embedded set, of the published checksums for a
     download. A folder's classes, samples and shape are those published, and its fingerprint is "": what is really there
-    is found out from the tree alone (`benchmarks.data.tree.find`).
+    is found out from the tree alone (`benchmarks.workloads.data.images.folder_tree.find`).
     """
 
     name: str
@@ -107,6 +107,12 @@ class DataCard:
             raise ValueError("crop_padding must be 0 or more")
 
     @property
+    def published(self) -> Download:
+        """What is published for download, of a card that has such."""
+        assert self.download is not None, f"{self.name} is not downloaded"
+        return self.download
+
+    @property
     def embedded(self) -> bool:
         """Whether the data comes with a dependency, so that nothing has to be fetched."""
         return self.download is None and self.kind != "folder"
@@ -135,11 +141,8 @@ def card(name: str) -> DataCard:
 
     Raises UserError where there is none, offering the nearest names, and where the file is not a valid card.
     """
-    known = names()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        raise UserError(f"There is no data set {name!r}: {hint}Known are {', '.join(known) or f'none ({CARDS})'}.")
+    if name not in names():
+        raise UserError(unknown("data set", name, names()))
     path = CARDS / f"{name}.toml"
     try:
         return _parse(name, tomllib.loads(path.read_text(encoding="utf-8")))

@@ -13,7 +13,7 @@ from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.text.options import Text
 
 
-class BatchSource(Protocol):
+class Batches(Protocol):
     """A run's batches on one device: inputs (B, ...) and int64 labels (B,).
 
     A training batch depends on (seed, epoch, index) alone, whoever asks, in whatever order, from any thread.
@@ -40,23 +40,10 @@ class DataSet(Protocol):
         """The data card; of a folder, with the numbers and the fingerprint of what was found."""
 
     @property
-    def classes(self) -> int: ...
+    def vocabulary_size(self) -> int | None:
+        """How many words an embedding has to hold; None where inputs are no words."""
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one input as the network gets it: (channels, height, width) in pixels, or (words,)."""
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of inputs as the network gets them: float32 for images, int64 for words."""
-
-    @property
-    def train_samples(self) -> int: ...
-
-    @property
-    def test_samples(self) -> int: ...
-
-    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> BatchSource:
+    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> Batches:
         """A run's batches. Raises UserError where a batch is larger than the training split."""
 
 
@@ -73,8 +60,8 @@ def load(
     """Read the data set of that name; of each split all samples, or a fixed subset with equal shares of the classes.
 
     A subset is the same for every run, whatever its seed. `folder` is where to look for a data set that does not come
-    with a dependency, and then the only place; see `benchmarks.data.cifar.read` for the others. `text` says how a text
-    becomes numbers, `resolution` what size the images of a folder get, in pixels; other kinds pass them over.
+    with a dependency, and then the only place; `places` says which are the others. `text` says how a text becomes
+    numbers, `resolution` what size the images of a folder get, in pixels; other kinds pass them over.
 
     Raises UserError where the name is unknown, the data missing or damaged, or a subset larger than the data.
     """

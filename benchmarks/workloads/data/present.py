@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
 
 
-def check_present(known: DataCard, folder: Path | None) -> None:
-    """Raises UserError where data is not in the folder that was named for it, or can be had from nowhere else."""
-    if known.kind == "folder":
+class Finder(Protocol):
+    """What the modules that find data on a disk have in common."""
+
+    def locate(self, card: DataCard, folder: Path | None = None) -> Path | None:
+        """The first place that holds the data, or None; it is not opened."""
+
+    def missing(self, card: DataCard, folder: Path | None = None) -> UserError:
+        """What to tell who has no such data: where it was looked for, and how to obtain it."""
+
+
+def finder(card: DataCard) -> Finder:
+    """Who finds the data of a card that is not embedded."""
+    if card.kind == "folder":
         from benchmarks.workloads.data.images import folder_tree
 
-        if folder_tree.locate(known, folder) is None:
-            raise folder_tree.missing(known, folder)
-    elif known.download is not None and folder is not None:
-        if known.kind == "text":
-            from benchmarks.workloads.data.text import imdb_places
+        return folder_tree
+    if card.kind == "text":
+        from benchmarks.workloads.data.text import imdb_places
 
-            if imdb_places.locate(known, folder=folder) is None:
-                imdb_places.missing(known, folder=folder)
-            return
-        from benchmarks.workloads.data.images import cifar
+        return imdb_places
+    from benchmarks.workloads.data.images import cifar
 
-        if cifar.locate(known, folder=folder) is None:
-            raise UserError(
-                f"{known.title} is missing: looked for {known.download.folder}/ and {known.download.archive} in "
-                f"{folder}; {known.obtain}."
-            )
+    return cifar
+
+
+def check_present(card: DataCard, folder: Path | None) -> None:
+    """Raises UserError where data is not in the folder that was named for it, or can be had from nowhere else."""
+    if card.kind == "folder" or (folder is not None and not card.embedded):
+        found = finder(card)
+        if found.locate(card, folder) is None:
+            raise found.missing(card, folder)

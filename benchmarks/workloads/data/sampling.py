@@ -1,4 +1,4 @@
-"""Which samples make a batch: one permutation per (seed, epoch), cut into batches, the same for every kind of data."""
+"""Which samples are taken, the same for every kind of data: a fixed part of a split, and those of each batch."""
 
 from __future__ import annotations
 
@@ -13,8 +13,27 @@ from benchmarks.workloads.data.random_keys import Purpose, draw, order
 _PERMUTATIONS_KEPT = 4  # workers at the end of an epoch and at the start of the next ask for different ones
 
 
+def check_samples(data: str, split: str, wanted: int | None, there: int) -> None:
+    """Raises UserError where a part of a split is to be empty, or larger than the split. None: the whole of it."""
+    if wanted is not None and not 1 <= wanted <= there:
+        raise UserError(f"{data} has {there} {split} samples, not {wanted}: take from 1 to {there} of them.")
+
+
+def balanced(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
+    """The positions, ascending, of a fixed subset with equal shares of the classes (to within one, while they last).
+
+    It depends on `labels` and `samples` alone, and a smaller subset lies within a larger one.
+    """
+    shuffled = order(len(labels), Purpose.SUBSET)
+    grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    counts = np.bincount(labels)
+    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    first = grouped[np.lexsort((labels[grouped], rank))][:samples]  # by rank, then by class
+    return np.sort(first)
+
+
 class Sampler:
-    """Batches of positions in the training split; several threads may ask at once.
+    """Batches of positions in the training split: one permutation per (seed, epoch), cut; several threads may ask.
 
     Raises UserError where a batch is larger than the training split, ValueError for a seed outside [0, 2**32).
     """
@@ -26,26 +45,26 @@ class Sampler:
                 f"from 1 to that number."
             )
         draw(0, Purpose.PERMUTATION, seed)  # a seed out of range is told now, not in the first batch
-        self.samples, self.batch, self.seed = samples, batch, seed
+        self.samples, self.size, self.seed = samples, batch, seed
         self._orders: dict[int, NDArray[np.int64]] = {}
-        self._lock = Lock()
+        self._orders_lock = Lock()
 
     def steps(self, replicas: int = 1) -> int:
         """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
 
         Raises UserError where none would be left.
         """
-        full = self.samples // self.batch
+        full = self.samples // self.size
         if full < replicas:
             raise UserError(
                 f"{replicas} replicas have no batch each: {self.samples} training samples make {full} batches of "
-                f"{self.batch}; take more samples, smaller batches or fewer devices."
+                f"{self.size}; take more samples, smaller batches or fewer devices."
             )
         return full - full % replicas
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """The epoch's order of the training samples, drawn from (seed, epoch): shape (samples,)."""
-        with self._lock:
+        """The epoch's order of the training samples, drawn from (seed, epoch): shape (samples,), not to write to."""
+        with self._orders_lock:
             kept = self._orders.pop(epoch, None)
             if kept is None:
                 kept = order(self.samples, Purpose.PERMUTATION, self.seed, epoch)
@@ -58,4 +77,4 @@ class Sampler:
         """The positions of one batch, shape (batch,). Raises IndexError unless it is a full batch of the epoch."""
         if not 0 <= index < self.steps():
             raise IndexError(f"an epoch has batches 0 to {self.steps() - 1}, not {index}")
-        return self.order(epoch)[index * self.batch : (index + 1) * self.batch]
+        return self.order(epoch)[index * self.size : (index + 1) * self.size]

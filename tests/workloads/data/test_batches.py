@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import Augmentation, card
-from benchmarks.workloads.data.images.in_memory import Batches, ImageSet, load
+from benchmarks.workloads.data.images.in_memory import ImageBatches, ImageSet, load
 
 CPU = torch.device("cpu")
 SAMPLES = 70
@@ -25,19 +25,19 @@ def colours(padding: int = 4, flip: bool = True) -> ImageSet:
     described = replace(card("cifar10"), shape=(3, 6, 9), augmentation=Augmentation(padding, flip))
     images = torch.randint(0, 256, (SAMPLES, 3, 6, 9), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(SAMPLES)
-    return ImageSet("colours", images, labels, images[:25], labels[:25], described)
+    return ImageSet(described, images, labels, images[:25], labels[:25])
 
 
 def make(
     data: ImageSet, *, batch: int = BATCH, seed: int = 3, device: torch.device = CPU, augment: bool = True
-) -> Batches:
-    return Batches(data, batch=batch, seed=seed, device=device, augment=augment)
+) -> ImageBatches:
+    return ImageBatches(data, batch=batch, seed=seed, device=device, augment=augment)
 
 
-def one_by_one(batches: Batches, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+def one_by_one(batches: ImageBatches, epoch: int, index: int) -> tuple[Tensor, Tensor]:
     """The same batch, written down image by image: pad with black, crop, mirror, normalise."""
     data, padding = batches.data, batches.data.card.augmentation.crop_padding
-    chosen = batches.permutation(epoch)[index * batches.size : (index + 1) * batches.size]
+    chosen = batches.order(epoch)[index * batches.size : (index + 1) * batches.size]
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (data.card.mean, data.card.std))
     rows, columns, flips = batches._draws(epoch, index)
     images = []
@@ -100,7 +100,6 @@ def test_a_batch_belongs_to_who_asked() -> None:
     batches = make(colours(padding=0, flip=False))
     batches.batch(0, 0)[0].zero_()
     batches.batch(0, 0)[1].zero_()
-    batches.permutation(0).zero_()
     next(batches.test())[0].zero_()
     images, labels = batches.batch(0, 0)
     assert images.std() > 0.5
@@ -112,13 +111,13 @@ def test_seed_epoch_and_index_all_matter() -> None:
         make(colours(), seed=seed)._draws(epoch, index).rows.tolist() for seed, epoch, index in np.ndindex(2, 2, 2)
     ]
     assert len({tuple(rows) for rows in drawn}) == 8
-    orders = [make(colours(), seed=seed).permutation(epoch).tolist() for seed, epoch in np.ndindex(2, 2)]
+    orders = [make(colours(), seed=seed).order(epoch).tolist() for seed, epoch in np.ndindex(2, 2)]
     assert len({tuple(each) for each in orders}) == 4
 
 
 def test_a_permutation_covers_all_samples_and_batches_follow_it() -> None:
     batches = make(colours())
-    order = batches.permutation(5)
+    order = torch.from_numpy(batches.order(5))
     assert order.dtype == torch.int64
     assert sorted(order.tolist()) == list(range(SAMPLES))
     seen = torch.cat([batches.batch(5, index)[1] for index in range(batches.steps())])
@@ -137,8 +136,7 @@ def test_the_remainder_is_dropped_so_that_replicas_share_equally() -> None:
 
 def test_an_image_set_offers_what_every_data_set_does() -> None:
     data = colours()
-    assert (data.classes, data.shape, data.dtype) == (10, (3, 6, 9), torch.float32)
-    assert (data.train_samples, data.test_samples) == (SAMPLES, 25)
+    assert (data.card.classes, data.card.shape, data.vocabulary_size) == (10, (3, 6, 9), None)
     source = data.batches(batch=BATCH, seed=3, device=CPU, augment=True)
     assert torch.equal(source.batch(1, 2)[0], make(data).batch(1, 2)[0])
 

@@ -93,7 +93,7 @@ def test_a_text_has_no_shape_and_no_colours(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"no data set 'cifar-10': did you mean cifar10"):
+    with pytest.raises(UserError, match=r"Unknown data set 'cifar-10': did you mean cifar10"):
         card("cifar-10")
     with pytest.raises(UserError, match="digit-pairs"):
         card("zzz")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.workloads.data.arrays import Split
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.images import digits as embedded
+from benchmarks.workloads.data.images.arrays import Split
 from benchmarks.workloads.data.random_keys import Purpose
 
 PER_CLASS = 3

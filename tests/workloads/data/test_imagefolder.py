@@ -147,7 +147,7 @@ def test_crops_spread_over_area_and_place_and_half_are_mirrored() -> None:
 def one_by_one(made: FolderBatches, epoch: int, index: int) -> tuple[Tensor, Tensor]:
     """The same batch, written down image by image with torchvision's functions."""
     part, card = made.data.train, made.data.card
-    chosen = made._sampler.chosen(epoch, index)
+    chosen = made.chosen(epoch, index)
     drawn = draw(BATCH * decode.WORDS, Purpose.AUGMENTATION, 3, epoch, index).reshape(BATCH, -1)
     images = []
     for sample, words in zip(chosen.tolist(), drawn, strict=True):
@@ -176,7 +176,7 @@ def test_a_batch_is_what_one_gets_image_by_image(folder: Path) -> None:
 def test_without_augmentation_training_images_are_cropped_as_test_images(folder: Path) -> None:
     made = make(folder, augment=False)
     assert torch.equal(made.batch(0, 1)[0], made.batch(0, 1)[0])
-    sample = int(made._sampler.chosen(1, 0)[0])
+    sample = int(made.chosen(1, 0)[0])
     image = decode.for_evaluation(decode.opened(made.data.train.path(sample)), SIDE)
     expected = functional.normalize(functional.to_tensor(image), made.data.card.mean, made.data.card.std)
     torch.testing.assert_close(made.batch(1, 0)[0][0], expected, rtol=1e-5, atol=1e-6)
@@ -274,12 +274,12 @@ def test_a_batch_is_the_same_on_a_gpu(folder: Path) -> None:
 
 def test_a_set_says_what_is_really_there(folder: Path) -> None:
     made = data(folder)
-    assert (made.classes, made.shape, made.dtype) == (3, (3, SIDE, SIDE), torch.float32)
-    assert (made.train_samples, made.test_samples) == (18, 9)
+    assert (made.card.classes, made.card.shape, made.vocabulary_size) == (3, (3, SIDE, SIDE), None)
+    assert (len(made.train.labels), len(made.test.labels)) == (18, 9)
     found = folder_tree.find(made.card, folder)
     assert found == (made.card.fingerprint, made.card.classes, made.card.train_samples, made.card.test_samples)
     usual = load("imagenet", folder=folder)
-    assert usual.shape == (3, 224, 224)
+    assert usual.card.shape == (3, 224, 224)
 
 
 def test_a_subset_is_balanced_and_fixed(folder: Path) -> None:
@@ -291,7 +291,7 @@ def test_a_subset_is_balanced_and_fixed(folder: Path) -> None:
     for path in (made.train.path(k) for k in range(9)):
         assert Path(path).is_file()
     with pytest.raises(
-        UserError, match=r"imagenet/train has 18 train samples of ImageNet-1k, not 19: take from 1 to 18"
+        UserError, match=r"ImageNet-1k in .*imagenet/train has 18 train samples, not 19: take from 1 to 18"
     ):
         data(folder, train_samples=19)
 

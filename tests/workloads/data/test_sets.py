@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data.arrays import balanced
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.images import cifar, digits
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import load as load_any
 from benchmarks.workloads.data.random_keys import Purpose, draw, order
+from benchmarks.workloads.data.sampling import balanced
 
 REAL = os.environ.get("BENCHMARKS_DATA")
 

@@ -37,10 +37,9 @@ def test_the_card_describes_the_generated_reviews(generated: TextSet) -> None:
     assert described.embedded
     assert described.family == card("imdb").family == "imdb"
     assert "standing in for IMDb: not the paper's data" in described.label
-    assert (generated.train_samples, generated.test_samples) == (1152, 384)
     assert generated.train_labels.bincount().tolist() == [576, 576]
     assert generated.test_labels.bincount().tolist() == [192, 192]
-    assert (generated.classes, generated.shape, generated.dtype) == (2, (40,), torch.int64)
+    assert (generated.card.classes, tuple(generated.train_tokens.shape)) == (2, (1152, 40))
 
 
 def test_sets_load_hands_texts_over(generated: TextSet) -> None:
@@ -84,7 +83,7 @@ def test_tokens_are_left_padded_and_within_the_vocabulary(generated: TextSet) ->
     assert ((tokens == PADDING_ID).long().diff(dim=1) <= 0).all()  # once a word came, no padding follows
     few = load(card("reviews"), text=Text(length=12, vocabulary=9, keep="last"))
     assert few.vocabulary_size == 11
-    assert few.shape == (12,)
+    assert few.test_tokens.shape == (384, 12)
     last = torch.where(generated.train_tokens[:, -12:] >= 11, UNKNOWN_ID, generated.train_tokens[:, -12:])
     assert torch.equal(few.train_tokens, last)
 

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data.arrays import Split
 from benchmarks.workloads.data.cards import DataCard, DataFile
-from benchmarks.workloads.data.images.checksums import verified
-from benchmarks.workloads.data.places import VARIABLE, cache_folder
+from benchmarks.workloads.data.checksums import verified
+from benchmarks.workloads.data.images.arrays import Split
+from benchmarks.workloads.data.places import cache_folder, places
 
 
 def read(card: DataCard, *, folder: Path | None = None, download: bool = True) -> tuple[Split, Split]:
@@ -30,56 +30,51 @@ def read(card: DataCard, *, folder: Path | None = None, download: bool = True) -
 
     Raises UserError where the data is missing or is not what was published; nothing found is changed.
     """
-    assert card.download is not None
-    found = locate(card, folder=folder)
+    found = locate(card, folder)
     if found is None and folder is None and download:
         from benchmarks.workloads.data.images.download import fetch
 
         found = fetch(card, cache_folder())
     if found is None:
-        looked = ", then ".join(str(place) for place in _places(folder))
-        raise UserError(
-            f"{card.title} is missing: looked for {card.download.folder}/ and {card.download.archive} in {looked}; "
-            f"{card.obtain}."
-        )
+        raise missing(card, folder)
     return read_place(card, found)
 
 
-def locate(card: DataCard, *, folder: Path | None = None) -> Path | None:
+def locate(card: DataCard, folder: Path | None = None) -> Path | None:
     """The first unpacked folder or archive in the places where `read` looks, or None; nothing is opened.
 
     Whether it is sound is not asked: a broken one is named by `read`, never passed over.
     """
-    assert card.download is not None
-    for place in _places(folder):
-        for candidate in (place / card.download.folder, place / card.download.archive):
+    for place in places(folder):
+        for candidate in (place / card.published.folder, place / card.published.archive):
             if os.path.exists(candidate):  # False, not an error, where looking is forbidden
                 return candidate
-        itself = place.name in (card.download.folder, card.download.archive) and os.path.exists(place)
-        if itself or all(os.path.isfile(place / file.name) for file in card.download.split("train")):
+        itself = place.name in (card.published.folder, card.published.archive) and os.path.exists(place)
+        if itself or all(os.path.isfile(place / file.name) for file in card.published.split("train")):
             return place
     return None
 
 
-def _places(folder: Path | None) -> list[Path]:
-    named = os.environ.get(VARIABLE)
-    usual = [*([Path(named)] if named else []), cache_folder()]
-    return [place.expanduser() for place in ([folder] if folder else usual)]
+def missing(card: DataCard, folder: Path | None = None) -> UserError:
+    """What to tell who has no such data."""
+    looked = ", then ".join(map(str, places(folder)))
+    return UserError(
+        f"{card.title} is missing: looked for {card.published.folder}/ and {card.published.archive} in {looked}; "
+        f"{card.obtain}."
+    )
 
 
 def read_place(card: DataCard, place: Path) -> tuple[Split, Split]:
     """Both splits from the unpacked folder or the archive at `place`. Raises UserError as `read` does."""
-    assert card.download is not None
-    train, test = card.download.split("train"), card.download.split("test")
+    train, test = card.published.split("train"), card.published.split("test")
     contents = verified(card, place, (*train, *test))
     return _split(card, train, contents), _split(card, test, contents)
 
 
 def _split(card: DataCard, files: Iterable[DataFile], contents: Mapping[str, bytes]) -> Split:
-    assert card.download is not None
     batches = [_Arrays(io.BytesIO(contents[file.name]), encoding="latin1").load() for file in files]
     images = np.concatenate([batch["data"] for batch in batches]).reshape(-1, *card.shape)
-    labels = np.concatenate([batch[card.download.labels_key] for batch in batches])
+    labels = np.concatenate([batch[card.published.labels_key] for batch in batches])
     return Split(images.astype(np.uint8, copy=False), labels.astype(np.int64))
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data.arrays import Split, fingerprint
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.images.arrays import Split, fingerprint
 from benchmarks.workloads.data.random_keys import Purpose, below, draw, order
 
 _BRIGHTEST = 16

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.images.checksums import verified
+from benchmarks.workloads.data.checksums import verified
 from benchmarks.workloads.data.places import VARIABLE
 
 STALLED_SECONDS = 20.0
@@ -26,8 +26,7 @@ def fetch(card: DataCard, cache: Path) -> Path:
     Processes that want the same data wait for the first one's download. Raises UserError where the download fails, its
     checksum differs or the cache cannot be written; the cache is then as it was.
     """
-    assert card.download is not None
-    target = cache / card.download.folder
+    target = cache / card.published.folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f".{card.name}.lock"):
@@ -36,21 +35,20 @@ def fetch(card: DataCard, cache: Path) -> Path:
                     os.replace(_unpacked(card, Path(folder)), target)
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise UserError(
-            f"{card.title} is neither in ${VARIABLE} nor in {cache}, and downloading {card.download.archive} "
-            f"from {card.download.url} failed ({error}): {card.obtain}."
+            f"{card.title} is neither in ${VARIABLE} nor in {cache}, and downloading {card.published.archive} "
+            f"from {card.published.url} failed ({error}): {card.obtain}."
         ) from error
     return target
 
 
 def _unpacked(card: DataCard, folder: Path) -> Path:
-    assert card.download is not None
     from torchvision.datasets.utils import download_url
 
     with _no_endless_wait():
         # torchvision raises RuntimeError where the checksum differs, and URLError (an OSError) where no server answers.
-        download_url(card.download.url, folder, card.download.archive, card.download.md5)
-    contents = verified(card, folder / card.download.archive, card.download.files)
-    unpacked = folder / card.download.folder
+        download_url(card.published.url, folder, card.published.archive, card.published.md5)
+    contents = verified(card, folder / card.published.archive, card.published.files)
+    unpacked = folder / card.published.folder
     unpacked.mkdir()
     for name, content in contents.items():
         (unpacked / name).write_bytes(content)

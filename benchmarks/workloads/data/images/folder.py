@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data.arrays import balanced
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images import decode, folder_tree
 from benchmarks.workloads.data.images.in_memory import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, draw
-from benchmarks.workloads.data.sampling import Sampler
+from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 
 SIDE = 224
 """Of the square that the network gets, in pixels, unless another is asked for."""
@@ -55,28 +54,7 @@ class FolderSet:
     card: DataCard
     train: Part
     test: Part
-
-    @property
-    def classes(self) -> int:
-        return self.card.classes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one image as the network gets it: (channels, height, width) in pixels."""
-        return self.card.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of images as the network gets them."""
-        return torch.float32
-
-    @property
-    def train_samples(self) -> int:
-        return len(self.train.labels)
-
-    @property
-    def test_samples(self) -> int:
-        return len(self.test.labels)
+    vocabulary_size: ClassVar[None] = None
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> FolderBatches:
         """A run's batches. Raises what `FolderBatches` raises."""
@@ -116,11 +94,7 @@ def load(
 
 def _part(card: DataCard, split: str, classes: tuple[str, ...], files: folder_tree.Files, samples: int | None) -> Part:
     labels = np.repeat(np.arange(len(classes)), files.counts)
-    if samples is not None and not 1 <= samples <= len(labels):
-        there = len(labels)
-        raise UserError(
-            f"{files.folder} has {there} {split} samples of {card.title}, not {samples}: take from 1 to {there}."
-        )
+    check_samples(f"{card.title} in {files.folder}", split, samples, len(labels))
     places = np.arange(len(labels)) if samples is None else balanced(labels, samples)
     return Part(classes, files, places, labels[places])
 
@@ -133,7 +107,7 @@ class _Loading(NamedTuple):
     images: list[Future[None]]
 
 
-class FolderBatches:
+class FolderBatches(Sampler):
     """Training and test batches of a folder on one device: float32 images (B, 3, side, side), int64 labels (B,).
 
     A training batch depends on (seed, epoch, index) alone: not on what was asked for before, nor on the asking thread;
@@ -148,34 +122,27 @@ class FolderBatches:
     def __init__(
         self, data: FolderSet, *, batch: int, seed: int, device: torch.device, augment: bool = True, ahead: int = AHEAD
     ) -> None:
-        self._sampler = Sampler(data.train_samples, batch=batch, seed=seed, title=data.card.title)
+        super().__init__(len(data.train.labels), batch=batch, seed=seed, title=data.card.title)
         self.data = data
         self.device = device
         self.ahead = ahead
         self._resized = augment and data.card.augmentation.resized_crop
         self._flip = augment and data.card.augmentation.flip
         self._normalise = Normaliser(data.card, device)
-        self._lock = Lock()
+        self._pending_lock = Lock()
         self._pending: dict[int, _Loading] = {}  # by the number of batches in all epochs before
         self._furthest = -1
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(min(cores, _MOST_THREADS), thread_name_prefix="decode")
         weakref.finalize(self, self._pool.shutdown, wait=False, cancel_futures=True)
 
-    def steps(self, replicas: int = 1) -> int:
-        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
-
-        Raises UserError where none would be left.
-        """
-        return self._sampler.steps(replicas)
-
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """The images, augmented and normalised, and the labels of one training batch of an epoch.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
-        self._sampler.chosen(epoch, index)
-        with self._lock:
+        self.chosen(epoch, index)
+        with self._pending_lock:
             number = epoch * self.steps() + index
             loading = self._pending.pop(number, None) or self._begin(number)
             self._load_ahead(number)
@@ -183,7 +150,8 @@ class FolderBatches:
 
     def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
         """The test split in its order, normalised, in batches of at most `batch`; the next one is decoded meanwhile."""
-        parts = [np.arange(self.data.test_samples)[start:][:batch] for start in range(0, self.data.test_samples, batch)]
+        samples = np.arange(len(self.data.test.labels))
+        parts = [samples[start : start + batch] for start in range(0, len(samples), batch)]
         loading = self._load(self.data.test, parts[0], None)
         for following in parts[1:]:
             after = self._load(self.data.test, following, None)
@@ -206,12 +174,12 @@ class FolderBatches:
 
     def _begin(self, number: int) -> _Loading:
         epoch, index = divmod(number, self.steps())
-        chosen = self._sampler.chosen(epoch, index)
-        words = draw(len(chosen) * decode.WORDS, Purpose.AUGMENTATION, self._sampler.seed, epoch, index)
+        chosen = self.chosen(epoch, index)
+        words = draw(len(chosen) * decode.WORDS, Purpose.AUGMENTATION, self.seed, epoch, index)
         return self._load(self.data.train, chosen, words.reshape(len(chosen), -1))
 
     def _load(self, part: Part, samples: NDArray[np.int64], words: NDArray[np.uint64] | None) -> _Loading:
-        side = self.data.shape[1]
+        side = self.data.card.shape[1]
         pixels = np.empty((len(samples), side, side, 3), np.uint8)
         images = []
         for row, sample in enumerate(samples.tolist()):

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.places import VARIABLE, cache_folder
+from benchmarks.workloads.data.places import places
 
 TRAIN, TEST = "train", ("val", "test")
 IMAGES = (".jpeg", ".jpg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
@@ -82,13 +82,6 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
         if inside:
             return inside[0]
     return None
-
-
-def places(folder: Path | None) -> list[Path]:
-    """Where `locate` looks."""
-    named = os.environ.get(VARIABLE)
-    usual = [*([Path(named)] if named else []), cache_folder()]
-    return [place.expanduser() for place in ([folder] if folder else usual)]
 
 
 def missing(card: DataCard, folder: Path | None = None) -> UserError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -13,49 +13,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from benchmarks.errors import UserError
-from benchmarks.workloads.data.arrays import Split, balanced
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.images.arrays import Split
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
-from benchmarks.workloads.data.sampling import Sampler
+from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Images, uint8 of shape (N, C, H, W), and labels, int64 of shape (N,), of both splits, on the CPU."""
 
-    name: str
+    card: DataCard
     train_images: Tensor
     train_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
-    card: DataCard
+    vocabulary_size: ClassVar[None] = None
 
-    @property
-    def classes(self) -> int:
-        return self.card.classes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one image as the network gets it: (channels, height, width) in pixels."""
-        return self.card.shape
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of images as the network gets them."""
-        return torch.float32
-
-    @property
-    def train_samples(self) -> int:
-        return len(self.train_labels)
-
-    @property
-    def test_samples(self) -> int:
-        return len(self.test_labels)
-
-    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> Batches:
-        """A run's batches. Raises what `Batches` raises."""
-        return Batches(self, batch=batch, seed=seed, device=device, augment=augment)
+    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> ImageBatches:
+        """A run's batches. Raises what `ImageBatches` raises."""
+        return ImageBatches(self, batch=batch, seed=seed, device=device, augment=augment)
 
 
 def load(
@@ -70,17 +47,16 @@ def load(
 
     Raises UserError where the data is missing or damaged, or a subset is larger than the data.
     """
-    _check(card, "train", train_samples, card.train_samples)
-    _check(card, "test", test_samples, card.test_samples)
+    check_samples(card.title, "train", train_samples, card.train_samples)
+    check_samples(card.title, "test", test_samples, card.test_samples)
     read = _read(card, folder, download)
     train, test = _subset(read[0], train_samples), _subset(read[1], test_samples)
     return ImageSet(
-        name=card.name,
+        card=card,
         train_images=torch.from_numpy(train.images),
         train_labels=torch.from_numpy(train.labels),
         test_images=torch.from_numpy(test.images),
         test_labels=torch.from_numpy(test.labels),
-        card=card,
     )
 
 
@@ -88,11 +64,6 @@ def _read(card: DataCard, folder: Path | None, download: bool) -> tuple[Split, S
     from benchmarks.workloads.data.images import cifar, digits
 
     return digits.read(card) if card.embedded else cifar.read(card, folder=folder, download=download)
-
-
-def _check(card: DataCard, split: str, wanted: int | None, there: int) -> None:
-    if wanted is not None and not 1 <= wanted <= there:
-        raise UserError(f"{card.title} has {there} {split} samples, not {wanted}: take from 1 to {there} of them.")
 
 
 def _subset(split: Split, samples: int | None) -> Split:
@@ -121,7 +92,7 @@ class _Draws(NamedTuple):
     flips: NDArray[np.bool_]
 
 
-class Batches:
+class ImageBatches(Sampler):
     """Training and test batches of a data set on one device: float32 images (B, C, H, W), int64 labels (B,).
 
     A training batch depends on (seed, epoch, index) alone: not on what was asked for before, nor on the asking thread;
@@ -131,10 +102,8 @@ class Batches:
     """
 
     def __init__(self, data: ImageSet, *, batch: int, seed: int, device: torch.device, augment: bool = True) -> None:
-        self._sampler = Sampler(data.train_samples, batch=batch, seed=seed, title=data.card.title)
+        super().__init__(len(data.train_labels), batch=batch, seed=seed, title=data.card.title)
         self.data = data
-        self.size = batch
-        self.seed = seed
         self.device = device
         augmentation = data.card.augmentation
         self._padding = augmentation.crop_padding if augment else 0
@@ -148,23 +117,12 @@ class Batches:
         rows = torch.arange(channels).view(-1, 1) * self._strides[1] + torch.arange(height) * line
         self._rows = rows.flatten().to(device)
 
-    def steps(self, replicas: int = 1) -> int:
-        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
-
-        Raises UserError where none would be left.
-        """
-        return self._sampler.steps(replicas)
-
-    def permutation(self, epoch: int) -> Tensor:
-        """The epoch's order of the training samples, drawn from (seed, epoch): int64 of shape (N,), on the CPU."""
-        return torch.from_numpy(self._sampler.order(epoch).copy())
-
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """The images, augmented and normalised, and the labels of one training batch of an epoch.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
-        chosen = self._sampler.chosen(epoch, index)
+        chosen = self.chosen(epoch, index)
         if not (self._padding or self._flip):
             positions = self._move(chosen)
             images, labels = (part.index_select(0, positions) for part in self._train)

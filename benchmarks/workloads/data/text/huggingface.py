@@ -23,17 +23,17 @@ def download(card: DataCard) -> tuple[list[Labelled], list[Labelled]]:
     where = f", then at Hugging Face ({REPOSITORY})"
     try:
         from datasets import load_dataset  # type: ignore[attr-defined]
-    except ImportError:  # not installed, or Python found the folder of data cards in its stead
-        missing(card, also=f"{where}, for which the package datasets is not installed")
+    except ImportError as error:  # not installed, or Python found the folder of data cards in its stead
+        raise missing(card, also=f"{where}, for which the package datasets is not installed") from error
     if not _offline() and (silence := _silent()):
         hint = "if it was downloaded before, set HF_HUB_OFFLINE=1"
-        missing(card, also=f"{where}, which does not answer ({silence}; {hint})")
+        raise missing(card, also=f"{where}, which does not answer ({silence}; {hint})")
     try:
         found = load_dataset(REPOSITORY)
         return _labelled(found["train"]), _labelled(found["test"])
     except Exception as error:  # of many kinds and packages, all of which mean the same here
         said = " ".join(str(error).split()) or type(error).__name__
-        missing(card, also=f"{where}, which failed ({said.rstrip('.')})")
+        raise missing(card, also=f"{where}, which failed ({said.rstrip('.')})") from error
 
 
 def _labelled(split: Any) -> list[Labelled]:

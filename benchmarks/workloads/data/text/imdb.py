@@ -6,7 +6,6 @@ read in memory: nothing is extracted, so that no path in it matters.
 
 from __future__ import annotations
 
-import hashlib
 import lzma
 import os
 import tarfile
@@ -17,7 +16,8 @@ from typing import NamedTuple
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.text.imdb_places import FOLDERS, KINDS, class_folders, download_of, locate, missing
+from benchmarks.workloads.data.checksums import check_archive
+from benchmarks.workloads.data.text.imdb_places import FOLDERS, KINDS, class_folders, locate, missing
 from benchmarks.workloads.data.text.reviews import Labelled, Reviews, fingerprint, ordered
 
 _LARGEST_BYTES = 2**20  # the longest review has 14 kB; what an archive claims is not taken into memory unasked
@@ -38,11 +38,11 @@ def read(card: DataCard, *, folder: Path | None = None) -> Reviews:
 
     Raises UserError where the reviews are missing or are not the published ones; nothing found is changed.
     """
-    place = locate(card, folder=folder)
+    place = locate(card, folder)
     if place is not None:
         return read_place(card, place)
     if folder is not None:
-        missing(card, folder=folder)
+        raise missing(card, folder)
     from benchmarks.workloads.data.text.huggingface import download
 
     return verified(card, ordered(*download(card)), "Hugging Face's copy")
@@ -98,33 +98,25 @@ def _is_review(name: str) -> bool:
 
 
 def _in_archive(card: DataCard, place: Path) -> Iterator[_File]:
-    _compare(card, place)
-    with tarfile.open(place) as tar:
-        for member in tar:  # one pass: going back would unpack it all again
-            found = _member(member.name, download_of(card).folder)
-            if found is None or not member.isfile():
-                continue
-            if member.size > _LARGEST_BYTES:
-                raise UserError(
-                    f"{card.title}: {member.name} in {place} has {member.size} bytes, which no review has; it was not "
-                    f"read: move the archive away, then {card.obtain}."
-                )
-            content = tar.extractfile(member)
-            yield _File(*found, content.read() if content else b"")
-
-
-def _compare(card: DataCard, place: Path) -> None:
-    """An archive with the published name must have the published checksum; others are judged by their reviews alone."""
-    download = download_of(card)
-    if place.name != download.archive:
-        return
+    """An archive of the published name must be the published one; others are judged by their reviews alone."""
     with place.open("rb") as stream:
-        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != download.md5:
+        if place.name == card.published.archive:
+            check_archive(card, place, stream)
+        with tarfile.open(fileobj=stream) as tar:
+            for member in tar:  # one pass: going back would unpack it all again
+                found = _member(member.name, card.published.folder)
+                if found is not None and member.isfile():
+                    yield _File(*found, _content(card, place, tar, member))
+
+
+def _content(card: DataCard, place: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > _LARGEST_BYTES:
         raise UserError(
-            f"{card.title}: {place} is damaged or not the published file (md5 {found}, published {download.md5}); it "
-            f"was not opened and is left as it was: move it away, then {card.obtain}."
+            f"{card.title}: {member.name} in {place} has {member.size} bytes, which no review has; it was not "
+            f"read: move the archive away, then {card.obtain}."
         )
+    content = tar.extractfile(member)
+    return content.read() if content else b""
 
 
 def _member(path: str, folder: str) -> tuple[str, int, str] | None:

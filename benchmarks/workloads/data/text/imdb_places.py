@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NoReturn
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, Download
-from benchmarks.workloads.data.places import VARIABLE, cache_folder
+from benchmarks.workloads.data.places import places
 
 KINDS = ("neg", "pos")
 """The folders of the two classes, by label."""
-
-
 FOLDERS = tuple((split, label) for split in ("train", "test") for label in range(len(KINDS)))
-
+"""(split, label) of each folder of reviews."""
 
 _PACKINGS = (".tar.gz", ".tar.xz", ".tar")
 
 
-def locate(card: DataCard, *, folder: Path | None = None) -> Path | None:
+def locate(card: DataCard, folder: Path | None = None) -> Path | None:
     """The first folder or archive in the places where `read` looks, or None; nothing is opened.
 
     Whether it is sound is not asked: a broken one is named by `read`, never passed over.
     """
-    download = download_of(card)
-    for place in _places(folder):
+    download = card.published
+    for place in places(folder):
         for name in (download.folder, *_archives(download)):
             if os.path.exists(place / name):  # False, not an error, where looking is forbidden
                 return place / name
@@ -36,10 +33,10 @@ def locate(card: DataCard, *, folder: Path | None = None) -> Path | None:
     return None
 
 
-def missing(card: DataCard, *, folder: Path | None = None, also: str = "") -> NoReturn:
-    """Raises UserError: which files are wanted, where they were looked for (`also` at the end) and how to get them."""
-    looked, wanted = ", then in ".join(map(str, _places(folder))), download_of(card)
-    raise UserError(
+def missing(card: DataCard, folder: Path | None = None, *, also: str = "") -> UserError:
+    """What to tell who has no reviews: what was looked for, where (`also` at the end), and how to get it."""
+    looked, wanted = ", then in ".join(map(str, places(folder))), card.published
+    return UserError(
         f"{card.title} is missing: looked for {wanted.folder}/ and {', '.join(_archives(wanted))} in {looked}{also}; "
         f"{card.obtain}."
     )
@@ -48,17 +45,6 @@ def missing(card: DataCard, *, folder: Path | None = None, also: str = "") -> No
 def class_folders(place: Path) -> tuple[Path, ...]:
     """The four folders of reviews."""
     return tuple(place / split / KINDS[label] for split, label in FOLDERS)
-
-
-def download_of(card: DataCard) -> Download:
-    assert card.download is not None
-    return card.download
-
-
-def _places(folder: Path | None) -> list[Path]:
-    named = os.environ.get(VARIABLE)
-    usual = [*([Path(named)] if named else []), cache_folder()]
-    return [place.expanduser() for place in ([folder] if folder else usual)]
 
 
 def _archives(download: Download) -> tuple[str, ...]:

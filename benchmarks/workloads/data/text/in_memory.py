@@ -11,10 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.errors import UserError
-from benchmarks.workloads.data.arrays import balanced
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.sampling import Sampler
+from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 from benchmarks.workloads.data.text import generated, token_cache
 from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.data.text.tokenizer import SPECIALS, Corpus, corpus, rows
@@ -36,34 +34,12 @@ class TextSet:
     test_labels: Tensor
     vocabulary_size: int
 
-    @property
-    def classes(self) -> int:
-        return self.card.classes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one review as the network gets it: (length,) in tokens."""
-        return (self.text.length,)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of tokens as the network gets them."""
-        return torch.int64
-
-    @property
-    def train_samples(self) -> int:
-        return len(self.train_labels)
-
-    @property
-    def test_samples(self) -> int:
-        return len(self.test_labels)
-
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool = False) -> TextBatches:
         """A run's batches; no text is augmented. Raises what `TextBatches` raises."""
         return TextBatches(self, batch=batch, seed=seed, device=device)
 
 
-class TextBatches:
+class TextBatches(Sampler):
     """Training and test batches on one device: int64 tokens (B, length), int64 labels (B,).
 
     A training batch depends on (seed, epoch, index) alone; several threads may ask at once.
@@ -72,25 +48,17 @@ class TextBatches:
     """
 
     def __init__(self, data: TextSet, *, batch: int, seed: int, device: torch.device) -> None:
-        self._sampler = Sampler(data.train_samples, batch=batch, seed=seed, title=data.card.title)
-        self.data = data
+        super().__init__(len(data.train_labels), batch=batch, seed=seed, title=data.card.title)
         self.device = device
         self._train = data.train_tokens.to(device), data.train_labels.to(device)
         self._test = data.test_tokens.to(device), data.test_labels.to(device)
-
-    def steps(self, replicas: int = 1) -> int:
-        """Full batches in an epoch, the remainder dropped so that `replicas` divides their number.
-
-        Raises UserError where none would be left.
-        """
-        return self._sampler.steps(replicas)
 
     def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
         """The tokens and labels of one training batch; the asker may write into them.
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
-        chosen = torch.from_numpy(self._sampler.chosen(epoch, index)).to(self.device)
+        chosen = torch.from_numpy(self.chosen(epoch, index)).to(self.device)
         tokens, labels = self._train
         return tokens.index_select(0, chosen).long(), labels.index_select(0, chosen)
 
@@ -116,8 +84,8 @@ def load(
     Raises UserError where the reviews are missing or damaged, or a subset is larger than the data.
     """
     text = text or Text()
-    _check(card, "train", train_samples, card.train_samples)
-    _check(card, "test", test_samples, card.test_samples)
+    check_samples(card.title, "train", train_samples, card.train_samples)
+    check_samples(card.title, "test", test_samples, card.test_samples)
     known = corpus(*generated.read(card)) if card.embedded else token_cache.read(card, folder=folder)
     train = _part(known, 0, known.train, train_samples)
     test = _part(known, known.train, len(known.labels), test_samples)
@@ -130,11 +98,6 @@ def load(
         test_labels=torch.from_numpy(known.labels[test]),
         vocabulary_size=min(len(known.words), text.vocabulary + len(SPECIALS)),
     )
-
-
-def _check(card: DataCard, split: str, wanted: int | None, there: int) -> None:
-    if wanted is not None and not 1 <= wanted <= there:
-        raise UserError(f"{card.title} has {there} {split} samples, not {wanted}: take from 1 to {there} of them.")
 
 
 def _part(known: Corpus, start: int, stop: int, samples: int | None) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""How a text becomes a row of tokens: the options, apart from the code that needs NumPy (`benchmarks.data.english`)."""
+"""How a text becomes a row of tokens: the options, apart from the code that needs NumPy."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,18 +21,20 @@ from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.text import imdb, imdb_places
 from benchmarks.workloads.data.text.tokenizer import VERSION, Corpus, corpus
+from results.errors import ResultsError
+from results.files import whole
 
 Arrays = dict[str, NDArray[Any]]
 
 
 def read(card: DataCard, *, folder: Path | None = None) -> Corpus:
-    """The tokens of all reviews, found as `benchmarks.data.imdb.read` does; kept tokens do where nothing is found.
+    """The tokens of all reviews, found as `imdb.read` finds them; kept tokens do where nothing is found.
 
     A kept file that is damaged is made anew. A cache that cannot be written costs time, and is no error. Raises
     UserError where the reviews are missing or are not the published ones; the cache is then as it was.
     """
     kept = cache_folder() / "text" / f"{card.name}-{card.fingerprint[:16]}-{VERSION}.npz"
-    place = imdb_places.locate(card, folder=folder)
+    place = imdb_places.locate(card, folder)
     mark = kept.parent / f"{_state(card, place)}.read" if place else None
     if (os.path.exists(mark) if mark else folder is None) and (known := load(kept)):
         return known
@@ -41,7 +42,7 @@ def read(card: DataCard, *, folder: Path | None = None) -> Corpus:
     found = load(kept)
     if found is None:
         found = corpus(*reviews)
-        with suppress(OSError):
+        with suppress(ResultsError):
             store(kept, found)
     if mark:
         with suppress(OSError):
@@ -65,16 +66,13 @@ def load(path: Path) -> Corpus | None:
 
 
 def store(path: Path, found: Corpus) -> None:
-    """Write the tokens, whole or not at all. Raises OSError where the folder cannot be written."""
+    """Write the tokens, whole or not at all. Raises ResultsError where the folder cannot be written."""
     words = np.frombuffer("\n".join(found.words).encode("utf-8"), np.uint8)  # no word has white space in it
     arrays: Arrays = {"words": words, "ids": found.ids, "ends": found.ends, "labels": found.labels}
     arrays["train"] = np.asarray(found.train, np.int64)
-    path.parent.mkdir(parents=True, exist_ok=True)
     named: Any = {**arrays, "sha256": np.frombuffer(_digest(arrays), np.uint8)}
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        written = Path(folder) / path.name
-        np.savez(written, **named)
-        os.replace(written, path)
+    with whole(path) as file:
+        np.savez(file, **named)
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -6,6 +6,7 @@ import hashlib
 import tarfile
 import zlib
 from collections.abc import Iterable
+from io import BufferedReader
 from pathlib import Path
 
 from benchmarks.errors import UserError
@@ -17,7 +18,6 @@ def verified(card: DataCard, place: Path, files: Iterable[DataFile]) -> dict[str
 
     Raises UserError, naming the file and the place, where one is missing, unreadable or not as published.
     """
-    assert card.download is not None
     contents = {}
     try:
         packed = None if place.is_dir() else _unpack(card, place)
@@ -34,14 +34,21 @@ def verified(card: DataCard, place: Path, files: Iterable[DataFile]) -> dict[str
 
 def _unpack(card: DataCard, archive: Path) -> dict[str, bytes]:
     """The archive's files by name, in memory, after its own checksum was compared."""
-    assert card.download is not None
-    wanted = {f"{card.download.folder}/{file.name}": file.name for file in card.download.files}
+    wanted = {f"{card.published.folder}/{file.name}": file.name for file in card.published.files}
     with archive.open("rb") as stream:
-        found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        _compare(card, str(archive), card.download.md5, found)
-        stream.seek(0)
+        check_archive(card, archive, stream)
         with tarfile.open(fileobj=stream) as tar:  # one pass: going back would unpack it all again
             return {name: _content(tar, member) for member in tar if (name := wanted.get(member.name))}
+
+
+def check_archive(card: DataCard, place: Path, stream: BufferedReader) -> None:
+    """Compare the archive that is open as `stream`, and rewind it. Raises UserError where it is not the published one.
+
+    What is read afterwards from the same stream is what was compared, whatever becomes of the file.
+    """
+    found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    _compare(card, str(place), card.published.md5, found)
+    stream.seek(0)
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

@@ -1,4 +1,4 @@
-"""Images and labels as arrays: one split, its fingerprint and its balanced subsets."""
+"""Images and labels as arrays: one split, and the fingerprint of two."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from benchmarks.workloads.data.random_keys import Purpose, order
 
 
 class Split(NamedTuple):
@@ -30,16 +28,3 @@ def fingerprint(train: Split, test: Split) -> str:
             digest.update(f"{name} {part} {kind} {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
     return digest.hexdigest()
-
-
-def balanced(labels: NDArray[np.int64], samples: int) -> NDArray[np.int64]:
-    """The positions, ascending, of a fixed subset with equal shares of the classes (to within one, while they last).
-
-    It depends on `labels` and `samples` alone, and a smaller subset lies within a larger one.
-    """
-    shuffled = order(len(labels), Purpose.SUBSET)
-    grouped = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    counts = np.bincount(labels)
-    rank = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
-    first = grouped[np.lexsort((labels[grouped], rank))][:samples]  # by rank, then by class
-    return np.sort(first)

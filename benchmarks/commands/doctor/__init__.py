@@ -1,0 +1,34 @@
+"""What of this machine serves the suite, and how to mend the rest: `python -m benchmarks doctor`.
+
+Nothing here raises, waits for a server longer than two seconds, downloads, or leaves a file behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.commands.doctor import data_sets, folders, machine, packages
+from benchmarks.commands.doctor.check import Check, guarded
+
+
+def run(out: Path, data: Path | None) -> list[Check]:
+    """Every check, in the order of a set-up. `out` is where results go; `data` is the user's data folder, if named.
+
+    Raises nothing: a check that fails in a way nobody thought of is one that is not ok. Imports torch (seconds).
+    """
+    checks: list[tuple[str, Callable[[], Check]]] = [
+        ("Python", packages.python),
+        ("packages", packages.packages),
+        ("torch", packages.torch),
+        ("torchvision", packages.torchvision),
+        ("processors", machine.processors),
+        ("CUDA", machine.cuda),
+        ("threads", machine.threads),
+        ("results folder", lambda: folders.writable("results folder", out, "choose another with --out")),
+        ("free disk", lambda: folders.disk(out)),
+        ("mlflow", packages.mlflow),
+        ("tracking store", folders.store),
+        *data_sets.checks(data),
+    ]
+    return [guarded(name, check) for name, check in checks]

@@ -1,0 +1,62 @@
+"""The doctor on the data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from benchmarks.commands.doctor.check import Check
+from benchmarks.errors import UserError
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.places import cache_folder
+from benchmarks.workloads.data.present import finder
+
+
+def checks(data: Path | None) -> Iterator[tuple[str, Callable[[], Check]]]:
+    """One check per data card."""
+    for name in cards.names():
+        yield f"data set {name}", partial(data_set, name, data)
+
+
+def data_set(name: str, data: Path | None) -> Check:
+    """Whether the data set is here, as published, or can be had."""
+    title, card = f"data set {name}", cards.card(name)
+    try:
+        found = _found(card, data)
+    except UserError as error:
+        return Check(title, False, str(error), card.obtain)
+    if found:
+        return Check(title, True, found)
+    if data is not None:
+        return Check(title, False, f"not in {data}", card.obtain)
+    if card.kind == "folder":
+        return Check(title, True, "not here, and nothing downloads it", card.obtain)
+    where = "by Hugging Face datasets" if card.kind == "text" else f"into {cache_folder()}"
+    return Check(title, True, f"not here: downloaded {where} when it is first needed", card.obtain)
+
+
+def _found(card: DataCard, data: Path | None) -> str:
+    """What is there, its content compared with the card's; "" where nothing is."""
+    from benchmarks.workloads.data import checksums
+    from benchmarks.workloads.data.images import digits, folder_tree
+    from benchmarks.workloads.data.text import generated, imdb
+
+    if card.download is None and card.kind != "folder":
+        _ = generated.read(card) if card.kind == "text" else digits.read(card)
+        return "generated" if card.kind == "text" else "comes with scikit-learn"
+    if card.kind == "folder":
+        place = folder_tree.locate(card, data)
+        if place is None:
+            return ""
+        there = folder_tree.index(place).identified
+        return f"{place}: {there.classes} classes, {there.train_samples} and {there.test_samples} images (not opened)"
+    place = finder(card).locate(card, data)
+    if place is None:
+        return ""
+    if card.kind == "text":
+        imdb.read_place(card, place)
+    else:  # the checksums of what is read; nothing is opened
+        checksums.verified(card, place, [*card.published.split("train"), *card.published.split("test")])
+    return f"{place}, as published"

@@ -1,0 +1,44 @@
+"""The doctor on processors, devices and threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+
+from benchmarks.commands.doctor.check import Check
+
+
+def processors() -> Check:
+    """How many cores this process may use."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Check("processors", True, f"{usable} of {os.cpu_count()} usable, {platform.machine()}")
+
+
+def cuda() -> Check:
+    """The CUDA devices, and whether torch finds those that the driver has."""
+    try:
+        import torch
+    except Exception:
+        return Check("CUDA", False, "cannot be asked while torch does not load", "mend torch first")
+    if torch.cuda.is_available():
+        return Check("CUDA", True, ", ".join(map(_device, range(torch.cuda.device_count()))))
+    if shutil.which("nvidia-smi") is None:
+        return Check("CUDA", True, "no device: runs train on the CPU")
+    mend = "install a driver that is new enough for this torch, or a torch that was built for CUDA"
+    return Check("CUDA", False, "nvidia-smi is here, but torch finds no device", mend)
+
+
+def _device(index: int) -> str:
+    import torch
+
+    properties = torch.cuda.get_device_properties(index)
+    return f"{properties.name} ({properties.total_memory / 2**30:.0f} GiB)"
+
+
+def threads() -> Check:
+    """OpenMP's idle threads spin unless told not to, which made the steps of a busy machine vary sixfold."""
+    policy, number = os.environ.get("OMP_WAIT_POLICY"), os.environ.get("OMP_NUM_THREADS")
+    ok = (policy or "").upper() == "PASSIVE"
+    detail = f"OMP_WAIT_POLICY={policy or '(not set)'}, OMP_NUM_THREADS={number or '(not set)'}"
+    return Check("threads", ok, detail, "" if ok else "export OMP_WAIT_POLICY=PASSIVE: without it timings vary")

@@ -1,0 +1,89 @@
+"""The doctor on Python and the packages."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from benchmarks.checkout import CHECKOUT
+from benchmarks.commands.doctor.check import Check, cause
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+OLDEST_PYTHON = (3, 11)
+
+
+def python() -> Check:
+    """Whether this Python is new enough."""
+    wanted = ".".join(map(str, OLDEST_PYTHON))
+    ok = sys.version_info >= OLDEST_PYTHON
+    mend = "" if ok else f"use Python {wanted} or later, for example by `uv run --python {wanted}`"
+    return Check("Python", ok, f"{platform.python_version()} at {sys.executable}", mend)
+
+
+def packages() -> Check:
+    """Whether the packages without which nothing trains are there, in versions that pyproject.toml admits."""
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [Requirement(text) for text in project["dependencies"]]
+    wrong = [f"{one.name} {found or 'missing'} (wanted {one.specifier})" for one, found in _installed(wanted)]
+    if wrong:
+        return Check("packages", False, "; ".join(wrong), "run `uv sync`, or `pip install --upgrade --editable .`")
+    return Check("packages", True, f"all {len(wanted)} as pyproject.toml wants them")
+
+
+def _installed(wanted: list[Requirement]) -> Iterator[tuple[Requirement, str | None]]:
+    """Those that are not as wanted, with the version found."""
+    for one in wanted:
+        found = _version(one.name)
+        if found is None or not one.specifier.contains(found, prereleases=True):
+            yield one, found
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def torch() -> Check:
+    """Whether torch loads and multiplies."""
+    try:
+        import torch
+
+        works = float(torch.ones(2) @ torch.ones(2)) == 2.0
+    except Exception as error:
+        return Check(
+            "torch", False, cause(error), "run `uv sync`, or `pip install --force-reinstall torch torchvision`"
+        )
+    built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU"
+    return Check("torch", works, f"{torch.__version__}, {built}", "" if works else "install torch again")
+
+
+def torchvision() -> Check:
+    """Whether torchvision loads beside this torch."""
+    try:
+        import torchvision
+
+        return Check("torchvision", True, torchvision.__version__)
+    except Exception as error:  # a build that does not fit torch's fails with RuntimeError
+        mend = "install torch and torchvision together, from one source: `uv sync --reinstall`"
+        return Check("torchvision", False, cause(error), mend)
+
+
+def mlflow() -> Check:
+    """Whether runs can be fed into MLflow from here."""
+    found = _version("mlflow") or _version("mlflow-skinny")
+    if found:
+        return Check("mlflow", True, found)
+    mend = (
+        "run `uv sync --extra tracking`, or train with --no-tracking and later, elsewhere, `python -m benchmarks track`"
+    )
+    return Check("mlflow", False, "not installed: runs are recorded in journals only", mend)
