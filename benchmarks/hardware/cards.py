@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import tomli_w
 from pydantic import ValidationError
 
 from benchmarks.checkout import CHECKOUT
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from methods import unknown
+from results.files import replace
 
 CARDS = CHECKOUT / "benchmarks" / "hardware"
 
 
 def names() -> list[str]:
+    """The names of this folder's cards, sorted."""
     return sorted(path.stem for path in CARDS.glob("*.toml"))
 
 
@@ -59,32 +60,21 @@ def _first(error: Exception) -> str:
 
 
 def write(card: Card, path: Path, header: str) -> None:
-    """Write a card as TOML, atomically."""
-    lines = [f"# {line}" for line in header.splitlines()]
-    data = card.model_dump(exclude_defaults=True)
-    nested = {key: data.pop(key) for key in ("link", "update", "networks") if key in data}
-    delays = data.pop("delays", ())
-    lines += _section(data)
-    networks: Mapping[str, Any] = nested.pop("networks", {})
-    for key, values in [*nested.items(), *((f"networks.{k}", v) for k, v in networks.items())]:
-        lines += ["", f"[{key}]", *_section(values)]
-    for delay in delays:
-        lines += ["", "[[delays]]", *_section(delay)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    part.replace(path)
+    """Write a card as TOML, six digits a number, whole or not at all. header: lines of a comment above it.
+
+    Raises ResultsError where the folder cannot be written.
+    """
+    comment = "".join(f"# {line}\n" for line in header.splitlines())
+    values = _rounded(card.model_dump(exclude_defaults=True))
+    replace(path, (comment + tomli_w.dumps(values, indent=2)).encode())
 
 
-def _section(values: Mapping[str, Any]) -> list[str]:
-    return [f"{key} = {_toml(value)}" for key, value in values.items()]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, float):
-        return f"{value:.6g}" if any(c in f"{value:.6g}" for c in ".ein") else f"{value:.6g}.0"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return str(value)
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return float(f"{value:.6g}")
+        case dict():
+            return {key: _rounded(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_rounded(inner) for inner in value]
+    return value
