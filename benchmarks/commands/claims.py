@@ -13,7 +13,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from benchmarks.papers.claims.catalogue import CLAIMS, RULE, Claim, Evidence, Verdict
-from reports.tables.texts import printable
+from reports.tables.texts import markdown, printable
 from results.files import replace
 
 COLUMNS = ("claim", "text", "source", "needs", "measured", "verdict", "scale", "why")
@@ -79,14 +79,7 @@ def to_markdown(judged: Judged, evidence: Evidence) -> str:
     lines = ["| Claim | Source | Measured | Verdict | Why |", "|---|---|---|---|---|"]
     for claim, verdict in judged:
         cells = (f"“{claim.text}”", claim.source, verdict.measured, verdict.label, verdict.why)
-        lines.append("| " + " | ".join([f"`{claim.id}`: {_escaped(cells[0])}", *map(_escaped, cells[1:])]) + " |")
+        lines.append("| " + " | ".join([f"`{claim.id}`: {markdown(cells[0])}", *map(markdown, cells[1:])]) + " |")
     return (
         "\n\n".join(["# The papers' claims", f"{_counts(judged)}. {_scale(evidence)}", RULE, "\n".join(lines)]) + "\n"
     )
-
-
-def _escaped(text: str) -> str:
-    text = printable(text)
-    for sign in "\\`*_[]<>|#~":
-        text = text.replace(sign, f"\\{sign}")
-    return text

@@ -4,27 +4,24 @@
     report/<id>/index.html, report.md, table.tex and pictures
 
 No page needs a network or a script. Jinja2 escapes all that it writes into HTML; Markdown and LaTeX have escapes of
-their own here and in `reports.latex`.
+their own in `reports.tables.texts` and `reports.site.latex`.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import struct
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.site import latex, pages
 from reports.site.pages import Picture, Site
-from reports.tables.texts import printable
+from reports.tables.texts import markdown, printable
 from results.files import replace
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 TEMPLATES = Path(__file__).parents[1] / "templates"
 _NAMES = {"html": "index.html", "md": "report.md"}
 
@@ -79,11 +76,6 @@ def _environment(kind: str) -> Environment:
     return made
 
 
-def markdown(text: object) -> str:
-    """One line of Markdown that shows the text literally."""
-    return _MARKDOWN.sub(r"\\\1", printable(str(text)))
-
-
 def _one_line(value: object) -> object:
     """Text without control characters; markup, which macros give, as it is."""
     return printable(value) if type(value) is str else value
@@ -97,13 +89,11 @@ def relative(path: Path, place: Path) -> str:
 
 
 def size(picture: Picture) -> tuple[int, int] | None:
-    """Width and height in pixels of the PNG, from its header; None if it is not there."""
+    """Width and height in pixels of the PNG; None if it is not there, or is none."""
+    from PIL import Image
+
     try:
-        with picture.stem.with_name(f"{picture.name}.png").open("rb") as file:
-            head = file.read(24)
+        with Image.open(picture.stem.with_name(f"{picture.name}.png"), formats=["PNG"]) as image:
+            return image.size
     except OSError:
         return None
-    if head[:8] != b"\x89PNG\r\n\x1a\n" or len(head) < 24:
-        return None
-    width, height = struct.unpack(">II", head[16:24])
-    return int(width), int(height)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.tables.texts import cell_texts, footer, headings, network_labels, printable
+from reports.tables.texts import cell_texts, footer, headings, markdown, network_labels, printable
 from results.files import replace
 from results.tables import Measure, ResultTable, Row
 
@@ -29,7 +28,6 @@ _STYLES = ("cyan", "bold", "")
 # separator and padding take two more.
 _SPACINGS = (("  ", 24), ("  ", 16), (" ", 24), (" ", 16), (" ", 14))
 _BETWEEN = 2
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
 def to_rich(table: ResultTable, *, brief: bool = False) -> RenderableType:
@@ -188,8 +186,8 @@ def to_markdown(table: ResultTable) -> str:
     for row in table.rows:
         texts = [text for index in indices for text in cell_texts(table, row, index)]
         lines.append(_line([row.network_label, row.method_label, *texts]))
-    head = [f"# {_escaped(table.title)}", _escaped(table.source), *map(_escaped, table.captions)]
-    notes = "\n".join(f"- {_escaped(note)}" for note in footer(table))
+    head = [f"# {markdown(table.title)}", markdown(table.source), *map(markdown, table.captions)]
+    notes = "\n".join(f"- {markdown(note)}" for note in footer(table))
     return "\n\n".join([*head, "\n".join(lines), *([notes] if notes else [])]) + "\n"
 
 
@@ -206,8 +204,4 @@ def write(table: ResultTable, folder: Path) -> tuple[Path, Path]:
 
 
 def _line(cells: Sequence[str], literal: bool = False) -> str:
-    return f"| {' | '.join(cells if literal else map(_escaped, cells))} |"
-
-
-def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", printable(text))
+    return f"| {' | '.join(cells if literal else map(markdown, cells))} |"

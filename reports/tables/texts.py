@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from results.published import Published
@@ -10,6 +11,7 @@ from results.statistics import Summary
 from results.tables import Cell, Measure, ResultTable, Row
 
 BLANK = "–"
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 CENSORED = "{}: only so many of the runs have a value; '>' is a lower bound of the mean, from how far the others went."
 
 
@@ -73,6 +75,11 @@ def footer(table: ResultTable) -> list[str]:
 def network_labels(table: ResultTable) -> dict[str, str]:
     """Network key -> label."""
     return {row.network: row.network_label for row in reversed(table.rows)}
+
+
+def markdown(text: object) -> str:
+    """One line of Markdown that shows the text literally."""
+    return _MARKDOWN.sub(r"\\\1", printable(str(text)))
 
 
 def printable(text: str) -> str:
