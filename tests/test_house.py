@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,12 @@ ROOMS = ("benchmarks", "methods", "reports", "results")
 METHOD_LINES = 200
 LOCK_FILES = re.compile(r"(^|/)(uv\.lock|poetry\.lock|pdm\.lock|Pipfile\.lock|pylock(\..*)?\.toml)$")
 GENERATED = re.compile(r"(^|/)(out|mlruns|\.venv|\.tox|__pycache__)/|\.(db|sqlite3?|pyc|whl)$")
+HISTORY = re.compile(r"^CHANGELOG\.md$|^docs/measurements/")
+DOTTED = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})(?:\.[A-Za-z_]\w*)+")
+FILE = re.compile(r"(?<![\w./-])(?:[\w-]+/)*[\w-]+\.(?:py|toml)\b")
+PLACEHOLDER = re.compile(r"[A-Z]|^my_|^path")
+NOT_OURS = {"benchmarks.key", "benchmarks.digest", "data/utils.py", "hardware/this-machine.toml"}
+"""MLflow's tags, torchtext's source, and what `calibrate` writes below out/."""
 PINS = re.compile(r"(^|/)[^/]*(requirements|constraints)[^/]*\.(txt|in)$")
 
 
@@ -44,6 +51,47 @@ def tracked(checkout: Path) -> list[str]:
         pytest.skip("not a git checkout")
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=checkout, capture_output=True, text=True, check=True)
     return [name for name in listing.stdout.split("\0") if name]
+
+
+def prose(file: Path) -> Iterator[str]:
+    """What people read in a file: comments and docstrings of Python, the whole of anything else."""
+    if file.suffix != ".py":
+        yield file.read_text(encoding="utf-8")
+        return
+    with file.open("rb") as stream:
+        yield from (token.string for token in tokenize.tokenize(stream.readline) if token.type == tokenize.COMMENT)
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"), str(file))):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield text
+
+
+def top_level(file: Path) -> set[str]:
+    """The names that a module has: defined, assigned or imported."""
+    found: set[str] = set()
+    for node in ast.parse(file.read_text(encoding="utf-8"), str(file)).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                found.update(alias.asname or alias.name for alias in names)
+            case _:
+                found.update(inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name))
+    return found
+
+
+def is_there(checkout: Path, dotted: str) -> bool:
+    """Whether `room.module` or `room.module.name` is one of ours."""
+    place = checkout
+    for part in dotted.split("."):
+        if (place / part).is_dir():
+            place /= part
+        elif (place / f"{part}.py").is_file():
+            place = place / f"{part}.py"
+        else:
+            module = place if place.is_file() else place / "__init__.py"
+            return part in top_level(module)  # attributes of it are not looked into
+    return True
 
 
 def test_datasets_holds_no_python(checkout: Path) -> None:
@@ -114,3 +162,17 @@ def test_imports_run_one_way(checkout: Path) -> None:
         [*command, "--no-cache"], cwd=checkout, env=environment, capture_output=True, text=True, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_what_prose_names_is_there(checkout: Path) -> None:
+    """Comments, docstrings, Markdown and TOML name no module or file that has moved; history may."""
+    files = tracked(checkout)
+    lost = set()
+    for name in files:
+        if Path(name).suffix not in (".ini", ".md", ".py", ".toml") or HISTORY.search(name):
+            continue
+        for text in prose(checkout / name):
+            lost |= {(name, dotted) for dotted in DOTTED.findall(text) if not is_there(checkout, dotted)}
+            ours = {path for path in FILE.findall(text) if not PLACEHOLDER.search(path)}
+            lost |= {(name, path) for path in ours if not any(f"/{file}".endswith(f"/{path}") for file in files)}
+    assert sorted((name, what) for name, what in lost if what not in NOT_OURS) == []

@@ -1,7 +1,7 @@
 """A team without tensors: tickets, versions, staleness, and nothing else.
 
-An executor cannot tell it from the real one (benchmarks.team.Team, which adds the numerics). So the laws of the virtual
-clock can be tested, and the seconds of an epoch at the paper's scale predicted, without computing anything.
+An executor cannot tell it from the real one (benchmarks.executors.team.Team, which adds the numerics). So the laws of
+the virtual clock can be tested, and the seconds of an epoch at the paper's scale predicted, without computing anything.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validat
 
 Kind = Literal["constant", "heavy_tailed", "bursts", "trace"]
 
-# First words of the random keys; benchmarks.data.draws has the small ones.
+# First words of the random keys; benchmarks.workloads.data.random_keys has the small ones.
 _KEYS = {"heavy_tailed": 101, "bursts": 102}
 
 

@@ -22,7 +22,7 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Evidence:
-    """benchmarks.claims' Evidence: tables from journals, analyses from the tables that `run` wrote."""
+    """What the papers' claims ask for: tables from journals, analyses from the tables that `run` wrote."""
 
     chosen: Choices
     out: Path

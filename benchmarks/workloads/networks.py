@@ -52,7 +52,8 @@ def build(
     """Layer name -> module, in forward order; each takes what the one before gives, as one tensor.
 
     shape: of one input, (channels, height, width) or (words,): the network maps (B, *shape), float32 images or int64
-    words, to logits (B, classes). width, blocks: as `benchmarks.shapes` describes them; None: as published.
+    words, to logits (B, classes). width, blocks: as `benchmarks.workloads.network_names` describes them; None: as
+    published.
     stem: "cifar" or "imagenet", of ResNet-18, ResNet-50 and SqueezeNet. vocabulary, embedding: of the LSTM alone, how
     many words there are, and the size of their vectors.
 

@@ -1,7 +1,7 @@
 """Workloads: data set x network x batch x optimizer x schedule, at three scales. The one data and model layer.
 
 smoke: embedded data, narrow networks, seconds. small: the real data set in part, narrow networks. paper: as published
-(benchmarks/published_settings.py says where).
+(`benchmarks.workloads.scales` says where).
 """
 
 from __future__ import annotations

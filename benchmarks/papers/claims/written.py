@@ -1,4 +1,4 @@
-"""The tables of an analysis as `run` wrote them (reports.render.to_csv), for the claims that are judged on laws."""
+"""The tables of an analysis as `run` wrote them (reports.tables.render.to_csv), for claims that are judged on laws."""
 
 from __future__ import annotations
 

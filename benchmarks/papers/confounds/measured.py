@@ -1,7 +1,7 @@
 """The confound audit: what differs between rows that a table compares, beside their methods.
 
 It reads the plan's specs alone, so that it can be printed before anything is run. Seeds are no confound. What differs
-between the rows of the papers' own experiments stands in audit_published.py.
+between the rows of the papers' own experiments stands in published.py.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def _copied(old: Path, new: Path) -> Path | None:
 
 
 def _grid(path: Path) -> Grid | None:
-    """The table as `reports.render.to_markdown` wrote it, with its headings and digits; None if it is not there."""
+    """The table as `reports.tables.render.to_markdown` wrote it, with headings and digits; None if it is not there."""
     if not path.is_file():
         return None
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
