@@ -69,7 +69,7 @@ def _steps(work: Workload, device: torch.device) -> Iterator[tuple[float, float]
     import torch
 
     from benchmarks.workloads.build import network_of
-    from benchmarks.workloads.networks import forward_all
+    from benchmarks.workloads.networks.build import forward_all
 
     known = card(work.dataset)
     layers = [module.to(device).train() for module in network_of(work, known).values()]

@@ -18,7 +18,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.present import check_present
-from benchmarks.workloads.network_names import NETWORKS
+from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.workload import SCALES
 
 MOST_SEEDS = 1000

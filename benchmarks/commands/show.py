@@ -26,7 +26,7 @@ from benchmarks.tables.definition import MEASURES, Table
 from benchmarks.views import notes
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.network_names import NETWORKS
+from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.workload import SCALES
 from results import published, records
 from results.published import Published

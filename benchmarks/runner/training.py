@@ -21,7 +21,7 @@ from benchmarks.runner.specs import workload_of
 from benchmarks.runner.usage import Usage, wanted
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
-from benchmarks.workloads.networks import forward_all
+from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build
 from benchmarks.workloads.workload import Workload
 from results.records.journal import Journal

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.views import sheets
 from benchmarks.views.table import assemble
-from benchmarks.workloads.network_names import TITLES
+from benchmarks.workloads.networks.names import TITLES
 from reports import figures
 from reports.figures import Bar, Curve
 from results.records import Record

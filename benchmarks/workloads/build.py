@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.networks import build
+from benchmarks.workloads.networks.build import build
 from benchmarks.workloads.workload import Workload
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.text.options import Text
-from benchmarks.workloads.network_names import BLOCKS, NETWORKS, TITLES
+from benchmarks.workloads.networks.names import BLOCKS, NETWORKS, TITLES
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
 from methods import unknown

@@ -13,7 +13,7 @@ from benchmarks.hardware.card import Card, Costs, LayerWork, NetworkSeconds
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.price import Price
-from benchmarks.workloads.networks import resnet
+from benchmarks.workloads.networks.build import build
 
 SMALL = Card(
     name="small",
@@ -117,7 +117,7 @@ def test_paper_as_seconds_are_table_9s() -> None:
 @pytest.mark.parametrize("network", ["resnet18", "resnet50"])
 def test_paper_as_layers_are_the_networks_own(network: str) -> None:
     """Names and bytes of the parameters, in order."""
-    work = layer_work(resnet(network, classes=100), (128, 3, 32, 32))
+    work = layer_work(build(network, classes=100, shape=(3, 32, 32)), (128, 3, 32, 32))
     known = cards.load("paper-a").networks[network]
     assert known.layers == tuple(layer.name for layer in work)
     assert known.parameter_bytes == pytest.approx([layer.parameter_bytes for layer in work], rel=1e-5)
@@ -163,7 +163,7 @@ def test_a_price_has_its_cards_links_updates_and_lanes() -> None:
 
 def test_the_flops_of_a_layer() -> None:
     """2 x multiply-adds; nothing is computed, and the network is left as it was."""
-    network = resnet("resnet18", classes=10, width=4)
+    network = build("resnet18", classes=10, shape=(3, 8, 8), width=4)
     before = [tensor.clone() for layer in network.values() for tensor in layer.state_dict().values()]
     work = layer_work(network, (2, 3, 8, 8))
     assert [layer.name for layer in work] == list(network)

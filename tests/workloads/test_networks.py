@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.network_names import BLOCKS, DEFAULT_WIDTH, NETWORKS, TITLES
-from benchmarks.workloads.networks import PlainBlock, WideBlock, build, forward_all, resnet
+from benchmarks.workloads.networks.build import build, forward_all
+from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH, NETWORKS, TITLES
+from benchmarks.workloads.networks.resnet import PlainBlock
+from benchmarks.workloads.networks.wide_resnet import WideBlock
 
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
 SMALL: dict[str, dict[str, Any]] = {
@@ -29,6 +31,10 @@ SMALL: dict[str, dict[str, Any]] = {
 def small(network: str, seed: int = 0) -> dict[str, nn.Module]:
     shape = (12,) if network == "lstm" else (3, 32, 32)
     return build(network, classes=5, shape=shape, seed=seed, **SMALL[network])
+
+
+def resnet(network: str, *, channels: int = 3, **given: Any) -> dict[str, nn.Module]:
+    return build(network, shape=(channels, 32, 32), **given)
 
 
 def inputs(network: str) -> Tensor:
@@ -60,7 +66,7 @@ def state(layers: dict[str, nn.Module]) -> list[Tensor]:
 @pytest.mark.parametrize("network", ["resnet18", "resnet50"])
 def test_at_width_64_with_the_imagenet_stem_it_is_torchvisions(network: str) -> None:
     """The same tensors in the same order; given the same weights, the same logits, in training and evaluation."""
-    layers = resnet(network, classes=10, stem_kind="imagenet")
+    layers = resnet(network, classes=10, stem="imagenet")
     reference: nn.Module = getattr(torchvision.models, network)(num_classes=10)
     theirs = list(reference.state_dict().values())
     assert [tensor.shape for tensor in state(layers)] == [tensor.shape for tensor in theirs]
@@ -87,7 +93,7 @@ def test_at_width_64_with_the_imagenet_stem_it_is_torchvisions(network: str) -> 
 )
 def test_parameter_counts(network: str, stem: str, classes: int, expected: int) -> None:
     """torchvision's published counts, and those of the CIFAR stem: 64 x 3 x (9 - 49) fewer in the stem."""
-    layers = resnet(network, classes=classes, stem_kind=stem)
+    layers = resnet(network, classes=classes, stem=stem)
     assert sum(p.numel() for layer in layers.values() for p in layer.parameters()) == expected
 
 
@@ -101,7 +107,7 @@ def test_layers_are_cut_at_the_residual_blocks(network: str) -> None:
 @pytest.mark.parametrize(("stem", "size"), [("cifar", 4), ("imagenet", 1)])
 def test_the_cifar_stem_keeps_the_resolution(stem: str, size: int) -> None:
     """32 x 32 images are 4 x 4 before the head, where the ImageNet stem has 1 x 1 left."""
-    layers = resnet("resnet18", classes=5, width=4, stem_kind=stem)
+    layers = resnet("resnet18", classes=5, width=4, stem=stem)
     images = torch.zeros(2, 3, 32, 32)
     before = forward_all(list(layers.values())[:-1], images)
     assert before.shape == (2, 32, size, size)

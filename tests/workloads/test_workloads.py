@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.network_names import DEFAULT_WIDTH
+from benchmarks.workloads.networks.names import DEFAULT_WIDTH
 from benchmarks.workloads.scales import PAIRS
 from benchmarks.workloads.workload import SCALES, Workload, workload
 

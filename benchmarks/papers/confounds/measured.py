@@ -17,7 +17,7 @@ from benchmarks.papers.confounds.naming import named
 from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner.plan import Run
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.network_names import TITLES
+from benchmarks.workloads.networks.names import TITLES
 from benchmarks.workloads.workload import Workload
 from results.records.spec import RunSpec
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.views.sheets import Sheet
-from benchmarks.workloads.network_names import TITLES
+from benchmarks.workloads.networks.names import TITLES
 from reports import figures
 from reports.figures import Curve, diagnostics
 from reports.figures.diagnostics import Ageing, drawable

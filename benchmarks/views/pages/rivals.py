@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.shelf import Cell
-from benchmarks.workloads.network_names import TITLES
+from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
 from reports.site.verdicts import Seeds
 from reports.tables.texts import BLANK

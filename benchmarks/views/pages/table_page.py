@@ -18,7 +18,7 @@ from benchmarks.views.rerun import command
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.shelf import Cell, per_seed
 from benchmarks.views.table import assemble
-from benchmarks.workloads.network_names import TITLES
+from benchmarks.workloads.networks.names import TITLES
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page, grid_of_pairs
 from reports.site.verdicts import Seeds

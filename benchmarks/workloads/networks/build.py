@@ -1,0 +1,64 @@
+"""`build`: a network by its name, with the initial weights that its seed gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.networks.lstm import lstm
+from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH
+from benchmarks.workloads.networks.parts import Layers, Plan
+from benchmarks.workloads.networks.resnet import resnet18, resnet20, resnet50
+from benchmarks.workloads.networks.squeezenet import squeezenet
+from benchmarks.workloads.networks.wide_resnet import wide_resnet
+
+BUILDERS: dict[str, Callable[[Plan], Layers]] = {
+    "resnet18": resnet18,
+    "resnet50": resnet50,
+    "resnet20": resnet20,
+    "wrn16_8": wide_resnet,
+    "squeezenet": squeezenet,
+    "lstm": lstm,
+}
+
+
+def build(
+    network: str,
+    *,
+    classes: int,
+    shape: Sequence[int],
+    width: int | None = None,
+    blocks: Sequence[int] | None = None,
+    stem: str = "cifar",
+    vocabulary: int | None = None,
+    embedding: int = 128,
+    seed: int = 0,
+) -> Layers:
+    """Layer name -> module, in forward order; each takes what the one before gives, as one tensor.
+
+    shape: of one input, (channels, height, width) or (words,): the network maps (B, *shape), float32 images or int64
+    words, to logits (B, classes). width, blocks: as `names` describes them; None: as published.
+    stem: "cifar" or "imagenet", of ResNet-18, ResNet-50 and SqueezeNet. vocabulary, embedding: of the LSTM alone, how
+    many words there are, and the size of their vectors.
+
+    The initial weights follow from the seed; torch's global generator is left as it was.
+    Raises UserError on blocks of another number of stages, and without a vocabulary where one is needed.
+    """
+    published = BLOCKS[network]
+    width, blocks = width or DEFAULT_WIDTH[network], tuple(blocks or published)
+    plan = Plan(classes, shape[0], width, blocks, stem, vocabulary, embedding)
+    if len(plan.blocks) != len(published):
+        raise UserError(f"{network} needs {len(published)} numbers of blocks, as in {published}, not {plan.blocks}.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return BUILDERS[network](plan)
+
+
+def forward_all(layers: Sequence[nn.Module], x: Tensor) -> Tensor:
+    """The output of the last layer: of inputs (B, ...), logits (B, classes)."""
+    for layer in layers:
+        x = layer(x)
+    return x

@@ -1,0 +1,74 @@
+"""What the families of networks are made with: the plan of a network, stems, strides, initial weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+Layers = dict[str, nn.Module]
+"""Layer name -> module, in forward order; each takes what the one before gives, as one tensor."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `build` was asked for, with what is published where nothing was said: width, blocks as in `names`.
+
+    channels: of the images; of texts, how many words. vocabulary, embedding: of the LSTM, the words that it knows, and
+    the size of their vectors.
+    """
+
+    classes: int
+    channels: int
+    width: int
+    blocks: tuple[int, ...]
+    stem: str
+    vocabulary: int | None
+    embedding: int
+
+
+def stem(kind: str, channels: int, width: int) -> nn.Module:
+    """cifar: 3 x 3, stride 1, no pooling (He et al., section 4.2). imagenet: 7 x 7, stride 2, and max-pooling.
+
+    (B, channels, H, W) -> (B, width, H, W), or (B, width, H / 4, W / 4).
+    """
+    if kind == "cifar":
+        return nn.Sequential(nn.Conv2d(channels, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(True))
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 7, 2, 3, bias=False), nn.BatchNorm2d(width), nn.ReLU(True), nn.MaxPool2d(3, 2, 1)
+    )
+
+
+def strides(blocks: Sequence[int]) -> list[tuple[int, int, int]]:
+    """(stage, block in it, stride): the first block of every stage but the first halves the resolution."""
+    return [(stage, i, 2 if stage > 0 and i == 0 else 1) for stage, count in enumerate(blocks) for i in range(count)]
+
+
+def stages(
+    blocks: Sequence[int], inplanes: int, planes: int, block: Callable[[int, int, int], nn.Module], expansion: int = 1
+) -> tuple[Layers, int]:
+    """The blocks, named stage1.0 and on, and how many channels the last one gives.
+
+    inplanes: channels that the first block gets. planes: those of the first stage, doubled in every other.
+    block: (inplanes, planes, stride) -> module, (B, inplanes, H, W) -> (B, planes * expansion, H / stride, W / stride).
+    """
+    layers: Layers = {}
+    for stage, i, stride in strides(blocks):
+        layers[f"stage{stage + 1}.{i}"] = block(inplanes, planes * 2**stage, stride)
+        inplanes = planes * 2**stage * expansion
+    return layers, inplanes
+
+
+def pooled(channels: int, classes: int) -> tuple[nn.Module, ...]:
+    """A head's modules: (B, channels, H, W) -> their means over H and W -> (B, classes)."""
+    return nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes)
+
+
+def kaiming(layers: Layers) -> Layers:
+    """The same layers, their convolutions drawn anew as torchvision's ResNets do: Kaiming normal, by fan out."""
+    for layer in layers.values():
+        for module in layer.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return layers
