@@ -34,6 +34,7 @@ FITTED = {
 
 
 def step_seconds(work: Workload, table: str, devices: int, key: str, batch: int) -> float:
+    """Published training seconds over the steps of one device. key: of the row, with {} for its batch."""
     samples = work.train_samples or data_card(work.dataset).train_samples
     total = published.load(table)[work.network, key.format(batch), "train_time_seconds"].mean
     return total / (work.epochs * (samples // batch // devices))
@@ -67,6 +68,7 @@ def network_seconds(family: str, network: str) -> tuple[NetworkSeconds, float]:
 
 
 def main() -> None:
+    """Fit, write the card, and print what it predicts."""
     made = {pair: network_seconds(*pair) for pair in FITTED}
     rates = [rate for _, rate in made.values()]
     alone = Card(

@@ -76,6 +76,7 @@ class Card(_Part):
 
     @property
     def sha256(self) -> str:
+        """Of the card's content, 64 hexadecimal digits, whatever its file looks like: part of a run's identity."""
         return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
 
     def delayed(self, delays: Sequence[Delay]) -> Card:
@@ -83,7 +84,7 @@ class Card(_Part):
         return self.model_copy(update={"delays": (*self.delays, *delays)}) if delays else self
 
     def seconds_of(self, network: str, *, family: str, stem: str) -> NetworkSeconds | None:
-        """What is known of a network on images of this family's size."""
+        """What is known of a network with this stem on images of this family's size; None where nothing is."""
         known = self.networks.get(f"{family}-{network}", self.networks.get(network))
         return known if known is not None and family in known.families and stem == known.stem else None
 
@@ -103,8 +104,8 @@ class Card(_Part):
     def price(self, known: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:
         """What a network's effects cost, for itself or for one of other blocks that stands in for it.
 
-        A stage's seconds and bytes are shared evenly by the blocks that the stand-in has there. batch: that of a step,
-        by default the one that the seconds are for.
+        layers: the stand-in's, whose blocks share a stage's seconds and bytes evenly. batch: that of a step, by default
+        the one that the seconds are for. Raises UserError where the stand-in has other stages.
         """
         shares = _shares(known.layers, list(layers or known.layers))
         factor = known.fixed_share + (1 - known.fixed_share) * (batch or known.batch) / known.batch
@@ -122,7 +123,7 @@ class Card(_Part):
         )
 
     def seconds_by_flops(self, layers: Sequence[LayerWork], *, what: str, batch: int) -> NetworkSeconds:
-        """By its FLOPs at the rate that the card achieves: for networks that the card does not know.
+        """By its FLOPs at the rate that the card achieves: for networks that it does not know. batch: the layers'.
 
         A backward pass costs a forward pass's FLOPs for the weights and as many for the inputs; the first layer has no
         inputs to care for.
@@ -141,7 +142,7 @@ class Card(_Part):
 
 @dataclass(frozen=True)
 class LayerWork:
-    """What one batch asks of a layer."""
+    """What one batch asks of a layer: FLOPs of its forward pass, and the bytes of its parameters."""
 
     name: str
     forward_flops: float

@@ -14,7 +14,10 @@ from benchmarks.hardware.card import LayerWork
 def layer_work(
     network: Mapping[str, nn.Module], shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> list[LayerWork]:
-    """shape, dtype: of a batch of inputs. Counted on the meta device: nothing is computed, nothing is changed."""
+    """FLOPs and bytes of every layer, in forward order, counted on the meta device: nothing is computed or changed.
+
+    shape, dtype: of a batch of inputs, (B, channels, height, width) or (B, words).
+    """
     layers, x = [], torch.empty(shape, dtype=dtype, device="meta")
     for name, module in network.items():
         size = sum(p.numel() * p.element_size() for p in module.parameters())

@@ -45,13 +45,16 @@ class Price:
 
     @property
     def forward_seconds(self) -> float:
+        """Of one batch's forward pass, through all layers."""
         return sum(self.forward)
 
     @property
     def backward_seconds(self) -> float:
+        """Of one batch's backward pass, through all layers: for the inputs and for the weights."""
         return sum(self.backward_inputs) + sum(self.backward_weights)
 
     def backward(self, layer: int, *, weights: bool, inputs: bool) -> float:
+        """Seconds of one layer's backward pass, for what is asked of it."""
         return self.backward_weights[layer] * weights + self.backward_inputs[layer] * inputs
 
     def delay(self, device: int, n: int) -> float:
@@ -60,15 +63,16 @@ class Price:
         return steps * (self.forward_seconds + self.backward_seconds)
 
     def transfer(self, size: float) -> float:
+        """Seconds of so many bytes from one device to another."""
         return self.latency_seconds + size / self.bytes_per_second
 
     def update(self, layers: Sequence[int], *, remote: bool) -> float:
-        """One launch for all the layers together."""
+        """Seconds of one update of these layers, one launch for all of them; remote: their gradients come from afar."""
         size = sum(self.parameter_bytes[i] for i in layers)
         local = self.update_latency_seconds + size / self.update_bytes_per_second
         return local + (self.transfer(size) if remote else 0.0)
 
     def all_reduce(self, layers: Sequence[int], members: int) -> float:
-        """Ring all-reduce: 2 (Q - 1) messages of 1 / Q of the bytes each, from the last arrival on."""
+        """Seconds of a ring all-reduce, from the last arrival on: 2 (Q - 1) messages of 1 / Q of the bytes each."""
         size = sum(self.parameter_bytes[i] for i in layers)
         return 2 * (members - 1) * (self.latency_seconds + size / members / self.bytes_per_second)

@@ -19,7 +19,7 @@ from benchmarks.workloads.workload import Workload, workload
 
 @dataclass(frozen=True)
 class Charge:
-    """price: of the effects. step_flops: of the network that is charged, one batch, forward and backward pass."""
+    """price: of the effects, in seconds. step_flops: of the network that is charged, one batch, both passes."""
 
     price: Price
     step_flops: float
@@ -43,7 +43,10 @@ def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[La
 
 
 def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> Charge:
-    """network: the run's own, layer name -> module."""
+    """What a step of the run is charged on this hardware. network: the run's own, layer name -> module.
+
+    Raises UserError where the card's network has other stages than the run's.
+    """
     if work.price == "flops":
         own = counted(work, card(work.dataset), network, work.batch)
         return Charge(

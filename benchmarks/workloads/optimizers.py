@@ -21,12 +21,11 @@ def build(
     nesterov: bool = False,
     decay_bn: bool = True,
     lars_trust: float = 0.001,
-    lars_vectors: bool = True,
 ) -> torch.optim.Optimizer:
     """The optimizer of one layer's parameters. Raises ValueError for another name.
 
     momentum: of Adam, beta 1; its beta 2 is 0.999. decay_bn=False: no weight decay on 1-D parameters, that is
-    BatchNorm's and biases (Lin et al., arXiv:1808.07217). lars_vectors=False: 1-D parameters take LARS's plain step.
+    BatchNorm's and biases (Lin et al., arXiv:1808.07217).
     """
     groups: Any = _groups(params, weight_decay, decay_bn)
     if name == "sgd":
@@ -34,7 +33,7 @@ def build(
     if name == "adam":
         return torch.optim.Adam(groups, lr=lr, betas=(momentum, 0.999), fused=True)
     if name == "lars":
-        return LARS(groups, lr=lr, momentum=momentum, nesterov=nesterov, trust=lars_trust, vectors=lars_vectors)
+        return LARS(groups, lr=lr, momentum=momentum, nesterov=nesterov, trust=lars_trust)
     raise ValueError(f"there is no optimizer named {name!r}: use sgd, adam or lars")
 
 
@@ -50,7 +49,7 @@ class LARS(torch.optim.Optimizer):
 
     v <- m v + lr r (g + d w); w <- w - v, with r = trust |w| / (|g| + d |w|), m momentum and d weight decay.
     Source: You et al., arXiv:1708.03888, Algorithm 1; nesterov is not theirs. Where |w| or |g| is 0, r is 1: by the
-    formula what starts at 0 would stay there. vectors=False: r = 1 for all 1-D parameters.
+    formula what starts at 0 would stay there.
     """
 
     def __init__(
@@ -62,10 +61,9 @@ class LARS(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         nesterov: bool = False,
         trust: float = 0.001,
-        vectors: bool = True,
     ) -> None:
         chosen = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "nesterov": nesterov}
-        super().__init__(params, {**chosen, "trust": trust, "vectors": vectors})
+        super().__init__(params, {**chosen, "trust": trust})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
@@ -81,9 +79,8 @@ class LARS(torch.optim.Optimizer):
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(w)
         change = w.grad.add(w, alpha=decay) * group["lr"]
-        if w.ndim > 1 or group["vectors"]:
-            size, slope = torch.linalg.vector_norm(w), torch.linalg.vector_norm(w.grad)
-            rate = group["trust"] * size / (slope + decay * size)
-            change *= torch.where((size > 0) & (slope > 0), rate, 1.0)
+        size, slope = torch.linalg.vector_norm(w), torch.linalg.vector_norm(w.grad)
+        rate = group["trust"] * size / (slope + decay * size)
+        change *= torch.where((size > 0) & (slope > 0), rate, 1.0)
         v = state["momentum_buffer"].mul_(momentum).add_(change)
         w -= change.add_(v, alpha=momentum) if group["nesterov"] else v

@@ -81,6 +81,7 @@ class Workload(BaseModel):
 
     @property
     def name(self) -> str:
+        """Of the papers' workload that this is, at whatever scale."""
         return f"{self.family}-{self.network}"
 
     @property
@@ -96,6 +97,7 @@ class Workload(BaseModel):
         return f"{TITLES[self.network]} (width {self.width}{blocks}{stem}) on {size} {known.title}"
 
     def input_shape(self, known: DataCard) -> tuple[int, ...]:
+        """Of one image, (channels, height, width) in pixels: the card's, unless a resolution is set; () of a text."""
         if self.resolution is not None:
             return (known.shape[0], self.resolution, self.resolution)
         return tuple(known.shape)

@@ -125,18 +125,6 @@ def test_lars_leaves_zero_and_takes_no_quotient_of_zeros() -> None:
     assert still.tolist() == [1.0] * 3
 
 
-def test_lars_without_vectors() -> None:
-    """Theirs is plain SGD then."""
-    ours, theirs = parameters(), parameters()
-    lars = moved(build("lars", ours, lr=0.1, momentum=0.9, lars_vectors=False), ours)
-    sgd = moved(build("sgd", theirs, lr=0.1, momentum=0.9), theirs)
-    for a, b in zip(lars, sgd, strict=True):
-        if a.ndim == 1:
-            torch.testing.assert_close(a, b)
-        else:
-            assert not torch.allclose(a, b)
-
-
 # ---- in a team
 
 

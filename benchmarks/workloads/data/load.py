@@ -55,7 +55,6 @@ def load(
     test_samples: int | None = None,
     text: Text | None = None,
     resolution: int | None = None,
-    download: bool = True,
 ) -> DataSet:
     """Read the data set of that name; of each split all samples, or a fixed subset with equal shares of the classes.
 
@@ -83,4 +82,4 @@ def load(
         )
     from benchmarks.workloads.data.images.in_memory import load as load_images
 
-    return load_images(known, folder=folder, train_samples=train_samples, test_samples=test_samples, download=download)
+    return load_images(known, folder=folder, train_samples=train_samples, test_samples=test_samples)

@@ -62,7 +62,9 @@ def data(folder: Path, **given: Any) -> FolderSet:
 
 
 def make(folder: Path, *, seed: int = 3, augment: bool = True, ahead: int = 2) -> FolderBatches:
-    return FolderBatches(data(folder), batch=BATCH, seed=seed, device=CPU, augment=augment, ahead=ahead)
+    made = FolderBatches(data(folder), batch=BATCH, seed=seed, device=CPU, augment=augment)
+    made.ahead = ahead
+    return made
 
 
 # ---- one image

@@ -121,7 +121,7 @@ def test_real_cifar10(monkeypatch: pytest.MonkeyPatch) -> None:
     described = card("cifar10")
     if cifar.locate(described) is None:
         pytest.skip("no CIFAR-10 in BENCHMARKS_DATA")
-    data = load("cifar10", download=False)
+    data = load("cifar10")
     assert data.train_images.shape == (50000, 3, 32, 32)
     assert data.train_labels.bincount().tolist() == [5000] * 10
     assert data.test_labels.bincount().tolist() == [1000] * 10

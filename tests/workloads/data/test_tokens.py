@@ -74,8 +74,7 @@ def test_tokens_follow_the_rules_one_after_another() -> None:
 def test_a_vocabulary_is_sorted_by_count_then_by_word() -> None:
     counts = Counter("b a c b a z".split())
     assert vocabulary(counts) == ["<unk>", "<pad>", "a", "b", "c", "z"]
-    assert vocabulary(counts, 3) == ["<unk>", "<pad>", "a", "b", "c"]
-    assert vocabulary({"<pad>": 9, "a": 1, "b": 1}, 2) == ["<unk>", "<pad>", "a", "b"]
+    assert vocabulary({"<pad>": 9, "a": 1, "b": 1}) == ["<unk>", "<pad>", "a", "b"]
 
 
 def test_a_corpus_knows_the_words_of_its_training_texts() -> None:

@@ -22,7 +22,7 @@ from benchmarks.workloads.data.images.arrays import Split
 from benchmarks.workloads.data.places import cache_folder, places
 
 
-def read(card: DataCard, *, folder: Path | None = None, download: bool = True) -> tuple[Split, Split]:
+def read(card: DataCard, *, folder: Path | None = None) -> tuple[Split, Split]:
     """The training and the test split.
 
     Looked for in `folder`, and nowhere else, where it is given; otherwise in $BENCHMARKS_DATA, then in the cache, into
@@ -31,12 +31,12 @@ def read(card: DataCard, *, folder: Path | None = None, download: bool = True) -
     Raises UserError where the data is missing or is not what was published; nothing found is changed.
     """
     found = locate(card, folder)
-    if found is None and folder is None and download:
+    if found is None and folder is not None:
+        raise missing(card, folder)
+    if found is None:
         from benchmarks.workloads.data.images.download import fetch
 
         found = fetch(card, cache_folder())
-    if found is None:
-        raise missing(card, folder)
     return read_place(card, found)
 
 

@@ -43,6 +43,7 @@ class Part:
     labels: NDArray[np.int64]
 
     def path(self, sample: int) -> str:
+        """The file of a sample, by its place in this part."""
         kind, name = self.classes[self.labels[sample]], self.files.names[self.places[sample]]
         return os.path.join(self.files.folder, kind, name)
 
@@ -119,13 +120,11 @@ class FolderBatches(Sampler):
     UserError for an image that cannot be read.
     """
 
-    def __init__(
-        self, data: FolderSet, *, batch: int, seed: int, device: torch.device, augment: bool = True, ahead: int = AHEAD
-    ) -> None:
+    def __init__(self, data: FolderSet, *, batch: int, seed: int, device: torch.device, augment: bool = True) -> None:
         super().__init__(len(data.train.labels), batch=batch, seed=seed, title=data.card.title)
         self.data = data
         self.device = device
-        self.ahead = ahead
+        self.ahead = AHEAD
         self._resized = augment and data.card.augmentation.resized_crop
         self._flip = augment and data.card.augmentation.flip
         self._normalise = Normaliser(data.card, device)

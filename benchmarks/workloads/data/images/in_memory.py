@@ -41,7 +41,6 @@ def load(
     folder: Path | None = None,
     train_samples: int | None = None,
     test_samples: int | None = None,
-    download: bool = True,
 ) -> ImageSet:
     """Read what the card describes; of each split all samples, or a fixed subset with equal shares of the classes.
 
@@ -49,7 +48,7 @@ def load(
     """
     check_samples(card.title, "train", train_samples, card.train_samples)
     check_samples(card.title, "test", test_samples, card.test_samples)
-    read = _read(card, folder, download)
+    read = _read(card, folder)
     train, test = _subset(read[0], train_samples), _subset(read[1], test_samples)
     return ImageSet(
         card=card,
@@ -60,10 +59,10 @@ def load(
     )
 
 
-def _read(card: DataCard, folder: Path | None, download: bool) -> tuple[Split, Split]:
+def _read(card: DataCard, folder: Path | None) -> tuple[Split, Split]:
     from benchmarks.workloads.data.images import cifar, digits
 
-    return digits.read(card) if card.embedded else cifar.read(card, folder=folder, download=download)
+    return digits.read(card) if card.embedded else cifar.read(card, folder=folder)
 
 
 def _subset(split: Split, samples: int | None) -> Split:

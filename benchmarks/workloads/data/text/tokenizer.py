@@ -38,13 +38,13 @@ def basic_english(text: str) -> list[str]:
     return text.split()
 
 
-def vocabulary(counts: Mapping[str, int], size: int | None = None) -> list[str]:
-    """Words by id: <unk>, <pad>, then the `size` most common words (None: all), equally common ones by code points.
+def vocabulary(counts: Mapping[str, int]) -> list[str]:
+    """Words by id: <unk>, <pad>, then all others, the most common first, equally common ones by code points.
 
-    A word that is spelled like a special is that special, and is not counted among the `size`.
+    A word that is spelled like a special is that special.
     """
     words = sorted(counts.keys() - set(SPECIALS), key=lambda word: (-counts[word], word))
-    return [*SPECIALS, *words[:size]]
+    return [*SPECIALS, *words]
 
 
 class Corpus(NamedTuple):
