@@ -63,16 +63,21 @@ def state(layers: dict[str, nn.Module]) -> list[Tensor]:
     return list(chain.from_iterable(layer.state_dict().values() for layer in layers.values()))
 
 
+def take_over(layers: dict[str, nn.Module], reference: nn.Module) -> None:
+    """The reference's tensors, which have to be as many, in the same order and of the same shapes."""
+    mine, theirs = state(layers), list(reference.state_dict().values())
+    assert [tensor.shape for tensor in mine] == [tensor.shape for tensor in theirs]
+    with torch.no_grad():
+        for tensor, their in zip(mine, theirs, strict=True):
+            tensor.copy_(their)
+
+
 @pytest.mark.parametrize("network", ["resnet18", "resnet50"])
 def test_at_width_64_with_the_imagenet_stem_it_is_torchvisions(network: str) -> None:
     """The same tensors in the same order; given the same weights, the same logits, in training and evaluation."""
     layers = resnet(network, classes=10, stem="imagenet")
     reference: nn.Module = getattr(torchvision.models, network)(num_classes=10)
-    theirs = list(reference.state_dict().values())
-    assert [tensor.shape for tensor in state(layers)] == [tensor.shape for tensor in theirs]
-    with torch.no_grad():
-        for mine, their in zip(state(layers), theirs, strict=True):
-            mine.copy_(their)
+    take_over(layers, reference)
     images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     for mode in (True, False):
         reference.train(mode)
@@ -243,12 +248,9 @@ def test_wide_blocks_activate_first() -> None:
 def test_squeezenet_with_the_imagenet_stem_is_torchvisions() -> None:
     layers = build("squeezenet", classes=10, shape=(3, 64, 64), stem="imagenet")
     reference = torchvision.models.squeezenet1_1(num_classes=10).eval()
-    theirs = list(reference.state_dict().values())
-    assert [tensor.shape for tensor in state(layers)] == [tensor.shape for tensor in theirs]
+    take_over(layers, reference)
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        for mine, their in zip(state(layers), theirs, strict=True):
-            mine.copy_(their)
-        images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         assert torch.equal(forward_all(list(layers.values()), images), reference(images))
 
 

@@ -1,0 +1,45 @@
+"""Files are whole or not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from results.errors import ResultsError
+from results.files import replace, set_aside, whole
+
+
+def test_a_file_is_there_once_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    with whole(path) as file:
+        file.write(b"some")
+        assert not path.exists()
+    assert path.read_bytes() == b"some"
+    assert [each.name for each in path.parent.iterdir()] == ["file.txt"]
+
+
+def half(path: Path, error: Exception) -> None:
+    with whole(path) as file:
+        file.write(b"half")
+        raise error
+
+
+def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    replace(path, b"before")
+    for error, told in ((KeyError(), KeyError), (OSError("no room"), ResultsError)):
+        with pytest.raises(told, match=r"^$|file.txt cannot be written \(no room\); make room"):
+            half(path, error)
+    assert path.read_bytes() == b"before"
+    assert [each.name for each in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_what_is_set_aside_takes_a_free_name(tmp_path: Path) -> None:
+    for content in (b"first", b"second"):
+        replace(tmp_path / "journal.jsonl", content)
+        set_aside(tmp_path / "journal.jsonl", "interrupted")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
+        "journal.interrupted-1.jsonl": b"first",
+        "journal.interrupted-2.jsonl": b"second",
+    }
