@@ -240,6 +240,7 @@ NO_NUMERICS = {
     "benchmarks/runner/usage.py",
     "results/__init__.py",
     "results/errors.py",
+    "results/files.py",
     "results/records/identity.py",
     "results/records/journal.py",
     "results/records/spec.py",
