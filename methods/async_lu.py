@@ -58,6 +58,14 @@ class Decoupled(Method):
     def devices(self) -> int:
         return 1 + int(self.options.backward_workers)
 
+    @property
+    def updaters(self) -> int:
+        return int(self.options.backward_workers)
+
+    @property
+    def gradient_at(self) -> Literal["forward", "current"]:
+        return "forward" if self.options.weights == "forward" else "current"
+
     def workers(self, team: Team) -> Iterable[Worker]:
         o = self.options
         losses = Channel(capacity=o.queue, producers=o.forward_workers, name="losses")

@@ -75,8 +75,6 @@ class Method(ABC):
         """Devices in use, simulated or real."""
         return self.replicas
 
-    # ---- what it needs
-
     @property
     def needs_one_process(self) -> bool:
         """Whether workers of several devices share more than collectives: a replica, a channel or a counter."""
@@ -88,6 +86,8 @@ class Method(ABC):
             return "its workers on several devices share memory, and there they have none in common"
         return ""
 
+    # ---- what is audited where rows are compared: of the options where these say it, else to be overridden
+
     @property
     def learning_rate_factor(self) -> float:
         """What the schedule's learning rate is multiplied by."""
@@ -97,6 +97,46 @@ class Method(ABC):
     def shares_batches(self) -> bool:
         """Whether any replica may take an epoch's next batch, instead of each its equal share."""
         return getattr(self.options, "shares", "equal") == "dynamic"
+
+    @property
+    def batches_per_update(self) -> int:
+        """Batches whose mean gradient makes one update: all replicas' where gradients are reduced, else 1."""
+        return 1
+
+    @property
+    def applies_all_gradients(self) -> bool:
+        """Whether every replica applies the gradient of every batch, the other replicas' as well."""
+        return self.replicas == 1
+
+    @property
+    def averages_replicas(self) -> bool:
+        """Whether replicas become their mean now and then, BatchNorm's buffers as `bn_buffers` says."""
+        return False
+
+    @property
+    def updaters(self) -> int:
+        """U, workers that compute gradients and update one replica by them."""
+        return int(getattr(self.options, "updaters", 1))
+
+    @property
+    def gradient_at(self) -> Literal["forward", "current"] | None:
+        """The weights that a gradient is taken at: those its forward pass read (pinned), or those of now.
+
+        None where they are the same, since nothing else changes a replica while its batch is on the way.
+        """
+        if self.batches_per_update > 1 or self.replicas == self.updaters == 1:
+            return None
+        return getattr(self.options, "weights", None)
+
+    @property
+    def queue(self) -> int | None:
+        """Losses that may wait between forward and backward workers (0: a rendezvous); None: no such workers."""
+        return getattr(self.options, "queue", None)
+
+    @property
+    def special_case(self) -> str:
+        """A sentence where the options make it another algorithm; {rows} stands for the rows that it is said of."""
+        return ""
 
     @abstractmethod
     def workers(self, team: Team) -> Iterable[Worker]:

@@ -37,6 +37,10 @@ from methods import (
 class DDP(Replicated):
     """Every device computes on its own batch; all apply the mean gradient."""
 
+    @property
+    def batches_per_update(self) -> int:
+        return self.replicas
+
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="all-reduce")
         for replica in team.replicas:

@@ -37,6 +37,10 @@ class Hogwild(LAPSGD):
     def learning_rate_factor(self) -> float:
         return 1.0
 
+    @property
+    def averages_replicas(self) -> bool:
+        return False
+
     def workers(self, team: Team) -> Iterable[Worker]:
         counter = Counter(producers=self.options.updaters, name="S")
         for u in range(self.options.updaters):

@@ -71,6 +71,10 @@ class LAPSGD(Replicated):
 
     Options: ClassVar[Any] = LapOptions
 
+    @property
+    def averages_replicas(self) -> bool:
+        return True
+
     def workers(self, team: Team) -> Iterable[Worker]:
         averagers = Group(members=len(team.replicas), name="averagers")
         for replica in team.replicas:

@@ -32,6 +32,12 @@ class LPPSGD(LAPSGD):
 
     Options = LppOptions
 
+    @property
+    def special_case(self) -> str:
+        if self.updaters > 1:
+            return ""
+        return "One updater per device (U = 1): the partition of {rows} is the whole network, so that it is LAP-SGD."
+
     def gradient_and_update(self, team: Team, replica: Replica, step: Any, u: int) -> Program:
         if team.epoch < self.options.stabilising * team.epochs:
             yield from super().gradient_and_update(team, replica, step, u)

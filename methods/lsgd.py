@@ -48,6 +48,10 @@ class LocalSGD(Replicated):
 
     Options = LocalOptions
 
+    @property
+    def averages_replicas(self) -> bool:
+        return True
+
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="everyone")
         for replica in team.replicas:

@@ -67,8 +67,12 @@ class PDASGD(Replicated, Decoupled):
         return self.replicas
 
     @property
+    def applies_all_gradients(self) -> bool:
+        return self.replicas == 1 or bool(self.options.exchange == "gradients")
+
+    @property
     def needs_one_process(self) -> bool:
-        return self.replicas > 1 and self.options.exchange == "gradients"
+        return self.replicas > 1 and self.applies_all_gradients
 
     def workers(self, team: Team) -> Iterable[Worker]:
         o, replicas = self.options, team.replicas

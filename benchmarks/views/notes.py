@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmarks.hardware.card import Card
-from benchmarks.papers.confounds import measured
+from benchmarks.papers.confounds.measured import audit
+from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.settings import renamed
@@ -71,8 +72,8 @@ def notes(sheet: Sheet) -> Iterator[str]:
     yield from renamed(sheet.rows)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
     yield from sheet.table.notes
-    yield from (f"Audit: {line}" for line in measured.audit(sheet.planned))
-    yield from (f"Audit, the published setting: {line}" for line in measured.published_audit(sheet.table.id))
+    yield from (f"Audit: {line}" for line in audit(sheet.planned))
+    yield from (f"Audit, the published setting: {line}" for line in published_audit(sheet.table.id))
 
 
 def _departures(sheet: Sheet) -> Iterator[str]:

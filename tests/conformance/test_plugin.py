@@ -11,7 +11,7 @@ import pytest
 import methods
 from benchmarks.executors import registry as executors
 from methods import registry
-from tests.conformance import test_failing, test_identity, test_repeating, test_training
+from tests.conformance import test_failing, test_identity, test_repeating, test_statements, test_training
 from tests.conformance.conftest import other_values
 
 NAME = "hogwild_of_the_suite"
@@ -33,6 +33,14 @@ class Hogwild(Method):
     @property
     def devices(self):
         return self.options.workers
+
+    @property
+    def updaters(self):
+        return self.options.workers
+
+    @property
+    def gradient_at(self):
+        return "forward"
 
     def workers(self, team):
         for k in range(self.options.workers):
@@ -68,6 +76,7 @@ def test_it_trains(hogwild: str) -> None:
         for key, value in other_values(hogwild):
             test_training.test_every_option((hogwild, key, value), executor)
     test_training.test_a_worker_names_an_existing_device_and_keeps_its_name(hogwild)
+    test_statements.test_a_method_does_what_it_says(hogwild)
 
 
 def test_it_fails_as_it_should(hogwild: str) -> None:

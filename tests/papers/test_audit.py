@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import methods
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.papers.confounds.published import DIFFERENCES, published_audit
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, PAPER_B, table
+from methods import registry
 from results.records.spec import WorkloadSpec
 
 SAME = "The same for all rows: "
@@ -137,3 +141,103 @@ def test_every_comparison_of_a_paper_has_something_to_say(id: str) -> None:
 
 def test_differences_concern_tables_that_exist() -> None:
     assert {id for difference in DIFFERENCES for id in difference.tables} <= set(IDS)
+
+
+# ---- a method that is nobody's but its author's
+
+PLUGIN = '''
+from typing import Literal
+
+from methods import Devices, Method, NextBatch, Options, Update, Worker, backward, forward, options, register
+
+
+@options
+class PeerOptions(Options):
+    peers: Devices = 4
+    consensus: Literal["mean", "first"] = "first"
+
+
+@register(title="Peers", source="this file", name="{name}")
+class Peers(Method):
+    """A worker and a replica per device: each learns alone from snapshots, and the first is evaluated."""
+
+    Options = PeerOptions
+    gradient_at = "forward"
+
+    @property
+    def replicas(self):
+        return self.options.peers
+
+    def workers(self, team):
+        for replica in team.replicas:
+            yield Worker(self.train(replica), device=replica.device, role="trainer")
+
+    def train(self, replica):
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step, pin="start")
+            yield Update(*(yield from backward(replica, step)))
+'''
+REDUCING = '''
+from methods import options, register
+from methods.lapsgd import LAPSGD, LapOptions
+
+
+@options
+class TogetherOptions(LapOptions):
+    devices: int = 5
+
+
+@register(title="Together", source="this file", name="together")
+class Together(LAPSGD):
+    """What is derived from LAP-SGD, and is nothing like it."""
+
+    Options = TogetherOptions
+    averages_replicas = False
+    gradient_at = None
+
+    @property
+    def batches_per_update(self):
+        return self.replicas
+'''
+
+
+@pytest.fixture
+def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[str]]:
+    """(source, name) -> the audit of Table 3 with that file's method beside the paper's rows, the rows of one network.
+
+    The method is registered for as long as the test lasts.
+    """
+    methods.names()  # our own are loaded, so that they outlive the test
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+
+    def audited(source: str, name: str) -> list[str]:
+        path = tmp_path / f"{name}.py"
+        path.write_text(source, encoding="utf-8")
+        assert methods.load_plugin(path) == [name]
+        return audit(runs("table3", plugin_methods=(name,), networks=("resnet18",)))
+
+    return audited
+
+
+@pytest.mark.parametrize("name", ["peers", "my_ddp_sgd", "lapsgd_alone"])
+def test_a_plug_in_is_audited_by_what_it_is(plugged: Callable[[str, str], list[str]], name: str) -> None:
+    """Q replicas, pinned weights, momentum that nobody averages: whatever it is called."""
+    lines = plugged(PLUGIN.format(name=name), name)
+    assert "128 per update, global batch 512 (Peers)" in line(lines, "Batch")
+    assert "97 (Peers)" in line(lines, "Updates per epoch (of one replica)")
+    assert "4 (Peers)" in line(lines, "Devices")
+    assert "those the forward pass read (LAPSGD, LPPSGD, Peers)" in line(lines, "Weights of the backward pass")
+    assert "local to each device, never averaged (LAPSGD, LPPSGD, Peers)" in line(lines, "Momentum")
+    assert "each device its own running statistics (Peers)" in line(lines, "BatchNorm")
+    assert "the first replica (Peers)" in line(lines, "Evaluated")
+    assert "0.000117 per sample of an update, 2.93e-05 of the global batch (Peers)" in line(
+        lines, "Learning rate against batch"
+    )
+
+
+def test_what_a_plug_in_is_derived_from_says_nothing(plugged: Callable[[str, str], list[str]]) -> None:
+    lines = plugged(REDUCING, "together")
+    assert "640 per update, global batch 640 (Together)" in line(lines, "Batch")
+    assert "alike on all devices (Together)" in line(lines, "Momentum")
+    assert "each device its own running statistics (Together)" in line(lines, "BatchNorm")
+    assert "Together" not in line(lines, "Weights of the backward pass")

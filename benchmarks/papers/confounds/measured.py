@@ -1,7 +1,8 @@
 """The confound audit: what differs between rows that a table compares, beside their methods.
 
-It reads the plan's specs alone, so that it can be printed before anything is run. Seeds are no confound. What differs
-between the rows of the papers' own experiments stands in published.py.
+It reads the plan's specs and what a method says of itself (methods.Method), so that it can be printed before anything
+is run, and holds for a plug-in. Seeds are no confound. What differs between the rows of the papers' own experiments
+stands in published.py.
 """
 
 from __future__ import annotations
@@ -9,25 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.papers.confounds.naming import named
-from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner.plan import Run
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, TITLES
 from benchmarks.workloads.workload import Workload
 from results.records.spec import RunSpec
-
-SYNCHRONOUS = ("ddp", "mbsgd")
-"""Methods one of whose updates takes the batches of all replicas; a method that is derived from them does, too."""
-ALL_GRADIENTS = ("pdasgd",)
-"""Methods whose every replica applies the gradients of all, one by one."""
-AVERAGING = ("lapsgd", "lsgd")
-"""Methods whose replicas become their mean now and then, and those derived from them."""
-BATCHNORM_FREE = ("lstm",)
 
 
 @dataclass(frozen=True)
@@ -45,25 +36,13 @@ class Subject:
     def work(self) -> Workload:
         return self.run.work
 
-    @property
-    def options(self) -> Mapping[str, Any]:
-        return self.spec.method.options
-
     @cached_property
     def method(self) -> methods.Method:
-        return methods.create(self.spec.method.name, self.options)
-
-    def is_a(self, names: Sequence[str]) -> bool:
-        return any(getattr(cls, "name", None) in names for cls in type(self.method).__mro__)
-
-    @property
-    def together(self) -> int:
-        """Replicas whose batches make one update."""
-        return self.method.replicas if self.is_a(SYNCHRONOUS) else 1
+        return methods.create(self.spec.method.name, self.spec.method.options)
 
     @property
     def samples_per_update(self) -> int:
-        return self.work.batch * self.together
+        return self.work.batch * self.method.batches_per_update
 
     @property
     def learning_rate(self) -> float:
@@ -71,11 +50,6 @@ class Subject:
         schedule = self.work.schedule
         batches = self.work.batch / schedule.base_batch if schedule.base_batch else 1.0
         return float(schedule.lr * batches * self.method.learning_rate_factor)
-
-    @property
-    def updaters(self) -> int:
-        """Workers that update one replica."""
-        return int(self.options.get("updaters") or self.options.get("backward_workers") or 1)
 
 
 # ---- aspects: what is said of a row. None: the aspect does not concern it.
@@ -113,8 +87,7 @@ def _batch(row: Subject) -> str:
 def _updates(row: Subject) -> str:
     samples = row.work.train_samples or card(row.work.dataset).train_samples
     steps = samples // row.work.batch
-    all_of_them = row.is_a(ALL_GRADIENTS) and row.options.get("exchange") == "gradients"
-    return str(steps if all_of_them else steps // row.method.replicas)
+    return str(steps if row.method.applies_all_gradients else steps // row.method.replicas)
 
 
 def _rate(row: Subject) -> str:
@@ -144,11 +117,12 @@ def _optimizer(row: Subject) -> str:
 
 
 def _momentum(row: Subject) -> str:
-    if row.options["momentum"] == "per_updater" and row.updaters > 1:
+    method = row.method
+    if method.options.momentum == "per_updater" and method.updaters > 1:
         return "local to each updater, never averaged"
-    if row.method.replicas == 1:
+    if method.replicas == 1:
         return "one"
-    return "alike on all devices" if row.together > 1 else "local to each device, never averaged"
+    return "alike on all devices" if method.batches_per_update > 1 else "local to each device, never averaged"
 
 
 def _batchnorm(row: Subject) -> str | None:
@@ -156,14 +130,14 @@ def _batchnorm(row: Subject) -> str | None:
         return None
     if row.method.replicas == 1:
         return "one set of running statistics"
-    averaged = row.is_a(AVERAGING) and row.options["bn_buffers"] == "averaged"
+    averaged = row.method.averages_replicas and row.method.options.bn_buffers == "averaged"
     return "running statistics averaged with the weights" if averaged else "each device its own running statistics"
 
 
 def _evaluated(row: Subject) -> str:
     if row.method.replicas == 1:
         return "the one replica"
-    return {"mean": "the mean of the replicas", "first": "the first replica"}[row.options["consensus"]]
+    return {"mean": "the mean of the replicas", "first": "the first replica"}[row.method.options.consensus]
 
 
 def _clock(row: Subject) -> str:
@@ -183,18 +157,18 @@ def _charged(row: Subject) -> str | None:
 
 
 def _queue(row: Subject) -> str | None:
-    capacity = row.options.get("queue")
+    capacity = row.method.queue
     return None if capacity is None else f"{capacity}{' (a rendezvous)' if capacity == 0 else ''}"
 
 
 def _gradient_at(row: Subject) -> str | None:
-    if row.method.replicas == row.updaters == 1 or row.together > 1 or "weights" not in row.options:
-        return None
-    return "those the forward pass read" if row.options["weights"] == "forward" else "those of now"
+    where = row.method.gradient_at
+    return None if where is None else {"forward": "those the forward pass read", "current": "those of now"}[where]
 
 
 def _update(row: Subject) -> str:
-    return f"{row.options['updates']}, {'without locks' if row.options['lock_free'] else 'a mutex per layer'}"
+    options = row.method.options
+    return f"{options.updates}, {'without locks' if options.lock_free else 'a mutex per layer'}"
 
 
 ASPECTS: Mapping[str, Callable[[Subject], str | None]] = {
@@ -214,7 +188,7 @@ ASPECTS: Mapping[str, Callable[[Subject], str | None]] = {
     "Clock": _clock,
     "Simulated seconds are those of": _charged,
     "Devices": lambda row: str(row.method.devices),
-    "Updaters per replica": lambda row: str(row.updaters),
+    "Updaters per replica": lambda row: str(row.method.updaters),
     "Queue between forward and backward workers": _queue,
     "Weights of the backward pass": _gradient_at,
     "Update": _update,
@@ -239,7 +213,7 @@ def audit(runs: Sequence[Run]) -> list[str]:
                 lines.setdefault(f"{name}: {_grouped(groups, rows)}.", []).append(network)
             elif groups:
                 same.setdefault(f"{_lowered(name)} {next(iter(groups))}", []).append(network)
-        for line in _lpp_is_lap(rows):
+        for line in _special_cases(rows):
             lines.setdefault(line, []).append(network)
     everywhere = len(networks)
     said = [line if len(nets) == everywhere else f"{', '.join(nets)}: {line}" for line, nets in lines.items()]
@@ -282,13 +256,8 @@ def _lowered(name: str) -> str:
     return name if name.startswith("BatchNorm") else name[0].lower() + name[1:]
 
 
-def _lpp_is_lap(rows: Sequence[Subject]) -> Iterator[str]:
-    alone = [row.label for row in rows if row.is_a(("lppsgd",)) and row.updaters == 1]
-    if alone:
-        yield (
-            f"One updater per device (U = 1): the partition of {' / '.join(alone)} is the whole network, so that it is "
-            f"LAP-SGD."
-        )
-
-
-__all__ = ["ASPECTS", "SYNCHRONOUS", "audit", "published_audit"]
+def _special_cases(rows: Sequence[Subject]) -> Iterator[str]:
+    """Rows that are another algorithm as they are set."""
+    for said in dict.fromkeys(row.method.special_case for row in rows):
+        if said:
+            yield said.replace("{rows}", " / ".join(row.label for row in rows if row.method.special_case == said))

@@ -11,6 +11,7 @@ TITLES = {
     "lstm": "LSTM",
 }
 NETWORKS = tuple(TITLES)
+BATCHNORM_FREE = frozenset({"lstm"})
 
 # Channels of the first stage; WRN: the widening factor; SqueezeNet: the first squeeze; LSTM: hidden units.
 DEFAULT_WIDTH = {"resnet18": 64, "resnet50": 64, "resnet20": 16, "wrn16_8": 8, "squeezenet": 16, "lstm": 256}

@@ -1,0 +1,105 @@
+"""Every method: what it says of itself, which comparisons are audited by, is what its workers ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import methods
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from methods import effects as e
+from tests.conformance.small import EPOCHS, price
+
+STEPS = 61  # an epoch: enough for every period, and no number of devices divides them
+
+
+@dataclass
+class Seen:
+    """What the workers of an epoch asked for."""
+
+    reduced: set[int] = field(default_factory=set)  # members of gradients' groups
+    averaged: bool = False
+    pinned: bool = False
+    changed: bool = False  # weights between a forward and a backward pass
+    queues: set[int | None] = field(default_factory=set)  # capacity of channels that batches go through
+    updaters: set[tuple[int, str]] = field(default_factory=set)  # replica, worker that takes a gradient and applies it
+    users: dict[object, set[int]] = field(default_factory=dict)  # of a replica, channel or counter: devices
+    versions: dict[tuple[int, Any], int] = field(default_factory=dict)  # of (step, layer), read by the forward pass
+
+    def note(self, worker: e.Worker, effect: e.Effect, computed: set[int]) -> None:
+        """computed: the layers' identities that the worker has taken gradients of."""
+        match effect:
+            case e.AllReduce():
+                self.reduced.add(effect.group.members)
+            case e.Average():
+                self.averaged |= effect.group.members > 1
+            case e.Snapshot():
+                self.pinned = True
+            case e.Forward():
+                self.versions[effect.step.index, effect.layer] = version(effect.layer)
+                self.use(effect.layer, worker)
+            case e.Backward():
+                self.changed |= version(effect.layer) != self.versions[effect.step.index, effect.layer]
+                self.use(effect.layer, worker)
+                computed.add(id(effect.layer))
+            case e.Update():
+                for gradient in effect.gradients:
+                    if effect.replica is None and id(gradient.layer) in computed:
+                        self.updaters.add((gradient.layer.device, worker.name))  # type: ignore[attr-defined]
+            case e.Put() | e.Get():
+                self.use(effect.channel, worker)
+                if isinstance(effect, e.Put) and not hasattr(effect.item, "layer"):
+                    self.queues.add(effect.channel.capacity)
+            case e.Count() | e.Await():
+                self.use(effect.counter, worker)
+
+    def use(self, what: object, worker: e.Worker) -> None:
+        self.users.setdefault(what, set()).add(worker.device)
+
+
+def version(layer: Any) -> int:
+    return int(layer.updates + layer.averages)
+
+
+def watched(worker: e.Worker, seen: Seen) -> e.Program:
+    value, computed = None, set[int]()
+    while True:
+        try:
+            effect = worker.program.send(value)
+        except StopIteration:
+            return
+        seen.note(worker, effect, computed)
+        value = yield effect
+
+
+def check(method: str, options: Mapping[str, Any]) -> None:
+    made, seen = methods.create(method, options), Seen()
+    team = DryTeam.of([(f"layer {i}", 10) for i in range(4)], replicas=made.replicas, steps_per_epoch=STEPS)
+    team.epochs = EPOCHS
+    executor = VirtualExecutor(team, price())
+    for epoch in range(EPOCHS):
+        team.begin_epoch(epoch)
+        executor.run([replace(one, program=watched(one, seen)) for one in made.workers(team)])
+    totals = [sum(layer.updates for layer in same) for same in zip(*(r.layers for r in team.replicas), strict=True)]
+    several = made.replicas > 1
+    assert made.batches_per_update == max(seen.reduced, default=1)
+    assert (made.averages_replicas and several) == seen.averaged
+    assert (made.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
+    assert {made.updaters} == {sum(q == r.index for q, _ in seen.updaters) for r in team.replicas}
+    assert {made.queue} == (seen.queues or {None})
+    assert made.needs_one_process == any(len(devices) > 1 for devices in seen.users.values())
+    if made.gradient_at is None:
+        assert not seen.changed
+    else:
+        assert (made.gradient_at == "forward") == seen.pinned
+
+
+def test_a_method_does_what_it_says(method: str) -> None:
+    check(method, {})
+
+
+def test_a_method_does_what_it_says_whatever_is_chosen(variant: tuple[str, str, Any]) -> None:
+    method, key, value = variant
+    check(method, {key: value})
