@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cache
 
 import methods
 from benchmarks.analyses import registry as analyses
@@ -13,16 +15,30 @@ from benchmarks.tables.definition import Table
 
 Experiment = Table | Analysis
 
-_A = (
-    *(f"table{i}" for i in range(1, 11)),
-    *(f"figure{i}" for i in range(1, 5)),
-    "speedup",
-    "staleness",
-    "stationary",
-    *tables.PAPER_A3,
+
+def _place(id: str) -> tuple[int, int]:
+    """The tables of paper A by their numbers, then its figures, then all others as they come."""
+    numbered = re.fullmatch(r"(table|figure)(\d+)", id)
+    return (("table", "figure").index(numbered[1]), int(numbered[2])) if numbered else (2, 0)
+
+
+IDS = tuple(
+    sorted(
+        (*tables.PAPER_A, *tables.FIGURES_A, *analyses.IDS, *tables.PAPER_A3, *tables.PAPER_B, *tables.AUDITS),
+        key=_place,
+    )
 )
-GROUPS = {"paper-a": _A, "paper-b": tables.PAPER_B, "all": (*_A, *tables.PAPER_B, *tables.AUDITS)}
-IDS = GROUPS["all"]
+GROUPS = ("paper-a", "paper-b", "all")
+
+
+@cache
+def members(group: str) -> tuple[str, ...]:
+    """What one of GROUPS names: a paper's tables and figures with its analyses, or all there is."""
+    if group == "all":
+        return IDS
+    its = tables.PAPER_B if group == "paper-b" else (*tables.PAPER_A, *tables.FIGURES_A, *tables.PAPER_A3)
+    own = (id for id in analyses.IDS if analyses.analysis(id).paper == group)
+    return tuple(sorted({*its, *own}, key=IDS.index))
 
 
 def experiment(id: str) -> Experiment:
@@ -34,4 +50,4 @@ def experiment(id: str) -> Experiment:
 
 def expand(names: Sequence[str]) -> tuple[str, ...]:
     """Groups by what is in them, each name once."""
-    return tuple(dict.fromkeys(id for name in names for id in GROUPS.get(name, (name,))))
+    return tuple(dict.fromkeys(id for name in names for id in (members(name) if name in GROUPS else (name,))))

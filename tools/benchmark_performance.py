@@ -21,10 +21,10 @@ from collections.abc import Callable, Mapping
 import torch
 
 import methods
-from benchmarks.analyses.predicted_seconds import STEPS, seconds_per_epoch
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
+from benchmarks.papers.predicted_seconds import STEPS, seconds_per_epoch
 from benchmarks.runner import choices, environment, plan
 from benchmarks.runner.memory import keep_freed_memory
 from benchmarks.runner.training import Training, load_data

@@ -15,16 +15,16 @@ import math
 import numpy as np
 from scipy.optimize import brentq, least_squares
 
-from benchmarks.analyses.predicted_seconds import (
+from benchmarks.hardware.card import Card, Costs, NetworkSeconds
+from benchmarks.hardware.cards import CARDS, write
+from benchmarks.hardware.step_price import counted
+from benchmarks.papers.predicted_seconds import (
     FITTED_ROWS,
     STEPS,
     predictions,
     published_epoch_seconds,
     seconds_per_epoch,
 )
-from benchmarks.hardware.card import Card, Costs, NetworkSeconds
-from benchmarks.hardware.cards import CARDS, write
-from benchmarks.hardware.step_price import counted
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import workload

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.analyses.predicted_seconds import predictions, training_seconds
 from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.hardware.cards import CARDS, write
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.step_price import counted
+from benchmarks.papers.predicted_seconds import predictions, training_seconds
 from benchmarks.tables import registry as tables
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card as data_card

@@ -5,18 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 import methods
 from benchmarks.errors import UserError
+from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
+from methods import Method
 from results.tables import ResultTable
 
+Value = TypeVar("Value")
 
-class Nothing(BaseModel):
-    """The options of an analysis that has none."""
+Several = Annotated[
+    tuple[Value, ...],
+    Field(min_length=1),
+    BeforeValidator(lambda given: [given] if isinstance(given, str | int | float) else given),
+    AfterValidator(lambda values: tuple(dict.fromkeys(values))),
+]
+"""An option that holds at least one value, each once: `--set speedup.betas=1,2` and `--set speedup.betas=2` alike."""
+
+
+class AnalysisOptions(BaseModel):
+    """What `--set ID.option=value` can reach: as it is, nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,6 +46,12 @@ class Request:
     out: Path
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of methods, by their names
 
+    def method(self, name: str, **options: Any) -> Method:
+        """With the user's settings of it. Raises UserError where it cannot run on a simulated clock."""
+        made = methods.create(name, {**self.settings.get(name, {}), **options})
+        executors.executor("virtual").check(made)
+        return made
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -43,16 +61,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Analysis:
-    """An experiment with a name; `Options` is what `--set ID.option=value` can reach."""
+    """An experiment with a name."""
 
-    id: str
+    id: str  # its file's name, - for _
     title: str
     source: str
     run: Callable[[Request], Finding]
-    Options: type[BaseModel] = Nothing
+    Options: type[AnalysisOptions] = AnalysisOptions
+    paper: Literal["paper-a", "paper-b", ""] = ""  # the group that names it, beside "all"
     card: str = "paper-a"
+    scaled: bool = False  # whether --scale changes what it does
 
-    def options(self, settings: Mapping[str, str]) -> BaseModel:
+    def options(self, settings: Mapping[str, str]) -> AnalysisOptions:
         """Raises UserError for an unknown option, offering the nearest, or for a bad value."""
         for key in settings:
             if key not in self.Options.model_fields:

@@ -1,21 +1,34 @@
-"""The analyses by name."""
+"""The analyses by name: every other file and folder beside this one is an analysis. Loads one when it is asked for."""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from functools import cache
 
 import methods
+from benchmarks import analyses
 from benchmarks.analyses.definition import Analysis
 from benchmarks.errors import UserError
 
-IDS = ("table9", "table10", "figure1", "speedup", "staleness", "stationary")
+NO_ANALYSIS = ("definition", "registry")
+
+
+def _ids() -> tuple[str, ...]:
+    modules = sorted(module.name for module in pkgutil.iter_modules(analyses.__path__))
+    return tuple(name.replace("_", "-") for name in modules if name not in NO_ANALYSIS)
+
+
+IDS = _ids()
 
 
 @cache
 def analysis(id: str) -> Analysis:
-    """Raises UserError, offering the nearest names, when there is none."""
+    """Raises UserError, offering the nearest names, when there is none, or when its file does not define it."""
     if id not in IDS:
         raise UserError(methods.unknown("analysis", id, IDS))
-    found: Analysis = importlib.import_module(f"benchmarks.analyses.{id.replace('-', '_')}").ANALYSIS
+    module = importlib.import_module(f"{analyses.__name__}.{id.replace('-', '_')}")
+    found = getattr(module, "ANALYSIS", None)
+    if not isinstance(found, Analysis) or found.id != id:
+        raise UserError(f"{module.__file__} defines no analysis '{id}': give it ANALYSIS = Analysis(id='{id}', ...).")
     return found

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import methods
-from benchmarks.analyses.definition import Analysis, Finding, Request
-from benchmarks.analyses.lists import Several
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
@@ -44,9 +43,7 @@ Beta = Annotated[float, Field(gt=0, le=1000)]
 Workers = Annotated[int, Field(ge=1, le=256)]
 
 
-class Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class SpeedupOptions(AnalysisOptions):
     batches: Annotated[Several[Batches], Field(description="b, batches of the stream")] = (
         1, 2, 4, 8, 16, 64, 256, 1000,
     )  # fmt: skip
@@ -101,7 +98,7 @@ def epoch_seconds(method: Method, price: Price, batches: int) -> float:
     return executor.now
 
 
-def grid(options: Options, method: str = "async_lu") -> Iterator[Point]:
+def grid(options: SpeedupOptions, method: str = "async_lu") -> Iterator[Point]:
     """Every (K, b, beta) of the options, measured on ideal devices."""
     for beta in options.betas:
         price = Price.uniform(LAYERS, 1.0, beta)
@@ -124,7 +121,7 @@ def run(request: Request) -> Finding:
 # ---- the law's grid
 
 
-def _grid_table(options: Options, points: Sequence[Point]) -> ResultTable:
+def _grid_table(options: SpeedupOptions, points: Sequence[Point]) -> ResultTable:
     found = {(point.workers, point.batches, point.beta): point for point in points}
     rows = [
         Row(
@@ -157,7 +154,7 @@ def _grid_table(options: Options, points: Sequence[Point]) -> ResultTable:
     )
 
 
-def _notes(options: Options) -> Iterator[str]:
+def _notes(options: SpeedupOptions) -> Iterator[str]:
     yield ERRATUM
     yield (
         "Law: T1 / T2 with T2 = (1 + r + q max(K, β) + β) T and b - 1 = q K + r; with enough workers, K ≥ β, "
@@ -171,7 +168,7 @@ def _cell(point: Point) -> Cell:
     return Cell(Published(point.law, None, None, SOURCE), Summary(point.measured, None, 1))
 
 
-def _picture(options: Options, points: Sequence[Point], stem: Path) -> tuple[Path, Path]:
+def _picture(options: SpeedupOptions, points: Sequence[Point], stem: Path) -> tuple[Path, Path]:
     from reports.figures import Law, Panel, laws
 
     panels = []
@@ -233,4 +230,11 @@ def _ideal(price: Price) -> Price:
     return Price(price.forward, price.backward_inputs, price.backward_weights, [0.0] * len(price.forward))
 
 
-ANALYSIS = Analysis("speedup", "Speed-up over backpropagation against the law", SOURCE, run, Options)
+ANALYSIS = Analysis(
+    "speedup",
+    "Speed-up over backpropagation against the law",
+    SOURCE,
+    run,
+    SpeedupOptions,
+    paper="paper-a",
+)

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import methods
-from benchmarks.analyses.definition import Analysis, Finding, Request
-from benchmarks.analyses.lists import Several
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.staleness import LayerStaleness
 from benchmarks.executors.virtual.executor import VirtualExecutor
@@ -52,9 +51,7 @@ Depth = Annotated[int, Field(ge=1, le=1000)]
 Beta = Annotated[float, Field(gt=0, le=1000)]
 
 
-class Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class StalenessOptions(AnalysisOptions):
     depths: Annotated[Several[Depth], Field(description="M, layers of the network")] = (
         2, 4, 8, 10, 16, 20, 32, 50,
     )  # fmt: skip
@@ -98,7 +95,7 @@ def law_of_layer(layer: int, layers: int, beta: float) -> float:
     return beta * (layer - 1) / layers
 
 
-def measure(method: str, layers: int, beta: float, options: Options) -> list[LayerStaleness]:
+def measure(method: str, layers: int, beta: float, options: StalenessOptions) -> list[LayerStaleness]:
     """One epoch of uniform layers on ideal devices -> staleness per layer."""
     made = methods.create(method, {"backward_workers": options.workers})
     team = DryTeam.of([(f"layer {m}", 1) for m in range(1, layers + 1)], steps_per_epoch=options.batches)
@@ -106,12 +103,12 @@ def measure(method: str, layers: int, beta: float, options: Options) -> list[Lay
     return team.staleness.per_layer()
 
 
-def point(layers: int, beta: float, options: Options) -> Point:
+def point(layers: int, beta: float, options: StalenessOptions) -> Point:
     return Point(layers, beta, *(measure(method, layers, beta, options) for method in ("async_lu", "async_bu")))
 
 
 def run(request: Request) -> Finding:
-    options: Options = request.options
+    options: StalenessOptions = request.options
     points = [point(layers, beta, options) for beta in options.betas for layers in options.depths]
     one = point(options.depth, options.betas[len(options.betas) // 2], options)
     pictures = _picture(points, one, request.out / "figures" / "staleness")
@@ -121,7 +118,7 @@ def run(request: Request) -> Finding:
 # ---- tables
 
 
-def _depth_table(options: Options, points: Sequence[Point]) -> ResultTable:
+def _depth_table(options: StalenessOptions, points: Sequence[Point]) -> ResultTable:
     rows = []
     for one in points:
         references = law_of_sum(one.layers, one.beta), law_of_mean(one.layers, one.beta), None, None
@@ -147,7 +144,7 @@ def _depth_table(options: Options, points: Sequence[Point]) -> ResultTable:
     )
 
 
-def _layer_table(options: Options, one: Point) -> ResultTable:
+def _layer_table(options: StalenessOptions, one: Point) -> ResultTable:
     rows = []
     for m, (wait, layerwise, block) in enumerate(zip(one.waits, one.layerwise, one.block, strict=True), 1):
         references = law_of_layer(m, one.layers, one.beta), None, None
@@ -167,7 +164,7 @@ def _layer_table(options: Options, one: Point) -> ResultTable:
     )
 
 
-def _caption(options: Options) -> str:
+def _caption(options: StalenessOptions) -> str:
     return (
         f"virtual executor, ideal devices (uniform layers, links and updates free), K = {options.workers} backward "
         f"workers, b = {options.batches} batches; deterministic, no seeds"
@@ -218,4 +215,11 @@ def _picture(points: Sequence[Point], one: Point, stem: Path) -> tuple[Path, Pat
     return laws(panels, stem, title="Block updates against layer-wise updates: law (lines) and virtual runs (points)")
 
 
-ANALYSIS = Analysis("staleness", "Staleness of block against layer-wise updates, by depth", SOURCE, run, Options)
+ANALYSIS = Analysis(
+    "staleness",
+    "Staleness of block against layer-wise updates, by depth",
+    SOURCE,
+    run,
+    StalenessOptions,
+    paper="paper-a",
+)

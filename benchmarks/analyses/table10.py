@@ -96,4 +96,4 @@ def _table(request: Request, rows: list[Row], paper: Mapping[str, Mapping[str, P
     )
 
 
-ANALYSIS = Analysis("table10", "Hyperparameters of paper A", SOURCE, run)
+ANALYSIS = Analysis("table10", "Hyperparameters of paper A", SOURCE, run, paper="paper-a", scaled=True)

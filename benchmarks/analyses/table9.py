@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from benchmarks.analyses.definition import Analysis, Finding, Request
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import cpu_name
 from benchmarks.workloads.data.cards import card
@@ -25,9 +25,7 @@ NETWORKS = ("resnet18", "resnet50")
 KEYS = ("forward_seconds", "backward_seconds")
 
 
-class Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Table9Options(AnalysisOptions):
     batches: Annotated[int, Field(ge=1, le=100_000, description="batches that are timed, per network")] = 10
     warm_up: Annotated[int, Field(ge=0, le=1000, description="batches before them that are not")] = 3
     device: Annotated[Literal["cpu", "cuda"], Field(description="where they are computed")] = "cpu"
@@ -43,7 +41,7 @@ def run(request: Request) -> Finding:
     return Finding((_table(request, rows, list(works.values())),))
 
 
-def seconds_of(work: Workload, options: Options) -> tuple[list[float], list[float]]:
+def seconds_of(work: Workload, options: Table9Options) -> tuple[list[float], list[float]]:
     """Real seconds of the forward pass (with the loss) and of the backward pass (the gradients of all parameters).
 
     One of each per timed batch, on random inputs of the workload's shape and on its number of threads.
@@ -101,7 +99,7 @@ def _row(work: Workload, seconds: tuple[list[float], list[float]]) -> Row:
 
 
 def _table(request: Request, rows: list[Row], works: list[Workload]) -> ResultTable:
-    options: Options = request.options
+    options: Table9Options = request.options
     sizes = ", ".join(dict.fromkeys(f"batch {work.batch}" for work in works))
     return ResultTable(
         name="table9",
@@ -117,7 +115,7 @@ def _table(request: Request, rows: list[Row], works: list[Workload]) -> ResultTa
     )
 
 
-def _hardware(options: Options, threads: int) -> str:
+def _hardware(options: Table9Options, threads: int) -> str:
     if options.device == "cuda":
         import torch
 
@@ -132,4 +130,12 @@ def _notes(scale: str) -> Iterator[str]:
     yield "Forward pass with the loss; backward pass: the gradients of all parameters, no update; random inputs."
 
 
-ANALYSIS = Analysis("table9", "CIFAR-100: seconds of a forward and of a backward pass", SOURCE, run, Options)
+ANALYSIS = Analysis(
+    "table9",
+    "CIFAR-100: seconds of a forward and of a backward pass",
+    SOURCE,
+    run,
+    Table9Options,
+    paper="paper-a",
+    scaled=True,
+)

@@ -46,7 +46,7 @@ def show(*tables: str, grid: Grid = DEFAULT, jobs: Number | None = None) -> None
         jobs: Runs side by side.
     """
     from benchmarks.commands.resolve import chosen_experiments
-    from benchmarks.experiments import GROUPS
+    from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
 
     known = [*cards.names(), "this-machine"]
@@ -54,7 +54,7 @@ def show(*tables: str, grid: Grid = DEFAULT, jobs: Number | None = None) -> None
         from benchmarks.commands.show import list_experiments, show_card
 
         if tables[0] in GROUPS:
-            list_experiments(GROUPS[tables[0]], _console())
+            list_experiments(members(tables[0]), _console())
         if tables[0] not in GROUPS or tables[0] in known:
             show_card(cards.load(tables[0], out=grid.out), _console())
         return

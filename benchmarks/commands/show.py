@@ -66,7 +66,7 @@ def list_experiments(ids: Sequence[str], console: Console) -> None:
 
 
 def scales(one: Experiment) -> str:
-    return ", ".join(SCALES) if isinstance(one, Table) or one.id in ("table9", "table10") else "no scale: simulated"
+    return ", ".join(SCALES) if isinstance(one, Table) or one.scaled else "no scale: simulated"
 
 
 def _columns(console: Console, lines: Sequence[tuple[str, ...]]) -> None:
@@ -160,7 +160,7 @@ def _expected(missing: Sequence[Run], jobs: int) -> float:
 
 def show_card(card: Card, console: Console) -> None:
     """What a card predicts for the paper's networks, beside what was published."""
-    from benchmarks.analyses.predicted_seconds import predictions
+    from benchmarks.papers.predicted_seconds import predictions
 
     console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
     for note in card.notes:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import methods
-from benchmarks.analyses import timeline
 from benchmarks.analyses.definition import Finding, Request
-from benchmarks.analyses.figure1 import arrows
+from benchmarks.analyses.figure1 import timeline
+from benchmarks.analyses.figure1.analysis import arrows
 from benchmarks.analyses.registry import analysis
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards

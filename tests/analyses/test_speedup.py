@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.registry import analysis
-from benchmarks.analyses.speedup import Options, asynchronous_time, grid, law, long_stream
+from benchmarks.analyses.speedup import SpeedupOptions, asynchronous_time, grid, law, long_stream
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 
@@ -23,7 +23,7 @@ def found(tmp_path: Path, settings: dict[str, str], card: str = "paper-a") -> Fi
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
 def test_measured_and_law_agree_over_the_whole_grid(method: str) -> None:
     """The default options are the grid: b in 1 ... 1000, beta in 1 ... 4, K in 1 ... 6. Not within 2 %: exactly."""
-    points = list(grid(Options(), method))
+    points = list(grid(SpeedupOptions(), method))
     assert len(points) == 8 * 6 * 5
     assert max(point.deviation for point in points) < 1e-9
 
@@ -45,7 +45,7 @@ def test_too_few_workers_make_the_forward_pass_wait() -> None:
 
 def test_the_printed_t1_misses_the_measurement() -> None:
     """The erratum: (b + beta) T over the paper's own T2 is no speed-up at all."""
-    points = list(grid(Options(batches=(1, 64), betas=(2,), workers=(2,), law="printed")))
+    points = list(grid(SpeedupOptions(batches=(1, 64), betas=(2,), workers=(2,), law="printed")))
     assert [point.law for point in points] == [pytest.approx(1.0)] * 2
     assert points[0].deviation < 1e-9
     assert points[1].deviation > 1.5
@@ -70,6 +70,6 @@ def test_the_finding_has_the_grid_the_cards_networks_and_a_picture(tmp_path: Pat
 def test_one_value_is_a_list_and_a_bad_option_is_told() -> None:
     with pytest.raises(UserError, match="batches"):
         analysis("speedup").options({"batches": "0"})
-    assert analysis("speedup").options({"betas": "2", "batches": "4,4"}) == Options(betas=(2,), batches=(4,))
+    assert analysis("speedup").options({"betas": "2", "batches": "4,4"}) == SpeedupOptions(betas=(2,), batches=(4,))
     with pytest.raises(UserError, match="betas"):
         analysis("speedup").options({"beta": "2"})

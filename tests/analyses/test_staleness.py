@@ -8,11 +8,11 @@ import pytest
 
 from benchmarks.analyses.definition import Request
 from benchmarks.analyses.registry import analysis
-from benchmarks.analyses.staleness import Options, law_of_layer, law_of_mean, law_of_sum, point
+from benchmarks.analyses.staleness import StalenessOptions, law_of_layer, law_of_mean, law_of_sum, point
 from benchmarks.hardware import cards
 
 DEPTHS = (2, 4, 8, 10, 16, 20, 32, 50)
-FEW = Options(batches=20)
+FEW = StalenessOptions(batches=20)
 
 
 @pytest.mark.parametrize("layers", DEPTHS)
@@ -34,7 +34,7 @@ def test_the_mean_is_bounded_in_the_depth_and_the_sum_is_not() -> None:
 
 
 def test_layerwise_updates_are_less_stale_in_updates() -> None:
-    one = point(10, 2.0, Options())
+    one = point(10, 2.0, StalenessOptions())
     layerwise, block = ([layer["updates"] for layer in layers] for layers in (one.layerwise, one.block))
     assert all(ours <= theirs for ours, theirs in zip(layerwise, block, strict=True))
     assert layerwise[-1] == 0 < block[-1]

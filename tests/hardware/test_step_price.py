@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.analyses.predicted_seconds import is_fitted, predictions, training_seconds
 from benchmarks.hardware import cards
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.step_price import charge, counted
+from benchmarks.papers.predicted_seconds import is_fitted, predictions, training_seconds
 from benchmarks.tables.registry import table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card

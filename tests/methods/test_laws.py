@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.analyses.predicted_seconds import seconds_per_epoch
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import Price
+from benchmarks.papers.predicted_seconds import seconds_per_epoch
 
 STEPS = 400
 

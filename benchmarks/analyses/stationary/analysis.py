@@ -6,12 +6,11 @@ Source: A (arXiv:2410.05985v1), section 5 and appendix B, equations 2 to 12.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
-import methods
-from benchmarks.analyses.definition import Analysis, Finding, Request
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
 from methods import Method
 from results.published import Published
 from results.statistics import summary
@@ -72,27 +71,17 @@ DELAYS = (
 )
 
 
-def _several(value: Any) -> Any:
-    return value if isinstance(value, (list, tuple)) else [value]
+Ratio = Annotated[float, Field(ge=0, le=100)]
+Updaters = Annotated[int, Field(ge=1, le=64)]
 
 
-class Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class StationaryOptions(AnalysisOptions):
     eta: float = Field(0.05, gt=0, lt=0.5, description="learning rate; L'' is 2 at the minima")
     sigma_sgd: float = Field(0.3, gt=0, le=10, description="standard deviation of the gradient's noise")
-    ratios: Annotated[
-        tuple[Annotated[float, Field(ge=0, le=100)], ...],
-        BeforeValidator(_several),
-        Field(min_length=1, description="injected σ_STALE / σ_SGD"),
-    ] = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)
+    ratios: Annotated[Several[Ratio], Field(description="injected σ_STALE / σ_SGD")] = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)
     chains: int = Field(8000, ge=100, le=10**6, description="chains per potential and seed")
     steps: int = Field(1500, ge=200, le=10**6, description="updates per chain; the first fifth is left out")
-    workers: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=64)], ...],
-        BeforeValidator(_several),
-        Field(min_length=1, description="updaters of Hogwild!, a row each"),
-    ] = (2, 4, 8)
+    workers: Annotated[Several[Updaters], Field(description="updaters of Hogwild!, a row each")] = (2, 4, 8)
     diffusion: Literal["printed", "squared", "moments"] = Field(
         "printed", description="D of p*: as (6) prints it, with (L'')^2, or from mean and variance of L'(theta + xi)"
     )
@@ -113,16 +102,15 @@ ANALYSIS = Analysis(
     title="Asynchronous SGD on small potentials against the stationary density of equation 7",
     source=SOURCE,
     run=run,
-    Options=Options,
+    Options=StationaryOptions,
+    paper="paper-a",
 )
 
 
 def _contestants(request: Request) -> list[tuple[str, str, Method]]:
     """(key, label, method): what was asked for, else plain SGD, Hogwild!, Async LU and Async BU."""
 
-    def method(name: str, **options: int) -> Method:
-        return methods.create(name, {**request.settings.get(name, {}), **options})
-
+    method = request.method
     if request.methods:
         chosen = [method(name) for name in request.methods]
         return [(one.name, one.title, one) for one in chosen]

@@ -24,11 +24,12 @@ from results.records import Record
 
 PAPERS = {
     "Paper A: decoupled backpropagation and layer-wise updates (arXiv:2410.05985v1)": tuple(
-        id for id in experiments.GROUPS["paper-a"] if id not in tables.PAPER_A3
+        id for id in experiments.members("paper-a") if id not in tables.PAPER_A3
     ),
     "Paper A, version 3 (arXiv:2410.05985v3)": tables.PAPER_A3,
-    "Paper B: locally asynchronous SGD (arXiv:2203.06638)": tables.PAPER_B,
+    "Paper B: locally asynchronous SGD (arXiv:2203.06638)": experiments.members("paper-b"),
     "Audits: confounds of the published comparison, each by itself": tables.AUDITS,
+    "Analyses of neither paper": tuple(id for id in analyses.IDS if not analyses.analysis(id).paper),
 }
 
 

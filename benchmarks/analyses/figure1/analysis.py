@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 import methods
-from benchmarks.analyses.definition import Analysis, Finding, Request
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
 from benchmarks.errors import UserError
 from benchmarks.hardware.price import Price
 from results.statistics import Summary
 from results.tables import Cell, Measure, ResultTable, Row
 
 if TYPE_CHECKING:
-    from benchmarks.analyses.timeline import Span, Timeline
+    from benchmarks.analyses.figure1.timeline import Span, Timeline
     from reports.figures.timelines import Arrow, Bar
 
 SOURCE = "arXiv:2410.05985v1, Figure 1"
@@ -36,9 +36,7 @@ MEASURES = (
 CROWDED = 400  # bars beyond which layer-wise arrows would hide them
 
 
-class Options(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Figure1Options(AnalysisOptions):
     layers: Annotated[int, Field(ge=1, le=100, description="M, layers of the sketch's network")] = 3
     batches: Annotated[int, Field(ge=1, le=100, description="b, batches of the epoch")] = 4
     beta: Annotated[float, Field(gt=0, le=100, description="a backward pass over a forward pass of the sketch")] = 2.0
@@ -55,10 +53,10 @@ def run(request: Request) -> Finding:
 
 
 def _one(request: Request, name: str, suffix: str) -> Finding:
-    from benchmarks.analyses import timeline
+    from benchmarks.analyses.figure1 import timeline
     from reports.figures import timelines
 
-    options, made = request.options, methods.create(name, request.settings.get(name))
+    options, made = request.options, request.method(name)
     if options.batches < made.replicas:
         raise UserError(f"{name} has {made.replicas} replicas: give figure1 at least as many batches.")
     price, layers, where = _network(request)
@@ -151,4 +149,4 @@ def _table(request: Request, watched: Timeline, name: str, title: str) -> Result
     )
 
 
-ANALYSIS = Analysis("figure1", "Decoupled backpropagation as a timeline", SOURCE, run, Options)
+ANALYSIS = Analysis("figure1", "Decoupled backpropagation as a timeline", SOURCE, run, Figure1Options, paper="paper-a")

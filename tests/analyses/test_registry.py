@@ -1,0 +1,81 @@
+"""An analysis is one file: it says its id, its paper and its options, and nothing else has to know of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.analyses import registry
+from benchmarks.analyses.definition import Analysis, AnalysisOptions
+from benchmarks.errors import UserError
+
+ONE_FILE = """
+from benchmarks.analyses import table10
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
+
+
+class CountOptions(AnalysisOptions):
+    most: int = 3
+
+
+def run(request: Request) -> Finding:
+    print("counted", *range(request.options.most))
+    return table10.run(request)
+
+
+ANALYSIS = Analysis("count-up", "Counting", "this file", run, CountOptions, paper="paper-b")
+"""
+PROGRAM = """
+import sys
+from benchmarks import analyses
+analyses.__path__.append(sys.argv[1])
+from benchmarks.commands.cli import main
+from benchmarks.experiments import IDS, members
+assert "count-up" in members("paper-b") and "count-up" in IDS and "count-up" not in members("paper-a")
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def run(folder: Path, checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", PROGRAM, str(folder), *words]
+    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+
+
+def test_an_analysis_is_one_new_file(tmp_path: Path, checkout: Path) -> None:
+    (tmp_path / "count_up.py").write_text(ONE_FILE, encoding="utf-8")
+    words = ["run", "count-up", "--set", "count-up.most=2", "--no-tracking", "--out", str(tmp_path / "out")]
+    done = run(tmp_path, checkout, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "counted 0 1" in done.stdout
+    shown = run(tmp_path, checkout, "show", "paper-b")
+    assert "count-up" in shown.stdout, shown.stderr
+
+
+def test_a_file_without_its_analysis_is_told(tmp_path: Path, checkout: Path) -> None:
+    (tmp_path / "count_up.py").write_text(ONE_FILE.replace('Analysis("count-up"', 'Analysis("other"'), encoding="utf-8")
+    done = run(tmp_path, checkout, "run", "count-up")
+    assert "defines no analysis 'count-up'" in done.stderr
+
+
+@pytest.mark.parametrize("id", registry.IDS)
+def test_what_an_analysis_says_of_itself(id: str) -> None:
+    one = registry.analysis(id)
+    assert isinstance(one, Analysis)
+    assert one.id == id
+    assert one.paper == "paper-a"
+    assert issubclass(one.Options, AnalysisOptions)
+    assert one.options({}).model_config["extra"] == "forbid"
+
+
+def test_options_have_names_of_their_own() -> None:
+    names = [registry.analysis(id).Options.__name__ for id in registry.IDS if id != "table10"]
+    assert len(set(names)) == len(names)
+    assert "Options" not in names
+
+
+def test_an_unknown_analysis_offers_the_nearest() -> None:
+    with pytest.raises(UserError, match="Unknown analysis 'stalenes': did you mean staleness"):
+        registry.analysis("stalenes")
