@@ -59,7 +59,7 @@ class Team(Protocol):
     @property
     def epochs(self) -> int: ...  # planned
     @property
-    def state(self) -> dict[str, Any]: ...  # JSON-like; saved and loaded with the weights
+    def state(self) -> dict[str, Any]: ...  # JSON-like; saved and loaded with the weights; "executor" is taken
 
 
 # ---- what workers share ---------------------------------------------------------------------------------------------

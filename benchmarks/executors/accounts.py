@@ -91,6 +91,11 @@ class DryTeam:
         self.epoch, self._taken, self._shared = epoch, [0] * len(self.replicas), 0
         self.staleness.clear()
 
+    def executor_state(self, what: str) -> dict[str, Any]:
+        """What an executor keeps over epochs: JSON-like, apart from the methods' keys of `state`."""
+        kept: dict[str, Any] = self.state.setdefault("executor", {}).setdefault(what, {})
+        return kept
+
     # ---- effects; `now` is the executor's clock, at the effect's start for what reads, at its end for what writes
 
     def next_batch(self, replica: Any, shared: bool = False) -> Any:

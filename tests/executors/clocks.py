@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
 from methods import (
     Backward,
@@ -18,9 +19,21 @@ from tests.executors.crews import crew
 ONE = Price.uniform(1, 1.0, 2.0)
 
 
-def run(team: DryTeam, price: Price, *programs: Program, devices: tuple[int, ...] | None = None) -> VirtualExecutor:
-    executor = VirtualExecutor(team, price)
-    executor.trace = []
+class Watched(VirtualExecutor):
+    """Keeps what it tells."""
+
+    def __init__(self, team: DryTeam, price: Price) -> None:
+        self.spans: list[Span] = []
+        super().__init__(team, price, listen=self.spans.append)
+
+    @property
+    def timed(self) -> list[tuple[str, str, tuple[int, ...], float, float]]:
+        """Worker, effect, layers, start and end of what took time."""
+        return [(s.worker, s.effect, s.layers, s.start, s.end) for s in self.spans if s.seconds > 0]
+
+
+def run(team: DryTeam, price: Price, *programs: Program, devices: tuple[int, ...] | None = None) -> Watched:
+    executor = Watched(team, price)
     executor.run(crew(*programs, devices=devices))
     return executor
 

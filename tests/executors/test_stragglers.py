@@ -42,13 +42,13 @@ def test_a_delay_precedes_the_first_computation_of_a_step() -> None:
     """In steps of forward and backward seconds, before anything is read; once per step and device."""
     team = team_of(steps=2)
     executor = run(team, replace(ONE, delays=[traced(2.0, 0.5)]), steps(team))
-    assert executor.trace == [
-        ("w 0 on device 0", "Delay", "", 0, 6),
-        ("w 0 on device 0", "Forward", "layer0", 6, 7),
-        ("w 0 on device 0", "Backward", "layer0", 7, 9),
-        ("w 0 on device 0", "Delay", "", 9, 10.5),
-        ("w 0 on device 0", "Forward", "layer0", 10.5, 11.5),
-        ("w 0 on device 0", "Backward", "layer0", 11.5, 13.5),
+    assert executor.timed == [
+        ("w 0 on device 0", "Delay", (), 0, 6),
+        ("w 0 on device 0", "Forward", (0,), 6, 7),
+        ("w 0 on device 0", "Backward", (0,), 7, 9),
+        ("w 0 on device 0", "Delay", (), 9, 10.5),
+        ("w 0 on device 0", "Forward", (0,), 10.5, 11.5),
+        ("w 0 on device 0", "Backward", (0,), 11.5, 13.5),
     ]
 
 
@@ -80,10 +80,9 @@ def test_a_stalled_device_stalls_all_its_workers(lanes: int) -> None:
     team = team_of(steps=2)
     price = replace(ONE, lanes=lanes, lane_capacity=float(lanes), delays=[slow(1.0)])
     executor = run(team, price, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
-    assert executor.trace is not None
-    delays = [(start, end) for _, effect, _, start, end in executor.trace if effect == "Delay"]
+    delays = [(start, end) for _, effect, _, start, end in executor.timed if effect == "Delay"]
     assert delays == [(0, 3), (3, 6)]
-    assert all(start >= 6 for _, effect, _, start, _ in executor.trace if effect == "Forward")
+    assert all(start >= 6 for _, effect, _, start, _ in executor.timed if effect == "Forward")
     assert executor.now == 6 + (6 if lanes == 1 else 3)
 
 
@@ -93,8 +92,7 @@ def test_a_delay_takes_its_turn() -> None:
     executor = run(
         team, replace(ONE, delays=[traced(0.0, 1.0)]), steps(team, limit=1), steps(team, limit=1), devices=(0, 0)
     )
-    assert executor.trace is not None
-    assert [(worker[2], effect, start, end) for worker, effect, _, start, end in executor.trace] == [
+    assert [(worker[2], effect, start, end) for worker, effect, _, start, end in executor.timed] == [
         ("0", "Forward", 0, 1),
         ("1", "Delay", 1, 4),
         ("0", "Backward", 4, 6),
@@ -117,9 +115,9 @@ def test_the_count_lasts_over_epochs_and_is_restored() -> None:
         executor.run(iter([methods.Worker(steps(team), device=0, role="w")]))
         seconds.append(executor.now - before)
     assert seconds == [6 + 3, 6 + 6, 6 + 3 + 6]
-    assert team.state == {"steps begun on device 0": 6}
+    assert team.state == {"executor": {"steps begun": {"0": 6}}}
     resumed = team_of(steps=2)
-    resumed.state = {"steps begun on device 0": 2}
+    resumed.state = {"executor": {"steps begun": {"0": 2}}}
     assert run(resumed, price, steps(resumed)).now == seconds[1]
     prompt = team_of(steps=2)
     run(prompt, replace(ONE, delays=[slow(device=3)]), steps(prompt))
@@ -132,7 +130,7 @@ def test_the_count_lasts_over_epochs_and_is_restored() -> None:
 def test_every_method_waits_once_per_batch_on_its_device() -> None:
     for method in methods.names():
         _, team = epoch(method, slow(device=0))
-        own = team.state["steps begun on device 0"]
+        own = team.executor_state("steps begun")["0"]
         equal = STEPS // len(team.replicas)
         assert 1 <= own <= equal if method == "pdasgd" else own == equal, method
 
@@ -157,7 +155,7 @@ def test_nobody_waits_for_a_slow_device_where_batches_go_to_who_asks(method: str
     (equal, _), (dynamic, team) = (epoch(method, slow(3.0), shares=shares) for shares in ("equal", "dynamic"))
     assert equal == pytest.approx(STEPS / 3 * 12, rel=0.02)
     assert dynamic == pytest.approx(STEPS * 3 / (2 + 1 / 4), rel=0.2)
-    assert team.state["steps begun on device 0"] == pytest.approx(STEPS / 9, abs=2)
+    assert team.executor_state("steps begun")["0"] == pytest.approx(STEPS / 9, abs=2)
 
 
 def test_async_lu_is_delayed_where_its_forward_or_its_backward_worker_is() -> None:
@@ -165,4 +163,4 @@ def test_async_lu_is_delayed_where_its_forward_or_its_backward_worker_is() -> No
     for device, begun in ((0, STEPS), (1, STEPS // 4)):
         slowed, team = epoch("async_lu", slow(2.0, device=device))
         assert slowed > 1.2 * plain
-        assert team.state[f"steps begun on device {device}"] == pytest.approx(begun, abs=6)
+        assert team.executor_state("steps begun")[str(device)] == pytest.approx(begun, abs=6)

@@ -36,11 +36,11 @@ def test_workers_on_devices_of_their_own_run_side_by_side() -> None:
 def test_a_device_serves_one_effect_at_a_time_first_come_first_served() -> None:
     team = team_of(steps=2)
     executor = run(team, ONE, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
-    assert executor.trace == [
-        ("w 0 on device 0", "Forward", "layer0", 0, 1),
-        ("w 1 on device 0", "Forward", "layer0", 1, 2),
-        ("w 0 on device 0", "Backward", "layer0", 2, 4),
-        ("w 1 on device 0", "Backward", "layer0", 4, 6),
+    assert executor.timed == [
+        ("w 0 on device 0", "Forward", (0,), 0, 1),
+        ("w 1 on device 0", "Forward", (0,), 1, 2),
+        ("w 0 on device 0", "Backward", (0,), 2, 4),
+        ("w 1 on device 0", "Backward", (0,), 4, 6),
     ]
 
 
@@ -58,8 +58,7 @@ def test_who_starts_beside_others_is_slowed_down_by_what_the_device_lacks(capaci
     team = team_of(steps=2)
     price = replace(Price([1.0], [0.0], [0.0], [0.0]), lanes=2, lane_capacity=capacity)
     executor = run(team, price, steps(team, limit=1), steps(team, limit=1), devices=(0, 0))
-    assert executor.trace is not None
-    assert [end for *_, end in executor.trace] == [1.0, max(1.0, 2 / capacity)]
+    assert [end for *_, end in executor.timed] == [1.0, max(1.0, 2 / capacity)]
 
 
 def test_what_costs_nothing_waits_for_no_device() -> None:
@@ -190,13 +189,33 @@ def test_waiting_is_from_the_gradient_to_the_update() -> None:
     assert (first["seconds"], last["seconds"]) == (8.0, 7.0)
 
 
-def test_the_trace_names_timed_effects_only() -> None:
+def test_spans_tell_of_every_effect_on_layers() -> None:
     team = team_of(layers=2, steps=1)
     executor = run(team, Price.uniform(2, 2.0, 4.0), steps(team))
-    assert executor.trace is not None
-    assert [(effect, layer, start, end) for _, effect, layer, start, end in executor.trace] == [
-        ("Forward", "layer0", 0, 1),
-        ("Forward", "layer1", 1, 2),
-        ("Backward", "layer1", 2, 4),
-        ("Backward", "layer0", 4, 6),
+    first, last = (0,), (1,)
+    assert [(s.effect, s.layers, s.step, s.start, s.end) for s in executor.spans] == [
+        ("Forward", first, 0, 0, 1),
+        ("Forward", last, 0, 1, 2),
+        ("Backward", last, 0, 2, 4),
+        ("Update", last, 0, 4, 4),
+        ("Backward", first, 0, 4, 6),
+        ("Update", first, 0, 6, 6),
     ]
+    assert {(s.worker, s.device, s.home) for s in executor.spans} == {("w 0 on device 0", 0, 0)}
+
+
+def test_a_span_tells_whose_device_and_whose_weights() -> None:
+    """A worker elsewhere reads and writes the weights of device 0; what it sends to replica 1 is written there."""
+    team = team_of(replicas=2, steps=2)
+
+    def elsewhere() -> Program:
+        (layer,) = team.replica.layers
+        step = yield NextBatch(team.replica)
+        yield Forward(layer, step)
+        gradient = yield Backward(layer, step)
+        yield Update(gradient)
+        yield Update(gradient, replica=team.replicas[1])
+
+    executor = run(team, ONE, elsewhere(), devices=(3,))
+    told = [(span.effect, span.device, span.home) for span in executor.spans]
+    assert told == [("Forward", 3, 0), ("Backward", 3, 0), ("Update", 3, 0), ("Update", 3, 1)]

@@ -14,11 +14,11 @@ from torch import Tensor
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Team, Worker
 from methods.async_lu import AsyncLU
 from tests.conformance.small import Small
+from tests.executors.clocks import Watched
 from tests.methods.test_degenerate import FREE_BACKWARD, LAYERS, lasting, same, small, trained
 from tests.methods.test_degenerate import sgd as sgd  # the fixture
 
@@ -98,12 +98,11 @@ def test_without_exchange_devices_train_apart() -> None:
     assert {layer.updates for replica in training.team.replicas for layer in replica.layers} == {each}
 
 
-def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[VirtualExecutor, DryTeam]:
+def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[Watched, DryTeam]:
     made = methods.create("pdasgd", options)
     layers = [(f"layer{i}", 1) for i in range(LAYERS)]
     team = DryTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
-    executor = VirtualExecutor(team, price)
-    executor.trace = []
+    executor = Watched(team, price)
     executor.run(made.workers(team))
     return executor, team
 
@@ -123,8 +122,7 @@ def test_nobody_waits_for_what_is_sent() -> None:
     """However slow the links, computing takes no longer; what is sent arrives late, and staler."""
     (fast, prompt), (slow, late) = (run(replace(PRICE, latency_seconds=seconds)) for seconds in (0.0, 0.5))
     computing = [
-        max(end for _, effect, _, _, end in executor.trace or () if effect in ("Forward", "Backward"))
-        for executor in (fast, slow)
+        max(span.end for span in executor.spans if span.effect in ("Forward", "Backward")) for executor in (fast, slow)
     ]
     assert computing[0] == pytest.approx(computing[1])
     assert slow.now > fast.now
@@ -134,10 +132,10 @@ def test_nobody_waits_for_what_is_sent() -> None:
 def test_a_gradient_that_arrives_is_applied_at_the_price_of_an_update_at_home() -> None:
     price = replace(PRICE, latency_seconds=0.25, update_latency_seconds=0.125)
     executor, _ = run(price, steps=6)
-    updates = {worker.split()[0]: set[float]() for worker, *_ in executor.trace or ()}
-    for worker, effect, _, start, end in executor.trace or ():
-        if effect == "Update":
-            updates[worker.split()[0]].add(end - start)
+    updates = {span.worker.split()[0]: set[float]() for span in executor.spans}
+    for span in executor.spans:
+        if span.effect == "Update":
+            updates[span.worker.split()[0]].add(span.seconds)
     assert updates["exchange"] == updates["backward"] == {0.125}
 
 

@@ -12,25 +12,26 @@ import pytest
 import methods
 from benchmarks.executors.accounts import DryTeam, Layer
 from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
 from methods import Snapshot
 from methods.lppsgd import partition
+from tests.executors.clocks import Watched
 
 
 def layers_of(*sizes: int) -> list[Layer]:
     return [Layer(f"layer{i}", i, size, 0) for i, size in enumerate(sizes)]
 
 
-def run(method: str, *, steps: int = 24, epoch: int = 1, epochs: int = 1, **options: Any) -> tuple[DryTeam, list[Any]]:
-    """One epoch of a net of four equal layers -> the team and the trace."""
+def run(method: str, *, steps: int = 24, epoch: int = 1, epochs: int = 1, **options: Any) -> tuple[DryTeam, list[Span]]:
+    """One epoch of a net of four equal layers -> the team and the spans."""
     made = methods.create(method, options)
     team = DryTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=steps)
     team.epochs = epochs
     team.begin_epoch(epoch)
-    executor = VirtualExecutor(team, Price.uniform(4, 1.0, 2.0))
-    executor.trace = []
+    executor = Watched(team, Price.uniform(4, 1.0, 2.0))
     executor.run(made.workers(team))
-    return team, executor.trace
+    return team, executor.spans
 
 
 def rounds(team: DryTeam) -> int:
@@ -65,15 +66,15 @@ def test_one_part_is_the_whole_net() -> None:
 
 def test_an_updater_alternates_between_a_part_and_all() -> None:
     """After the stabilising epochs: a partial gradient first, then a full one."""
-    team, trace = run("lppsgd", steps=4, devices=1, updaters=2, stabilising=0.0)
-    done: dict[str, list[str]] = {}
-    for worker, effect, layer, *_ in trace:
-        if effect == "Backward":
-            done.setdefault(worker, []).append(layer)
-    everything = ["layer3", "layer2", "layer1", "layer0"]
+    team, spans = run("lppsgd", steps=4, devices=1, updaters=2, stabilising=0.0)
+    done: dict[str, list[int]] = {}
+    for span in spans:
+        if span.effect == "Backward":
+            done.setdefault(span.worker, []).extend(span.layers)
+    everything = [3, 2, 1, 0]
     # The first part lies at the bottom, so that its gradients, too, pass through all of the network.
     assert done["updater 0 on device 0"] == [*everything, *everything]
-    assert done["updater 1 on device 0"] == ["layer3", "layer2", *everything]
+    assert done["updater 1 on device 0"] == [3, 2, *everything]
     assert [layer.updates for layer in team.replica.layers] == [3, 3, 3, 3]
 
 
@@ -120,17 +121,16 @@ def test_updaters_are_never_stopped() -> None:
     made = methods.create("lapsgd", {"devices": 2, "period": 1})
     team = DryTeam.of([("a", 1)], replicas=2, steps_per_epoch=40)
     team.epoch = 1
-    executor = VirtualExecutor(team, Price([1.0], [1.0], [1.0], [1.0], latency_seconds=5.0))
-    executor.trace = []
+    executor = Watched(team, Price([1.0], [1.0], [1.0], [1.0], latency_seconds=5.0))
     executor.run(made.workers(team))
-    assert max(end for _, effect, _, _, end in executor.trace if effect == "Backward") == 20 * 3
+    assert max(span.end for span in executor.spans if span.effect == "Backward") == 20 * 3
     assert 20 * 3 < executor.now <= 20 * 3 + 2 * 10
     assert rounds(team) <= 20 * 3 / 10 + 2
 
 
 def test_dynamic_shares_among_a_devices_updaters_and_equal_ones_between_devices() -> None:
-    _, trace = run("lapsgd", devices=2, updaters=2, steps=26)
-    per_worker = Counter(worker for worker, effect, layer, *_ in trace if (effect, layer) == ("Forward", "layer0"))
+    _, spans = run("lapsgd", devices=2, updaters=2, steps=26)
+    per_worker = Counter(span.worker for span in spans if (span.effect, span.layers) == ("Forward", (0,)))
     for q in (0, 1):
         assert sum(count for worker, count in per_worker.items() if worker.endswith(f"device {q}")) == 13
     assert len(per_worker) == 4

@@ -16,7 +16,8 @@ from results.statistics import Summary
 from results.tables import Cell, Measure, ResultTable, Row
 
 if TYPE_CHECKING:
-    from benchmarks.analyses.figure1.timeline import Span, Timeline
+    from benchmarks.analyses.figure1.timeline import Timeline
+    from benchmarks.executors.virtual.spans import Span
     from reports.figures.timelines import Arrow, Bar
 
 SOURCE = "arXiv:2410.05985v1, Figure 1"

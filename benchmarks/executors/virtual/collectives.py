@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.executors.accounts import DryTeam
@@ -11,50 +12,74 @@ from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
-Members = list[tuple[Process, Any, Any]]  # in the order of the replicas: who, the replica, what it brought
+Collective = e.AllReduce | e.Average
+
+
+@dataclass(frozen=True)
+class Member:
+    """A worker that has arrived."""
+
+    process: Process
+    effect: Collective
+    brought: Any
 
 
 class Collectives:
-    """guarded: calls a function, and lets what it raises fail the worker."""
+    """guarded: calls a function, and lets what it raises fail the worker. tell: of an effect, and when it started."""
 
-    def __init__(self, team: DryTeam, clock: Clock, price: Price, ready: Ready, guarded: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        team: DryTeam,
+        clock: Clock,
+        price: Price,
+        ready: Ready,
+        guarded: Callable[..., Any],
+        tell: Callable[[Process, e.Effect, float], None],
+    ) -> None:
         self.team, self.clock, self.price, self.ready, self.guarded = team, clock, price, ready, guarded
-        self._arrived: dict[e.Group, Members] = {}
+        self.tell = tell
+        self._arrived: dict[e.Group, list[Member]] = {}
 
     def all_reduce(self, process: Process, effect: e.AllReduce) -> Any:
         gradient: Any = effect.gradient
         seconds = self.price.all_reduce([gradient.layer.index], effect.group.members)
         return self._meet(process, effect, gradient, seconds, self._reduced)
 
-    def _reduced(self, members: Members) -> list[Any]:
-        return self.team.mean_gradients([gradient for _, _, gradient in members])
+    def _reduced(self, members: Sequence[Member]) -> list[Any]:
+        return self.team.mean_gradients([member.brought for member in members])
 
     def average(self, process: Process, effect: e.Average) -> Any:
-        brought = (self.team.flat(effect.replica), effect.last)
         layers = [layer.index for layer in effect.replica.layers]
         seconds = self.price.all_reduce(layers, effect.group.members)
-        return self._meet(process, effect, brought, seconds, self._averaged)
+        return self._meet(process, effect, self.team.flat(effect.replica), seconds, self._averaged)
 
-    def _averaged(self, members: Members) -> list[Any]:
-        mean = self.team.mean_flat([snapshot for _, _, (snapshot, _) in members])
-        for _, replica, (snapshot, _) in members:
-            self.team.add_mean(replica, mean, snapshot)
-        return [all(last for _, _, (_, last) in members)] * len(members)
+    def _averaged(self, members: Sequence[Member]) -> list[Any]:
+        mean = self.team.mean_flat([member.brought for member in members])
+        for member in members:
+            self.team.add_mean(member.effect.replica, mean, member.brought)
+        return [all(isinstance(m.effect, e.Average) and m.effect.last for m in members)] * len(members)
 
     def _meet(
-        self, process: Process, effect: Any, brought: Any, seconds: float, result: Callable[[Members], list[Any]]
+        self,
+        process: Process,
+        effect: Collective,
+        brought: Any,
+        seconds: float,
+        result: Callable[[Sequence[Member]], list[Any]],
     ) -> Any:
         """Wait for the other members; when all are there and the seconds have passed, everyone gets its result."""
-        group: e.Group = effect.group
+        group = effect.group
         arrived = self._arrived.setdefault(group, [])
-        arrived.append((process, effect.replica, brought))
+        arrived.append(Member(process, effect, brought))
         process.waits_for = f"the other members of {group.name}"
         if len(arrived) == group.members:
-            members = sorted(self._arrived.pop(group), key=lambda member: member[1].index)
+            members = sorted(self._arrived.pop(group), key=lambda member: member.effect.replica.index)
+            started = self.clock.now
 
             def done() -> None:
                 for member, value in zip(members, self.guarded(process, result, members), strict=True):
-                    self.ready.append((member[0], value))
+                    self.tell(member.process, member.effect, started)
+                    self.ready.append((member.process, value))
 
             self.clock.after(seconds, done)
         return BLOCKED

@@ -5,12 +5,6 @@ come, first served. (BatchNorm's running statistics are written with the forward
 Ties: a Put that wakes a getter lets the getter go first; a worker whose effect has ended goes on before its device
 turns to the next one; otherwise first scheduled, first served. Nothing depends on the wall clock: runs repeat bit for
 bit.
-
-Stragglers: a device's delay precedes the first computation (snapshot, forward or backward) of a step on that device,
-before anything is read. It takes the whole device in its turn, so that all workers there wait. So every device pays one
-delay per batch that it works on, whichever method brings the batch: DDP, LAP-SGD and PD-ASGD one per batch of the
-device's own, Async LU one on the forward device and one on the backward worker's. Which delay it is hangs on how many
-steps have begun on the device over all epochs, kept in team.state.
 """
 
 from __future__ import annotations
@@ -25,24 +19,22 @@ from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
 from benchmarks.executors.virtual.devices import Clock, Device, Job
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
+from benchmarks.executors.virtual.spans import Span, delay_of, span_of
+from benchmarks.executors.virtual.stragglers import Stragglers
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
 
 class VirtualExecutor:
-    """Runs a method's workers on simulated devices.
+    """Runs a method's workers on simulated devices. listen: is told every effect on layers once it has ended."""
 
-    `now` is the simulated time in seconds, over all epochs; the clock of an epoch starts at 0.
-    """
-
-    def __init__(self, team: DryTeam, price: Price) -> None:
-        self.team, self.price, self.clock = team, price, Clock()
+    def __init__(self, team: DryTeam, price: Price, listen: Callable[[Span], None] | None = None) -> None:
+        self.team, self.price, self.listen, self.clock = team, price, listen, Clock()
         self._before = 0.0
-        self.trace: list[tuple[str, str, str, float, float]] | None = None  # worker, effect, layer, start, end
-        self._stragglers = {delay.device for delay in price.delays}
 
     @property
     def now(self) -> float:
+        """The simulated time in seconds, over all epochs; the clock of an epoch starts at 0."""
         return self._before + self.clock.now
 
     def run(self, workers: Iterable[e.Worker]) -> None:
@@ -50,7 +42,7 @@ class VirtualExecutor:
         self._ready: Ready = deque((Process(worker), None) for worker in workers)
         self._alive = {process: None for process, _ in self._ready}
         self._devices: dict[int, Device] = {}
-        self._begun: set[tuple[int, int]] = set()  # (device, step) of stragglers
+        self._stragglers = Stragglers(self.team, self.price)
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
         try:
@@ -68,7 +60,7 @@ class VirtualExecutor:
 
     def _make_handlers(self) -> dict[type, Callable[[Process, Any], Any]]:
         channels = Channels(self.clock, self.price, self._ready, self._resume)
-        collectives = Collectives(self.team, self.clock, self.price, self._ready, self._guarded)
+        collectives = Collectives(self.team, self.clock, self.price, self._ready, self._guarded, self._tell)
         return {
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
@@ -101,7 +93,7 @@ class VirtualExecutor:
         if type(effect) not in self._handlers:
             known = ", ".join(kind.__name__ for kind in self._handlers)
             raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
-        if self._stragglers and (seconds := self._delay(process.worker.device, effect)):
+        if self._stragglers and (seconds := self._stragglers.seconds_before(process.worker.device, effect)):
             return self._wait_for_straggler(process, effect, seconds)
         return self._handlers[type(effect)](process, effect)
 
@@ -119,15 +111,16 @@ class VirtualExecutor:
     def _work(
         self,
         process: Process,
-        what: e.Effect,
-        layer: str,
+        effect: e.Effect,
         seconds: float,
         begin: Callable[[], Any],
         end: Callable[[Any], Any] = lambda result: result,
     ) -> Any:
         """A timed effect on the worker's device: begin reads and computes, end writes and gives the result."""
         if seconds <= 0:  # what takes no time needs no device
-            return end(begin())
+            value = end(begin())
+            self._tell(process, effect, self.clock.now)
+            return value
         process.waits_for = f"device {process.worker.device}"
         started = 0.0
 
@@ -137,9 +130,9 @@ class VirtualExecutor:
             return self._guarded(process, begin)
 
         def done(result: Any) -> None:
-            if self.trace is not None:
-                self.trace.append((process.worker.name, type(what).__name__, layer, started, self.clock.now))
-            self._resume(process, self._guarded(process, end, result))
+            value = self._guarded(process, end, result)
+            self._tell(process, effect, started)
+            self._resume(process, value)
 
         self._device(process).ask(Job(seconds, granted, done))
         return BLOCKED
@@ -147,16 +140,9 @@ class VirtualExecutor:
     def _device(self, process: Process) -> Device:
         return self._devices.setdefault(process.worker.device, Device(self.clock, self.price))
 
-    def _delay(self, device: int, effect: e.Effect) -> float:
-        """Seconds that a straggler loses before this effect."""
-        step = getattr(effect, "step", None)
-        if step is None or device not in self._stragglers or (device, step.index) in self._begun:
-            return 0.0
-        self._begun.add((device, step.index))
-        counted = f"steps begun on device {device}"
-        n = self.team.state.get(counted, 0)
-        self.team.state[counted] = n + 1
-        return self.price.delay(device, n)
+    def _tell(self, process: Process, effect: e.Effect, started: float) -> None:
+        if self.listen is not None:
+            self.listen(span_of(process.worker, effect, started, self.clock.now))
 
     def _wait_for_straggler(self, process: Process, effect: e.Effect, seconds: float) -> Any:
         """Then carry the effect out."""
@@ -164,8 +150,8 @@ class VirtualExecutor:
         handler = self._handlers[type(effect)]
 
         def done(started: float) -> None:
-            if self.trace is not None:
-                self.trace.append((process.worker.name, "Delay", "", started, self.clock.now))
+            if self.listen is not None:
+                self.listen(delay_of(process.worker, effect, started, self.clock.now))
             self._resume(process, self._guarded(process, handler, process, effect))
 
         self._device(process).ask(Job(seconds, lambda: self.clock.now, done, whole=True))
@@ -179,12 +165,12 @@ class VirtualExecutor:
     def _snapshot(self, process: Process, effect: e.Snapshot) -> Any:
         layer, step = effect.layer, effect.step
         seconds = self.price.update([layer.index], remote=False)
-        return self._work(process, effect, layer.name, seconds, lambda: self.team.snapshot(layer, step, self.clock.now))
+        return self._work(process, effect, seconds, lambda: self.team.snapshot(layer, step, self.clock.now))
 
     def _forward(self, process: Process, effect: e.Forward) -> Any:
         layer, step = effect.layer, effect.step
         seconds = self.price.forward[layer.index]
-        return self._work(process, effect, layer.name, seconds, lambda: self.team.forward(layer, step, self.clock.now))
+        return self._work(process, effect, seconds, lambda: self.team.forward(layer, step, self.clock.now))
 
     def _loss(self, process: Process, effect: e.Loss) -> Any:
         return self.team.loss(effect.step)
@@ -201,7 +187,7 @@ class VirtualExecutor:
                 gradient.ready = self.clock.now
             return gradient
 
-        return self._work(process, effect, layer.name, seconds, begin, end)
+        return self._work(process, effect, seconds, begin, end)
 
     def _update(self, process: Process, effect: e.Update) -> Any:
         gradients: Any = effect.gradients
@@ -214,7 +200,6 @@ class VirtualExecutor:
         return self._work(
             process,
             effect,
-            ", ".join(g.layer.name for g in gradients),
             seconds,
             lambda: None,
             lambda _: self.team.update(gradients, process.worker.name, self.clock.now, effect.replica),

@@ -1,0 +1,59 @@
+"""What the virtual executor tells whoever listens: which worker did what, when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from methods import effects as e
+
+DELAY = "Delay"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One effect of one worker, in simulated seconds of its epoch."""
+
+    worker: str
+    effect: str  # the effect's class, or DELAY: a straggler's
+    layers: tuple[int, ...]  # indices; empty for an effect on no layer
+    step: int | None  # the ticket of the batch it was for; None where for none
+    device: int  # the worker's
+    home: int  # the device whose weights it reads or writes
+    start: float
+    end: float
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.start
+
+
+def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float) -> Span:
+    """The effect that the worker asked for, which took from start to end."""
+    layers, step, home = _about(effect)
+    place = worker.device if home is None else home
+    indices = tuple(layer.index for layer in layers)
+    return Span(worker.name, type(effect).__name__, indices, step, worker.device, place, start, end)
+
+
+def delay_of(worker: e.Worker, effect: Any, start: float, end: float) -> Span:
+    """What the worker's device lost before it carried out this effect of a step."""
+    return Span(worker.name, DELAY, (), effect.step.index, worker.device, worker.device, start, end)
+
+
+def _about(effect: e.Effect) -> tuple[tuple[Any, ...], int | None, int | None]:
+    """The layers that an effect is about, its batch's ticket, and the device whose weights it reads or writes."""
+    match effect:
+        case e.Forward() | e.Backward() | e.Snapshot():
+            layer: Any = effect.layer
+            return (layer,), effect.step.index, layer.device
+        case e.Update() if effect.gradients:
+            gradients: Any = effect.gradients
+            home = gradients[0].layer.device if effect.replica is None else effect.replica.device
+            return tuple(one.layer for one in gradients), gradients[0].index, home
+        case e.AllReduce():
+            gradient: Any = effect.gradient
+            return (gradient.layer,), gradient.index, effect.replica.device
+        case e.Average():
+            return tuple(effect.replica.layers), None, effect.replica.device
+    return (), None, None

@@ -1,0 +1,36 @@
+"""Stragglers on the virtual clock: what a device loses before it begins with a step.
+
+A device's delay precedes the first computation (snapshot, forward or backward) of a step on that device, before
+anything is read. It takes the whole device in its turn, so that all workers there wait. So every device pays one delay
+per batch that it works on, whichever method brings the batch: DDP, LAP-SGD and PD-ASGD one per batch of the device's
+own, Async LU one on the forward device and one on the backward worker's. Which delay it is hangs on how many steps have
+begun on the device over all epochs, kept in the team's state.
+"""
+
+from __future__ import annotations
+
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.hardware.price import Price
+from methods import effects as e
+
+
+class Stragglers:
+    """The delays of one epoch. False where no device is ever delayed."""
+
+    def __init__(self, team: DryTeam, price: Price) -> None:
+        self.team, self.price = team, price
+        self._devices = {delay.device for delay in price.delays}
+        self._begun: set[tuple[int, int]] = set()  # (device, ticket)
+
+    def __bool__(self) -> bool:
+        return bool(self._devices)
+
+    def seconds_before(self, device: int, effect: e.Effect) -> float:
+        """Seconds that the device loses now, before this effect; the step has begun there from then on."""
+        step = getattr(effect, "step", None)
+        if step is None or device not in self._devices or (device, step.index) in self._begun:
+            return 0.0
+        self._begun.add((device, step.index))
+        counts = self.team.executor_state("steps begun")
+        count = counts[str(device)] = counts.get(str(device), 0) + 1
+        return self.price.delay(device, count - 1)
