@@ -1,7 +1,8 @@
 """A team without tensors: tickets, versions, staleness, and nothing else.
 
-An executor cannot tell it from the real one (benchmarks.executors.team.Team, which adds the numerics). So the laws of
-the virtual clock can be tested, and the seconds of an epoch at the paper's scale predicted, without computing anything.
+An executor cannot tell it from the real one (benchmarks.executors.numerics.team.TorchTeam, which adds the tensors). So
+the laws of the virtual clock can be tested, and the seconds of an epoch at the paper's scale predicted, without
+computing anything.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from benchmarks.executors.staleness import Staleness
 
 
 @dataclass(eq=False)
-class Layer:
+class DryLayer:
     """One layer of one replica, and the counts of what changed it."""
 
     name: str
@@ -29,7 +30,7 @@ class Layer:
 
 
 @dataclass(eq=False)
-class Replica:
+class DryReplica:
     """A copy of the network on one device."""
 
     index: int
@@ -45,7 +46,7 @@ class Read:
     time: float
 
 
-class Step:
+class DryStep:
     """One batch on its way."""
 
     __slots__ = ("__weakref__", "index", "reads", "replica")
@@ -56,7 +57,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Gradient:
+class DryGradient:
     """The gradient of one layer for one step. `ready` is the time its computation ended."""
 
     layer: Any
@@ -80,7 +81,9 @@ class DryTeam:
     def of(cls, layers: Iterable[tuple[str, int]], *, replicas: int = 1, steps_per_epoch: int) -> DryTeam:
         """layers: (name, parameters). The steps that replicas do not divide are dropped."""
         layers = list(layers)
-        team = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(layers)]) for q in range(replicas)]
+        team = [
+            DryReplica(q, q, [DryLayer(name, i, n, q) for i, (name, n) in enumerate(layers)]) for q in range(replicas)
+        ]
         return cls(team, steps_per_epoch=steps_per_epoch // replicas * replicas, epochs=1)
 
     @property
@@ -112,7 +115,7 @@ class DryTeam:
         return self.make_step(replica, i)
 
     def make_step(self, replica: Any, i: int) -> Any:
-        return Step(replica, self.epoch * self.steps_per_epoch + i)
+        return DryStep(replica, self.epoch * self.steps_per_epoch + i)
 
     def note_read(self, layer: Any, step: Any, now: float) -> None:
         step.reads[layer.index] = Read(layer.updates, now)
@@ -128,7 +131,7 @@ class DryTeam:
         pass
 
     def backward(self, layer: Any, step: Any, *, weights: bool, inputs: bool) -> Any:
-        return Gradient(layer, step.index, step.reads[layer.index]) if weights else None
+        return DryGradient(layer, step.index, step.reads[layer.index]) if weights else None
 
     def update(self, gradients: Sequence[Any], worker: str, now: float, replica: Any = None) -> None:
         """replica: whose layers change, by default the gradients' own.

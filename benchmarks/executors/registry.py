@@ -81,7 +81,7 @@ def _virtual(team: DryTeam, price: Price | None, threads: int) -> Executor:
 
 
 def _threads(team: DryTeam, price: Price | None, threads: int) -> Executor:
-    from benchmarks.executors.threads import ThreadsExecutor
+    from benchmarks.executors.threads.executor import ThreadsExecutor
 
     return ThreadsExecutor(team, threads=threads)
 

@@ -11,8 +11,8 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
+from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.registry import Executor
-from benchmarks.executors.team import Team
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.price import Price
@@ -66,10 +66,10 @@ class Training:
         layers = network_of(self.work, self.data.card, seed=self.seed, vocabulary=self.data.vocabulary_size)
         return {name: module.to(self.device) for name, module in layers.items()}
 
-    def _team(self, *, streams: bool) -> Team:
+    def _team(self, *, streams: bool) -> TorchTeam:
         o, steps = self.method.options, self.batches.steps(self.method.replicas)
         chosen = self.work.optimizer
-        return Team(
+        return TorchTeam(
             [self.network() for _ in range(self.method.replicas)],
             optimizer=lambda params: build(
                 chosen.name,

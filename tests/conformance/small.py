@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.team import Team
+from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.hardware.card import Card, Costs
 from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.price import Price
@@ -123,7 +123,7 @@ class Small(Training):
         return [self.epoch(epoch) for epoch in range(first, first + epochs)]
 
 
-def bits(team: Team) -> str:
+def bits(team: TorchTeam) -> str:
     """A digest of all that lasts: weights, buffers, optimizer state, counts, the method's own state.
 
     Not of the optimizers' settings: the learning rate is set anew at every update.
@@ -149,7 +149,7 @@ def bits(team: Team) -> str:
     return digest.hexdigest()
 
 
-def weights(team: Team) -> list[Tensor]:
+def weights(team: TorchTeam) -> list[Tensor]:
     """Copies of all parameters, replica by replica."""
     return [p.detach().clone() for replica in team.replicas for layer in replica.layers for p in layer.params]
 

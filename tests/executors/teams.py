@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.replica import Gradient, Layer, Step
-from benchmarks.executors.team import Team
+from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchStep
+from benchmarks.executors.numerics.team import TorchTeam
 
 RATE = 0.5
 IMAGES = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
@@ -26,8 +26,8 @@ def sgd(**settings: float) -> Callable[..., torch.optim.Optimizer]:
     return lambda params: torch.optim.SGD(params, lr=99.0, fused=True, **settings)  # type: ignore[arg-type]
 
 
-def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int = 6, **settings: Any) -> Team:
-    made = Team(
+def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int = 6, **settings: Any) -> TorchTeam:
+    made = TorchTeam(
         networks or [network()],
         optimizer=optimizer or sgd(),
         learning_rate=settings.pop("learning_rate", lambda ticket: RATE),
@@ -40,9 +40,9 @@ def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int =
     return made
 
 
-def forward(team: Team, replica: int = 0, pin: bool = False) -> Step:
+def forward(team: TorchTeam, replica: int = 0, pin: bool = False) -> TorchStep:
     """A step after its forward pass and loss."""
-    step: Step = team.next_batch(team.replicas[replica])
+    step: TorchStep = team.next_batch(team.replicas[replica])
     for layer in team.replicas[replica].layers:
         if pin:
             team.snapshot(layer, step, 0.0)
@@ -51,14 +51,14 @@ def forward(team: Team, replica: int = 0, pin: bool = False) -> Step:
     return step
 
 
-def backward(team: Team, step: Step) -> list[Gradient]:
+def backward(team: TorchTeam, step: TorchStep) -> list[TorchGradient]:
     """Last layer first."""
     gradients = [team.backward(layer, step, weights=True, inputs=True) for layer in reversed(step.replica.layers)]
     return [gradient for gradient in gradients if gradient is not None]
 
 
-def weight(team: Team, layer: int = 0, replica: int = 0) -> Tensor:
-    live: Layer = team.replicas[replica].layers[layer]
+def weight(team: TorchTeam, layer: int = 0, replica: int = 0) -> Tensor:
+    live: TorchLayer = team.replicas[replica].layers[layer]
     return live.params[0].data
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.executors.replica import Step
+from benchmarks.executors.numerics.replica import TorchStep
 from tests.executors.teams import IMAGES, RATE, backward, by_hand, forward, network, sgd, team_of, weight
 
 # ---- which weights a pass sees
@@ -38,8 +38,8 @@ def test_a_backward_pass_uses_the_weights_of_now_unless_pinned(pin: bool) -> Non
 
 def test_a_forward_pass_uses_the_weights_of_now_unless_pinned() -> None:
     team = team_of()
-    early: Step = team.next_batch(team.replica)
-    late: Step = team.next_batch(team.replica)
+    early: TorchStep = team.next_batch(team.replica)
+    late: TorchStep = team.next_batch(team.replica)
     layer = team.replica.layers[0]
     team.snapshot(layer, early, 0.0)
     before = weight(team).clone()
@@ -64,7 +64,7 @@ def test_pinned_weights_are_not_touched_by_an_update_of_their_own_gradient() -> 
 def test_a_pinned_read_is_that_of_the_snapshot() -> None:
     team = team_of()
     layer = team.replica.layers[0]
-    step: Step = team.next_batch(team.replica)
+    step: TorchStep = team.next_batch(team.replica)
     team.snapshot(layer, step, 1.0)
     layer.updates += 3
     team.forward(layer, step, 2.0)
@@ -272,7 +272,7 @@ def test_a_slot_is_used_again_when_its_step_is_gone() -> None:
     assert one.slot is not two.slot
     left = one.slot
     del one
-    three: Step = team.next_batch(team.replica)
+    three: TorchStep = team.next_batch(team.replica)
     team.snapshot(team.replica.layers[0], three, 0.0)
     assert three.slot is left
     assert not three.pins(team.replica.layers[1])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.executors.errors import WorkerFailed
-from benchmarks.executors.threads import ThreadsExecutor
+from benchmarks.executors.threads.executor import ThreadsExecutor
 from methods import Channel, Close, Count, Counter, Get, Program, Put
 from tests.conformance.small import bounded
 from tests.executors.crews import carry_out, crew, endless, team_of

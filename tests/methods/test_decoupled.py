@@ -79,7 +79,7 @@ def test_on_one_device_with_free_backward_it_is_plain_sgd(sgd: list[Tensor], wor
 def test_every_replica_applies_every_gradient(executor: str) -> None:
     """Once: on SGD without momentum the replicas agree, to rounding, at the end of an epoch."""
     training = small("pdasgd", executor=executor)
-    training.team.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, fused=True)
+    training.team.updates.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, fused=True)
     training.epoch(0)
     steps = training.team.steps_per_epoch
     assert {layer.updates for replica in training.team.replicas for layer in replica.layers} == {steps}

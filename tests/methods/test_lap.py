@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.executors.accounts import DryTeam, Layer
+from benchmarks.executors.accounts import DryLayer, DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
@@ -19,8 +19,8 @@ from methods.lppsgd import partition
 from tests.executors.clocks import Watched
 
 
-def layers_of(*sizes: int) -> list[Layer]:
-    return [Layer(f"layer{i}", i, size, 0) for i, size in enumerate(sizes)]
+def layers_of(*sizes: int) -> list[DryLayer]:
+    return [DryLayer(f"layer{i}", i, size, 0) for i, size in enumerate(sizes)]
 
 
 def run(method: str, *, steps: int = 24, epoch: int = 1, epochs: int = 1, **options: Any) -> tuple[DryTeam, list[Span]]:

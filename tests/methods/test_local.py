@@ -21,7 +21,7 @@ from tests.methods.test_degenerate import sgd as sgd  # the fixture
 def plain(method: str, executor: str, **options: Any) -> list[torch.Tensor]:
     """The weights after three epochs of SGD without momentum, at the schedule's rate."""
     training = small(method, executor=executor, learning_rate="published", **options)
-    training.team.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, weight_decay=0.01, fused=True)
+    training.team.updates.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, weight_decay=0.01, fused=True)
     training.train()
     return weights(training.team)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.team import Team
+from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.workloads.optimizers import LARS, Name, build
 from tests.executors.teams import RATE, backward, forward, team_of, weight
 
@@ -128,7 +128,7 @@ def test_lars_leaves_zero_and_takes_no_quotient_of_zeros() -> None:
 # ---- in a team
 
 
-def steps(team: Team, workers: str) -> list[Tensor]:
+def steps(team: TorchTeam, workers: str) -> list[Tensor]:
     """Updates of all layers by these workers in turn -> the weights."""
     for worker in workers:
         team.update(backward(team, forward(team)), worker, 0.0)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.analyses.stationary.potentials import Array, Potential
-from benchmarks.executors.accounts import DryTeam, Layer, Read, Replica
+from benchmarks.executors.accounts import DryLayer, DryReplica, DryTeam, Read
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Method
@@ -117,7 +117,7 @@ class Swarm(DryTeam):
         layers: Sequence[str],
         generator: np.random.Generator,
     ) -> None:
-        replica = Replica(0, 0, [Layer(name, i, 1, 0) for i, name in enumerate(layers)])
+        replica = DryReplica(0, 0, [DryLayer(name, i, 1, 0) for i, name in enumerate(layers)])
         super().__init__([replica], steps_per_epoch=steps, epochs=1)
         self.potentials, self.generator, self.warm_up = potentials, generator, warm_up(steps)
         self.eta, self.sigma_sgd = np.float32(eta), np.float32(sigma_sgd)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks.executors.accounts import Gradient
+from benchmarks.executors.accounts import DryGradient
 from benchmarks.executors.virtual.devices import Clock
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.hardware.price import Price
@@ -66,7 +66,7 @@ class Channels:
         """The getter waits for the transfer, if it is on another device; the giver has gone on."""
         if giver.worker.device == getter.worker.device:
             return item
-        size = self.price.parameter_bytes[item.layer.index] if isinstance(item, Gradient) else self.price.LOSS_BYTES
+        size = self.price.parameter_bytes[item.layer.index] if isinstance(item, DryGradient) else self.price.LOSS_BYTES
         seconds = self.price.transfer(size)
         if seconds <= 0:
             return item

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors import accounts
-from benchmarks.executors.streams import Ordered, Stream
+from benchmarks.executors.accounts import DryGradient, DryLayer, DryReplica, DryStep
+from benchmarks.executors.numerics.streams import Ordered, Stream
 
 
 def alias(tensor: Tensor) -> nn.Parameter:
@@ -30,7 +30,7 @@ def alias(tensor: Tensor) -> nn.Parameter:
     return leaf
 
 
-class Layer(accounts.Layer):
+class TorchLayer(DryLayer):
     """One layer of one replica: the live weights, their optimizers, the counts of what changed them."""
 
     def __init__(self, name: str, index: int, module: nn.Module, device: int, *, lock_free: bool) -> None:
@@ -48,14 +48,14 @@ class Layer(accounts.Layer):
 
 
 @dataclass(eq=False)
-class Replica(accounts.Replica):
+class TorchReplica(DryReplica):
     """A copy of the network on one device, and the slots of batches that pin weights."""
 
     streams: bool = False  # on CUDA, a stream per batch in flight
     slots: list[Slot] = field(default_factory=list, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def slot_for(self, step: Step) -> Slot:
+    def slot_for(self, step: TorchStep) -> Slot:
         """A free slot, one whose last step nobody holds any more; a new one when there is none."""
         with self.lock:
             for slot in self.slots:
@@ -72,12 +72,13 @@ class Replica(accounts.Replica):
 class Slot:
     """The network's modules over again, for one batch that pins weights: own copies of these, the live buffers."""
 
-    def __init__(self, replica: Replica) -> None:
-        self.holder: Callable[[], Step | None] = lambda: None
+    def __init__(self, replica: TorchReplica) -> None:
+        self.holder: Callable[[], TorchStep | None] = lambda: None
         self.pinned: set[int] = set()
         self.modules = [_copied(layer.module) for layer in replica.layers]
 
-    def pin(self, layer: Layer) -> None:
+    def pin(self, layer: TorchLayer) -> None:
+        """Copy the layer's weights as they are now; its mutex is held."""
         for leaf, live in zip(self.modules[layer.index].parameters(), layer.params, strict=True):
             leaf.data = live.data.clone()
         self.pinned.add(layer.index)
@@ -88,12 +89,16 @@ def _copied(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, {id(buffer): buffer for buffer in module.buffers()})
 
 
-class Step(accounts.Step):
-    """One batch on its way (methods.effects.Step)."""
+class TorchStep(DryStep):
+    """One batch on its way: images (B, C, H, W) or tokens (B, length), labels (B,).
+
+    activation: what the next layer takes. tape: per layer, input and output of its forward pass until its backward
+    pass uses them. upstream: the loss's gradient with respect to the output of the layer whose backward pass is next.
+    """
 
     __slots__ = ("activation", "labels", "slot", "stream", "tape", "upstream")
 
-    def __init__(self, replica: Replica, index: int, images: Tensor, labels: Tensor) -> None:
+    def __init__(self, replica: TorchReplica, index: int, images: Tensor, labels: Tensor) -> None:
         super().__init__(replica, index)
         self.activation, self.labels = images, labels
         self.slot: Slot | None = None
@@ -101,18 +106,18 @@ class Step(accounts.Step):
         self.tape: list[tuple[Tensor, Tensor] | None] = [None] * len(replica.layers)
         self.upstream: Tensor | None = None
 
-    def pins(self, layer: Layer) -> bool:
+    def pins(self, layer: TorchLayer) -> bool:
         return self.slot is not None and layer.index in self.slot.pinned
 
-    def module(self, layer: Layer) -> nn.Module:
+    def module(self, layer: TorchLayer) -> nn.Module:
         """What this batch computes the layer with."""
         return self.slot.modules[layer.index] if self.slot is not None and self.pins(layer) else layer.module
 
 
 @dataclass(slots=True)
-class Gradient(accounts.Gradient):
-    """The gradient of one layer for one step (methods.effects.Gradient)."""
+class TorchGradient(DryGradient):
+    """The gradient of one layer for one step."""
 
-    tensors: tuple[Tensor, ...] = ()
+    tensors: tuple[Tensor, ...] = ()  # one for each of the layer's parameters
     weights: list[Tensor] | None = None  # overwrite: the worker's copy, theta_{m,k}
     stream: Stream | None = None

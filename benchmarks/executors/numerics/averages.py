@@ -1,0 +1,63 @@
+"""Means over replicas: of gradients, and of the weights as one vector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica
+
+
+def mean_gradients(gradients: Sequence[TorchGradient]) -> list[TorchGradient]:
+    """Every member's own copy of the mean, all at the same rate: that of the round's first ticket."""
+    if len(gradients) == 1:
+        return list(gradients)
+    for gradient in gradients:
+        if gradient.stream is not None:
+            gradient.stream.join(*gradient.tensors)
+    parts = zip(*(g.tensors for g in gradients), strict=True)
+    means = tuple(torch.stack([p.to(same[0].device) for p in same]).mean(0) for same in parts)
+    ticket = min(g.index for g in gradients)
+    return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=None) for g in gradients]
+
+
+def flat(replica: TorchReplica, *, buffers: bool) -> Tensor:
+    """A copy of the replica's weights, and of its float buffers where these count, as one vector (n,)."""
+    return torch.cat([t.reshape(-1) for _, tensors in _parts(replica, buffers) for t in tensors])
+
+
+def mean_flat(vectors: Sequence[Tensor]) -> Tensor:
+    """(n,) each -> (n,), summed up in the order of the replicas."""
+    total = vectors[0].clone()
+    for vector in vectors[1:]:
+        total += vector
+    return total / len(vectors)
+
+
+def add_mean(replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: bool) -> None:
+    """x += mean - snapshot, layer by layer, updates going on meanwhile (B, Algorithm 1b line 8).
+
+    mean, snapshot: (n,), as `flat` lays them out.
+    """
+    difference, offset = mean - snapshot, 0
+    for layer, tensors in _parts(replica, buffers):
+        with layer.mutex, layer.statistics:
+            for tensor in tensors:
+                tensor += difference[offset : offset + tensor.numel()].view_as(tensor)
+                offset += tensor.numel()
+            layer.averages += 1
+
+
+def _parts(replica: TorchReplica, buffers: bool) -> Iterator[tuple[TorchLayer, list[Tensor]]]:
+    for layer in replica.layers:
+        yield layer, [p.data for p in layer.params] + ([b.data for b in layer.buffers] if buffers else [])
+
+
+def mean_state(tensors: Sequence[Tensor]) -> Tensor:
+    """The mean of a parameter or float buffer over the replicas; of a count, which is no float, the first's."""
+    if len(tensors) == 1 or not tensors[0].is_floating_point():
+        return tensors[0].clone()
+    return torch.stack(list(tensors)).mean(0)

@@ -1,0 +1,176 @@
+"""A team of replicas, and the numerics of every effect. Executors decide when, and what time means."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.numerics import averages
+from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
+from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
+
+BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> images (B, C, H, W), labels (B,)
+
+
+class TorchTeam(DryTeam):
+    """The replicas of one run, with the numerics of every effect.
+
+    networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one images
+    (B, C, H, W), and the last gives logits (B, classes). learning_rate: global ticket -> rate.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[dict[str, nn.Module]],
+        *,
+        optimizer: OptimizerFactory,
+        learning_rate: Callable[[int], float],
+        batches: BatchSource,
+        steps_per_epoch: int,
+        epochs: int,
+        shared_momentum: bool = True,
+        overwrite: bool = False,
+        lock_free: bool = False,
+        average_buffers: bool = True,
+        streams: bool = False,
+    ) -> None:
+        replicas = []
+        for q, network in enumerate(networks):
+            layers = [TorchLayer(name, i, m, q, lock_free=lock_free) for i, (name, m) in enumerate(network.items())]
+            replicas.append(TorchReplica(q, q, layers, streams))
+        super().__init__(replicas, steps_per_epoch=steps_per_epoch, epochs=epochs)
+        self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum)
+        self.learning_rate, self.batches = learning_rate, batches
+        self.overwrite, self.average_buffers = overwrite, average_buffers
+        self.losses: list[Tensor] = []
+        self.right: list[Tensor] = []  # per batch, the samples classified correctly
+        self.samples = 0
+        self._tally = threading.Lock()
+
+    def begin_epoch(self, epoch: int) -> None:
+        super().begin_epoch(epoch)
+        self.losses, self.right, self.samples = [], [], 0
+
+    def mean_loss(self) -> float:
+        """Mean training loss over the epoch's batches."""
+        return float(torch.stack(self.losses).double().mean()) if self.losses else float("nan")
+
+    def train_accuracy(self) -> float:
+        """Percent of the epoch's training samples classified correctly, each before its own update; nan before any."""
+        return 100 * float(torch.stack(self.right).sum()) / self.samples if self.right else float("nan")
+
+    # ---- effects
+
+    def make_step(self, replica: TorchReplica, i: int) -> TorchStep:
+        """Batch i of the epoch, loaded, on its way to the first layer."""
+        images, labels = self.batches(self.epoch, i)
+        step = TorchStep(replica, self.epoch * self.steps_per_epoch + i, images, labels)
+        step.stream.follow(images, labels)
+        return step
+
+    def snapshot(self, layer: TorchLayer, step: TorchStep, now: float) -> None:
+        if step.slot is None:
+            step.slot = step.replica.slot_for(step)
+        with step.stream, layer.mutex:
+            step.slot.pin(layer)
+            self.note_read(layer, step, now)
+
+    def forward(self, layer: TorchLayer, step: TorchStep, now: float) -> None:
+        """The step's activation (B, ...) becomes the layer's output; input and output stay on its tape."""
+        super().forward(layer, step, now)
+        x = step.activation
+        with layer.statistics, step.stream:  # BatchNorm's running statistics are written in here
+            y = step.module(layer)(x)
+        step.tape[layer.index] = (x, y)
+        step.activation = y.detach().requires_grad_()
+
+    def loss(self, step: TorchStep) -> None:
+        """Mean cross-entropy of the logits (B, classes); its gradient is what the last layer's backward pass takes."""
+        logits = step.activation
+        with step.stream:
+            value = nn.functional.cross_entropy(logits, step.labels)
+            (step.upstream,) = torch.autograd.grad(value, logits)
+            right = (logits.detach().argmax(1) == step.labels).sum()
+        with self._tally:
+            self.losses.append(value.detach())
+            self.right.append(right)
+            self.samples += len(step.labels)
+
+    def backward(self, layer: TorchLayer, step: TorchStep, *, weights: bool, inputs: bool) -> TorchGradient | None:
+        """-> the gradient, a tensor for each of the layer's parameters and shaped like it, unless weights is False.
+
+        inputs: also that of the layer's input (B, ...), for the layer below. Raises AssertionError when the layer's
+        forward pass has not been there, or was used up by another backward pass.
+        """
+        recorded, step.tape[layer.index] = step.tape[layer.index], None
+        assert recorded is not None, f"{layer.name} has no activations: its forward pass is missing, or was used up"
+        x, y = recorded
+        leaves = (list(step.module(layer).parameters()) if step.pins(layer) else layer.params) if weights else []
+        into = [x] if inputs and x.requires_grad else []
+        with step.stream:
+            copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
+            grads = torch.autograd.grad(y, [*leaves, *into], step.upstream) if leaves or into else ()
+        step.upstream = grads[-1] if into else None
+        if not weights:
+            return None
+        read = step.reads[layer.index]
+        assert read is not None
+        return TorchGradient(layer, step.index, read, tensors=grads[: len(leaves)], weights=copies, stream=step.stream)
+
+    def where(self, gradient: TorchGradient) -> AbstractContextManager[Any]:
+        return gradient.stream or nullcontext()
+
+    def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str) -> None:
+        self.updates.apply(layer, gradient, worker)
+
+    # ---- collectives
+
+    def mean_gradients(self, gradients: Sequence[TorchGradient]) -> list[TorchGradient]:
+        return averages.mean_gradients(gradients)
+
+    def flat(self, replica: TorchReplica) -> Tensor:
+        return averages.flat(replica, buffers=self.average_buffers)
+
+    def mean_flat(self, vectors: Sequence[Tensor]) -> Tensor:
+        return averages.mean_flat(vectors)
+
+    def add_mean(self, replica: TorchReplica, mean: Tensor, snapshot: Tensor) -> None:
+        averages.add_mean(replica, mean, snapshot, buffers=self.average_buffers)
+
+    # ---- what is evaluated, and what is kept
+
+    def consensus(self, how: str) -> list[dict[str, Tensor]]:
+        """Per layer the state to evaluate: the mean of the replicas' weights and float buffers, or the first's."""
+        replicas = self.replicas if how == "mean" else self.replicas[:1]
+        states = [[layer.module.state_dict() for layer in replica.layers] for replica in replicas]
+        return [
+            {key: averages.mean_state([s[i][key] for s in states]) for key in state}
+            for i, state in enumerate(states[0])
+        ]
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that training on needs, between epochs."""
+        layers = [layer for replica in self.replicas for layer in replica.layers]
+        kept = {
+            "state": self.state,
+            "weights": [layer.module.state_dict() for layer in layers],
+            "counts": [(layer.updates, layer.averages) for layer in layers],
+            "optimizers": [{w: o.state_dict() for w, o in layer.optimizers.items()} for layer in layers],
+        }
+        return copy.deepcopy(kept)
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Train on from what `state_dict` gave. Raises RuntimeError where the networks' layers differ from these."""
+        saved = copy.deepcopy(saved)
+        self.state = saved["state"]
+        for i, layer in enumerate(layer for replica in self.replicas for layer in replica.layers):
+            layer.module.load_state_dict(saved["weights"][i])
+            layer.updates, layer.averages = saved["counts"][i]
+            self.updates.restore(layer, saved["optimizers"][i])

@@ -1,0 +1,71 @@
+"""Updates: an optimizer for each worker and layer, its state the layer's or the worker's own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, alias
+
+OptimizerFactory = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
+
+
+class Updates:
+    """learning_rate: global ticket -> rate. shared_momentum: one optimizer state per layer, not one per worker of it."""
+
+    def __init__(
+        self, optimizer: OptimizerFactory, learning_rate: Callable[[int], float], *, shared_momentum: bool
+    ) -> None:
+        self.optimizer, self.learning_rate, self.shared_momentum = optimizer, learning_rate, shared_momentum
+        self._lock = threading.Lock()
+
+    def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str) -> None:
+        """Change the layer's weights in place; its mutex is held."""
+        if not layer.params:
+            return
+        optimizer, leaves = self.of(layer, worker), layer.leaves[worker]
+        if gradient.weights is None or layer is not gradient.layer:  # a copy overwrites its own replica only
+            self._step(optimizer, leaves, gradient)
+            return
+        # theta_m <- theta_{m,k} - eta G: what others added since the copy was taken is lost (A, Algorithm 1).
+        for leaf, mine in zip(leaves, gradient.weights, strict=True):
+            leaf.data = mine
+        self._step(optimizer, leaves, gradient)
+        for leaf, live in zip(leaves, layer.params, strict=True):
+            live.data.copy_(leaf.data)
+            leaf.data = live.data
+
+    def _step(self, optimizer: torch.optim.Optimizer, leaves: Sequence[Tensor], gradient: TorchGradient) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] = self.learning_rate(gradient.index)
+        for leaf, tensor in zip(leaves, gradient.tensors, strict=True):
+            leaf.grad = tensor
+        optimizer.step()
+        for leaf in leaves:
+            leaf.grad = None
+
+    def of(self, layer: TorchLayer, worker: str) -> torch.optim.Optimizer:
+        """An optimizer of the worker's own, so that nobody shares .grad or lr; its state is the layer's if shared."""
+        if worker not in layer.optimizers:
+            with self._lock:
+                layer.leaves[worker] = leaves = [alias(p) for p in layer.params]
+                mine = self.optimizer(leaves)
+                first = next(iter(layer.optimizers), None)
+                if self.shared_momentum and first is not None:
+                    for theirs, leaf in zip(layer.leaves[first], leaves, strict=True):
+                        mine.state[leaf] = layer.optimizers[first].state[theirs]  # the very same dict
+                layer.optimizers[worker] = mine
+        return layer.optimizers[worker]
+
+    def restore(self, layer: TorchLayer, states: Mapping[str, dict[str, Any]]) -> None:
+        """states: by worker, as their optimizers' state_dict gave them."""
+        layer.optimizers, layer.leaves = {}, {}
+        for worker, state in states.items():
+            first = not layer.optimizers
+            optimizer = self.of(layer, worker)
+            if first or not self.shared_momentum:
+                optimizer.load_state_dict(state)

@@ -1,0 +1,1 @@
+"""Real time: every worker a thread."""

@@ -1,0 +1,102 @@
+"""Real time: every worker a thread.
+
+One monitor guards what workers share with each other (channels, counters, groups); what they share of the network is
+guarded layer by layer in the team. An update costs a mutex, a wait costs a condition: next to a batch's arithmetic,
+nothing. On CUDA every batch in flight has a stream of its own, and a backward pass runs in its caller's thread.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.errors import Stalled, WorkerFailed
+from benchmarks.executors.threads.channels import SharedChannels
+from benchmarks.executors.threads.collectives import Meetings
+from benchmarks.executors.threads.monitor import Monitor, Stopped
+from methods import effects as e
+
+
+class ThreadsExecutor:
+    """Runs a method's workers on threads. threads: torch's threads in each of them."""
+
+    now = None  # real time
+
+    def __init__(self, team: DryTeam, *, threads: int = 1) -> None:
+        self.team, self.threads = team, threads
+
+    def run(self, workers: Iterable[e.Worker]) -> None:
+        """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
+        crew = list(workers)
+        self._monitor = Monitor(len(crew))
+        self._handlers = self._make_handlers()
+        threads = [
+            threading.Thread(target=self._work, args=(worker,), name=worker.name, daemon=True) for worker in crew
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._monitor.failure is not None:
+            raise self._monitor.failure
+
+    def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
+        team, channels, meetings = self.team, SharedChannels(self._monitor), Meetings(self.team, self._monitor)
+        return {
+            e.NextBatch: lambda worker, effect: team.next_batch(effect.replica, effect.shared),
+            e.Snapshot: lambda worker, effect: team.snapshot(effect.layer, effect.step, time.perf_counter()),
+            e.Forward: lambda worker, effect: team.forward(effect.layer, effect.step, time.perf_counter()),
+            e.Loss: lambda worker, effect: team.loss(effect.step),
+            e.Backward: self._backward,
+            e.Update: self._update,
+            e.Put: channels.put,
+            e.Get: channels.get,
+            e.Close: channels.close,
+            e.Count: channels.count,
+            e.Await: channels.wait,
+            e.AllReduce: meetings.all_reduce,
+            e.Average: meetings.average,
+        }
+
+    def _work(self, worker: e.Worker) -> None:
+        torch.set_num_threads(self.threads)  # not inherited from the parent thread
+        try:
+            with torch.autograd.set_multithreading_enabled(False):
+                self._drive(worker)
+        except Stopped:
+            pass
+        except Stalled as error:
+            self._monitor.fail(error)
+        except BaseException as error:  # a thread that ended silently would leave a run that looks finished
+            failure = WorkerFailed(worker.name, error)
+            failure.__cause__ = error
+            self._monitor.fail(failure)
+        finally:
+            worker.program.close()
+            self._monitor.ended()
+
+    def _drive(self, worker: e.Worker) -> None:
+        value = None
+        while self._monitor.failure is None:
+            try:
+                effect = worker.program.send(value)
+            except StopIteration:
+                return
+            if type(effect) not in self._handlers:
+                known = ", ".join(kind.__name__ for kind in self._handlers)
+                raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
+            value = self._handlers[type(effect)](worker, effect)
+
+    def _backward(self, worker: e.Worker, effect: e.Backward) -> Any:
+        gradient = self.team.backward(effect.layer, effect.step, weights=effect.weights, inputs=effect.inputs)
+        if gradient is not None:
+            gradient.ready = time.perf_counter()
+        return gradient
+
+    def _update(self, worker: e.Worker, effect: e.Update) -> None:
+        self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica)
