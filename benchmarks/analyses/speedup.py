@@ -57,7 +57,7 @@ class SpeedupOptions(AnalysisOptions):
 
 
 @dataclass(frozen=True)
-class Point:
+class SpeedupPoint:
     """One measurement beside its law."""
 
     batches: int
@@ -98,7 +98,7 @@ def epoch_seconds(method: Method, price: Price, batches: int) -> float:
     return executor.now
 
 
-def grid(options: SpeedupOptions, method: str = "async_lu") -> Iterator[Point]:
+def grid(options: SpeedupOptions, method: str = "async_lu") -> Iterator[SpeedupPoint]:
     """Every (K, b, beta) of the options, measured on ideal devices."""
     for beta in options.betas:
         price = Price.uniform(LAYERS, 1.0, beta)
@@ -107,7 +107,7 @@ def grid(options: SpeedupOptions, method: str = "async_lu") -> Iterator[Point]:
             for workers in options.workers:
                 made = methods.create(method, {"backward_workers": workers})
                 measured = alone / epoch_seconds(made, price, batches)
-                yield Point(batches, beta, workers, law(batches, beta, workers, options.law), measured)
+                yield SpeedupPoint(batches, beta, workers, law(batches, beta, workers, options.law), measured)
 
 
 def run(request: Request) -> Finding:
@@ -121,7 +121,7 @@ def run(request: Request) -> Finding:
 # ---- the law's grid
 
 
-def _grid_table(options: SpeedupOptions, points: Sequence[Point]) -> ResultTable:
+def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> ResultTable:
     found = {(point.workers, point.batches, point.beta): point for point in points}
     rows = [
         Row(
@@ -164,11 +164,11 @@ def _notes(options: SpeedupOptions) -> Iterator[str]:
         yield "The printed T1 misses the measurement wherever b > 1: its quotient with the paper's T2 is 1."
 
 
-def _cell(point: Point) -> Cell:
+def _cell(point: SpeedupPoint) -> Cell:
     return Cell(Published(point.law, None, None, SOURCE), Summary(point.measured, None, 1))
 
 
-def _picture(options: SpeedupOptions, points: Sequence[Point], stem: Path) -> tuple[Path, Path]:
+def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path) -> tuple[Path, Path]:
     from reports.figures import Law, Panel, laws
 
     panels = []

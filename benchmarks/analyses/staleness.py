@@ -62,7 +62,7 @@ class StalenessOptions(AnalysisOptions):
 
 
 @dataclass(frozen=True)
-class Point:
+class StalenessPoint:
     """What LU and BU measured on one network, layer by layer, in units of T."""
 
     layers: int
@@ -103,8 +103,10 @@ def measure(method: str, layers: int, beta: float, options: StalenessOptions) ->
     return team.staleness.per_layer()
 
 
-def point(layers: int, beta: float, options: StalenessOptions) -> Point:
-    return Point(layers, beta, *(measure(method, layers, beta, options) for method in ("async_lu", "async_bu")))
+def point(layers: int, beta: float, options: StalenessOptions) -> StalenessPoint:
+    return StalenessPoint(
+        layers, beta, *(measure(method, layers, beta, options) for method in ("async_lu", "async_bu"))
+    )
 
 
 def run(request: Request) -> Finding:
@@ -118,7 +120,7 @@ def run(request: Request) -> Finding:
 # ---- tables
 
 
-def _depth_table(options: StalenessOptions, points: Sequence[Point]) -> ResultTable:
+def _depth_table(options: StalenessOptions, points: Sequence[StalenessPoint]) -> ResultTable:
     rows = []
     for one in points:
         references = law_of_sum(one.layers, one.beta), law_of_mean(one.layers, one.beta), None, None
@@ -144,7 +146,7 @@ def _depth_table(options: StalenessOptions, points: Sequence[Point]) -> ResultTa
     )
 
 
-def _layer_table(options: StalenessOptions, one: Point) -> ResultTable:
+def _layer_table(options: StalenessOptions, one: StalenessPoint) -> ResultTable:
     rows = []
     for m, (wait, layerwise, block) in enumerate(zip(one.waits, one.layerwise, one.block, strict=True), 1):
         references = law_of_layer(m, one.layers, one.beta), None, None
@@ -182,7 +184,7 @@ def _updates(layers: Sequence[LayerStaleness]) -> float:
     return math.fsum(layer["updates"] for layer in layers) / len(layers)
 
 
-def _deviations(points: Sequence[Point]) -> Iterator[float]:
+def _deviations(points: Sequence[StalenessPoint]) -> Iterator[float]:
     for one in points:
         if one.layers > 1:  # a single layer's gradient never waits: law and measurement are 0
             yield abs(one.wait_sum / law_of_sum(one.layers, one.beta) - 1)
@@ -191,7 +193,7 @@ def _deviations(points: Sequence[Point]) -> Iterator[float]:
 # ---- the picture
 
 
-def _picture(points: Sequence[Point], one: Point, stem: Path) -> tuple[Path, Path]:
+def _picture(points: Sequence[StalenessPoint], one: StalenessPoint, stem: Path) -> tuple[Path, Path]:
     from reports.figures import Law, Panel, laws
 
     sums, means = [], []

@@ -15,7 +15,7 @@ OptimizerFactory = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
 
 
 class Updates:
-    """learning_rate: global ticket -> rate. shared_momentum: one optimizer state per layer, not one per worker of it."""
+    """learning_rate: global ticket -> rate. shared_momentum: one optimizer state for all workers of a layer."""
 
     def __init__(
         self, optimizer: OptimizerFactory, learning_rate: Callable[[int], float], *, shared_momentum: bool

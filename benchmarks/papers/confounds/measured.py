@@ -22,7 +22,7 @@ from results.records.spec import RunSpec
 
 
 @dataclass(frozen=True)
-class Subject:
+class AuditedRow:
     """One row on one network."""
 
     label: str
@@ -55,14 +55,14 @@ class Subject:
 # ---- aspects: what is said of a row. None: the aspect does not concern it.
 
 
-def _network(row: Subject) -> str:
+def _network(row: AuditedRow) -> str:
     work = row.work
     stem = f", {work.stem} stem" if work.network.startswith("resnet") and work.network != "resnet20" else ""
     blocks = f", blocks {'-'.join(map(str, work.blocks))}" if work.blocks else ""
     return f"{TITLES.get(work.network, work.network)}, width {work.width}{blocks}{stem}"
 
 
-def _data(row: Subject) -> str:
+def _data(row: AuditedRow) -> str:
     work = row.work
     count = work.train_samples or card(work.dataset).train_samples
     parts = [f"{work.dataset} ({count} training samples)", "augmented" if work.augment else "not augmented"]
@@ -73,24 +73,24 @@ def _data(row: Subject) -> str:
     return ", ".join([*parts, "one order per seed"])
 
 
-def _shares(row: Subject) -> str | None:
+def _shares(row: AuditedRow) -> str | None:
     if row.method.replicas == 1:
         return None
     return "the next batch goes to whoever asks" if row.method.shares_batches else "as many for all"
 
 
-def _batch(row: Subject) -> str:
+def _batch(row: AuditedRow) -> str:
     batch, replicas = row.work.batch, row.method.replicas
     return f"{row.samples_per_update} per update, global batch {batch * replicas}"
 
 
-def _updates(row: Subject) -> str:
+def _updates(row: AuditedRow) -> str:
     samples = row.work.train_samples or card(row.work.dataset).train_samples
     steps = samples // row.work.batch
     return str(steps if row.method.applies_all_gradients else steps // row.method.replicas)
 
 
-def _rate(row: Subject) -> str:
+def _rate(row: AuditedRow) -> str:
     schedule, epochs = row.work.schedule, row.work.epochs
     warm_up = f"{schedule.warm_up} warm-up of {schedule.warm_up_epochs:g} epochs"
     shape = {"cosine": f"cosine, T_max {schedule.t_max:g}"}.get(schedule.kind, schedule.kind)
@@ -99,24 +99,24 @@ def _rate(row: Subject) -> str:
     return f"{row.learning_rate:.4g} ({shape}; {warm_up}; factor {row.method.learning_rate_factor:g}; {epochs} epochs)"
 
 
-def _rate_per_sample(row: Subject) -> str:
+def _rate_per_sample(row: AuditedRow) -> str:
     rate, everywhere = row.learning_rate, row.work.batch * row.method.replicas
     return f"{rate / row.samples_per_update:.3g} per sample of an update, {rate / everywhere:.3g} of the global batch"
 
 
-def _decay(row: Subject) -> str:
+def _decay(row: AuditedRow) -> str:
     chosen = row.work.optimizer
     bn = "" if chosen.decay_bn else ", none on BatchNorm and biases"
     return f"{chosen.weight_decay:g}{bn}"
 
 
-def _optimizer(row: Subject) -> str:
+def _optimizer(row: AuditedRow) -> str:
     chosen = row.work.optimizer
     nesterov = ", Nesterov" if chosen.nesterov else ""
     return f"{chosen.name}, momentum {chosen.momentum:g}{nesterov}"
 
 
-def _momentum(row: Subject) -> str:
+def _momentum(row: AuditedRow) -> str:
     method = row.method
     if method.options.momentum == "per_updater" and method.updaters > 1:
         return "local to each updater, never averaged"
@@ -125,7 +125,7 @@ def _momentum(row: Subject) -> str:
     return "alike on all devices" if method.batches_per_update > 1 else "local to each device, never averaged"
 
 
-def _batchnorm(row: Subject) -> str | None:
+def _batchnorm(row: AuditedRow) -> str | None:
     if row.work.network in BATCHNORM_FREE:
         return None
     if row.method.replicas == 1:
@@ -134,13 +134,13 @@ def _batchnorm(row: Subject) -> str | None:
     return "running statistics averaged with the weights" if averaged else "each device its own running statistics"
 
 
-def _evaluated(row: Subject) -> str:
+def _evaluated(row: AuditedRow) -> str:
     if row.method.replicas == 1:
         return "the one replica"
     return {"mean": "the mean of the replicas", "first": "the first replica"}[row.method.options.consensus]
 
 
-def _clock(row: Subject) -> str:
+def _clock(row: AuditedRow) -> str:
     hardware = row.spec.hardware
     if not executors.executor(row.spec.executor).simulated:
         return f"real seconds on {row.spec.device}, {hardware.name}"
@@ -148,7 +148,7 @@ def _clock(row: Subject) -> str:
     return f"simulated, {hardware.name} ({hardware.sha256[:8]}){delays}"
 
 
-def _charged(row: Subject) -> str | None:
+def _charged(row: AuditedRow) -> str | None:
     charged = row.spec.charged
     if charged is None:
         return None
@@ -156,22 +156,22 @@ def _charged(row: Subject) -> str | None:
     return f"{TITLES.get(charged.network, charged.network)}, width {charged.width}{stem}"
 
 
-def _queue(row: Subject) -> str | None:
+def _queue(row: AuditedRow) -> str | None:
     capacity = row.method.queue
     return None if capacity is None else f"{capacity}{' (a rendezvous)' if capacity == 0 else ''}"
 
 
-def _gradient_at(row: Subject) -> str | None:
+def _gradient_at(row: AuditedRow) -> str | None:
     where = row.method.gradient_at
     return None if where is None else {"forward": "those the forward pass read", "current": "those of now"}[where]
 
 
-def _update(row: Subject) -> str:
+def _update(row: AuditedRow) -> str:
     options = row.method.options
     return f"{options.updates}, {'without locks' if options.lock_free else 'a mutex per layer'}"
 
 
-ASPECTS: Mapping[str, Callable[[Subject], str | None]] = {
+ASPECTS: Mapping[str, Callable[[AuditedRow], str | None]] = {
     "Network and stem": _network,
     "Data, augmentation and loader": _data,
     "Batches of a device": _shares,
@@ -225,16 +225,16 @@ def _network_of(run: Run) -> str:
     return run.spec.workload.network
 
 
-def _subjects(runs: Sequence[Run], network: str) -> list[Subject]:
+def _subjects(runs: Sequence[Run], network: str) -> list[AuditedRow]:
     """A row's first seed stands for it."""
     firsts: dict[str, Run] = {}
     for run in runs:
         if _network_of(run) == network:
             firsts.setdefault(run.labels.row, run)
-    return [Subject(run.labels.method_title, run) for run in firsts.values()]
+    return [AuditedRow(run.labels.method_title, run) for run in firsts.values()]
 
 
-def _groups(rows: Sequence[Subject], aspect: Callable[[Subject], str | None]) -> dict[str, list[str]]:
+def _groups(rows: Sequence[AuditedRow], aspect: Callable[[AuditedRow], str | None]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for row in rows:
         if (value := aspect(row)) is not None:
@@ -242,7 +242,7 @@ def _groups(rows: Sequence[Subject], aspect: Callable[[Subject], str | None]) ->
     return groups
 
 
-def _grouped(groups: Mapping[str, Sequence[str]], rows: Sequence[Subject]) -> str:
+def _grouped(groups: Mapping[str, Sequence[str]], rows: Sequence[AuditedRow]) -> str:
     """A group of more than half of the rows is named last, as the rest; unless the aspect leaves rows out."""
     largest = max(groups, key=lambda value: len(groups[value]))
     all_said = sum(map(len, groups.values())) == len(rows)
@@ -256,7 +256,7 @@ def _lowered(name: str) -> str:
     return name if name.startswith("BatchNorm") else name[0].lower() + name[1:]
 
 
-def _special_cases(rows: Sequence[Subject]) -> Iterator[str]:
+def _special_cases(rows: Sequence[AuditedRow]) -> Iterator[str]:
     """Rows that are another algorithm as they are set."""
     for said in dict.fromkeys(row.method.special_case for row in rows):
         if said:
