@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 import torch
 
 import methods
+from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
@@ -48,9 +49,11 @@ def verdict(what: str, value: float, goal: float, *, at_least: bool = True, deta
     )
 
 
-def training(work: Workload, method: str, data: DataSet, executor: str = "virtual", threads: int = 1) -> Training:
+def training(
+    work: Workload, method: str, data: DataSet, executor: str = executors.DEFAULT, threads: int = 1
+) -> Training:
     work = work.model_copy(update={"threads": threads})
-    card = cards.load("paper-a-ideal") if executor == "virtual" else None
+    card = cards.load("paper-a-ideal") if executors.executor(executor).needs_card else None
     run = plan.run(work, Row(method), methods.create(method), 0, choices.Choices(executor=executor, card=card), card)
     return Training(run.spec, data, card)
 

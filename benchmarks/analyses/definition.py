@@ -49,7 +49,7 @@ class Request:
     def method(self, name: str, **options: Any) -> Method:
         """With the user's settings of it. Raises UserError where it cannot run on a simulated clock."""
         made = methods.create(name, {**self.settings.get(name, {}), **options})
-        executors.executor("virtual").check(made)
+        executors.VIRTUAL.check(made)
         return made
 
 

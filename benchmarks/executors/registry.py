@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from benchmarks.executors.accounts import DryTeam
     from benchmarks.hardware.price import Price
 
-DEFAULT = "virtual"
-
 
 class Executor(Protocol):
     """Carries out the effects of a method's workers, on one team."""
@@ -52,11 +50,12 @@ class ExecutorKind:
 _kinds: dict[str, ExecutorKind] = {}
 
 
-def register(kind: ExecutorKind) -> None:
+def register(kind: ExecutorKind) -> ExecutorKind:
     """Raises UserError when the name is taken."""
     if kind.name in _kinds:
         raise UserError(f"Two executors are named '{kind.name}': rename one.")
     _kinds[kind.name] = kind
+    return kind
 
 
 def names() -> tuple[str, ...]:
@@ -86,7 +85,7 @@ def _threads(team: DryTeam, price: Price | None, threads: int) -> Executor:
     return ThreadsExecutor(team, threads=threads)
 
 
-register(
+VIRTUAL = register(
     ExecutorKind(
         name="virtual",
         title="simulated seconds, repeats bit for bit",
@@ -96,8 +95,9 @@ register(
         needs_card=True,
     )
 )
-register(
+THREADS = register(
     ExecutorKind(
         name="threads", title="real seconds", build=_threads, simulated=False, repeatable=False, needs_card=False
     )
 )
+DEFAULT = VIRTUAL.name

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import methods
+from benchmarks.commands.cli import main
 from benchmarks.errors import UserError
 from benchmarks.executors import registry
 from benchmarks.executors.accounts import DryTeam
@@ -82,6 +83,12 @@ def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) 
     ):
         plan.runs(table("table3"), Choices(seeds=1, executor="apart"))
     assert plan.runs(table("table3"), Choices(seeds=1, executor="apart", methods=("lapsgd", "bp")))
+
+
+@pytest.mark.parametrize("command", ["show", "run"])
+def test_it_is_the_users_mistake(apart: ExecutorKind, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    assert main([command, "table3", "--executor", "apart"]) == 2
+    assert capsys.readouterr().err.startswith("async_lu cannot run on --executor apart: its workers on several devices")
 
 
 class OnSimulatedTimeOnly(Method):

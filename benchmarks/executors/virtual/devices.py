@@ -29,7 +29,7 @@ class Clock:
 
 
 @dataclass(eq=False)
-class Job:
+class DeviceJob:
     """Something that takes a device's time. granted computes a result, which done gets when the seconds are over.
 
     A job that takes the whole device waits until nothing else is under way on it, and lets nothing start beside it.
@@ -48,9 +48,9 @@ class Device:
     clock: Clock
     price: Price
     busy: int = 0  # lanes
-    queue: deque[Job] = field(default_factory=deque)
+    queue: deque[DeviceJob] = field(default_factory=deque)
 
-    def ask(self, job: Job) -> None:
+    def ask(self, job: DeviceJob) -> None:
         self.queue.append(job)
         if len(self.queue) == 1:
             self._serve()
@@ -60,7 +60,7 @@ class Device:
         while self.queue and self.busy + (lanes if self.queue[0].whole else 1) <= lanes:
             self._grant(self.queue.popleft())
 
-    def _grant(self, job: Job) -> None:
+    def _grant(self, job: DeviceJob) -> None:
         lanes = self.price.lanes if job.whole else 1
         self.busy += lanes
         slowdown = 1.0 if job.whole else max(1.0, self.busy / self.price.lane_capacity)

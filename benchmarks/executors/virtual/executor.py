@@ -17,7 +17,7 @@ from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
-from benchmarks.executors.virtual.devices import Clock, Device, Job
+from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.executors.virtual.spans import Span, delay_of, span_of
 from benchmarks.executors.virtual.stragglers import Stragglers
@@ -134,7 +134,7 @@ class VirtualExecutor:
             self._tell(process, effect, started)
             self._resume(process, value)
 
-        self._device(process).ask(Job(seconds, granted, done))
+        self._device(process).ask(DeviceJob(seconds, granted, done))
         return BLOCKED
 
     def _device(self, process: Process) -> Device:
@@ -154,7 +154,7 @@ class VirtualExecutor:
                 self.listen(delay_of(process.worker, effect, started, self.clock.now))
             self._resume(process, self._guarded(process, handler, process, effect))
 
-        self._device(process).ask(Job(seconds, lambda: self.clock.now, done, whole=True))
+        self._device(process).ask(DeviceJob(seconds, lambda: self.clock.now, done, whole=True))
         return BLOCKED
 
     # ---- computing
