@@ -42,7 +42,7 @@ class VirtualExecutor:
         self._ready: Ready = deque((Process(worker), None) for worker in workers)
         self._alive = {process: None for process, _ in self._ready}
         self._devices: dict[int, Device] = {}
-        self._stragglers = Stragglers(self.team, self.price)
+        self._stragglers = Stragglers(self.team, self.price) if self.price.delays else None
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
         try:

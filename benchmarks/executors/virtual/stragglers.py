@@ -15,15 +15,12 @@ from methods import effects as e
 
 
 class Stragglers:
-    """The delays of one epoch. False where no device is ever delayed."""
+    """The delays of one epoch."""
 
     def __init__(self, team: DryTeam, price: Price) -> None:
         self.team, self.price = team, price
         self._devices = {delay.device for delay in price.delays}
         self._begun: set[tuple[int, int]] = set()  # (device, ticket)
-
-    def __bool__(self) -> bool:
-        return bool(self._devices)
 
     def seconds_before(self, device: int, effect: e.Effect) -> float:
         """Seconds that the device loses now, before this effect; the step has begun there from then on."""
