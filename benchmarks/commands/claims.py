@@ -12,7 +12,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from benchmarks.commands.screen import note, say
 from benchmarks.papers.claims.catalogue import CLAIMS, RULE, Claim, Evidence, Verdict
+from benchmarks.runner.choices import Choices
+from benchmarks.views import journals
+from benchmarks.views.evidence import SheetEvidence
+from benchmarks.views.sheets import every_sheet, made_elsewhere, whole
 from reports.tables.texts import markdown, printable
 from results.files import replace
 
@@ -21,18 +26,26 @@ STYLES = {"holds": "bold green", "does not hold": "bold red", "not decided": "bo
 Judged = Sequence[tuple[Claim, Verdict]]
 
 
-def claims(evidence: Evidence, console: Console, out: Path, chosen: Iterable[Claim] = CLAIMS) -> int:
-    """Judge the claims, print them, write them -> the exit status 0: a claim that does not hold is no error.
+def claims(chosen: Choices, out: Path, console: Console) -> int:
+    """Judge all claims on the runs of a folder -> the exit status 0: a claim that does not hold is no error.
 
     Raises ResultsError where nothing can be written.
     """
+    found = journals.read(out)
+    sheets = tuple(every_sheet(whole(chosen), found))
+    judge(SheetEvidence(chosen, out, sheets), console, out)
+    note(console, (*found.left_out, made_elsewhere(sheets)))
+    return 0
+
+
+def judge(evidence: Evidence, console: Console, out: Path, chosen: Iterable[Claim] = CLAIMS) -> None:
+    """Judge the claims, print them, write them. Raises ResultsError where nothing can be written."""
     judged = [(claim, claim.evaluate(evidence)) for claim in chosen]
     console.print(_grid(judged))
     console.print(f"{_counts(judged)}. {_scale(evidence)} {RULE}", highlight=False, markup=False)
     for name, text in (("claims.csv", to_csv(judged)), ("claims.md", to_markdown(judged, evidence))):
         replace(out / "tables" / name, text.encode())
-        console.print(f"written: {out / 'tables' / name}", highlight=False, markup=False)
-    return 0
+        say(console, f"written: {out / 'tables' / name}")
 
 
 def _grid(judged: Judged) -> Grid:

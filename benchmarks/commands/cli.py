@@ -110,10 +110,9 @@ def claims(*, grid: Grid = DEFAULT) -> int:
     chosen = grid.choose(())
     from benchmarks.commands.claims import claims as judge
     from benchmarks.commands.resolve import check_out
-    from benchmarks.views.evidence import Evidence
 
     check_out(grid.out)
-    return judge(Evidence(chosen, grid.out), _console(), grid.out)
+    return judge(chosen, grid.out, _console())
 
 
 @app.command
@@ -209,20 +208,16 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("o
 
 
 @app.command
-def track(*, out: Path = Path("out"), uri: str | None = None) -> None:
+def track(*, out: Path = Path("out"), uri: str | None = None) -> int:
     """Feed the journals of an out folder to MLflow, now or again; nothing is doubled.
 
     Args:
         out: Folder of results.
         uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
     """
-    from results import published, records, tracking
+    from benchmarks.commands.track import track as feed
 
-    found = records.records(out)
-    if not found:
-        raise UserError(f"There are no runs in {out}: run a table first, or name the folder with --out.")
-    fed = tracking.feed(found, published=published.by_dataset(), uri=uri)
-    _console().print(str(fed), highlight=False, markup=False, soft_wrap=True)
+    return feed(out, uri, _console())
 
 
 @app.command

@@ -118,6 +118,7 @@ def _heads(a: Side, b: Side) -> Iterator[str]:
     for name, one in (("A", a), ("B", b)):
         what = f"{len(one.values)} values of tables" if one.values else f"{len(one.records)} runs"
         yield f"{name}: {one.name}, {what}"
+        yield from (f"{name}: {sentence}" for sentence in one.left_out)
 
 
 def _contexts(a: Side, b: Side, found: Comparison) -> Iterator[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import UserError
-from results import frames, records, reproductions
+from benchmarks.views import journals
+from results import frames, reproductions
 from results.records import Record
 from results.reproductions import Value
 
@@ -29,12 +30,16 @@ CONTEXT: Mapping[str, Callable[[Record], Any]] = {
 
 @dataclass(frozen=True)
 class Side:
-    """A or B: the runs of a folder, or the values of a reproduction; what is said of it by the names of CONTEXT."""
+    """A or B: the runs of a folder, or the values of a reproduction; what is said of it by the names of CONTEXT.
+
+    left_out: sentences on the folder's journals that cannot be used.
+    """
 
     name: str
     records: Sequence[Record] = ()
     values: Sequence[Value] = ()
     context: Mapping[str, Sequence[str]] | None = None
+    left_out: Sequence[str] = ()
 
 
 def side(path: Path) -> Side:
@@ -59,10 +64,9 @@ def side(path: Path) -> Side:
     if not folder.is_dir():
         known = f" or a committed reproduction ({', '.join(reproductions.names())})" if reproductions.names() else ""
         raise UserError(f"There is no {folder}: name an out folder{known}.")
-    found = records.records(folder)
-    if not found:
-        raise UserError(f"There are no runs in {folder}: run a table first, or name another folder.")
-    return Side(str(path), records=_chosen(found, word, folder) if word else found)
+    found = journals.some(folder)
+    chosen = _chosen(found.records, word, folder) if word else found.records
+    return Side(str(path), records=chosen, left_out=found.left_out)
 
 
 def _chosen(found: Sequence[Record], word: str, folder: Path) -> list[Record]:
@@ -91,7 +95,7 @@ def as_values(one: Side, path: Path) -> Side:
     values = reproductions.of_tables(path / "tables")
     if not values:
         raise UserError(f"There are no tables in {path / 'tables'}: a reproduction is compared with tables; run some.")
-    return Side(one.name, one.records, values, context(one.records))
+    return replace(one, values=values, context=context(one.records))
 
 
 def _said(environment: Path) -> dict[str, list[str]]:

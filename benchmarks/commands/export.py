@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
-from results import frames, records, reproductions
+from benchmarks.views import journals
+from results import frames, reproductions
 from results.errors import ResultsError
 from results.files import replace
-from results.records import Record
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -28,19 +29,20 @@ def export(out: Path, to: Path, console: Console) -> int:
 
     Raises:
         UserError: there are no runs.
-        ResultsError: a journal cannot be read, or a file cannot be written.
+        ResultsError: a file cannot be written.
     """
-    found = _records(out)
+    found = journals.some(out)
     parquet = find_spec("pyarrow") is not None
     for name, build in FRAMES.items():
-        frame = build(found)
+        frame = build(found.records)
         files = {"csv": to_csv(frame), **({"parquet": to_parquet(frame)} if parquet else {})}
         for ending, data in files.items():
             replace(to / f"{name}.{ending}", data)
         words = f"{len(frame)} rows, {len(frame.columns)} columns: {', '.join(str(to / f'{name}.{e}') for e in files)}"
-        console.print(f"{name}: {words}", highlight=False, markup=False, soft_wrap=True)
+        say(console, f"{name}: {words}")
     if not parquet:
-        console.print(NO_PARQUET, highlight=False, markup=False, soft_wrap=True, style="yellow")
+        say(console, NO_PARQUET, style="yellow")
+    note(console, found.left_out)
     return 0
 
 
@@ -66,14 +68,15 @@ def keep(out: Path, name: str, console: Console, folder: Path = reproductions.FO
 
     Raises:
         UserError: the name is no plain file name, or there are no runs.
-        ResultsError: there are no tables, a journal cannot be read, or a file cannot be written.
+        ResultsError: there are no tables, or a file cannot be written.
     """
     if not reproductions.NAME.fullmatch(name):
         raise UserError(f"--reproduction '{name}': name it with small letters, digits, '-' and '.', such as smoke.")
-    written = reproduction(out / "tables", reproductions.environment(_records(out)), folder / f"{name}.csv")
+    runs = journals.some(out).records
+    written = reproduction(out / "tables", reproductions.environment(runs), folder / f"{name}.csv")
     size = sum(path.stat().st_size for path in written) / 1000
     files = ", ".join(map(str, written))
-    console.print(f"Written: {files} ({size:.0f} kB)", highlight=False, markup=False, soft_wrap=True)
+    say(console, f"Written: {files} ({size:.0f} kB)")
     return 0
 
 
@@ -90,10 +93,3 @@ def reproduction(tables: Path, environment: Mapping[str, Any], to: Path) -> tupl
     replace(to, reproductions.to_csv(values).encode())
     replace(beside, reproductions.to_json(environment).encode())
     return to, beside
-
-
-def _records(out: Path) -> list[Record]:
-    found = records.records(out)
-    if not found:
-        raise UserError(f"There are no runs in {out}: run a table first, or name the folder with --out.")
-    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from benchmarks.analyses.definition import Analysis, Request
 from benchmarks.commands import resolve
+from benchmarks.commands.screen import note, say
 from benchmarks.errors import Interrupted, UserError
 from benchmarks.experiments import Experiment
 from benchmarks.hardware.card import Card
@@ -22,15 +23,11 @@ from benchmarks.runner.process import Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables.definition import Table
-from benchmarks.views import notes, pictures, sheets
-from benchmarks.views.sheets import every_sheet, sheet_of
+from benchmarks.views import journals, notes, pictures, tracked
+from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of
 from benchmarks.views.table import assemble
-from benchmarks.views.values import measured as measured_of
 from reports.tables.render import to_rich, write
-from results import published, records
 from results.errors import ResultsError
-from results.groups import clock_of
-from results.statistics import Summary
 from results.tables import ResultTable
 
 FEW = 4
@@ -52,12 +49,15 @@ def run(
     planned, without = _plan(experiments, chosen)
     runs = plan.in_order(plan.distinct(run for of_table in planned.values() for run in of_table))
     resolve.check_out(out)
-    missing = [run for run in runs if fresh or records.complete(out, run.id) is None]
+    found = journals.read(out)
+    missing = [run for run in runs if fresh or not found.done(run)]
     _announce(experiments, chosen, runs, missing, jobs, console)
+    note(console, found.left_out)
     again = "the same command without --fresh" if fresh else "the same command"
     cards = _cards(experiments, chosen)
     failed = _train(missing, chosen, cards, out, jobs, console, again) if missing else []
-    sheets = {one.id: sheet_of(one, chosen, planned[one.id], out, target) for one in _tables(experiments, planned)}
+    found = journals.read(out) if missing else found
+    sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
     brief = len(experiments) > FEW
     for one in experiments:
         if one.id in without:
@@ -68,8 +68,11 @@ def run(
             _print(assemble(sheets[one.id]), out, pictures.draw(sheets[one.id], out), console, brief)
     for sentence in failed:
         console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
-    if tracking and sheets:
-        _track([*_kindred(list(sheets.values()), out), *sheets.values()], out, console)
+    used = list(sheets.values())
+    if tracking and used:
+        used = [*tracked.kindred(used, found), *used]
+        _track(used, out, console)
+    note(console, [made_elsewhere(used)])
     return 1 if failed else 0
 
 
@@ -173,44 +176,11 @@ def _print(result: ResultTable, out: Path, drawn: Sequence[Path], console: Conso
     csv, markdown = write(result, out / "tables")
     files = ", ".join([str(csv), markdown.name, *map(str, drawn)])
     more = "; notes and audit: the .md" if brief else ""
-    console.print(f"Written: {files}{more}", highlight=False, markup=False, soft_wrap=True, style="dim")
+    say(console, f"Written: {files}{more}", style="dim")
 
 
-def _kindred(sheets: Sequence[sheets.Sheet], out: Path) -> Iterator[sheets.Sheet]:
-    """All tables of the same workloads, with all their rows, as far as their runs are there.
-
-    What MLflow says of a method then depends on the runs that there are, and not on the table or on the --method that
-    was asked for last.
-    """
-    families = {sheet.table.family for sheet in sheets}
-    for sheet in every_sheet(sheets[0].choices, out, sheets[0].target):
-        if sheet.table.family in families:
-            yield sheet
-
-
-def _track(sheets: Sequence[sheets.Sheet], out: Path, console: Console) -> None:
-    from results import tracking
-
-    measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
-    artifacts: dict[str, list[Path]] = {}
-    for sheet in sheets:
-        files = _files(sheet.table.id, out)
-        for record in (record for of_row in sheet.records.values() for record in of_row):
-            kept = artifacts.setdefault(record.id, [])
-            kept += [file for file in files if file not in kept]
-        for key, value in measured_of(sheet).items():
-            measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
-    found = {record.id: record for sheet in sheets for of_row in sheet.records.values() for record in of_row}
+def _track(sheets: Sequence[Sheet], out: Path, console: Console) -> None:
     try:
-        fed = tracking.feed(
-            list(found.values()), published=published.by_dataset(), measured=measured, artifacts=artifacts
-        )
-        console.print(str(fed), highlight=False, markup=False, soft_wrap=True)
+        say(console, str(tracked.feed(sheets, out)))
     except ResultsError as error:
         console.print(f"[yellow]Not tracked:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-
-
-def _files(id: str, out: Path) -> list[Path]:
-    """What was written of a table, now or before."""
-    names = (f"tables/{id}.csv", f"tables/{id}.md", f"figures/{id}.png")
-    return [out / name for name in names if (out / name).is_file()]

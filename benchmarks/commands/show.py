@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 
 import methods
 from benchmarks.analyses.definition import Analysis
+from benchmarks.commands.screen import note
 from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, experiment
 from benchmarks.hardware import cards as hardware
@@ -23,12 +24,12 @@ from benchmarks.runner.progress import duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import MEASURES, Table
-from benchmarks.views import notes
+from benchmarks.views import journals, notes
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.workload import SCALES
-from results import published, records
+from results import published
 from results.published import Published
 from results.records.spec import flat
 
@@ -91,12 +92,14 @@ def show_experiments(found: Sequence[Experiment], chosen: Choices, out: Path, jo
 
 
 def print_expected(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> None:
-    missing = [run for run in runs if records.complete(out, run.id) is None]
+    found = journals.read(out)
+    missing = [run for run in runs if not found.done(run)]
     console.print(
         f"[bold]{many(len(runs))}[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
         f"Expected: {duration(_expected(missing, jobs))} of wall clock on a CPU core each, roughly.",
         highlight=False,
     )
+    note(console, found.left_out)
 
 
 def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
@@ -163,8 +166,8 @@ def show_card(card: Card, console: Console) -> None:
     from benchmarks.papers.predicted_seconds import predictions
 
     console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
-    for note in card.notes:
-        console.print(note, highlight=False, markup=False)
+    for words in card.notes:
+        console.print(words, highlight=False, markup=False)
     console.print(
         f"link {card.link.latency_seconds * 1e3:.3g} ms + bytes / {card.link.bytes_per_second / 1e9:.3g} GB/s; "
         f"update {card.update.latency_seconds * 1e3:.3g} ms + bytes / "

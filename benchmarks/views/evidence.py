@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.papers.claims import written
 from benchmarks.runner.choices import Choices
-from benchmarks.views import sheets
+from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import measured
 from results import published
 from results.published import Published
@@ -21,11 +21,12 @@ Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the papers' claims ask for: tables from journals, analyses from the tables that `run` wrote."""
+class SheetEvidence:
+    """What the papers' claims ask for: tables from sheets with all their rows, analyses from what `run` wrote."""
 
     chosen: Choices
     out: Path
+    sheets: tuple[Sheet, ...]
 
     @property
     def scale(self) -> str:
@@ -36,15 +37,11 @@ class Evidence:
         return self.chosen.kind.simulated
 
     @cached_property
-    def values(self) -> Mapping[Key, Summary]:
-        return {
-            (sheet.table.id, *key): value
-            for sheet in sheets.every_sheet(self.chosen, self.out)
-            for key, value in measured(sheet).items()
-        }
+    def _values(self) -> Mapping[Key, Summary]:
+        return {(sheet.table.id, *key): value for sheet in self.sheets for key, value in measured(sheet).items()}
 
     def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
-        return self.values.get((table_id, network, row_key, measure))
+        return self._values.get((table_id, network, row_key, measure))
 
     def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
         return published.load(table_id).get((network, row_key, measure))

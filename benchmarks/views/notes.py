@@ -11,7 +11,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.sheets import Sheet, made_elsewhere
 from benchmarks.views.values import TARGET
 from results import published
 
@@ -54,6 +54,8 @@ def clocks(experiments: Sequence[object], choices: Choices) -> list[str]:
 def notes(sheet: Sheet) -> Iterator[str]:
     if sheet.choices.scale != "paper":
         yield f"At scale {sheet.choices.scale} no number is the paper's: other data or less of it, narrower networks."
+    if others := made_elsewhere([sheet]):
+        yield others
     yield from _departures(sheet)
     if sheet.card is not None:
         yield from _price_notes(sheet, sheet.card)

@@ -1,11 +1,10 @@
-"""Sheets: all that a table is made of."""
+"""Sheets: all that a table is made of, its planned runs and those of them that are there (`journals` has the rule)."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
@@ -14,16 +13,21 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
-from results import published, records, statistics
-from results.errors import ResultsError
+from benchmarks.views.journals import Journals, experiment
+from results import published, statistics
 from results.records import Record
 
+FEW = 4
+"""Origins of runs that a sentence names."""
 Records = Mapping[tuple[str, str], Sequence[Record]]  # (network, row key) -> one record per seed
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """All that a table is made of. planned: its runs, of which `records` holds those that are there."""
+    """All that a table is made of. planned: its runs, of which `records` holds those that count.
+
+    choices.seeds are those of the runs that are there, where there are any.
+    """
 
     table: Table
     choices: Choices
@@ -36,6 +40,11 @@ class Sheet:
     @property
     def card(self) -> Card | None:
         return plan.card_of(self.table, self.choices)
+
+    @property
+    def used(self) -> list[Record]:
+        """The records of all rows."""
+        return [record for of_row in self.records.values() for record in of_row]
 
     def of(self, network: str, row: str) -> Sequence[Record]:
         return self.records.get((network, row), ())
@@ -52,21 +61,72 @@ class Sheet:
         return statistics.paper_target(per_row, paper_rows)
 
 
-def sheet_of(one: Table, chosen: Choices, planned: Sequence[Run], out: Path, target: float | None) -> Sheet:
+def sheet_of(
+    table: Table, chosen: Choices, planned: Sequence[Run], journals: Journals, target: float | None = None
+) -> Sheet:
+    """planned: the table's runs as chosen."""
     found: dict[tuple[str, str], list[Record]] = {}
     for run in planned:
-        path = records.folder_of(out, run.id) / records.JOURNAL
-        if path.is_file():
+        if (record := journals.of(run)) is not None:
             key = run.spec.workload.network, run.labels.row
-            with contextlib.suppress(ResultsError):  # cut before its first line: nothing of it is there
-                found.setdefault(key, []).append(records.read(path))
-    return Sheet(one, chosen, plan.rows(one, chosen), plan.networks(one, chosen), planned, found, target)
+            found.setdefault(key, []).append(record)
+    seeds = max((record.seed + 1 for of_row in found.values() for record in of_row), default=chosen.seeds)
+    there = replace(chosen, seeds=min(seeds, chosen.seeds))
+    return Sheet(table, there, plan.rows(table, chosen), plan.networks(table, chosen), planned, found, target)
 
 
-def every_sheet(chosen: Choices, out: Path, target: float | None = None) -> Iterator[Sheet]:
-    """All tables with all their rows, as far as their runs are there."""
-    every_row = replace(chosen, methods=())
+def every_sheet(chosen: Choices, journals: Journals, target: float | None = None) -> Iterator[Sheet]:
+    """Of every table as chosen that has a run."""
     for id in tables.IDS:
-        one = tables.table(id)
-        with contextlib.suppress(UserError):  # a table of the virtual clock alone has none in real time
-            yield sheet_of(one, every_row, plan.runs(one, every_row), out, target)
+        table = tables.table(id)
+        try:
+            planned = plan.runs(table, chosen)
+        except UserError:  # a table of the virtual clock alone has none in real time
+            continue
+        if (sheet := sheet_of(table, chosen, planned, journals, target)).records:
+            yield sheet
+
+
+def whole(chosen: Choices) -> Choices:
+    """All rows, whatever --method says, for what compares rows: a target is the worst row's, a claim is of several."""
+    return replace(chosen, methods=())
+
+
+# ---- what one has to know of the runs
+
+
+def made_elsewhere(sheets: Iterable[Sheet]) -> str:
+    """A sentence on the runs that count though other sources or another torch made them; "" where none does."""
+    made = list(sheets)
+    planned = {run.id: run for sheet in made for run in sheet.planned}
+    used = {record.id: record for sheet in made for record in sheet.used}
+    others = [record for record in used.values() if record.id not in planned]
+    if not others:
+        return ""
+    here = {run.spec.sources for run in planned.values()}
+    edited = any(record.spec.sources not in here for record in others)
+    what = "other sources than this checkout's" if edited else "another torch than this one"
+    origins = list(dict.fromkeys(f"commit {_commit(one)}, torch {one.spec.torch}" for one in others))
+    more = f"; {len(origins) - FEW} more" if len(origins) > FEW else ""
+    return f"{len(others)} of {len(used)} runs were made by {what}: {'; '.join(origins[:FEW])}{more}."
+
+
+def _commit(record: Record) -> str:
+    return str(record.environment.get("commit") or "unknown")[:12]
+
+
+def not_shown(journals: Journals, sheets: Iterable[Sheet]) -> Iterator[str]:
+    """Sentences on the runs of the folder that no sheet of these has."""
+    used = {record.id: record for sheet in sheets for record in sheet.used}
+    shown = {experiment(record.spec) for record in used.values()}
+    left = [record for record in journals.records if record.id not in used]
+    strange = [record for record in left if experiment(record.spec) not in shown]
+    if len(strange) < len(left):
+        yield f"{len(left) - len(strange)} runs are not shown: others of the same experiments count instead of them."
+    if strange:
+        kinds = Counter(f"scale {record.scale}, {record.spec.executor} executor" for record in strange)
+        said = "; ".join(f"{count} at {kind}" for kind, count in kinds.items())
+        yield (
+            f"{len(strange)} of {len(journals.records)} runs in the folder belong to no table as chosen here ({said}): "
+            "other settings, methods, hardware, data or seeds; name them as `run` was given them to see these runs."
+        )

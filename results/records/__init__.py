@@ -221,4 +221,5 @@ def _thaw(value: Any) -> Any:
 
 
 def _garbage(path: Path, number: int, why: str) -> ResultsError:
-    return ResultsError(f"{path}, line {number}: not a journal line ({why}); move the file away to repeat the run.")
+    mend = "`run` sets the file aside and repeats the run"
+    return ResultsError(f"{path}, line {number}: not a journal line ({why}); {mend}.")

@@ -225,15 +225,6 @@ def test_a_store_is_fed_once(cli: Cli, out: Path, tmp_path: Path) -> None:
 # ---- what is there and cannot be read
 
 
-def test_a_foreign_journal_is_named(cli: Cli, out: Path) -> None:
-    journal = sorted(out.glob("runs/*/journal.jsonl"))[0]
-    journal.write_text("junk\n", encoding="utf-8")
-    said = cli("run", "table1", ROWS, "--no-tracking", *TINY)
-    assert said.code == 2
-    assert said.err.startswith(str(journal.relative_to(out.parent)))
-    assert "move the file away to repeat the run" in said.err
-
-
 def test_an_empty_journal_counts_as_none(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a process leaves it that was killed before the first line: its row says so, the others are there."""
 

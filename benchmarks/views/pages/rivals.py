@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchmarks.views.pages.seeds import Key
 from benchmarks.views.sheets import Sheet
-from benchmarks.views.shelf import Cell
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
 from reports.site.verdicts import Seeds
@@ -23,7 +23,7 @@ NOTES = (
 )
 
 
-def rivals(sheet: Sheet, values: Mapping[Cell, Seeds]) -> Iterator[Grid]:
+def rivals(sheet: Sheet, values: Mapping[Key, Seeds]) -> Iterator[Grid]:
     """Per network, for the first of the table's times; none where no two methods have two runs each."""
     measure = next((name for name in TIMES if name in sheet.table.measures), None)
     for network in sheet.networks if measure is not None else ():

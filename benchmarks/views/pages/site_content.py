@@ -12,12 +12,12 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.papers.claims.catalogue import CLAIMS, RULE
 from benchmarks.runner.choices import Choices
 from benchmarks.tables import registry as tables
-from benchmarks.views import rerun
+from benchmarks.views import journals, rerun
+from benchmarks.views.evidence import SheetEvidence
 from benchmarks.views.notes import clock
 from benchmarks.views.pages import analysis_page, table_page
 from benchmarks.views.pages.links import Tracking, tracking
-from benchmarks.views.sheets import Sheet
-from benchmarks.views.shelf import Held, Shelf, strangers
+from benchmarks.views.sheets import Sheet, every_sheet, made_elsewhere, not_shown, whole
 from reports.site import verdicts
 from reports.site.pages import Absent, Claims, Grid, Page, Paper, Site
 from results.records import Record
@@ -32,40 +32,49 @@ PAPERS = {
     "Analyses of neither paper": tuple(id for id in analyses.IDS if not analyses.analysis(id).paper),
 }
 
-
 NOTHING = "Nothing was run here yet, or nothing that belongs to a table as chosen."
 
-
 Sheets = dict[str, Sheet]
+"""By the table's id, those of which something was run."""
+Pages = dict[str, Page]
 
 
-def pages_of(ids: Sequence[str], chosen: Choices, found: Sheets, out: Path, folder: Path) -> Iterator[tuple[str, Page]]:
-    store = tracking()
-    for id in ids or experiments.IDS:
-        if (one := _page(id, chosen, found, store, out, folder)) is not None:
-            yield id, one
+def content(ids: Sequence[str], chosen: Choices, out: Path, folder: Path, target: float | None = None) -> Site:
+    """The site of a folder of results. ids: of its pages, empty for all. folder: where its pictures are drawn into.
 
-
-def _page(id: str, chosen: Choices, found: Sheets, store: Tracking, out: Path, folder: Path) -> Page | None:
-    if id in analyses.IDS:
-        return analysis_page.page(id, chosen, out, folder)
-    return table_page.page(found[id], store, folder) if id in found else None
-
-
-def site_of(ids: Sequence[str], chosen: Choices, held: Shelf, found: Sheets, made: dict[str, Page], out: Path) -> Site:
-    warnings = [*held.broken, *filter(None, [strangers(held)])]
+    Raises ResultsError where a picture cannot be written or an analysis' table is broken.
+    """
+    found = journals.read(out)
+    sheets = {sheet.table.id: sheet for sheet in every_sheet(chosen, found, target)}
+    pages = dict(_pages(ids, chosen, sheets, out, folder))
+    judged = tuple(every_sheet(whole(chosen), found, target) if chosen.methods else sheets.values())
+    others = made_elsewhere((*sheets.values(), *judged))
+    nothing = "" if pages else NOTHING
     return Site(
         title="Asynchronous SGD, reproduced table by table",
-        facts=tuple(_facts(chosen, held, list(found.values()))),
-        papers=tuple(_papers(ids, chosen, made)),
-        claims=_claims(chosen, found, out) if found or made else None,
-        warnings=(*warnings, *([] if made else [NOTHING])),
-        command=_again(ids, chosen, found),
+        facts=tuple(_facts(chosen, list(sheets.values()))),
+        papers=tuple(_papers(ids, chosen, pages)),
+        claims=_claims(SheetEvidence(chosen, out, judged)) if sheets or pages else None,
+        warnings=(*found.left_out, *not_shown(found, sheets.values()), *filter(None, (others, nothing))),
+        command=_again(ids, chosen, sheets),
         rules=verdicts.RULES,
     )
 
 
-def _papers(ids: Sequence[str], chosen: Choices, made: dict[str, Page]) -> Iterator[Paper]:
+def _pages(ids: Sequence[str], chosen: Choices, sheets: Sheets, out: Path, folder: Path) -> Iterator[tuple[str, Page]]:
+    store = tracking()
+    for id in ids or experiments.IDS:
+        if (one := _page(id, chosen, sheets, store, out, folder)) is not None:
+            yield id, one
+
+
+def _page(id: str, chosen: Choices, sheets: Sheets, store: Tracking, out: Path, folder: Path) -> Page | None:
+    if id in analyses.IDS:
+        return analysis_page.page(id, chosen, out, folder)
+    return table_page.page(sheets[id], store, folder) if id in sheets else None
+
+
+def _papers(ids: Sequence[str], chosen: Choices, made: Pages) -> Iterator[Paper]:
     for title, members in PAPERS.items():
         wanted = [id for id in members if not ids or id in ids]
         absent = tuple(
@@ -77,8 +86,8 @@ def _papers(ids: Sequence[str], chosen: Choices, made: dict[str, Page]) -> Itera
             yield Paper(title, tuple(made[id] for id in wanted if id in made), absent)
 
 
-def _facts(chosen: Choices, held: Shelf, found: Sequence[Sheet]) -> Iterator[tuple[str, str]]:
-    mine = {r.id: r for sheet in found for of_row in sheet.records.values() for r in of_row}
+def _facts(chosen: Choices, found: Sequence[Sheet]) -> Iterator[tuple[str, str]]:
+    mine = {record.id: record for sheet in found for record in sheet.used}
     yield "Scale", chosen.scale + ("" if chosen.scale == "paper" else ": no number here is the papers'")
     for words in dict.fromkeys(clock(sheet.choices, sheet.card) for sheet in found):
         yield "Executor", words
@@ -103,21 +112,20 @@ def _machines(runs: Sequence[Record]) -> Iterator[tuple[str, str]]:
         yield "PyTorch", ", ".join(versions)
 
 
-def _claims(chosen: Choices, found: Sheets, out: Path) -> Claims:
-    evidence = Held(chosen, out, tuple(found.values()))
+def _claims(evidence: SheetEvidence) -> Claims:
     judged = [(claim, claim.evaluate(evidence)) for claim in CLAIMS]
-    rows = tuple(
+    lines = tuple(
         (f"{claim.id}: “{claim.text}”", claim.source, verdict.label, verdict.measured, verdict.why)
         for claim, verdict in judged
     )
     counts = Counter(verdict.status for _, verdict in judged)
     known = ("holds", "does not hold", "not decided")
     headers = ("Claim", "Source", "Verdict", "Measured", "Why")
-    grid = Grid("The papers' claims, and what the runs at hand say of them", headers, rows, (RULE,), numbers=False)
+    grid = Grid("The papers' claims, and what the runs at hand say of them", headers, lines, (RULE,), numbers=False)
     return Claims(tuple((status, counts[status]) for status in known), RULE, grid)  # type: ignore[index]
 
 
-def _again(ids: Sequence[str], chosen: Choices, found: Sheets) -> str:
-    seeds = max((sheet.choices.seeds for sheet in found.values()), default=chosen.seeds)
+def _again(ids: Sequence[str], chosen: Choices, sheets: Sheets) -> str:
+    seeds = max((sheet.choices.seeds for sheet in sheets.values()), default=chosen.seeds)
     names = ["all"] if not ids or set(ids) == set(experiments.IDS) else ids
     return rerun.command(names, replace(chosen, seeds=seeds))

@@ -14,9 +14,9 @@ from benchmarks.papers.open_points import readings
 from benchmarks.views.pages import pictures
 from benchmarks.views.pages.links import Tracking
 from benchmarks.views.pages.rivals import rivals
+from benchmarks.views.pages.seeds import Key, per_seed
 from benchmarks.views.rerun import command
 from benchmarks.views.sheets import Sheet
-from benchmarks.views.shelf import Cell, per_seed
 from benchmarks.views.table import assemble
 from benchmarks.workloads.networks.names import TITLES
 from reports.site import verdicts
@@ -58,7 +58,7 @@ def page(sheet: Sheet, store: Tracking, folder: Path) -> Page:
         staleness=tuple(_staleness(sheet)),
         staleness_pictures=drawn["staleness"],
         runs=_runs([*runs]),
-        incidents=tuple(_incidents(sheet, [record for _, record in runs])),
+        incidents=tuple(_incidents([record for _, record in runs])),
         configuration=tuple(configuration(sheet)),
         environment=tuple(environments([record for _, record in runs])),
         tracking=store.hint([record for _, record in runs]),
@@ -67,7 +67,7 @@ def page(sheet: Sheet, store: Tracking, folder: Path) -> Page:
     )
 
 
-def _blocks(table: ResultTable, values: Mapping[Cell, Seeds], scale: str) -> Iterator[Block]:
+def _blocks(table: ResultTable, values: Mapping[Key, Seeds], scale: str) -> Iterator[Block]:
     for _, rows in groupby(table.rows, key=lambda row: row.network):
         mine = list(rows)
         lines = []
@@ -154,7 +154,7 @@ def _runs(runs: Sequence[tuple[str, Record]]) -> Grid:
     return Grid("Runs; a journal's folder begins with these letters", headers, tuple(rows), numbers=False)
 
 
-def _incidents(sheet: Sheet, runs: Sequence[Record]) -> Iterator[str]:
+def _incidents(runs: Sequence[Record]) -> Iterator[str]:
     for record in runs:
         who = f"{record.labels.method_title or record.method}, {record.network}, seed {record.seed}"
         if record.end is None:
@@ -166,10 +166,6 @@ def _incidents(sheet: Sheet, runs: Sequence[Record]) -> Iterator[str]:
         strange = {name for point in record.evaluations for name, value in point.metrics.items() if value - value != 0}
         if strange:
             yield f"{who}: not finite, so in no curve and no mean: {', '.join(sorted(strange))}."
-    planned = {run.id for run in sheet.planned}
-    if other := [record for record in runs if record.id not in planned]:
-        made = dict.fromkeys(f"commit {_commit(one)}, torch {one.spec.torch}" for one in other)
-        yield f"{len(other)} of {len(runs)} runs were made by other sources than this checkout's: {'; '.join(made)}."
 
 
 def configuration(sheet: Sheet) -> Iterator[Grid]:
@@ -199,10 +195,6 @@ def environments(runs: Sequence[Record]) -> Iterator[Grid]:
         found[key] = found.get(key, 0) + 1
     for pairs, count in found.items():
         yield grid_of_pairs(f"Environment of {count} of {len(runs)} runs", ("What", "Value"), pairs)
-
-
-def _commit(record: Record) -> str:
-    return str(record.environment.get("commit") or "unknown")[:12]
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,24 @@
+"""`track`: feed the journals of a folder to MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.commands.screen import note, say
+from benchmarks.views import journals
+from results import published, tracking
+
+
+def track(out: Path, uri: str | None, console: Console) -> int:
+    """Feed all runs that can be used -> the exit code 0.
+
+    Raises:
+        UserError: there are no runs.
+        ResultsError: mlflow is not installed, or the store does not answer.
+    """
+    found = journals.some(out)
+    say(console, str(tracking.feed(found.records, published=published.by_dataset(), uri=uri)))
+    note(console, found.left_out)
+    return 0

@@ -1,0 +1,94 @@
+"""What was run: the journals of a folder of results that can be used, and which of them counts for a planned run.
+
+One rule, for every command that shows runs. For a planned run counts
+
+1. the run of exactly its identity, which this checkout's sources made under this torch; else
+2. the latest run of the same experiment: of the same spec but for `sources` and `torch`.
+
+A run that counts by 2 is said wherever it mattered (`sheets.made_elsewhere`). `run` trains whatever has no complete run
+by 1. A journal that cannot be used is left out with a sentence; when its run is repeated, the file is set aside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.errors import UserError
+from benchmarks.runner.plan import Run
+from results import records
+from results.errors import ResultsError
+from results.records import Record
+from results.records.identity import identity
+from results.records.spec import RunSpec
+
+ELSEWHERE = ("sources", "torch")
+"""What two runs of the same experiment may differ in: the sources that made them, and torch's version."""
+
+
+@dataclass(frozen=True)
+class Journals:
+    """The usable runs of a folder in the order of their start. left_out: a sentence for each journal that is not."""
+
+    records: tuple[Record, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Record]:
+        return {record.id: record for record in self.records}
+
+    @cached_property
+    def _latest(self) -> Mapping[str, Record]:
+        return {experiment(record.spec): record for record in self.records}
+
+    def exact(self, run: Run) -> Record | None:
+        """The run of exactly this identity."""
+        return self._by_id.get(run.id)
+
+    def of(self, run: Run) -> Record | None:
+        """The run that counts for a planned one, by the rule above."""
+        return self.exact(run) or self._latest.get(experiment(run.spec))
+
+    def done(self, run: Run) -> bool:
+        """Whether it need not be trained: the run of exactly this identity finished or diverged."""
+        found = self.exact(run)
+        return found is not None and found.complete
+
+
+def experiment(spec: RunSpec) -> str:
+    """The spec's digest, but for who made the run: equal for runs of the same experiment."""
+    return identity(spec.document(without=ELSEWHERE))
+
+
+def read(out: Path) -> Journals:
+    """All that can be used; of a journal that was cut within a line, the lines before it. No folder: nothing."""
+    found: list[Record] = []
+    left_out: list[str] = []
+    for path in sorted((out / "runs").glob(f"*/{records.JOURNAL}")):
+        try:
+            found.append(_usable(records.read(path)))
+        except ResultsError as error:
+            left_out.append(str(error))
+    return Journals(tuple(sorted(found, key=lambda record: (record.started, record.id))), tuple(left_out))
+
+
+def some(out: Path) -> Journals:
+    """As `read`. Raises UserError where there is nothing to be used, with the first reason."""
+    found = read(out)
+    if not found.records:
+        why = f" ({found.left_out[0]})" if found.left_out else ""
+        raise UserError(f"There are no runs in {out}: run a table first, or name another folder{why}.")
+    return found
+
+
+def _usable(record: Record) -> Record:
+    """Raises ResultsError where a point of the curve has no time."""
+    for point in record.evaluations:
+        begun = point is not record.evaluations[-1] or (point.step >= 1 and point.epoch >= 1)
+        if not (begun and 0 <= point.metrics.get(record.clock, math.nan) < math.inf):
+            where = f"{record.path}: epoch {point.epoch} has no usable {record.clock} or step"
+            raise ResultsError(f"{where}, so that the run is left out; `run` repeats it.")
+    return record

@@ -1,0 +1,50 @@
+"""What MLflow is told of sheets: their runs, the values that tables show of them, and the files that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.views.journals import Journals
+from benchmarks.views.sheets import Sheet, every_sheet, whole
+from benchmarks.views.values import measured as measured_of
+from results import published, tracking
+from results.groups import clock_of
+from results.statistics import Summary
+from results.tracking import FeedReport
+
+
+def kindred(sheets: Sequence[Sheet], journals: Journals) -> Iterator[Sheet]:
+    """All tables of the same workloads, with all their rows, as far as their runs are there.
+
+    What MLflow says of a method then depends on the runs that there are, and not on the table or on the --method that
+    was asked for last.
+    """
+    families = {sheet.table.family for sheet in sheets}
+    for sheet in every_sheet(whole(sheets[0].choices), journals, sheets[0].target):
+        if sheet.table.family in families:
+            yield sheet
+
+
+def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
+    """Lay the runs of sheets into MLflow; of values that several sheets have, the first's counts.
+
+    Raises ResultsError where mlflow is not installed, or the store does not answer.
+    """
+    measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
+    artifacts: dict[str, list[Path]] = {}
+    for sheet in sheets:
+        files = _files(sheet.table.id, out)
+        for record in sheet.used:
+            kept = artifacts.setdefault(record.id, [])
+            kept += [file for file in files if file not in kept]
+        for key, value in measured_of(sheet).items():
+            measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
+    found = {record.id: record for sheet in sheets for record in sheet.used}
+    return tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured, artifacts=artifacts)
+
+
+def _files(id: str, out: Path) -> list[Path]:
+    """What was written of a table, now or before."""
+    names = (f"tables/{id}.csv", f"tables/{id}.md", f"figures/{id}.png")
+    return [out / name for name in names if (out / name).is_file()]

@@ -1,0 +1,128 @@
+"""Every command takes the same runs: of this checkout's sources first, of others where there are none, and says so."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.runner import pool
+from benchmarks.runner.plan import Run
+from tests.commands.commands import TINY, Cli, journals
+
+TRIMMED = tuple(setting for setting in TINY if "network" not in setting)
+BROKEN = "not a journal line"
+OTHERS = "of 2 runs were made by other sources than this checkout's: commit "
+
+
+@pytest.fixture
+def out(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "out"))
+
+
+def made_elsewhere(out: Path) -> None:
+    """Every journal as other sources and an older torch would have made it."""
+    for number, path in enumerate(sorted(out.glob("runs/*/journal.jsonl"))):
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines[0]["id"] = f"{number:064}"
+        lines[0]["spec"] |= {"sources": "0" * 64, "torch": "1.0"}
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        path.parent.rename(path.parent.with_name(f"{number:064}"))
+
+
+def break_one(out: Path) -> None:
+    next(out.glob("runs/*/journal.jsonl")).write_text("junk\n", encoding="utf-8")
+
+
+def judged(out: Path) -> list[tuple[str, str, str]]:
+    """(claim, measured, verdict), as `claims` wrote them."""
+    lines = csv.DictReader((out / "tables" / "claims.csv").read_text(encoding="utf-8").splitlines())
+    return [(line["claim"], line["measured"], f"{line['verdict']} at {line['scale']}") for line in lines]
+
+
+def on_the_page(out: Path) -> list[tuple[str, str, str]]:
+    """(claim, measured, verdict), as the report's page shows them."""
+    text = (out / "report" / "claims" / "index.html").read_text(encoding="utf-8")
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in re.findall(r"<tr>.*?</tr>", text, re.S)]
+    plain = [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in rows]
+    return [(row[0].partition(":")[0], row[3], row[2].lstrip("✓≠? ")) for row in plain if ":" in row[0]]
+
+
+@pytest.mark.parametrize("more", [(), ("--method=bp",)])
+def test_claims_and_the_reports_page_say_the_same(cli: Cli, out: Path, more: tuple[str, ...]) -> None:
+    made_elsewhere(out)
+    said = [cli(command, f"--out={out}", *TINY, *more) for command in ("claims", "report")]
+    assert [one.code for one in said] == [0, 0]
+    assert judged(out) == on_the_page(out)
+    assert any(measured != "-" for _, measured, _ in judged(out)), "runs of other sources count"
+    for one in said:
+        assert f"2 {OTHERS}" in one.out.replace("\n", " ")
+
+
+def test_a_table_says_below_it_which_runs_others_made(cli: Cli, out: Path) -> None:
+    made_elsewhere(out)
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    for page in ("index.html", "table1/index.html"):
+        text = html.unescape((out / "report" / page).read_text(encoding="utf-8"))
+        assert f"2 {OTHERS}" in text, page
+        assert "torch 1.0" in text, page
+
+
+def test_run_trains_what_only_other_sources_have_made(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_elsewhere(out)
+    asked: list[int] = []
+
+    def ask(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, tuple[str, str]]:
+        asked.append(len(runs))
+        return {}
+
+    monkeypatch.setattr(pool, "train_all", ask)
+    said = cli("run", "table1", "--method=async_lu,bp", "--no-tracking", *TINY)
+    assert asked == [2]
+    assert f"2 {OTHERS}" in said.out.replace("\n", " "), "nothing was trained, so that the others' runs are shown"
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("claims", *TINY),
+        ("report", *TINY),
+        ("show", "table1", "--method=async_lu,bp", *TINY),
+        ("compare", "out", "other"),
+        ("export",),
+        ("run", "table1", "--method=async_lu,bp", "--no-tracking", "--jobs=1", *TINY),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_journal_that_cannot_be_read_is_said_and_the_others_are_used(
+    cli: Cli, out: Path, trained: Path, command: tuple[str, ...]
+) -> None:
+    break_one(out)
+    shutil.copytree(trained, "other")
+    said = cli(*command)
+    assert (said.code, said.err) == (0, "")
+    assert BROKEN in said.out.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_broken_journal_is_set_aside_when_its_run_is_repeated(cli: Cli, out: Path) -> None:
+    break_one(out)
+    said = cli("run", "table1", "--method=async_lu,bp", "--no-tracking", "--jobs=1", *TINY)
+    assert "2 runs, 1 of them done before" in said.out
+    assert sorted(path.name for path in out.glob("runs/*/*.jsonl")) == [
+        "journal.interrupted-1.jsonl",
+        "journal.jsonl",
+        "journal.jsonl",
+    ]
+    (kept,) = out.glob("runs/*/journal.interrupted-1.jsonl")
+    assert kept.read_text(encoding="utf-8") == "junk\n"
+    kept.unlink()
+    assert [journal["status"] for journal in journals(out)] == ["finished", "finished"]

@@ -1,0 +1,125 @@
+"""The one rule of which runs count, and what a reader of a folder leaves out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import UserError
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.tables.registry import table
+from benchmarks.views import journals
+from benchmarks.views.journals import Journals
+from benchmarks.views.sheets import every_sheet, made_elsewhere, not_shown, sheet_of
+from results.records import Evaluation, Record
+from tests.results.samples import write
+
+CHOSEN = Choices(seeds=2, networks=("resnet18",), methods=("bp",))
+
+
+def planned() -> list[Run]:
+    return plan.runs(table("table1"), CHOSEN)
+
+
+def made(run: Run, started: str, status: str = "finished", **changes: str) -> Record:
+    """A record of the run, or of the same experiment under other sources or another torch."""
+    spec = run.spec.model_copy(update=changes)
+    metrics = {"virtual_seconds": 1.0, "accuracy_percent": 50.0, "loss": 1.0}
+    return Record(
+        id=spec.identity,
+        spec=spec,
+        environment={"commit": "ab" * 20},
+        labels=run.labels,
+        evaluations=[Evaluation(1, 4, metrics)],
+        end={"status": status},
+        path=Path("journal.jsonl"),
+        started=started,
+    )
+
+
+def test_the_run_of_exactly_this_identity_counts_before_later_ones() -> None:
+    run = planned()[0]
+    own, later = made(run, "2026-01"), made(run, "2026-02", sources="0" * 64)
+    held = Journals((own, later))
+    assert held.of(run) is own
+    assert held.done(run)
+
+
+def test_else_the_latest_run_of_the_same_experiment_counts_and_is_said() -> None:
+    run, other_seed = planned()
+    first, second = made(run, "2026-01", sources="0" * 64), made(run, "2026-02", torch="1.0")
+    held = Journals((first, second))
+    assert held.of(run) is second
+    assert held.of(other_seed) is None
+    assert not held.done(run), "`run` trains it"
+    (sheet,) = (one for one in every_sheet(CHOSEN, held) if one.table.id == "table1")
+    assert sheet.used == [second]
+    assert made_elsewhere([sheet]) == (
+        "1 of 1 runs were made by another torch than this one: commit abababababab, torch 1.0."
+    )
+    assert list(not_shown(held, [sheet])) == [
+        "1 runs are not shown: others of the same experiments count instead of them."
+    ]
+
+
+def test_only_sources_and_torch_may_differ() -> None:
+    run = planned()[0]
+    assert Journals((made(run, "2026-01", device="cuda"),)).of(run) is None
+
+
+def test_an_unfinished_run_of_exactly_this_identity_is_to_be_trained() -> None:
+    run = planned()[0]
+    held = Journals((made(run, "2026-01", status="interrupted"),))
+    assert held.of(run) is not None
+    assert not held.done(run)
+
+
+def test_a_query_leaves_the_reader_unchanged() -> None:
+    runs = planned()
+    held = Journals(tuple(made(run, "2026-01") for run in runs))
+    before = held.records, held.left_out, list(not_shown(held, []))
+    sheet = sheet_of(table("table1"), CHOSEN, runs, held)
+    assert held.of(runs[0]) is not None
+    assert (held.records, held.left_out, list(not_shown(held, []))) == before
+    assert list(not_shown(held, [sheet])) == []
+    assert sheet_of(table("table1"), CHOSEN, runs, held) == sheet
+
+
+def test_what_cannot_be_used_is_left_out_with_a_sentence(tmp_path: Path) -> None:
+    kept = write(tmp_path, [50.0], seed=0)
+    for seed, change in enumerate(({"metrics": {"loss": 1.0}}, {"step": 0}), start=1):
+        path = write(tmp_path, [50.0], seed=seed).path
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines[1] |= change
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    (tmp_path / "runs" / "cut").mkdir()
+    (tmp_path / "runs" / "cut" / "journal.jsonl").write_bytes(b"")
+    nameless = write(tmp_path, [50.0], seed=3).path
+    head, _, rest = nameless.read_text(encoding="utf-8").partition("\n")
+    nameless.write_text(head.replace('"seed":3', '"seed":"x"') + "\n" + rest, encoding="utf-8")
+    found = journals.read(tmp_path)
+    assert [record.id for record in found.records] == [kept.id]
+    said = "\n".join(sorted(found.left_out))
+    for words in ("holds no run yet", "no usable virtual_seconds or step", "spec.seed: "):
+        assert words in said
+    assert len(found.left_out) == 4
+
+
+def test_nothing_to_use_is_one_sentence_with_the_first_reason(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^There are no runs in .*: run a table first, or name another folder\.$"):
+        journals.some(tmp_path)
+    write(tmp_path, [50.0]).path.write_text("junk\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"not a journal line"):
+        journals.some(tmp_path)
+
+
+def test_the_seeds_of_a_sheet_are_those_that_are_there() -> None:
+    first, _ = planned()
+    held = Journals((made(first, "2026-01"),))
+    sheet = sheet_of(table("table1"), replace(CHOSEN, seeds=2), planned(), held)
+    assert sheet.choices.seeds == 1
