@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.commands.mistakes import sentence
-from benchmarks.commands.options import Flag, Grid, Number, Plugins
+from benchmarks.commands.options import Flag, Number, Plugins, Selection
 from benchmarks.errors import Interrupted, UserError
 from methods.errors import MethodError
 from results.errors import ResultsError
@@ -23,19 +23,19 @@ app = App(
     version_flags=[],
 )
 
-DEFAULT = Grid()
+DEFAULT = Selection()
 
 
 @app.command(name="list")
 def list_(*, plugin: Plugins = None) -> None:
     """List the tables, methods, networks, scales, data sets and hardware cards."""
-    from benchmarks.commands.show import list_everything
+    from benchmarks.commands.listing import list_everything
 
     list_everything(plugin or [], _console())
 
 
 @app.command
-def show(*tables: str, grid: Grid = DEFAULT, jobs: Number | None = None) -> None:
+def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = None) -> None:
     """Show what `run` would do: the runs, the options as resolved, the published values, the expected duration.
 
     With `all`, `paper-a` or `paper-b`: what is in it. With the name of a hardware card: what the card predicts beside
@@ -51,25 +51,26 @@ def show(*tables: str, grid: Grid = DEFAULT, jobs: Number | None = None) -> None
 
     known = [*cards.names(), "this-machine"]
     if len(tables) == 1 and (tables[0] in GROUPS or tables[0] in known or tables[0].endswith(".toml")):
-        from benchmarks.commands.show import list_experiments, show_card
+        from benchmarks.commands.listing import list_experiments
+        from benchmarks.commands.show_card import show_card
 
         if tables[0] in GROUPS:
             list_experiments(members(tables[0]), _console())
         if tables[0] not in GROUPS or tables[0] in known:
-            show_card(cards.load(tables[0], out=grid.out), _console())
+            show_card(cards.load(tables[0], out=selection.out), _console())
         return
     found = chosen_experiments(tables, cards=known)
-    chosen = grid.choose(found)
+    chosen = selection.choose(found)
     many = _jobs(jobs)
     from benchmarks.commands.show import show_experiments
 
-    show_experiments(found, chosen, grid.out, many, _console())
+    show_experiments(found, chosen, selection.out, many, _console())
 
 
 @app.command
 def run(
     *tables: str,
-    grid: Grid = DEFAULT,
+    selection: Selection = DEFAULT,
     jobs: Number | None = None,
     target: float | None = None,
     fresh: Flag = False,
@@ -88,14 +89,14 @@ def run(
 
     check_target(target)
     found = chosen_experiments(tables)
-    chosen = grid.choose(found)
+    chosen = selection.choose(found)
     many = _jobs(jobs) if chosen.kind.simulated or jobs is not None else 1  # real seconds need the cores alone
     from benchmarks.commands import run
 
     return run.run(
         found,
         chosen,
-        out=grid.out,
+        out=selection.out,
         jobs=many,
         fresh=fresh,
         tracking=not no_tracking,
@@ -105,18 +106,18 @@ def run(
 
 
 @app.command
-def claims(*, grid: Grid = DEFAULT) -> int:
+def claims(*, selection: Selection = DEFAULT) -> int:
     """Hold the papers' claims against the runs at hand: what was measured, and whether the claim holds."""
-    chosen = grid.choose(())
+    chosen = selection.choose(())
     from benchmarks.commands.claims import claims as judge
     from benchmarks.commands.resolve import check_out
 
-    check_out(grid.out)
-    return judge(chosen, grid.out, _console())
+    check_out(selection.out)
+    return judge(chosen, selection.out, _console())
 
 
 @app.command
-def report(*tables: str, grid: Grid = DEFAULT, target: float | None = None, uri: str | None = None) -> int:
+def report(*tables: str, selection: Selection = DEFAULT, target: float | None = None, uri: str | None = None) -> int:
     """Make one static site of what was run, under OUT/report, with the same as Markdown and LaTeX.
 
     Args:
@@ -129,12 +130,12 @@ def report(*tables: str, grid: Grid = DEFAULT, target: float | None = None, uri:
 
     check_target(target)
     found = chosen_experiments(tables) if tables else []
-    chosen = grid.choose(found)
+    chosen = selection.choose(found)
     if uri is not None:
         from results import tracking
 
-        tracking.fetch(uri, grid.out)
-    return make([one.id for one in found], chosen, out=grid.out, target=target, console=_console())
+        tracking.fetch(uri, selection.out)
+    return make([one.id for one in found], chosen, out=selection.out, target=target, console=_console())
 
 
 @app.command

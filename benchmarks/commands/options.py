@@ -33,8 +33,8 @@ Plugins = Annotated[list[Path] | None, _many("Python file with methods of your o
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Grid:
-    """What is to be run, for `run`, `show` and `claims` alike."""
+class Selection:
+    """What is to be run or shown, for `run`, `show`, `claims` and `report` alike, as the command line said it."""
 
     scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
         "smoke"
@@ -57,6 +57,7 @@ class Grid:
     plugin: Plugins = None
 
     def choose(self, experiments: Sequence[Experiment]) -> Choices:
+        """The same, checked. Raises UserError or MethodError where something of it does not fit the experiments."""
         from benchmarks.commands.resolve import choose
 
         return choose(

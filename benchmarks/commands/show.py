@@ -1,4 +1,4 @@
-"""`list` and `show`: what there is, and what `run` would do."""
+"""`show`: what `run` would do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-import methods
 from benchmarks.analyses.definition import Analysis
 from benchmarks.commands.screen import note
-from benchmarks.executors import registry as executors
-from benchmarks.experiments import GROUPS, IDS, Experiment, experiment
-from benchmarks.hardware import cards as hardware
-from benchmarks.hardware.card import Card
+from benchmarks.experiments import Experiment
 from benchmarks.papers.open_points import readings
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
@@ -25,10 +21,7 @@ from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import MEASURES, Table
 from benchmarks.views import journals, notes
-from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.networks.names import NETWORKS
-from benchmarks.workloads.workload import SCALES
 from results import published
 from results.published import Published
 from results.records.spec import flat
@@ -40,41 +33,6 @@ ROUGH_BATCH_SECONDS = {
     "paper": {"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
 }
 ROUGH_LSTM_SECONDS = {"smoke": 0.015, "small": 0.15, "paper": 3.0}
-
-
-def list_everything(plugins: Sequence[Path], console: Console) -> None:
-    for plugin in plugins:
-        methods.load_plugin(plugin)
-    list_experiments(IDS, console)
-    console.print("[bold]Methods[/] (--method NAME, --set NAME.OPTION=VALUE)")
-    classes = [methods.method_class(name) for name in methods.names()]
-    _columns(console, [(cls.name, cls.title, cls.source) for cls in classes])
-    console.print("[bold]Hardware cards[/] (--hardware NAME)")
-    _columns(console, [(name, hardware.load(name).title, hardware.load(name).source) for name in hardware.names()])
-    console.print("[bold]Data sets[/]")
-    _columns(console, [(name, cards.card(name).title, cards.card(name).label) for name in cards.names()])
-    console.print(
-        f"[bold]Networks[/] {', '.join(NETWORKS)}   [bold]Scales[/] {', '.join(SCALES)}   "
-        f"[bold]Executors[/] {', '.join(executors.names())}"
-    )
-
-
-def list_experiments(ids: Sequence[str], console: Console) -> None:
-    """Each id with its title, its source and its scales."""
-    console.print(f"[bold]Tables, figures and analyses[/] (python -m benchmarks run ID; {', '.join(GROUPS)}: many)")
-    found = [experiment(id) for id in ids]
-    _columns(console, [(one.id, one.title, one.source, scales(one)) for one in found])
-
-
-def scales(one: Experiment) -> str:
-    return ", ".join(SCALES) if isinstance(one, Table) or one.scaled else "no scale: simulated"
-
-
-def _columns(console: Console, lines: Sequence[tuple[str, ...]]) -> None:
-    grid = Grid.grid(padding=(0, 2))
-    for line in lines:
-        grid.add_row("", *map(escape, line))
-    console.print(grid)
 
 
 def show_experiments(found: Sequence[Experiment], chosen: Choices, out: Path, jobs: int, console: Console) -> None:
@@ -159,31 +117,3 @@ def _expected(missing: Sequence[Run], jobs: int) -> float:
         seconds = ROUGH_LSTM_SECONDS[work.scale] if work.network == "lstm" else usual[work.network]
         total += work.epochs * samples / work.batch * seconds
     return 6 + total / max(1, min(jobs, len(missing))) if missing else 0.0
-
-
-def show_card(card: Card, console: Console) -> None:
-    """What a card predicts for the paper's networks, beside what was published."""
-    from benchmarks.papers.predicted_seconds import predictions
-
-    console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
-    for words in card.notes:
-        console.print(words, highlight=False, markup=False)
-    console.print(
-        f"link {card.link.latency_seconds * 1e3:.3g} ms + bytes / {card.link.bytes_per_second / 1e9:.3g} GB/s; "
-        f"update {card.update.latency_seconds * 1e3:.3g} ms + bytes / "
-        f"{card.update.bytes_per_second / 1e9:.3g} GB/s; {card.flops_per_second / 1e12:.3g} TFLOP/s; "
-        f"{card.lanes} lanes, capacity {card.lane_capacity:.3g}",
-        highlight=False,
-    )
-    for delay in card.delays:
-        console.print(f"straggler: {delay.label}", highlight=False, markup=False)
-    for name, known in card.networks.items():
-        f = sum(known.forward_seconds)
-        b = sum(known.backward_input_seconds) + sum(known.backward_weight_seconds)
-        line = f"{name}: forward {f * 1e3:.3g} ms, backward {b * 1e3:.3g} ms ({known.what})"
-        console.print(line, highlight=False, markup=False)
-    title, lines = predictions(card)
-    if title:
-        console.print(f"\n[bold]{escape(title)}[/]", highlight=False)
-    for line in lines:
-        console.print("  " + line, highlight=False, markup=False)

@@ -1,0 +1,54 @@
+"""`list`, and `show` of a group: what there is, by its names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table as Grid
+
+import methods
+from benchmarks.executors import registry as executors
+from benchmarks.experiments import GROUPS, IDS, Experiment, experiment
+from benchmarks.hardware import cards as hardware
+from benchmarks.tables.definition import Table
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.network_names import NETWORKS
+from benchmarks.workloads.workload import SCALES
+
+
+def list_everything(plugins: Sequence[Path], console: Console) -> None:
+    for plugin in plugins:
+        methods.load_plugin(plugin)
+    list_experiments(IDS, console)
+    console.print("[bold]Methods[/] (--method NAME, --set NAME.OPTION=VALUE)")
+    classes = [methods.method_class(name) for name in methods.names()]
+    _columns(console, [(cls.name, cls.title, cls.source) for cls in classes])
+    console.print("[bold]Hardware cards[/] (--hardware NAME)")
+    _columns(console, [(name, hardware.load(name).title, hardware.load(name).source) for name in hardware.names()])
+    console.print("[bold]Data sets[/]")
+    _columns(console, [(name, cards.card(name).title, cards.card(name).label) for name in cards.names()])
+    console.print(
+        f"[bold]Networks[/] {', '.join(NETWORKS)}   [bold]Scales[/] {', '.join(SCALES)}   "
+        f"[bold]Executors[/] {', '.join(executors.names())}"
+    )
+
+
+def list_experiments(ids: Sequence[str], console: Console) -> None:
+    """Each id with its title, its source and its scales."""
+    console.print(f"[bold]Tables, figures and analyses[/] (python -m benchmarks run ID; {', '.join(GROUPS)}: many)")
+    found = [experiment(id) for id in ids]
+    _columns(console, [(one.id, one.title, one.source, scales(one)) for one in found])
+
+
+def scales(one: Experiment) -> str:
+    return ", ".join(SCALES) if isinstance(one, Table) or one.scaled else "no scale: simulated"
+
+
+def _columns(console: Console, lines: Sequence[tuple[str, ...]]) -> None:
+    grid = Grid.grid(padding=(0, 2))
+    for line in lines:
+        grid.add_row("", *map(escape, line))
+    console.print(grid)

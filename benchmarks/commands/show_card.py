@@ -1,0 +1,36 @@
+"""`show` of a hardware card: what it says, and what it predicts."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+
+from benchmarks.hardware.card import Card
+
+
+def show_card(card: Card, console: Console) -> None:
+    """What a card predicts for the paper's networks, beside what was published."""
+    from benchmarks.papers.predicted_seconds import predictions
+
+    console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
+    for words in card.notes:
+        console.print(words, highlight=False, markup=False)
+    console.print(
+        f"link {card.link.latency_seconds * 1e3:.3g} ms + bytes / {card.link.bytes_per_second / 1e9:.3g} GB/s; "
+        f"update {card.update.latency_seconds * 1e3:.3g} ms + bytes / "
+        f"{card.update.bytes_per_second / 1e9:.3g} GB/s; {card.flops_per_second / 1e12:.3g} TFLOP/s; "
+        f"{card.lanes} lanes, capacity {card.lane_capacity:.3g}",
+        highlight=False,
+    )
+    for delay in card.delays:
+        console.print(f"straggler: {delay.label}", highlight=False, markup=False)
+    for name, known in card.networks.items():
+        f = sum(known.forward_seconds)
+        b = sum(known.backward_input_seconds) + sum(known.backward_weight_seconds)
+        line = f"{name}: forward {f * 1e3:.3g} ms, backward {b * 1e3:.3g} ms ({known.what})"
+        console.print(line, highlight=False, markup=False)
+    title, lines = predictions(card)
+    if title:
+        console.print(f"\n[bold]{escape(title)}[/]", highlight=False)
+    for line in lines:
+        console.print("  " + line, highlight=False, markup=False)
