@@ -1,6 +1,6 @@
 import sys
 
 if __name__ == "__main__":
-    from benchmarks.commands.cli import main
+    from benchmarks.commands.main import main
 
     sys.exit(main())

@@ -23,7 +23,8 @@ from pathlib import Path
 
 from benchmarks.runner import choices, environment, plan
 from benchmarks.tables import registry as tables
-from results import published, records, tracking
+from benchmarks.views import journals
+from results import published, tracking
 from results.records import JOURNAL, folder_of
 
 FRESH_SECONDS, AGAIN_SECONDS = 150.0, 15.0
@@ -114,7 +115,7 @@ def measure(folder: Path, runs: int, evaluations: int, profile: bool) -> int:
     share = runs * evaluations / (RUNS * EVALUATIONS)  # a smaller trial has a smaller goal
 
     def feed() -> tracking.FeedReport:
-        return tracking.feed(records.records(out), published=published.by_dataset(), uri=uri)
+        return tracking.feed(journals.read(out).records, published=published.by_dataset(), uri=uri)
 
     size = f"{runs} runs of {evaluations} evaluations x {METRICS} metrics"
     _, fresh = timed(f"{size}, fresh store", FRESH_SECONDS * share, feed, profile)

@@ -105,37 +105,9 @@ def read(path: Path) -> Record:
     Raises:
         ResultsError: the file is missing, or a line is no line of a journal: the text names file and line.
     """
-    record = _read(path)
-    if record is None:
-        raise ResultsError(f"{path} holds no run yet: it was cut before its first line; run it again.")
-    return record
-
-
-def records(out: Path) -> list[Record]:
-    """All records under `out`, incomplete ones too, in the order of their start; [] if there is no such folder.
-
-    Raises:
-        ResultsError: as `read`; a journal that was cut before its first line is left out.
-    """
-    found = (_read(path) for path in sorted((out / "runs").glob(f"*/{JOURNAL}")))
-    return sorted((record for record in found if record is not None), key=lambda record: (record.started, record.id))
-
-
-def complete(out: Path, id: str) -> Record | None:
-    """The record of this run if it finished or diverged; None if it has to be run (again).
-
-    Raises:
-        ResultsError: there is a journal and it cannot be read.
-    """
-    path = folder_of(out, id) / JOURNAL
-    record = _read(path) if path.exists() else None
-    return record if record is not None and record.complete else None
-
-
-def _read(path: Path) -> Record | None:
     lines = _lines(path)
     if not lines:
-        return None
+        raise ResultsError(f"{path} holds no run yet: it was cut before its first line; run it again.")
     head = lines[0]
     if head.get("type") != "run":
         raise _garbage(path, 1, "the first line must be the run")

@@ -19,10 +19,10 @@ from typing import Any, BinaryIO, Self
 
 from results.errors import ResultsError
 from results.files import set_aside
-from results.records import JOURNAL, STATUSES, Evaluation, Record, complete, folder_of, read, records
+from results.records import JOURNAL, STATUSES, Evaluation, Record, folder_of, read
 from results.records.spec import Labels, RunSpec
 
-__all__ = ["Evaluation", "Journal", "Record", "complete", "folder_of", "read", "records"]
+__all__ = ["Evaluation", "Journal", "Record", "folder_of", "read"]
 
 
 class Journal:

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from benchmarks.commands import export
 from benchmarks.errors import UserError
-from results import frames, records, reproductions
+from results import frames, reproductions
 from results.errors import ResultsError
-from tests.results.samples import write
+from tests.results.samples import records, write
 
 TABLE = """\
 table,network,network_label,row,method,measure,published_mean,published_std,published_n,measured_mean,measured_std,\
@@ -49,7 +49,7 @@ def out(tmp_path: Path) -> Path:
 def test_csv_comes_back_as_it_was(out: Path, tmp_path: Path) -> None:
     said(out, tmp_path / "export")
     for name, build in export.FRAMES.items():
-        frame = build(records.records(out))
+        frame = build(records(out))
         text = {column: "string" for column in frame.columns if str(frame[column].dtype) == "string"}
         back = pd.read_csv(tmp_path / "export" / f"{name}.csv", dtype=text, keep_default_na=False, na_values=["NaN"])
         pd.testing.assert_frame_equal(back, frame, check_dtype=False)
@@ -62,7 +62,7 @@ def test_parquet_keeps_types_and_what_is_not_finite(out: Path, tmp_path: Path) -
     assert column.null_count == 0
     assert sum(math.isnan(value.as_py()) for value in column) == 1
     back = pd.read_parquet(tmp_path / "export" / "runs.parquet")
-    pd.testing.assert_frame_equal(back, frames.runs(records.records(out)), check_dtype=False)
+    pd.testing.assert_frame_equal(back, frames.runs(records(out)), check_dtype=False)
     assert back["seed"].dtype == "int64"
 
 

@@ -17,9 +17,9 @@ from benchmarks.runner.messages import Ended
 from benchmarks.runner.plan import Run
 from results import tracking
 from results.errors import ResultsError
-from results.records import records
 from results.tracking import FeedReport
 from tests.commands.commands import TINY, Cli, journals
+from tests.results.samples import records
 
 ROWS = "--method=async_lu,bp"
 UNREACHABLE = "http://127.0.0.1:9"

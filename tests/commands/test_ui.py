@@ -20,10 +20,9 @@ from benchmarks.commands import ui
 from benchmarks.errors import UserError
 from results.errors import ResultsError
 from results.published import by_dataset
-from results.records.journal import records
 from results.tracking import feed, serving, tracked
 from tests.commands.commands import CHECKOUT, alive
-from tests.results.samples import write
+from tests.results.samples import records, write
 
 pytest.importorskip("mlflow")
 # MLflow's own use of SQLAlchemy.

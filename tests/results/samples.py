@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.views import journals
 from results.records.journal import Journal, Record, folder_of, read
 from results.records.spec import Labels, RunSpec
 
@@ -53,3 +54,8 @@ def write(
             layers = [{"layer": "stem", "updates": 2.0, "seconds": 0.01, "wait_seconds": 0.0, "reads": 120}]
             journal.end(status, staleness=layers, wall_seconds=12.0)
     return read(journal.path)
+
+
+def records(out: Path) -> list[Record]:
+    """All runs of a folder, in the order of their start."""
+    return list(journals.read(out).records)

@@ -13,10 +13,10 @@ import pytest
 from results import tracking
 from results.errors import ResultsError
 from results.published import by_dataset
-from results.records.journal import Record, records
+from results.records.journal import Record
 from results.statistics import summary
 from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores
-from tests.results.samples import write
+from tests.results.samples import records, write
 
 pytest.importorskip("mlflow")
 # MLflow's own use of SQLAlchemy.
@@ -183,8 +183,9 @@ def test_two_processes_may_create_one_store(tmp_path: Path, checkout: Path) -> N
     for seed in (0, 1):
         write(tmp_path / f"out{seed}", [50.0], seed=seed, network=f"net{seed}")
     program = (
-        "import sys; from pathlib import Path; from results.records import records; from results.tracking import feed;"
-        "print(feed(records(Path(sys.argv[1])), published={}).added)"
+        "import sys; from pathlib import Path; from benchmarks.views.journals import read;"
+        "from results.tracking import feed;"
+        "print(feed(read(Path(sys.argv[1])).records, published={}).added)"
     )
     environment = {"PYTHONPATH": str(checkout), "PATH": "", "HOME": str(tmp_path)}
     writers = [

@@ -14,10 +14,10 @@ from results import tracking
 from results.errors import ResultsError
 from results.published import by_dataset
 from results.records import JOURNAL, folder_of, read
-from results.records.journal import Journal, Record, records
+from results.records.journal import Journal, Record
 from results.records.spec import Labels
 from results.tracking import feed, fetch
-from tests.results.samples import spec_of, write
+from tests.results.samples import records, spec_of, write
 
 pytest.importorskip("mlflow")
 # MLflow's own use of SQLAlchemy.
