@@ -6,15 +6,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.views.pictures import curves, seconds_label, subtitle
 from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.networks.names import TITLES
 from reports import figures
-from reports.figures import Curve, diagnostics
-from reports.figures.diagnostics import Ageing, drawable
+from reports.figures import diagnostics
+from reports.figures.diagnostics import Ageing
 from reports.site.pages import Picture
 from reports.speedups import Split
 from results.records import Record
-from results.statistics import ACCURACY
 
 Pictures = dict[str, tuple[Picture, ...]]
 
@@ -29,21 +29,12 @@ def draw(sheet: Sheet, splits: Mapping[tuple[str, str, str], tuple[str, Sequence
     }
 
 
-def seconds_label(sheet: Sheet) -> str:
-    return "simulated seconds" if sheet.card is not None else "seconds"
-
-
-def _said(sheet: Sheet) -> str:
-    clock = f"hardware {sheet.card.name}" if sheet.card is not None else "real threads"
-    return f"scale {sheet.choices.scale}, {clock}, n = {sheet.choices.seeds}"
-
-
 def _curves(sheet: Sheet, place: Path) -> Iterator[Picture]:
     found = list(curves(sheet))
     if not found:
         return
     goals = {TITLES[net]: goal.percent for net in sheet.networks if _timed(sheet) and (goal := sheet.target_of(net))}
-    title = f"{sheet.table.title}\n({_said(sheet)})"
+    title = f"{sheet.table.title}\n({subtitle(sheet)})"
     figures.curves(found, place / "curves", title=title, y_label="test accuracy (%)", targets=goals)
     tops: dict[tuple[str, str], float] = {}
     for one in found:
@@ -59,35 +50,13 @@ def _timed(sheet: Sheet) -> bool:
     return "time_to_target_seconds" in sheet.table.measures
 
 
-def curves(sheet: Sheet) -> Iterator[Curve]:
-    """One per run with a finite accuracy on a finite clock; points without are left out."""
-    for network in sheet.networks:
-        for row in sheet.rows:
-            for record in sheet.of(network, row.key):
-                xs, seconds, values = _points(record)
-                if values:
-                    axes = {"epoch": xs, seconds_label(sheet): seconds}
-                    yield Curve(drawable(row.label), TITLES[network], axes, values)
-
-
-def _points(record: Record) -> tuple[list[float], list[float], list[float]]:
-    xs, seconds, values = [], [], []
-    for point in record.evaluations:
-        second, value = point.metrics.get(record.clock, math.nan), point.metrics.get(ACCURACY, math.nan)
-        if math.isfinite(second) and math.isfinite(value):
-            xs.append(float(point.epoch))
-            seconds.append(second)
-            values.append(value)
-    return xs, seconds, values
-
-
 def _splits(
     sheet: Sheet, splits: Mapping[tuple[str, str, str], tuple[str, Sequence[Split]]], place: Path
 ) -> Iterator[Picture]:
     if not splits:
         return
     panels = {f"{net}, time to {what}": found for (net, _, what), (_, found) in splits.items()}
-    diagnostics.splits(panels, place / "split", title=f"What the time is made of, as measured\n({_said(sheet)})")
+    diagnostics.splits(panels, place / "split", title=f"What the time is made of, as measured\n({subtitle(sheet)})")
     said = "; ".join(f"{one.label}, {panel}: {one.speedup:.2f}" for panel, found in panels.items() for one in found)
     caption = "Speed-up over the slowest method, as the product of fewer epochs and faster epochs (measured)."
     yield Picture(place / "split", caption, f"Bars of the factors; the speed-ups: {said}. The table has the factors.")
@@ -124,9 +93,8 @@ def _staleness(sheet: Sheet, place: Path) -> Iterator[Picture]:
     found = [one for network in sheet.networks for one in ageing(sheet, network)]
     if not any(value for one in found for value in (*one.updates, *one.seconds)):
         return
-    label = "simulated seconds" if sheet.card is not None else "seconds"
-    title = f"Staleness of a layer's gradients\n({_said(sheet)})"
-    diagnostics.staleness(found, place / "staleness", title=title, seconds=label)
+    title = f"Staleness of a layer's gradients\n({subtitle(sheet)})"
+    diagnostics.staleness(found, place / "staleness", title=title, seconds=seconds_label(sheet))
     means = [(one, math.fsum(one.updates) / len(one.updates)) for one in found]
     said = "; ".join(f"{one.label} on {one.panel} {mean:.2g}" for one, mean in means)
     caption = "Staleness, from the first layer to the last: others' updates, and seconds, between reading and updating."

@@ -1,0 +1,193 @@
+"""`compare` on the screen: what is said first, then the cells that differ, then what only one side has."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from benchmarks.commands.compare_sides import CONTEXT, Side, context
+from reports.tables.texts import printable
+from results import comparison
+from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Cell, Change, Comparison
+from results.comparison.matching import NO_NETWORK, NO_TABLE, Alone
+from results.statistics import Summary
+from results.tables import MEASURES
+
+MANY = 40
+"""Cells that are the same are counted beyond that, not named."""
+STYLES = {CHANGED: "bold yellow", NOISE: "", UNDECIDED: "dim", SAME: "dim"}
+RULE = (
+    "[ ]: 95 % interval of the mean difference, Student's t over seeds that both have, else Welch's t. It excludes 0: "
+    "changed. It holds 0: within noise, so that no change is shown, which is not to say that there is none. "
+    "p: permutation test of A's runs against B's, which pairs no seeds and assumes no distribution. "
+    "Three seeds are weak evidence."
+)
+
+
+def show(a: Side, b: Side, found: Comparison, console: Console) -> None:
+    """Print all of a comparison: contexts, cells with their intervals, a summary, and what stands alone."""
+    for line in (*_heads(a, b), *_contexts(a, b, found)):
+        console.print(Text(printable(line)), soft_wrap=True)
+    _unchanged(found, console)
+    notes = _notes(found)
+    groups: dict[tuple[str, str], list[Cell]] = {}
+    for one in found.cells:
+        if not one.unchanged:
+            groups.setdefault((one.group, one.network), []).append(one)
+    for (group, network), cells in groups.items():
+        console.print()
+        console.print(Text(printable(f"{group} {network}"), style="bold underline"))
+        console.print(_grid(cells, notes))
+        for line in _remarks(cells):
+            console.print(Text(printable(line), style="dim"), soft_wrap=True)
+    if notes:
+        console.print()
+    for why, sign in notes.items():
+        console.print(Text(printable(f"[{sign}] {why}"), style="dim"), soft_wrap=True)
+    _summary(found, console)
+    _alone(found.alone, console)
+
+
+def _heads(a: Side, b: Side) -> Iterator[str]:
+    for name, one in (("A", a), ("B", b)):
+        what = f"{len(one.values)} values of tables" if one.values else f"{len(one.records)} runs"
+        yield f"{name}: {one.name}, {what}"
+        yield from (f"{name}: {sentence}" for sentence in one.left_out)
+
+
+def _contexts(a: Side, b: Side, found: Comparison) -> Iterator[str]:
+    ours = a.context or context(found.first)  # not of runs that stand alone
+    theirs = b.context or context(found.second)
+    names = [name for name in CONTEXT if ours.get(name) or theirs.get(name)]
+    same = [name for name in names if ours.get(name) == theirs.get(name)]
+    for name in names:
+        if name not in same:
+            yield f"Differs: {name}: A {_listed(ours.get(name))}; B {_listed(theirs.get(name))}"
+    other = sum(any(one.field == "sources" for one in cell.context) for cell in found.cells)
+    if other:
+        yield f"Differs: the sources that make the numbers, in {other} of {len(found.cells)} cells"
+    if same:
+        yield f"The same: {'; '.join(f'{name} {_listed(ours[name])}' for name in same)}"
+
+
+def _listed(values: Sequence[str] | None) -> str:
+    return ", ".join(values) if values else "not known"
+
+
+def _unchanged(found: Comparison, console: Console) -> None:
+    rows: dict[str, list[str]] = {}
+    for one in found.cells:
+        if one.unchanged:
+            rows.setdefault(f"{one.group} {one.network}", []).append(one.label)
+    count = sum(map(len, rows.values()))
+    runs = sum(one.common for one in found.cells if one.unchanged)
+    what = f"the same to the last bit in losses and seconds ({runs} pairs of runs)" if runs else "the same"
+    console.print(f"\n{count} of {len(found.cells)} cells are {what}.", highlight=False)
+    for line in _places(rows, brief=count > MANY) if rows else ():
+        console.print(Text(printable(f"  {line}"), style="dim"), soft_wrap=True)
+
+
+def _grid(cells: Sequence[Cell], notes: Mapping[str, int]) -> Grid:
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    grid.add_column("Row", max_width=24)
+    grid.add_column("Measure", max_width=22)
+    for heading in ("A", "B", "B − A", "B / A", "p"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("Verdict", no_wrap=True)
+    for one in cells:
+        label = Text(printable(one.label))
+        changed = [change for change in one.changes if change.verdict != SAME]
+        for number, change in enumerate(changed):
+            grid.add_row("" if number else label, *_texts(change, notes))
+        if not changed:
+            grid.add_row(label, Text("all"), "", "", "", "", "", Text("the same, other losses"))
+    return grid
+
+
+def _texts(change: Change, notes: Mapping[str, int]) -> Iterator[Text]:
+    heading = MEASURES[change.measure].heading if change.measure in MEASURES else change.measure
+    yield Text(printable(heading))
+    yield Text(_mean(change.first))
+    yield Text(_mean(change.second))
+    limits = f" [{_signed(change.low)}, {_signed(change.high)}]" if _spreads(change) else ""
+    yield Text(f"{_signed(change.difference)}{limits}")
+    yield Text(f"{change.ratio:.3g}" if change.ratio is not None else "–")
+    yield Text(f"{change.p:.2g}" if change.p is not None else "–")
+    note = f" [{notes[change.why]}]" if change.why else ""
+    yield Text.assemble((change.verdict, STYLES[change.verdict]), (note, "dim"))
+
+
+def _notes(found: Comparison) -> dict[str, int]:
+    """A number for every reason."""
+    whys = dict.fromkeys(change.why for one in found.cells for change in one.changes if change.why)
+    return {why: number for number, why in enumerate(whys, start=1)}
+
+
+def _spreads(change: Change) -> bool:
+    return change.low is not None and change.low != change.high
+
+
+def _mean(value: Summary) -> str:
+    if value.mean is None:
+        return f"– ({value.n - value.censored} of {value.n})"
+    rounding = 1e-9 * abs(value.mean)  # sums in another order are no spread
+    spread = f" ± {value.std if value.std > rounding else 0:.2g}" if value.std is not None else ""
+    return f"{value.mean:.4g}{spread} ({value.n})"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None or math.isnan(value) else f"{value:+.3g}"
+
+
+def _remarks(cells: Sequence[Cell]) -> Iterator[str]:
+    for one in cells:
+        said = []
+        if one.common:
+            bits = f"{one.identical} of {one.common} common seeds have the same losses to the last bit"
+            said += [bits] if one.identical else []
+        if one.settings:
+            said.append(f"other settings, A → B: {', '.join(map(str, one.settings))}")
+        if one.incidents:
+            said.append(one.incidents)
+        if said:
+            yield f"{one.label}: {'; '.join(said)}."
+
+
+def _summary(found: Comparison, console: Console) -> None:
+    counts = dict.fromkeys((CHANGED, NOISE, UNDECIDED, SAME), 0)
+    for one in found.cells:
+        for change in one.changes:
+            counts[change.verdict] += 1
+    total = sum(counts.values())
+    words = ", ".join(f"{count} {word}" for word, count in counts.items())
+    console.print(f"\n{len(found.cells)} cells, {total} values: {words}.", highlight=False)
+    if found.tested:
+        chance = (1 - comparison.LEVEL) * found.tested
+        console.print(f"{RULE} Of {found.tested} intervals about {chance:.1f} exclude 0 by chance.", highlight=False)
+
+
+def _alone(alone: Sequence[Alone], console: Console) -> None:
+    for name in ("A", "B"):
+        mine = [one for one in alone if one.side == name]
+        if mine:
+            cells = len({(one.group, one.network, one.row, one.why) for one in mine})
+            console.print(f"\n[bold]Only in {name}[/]: {cells} of its cells", highlight=False)
+        reasons: dict[str, dict[str, dict[str, None]]] = {}
+        for one in mine:
+            reasons.setdefault(one.why, {}).setdefault(f"{one.group} {one.network}", {})[one.label] = None
+        for why, places in reasons.items():
+            console.print(Text(printable(f"  {why[0].upper()}{why[1:]}:")), soft_wrap=True)
+            for line in _places(places, brief=why in (NO_NETWORK, NO_TABLE)):
+                console.print(Text(printable(f"    {line}"), style="dim"), soft_wrap=True)
+
+
+def _places(places: Mapping[str, Collection[str]], *, brief: bool) -> list[str]:
+    """brief: rows are counted, not named, as where a whole network or table is missing."""
+    if brief:
+        return ["; ".join(f"{where} ({len(labels)})" for where, labels in places.items())]
+    return [f"{where}: {'; '.join(labels)}" for where, labels in places.items()]
