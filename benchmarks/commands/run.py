@@ -45,7 +45,10 @@ def run(
     target: float | None,
     console: Console,
 ) -> int:
-    """-> the exit code: 0, or 1 if a run failed. Where many are asked for, those without their data say so."""
+    """-> the exit code: 0, or 1 if a run failed. Where many are asked for, those without their data say so.
+
+    Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by Ctrl-C.
+    """
     planned, without = _plan(experiments, chosen)
     runs = plan.in_order(plan.distinct(run for of_table in planned.values() for run in of_table))
     resolve.check_out(out)
@@ -54,23 +57,20 @@ def run(
     _announce(experiments, chosen, runs, missing, jobs, console)
     note(console, found.left_out)
     again = "the same command without --fresh" if fresh else "the same command"
-    cards = _cards(experiments, chosen)
-    failed = _train(missing, chosen, cards, out, jobs, console, again) if missing else []
+    failed = _train(missing, chosen, _cards(experiments, chosen), out, jobs, console, again) if missing else []
     found = journals.read(out) if missing else found
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
     brief = len(experiments) > FEW
     for one in experiments:
         if one.id in without:
             console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
-        elif isinstance(one, Analysis):
-            _analyse(one, chosen, out, console, brief)
         else:
-            _print(assemble(sheets[one.id]), out, pictures.draw(sheets[one.id], out), console, brief)
+            _show(one, sheets.get(one.id), chosen, out, console, brief)
     for sentence in failed:
         console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
     used = list(sheets.values())
     if tracking and used:
-        used = [*tracked.kindred(used, found), *used]
+        used = [*tracked.kindred(used, chosen, found, target), *used]
         _track(used, out, console)
     note(console, [made_elsewhere(used)])
     return 1 if failed else 0
@@ -150,6 +150,14 @@ def _train(
     console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
     titles = {run.id: run.title for run in missing}
     return [f"{titles[one.id]}: {one.reason}" for one in ended.values() if one.status == "failed"]
+
+
+def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, console: Console, brief: bool) -> None:
+    """A table from its sheet, or an analysis, which is carried out."""
+    if isinstance(one, Analysis):
+        _analyse(one, chosen, out, console, brief)
+    elif sheet is not None:
+        _print(assemble(sheet), out, pictures.draw(sheet, out), console, brief)
 
 
 def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief: bool) -> None:

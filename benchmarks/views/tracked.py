@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.runner.choices import Choices
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, every_sheet, whole
 from benchmarks.views.values import measured as measured_of
@@ -14,14 +15,14 @@ from results.statistics import Summary
 from results.tracking import FeedReport
 
 
-def kindred(sheets: Sequence[Sheet], journals: Journals) -> Iterator[Sheet]:
+def kindred(sheets: Sequence[Sheet], chosen: Choices, journals: Journals, target: float | None) -> Iterator[Sheet]:
     """All tables of the same workloads, with all their rows, as far as their runs are there.
 
     What MLflow says of a method then depends on the runs that there are, and not on the table or on the --method that
     was asked for last.
     """
     families = {sheet.table.family for sheet in sheets}
-    for sheet in every_sheet(whole(sheets[0].choices), journals, sheets[0].target):
+    for sheet in every_sheet(whole(chosen), journals, target):
         if sheet.table.family in families:
             yield sheet
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.views.pages.splits import Splits
 from benchmarks.views.pictures import curves, seconds_label, subtitle
 from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.networks.names import TITLES
@@ -13,13 +14,12 @@ from reports import figures
 from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
 from reports.site.pages import Picture
-from reports.speedups import Split
 from results.records import Record
 
 Pictures = dict[str, tuple[Picture, ...]]
 
 
-def draw(sheet: Sheet, splits: Mapping[tuple[str, str, str], tuple[str, Sequence[Split]]], folder: Path) -> Pictures:
+def draw(sheet: Sheet, splits: Splits, folder: Path) -> Pictures:
     """Whatever there is to be drawn, into <folder>/<table>/. Raises ResultsError where a file cannot be written."""
     place = folder / sheet.table.id
     return {
@@ -50,9 +50,7 @@ def _timed(sheet: Sheet) -> bool:
     return "time_to_target_seconds" in sheet.table.measures
 
 
-def _splits(
-    sheet: Sheet, splits: Mapping[tuple[str, str, str], tuple[str, Sequence[Split]]], place: Path
-) -> Iterator[Picture]:
+def _splits(sheet: Sheet, splits: Splits, place: Path) -> Iterator[Picture]:
     if not splits:
         return
     panels = {f"{net}, time to {what}": found for (net, _, what), (_, found) in splits.items()}
