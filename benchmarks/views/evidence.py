@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.analyses import registry as analyses
 from benchmarks.papers.claims import written
 from benchmarks.runner.choices import Choices
 from benchmarks.views.sheets import Sheet
@@ -47,4 +48,7 @@ class SheetEvidence:
         return published.load(table_id).get((network, row_key, measure))
 
     def tables(self, id: str) -> Sequence[ResultTable]:
+        """Of an analysis. A table's own file may be of other runs, scales or settings: its sheet says what counts."""
+        if id not in analyses.IDS:
+            return ()
         return written.tables(self.out / "tables", id)

@@ -58,12 +58,19 @@ def on_the_page(out: Path) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize("more", [(), ("--method=bp",)])
 def test_claims_and_the_reports_page_say_the_same(cli: Cli, out: Path, more: tuple[str, ...]) -> None:
     made_elsewhere(out)
+    shutil.rmtree(out / "tables")
     said = [cli(command, f"--out={out}", *TINY, *more) for command in ("claims", "report")]
     assert [one.code for one in said] == [0, 0]
     assert judged(out) == on_the_page(out)
     assert any(measured != "-" for _, measured, _ in judged(out)), "runs of other sources count"
     for one in said:
         assert f"2 {OTHERS}" in one.out.replace("\n", " ")
+
+
+def test_claims_are_not_judged_on_tables_that_were_written_of_other_runs(cli: Cli, out: Path) -> None:
+    assert cli("run", "table2", "--method=async_lu,bp", "--no-tracking", f"--out={out}", *TINY).code == 0
+    assert cli("claims", "--scale=small", f"--out={out}").code == 0
+    assert {measured for _, measured, _ in judged(out)} == {"-"}, "the table lies there, but of scale smoke"
 
 
 def test_a_table_says_below_it_which_runs_others_made(cli: Cli, out: Path) -> None:
