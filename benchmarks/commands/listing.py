@@ -15,7 +15,7 @@ from benchmarks.experiments import GROUPS, IDS, Experiment, experiment
 from benchmarks.hardware import cards as hardware
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.data import cards
-from benchmarks.workloads.network_names import NETWORKS
+from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.workload import SCALES
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.views.sheets import Sheet
-from benchmarks.workloads.network_names import TITLES
+from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid, grid_of_pairs
 from reports.tables.texts import BLANK
 from results.records import Record

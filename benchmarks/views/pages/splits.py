@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from benchmarks.workloads.network_names import TITLES
+from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
 from reports.speedups import Split, split
 from results import tables
