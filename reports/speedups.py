@@ -16,7 +16,7 @@ SMALL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class SpeedupSplit:
     """One method: its time, its speed-up over the reference, and the two factors that multiply to it."""
 
     label: str
@@ -37,7 +37,7 @@ class Split:
         return 100 * math.log(self.by_epochs) / whole if abs(whole) >= SMALL else None
 
 
-def split(values: Mapping[str, tuple[float, float]]) -> tuple[str, list[Split]]:
+def split(values: Mapping[str, tuple[float, float]]) -> tuple[str, list[SpeedupSplit]]:
     """values: label -> (seconds, epochs) to the target. -> the slowest label, which is the reference, and all splits.
 
     What is not positive and finite is left out. Raises ValueError where nothing is left.
@@ -48,5 +48,6 @@ def split(values: Mapping[str, tuple[float, float]]) -> tuple[str, list[Split]]:
     reference = max(usable, key=lambda label: usable[label][0])
     seconds, epochs = usable[reference]
     return reference, [
-        Split(label, t, e, seconds / t, epochs / e, (seconds / epochs) / (t / e)) for label, (t, e) in usable.items()
+        SpeedupSplit(label, t, e, seconds / t, epochs / e, (seconds / epochs) / (t / e))
+        for label, (t, e) in usable.items()
     ]

@@ -18,7 +18,7 @@ Measured = Mapping[Key, Summary]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SeedGroup:
     """The seeds of one method with the same options on the same workload: all of the spec but the seed is equal."""
 
     key: str
@@ -56,20 +56,20 @@ def clock_of(spec: RunSpec) -> str:
     return f"{spec.workload.family} on {spec.hardware.name}"
 
 
-def group(records: Iterable[Record]) -> list[Group]:
+def group(records: Iterable[Record]) -> list[SeedGroup]:
     """The records by spec without the seed, each group ordered by seed, the groups by their first start."""
     found: dict[str, list[Record]] = {}
     for record in records:
         found.setdefault(identity([record.spec.document(without=("seed",)), record.row]), []).append(record)
-    groups = [Group(key, tuple(sorted(runs, key=lambda run: run.seed))) for key, runs in found.items()]
+    groups = [SeedGroup(key, tuple(sorted(runs, key=lambda run: run.seed))) for key, runs in found.items()]
     return sorted(groups, key=lambda one: min(record.started for record in one.records))
 
 
 def targets(
-    groups: Sequence[Group], measured: Mapping[str, Measured], published: Mapping[str, Mapping[Key, Published]]
+    groups: Sequence[SeedGroup], measured: Mapping[str, Measured], published: Mapping[str, Mapping[Key, Published]]
 ) -> dict[str, float]:
     """The target of every group: the given one, else the table's rule (`paper_target`) within the group's context."""
-    contexts: dict[str, dict[str, Group]] = {}
+    contexts: dict[str, dict[str, SeedGroup]] = {}
     for one in groups:  # of two groups in one row, as after a change of the sources, the later one counts
         contexts.setdefault(one.context, {})[one.first.row] = one
     found: dict[str, float] = {}
@@ -83,13 +83,13 @@ def targets(
     return found
 
 
-def _timed_rows(one: Group, published: Mapping[str, Mapping[Key, Published]]) -> set[str]:
+def _timed_rows(one: SeedGroup, published: Mapping[str, Mapping[Key, Published]]) -> set[str]:
     """The rows whose time to a target the paper has, on the group's network."""
     keys = published.get(one.first.family, {})
     return {row for network, row, measure in keys if (network, measure) == (one.first.network, TIMED)}
 
 
-def values_of(one: Group, target: float | None, measured: Measured | None) -> dict[str, Summary]:
+def values_of(one: SeedGroup, target: float | None, measured: Measured | None) -> dict[str, Summary]:
     """The values of a parent: final values under the curves' names, then the tables' measures."""
     runs = one.complete
     names = dict.fromkeys(name for run in runs if run.evaluations for name in run.evaluations[-1].metrics)

@@ -28,7 +28,7 @@ from benchmarks.hardware.price import Price
 from methods import Method
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Cell, Measure, ResultTable, Row
+from results.tables import Measure, ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, section 3.3"
 ERRATUM = (
@@ -124,7 +124,7 @@ def run(request: Request) -> Finding:
 def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> ResultTable:
     found = {(point.workers, point.batches, point.beta): point for point in points}
     rows = [
-        Row(
+        ResultRow(
             f"workers={workers}",
             f"K = {workers}",
             f"batches={batches}",
@@ -164,8 +164,8 @@ def _notes(options: SpeedupOptions) -> Iterator[str]:
         yield "The printed T1 misses the measurement wherever b > 1: its quotient with the paper's T2 is 1."
 
 
-def _cell(point: SpeedupPoint) -> Cell:
-    return Cell(Published(point.law, None, None, SOURCE), Summary(point.measured, None, 1))
+def _cell(point: SpeedupPoint) -> ResultCell:
+    return ResultCell(Published(point.law, None, None, SOURCE), Summary(point.measured, None, 1))
 
 
 def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path) -> tuple[Path, Path]:
@@ -197,9 +197,9 @@ def _network_table(request: Request) -> ResultTable:
         for workers in options.workers:
             reference = Published(long_stream(beta, workers), None, None, SOURCE)
             values = [_long_stream_speedup(one, workers) for one in (_ideal(price), price)]
-            cells = tuple(Cell(reference, Summary(value, None, 1)) for value in values)
+            cells = tuple(ResultCell(reference, Summary(value, None, 1)) for value in values)
             label = f"{name}, batch {known.batch}: β = {beta:.2f}"
-            rows.append(Row(name, label, f"workers={workers}", f"K = {workers}", cells))
+            rows.append(ResultRow(name, label, f"workers={workers}", f"K = {workers}", cells))
     return ResultTable(
         name="speedup-networks",
         title=f"Speed-up of Async LU over backpropagation, networks of the hardware card {card.name}",

@@ -25,7 +25,7 @@ from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Cell, Measure, ResultTable, Row
+from results.tables import Measure, ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, section 3.4"
 ERRATUM = (
@@ -127,7 +127,7 @@ def _depth_table(options: StalenessOptions, points: Sequence[StalenessPoint]) ->
         values = one.wait_sum, one.wait_sum / one.layers, _updates(one.layerwise), _updates(one.block)
         beta = f"{one.beta:g}"
         rows.append(
-            Row(
+            ResultRow(
                 f"beta={beta}", f"β T = {beta}", f"layers={one.layers}", f"M = {one.layers}", _cells(references, values)
             )
         )
@@ -151,7 +151,7 @@ def _layer_table(options: StalenessOptions, one: StalenessPoint) -> ResultTable:
     for m, (wait, layerwise, block) in enumerate(zip(one.waits, one.layerwise, one.block, strict=True), 1):
         references = law_of_layer(m, one.layers, one.beta), None, None
         cells = _cells(references, (wait, layerwise["updates"], block["updates"]))
-        rows.append(Row("all", f"M = {one.layers}, β T = {one.beta:g}", f"layer={m}", f"m = {m}", cells))
+        rows.append(ResultRow("all", f"M = {one.layers}, β T = {one.beta:g}", f"layer={m}", f"m = {m}", cells))
     return ResultTable(
         name="staleness-layers",
         title=f"Relative staleness layer by layer, M = {one.layers}, β T = {one.beta:g}",
@@ -173,9 +173,9 @@ def _caption(options: StalenessOptions) -> str:
     )
 
 
-def _cells(references: Sequence[float | None], values: Sequence[float]) -> tuple[Cell, ...]:
+def _cells(references: Sequence[float | None], values: Sequence[float]) -> tuple[ResultCell, ...]:
     return tuple(
-        Cell(None if law is None else Published(law, None, None, SOURCE), Summary(value, None, 1))
+        ResultCell(None if law is None else Published(law, None, None, SOURCE), Summary(value, None, 1))
         for law, value in zip(references, values, strict=True)
     )
 

@@ -11,7 +11,7 @@ from benchmarks.workloads.workload import Workload, workload
 from results import published
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Cell, Measure, ResultTable, Row
+from results.tables import Measure, ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, Table 10"
 MEASURES = (
@@ -42,7 +42,7 @@ def run(request: Request) -> Finding:
     return Finding((_table(request, rows, paper),))
 
 
-def _row(name: str, paper: Mapping[str, Published], scale: str) -> Row:
+def _row(name: str, paper: Mapping[str, Published], scale: str) -> ResultRow:
     family, network = name.split("/")
     work = workload(family, network, scale)
     ours = values(work)
@@ -50,8 +50,8 @@ def _row(name: str, paper: Mapping[str, Published], scale: str) -> Row:
     for measure in MEASURES:
         value = ours[measure.key]
         there = Summary(value, None, 1) if value is not None else None
-        cells.append(Cell(paper.get(measure.key), there, "" if there else NO_WARM_UP))
-    return Row(name, f"{work.name}, {work.optimizer.name}", scale, f"at scale {scale}", tuple(cells))
+        cells.append(ResultCell(paper.get(measure.key), there, "" if there else NO_WARM_UP))
+    return ResultRow(name, f"{work.name}, {work.optimizer.name}", scale, f"at scale {scale}", tuple(cells))
 
 
 def values(work: Workload) -> dict[str, float | None]:
@@ -73,7 +73,7 @@ def _data(name: str, scale: str) -> str:
     return card(workload(family, network, scale).dataset).title
 
 
-def _table(request: Request, rows: list[Row], paper: Mapping[str, Mapping[str, Published]]) -> ResultTable:
+def _table(request: Request, rows: list[ResultRow], paper: Mapping[str, Mapping[str, Published]]) -> ResultTable:
     shown = list(dict.fromkeys(row.network for row in rows))
     data = dict.fromkeys(_data(name, request.scale) for name in shown)
     contradictions = [

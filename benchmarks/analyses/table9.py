@@ -15,7 +15,7 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
 from results import published, statistics
-from results.tables import MEASURES, Cell, ResultTable, Row
+from results.tables import MEASURES, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     import torch
@@ -92,13 +92,13 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def _row(work: Workload, seconds: tuple[list[float], list[float]]) -> Row:
+def _row(work: Workload, seconds: tuple[list[float], list[float]]) -> ResultRow:
     theirs = {key[2]: value for key, value in published.load("table9").items() if key[0] == work.network}
-    cells = tuple(Cell(theirs[key], statistics.summary(mine)) for key, mine in zip(KEYS, seconds, strict=True))
-    return Row(work.network, work.label, "bp", "BP, one batch", cells)
+    cells = tuple(ResultCell(theirs[key], statistics.summary(mine)) for key, mine in zip(KEYS, seconds, strict=True))
+    return ResultRow(work.network, work.label, "bp", "BP, one batch", cells)
 
 
-def _table(request: Request, rows: list[Row], works: list[Workload]) -> ResultTable:
+def _table(request: Request, rows: list[ResultRow], works: list[Workload]) -> ResultTable:
     options: Table9Options = request.options
     sizes = ", ".join(dict.fromkeys(f"batch {work.batch}" for work in works))
     return ResultTable(

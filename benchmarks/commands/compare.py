@@ -13,7 +13,7 @@ from benchmarks.commands.compare_screen import show
 from benchmarks.commands.compare_sides import as_values, side
 from benchmarks.commands.screen import say
 from results import comparison
-from results.comparison import Cell, Change, Comparison
+from results.comparison import Change, ComparedCell, Comparison
 from results.files import replace
 
 COLUMNS = (
@@ -58,7 +58,7 @@ def to_csv(found: Comparison) -> str:
     return text.getvalue()
 
 
-def _line(one: Cell, change: Change) -> dict[str, Any]:
+def _line(one: ComparedCell, change: Change) -> dict[str, Any]:
     return {
         **{name: getattr(one, name) for name in ("group", "network", "row", "incidents")},
         **{f"a_{name}": getattr(change.first, name) for name in ("mean", "std", "n")},

@@ -13,7 +13,7 @@ from rich.text import Text
 from benchmarks.commands.compare_sides import CONTEXT, Side, context
 from reports.tables.texts import printable
 from results import comparison
-from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Cell, Change, Comparison
+from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Change, ComparedCell, Comparison
 from results.comparison.matching import NO_NETWORK, NO_TABLE, Alone
 from results.statistics import Summary
 from results.tables import MEASURES
@@ -35,7 +35,7 @@ def show(a: Side, b: Side, found: Comparison, console: Console) -> None:
         console.print(Text(printable(line)), soft_wrap=True)
     _unchanged(found, console)
     notes = _notes(found)
-    groups: dict[tuple[str, str], list[Cell]] = {}
+    groups: dict[tuple[str, str], list[ComparedCell]] = {}
     for one in found.cells:
         if not one.unchanged:
             groups.setdefault((one.group, one.network), []).append(one)
@@ -92,7 +92,7 @@ def _unchanged(found: Comparison, console: Console) -> None:
         console.print(Text(printable(f"  {line}"), style="dim"), soft_wrap=True)
 
 
-def _grid(cells: Sequence[Cell], notes: Mapping[str, int]) -> Grid:
+def _grid(cells: Sequence[ComparedCell], notes: Mapping[str, int]) -> Grid:
     grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
     grid.add_column("Row", max_width=24)
     grid.add_column("Measure", max_width=22)
@@ -144,7 +144,7 @@ def _signed(value: float | None) -> str:
     return "–" if value is None or math.isnan(value) else f"{value:+.3g}"
 
 
-def _remarks(cells: Sequence[Cell]) -> Iterator[str]:
+def _remarks(cells: Sequence[ComparedCell]) -> Iterator[str]:
     for one in cells:
         said = []
         if one.common:

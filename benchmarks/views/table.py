@@ -21,7 +21,7 @@ def assemble(sheet: Sheet) -> tables.ResultTable:
                 _cell(sheet, network, row.key, measure, target, values.get((network, row.key, measure)))
                 for measure in sheet.table.measures
             ]
-            rows.append(tables.Row(network, label, row.key, row.label, tuple(cells)))
+            rows.append(tables.ResultRow(network, label, row.key, row.label, tuple(cells)))
     return tables.ResultTable(
         name=sheet.table.id,
         title=sheet.table.title,
@@ -43,9 +43,9 @@ def _cell(
     measure: str,
     target: statistics.Target | None,
     there: Published | None,
-) -> tables.Cell:
+) -> tables.ResultCell:
     value, reason = measured_values.measure_of(sheet, network, row, measure, target)
-    return tables.Cell(there, value, reason or measured_values.incidents(sheet.of(network, row)))
+    return tables.ResultCell(there, value, reason or measured_values.incidents(sheet.of(network, row)))
 
 
 # ---- what stands above and below

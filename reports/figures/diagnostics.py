@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.figures import DASHES, MARKERS
 from reports.figures.canvas import colour, drawing, legend, save
-from reports.speedups import Split
+from reports.speedups import SpeedupSplit
 from reports.tables.texts import printable
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _names(axes: Axes, layers: Sequence[str]) -> None:
     axes.set_xticks(range(0, len(layers), every), names, rotation=45, ha="right", fontsize=7)
 
 
-def splits(panels: Mapping[str, Sequence[Split]], stem: Path, *, title: str) -> tuple[Path, Path]:
+def splits(panels: Mapping[str, Sequence[SpeedupSplit]], stem: Path, *, title: str) -> tuple[Path, Path]:
     """Per panel and method the two factors of the speed-up as bars, on a logarithmic axis on which they add up.
 
     A diamond marks their product. Raises ResultsError where the files cannot be written.
@@ -87,7 +87,7 @@ def splits(panels: Mapping[str, Sequence[Split]], stem: Path, *, title: str) -> 
         return save(figure, stem)
 
 
-def _factors(axes: Axes, found: Sequence[Split]) -> None:
+def _factors(axes: Axes, found: Sequence[SpeedupSplit]) -> None:
     ys = [-float(number) for number in range(len(found))]
     parts = (("by fewer epochs", "by_epochs", 0.2, ""), ("by faster epochs", "by_seconds", -0.2, "///"))
     for number, (name, field, offset, hatch) in enumerate(parts):

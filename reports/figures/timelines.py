@@ -31,7 +31,7 @@ _LEGEND_LAYERS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class WorkerBar:
     """What one worker did from start to end. layer: None where it was for several; batch: None where it was for none.
 
     An update, or anything else that took no time, becomes a mark.
@@ -59,7 +59,7 @@ class Arrow:
 def timeline(
     rows: Sequence[str],
     layers: Sequence[str],
-    bars: Sequence[Bar],
+    bars: Sequence[WorkerBar],
     arrows: Sequence[Arrow],
     stem: Path,
     *,
@@ -93,7 +93,7 @@ def timeline(
         return save(figure, stem)
 
 
-def _draw(axes: Axes, bar: Bar, y: float, shades: Sequence[Any], name: str) -> None:
+def _draw(axes: Axes, bar: WorkerBar, y: float, shades: Sequence[Any], name: str) -> None:
     from matplotlib.patches import Rectangle
 
     shade = DARK if bar.layer is None or bar.kind == "update" else shades[bar.layer]
@@ -118,7 +118,7 @@ def _draw(axes: Axes, bar: Bar, y: float, shades: Sequence[Any], name: str) -> N
         axes.text(bar.start + width / 2, y, name, ha="center", va="center", fontsize=7.5, bbox=box)
 
 
-def _passes(bars: Sequence[Bar]) -> Iterator[tuple[str, str, int, float]]:
+def _passes(bars: Sequence[WorkerBar]) -> Iterator[tuple[str, str, int, float]]:
     """(row, letter, batch, start) of every forward and backward pass."""
     starts: dict[tuple[str, str, int], float] = {}
     for bar in bars:
@@ -164,7 +164,7 @@ def _shades(layers: int) -> list[Any]:
 
 
 def _key(
-    figure: Figure, layers: Sequence[str], shades: Sequence[Any], bars: Sequence[Bar], arrows: Sequence[Arrow]
+    figure: Figure, layers: Sequence[str], shades: Sequence[Any], bars: Sequence[WorkerBar], arrows: Sequence[Arrow]
 ) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch

@@ -58,7 +58,7 @@ class Light:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ShownCell:
     """One cell as shown. interval: of the mean, with its level; n: runs, 0 where nothing was measured."""
 
     published: str
@@ -74,7 +74,7 @@ class Line:
     """One method: one entry per measure."""
 
     label: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ShownCell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PageLink:
     """address: empty for what is named, but cannot be linked."""
 
     text: str
@@ -144,7 +144,7 @@ class Page:
     configuration: tuple[Grid, ...] = ()
     environment: tuple[Grid, ...] = ()
     tracking: str = ""
-    links: tuple[Link, ...] = ()
+    links: tuple[PageLink, ...] = ()
     command: str = ""
 
     @property

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.site.pages import Entry, Light
+from reports.site.pages import Light, ShownCell
 from reports.tables.texts import BLANK, measured_text, published_text, ratio_text
 from results.statistics import Summary
 from results.statistics.censoring import Times, restricted_mean
@@ -19,7 +19,7 @@ from results.statistics.inference import (
     mean_interval,
     weak,
 )
-from results.tables import Cell, Measure
+from results.tables import Measure, ResultCell
 
 WEAK = "n = {} is weak"
 RULES = (
@@ -46,9 +46,9 @@ class Seeds:
         return [value for value in self.values if value is not None and math.isfinite(value)]
 
 
-def entry(cell: Cell, measure: Measure, seeds: Seeds, scale: str) -> Entry:
+def entry(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str) -> ShownCell:
     """One cell as shown."""
-    return Entry(
+    return ShownCell(
         published=published_text(cell.published, measure),
         measured=measured_text(cell, measure),
         interval=interval_text(seeds, measure),
@@ -87,7 +87,7 @@ def _range(interval: Interval | None) -> str:
     return BLANK if interval is None else f"[{_short(interval.low)}, {_short(interval.high)}]"
 
 
-def light(cell: Cell, measure: Measure, seeds: Seeds, scale: str) -> Light:
+def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str) -> Light:
     """The verdict; at a scale that is not the paper's nothing agrees or differs."""
     value = cell.measured
     if value is None or not cell.has_value:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from reports.tables.texts import cell_texts, footer, headings, markdown, network_labels, printable
 from results.files import replace
-from results.tables import Measure, ResultTable, Row
+from results.tables import Measure, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -85,7 +85,7 @@ class Screen:
     def _spaced(self, gap: str, method: int) -> _Layout:
         return _Layout(method, [_Group.of(self.table, index, gap) for index in range(len(self.table.measures))])
 
-    def _block(self, rows: Sequence[Row], groups: Sequence[_Group], method: int) -> Table:
+    def _block(self, rows: Sequence[ResultRow], groups: Sequence[_Group], method: int) -> Table:
         from rich import box
         from rich.table import Table
         from rich.text import Text
@@ -154,7 +154,7 @@ class _Group:
         title = printable(self.measure.heading).center(self.width)
         return Text.assemble((title, "bold"), "\n", (names, "dim"))
 
-    def line(self, table: ResultTable, row: Row) -> Text:
+    def line(self, table: ResultTable, row: ResultRow) -> Text:
         from rich.text import Text
 
         widths = self.widths if len(self.names) > 1 else (self.width,)

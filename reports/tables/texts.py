@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Cell, Measure, ResultTable, Row
+from results.tables import Measure, ResultCell, ResultRow, ResultTable
 
 BLANK = "–"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
@@ -25,7 +25,7 @@ def published_text(value: Published | None, measure: Measure) -> str:
     return f"{mean} ± {value.std:g}" if measure.std_digits is None else f"{mean} ± {value.std:.{measure.std_digits}f}"
 
 
-def measured_text(cell: Cell, measure: Measure, letter: str = "") -> str:
+def measured_text(cell: ResultCell, measure: Measure, letter: str = "") -> str:
     """'mean ± std (n)', without std for one run; '> 12.3 (2 of 3)' where runs are censored: the footer explains it.
 
     An exact measure's value stands alone.
@@ -34,7 +34,7 @@ def measured_text(cell: Cell, measure: Measure, letter: str = "") -> str:
     return f"{text} [{letter}]" if letter else text
 
 
-def ratio_text(cell: Cell) -> str:
+def ratio_text(cell: ResultCell) -> str:
     """Measured over published to three digits, two below 0.1; '> 1.23' where runs are censored."""
     if cell.ratio is not None:
         return _few_digits(cell.ratio)
@@ -48,7 +48,7 @@ def headings(table: ResultTable, index: int) -> tuple[str, ...]:
     return (table.reference, table.value, "ratio") if table.refers(index) else (table.value,)
 
 
-def cell_texts(table: ResultTable, row: Row, index: int) -> tuple[str, ...]:
+def cell_texts(table: ResultTable, row: ResultRow, index: int) -> tuple[str, ...]:
     """One row's texts under the `headings` of a measure."""
     cell, measure = row.cells[index], table.measures[index]
     measured = measured_text(cell, measure, table.footnotes.get(cell.reason, ""))

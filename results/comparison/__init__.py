@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from results.comparison.matching import NO_TABLE, Alone, Difference, differences, matched
+from results.comparison.matching import NO_TABLE, Alone, SpecDifference, differences, matched
 from results.frames import seconds_per_epoch
-from results.groups import Group, group
+from results.groups import SeedGroup, group
 from results.records import Record
 from results.reproductions import Value
 from results.statistics import Summary, best, summary
@@ -57,7 +57,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ComparedCell:
     """A row that A and B both have. `group` is the family, or the table of a reproduction.
 
     `common` seeds are in both; of them `identical` have the same losses to the last bit. `settings` are the options
@@ -71,8 +71,8 @@ class Cell:
     changes: tuple[Change, ...]
     common: int = 0
     identical: int = 0
-    settings: tuple[Difference, ...] = ()
-    context: tuple[Difference, ...] = ()
+    settings: tuple[SpecDifference, ...] = ()
+    context: tuple[SpecDifference, ...] = ()
     incidents: str = ""
 
     @property
@@ -85,7 +85,7 @@ class Cell:
 class Comparison:
     """All cells that A and B share, and what only one of them has; `first` and `second` are the runs of the cells."""
 
-    cells: tuple[Cell, ...]
+    cells: tuple[ComparedCell, ...]
     alone: tuple[Alone, ...]
     first: tuple[Record, ...] = ()
     second: tuple[Record, ...] = ()
@@ -128,7 +128,7 @@ def compare_values(first: Sequence[Value], second: Sequence[Value]) -> Compariso
     for key, value in sides[0].items():
         if key in sides[1]:
             rows.setdefault(key[:3], []).append(_value_change(value, sides[1][key]))
-    cells = (Cell(table, network, row, row, tuple(changes)) for (table, network, row), changes in rows.items())
+    cells = (ComparedCell(table, network, row, row, tuple(changes)) for (table, network, row), changes in rows.items())
     return Comparison(tuple(cells), tuple(dict.fromkeys(alone)))
 
 
@@ -140,14 +140,14 @@ def same_bits(first: Record, second: Record) -> bool:
 # ---- cells of runs
 
 
-def _cell(first: Group, second: Group) -> Cell:
+def _cell(first: SeedGroup, second: SeedGroup) -> ComparedCell:
     a, b = ({run.seed: run for run in one.complete} for one in (first, second))
     common = sorted(a.keys() & b.keys())
     chosen = (a, b)
     if len(common) >= min(2, len(a), len(b)):  # the seeds that both have tell more than all together
         chosen = ({seed: a[seed] for seed in common}, {seed: b[seed] for seed in common})
     settings, context = differences(first.first, second.first)
-    return Cell(
+    return ComparedCell(
         group=first.first.family,
         network=first.first.network,
         row=first.first.row,
@@ -228,7 +228,7 @@ def _numerics(record: Record) -> list[tuple[str, ...]]:
     return [(str(p.epoch), str(p.step), *(repr(p.metrics.get(name)) for name in names)) for p in record.evaluations]
 
 
-def _incidents(side: str, one: Group) -> str:
+def _incidents(side: str, one: SeedGroup) -> str:
     words = dict.fromkeys(run.status for run in one.records if run.status != "finished")
     counts = [f"{sum(run.status == word for run in one.records)} {word}" for word in words]
     return f"{side}: {', '.join(counts)}" if counts else ""

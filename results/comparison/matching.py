@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from results.groups import Group
+from results.groups import SeedGroup
 from results.records import Record
 from results.records.spec import flat
 
@@ -21,7 +21,7 @@ Subject = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class SpecDifference:
     """A field of the spec in which A and B differ, such as "method.options.updaters"."""
 
     field: str
@@ -45,14 +45,16 @@ class Alone:
     why: str
 
 
-def matched(first: Sequence[Group], second: Sequence[Group]) -> tuple[list[tuple[Group, Group]], list[Alone]]:
+def matched(
+    first: Sequence[SeedGroup], second: Sequence[SeedGroup]
+) -> tuple[list[tuple[SeedGroup, SeedGroup]], list[Alone]]:
     """-> the pairs of groups to compare, in A's order, and the rest.
 
     Within a family, network and row the two groups with the fewest differences go together first: those of scale weigh
     most, then settings, then the context. Groups without a run that finished or diverged stay alone.
     """
     theirs = _by_subject(second)
-    pairs: list[tuple[Group, Group]] = []
+    pairs: list[tuple[SeedGroup, SeedGroup]] = []
     for subject, ours in _by_subject(first).items():
         pairs += _nearest(ours, theirs.get(subject, []))
     used = {id(one) for pair in pairs for one in pair}
@@ -61,11 +63,11 @@ def matched(first: Sequence[Group], second: Sequence[Group]) -> tuple[list[tuple
     return pairs, alone
 
 
-def differences(first: Record, second: Record) -> tuple[list[Difference], list[Difference]]:
+def differences(first: Record, second: Record) -> tuple[list[SpecDifference], list[SpecDifference]]:
     """-> the settings and the context in which two specs differ, seeds aside; another scale stands for its workload."""
     a, b = (flat(record.spec.document()) for record in (first, second))
     found = [
-        Difference(name, _short(a.get(name)), _short(b.get(name)))
+        SpecDifference(name, _short(a.get(name)), _short(b.get(name)))
         for name in dict.fromkeys([*a, *b])
         if a.get(name) != b.get(name) and name != "seed"
     ]
@@ -73,11 +75,11 @@ def differences(first: Record, second: Record) -> tuple[list[Difference], list[D
     settings = [one for one in found if one not in of_context]
     if first.scale != second.scale:
         settings = [one for one in settings if not one.field.startswith("workload.")]
-        of_context = [Difference("scale", first.scale, second.scale), *of_context]
+        of_context = [SpecDifference("scale", first.scale, second.scale), *of_context]
     return settings, of_context
 
 
-def _nearest(ours: Sequence[Group], theirs: Sequence[Group]) -> list[tuple[Group, Group]]:
+def _nearest(ours: Sequence[SeedGroup], theirs: Sequence[SeedGroup]) -> list[tuple[SeedGroup, SeedGroup]]:
     pairs = [(a, b) for a in ours for b in theirs if a.complete and b.complete]
     taken: set[int] = set()
     found = []
@@ -88,18 +90,18 @@ def _nearest(ours: Sequence[Group], theirs: Sequence[Group]) -> list[tuple[Group
     return found
 
 
-def _distance(first: Group, second: Group) -> tuple[bool, int, int]:
+def _distance(first: SeedGroup, second: SeedGroup) -> tuple[bool, int, int]:
     settings, context = differences(first.first, second.first)
     return first.first.scale != second.first.scale, len(settings), len(context)
 
 
-def _alone(side: str, one: Group, others: Sequence[Group]) -> Alone:
+def _alone(side: str, one: SeedGroup, others: Sequence[SeedGroup]) -> Alone:
     record = one.first
     label = record.labels.method_title or record.row
     return Alone(side, record.family, record.network, record.row, label, len(one.records), _why(one, others))
 
 
-def _why(one: Group, others: Sequence[Group]) -> str:
+def _why(one: SeedGroup, others: Sequence[SeedGroup]) -> str:
     if not one.complete:
         return f"no run of it finished ({', '.join(dict.fromkeys(run.status for run in one.records))})"
     same = _by_subject(others).get(_subject(one), [])
@@ -115,14 +117,14 @@ def _why(one: Group, others: Sequence[Group]) -> str:
     return f"the nearest of the other differs in {', '.join(named[:SHOWN])}{more}, and is compared with another"
 
 
-def _by_subject(groups: Sequence[Group]) -> dict[Subject, list[Group]]:
-    found: dict[Subject, list[Group]] = {}
+def _by_subject(groups: Sequence[SeedGroup]) -> dict[Subject, list[SeedGroup]]:
+    found: dict[Subject, list[SeedGroup]] = {}
     for one in groups:
         found.setdefault(_subject(one), []).append(one)
     return found
 
 
-def _subject(one: Group) -> Subject:
+def _subject(one: SeedGroup) -> Subject:
     return one.first.family, one.first.network, one.first.row
 
 

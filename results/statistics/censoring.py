@@ -79,7 +79,7 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SurvivalStep:
     """A fall of the Kaplan-Meier curve: the share of runs not arrived by `time`, and its standard error."""
 
     time: float
@@ -139,14 +139,14 @@ def times_to_target(
     return Times(values, limits, never)
 
 
-def kaplan_meier(times: Times) -> list[Step]:
+def kaplan_meier(times: Times) -> list[SurvivalStep]:
     """The share of runs still on their way (Kaplan & Meier, 1958), with Greenwood's (1926) standard error."""
     steps, survival, greenwood = [], 1.0, 0.0
     for time in sorted(set(times.arrived)):
         at_risk, arrived = times.followed(time), times.arrived.count(time)
         survival *= (at_risk - arrived) / at_risk
         greenwood += arrived / (at_risk * (at_risk - arrived)) if arrived < at_risk else 0.0
-        steps.append(Step(time, at_risk, arrived, survival, survival * math.sqrt(greenwood)))
+        steps.append(SurvivalStep(time, at_risk, arrived, survival, survival * math.sqrt(greenwood)))
     return steps
 
 
@@ -215,7 +215,7 @@ _BOUNDS: dict[tuple[bool, bool], Literal["exact", "at least", "at most", "restri
 }
 
 
-def _area(steps: Sequence[Step], end: float) -> tuple[float, float]:
+def _area(steps: Sequence[SurvivalStep], end: float) -> tuple[float, float]:
     """The area under the curve up to the end, and the Greenwood-type sum of its variance."""
     if not steps:
         return end, 0.0

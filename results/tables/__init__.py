@@ -48,7 +48,7 @@ MEASURES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ResultCell:
     """One published and one measured value. `reason` becomes a footnote, and is a must where nothing was measured."""
 
     published: Published | None = None
@@ -81,14 +81,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ResultRow:
     """One method on one network; `row` is the row key, labels are what a reader sees; one cell per measure."""
 
     network: str
     network_label: str
     row: str
     method_label: str
-    cells: tuple[Cell, ...]
+    cells: tuple[ResultCell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class ResultTable:
     title: str
     source: str
     measures: tuple[Measure, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     reference: str = "published"

@@ -21,7 +21,7 @@ from results.errors import ResultsError
 from results.groups import Measured
 from results.records import Record
 from results.tracking import fetching
-from results.tracking.entries import Entry, Values, entries
+from results.tracking.entries import TrackedEntry, Values, entries
 from results.tracking.feeding import Store
 from results.tracking.fetching import Tracked
 from results.tracking.stores import DEFAULT_URI, LATER, check, chosen, database, fresh_store, is_server, probe, shown
@@ -167,7 +167,7 @@ def require_mlflow() -> None:
         raise ResultsError(f"{text} {LATER}")
 
 
-def _experiment_of(entry: Entry) -> str:
+def _experiment_of(entry: TrackedEntry) -> str:
     return entry.experiment
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from results.groups import Group, Measured, group, targets, values_of
+from results.groups import Measured, SeedGroup, group, targets, values_of
 from results.published import Key, Published
 from results.records import Record
 from results.records.identity import identity
@@ -23,7 +23,7 @@ from results.records.spec import flat
 from results.statistics import Summary
 from results.tracking import notes
 from results.tracking.points import (
-    Point,
+    MetricPoint,
     curve,
     finite,
     last_epoch,
@@ -52,7 +52,7 @@ _UNFIT = re.compile(r"[/:.%\"']")  # in a model's name
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class TrackedInput:
     """A data set or a network under its name. `digest`: of the data's content; `about`: what else there is to know."""
 
     name: str
@@ -61,7 +61,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrackedEntry:
     """One tracked run. `key` says which one, `digest` whether it is the same as one tracked before.
 
     points: made when they are wanted, which a million that are there already never are. documents: kept
@@ -75,15 +75,15 @@ class Entry:
     status: str
     params: Mapping[str, str]
     tags: Mapping[str, str]
-    points: Callable[[], Sequence[Point]]
+    points: Callable[[], Sequence[MetricPoint]]
     content: str
     start_ms: int = 0
     end_ms: int = 0
     documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     extras: Mapping[str, Path] = field(default_factory=dict)
-    dataset: Subject | None = None
-    network: Subject | None = None
+    dataset: TrackedInput | None = None
+    network: TrackedInput | None = None
     parent: str = ""
     members: frozenset[str] = frozenset()
     given: bool = False
@@ -99,11 +99,11 @@ def entries(
     published: Mapping[str, Values],
     measured: Mapping[str, Measured],
     artifacts: Mapping[str, Sequence[Path]] | None = None,
-) -> list[Entry]:
+) -> list[TrackedEntry]:
     """All entries of these records: groups first, then their runs, then the published rows beside them."""
     groups = group(records)
     goals = targets(groups, measured, published)
-    made: list[Entry] = []
+    made: list[TrackedEntry] = []
     for one in groups:
         values = values_of(one, goals.get(one.key), measured.get(one.clock))
         hashes = {record.id: _sha256(record.path) for record in one.records}
@@ -115,8 +115,8 @@ def entries(
 
 
 def _parent(
-    one: Group, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
-) -> Entry:
+    one: SeedGroup, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
+) -> TrackedEntry:
     first, n = one.first, len(one.complete)
     executor, hardware = first.spec.executor, first.spec.hardware.name
     suffix = f", {executor}" if not first.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
@@ -127,7 +127,7 @@ def _parent(
     curves = list(mean_curves(one.complete, end))
     steps = dict.fromkeys((point.key for point in curves), last_epoch(one.complete))
     points = finite([*curves, *summary_points(values, end, steps)])
-    return Entry(
+    return TrackedEntry(
         experiment=one.experiment,
         key=f"ours:{one.key}",
         name=f"{first.network} {first.row} (ours, {count}{suffix})",
@@ -150,7 +150,7 @@ def _parent(
     )
 
 
-def _child(one: Group, record: Record, sha256: str) -> Entry:
+def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
     start, end = _times(record)
     dropped = not_finite(record)
     tags = {
@@ -166,7 +166,7 @@ def _child(one: Group, record: Record, sha256: str) -> Entry:
         tags["mlflow.source.git.commit"] = str(commit)
     if dropped:
         tags[f"{PREFIX}not_finite"] = ", ".join(dropped)
-    return Entry(
+    return TrackedEntry(
         experiment=one.experiment,
         key=f"run:{record.id}",
         name=f"{record.network} {record.row} seed {record.seed}",
@@ -189,33 +189,33 @@ def _child(one: Group, record: Record, sha256: str) -> Entry:
     )
 
 
-def _extras(one: Group, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
+def _extras(one: SeedGroup, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
     """The files given for the group's runs, each in the folder that it lies in: "tables/table3.csv"."""
     found = dict.fromkeys(path for record in one.records for path in artifacts.get(record.id, ()))
     return {f"{path.parent.name}/{path.name}": path for path in found if path.is_file()}
 
 
-def _dataset(record: Record) -> Subject:
+def _dataset(record: Record) -> TrackedInput:
     work = record.spec.workload
     about = {"uri": record.labels.data_label or work.dataset, "sha256": work.dataset_sha256}
     # MLflow has room for 36 characters of a digest; the whole one stands in the source.
-    return Subject(work.dataset, (work.dataset_sha256 or "unknown")[:36], about)
+    return TrackedInput(work.dataset, (work.dataset_sha256 or "unknown")[:36], about)
 
 
-def _network(record: Record) -> Subject:
+def _network(record: Record) -> TrackedInput:
     """The architecture, under the first words of the workload's label: "ResNet-18 (width 8)"."""
     work = record.spec.workload.document()
     shape = {name: work[name] for name in ("network", "width", "stem", "blocks", "embedding") if work.get(name)}
     label = (record.labels.network_label or record.network).partition(" on ")[0]
-    return Subject(_UNFIT.sub("-", label)[:250] or record.network, about=_texts(shape))
+    return TrackedInput(_UNFIT.sub("-", label)[:250] or record.network, about=_texts(shape))
 
 
-def _papers(groups: Sequence[Group], published: Mapping[str, Values]) -> list[Entry]:
+def _papers(groups: Sequence[SeedGroup], published: Mapping[str, Values]) -> list[TrackedEntry]:
     """The published rows of the experiments' networks, one entry each."""
     wanted = dict.fromkeys((one.experiment, one.first.family, one.first.network) for one in groups)
     # Before the first of ours: MLflow lists the newest first, and what was measured here is looked for first.
     before = min((_times(one.first)[0] for one in groups), default=0) - 1000
-    made: list[Entry] = []
+    made: list[TrackedEntry] = []
     for experiment, family, network in wanted:
         rows: dict[str, dict[str, Published]] = {}
         for key, value in published.get(family, {}).items():
@@ -227,10 +227,10 @@ def _papers(groups: Sequence[Group], published: Mapping[str, Values]) -> list[En
     return made
 
 
-def _paper(experiment: str, key: str, network: str, row: str, values: Mapping[str, Published]) -> Entry:
+def _paper(experiment: str, key: str, network: str, row: str, values: Mapping[str, Published]) -> TrackedEntry:
     sources = dict.fromkeys(value.source for value in values.values())
     points = summary_points({name: Summary(v.mean, v.std, v.n or 0) for name, v in values.items()}, 0)
-    return Entry(
+    return TrackedEntry(
         experiment=experiment,
         key=f"paper:{key}",
         name=f"{network} {row} (paper)",

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from results.records.identity import identity
-from results.tracking.entries import PREFIX, Entry, Subject
+from results.tracking.entries import PREFIX, TrackedEntry, TrackedInput
 from results.tracking.stores import database
 
 FILES, FILES_DIGEST = f"{PREFIX}files", f"{PREFIX}files_digest"
@@ -43,7 +43,7 @@ class Store:
         self._networks: dict[str, dict[str, str]] = {}
         self.added = self.replaced = self.unchanged = 0
 
-    def feed(self, experiment: str, wanted: Sequence[Entry]) -> None:
+    def feed(self, experiment: str, wanted: Sequence[TrackedEntry]) -> None:
         """Lay the entries of one experiment in; parents come before their runs."""
         id = self._experiment(experiment)
         there = self._there(id)
@@ -75,7 +75,7 @@ class Store:
         found = search(self._client, [experiment_id], f"tags.`{PREFIX}key` != ''")
         return {run.data.tags[f"{PREFIX}key"]: run for run in found}
 
-    def _keep(self, old: Any, entry: Entry, parent: str) -> str:
+    def _keep(self, old: Any, entry: TrackedEntry, parent: str) -> str:
         if parent and old.data.tags.get(PARENT) != parent:
             self._client.set_tag(old.info.run_id, PARENT, parent)
         extras = _extras(entry)
@@ -92,7 +92,7 @@ class Store:
             if run.data.tags.get(PARENT) == old_parent:
                 self._client.set_tag(run.info.run_id, PARENT, new_parent)
 
-    def _add(self, experiment_id: str, entry: Entry, parent: str) -> str:
+    def _add(self, experiment_id: str, entry: TrackedEntry, parent: str) -> str:
         now = round(1000 * time.time())
         # Tags come with the run itself: a feed that is stopped leaves nothing that the next one does not know.
         tags = {f"{PREFIX}key": entry.key, f"{PREFIX}digest": entry.digest, **entry.tags, **_extras(entry)}
@@ -109,7 +109,7 @@ class Store:
         self._client.set_terminated(run.info.run_id, entry.status, entry.end_ms or now)
         return str(run.info.run_id)
 
-    def _log(self, run_id: str, entry: Entry, now: int) -> None:
+    def _log(self, run_id: str, entry: TrackedEntry, now: int) -> None:
         metric, param = self._entities.Metric, self._entities.Param
         # The latest first: MLflow then need not rewrite a metric's latest value with every epoch.
         metrics = [metric(p.key, p.value, p.timestamp_ms or now, p.step) for p in reversed(entry.points())]
@@ -117,7 +117,7 @@ class Store:
         for some, others in _batches(metrics, params):
             self._client.log_batch(run_id, metrics=some, params=others)
 
-    def _inputs(self, run: Any, entry: Entry) -> None:
+    def _inputs(self, run: Any, entry: TrackedEntry) -> None:
         """The data set and the network in MLflow's own fields, where they can be seen and searched for."""
         if entry.dataset is None or entry.network is None:
             return
@@ -127,7 +127,7 @@ class Store:
         model = of.LoggedModelInput(self._network(run.info.experiment_id, entry.network))
         self._client.log_inputs(run.info.run_id, [of.DatasetInput(dataset, [purpose])], [model])
 
-    def _network(self, experiment_id: str, network: Subject) -> str:
+    def _network(self, experiment_id: str, network: TrackedInput) -> str:
         """-> the id of the experiment's model of this name; made, without weights, if it is not there."""
         if experiment_id not in self._networks:
             found = self._client.search_logged_models([experiment_id], max_results=1000)
@@ -183,7 +183,7 @@ def _batches(metrics: list[Any], params: list[Any]) -> Iterator[tuple[list[Any],
         metrics = metrics[room:]
 
 
-def _extras(entry: Entry) -> dict[str, str]:
+def _extras(entry: TrackedEntry) -> dict[str, str]:
     """Tags that name the extra files, and say by a digest which versions of them are there."""
     if not entry.extras:
         return {}
@@ -191,7 +191,7 @@ def _extras(entry: Entry) -> dict[str, str]:
     return {FILES: " ".join(sorted(entry.extras)), FILES_DIGEST: identity(contents)}
 
 
-def _same(old: Any, entry: Entry) -> bool:
+def _same(old: Any, entry: TrackedEntry) -> bool:
     if old.info.status in ("RUNNING", "SCHEDULED"):
         return False
     if old.data.tags.get(f"{PREFIX}digest") == entry.digest:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 
-from results.groups import Group
+from results.groups import SeedGroup
 from results.published import Key, Published
 from results.records import Record
 from results.statistics import Summary
 
 
-def of_group(one: Group, values: Mapping[str, Summary], published: Mapping[Key, Published]) -> str:
+def of_group(one: SeedGroup, values: Mapping[str, Summary], published: Mapping[Key, Published]) -> str:
     """Published beside measured, measure by measure."""
     first = one.first
     title = plain(first.labels.method_title or first.method)

@@ -15,7 +15,7 @@ _FORBIDDEN = re.compile(r"[^\w\-. :/]")
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class MetricPoint:
     """One value of a metric; the step is an epoch."""
 
     key: str
@@ -26,30 +26,30 @@ class Point:
 
 def summary_points(
     values: Mapping[str, Summary], timestamp_ms: int, steps: Mapping[str, int] | None = None
-) -> list[Point]:
+) -> list[MetricPoint]:
     """Mean and standard deviation, or how far those went that have none. steps: of the means that end a curve."""
     points = []
     for name, value in values.items():
         if value.mean is not None:
-            points.append(Point(safe(name), value.mean, timestamp_ms, (steps or {}).get(safe(name), 0)))
+            points.append(MetricPoint(safe(name), value.mean, timestamp_ms, (steps or {}).get(safe(name), 0)))
         elif value.at_least is not None:
-            points.append(Point(safe(f"{name}_at_least"), value.at_least, timestamp_ms))
+            points.append(MetricPoint(safe(f"{name}_at_least"), value.at_least, timestamp_ms))
         if value.std is not None:
-            points.append(Point(safe(f"{name}_std"), value.std, timestamp_ms))
+            points.append(MetricPoint(safe(f"{name}_std"), value.std, timestamp_ms))
     return points
 
 
-def curve(record: Record, start_ms: int) -> Iterator[Point]:
+def curve(record: Record, start_ms: int) -> Iterator[MetricPoint]:
     """Every evaluation's metrics, the clocks among them, at its epoch and its time of day."""
     names: dict[str, str] = {}
     for number, point in enumerate(record.evaluations):
         wall = point.metrics.get("wall_seconds", float(number))
         at = start_ms + round(1000 * wall) if math.isfinite(wall) else start_ms
         for name, value in point.metrics.items():
-            yield Point(names.get(name) or names.setdefault(name, safe(name)), value, at, point.epoch)
+            yield MetricPoint(names.get(name) or names.setdefault(name, safe(name)), value, at, point.epoch)
 
 
-def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[Point]:
+def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[MetricPoint]:
     """The metrics' means over the seeds, epoch by epoch as far as all of them went.
 
     The last epoch is left out: there the summaries stand, which count every seed with its own last epoch.
@@ -59,7 +59,7 @@ def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[Point]
             for name in points[0].metrics:
                 values = [point.metrics[name] for point in points if name in point.metrics]
                 if len(values) == len(records):
-                    yield Point(safe(name), math.fsum(values) / len(values), timestamp_ms, points[0].epoch)
+                    yield MetricPoint(safe(name), math.fsum(values) / len(values), timestamp_ms, points[0].epoch)
 
 
 def last_epoch(records: Iterable[Record]) -> int:
@@ -67,7 +67,7 @@ def last_epoch(records: Iterable[Record]) -> int:
     return max((point.epoch for record in records for point in record.evaluations[-1:]), default=0)
 
 
-def outcome(record: Record, end_ms: int) -> list[Point]:
+def outcome(record: Record, end_ms: int) -> list[MetricPoint]:
     """The run's best accuracy and its layers' staleness, at the last epoch; the curves' charts come before these."""
     step = last_epoch([record])
     values: dict[str, float] = {}
@@ -77,10 +77,10 @@ def outcome(record: Record, end_ms: int) -> list[Point]:
     for layer in (record.end or {}).get("staleness", ()):
         numbers = {name: value for name, value in layer.items() if isinstance(value, int | float)}
         values |= {f"staleness/{layer.get('layer')}/{name}": float(value) for name, value in numbers.items()}
-    return [Point(safe(name), value, end_ms, step) for name, value in values.items()]
+    return [MetricPoint(safe(name), value, end_ms, step) for name, value in values.items()]
 
 
-def finite(points: Iterable[Point]) -> list[Point]:
+def finite(points: Iterable[MetricPoint]) -> list[MetricPoint]:
     """The points that can be tracked."""
     # MLflow stores inf as 1.8e308, which wrecks its charts: what is not finite stays in the journal only.
     return [point for point in points if math.isfinite(point.value)]

@@ -36,7 +36,7 @@ from benchmarks.analyses.stationary.potentials import (
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import Price
-from results.tables import Cell, ResultTable
+from results.tables import ResultCell, ResultTable
 
 QUICK = {"chains": "2000", "steps": "500", "ratios": "0,0.2,0.5,1", "workers": "4"}
 
@@ -55,12 +55,12 @@ def finding(tmp_path_factory: pytest.TempPathFactory) -> Finding:
     return run(tmp_path_factory.mktemp("stationary"))
 
 
-def column(table: ResultTable, measure: str, network: str) -> dict[str, Cell]:
+def column(table: ResultTable, measure: str, network: str) -> dict[str, ResultCell]:
     index = [one.key for one in table.measures].index(measure)
     return {row.row: row.cells[index] for row in table.rows if row.network == network}
 
 
-def measured(cell: Cell) -> float:
+def measured(cell: ResultCell) -> float:
     assert cell.measured is not None
     assert cell.measured.mean is not None
     return cell.measured.mean

@@ -24,8 +24,7 @@ from reports.tables.render import write
 from results import published
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Cell as TableCell
-from results.tables import Measure, ResultTable, Row
+from results.tables import Measure, ResultCell, ResultRow, ResultTable
 
 BEST, TTA, EPOCH = "best_accuracy_percent", "time_to_target_seconds", "seconds_per_epoch"
 
@@ -239,10 +238,10 @@ def law_table(name: str, keys: Sequence[str], rows: Sequence[tuple[str, str, Seq
     made = []
     for network, row, values in rows:
         cells = [
-            TableCell(None if law is None else Published(law, None, None, "law"), Summary(value, None, 1))
+            ResultCell(None if law is None else Published(law, None, None, "law"), Summary(value, None, 1))
             for value, law in values
         ]
-        made.append(Row(network, network, row, row, tuple(cells)))
+        made.append(ResultRow(network, network, row, row, tuple(cells)))
     return ResultTable(name, name, "a law", tuple(Measure(key, key) for key in keys), tuple(made), reference="law")
 
 
@@ -298,7 +297,7 @@ def test_table9_is_read_from_its_analysis() -> None:
     keys = ["forward_seconds", "backward_seconds"]
     values = [(Summary(0.1, 0.001, 10)), (Summary(0.2, 0.001, 10))]
     rows = [
-        Row(network, network, "bp", "BP", tuple(TableCell(None, value) for value in values))
+        ResultRow(network, network, "bp", "BP", tuple(ResultCell(None, value) for value in values))
         for network in ("resnet18", "resnet50")
     ]
     made = ResultTable("table9", "", "", tuple(Measure(key, key) for key in keys), tuple(rows))

@@ -47,12 +47,12 @@ def draw_bars(stem: Path) -> tuple[Path, Path]:
 
 def draw_timeline(stem: Path) -> tuple[Path, Path]:
     bars = [
-        timelines.Bar("forward", "forward", 0, 0, 0.0, 1.0),
-        timelines.Bar("backward", "backward", 0, 0, 1.0, 3.0),
-        timelines.Bar("backward", "update", 0, 0, 3.0, 3.0),
-        timelines.Bar("backward", "update", None, 0, 3.0, 3.5),
-        timelines.Bar("backward", "exchange", None, None, 3.5, 4.0),
-        timelines.Bar("forward", "snapshot", 0, 1, 3.0, 3.0),
+        timelines.WorkerBar("forward", "forward", 0, 0, 0.0, 1.0),
+        timelines.WorkerBar("backward", "backward", 0, 0, 1.0, 3.0),
+        timelines.WorkerBar("backward", "update", 0, 0, 3.0, 3.0),
+        timelines.WorkerBar("backward", "update", None, 0, 3.0, 3.5),
+        timelines.WorkerBar("backward", "exchange", None, None, 3.5, 4.0),
+        timelines.WorkerBar("forward", "snapshot", 0, 1, 3.0, 3.0),
     ]
     arrows = [timelines.Arrow("forward", 1.0, "backward", 1.0), timelines.Arrow("backward", 3.0, "forward", 3.0, 0)]
     rows = ["forward", "backward"]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from reports.site import latex
-from reports.site.pages import Block, Claims, Entry, Grid, Light, Line, Page, Paper, Picture, Site
+from reports.site.pages import Block, Claims, Grid, Light, Line, Page, Paper, Picture, ShownCell, Site
 
 HOSTILE = r"\input{x} <b>&% $x_1^2$ #~ {[*]} “ö” ± β τ − \N 字 " + "\x07\n"
 
 
 def page(label: str = "Async LU") -> Page:
-    entry = Entry("1.0 ± 0.1", "2.0 (3)", "[1, 3]", "2", "n = 3 is weak", Light("differs", "margin ± 0.1"))
+    entry = ShownCell("1.0 ± 0.1", "2.0 (3)", "[1, 3]", "2", "n = 3 is weak", Light("differs", "margin ± 0.1"))
     block = Block("ResNet-18", (Line(label, (entry, entry)),))
     grid = Grid(label, ("Method", "x"), ((label, "1"), ("[b]", "")), (label,))
     long = Grid("long", ("a", "b"), (("word " * 40, label),), numbers=False)

@@ -13,17 +13,17 @@ from reports.tables.texts import measured_text, published_text, ratio_text
 from results.errors import ResultsError
 from results.published import Published, load
 from results.statistics import Summary
-from results.tables import MEASURES, Cell, Measure, ResultTable, Row
+from results.tables import MEASURES, Measure, ResultCell, ResultRow, ResultTable
 
 SECONDS, EPOCHS = MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"]
 SOURCE = "arXiv:2410.05985v1, Table 3"
 
 
-def row(key: str, label: str, *cells: Cell) -> Row:
-    return Row("resnet18", "ResNet-18 (width 8)", key, label, cells)
+def row(key: str, label: str, *cells: ResultCell) -> ResultRow:
+    return ResultRow("resnet18", "ResNet-18 (width 8)", key, label, cells)
 
 
-def table(*rows: Row) -> ResultTable:
+def table(*rows: ResultRow) -> ResultTable:
     return ResultTable(
         name="table3",
         title="Table 3: time to 60 % accuracy",
@@ -41,9 +41,21 @@ def shown() -> ResultTable:
     seconds, epochs = ((paper["resnet18", "async_lu", measure.key]) for measure in (SECONDS, EPOCHS))
     late = paper["resnet18", "lapsgd", SECONDS.key]
     return table(
-        row("async_lu", "Async LU", Cell(seconds, Summary(452.8, 20.0, 3)), Cell(epochs, Summary(34.5, 2.5, 3))),
-        row("lapsgd", "LAP-SGD", Cell(late, Summary(None, None, 3, 1, 1334.2)), Cell(None, Summary(None, None, 3, 3))),
-        row("bp", "BP", Cell(None, Summary(0.41234, None, 1)), Cell(reason="not run: --method left it out")),
+        row(
+            "async_lu",
+            "Async LU",
+            ResultCell(seconds, Summary(452.8, 20.0, 3)),
+            ResultCell(epochs, Summary(34.5, 2.5, 3)),
+        ),
+        row(
+            "lapsgd",
+            "LAP-SGD",
+            ResultCell(late, Summary(None, None, 3, 1, 1334.2)),
+            ResultCell(None, Summary(None, None, 3, 3)),
+        ),
+        row(
+            "bp", "BP", ResultCell(None, Summary(0.41234, None, 1)), ResultCell(reason="not run: --method left it out")
+        ),
     )
 
 
@@ -76,13 +88,15 @@ def test_on_the_screen_published_and_measured_lie_side_by_side(shown: ResultTabl
     ]
 
 
-def law(*cells: Cell, reference: str = "law") -> ResultTable:
+def law(*cells: ResultCell, reference: str = "law") -> ResultTable:
     exact = Measure("speedup", "Speed-up", digits=2, exact=True), Measure("share", "Busy share of all seconds (%)")
     return ResultTable("laws", "A law", SOURCE, exact, (row("b=2", "b = 2", *cells),), reference=reference)
 
 
 def test_a_law_heads_its_own_columns_and_a_measure_without_one_has_none() -> None:
-    shown = law(Cell(Published(1.2, None, None, ""), Summary(1.2004, None, 1)), Cell(None, Summary(66.7, None, 1)))
+    shown = law(
+        ResultCell(Published(1.2, None, None, ""), Summary(1.2004, None, 1)), ResultCell(None, Summary(66.7, None, 1))
+    )
     assert screen(shown, 80)[3:] == [
         "ResNet-18 (width 8)",
         "               Speed-up        Busy share of all seconds (%)",
@@ -98,7 +112,7 @@ def test_a_law_heads_its_own_columns_and_a_measure_without_one_has_none() -> Non
 
 
 def test_a_table_without_any_published_value_shows_what_was_measured() -> None:
-    shown = law(Cell(None, Summary(1.2, None, 1)), Cell(reason="not run"), reference="published")
+    shown = law(ResultCell(None, Summary(1.2, None, 1)), ResultCell(reason="not run"), reference="published")
     text = "\n".join(screen(shown, 80)) + to_markdown(shown)
     assert "published" not in text
     assert "ratio" not in text
@@ -107,8 +121,8 @@ def test_a_table_without_any_published_value_shows_what_was_measured() -> None:
 
 
 def test_a_missing_law_is_a_blank() -> None:
-    rows = law(Cell(Published(1.2, None, None, ""), Summary(1.2, None, 1)), Cell(reason="not run")).rows
-    more = (*rows, row("b=3", "b = 3", Cell(None, Summary(1.3, None, 1)), Cell(reason="not run")))
+    rows = law(ResultCell(Published(1.2, None, None, ""), Summary(1.2, None, 1)), ResultCell(reason="not run")).rows
+    more = (*rows, row("b=3", "b = 3", ResultCell(None, Summary(1.3, None, 1)), ResultCell(reason="not run")))
     shown = ResultTable("laws", "A law", SOURCE, law(*rows[0].cells).measures, more, reference="law")
     assert "– under 'law': there is none." in screen(shown, 80)
 
@@ -127,12 +141,15 @@ def test_three_measures_of_table_4_fit_120_columns() -> None:
     measures = [MEASURES[key] for key in ("best_accuracy_percent", "time_to_best_seconds", "epochs_to_best")]
     values = {"best_accuracy_percent": 91.23, "time_to_best_seconds": 0.9234, "epochs_to_best": 5.67}
     rows = [
-        Row(
+        ResultRow(
             "resnet50",
             "ResNet-50",
             key,
             "LAP-SGD, 2 updaters per device",
-            tuple(Cell(paper["resnet50", key, m.key], Summary(values[m.key], values[m.key] / 15, 3)) for m in measures),
+            tuple(
+                ResultCell(paper["resnet50", key, m.key], Summary(values[m.key], values[m.key] / 15, 3))
+                for m in measures
+            ),
         )
         for key in ("async_lu", "async_bu", "lapsgd", "lppsgd")
     ]
@@ -191,8 +208,8 @@ def test_markdown(shown: ResultTable) -> None:
 
 def test_names_are_taken_literally() -> None:
     wild = "[bold red]x[/] | <b> `y`\n\x1b[31mz"
-    cell = Cell(None, Summary(1.0, None, 1))
-    shown = table(Row("resnet18", wild, "mine", wild, (cell, cell)))
+    cell = ResultCell(None, Summary(1.0, None, 1))
+    shown = table(ResultRow("resnet18", wild, "mine", wild, (cell, cell)))
     text = " ".join(screen(shown, 120))
     assert "[bold red]x[/] | <b> `y`  [31mz" in text
     assert "\x1b" not in text
@@ -216,7 +233,7 @@ def test_names_are_taken_literally() -> None:
     ],
 )
 def test_measured_values(measure: Measure, value: Summary, text: str) -> None:
-    assert measured_text(Cell(None, value), measure) == text
+    assert measured_text(ResultCell(None, value), measure) == text
 
 
 @pytest.mark.parametrize(
@@ -237,27 +254,27 @@ def test_published_values(key: str, value: Published | None, text: str) -> None:
 
 def test_ratios() -> None:
     paper = Published(2.0, None, 3, "")
-    texts = [ratio_text(Cell(paper, Summary(mean, None, 1))) for mean in (2.469, 0.0024, 4242.0)]
+    texts = [ratio_text(ResultCell(paper, Summary(mean, None, 1))) for mean in (2.469, 0.0024, 4242.0)]
     assert texts == ["1.23", "0.0012", "2121"]
-    assert ratio_text(Cell(paper, Summary(None, None, 2, 1, 3.0))) == "> 1.5"
-    assert ratio_text(Cell(None, Summary(1.0, None, 1))) == "–"
-    assert ratio_text(Cell(Published(0.0, None, 3, ""), Summary(1.0, None, 1))) == "–"
+    assert ratio_text(ResultCell(paper, Summary(None, None, 2, 1, 3.0))) == "> 1.5"
+    assert ratio_text(ResultCell(None, Summary(1.0, None, 1))) == "–"
+    assert ratio_text(ResultCell(Published(0.0, None, 3, ""), Summary(1.0, None, 1))) == "–"
 
 
 def test_a_blank_needs_a_reason() -> None:
     for measured in (None, Summary(None, None, 0)):
         with pytest.raises(ValueError, match="reason"):
-            Cell(None, measured)
-        assert measured_text(Cell(None, measured, reason="not run"), SECONDS, "a") == "– [a]"
+            ResultCell(None, measured)
+        assert measured_text(ResultCell(None, measured, reason="not run"), SECONDS, "a") == "– [a]"
 
 
 def test_a_row_has_a_cell_for_every_measure() -> None:
     with pytest.raises(ValueError, match="1 cells for 2 measures"):
-        table(row("bp", "BP", Cell(reason="not run")))
+        table(row("bp", "BP", ResultCell(reason="not run")))
 
 
 def test_footnotes_are_lettered_and_shared() -> None:
-    cells = [Cell(reason=f"reason {number}") for number in range(28)]
+    cells = [ResultCell(reason=f"reason {number}") for number in range(28)]
     rows = [row(f"m{number}", "M", cell, cells[0]) for number, cell in enumerate(cells)]
     letters = list(table(*rows).footnotes.values())
     assert letters[:2] + letters[25:] == ["a", "b", "z", "aa", "ab"]

@@ -18,14 +18,14 @@ from reports.site.pages import (
     Absent,
     Block,
     Claims,
-    Entry,
     Grid,
     Light,
     Line,
-    Link,
     Page,
+    PageLink,
     Paper,
     Picture,
+    ShownCell,
     Site,
     Status,
     slug,
@@ -35,7 +35,7 @@ from reports.speedups import split
 from results.published import Published
 from results.statistics import Summary
 from results.statistics.censoring import Times
-from results.tables import MEASURES, Cell
+from results.tables import MEASURES, ResultCell
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT}\"' | `x` [l](javascript:1) *b* \x1b[31m\n# h"
@@ -70,7 +70,7 @@ def read(path: Path) -> Reader:
 
 
 def page(folder: Path, text: str = HOSTILE) -> Page:
-    entry = Entry("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not run", text))
+    entry = ShownCell("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not run", text))
     grid = Grid(text, ("Method", text), ((text, text),), (text,))
     ageing = [Ageing(f"_$x {text}", "ResNet-18", ["stem", "head"], [1.0, 0.0], [0.1, 0.0])]
     diagnostics.staleness(ageing, folder / "table3" / "staleness", title="t", seconds="s")
@@ -78,7 +78,7 @@ def page(folder: Path, text: str = HOSTILE) -> Page:
     return Page(
         "table3", text, text, (text,), (text,), (Block(text, (Line(text, (entry,)),)),), (grid,), (text,), (text,),
         (text,), (text,), (picture,), (grid,), (grid,), (), (grid,), (picture,), grid, (text,), (grid,), (grid,), text,
-        (Link(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text,
+        (PageLink(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text,
     )  # fmt: skip
 
 
@@ -183,19 +183,19 @@ PAPER = Published(100.0, 5.0, 3, "Table 1")
 )
 def test_verdicts(scale: str, mean: float, paper: Published | None, status: Status) -> None:
     values = [mean - 0.5 + number / 10 for number in range(11)]
-    cell = Cell(paper, Summary(mean, 0.33, 11))
+    cell = ResultCell(paper, Summary(mean, 0.33, 11))
     assert verdicts.light(cell, SECONDS, Seeds(values), scale).status == status
 
 
 def test_what_cannot_be_judged_says_why() -> None:
-    censored = Cell(PAPER, Summary(None, None, 3, 2, 50.0))
+    censored = ResultCell(PAPER, Summary(None, None, 3, 2, 50.0))
     seeds = Seeds([40.0, None, None], Times([40.0, None, None], [None, 60.0, 60.0]))
     entry = verdicts.entry(censored, SECONDS, seeds, "paper")
     assert entry.light == Light("not reached", "2 of 3 runs")
     assert entry.interval.startswith("restricted mean 53.3")
     assert entry.n == "n = 3 is weak"
-    assert verdicts.light(Cell(PAPER, None, "no data"), SECONDS, Seeds(), "paper") == Light("not run", "no data")
-    single = verdicts.entry(Cell(PAPER, Summary(100.0, None, 1)), SECONDS, Seeds([100.0]), "paper")
+    assert verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, Seeds(), "paper") == Light("not run", "no data")
+    single = verdicts.entry(ResultCell(PAPER, Summary(100.0, None, 1)), SECONDS, Seeds([100.0]), "paper")
     assert single.light.status == "undecided"
     assert "single run" in single.light.why
     assert single.interval == "–"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Cell, Change, compare_runs, compare_values
+from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Change, ComparedCell, compare_runs, compare_values
 from results.records import Record
 from results.records.spec import WorkloadSpec
 from results.reproductions import Value
@@ -31,7 +31,7 @@ def value(measure: str, mean: float | None, std: float | None, n: int, **how: An
     return Value("table1", "resnet18", "bp", measure, mean, std, n, **{**known, "hardware": "paper-a", **how})
 
 
-def only(cells: Sequence[Cell], measure: str = "best_accuracy_percent") -> Change:
+def only(cells: Sequence[ComparedCell], measure: str = "best_accuracy_percent") -> Change:
     (cell,) = cells
     return next(change for change in cell.changes if change.measure == measure)
 

@@ -13,12 +13,12 @@ from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, R
 from benchmarks.errors import UserError
 from benchmarks.hardware.price import Price
 from results.statistics import Summary
-from results.tables import Cell, Measure, ResultTable, Row
+from results.tables import Measure, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from benchmarks.analyses.figure1.timeline import Timeline
     from benchmarks.executors.virtual.spans import Span
-    from reports.figures.timelines import Arrow, Bar
+    from reports.figures.timelines import Arrow, WorkerBar
 
 SOURCE = "arXiv:2410.05985v1, Figure 1"
 KINDS = {
@@ -91,12 +91,12 @@ def _network(request: Request) -> tuple[Price, list[tuple[str, int]], str]:
     return request.card.price(network), names, f"{options.network}, hardware {request.card.name}"
 
 
-def _bar(span: Span, unit: float) -> Bar:
+def _bar(span: Span, unit: float) -> WorkerBar:
     from reports.figures import timelines
 
     layer = span.layers[0] if len(span.layers) == 1 else None
     kind: timelines.Kind = KINDS[span.effect]  # type: ignore[assignment]
-    return timelines.Bar(span.worker, kind, layer, span.step, span.start * unit, span.end * unit)
+    return timelines.WorkerBar(span.worker, kind, layer, span.step, span.start * unit, span.end * unit)
 
 
 def arrows(watched: Timeline) -> Iterator[Arrow]:
@@ -131,8 +131,8 @@ def _table(request: Request, watched: Timeline, name: str, title: str) -> Result
     rows = []
     for worker in watched.workers:
         values = 100 * watched.busy_share(worker), watched.batches(worker), watched.makespan_seconds
-        cells = tuple(Cell(None, Summary(float(value), None, 1)) for value in values)
-        rows.append(Row("all", title, worker, worker.replace(" on device", ", device"), cells))
+        cells = tuple(ResultCell(None, Summary(float(value), None, 1)) for value in values)
+        rows.append(ResultRow("all", title, worker, worker.replace(" on device", ", device"), cells))
     priced = f"hardware {request.card.name}" if request.options.network else "ideal devices, a forward pass takes 1 s"
     return ResultTable(
         name=name,

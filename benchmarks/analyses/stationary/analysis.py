@@ -14,7 +14,7 @@ from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, R
 from methods import Method
 from results.published import Published
 from results.statistics import summary
-from results.tables import Cell, Measure, ResultTable, Row
+from results.tables import Measure, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from benchmarks.analyses.stationary.densities import Delayed, Injected
@@ -160,11 +160,11 @@ def _noise_table(found: Sequence[Injected], request: Request) -> ResultTable:
     )
 
 
-def _noise_cells(one: Injected, ratio: float, request: Request) -> tuple[Cell, ...]:
+def _noise_cells(one: Injected, ratio: float, request: Request) -> tuple[ResultCell, ...]:
     from benchmarks.analyses.stationary.potentials import distance
 
     if one.runaways[ratio]:
-        return (Cell(reason=one.ran_away(ratio)),) * 4
+        return (ResultCell(reason=one.ran_away(ratio)),) * 4
     law = one.law(_noise(request, ratio), request.options.diffusion)
     plain = one.law(_noise(request, 0.0), request.options.diffusion)
     apart = _law(None if law is None or plain is None else distance(law, plain), "p* of both")
@@ -172,7 +172,7 @@ def _noise_cells(one: Injected, ratio: float, request: Request) -> tuple[Cell, .
         _cell(one.width, one.noisy[ratio], law),
         _cell(one.place, one.noisy[ratio], law),
         _distance(one.noisy[ratio], law),
-        Cell(apart, summary(list(map(distance, one.noisy[ratio], one.plain)))),
+        ResultCell(apart, summary(list(map(distance, one.noisy[ratio], one.plain)))),
     )
 
 
@@ -189,19 +189,19 @@ def _formula_table(found: Sequence[Injected], request: Request) -> ResultTable:
     )
 
 
-def _formula_rows(found: Sequence[Injected], request: Request) -> Iterator[Row]:
+def _formula_rows(found: Sequence[Injected], request: Request) -> Iterator[ResultRow]:
     from benchmarks.analyses.stationary.potentials import FORMULAS
 
     for one in found:
         for ratio in one.shown:
             for formula, title in FORMULAS.items():
-                cells: tuple[Cell, ...] = (Cell(reason=one.ran_away(ratio)),) * 2
+                cells: tuple[ResultCell, ...] = (ResultCell(reason=one.ran_away(ratio)),) * 2
                 if not one.runaways[ratio]:
                     law = one.law(_noise(request, ratio), formula)
                     cells = _cell(one.width, one.noisy[ratio], law), _distance(one.noisy[ratio], law)
                 network = f"{one.potential.name}@ratio={ratio:g}"
                 label = f"{one.potential.title}; σ_STALE / σ_SGD = {ratio:g}"
-                yield Row(network, label, formula, title, cells)
+                yield ResultRow(network, label, formula, title, cells)
 
 
 def _delay_table(delays: Sequence[Delayed], found: Sequence[Injected], request: Request) -> ResultTable:
@@ -227,11 +227,11 @@ def _delay_table(delays: Sequence[Delayed], found: Sequence[Injected], request: 
     )
 
 
-def _delay_cells(delay: Delayed, one: Injected, index: int, request: Request) -> tuple[Cell, ...]:
+def _delay_cells(delay: Delayed, one: Injected, index: int, request: Request) -> tuple[ResultCell, ...]:
     from benchmarks.analyses.stationary.potentials import distance
 
     if delay.reasons[index]:
-        return (Cell(reason=delay.reasons[index]),) * 6
+        return (ResultCell(reason=delay.reasons[index]),) * 6
     repeats, sigmas = delay.densities[index], delay.sigma_stale[index]
     ratio = sum(sigmas) / len(sigmas) / request.options.sigma_sgd
     law = one.law(_noise(request, ratio), request.options.diffusion)
@@ -240,30 +240,32 @@ def _delay_cells(delay: Delayed, one: Injected, index: int, request: Request) ->
     widening = delay.widening(request.options.eta * one.potential.stiffness)
     model = None if law is None or plain is None else one.width(law) / one.width(plain)
     return (
-        Cell(measured=summary([delay.mean_updates])),
-        Cell(measured=summary([sigma / request.options.sigma_sgd for sigma in sigmas])),
-        Cell(_law(model, "p* at the measured σ_STALE"), wider),
-        Cell(_law(widening, "linear delay equation"), wider, UNSTABLE if widening is None else ""),
+        ResultCell(measured=summary([delay.mean_updates])),
+        ResultCell(measured=summary([sigma / request.options.sigma_sgd for sigma in sigmas])),
+        ResultCell(_law(model, "p* at the measured σ_STALE"), wider),
+        ResultCell(_law(widening, "linear delay equation"), wider, UNSTABLE if widening is None else ""),
         _distance(repeats, law),
-        Cell(measured=summary(list(map(distance, repeats, one.plain)))),
+        ResultCell(measured=summary(list(map(distance, repeats, one.plain)))),
     )
 
 
-def _row(potential: Potential, key: str, label: str, cells: tuple[Cell, ...]) -> Row:
-    return Row(potential.name, potential.title, key, label, cells)
+def _row(potential: Potential, key: str, label: str, cells: tuple[ResultCell, ...]) -> ResultRow:
+    return ResultRow(potential.name, potential.title, key, label, cells)
 
 
-def _cell(measure: Callable[[Array], float], repeats: Sequence[Array], law: Array | None) -> Cell:
+def _cell(measure: Callable[[Array], float], repeats: Sequence[Array], law: Array | None) -> ResultCell:
     published = _law(None if law is None else measure(law), "p*")
-    return Cell(published, summary([measure(masses) for masses in repeats]), "" if law is not None else NO_DENSITY)
+    return ResultCell(
+        published, summary([measure(masses) for masses in repeats]), "" if law is not None else NO_DENSITY
+    )
 
 
-def _distance(repeats: Sequence[Array], law: Array | None) -> Cell:
+def _distance(repeats: Sequence[Array], law: Array | None) -> ResultCell:
     from benchmarks.analyses.stationary.potentials import distance
 
     if law is None:
-        return Cell(reason=NO_DENSITY)
-    return Cell(measured=summary([distance(masses, law) for masses in repeats]))
+        return ResultCell(reason=NO_DENSITY)
+    return ResultCell(measured=summary([distance(masses, law) for masses in repeats]))
 
 
 def _law(value: float | None, source: str) -> Published | None:

@@ -11,7 +11,7 @@ from benchmarks.papers.claims.rules import Cell, Look, Quantity
 
 
 @dataclass(frozen=True)
-class Point:
+class Outcome:
     """One condition of a claim as it turned out. Of a group, only the point that stands worst is shown.
 
     text: what was compared, with its numbers; of a missing point, what was not measured.
@@ -24,7 +24,7 @@ class Point:
     n: int | None = None
 
 
-Points = Callable[[Look], list[Point]]
+Points = Callable[[Look], list[Outcome]]
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,21 @@ class Condition:
     low: float = -math.inf
     high: float = math.inf
 
-    def point(self, look: Look) -> Point:
+    def point(self, look: Look) -> Outcome:
         a, b = look.read(self.a), look.read(self.b)
         if a is None or b is None:
             cells = [cell for cell, there in ((self.a, a), (self.b, b)) if there is None]
-            return Point(
+            return Outcome(
                 self.group,
                 ", ".join(dict.fromkeys(f"{cell.table} {cell.network} {cell.row}" for cell in cells)),
                 "missing",
             )
         found = a.minus(b) if self.how == "difference" else a.over(b)
         if found is None:
-            return Point(self.group, f"{self.a.table} {self.b.row} (not above 0)", "missing")
+            return Outcome(self.group, f"{self.a.table} {self.b.row} (not above 0)", "missing")
         margin = min(found.value - self.low, self.high - found.value)
         text = _compared(self, a, b, found)
-        return Point(self.group, text, found.within(self.low, self.high), margin, found.n)
+        return Outcome(self.group, text, found.within(self.low, self.high), margin, found.n)
 
 
 def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -> str:

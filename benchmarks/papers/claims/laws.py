@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from benchmarks.papers.claims.conditions import Point
+from benchmarks.papers.claims.conditions import Outcome
 from benchmarks.papers.claims.rules import Look, Quantity
 from benchmarks.papers.claims.verdicts import Claim
-from results.tables import ResultTable, Row
+from results.tables import ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1"
 TOLERANCE = 0.02
@@ -22,23 +22,23 @@ def _named(look: Look, id: str) -> ResultTable | None:
     return next((table for table in look.tables(id) if table.name == id), None)
 
 
-def _value(table: ResultTable, row: Row, key: str) -> Quantity | None:
+def _value(table: ResultTable, row: ResultRow, key: str) -> Quantity | None:
     for measure, cell in zip(table.measures, row.cells, strict=True):
         if measure.key == key and cell.measured is not None:
             return Quantity.of(cell.measured, exact=True)
     return None
 
 
-def _by_network(table: ResultTable) -> Iterator[tuple[str, list[Row]]]:
+def _by_network(table: ResultTable) -> Iterator[tuple[str, list[ResultRow]]]:
     for network in table.networks:
         yield network, [row for row in table.rows if row.network == network]
 
 
-def _missing(what: str) -> list[Point]:
-    return [Point(what, what, "missing")]
+def _missing(what: str) -> list[Outcome]:
+    return [Outcome(what, what, "missing")]
 
 
-def follows(table: ResultTable) -> list[Point]:
+def follows(table: ResultTable) -> list[Outcome]:
     """One point per network of the table: its cell that is furthest off the law lies within the tolerance."""
     points = []
     for network, rows in _by_network(table):
@@ -52,11 +52,11 @@ def follows(table: ResultTable) -> list[Point]:
             worst, where = max(off)
             text = f"{rows[0].network_label}: at most {100 * worst:.2g} % off the law ({where})"
             status = Quantity(worst, 0.0, 0.0).within(-1.0, TOLERANCE)
-            points.append(Point(f"law {network}", text, status, TOLERANCE - worst))
+            points.append(Outcome(f"law {network}", text, status, TOLERANCE - worst))
     return points or _missing("law")
 
 
-def _greatest_speedup(look: Look) -> list[Point]:
+def _greatest_speedup(look: Look) -> list[Outcome]:
     """The law; and no measured speed-up above 1 + beta, which the longest stream with enough workers nears.
 
     A column that by the law itself does not come near, for short streams or few workers, says nothing of the maximum.
@@ -76,11 +76,11 @@ def _greatest_speedup(look: Look) -> list[Point]:
         share = max(found) / (1 + beta)
         status = Quantity(share, 0.0, 0.0).within(1 - TOLERANCE, 1 + TOLERANCE)
         text = f"β = {beta:g}: at most {max(found):.4g}, where 1 + β = {1 + beta:g}"
-        points.append(Point("maximum", text, status, TOLERANCE - abs(share - 1)))
+        points.append(Outcome("maximum", text, status, TOLERANCE - abs(share - 1)))
     return points
 
 
-def _grows(look: Look) -> list[Point]:
+def _grows(look: Look) -> list[Outcome]:
     """The wait summed over the layers follows beta T (M - 1) / 2, and grows from each depth to the next."""
     table = _named(look, "staleness")
     if table is None:
@@ -95,11 +95,11 @@ def _grows(look: Look) -> list[Point]:
             f"{rows[0].network_label}: summed over layers {sums[0]:.3g} T at {rows[0].method_label} to {sums[-1]:.3g} T"
         )
         text += f" at {rows[-1].method_label}"
-        points.append(Point(f"growth {network}", text, Quantity(least, 0.0, 0.0).within(0.0, math.inf), least))
+        points.append(Outcome(f"growth {network}", text, Quantity(least, 0.0, 0.0).within(0.0, math.inf), least))
     return points
 
 
-def _averages(look: Look) -> list[Point]:
+def _averages(look: Look) -> list[Outcome]:
     """The average over the layers against beta T (M - 1) / 2, at the greatest depth."""
     table = _named(look, "staleness")
     if table is None:
@@ -113,12 +113,12 @@ def _averages(look: Look) -> list[Point]:
         text = f"{label}: average {mean.value:.3g} T, where the formula gives {total.value:.3g} T"
         share = mean.value / total.value
         points.append(
-            Point(network, text, Quantity(share, 0.0, 0.0).within(1 - TOLERANCE, 1 + TOLERANCE), -abs(share - 1))
+            Outcome(network, text, Quantity(share, 0.0, 0.0).within(1 - TOLERANCE, 1 + TOLERANCE), -abs(share - 1))
         )
     return points or _missing("staleness")
 
 
-def _fresher(look: Look) -> list[Point]:
+def _fresher(look: Look) -> list[Outcome]:
     """Stale updates under LU are fewer than under BU, in every network of more than one layer."""
     table = _named(look, "staleness")
     if table is None:
@@ -132,11 +132,11 @@ def _fresher(look: Look) -> list[Point]:
             f"{row.network_label}, {row.method_label}: {lu.value:.3g} stale updates under LU, {bu.value:.3g} under BU"
         )
         found = bu.minus(lu)
-        points.append(Point(row.network, text, found.within(0.0, math.inf), found.value))
+        points.append(Outcome(row.network, text, found.within(0.0, math.inf), found.value))
     return points or _missing("staleness")
 
 
-def _recovers_sgd(look: Look) -> list[Point]:
+def _recovers_sgd(look: Look) -> list[Outcome]:
     """The distance to plain SGD's density falls with sigma_STALE, down to sampling noise."""
     table = _named(look, "stationary")
     if table is None:
@@ -152,8 +152,8 @@ def _recovers_sgd(look: Look) -> list[Point]:
         text = f"{rows[0].network_label}: distance {near.value:.3g} at σ_STALE / σ_SGD = {low:g}, {far.value:.3g} at "
         text += f"{high:g}, {noise.value:.3g} between two runs of plain SGD"
         shrinks, gone = far.minus(near), near.minus(noise)
-        points.append(Point(network, text, shrinks.within(0.0, math.inf), shrinks.value))
-        points.append(Point(network, text, gone.within(-math.inf, SAME_DENSITY), SAME_DENSITY - gone.value))
+        points.append(Outcome(network, text, shrinks.within(0.0, math.inf), shrinks.value))
+        points.append(Outcome(network, text, gone.within(-math.inf, SAME_DENSITY), SAME_DENSITY - gone.value))
     return points or _missing("stationary")
 
 

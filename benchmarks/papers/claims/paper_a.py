@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Condition, Point, best_of, conditions, quotient, together
+from benchmarks.papers.claims.conditions import Condition, Outcome, best_of, conditions, quotient, together
 from benchmarks.papers.claims.laws import SPEEDUP, STALENESS, STATIONARY
 from benchmarks.papers.claims.rules import Cell, Look, Quantity
 from benchmarks.papers.claims.verdicts import Claim
@@ -30,36 +30,36 @@ def _gap(look: Look, table: str, network: str) -> Quantity | None:
     return lu.minus(bu) if lu is not None and bu is not None else None
 
 
-def _harder_task(look: Look) -> list[Point]:
+def _harder_task(look: Look) -> list[Outcome]:
     points = []
     for network in NETWORKS:
         ten, hundred = _gap(look, "table2", network), _gap(look, "table4", network)
         if ten is None or hundred is None:
-            points.append(Point(network, network, "missing"))
+            points.append(Outcome(network, network, "missing"))
             continue
         found = hundred.minus(ten)
         text = f"{network}: LU - BU {hundred.value:+.2f} on CIFAR-100, {ten.value:+.2f} on CIFAR-10 (n = {found.n})"
-        points.append(Point(network, text, found.within(0.0, math.inf), found.value, found.n))
+        points.append(Outcome(network, text, found.within(0.0, math.inf), found.value, found.n))
     return points
 
 
-def _staleness_explains(look: Look) -> list[Point]:
+def _staleness_explains(look: Look) -> list[Outcome]:
     """Of the gap of LAP-SGD and LPP-SGD with torchvision's stem, more than half remains with the CIFAR stem."""
     points = []
     for method in ("lapsgd", "lppsgd"):
         rows = ("async_lu", f"{method}@stem=imagenet", method)
         lu, theirs, ours = (look.read(Cell("audit-stem", "resnet18", row, BEST)) for row in rows)
         if lu is None or theirs is None or ours is None:
-            points.append(Point(method, method, "missing"))
+            points.append(Outcome(method, method, "missing"))
             continue
         gap, rest = lu.minus(theirs), lu.minus(ours)
         text = f"{method}: {gap.value:+.2f} points behind Async LU with torchvision's stem, {rest.value:+.2f} with the "
         text += f"CIFAR stem (n = {rest.n})"
         if gap.within(0.0, math.inf) != "holds":
-            points.append(Point(method, f"{text}, no clear gap to explain", "not decided", n=rest.n))
+            points.append(Outcome(method, f"{text}, no clear gap to explain", "not decided", n=rest.n))
             continue
         found = rest.minus(Quantity(gap.value / 2, gap.below / 2, gap.above / 2, gap.n))
-        points.append(Point(method, text, found.within(0.0, math.inf), found.value, found.n))
+        points.append(Outcome(method, text, found.within(0.0, math.inf), found.value, found.n))
     return points
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Condition, Point, best_of, conditions, quotient
+from benchmarks.papers.claims.conditions import Condition, Outcome, best_of, conditions, quotient
 from benchmarks.papers.claims.rules import Cell, Look, Quantity
 from benchmarks.papers.claims.verdicts import Claim
 
@@ -33,16 +33,16 @@ def _slow_down(look: Look, method: str, delay: str) -> Quantity | None:
     return late.over(plain) if late is not None and plain is not None else None
 
 
-def _robust(look: Look) -> list[Point]:
+def _robust(look: Look) -> list[Outcome]:
     points = []
     for delay in DELAYS:
         ours, ddp = _slow_down(look, "pdasgd", delay), _slow_down(look, "ddp", delay)
         found = ours.over(ddp) if ours is not None and ddp is not None else None
         if ours is None or ddp is None or found is None:
-            points.append(Point(delay, delay, "missing"))
+            points.append(Outcome(delay, delay, "missing"))
             continue
         text = f"{delay}: slowed down {ours.value:.3g}x against DDP's {ddp.value:.3g}x (n = {found.n})"
-        points.append(Point(delay, text, found.within(0.0, 1.0), 1.0 - found.value, found.n))
+        points.append(Outcome(delay, text, found.within(0.0, 1.0), 1.0 - found.value, found.n))
     return points
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.papers.claims.conditions import Point, Points
+from benchmarks.papers.claims.conditions import Outcome, Points
 from benchmarks.papers.claims.rules import Evidence, Status, as_published, measured
 
 _RANK = {"does not hold": 0, "not decided": 1, "missing": 2, "holds": 3}
@@ -47,7 +47,7 @@ class Claim:
         said = "; ".join(point.text for point in _shown([point for point in points if point.status != "missing"]))
         return Verdict(status, evidence.scale, said or "-", " ".join(part for part in [*parts, self.remark] if part))
 
-    def status(self, points: Sequence[Point]) -> Status:
+    def status(self, points: Sequence[Outcome]) -> Status:
         seen = {point.status for point in points}
         if self.any_of and "holds" in seen:
             return "holds"
@@ -71,9 +71,9 @@ class Claim:
 _SAYS = {"holds": "holds", "does not hold": "does not hold", "not decided": "is not decided"}
 
 
-def _shown(points: Sequence[Point]) -> list[Point]:
+def _shown(points: Sequence[Outcome]) -> list[Outcome]:
     """Of each group, the point that stands worst."""
-    groups: dict[str, Point] = {}
+    groups: dict[str, Outcome] = {}
     for point in points:
         kept = groups.get(point.group)
         if kept is None or (_RANK[point.status], point.margin) < (_RANK[kept.status], kept.margin):
@@ -81,7 +81,7 @@ def _shown(points: Sequence[Point]) -> list[Point]:
     return list(groups.values())
 
 
-def _why(claim: Claim, points: Sequence[Point], status: Status) -> str:
+def _why(claim: Claim, points: Sequence[Outcome], status: Status) -> str:
     there = [point for point in points if point.status != "missing"]
     if not there:
         return f"Not run: needs {', '.join(claim.needs)}."

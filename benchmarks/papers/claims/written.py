@@ -8,7 +8,7 @@ from pathlib import Path
 
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Cell, Measure, ResultTable, Row
+from results.tables import Measure, ResultCell, ResultRow, ResultTable
 
 Line = Mapping[str, str]
 
@@ -35,18 +35,20 @@ def _table(path: Path) -> ResultTable:
     )
 
 
-def _row(lines: Mapping[str, Line], keys: Iterable[str]) -> Row:
+def _row(lines: Mapping[str, Line], keys: Iterable[str]) -> ResultRow:
     one = next(iter(lines.values()))
     cells = tuple(_cell(lines[key]) for key in keys)
-    return Row(one["network"], one["network_label"], one["row"], one["method"], cells)
+    return ResultRow(one["network"], one["network_label"], one["row"], one["method"], cells)
 
 
-def _cell(line: Line) -> Cell:
+def _cell(line: Line) -> ResultCell:
     law, value = _number(line["published_mean"]), _number(line["measured_mean"])
     reference = None if law is None else Published(law, _number(line["published_std"]), None, "")
     if value is None:
-        return Cell(reference, None, line["reason"] or "not measured")
-    return Cell(reference, Summary(value, _number(line["measured_std"]), int(line["measured_n"] or 1)), line["reason"])
+        return ResultCell(reference, None, line["reason"] or "not measured")
+    return ResultCell(
+        reference, Summary(value, _number(line["measured_std"]), int(line["measured_n"] or 1)), line["reason"]
+    )
 
 
 def _number(text: str) -> float | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from reports.site.pages import Link
+from reports.site.pages import PageLink
 from results.records import Record
 from results.tracking.stores import DEFAULT_URI, database, shown
 
@@ -34,13 +34,13 @@ class Tracking:
     def server(self) -> str:
         return self.uri.rstrip("/") if urlsplit(self.uri).scheme in ("http", "https") else SERVER
 
-    def links(self, runs: Sequence[tuple[str, Record]]) -> tuple[Link, ...]:
+    def links(self, runs: Sequence[tuple[str, Record]]) -> tuple[PageLink, ...]:
         """One per run of (row's label, record) that the store is known to have."""
         found = []
         for label, record in runs:
             if place := self.places.get(record.id):
                 address = f"{self.server}/#/experiments/{place[0]}/runs/{place[1]}"
-                found.append(Link(f"{label}, {record.network}, seed {record.seed}", address))
+                found.append(PageLink(f"{label}, {record.network}, seed {record.seed}", address))
         return tuple(found)
 
     def hint(self, runs: Sequence[Record]) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
-from reports.speedups import Split, split
+from reports.speedups import SpeedupSplit, split
 from results import tables
 from results.tables import ResultTable
 
 TIMES = (("time_to_target_seconds", "epochs_to_target", "target"), ("time_to_best_seconds", "epochs_to_best", "best"))
-Splits = dict[tuple[str, str, str], tuple[str, list[Split]]]
+Splits = dict[tuple[str, str, str], tuple[str, list[SpeedupSplit]]]
 """(network's title, "measured" or "published", what was reached) -> the reference and the splits."""
 
 
@@ -34,12 +34,12 @@ def splits(table: ResultTable) -> Splits:
     return found
 
 
-def _mean(cell: tables.Cell, side: str) -> float | None:
+def _mean(cell: tables.ResultCell, side: str) -> float | None:
     value = cell.measured if side == "measured" else cell.published
     return value.mean if value is not None else None
 
 
-def grid(network: str, side: str, what: str, reference: str, found: Sequence[Split]) -> Grid:
+def grid(network: str, side: str, what: str, reference: str, found: Sequence[SpeedupSplit]) -> Grid:
     """One of `splits` as a table."""
     headers = ("Method", "Seconds", "Epochs", "Seconds per epoch", "Speed-up", "by epochs", "by seconds per epoch")
     rows = []

@@ -20,7 +20,7 @@ from benchmarks.workloads.networks.names import TITLES
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page
 from reports.site.verdicts import Seeds
-from results.tables import ResultTable, Row
+from results.tables import ResultRow, ResultTable
 
 HIDDEN = "Audit"  # the notes that a page shows in a section of their own
 
@@ -66,7 +66,7 @@ def _blocks(table: ResultTable, values: Mapping[Key, Seeds], scale: str) -> Iter
         yield Block(rows[0].network_label, tuple(_line(table, row, values, scale) for row in rows))
 
 
-def _line(table: ResultTable, row: Row, values: Mapping[Key, Seeds], scale: str) -> Line:
+def _line(table: ResultTable, row: ResultRow, values: Mapping[Key, Seeds], scale: str) -> Line:
     entries = (
         verdicts.entry(cell, measure, values.get((row.network, row.row, measure.key), Seeds()), scale)
         for measure, cell in zip(table.measures, row.cells, strict=True)
