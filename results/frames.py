@@ -7,12 +7,11 @@ stand in one order whatever the records hold; a metric that only some runs have 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from results.measures import Measure, of_runs
 from results.records import Record
-from results.statistics import best
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -55,11 +54,6 @@ RUNS = _SUBJECT | {
     "steps": "int64",
     "epochs_planned": "float64",
     "early_stopped": "bool",
-    "best_accuracy_percent": "float64",
-    "seconds_to_best": "float64",
-    "epochs_to_best": "float64",
-    "seconds": "float64",
-    "seconds_per_epoch": "float64",
     "run_wall_seconds": "float64",
     "reason": "string",
     "torch": "string",
@@ -74,9 +68,9 @@ RUNS = _SUBJECT | {
     "options": "string",
     "spec": "string",
 }
-"""The columns of `runs` and their dtypes; `final_<metric>`, float64, of the last evaluation follow.
+"""The columns of `runs` and their dtypes; the measures and `final_<metric>` of the last evaluation, float64, follow.
 
-`seconds` are those of the run's clock (`clock` names the metric), `run_wall_seconds` what it took with evaluation;
+Measures are on the run's clock (`clock` names its metric), `run_wall_seconds` is what it took with evaluation;
 `options` and `spec` are JSON; `started` and `ended` are ISO 8601, UTC.
 """
 EVALUATIONS = _SUBJECT | {"epoch": "int64", "step": "int64"}
@@ -92,14 +86,14 @@ STALENESS = _SUBJECT | {
 
 
 def runs(records: Iterable[Record]) -> DataFrame:
-    """One row per run, incomplete ones too, with the columns of RUNS.
+    """One row per run, incomplete ones too, with the columns of RUNS, the measures and the last metrics.
 
     Raises:
         ResultsError: a spec lacks what every run has, or an evaluation its clock.
     """
     found = list(records)
-    metrics = [f"final_{name}" for name in _metrics(found)]
-    return _frame((_run(record) for record in found), RUNS, metrics)
+    numbers = [*(measure.key for measure in measures()), *(f"final_{name}" for name in _metrics(found))]
+    return _frame((_run(record) for record in found), RUNS, numbers)
 
 
 def evaluations(records: Iterable[Record]) -> DataFrame:
@@ -113,10 +107,9 @@ def staleness(records: Iterable[Record]) -> DataFrame:
     return _frame((row for record in records for row in _layers(record)), STALENESS, ())
 
 
-def seconds_per_epoch(record: Record) -> float:
-    """On the record's clock, over all epochs that were evaluated; NaN without an evaluation."""
-    last = record.evaluations[-1] if record.evaluations else None
-    return last.metrics.get(record.clock, math.nan) / last.epoch if last is not None and last.epoch else math.nan
+def measures() -> list[Measure]:
+    """Those that a run has by itself, without a target or other runs."""
+    return [measure for measure in of_runs() if not measure.needs]
 
 
 def _frame(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], metrics: Iterable[str]) -> DataFrame:
@@ -179,15 +172,11 @@ def _labels(record: Record) -> dict[str, Any]:
 
 
 def _outcome(record: Record) -> dict[str, Any]:
-    top, last = best(record), record.evaluations[-1] if record.evaluations else None
+    last = record.evaluations[-1] if record.evaluations else None
     return {
         "epochs": last.epoch if last else 0,
         "steps": last.step if last else 0,
-        "best_accuracy_percent": top.accuracy_percent if top else None,
-        "seconds_to_best": top.seconds if top else None,
-        "epochs_to_best": top.epochs if top else None,
-        "seconds": last.metrics.get(record.clock) if last else None,
-        "seconds_per_epoch": seconds_per_epoch(record),
+        **{measure.key: measure.of(record) for measure in measures()},
         **{f"final_{name}": value for name, value in (last.metrics if last else {}).items()},
     }
 
@@ -213,6 +202,12 @@ def hardware(record: Record) -> str:
 def torch(record: Record) -> str:
     """The release of torch that the run was made with."""
     return str((record.environment.get("packages") or {}).get("torch") or record.spec.torch)
+
+
+def commit(record: Record) -> str:
+    """The commit that the run was made at; "" where it is not known."""
+    found, changed = record.environment.get("commit"), record.environment.get("modified")
+    return f"{found}{', modified' if changed else ''}" if found else ""
 
 
 def _text(value: Any) -> str:

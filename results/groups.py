@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from results.measures import Context, need, of_runs
 from results.published import ANY_ROW, Key, Published
 from results.records import Record
 from results.records.identity import identity
 from results.records.spec import RunSpec
-from results.statistics import Summary, best, paper_target, reached, summary
-
-TIMED = "time_to_target_seconds"
+from results.statistics import Summary, paper_target, summary
 
 Measured = Mapping[Key, Summary]
 """Values of tables by (network, row, measure); a target stands under (network, "*", "target_percent")."""
@@ -86,21 +85,20 @@ def targets(
 def _timed_rows(one: SeedGroup, published: Mapping[str, Mapping[Key, Published]]) -> set[str]:
     """The rows whose time to a target the paper has, on the group's network."""
     keys = published.get(one.first.family, {})
-    return {row for network, row, measure in keys if (network, measure) == (one.first.network, TIMED)}
+    return {row for network, row, measure in keys if network == one.first.network and need([measure], "target")}
 
 
 def values_of(one: SeedGroup, target: float | None, measured: Measured | None) -> dict[str, Summary]:
-    """The values of a parent: final values under the curves' names, then the tables' measures."""
+    """The values of a parent: final values under the curves' names, then the measures, a table's over our own."""
     runs = one.complete
     names = dict.fromkeys(name for run in runs if run.evaluations for name in run.evaluations[-1].metrics)
     values = {name: summary([_final(run, name) for run in runs]) for name in names}
-    tops = [best(run) for run in runs]
-    values["best_accuracy_percent"] = summary([top.accuracy_percent if top else None for top in tops])
-    values["time_to_best_seconds"] = summary([top.seconds if top else None for top in tops])
-    values["epochs_to_best"] = summary([top.epochs if top else None for top in tops])
     if target is not None:
         values["target_percent"] = Summary(target, None, len(runs))
-        values["time_to_target_seconds"], values["epochs_to_target"] = reached(runs, target)
+    for known in of_runs():
+        its, _ = known.value(runs, Context(target))
+        if its is not None and (its.n > its.censored or its.at_least is not None):
+            values[known.key] = its
     for (network, row, measure), value in (measured or {}).items():
         if (network, row) == (one.first.network, one.first.row):
             values[measure] = value

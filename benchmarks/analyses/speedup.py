@@ -26,9 +26,10 @@ from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Method
+from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Measure, ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, section 3.3"
 ERRATUM = (

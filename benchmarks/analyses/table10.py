@@ -9,9 +9,10 @@ from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
 from results import published
+from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Measure, ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, Table 10"
 MEASURES = (

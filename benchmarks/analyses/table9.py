@@ -15,7 +15,8 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
 from results import published, statistics
-from results.tables import MEASURES, ResultCell, ResultRow, ResultTable
+from results.measures import MEASURES
+from results.tables import ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     import torch

@@ -15,8 +15,8 @@ from reports.tables.texts import printable
 from results import comparison
 from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Change, ComparedCell, Comparison
 from results.comparison.matching import NO_NETWORK, NO_TABLE, Alone
+from results.measures import MEASURES
 from results.statistics import Summary
-from results.tables import MEASURES
 
 MANY = 40
 """Cells that are the same are counted beyond that, not named."""

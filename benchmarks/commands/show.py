@@ -19,10 +19,11 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.progress import duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
-from benchmarks.tables.definition import MEASURES, Table
+from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
 from benchmarks.workloads.data.cards import card as data_card
 from results import published
+from results.measures import MEASURES
 from results.published import Published
 from results.records.spec import flat
 
@@ -80,7 +81,7 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
             continue
         console.print(f"\n[bold]{network}[/]: {escape(mine[0].labels.network_label)}", highlight=False)
         console.print(escape(_words(flat(mine[0].spec.workload.document()))), highlight=False, style="dim")
-        grid = Grid("row", *(f"published {MEASURES[m]}" for m in one.measures), box=None)
+        grid = Grid("row", *(f"{MEASURES[m].heading}, published" for m in one.measures), box=None)
         for row in plan.rows(one, chosen):
             cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
             grid.add_row(escape(row.key), *cells)

@@ -19,6 +19,7 @@ from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
+from results.measures import need
 from results.records.identity import as_read
 from results.records.spec import Labels, MethodSpec, RunSpec
 
@@ -55,7 +56,7 @@ def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
     if not choices.methods:
         return settled(table, all_rows, choices)
     chosen = [row for row in all_rows if row.method in choices.methods or row.key in choices.methods]
-    if "relative_speedup" in table.measures and BASELINE.key not in {row.key for row in chosen}:
+    if need(table.measures, "baseline") and BASELINE.key not in {row.key for row in chosen}:
         chosen.append(BASELINE)
     return settled(table, chosen, choices)
 

@@ -10,23 +10,7 @@ import methods
 from benchmarks.hardware.delays import Delay
 from benchmarks.workloads.scales import PAIRS
 from results import published
-
-MEASURES = {
-    "time_to_target_seconds": "time to target",
-    "epochs_to_target": "epochs to target",
-    "best_accuracy_percent": "best accuracy (%)",
-    "time_to_best_seconds": "time to best",
-    "epochs_to_best": "epochs to best",
-    "relative_speedup": "speed-up over BP",
-    "train_accuracy_percent": "train accuracy (%)",
-    "train_loss": "train loss",
-    "test_accuracy_percent": "test accuracy (%)",
-    "test_loss": "test loss",
-    "train_time_seconds": "training time",
-    "seconds_per_epoch": "seconds per epoch",
-    "model_flops_utilisation_percent": "MFU (%)",
-}
-
+from results.measures import of_runs
 
 SHORT = {"stem": "stem", "optimizer.name": "optimizer"}
 """Settings of a row's workload that its name says, and how."""
@@ -100,7 +84,7 @@ class Table:
     def __post_init__(self) -> None:
         if not {(self.family, network) for network in self.networks} <= set(PAIRS):
             raise ValueError(f"{self.id}: unknown family or network")
-        if unknown := set(self.measures) - set(MEASURES):
+        if unknown := set(self.measures) - {measure.key for measure in of_runs()}:
             raise ValueError(f"{self.id}: unknown measures {unknown}")
         keys = [row.key for row in self.rows]
         if len(set(keys)) < len(keys):

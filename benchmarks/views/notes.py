@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmarks.hardware.card import Card
-from benchmarks.papers.confounds.measured import audit
-from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.settings import renamed
@@ -14,6 +12,28 @@ from benchmarks.tables.definition import Table
 from benchmarks.views.sheets import Sheet, made_elsewhere
 from benchmarks.views.values import TARGET
 from results import published
+from results.frames import commit, torch
+from results.measures import need
+from results.tables import Conditions
+
+
+def conditions(sheet: Sheet) -> Conditions:
+    """What the captions and notes say of how it was run, as fields."""
+    chosen, runs = sheet.choices, [record for of_row in sheet.records.values() for record in of_row]
+    targets = {net: goal.percent for net in sheet.networks if (goal := sheet.target_of(net)) is not None}
+    hardware = sheet.card.name if sheet.card is not None else sheet.planned[0].spec.hardware.name
+    return Conditions(
+        scale=chosen.scale,
+        executor=chosen.executor,
+        hardware=hardware,
+        device=chosen.device,
+        seeds=tuple(range(chosen.seeds)),
+        runs=len(runs),
+        targets=targets if need(sheet.table.measures, "target") else {},
+        settings={f"{owner}.{key}": value for owner, given in chosen.settings.items() for key, value in given.items()},
+        torch=tuple(sorted({torch(record) for record in runs} - {""})),
+        commits=tuple(sorted({commit(record) for record in runs} - {""})),
+    )
 
 
 def captions(sheet: Sheet) -> Iterator[str]:
@@ -21,7 +41,7 @@ def captions(sheet: Sheet) -> Iterator[str]:
     words = f"seeds 0 to {seeds - 1}" if seeds > 1 else "seed 0"
     yield f"scale {sheet.choices.scale}; {clock(sheet.choices, sheet.card)}; {words}"
     for network in sheet.networks:
-        if "time_to_target_seconds" in sheet.table.measures:
+        if need(sheet.table.measures, "target"):
             yield _target_line(sheet, network)
 
 
@@ -74,8 +94,6 @@ def notes(sheet: Sheet) -> Iterator[str]:
     yield from renamed(sheet.rows)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
     yield from sheet.table.notes
-    yield from (f"Audit: {line}" for line in audit(sheet.planned))
-    yield from (f"Audit, the published setting: {line}" for line in published_audit(sheet.table.id))
 
 
 def _departures(sheet: Sheet) -> Iterator[str]:

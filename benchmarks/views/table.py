@@ -2,50 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from benchmarks.papers.confounds.measured import audit
+from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner import plan
 from benchmarks.views import notes
-from benchmarks.views import values as measured_values
 from benchmarks.views.sheets import Sheet
-from results import published, statistics, tables
-from results.published import Published
+from benchmarks.views.values import context, value
+from results import published
+from results.measures import MEASURES, incidents
+from results.tables import ResultCell, ResultRow, ResultTable
 
 
-def assemble(sheet: Sheet) -> tables.ResultTable:
-    values = published.load(sheet.table.id)
-    rows = []
-    for network in sheet.networks:
-        target = sheet.target_of(network)
-        label = plan.table_workload(sheet.table, network, sheet.choices).label
-        for row in sheet.rows:
-            cells = [
-                _cell(sheet, network, row.key, measure, target, values.get((network, row.key, measure)))
-                for measure in sheet.table.measures
-            ]
-            rows.append(tables.ResultRow(network, label, row.key, row.label, tuple(cells)))
-    return tables.ResultTable(
+def assemble(sheet: Sheet) -> ResultTable:
+    return ResultTable(
         name=sheet.table.id,
         title=sheet.table.title,
         source=sheet.table.source,
-        measures=tuple(tables.MEASURES[measure] for measure in sheet.table.measures),
-        rows=tuple(rows),
+        measures=tuple(MEASURES[measure] for measure in sheet.table.measures),
+        rows=tuple(_rows(sheet)),
         captions=tuple(notes.captions(sheet)),
         notes=tuple(notes.notes(sheet)),
+        audit=tuple(audit(sheet.planned)),
+        published_audit=tuple(published_audit(sheet.table.id)),
+        conditions=notes.conditions(sheet),
     )
 
 
-# ---- cells
-
-
-def _cell(
-    sheet: Sheet,
-    network: str,
-    row: str,
-    measure: str,
-    target: statistics.Target | None,
-    there: Published | None,
-) -> tables.ResultCell:
-    value, reason = measured_values.measure_of(sheet, network, row, measure, target)
-    return tables.ResultCell(there, value, reason or measured_values.incidents(sheet.of(network, row)))
-
-
-# ---- what stands above and below
+def _rows(sheet: Sheet) -> Iterator[ResultRow]:
+    theirs = published.load(sheet.table.id)
+    for network in sheet.networks:
+        given = context(sheet, network)
+        label = plan.table_workload(sheet.table, network, sheet.choices).label
+        for row in sheet.rows:
+            cells = []
+            for measure in sheet.table.measures:
+                ours, reason = value(sheet, network, row.key, measure, given)
+                reason = reason or incidents(sheet.of(network, row.key))
+                cells.append(ResultCell(theirs.get((network, row.key, measure)), ours, reason))
+            yield ResultRow(network, label, row.key, row.label, tuple(cells))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from reports.site.pages import Light, ShownCell
 from reports.tables.texts import BLANK, measured_text, published_text, ratio_text
+from results.measures import Measure
 from results.statistics import Summary
 from results.statistics.censoring import Times, restricted_mean
 from results.statistics.inference import (
@@ -19,7 +20,7 @@ from results.statistics.inference import (
     mean_interval,
     weak,
 )
-from results.tables import Measure, ResultCell
+from results.tables import ResultCell
 
 WEAK = "n = {} is weak"
 RULES = (
@@ -99,7 +100,7 @@ def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str) -> Light
         return Light("no reference", cell.reason)
     if scale != "paper":
         return Light("not comparable", f"scale {scale}")
-    margin = margin_of(measure.key, cell.published.mean)
+    margin = margin_of(cell.published.mean, points=measure.points)
     if not margin > 0:
         return Light("undecided", "a published value of 0 has no margin")
     found = equivalence(seeds.known, cell.published.mean, cell.published.std, cell.published.n, margin)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.tables.texts import cell_texts, footer, headings, markdown, network_labels, printable
+from reports.tables.texts import cell_texts, footer, headings, markdown, network_labels, notes, printable
 from results.files import replace
-from results.tables import Measure, ResultRow, ResultTable
+from results.measures import Measure
+from results.tables import ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -62,7 +63,7 @@ class Screen:
             yield from self._blocks(network, options.max_width)
         yield Text()
         lines = footer(table)
-        for line in lines[: len(lines) - len(table.notes)] if self.brief else lines:
+        for line in lines[: len(lines) - len(notes(table))] if self.brief else lines:
             yield Text(printable(line), style="dim")
 
     def _blocks(self, network: str, width: int) -> Iterator[Table | Text]:

@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Sequence
 
+from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Measure, ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable
 
 BLANK = "–"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
@@ -69,7 +70,13 @@ def footer(table: ResultTable) -> list[str]:
     if any(row.cells[index].published is None for row in table.rows for index in shown):
         blank = f"{BLANK} under '{table.reference}': "
         lines.append(blank + ("the paper gives no value." if table.reference == "published" else "there is none."))
-    return [*lines, *table.notes]
+    return [*lines, *notes(table)]
+
+
+def notes(table: ResultTable) -> list[str]:
+    """The table's own notes, then the audit."""
+    ours = (f"Audit: {line}" for line in table.audit)
+    return [*table.notes, *ours, *(f"Audit, the published setting: {line}" for line in table.published_audit)]
 
 
 def network_labels(table: ResultTable) -> dict[str, str]:

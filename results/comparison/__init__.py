@@ -9,16 +9,16 @@ the permutation test stands beside it as a check that assumes no distribution.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from results.comparison.matching import NO_TABLE, Alone, SpecDifference, differences, matched
-from results.frames import seconds_per_epoch
 from results.groups import SeedGroup, group
+from results.measures import MEASURES, Measure
 from results.records import Record
 from results.reproductions import Value
-from results.statistics import Summary, best, summary
+from results.statistics import Summary, summary
 
 LEVEL = 0.95
 ROUNDING = 1e-12
@@ -96,12 +96,8 @@ class Comparison:
         return sum(change.low is not None and change.low != change.high for one in self.cells for change in one.changes)
 
 
-MEASURES: Mapping[str, Callable[[Record], float | None]] = {
-    "best_accuracy_percent": lambda record: top.accuracy_percent if (top := best(record)) else None,
-    "seconds_per_epoch": lambda record: value if math.isfinite(value := seconds_per_epoch(record)) else None,
-    "time_to_best_seconds": lambda record: top.seconds if (top := best(record)) else None,
-}
-"""What of two sets of runs is compared, with its value in one run; None where the run has none."""
+COMPARED = ("best_accuracy_percent", "seconds_per_epoch", "time_to_best_seconds")
+"""The measures of two sets of runs that are compared."""
 
 
 def compare_runs(first: Iterable[Record], second: Iterable[Record]) -> Comparison:
@@ -152,7 +148,7 @@ def _cell(first: SeedGroup, second: SeedGroup) -> ComparedCell:
         network=first.first.network,
         row=first.first.row,
         label=str(first.first.labels.method_title or first.first.row),
-        changes=tuple(_change(name, of_run, *chosen) for name, of_run in MEASURES.items()),
+        changes=tuple(_change(MEASURES[key], *chosen) for key in COMPARED),
         common=len(common),
         identical=sum(same_bits(a[seed], b[seed]) for seed in common),
         settings=tuple(settings),
@@ -161,21 +157,24 @@ def _cell(first: SeedGroup, second: SeedGroup) -> ComparedCell:
     )
 
 
-def _change(
-    measure: str, of_run: Callable[[Record], float | None], first: Mapping[int, Record], second: Mapping[int, Record]
-) -> Change:
-    a, b = ({seed: of_run(run) for seed, run in side.items()} for side in (first, second))
+def _change(measure: Measure, first: Mapping[int, Record], second: Mapping[int, Record]) -> Change:
+    a, b = (_values(measure, side) for side in (first, second))
     ours, theirs = summary(list(a.values())), summary(list(b.values()))
     pairs = [(a[seed], b[seed]) for seed in a] if a.keys() == b.keys() else []
     if (ours.censored and theirs.censored and a == b) or (pairs and all(_close(x, y) for x, y in pairs)):
-        return Change(measure, ours, theirs, SAME, difference=0.0, pairs=len(pairs))
+        return Change(measure.key, ours, theirs, SAME, difference=0.0, pairs=len(pairs))
     if ours.mean is None or theirs.mean is None:
-        return Change(measure, ours, theirs, UNDECIDED, _without_value(ours, theirs))
+        return Change(measure.key, ours, theirs, UNDECIDED, _without_value(ours, theirs))
     if _noiseless(measure, [*first.values(), *second.values()]) and not ours.std and not theirs.std:
         difference = theirs.mean - ours.mean
         why = "simulated seconds, without noise"
-        return Change(measure, ours, theirs, CHANGED, why, difference, difference, difference, None, len(pairs))
-    return _tested(measure, ours, theirs, [y - x for x, y in pairs if x is not None and y is not None], (a, b))
+        return Change(measure.key, ours, theirs, CHANGED, why, difference, difference, difference, None, len(pairs))
+    return _tested(measure.key, ours, theirs, [y - x for x, y in pairs if x is not None and y is not None], (a, b))
+
+
+def _values(measure: Measure, runs: Mapping[int, Record]) -> dict[int, float | None]:
+    """Seed -> value."""
+    return {seed: measure.of(run) for seed, run in runs.items()}
 
 
 def _tested(
@@ -217,10 +216,10 @@ def _verdict(low: float, high: float, n: int) -> tuple[Verdict, str]:
     return (NOISE if low <= 0 <= high else CHANGED), f"weak: {n} seeds" if weak(n) else ""
 
 
-def _noiseless(measure: str, runs: Sequence[Record]) -> bool:
+def _noiseless(measure: Measure, runs: Sequence[Record]) -> bool:
     """The virtual clock gives every epoch of a setting the same seconds, unless devices are delayed at random."""
     simulated = all(run.simulated for run in runs)
-    return measure == "seconds_per_epoch" and simulated and not any(run.spec.hardware.delays for run in runs)
+    return measure.clock and simulated and not any(run.spec.hardware.delays for run in runs)
 
 
 def _numerics(record: Record) -> list[tuple[str, ...]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from results.errors import ResultsError
-from results.frames import hardware, torch
+from results.frames import commit, hardware, torch
 from results.records import Record
 from results.statistics import Summary
 
@@ -124,7 +124,7 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "cpu": _distinct(one.get("cpu") for one in said),
         "cores": _distinct(str(one.get("cores", "")) for one in said),
         "variables": _distinct(f"{name}={value}" for one in said for name, value in one.get("variables", {}).items()),
-        "commit": _distinct(f"{one.get('commit')}{', modified' if one.get('modified') else ''}" for one in said),
+        "commit": _distinct(commit(record) for record in records),
         "command": _distinct(_command(one.get("command") or ()) for one in said),
     }
 

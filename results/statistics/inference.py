@@ -153,13 +153,13 @@ def seeds_for_effect(effect: float, power: float = 0.8, alpha: float = 0.05) -> 
     return n
 
 
-def margin_of(measure: str, published_mean: float) -> float:
+def margin_of(published_mean: float, *, points: bool) -> float:
     """How far a measured mean may lie from the published one and still agree, in the measure's unit.
 
-    1 percentage point for accuracies, 10 % of the published mean for all else (seconds, epochs, losses, speed-ups).
-    Chosen before looking at results; docs/statistics.md says why.
+    1 percentage point for accuracies (`points`), 10 % of the published mean for all else (seconds, epochs, losses,
+    speed-ups). Chosen before looking at results; docs/statistics.md says why.
     """
-    return ACCURACY_MARGIN_POINTS if measure.endswith("accuracy_percent") else RELATIVE_MARGIN * abs(published_mean)
+    return ACCURACY_MARGIN_POINTS if points else RELATIVE_MARGIN * abs(published_mean)
 
 
 def equivalence(

@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A quantity of the table, shown as three columns: published, measured, ratio.
-
-    `digits` are the decimals of published means (measured means get at least as many), `std_digits` those of
-    published standard deviations; None prints them as they are. An `exact` value is one that no run can change, such
-    as a law's or a setting's: it is shown with `digits` decimals and without the number of runs.
-    """
-
-    key: str
-    heading: str
-    digits: int = 1
-    std_digits: int | None = None
-    exact: bool = False
-
-
-MEASURES = {
-    measure.key: measure
-    for measure in (
-        Measure("best_accuracy_percent", "Best accuracy (%)", std_digits=2),
-        Measure("time_to_target_seconds", "Time to target (s)"),
-        Measure("epochs_to_target", "Epochs to target", digits=0),
-        Measure("time_to_best_seconds", "Time to best (s)"),
-        Measure("epochs_to_best", "Epochs to best", digits=0),
-        Measure("train_accuracy_percent", "Train accuracy (%)", digits=2),
-        Measure("train_loss", "Train loss", digits=3),
-        Measure("test_accuracy_percent", "Test accuracy (%)", digits=2),
-        Measure("test_loss", "Test loss", digits=3),
-        Measure("train_time_seconds", "Training time (s)", digits=0),
-        Measure("seconds_per_epoch", "Seconds per epoch", digits=2),
-        Measure("relative_speedup", "Relative speed-up", digits=2, std_digits=2),
-        Measure("model_flops_utilisation_percent", "MFU (%)"),
-        Measure("forward_seconds", "Forward pass (s)", digits=4),
-        Measure("backward_seconds", "Backward pass (s)", digits=4),
-    )
-}
-"""The measures of the papers' tables by key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +55,32 @@ class ResultRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """How a table was measured, as fields; empty where a table has none, as a formula has no seeds.
+
+    targets: percent of every network that has one. settings: what the command line set, "workload.stem" -> value.
+    torch, commits: of all runs, each once.
+    """
+
+    scale: str = ""
+    executor: str = ""
+    hardware: str = ""
+    device: str = ""
+    seeds: tuple[int, ...] = ()
+    runs: int = 0
+    targets: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    torch: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ResultTable:
     """A whole table. `name` names its files; captions stand above it, notes below. Rows of a network are adjacent.
 
     `value` and `reference` head the columns of what was measured and of what it is laid beside: "published", or "law".
-    `group` and `item` say what a row's network and method are, where they are something else.
+    `group` and `item` say what a row's network and method are, where they are something else. The audit says what
+    differs between the rows beside their methods, here and in the paper. pictures: files, from the folder of results.
     """
 
     name: str
@@ -106,6 +90,10 @@ class ResultTable:
     rows: tuple[ResultRow, ...]
     captions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    audit: tuple[str, ...] = ()
+    published_audit: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    conditions: Conditions = field(default_factory=Conditions)
     reference: str = "published"
     value: str = "measured"
     group: str = "Network"

@@ -37,7 +37,7 @@ from results.tracking.points import (
 PREFIX = "benchmarks."
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
-FORMAT = 2
+FORMAT = 3
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
 FOLLOWS = ("seed", "charged")

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from results.measures import of_runs
 from results.records import Record
-from results.statistics import Summary, best
+from results.statistics import Summary
 
 _FORBIDDEN = re.compile(r"[^\w\-. :/]")
 
@@ -68,12 +69,11 @@ def last_epoch(records: Iterable[Record]) -> int:
 
 
 def outcome(record: Record, end_ms: int) -> list[MetricPoint]:
-    """The run's best accuracy and its layers' staleness, at the last epoch; the curves' charts come before these."""
+    """The run's measures and its layers' staleness, at the last epoch; the curves' charts come before these."""
     step = last_epoch([record])
-    values: dict[str, float] = {}
-    if top := best(record):
-        values |= {"best_accuracy_percent": top.accuracy_percent}
-        values |= {"time_to_best_seconds": top.seconds, "epochs_to_best": top.epochs}
+    curves = record.evaluations[-1].metrics if record.evaluations else {}  # their last points say their measures
+    found = {measure.key: measure.of(record) for measure in of_runs() if measure.key not in curves}
+    values = {key: value for key, value in found.items() if value is not None}
     for layer in (record.end or {}).get("staleness", ()):
         numbers = {name: value for name, value in layer.items() if isinstance(value, int | float)}
         values |= {f"staleness/{layer.get('layer')}/{name}": float(value) for name, value in numbers.items()}

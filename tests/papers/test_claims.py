@@ -22,9 +22,10 @@ from benchmarks.papers.claims.written import tables
 from benchmarks.tables.registry import IDS, table
 from reports.tables.render import write
 from results import published
+from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Measure, ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable
 
 BEST, TTA, EPOCH = "best_accuracy_percent", "time_to_target_seconds", "seconds_per_epoch"
 

@@ -11,9 +11,10 @@ from rich.console import Console
 from reports.tables.render import to_csv, to_markdown, to_rich, write
 from reports.tables.texts import measured_text, published_text, ratio_text
 from results.errors import ResultsError
+from results.measures import MEASURES, Measure
 from results.published import Published, load
 from results.statistics import Summary
-from results.tables import MEASURES, Measure, ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable
 
 SECONDS, EPOCHS = MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"]
 SOURCE = "arXiv:2410.05985v1, Table 3"

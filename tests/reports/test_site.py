@@ -32,10 +32,11 @@ from reports.site.pages import (
 )
 from reports.site.verdicts import Seeds
 from reports.speedups import split
+from results.measures import MEASURES
 from results.published import Published
 from results.statistics import Summary
 from results.statistics.censoring import Times
-from results.tables import MEASURES, ResultCell
+from results.tables import ResultCell
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT}\"' | `x` [l](javascript:1) *b* \x1b[31m\n# h"

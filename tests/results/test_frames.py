@@ -7,13 +7,15 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from results.frames import EVALUATIONS, METRICS, RUNS, STALENESS, evaluations, runs, staleness
+from results.frames import EVALUATIONS, METRICS, RUNS, STALENESS, evaluations, measures, runs, staleness
 from results.records.spec import Labels
 from tests.results.samples import write
 
+OURS = [measure.key for measure in measures()]
+
 
 def test_no_records_give_empty_frames_with_all_columns() -> None:
-    assert list(runs([]).columns) == [*RUNS, *(f"final_{name}" for name in METRICS)]
+    assert list(runs([]).columns) == [*RUNS, *OURS, *(f"final_{name}" for name in METRICS)]
     assert list(evaluations([]).columns) == [*EVALUATIONS, *METRICS]
     assert list(staleness([]).columns) == list(STALENESS)
     for frame, columns in ((runs([]), RUNS), (evaluations([]), EVALUATIONS), (staleness([]), STALENESS)):
@@ -26,8 +28,8 @@ def test_a_run_is_one_row(tmp_path: Path) -> None:
     (row,) = runs([record]).to_dict("records")
     assert (row["id"], row["family"], row["network"], row["row"]) == (record.id, "cifar100", "resnet18", "async_lu")
     assert (row["seed"], row["scale"], row["hardware"], row["status"]) == (0, "smoke", "paper-a", "finished")
-    assert (row["best_accuracy_percent"], row["seconds_to_best"], row["epochs_to_best"]) == (30.0, 4.0, 2.0)
-    assert (row["epochs"], row["steps"], row["seconds"], row["seconds_per_epoch"]) == (3, 60, 6.0, 2.0)
+    assert (row["best_accuracy_percent"], row["time_to_best_seconds"], row["epochs_to_best"]) == (30.0, 4.0, 2.0)
+    assert (row["epochs"], row["steps"], row["train_time_seconds"], row["seconds_per_epoch"]) == (3, 60, 6.0, 2.0)
     assert (row["clock"], row["run_wall_seconds"], row["commit"]) == ("virtual_seconds", 12.0, "0f" * 20)
     assert row["final_accuracy_percent"] == 20.0
     assert json.loads(row["options"]) == {"backward_workers": 2}

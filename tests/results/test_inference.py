@@ -9,6 +9,7 @@ from itertools import combinations
 
 import pytest
 
+from results.measures import MEASURES
 from results.statistics.inference import (
     Interval,
     effect_size,
@@ -243,10 +244,10 @@ def test_one_run_decides_nothing() -> None:
 
 
 def test_margins_are_a_point_of_accuracy_or_a_tenth() -> None:
-    assert margin_of("best_accuracy_percent", 73.9) == 1.0
-    assert margin_of("test_accuracy_percent", 73.9) == 1.0
-    assert margin_of("time_to_target_seconds", 226.4) == pytest.approx(22.64)
-    assert margin_of("model_flops_utilisation_percent", 40.0) == pytest.approx(4.0)
+    for key in ("best_accuracy_percent", "train_accuracy_percent", "test_accuracy_percent"):
+        assert margin_of(73.9, points=MEASURES[key].points) == 1.0
+    assert margin_of(226.4, points=MEASURES["time_to_target_seconds"].points) == pytest.approx(22.64)
+    assert margin_of(40.0, points=MEASURES["model_flops_utilisation_percent"].points) == pytest.approx(4.0)
 
 
 def test_three_runs_are_weak() -> None:

@@ -12,8 +12,9 @@ import methods
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
 from benchmarks.errors import UserError
 from benchmarks.hardware.price import Price
+from results.measures import Measure
 from results.statistics import Summary
-from results.tables import Measure, ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from benchmarks.analyses.figure1.timeline import Timeline

@@ -12,9 +12,10 @@ from pydantic import Field
 
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
 from methods import Method
+from results.measures import Measure
 from results.published import Published
 from results.statistics import summary
-from results.tables import Measure, ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from benchmarks.analyses.stationary.densities import Delayed, Injected

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.papers.claims.rules import Cell, Look, Quantity
+from results.measures import words
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,13 @@ class Condition:
 def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -> str:
     """'table2 resnet18, best accuracy percent: async_lu 93.7 against async_bu 92.7, +1.00 (n = 3)'."""
     one, other = condition.a, condition.b
-    names = (one.row, other.row) if one.row != other.row else (_words(one.measure), _words(other.measure))
-    of_what = f", {_words(one.measure)}" if one.measure == other.measure else f", {one.row}"
+    names = (one.row, other.row) if one.row != other.row else (words(one.measure), words(other.measure))
+    of_what = f", {words(one.measure)}" if one.measure == other.measure else f", {one.row}"
     bound = ">" if math.isinf(a.above) and not math.isinf(a.below) else ""
     values = f"{names[0]} {bound}{_number(a.value)} against {names[1]} {_number(b.value)}"
     what = f"{found.value:+.2f}" if condition.how == "difference" else f"{found.value:.3g}x"
     runs = f" (n = {found.n})" if found.n is not None else ""
     return f"{one.table} {one.network}{of_what}: {values}, {what}{runs}"
-
-
-def _words(measure: str) -> str:
-    """'best accuracy percent' -> without its unit: 'best accuracy'."""
-    return measure.replace("_", " ").removesuffix(" percent").removesuffix(" seconds")
 
 
 def _number(value: float) -> str:

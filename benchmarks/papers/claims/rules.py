@@ -13,21 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
+from results.measures import MEASURES
 from results.published import Published
 from results.statistics import Summary
 from results.tables import ResultTable
 
 Status = Literal["holds", "does not hold", "not decided"]
-
-CLOCK = frozenset(
-    {
-        "relative_speedup",
-        "seconds_per_epoch",
-        "train_time_seconds",
-        "model_flops_utilisation_percent",
-    }
-)
-"""Measures of the clock alone. Times to a target are not among them: a seed decides on the epoch."""
 
 
 class Evidence(Protocol):
@@ -124,7 +115,7 @@ class Look:
 def measured(evidence: Evidence) -> Look:
     def read(cell: Cell) -> Quantity | None:
         summary = evidence.value(*cell) or _in_tables(evidence.tables(cell.table), cell)
-        exact = evidence.simulated and cell.measure in CLOCK
+        exact = evidence.simulated and cell.measure in MEASURES and MEASURES[cell.measure].clock
         return Quantity.of(summary, exact=exact) if summary is not None and summary.n > 0 else None
 
     return Look(read, evidence.tables)

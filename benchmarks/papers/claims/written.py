@@ -6,9 +6,10 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Measure, ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable
 
 Line = Mapping[str, str]
 

@@ -14,6 +14,7 @@ from reports import figures
 from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
 from reports.site.pages import Picture
+from results.measures import need
 from results.records import Record
 
 Pictures = dict[str, tuple[Picture, ...]]
@@ -47,7 +48,7 @@ def _curves(sheet: Sheet, place: Path) -> Iterator[Picture]:
 
 
 def _timed(sheet: Sheet) -> bool:
-    return "time_to_target_seconds" in sheet.table.measures
+    return need(sheet.table.measures, "target")
 
 
 def _splits(sheet: Sheet, splits: Splits, place: Path) -> Iterator[Picture]:

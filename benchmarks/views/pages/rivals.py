@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchmarks.views.pages.seeds import Key
 from benchmarks.views.sheets import Sheet
+from benchmarks.views.values import CellKey
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
 from reports.site.verdicts import Seeds
 from reports.tables.texts import BLANK
+from results.measures import MEASURES, words
 from results.statistics.censoring import Times, restricted_mean, restricted_ratio
 from results.statistics.inference import permutation_test, seeds_needed, weak
 
-TIMES = ("time_to_target_seconds", "time_to_best_seconds", "train_time_seconds")
 NOTES = (
     "Ratio of mean times, with a 95 % confidence interval; of runs that did not arrive the mean is restricted to how "
     "far all went, which makes the speed-up a bound where it says so.",
@@ -23,15 +24,15 @@ NOTES = (
 )
 
 
-def rivals(sheet: Sheet, values: Mapping[Key, Seeds]) -> Iterator[Grid]:
+def rivals(sheet: Sheet, values: Mapping[CellKey, Seeds]) -> Iterator[Grid]:
     """Per network, for the first of the table's times; none where no two methods have two runs each."""
-    measure = next((name for name in TIMES if name in sheet.table.measures), None)
-    for network in sheet.networks if measure is not None else ():
-        groups = {row.label: _times(values.get((network, row.key, str(measure)))) for row in sheet.rows}
-        known = {label: times for label, times in groups.items() if times is not None}
-        lost = [row.label for row in sheet.rows if _none_arrived(values.get((network, row.key, str(measure))))]
+    times = [measure.key for measure in MEASURES.values() if measure.time and measure.key in sheet.table.measures]
+    for measure, network in itertools.product(times[:1], sheet.networks):
+        seeds = {row.label: values.get((network, row.key, measure)) for row in sheet.rows}
+        known = {label: found for label, its in seeds.items() if (found := _times(its)) is not None}
         if len(known) > 1:
-            yield _grid(TITLES[network], str(measure).removesuffix("_seconds").replace("_", " "), known, lost)
+            lost = [label for label, its in seeds.items() if _none_arrived(its)]
+            yield _grid(TITLES[network], words(measure), known, lost)
 
 
 def _times(seeds: Seeds | None) -> Times | None:

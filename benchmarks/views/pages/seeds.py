@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import replace
-from typing import Literal
-
 from benchmarks.views.sheets import Sheet
-from benchmarks.views.values import measured
+from benchmarks.views.values import CellKey, context
 from reports.site.verdicts import Seeds
-from results.statistics.censoring import Times, times_to_target
-
-Key = tuple[str, str, str]
-"""(network, row, measure)."""
-TIMED: dict[str, Literal["seconds", "epochs"]] = {"time_to_target_seconds": "seconds", "epochs_to_target": "epochs"}
+from results.measures import MEASURES, Context
+from results.statistics.censoring import times_to_target
 
 
-def per_seed(sheet: Sheet) -> dict[Key, Seeds]:
-    """(network, row, measure) -> the value of every seed by itself, under the target of all of them."""
-    values: dict[Key, list[float | None]] = {}
-    times: dict[Key, Times] = {}
+def per_seed(sheet: Sheet) -> dict[CellKey, Seeds]:
+    """The value of every seed by itself, under the target of all of them."""
+    found: dict[CellKey, Seeds] = {}
     for network in sheet.networks:
-        target = sheet.target_of(network)
-        percent = target.percent if target is not None else None
-        for seed in range(sheet.choices.seeds):
-            for key, value in measured(_alone(sheet, network, seed, percent)).items():
-                if value.n:
-                    values.setdefault(key, []).append(value.mean)
-        if percent is not None:
-            for row, (measure, unit) in itertools.product(sheet.rows, TIMED.items()):
-                times[network, row.key, measure] = times_to_target(sheet.complete(network, row.key), percent, unit)
-    return {key: Seeds(found, times.get(key)) for key, found in values.items()}
+        given = context(sheet, network)
+        for row in sheet.rows:
+            for measure in sheet.table.measures:
+                found[network, row.key, measure] = _seeds(sheet, network, row.key, measure, given)
+    return found
 
 
-def _alone(sheet: Sheet, network: str, seed: int, target: float | None) -> Sheet:
-    """One network and one seed of a sheet."""
-    mine = {key: [one for one in of if one.seed == seed] for key, of in sheet.records.items() if key[0] == network}
-    return replace(sheet, networks=(network,), records=mine, target=target)
+def _seeds(sheet: Sheet, network: str, row: str, measure: str, given: Context) -> Seeds:
+    records = sorted(sheet.complete(network, row), key=lambda record: record.seed)
+    known = MEASURES[measure]
+    alone = [its for record in records if (its := known.value([record], given)[0]) is not None]
+    times = None
+    if records and known.needs == "target" and given.target_percent is not None:
+        times = times_to_target(records, given.target_percent, "seconds" if known.time else "epochs")
+    return Seeds([its.mean for its in alone], times)

@@ -11,26 +11,25 @@ from reports.speedups import SpeedupSplit, split
 from results import tables
 from results.tables import ResultTable
 
-TIMES = (("time_to_target_seconds", "epochs_to_target", "target"), ("time_to_best_seconds", "epochs_to_best", "best"))
 Splits = dict[tuple[str, str, str], tuple[str, list[SpeedupSplit]]]
 """(network's title, "measured" or "published", what was reached) -> the reference and the splits."""
 
 
 def splits(table: ResultTable) -> Splits:
     """Of every network where two rows have both seconds and epochs, as measured and as published."""
-    keys = [measure.key for measure in table.measures]
     found: Splits = {}
-    for seconds, epochs, what in TIMES:
-        if seconds not in keys or epochs not in keys:
+    for event in ("target", "best"):
+        found_at = [index for index, measure in enumerate(table.measures) if measure.event == event]
+        at = sorted(found_at, key=lambda index: not table.measures[index].time)  # seconds, then epochs
+        if len(at) != 2:
             continue
-        at = keys.index(seconds), keys.index(epochs)
         for network in table.networks:
             for side in ("measured", "published"):
                 rows = [row for row in table.rows if row.network == network]
                 means = {row.method_label: [_mean(row.cells[index], side) for index in at] for row in rows}
                 values = {label: (t, e) for label, (t, e) in means.items() if t and e and math.isfinite(t + e)}
                 if len(values) > 1:
-                    found[TITLES[network], side, what] = split(values)
+                    found[TITLES[network], side, event] = split(values)
     return found
 
 

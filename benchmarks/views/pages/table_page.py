@@ -6,23 +6,20 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks.papers.confounds.measured import audit
-from benchmarks.papers.confounds.published import published_audit
 from benchmarks.papers.open_points import readings
 from benchmarks.views.pages import pictures, provenance, splits
 from benchmarks.views.pages.links import Tracking
 from benchmarks.views.pages.rivals import rivals
-from benchmarks.views.pages.seeds import Key, per_seed
+from benchmarks.views.pages.seeds import per_seed
 from benchmarks.views.rerun import command
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
+from benchmarks.views.values import CellKey
 from benchmarks.workloads.networks.names import TITLES
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page
 from reports.site.verdicts import Seeds
 from results.tables import ResultRow, ResultTable
-
-HIDDEN = "Audit"  # the notes that a page shows in a section of their own
 
 
 def page(sheet: Sheet, store: Tracking, folder: Path) -> Page:
@@ -40,9 +37,9 @@ def page(sheet: Sheet, store: Tracking, folder: Path) -> Page:
         captions=table.captions,
         measures=tuple(measure.heading for measure in table.measures),
         blocks=tuple(_blocks(table, values, sheet.choices.scale)),
-        notes=tuple(note for note in table.notes if not note.startswith(HIDDEN)),
-        audit=tuple(audit(sheet.planned)),
-        published_audit=tuple(published_audit(table.name)),
+        notes=table.notes,
+        audit=table.audit,
+        published_audit=table.published_audit,
         readings=tuple(readings.readings_of(table.name, sheet.planned)),
         curves=drawn["curves"],
         rivals=tuple(rivals(sheet, values)),
@@ -60,13 +57,13 @@ def page(sheet: Sheet, store: Tracking, folder: Path) -> Page:
     )
 
 
-def _blocks(table: ResultTable, values: Mapping[Key, Seeds], scale: str) -> Iterator[Block]:
+def _blocks(table: ResultTable, values: Mapping[CellKey, Seeds], scale: str) -> Iterator[Block]:
     for _, of_network in groupby(table.rows, key=lambda row: row.network):
         rows = list(of_network)
         yield Block(rows[0].network_label, tuple(_line(table, row, values, scale) for row in rows))
 
 
-def _line(table: ResultTable, row: ResultRow, values: Mapping[Key, Seeds], scale: str) -> Line:
+def _line(table: ResultTable, row: ResultRow, values: Mapping[CellKey, Seeds], scale: str) -> Line:
     entries = (
         verdicts.entry(cell, measure, values.get((row.network, row.row, measure.key), Seeds()), scale)
         for measure, cell in zip(table.measures, row.cells, strict=True)

@@ -1,0 +1,232 @@
+"""Measures, each defined once: name, unit, which way is better, and how a run's record gives its value.
+
+Whatever shows, tracks, exports or compares values reads `MEASURES`: one entry makes a measure known to all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from results.records import Record
+from results.statistics import Summary, best, extent, reach, summary
+
+NO_TARGET = "no target: no run of this network finished"
+NO_BASELINE = "no BP run of the same seed to compare with"
+NO_PEAK = "no peak was known when it ran: a hardware card states it, `python -m benchmarks calibrate` measures it"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a run's value may rest on beside the run: the target, and BP's runs on the same network."""
+
+    target_percent: float | None = None
+    baseline: Sequence[Record] = ()
+
+
+ALONE = Context()
+"""A run by itself, without target or baseline."""
+OfRun = Callable[[Record, Context], float | None]
+"""A run's value; None where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A quantity, shown in tables as three columns: published, measured, ratio.
+
+    `digits` are the decimals of published means (measured means get at least as many), `std_digits` those of
+    published standard deviations; None prints them as they are. An `exact` value is one that no run can change, such
+    as a law's or a setting's: it is shown with `digits` decimals and without the number of runs.
+
+    Args:
+        time: seconds until something is reached or done, by which methods are compared.
+        clock: of the clock alone: no seed changes it where time is simulated.
+        points: agrees with a published value within percentage points, any other within a share of it.
+        event: what is reached; seconds and epochs to the same event multiply from seconds per epoch.
+        needs: what there is no value without.
+        missing: a footnote where no run has a value.
+        of_run: None for what an analysis measures, without runs.
+        bound: how far a run went that has no value: its value is at least that.
+    """
+
+    key: str
+    heading: str
+    unit: str = ""
+    better: Literal["more", "less", ""] = ""
+    digits: int = 1
+    std_digits: int | None = None
+    exact: bool = False
+    time: bool = False
+    clock: bool = False
+    points: bool = False
+    event: Literal["target", "best", ""] = ""
+    needs: Literal["target", "baseline", ""] = ""
+    missing: str = ""
+    of_run: OfRun | None = field(default=None, compare=False, repr=False)
+    bound: OfRun | None = field(default=None, compare=False, repr=False)
+
+    def of(self, record: Record, context: Context = ALONE) -> float | None:
+        """A run's value; None where it has none.
+
+        Raises:
+            ValueError: no run has it.
+        """
+        if self.of_run is None:
+            raise ValueError(f"{self.key} is measured by an analysis, not by runs")
+        return self.of_run(record, context)
+
+    def value(self, records: Sequence[Record], context: Context) -> tuple[Summary | None, str]:
+        """The runs taken together, with a footnote or ""; or None, and why.
+
+        Raises:
+            ValueError: no run has it.
+        """
+        if self.needs == "target" and context.target_percent is None:
+            return None, incidents(records) or NO_TARGET
+        values = [self.of(record, context) for record in records]
+        if self.needs == "baseline" and None in values:
+            return None, NO_BASELINE
+        bounds = None if self.bound is None else [self.bound(record, context) for record in records]
+        return summary(values, bounds), "" if any(value is not None for value in values) else self.missing
+
+
+def incidents(records: Sequence[Record]) -> str:
+    """How many of the runs did not finish, and why; "" if all did."""
+    bad = [record for record in records if record.status != "finished"]
+    words = dict.fromkeys(
+        f"{record.status}: {record.end.get('reason', '')}" if record.end else record.status for record in bad
+    )
+    return f"{len(bad)} of {len(records)} runs " + "; ".join(words) if bad else ""
+
+
+def words(key: str) -> str:
+    """A measure in a sentence, without its unit: 'best accuracy', 'time to target'."""
+    return key.replace("_", " ").removesuffix(" percent").removesuffix(" seconds")
+
+
+def of_runs() -> list[Measure]:
+    """The measures that runs have, in the order of `MEASURES`."""
+    return [measure for measure in MEASURES.values() if measure.of_run is not None]
+
+
+def need(keys: Iterable[str], what: Literal["target", "baseline"]) -> bool:
+    """Whether any of the measures needs a target, or BP's runs; keys of analyses may be among them."""
+    return any(MEASURES[key].needs == what for key in keys if key in MEASURES)
+
+
+def seconds_per_batch(record: Record) -> float | None:
+    """On the record's clock. Per batch, since methods drop different remainders of an epoch."""
+    last = extent(record)
+    return last.seconds / record.evaluations[-1].step if last is not None else None
+
+
+# ---- how a run gives its values
+
+
+def _of_best(name: Literal["accuracy_percent", "seconds", "epochs"]) -> OfRun:
+    def of_run(record: Record, context: Context) -> float | None:
+        return getattr(top, name) if (top := best(record)) is not None else None
+
+    return of_run
+
+
+def _to_target(name: Literal["seconds", "epochs"]) -> OfRun:
+    def of_run(record: Record, context: Context) -> float | None:
+        way = reach(record, context.target_percent) if context.target_percent is not None else None
+        return getattr(way, name) if way is not None else None
+
+    return of_run
+
+
+def _extent(name: Literal["seconds", "epochs"]) -> OfRun:
+    def of_run(record: Record, context: Context) -> float | None:
+        return getattr(last, name) if (last := extent(record)) is not None else None
+
+    return of_run
+
+
+def _final(metric: str) -> OfRun:
+    """A metric of the last evaluation."""
+
+    def of_run(record: Record, context: Context) -> float | None:
+        value = record.evaluations[-1].metrics.get(metric) if record.evaluations else None
+        return value if value is not None and math.isfinite(value) else None
+
+    return of_run
+
+
+def _seconds_per_epoch(record: Record, context: Context) -> float | None:
+    last = extent(record)
+    return last.seconds / last.epochs if last is not None and last.epochs else None
+
+
+def _speedup(record: Record, context: Context) -> float | None:
+    """Seconds per batch of BP's run with the same seed over those of the run."""
+    theirs = {run.seed: run for run in context.baseline}.get(record.seed)
+    base, ours = seconds_per_batch(theirs) if theirs is not None else None, seconds_per_batch(record)
+    return base / ours if base and ours else None
+
+
+def _utilisation(record: Record, context: Context) -> float | None:
+    """Model FLOPs per second over the devices' peak, in percent."""
+    flops, peak = (record.end or {}).get("step_flops"), record.labels.peak_flops_per_second
+    seconds = seconds_per_batch(record)
+    if not (flops and peak and seconds):
+        return None
+    return float(100 * flops / seconds / (peak * record.labels.device_count))
+
+
+MEASURES: dict[str, Measure] = {
+    measure.key: measure
+    for measure in (
+        Measure(
+            "best_accuracy_percent", "Best accuracy (%)", "%", "more",
+            std_digits=2, points=True, of_run=_of_best("accuracy_percent"),
+        ),
+        Measure(
+            "time_to_target_seconds", "Time to target (s)", "s", "less",
+            time=True, event="target", needs="target", of_run=_to_target("seconds"), bound=_extent("seconds"),
+        ),
+        Measure(
+            "epochs_to_target", "Epochs to target", "epochs", "less",
+            digits=0, event="target", needs="target", of_run=_to_target("epochs"), bound=_extent("epochs"),
+        ),
+        Measure(
+            "time_to_best_seconds", "Time to best (s)", "s", "less",
+            time=True, event="best", of_run=_of_best("seconds"),
+        ),
+        Measure(
+            "epochs_to_best", "Epochs to best", "epochs", "less",
+            digits=0, event="best", of_run=_of_best("epochs"),
+        ),
+        Measure(
+            "train_accuracy_percent", "Train accuracy (%)", "%", "more",
+            digits=2, points=True, of_run=_final("train_accuracy_percent"),
+        ),
+        Measure("train_loss", "Train loss", better="less", digits=3, of_run=_final("train_loss")),
+        Measure(
+            "test_accuracy_percent", "Test accuracy (%)", "%", "more",
+            digits=2, points=True, of_run=_final("accuracy_percent"),
+        ),
+        Measure("test_loss", "Test loss", better="less", digits=3, of_run=_final("loss")),
+        Measure(
+            "train_time_seconds", "Training time (s)", "s", "less",
+            digits=0, time=True, clock=True, of_run=_extent("seconds"),
+        ),
+        Measure(
+            "seconds_per_epoch", "Seconds per epoch", "s", "less", digits=2, clock=True, of_run=_seconds_per_epoch
+        ),
+        Measure(
+            "relative_speedup", "Relative speed-up", "", "more",
+            digits=2, std_digits=2, clock=True, needs="baseline", of_run=_speedup,
+        ),
+        Measure(
+            "model_flops_utilisation_percent", "MFU (%)", "%", "more", clock=True, missing=NO_PEAK, of_run=_utilisation
+        ),
+        Measure("forward_seconds", "Forward pass (s)", "s", "less", digits=4),
+        Measure("backward_seconds", "Backward pass (s)", "s", "less", digits=4),
+    )
+}  # fmt: skip
+"""The measures of the papers' tables by key. A new one is one more entry here."""
