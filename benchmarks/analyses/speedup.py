@@ -29,7 +29,7 @@ from methods import Method
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, section 3.3"
 ERRATUM = (
@@ -149,6 +149,7 @@ def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> Resu
             f"{100 * worst.deviation:.2g} %{where}",
         ),
         notes=tuple(_notes(options)),
+        conditions=Conditions(executor="virtual", hardware="ideal devices"),
         reference="law",
         group="Backward workers",
         item="Batches",
@@ -211,6 +212,7 @@ def _network_table(request: Request) -> ResultTable:
         ),
         rows=tuple(rows),
         captions=(f"virtual executor, hardware {card.name}; a stream of {LONG_STREAM} batches; no seeds",),
+        conditions=Conditions(executor="virtual", hardware=card.name),
         notes=(
             "Law: (1 + β) / max(1, β / K), an endless stream on ideal devices. For scale: paper A measured 1.83 to "
             "1.86 for ResNet-18 and 2.02 for ResNet-50 on 3 GPUs (Tables 7 and 8).",

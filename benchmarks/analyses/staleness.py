@@ -26,7 +26,7 @@ from benchmarks.hardware.price import Price
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, section 3.4"
 ERRATUM = (
@@ -47,6 +47,7 @@ MEASURES = (
     Measure("lu_updates", "Stale updates, LU", digits=3, exact=True),
     Measure("bu_updates", "Stale updates, BU", digits=3, exact=True),
 )
+IDEAL = Conditions(executor="virtual", hardware="ideal devices")
 LAYER_MEASURES = (Measure("wait", "Wait (T)", digits=3, exact=True), *MEASURES[2:])
 Depth = Annotated[int, Field(ge=1, le=1000)]
 Beta = Annotated[float, Field(gt=0, le=1000)]
@@ -141,6 +142,7 @@ def _depth_table(options: StalenessOptions, points: Sequence[StalenessPoint]) ->
         rows=tuple(rows),
         captions=(_caption(options), f"{len(points)} points: none is further off the law than {100 * worst:.2g} %"),
         notes=(ERRATUM, WAIT, UPDATES),
+        conditions=IDEAL,
         reference="law",
         group="Backward pass",
         item="Layers",
@@ -161,6 +163,7 @@ def _layer_table(options: StalenessOptions, one: StalenessPoint) -> ResultTable:
         rows=tuple(rows),
         captions=(_caption(options),),
         notes=("Layer 1 is the nearest to the input: its gradient is computed last, and does not wait.", ERRATUM),
+        conditions=IDEAL,
         reference="law",
         group="Network",
         item="Layer",

@@ -12,7 +12,7 @@ from results import published
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, Table 10"
 MEASURES = (
@@ -86,6 +86,7 @@ def _table(request: Request, rows: list[ResultRow], paper: Mapping[str, Mapping[
         source=SOURCE,
         measures=MEASURES,
         rows=tuple(rows),
+        conditions=Conditions(scale=request.scale),
         captions=(f"settings, not measurements; scale {request.scale} trains on {', '.join(data)}",),
         notes=(
             "Where the paper's text contradicts its Table 10, the workloads follow the table; --set workload.FIELD "

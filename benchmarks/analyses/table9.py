@@ -16,7 +16,7 @@ from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
 from results import published, statistics
 from results.measures import MEASURES
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     import torch
@@ -102,14 +102,16 @@ def _row(work: Workload, seconds: tuple[list[float], list[float]]) -> ResultRow:
 def _table(request: Request, rows: list[ResultRow], works: list[Workload]) -> ResultTable:
     options: Table9Options = request.options
     sizes = ", ".join(dict.fromkeys(f"batch {work.batch}" for work in works))
+    hardware = _hardware(options, works[0].threads)
     return ResultTable(
         name="table9",
         title="CIFAR-100: seconds of a forward and of a backward pass",
         source=SOURCE,
         measures=tuple(MEASURES[key] for key in KEYS),
         rows=tuple(rows),
+        conditions=Conditions(scale=request.scale, hardware=hardware, device=options.device),
         captions=(
-            f"scale {request.scale}, {sizes}; real seconds on {_hardware(options, works[0].threads)}",
+            f"scale {request.scale}, {sizes}; real seconds on {hardware}",
             f"mean ± standard deviation over {options.batches} batches after {options.warm_up} to warm up (n)",
         ),
         notes=tuple(_notes(request.scale)),

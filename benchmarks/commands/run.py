@@ -26,7 +26,8 @@ from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes, pictures, tracked
 from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of
 from benchmarks.views.table import assemble
-from reports.tables.render import to_rich, write
+from reports.tables.files import write
+from reports.tables.screen import to_rich
 from results.errors import ResultsError
 from results.tables import ResultTable
 
@@ -157,7 +158,7 @@ def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, cons
     if isinstance(one, Analysis):
         _analyse(one, chosen, out, console, brief)
     elif sheet is not None:
-        _print(assemble(sheet), out, pictures.draw(sheet, out), console, brief)
+        _print(assemble(sheet).with_pictures(pictures.draw(sheet, out), out), out, console, brief)
 
 
 def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief: bool) -> None:
@@ -173,16 +174,17 @@ def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief:
         settings=chosen.settings,
     )
     found = one.run(request)
-    for number, table in enumerate(found.tables):
-        _print(table, out, found.pictures if number == len(found.tables) - 1 else (), console, brief)
+    *others, last = found.tables
+    for table in (*others, last.with_pictures(found.pictures, out)):
+        _print(table, out, console, brief)
 
 
-def _print(result: ResultTable, out: Path, drawn: Sequence[Path], console: Console, brief: bool) -> None:
+def _print(result: ResultTable, out: Path, console: Console, brief: bool) -> None:
     """brief: the notes and the audit are in the Markdown file alone."""
     console.print()
     console.print(to_rich(result, brief=brief))
-    csv, markdown = write(result, out / "tables")
-    files = ", ".join([str(csv), markdown.name, *map(str, drawn)])
+    written, *made = write(result, out / "tables")
+    files = ", ".join([str(written), *(path.name for path in made), *(str(out / name) for name in result.pictures)])
     more = "; notes and audit: the .md" if brief else ""
     say(console, f"Written: {files}{more}", style="dim")
 

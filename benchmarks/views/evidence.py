@@ -8,14 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.analyses import registry as analyses
-from benchmarks.papers.claims import written
 from benchmarks.runner.choices import Choices
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import measured
 from results import published
 from results.published import Published
 from results.statistics import Summary
-from results.tables import ResultTable
+from results.tables import ResultTable, files
 
 Key = tuple[str, str, str, str]
 """(table, network, row, measure)."""
@@ -49,6 +48,4 @@ class SheetEvidence:
 
     def tables(self, id: str) -> Sequence[ResultTable]:
         """Of an analysis. A table's own file may be of other runs, scales or settings: its sheet says what counts."""
-        if id not in analyses.IDS:
-            return ()
-        return written.tables(self.out / "tables", id)
+        return files.of(self.out / "tables", id) if id in analyses.IDS else ()

@@ -47,5 +47,5 @@ def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
 
 def _files(id: str, out: Path) -> list[Path]:
     """What was written of a table, now or before."""
-    names = (f"tables/{id}.csv", f"tables/{id}.md", f"figures/{id}.png")
+    names = (f"tables/{id}.json", f"tables/{id}.csv", f"tables/{id}.md", f"figures/{id}.png")
     return [out / name for name in names if (out / name).is_file()]

@@ -1,1 +1,1 @@
-"""A result table on the screen, as CSV and as Markdown."""
+"""A result table on the screen, as CSV, as Markdown, and as files."""

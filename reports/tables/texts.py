@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from results.measures import Measure
 from results.published import Published
@@ -58,19 +58,33 @@ def cell_texts(table: ResultTable, row: ResultRow, index: int) -> tuple[str, ...
     return published_text(cell.published, measure), measured, ratio_text(cell)
 
 
+def header(table: ResultTable) -> tuple[str, ...]:
+    """The head of all columns, side by side: network, method, then every measure's `headings`."""
+    indices = range(len(table.measures))
+    names = (f"{table.measures[index].heading}, {name}" for index in indices for name in headings(table, index))
+    return table.group, table.item, *names
+
+
+def lines(table: ResultTable) -> Iterator[tuple[str, ...]]:
+    """The texts of every row under the `header`."""
+    for row in table.rows:
+        texts = (text for index in range(len(table.measures)) for text in cell_texts(table, row, index))
+        yield row.network_label, row.method_label, *texts
+
+
 def footer(table: ResultTable) -> list[str]:
-    """The notes below the table: footnotes first, then what blanks mean, then the table's own notes."""
-    lines = [f"[{letter}] {reason}" for reason, letter in table.footnotes.items()]
+    """All that stands below the table: footnotes first, then what blanks mean, then the `notes`."""
+    found = [f"[{letter}] {reason}" for reason, letter in table.footnotes.items()]
     cells = [cell for row in table.rows for cell in row.cells]
     censored = [cell.measured for cell in cells if cell.measured is not None and cell.measured.censored]
     if censored:
         counts = dict.fromkeys(f"({value.n - value.censored} of {value.n})" for value in censored)
-        lines.append(CENSORED.format(", ".join(counts)))
+        found.append(CENSORED.format(", ".join(counts)))
     shown = [index for index in range(len(table.measures)) if table.refers(index)]
     if any(row.cells[index].published is None for row in table.rows for index in shown):
         blank = f"{BLANK} under '{table.reference}': "
-        lines.append(blank + ("the paper gives no value." if table.reference == "published" else "there is none."))
-    return [*lines, *notes(table)]
+        found.append(blank + ("the paper gives no value." if table.reference == "published" else "there is none."))
+    return [*found, *notes(table)]
 
 
 def notes(table: ResultTable) -> list[str]:
@@ -84,14 +98,14 @@ def network_labels(table: ResultTable) -> dict[str, str]:
     return {row.network: row.network_label for row in reversed(table.rows)}
 
 
-def markdown(text: object) -> str:
-    """One line of Markdown that shows the text literally."""
-    return _MARKDOWN.sub(r"\\\1", printable(str(text)))
-
-
 def printable(text: str) -> str:
     """The text on one line and without control characters: names come from users and plug-ins."""
     return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def markdown(text: object) -> str:
+    """One line of Markdown that shows the text literally."""
+    return _MARKDOWN.sub(r"\\\1", printable(str(text)))
 
 
 def _summary_text(value: Summary, measure: Measure) -> str:

@@ -9,9 +9,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from results.errors import ResultsError
 from results.frames import commit, hardware, torch
 from results.records import Record
 from results.statistics import Summary
+from results.tables import ResultTable, files
 
 FOLDER = Path(__file__).parent
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -74,7 +74,7 @@ def read(path: Path) -> list[Value]:
     Raises:
         ResultsError: the file cannot be read, or a line is no value: the text names file and line.
     """
-    return list(_lines(path, lambda line: _value(line, {})))
+    return list(_lines(path))
 
 
 def of_tables(folder: Path) -> list[Value]:
@@ -83,11 +83,25 @@ def of_tables(folder: Path) -> list[Value]:
     Raises:
         ResultsError: a table cannot be read.
     """
-    found: list[Value] = []
-    for path in sorted(folder.glob("*.csv")):
-        if _is_table(path):
-            found += _lines(path, partial(_as_value, context=_context(path.with_suffix(".md"))))
-    return [value for value in found if value.n]
+    return [value for table in files.every(folder) for value in _measured(table)]
+
+
+def _measured(table: ResultTable) -> Iterator[Value]:
+    given = table.conditions
+    for row in table.rows:
+        for measure, cell in zip(table.measures, row.cells, strict=True):
+            if cell.measured is not None and cell.has_value:
+                yield Value(
+                    table=table.name,
+                    network=row.network,
+                    row=row.row,
+                    measure=measure.key,
+                    **asdict(cell.measured),
+                    published=cell.published.mean if cell.published is not None else None,
+                    scale=given.scale,
+                    executor=given.executor,
+                    hardware=given.hardware,
+                )
 
 
 def to_csv(values: Iterable[Value]) -> str:
@@ -158,27 +172,16 @@ def _command(arguments: Sequence[str]) -> str:
     return " ".join(kept)
 
 
-# ---- reading tables
+# ---- reading a CSV
 
 
-def _is_table(path: Path) -> bool:
-    with path.open(encoding="utf-8", newline="") as file:
-        return {"table", "network", "row", "measure", "measured_mean"} <= set(next(csv.reader(file), ()))
-
-
-def _as_value(line: Mapping[str, str], context: Mapping[str, str]) -> Value:
-    """A line of a table, which has names of its own."""
-    renamed = {"mean": "measured_mean", "std": "measured_std", "n": "measured_n", "published": "published_mean"}
-    return _value({**line, **{name: line[theirs] for name, theirs in renamed.items()}}, context)
-
-
-def _lines(path: Path, make: Callable[[Mapping[str, str]], Value]) -> Iterator[Value]:
+def _lines(path: Path) -> Iterator[Value]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             for line in reader:
                 try:
-                    yield make(line)
+                    yield _value(line)
                 except (KeyError, TypeError, ValueError) as error:
                     text = f"{path}, line {reader.line_num}: not a value of a table ({error}); write it again."
                     raise ResultsError(text) from error
@@ -186,9 +189,7 @@ def _lines(path: Path, make: Callable[[Mapping[str, str]], Value]) -> Iterator[V
         raise ResultsError(f"{path} cannot be read ({error}); name a reproduction's CSV or an out folder.") from error
 
 
-def _value(line: Mapping[str, str], context: Mapping[str, str]) -> Value:
-    """context: what a line does not say itself."""
-    text = {**context, **line}
+def _value(text: Mapping[str, str]) -> Value:
     return Value(
         table=text["table"],
         network=text["network"],
@@ -208,15 +209,3 @@ def _value(line: Mapping[str, str], context: Mapping[str, str]) -> Value:
 
 def _number(text: str) -> float | None:
     return float(text) if text else None
-
-
-def _context(markdown: Path) -> dict[str, str]:
-    """Scale, executor and hardware as the table's own captions say them: its CSV holds values alone."""
-    text = markdown.read_text(encoding="utf-8").split("\n| ", 1)[0].replace("\\", "") if markdown.is_file() else ""
-    patterns = {
-        "scale": r"\bscale (\w+)",
-        "executor": r"\b(virtual|threads) executor",
-        "hardware": r"executor, hardware ([^:;\n]+)|executor, (ideal devices)|real seconds on ([^;\n]+)",
-    }
-    found = {name: re.search(pattern, text, re.IGNORECASE) for name, pattern in patterns.items()}
-    return {name: next(filter(None, hit.groups()), "") if hit else "" for name, hit in found.items()}

@@ -1,9 +1,10 @@
-"""One table as shown: published and measured values side by side, ready for any renderer."""
+"""One table as plain data: published and measured values side by side, and all that is said of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from results.measures import Measure
 from results.published import Published
@@ -103,6 +104,10 @@ class ResultTable:
         for row in self.rows:
             if len(row.cells) != len(self.measures):
                 raise ValueError(f"{row.network} {row.row}: {len(row.cells)} cells for {len(self.measures)} measures")
+
+    def with_pictures(self, paths: Iterable[Path], out: Path) -> ResultTable:
+        """The table with these files, which lie in the folder of results."""
+        return replace(self, pictures=tuple(path.relative_to(out).as_posix() for path in paths))
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ from rich.console import Console
 from benchmarks.commands import export
 from benchmarks.commands.compare import COLUMNS, compare
 from benchmarks.errors import UserError
+from reports.tables.files import write as write_table
 from results import reproductions
 from results.errors import ResultsError
-from tests.commands.test_export import CAPTION, TABLE
+from tests.commands.test_export import table
 from tests.results.samples import write
 
 
@@ -90,9 +91,7 @@ def test_a_word_chooses_among_the_runs_of_a_folder(a: Path) -> None:
 
 
 def test_a_folder_is_compared_with_a_reproduction(a: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (a / "tables").mkdir()
-    (a / "tables" / "table1.csv").write_text(TABLE, encoding="utf-8")
-    (a / "tables" / "table1.md").write_text(CAPTION, encoding="utf-8")
+    write_table(table(), a / "tables")
     export.keep(a, "kept", Console(file=io.StringIO()), tmp_path / "kept")
     text = said(a, tmp_path / "kept" / "kept.csv")
     assert "2 of 2 cells are the same." in text

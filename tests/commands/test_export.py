@@ -13,18 +13,32 @@ from rich.console import Console
 
 from benchmarks.commands import export
 from benchmarks.errors import UserError
+from reports.tables.files import write as write_table
 from results import frames, reproductions
 from results.errors import ResultsError
+from results.measures import MEASURES
+from results.published import Published
+from results.statistics import Summary
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 from tests.results.samples import records, write
 
-TABLE = """\
-table,network,network_label,row,method,measure,published_mean,published_std,published_n,measured_mean,measured_std,\
-measured_n,censored,at_least,ratio,reason
-table1,resnet18,ResNet,bp,BP,best_accuracy_percent,61.0,0.17,3,60.5,0.5,3,0,,0.99,
-table1,resnet18,ResNet,ddp,DDP,best_accuracy_percent,62.0,,3,,,,,,,not run
-table1,resnet18,ResNet,lapsgd,LAPSGD,time_to_target_seconds,,,,,,3,1,7.5,,
-"""
-CAPTION = "# Table\n\nscale smoke; virtual executor, hardware paper-a: all seconds are simulated\n\n| scale paper |\n"
+
+def table() -> ResultTable:
+    """One value, one that was not run, one of which a run has none."""
+    cells = (
+        ("bp", "BP", ResultCell(Published(61.0, 0.17, 3, ""), Summary(60.5, 0.5, 3))),
+        ("ddp", "DDP", ResultCell(Published(62.0, None, 3, ""), reason="not run")),
+        ("lapsgd", "LAP-SGD", ResultCell(None, Summary(None, None, 3, 1, 7.5))),
+    )
+    return ResultTable(
+        name="table1",
+        title="Table",
+        source="",
+        measures=(MEASURES["time_to_target_seconds"],),
+        rows=tuple(ResultRow("resnet18", "ResNet", key, label, (cell,)) for key, label, cell in cells),
+        captions=("scale paper; threads executor: words are for readers",),
+        conditions=Conditions(scale="smoke", executor="virtual", hardware="paper-a"),
+    )
 
 
 def said(out: Path, to: Path) -> str:
@@ -39,9 +53,7 @@ def out(tmp_path: Path) -> Path:
     out = tmp_path / "out"
     write(out, [10.0, math.inf, math.nan], status="diverged")
     write(out, [10.0, 20.0], seed=1)
-    (out / "tables").mkdir()
-    (out / "tables" / "table1.csv").write_text(TABLE, encoding="utf-8")
-    (out / "tables" / "table1.md").write_text(CAPTION, encoding="utf-8")
+    write_table(table(), out / "tables")
     (out / "tables" / "claims.csv").write_text("claim,text\nx,y\n", encoding="utf-8")
     return out
 
@@ -92,7 +104,7 @@ def test_a_reproduction_holds_values_and_where_they_were_made(out: Path, tmp_pat
     values = reproductions.read(tmp_path / "kept" / "smoke.csv")
     assert values == reproductions.of_tables(out / "tables")
     first, censored = values
-    assert (first.key, first.mean, first.n) == (("table1", "resnet18", "bp", "best_accuracy_percent"), 60.5, 3)
+    assert (first.key, first.mean, first.n) == (("table1", "resnet18", "bp", "time_to_target_seconds"), 60.5, 3)
     assert (first.published, first.scale, first.executor, first.hardware) == (61.0, "smoke", "virtual", "paper-a")
     assert (censored.mean, censored.censored, censored.at_least) == (None, 1, 7.5)
     environment = json.loads((tmp_path / "kept" / "smoke.json").read_text(encoding="utf-8"))

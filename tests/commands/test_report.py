@@ -11,7 +11,11 @@ import pytest
 from benchmarks.runner.choices import Choices
 from benchmarks.views import rerun
 from benchmarks.views.pages import analysis_page, links, rivals, site_content
+from results.measures import Measure
+from results.published import Published
+from results.statistics import Summary
 from results.statistics.censoring import Times
+from results.tables import ResultCell, ResultRow, ResultTable, files
 from tests.commands.commands import TINY, Cli
 
 
@@ -145,18 +149,41 @@ def test_runs_of_older_sources_are_shown_and_named(cli: Cli, out: Path) -> None:
     assert "1 of 2 runs were made by other sources than this checkout" in html(out)
 
 
-def test_an_analysis_is_shown_as_it_was_written(tmp_path: Path) -> None:
-    folder = tmp_path / "tables"
-    folder.mkdir()
-    head = "table,network,network_label,row,method,measure,published_mean,published_std,published_n,measured_mean,"
-    (folder / "speedup.csv").write_text(f"{head}measured_std,measured_n,censored,at_least,ratio,reason\n")
-    assert analysis_page.page("table9", Choices(), tmp_path, tmp_path / "report") is None
-    text = "# Law \\<b\\>\n\nsource\n\ncaption\n\n|a|b|c|\n| --- | --- | ---: |\n| x | y\\|z | 1 |\n\n- note\\_1\n"
-    (folder / "speedup.md").write_text(text)
+def test_an_analysis_is_shown_from_its_json_alone(tmp_path: Path) -> None:
+    assert analysis_page.page("speedup", Choices(), tmp_path, tmp_path / "report") is None
+    cells = ResultCell(Published(2.0, None, None, ""), Summary(1.0, None, 1)), ResultCell(reason="not | run")
+    made = ResultTable(
+        name="speedup",
+        title="Law <b>",
+        source="source",
+        measures=(Measure("a", "A", digits=2, exact=True), Measure("b", "B")),
+        rows=(ResultRow("k", "K = 1", "r", "b_1", cells),),
+        captions=("caption",),
+        notes=("note_1",),
+        pictures=("figures/speedup.png", "figures/speedup.svg", "figures/lost.png"),
+        reference="law",
+    )
+    files.write(made, tmp_path / "tables")
+    (tmp_path / "figures").mkdir()
+    for kind in ("png", "svg"):
+        (tmp_path / "figures" / f"speedup.{kind}").write_bytes(b"picture")
     page = analysis_page.page("speedup", Choices(), tmp_path, tmp_path / "report")
     assert page is not None
     (grid,) = page.grids
-    assert (grid.caption, grid.rows, grid.notes) == ("Law <b>", (("x", "y|z", "1"),), ("caption", "note_1"))
+    assert (grid.caption, grid.headers[2:]) == ("Law <b>", ("A, law", "A, measured", "A, ratio", "B, measured"))
+    assert grid.rows == (("K = 1", "b_1", "2.00", "1.00", "0.5", "– [a]"),)
+    assert grid.notes == ("caption", "[a] not | run", "note_1")
+    assert [picture.stem for picture in page.curves] == [tmp_path / "report" / "speedup" / "speedup"]
+    assert (tmp_path / "report" / "speedup" / "speedup.svg").read_bytes() == b"picture"
+
+
+def test_a_report_takes_no_picture_from_elsewhere(tmp_path: Path) -> None:
+    for kind in ("png", "svg"):
+        (tmp_path / f"secret.{kind}").write_bytes(b"secret")
+    made = ResultTable("speedup", "Law", "", (), (), pictures=("../secret.png",))
+    files.write(made, tmp_path / "out" / "tables")
+    page = analysis_page.page("speedup", Choices(), tmp_path / "out", tmp_path / "report")
+    assert page is not None
     assert page.curves == ()
 
 

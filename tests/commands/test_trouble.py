@@ -77,7 +77,7 @@ def test_tables_that_cannot_be_written(cli: Cli, trained: Path, tmp_path: Path) 
     (tmp_path / "out" / "tables").write_text("in the way", encoding="utf-8")
     said = cli("run", "table1", "--method=bp,async_lu", "--no-tracking", *TINY)
     assert said.code == 2
-    assert "table1.csv cannot be written" in said.err
+    assert "table1.json cannot be written" in said.err
     assert said.err.count("\n") == 1
 
 

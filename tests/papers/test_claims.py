@@ -18,14 +18,12 @@ from benchmarks.errors import UserError
 from benchmarks.papers.claims.catalogue import CLAIMS, Claim, Verdict, chosen, needed
 from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient
 from benchmarks.papers.claims.rules import Cell, Quantity
-from benchmarks.papers.claims.written import tables
 from benchmarks.tables.registry import IDS, table
-from reports.tables.render import write
 from results import published
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable, files
 
 BEST, TTA, EPOCH = "best_accuracy_percent", "time_to_target_seconds", "seconds_per_epoch"
 
@@ -250,14 +248,14 @@ def test_laws_are_read_from_what_was_written(tmp_path: Path) -> None:
     keys = ["wait_sum", "wait_mean", "lu_updates", "bu_updates"]
     rows = [("beta=2", f"layers={m}", [(m - 1.0, m - 1.0), (0.5, None), (1.0, None), (2.0, None)]) for m in (4, 10)]
     made = law_table("staleness", keys, rows)
-    write(made, tmp_path)
-    (back,) = tables(tmp_path, "staleness")
+    files.write(made, tmp_path)
+    (back,) = files.of(tmp_path, "staleness")
     assert [row.row for row in back.rows] == ["layers=4", "layers=10"]
     assert [cell.measured for row in back.rows for cell in row.cells] == [
         c.measured for r in made.rows for c in r.cells
     ]
     assert claim("a-staleness-grows").evaluate(Fake(found={"staleness": (back,)})).status == "holds"
-    assert tables(tmp_path, "speedup") == ()
+    assert files.of(tmp_path, "speedup") == ()
 
 
 def test_the_speed_up_follows_the_law_and_nears_its_maximum() -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from reports.tables.render import to_csv, to_markdown, to_rich, write
+from reports.tables.csv import to_csv
+from reports.tables.files import write
+from reports.tables.markdown import to_markdown
+from reports.tables.screen import to_rich
 from reports.tables.texts import measured_text, published_text, ratio_text
 from results.errors import ResultsError
 from results.measures import MEASURES, Measure
 from results.published import Published, load
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import ResultCell, ResultRow, ResultTable, files
 
 SECONDS, EPOCHS = MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"]
 SOURCE = "arXiv:2410.05985v1, Table 3"
@@ -286,15 +289,16 @@ def test_written_files_are_whole_or_not_there(
 ) -> None:
     folder = tmp_path / "out" / "tables"
     paths = write(shown, folder)
-    assert [path.name for path in paths] == ["table3.csv", "table3.md"]
-    assert paths[0].read_text(encoding="utf-8") == to_csv(shown)
-    assert paths[1].read_text(encoding="utf-8") == to_markdown(shown)
+    assert [path.name for path in paths] == ["table3.json", "table3.csv", "table3.md"]
+    assert files.read(paths[0]) == shown
+    assert paths[1].read_text(encoding="utf-8") == to_csv(shown)
+    assert paths[2].read_text(encoding="utf-8") == to_markdown(shown)
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ResultsError, match=r"table3.csv cannot be written \(No space left"):
+    with pytest.raises(ResultsError, match=r"table3.json cannot be written \(No space left"):
         write(table(), folder)
-    assert paths[0].read_text(encoding="utf-8") == to_csv(shown)
-    assert sorted(path.name for path in folder.iterdir()) == ["table3.csv", "table3.md"]
+    assert files.read(paths[0]) == shown
+    assert sorted(path.name for path in folder.iterdir()) == ["table3.csv", "table3.json", "table3.md"]

@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.hardware.price import Price
 from results.measures import Measure
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from benchmarks.analyses.figure1.timeline import Timeline
@@ -141,6 +141,9 @@ def _table(request: Request, watched: Timeline, name: str, title: str) -> Result
         source=SOURCE,
         measures=MEASURES,
         rows=tuple(rows),
+        conditions=Conditions(
+            executor="virtual", hardware=request.card.name if request.options.network else "ideal devices"
+        ),
         captions=(f"virtual executor, {priced}: all seconds are simulated; {request.options.batches} batches",),
         notes=(
             "Busy: the share of the makespan in which a worker computes, updates or communicates.",

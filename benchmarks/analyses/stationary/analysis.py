@@ -15,7 +15,7 @@ from methods import Method
 from results.measures import Measure
 from results.published import Published
 from results.statistics import summary
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from benchmarks.analyses.stationary.densities import Delayed, Injected
@@ -127,6 +127,10 @@ def _contestants(request: Request) -> list[tuple[str, str, Method]]:
     ]
 
 
+def _conditions(request: Request) -> Conditions:
+    return Conditions(scale=request.scale, seeds=tuple(range(request.seeds)))
+
+
 def _captions(request: Request) -> tuple[str, ...]:
     from benchmarks.analyses.stationary.densities import GROUPS
 
@@ -157,6 +161,7 @@ def _noise_table(found: Sequence[Injected], request: Request) -> ResultTable:
         ),
         captions=(*_captions(request), f"p*: {FORMULAS[request.options.diffusion]}."),
         notes=READING,
+        conditions=_conditions(request),
         reference="law",
     )
 
@@ -186,6 +191,7 @@ def _formula_table(found: Sequence[Injected], request: Request) -> ResultTable:
         rows=tuple(_formula_rows(found, request)),
         captions=_captions(request),
         notes=ERRATA,
+        conditions=_conditions(request),
         reference="law",
     )
 
@@ -224,6 +230,7 @@ def _delay_table(delays: Sequence[Delayed], found: Sequence[Injected], request: 
             f"Virtual clock, {network(request).what}. p*: {FORMULAS[request.options.diffusion]}.",
         ),
         notes=DELAYS,
+        conditions=_conditions(request),
         reference="law",
     )
 

@@ -43,7 +43,7 @@ class Evidence(Protocol):
         ...
 
     def tables(self, id: str, /) -> Sequence[ResultTable]:
-        """An analysis's tables, with laws as published values; empty where it was not run. See written.py."""
+        """An analysis's tables, with laws as published values; empty where it was not run."""
         ...
 
 

@@ -1,16 +1,12 @@
-"""A result table on the screen, as tidy CSV and as Markdown."""
+"""A result table on the screen, as wide as the console is."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports.tables.texts import cell_texts, footer, headings, markdown, network_labels, notes, printable
-from results.files import replace
+from reports.tables.texts import cell_texts, footer, headings, network_labels, notes, printable
 from results.measures import Measure
 from results.tables import ResultRow, ResultTable
 
@@ -18,11 +14,6 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
     from rich.text import Text
-
-COLUMNS = (
-    "table network network_label row method measure published_mean published_std published_n "
-    "measured_mean measured_std measured_n censored at_least ratio reason"
-).split()
 
 _STYLES = ("cyan", "bold", "")
 # From spacious to tight: the gap between sub-columns, and the width at which a method's name wraps. A column's
@@ -162,47 +153,3 @@ class _Group:
         styles = _STYLES if len(self.names) > 1 else _STYLES[1:2]
         texts = zip(cell_texts(table, row, self.index), widths, styles, strict=True)
         return Text(self.gap).join(Text(text.rjust(width), style=style) for text, width, style in texts)
-
-
-def to_csv(table: ResultTable) -> str:
-    """Tidy CSV, one line per network, row and measure; floats in full, empty where there is no value."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in table.rows:
-        for measure, cell in zip(table.measures, row.cells, strict=True):
-            paper, ours = cell.published, cell.measured
-            names = [table.name, row.network, row.network_label, row.row, row.method_label, measure.key]
-            published = [paper.mean, paper.std, paper.n] if paper else [None] * 3
-            measured = [ours.mean, ours.std, ours.n, ours.censored, ours.at_least] if ours else [None] * 5
-            writer.writerow([*names, *published, *measured, cell.ratio, cell.reason])
-    return text.getvalue()
-
-
-def to_markdown(table: ResultTable) -> str:
-    """The table as Markdown (GitHub's tables), with its captions and notes."""
-    indices = range(len(table.measures))
-    groups = [f"{table.measures[index].heading}, {name}" for index in indices for name in headings(table, index)]
-    lines = [_line([table.group, table.item, *groups]), _line(["---", "---", *(["---:"] * len(groups))], literal=True)]
-    for row in table.rows:
-        texts = [text for index in indices for text in cell_texts(table, row, index)]
-        lines.append(_line([row.network_label, row.method_label, *texts]))
-    head = [f"# {markdown(table.title)}", markdown(table.source), *map(markdown, table.captions)]
-    notes = "\n".join(f"- {markdown(note)}" for note in footer(table))
-    return "\n\n".join([*head, "\n".join(lines), *([notes] if notes else [])]) + "\n"
-
-
-def write(table: ResultTable, folder: Path) -> tuple[Path, Path]:
-    """Write `<name>.csv` and `<name>.md` under the folder, each whole or not at all; gives their paths.
-
-    Raises:
-        ResultsError: the folder cannot be written, or the disk is full.
-    """
-    paths = (folder / f"{table.name}.csv", folder / f"{table.name}.md")
-    for path, text in zip(paths, (to_csv(table), to_markdown(table)), strict=True):
-        replace(path, text.encode())
-    return paths
-
-
-def _line(cells: Sequence[str], literal: bool = False) -> str:
-    return f"| {' | '.join(cells if literal else map(markdown, cells))} |"

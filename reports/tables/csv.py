@@ -1,0 +1,28 @@
+"""A result table as tidy CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from results.tables import ResultTable
+
+COLUMNS = (
+    "table network network_label row method measure published_mean published_std published_n "
+    "measured_mean measured_std measured_n censored at_least ratio reason"
+).split()
+
+
+def to_csv(table: ResultTable) -> str:
+    """Tidy CSV, one line per network, row and measure; floats in full, empty where there is no value."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in table.rows:
+        for measure, cell in zip(table.measures, row.cells, strict=True):
+            paper, ours = cell.published, cell.measured
+            names = [table.name, row.network, row.network_label, row.row, row.method_label, measure.key]
+            published = [paper.mean, paper.std, paper.n] if paper else [None] * 3
+            measured = [ours.mean, ours.std, ours.n, ours.censored, ours.at_least] if ours else [None] * 5
+            writer.writerow([*names, *published, *measured, cell.ratio, cell.reason])
+    return text.getvalue()

@@ -1,0 +1,129 @@
+"""A table's JSON: what is written is read back, and anything else is refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.errors import ResultsError
+from results.measures import MEASURES, Measure
+from results.published import Published
+from results.statistics import Summary
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
+
+
+def table(name: str = "table3", mean: float = 0.1 + 0.2) -> ResultTable:
+    cells = (
+        ResultCell(Published(226.4, 10.0, 3, "Table 3", "a note"), Summary(mean, 1e-17, 3)),
+        ResultCell(None, Summary(None, None, 3, 1, 12.5), "1 of 3 runs diverged: \N{GREEK SMALL LETTER BETA} | <b>\n"),
+        ResultCell(reason="not run"),
+    )
+    return ResultTable(
+        name=name,
+        title="Title",
+        source="arXiv",
+        measures=(MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"], Measure("own", "Own", exact=True)),
+        rows=(ResultRow("resnet18", "ResNet-18", "async_lu", "Async LU", cells),),
+        captions=("caption",),
+        notes=("note",),
+        audit=("audit",),
+        published_audit=("of the paper",),
+        pictures=("figures/table3.png",),
+        conditions=Conditions(
+            scale="smoke",
+            executor="virtual",
+            hardware="paper-a",
+            device="cpu",
+            seeds=(0, 1, 2),
+            runs=9,
+            targets={"resnet18": 60.0},
+            settings={"workload.stem": "cifar"},
+            torch=("2.15.0",),
+            commits=("0f" * 20,),
+        ),
+        reference="law",
+        value="ours",
+        group="Setting",
+        item="Row",
+    )
+
+
+def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
+    assert files.read(files.write(table(), tmp_path)) == table()
+
+
+def test_floats_come_back_to_the_last_bit(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    values = [draw.uniform(-1, 1) * 10 ** draw.randint(-300, 300) for _ in range(200)]
+    for mean in (5e-324, 1.7976931348623157e308, *values):
+        cell = files.read(files.write(table(mean=mean), tmp_path)).rows[0].cells[0]
+        assert cell.measured is not None
+        assert cell.measured.mean == mean
+
+
+def test_the_file_says_its_schema_and_all_conditions(tmp_path: Path) -> None:
+    content = json.loads(files.write(table(), tmp_path).read_text(encoding="utf-8"))
+    assert next(iter(content)) == "schema"
+    assert content["schema"] == files.SCHEMA
+    assert content["conditions"]["targets"] == {"resnet18": 60.0}
+    assert [measure["unit"] for measure in content["measures"]] == ["s", "epochs", ""]
+    assert content["rows"][0]["cells"][1]["measured"] == {
+        "mean": None, "std": None, "n": 3, "censored": 1, "at_least": 12.5,
+    }  # fmt: skip
+
+
+def test_the_tables_of_an_experiment(tmp_path: Path) -> None:
+    for name in ("speedup-networks", "speedup", "speedups", "table1", "table10"):
+        files.write(table(name), tmp_path)
+    assert [one.name for one in files.of(tmp_path, "speedup")] == ["speedup", "speedup-networks"]
+    assert [one.name for one in files.of(tmp_path, "table1")] == ["table1"]
+    assert files.of(tmp_path, "table2") == ()
+    assert len(list(files.every(tmp_path))) == 5
+
+
+def _changed(**values: Any) -> Callable[[dict[str, Any]], str]:
+    return lambda content: json.dumps({**content, **values})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda content: "", "Expecting value"),
+        (lambda content: json.dumps(content)[:-40], "Expecting|delimiter|Unterminated"),
+        (lambda content: "[" * 100_000, "recursion"),
+        (lambda content: "[1, 2]", "it has no schema"),
+        (lambda content: '{"kernels": []}', "it has no schema"),
+        (_changed(schema=99), "its schema is 99, and 1 is read"),
+        (_changed(rows=3), r"rows: Input should be a valid tuple"),
+        (_changed(title=None), r"title: Input should be a valid string"),
+        (lambda content: json.dumps({key: content[key] for key in content if key != "measures"}), "measures: "),
+    ],
+)
+def test_a_foreign_file_is_one_sentence(spoil: Callable[[dict[str, Any]], str], why: str, tmp_path: Path) -> None:
+    path = files.write(table(), tmp_path)
+    path.write_text(spoil(json.loads(path.read_text(encoding="utf-8"))), encoding="utf-8")
+    with pytest.raises(ResultsError, match=why) as caught:
+        files.read(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_text_and_no_file(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_bytes(b"\xff\xfe\x00")
+    for name in ("bad.json", "lost.json"):
+        with pytest.raises(ResultsError, match=f"{name} is no table"):
+            files.read(tmp_path / name)
+
+
+def test_what_a_table_needs_holds_for_files_too(tmp_path: Path) -> None:
+    path = files.write(table(), tmp_path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["rows"][0]["cells"][2]["reason"] = ""
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"rows.0.cells.2: .* needs a reason"):
+        files.read(path)
