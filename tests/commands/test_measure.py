@@ -1,0 +1,83 @@
+"""A measure is one entry of `MEASURES`: a table that names it shows it, and everything else knows it by itself."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.tables import registry, table1
+from results import tracking
+from results.measures import MEASURES, Context, Measure
+from results.records import Record
+from tests.commands.commands import TINY, Cli
+from tests.results.samples import records
+
+KEY, HEADING = "gradients_per_second", "Gradients per second"
+
+
+def gradients_per_second(record: Record, context: Context) -> float | None:
+    last = record.evaluations[-1]
+    return last.step / last.metrics[record.clock]
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The one entry, and a table that names it."""
+    monkeypatch.setitem(MEASURES, KEY, Measure(KEY, HEADING, "1/s", "more", digits=2, of_run=gradients_per_second))
+    wider = dataclasses.replace(table1.TABLE, measures=(*table1.TABLE.measures, KEY))
+    monkeypatch.setattr(table1, "TABLE", wider)
+    registry.table.cache_clear()
+    yield
+    registry.table.cache_clear()
+
+
+@pytest.mark.usefixtures("known")
+def test_a_measure_is_added_in_one_place(
+    cli: Cli, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(shutil.copytree(trained, tmp_path / "out"))
+    chosen = ("--method=async_lu,bp", f"--out={out}", *TINY)
+    (run,) = [one for one in records(out) if one.method == "async_lu"]
+    value = gradients_per_second(run, Context())
+
+    said = cli("run", "table1", *chosen, "--no-tracking")
+    assert said.code == 0
+    assert HEADING in said.out
+
+    table = json.loads((out / "tables" / "table1.json").read_text(encoding="utf-8"))
+    assert [measure["unit"] for measure in table["measures"]] == ["s", "epochs", "1/s"]
+    assert table["rows"][0]["cells"][2]["measured"]["mean"] == value
+    lines = csv.DictReader((out / "tables" / "table1.csv").read_text(encoding="utf-8").splitlines())
+    assert [float(line["measured_mean"]) for line in lines if (line["row"], line["measure"]) == ("async_lu", KEY)] == [
+        value
+    ]
+    assert f"{HEADING}, measured" in (out / "tables" / "table1.md").read_text(encoding="utf-8")
+
+    assert cli("export", f"--out={out}").code == 0
+    (exported,) = out.rglob("runs.csv")
+    rows = csv.DictReader(exported.read_text(encoding="utf-8").splitlines())
+    assert [float(row[KEY]) for row in rows if row["method"] == "async_lu"] == [value]
+
+    assert cli("report", "table1", f"--out={out}", *TINY).code == 0
+    page = out / "report" / "table1"
+    assert HEADING in (page / "index.html").read_text(encoding="utf-8")
+    assert HEADING in (page / "table.tex").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
+def test_mlflow_has_it_of_a_run_and_of_its_seeds(trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mlflow")
+    (run,) = [one for one in records(trained) if one.method == "async_lu"]
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    tracking.feed([run], published={}, uri=uri)
+    client = tracking._client(uri)
+    (experiment,) = [one for one in client.search_experiments() if one.name.startswith("cifar10")]
+    stored = client.search_runs([experiment.experiment_id])
+    assert [one.data.metrics[KEY] for one in stored] == [gradients_per_second(run, Context())] * 2
