@@ -179,13 +179,6 @@ def common_horizon(*groups: Times) -> float:
     return min((group.horizon for group in groups), default=math.inf)
 
 
-def restricted_values(times: Times, horizon: float) -> list[float] | None:
-    """min(time, horizon) per run, for a permutation test of restricted means; None if a run was cut short before."""
-    if any(limit < horizon for limit in times.open_ends):
-        return None
-    return [horizon if value is None else min(value, horizon) for value in times.values]
-
-
 def restricted_ratio(a: Times, b: Times, level: float = 0.95, seed: int = 0) -> Ratio | None:
     """Mean time of a over that of b, the speed-up of b over a, with its interval; None where b's mean is 0.
 

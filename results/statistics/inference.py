@@ -36,11 +36,9 @@ __all__ = [
     "seeds_for_effect",
     "seeds_needed",
     "weak",
-    "weakness",
 ]
 
 WEAK_RUNS = 3
-WEAK_WORDS = "weak: {n} {runs} a method; only large differences can show"
 
 # The exact test lists all divisions of the runs up to 8 against 8 (12,870); beyond, it draws this many at random.
 _PERMUTATIONS = 20_000
@@ -90,11 +88,6 @@ class Equivalence:
 def weak(n: int) -> bool:
     """Whether so few runs must be called weak wherever they are shown: three or fewer."""
     return n <= WEAK_RUNS
-
-
-def weakness(n: int) -> str:
-    """The words for it, for example "weak: 3 runs a method; only large differences can show"; "" for more runs."""
-    return WEAK_WORDS.format(n=n, runs="run" if n == 1 else "runs") if weak(n) else ""
 
 
 def permutation_test(a: Sequence[float], b: Sequence[float], seed: int = 0) -> PValue:

@@ -132,11 +132,6 @@ def experiment_link(url: str, experiment_id: str) -> str:
     return f"{url}/#/experiments/{quote(experiment_id)}/runs"
 
 
-def run_link(url: str, run: Tracked) -> str:
-    """The page of one run."""
-    return f"{url}/#/experiments/{quote(run.experiment_id)}/runs/{quote(run.run_id)}"
-
-
 def compare_link(url: str, runs: Sequence[Tracked]) -> str:
     """The page that lays runs side by side, in this order; lists are JSON in the address, as MLflow's pages expect."""
     ids = [run.run_id for run in runs]

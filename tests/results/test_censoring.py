@@ -14,7 +14,6 @@ from results.statistics.censoring import (
     kaplan_meier,
     restricted_mean,
     restricted_ratio,
-    restricted_values,
     times_to_target,
 )
 from results.statistics.inference import mean_interval, ratio_interval
@@ -126,9 +125,6 @@ def test_means_are_compared_up_to_the_same_horizon() -> None:
     fast, slow = Times([2.0, 3.0, 4.0]), Times([8.0, None, None], [10.0] * 3)
     assert common_horizon(fast, slow) == 10.0
     assert common_horizon(fast) == math.inf
-    assert restricted_values(slow, 9.0) == [8.0, 9.0, 9.0]
-    assert restricted_values(slow, 11.0) is None
-    assert restricted_values(Times([2.0, None], [5.0, 5.0], [False, True]), 9.0) == [2.0, 9.0]
 
 
 def test_a_speed_up_says_what_it_bounds() -> None:

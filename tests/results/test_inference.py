@@ -21,7 +21,6 @@ from results.statistics.inference import (
     seeds_for_effect,
     seeds_needed,
     weak,
-    weakness,
 )
 from results.statistics.intervals import Spread, log_ratio_interval, spread, welch_freedom
 
@@ -252,6 +251,3 @@ def test_margins_are_a_point_of_accuracy_or_a_tenth() -> None:
 
 def test_three_runs_are_weak() -> None:
     assert [weak(n) for n in (1, 3, 4)] == [True, True, False]
-    assert weakness(3) == "weak: 3 runs a method; only large differences can show"
-    assert weakness(1).startswith("weak: 1 run a method")
-    assert weakness(4) == ""
