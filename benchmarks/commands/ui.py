@@ -103,7 +103,7 @@ def _say(console: Console, text: str) -> None:
 
 def _run_before(out: Path) -> list[Table]:
     """The tables that were printed into out; all of them where none was."""
-    there = [id for id in tables.IDS if (out / "tables" / f"{id}.csv").is_file()]
+    there = [id for id in tables.IDS if (out / "tables" / f"{id}.json").is_file()]
     return [tables.table(id) for id in there or tables.IDS]
 
 
