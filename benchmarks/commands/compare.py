@@ -13,7 +13,8 @@ from benchmarks.commands.compare_screen import show
 from benchmarks.commands.compare_sides import as_values, side
 from benchmarks.commands.screen import say
 from results import comparison
-from results.comparison import Change, ComparedCell, Comparison
+from results.comparison import ComparedCell, Comparison
+from results.comparison.changes import LEVEL, Change
 from results.files import replace
 
 COLUMNS = (
@@ -64,7 +65,7 @@ def _line(one: ComparedCell, change: Change) -> dict[str, Any]:
         **{f"a_{name}": getattr(change.first, name) for name in ("mean", "std", "n")},
         **{f"b_{name}": getattr(change.second, name) for name in ("mean", "std", "n")},
         **{name: getattr(change, name) for name in "measure difference low high ratio p pairs verdict why".split()},
-        "level": comparison.LEVEL,
+        "level": LEVEL,
         "common_seeds": one.common,
         "identical_seeds": one.identical,
         "settings": "; ".join(map(str, one.settings)),

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from benchmarks.commands.compare_sides import CONTEXT, Side, context
 from reports.tables.texts import printable
-from results import comparison
-from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Change, ComparedCell, Comparison
+from results.comparison import ComparedCell, Comparison
+from results.comparison.changes import CHANGED, LEVEL, NOISE, SAME, UNDECIDED, Change
 from results.comparison.matching import NO_NETWORK, NO_TABLE, Alone
 from results.measures import MEASURES
 from results.statistics import Summary
@@ -167,7 +167,7 @@ def _summary(found: Comparison, console: Console) -> None:
     words = ", ".join(f"{count} {word}" for word, count in counts.items())
     console.print(f"\n{len(found.cells)} cells, {total} values: {words}.", highlight=False)
     if found.tested:
-        chance = (1 - comparison.LEVEL) * found.tested
+        chance = (1 - LEVEL) * found.tested
         console.print(f"{RULE} Of {found.tested} intervals about {chance:.1f} exclude 0 by chance.", highlight=False)
 
 

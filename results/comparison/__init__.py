@@ -1,59 +1,19 @@
 """Two sets of runs, cell by cell: what changed between A and B, and whether it is more than noise.
 
-A cell is a row of a network in a family with one resolved setting. The rule of decision: the 95 % interval of the mean
-difference, Student's t over the differences of equal seeds, or Welch's t where the seeds differ. It excludes 0:
-"changed". It holds 0: "within noise", which says that no change was shown and not that there is none. The p value of
-the permutation test stands beside it as a check that assumes no distribution.
+A cell is a row of a network in a family with one resolved setting.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
 
+from results.comparison.changes import SAME, Change, change, value_change
 from results.comparison.matching import NO_TABLE, Alone, SpecDifference, differences, matched
 from results.groups import SeedGroup, group
-from results.measures import MEASURES, Measure
+from results.measures import MEASURES
 from results.records import Record
 from results.reproductions import Value
-from results.statistics import Summary, summary
-
-LEVEL = 0.95
-ROUNDING = 1e-12
-"""Relative: what sums in another order differ by."""
-
-Verdict = Literal["the same", "changed", "within noise", "undecided"]
-SAME: Final = "the same"
-CHANGED: Final = "changed"
-NOISE: Final = "within noise"
-UNDECIDED: Final = "undecided"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One measure of one cell in A and in B, over the same seeds where both have them.
-
-    `difference` is B - A, `low` to `high` its interval at LEVEL, `ratio` B / A; `pairs` counts the seeds that were
-    paired, 0 for Welch's interval. None where there is none; `why` says it.
-    """
-
-    measure: str
-    first: Summary
-    second: Summary
-    verdict: Verdict
-    why: str = ""
-    difference: float | None = None
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
-    pairs: int = 0
-
-    @property
-    def ratio(self) -> float | None:
-        """B / A; None where there is no mean, or A's is 0."""
-        return self.second.mean / self.first.mean if self.first.mean and self.second.mean is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +83,7 @@ def compare_values(first: Sequence[Value], second: Sequence[Value]) -> Compariso
     rows: dict[tuple[str, str, str], list[Change]] = {}
     for key, value in sides[0].items():
         if key in sides[1]:
-            rows.setdefault(key[:3], []).append(_value_change(value, sides[1][key]))
+            rows.setdefault(key[:3], []).append(value_change(value, sides[1][key]))
     cells = (ComparedCell(table, network, row, row, tuple(changes)) for (table, network, row), changes in rows.items())
     return Comparison(tuple(cells), tuple(dict.fromkeys(alone)))
 
@@ -148,78 +108,13 @@ def _cell(first: SeedGroup, second: SeedGroup) -> ComparedCell:
         network=first.first.network,
         row=first.first.row,
         label=str(first.first.labels.method_title or first.first.row),
-        changes=tuple(_change(MEASURES[key], *chosen) for key in COMPARED),
+        changes=tuple(change(MEASURES[key], *chosen) for key in COMPARED),
         common=len(common),
         identical=sum(same_bits(a[seed], b[seed]) for seed in common),
         settings=tuple(settings),
         context=tuple(context),
         incidents="; ".join(filter(None, (_incidents("A", first), _incidents("B", second)))),
     )
-
-
-def _change(measure: Measure, first: Mapping[int, Record], second: Mapping[int, Record]) -> Change:
-    a, b = (_values(measure, side) for side in (first, second))
-    ours, theirs = summary(list(a.values())), summary(list(b.values()))
-    pairs = [(a[seed], b[seed]) for seed in a] if a.keys() == b.keys() else []
-    if (ours.censored and theirs.censored and a == b) or (pairs and all(_close(x, y) for x, y in pairs)):
-        return Change(measure.key, ours, theirs, SAME, difference=0.0, pairs=len(pairs))
-    if ours.mean is None or theirs.mean is None:
-        return Change(measure.key, ours, theirs, UNDECIDED, _without_value(ours, theirs))
-    if _noiseless(measure, [*first.values(), *second.values()]) and not ours.std and not theirs.std:
-        difference = theirs.mean - ours.mean
-        why = "simulated seconds, without noise"
-        return Change(measure.key, ours, theirs, CHANGED, why, difference, difference, difference, None, len(pairs))
-    return _tested(measure.key, ours, theirs, [y - x for x, y in pairs if x is not None and y is not None], (a, b))
-
-
-def _values(measure: Measure, runs: Mapping[int, Record]) -> dict[int, float | None]:
-    """Seed -> value."""
-    return {seed: measure.of(run) for seed, run in runs.items()}
-
-
-def _tested(
-    measure: str,
-    ours: Summary,
-    theirs: Summary,
-    paired: Sequence[float],
-    values: tuple[Mapping[int, float | None], Mapping[int, float | None]],
-) -> Change:
-    from results.statistics.inference import mean_interval, permutation_test
-
-    a, b = ([value for value in side.values() if value is not None] for side in values)
-    p = permutation_test(a, b).p if min(len(a), len(b)) >= 2 else None
-    interval = mean_interval(paired, LEVEL)
-    if interval is None:
-        return _welch_change(measure, ours, theirs, p)
-    difference = math.fsum(paired) / len(paired)
-    verdict, why = _verdict(interval.low, interval.high, len(paired))
-    return Change(measure, ours, theirs, verdict, why, difference, interval.low, interval.high, p, len(paired))
-
-
-def _welch_change(measure: str, ours: Summary, theirs: Summary, p: float | None) -> Change:
-    from results.statistics.intervals import Spread, t_interval, welch_freedom
-
-    if ours.mean is None or theirs.mean is None or ours.std is None or theirs.std is None:
-        difference = theirs.mean - ours.mean if ours.mean is not None and theirs.mean is not None else None
-        return Change(measure, ours, theirs, UNDECIDED, "one run says nothing of noise", difference)
-    one = Spread(ours.mean, ours.std**2 / ours.n, ours.n - 1.0)
-    two = Spread(theirs.mean, theirs.std**2 / theirs.n, theirs.n - 1.0)
-    both = Spread(two.mean - one.mean, one.variance + two.variance, welch_freedom(one, two))
-    interval = t_interval(both, LEVEL)
-    verdict, why = _verdict(interval.low, interval.high, min(ours.n, theirs.n))
-    return Change(measure, ours, theirs, verdict, why, both.mean, interval.low, interval.high, p)
-
-
-def _verdict(low: float, high: float, n: int) -> tuple[Verdict, str]:
-    from results.statistics.inference import weak
-
-    return (NOISE if low <= 0 <= high else CHANGED), f"weak: {n} seeds" if weak(n) else ""
-
-
-def _noiseless(measure: Measure, runs: Sequence[Record]) -> bool:
-    """The virtual clock gives every epoch of a setting the same seconds, unless devices are delayed at random."""
-    simulated = all(run.simulated for run in runs)
-    return measure.clock and simulated and not any(run.spec.hardware.delays for run in runs)
 
 
 def _numerics(record: Record) -> list[tuple[str, ...]]:
@@ -233,27 +128,7 @@ def _incidents(side: str, one: SeedGroup) -> str:
     return f"{side}: {', '.join(counts)}" if counts else ""
 
 
-def _without_value(first: Summary, second: Summary) -> str:
-    sides = (("A", first), ("B", second))
-    return "; ".join(f"{name}: {one.censored} of {one.n} runs without a value" for name, one in sides if one.censored)
-
-
-def _close(first: float | None, second: float | None) -> bool:
-    if first is None or second is None:
-        return first is second
-    return math.isclose(first, second, rel_tol=ROUNDING)
-
-
 # ---- values of tables
-
-
-def _value_change(first: Value, second: Value) -> Change:
-    ours, theirs = first.summary, second.summary
-    if ours == theirs or (ours.mean is not None and theirs.mean is not None and _close(ours.mean, theirs.mean)):
-        return Change(first.measure, ours, theirs, SAME, difference=0.0)
-    if ours.mean is None or theirs.mean is None:
-        return Change(first.measure, ours, theirs, UNDECIDED, _without_value(ours, theirs))
-    return _welch_change(first.measure, ours, theirs, None)
 
 
 def _missing(value: Value, other: Mapping[tuple[str, str, str, str], Value]) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from results.comparison import CHANGED, NOISE, SAME, UNDECIDED, Change, ComparedCell, compare_runs, compare_values
+from results.comparison import ComparedCell, compare_runs, compare_values
+from results.comparison.changes import CHANGED, NOISE, SAME, UNDECIDED, Change
 from results.records import Record
 from results.records.spec import WorkloadSpec
 from results.reproductions import Value
