@@ -18,7 +18,7 @@ def test_an_analysis_prints_its_law_and_draws(cli: Cli) -> None:
     said = cli("run", "speedup", "--no-tracking", *FEW)
     assert said.code == 0
     assert "law" in said.out
-    assert "Written: out/tables/speedup.csv" in said.out
+    assert "Written: out/tables/speedup.json, speedup.csv, speedup.md" in said.out
     assert Path("out/figures/speedup.png").read_bytes().startswith(b"\x89PNG")
     assert Path("out/figures/speedup.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
     lines = list(csv.DictReader(Path("out/tables/speedup.csv").read_text().splitlines()))
