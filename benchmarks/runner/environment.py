@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.runner.choices import Choices
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "mlflow", "pandas")
 SETTINGS = (
@@ -54,9 +53,9 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def real_devices(choices: Choices) -> int:
+def real_devices(device: str) -> int:
     """What real threads share: this machine's cores, or its one GPU."""
-    return 1 if choices.device == "cuda" else os.cpu_count() or 1
+    return 1 if device == "cuda" else os.cpu_count() or 1
 
 
 @cache

@@ -54,11 +54,11 @@ def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
         if name not in {row.method for row in all_rows}:
             all_rows.append(Row(name, note="not in the paper's table"))
     if not choices.methods:
-        return settled(table, all_rows, choices)
+        return settled(table, all_rows, choices.scale, choices.settings)
     chosen = [row for row in all_rows if row.method in choices.methods or row.key in choices.methods]
     if need(table.measures, "baseline") and BASELINE.key not in {row.key for row in chosen}:
         chosen.append(BASELINE)
-    return settled(table, chosen, choices)
+    return settled(table, chosen, choices.scale, choices.settings)
 
 
 def networks(table: Table, choices: Choices) -> tuple[str, ...]:
@@ -74,8 +74,8 @@ def runs(table: Table, choices: Choices) -> list[Run]:
     planned = []
     for network in networks(table, choices):
         for row in rows(table, choices):
-            work = row_workload(table, network, row, choices)
-            method = row_method(table, row, choices)
+            work = row_workload(table, network, row, choices.scale, choices.settings)
+            method = row_method(table, row, choices.settings)
             planned += [run(work, row, method, seed, choices, card_of(table, choices)) for seed in range(choices.seeds)]
     return planned
 
@@ -126,7 +126,7 @@ def _labels(work: Workload, row: Row, method: methods.Method, choices: Choices, 
         method_title=row.label,
         network_label=work.label,
         devices=devices,
-        device_count=method.devices if hardware is not None else real_devices(choices),
+        device_count=method.devices if hardware is not None else real_devices(choices.device),
         peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
         data_label=card(work.dataset).label,
     )

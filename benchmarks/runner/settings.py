@@ -6,37 +6,38 @@ named by the value that it has, so that no published value stands beside it. Row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from typing import Any
 
 import methods
-from benchmarks.runner.choices import Choices
 from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.workload import Workload, workload
 
+Settings = Mapping[str, Mapping[str, str]]
+"""Of `--set`: "workload", a method or an analysis -> option or field -> value as given."""
 
-def row_method(table: Table, row: Row, choices: Choices) -> methods.Method:
+
+def row_method(table: Table, row: Row, settings: Settings) -> methods.Method:
     """The method of a row. Raises MethodError on an option or value that it does not take."""
-    return methods.create(row.method, {**table.options_of(row), **choices.settings.get(row.method, {})})
+    return methods.create(row.method, {**table.options_of(row), **settings.get(row.method, {})})
 
 
-def row_workload(table: Table, network: str, row: Row, choices: Choices) -> Workload:
+def row_workload(table: Table, network: str, row: Row, scale: str, settings: Settings) -> Workload:
     """The table's, with the row's own batch and settings; what the user set goes before both. Raises UserError."""
-    chosen = choices.settings.get("workload", {})
-    batch = workload(table.family, network, choices.scale).at_batch(row.batch) if row.batch else {}
-    return workload(table.family, network, choices.scale, {**batch, **row.workload, **chosen})
+    batch = workload(table.family, network, scale).at_batch(row.batch) if row.batch else {}
+    return workload(table.family, network, scale, {**batch, **row.workload, **settings.get("workload", {})})
 
 
-def settled(table: Table, rows: Sequence[Row], choices: Choices) -> tuple[Row, ...]:
+def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -> tuple[Row, ...]:
     """The rows as they are set, each run once: under a name that the table gives it, if there is one."""
-    if not choices.settings:
+    if not settings:
         return tuple(rows)
     same: dict[str, list[tuple[Row, Row]]] = {}
     for row in rows:
-        now = _as_set(table, row, choices)
-        same.setdefault(_run(table, now, choices), []).append((row, now))
+        now = _as_set(table, row, scale, settings)
+        same.setdefault(_run(table, now, scale, settings), []).append((row, now))
     return tuple(map(_one, same.values()))
 
 
@@ -56,8 +57,8 @@ def _one(group: Sequence[tuple[Row, Row]]) -> Row:
     return chosen if keys == (chosen.key,) else replace(chosen, instead=keys)
 
 
-def _as_set(table: Table, row: Row, choices: Choices) -> Row:
-    options, fields = _options(table, row, choices), _fields(table, row, choices)
+def _as_set(table: Table, row: Row, scale: str, settings: Settings) -> Row:
+    options, fields = _options(table, row, settings), _fields(table, row, scale, settings)
     if not (options or fields):
         return row
     return replace(
@@ -70,29 +71,29 @@ def _as_set(table: Table, row: Row, choices: Choices) -> Row:
     )
 
 
-def _options(table: Table, row: Row, choices: Choices) -> dict[str, Any]:
+def _options(table: Table, row: Row, settings: Settings) -> dict[str, Any]:
     """The options that the table decides on and the user set otherwise."""
-    own = methods.create(row.method, table.options_of(row)).describe()
-    now, stated = row_method(table, row, choices).describe(), table.stated(row.method)
+    own, now = (row_method(table, row, given).describe() for given in ({}, settings))
+    stated = table.stated(row.method)
     return {key: value for key, value in now.items() if key in stated and value != own[key]}
 
 
-def _fields(table: Table, row: Row, choices: Choices) -> dict[str, Any]:
+def _fields(table: Table, row: Row, scale: str, settings: Settings) -> dict[str, Any]:
     """The fields of the workload that the table decides on and the user set otherwise, on one network at least."""
-    unset, found = replace(choices, settings={}), dict[str, Any]()
-    for key in table.stated_workload & choices.settings.get("workload", {}).keys():
+    found: dict[str, Any] = {}
+    for key in sorted(table.stated_workload & settings.get("workload", {}).keys()):
         for network in table.networks:
-            own, now = (_field(row_workload(table, network, row, chosen), key) for chosen in (unset, choices))
+            own, now = (_field(row_workload(table, network, row, scale, given), key) for given in ({}, settings))
             if own != now:
                 found[key] = now
-    return dict(sorted(found.items()))
+    return found
 
 
 def _field(work: Workload, key: str) -> Any:
     return reduce(getattr, key.split("."), work)
 
 
-def _run(table: Table, row: Row, choices: Choices) -> str:
+def _run(table: Table, row: Row, scale: str, settings: Settings) -> str:
     """What tells the runs of a table apart, seeds aside."""
-    works = [row_workload(table, network, row, choices) for network in table.networks]
-    return repr((row.method, row_method(table, row, choices).describe(), works, row.delays))
+    works = [row_workload(table, network, row, scale, settings) for network in table.networks]
+    return repr((row.method, row_method(table, row, settings).describe(), works, row.delays))
