@@ -6,10 +6,9 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-import methods
 from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
 
@@ -44,7 +43,7 @@ def members(group: str) -> tuple[str, ...]:
 def experiment(id: str) -> Experiment:
     """Raises UserError, offering the nearest names, when there is none."""
     if id not in IDS:
-        raise UserError(methods.unknown("table", id, (*IDS, *GROUPS)))
+        raise UserError(unknown("table", id, (*IDS, *GROUPS)))
     return tables.table(id) if id in tables.IDS else analyses.analysis(id)
 
 

@@ -42,8 +42,8 @@ from methods.effects import (
     backward,
     forward,
 )
-from methods.errors import MethodError
-from methods.registry import create, load_plugin, method_class, names, register, unknown
+from methods.errors import MethodError, unknown
+from methods.registry import create, load_plugin, method_class, names, register
 
 __all__ = [
     "AllReduce",

@@ -1,5 +1,18 @@
 """What a user of the methods may have got wrong."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class MethodError(Exception):
     """A method's name, option or plug-in is wrong; the text says what to do."""
+
+
+def unknown(what: str, given: str, known: Iterable[str]) -> str:
+    """One sentence that offers the nearest names, or all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(given, known, n=3, cutoff=0.5)
+    offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
+    return f"Unknown {what} '{given}': {offer}"

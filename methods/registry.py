@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from methods.base import Method
-from methods.errors import MethodError
+from methods.errors import MethodError, unknown
 
 ENTRY_POINTS = "async_sgd_benchmarks.methods"
 OWN = (
@@ -143,11 +142,3 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
 def _explain(name: str, error: ValidationError) -> str:
     parts = [f"{name}.{'.'.join(map(str, e['loc']))}={e['input']!r}: {e['msg']}" for e in error.errors()]
     return "Bad option: " + "; ".join(parts) + "."
-
-
-def unknown(what: str, given: str, known: Iterable[str]) -> str:
-    """One sentence that offers the nearest names, or all of them."""
-    known = list(known)
-    near = difflib.get_close_matches(given, known, n=3, cutoff=0.5)
-    offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."
-    return f"Unknown {what} '{given}': {offer}"

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 import methods
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
 from methods import Method
@@ -76,7 +76,7 @@ class Analysis:
         """Raises UserError for an unknown option, offering the nearest, or for a bad value."""
         for key in settings:
             if key not in self.Options.model_fields:
-                raise UserError(methods.unknown(f"option of {self.id}", key, tuple(self.Options.model_fields)))
+                raise UserError(unknown(f"option of {self.id}", key, tuple(self.Options.model_fields)))
         try:
             return self.Options.model_validate({key: _parsed(value) for key, value in settings.items()})
         except ValidationError as error:

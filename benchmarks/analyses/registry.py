@@ -6,10 +6,9 @@ import importlib
 import pkgutil
 from functools import cache
 
-import methods
 from benchmarks import analyses
 from benchmarks.analyses.definition import Analysis
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 
 NO_ANALYSIS = ("definition", "registry")
 
@@ -26,7 +25,7 @@ IDS = _ids()
 def analysis(id: str) -> Analysis:
     """Raises UserError, offering the nearest names, when there is none, or when its file does not define it."""
     if id not in IDS:
-        raise UserError(methods.unknown("analysis", id, IDS))
+        raise UserError(unknown("analysis", id, IDS))
     module = importlib.import_module(f"{analyses.__name__}.{id.replace('-', '_')}")
     found = getattr(module, "ANALYSIS", None)
     if not isinstance(found, Analysis) or found.id != id:

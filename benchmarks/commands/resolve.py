@@ -9,7 +9,7 @@ from pathlib import Path
 import methods
 from benchmarks.analyses.registry import IDS as ANALYSES
 from benchmarks.analyses.registry import analysis
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.hardware import cards
@@ -37,7 +37,7 @@ def split(values: Iterable[str]) -> list[str]:
 def one_of(what: str, given: str, known: Sequence[str]) -> str:
     """What was given. Raises UserError, offering the nearest, where it is none of those known."""
     if given not in known:
-        raise UserError(methods.unknown(what, given, known))
+        raise UserError(unknown(what, given, known))
     return given
 
 
@@ -50,9 +50,7 @@ def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[
         if name in cards:
             raise UserError(f"{name} is a hardware card: show it by itself, without a table.")
         if cards and name not in IDS:
-            raise UserError(
-                methods.unknown("table or hardware card", name, list(dict.fromkeys([*IDS, *GROUPS, *cards])))
-            )
+            raise UserError(unknown("table or hardware card", name, list(dict.fromkeys([*IDS, *GROUPS, *cards]))))
     return [experiment(name) for name in chosen]
 
 
@@ -125,7 +123,7 @@ def _settings(settings: Sequence[str]) -> dict[str, dict[str, str]]:
             raise UserError(f"--set {setting}: write method.option=value or workload.field=value.")
         owners = ("workload", *methods.names(), *ANALYSES)
         if owner not in owners:
-            raise UserError(methods.unknown("method", owner, owners))
+            raise UserError(unknown("method", owner, owners))
         if owner in ANALYSES:
             analysis(owner).options({key: value.strip()})
         elif owner != "workload":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import methods
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 
 if TYPE_CHECKING:
     from benchmarks.executors.accounts import DryTeam
@@ -26,18 +27,20 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorKind:
-    """What is known of an executor before it is built; the properties are methods.ExecutorProperties.
-
-    build: (team, price, threads) -> Executor. price: what effects cost, None unless needs_card; threads: torch's.
-    """
+    """What is known of an executor before it is loaded; the properties are methods.ExecutorProperties."""
 
     name: str
     title: str  # what seconds are, in a few words
-    build: Callable[[DryTeam, Price | None, int], Executor]
+    module: str  # loaded when one is built, by its function `build`
     simulated: bool  # seconds are those of simulated devices
     repeatable: bool  # a seed gives the same bits again
     needs_card: bool  # seconds are priced by a hardware card
     one_process: bool = True  # all workers share one process's memory
+
+    def build(self, team: DryTeam, price: Price | None, threads: int) -> Executor:
+        """price: what effects cost, None unless needs_card. threads: torch's, in each worker."""
+        made: Executor = importlib.import_module(self.module).build(team, price, threads)
+        return made
 
     def check(self, method: methods.Method) -> None:
         """Raises UserError, naming the executors that will do, when the method cannot run here."""
@@ -65,31 +68,18 @@ def names() -> tuple[str, ...]:
 def executor(name: str) -> ExecutorKind:
     """Raises UserError, offering the nearest names, when there is none."""
     if name not in _kinds:
-        raise UserError(methods.unknown("executor", name, _kinds))
+        raise UserError(unknown("executor", name, _kinds))
     return _kinds[name]
 
 
 # ---- our own
 
 
-def _virtual(team: DryTeam, price: Price | None, threads: int) -> Executor:
-    from benchmarks.executors.virtual.executor import VirtualExecutor
-
-    assert price is not None, "it needs a card"
-    return VirtualExecutor(team, price)
-
-
-def _threads(team: DryTeam, price: Price | None, threads: int) -> Executor:
-    from benchmarks.executors.threads.executor import ThreadsExecutor
-
-    return ThreadsExecutor(team, threads=threads)
-
-
 VIRTUAL = register(
     ExecutorKind(
         name="virtual",
         title="simulated seconds, repeats bit for bit",
-        build=_virtual,
+        module="benchmarks.executors.virtual.executor",
         simulated=True,
         repeatable=True,
         needs_card=True,
@@ -97,7 +87,12 @@ VIRTUAL = register(
 )
 THREADS = register(
     ExecutorKind(
-        name="threads", title="real seconds", build=_threads, simulated=False, repeatable=False, needs_card=False
+        name="threads",
+        title="real seconds",
+        module="benchmarks.executors.threads.executor",
+        simulated=False,
+        repeatable=False,
+        needs_card=False,
     )
 )
 DEFAULT = VIRTUAL.name

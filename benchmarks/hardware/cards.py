@@ -11,9 +11,8 @@ import tomli_w
 from pydantic import ValidationError
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 from benchmarks.hardware.card import Card
-from methods import unknown
 from results.files import replace
 
 CARDS = CHECKOUT / "benchmarks" / "hardware"

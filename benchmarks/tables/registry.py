@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 from functools import cache
 
-import methods
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 from benchmarks.tables.definition import Table
 
 PAPER_A = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8")
@@ -31,6 +30,6 @@ IDS = (*PAPER_A, *FIGURES_A, *PAPER_A3, *PAPER_B, *AUDITS)
 def table(id: str) -> Table:
     """Raises UserError, offering the nearest names, when there is none."""
     if id not in IDS:
-        raise UserError(methods.unknown("table", id, IDS))
+        raise UserError(unknown("table", id, IDS))
     found: Table = importlib.import_module(f"benchmarks.tables.{id.replace('-', '_')}").TABLE
     return found

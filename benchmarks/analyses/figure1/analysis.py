@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-import methods
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 from benchmarks.hardware.price import Price
 from results.measures import Measure
 from results.statistics import Summary
@@ -85,7 +84,7 @@ def _network(request: Request) -> tuple[Price, list[tuple[str, int]], str]:
         what = f"{options.layers} layers, β = {options.beta:g}, ideal devices"
         return Price.uniform(options.layers, 1.0, options.beta), names, what
     if options.network not in known:
-        raise UserError(methods.unknown(f"network of {request.card.name}", options.network, tuple(known)))
+        raise UserError(unknown(f"network of {request.card.name}", options.network, tuple(known)))
     network = known[options.network]
     sizes = [int(size // 4) for size in network.parameter_bytes]
     names = list(zip(network.layers, sizes, strict=True))

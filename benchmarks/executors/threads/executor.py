@@ -19,6 +19,7 @@ from benchmarks.executors.errors import Stalled, WorkerFailed
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import Meetings
 from benchmarks.executors.threads.monitor import Monitor, Stopped
+from benchmarks.hardware.price import Price
 from methods import effects as e
 
 
@@ -100,3 +101,8 @@ class ThreadsExecutor:
 
     def _update(self, worker: e.Worker, effect: e.Update) -> None:
         self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica)
+
+
+def build(team: DryTeam, price: Price | None, threads: int) -> ThreadsExecutor:
+    """For the registry. Real seconds have no price."""
+    return ThreadsExecutor(team, threads=threads)

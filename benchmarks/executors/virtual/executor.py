@@ -204,3 +204,9 @@ class VirtualExecutor:
             lambda: None,
             lambda _: self.team.update(gradients, process.worker.name, self.clock.now, effect.replica),
         )
+
+
+def build(team: DryTeam, price: Price | None, threads: int) -> VirtualExecutor:
+    """For the registry. All workers share one thread, with the threads of torch that the process has."""
+    assert price is not None, "it needs a card"
+    return VirtualExecutor(team, price)

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, unknown
 from benchmarks.papers.claims import paper_a, paper_a3, paper_b
 from benchmarks.papers.claims.rules import Evidence
 from benchmarks.papers.claims.verdicts import Claim, Verdict
-from methods import unknown
 
 CLAIMS: tuple[Claim, ...] = (*paper_a.CLAIMS, *paper_a3.CLAIMS, *paper_b.CLAIMS)
 

@@ -9,8 +9,7 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.errors import UserError
-from methods import unknown
+from benchmarks.errors import UserError, unknown
 
 CARDS = CHECKOUT / "datasets"
 Kind = Literal["images", "text", "folder"]

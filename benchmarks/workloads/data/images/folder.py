@@ -23,7 +23,7 @@ from torch import Tensor
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images import decode, folder_tree
-from benchmarks.workloads.data.images.in_memory import Normaliser
+from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, draw
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 

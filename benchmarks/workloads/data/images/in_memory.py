@@ -15,6 +15,7 @@ from torch.nn.functional import pad
 
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.arrays import Split
+from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 
@@ -69,18 +70,6 @@ def _subset(split: Split, samples: int | None) -> Split:
     if samples is None or samples == len(split.labels):
         return split
     return split.take(balanced(split.labels, samples))
-
-
-class Normaliser:
-    """Bytes of shape (B, C, H, W) -> float32, (x / 255 - mean) / std per channel, as one product and one sum."""
-
-    def __init__(self, card: DataCard, device: torch.device) -> None:
-        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (card.mean, card.std))
-        self._scale = (1 / (255 * std)).float().view(-1, 1, 1).to(device)
-        self._shift = (-mean / std).float().view(-1, 1, 1).to(device)
-
-    def __call__(self, images: Tensor) -> Tensor:
-        return images.float().mul_(self._scale).add_(self._shift)
 
 
 class _Draws(NamedTuple):

@@ -7,33 +7,33 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.text.imdb_places import missing
 from benchmarks.workloads.data.text.reviews import Labelled
 
 REPOSITORY = "stanfordnlp/imdb"
 _ANSWER_SECONDS = 5.0
 
 
-def download(card: DataCard) -> tuple[list[Labelled], list[Labelled]]:
+class Unavailable(Exception):
+    """The reviews cannot be had there; the text goes on a sentence that says where they were looked for."""
+
+
+def download() -> tuple[list[Labelled], list[Labelled]]:
     """Labels and texts of the training and the test split, through the package `datasets`, which keeps its own cache.
 
-    With $HF_HUB_OFFLINE set only that cache is asked. Raises UserError where the package or the data cannot be had.
+    With $HF_HUB_OFFLINE set only that cache is asked. Raises Unavailable where the package or the data cannot be had.
     """
-    where = f", then at Hugging Face ({REPOSITORY})"
     try:
         from datasets import load_dataset  # type: ignore[attr-defined]
     except ImportError as error:  # not installed, or Python found the folder of data cards in its stead
-        raise missing(card, also=f"{where}, for which the package datasets is not installed") from error
+        raise Unavailable("for which the package datasets is not installed") from error
     if not _offline() and (silence := _silent()):
-        hint = "if it was downloaded before, set HF_HUB_OFFLINE=1"
-        raise missing(card, also=f"{where}, which does not answer ({silence}; {hint})")
+        raise Unavailable(f"which does not answer ({silence}; if it was downloaded before, set HF_HUB_OFFLINE=1)")
     try:
         found = load_dataset(REPOSITORY)
         return _labelled(found["train"]), _labelled(found["test"])
     except Exception as error:  # of many kinds and packages, all of which mean the same here
         said = " ".join(str(error).split()) or type(error).__name__
-        raise missing(card, also=f"{where}, which failed ({said.rstrip('.')})") from error
+        raise Unavailable(f"which failed ({said.rstrip('.')})") from error
 
 
 def _labelled(split: Any) -> list[Labelled]:

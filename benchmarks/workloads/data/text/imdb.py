@@ -17,6 +17,7 @@ from typing import NamedTuple
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.checksums import check_archive
+from benchmarks.workloads.data.text import huggingface
 from benchmarks.workloads.data.text.imdb_places import FOLDERS, KINDS, class_folders, locate, missing
 from benchmarks.workloads.data.text.reviews import Labelled, Reviews, fingerprint, ordered
 
@@ -43,9 +44,11 @@ def read(card: DataCard, *, folder: Path | None = None) -> Reviews:
         return read_place(card, place)
     if folder is not None:
         raise missing(card, folder)
-    from benchmarks.workloads.data.text.huggingface import download
-
-    return verified(card, ordered(*download(card)), "Hugging Face's copy")
+    try:
+        found = huggingface.download()
+    except huggingface.Unavailable as error:
+        raise missing(card, also=f", then at Hugging Face ({huggingface.REPOSITORY}), {error}") from error
+    return verified(card, ordered(*found), "Hugging Face's copy")
 
 
 def read_place(card: DataCard, place: Path) -> Reviews:

@@ -1,0 +1,20 @@
+"""Bytes of images as the numbers that a network takes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from benchmarks.workloads.data.cards import DataCard
+
+
+class Normaliser:
+    """Bytes of shape (B, C, H, W) -> float32, (x / 255 - mean) / std per channel, as one product and one sum."""
+
+    def __init__(self, card: DataCard, device: torch.device) -> None:
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (card.mean, card.std))
+        self._scale = (1 / (255 * std)).float().view(-1, 1, 1).to(device)
+        self._shift = (-mean / std).float().view(-1, 1, 1).to(device)
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return images.float().mul_(self._scale).add_(self._shift)
