@@ -40,9 +40,9 @@ def _b(epochs: int, lr: float, milestones: tuple[float, ...], gamma: float, deca
     }
 
 
-def _b_cifar(width: int, *given: Any, base: int = 128) -> Fields:
+def _b_cifar(width: int, *given: Any) -> Fields:
     fields = _b(*given)
-    return {**_CIFAR, "width": width, "batch": 128, **fields, "schedule": {**fields["schedule"], "base_batch": base}}
+    return {**_CIFAR, "width": width, "batch": 128, **fields, "schedule": {**fields["schedule"], "base_batch": 128}}
 
 
 _IMAGENET: Fields = {"train_samples": None, "test_samples": None, "width": 64, "stem": "imagenet", "resolution": 224}
