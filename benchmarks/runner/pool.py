@@ -16,7 +16,7 @@ from benchmarks.runner.messages import Answer, Begin, Ended, Listen, Wrong
 from benchmarks.runner.plan import Run
 
 
-class Job:
+class TrainingProcess:
     """A process and the run it is at; None while it waits for one."""
 
     def __init__(self, setting: process.Setting) -> None:
@@ -69,11 +69,11 @@ def train_all(runs: Sequence[Run], setting: process.Setting, *, jobs: int, liste
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     waiting, ended = deque(runs), dict[str, Ended]()
-    crew: list[Job] = []
+    crew: list[TrainingProcess] = []
     try:
         while len(ended) < len(runs):
             while waiting and len(crew) < jobs:
-                crew.append(Job(setting))
+                crew.append(TrainingProcess(setting))
                 _start(crew[-1], waiting.popleft(), listen)
             for pipe in wait([job.pipe for job in crew]):
                 job = next(job for job in crew if job.pipe is pipe)
@@ -93,12 +93,12 @@ def _begin(run: Run) -> Begin:
     return Begin(run.id, run.spec, run.labels)
 
 
-def _start(job: Job, run: Run, listen: Listen) -> None:
+def _start(job: TrainingProcess, run: Run, listen: Listen) -> None:
     listen(_begin(run))
     job.begin(run)
 
 
-def _hear(job: Job, ended: dict[str, Ended], listen: Listen) -> bool:
+def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Listen) -> bool:
     """Take one message -> whether the process lives."""
     assert job.run is not None
     pipe: Connection = job.pipe

@@ -131,9 +131,9 @@ def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train_all, crew = pool.train_all, list[pool.Job]()
+    train_all, crew = pool.train_all, list[pool.TrainingProcess]()
 
-    class Job(pool.Job):
+    class Watched(pool.TrainingProcess):
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             crew.append(self)
@@ -147,7 +147,7 @@ def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkey
 
         return train_all(runs, setting, jobs=jobs, listen=hear)
 
-    monkeypatch.setattr(pool, "Job", Job)
+    monkeypatch.setattr(pool, "TrainingProcess", Watched)
     monkeypatch.setattr(pool, "train_all", killing)
     said = cli("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", *TWO, "--set=workload.epochs=3")
     assert said.code == 1
@@ -164,7 +164,7 @@ def test_a_process_that_died_at_rest_is_a_failed_run() -> None:
         def join(self, timeout: float | None = None) -> None:
             """It is dead."""
 
-    job = pool.Job.__new__(pool.Job)
+    job = pool.TrainingProcess.__new__(pool.TrainingProcess)
     job.pipe, theirs = multiprocessing.Pipe()
     theirs.close()
     job.process = Dead()  # type: ignore[assignment]

@@ -17,9 +17,9 @@ from tests.results.samples import spec_of
 RUN = Run("id", spec_of(), Labels(row="async_lu"))
 
 
-def heard(answer: Answer) -> tuple[list[Any], dict[str, Ended], pool.Job]:
+def heard(answer: Answer) -> tuple[list[Any], dict[str, Ended], pool.TrainingProcess]:
     """What a listener hears of an answer, which runs have ended with it, and the process's job afterwards."""
-    job = pool.Job.__new__(pool.Job)
+    job = pool.TrainingProcess.__new__(pool.TrainingProcess)
     job.pipe, theirs = multiprocessing.Pipe()
     job.begin(RUN)
     assert theirs.recv() == Begin("id", RUN.spec, RUN.labels)
