@@ -1,9 +1,5 @@
 """What a user of the command line may have got wrong."""
 
-from methods.errors import unknown
-
-__all__ = ["Interrupted", "UserError", "unknown"]
-
 
 class Interrupted(Exception):
     """Ctrl-C during training: the text says what is kept and how to go on; the exit code is 130."""

@@ -8,9 +8,10 @@ from functools import cache
 
 from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
+from methods.errors import unknown
 
 Experiment = Table | Analysis
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import grimp
 import pytest
 
 from tools.picture_contract import complaints, read
 
-pytest.importorskip("grimp")
-
 ROOMS = ("benchmarks", "methods", "reports", "results")
-MOST_ENTRIES = 14
+MOST_ENTRIES, MOST_LINES, LONGEST_CHAIN = 14, 40, 13
+PROTOCOLS = "methods/effects.py"
+"""What an executor gives a method has there the name that its implementation has, too."""
 
 PICTURE = """
 # A page
@@ -32,6 +36,10 @@ def files(checkout: Path) -> Iterator[Path]:
         yield from sorted((checkout / room).rglob("*.py"))
 
 
+def definitions(path: Path, *kinds: type[Any]) -> Iterator[Any]:
+    return (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, kinds))
+
+
 # ---- the figures
 
 
@@ -44,6 +52,37 @@ def test_every_room_says_what_it_is_for(checkout: Path) -> None:
     for path in files(checkout):
         if path.name == "__init__.py":
             assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_functions_are_short(checkout: Path) -> None:
+    lengths = {
+        f"{path.relative_to(checkout)}:{node.name}": node.end_lineno - node.lineno + 1
+        for path in files(checkout)
+        for node in definitions(path, ast.FunctionDef, ast.AsyncFunctionDef)
+    }
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+
+
+def test_no_two_public_classes_have_one_name(checkout: Path) -> None:
+    where = defaultdict(list)
+    for path in files(checkout):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where[node.name].append(path.relative_to(checkout).as_posix())
+    assert {name: places for name, places in where.items() if len(set(places) - {PROTOCOLS}) > 1} == {}
+
+
+def test_import_chains_are_short() -> None:
+    graph = grimp.build_graph(*ROOMS)
+
+    @cache
+    def chain(module: str) -> tuple[str, ...]:
+        """The longest one that begins here; there are no circles."""
+        longest = max((chain(other) for other in graph.find_modules_directly_imported_by(module)), key=len, default=())
+        return (module, *longest)
+
+    found = max(map(chain, sorted(graph.modules)), key=len)
+    assert len(found) <= LONGEST_CHAIN, " -> ".join(found)
 
 
 # ---- the picture

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 import methods
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
 from methods import Method
+from methods.errors import unknown
 from results.tables import ResultTable
 
 Value = TypeVar("Value")

@@ -8,7 +8,8 @@ from functools import cache
 
 from benchmarks import analyses
 from benchmarks.analyses.definition import Analysis
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
+from methods.errors import unknown
 
 NO_ANALYSIS = ("definition", "registry")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -13,7 +13,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from benchmarks.commands.screen import note, say
-from benchmarks.papers.claims.catalogue import CLAIMS, RULE, Claim, Evidence, Verdict
+from benchmarks.papers.claims.catalogue import CLAIMS, judged
+from benchmarks.papers.claims.rules import RULE, Evidence
+from benchmarks.papers.claims.verdicts import Claim, Judged
 from benchmarks.runner.choices import Choices
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
@@ -23,7 +25,6 @@ from results.files import replace
 
 COLUMNS = ("claim", "text", "source", "needs", "measured", "verdict", "scale", "why")
 STYLES = {"holds": "bold green", "does not hold": "bold red", "not decided": "bold yellow"}
-Judged = Sequence[tuple[Claim, Verdict]]
 
 
 def claims(chosen: Choices, out: Path, console: Console) -> int:
@@ -40,10 +41,10 @@ def claims(chosen: Choices, out: Path, console: Console) -> int:
 
 def judge(evidence: Evidence, console: Console, out: Path, chosen: Iterable[Claim] = CLAIMS) -> None:
     """Judge the claims, print them, write them. Raises ResultsError where nothing can be written."""
-    judged = [(claim, claim.evaluate(evidence)) for claim in chosen]
-    console.print(_grid(judged))
-    console.print(f"{_counts(judged)}. {_scale(evidence)} {RULE}", highlight=False, markup=False)
-    for name, text in (("claims.csv", to_csv(judged)), ("claims.md", to_markdown(judged, evidence))):
+    found = judged(evidence, chosen)
+    console.print(_grid(found))
+    console.print(f"{_counts(found)}. {_scale(evidence)} {RULE}", highlight=False, markup=False)
+    for name, text in (("claims.csv", to_csv(found)), ("claims.md", to_markdown(found, evidence))):
         replace(out / "tables" / name, text.encode())
         say(console, f"written: {out / 'tables' / name}")
 

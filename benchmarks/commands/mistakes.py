@@ -15,7 +15,7 @@ from cyclopts import (
     UnusedCliTokensError,
 )
 
-from benchmarks.errors import unknown
+from methods.errors import unknown
 
 VALUES = {int: "a whole number", float: "a number", bool: "nothing after it, it is a switch"}
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import experiments
+from benchmarks.analyses import registry as analyses
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
+from benchmarks.papers.claims.catalogue import judged
 from benchmarks.runner.choices import Choices
-from benchmarks.views.pages.site_content import content
+from benchmarks.views import journals
+from benchmarks.views.evidence import SheetEvidence
+from benchmarks.views.pages import analysis_page, table_page
+from benchmarks.views.pages.links import Tracking, tracking
+from benchmarks.views.pages.site_content import Sheets, content
+from benchmarks.views.sheets import every_sheet, made_elsewhere
+from benchmarks.views.sheets import whole as every_row
 from reports import site
+from reports.site.pages import Page
 
 
 def report(ids: Sequence[str], chosen: Choices, *, out: Path, target: float | None, console: Console) -> int:
@@ -25,11 +35,29 @@ def report(ids: Sequence[str], chosen: Choices, *, out: Path, target: float | No
     began = time.perf_counter()
     if not out.is_dir():
         raise UserError(f"There is no folder {out}: run a table first, or name the folder of results with --out.")
-    folder = out / "report"
-    whole = content(ids, chosen, out, folder, target)
-    files = site.write(whole, folder)
-    note(console, whole.warnings)
+    folder, found = out / "report", journals.read(out)
+    sheets = {sheet.table.id: sheet for sheet in every_sheet(chosen, found, target)}
+    pages = dict(_pages(ids, chosen, sheets, out, folder))
+    whole = tuple(every_sheet(every_row(chosen), found, target) if chosen.methods else sheets.values())
+    verdicts = judged(SheetEvidence(chosen, out, whole))
+    others = made_elsewhere((*sheets.values(), *whole))
+    made = content(ids, chosen, found, sheets, pages, verdicts, others)
+    files = site.write(made, folder)
+    note(console, made.warnings)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-    pages = len(list(whole.pages))
-    say(console, f"Written: {files[0]} ({pages} pages, {size:.1f} MB in all, {time.perf_counter() - began:.0f} s)")
+    say(console, f"Written: {files[0]} ({len(pages)} pages, {size:.1f} MB in all, {time.perf_counter() - began:.0f} s)")
     return 0
+
+
+def _pages(ids: Sequence[str], chosen: Choices, sheets: Sheets, out: Path, folder: Path) -> Iterator[tuple[str, Page]]:
+    """The pages of what was run, by their ids; their pictures are drawn into the folder."""
+    store = tracking()
+    for id in ids or experiments.IDS:
+        if (one := _page(id, chosen, sheets, store, out, folder)) is not None:
+            yield id, one
+
+
+def _page(id: str, chosen: Choices, sheets: Sheets, store: Tracking, out: Path, folder: Path) -> Page | None:
+    if id in analyses.IDS:
+        return analysis_page.page(id, chosen, out, folder)
+    return table_page.page(sheets[id], store, folder) if id in sheets else None

@@ -9,7 +9,7 @@ from pathlib import Path
 import methods
 from benchmarks.analyses.registry import IDS as ANALYSES
 from benchmarks.analyses.registry import analysis
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.hardware import cards
@@ -20,6 +20,7 @@ from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.present import check_present
 from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.workload import SCALES
+from methods.errors import unknown
 
 MOST_SEEDS = 1000
 OF_THE_TABLE = {

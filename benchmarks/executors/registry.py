@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import methods
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
+from methods.base import Method
+from methods.effects import Worker
+from methods.errors import unknown
 
 if TYPE_CHECKING:
     from benchmarks.executors.accounts import DryTeam
@@ -21,7 +23,7 @@ class Executor(Protocol):
     @property
     def now(self) -> float | None: ...  # simulated seconds over all epochs; None where time is real
 
-    def run(self, workers: Iterable[methods.Worker]) -> None:
+    def run(self, workers: Iterable[Worker]) -> None:
         """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
 
 
@@ -42,7 +44,7 @@ class ExecutorKind:
         made: Executor = importlib.import_module(self.module).build(team, price, threads)
         return made
 
-    def check(self, method: methods.Method) -> None:
+    def check(self, method: Method) -> None:
         """Raises UserError, naming the executors that will do, when the method cannot run here."""
         if reason := method.refuses(self):
             others = [name for name, kind in _kinds.items() if not method.refuses(kind)]

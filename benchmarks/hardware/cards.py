@@ -11,8 +11,9 @@ import tomli_w
 from pydantic import ValidationError
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
+from methods.errors import unknown
 from results.files import replace
 
 CARDS = CHECKOUT / "benchmarks" / "hardware"

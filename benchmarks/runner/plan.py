@@ -20,7 +20,7 @@ from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
-from results.records.identity import as_read
+from results.records.identity import as_read, run_id
 from results.records.spec import Labels, MethodSpec, RunSpec
 
 
@@ -114,7 +114,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     )
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
-    return Run(spec.identity, spec, _labels(work, row, method, choices, hardware))
+    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware))
 
 
 def _labels(work: Workload, row: Row, method: methods.Method, choices: Choices, hardware: Card | None) -> Labels:

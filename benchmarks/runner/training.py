@@ -151,8 +151,7 @@ def train(
     begun = time.perf_counter()
     training = Training(spec, data, card)
     usage = Usage() if wanted() else None
-    best, best_epoch, status, reason = -math.inf, 0, "finished", ""
-    epoch = 0
+    best, best_epoch, epoch, status, reason = -math.inf, 0, 0, "finished", ""
     for epoch in range(1, training.work.epochs + 1):
         metrics = training.epoch(epoch - 1)
         metrics["wall_seconds"] = time.perf_counter() - begun

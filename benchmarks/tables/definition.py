@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import methods
 from benchmarks.hardware.delays import Delay
 from benchmarks.workloads.scales import PAIRS
+from methods.registry import create, method_class
 from results import published
-from results.measures import of_runs
 
 SHORT = {"stem": "stem", "optimizer.name": "optimizer"}
 """Settings of a row's workload that its name says, and how."""
@@ -55,7 +54,7 @@ class Row:
     @property
     def label(self) -> str:
         """Its name for people: "LAPSGD, updaters 2, batch 128"."""
-        title = methods.method_class(self.method).title
+        title = method_class(self.method).title
         suffix = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in self.variant.items())
         return f"{title}, {suffix}" if suffix else title
 
@@ -84,8 +83,6 @@ class Table:
     def __post_init__(self) -> None:
         if not {(self.family, network) for network in self.networks} <= set(PAIRS):
             raise ValueError(f"{self.id}: unknown family or network")
-        if unknown := set(self.measures) - {measure.key for measure in of_runs()}:
-            raise ValueError(f"{self.id}: unknown measures {unknown}")
         keys = [row.key for row in self.rows]
         if len(set(keys)) < len(keys):
             raise ValueError(f"{self.id}: a row is there twice")
@@ -96,12 +93,12 @@ class Table:
         if lost:
             raise ValueError(f"{self.id}: published values without a cell: {sorted(lost)}")
         for row in self.rows:
-            methods.create(row.method, self.options_of(row))
+            create(row.method, self.options_of(row))
 
     def options_of(self, row: Row) -> dict[str, Any]:
         """The row's options over the table's."""
         shared = dict(self.options.get(row.method, {}))
-        if self.devices is not None and "devices" in methods.method_class(row.method).Options.__dataclass_fields__:
+        if self.devices is not None and "devices" in method_class(row.method).Options.__dataclass_fields__:
             shared["devices"] = self.devices
         return {**shared, **row.options}
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 from functools import cache
 
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
 from benchmarks.tables.definition import Table
+from methods.errors import unknown
+from results.measures import of_runs
 
 PAPER_A = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8")
 
@@ -32,4 +34,6 @@ def table(id: str) -> Table:
     if id not in IDS:
         raise UserError(unknown("table", id, IDS))
     found: Table = importlib.import_module(f"benchmarks.tables.{id.replace('-', '_')}").TABLE
+    if strange := set(found.measures) - {measure.key for measure in of_runs()}:
+        raise ValueError(f"{id}: unknown measures {strange}")
     return found

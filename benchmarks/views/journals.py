@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.errors import UserError
-from benchmarks.runner.plan import Run
 from results import records
 from results.errors import ResultsError
 from results.records import Record
@@ -27,6 +27,15 @@ from results.records.spec import RunSpec
 
 ELSEWHERE = ("sources", "torch")
 """What two runs of the same experiment may differ in: the sources that made them, and torch's version."""
+
+
+class Planned(Protocol):
+    """A run as planned: its identity, and what defines it (runner.plan.Run)."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def spec(self) -> RunSpec: ...
 
 
 @dataclass(frozen=True)
@@ -44,15 +53,15 @@ class Journals:
     def _latest(self) -> Mapping[str, Record]:
         return {experiment(record.spec): record for record in self.records}
 
-    def exact(self, run: Run) -> Record | None:
+    def exact(self, run: Planned) -> Record | None:
         """The run of exactly this identity."""
         return self._by_id.get(run.id)
 
-    def of(self, run: Run) -> Record | None:
+    def of(self, run: Planned) -> Record | None:
         """The run that counts for a planned one, by the rule above."""
         return self.exact(run) or self._latest.get(experiment(run.spec))
 
-    def done(self, run: Run) -> bool:
+    def done(self, run: Planned) -> bool:
         """Whether it need not be trained: the run of exactly this identity finished or diverged."""
         found = self.exact(run)
         return found is not None and found.complete

@@ -10,7 +10,6 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views.sheets import Sheet, made_elsewhere
-from benchmarks.views.values import TARGET
 from results import published
 from results.frames import commit, torch
 from results.measures import need
@@ -47,7 +46,7 @@ def captions(sheet: Sheet) -> Iterator[str]:
 
 def _target_line(sheet: Sheet, network: str) -> str:
     target = sheet.target_of(network)
-    theirs = published.load(sheet.table.id).get((network, "*", TARGET))
+    theirs = published.load(sheet.table.id).get((network, published.ANY_ROW, published.TARGET))
     paper = f"; the paper's: {theirs.mean:g} %" if theirs else ""
     if target is None:
         return f"{network}: no target, since no run finished{paper}"

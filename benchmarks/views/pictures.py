@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.views.curves import curves, subtitle
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
-from benchmarks.workloads.networks.names import TITLES
 from reports import figures
-from reports.figures import Bar, Curve
-from reports.figures.diagnostics import drawable
-from results.records import Record
-from results.statistics import ACCURACY
+from reports.figures import Bar
 
 
 def draw(sheet: Sheet, out: Path) -> tuple[Path, ...]:
@@ -29,36 +25,6 @@ def draw(sheet: Sheet, out: Path) -> tuple[Path, ...]:
         return figures.bars(list(_bars(sheet)), stem, title=title, y_label="training time (s)", log_y=True)
     drawn = list(curves(sheet))
     return figures.curves(drawn, stem, title=title, y_label="test accuracy (%)") if drawn else ()
-
-
-def subtitle(sheet: Sheet) -> str:
-    """What one has to know to read a picture: scale, clock and seeds."""
-    clock = f"hardware {sheet.card.name}" if sheet.card is not None else "real threads"
-    return f"scale {sheet.choices.scale}, {clock}, n = {sheet.choices.seeds}"
-
-
-def seconds_label(sheet: Sheet) -> str:
-    """Of an axis of seconds."""
-    return "simulated seconds" if sheet.card is not None else "seconds"
-
-
-def curves(sheet: Sheet) -> Iterator[Curve]:
-    """One per run with a finite accuracy at a finite time; points without are left out."""
-    for network in sheet.networks:
-        for row in sheet.rows:
-            for record in sheet.of(network, row.key):
-                if points := list(_points(record)):
-                    epochs, seconds, accuracies = zip(*points, strict=True)
-                    xs = {"epoch": epochs, seconds_label(sheet): seconds}
-                    yield Curve(drawable(row.label), TITLES[network], xs, accuracies)
-
-
-def _points(record: Record) -> Iterator[tuple[float, float, float]]:
-    """(epoch, seconds of the record's clock, accuracy in percent), all finite."""
-    for point in record.evaluations:
-        seconds, accuracy = (point.metrics.get(name, math.nan) for name in (record.clock, ACCURACY))
-        if math.isfinite(seconds) and math.isfinite(accuracy):
-            yield float(point.epoch), seconds, accuracy
 
 
 def _bars(sheet: Sheet) -> Iterator[Bar]:

@@ -8,8 +8,6 @@ from results import published
 from results.measures import MEASURES, Context, incidents, need
 from results.statistics import Summary
 
-TARGET = "target_percent"
-
 CellKey = tuple[str, str, str]
 """(network, row, measure)."""
 
@@ -34,7 +32,7 @@ def measured(sheet: Sheet) -> dict[CellKey, Summary]:
     for network in sheet.networks:
         given = context(sheet, network)
         if given.target_percent is not None and need(sheet.table.measures, "target"):
-            found[network, published.ANY_ROW, TARGET] = Summary(given.target_percent, None, 0)
+            found[network, published.ANY_ROW, published.TARGET] = Summary(given.target_percent, None, 0)
         for row in sheet.rows:
             for measure in sheet.table.measures:
                 its, _ = value(sheet, network, row.key, measure, given)

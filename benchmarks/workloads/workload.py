@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.networks.names import BLOCKS, NETWORKS, TITLES
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
+from methods.errors import unknown
 
 Scale = Literal["smoke", "small", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")

@@ -17,6 +17,8 @@ from results.errors import ResultsError
 FOLDER = Path(__file__).parent
 ANY_ROW = "*"
 """The row of values that hold for a whole network, such as `target_percent`."""
+TARGET = "target_percent"
+"""The measure of a network's target accuracy."""
 
 Key = tuple[str, str, str]
 """(network, row, measure), for example ("resnet18", "async_lu", "time_to_target_seconds")."""

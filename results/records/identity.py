@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from results.errors import ResultsError
+from results.records.spec import RunSpec
 
 
 def canonical(spec: Any) -> str:
@@ -25,6 +26,11 @@ def canonical(spec: Any) -> str:
 def identity(spec: Any) -> str:
     """The sha256 of the canonical JSON, as 64 hexadecimal digits; raises like `canonical`."""
     return hashlib.sha256(canonical(spec).encode("ascii")).hexdigest()
+
+
+def run_id(spec: RunSpec) -> str:
+    """A run's identity, from all that defines its numbers; raises like `canonical`."""
+    return identity(spec.document())
 
 
 def as_read(value: Any) -> Any:

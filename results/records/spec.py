@@ -6,8 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from results.records.identity import identity
-
 Document = dict[str, JsonValue]
 
 
@@ -72,11 +70,6 @@ class RunSpec(Recorded):
     seed: int
     torch: str
     sources: str
-
-    @property
-    def identity(self) -> str:
-        """The run's identity, 64 hexadecimal digits; raises as `results.records.identity.canonical`."""
-        return identity(self.document())
 
 
 class Labels(Recorded):

@@ -33,8 +33,8 @@ from results.tracking.points import (
     safe,
     summary_points,
 )
+from results.tracking.tags import PREFIX
 
-PREFIX = "benchmarks."
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
 FORMAT = 3

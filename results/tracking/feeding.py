@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from results.records.identity import identity
-from results.tracking.entries import PREFIX, TrackedEntry, TrackedInput
+from results.tracking.entries import TrackedEntry, TrackedInput
 from results.tracking.stores import database
+from results.tracking.tags import FILES, FILES_DIGEST, PREFIX, search
 
-FILES, FILES_DIGEST = f"{PREFIX}files", f"{PREFIX}files_digest"
 PARENT = "mlflow.parentRunId"
 
 _MEMBERS = f"{PREFIX}members"
@@ -161,17 +161,6 @@ class Store:
         else:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
-
-
-def search(client: Any, experiment_ids: Sequence[str], condition: str) -> Iterator[Any]:
-    """All runs, page by page, the newest first."""
-    token = None
-    while experiment_ids:
-        page = client.search_runs(list(experiment_ids), condition, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def _batches(metrics: list[Any], params: list[Any]) -> Iterator[tuple[list[Any], list[Any]]]:

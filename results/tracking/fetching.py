@@ -12,9 +12,9 @@ from typing import Any
 from results.errors import ResultsError
 from results.files import replace, set_aside
 from results.records import JOURNAL, Record, folder_of, read
+from results.records.identity import run_id
 from results.records.journal import is_complete
-from results.tracking.entries import PREFIX
-from results.tracking.feeding import FILES, search
+from results.tracking.tags import FILES, PREFIX, search
 
 KINDS = ("ours", "run", "paper")
 """Groups of seeds, single runs, published rows: the first words of their keys."""
@@ -95,7 +95,7 @@ def _download(client: Any, one: Tracked, scratch: Path) -> Record:
         record = read(path)
     except ResultsError as error:
         raise ResultsError(f"The journal of '{one.name}' in the store is left out: {error}") from error
-    if not _ID.fullmatch(record.id) or record.id != one.record or record.spec.identity != record.id:
+    if not _ID.fullmatch(record.id) or record.id != one.record or run_id(record.spec) != record.id:
         raise ResultsError(f"The journal of '{one.name}' in the store is left out: it is not that run's.")
     return record
 

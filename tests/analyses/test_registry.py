@@ -32,7 +32,7 @@ PROGRAM = """
 import sys
 from benchmarks import analyses
 analyses.__path__.append(sys.argv[1])
-from benchmarks.commands.main import main
+from benchmarks.__main__ import main
 from benchmarks.experiments import IDS, members
 assert "count-up" in members("paper-b") and "count-up" in IDS and "count-up" not in members("paper-a")
 sys.exit(main(sys.argv[2:]))

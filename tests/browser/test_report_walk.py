@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.commands.main import main
+from benchmarks.__main__ import main
 from tests.commands.commands import TINY, train_here
 
 sync_api = pytest.importorskip("playwright.sync_api")

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.commands.main import main
+from benchmarks.__main__ import main
 from benchmarks.runner import pool
 from results import tracking
 from results.tracking import serving

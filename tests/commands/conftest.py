@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import methods
-from benchmarks.commands.main import main
+from benchmarks.__main__ import main
 from benchmarks.runner import pool
 from methods import registry
 from tests.commands.commands import TINY, Cli, Said, train_here

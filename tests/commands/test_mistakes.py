@@ -86,7 +86,7 @@ def test_a_command_line_imports_nothing_heavy() -> None:
     lines += ["calibrate --scale x", "calibrate --device x"]
     text = f"""
 import contextlib, io, sys
-from benchmarks.commands.main import main
+from benchmarks.__main__ import main
 for line in {lines!r}:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         main(line.split())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.commands.main import main
+from benchmarks.__main__ import main
 from benchmarks.errors import UserError
 from benchmarks.executors import registry
 from benchmarks.executors.accounts import DryTeam

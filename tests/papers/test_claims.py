@@ -15,9 +15,10 @@ from rich.console import Console
 from benchmarks.analyses import registry as analyses
 from benchmarks.commands.claims import judge
 from benchmarks.errors import UserError
-from benchmarks.papers.claims.catalogue import CLAIMS, Claim, Verdict, chosen, needed
+from benchmarks.papers.claims.catalogue import CLAIMS, chosen, needed
 from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient
 from benchmarks.papers.claims.rules import Cell, Quantity
+from benchmarks.papers.claims.verdicts import Claim, Verdict
 from benchmarks.tables.registry import IDS, table
 from results import published
 from results.measures import Measure

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.views import journals
+from results.records.identity import run_id
 from results.records.journal import Journal, Record, folder_of, read
 from results.records.spec import Labels, RunSpec
 
@@ -43,7 +44,7 @@ def write(
     """A run with one evaluation per accuracy: simulated clock 2 s an epoch, training clock 3 s."""
     resolved = spec_of(**spec)
     labels = Labels(row=row or resolved.method.name, method_title="Async LU", network_label="ResNet-18 (width 8)")
-    folder, id = folder_of(out, resolved.identity), resolved.identity
+    folder, id = folder_of(out, run_id(resolved)), run_id(resolved)
     with Journal.create(folder, id=id, spec=resolved, environment={"commit": "0f" * 20}, labels=labels) as journal:
         for epoch, accuracy in enumerate(accuracies, start=1):
             metrics = {"accuracy_percent": accuracy, "loss": 2.0 / epoch, "train_seconds": 3.0 * epoch}

@@ -14,6 +14,7 @@ from results import tracking
 from results.errors import ResultsError
 from results.published import by_dataset
 from results.records import JOURNAL, folder_of, read
+from results.records.identity import run_id
 from results.records.journal import Journal, Record
 from results.records.spec import Labels
 from results.tracking import feed, fetch
@@ -63,8 +64,8 @@ def hostile(out: Path) -> Record:
     spec = spec_of(method="hogwild", **options)
     spec = spec.model_copy(update={"workload": spec.workload.model_copy(update={"dataset": HOSTILE})})
     labels = Labels(row=HOSTILE, method_title=HOSTILE, network_label=HOSTILE)
-    folder = folder_of(out, spec.identity)
-    with Journal.create(folder, id=spec.identity, spec=spec, environment={}, labels=labels) as j:
+    folder = folder_of(out, run_id(spec))
+    with Journal.create(folder, id=run_id(spec), spec=spec, environment={}, labels=labels) as j:
         j.end("failed", reason=HOSTILE, staleness=[{"layer": "../x", "updates": math.inf}])
     return read(j.path)
 

@@ -17,6 +17,7 @@ from benchmarks.views import journals
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import every_sheet, made_elsewhere, not_shown, sheet_of
 from results.records import Evaluation, Record
+from results.records.identity import run_id
 from tests.results.samples import write
 
 CHOSEN = Choices(seeds=2, networks=("resnet18",), methods=("bp",))
@@ -31,7 +32,7 @@ def made(run: Run, started: str, status: str = "finished", **changes: str) -> Re
     spec = run.spec.model_copy(update=changes)
     metrics = {"virtual_seconds": 1.0, "accuracy_percent": 50.0, "loss": 1.0}
     return Record(
-        id=spec.identity,
+        id=run_id(spec),
         spec=spec,
         environment={"commit": "ab" * 20},
         labels=run.labels,

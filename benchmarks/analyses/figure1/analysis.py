@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
 from benchmarks.hardware.price import Price
+from methods.errors import unknown
 from results.measures import Measure
 from results.statistics import Summary
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from benchmarks.errors import UserError, unknown
-from benchmarks.papers.claims import paper_a, paper_a3, paper_b
+from benchmarks.errors import UserError
+from benchmarks.papers.claims import laws, paper_a, paper_a3, paper_b
 from benchmarks.papers.claims.rules import Evidence
-from benchmarks.papers.claims.verdicts import Claim, Verdict
+from benchmarks.papers.claims.verdicts import Claim, Judged
+from methods.errors import unknown
 
-CLAIMS: tuple[Claim, ...] = (*paper_a.CLAIMS, *paper_a3.CLAIMS, *paper_b.CLAIMS)
+CLAIMS: tuple[Claim, ...] = (*paper_a.CLAIMS, *laws.CLAIMS, *paper_a3.CLAIMS, *paper_b.CLAIMS)
 
 
 def needed(claims: Iterable[Claim] = CLAIMS) -> tuple[str, ...]:
@@ -32,10 +33,6 @@ def chosen(ids: Collection[str]) -> tuple[Claim, ...]:
     return tuple(claim for claim in CLAIMS if not ids or claim.id in ids)
 
 
-__all__ = ["CLAIMS", "Claim", "Evidence", "Verdict", "chosen", "needed"]
-
-
-RULE = (
-    "A mean over seeds is uncertain by two standard errors; a comparison is decided where it holds, or fails, "
-    "throughout that range. One seed decides nothing but seconds of the simulated clock; three seeds are weak evidence."
-)
+def judged(evidence: Evidence, claims: Iterable[Claim] = CLAIMS) -> Judged:
+    """The claims, each with its verdict."""
+    return [(claim, claim.evaluate(evidence)) for claim in claims]

@@ -203,3 +203,5 @@ STATIONARY = Claim(
     rule="the distance to plain SGD's density falls with σ_STALE, to within 0.02 of what sampling leaves",
     remark="The noise is injected; what real delays do stands in the analysis's table of methods.",
 )
+
+CLAIMS = (SPEEDUP, *STALENESS, STATIONARY)

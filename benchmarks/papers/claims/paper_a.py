@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from benchmarks.papers.claims.conditions import Condition, Outcome, best_of, conditions, quotient, together
-from benchmarks.papers.claims.laws import SPEEDUP, STALENESS, STATIONARY
 from benchmarks.papers.claims.rules import Cell, Look, Quantity
 from benchmarks.papers.claims.verdicts import Claim
 
@@ -199,7 +198,4 @@ CLAIMS = (
         rule="within a tenth of 2",
         remark="Real seconds of the machine at hand; the simulated clock is fitted to Table 9 and would prove nothing.",
     ),
-    SPEEDUP,
-    *STALENESS,
-    STATIONARY,
 )

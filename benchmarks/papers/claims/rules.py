@@ -18,6 +18,12 @@ from results.published import Published
 from results.statistics import Summary
 from results.tables import ResultTable
 
+RULE = (
+    "A mean over seeds is uncertain by two standard errors; a comparison is decided where it holds, or fails, "
+    "throughout that range. One seed decides nothing but seconds of the simulated clock; three seeds are weak evidence."
+)
+"""In a few words, for those who read verdicts."""
+
 Status = Literal["holds", "does not hold", "not decided"]
 
 

@@ -96,3 +96,6 @@ def _why(claim: Claim, points: Sequence[Outcome], status: Status) -> str:
     elif runs and 1 < min(runs) <= 3:
         said.append(f"n = {min(runs)} is weak evidence")
     return "; ".join(said) + "."
+
+
+Judged = Sequence[tuple[Claim, Verdict]]

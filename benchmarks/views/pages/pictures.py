@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.views.curves import curves, seconds_label, subtitle
 from benchmarks.views.pages.splits import Splits
-from benchmarks.views.pictures import curves, seconds_label, subtitle
 from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.networks.names import TITLES
 from reports import figures

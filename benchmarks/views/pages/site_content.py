@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from benchmarks import experiments
 from benchmarks.analyses import registry as analyses
-from benchmarks.papers.claims.catalogue import CLAIMS, RULE
+from benchmarks.papers.claims.rules import RULE
+from benchmarks.papers.claims.verdicts import Judged
 from benchmarks.runner.choices import Choices
 from benchmarks.tables import registry as tables
-from benchmarks.views import journals, rerun
-from benchmarks.views.evidence import SheetEvidence
+from benchmarks.views import rerun
+from benchmarks.views.journals import Journals
 from benchmarks.views.notes import clock
-from benchmarks.views.pages import analysis_page, table_page
-from benchmarks.views.pages.links import Tracking, tracking
-from benchmarks.views.sheets import Sheet, every_sheet, made_elsewhere, not_shown, whole
+from benchmarks.views.sheets import Sheet, not_shown
 from reports.site import verdicts
 from reports.site.pages import Absent, Claims, Grid, Page, Paper, Site
 from results.records import Record
@@ -34,44 +32,28 @@ PAPERS = {
 
 NOTHING = "Nothing was run here yet, or nothing that belongs to a table as chosen."
 
-Sheets = dict[str, Sheet]
+Sheets = Mapping[str, Sheet]
 """By the table's id, those of which something was run."""
-Pages = dict[str, Page]
+Pages = Mapping[str, Page]
 
 
-def content(ids: Sequence[str], chosen: Choices, out: Path, folder: Path, target: float | None = None) -> Site:
-    """The site of a folder of results. ids: of its pages, empty for all. folder: where its pictures are drawn into.
+def content(
+    ids: Sequence[str], chosen: Choices, found: Journals, sheets: Sheets, pages: Pages, judged: Judged, others: str
+) -> Site:
+    """The site of a folder of results, from its journals, the sheets made of them, and what was made of these.
 
-    Raises ResultsError where a picture cannot be written or an analysis' table is broken.
+    ids: of the pages that were asked for, empty for all. others: which runs were made by other sources, in words.
     """
-    found = journals.read(out)
-    sheets = {sheet.table.id: sheet for sheet in every_sheet(chosen, found, target)}
-    pages = dict(_pages(ids, chosen, sheets, out, folder))
-    judged = tuple(every_sheet(whole(chosen), found, target) if chosen.methods else sheets.values())
-    others = made_elsewhere((*sheets.values(), *judged))
     nothing = "" if pages else NOTHING
     return Site(
         title="Asynchronous SGD, reproduced table by table",
         facts=tuple(_facts(chosen, list(sheets.values()))),
         papers=tuple(_papers(ids, chosen, pages)),
-        claims=_claims(SheetEvidence(chosen, out, judged)) if sheets or pages else None,
+        claims=_claims(judged) if sheets or pages else None,
         warnings=(*found.left_out, *not_shown(found, sheets.values()), *filter(None, (others, nothing))),
         command=_again(ids, chosen, sheets),
         rules=verdicts.RULES,
     )
-
-
-def _pages(ids: Sequence[str], chosen: Choices, sheets: Sheets, out: Path, folder: Path) -> Iterator[tuple[str, Page]]:
-    store = tracking()
-    for id in ids or experiments.IDS:
-        if (one := _page(id, chosen, sheets, store, out, folder)) is not None:
-            yield id, one
-
-
-def _page(id: str, chosen: Choices, sheets: Sheets, store: Tracking, out: Path, folder: Path) -> Page | None:
-    if id in analyses.IDS:
-        return analysis_page.page(id, chosen, out, folder)
-    return table_page.page(sheets[id], store, folder) if id in sheets else None
 
 
 def _papers(ids: Sequence[str], chosen: Choices, made: Pages) -> Iterator[Paper]:
@@ -112,8 +94,7 @@ def _machines(runs: Sequence[Record]) -> Iterator[tuple[str, str]]:
         yield "PyTorch", ", ".join(versions)
 
 
-def _claims(evidence: SheetEvidence) -> Claims:
-    judged = [(claim, claim.evaluate(evidence)) for claim in CLAIMS]
+def _claims(judged: Judged) -> Claims:
     lines = tuple(
         (f"{claim.id}: “{claim.text}”", claim.source, verdict.label, verdict.measured, verdict.why)
         for claim, verdict in judged

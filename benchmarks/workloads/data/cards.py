@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.errors import UserError, unknown
+from benchmarks.errors import UserError
+from methods.errors import unknown
 
 CARDS = CHECKOUT / "datasets"
 Kind = Literal["images", "text", "folder"]

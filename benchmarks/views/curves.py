@@ -1,0 +1,43 @@
+"""Learning curves of a sheet's runs, and the words that stand on every picture of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from benchmarks.views.sheets import Sheet
+from benchmarks.workloads.networks.names import TITLES
+from reports.figures import Curve
+from reports.figures.diagnostics import drawable
+from results.records import Record
+from results.statistics import ACCURACY
+
+
+def subtitle(sheet: Sheet) -> str:
+    """What one has to know to read a picture: scale, clock and seeds."""
+    clock = f"hardware {sheet.card.name}" if sheet.card is not None else "real threads"
+    return f"scale {sheet.choices.scale}, {clock}, n = {sheet.choices.seeds}"
+
+
+def seconds_label(sheet: Sheet) -> str:
+    """Of an axis of seconds."""
+    return "simulated seconds" if sheet.card is not None else "seconds"
+
+
+def curves(sheet: Sheet) -> Iterator[Curve]:
+    """One per run with a finite accuracy at a finite time; points without are left out."""
+    for network in sheet.networks:
+        for row in sheet.rows:
+            for record in sheet.of(network, row.key):
+                if points := list(_points(record)):
+                    epochs, seconds, accuracies = zip(*points, strict=True)
+                    xs = {"epoch": epochs, seconds_label(sheet): seconds}
+                    yield Curve(drawable(row.label), TITLES[network], xs, accuracies)
+
+
+def _points(record: Record) -> Iterator[tuple[float, float, float]]:
+    """(epoch, seconds of the record's clock, accuracy in percent), all finite."""
+    for point in record.evaluations:
+        seconds, accuracy = (point.metrics.get(name, math.nan) for name in (record.clock, ACCURACY))
+        if math.isfinite(seconds) and math.isfinite(accuracy):
+            yield float(point.epoch), seconds, accuracy
