@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -16,8 +15,6 @@ from tools.picture_contract import complaints, read
 
 ROOMS = ("benchmarks", "methods", "reports", "results")
 MOST_ENTRIES, MOST_LINES, LONGEST_CHAIN = 14, 40, 13
-PROTOCOLS = "methods/effects.py"
-"""What an executor gives a method has there the name that its implementation has, too."""
 
 PICTURE = """
 # A page
@@ -61,15 +58,6 @@ def test_functions_are_short(checkout: Path) -> None:
         for node in definitions(path, ast.FunctionDef, ast.AsyncFunctionDef)
     }
     assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
-
-
-def test_no_two_public_classes_have_one_name(checkout: Path) -> None:
-    where = defaultdict(list)
-    for path in files(checkout):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                where[node.name].append(path.relative_to(checkout).as_posix())
-    assert {name: places for name, places in where.items() if len(set(places) - {PROTOCOLS}) > 1} == {}
 
 
 def test_import_chains_are_short() -> None:

@@ -47,5 +47,9 @@ class SheetEvidence:
         return published.load(table_id).get((network, row_key, measure))
 
     def tables(self, id: str) -> Sequence[ResultTable]:
-        """Of an analysis. A table's own file may be of other runs, scales or settings: its sheet says what counts."""
-        return files.of(self.out / "tables", id) if id in analyses.IDS else ()
+        """Of an analysis, of this scale where it has one. A table's own file may be of other runs: its sheet counts."""
+        if id not in analyses.IDS:
+            return ()
+        scaled = analyses.analysis(id).scaled
+        found = files.of(self.out / "tables", id)
+        return [table for table in found if not scaled or table.conditions.scale == self.scale]
