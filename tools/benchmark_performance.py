@@ -27,7 +27,7 @@ from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
 from benchmarks.papers.predicted_seconds import STEPS, seconds_per_epoch
 from benchmarks.runner import choices, environment, plan
-from benchmarks.runner.memory import keep_freed_memory
+from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.runner.training import Training, load_data
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import card as data_card

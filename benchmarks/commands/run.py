@@ -16,10 +16,11 @@ from benchmarks.errors import Interrupted, UserError
 from benchmarks.experiments import Experiment
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
-from benchmarks.runner import environment, plan, pool
+from benchmarks.runner import environment, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.runner.process import Setting
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.process import Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables.definition import Table

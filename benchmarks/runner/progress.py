@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from benchmarks.runner.messages import Begin, Epoch, Event
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes.messages import Begin, Epoch, Event
 
 
 class Display:

@@ -30,7 +30,7 @@ WIDTHS = (1280, 390)
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report of a small table, a figure and an analysis."""
-    from benchmarks.runner import pool
+    from benchmarks.runner.processes import pool
 
     out = tmp_path_factory.mktemp("walk") / "out"
     tiny = [*(setting for setting in TINY if "samples" not in setting), "--set=workload.train_samples=256"]

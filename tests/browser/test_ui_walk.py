@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.runner import pool
+from benchmarks.runner.processes import pool
 from results import tracking
 from results.tracking import serving
 from tests.commands.commands import TINY, train_here

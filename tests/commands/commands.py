@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.errors import UserError
-from benchmarks.runner import process
-from benchmarks.runner.messages import Answer, Begin, Ended, Listen, Wrong
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import process
+from benchmarks.runner.processes.messages import Answer, Begin, Ended, Listen, Wrong
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Seconds of training: two epochs of four batches on one network.

@@ -10,7 +10,7 @@ import pytest
 
 import methods
 from benchmarks.__main__ import main
-from benchmarks.runner import pool
+from benchmarks.runner.processes import pool
 from methods import registry
 from tests.commands.commands import TINY, Cli, Said, train_here
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runner import pool
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
 from tests.commands.commands import TINY, Cli, journals
 
 TRIMMED = tuple(setting for setting in TINY if "network" not in setting)

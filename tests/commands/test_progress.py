@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
-from benchmarks.runner.messages import Begin, Ended, Epoch
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes.messages import Begin, Ended, Epoch
 from benchmarks.runner.progress import Display, duration
 from results.records.spec import Labels
 from tests.results.samples import spec_of

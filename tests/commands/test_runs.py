@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from benchmarks.commands import calibrate
-from benchmarks.runner import pool
-from benchmarks.runner.messages import Ended
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.messages import Ended
 from results import tracking
 from results.errors import ResultsError
 from results.tracking import FeedReport

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runner import pool
-from benchmarks.runner.messages import Ended, Epoch, Event, Listen
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.messages import Ended, Epoch, Event, Listen
 from results.records.spec import Labels
 from tests.commands.commands import TINY, Cli, alive, children, journals, program, until
 from tests.results.samples import spec_of
@@ -182,7 +182,7 @@ def test_a_process_that_died_at_rest_is_a_failed_run() -> None:
 
 def test_a_signal_while_the_end_is_synced_writes_no_second_end(tmp_path: Path) -> None:
     """The end is on the disk, the journal does not know it yet: the record stays readable, and finished."""
-    from benchmarks.runner import process
+    from benchmarks.runner.processes import process
     from results.records import read
     from results.records.journal import Journal
 

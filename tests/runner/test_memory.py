@@ -11,7 +11,7 @@ import pytest
 SCRIPT = """
 import resource, sys
 import numpy
-from benchmarks.runner.memory import keep_freed_memory
+from benchmarks.runner.processes.memory import keep_freed_memory
 
 if sys.argv[1] == "kept":
     assert keep_freed_memory()

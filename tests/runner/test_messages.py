@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.runner import pool
-from benchmarks.runner.messages import Answer, Begin, Ended, Epoch, Wrong
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.messages import Answer, Begin, Ended, Epoch, Wrong
 from results.records.spec import Labels
 from tests.results.samples import spec_of
 

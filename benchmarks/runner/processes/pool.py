@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 
 from benchmarks.errors import UserError
-from benchmarks.runner import process
-from benchmarks.runner.messages import Answer, Begin, Ended, Listen, Wrong
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import process
+from benchmarks.runner.processes.messages import Answer, Begin, Ended, Listen, Wrong
 
 
 class TrainingProcess:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.hardware.card import Card
-from benchmarks.runner.memory import keep_freed_memory
-from benchmarks.runner.messages import Begin, Ended, Epoch, Wrong
+from benchmarks.runner.processes.memory import keep_freed_memory
+from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Wrong
 from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
