@@ -199,6 +199,12 @@ def hardware(record: Record) -> str:
     return record.spec.hardware.name
 
 
+def card(record: Record) -> str:
+    """The hardware with the beginning of its card's digest, where it is a card."""
+    digest = record.spec.hardware.sha256
+    return f"{hardware(record)} ({digest[:8]})" if digest else hardware(record)
+
+
 def torch(record: Record) -> str:
     """The release of torch that the run was made with."""
     return str((record.environment.get("packages") or {}).get("torch") or record.spec.torch)

@@ -17,13 +17,13 @@ from results.reproductions import Value
 CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "scale": lambda record: record.scale,
     "executor": lambda record: record.spec.executor,
-    "hardware": lambda record: _hardware(record),
+    "hardware": frames.card,
     "device": lambda record: record.spec.device,
     "torch": frames.torch,
     "python": lambda record: record.environment.get("python"),
     "cpu": lambda record: record.environment.get("cpu"),
     "cores": lambda record: record.environment.get("cores"),
-    "commit": lambda record: _commit(record.environment),
+    "commit": frames.commit,
 }
 """What is said of two sets of runs before they are compared; the sources are said cell by cell."""
 
@@ -114,13 +114,3 @@ def context(runs: Iterable[Record]) -> dict[str, list[str]]:
         for name, of_run in CONTEXT.items():
             found[name].add(str(of_run(record) or ""))
     return {name: sorted(filter(None, values)) for name, values in found.items()}
-
-
-def _hardware(record: Record) -> str:
-    digest = record.spec.hardware.sha256
-    return f"{frames.hardware(record)} ({digest[:8]})" if digest else frames.hardware(record)
-
-
-def _commit(environment: Mapping[str, Any]) -> str:
-    commit = environment.get("commit")
-    return f"{commit}{', modified' if environment.get('modified') else ''}" if commit else ""

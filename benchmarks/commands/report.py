@@ -19,8 +19,7 @@ from benchmarks.views.evidence import SheetEvidence
 from benchmarks.views.pages import analysis_page, table_page
 from benchmarks.views.pages.links import Tracking, tracking
 from benchmarks.views.pages.site_content import Sheets, content
-from benchmarks.views.sheets import every_sheet, made_elsewhere
-from benchmarks.views.sheets import whole as every_row
+from benchmarks.views.sheets import every_sheet, made_elsewhere, whole
 from reports import site
 from reports.site.pages import Page
 
@@ -38,9 +37,9 @@ def report(ids: Sequence[str], chosen: Choices, *, out: Path, target: float | No
     folder, found = out / "report", journals.read(out)
     sheets = {sheet.table.id: sheet for sheet in every_sheet(chosen, found, target)}
     pages = dict(_pages(ids, chosen, sheets, out, folder))
-    whole = tuple(every_sheet(every_row(chosen), found, target) if chosen.methods else sheets.values())
-    verdicts = judged(SheetEvidence(chosen, out, whole))
-    others = made_elsewhere((*sheets.values(), *whole))
+    full = tuple(every_sheet(whole(chosen), found, target) if chosen.methods else sheets.values())
+    verdicts = judged(SheetEvidence(chosen, out, full))
+    others = made_elsewhere((*sheets.values(), *full))
     made = content(ids, chosen, found, sheets, pages, verdicts, others)
     files = site.write(made, folder)
     note(console, made.warnings)

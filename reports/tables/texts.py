@@ -130,7 +130,7 @@ def _decimals(values: Sequence[float], measure: Measure) -> int:
     least = measure.digits or 1
     if measure.digits == 0:
         return least
-    sizes = [2 - math.floor(math.log10(abs(value))) for value in values if value]
+    sizes = [2 - math.floor(math.log10(abs(value))) for value in values if value and math.isfinite(value)]
     return min(max([least, *sizes]), 6)
 
 

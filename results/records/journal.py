@@ -118,7 +118,7 @@ class Journal:
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._file.closed:
             raise ResultsError(f"{self.path} is closed; a run that goes on needs a new journal.")
-        data = json.dumps(_strict(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        data = json.dumps(strict(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
             _write_all(self._file, data)
             os.fsync(self._file.fileno())
@@ -140,13 +140,14 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         data = data[file.write(data) :]
 
 
-def _strict(value: Any) -> Any:
+def strict(value: Any) -> Any:
+    """The value as strict JSON takes it: floats that are not finite as the strings NaN, Infinity and -Infinity."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, Mapping):
-        return {key: _strict(item) for key, item in value.items()}
+        return {key: strict(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_strict(item) for item in value]
+        return [strict(item) for item in value]
     return value
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from results.errors import ResultsError
-from results.frames import commit, hardware, torch
+from results.frames import card, commit, torch
 from results.records import Record
 from results.statistics import Summary
 from results.tables import ResultTable, files
@@ -129,7 +129,7 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "seeds": sorted({record.seed for record in records}),
         "scale": _distinct(record.scale for record in records),
         "executor": _distinct(record.spec.executor for record in records),
-        "hardware": _distinct(_card(record) for record in records),
+        "hardware": _distinct(card(record) for record in records),
         "device": _distinct(record.spec.device for record in records),
         "torch": _distinct(torch(record) for record in records),
         "packages": _distinct(_packages(one) for one in said),
@@ -145,11 +145,6 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
 
 def _distinct(values: Iterable[Any]) -> list[str]:
     return sorted({str(value) for value in values if value})
-
-
-def _card(record: Record) -> str:
-    digest = record.spec.hardware.sha256
-    return f"{hardware(record)} ({digest[:8]})" if digest else hardware(record)
 
 
 def _packages(environment: Mapping[str, Any]) -> str:

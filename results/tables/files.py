@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import ResultsError
 from results.files import replace
+from results.records.journal import strict
 from results.tables import ResultTable
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ _COMPUTING: Any = {"measures": {"__all__": {"of_run", "bound"}}}  # code, which 
 
 
 def to_json(table: ResultTable) -> str:
-    """Strict JSON; floats in full."""
+    """Strict JSON; floats in full, those that are not finite as in journals."""
     content = _adapter().dump_python(table, mode="json", exclude=_COMPUTING)
-    return json.dumps({"schema": SCHEMA, **content}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(strict({"schema": SCHEMA, **content}), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write(table: ResultTable, folder: Path) -> Path:

@@ -302,3 +302,8 @@ def test_written_files_are_whole_or_not_there(
         write(table(), folder)
     assert files.read(paths[0]) == shown
     assert sorted(path.name for path in folder.iterdir()) == ["table3.csv", "table3.json", "table3.md"]
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_what_is_not_finite_is_shown_as_it_is(value: str) -> None:
+    assert measured_text(ResultCell(None, Summary(float(value), None, 1)), SECONDS) == f"{value} (1)"

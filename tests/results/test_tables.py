@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,16 @@ def test_floats_come_back_to_the_last_bit(tmp_path: Path) -> None:
         cell = files.read(files.write(table(mean=mean), tmp_path)).rows[0].cells[0]
         assert cell.measured is not None
         assert cell.measured.mean == mean
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_what_is_not_finite_comes_back_from_strict_json(value: float, tmp_path: Path) -> None:
+    """An analysis of one's own may find anything; a run's values that are not finite are censored before."""
+    path = files.write(table(mean=value), tmp_path)
+    json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    found = files.read(path).rows[0].cells[0].measured
+    assert found is not None
+    assert repr(found.mean) == repr(value)
 
 
 def test_the_file_says_its_schema_and_all_conditions(tmp_path: Path) -> None:
