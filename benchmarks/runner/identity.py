@@ -67,7 +67,7 @@ def torch_minor() -> str:
 
 def sources(method: type[methods.Method]) -> str:
     """A digest of the rooms that make a run's numbers, and of the method's own files where it is a plug-in."""
-    own = (Path(inspect.getfile(cls)) for cls in method.__mro__ if issubclass(cls, methods.Method))
+    own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
     plugins = [path for path in own if not path.is_relative_to(CHECKOUT / "methods")]
     return _digest(CHECKOUT, tuple(dict.fromkeys(plugins)))
 
