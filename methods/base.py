@@ -86,6 +86,9 @@ class Method(ABC):
             return "its workers on several devices share memory, and there they have none in common"
         return ""
 
+    def check_layers(self, layers: int) -> None:  # noqa: B027
+        """Raises MethodError where it cannot train a network of so many layers; asked before anything is trained."""
+
     # ---- what is audited where rows are compared: of the options where these say it, else to be overridden
 
     @property

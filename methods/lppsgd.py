@@ -4,18 +4,20 @@ Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), section 1.2, steps 1
 
 Departures and choices beside those of lapsgd.py:
 - The unit of a partition is a layer (a residual block); the authors' code cuts between tensors. As there, a partition
-  is a contiguous run by cumulative size: disjoint, covering, unbalanced.
+  is a contiguous run by cumulative size: disjoint, covering, unbalanced. Each updater has at least one layer, so that
+  every batch leads to an update; more updaters than layers are refused.
 - With U = 1 the partition is the whole network, and LPP-SGD is LAP-SGD.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from methods import Backward, Layer, Program, Replica, Team, Update, options, register
+from methods import Backward, Layer, MethodError, Program, Replica, Team, Update, options, register
 from methods.lapsgd import LAPSGD, LapOptions
 
 
@@ -38,6 +40,10 @@ class LPPSGD(LAPSGD):
             return ""
         return "One updater per device (U = 1): the partition of {rows} is the whole network, so that it is LAP-SGD."
 
+    def check_layers(self, layers: int) -> None:
+        if self.updaters > layers:
+            raise MethodError(too_many(self.updaters, layers))
+
     def gradient_and_update(self, team: Team, replica: Replica, step: Any, u: int) -> Program:
         if team.epoch < self.options.stabilising * team.epochs:
             yield from super().gradient_and_update(team, replica, step, u)
@@ -55,21 +61,32 @@ class LPPSGD(LAPSGD):
         part = partition(replica.layers, self.options.updaters)[u]
         gradients = []
         for layer in reversed(replica.layers):
-            if not part or layer.index < part[0].index:
+            if layer.index < part[0].index:
                 break
             gradient = yield Backward(layer, step, weights=layer in part, inputs=layer is not part[0])
             if layer in part:
                 gradients.append(gradient)
-        if gradients:
-            yield Update(*gradients)
+        yield Update(*gradients)
 
 
 def partition(layers: Sequence[Layer], parts: int) -> list[list[Layer]]:
-    """Contiguous runs of layers by cumulative size: disjoint and covering; a run may be empty when layers are few."""
-    total = sum(layer.size for layer in layers)
-    runs: list[list[Layer]] = [[] for _ in range(parts)]
-    before = 0
-    for layer in layers:
-        runs[min(parts - 1, before * parts // total)].append(layer)
-        before += layer.size
-    return runs
+    """Contiguous runs of layers, disjoint and covering, none empty.
+
+    The i-th cut is the boundary nearest to i / parts of the cumulative size that leaves every part a layer; of two as
+    near the first. Raises MethodError for more parts than layers.
+    """
+    if parts > len(layers):
+        raise MethodError(too_many(parts, len(layers)))
+    cumulative = list(accumulate((layer.size for layer in layers), initial=0))
+    cuts = [0]
+    for i in range(1, parts):
+        possible = range(cuts[-1] + 1, len(layers) - parts + i + 1)
+        cuts.append(min(possible, key=lambda cut: abs(cumulative[cut] * parts - cumulative[-1] * i)))
+    return [list(layers[start:end]) for start, end in pairwise([*cuts, len(layers)])]
+
+
+def too_many(updaters: int, layers: int) -> str:
+    return (
+        f"LPP-SGD gives each updater of a device a part of the network, and {layers} layers make no {updaters} parts: "
+        f"set lppsgd.updaters to at most {layers}."
+    )

@@ -18,6 +18,7 @@ from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.networks.names import layer_count
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
 from results.records.identity import as_read, run_id
@@ -93,13 +94,15 @@ def card_of(table: Table, choices: Choices) -> Card | None:
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
     """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
 
-    Raises UserError for delayed devices in real time, and where torch or the data's folder cannot be named.
+    Raises UserError for delayed devices in real time, and where torch or the data's folder cannot be named; MethodError
+    where the method cannot train a network of so many layers.
     """
     if row.delays and shared is None:
         raise UserError(
             f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
         )
     choices.kind.check(method)
+    method.check_layers(layer_count(work.network, work.blocks))
     hardware = shared.delayed(row.delays) if shared is not None else None
     known = card(work.dataset)
     spec = RunSpec(

@@ -128,10 +128,11 @@ SMOKE_IMDB: Fields = {
     "schedule": {"lr": 0.01, "t_max": 6, "warm_up_epochs": 0},
     "optimizer": {"name": "adam", "weight_decay": 0.0},
 }
+# LPP-SGD gives each of its updaters a layer at least: six of them in tables 3 and 7 of paper B.
 SMOKE_SHAPES: dict[str, Fields] = {
     "resnet18": {"width": 8},
     "resnet50": {"width": 8, "blocks": (1, 1, 1, 1)},
-    "resnet20": {"width": 8, "blocks": (1, 1, 1)},
+    "resnet20": {"width": 8, "blocks": (2, 1, 1)},
     "wrn16_8": {"width": 1, "blocks": (1, 1, 1)},
     "squeezenet": {"width": 4, "blocks": (1, 1, 1)},
     "lstm": {},

@@ -34,6 +34,7 @@ MISTAKES = {
     "calibrate --scale smo": "Unknown scale 'smo': did you mean smoke",
     "run table3 --set async_lu.backward_worker=3": "Unknown option of async_lu 'backward_worker': did you mean",
     "run table3 --set async_lu.backward_workers=x": "async_lu.backward_workers='x'",
+    "run table3 --set lppsgd.updaters=11": "10 layers make no 11 parts: set lppsgd.updaters to at most 10.",
     "run table3 --set async_lv.queue=1": "'async_lv': did you mean async_lu",
     "run table3 --set async_lu": "--set async_lu: write method.option=value or workload.field=value.",
     "run table3 --set =": "--set =: write method.option=value",

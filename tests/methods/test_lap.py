@@ -5,15 +5,22 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from itertools import product
 from typing import Any
 
 import pytest
+import torch
 
 import methods
 from benchmarks.executors.accounts import DryLayer, DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
+from benchmarks.runner.settings import row_method, row_workload
+from benchmarks.tables.registry import IDS, table
+from benchmarks.workloads.build import network_of
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.workload import SCALES, Workload
 from methods import Snapshot
 from methods.lppsgd import partition
 from tests.executors.clocks import Watched
@@ -44,16 +51,61 @@ def rounds(team: DryTeam) -> int:
 
 @pytest.mark.parametrize("seed", range(50))
 def test_a_partition_is_contiguous_disjoint_and_covers(seed: int) -> None:
+    """And no updater is left without a layer."""
     draw = random.Random(seed)
     layers = layers_of(*(draw.randint(1, 1000) for _ in range(draw.randint(1, 20))))
-    parts = partition(layers, draw.randint(1, 6))
+    parts = partition(layers, draw.randint(1, min(6, len(layers))))
     assert [layer for part in parts for layer in part] == layers
+    assert all(parts)
 
 
-def test_a_partition_goes_by_cumulative_size() -> None:
-    sizes = [[layer.size for layer in part] for part in partition(layers_of(10, 10, 10, 30, 60), 2)]
-    assert sizes == [[10, 10, 10, 30], [60]]
-    assert [[layer.size for layer in part] for part in partition(layers_of(90, 5, 5), 3)] == [[90], [], [5, 5]]
+def test_a_partition_is_cut_at_the_nearest_boundary() -> None:
+    """Of two as near at the first; one that would leave a part empty is none."""
+
+    def sizes(parts: int, *of: int) -> list[list[int]]:
+        return [[layer.size for layer in part] for part in partition(layers_of(*of), parts)]
+
+    assert sizes(2, 10, 10, 10, 30, 60) == [[10, 10, 10, 30], [60]]
+    assert sizes(2, 40, 50, 10) == [[40], [50, 10]]
+    assert sizes(2, 40, 20, 40) == [[40], [20, 40]]
+    assert sizes(3, 90, 5, 5) == [[90], [5], [5]]
+    assert sizes(3, 5, 5, 90) == [[5], [5], [90]]
+    assert sizes(3, 30, 5, 30, 35) == [[30, 5], [30], [35]]
+
+
+def test_more_parts_than_layers_are_refused() -> None:
+    with pytest.raises(methods.MethodError, match=r"2 layers make no 3 parts: set lppsgd\.updaters to at most 2\."):
+        partition(layers_of(1, 1), 3)
+
+
+def lpp_rows() -> list[tuple[Workload, int]]:
+    """Networks and updaters of all tables' LPP rows, at every scale."""
+    found: dict[tuple[Any, ...], tuple[Workload, int]] = {}
+    for one in (table(id) for id in IDS):
+        for row in (row for row in one.rows if row.method == "lppsgd"):
+            for network, scale in product(one.networks, SCALES):
+                work = row_workload(one, network, row, scale, {})
+                updaters = row_method(one, row, {}).updaters
+                found[network, work.width, work.blocks, work.dataset, updaters] = work, updaters
+    return list(found.values())
+
+
+def test_all_tables_have_rows_of_lpp_sgd() -> None:
+    assert {updaters for _, updaters in lpp_rows()} == {1, 2, 3, 4, 6}
+
+
+@pytest.mark.parametrize(("work", "updaters"), lpp_rows(), ids=lambda one: getattr(one, "label", one))
+def test_every_batch_of_every_tables_rows_leads_to_an_update(work: Workload, updaters: int) -> None:
+    with torch.device("meta"):
+        network = network_of(work, card(work.dataset))
+    made = methods.create("lppsgd", {"devices": 1, "updaters": updaters, "stabilising": 0.0})
+    sizes = [(name, sum(p.numel() for p in module.parameters())) for name, module in network.items()]
+    team = DryTeam.of(sizes, steps_per_epoch=4 * updaters)
+    executor = Watched(team, Price.uniform(len(sizes), 1.0, 2.0))
+    executor.run(made.workers(team))
+    updates = [span.layers for span in executor.spans if span.effect == "Update"]
+    assert len(updates) == 4 * updaters
+    assert all(updates)
 
 
 def test_one_part_is_the_whole_net() -> None:

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.networks.build import build, forward_all
-from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH, NETWORKS, TITLES
+from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH, NETWORKS, TITLES, layer_count
 from benchmarks.workloads.networks.resnet import PlainBlock
 from benchmarks.workloads.networks.wide_resnet import WideBlock
 
@@ -53,6 +53,12 @@ def forward_flops(module: nn.Module, x: Tensor) -> tuple[int, Tensor]:
     with counter, torch.no_grad():
         y: Tensor = torch.func.functional_call(module, states, (x,))
     return counter.get_total_flops(), y
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_its_layers_are_counted_without_building_it(network: str) -> None:
+    assert len(small(network)) == layer_count(network, SMALL[network].get("blocks"))
+    assert layer_count(network) == layer_count(network, BLOCKS[network])
 
 
 def parameters(layers: dict[str, nn.Module]) -> int:

@@ -149,7 +149,8 @@ PAPER_B = (
         "LPP-SGD's partition",
         "'non-overlapping block components'",
         "contiguous tensors by cumulative size in the code",
-        "contiguous layers by cumulative size; cuts within a layer are not offered",
+        "contiguous layers by cumulative size, cut at the nearest boundaries, at least one for each updater; cuts "
+        "within a layer are not offered",
         LAP_TABLES,
         f"{B}, section 1.2; {B_CODE}",
     ),

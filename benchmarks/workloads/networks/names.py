@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 TITLES = {
     "resnet18": "ResNet-18",
     "resnet50": "ResNet-50",
@@ -24,3 +26,8 @@ BLOCKS: dict[str, tuple[int, ...]] = {
     "squeezenet": (2, 2, 4),
     "lstm": (2,),
 }
+
+
+def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:
+    """Layers that are updated as units: the first one, a block each, and the head. blocks: None as published."""
+    return 2 + sum(blocks or BLOCKS[network])
