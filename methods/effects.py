@@ -162,6 +162,16 @@ class Update(Effect):
 
 
 @dataclass(slots=True, frozen=True)
+class Drop(Effect):
+    """Declare that a gradient is not applied, or that a batch leads to none. Takes no time; counted with the run.
+
+    An epoch whose batches or gradients are left over undeclared fails the run.
+    """
+
+    what: Gradient | Step
+
+
+@dataclass(slots=True, frozen=True)
 class Put(Effect):
     channel: Channel
     item: Any

@@ -27,6 +27,7 @@ METRICS = (
     "staleness_updates",
     "staleness_seconds",
     "gradient_wait_seconds",
+    "dropped_gradients",
     "learning_rate",
 )
 """What every run measures at each evaluation."""

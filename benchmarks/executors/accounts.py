@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.executors.errors import EpochUnfinished
+from benchmarks.executors.ledger import Ledger
 from benchmarks.executors.staleness import Staleness
 
 
@@ -49,10 +51,10 @@ class Read:
 class DryStep:
     """One batch on its way."""
 
-    __slots__ = ("__weakref__", "index", "reads", "replica")
+    __slots__ = ("__weakref__", "index", "reads", "replica", "settled")
 
     def __init__(self, replica: Any, index: int) -> None:
-        self.replica, self.index = replica, index
+        self.replica, self.index, self.settled = replica, index, False
         self.reads: list[Read | None] = [None] * len(replica.layers)
 
 
@@ -64,6 +66,7 @@ class DryGradient:
     index: int
     read: Read
     ready: float = 0.0
+    settled: bool = field(default=False, init=False)
 
 
 class DryTeam:
@@ -74,6 +77,7 @@ class DryTeam:
         self.steps_per_epoch, self.epochs, self.epoch = steps_per_epoch, epochs, 0
         self.state: dict[str, Any] = {}
         self.staleness = Staleness([layer.name for layer in self.replica.layers])
+        self.ledger = Ledger()
         self._taken, self._shared = [0] * len(self.replicas), 0
         self._tickets = threading.Lock()
 
@@ -93,6 +97,12 @@ class DryTeam:
     def begin_epoch(self, epoch: int) -> None:
         self.epoch, self._taken, self._shared = epoch, [0] * len(self.replicas), 0
         self.staleness.clear()
+        self.ledger.clear()
+
+    def end_epoch(self) -> None:
+        """Raises EpochUnfinished unless all batches were taken, and all gradients applied or declared dropped."""
+        if left := list(self.ledger.open_items(self.steps_per_epoch, self._shared)):
+            raise EpochUnfinished(left)
 
     def executor_state(self, what: str) -> dict[str, Any]:
         """What an executor keeps over epochs: JSON-like, apart from the methods' keys of `state`."""
@@ -131,13 +141,17 @@ class DryTeam:
         pass
 
     def backward(self, layer: Any, step: Any, *, weights: bool, inputs: bool) -> Any:
-        return DryGradient(layer, step.index, step.reads[layer.index]) if weights else None
+        if not weights:
+            return None
+        self.ledger.made(step)
+        return DryGradient(layer, step.index, step.reads[layer.index])
 
     def update(self, gradients: Sequence[Any], worker: str, now: float, replica: Any = None) -> None:
         """replica: whose layers change, by default the gradients' own.
 
         A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
         """
+        self.ledger.applied(gradients)
         for gradient in gradients:
             layer = gradient.layer if replica is None else replica.layers[gradient.layer.index]
             with self.where(gradient), layer.mutex:
@@ -146,6 +160,13 @@ class DryTeam:
                 layer.updates += 1
             self.staleness.note(layer.index, behind, now - gradient.read.time, now - gradient.ready)
 
+    def drop(self, what: Any) -> None:
+        """A gradient, or a batch whose layers then have none."""
+        if isinstance(what, DryStep):
+            self.ledger.drop_batch(what, len(what.replica.layers))
+        else:
+            self.ledger.drop(what)
+
     def where(self, gradient: Any) -> AbstractContextManager[Any]:
         return nullcontext()
 
@@ -153,6 +174,12 @@ class DryTeam:
         """Change the layer's weights; its mutex is held."""
 
     # ---- collectives: pure functions of what the members brought, in the order of the replicas
+
+    def all_reduce(self, gradients: Sequence[Any]) -> list[Any]:
+        """-> each member's mean."""
+        means = self.mean_gradients(gradients)
+        self.ledger.reduced(gradients, means)
+        return means
 
     def mean_gradients(self, gradients: Sequence[Any]) -> list[Any]:
         return list(gradients)

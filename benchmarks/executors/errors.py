@@ -13,6 +13,16 @@ class WorkerFailed(Exception):
         self.worker = worker
 
 
+class EpochUnfinished(Exception):
+    """All workers ended, and batches or gradients were left over."""
+
+    def __init__(self, left: Iterable[str]) -> None:
+        super().__init__(
+            f"Workers left an epoch unfinished: {', '.join(left)}; a method takes all batches and applies all "
+            "gradients, or declares by a Drop effect which it does not"
+        )
+
+
 class Stalled(Exception):
     """Workers wait for each other for ever."""
 

@@ -99,10 +99,14 @@ class Training:
         return schedule(epochs, factor=self.method.learning_rate_factor * batches)
 
     def epoch(self, epoch: int) -> Metrics:
-        """Train one epoch (0 is the first) and evaluate a drained, consistent copy, outside the training clock."""
+        """Train one epoch (0 is the first) and evaluate a drained, consistent copy, outside the training clock.
+
+        Raises WorkerFailed, Stalled, or EpochUnfinished where batches or gradients are left over.
+        """
         started = time.perf_counter()
         self.team.begin_epoch(epoch)
         self.executor.run(self.method.workers(self.team))
+        self.team.end_epoch()
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.train_seconds += time.perf_counter() - started
@@ -115,6 +119,7 @@ class Training:
             "staleness_updates": updates,
             "staleness_seconds": seconds,
             "gradient_wait_seconds": wait,
+            "dropped_gradients": float(self.team.ledger.dropped),
             **self.evaluate(),
         }
         if self.executor.now is not None:
@@ -146,7 +151,7 @@ def train(
     """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
 
     report: hears of every epoch (1 is the first) and its metrics. Raises ResultsError where the journal cannot be
-    written, WorkerFailed or Stalled where the method cannot go on.
+    written, WorkerFailed, Stalled or EpochUnfinished where the method fails.
     """
     begun = time.perf_counter()
     training = Training(spec, data, card)

@@ -91,8 +91,21 @@ def notes(sheet: Sheet) -> Iterator[str]:
     for owner, options in sheet.choices.settings.items():
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
     yield from renamed(sheet.rows)
+    yield from _drops(sheet)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
     yield from sheet.table.notes
+
+
+def _drops(sheet: Sheet) -> Iterator[str]:
+    """Of runs that left gradients unused, as their method declared."""
+    for row in sheet.rows:
+        ends = [
+            record.evaluations[-1] for net in sheet.networks for record in sheet.of(net, row.key) if record.evaluations
+        ]
+        dropped = sum(end.metrics.get("dropped_gradients", 0.0) for end in ends)
+        if dropped:
+            batches = sum(end.step for end in ends)
+            yield f"{row.label} dropped {dropped:,.0f} gradients of its layers over {batches:,} batches."
 
 
 def _departures(sheet: Sheet) -> Iterator[str]:

@@ -24,7 +24,7 @@ from tests.results.samples import records
 ROWS = "--method=async_lu,bp"
 UNREACHABLE = "http://127.0.0.1:9"
 METHODS = '''
-from methods import NextBatch, Worker, register
+from methods import Drop, NextBatch, Update, Worker, backward, forward, register
 from methods.bp import Backpropagation
 
 
@@ -46,6 +46,24 @@ class Breaks(Backpropagation):
     def fail(self, replica):
         yield NextBatch(replica)
         raise ValueError("[red]no[/blue]")
+
+
+@register(title="Half", source="here", name="half")
+class Half(Backpropagation):
+    def train(self, replica):
+        for _ in range(2):
+            yield from self.one(replica, (yield NextBatch(replica)))
+
+    def one(self, replica, step):
+        yield from forward(replica, step)
+        yield Update(*(yield from backward(replica, step)))
+
+
+@register(title="Sparing", source="here", name="sparing")
+class Sparing(Half):
+    def train(self, replica):
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from [Drop(step)] if step.index % 2 else self.one(replica, step)
 '''
 
 
@@ -125,6 +143,19 @@ def test_methods_of_a_file(cli: Cli, tmp_path: Path) -> None:
     assert f"1 of 1 runs failed: {broken}" in csv
     assert "1 of 1 runs diverged: the loss was not finite in epoch" in csv
     assert "<script>" not in (tmp_path / "out/tables/table1.md").read_text(encoding="utf-8").replace(r"\<script\>", "")
+
+
+@pytest.mark.usefixtures("here")
+def test_an_epoch_that_is_not_used_up(cli: Cli, tmp_path: Path) -> None:
+    """Half an epoch would be twice as fast: it fails, unless it is declared, which the table then says."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(METHODS, encoding="utf-8")
+    said = cli("run", "table1", "--method=half,sparing", f"--plugin={plugin}", "--jobs=1", "--no-tracking", *TINY)
+    assert (said.code, said.err) == (1, "")
+    assert "Half, seed 0: failed: Workers left an epoch unfinished: 2 of 4 batches were never taken; " in said.out
+    assert "Sparing dropped 40 gradients of its layers over 8 batches." in said.out
+    statuses = {journal["method"]: journal["status"] for journal in journals(tmp_path / "out")}
+    assert statuses == {"half": "failed", "sparing": "finished"}
 
 
 @pytest.mark.usefixtures("here")

@@ -11,7 +11,7 @@ import pytest
 import methods
 from benchmarks.executors import registry as executors
 from methods import registry
-from tests.conformance import test_failing, test_identity, test_repeating, test_statements, test_training
+from tests.conformance import test_failing, test_identity, test_ledger, test_repeating, test_statements, test_training
 from tests.conformance.conftest import other_values
 
 NAME = "hogwild_of_the_suite"
@@ -83,6 +83,11 @@ def test_it_fails_as_it_should(hogwild: str) -> None:
     for executor in executors.names():
         test_failing.test_a_worker_that_raises_is_named(hogwild, executor, 3)
         test_failing.test_a_worker_that_waits_for_nobody_is_named(hogwild, executor)
+
+
+def test_it_uses_an_epoch_up(hogwild: str) -> None:
+    for executor in executors.names():
+        test_ledger.test_nothing_is_dropped_otherwise(hogwild, executor)
 
 
 def test_it_repeats(hogwild: str) -> None:

@@ -120,6 +120,7 @@ class TorchTeam(DryTeam):
         step.upstream = grads[-1] if into else None
         if not weights:
             return None
+        self.ledger.made(step)
         read = step.reads[layer.index]
         assert read is not None
         return TorchGradient(layer, step.index, read, tensors=grads[: len(leaves)], weights=copies, stream=step.stream)

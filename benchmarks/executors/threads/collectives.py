@@ -25,7 +25,7 @@ class Meetings:
         self._open: dict[e.Group, Meeting] = {}
 
     def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Any:
-        return self._meet(worker, effect, effect.gradient, self.team.mean_gradients)
+        return self._meet(worker, effect, effect.gradient, self.team.all_reduce)
 
     def average(self, worker: e.Worker, effect: e.Average) -> bool:
         snapshot = self.team.flat(effect.replica)

@@ -55,6 +55,7 @@ class ThreadsExecutor:
             e.Loss: lambda worker, effect: team.loss(effect.step),
             e.Backward: self._backward,
             e.Update: self._update,
+            e.Drop: lambda worker, effect: team.drop(effect.what),
             e.Put: channels.put,
             e.Get: channels.get,
             e.Close: channels.close,

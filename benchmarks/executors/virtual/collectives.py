@@ -46,7 +46,7 @@ class Collectives:
         return self._meet(process, effect, gradient, seconds, self._reduced)
 
     def _reduced(self, members: Sequence[Member]) -> list[Any]:
-        return self.team.mean_gradients([member.brought for member in members])
+        return self.team.all_reduce([member.brought for member in members])
 
     def average(self, process: Process, effect: e.Average) -> Any:
         layers = [layer.index for layer in effect.replica.layers]

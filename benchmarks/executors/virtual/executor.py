@@ -68,6 +68,7 @@ class VirtualExecutor:
             e.Loss: self._loss,
             e.Backward: self._backward,
             e.Update: self._update,
+            e.Drop: lambda process, effect: self.team.drop(effect.what),
             e.Put: channels.put,
             e.Get: channels.get,
             e.Close: channels.close,
