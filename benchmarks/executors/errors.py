@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from methods.effects import Worker
 
 
 class WorkerFailed(Exception):
@@ -10,7 +13,7 @@ class WorkerFailed(Exception):
 
     def __init__(self, worker: str, cause: BaseException) -> None:
         super().__init__(f"Worker '{worker}' failed: {type(cause).__name__}: {cause}")
-        self.worker = worker
+        self.worker, self.__cause__ = worker, cause
 
 
 class EpochUnfinished(Exception):
@@ -29,3 +32,30 @@ class Stalled(Exception):
     def __init__(self, waiting: Iterable[tuple[str, str]]) -> None:
         names = "; ".join(f"{worker} waits for {what}" for worker, what in waiting)
         super().__init__(f"Every worker waits and none can go on: {names}")
+
+
+@contextmanager
+def closing(workers: Sequence[Worker]) -> Iterator[None]:
+    """Close the workers' programs at the end, all of them.
+
+    The first error counts, and one of the block before any of closing. Raises WorkerFailed, naming whose program cannot
+    be closed.
+    """
+    try:
+        yield
+    except BaseException:
+        _close(workers)
+        raise
+    if (failure := _close(workers)) is not None:
+        raise failure
+
+
+def _close(workers: Sequence[Worker]) -> WorkerFailed | None:
+    """-> how the first failed of those that cannot be closed."""
+    failure = None
+    for worker in workers:
+        try:
+            worker.program.close()
+        except Exception as error:
+            failure = failure or WorkerFailed(worker.name, error)
+    return failure

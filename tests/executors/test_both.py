@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +20,7 @@ from methods import (
     Close,
     Count,
     Counter,
+    Effect,
     Forward,
     Get,
     Group,
@@ -286,3 +287,50 @@ def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> No
 
 def test_no_workers_is_no_work(executor: str) -> None:
     carry_out(executor)
+
+
+def stubborn() -> Program:
+    """Raises when it is closed."""
+    try:
+        yield Get(Channel(name="what nobody sends"))
+    except GeneratorExit:
+        raise OSError("cannot clean up") from None
+
+
+def restive() -> Program:
+    """Goes on when it is closed, which a generator must not."""
+    try:
+        yield Get(Channel(name="what nobody sends"))
+    except GeneratorExit:
+        yield Count(Counter())
+
+
+@pytest.mark.parametrize("other", [stubborn, restive])
+def test_of_a_failure_and_one_of_closing_the_failure_is_told(executor: str, other: Callable[[], Program]) -> None:
+    with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 1' failed: KeyError: 'lost'"):
+        carry_out(executor, other(), failing(), other())
+
+
+@pytest.mark.parametrize("other", [stubborn, restive])
+def test_who_waits_for_ever_is_told_and_not_how_it_closed(executor: str, other: Callable[[], Program]) -> None:
+    with pytest.raises(Stalled, match="w 0 on device 0 waits for what nobody sends"):
+        carry_out(executor, other())
+
+
+class Unclosable(Generator[Effect, Any, None]):
+    """A program that ends well, and cannot be closed: not every program is written with yield."""
+
+    def send(self, value: Any) -> Effect:
+        raise StopIteration
+
+    def throw(self, *error: Any) -> Effect:
+        raise StopIteration
+
+    def close(self) -> None:
+        raise OSError("cannot clean up")
+
+
+def test_a_failure_to_close_alone_fails_the_worker(executor: str) -> None:
+    with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 1' failed: OSError: cannot clean up") as caught:
+        carry_out(executor, program(), Unclosable())
+    assert isinstance(caught.value.__cause__, OSError)

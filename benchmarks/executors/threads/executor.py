@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.errors import Stalled, WorkerFailed
+from benchmarks.executors.errors import Stalled, WorkerFailed, closing
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import Meetings
 from benchmarks.executors.threads.monitor import Monitor, Stopped
@@ -68,18 +68,15 @@ class ThreadsExecutor:
     def _work(self, worker: e.Worker) -> None:
         torch.set_num_threads(self.threads)  # not inherited from the parent thread
         try:
-            with torch.autograd.set_multithreading_enabled(False):
+            with closing([worker]), torch.autograd.set_multithreading_enabled(False):
                 self._drive(worker)
         except Stopped:
             pass
-        except Stalled as error:
+        except (Stalled, WorkerFailed) as error:
             self._monitor.fail(error)
         except BaseException as error:  # a thread that ended silently would leave a run that looks finished
-            failure = WorkerFailed(worker.name, error)
-            failure.__cause__ = error
-            self._monitor.fail(failure)
+            self._monitor.fail(WorkerFailed(worker.name, error))
         finally:
-            worker.program.close()
             self._monitor.ended()
 
     def _drive(self, worker: e.Worker) -> None:

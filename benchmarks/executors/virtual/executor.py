@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.errors import Stalled, WorkerFailed
+from benchmarks.executors.errors import Stalled, WorkerFailed, closing
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
@@ -39,13 +39,14 @@ class VirtualExecutor:
 
     def run(self, workers: Iterable[e.Worker]) -> None:
         """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
-        self._ready: Ready = deque((Process(worker), None) for worker in workers)
+        crew = list(workers)
+        self._ready: Ready = deque((Process(worker), None) for worker in crew)
         self._alive = {process: None for process, _ in self._ready}
         self._devices: dict[int, Device] = {}
         self._stragglers = Stragglers(self.team, self.price) if self.price.delays else None
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
-        try:
+        with closing(crew):
             while self._ready or self.clock.events:
                 if self._ready:
                     process, value = self._ready.popleft()
@@ -54,9 +55,6 @@ class VirtualExecutor:
                     self.clock.tick()
             if self._alive:
                 raise Stalled((p.worker.name, p.waits_for) for p in self._alive)
-        finally:
-            for process in self._alive:
-                process.worker.program.close()
 
     def _make_handlers(self) -> dict[type, Callable[[Process, Any], Any]]:
         channels = Channels(self.clock, self.price, self._ready, self._resume)
