@@ -13,7 +13,7 @@ def show_card(card: Card, console: Console) -> None:
     from benchmarks.papers.predicted_seconds import predictions
 
     console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)
-    for words in card.notes:
+    for words in card.remarks:
         console.print(words, highlight=False, markup=False)
     console.print(
         f"link {card.link.latency_seconds * 1e3:.3g} ms + bytes / {card.link.bytes_per_second / 1e9:.3g} GB/s; "

@@ -79,6 +79,11 @@ class Card(_Part):
         """Of the card's content, 64 hexadecimal digits, whatever its file looks like: part of a run's identity."""
         return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The card's notes, and what no card is charged for."""
+        return self.notes if self.link == Costs() else (*self.notes, "Contention for links is not charged.")
+
     def delayed(self, delays: Sequence[Delay]) -> Card:
         """The same card with stragglers beside its own."""
         return self.model_copy(update={"delays": (*self.delays, *delays)}) if delays else self

@@ -123,7 +123,7 @@ def _departures(sheet: Sheet) -> Iterator[str]:
 
 
 def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
-    yield f"Hardware {card.name}: {card.title}. {' '.join(card.notes)}".strip()
+    yield f"Hardware {card.name}: {card.title}. {' '.join(card.remarks)}".strip()
     rate = f"at {card.flops_per_second / 1e12:.3g} TFLOP/s"
     for network in sheet.networks:
         work = plan.table_workload(sheet.table, network, sheet.choices)

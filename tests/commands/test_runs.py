@@ -86,6 +86,7 @@ def test_a_second_run_trains_nothing_and_shows_the_same(cli: Cli, out: Path, tra
     said = cli("run", "table1", "table7", ROWS, "--no-tracking", *TINY)
     assert (said.code, said.err) == (0, "")
     assert "table1, table7 at scale smoke: 2 runs, 2 of them done before" in said.out
+    assert "Contention for links is not charged." in (out / "tables/table1.md").read_text(encoding="utf-8")
     for name in ("table1.csv", "table7.csv", "table1.md", "table7.md"):
         assert (out / "tables" / name).read_bytes() == (trained / "tables" / name).read_bytes()
 
@@ -122,6 +123,7 @@ def test_show_is_the_plan(cli: Cli) -> None:
     card = cli("show", "paper-a")
     assert (card.code, card.err) == (0, "")
     assert "held out" in card.out
+    assert "Contention for links is not charged." in card.out
 
 
 @pytest.mark.usefixtures("here")

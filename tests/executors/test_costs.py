@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import (
@@ -43,6 +44,49 @@ def test_a_transfer_is_the_getters_time() -> None:
 
         executor.run(crew(puts(), gets(), devices=devices))
         assert times == {"put": 0.0, "got": expected}
+
+
+def asking_after(team: DryTeam, price: Price, channel: Channel, *puts: Put, devices: tuple[int, int]) -> list[float]:
+    """When each of the items was there for a worker that computes one forward pass, and then asks for them."""
+    times, executor = list[float](), VirtualExecutor(team, price)
+
+    def gets() -> Program:
+        yield Forward(team.replica.layers[0], (yield NextBatch(team.replica)))
+        for _ in puts:
+            yield Get(channel)
+            times.append(executor.now)
+
+    executor.run(crew(program(*puts), gets(), devices=devices))
+    return times
+
+
+@pytest.mark.parametrize(("computing", "there"), [(0.0, 1.0), (0.25, 1.0), (1.0, 1.0), (3.0, 3.0)])
+def test_a_transfer_starts_when_it_is_sent(computing: float, there: float) -> None:
+    """Latency 0.5, and 4 bytes at 8 a second: under way from 0 to 1, whenever it is asked for."""
+    channel, price = Channel(capacity=None), Price([computing], [0.0], [0.0], [0.0], 0.5, 8.0)
+    assert asking_after(team_of(), price, channel, Put(channel, "a loss"), devices=(0, 1)) == [there]
+
+
+def test_several_transfers_are_under_way_at_once() -> None:
+    """Three sent at 0: a link is not shared out, nor does the getter take one after the other."""
+    channel, price = Channel(capacity=None), Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0)
+    assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 3, devices=(0, 1)) == [1.0] * 3
+
+
+@pytest.mark.parametrize(("capacity", "there"), [(0, [4, 5, 6]), (1, [3, 4, 4]), (2, [3, 3, 4])])
+def test_who_waits_for_room_sends_when_there_is(capacity: int, there: list[float]) -> None:
+    """The getter asks at 3, and then whenever it was given an item; a transfer takes 1.
+
+    Capacity 1: the first one, sent at 0, leaves its room to the second at 3. That one is asked for at once and is there
+    at 4; its room was the third's from 3 on.
+    """
+    channel, price = Channel(capacity=capacity), Price([3.0], [0.0], [0.0], [0.0], 0.5, 8.0)
+    assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 3, devices=(0, 1)) == there
+
+
+def test_what_waited_on_its_own_device_is_there_at_once() -> None:
+    channel, price = Channel(capacity=None), Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0)
+    assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 2, devices=(0, 0)) == [0.25] * 2
 
 
 def test_a_gradient_is_sent_with_all_its_bytes() -> None:

@@ -69,6 +69,12 @@ def test_every_card_of_ours_is_valid() -> None:
     assert set(cards.load("paper-b").networks) == {"resnet20", "wrn16_8", "squeezenet", "resnet18"}
 
 
+def test_a_card_with_links_says_that_their_contention_is_not_charged() -> None:
+    assert cards.load("paper-a").remarks[-1] == "Contention for links is not charged."
+    for free in ("paper-a-ideal", "paper-b"):
+        assert cards.load(free).remarks == cards.load(free).notes
+
+
 def test_a_card_can_extend_another() -> None:
     base, more = cards.load("paper-a"), cards.load("paper-a3")
     assert (more.link, more.networks) == (base.link, base.networks)

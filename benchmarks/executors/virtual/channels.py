@@ -1,4 +1,10 @@
-"""Channels and counters on the virtual clock: one epoch's queues, and who waits at them."""
+"""Channels and counters on the virtual clock: one epoch's queues, and who waits at them.
+
+A transfer between devices starts when its item is sent: when the item enters the queue, or is given to a getter who
+waits already. An item whose putter has to wait for room is sent when there is room; in a rendezvous, when it is asked
+for. What has been in the queue for longer than its transfer takes is there at once, else the getter waits for the rest.
+Links are not shared out: any number of transfers are under way at once, each at the link's full rate.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +20,20 @@ from benchmarks.hardware.price import Price
 from methods import effects as e
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An item on its way."""
+
+    item: Any
+    device: int  # that it comes from
+    time: float
+
+
 @dataclass(eq=False)
 class Queue:
-    """A channel's state: items, and who waits at either end."""
+    """A channel's state: what was sent, and who waits at either end."""
 
-    items: deque[tuple[Process, Any]] = field(default_factory=deque)
+    items: deque[Sent] = field(default_factory=deque)
     putters: deque[tuple[Process, Any]] = field(default_factory=deque)
     getters: deque[Process] = field(default_factory=deque)
     closed: int = 0
@@ -39,9 +54,9 @@ class Channels:
         queue, capacity = self._queue(effect.channel), effect.channel.capacity
         if queue.getters:
             getter = queue.getters.popleft()
-            self.resume(getter, self._hand_over(effect.item, process, getter))
+            self.resume(getter, self._hand_over(self._send(process, effect.item), getter))
         elif capacity is None or len(queue.items) < capacity:
-            queue.items.append((process, effect.item))
+            queue.items.append(self._send(process, effect.item))
         else:
             process.waits_for = f"room in {effect.channel.name}"
             queue.putters.append((process, effect.item))
@@ -51,28 +66,35 @@ class Channels:
     def get(self, process: Process, effect: e.Get) -> Any:
         queue = self._queue(effect.channel)
         if queue.putters:
-            queue.items.append(queue.putters.popleft())
-            self.ready.append((queue.items[-1][0], None))
+            putter, item = queue.putters.popleft()
+            queue.items.append(self._send(putter, item))
+            self.ready.append((putter, None))
         if queue.items:
-            giver, item = queue.items.popleft()
-            return self._hand_over(item, giver, process)
+            return self._hand_over(queue.items.popleft(), process)
         if queue.closed >= effect.channel.producers:
             return None
         process.waits_for = effect.channel.name
         queue.getters.append(process)
         return BLOCKED
 
-    def _hand_over(self, item: Any, giver: Process, getter: Process) -> Any:
-        """The getter waits for the transfer, if it is on another device; the giver has gone on."""
-        if giver.worker.device == getter.worker.device:
-            return item
-        size = self.price.parameter_bytes[item.layer.index] if isinstance(item, DryGradient) else self.price.LOSS_BYTES
-        seconds = self.price.transfer(size)
+    def _send(self, process: Process, item: Any) -> Sent:
+        return Sent(item, process.worker.device, self.clock.now)
+
+    def _hand_over(self, sent: Sent, getter: Process) -> Any:
+        """The getter waits for what is left of the transfer, if it is on another device; the giver has gone on."""
+        seconds = sent.time + self._transfer(sent, getter) - self.clock.now
         if seconds <= 0:
-            return item
+            return sent.item
         getter.waits_for = "a transfer"
-        self.clock.after(seconds, lambda: self.resume(getter, item))
+        self.clock.after(seconds, lambda: self.resume(getter, sent.item))
         return BLOCKED
+
+    def _transfer(self, sent: Sent, getter: Process) -> float:
+        """Seconds of it."""
+        if sent.device == getter.worker.device:
+            return 0.0
+        gradient = isinstance(sent.item, DryGradient)
+        return self.price.transfer(self.price.parameter_bytes[sent.item.layer.index] if gradient else Price.LOSS_BYTES)
 
     def close(self, process: Process, effect: e.Close) -> Any:
         port = effect.port
