@@ -69,7 +69,9 @@ def _steps(work: Workload, device: torch.device) -> Iterator[tuple[float, float]
 
     from benchmarks.workloads.build import network_of
     from benchmarks.workloads.networks.build import forward_all
+    from benchmarks.workloads.precision import set_flags
 
+    set_flags(work.precision)
     known = card(work.dataset)
     layers = [module.to(device).train() for module in network_of(work, known).values()]
     parameters = [p for module in layers for p in module.parameters()]

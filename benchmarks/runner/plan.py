@@ -94,8 +94,8 @@ def card_of(table: Table, choices: Choices) -> Card | None:
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
     """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
 
-    Raises UserError for delayed devices in real time, and where torch or the data's folder cannot be named; MethodError
-    where the method cannot train a network of so many layers.
+    Raises UserError for delayed devices in real time, for a precision that the device lacks, and where torch or the
+    data's folder cannot be named; MethodError where the method cannot train a network of so many layers.
     """
     if row.delays and shared is None:
         raise UserError(
@@ -103,6 +103,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         )
     choices.kind.check(method)
     method.check_layers(layer_count(work.network, work.blocks))
+    work.check_device(choices.device)
     hardware = shared.delayed(row.delays) if shared is not None else None
     known = card(work.dataset)
     spec = RunSpec(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
 from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build
+from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.workload import Workload
 from results.records.journal import Journal
 from results.records.spec import RunSpec
@@ -42,7 +44,8 @@ class Training:
         self.method = methods.create(spec.method.name, spec.method.options)
         self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
         torch.set_num_threads(self.work.threads)
-        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = False, True  # else no run repeats on CUDA
+        set_flags(self.work.precision)
+        self.autocast = autocast(self.work.precision, self.device)
         self.batches = data.batches(
             batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
         )
@@ -90,6 +93,7 @@ class Training:
             lock_free=o.lock_free,
             average_buffers=o.bn_buffers == "averaged",
             streams=streams,
+            autocast=self.autocast,
         )
 
     def learning_rate(self, epochs: float) -> float:
@@ -127,13 +131,13 @@ class Training:
         return metrics
 
     def evaluate(self) -> Metrics:
-        """Accuracy in percent and mean loss of the method's consensus on the test set."""
+        """Accuracy in percent and mean loss of the method's consensus on the test set; the loss of float32 logits."""
         for module, state in zip(self.judge, self.team.consensus(self.method.options.consensus), strict=True):
             module.load_state_dict(state)
         right = loss = total = 0.0
-        with torch.no_grad():
+        with torch.no_grad(), self.autocast() if self.autocast is not None else nullcontext():
             for inputs, labels in self.batches.test():
-                logits = forward_all(self.judge, inputs)
+                logits = forward_all(self.judge, inputs).float()
                 loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
                 right += float((logits.argmax(1) == labels).sum())
                 total += len(labels)

@@ -81,6 +81,7 @@ def notes(sheet: Sheet) -> Iterator[str]:
     else:
         hardware = sheet.planned[0].spec.hardware
         yield f"Hardware: {hardware.name}, {hardware.cores} cores."
+    yield from _precision_notes(sheet)
     yield "Devices: " + "; ".join(_devices(sheet)) + "."
     if sheet.choices.scale != "paper" and any(row.batch for row in sheet.rows):
         work = plan.table_workload(sheet.table, sheet.networks[0], sheet.choices)
@@ -136,6 +137,15 @@ def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
             yield f"{network} has no published seconds: a step is charged the FLOPs of the paper's network {rate}."
     if any("stem" in row.workload for row in sheet.rows):
         yield f"Rows with another stem are charged the FLOPs of the paper's network with that stem {rate}."
+
+
+def _precision_notes(sheet: Sheet) -> Iterator[str]:
+    """What does not follow the precision where it is no float32."""
+    lower = sorted({run.work.precision for run in sheet.planned} - {"float32"})
+    if lower and sheet.card is not None:
+        yield f"Computed in {', '.join(lower)}: simulated seconds and the peak of MFU stay the card's all the same."
+    elif lower and "model_flops_utilisation_percent" in sheet.table.measures:
+        yield f"Computed in {', '.join(lower)}; `calibrate` measured the peak of MFU in float32."
 
 
 def _devices(sheet: Sheet) -> Iterator[str]:

@@ -22,6 +22,7 @@ from methods.errors import unknown
 Scale = Literal["smoke", "small", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")
 Count = Annotated[int, Field(ge=1)]
+Precision = Literal["float32", "tf32", "bf16"]
 
 
 class Optimizer(BaseModel):
@@ -65,6 +66,9 @@ class Workload(BaseModel):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     threads: Annotated[int, Field(ge=1, description="torch's threads per run; they change bits")] = 1
+    precision: Annotated[
+        Precision, Field(description="of products and convolutions; bf16: autocast, with weights in float32")
+    ] = "float32"
     price: Annotated[
         Literal["published", "flops"],
         Field(description="simulated seconds of a step: the published network's, or by this network's own FLOPs"),
@@ -128,6 +132,11 @@ class Workload(BaseModel):
     def charged(self) -> Workload:
         """The paper's workload whose network a simulated step is charged for, unless its own FLOPs are."""
         return workload(self.family, self.network, "paper", {"stem": self.charged_stem})
+
+    def check_device(self, device: str) -> None:
+        """Raises UserError where it cannot compute in its precision."""
+        if self.precision == "tf32" and device != "cuda":
+            raise UserError(f"workload.precision=tf32: the {device} has no TF32; set float32, bf16 or --device cuda.")
 
     def at_batch(self, published: int) -> dict[str, int]:
         """The settings that give a row its batch: as published at paper scale, in proportion at the others."""

@@ -92,10 +92,17 @@ class Small(Training):
     """A run like any other, but for its network, data and card. `batches_used` lists (epoch, index) as they came."""
 
     def __init__(
-        self, method: str, options: Mapping[str, Any] | None = None, *, executor: str = "virtual", seed: int = 0
+        self,
+        method: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        executor: str = "virtual",
+        seed: int = 0,
+        precision: str = "float32",
     ) -> None:
         made = methods.create(method, options)
-        fields = workload("cifar10", "resnet18", "smoke", {**SETTINGS, "batch": BATCH, "epochs": EPOCHS})
+        settings = {**SETTINGS, "batch": BATCH, "epochs": EPOCHS, "precision": precision}
+        fields = workload("cifar10", "resnet18", "smoke", settings)
         kind = executors.executor(executor)
         card = CARD if kind.needs_card else None
         spec = plan.run(fields, Row(method), made, seed, Choices(executor=executor, card=card), card).spec

@@ -16,6 +16,7 @@ from benchmarks.executors.numerics import averages
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
 from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
 
+Autocast = Callable[[], AbstractContextManager[object]]
 BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> images (B, C, H, W), labels (B,)
 
 
@@ -23,7 +24,8 @@ class TorchTeam(DryTeam):
     """The replicas of one run, with the numerics of every effect.
 
     networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one images
-    (B, C, H, W), and the last gives logits (B, classes). learning_rate: global ticket -> rate.
+    (B, C, H, W), and the last gives logits (B, classes). learning_rate: global ticket -> rate. autocast: makes the
+    context of a forward pass of lower precision; None: float32.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class TorchTeam(DryTeam):
         lock_free: bool = False,
         average_buffers: bool = True,
         streams: bool = False,
+        autocast: Autocast | None = None,
     ) -> None:
         replicas = []
         for q, network in enumerate(networks):
@@ -49,6 +52,7 @@ class TorchTeam(DryTeam):
         self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum)
         self.learning_rate, self.batches = learning_rate, batches
         self.overwrite, self.average_buffers = overwrite, average_buffers
+        self.autocast = autocast
         self.losses: list[Tensor] = []
         self.right: list[Tensor] = []  # per batch, the samples classified correctly
         self.samples = 0
@@ -87,15 +91,24 @@ class TorchTeam(DryTeam):
         super().forward(layer, step, now)
         x = step.activation
         with layer.statistics, step.stream:  # BatchNorm's running statistics are written in here
-            y = step.module(layer)(x)
+            y = step.module(layer)(x) if self.autocast is None else self._cast(step.module(layer), x)
         step.tape[layer.index] = (x, y)
         step.activation = y.detach().requires_grad_()
 
+    def _cast(self, module: nn.Module, x: Tensor) -> Tensor:
+        assert self.autocast is not None
+        with self.autocast():
+            y: Tensor = module(x)
+        return y
+
     def loss(self, step: TorchStep) -> None:
-        """Mean cross-entropy of the logits (B, classes); its gradient is what the last layer's backward pass takes."""
+        """Mean cross-entropy of the logits (B, classes), in float32 whatever the passes are in.
+
+        Its gradient is what the last layer's backward pass takes.
+        """
         logits = step.activation
         with step.stream:
-            value = nn.functional.cross_entropy(logits, step.labels)
+            value = nn.functional.cross_entropy(logits.float(), step.labels)
             (step.upstream,) = torch.autograd.grad(value, logits)
             right = (logits.detach().argmax(1) == step.labels).sum()
         with self._tally:

@@ -178,7 +178,7 @@ ASPECTS: Mapping[str, Callable[[AuditedRow], str | None]] = {
     "Momentum": _momentum,
     "BatchNorm": _batchnorm,
     "Evaluated": _evaluated,
-    "Precision": lambda row: "float32",
+    "Precision": lambda row: row.work.precision,
     "Clock": _clock,
     "Simulated seconds are those of": _charged,
     "Devices": lambda row: str(row.method.devices),

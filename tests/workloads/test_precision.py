@@ -1,0 +1,196 @@
+"""Precision: what torch is told, and what a forward pass runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.errors import UserError
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware import cards
+from benchmarks.hardware.price import Price
+from benchmarks.papers.confounds.measured import audit
+from benchmarks.papers.confounds.published import published_audit
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.registry import table
+from benchmarks.views.journals import Journals
+from benchmarks.views.notes import notes
+from benchmarks.views.sheets import sheet_of
+from benchmarks.workloads.precision import autocast, set_flags
+from benchmarks.workloads.workload import workload
+from tests.conformance.small import Small, bits
+from tests.executors.teams import team_of
+
+CHOICES = Choices(card=cards.load("paper-a"), seeds=1)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _flags() -> Iterator[None]:
+    """Torch's flags as they were."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    yield
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+
+
+@pytest.mark.parametrize(("precision", "on"), [("float32", False), ("tf32", True), ("bf16", False)])
+@pytest.mark.parametrize("before", [False, True])
+def test_tf32_is_on_where_it_is_asked_for_alone(precision: Any, on: bool, before: bool) -> None:
+    """Whatever an earlier run of the process left; by torch's default it is on in cuDNN."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = before
+    set_flags(precision)
+    assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == (on, on)
+
+
+def test_a_run_sets_the_flags() -> None:
+    torch.backends.cudnn.allow_tf32 = True
+    Small("bp")
+    assert not torch.backends.cudnn.allow_tf32
+
+
+def test_float32_enters_nothing() -> None:
+    assert autocast("float32", CPU) is None
+    assert autocast("tf32", torch.device("cuda")) is None
+    assert Small("bp").team.autocast is None
+
+
+def test_bf16_keeps_no_casts_of_weights() -> None:
+    made = autocast("bf16", CPU)
+    assert made is not None
+    with made():
+        assert not torch.is_autocast_cache_enabled()
+        assert torch.get_autocast_dtype("cpu") is torch.bfloat16
+    assert made() is not made(), "passes in flight would restore each other's state"
+
+
+def test_an_update_between_passes_is_seen() -> None:
+    layer = nn.Linear(2, 2, bias=False)
+    team = team_of({"only": layer}, autocast=autocast("bf16", CPU))
+    team.batches = lambda epoch, index: (torch.ones(2, 2), torch.tensor([0, 1]))
+    seen = []
+    for value in (1.0, 2.0):
+        layer.weight.data.fill_(value)
+        step: Any = team.next_batch(team.replica)
+        team.forward(team.replica.layers[0], step, 0.0)
+        seen.append(step.activation.detach())
+    assert seen[0].dtype is torch.bfloat16
+    assert torch.equal(2 * seen[0], seen[1])
+
+
+def test_weights_gradients_and_losses_stay_float32() -> None:
+    training = Small("async_lu", precision="bf16")
+    kinds: set[torch.dtype] = set()
+    apply = training.team.apply
+
+    def noted(layer: Any, gradient: Any, worker: str) -> None:
+        kinds.update(tensor.dtype for tensor in gradient.tensors)
+        apply(layer, gradient, worker)
+
+    training.team.apply = noted  # type: ignore[method-assign]
+    training.train(epochs=1)
+    kept = [p for layer in training.team.replica.layers for p in (*layer.params, *layer.buffers)]
+    assert kinds | {p.dtype for p in kept} | {loss.dtype for loss in training.team.losses} == {torch.float32}
+
+
+@pytest.mark.parametrize("executor", ["virtual", "threads"])
+def test_bf16_trains_repeats_and_is_not_float32(executor: str) -> None:
+    def trained(precision: str) -> tuple[str, list[float]]:
+        training = Small("bp", executor=executor, precision=precision)
+        losses = [metrics["train_loss"] for metrics in training.train()]
+        return bits(training.team), losses
+
+    first, losses = trained("bf16")
+    assert trained("bf16") == (first, losses)
+    other = trained("float32")
+    assert other[0] != first
+    assert other[1] != losses
+    assert losses[-1] < losses[0]
+
+
+def test_evaluation_is_in_the_runs_precision_and_its_loss_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    training, seen = Small("bp", precision="bf16"), []
+    genuine = nn.functional.cross_entropy
+
+    def noted(logits: Tensor, *rest: Any, **how: Any) -> Tensor:
+        seen.append((logits.dtype, bool(torch.equal(logits, logits.bfloat16().float()))))
+        return genuine(logits, *rest, **how)
+
+    monkeypatch.setattr(nn.functional, "cross_entropy", noted)
+    training.evaluate()
+    assert set(seen) == {(torch.float32, True)}
+
+
+def test_async_lu_with_free_backward_is_backpropagation_in_bf16() -> None:
+    free = Small("async_lu", {"backward_workers": 1}, precision="bf16")
+    free.executor = VirtualExecutor(free.team, Price.uniform(4, 1.0, 0.0))
+    free.train()
+    plain = Small("bp", precision="bf16")
+    plain.train()
+    ours, theirs = ([p for layer in one.team.replica.layers for p in layer.params] for one in (free, plain))
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_the_lstm_trains_in_bf16() -> None:
+    network = nn.LSTM(4, 4, batch_first=True)
+    x = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    made = autocast("bf16", CPU)
+    assert made is not None
+    with made():
+        y = network(x)[0]
+    gradients = torch.autograd.grad(y.float().sum(), list(network.parameters()))
+    assert all(g.dtype is torch.float32 and g.abs().sum() > 0 for g in gradients)
+
+
+# ---- recorded, shown, refused, audited
+
+
+def test_precision_is_identity_and_a_departure() -> None:
+    made = workload("cifar100", "resnet18", "paper", {"precision": "bf16"})
+    assert made.departures == ["precision bf16 (paper scale: float32)"]
+    plain, other = (
+        plan.runs(table("table3"), replace(CHOICES, settings=given))[0]
+        for given in ({}, {"workload": {"precision": "bf16"}})
+    )
+    assert plain.spec.workload.document()["precision"] == "float32"
+    assert plain.id != other.id
+
+
+def test_tf32_needs_a_gpu() -> None:
+    chosen = replace(CHOICES, settings={"workload": {"precision": "tf32"}})
+    with pytest.raises(UserError, match="precision=tf32: the cpu has no TF32"):
+        plan.runs(table("table3"), chosen)
+
+
+def test_an_unknown_precision_is_the_users_mistake() -> None:
+    with pytest.raises(UserError, match=r"workload\.precision='fp8'"):
+        workload("cifar100", "resnet18", "smoke", {"precision": "fp8"})
+
+
+def said(id: str, settings: dict[str, str], **choices: Any) -> str:
+    """What of a table's notes is of precision."""
+    chosen = replace(CHOICES, settings={"workload": settings}, **choices)
+    sheet = sheet_of(table(id), chosen, plan.runs(table(id), chosen), Journals(()), None)
+    return " ".join(text for text in notes(sheet) if text.startswith("Computed in "))
+
+
+def test_a_table_says_what_does_not_follow_the_precision() -> None:
+    threads = {"executor": "threads", "card": None}
+    assert said("v3-mfu", {}) == said("v3-mfu", {}, **threads) == ""
+    assert "the peak of MFU stay the card's" in said("v3-mfu", {"precision": "bf16"})
+    assert "measured the peak of MFU in float32" in said("v3-mfu", {"precision": "bf16"}, **threads)
+    assert said("table3", {"precision": "bf16"}, **threads) == ""
+
+
+def test_rows_of_different_precision_are_audited() -> None:
+    first, second, *rest = plan.runs(table("table3"), replace(CHOICES, networks=("resnet18",)))
+    work = second.spec.workload.model_copy(update={"precision": "bf16"})
+    odd = replace(second, spec=second.spec.model_copy(update={"workload": work}))
+    (line,) = [text for text in audit([first, odd, *rest]) if text.startswith("Precision: ")]
+    assert line == f"Precision: bf16 ({second.labels.method_title}); float32 (the others)."
+    assert any(text.startswith("Precision: not stated") for text in published_audit("table3"))
