@@ -19,6 +19,7 @@ CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "executor": lambda record: record.spec.executor,
     "hardware": frames.card,
     "device": lambda record: record.spec.device,
+    "gpu": lambda record: record.spec.gpu,
     "torch": frames.torch,
     "python": lambda record: record.environment.get("python"),
     "cpu": lambda record: record.environment.get("cpu"),

@@ -13,6 +13,7 @@ from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.hardware import cards
+from benchmarks.runner import gpus
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Table
@@ -136,7 +137,13 @@ def _settings(settings: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def usable_device(device: str) -> str:
-    """cpu or cuda; "auto" is cuda where there is one. Raises UserError where cuda was asked for and there is none."""
+    """cpu or cuda; "auto" is cuda where there is one.
+
+    Raises UserError where cuda was asked for and there is none, for one GPU of several, and where these differ.
+    """
+    kind, _, index = device.partition(":")
+    if kind == "cuda" and index:
+        raise UserError(f"--device {device}: choose GPUs by CUDA_VISIBLE_DEVICES={index}, and say --device cuda.")
     one_of("device", device, ("cpu", "cuda", "auto"))
     # A driver's device file costs nothing to look for; torch is asked only where there is one.
     present = any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd"))
@@ -147,6 +154,8 @@ def usable_device(device: str) -> str:
         usable = torch.cuda.is_available()
     if device == "cuda" and not usable:
         raise UserError("--device cuda: no CUDA device is usable here; `python -m benchmarks doctor` says why.")
+    if usable:
+        gpus.found()
     return "cuda" if usable else "cpu"
 
 

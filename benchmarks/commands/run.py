@@ -140,7 +140,7 @@ def _train(
     again: str,
 ) -> list[str]:
     """-> a sentence for each run that failed. again: how to carry on after Ctrl-C."""
-    setting = Setting(out, chosen.data, cards, chosen.plugins, environment.describe())
+    setting = Setting(out, chosen.data, cards, chosen.plugins, environment.describe(chosen.device))
     begun = time.monotonic()
     with Display(missing, console) as display:
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.runner import gpus
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "mlflow", "pandas")
 SETTINGS = (
@@ -23,13 +24,17 @@ SETTINGS = (
 )
 
 
-def describe() -> dict[str, Any]:
-    """Machine, packages, settings, commit and command line, as JSON; what cannot be found out is None or left out."""
+def describe(device: str = "cpu") -> dict[str, Any]:
+    """Machine, packages, settings, commit and command line, as JSON; what cannot be found out is None or left out.
+
+    device: "cuda" adds the GPUs, their driver and torch's CUDA. Raises UserError where there are none of one kind.
+    """
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpu": cpu_name(),
         "cores": os.cpu_count() or 1,
+        **({"gpu": gpus.describe()} if device == "cuda" else {}),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "variables": {name: os.environ[name] for name in SETTINGS if name in os.environ},
         "commit": _git("rev-parse", "HEAD"),

@@ -14,6 +14,7 @@ from benchmarks.checkout import CHECKOUT
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.gpus import Gpus
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.workload import Workload
@@ -45,8 +46,10 @@ def data_sha256(known: DataCard, folder: Path | None) -> str:
     return found.sha256 if found is not None else ""
 
 
-def hardware_of(card: Card | None) -> HardwareSpec:
-    """What decides time: the card under the virtual clock, this machine in real time."""
+def hardware_of(card: Card | None, gpus: Gpus | None = None) -> HardwareSpec:
+    """What decides time: the card under the virtual clock; in real time this machine's GPUs on CUDA, else its CPU."""
+    if card is None and gpus is not None:
+        return HardwareSpec(name=gpus.name, gpus=gpus.count)
     if card is None:
         return HardwareSpec(name=cpu_name(), cores=os.cpu_count() or 1)
     if not card.delays:

@@ -10,6 +10,7 @@ import methods
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
+from benchmarks.runner import gpus
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
@@ -94,8 +95,8 @@ def card_of(table: Table, choices: Choices) -> Card | None:
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
     """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
 
-    Raises UserError for delayed devices in real time, for a precision that the device lacks, and where torch or the
-    data's folder cannot be named; MethodError where the method cannot train a network of so many layers.
+    Raises UserError for delayed devices in real time, for a precision that the device lacks, and where torch, the GPU
+    or the data's folder cannot be named; MethodError where the method cannot train a network of so many layers.
     """
     if row.delays and shared is None:
         raise UserError(
@@ -105,12 +106,13 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     method.check_layers(layer_count(work.network, work.blocks))
     work.check_device(choices.device)
     hardware = shared.delayed(row.delays) if shared is not None else None
+    seen = gpus.found() if choices.device == "cuda" else None
     known = card(work.dataset)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),
         method=MethodSpec(name=method.name, options=as_read(method.describe())),
         executor=choices.executor,
-        hardware=hardware_of(hardware),
+        hardware=hardware_of(hardware, seen),
         device=choices.device,
         seed=seed,
         torch=torch_minor(),
@@ -118,11 +120,15 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     )
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
-    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware))
+    if seen is not None:
+        spec = spec.model_copy(update={"gpu": seen.name})
+    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu))
 
 
-def _labels(work: Workload, row: Row, method: methods.Method, choices: Choices, hardware: Card | None) -> Labels:
-    devices = f"threads on one {choices.device}"
+def _labels(
+    work: Workload, row: Row, method: methods.Method, choices: Choices, hardware: Card | None, gpu: str | None
+) -> Labels:
+    devices = f"threads on one {gpu or choices.device}"
     if choices.kind.simulated:
         devices = f"{method.devices} {'device' if method.devices == 1 else 'devices'} (simulated)"
     return Labels(

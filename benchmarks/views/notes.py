@@ -78,9 +78,12 @@ def notes(sheet: Sheet) -> Iterator[str]:
     yield from _departures(sheet)
     if sheet.card is not None:
         yield from _price_notes(sheet, sheet.card)
+        if (gpu := sheet.planned[0].spec.gpu) is not None:
+            yield f"The numerics were computed on {gpu}."
     else:
         hardware = sheet.planned[0].spec.hardware
-        yield f"Hardware: {hardware.name}, {hardware.cores} cores."
+        many = f"{hardware.cores} cores" if hardware.gpus is None else f"{hardware.gpus} of them, a run on one"
+        yield f"Hardware: {hardware.name}, {many}."
     yield from _precision_notes(sheet)
     yield "Devices: " + "; ".join(_devices(sheet)) + "."
     if sheet.choices.scale != "paper" and any(row.batch for row in sheet.rows):

@@ -42,11 +42,12 @@ class MethodSpec(Recorded):
 
 
 class HardwareSpec(Recorded):
-    """What decides time: a card's name, digest and stragglers (in words), or this machine's CPU and cores."""
+    """What decides time: a card's name, digest and stragglers (in words); or this machine's CPU and cores, or GPUs."""
 
     name: str
     sha256: str = ""
     cores: int | None = None
+    gpus: int | None = None
     delays: Sequence[str] = ()
 
 
@@ -59,7 +60,7 @@ class ChargedSpec(Recorded):
 
 
 class RunSpec(Recorded):
-    """All that defines a run's numbers. charged: under a simulated clock only."""
+    """All that defines a run's numbers. charged: under a simulated clock only; gpu: its name, on CUDA only."""
 
     workload: WorkloadSpec
     method: MethodSpec
@@ -67,6 +68,7 @@ class RunSpec(Recorded):
     hardware: HardwareSpec
     charged: ChargedSpec | None = None
     device: str
+    gpu: str | None = None
     seed: int
     torch: str
     sources: str

@@ -131,6 +131,7 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "executor": _distinct(record.spec.executor for record in records),
         "hardware": _distinct(card(record) for record in records),
         "device": _distinct(record.spec.device for record in records),
+        "gpu": _distinct(record.spec.gpu for record in records),
         "torch": _distinct(torch(record) for record in records),
         "packages": _distinct(_packages(one) for one in said),
         "python": _distinct(one.get("python") for one in said),

@@ -14,11 +14,14 @@ import pytest
 import methods
 from benchmarks.hardware import cards
 from benchmarks.hardware.cards import load
-from benchmarks.runner import identity, plan
+from benchmarks.runner import gpus, identity, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import NUMERICS
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, table
+from benchmarks.views.journals import Journals
+from benchmarks.views.notes import notes
+from benchmarks.views.sheets import sheet_of
 from methods import registry
 from results.records.identity import identity as hashed
 
@@ -162,6 +165,7 @@ def test_the_spec_has_what_defines_a_run_and_no_more() -> None:
 
 def test_whatever_defines_a_run_changes_its_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = ids()
+    monkeypatch.setattr(gpus, "found", lambda: gpus.Gpus("a GPU", 2))
     for changes in (
         {"card": cards.load("paper-a-ideal")},
         {"executor": "threads", "card": None},
@@ -193,6 +197,32 @@ def test_real_time_names_this_machine() -> None:
     assert set(threads.document()) == {"name", "cores"}
     assert (threads.cores or 0) >= 1
     assert set(identity.hardware_of(load("paper-a")).document()) == {"name", "sha256"}
+
+
+def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what a run is, what it is called, and what its table says; under the virtual clock it makes the bits."""
+    chosen = replace(CHOICES, methods=("bp",), networks=("resnet18",), seeds=1, device="cuda")
+    real = replace(chosen, executor="threads", card=None)
+
+    def on(name: str, count: int, choices: Choices) -> Run:
+        monkeypatch.setattr(gpus, "found", lambda: gpus.Gpus(name, count))
+        return plan.runs(table("table3"), choices)[0]
+
+    first = on("NVIDIA H200", 2, real)
+    assert first.spec.hardware.document() == {"name": "NVIDIA H200", "gpus": 2}
+    assert (first.spec.gpu, first.labels.devices) == ("NVIDIA H200", "threads on one NVIDIA H200")
+    assert len({on("NVIDIA H200", 2, real).id, on("NVIDIA H200", 1, real).id, on("NVIDIA L4", 2, real).id}) == 3
+    simulated = on("NVIDIA H200", 2, chosen)
+    assert simulated.spec.gpu == "NVIDIA H200"
+    assert set(simulated.spec.hardware.document()) == {"name", "sha256"}
+    assert simulated.id == on("NVIDIA H200", 1, chosen).id != on("NVIDIA L4", 2, chosen).id
+    for choices, sentence in (
+        (real, "Hardware: NVIDIA H200, 2 of them, a run on one."),
+        (chosen, "The numerics were computed on NVIDIA H200."),
+    ):
+        on("NVIDIA H200", 2, choices)
+        sheet = sheet_of(table("table3"), choices, plan.runs(table("table3"), choices), Journals(()), None)
+        assert sentence in list(notes(sheet))
 
 
 # ---- the digest of the sources

@@ -84,14 +84,20 @@ def _facts(chosen: Choices, found: Sequence[Sheet]) -> Iterator[tuple[str, str]]
 
 
 def _machines(runs: Sequence[Record]) -> Iterator[tuple[str, str]]:
-    kinds = {"Machine": ("cpu", "cores", "system"), "Commit": ("commit", "modified")}
-    for name, keys in kinds.items():
-        for values in dict.fromkeys(tuple(str(run.environment.get(key)) for key in keys) for run in runs):
-            text = f"{values[0]}, {values[1]} cores, {values[2]}" if name == "Machine" else values[0]
-            yield name, text + (" with uncommitted changes" if name == "Commit" and values[1] == "True" else "")
+    yield from dict.fromkeys(("Machine", _machine(run)) for run in runs)
+    for commit, modified in dict.fromkeys(
+        (run.environment.get("commit"), run.environment.get("modified")) for run in runs
+    ):
+        yield "Commit", f"{commit}{' with uncommitted changes' if modified else ''}"
     versions = dict.fromkeys(str((run.environment.get("packages") or {}).get("torch")) for run in runs)
     if versions:
         yield "PyTorch", ", ".join(versions)
+
+
+def _machine(run: Record) -> str:
+    said = run.environment
+    cpu = f"{said.get('cpu')}, {said.get('cores')} cores, {said.get('system')}"
+    return f"{run.spec.gpu}, driver {said.get('gpu', {}).get('driver')}; {cpu}" if run.spec.gpu else cpu
 
 
 def _claims(judged: Judged) -> Claims:

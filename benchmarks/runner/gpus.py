@@ -1,0 +1,59 @@
+"""The GPUs that runs may use. Whoever asks has chosen CUDA: torch is imported then, and not before."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.errors import UserError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+DRIVER_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Gpus:
+    """GPUs of one kind, as many as CUDA_VISIBLE_DEVICES lets this process see."""
+
+    name: str
+    count: int
+
+
+def found() -> Gpus:
+    """What torch sees. Raises UserError where that is none, or of several kinds, which would not be one hardware."""
+    import torch
+
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    if not names:
+        raise UserError("--device cuda: torch sees no GPU here; `python -m benchmarks doctor` says why.")
+    if len(set(names)) > 1:
+        said = ", ".join(f"{index}: {name}" for index, name in enumerate(names))
+        raise UserError(f"The GPUs here differ ({said}): show equal ones, as by {VISIBLE}=0, or say --device cpu.")
+    return Gpus(names[0], len(names))
+
+
+def describe() -> dict[str, Any]:
+    """For the recorded environment: the GPUs, their driver, and what torch was built with; None: not found out."""
+    import torch
+
+    seen = found()
+    cudnn: Any = torch.backends.cudnn  # torch leaves it untyped
+    return {
+        "name": seen.name,
+        "count": seen.count,
+        "driver": driver(),
+        "cuda": torch.version.cuda,
+        "cudnn": cudnn.version(),
+    }
+
+
+def driver() -> str | None:
+    """The driver's version, which torch does not tell; None where nvidia-smi does not either."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=DRIVER_SECONDS)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = done.stdout.split()
+    return lines[0] if done.returncode == 0 and lines else None
