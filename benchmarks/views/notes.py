@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from benchmarks.hardware.card import Card
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.settings import renamed
+from benchmarks.runner.settings import renamed, row_method, row_workload
 from benchmarks.tables.definition import Table
 from benchmarks.views.sheets import Sheet, made_elsewhere
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.workload import Workload
 from results import published
 from results.frames import commit, torch
 from results.measures import need
@@ -96,6 +98,7 @@ def notes(sheet: Sheet) -> Iterator[str]:
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
     yield from renamed(sheet.rows)
     yield from _drops(sheet)
+    yield from _remainders(sheet)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
     yield from sheet.table.notes
 
@@ -110,6 +113,30 @@ def _drops(sheet: Sheet) -> Iterator[str]:
         if dropped:
             batches = sum(end.step for end in ends)
             yield f"{row.label} dropped {dropped:,.0f} gradients of its layers over {batches:,} batches."
+
+
+def _remainders(sheet: Sheet) -> Iterator[str]:
+    """What of an epoch's samples does not fill a batch on every device."""
+    left: dict[str, dict[str, None]] = {}
+    for network in sheet.networks:
+        for row in sheet.rows:
+            work = row_workload(sheet.table, network, row, sheet.choices.scale, sheet.choices.settings)
+            devices = row_method(sheet.table, row, sheet.choices.settings).replicas
+            if share := _left_out(work, devices):
+                left.setdefault(share, {})[row.label] = None
+    if left:
+        said = "; ".join(f"{share} by {', '.join(labels)}" for share, labels in left.items())
+        yield f"Samples that fill no batch are left out of an epoch, and of its training time: {said}."
+
+
+def _left_out(work: Workload, devices: int) -> str:
+    """How many of an epoch's, and why; "" for none. A folder of images is counted when it is read."""
+    known, together = data_card(work.dataset), work.batch * devices
+    batches = f"batches of {work.batch}" + (f" x {devices} devices" if devices > 1 else "")
+    if known.kind == "folder" and work.train_samples is None:
+        return f"fewer than {together} ({batches})"
+    samples = work.train_samples or known.train_samples
+    return f"{100 * (samples % together) / samples:.2g} % ({batches})" if samples % together else ""
 
 
 def _departures(sheet: Sheet) -> Iterator[str]:

@@ -89,13 +89,14 @@ PAPER_B = {pair for pair in PAIRS if pair[1] in ("resnet20", "wrn16_8", "squeeze
 
 # ---- smoke: what comes with a dependency, in seconds
 
-# Samples make batches that three devices (paper A) or eight (paper B) share.
+# Samples fill the batches of every row on all of its devices: of paper A multiples of 64 x 3, of paper B of 64 x 8.
 SMOKE_DATA: dict[str, Fields] = {
     "cifar10": {"dataset": "digits", "train_samples": 1152, "test_samples": 360},
     "cifar100": {"dataset": "digit-pairs", "train_samples": 1152, "test_samples": 500},
     "imagenet": {"dataset": "digit-scenes", "train_samples": 2304, "test_samples": 400, "stem": "imagenet"},
     "imdb": {"dataset": "reviews", "train_samples": 1152, "test_samples": 384},
 }
+SMOKE_SAMPLES_B = {"cifar10": 1024, "cifar100": 1024, "imagenet": 2048}
 _SMOKE: Fields = {"epochs": 6, "patience": 6, "augment": False, "resolution": None}
 SMOKE_A: Fields = {
     **_SMOKE,
@@ -140,12 +141,14 @@ SMOKE_SHAPES: dict[str, Fields] = {
 
 # ---- small: the real data, or a part of it, on two cores
 
+# Samples as at smoke, of paper A multiples of 64 x 3, of paper B of 128 x 8, of IMDb of 75; ImageNet has its folder's.
+
 _SMALL: Fields = {"epochs": 10, "patience": 10}
 SMALL_A: Fields = {
     **_SMALL,
     "width": 16,
     "batch": 64,
-    "train_samples": 10000,
+    "train_samples": 9984,
     "test_samples": 2000,
     "schedule": {"lr": 0.02, "warm_up_epochs": 1, "warm_up_lr": 0.01, "t_max": 9},
     "optimizer": {"weight_decay": 0.0005},
@@ -153,7 +156,7 @@ SMALL_A: Fields = {
 SMALL_B: Fields = {
     **_SMALL,
     "batch": 32,
-    "train_samples": 10000,
+    "train_samples": 9216,
     "test_samples": 2000,
     "schedule": {
         "lr": 0.02,
@@ -173,6 +176,7 @@ SMALL_IMDB: Fields = {
     "width": 64,
     "embedding": 64,
     "batch": 75,
+    "train_samples": 24975,
     "epochs": 8,
     "schedule": {"lr": 0.003, "t_max": 8, "warm_up_epochs": 0},
     "optimizer": {"name": "adam", "weight_decay": 0.0},
@@ -196,6 +200,7 @@ def fields_of(family: str, network: str, scale: str) -> Fields:
     by_paper_b = pair in PAPER_B
     if scale == "smoke":
         ours = SMOKE_IMDB if family == "imdb" else SMOKE_B if by_paper_b else SMOKE_A
-        return {**fields, **ours, **SMOKE_DATA[family], **SMOKE_SHAPES[network]}
+        samples = {"train_samples": SMOKE_SAMPLES_B[family]} if by_paper_b else {}
+        return {**fields, **ours, **SMOKE_DATA[family], **samples, **SMOKE_SHAPES[network]}
     ours = SMALL_IMDB if family == "imdb" else SMALL_B if by_paper_b else SMALL_A
     return {**fields, **ours, **SMALL_SHAPES.get(network, {}), **(SMALL_IMAGENET if family == "imagenet" else {})}

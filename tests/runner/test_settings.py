@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.runner.settings import renamed
+from benchmarks.runner.settings import renamed, row_method, row_workload
 from benchmarks.tables.registry import IDS, table
+from benchmarks.workloads.data.cards import card
 from results import published
 
 SMALL = Choices(seeds=1)
@@ -35,6 +37,19 @@ def by_row(id: str, *settings: str, **changes: Any) -> Mapping[str, Run]:
     assert list(found) == [row.key for row in plan.rows(table(id), choices)]
     assert len({run.id for run in runs}) == len(runs) == len(found) * len(table(id).networks)
     return found
+
+
+@pytest.mark.parametrize("scale", ["smoke", "small"])
+@pytest.mark.parametrize("id", IDS)
+def test_every_row_trains_on_all_its_samples(id: str, scale: str) -> None:
+    """Those of a folder are counted when it is read."""
+    one = table(id)
+    for network, row in product(one.networks, one.rows):
+        work, method = row_workload(one, network, row, scale, {}), row_method(one, row, {})
+        known = card(work.dataset)
+        if known.kind != "folder":
+            samples = work.train_samples or known.train_samples
+            assert samples % (work.batch * method.replicas) == 0, row.key
 
 
 def test_an_option_that_is_set_wins_over_the_rows_and_names_it() -> None:

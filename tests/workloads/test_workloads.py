@@ -53,9 +53,6 @@ def test_the_smoke_scale_is_embedded_and_single_threaded(family: str, network: s
     made = workload(family, network, "smoke")
     assert card(made.dataset).embedded
     assert made.threads == 1
-    assert made.train_samples is not None
-    batches = made.train_samples // made.batch
-    assert batches % (3 if network in ("resnet50", "lstm") else 2) == 0, "devices share the batches without a remainder"
     assert any(text.startswith("data: ") for text in made.departures)
     assert any(text.startswith("width ") for text in made.departures)
 
