@@ -40,14 +40,14 @@ def _b(epochs: int, lr: float, milestones: tuple[float, ...], gamma: float, deca
     }
 
 
-def _b_cifar(width: int, *given: Any) -> Fields:
-    fields = _b(*given)
-    return {**_CIFAR, "width": width, "batch": 128, **fields, "schedule": {**fields["schedule"], "base_batch": 128}}
+def _b_cifar(width: int, base_batch: int, *given: Any) -> Fields:
+    fields, rate = _b(*given), {"base_batch": base_batch}
+    return {**_CIFAR, "width": width, "batch": 128, **fields, "schedule": {**fields["schedule"], **rate}}
 
 
 _IMAGENET: Fields = {"train_samples": None, "test_samples": None, "width": 64, "stem": "imagenet", "resolution": 224}
-_RESNET20 = _b_cifar(16, 300, 0.1, (150, 225), 0.1, 5e-4)
-_WRN = _b_cifar(8, 200, 0.05, (60, 120, 160), 0.2, 1e-4)
+_RESNET20 = _b_cifar(16, 128, 300, 0.1, (150, 225), 0.1, 5e-4)
+_WRN = _b_cifar(8, 64, 200, 0.05, (60, 120, 160), 0.2, 1e-4)  # the scripts: 0.4 on 8 devices at batch 64
 _RESNET18_IMAGENET = _b(90, 0.0125, (30, 60, 80), 0.1, 5e-5)
 
 PAPER: dict[tuple[str, str], Fields] = {
@@ -76,7 +76,7 @@ PAPER: dict[tuple[str, str], Fields] = {
     ("cifar100", "resnet20"): _RESNET20,
     ("cifar10", "wrn16_8"): _WRN,
     ("cifar100", "wrn16_8"): _WRN,
-    ("cifar10", "squeezenet"): _b_cifar(16, 300, 0.1, (150, 225), 0.1, 5e-4),
+    ("cifar10", "squeezenet"): _b_cifar(16, 128, 300, 0.1, (150, 225), 0.1, 5e-4),
     ("imagenet", "resnet18"): {
         **_IMAGENET,
         "batch": 32,
@@ -119,6 +119,10 @@ SMOKE_B: Fields = {
     },
     # Six epochs are too few for the papers' eta of LARS, 0.001.
     "optimizer": {"weight_decay": 0.0005, "nesterov": True, "decay_bn": False, "lars_trust": 0.03},
+}
+SMOKE_WRN: Fields = {
+    **SMOKE_B,
+    "schedule": {**SMOKE_B["schedule"], "lr": 0.01, "warm_up_lr": 0.01, "base_batch": 8},  # half the others' batch
 }
 SMOKE_IMDB: Fields = {
     **_SMOKE,
@@ -169,6 +173,10 @@ SMALL_B: Fields = {
     },
     "optimizer": {"weight_decay": 0.0005, "nesterov": True, "decay_bn": False, "lars_trust": 0.01},
 }
+SMALL_WRN: Fields = {
+    **SMALL_B,
+    "schedule": {**SMALL_B["schedule"], "lr": 0.01, "warm_up_lr": 0.01, "base_batch": 16},
+}
 SMALL_IMAGENET: Fields = {"train_samples": None, "test_samples": None, "resolution": 128, "batch": 32, "width": 16}
 SMALL_IMDB: Fields = {
     **_SMALL,
@@ -199,8 +207,8 @@ def fields_of(family: str, network: str, scale: str) -> Fields:
     fields |= {"price_batch": fields["batch"]}
     by_paper_b = pair in PAPER_B
     if scale == "smoke":
-        ours = SMOKE_IMDB if family == "imdb" else SMOKE_B if by_paper_b else SMOKE_A
+        ours = {"lstm": SMOKE_IMDB, "wrn16_8": SMOKE_WRN}.get(network, SMOKE_B if by_paper_b else SMOKE_A)
         samples = {"train_samples": SMOKE_SAMPLES_B[family]} if by_paper_b else {}
         return {**fields, **ours, **SMOKE_DATA[family], **samples, **SMOKE_SHAPES[network]}
-    ours = SMALL_IMDB if family == "imdb" else SMALL_B if by_paper_b else SMALL_A
+    ours = {"lstm": SMALL_IMDB, "wrn16_8": SMALL_WRN}.get(network, SMALL_B if by_paper_b else SMALL_A)
     return {**fields, **ours, **SMALL_SHAPES.get(network, {}), **(SMALL_IMAGENET if family == "imagenet" else {})}

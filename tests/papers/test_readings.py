@@ -112,6 +112,16 @@ def test_what_no_option_expresses_is_said_in_words() -> None:
     assert "no option offers a split" in line(lines, "Validation split")
 
 
+def test_the_rates_of_wide_resnets_are_said() -> None:
+    """By the scripts, which the paper does not print; and what is done of LPP-SGD's."""
+    lines = readings_of("lap-table6", runs("lap-table6"))
+    taken = line(lines, "WRN-16-8's learning rate")
+    assert "0.4 at batch 64, warmed up from 0.05" in taken
+    assert "Taken: 64 for wrn16_8 (0.05 for 64 samples" in taken
+    assert taken.endswith("else --set workload.schedule.base_batch=128.")
+    assert "Taken: 0.05 for wrn16_8 (LAP-SGD's" in line(lines, "LPP-SGD's learning rate")
+
+
 def test_an_analysis_says_its_option() -> None:
     assert "--set speedup.law=printed" in line(readings("speedup"), "Time of backpropagation")
     assert "nothing to choose" in line(readings("staleness"), "Relative staleness")

@@ -1,0 +1,52 @@
+"""The learning rate that a row trains at: the schedule's, times what devices and batch make of it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from benchmarks.runner.settings import row_method, row_workload
+from benchmarks.runner.training import Training
+from benchmarks.tables.definition import Row
+from benchmarks.tables.registry import IDS, table
+from benchmarks.workloads.workload import SCALES
+
+PAPER_B = [id for id in IDS if id.startswith("lap-")]
+
+
+def rate(id: str, row: Row, epochs: float, scale: str = "paper") -> float:
+    """On the table's first network, after so many epochs."""
+    one = table(id)
+    run = SimpleNamespace(work=row_workload(one, one.networks[0], row, scale, {}), method=row_method(one, row, {}))
+    return float(cast(Any, Training.learning_rate)(run, epochs))
+
+
+def row(id: str, key: str) -> Row:
+    return next(row for row in table(id).rows if row.key == key)
+
+
+@pytest.mark.parametrize(("devices", "warmed_up"), [(2, 0.1), (4, 0.2), (8, 0.4)])
+def test_wide_resnets_rate_is_that_of_the_scripts(devices: int, warmed_up: float) -> None:
+    """0.4 on 8 devices at batch 64, warmed up from 0.05; LPP-SGD's the same."""
+    for key in (f"lapsgd@devices={devices},updaters=4,batch=64", f"lppsgd@devices={devices},updaters=3,batch=64"):
+        rates = [rate("lap-table6", row("lap-table6", key), epoch) for epoch in (0, 2.5, 5)]
+        assert rates == pytest.approx([0.05, 0.05 + 0.4 * (warmed_up - 0.05), warmed_up])
+
+
+def test_it_grows_with_the_batch() -> None:
+    assert rate("lap-table8", row("lap-table8", "mbsgd@batch=128"), 5) == pytest.approx(0.8)
+    assert rate("lap-table8", row("lap-table8", "mbsgd@batch=512"), 5) == pytest.approx(3.2)
+
+
+def test_the_other_networks_rates() -> None:
+    assert rate("lap-table1", row("lap-table1", "mbsgd@batch=128"), 5) == pytest.approx(0.2)
+    assert rate("lap-table10", row("lap-table10", "lapsgd@updaters=4,batch=32"), 5) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("id", PAPER_B)
+def test_every_row_of_paper_b_warms_up(id: str, scale: str) -> None:
+    for one in table(id).rows:
+        assert rate(id, one, 0, scale) < rate(id, one, 1 if scale != "paper" else 5, scale), one.key
