@@ -57,7 +57,7 @@ def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = Non
         return
     found = chosen_experiments(tables, cards=known)
     chosen = selection.choose(found)
-    many = _jobs(jobs)
+    many = _jobs(jobs, chosen.device)
     from benchmarks.commands.show import show_experiments
 
     show_experiments(found, chosen, selection.out, many, _console())
@@ -76,7 +76,7 @@ def run(
 
     Args:
         tables: Such as table3; all, paper-a and paper-b name many.
-        jobs: Runs side by side. Default: the cores.
+        jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
         target: Accuracy in percent to reach, instead of the best of the worst method.
         fresh: Repeat runs that are there.
         no_tracking: Leave MLflow alone; it need not be installed.
@@ -86,7 +86,8 @@ def run(
     check_target(target)
     found = chosen_experiments(tables)
     chosen = selection.choose(found)
-    many = _jobs(jobs) if chosen.kind.simulated or jobs is not None else 1  # real seconds need the cores alone
+    alone = jobs is None and not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
+    many = 1 if alone else _jobs(jobs, chosen.device)
     from benchmarks.commands import run
 
     return run.run(
@@ -241,9 +242,9 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
-def _jobs(jobs: int | None) -> int:
+def _jobs(jobs: int | None, device: str) -> int:
     from benchmarks.commands.resolve import default_jobs
 
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
-    return jobs or default_jobs()
+    return jobs or default_jobs(device)

@@ -62,8 +62,10 @@ def check_target(target: float | None) -> None:
         raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
 
 
-def default_jobs() -> int:
-    """The cores that this process may use."""
+def default_jobs(device: str) -> int:
+    """The GPUs that this process sees where it trains on them, else the cores that it may use."""
+    if device == "cuda":
+        return gpus.found().count
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

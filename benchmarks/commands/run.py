@@ -16,7 +16,7 @@ from benchmarks.errors import Interrupted, UserError
 from benchmarks.experiments import Experiment
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
-from benchmarks.runner import environment, plan
+from benchmarks.runner import environment, gpus, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
@@ -140,7 +140,8 @@ def _train(
     again: str,
 ) -> list[str]:
     """-> a sentence for each run that failed. again: how to carry on after Ctrl-C."""
-    setting = Setting(out, chosen.data, cards, chosen.plugins, environment.describe(chosen.device))
+    seen = gpus.each() if chosen.device == "cuda" else ()
+    setting = Setting(out, chosen.data, cards, chosen.plugins, environment.describe(chosen.device), seen)
     begun = time.monotonic()
     with Display(missing, console) as display:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,12 @@ def found() -> Gpus:
         said = ", ".join(f"{index}: {name}" for index, name in enumerate(names))
         raise UserError(f"The GPUs here differ ({said}): show equal ones, as by {VISIBLE}=0, or say --device cpu.")
     return Gpus(names[0], len(names))
+
+
+def each() -> tuple[str, ...]:
+    """Per GPU, what CUDA_VISIBLE_DEVICES has to be for a process to see that one alone. Raises UserError as `found`."""
+    count, listed = found().count, [name.strip() for name in os.environ.get(VISIBLE, "").split(",")]
+    return tuple(listed[:count]) if any(listed) else tuple(map(str, range(count)))
 
 
 def describe() -> dict[str, Any]:

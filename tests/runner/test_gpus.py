@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 import torch
 
-from benchmarks.commands.resolve import usable_device
+from benchmarks.commands.resolve import default_jobs, usable_device
 from benchmarks.errors import UserError
 from benchmarks.runner import environment, gpus
 from benchmarks.runner.gpus import Gpus
+from benchmarks.runner.processes import pool, process
+from benchmarks.runner.processes.messages import Ended
+from benchmarks.runner.processes.process import Setting
 
 See = Callable[..., None]
 
@@ -111,3 +117,86 @@ def test_a_plan_for_the_cpu_imports_no_torch(checkout: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+# ---- runs side by side
+
+
+def test_by_default_a_run_per_gpu(see: See) -> None:
+    see("NVIDIA H200", "NVIDIA H200", "NVIDIA H200")
+    assert default_jobs("cuda") == 3
+    assert default_jobs("cpu") == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("visible", "values"),
+    [(None, ("0", "1")), ("", ("0", "1")), ("2,5", ("2", "5")), ("GPU-a, GPU-b,-1,3", ("GPU-a", "GPU-b"))],
+)
+def test_a_process_is_shown_one_of_the_gpus_that_the_command_sees(
+    visible: str | None, values: tuple[str, ...], see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    see("NVIDIA H200", "NVIDIA H200")
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
+    if visible is not None:
+        monkeypatch.setenv(gpus.VISIBLE, visible)
+    assert gpus.each() == values
+
+
+class Pretender:
+    """A process that ends each run at once, or dies at it. started: the GPUs of each."""
+
+    started: ClassVar[list[tuple[str, ...]]] = []
+    deaths: ClassVar[set[str]] = set()
+
+    def __init__(self, setting: Setting) -> None:
+        self.pipe, self._theirs = multiprocessing.Pipe()
+        self.gpus, self.run = setting.gpus, None
+        self.process = SimpleNamespace(join=lambda: None, exitcode=-9)
+        self.started.append(setting.gpus)
+
+    def begin(self, run: Any) -> None:
+        self.run = run
+        if run.id in self.deaths:
+            self._theirs.close()
+        else:
+            self._theirs.send(Ended(run.id, "finished"))
+
+    def dismiss(self) -> None: ...
+
+    def join(self) -> None: ...
+
+
+def spread(monkeypatch: pytest.MonkeyPatch, seen: tuple[str, ...], *, jobs: int, deaths: str = "") -> list[Any]:
+    """-> the GPUs of each process, in the order of their starts, for the runs a to f."""
+    monkeypatch.setattr(Pretender, "started", [])
+    monkeypatch.setattr(Pretender, "deaths", set(deaths))
+    monkeypatch.setattr(pool, "TrainingProcess", Pretender)
+    runs: Any = [SimpleNamespace(id=id, spec=None, labels=None) for id in "abcdef"]
+    ended = pool.train_all(runs, Setting(Path(), None, {}, (), {}, seen), jobs=jobs, listen=lambda event: None)
+    assert len(ended) == len(runs)
+    return Pretender.started
+
+
+def test_jobs_are_spread_over_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert spread(monkeypatch, ("2", "5"), jobs=3) == [("2",), ("5",), ("2",)]
+    assert spread(monkeypatch, ("2", "5"), jobs=1) == [("2",)]
+    assert spread(monkeypatch, (), jobs=2) == [(), ()]
+
+
+def test_a_new_process_takes_the_gpu_of_one_that_died(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert spread(monkeypatch, ("0", "1"), jobs=2, deaths="b") == [("0",), ("1",), ("1",)]
+
+
+@pytest.mark.parametrize(("seen", "visible"), [(("5",), "5"), ((), "2,5")])
+def test_a_process_sees_its_gpu_before_anything_asks_for_one(
+    seen: tuple[str, ...], visible: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its environment: torch.cuda.set_device holds for one thread, and every worker has its own."""
+    found: list[str | None] = []
+    monkeypatch.setenv(gpus.VISIBLE, "2,5")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(process, "keep_freed_memory", lambda: True)
+    monkeypatch.setattr(process, "_serve", lambda *_: found.append(os.environ.get(gpus.VISIBLE)))
+    pipe: Any = None
+    process.main(pipe, Setting(Path(), None, {}, (), {}, seen))
+    assert found == [visible]

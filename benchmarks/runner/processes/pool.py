@@ -8,6 +8,7 @@ import os
 import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 from benchmarks.errors import UserError
@@ -26,6 +27,7 @@ class TrainingProcess:
         with _no_ctrl_c():
             self.process.start()
         theirs.close()
+        self.gpus = setting.gpus
         self.run: Run | None = None
 
     def begin(self, run: Run) -> None:
@@ -73,7 +75,7 @@ def train_all(runs: Sequence[Run], setting: process.Setting, *, jobs: int, liste
     try:
         while len(ended) < len(runs):
             while waiting and len(crew) < jobs:
-                crew.append(TrainingProcess(setting))
+                crew.append(TrainingProcess(_placed(setting, crew)))
                 _start(crew[-1], waiting.popleft(), listen)
             for pipe in wait([job.pipe for job in crew]):
                 job = next(job for job in crew if job.pipe is pipe)
@@ -87,6 +89,12 @@ def train_all(runs: Sequence[Run], setting: process.Setting, *, jobs: int, liste
         for job in crew:
             job.join()
     return ended
+
+
+def _placed(setting: process.Setting, crew: Sequence[TrainingProcess]) -> process.Setting:
+    """The next process's: of all GPUs it sees the one that fewest of the crew are at, or the first of those."""
+    used = [gpu for job in crew for gpu in job.gpus]
+    return replace(setting, gpus=tuple(sorted(setting.gpus, key=used.count)[:1]))
 
 
 def _begin(run: Run) -> Begin:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.hardware.card import Card
+from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Wrong
 from results.records.spec import RunSpec
@@ -31,13 +32,14 @@ DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "r
 
 @dataclass(frozen=True)
 class Setting:
-    """What all runs of a command share."""
+    """What all runs of a command share. gpus: CUDA_VISIBLE_DEVICES, an entry each; of a process, the one it sees."""
 
     out: Path
     data: Path | None
     cards: dict[str, Card]  # of the virtual clock, by sha256
     plugins: tuple[Path, ...]
     environment: dict[str, Any]
+    gpus: tuple[str, ...] = ()
 
 
 class Terminated(BaseException):
@@ -63,6 +65,8 @@ def main(pipe: Connection, setting: Setting) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     threading.Thread(target=_follow_parent, daemon=True).start()
     keep_freed_memory()
+    if setting.gpus:  # by the environment, since torch.cuda.set_device would hold for this thread alone
+        os.environ[VISIBLE] = ",".join(setting.gpus)
     try:
         _serve(pipe, setting)
     except (Terminated, EOFError, BrokenPipeError, ConnectionResetError):
