@@ -26,6 +26,7 @@ from benchmarks.workloads.data.images import decode, folder_tree
 from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, draw
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
+from benchmarks.workloads.data.transfer import host_buffer, to_device
 
 SIDE = 224
 """Of the square that the network gets, in pixels, unless another is asked for."""
@@ -103,8 +104,8 @@ def _part(card: DataCard, split: str, classes: tuple[str, ...], files: folder_tr
 class _Loading(NamedTuple):
     """A batch that is being decoded: uint8 of shape (B, side, side, 3), and labels, int64 of shape (B,)."""
 
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    pixels: Tensor
+    labels: Tensor
     images: list[Future[None]]
 
 
@@ -179,19 +180,20 @@ class FolderBatches(Sampler):
 
     def _load(self, part: Part, samples: NDArray[np.int64], words: NDArray[np.uint64] | None) -> _Loading:
         side = self.data.card.shape[1]
-        pixels = np.empty((len(samples), side, side, 3), np.uint8)
+        buffer = host_buffer((len(samples), side, side, 3), torch.uint8, self.device)
+        pixels = buffer.numpy()
         images = []
         for row, sample in enumerate(samples.tolist()):
             drawn = None if words is None else words[row]
             # No task holds this object, so that it can go while tasks wait.
             images.append(self._pool.submit(_decode, pixels[row], part.path(sample), drawn, self._resized, self._flip))
-        return _Loading(pixels, part.labels[samples], images)
+        return _Loading(buffer, torch.from_numpy(part.labels[samples]), images)
 
     def _finished(self, loading: _Loading) -> tuple[Tensor, Tensor]:
         for image in loading.images:
             image.result()
-        images = torch.from_numpy(loading.pixels).to(self.device).permute(0, 3, 1, 2).contiguous()
-        return self._normalise(images), torch.from_numpy(loading.labels).to(self.device)
+        images = to_device(loading.pixels, self.device).permute(0, 3, 1, 2).contiguous()
+        return self._normalise(images), to_device(loading.labels, self.device)
 
 
 def _decode(into: NDArray[np.uint8], path: str, words: NDArray[np.uint64] | None, resized: bool, flip: bool) -> None:

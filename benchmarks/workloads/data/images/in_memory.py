@@ -18,6 +18,7 @@ from benchmarks.workloads.data.images.arrays import Split
 from benchmarks.workloads.data.images.normalise import Normaliser
 from benchmarks.workloads.data.random_keys import Purpose, below, draw
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
+from benchmarks.workloads.data.transfer import to_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,4 +159,4 @@ class ImageBatches(Sampler):
         return windows.index_select(0, (corners.view(-1, 1) + self._rows).flatten()).view(images.shape)
 
     def _move(self, numbers: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(numbers).to(self.device)
+        return to_device(torch.from_numpy(numbers), self.device)

@@ -16,6 +16,7 @@ from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
 from benchmarks.workloads.data.text import generated, token_cache
 from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.data.text.tokenizer import SPECIALS, Corpus, corpus, rows
+from benchmarks.workloads.data.transfer import to_device
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class TextBatches(Sampler):
 
         Raises IndexError unless `index` is one of the epoch's full batches.
         """
-        chosen = torch.from_numpy(self.chosen(epoch, index)).to(self.device)
+        chosen = to_device(torch.from_numpy(self.chosen(epoch, index)), self.device)
         tokens, labels = self._train
         return tokens.index_select(0, chosen).long(), labels.index_select(0, chosen)
 
