@@ -20,6 +20,7 @@ from benchmarks.hardware.step_price import counted
 from benchmarks.runner.environment import cpu_name
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.precision import set_flags
 from benchmarks.workloads.workload import Workload, workload
 
 ROUNDS = 15
@@ -28,7 +29,9 @@ NETWORKS = ("resnet18", "resnet50")
 
 def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
     """Time every layer's passes and updates at the scale's batch -> the card's path."""
-    torch.set_num_threads(workload("cifar100", NETWORKS[0], scale).threads)
+    first = workload("cifar100", NETWORKS[0], scale)
+    torch.set_num_threads(first.threads)
+    set_flags(first.precision)
     entries, rates, updates = {}, [], []
     for network in NETWORKS:
         work = workload("cifar100", network, scale)
@@ -48,7 +51,7 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
         source=f"python -m benchmarks calibrate --scale {scale} --device {device}: medians of {ROUNDS} rounds",
         notes=(
             "Links between devices were not measured and are free.",
-            "Peak: a product of large matrices in float32, measured.",
+            "Passes and peak (a product of large matrices) in float32, TF32 off, measured.",
         ),
         flops_per_second=statistics.geometric_mean(rates),
         peak_flops_per_second=_peak(torch.device(device)),
@@ -112,11 +115,21 @@ def _update(params: list[Any], work: Workload) -> Callable[[], object]:
 
 def _median(action: Callable[[], object], device: torch.device) -> float:
     """Median seconds of one call, after a warm-up."""
-    times = []
-    for _ in range(ROUNDS + 3):
-        begun = time.perf_counter()
-        action()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - begun)
+    times = [_seconds(action, device) for _ in range(ROUNDS + 3)]
     return statistics.median(times[3:])
+
+
+def _seconds(action: Callable[[], object], device: torch.device) -> float:
+    """Of one call; on CUDA between events of the device, to whose time the host's waiting for it does not belong."""
+    if device.type == "cuda":
+        cuda_event: Any = torch.cuda.Event  # torch leaves it untyped
+        begun, ended = cuda_event(enable_timing=True), cuda_event(enable_timing=True)
+        torch.cuda.synchronize(device)
+        begun.record()
+        action()
+        ended.record()
+        torch.cuda.synchronize(device)
+        return float(begun.elapsed_time(ended)) / 1e3
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started

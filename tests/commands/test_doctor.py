@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -125,6 +126,30 @@ def test_no_cuda_is_fine_without_a_driver_only(monkeypatch: pytest.MonkeyPatch) 
     assert machine.cuda().ok
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/nvidia-smi")
     assert not machine.cuda().ok
+
+
+@pytest.mark.parametrize(("second", "ok"), [("NVIDIA H200", True), ("NVIDIA T400", False)])
+def test_gpus_are_named_with_driver_memory_and_tf32(second: str, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch would tell of two; the driver is nvidia-smi's to tell."""
+    import torch
+
+    from benchmarks.runner import gpus
+
+    names = ("NVIDIA H200", second)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: names[index])
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda index: SimpleNamespace(name=names[index], total_memory=139 * 2**30)
+    )
+    monkeypatch.setattr(gpus, "driver", lambda: "570.1")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    torch.backends.cuda.matmul.allow_tf32 = False  # as it is by default
+    check = machine.cuda()
+    assert check.ok == ok
+    assert check.detail.startswith(f"2: NVIDIA H200 (139 GiB), {second} (139 GiB); driver 570.1; ")
+    assert "TF32 off for products, on in cuDNN" in check.detail
+    assert ("CUDA_VISIBLE_DEVICES=0" in check.mend) != ok
 
 
 def test_mlflow_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

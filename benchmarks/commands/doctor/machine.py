@@ -7,6 +7,7 @@ import platform
 import shutil
 
 from benchmarks.commands.doctor.check import Check
+from benchmarks.errors import UserError
 
 
 def processors() -> Check:
@@ -22,11 +23,32 @@ def cuda() -> Check:
     except Exception:
         return Check("CUDA", False, "cannot be asked while torch does not load", "mend torch first")
     if torch.cuda.is_available():
-        return Check("CUDA", True, ", ".join(map(_device, range(torch.cuda.device_count()))))
+        return _gpus()
     if shutil.which("nvidia-smi") is None:
         return Check("CUDA", True, "no device: runs train on the CPU")
     mend = "install a driver that is new enough for this torch, or a torch that was built for CUDA"
     return Check("CUDA", False, "nvidia-smi is here, but torch finds no device", mend)
+
+
+def _gpus() -> Check:
+    """What runs can use of them: equal ones, each with its memory; the driver; what TF32 is before a run sets it."""
+    import torch
+
+    from benchmarks.runner import gpus
+
+    devices = ", ".join(map(_device, range(torch.cuda.device_count())))
+    products, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    flags = f"TF32 {_on(products)} for products, {_on(convolutions)} in cuDNN until a run's precision sets both"
+    detail = f"{torch.cuda.device_count()}: {devices}; driver {gpus.driver() or 'not told by nvidia-smi'}; {flags}"
+    try:
+        gpus.found()
+    except UserError as error:
+        return Check("CUDA", False, detail, str(error))
+    return Check("CUDA", True, detail)
+
+
+def _on(flag: bool) -> str:
+    return "on" if flag else "off"
 
 
 def _device(index: int) -> str:
