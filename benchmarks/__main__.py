@@ -19,8 +19,6 @@ COMMANDS = [name for name in app if not name.startswith("-")]
 
 def main(arguments: list[str] | None = None) -> int:
     """-> the exit code: 0 done, 1 a run failed, 2 bad input, 130 interrupted."""
-    # Before torch is imported anywhere: idle OpenMP threads that spin slow the other runs down sixfold.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     errors = Console(stderr=True, soft_wrap=True)
     try:
         code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")

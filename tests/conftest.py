@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-# Before anything imports torch: OpenMP reads these once, and xdist's workers inherit them.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Before anything imports torch: OpenMP reads it once, and xdist's workers inherit it. Two workers of one thread each
+# have no thread that waits, so that no wait policy is needed.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 AMBIENT = ("BENCHMARKS_DATA", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID")

@@ -4,11 +4,14 @@
 
 The rival: torchvision's CIFAR10 with RandomCrop(32, 4), RandomHorizontalFlip, ToTensor and Normalize behind a
 DataLoader with two worker processes, batch 128, shuffled. Both sides give the same kind of batch; rounds alternate.
+Every number of threads and OpenMP wait policy is measured in a process of its own, since a process reads the policy
+once; the best is the one to quote.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import platform
 import statistics
@@ -20,12 +23,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 from torch.utils.data import DataLoader
 
+from benchmarks.runner.environment import cpu_name, of_process, usable_cores
+from benchmarks.runner.processes import openmp
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.images.in_memory import ImageBatches, load
 
@@ -41,19 +45,32 @@ def main() -> None:
     parser.add_argument("--rival-steps", type=int, default=150, help="batches of the DataLoader per round")
     options = parser.parse_args()
 
-    waiting = os.environ["OMP_WAIT_POLICY"]  # decides much of what two threads reach on a busy machine
-    print(f"{platform.machine()}, {_processor()}, {os.cpu_count()} cores, OMP_WAIT_POLICY={waiting}")
+    print(f"{platform.machine()}, {cpu_name()}, {usable_cores()} cores")
     print(f"torch {torch.__version__}, batch {BATCH}, {options.rounds} rounds")
+    own = os.environ.get(openmp.VARIABLE)
+    for threads in (1, 2):
+        for policy in (own,) if own or threads == 1 else (None, "PASSIVE"):
+            _in_own_process(_measure, policy, options, threads)
+    _in_own_process(_small, None, options.rounds)
+
+
+def _in_own_process(function: Callable[..., None], policy: str | None, *arguments: Any) -> None:
+    """Not a daemon, which may have no worker processes."""
+    process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
+    with openmp.applied(policy):
+        process.start()
+    process.join()
+
+
+def _measure(options: argparse.Namespace, threads: int) -> None:
     ours = ImageBatches(load(card("cifar10"), folder=options.data), batch=BATCH, seed=0, device=torch.device("cpu"))
     rival = _rival(options.data)
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        rates: dict[str, list[float]] = {"ImageBatches": [], "torchvision, 2 workers": []}
-        for epoch in range(options.rounds):
-            rates["ImageBatches"].append(_images_per_second(ours_in(ours, epoch), options.steps))
-            rates["torchvision, 2 workers"].append(_images_per_second(iter(rival), options.rival_steps))
-        _show(threads, rates)
-    _small(options.rounds)
+    torch.set_num_threads(threads)
+    rates: dict[str, list[float]] = {"ImageBatches": [], "torchvision, 2 workers": []}
+    for epoch in range(options.rounds):
+        rates["ImageBatches"].append(_images_per_second(ours_in(ours, epoch), options.steps))
+        rates["torchvision, 2 workers"].append(_images_per_second(iter(rival), options.rival_steps))
+    _show(threads, rates)
 
 
 def ours_in(batches: ImageBatches, epoch: int) -> Iterator[Any]:
@@ -81,7 +98,7 @@ def _images_per_second(batches: Iterator[Any], steps: int) -> float:
 
 
 def _show(threads: int, rates: dict[str, list[float]]) -> None:
-    print(f"\n{threads} torch thread(s)")
+    print(f"\n{threads} torch thread(s), wait policy: {of_process()['wait_policy']}")
     for name, values in rates.items():
         print(f"  {name:24}{_spread(values, 'images/s')}")
     ratios = [mine / other for mine, other in zip(*rates.values(), strict=True)]
@@ -107,13 +124,6 @@ def _microseconds(work: Callable[[int], Any], repeats: int) -> float:
 def _spread(values: list[float], unit: str, digits: int = 0) -> str:
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"min {low:,.{digits}f}   median {middle:,.{digits}f}   max {high:,.{digits}f} {unit}"
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor()
 
 
 if __name__ == "__main__":

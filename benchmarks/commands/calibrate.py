@@ -17,7 +17,7 @@ from benchmarks.hardware.card import Card, Costs, NetworkSeconds
 from benchmarks.hardware.cards import write
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.step_price import counted
-from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.environment import cpu_name, of_process
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.precision import set_flags
@@ -52,6 +52,7 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
         notes=(
             "Links between devices were not measured and are free.",
             "Passes and peak (a product of large matrices) in float32, TF32 off, measured.",
+            f"Idle OpenMP threads waited by {of_process()['wait_policy']}.",
         ),
         flops_per_second=statistics.geometric_mean(rates),
         peak_flops_per_second=_peak(torch.device(device)),

@@ -195,14 +195,18 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("o
         out: Folder of results; the card goes to hardware/this-machine.toml in it.
     """
     from benchmarks.commands.resolve import check_out, one_of, usable_device
-    from benchmarks.workloads.workload import SCALES
+    from benchmarks.runner.environment import usable_cores
+    from benchmarks.runner.processes.openmp import applied, wait_policy
+    from benchmarks.workloads.workload import SCALES, workload
 
     one_of("scale", scale, SCALES)
-    kind = usable_device(device)
-    check_out(out)
-    from benchmarks.commands.calibrate import calibrate as measure
+    threads = workload("cifar100", "resnet18", scale).threads
+    with applied(wait_policy(1, threads, usable_cores())):  # before torch is imported
+        kind = usable_device(device)
+        check_out(out)
+        from benchmarks.commands.calibrate import calibrate as measure
 
-    measure(scale, kind, out, _console())
+        measure(scale, kind, out, _console())
 
 
 @app.command

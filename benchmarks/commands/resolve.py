@@ -15,6 +15,7 @@ from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.hardware import cards
 from benchmarks.runner import gpus
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.environment import usable_cores
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.data.cards import card
@@ -64,9 +65,7 @@ def check_target(target: float | None) -> None:
 
 def default_jobs(device: str) -> int:
     """The GPUs that this process sees where it trains on them, else the cores that it may use."""
-    if device == "cuda":
-        return gpus.found().count
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return gpus.found().count if device == "cuda" else usable_cores()
 
 
 def choose(

@@ -36,10 +36,18 @@ def describe(device: str = "cpu") -> dict[str, Any]:
         "cores": os.cpu_count() or 1,
         **({"gpu": gpus.describe()} if device == "cuda" else {}),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "variables": {name: os.environ[name] for name in SETTINGS if name in os.environ},
+        **of_process(),
         "commit": _git("rev-parse", "HEAD"),
         "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "command": ["python", "-m", "benchmarks", *sys.argv[1:]],
+    }
+
+
+def of_process() -> dict[str, Any]:
+    """What a process was started with: a training process may have another wait policy than the command."""
+    return {
+        "variables": {name: os.environ[name] for name in SETTINGS if name in os.environ},
+        "wait_policy": os.environ.get("OMP_WAIT_POLICY") or "the runtime's default",
     }
 
 
@@ -56,6 +64,11 @@ def _git(*arguments: str) -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def usable_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def real_devices(device: str) -> int:

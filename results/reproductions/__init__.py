@@ -139,6 +139,7 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "cpu": _distinct(one.get("cpu") for one in said),
         "cores": _distinct(str(one.get("cores", "")) for one in said),
         "variables": _distinct(f"{name}={value}" for one in said for name, value in one.get("variables", {}).items()),
+        "wait_policy": _distinct(one.get("wait_policy") for one in said),
         "commit": _distinct(commit(record) for record in records),
         "command": _distinct(_command(one.get("command") or ()) for one in said),
     }

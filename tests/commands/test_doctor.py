@@ -45,7 +45,7 @@ def test_every_check_is_there_and_nothing_is_left_behind(tmp_path: Path) -> None
 
 def test_what_is_wrong_comes_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "./mlruns")
-    monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     wrong = [check for check in doctor.run(tmp_path / "out", tmp_path) if not check.ok]
     assert {"threads", "tracking store", "data set cifar10"} <= {check.name for check in wrong}
     assert all(check.detail and check.mend for check in wrong)
@@ -96,11 +96,19 @@ def test_missing_and_outdated_packages_are_named(tmp_path: Path, monkeypatch: py
     assert "pydantic" not in check.detail
 
 
-def test_threads_need_a_passive_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
-    assert machine.threads().ok
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    assert not machine.threads().ok
+def test_threads_have_the_policy_that_fits_them_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setattr(machine, "usable_cores", lambda: 3)
+    said = machine.threads()
+    assert said.ok
+    assert "3 cores" in said.detail
+    assert "passively" in said.detail
+    for policy in ("PASSIVE", "ACTIVE"):
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+        said = machine.threads()
+        assert not said.ok
+        assert policy in said.detail
+        assert "unset OMP_WAIT_POLICY" in said.mend
 
 
 def test_a_results_folder_is_tried_by_writing(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import shutil
 
 from benchmarks.commands.doctor.check import Check
 from benchmarks.errors import UserError
+from benchmarks.runner.environment import usable_cores
 
 
 def processors() -> Check:
     """How many cores this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Check("processors", True, f"{usable} of {os.cpu_count()} usable, {platform.machine()}")
+    return Check("processors", True, f"{usable_cores()} of {os.cpu_count()} usable, {platform.machine()}")
 
 
 def cuda() -> Check:
@@ -59,8 +59,14 @@ def _device(index: int) -> str:
 
 
 def threads() -> Check:
-    """OpenMP's idle threads spin unless told not to, which made the steps of a busy machine vary sixfold."""
-    policy, number = os.environ.get("OMP_WAIT_POLICY"), os.environ.get("OMP_NUM_THREADS")
-    ok = (policy or "").upper() == "PASSIVE"
-    detail = f"OMP_WAIT_POLICY={policy or '(not set)'}, OMP_NUM_THREADS={number or '(not set)'}"
-    return Check("threads", ok, detail, "" if ok else "export OMP_WAIT_POLICY=PASSIVE: without it timings vary")
+    """How OpenMP's idle threads will wait, and why; a policy of the user's own goes before, for all processes."""
+    if policy := os.environ.get("OMP_WAIT_POLICY"):
+        detail = f"OMP_WAIT_POLICY={policy} is set, so every process keeps to it, whatever number of threads it has"
+        mend = "unset OMP_WAIT_POLICY: each process then gets the policy that fits its threads"
+        return Check("threads", False, detail, mend)
+    cores = usable_cores()
+    detail = (
+        f"{cores} cores: idle OpenMP threads wait by the runtime's default, which spins, as long as each has a core; "
+        f"beyond {cores} threads in all runs at a time together, passively; runs of 1 thread have none that waits"
+    )
+    return Check("threads", True, detail)

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import process
+from benchmarks.runner.processes import openmp, process
 from benchmarks.runner.processes.messages import Answer, Begin, Ended, Listen, Wrong
 
 
 class TrainingProcess:
-    """A process and the run it is at; None while it waits for one."""
+    """A process and the run it is at; None while it waits for one. policy: how its idle OpenMP threads wait."""
 
-    def __init__(self, setting: process.Setting) -> None:
+    def __init__(self, setting: process.Setting, policy: str | None) -> None:
         context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=process.main, args=(theirs, setting), daemon=True)
-        with _no_ctrl_c():
+        with _no_ctrl_c(), openmp.applied(policy):
             self.process.start()
         theirs.close()
-        self.gpus = setting.gpus
+        self.gpus, self.policy = setting.gpus, policy
         self.run: Run | None = None
 
     def begin(self, run: Run) -> None:
@@ -69,20 +68,27 @@ def train_all(runs: Sequence[Run], setting: process.Setting, *, jobs: int, liste
 
     Raises UserError for what the user can mend; the other runs are ended, and stay to be repeated.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     waiting, ended = deque(runs), dict[str, Ended]()
+    policies = {run.id: openmp.policy_of(run.spec, jobs) for run in runs}
     crew: list[TrainingProcess] = []
     try:
         while len(ended) < len(runs):
             while waiting and len(crew) < jobs:
-                crew.append(TrainingProcess(_placed(setting, crew)))
-                _start(crew[-1], waiting.popleft(), listen)
+                run = waiting.popleft()
+                crew.append(TrainingProcess(_placed(setting, crew), policies[run.id]))
+                _start(crew[-1], run, listen)
             for pipe in wait([job.pipe for job in crew]):
                 job = next(job for job in crew if job.pipe is pipe)
                 if not _hear(job, ended, listen):
                     crew.remove(job)  # dead: a new one takes its place if there is more to do
                 elif job.run is None and waiting:
-                    _start(job, waiting.popleft(), listen)
+                    if (fitting := _fitting(waiting, policies, job.policy)) is None:
+                        crew.remove(job)  # it cannot change its policy: a new one takes its place
+                        job.dismiss()
+                        job.join()
+                    else:
+                        waiting.remove(fitting)
+                        _start(job, fitting, listen)
     finally:
         for job in crew:
             job.dismiss()
@@ -95,6 +101,12 @@ def _placed(setting: process.Setting, crew: Sequence[TrainingProcess]) -> proces
     """The next process's: of all GPUs it sees the one that fewest of the crew are at, or the first of those."""
     used = [gpu for job in crew for gpu in job.gpus]
     return replace(setting, gpus=tuple(sorted(setting.gpus, key=used.count)[:1]))
+
+
+def _fitting(waiting: Sequence[Run], policies: Mapping[str, str | None], policy: str | None) -> Run | None:
+    """The next run that a process of this policy may train, of the seed that is at hand; None where there is none."""
+    seed = waiting[0].spec.seed
+    return next((run for run in waiting if run.spec.seed == seed and policies[run.id] == policy), None)
 
 
 def _begin(run: Run) -> Begin:

@@ -104,6 +104,7 @@ def _data_key(spec: RunSpec) -> str:
 
 
 def _run(pipe: Connection, setting: Setting, begin: Begin, data: DataSet) -> Ended:
+    from benchmarks.runner import environment
     from results.records import folder_of
     from results.records.journal import Journal
 
@@ -111,7 +112,7 @@ def _run(pipe: Connection, setting: Setting, begin: Begin, data: DataSet) -> End
         folder_of(setting.out, begin.id),
         id=begin.id,
         spec=begin.spec,
-        environment=setting.environment,
+        environment={**setting.environment, **environment.of_process()},
         labels=begin.labels,
     ) as journal:
         try:

@@ -1,0 +1,63 @@
+"""How OpenMP's idle threads wait: by what computes at once, since a process reads the policy once, when it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Literal
+
+import methods
+from benchmarks.executors import registry as executors
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.runner.environment import usable_cores
+from benchmarks.runner.specs import workload_of
+from results.records.spec import RunSpec
+
+VARIABLE = "OMP_WAIT_POLICY"
+LAYERS = 256
+"""Of the network on which workers are counted: as many as a method may have updaters, each with layers of its own."""
+
+
+def wait_policy(jobs: int, threads: int, cores: int) -> Literal["PASSIVE"] | None:
+    """jobs: callers of torch at the same time. threads: torch's, in each of them. None: the runtime's own default.
+
+    Threads that spin while they wait go on at once, which is what narrow layers need, as long as every one has a core;
+    beyond that they take the cores from threads that compute. OpenMP makes a team for each calling thread, but only
+    where it has more than one thread: callers of one thread each have nothing that could spin.
+    """
+    return "PASSIVE" if threads > 1 and jobs * threads > cores else None
+
+
+def callers(method: methods.Method, *, simulated: bool) -> int:
+    """Threads that call torch at the same time: on real threads every worker, on a simulated clock one for all."""
+    if simulated:
+        return 1
+    layers = [(str(i), 1) for i in range(LAYERS)]
+    workers = list(method.workers(DryTeam.of(layers, replicas=method.replicas, steps_per_epoch=method.replicas)))
+    for worker in workers:
+        worker.program.close()
+    return len(workers)
+
+
+def policy_of(spec: RunSpec, jobs: int) -> str | None:
+    """For a process that trains the run, jobs of them at a time; a user's own in the environment goes before."""
+    threads = workload_of(spec.workload).threads
+    if threads == 1 or os.environ.get(VARIABLE):
+        return os.environ.get(VARIABLE) or None
+    method = methods.create(spec.method.name, spec.method.options)
+    simulated = executors.executor(spec.executor).simulated
+    return wait_policy(jobs * callers(method, simulated=simulated), threads, usable_cores())
+
+
+@contextlib.contextmanager
+def applied(policy: str | None) -> Iterator[None]:
+    """A process that is started inside, or torch when it is first imported there, waits so; a user's own stays."""
+    if policy is None or os.environ.get(VARIABLE):
+        yield
+        return
+    os.environ[VARIABLE] = policy
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
