@@ -1,0 +1,122 @@
+"""What the tools measure alike: trainings made by hand, a bare loop beside them, rivals that take turns."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+import methods
+from benchmarks.executors import registry as executors
+from benchmarks.hardware import cards
+from benchmarks.runner import choices, plan
+from benchmarks.runner.training import Training
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.data.images.in_memory import ImageSet
+from benchmarks.workloads.data.load import DataSet
+from benchmarks.workloads.workload import Workload
+
+Rival = Callable[[], float]
+"""Trains for a while -> seconds per batch."""
+
+
+def training(
+    work: Workload,
+    method: str,
+    data: DataSet,
+    executor: str = executors.DEFAULT,
+    *,
+    device: str = "cpu",
+    options: Mapping[str, Any] | None = None,
+) -> Training:
+    """A run, ready to be trained. Raises UserError where the method cannot run on the executor."""
+    card = cards.load("paper-a-ideal") if executors.executor(executor).needs_card else None
+    chosen = choices.Choices(executor=executor, card=card, device=device)
+    run = plan.run(work, Row(method), methods.create(method, dict(options or {})), 0, chosen, card)
+    return Training(run.spec, data, card)
+
+
+def random_images(work: Workload) -> ImageSet:
+    """Images of the workload's size and number that mean nothing, always the same ones: no data need be there."""
+    known = data_card(work.dataset)
+    count = work.train_samples or known.train_samples
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, *known.shape), dtype=torch.uint8, generator=generator)
+    labels = torch.randint(0, known.classes, (count,), generator=generator)
+    return ImageSet(known, images, labels, images[: work.batch], labels[: work.batch])
+
+
+def synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def epoch(made: Training) -> Rival:
+    """One epoch through the executor."""
+
+    def timed() -> float:
+        torch.set_num_threads(made.work.threads)
+        synchronise(made.device)
+        made.team.begin_epoch(0)
+        begun = time.perf_counter()
+        made.executor.run(made.method.workers(made.team))
+        synchronise(made.device)
+        return (time.perf_counter() - begun) / made.team.steps_per_epoch
+
+    return timed
+
+
+def bare(made: Training, *, channels_last: bool = False, bf16: bool = False) -> Rival:
+    """A hand-written loop on the same network and the same batches."""
+    network = torch.nn.Sequential(*made.network().values()).train()
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    network.to(memory_format=layout)
+    chosen, steps = made.work.optimizer, made.batches.steps()
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        lr=made.work.schedule.lr,
+        momentum=chosen.momentum,
+        weight_decay=chosen.weight_decay,
+        fused=True,
+    )
+
+    def timed() -> float:
+        torch.set_num_threads(made.work.threads)
+        synchronise(made.device)
+        begun = time.perf_counter()
+        for i in range(steps):
+            images, labels = made.batches.batch(0, i)
+            with torch.autocast(made.device.type, torch.bfloat16, enabled=bf16):
+                logits = network(images.to(memory_format=layout))
+                loss = torch.nn.functional.cross_entropy(logits, labels)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        synchronise(made.device)
+        return (time.perf_counter() - begun) / steps
+
+    return timed
+
+
+def rounds(rivals: Mapping[str, Rival], count: int) -> dict[str, list[float]]:
+    """Rivals take turns, round by round, after one each to warm up: slots, optimizer state, caches."""
+    for rival in rivals.values():
+        rival()
+    found: dict[str, list[float]] = {name: [] for name in rivals}
+    for _ in range(count):
+        for name, rival in rivals.items():
+            found[name].append(rival())
+    return found
+
+
+def ratio(found: Mapping[str, list[float]], of: str, over: str) -> float:
+    """The median over the rounds of the ratios within a round."""
+    return statistics.median(a / b for a, b in zip(found[of], found[over], strict=True))
+
+
+def milliseconds(found: Mapping[str, list[float]]) -> str:
+    return ", ".join(f"{name} {statistics.median(times) * 1e3:.1f} ms" for name, times in found.items())
