@@ -1,0 +1,39 @@
+"""Notes beside published values: the batch that they name is the row's."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from benchmarks.runner.settings import row_method, row_workload
+from benchmarks.tables.registry import IDS, table
+from results import published
+
+BATCH = re.compile(r"\b(\d+) is (?:taken|assumed)|\bB = (\d+)|\bbatch size (\d+)|\b(global) batch (\d+)")
+
+
+def named(note: str) -> list[tuple[bool, int]]:
+    """(of all devices together, samples) for each batch in a note."""
+    return [
+        (bool(found[4]), int(next(filter(str.isdecimal, filter(None, found.groups())))))
+        for found in BATCH.finditer(note)
+    ]
+
+
+def test_batches_are_found_in_notes() -> None:
+    notes = [value.note for id in IDS for value in published.load(id).values()]
+    found = [one for note in notes for one in named(note)]
+    assert found.count((False, 64)) == 22
+    assert found.count((True, 384)) == 4
+    assert not [note for note in notes if re.search(r"is (taken|assumed)", note) and not named(note)]
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_a_note_names_the_batch_of_its_row(id: str) -> None:
+    one = table(id)
+    rows = {row.key: row for row in one.rows}
+    for (network, key, _), value in published.load(id).items():
+        for together, samples in named(value.note):
+            work, method = row_workload(one, network, rows[key], "paper", {}), row_method(one, rows[key], {})
+            assert samples == work.batch * (method.replicas if together else 1), (key, value.note)
