@@ -19,7 +19,7 @@ from benchmarks.commands.resolve import default_jobs, usable_device
 from benchmarks.errors import UserError
 from benchmarks.runner import environment, gpus
 from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.processes import pool, process
+from benchmarks.runner.processes import openmp, pool, process
 from benchmarks.runner.processes.messages import Ended
 from benchmarks.runner.processes.process import Setting
 
@@ -148,9 +148,9 @@ class Pretender:
     started: ClassVar[list[tuple[str, ...]]] = []
     deaths: ClassVar[set[str]] = set()
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, policy: str | None) -> None:
         self.pipe, self._theirs = multiprocessing.Pipe()
-        self.gpus, self.run = setting.gpus, None
+        self.gpus, self.policy, self.run = setting.gpus, policy, None
         self.process = SimpleNamespace(join=lambda: None, exitcode=-9)
         self.started.append(setting.gpus)
 
@@ -171,7 +171,8 @@ def spread(monkeypatch: pytest.MonkeyPatch, seen: tuple[str, ...], *, jobs: int,
     monkeypatch.setattr(Pretender, "started", [])
     monkeypatch.setattr(Pretender, "deaths", set(deaths))
     monkeypatch.setattr(pool, "TrainingProcess", Pretender)
-    runs: Any = [SimpleNamespace(id=id, spec=None, labels=None) for id in "abcdef"]
+    monkeypatch.setattr(openmp, "policy_of", lambda spec, jobs: None)
+    runs: Any = [SimpleNamespace(id=id, spec=SimpleNamespace(seed=0), labels=None) for id in "abcdef"]
     ended = pool.train_all(runs, Setting(Path(), None, {}, (), {}, seen), jobs=jobs, listen=lambda event: None)
     assert len(ended) == len(runs)
     return Pretender.started
