@@ -15,10 +15,11 @@ DRIVER_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Gpus:
-    """GPUs of one kind, as many as CUDA_VISIBLE_DEVICES lets this process see."""
+    """GPUs of one kind, as many as CUDA_VISIBLE_DEVICES lets this process see. tf32: from Ampere on."""
 
     name: str
     count: int
+    tf32: bool = True
 
 
 def found() -> Gpus:
@@ -31,7 +32,7 @@ def found() -> Gpus:
     if len(set(names)) > 1:
         said = ", ".join(f"{index}: {name}" for index, name in enumerate(names))
         raise UserError(f"The GPUs here differ ({said}): show equal ones, as by {VISIBLE}=0, or say --device cpu.")
-    return Gpus(names[0], len(names))
+    return Gpus(names[0], len(names), torch.cuda.get_device_capability(0) >= (8, 0))
 
 
 def each() -> tuple[str, ...]:

@@ -104,9 +104,9 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         )
     choices.kind.check(method)
     method.check_layers(layer_count(work.network, work.blocks))
-    work.check_device(choices.device)
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = gpus.found() if choices.device == "cuda" else None
+    work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
     known = card(work.dataset)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),

@@ -133,10 +133,12 @@ class Workload(BaseModel):
         """The paper's workload whose network a simulated step is charged for, unless its own FLOPs are."""
         return workload(self.family, self.network, "paper", {"stem": self.charged_stem})
 
-    def check_device(self, device: str) -> None:
-        """Raises UserError where it cannot compute in its precision."""
-        if self.precision == "tf32" and device != "cuda":
-            raise UserError(f"workload.precision=tf32: the {device} has no TF32; set float32, bf16 or --device cuda.")
+    def check_device(self, device: str, *, tf32: bool) -> None:
+        """device: its name. tf32: whether it has that. Raises UserError where it cannot compute in this precision."""
+        if self.precision == "tf32" and not tf32:
+            raise UserError(
+                f"workload.precision=tf32: the {device} has no TF32; set float32 or bf16, or take a GPU that has."
+            )
 
     def at_batch(self, published: int) -> dict[str, int]:
         """The settings that give a row its batch: as published at paper scale, in proportion at the others."""

@@ -17,11 +17,13 @@ import torch
 
 from benchmarks.commands.resolve import default_jobs, usable_device
 from benchmarks.errors import UserError
-from benchmarks.runner import environment, gpus
+from benchmarks.runner import environment, gpus, plan
+from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Gpus
 from benchmarks.runner.processes import openmp, pool, process
 from benchmarks.runner.processes.messages import Ended
 from benchmarks.runner.processes.process import Setting
+from benchmarks.tables.registry import table
 
 See = Callable[..., None]
 
@@ -30,9 +32,10 @@ See = Callable[..., None]
 def see(monkeypatch: pytest.MonkeyPatch) -> See:
     """see("a", "b"): torch sees GPUs of these names, and a driver is there."""
 
-    def pretend(*names: str) -> None:
+    def pretend(*names: str, capability: tuple[int, int] = (9, 0)) -> None:
         monkeypatch.setattr(torch.cuda, "device_count", lambda: len(names))
         monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: names[index])
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: capability)
         monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(names))
         genuine = os.path.exists
         monkeypatch.setattr(os.path, "exists", lambda path: path == "/dev/nvidiactl" or genuine(path))
@@ -57,6 +60,16 @@ def test_gpus_of_one_kind_are_found(see: See) -> None:
     see("NVIDIA H200", "NVIDIA H200")
     assert gpus.found() == Gpus("NVIDIA H200", 2)
     assert usable_device("cuda") == usable_device("auto") == "cuda"
+
+
+def test_tf32_needs_a_gpu_that_has_it(see: See) -> None:
+    """Elsewhere torch would compute in float32, and the record would say TF32."""
+    chosen = Choices(seeds=1, device="cuda", settings={"workload": {"precision": "tf32"}})
+    see("NVIDIA H200")
+    assert plan.runs(table("table3"), chosen)[0].spec.workload.document()["precision"] == "tf32"
+    see("Tesla V100", capability=(7, 0))
+    with pytest.raises(UserError, match="precision=tf32: the Tesla V100 has no TF32"):
+        plan.runs(table("table3"), chosen)
 
 
 def test_gpus_that_differ_are_no_one_hardware(see: See) -> None:
