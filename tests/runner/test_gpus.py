@@ -214,3 +214,13 @@ def test_a_process_sees_its_gpu_before_anything_asks_for_one(
     pipe: Any = None
     process.main(pipe, Setting(Path(), None, {}, (), {}, seen))
     assert found == [visible]
+
+
+@pytest.mark.cuda
+def test_the_gpu_that_is_here_is_described() -> None:
+    described = gpus.describe()
+    assert described["name"]
+    assert described["count"] >= 1
+    assert described["driver"]
+    assert described["cudnn"] >= 8000
+    assert gpus.found() == Gpus(described["name"], described["count"], gpus.found().tf32)

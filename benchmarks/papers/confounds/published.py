@@ -199,8 +199,8 @@ DIFFERENCES = (
     ),
     Confound(
         "Precision",
-        "not stated for any row. On an A100, PyTorch and libtorch compute the convolutions of float32 networks in TF32 "
-        "unless told not to; older GPUs have none.",
+        "not stated for any row. On an A100, PyTorch and libtorch compute the convolutions and recurrent layers of "
+        "float32 networks in TF32 unless told not to; older GPUs have none.",
         (*A_LAP, *A_DDP, "table5", "table6", "figure2", "figure3", "figure4", *ALL_B),
         f"{A}, section 4; {B}, section 3; torch.backends.cudnn.allow_tf32",
     ),

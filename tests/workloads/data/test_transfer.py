@@ -111,3 +111,10 @@ def test_on_the_cpu_nothing_is_pinned_or_copied(monkeypatch: pytest.MonkeyPatch)
     given = host_buffer((2, 3), torch.uint8, torch.device("cpu"))
     assert (given.shape, given.dtype) == ((2, 3), torch.uint8)
     assert to_device(given, torch.device("cpu")) is given
+
+
+@pytest.mark.cuda
+def test_pinned_memory_is_not_used_again_while_a_copy_is_under_way() -> None:
+    """On a device: many copies, of which the host keeps nothing and waits for none."""
+    there = [to_device(torch.full((1 << 20,), number), CUDA) for number in range(50)]
+    assert [int(tensor.min()) for tensor in there] == [int(tensor.max()) for tensor in there] == list(range(50))
