@@ -69,6 +69,7 @@ def run(
     selection: Selection = DEFAULT,
     jobs: Number | None = None,
     target: float | None = None,
+    stall_after: float | None = None,
     fresh: Flag = False,
     no_tracking: Flag = False,
 ) -> int:
@@ -78,12 +79,14 @@ def run(
         tables: Such as table3; all, paper-a and paper-b name many.
         jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
         target: Accuracy in percent to reach, instead of the best of the worst method.
+        stall_after: Seconds without progress in training or evaluating after which a run ends as failed. Default: none.
         fresh: Repeat runs that are there.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
-    from benchmarks.commands.resolve import check_target, chosen_experiments
+    from benchmarks.commands.resolve import check_stall_after, check_target, chosen_experiments
 
     check_target(target)
+    check_stall_after(stall_after)
     found = chosen_experiments(tables)
     chosen = selection.choose(found)
     alone = jobs is None and not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
@@ -98,6 +101,7 @@ def run(
         fresh=fresh,
         tracking=not no_tracking,
         target=target,
+        stall_after=stall_after,
         console=_console(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -61,6 +62,12 @@ def check_target(target: float | None) -> None:
     """Raises UserError unless it is an accuracy in percent, or not given."""
     if target is not None and not 0 < target <= 100:
         raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
+
+
+def check_stall_after(seconds: float | None) -> None:
+    """Raises UserError unless it is a time, or not given."""
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UserError(f"--stall-after {seconds:g}: give seconds, above 0, without progress before a run is ended.")
 
 
 def default_jobs(device: str) -> int:

@@ -45,6 +45,7 @@ def run(
     fresh: bool,
     tracking: bool,
     target: float | None,
+    stall_after: float | None,
     console: Console,
 ) -> int:
     """-> the exit code: 0, or 1 if a run failed. Where many are asked for, those without their data say so.
@@ -59,7 +60,7 @@ def run(
     _announce(experiments, chosen, runs, missing, jobs, console)
     note(console, found.left_out)
     again = "the same command without --fresh" if fresh else "the same command"
-    failed = _train(missing, chosen, _cards(experiments, chosen), out, jobs, console, again) if missing else []
+    failed = _train(missing, _setting(experiments, chosen, out, stall_after), jobs, console, again) if missing else []
     found = journals.read(out) if missing else found
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
     brief = len(experiments) > FEW
@@ -68,8 +69,7 @@ def run(
             console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
         else:
             _show(one, sheets.get(one.id), chosen, out, console, brief)
-    for sentence in failed:
-        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+    _complain(failed, console)
     used = list(sheets.values())
     if tracking and used:
         used = [*tracked.kindred(used, chosen, found, target), *used]
@@ -115,6 +115,12 @@ def _cards(experiments: Sequence[Experiment], chosen: Choices) -> dict[str, Card
     return found
 
 
+def _setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, stall_after: float | None) -> Setting:
+    cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
+    seen = gpus.each() if chosen.device == "cuda" else ()
+    return Setting(out, chosen.data, cards, chosen.plugins, here, seen, stall_after)
+
+
 def _announce(
     experiments: Sequence[Experiment],
     chosen: Choices,
@@ -130,18 +136,8 @@ def _announce(
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
 
-def _train(
-    missing: Sequence[Run],
-    chosen: Choices,
-    cards: dict[str, Card],
-    out: Path,
-    jobs: int,
-    console: Console,
-    again: str,
-) -> list[str]:
+def _train(missing: Sequence[Run], setting: Setting, jobs: int, console: Console, again: str) -> list[str]:
     """-> a sentence for each run that failed. again: how to carry on after Ctrl-C."""
-    seen = gpus.each() if chosen.device == "cuda" else ()
-    setting = Setting(out, chosen.data, cards, chosen.plugins, environment.describe(chosen.device), seen)
     begun = time.monotonic()
     with Display(missing, console) as display:
         try:
@@ -153,6 +149,11 @@ def _train(
     console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
     titles = {run.id: run.title for run in missing}
     return [f"{titles[one.id]}: {one.reason}" for one in ended.values() if one.status == "failed"]
+
+
+def _complain(failed: Sequence[str], console: Console) -> None:
+    for sentence in failed:
+        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, console: Console, brief: bool) -> None:

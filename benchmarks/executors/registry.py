@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from methods.errors import unknown
 
 if TYPE_CHECKING:
     from benchmarks.executors.accounts import DryTeam
+    from benchmarks.executors.activity import Activity
     from benchmarks.hardware.price import Price
 
 
@@ -22,6 +23,8 @@ class Executor(Protocol):
 
     @property
     def now(self) -> float | None: ...  # simulated seconds over all epochs; None where time is real
+    @property
+    def activities(self) -> Sequence[Activity]: ...  # of the workers under way; read by another thread
 
     def run(self, workers: Iterable[Worker]) -> None:
         """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Epoch, Event
+from benchmarks.runner.processes.messages import Begin, Epoch, Event, Standstill
 
 
 class Display:
@@ -54,6 +54,9 @@ class Display:
             self._begin(run)
         elif isinstance(event, Epoch):
             self._epoch(run, event.epoch, event.metrics)
+        elif isinstance(event, Standstill):
+            words = f"[yellow]{escape(run.title)}:[/] {escape(event.sentence)}"
+            self.console.print(words, highlight=False, soft_wrap=True)
         else:
             self._end(run, event.status, event.reason)
 

@@ -19,6 +19,7 @@ from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.price import Price
 from benchmarks.hardware.step_price import charge, counted
 from benchmarks.runner.specs import workload_of
+from benchmarks.runner.standing import Standing
 from benchmarks.runner.usage import Usage, wanted
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
@@ -35,11 +36,13 @@ Metrics = dict[str, float]
 class Training:
     """The state of one run between epochs.
 
-    data: already loaded, so that the runs of a process share it. card: None unless the executor needs one. Raises
-    UserError or MethodError where the spec is none that these sources can carry out.
+    data: already loaded, so that the runs of a process share it. card: None unless the executor needs one. standing: is
+    kept up to date. Raises UserError or MethodError where the spec is none that these sources can carry out.
     """
 
-    def __init__(self, spec: RunSpec, data: DataSet, card: Card | None) -> None:
+    def __init__(self, spec: RunSpec, data: DataSet, card: Card | None, standing: Standing | None = None) -> None:
+        self.standing = standing or Standing()
+        self.standing.doing = "building the network"
         self.work = workload_of(spec.workload)
         self.method = methods.create(spec.method.name, spec.method.options)
         self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
@@ -62,6 +65,7 @@ class Training:
             charged = charge(self.work, card, self.network())
             self.step_flops, price = charged.step_flops, charged.price
         self.executor: Executor = kind.build(self.team, price, self.work.threads)
+        self.standing.executor = self.executor
         self.train_seconds = 0.0
 
     def network(self) -> dict[str, torch.nn.Module]:
@@ -107,6 +111,7 @@ class Training:
 
         Raises WorkerFailed, Stalled, or EpochUnfinished where batches or gradients are left over.
         """
+        self.standing.doing = f"training epoch {epoch + 1}"
         started = time.perf_counter()
         self.team.begin_epoch(epoch)
         self.executor.run(self.method.workers(self.team))
@@ -114,6 +119,7 @@ class Training:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.train_seconds += time.perf_counter() - started
+        self.standing.doing = f"evaluating epoch {epoch + 1}"
         updates, seconds, wait = self.team.staleness.mean()
         metrics = {
             "train_loss": self.team.mean_loss(),
@@ -141,6 +147,7 @@ class Training:
                 loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
                 right += float((logits.argmax(1) == labels).sum())
                 total += len(labels)
+                self.standing.evaluated += 1
         return {"accuracy_percent": 100 * right / total, "loss": loss / total}
 
 
@@ -151,19 +158,19 @@ def train(
     data: DataSet,
     card: Card | None,
     report: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
+    standing: Standing | None = None,
 ) -> str:
     """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
 
-    report: hears of every epoch (1 is the first) and its metrics. Raises ResultsError where the journal cannot be
-    written, WorkerFailed, Stalled or EpochUnfinished where the method fails.
+    report: hears of every epoch (1 is the first) and its metrics. standing: is kept up to date. Raises ResultsError
+    where the journal cannot be written, WorkerFailed, Stalled or EpochUnfinished where the method fails.
     """
     begun = time.perf_counter()
-    training = Training(spec, data, card)
+    training = Training(spec, data, card, standing)
     usage = Usage() if wanted() else None
     best, best_epoch, epoch, status, reason = -math.inf, 0, 0, "finished", ""
     for epoch in range(1, training.work.epochs + 1):
-        metrics = training.epoch(epoch - 1)
-        metrics["wall_seconds"] = time.perf_counter() - begun
+        metrics = training.epoch(epoch - 1) | {"wall_seconds": time.perf_counter() - begun}
         metrics |= usage.since_last() if usage is not None else {}
         journal.evaluation(epoch, epoch * training.team.steps_per_epoch, metrics)
         report(epoch, metrics)

@@ -11,6 +11,7 @@ import contextlib
 import json
 import math
 import os
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,10 +30,12 @@ class Journal:
     """Writes one run's journal; use it in a `with` statement.
 
     Left by an exception without an `end` line, the block writes one: "interrupted" for Ctrl-C, else "failed".
+    lock: held while a line is written; who holds it keeps other threads from writing.
     """
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
+        self.lock = threading.RLock()
         self._file = file
         self._size = 0
         self._epochs = 0
@@ -95,9 +98,10 @@ class Journal:
         if status not in STATUSES:
             raise ValueError(f"status {status!r} is none of {', '.join(STATUSES)}")
         defaults = {"reason": "", "epochs": self._epochs, "early_stopped": False, "staleness": []}
-        self._write({"type": "end", "status": status, **defaults, **fields, "ended": _now()})
-        self._ended = True
-        self.close()
+        with self.lock:
+            self._write({"type": "end", "status": status, **defaults, **fields, "ended": _now()})
+            self._ended = True
+            self.close()
 
     def close(self) -> None:
         """Close the file; without an `end` line the record stays incomplete."""
@@ -116,16 +120,17 @@ class Journal:
         self.close()
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        if self._file.closed:
-            raise ResultsError(f"{self.path} is closed; a run that goes on needs a new journal.")
         data = json.dumps(strict(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        try:
-            _write_all(self._file, data)
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            self._drop_half_line()
-            raise _unwritable(self.path, error) from error
-        self._size += len(data)
+        with self.lock:
+            if self._file.closed:
+                raise ResultsError(f"{self.path} is closed; a run that goes on needs a new journal.")
+            try:
+                _write_all(self._file, data)
+                os.fsync(self._file.fileno())
+            except OSError as error:
+                self._drop_half_line()
+                raise _unwritable(self.path, error) from error
+            self._size += len(data)
 
     def _drop_half_line(self) -> None:
         # Cutting works on a full disk too; should it fail, the reader still ignores a last line that is cut.

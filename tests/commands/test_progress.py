@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Ended, Epoch
+from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Standstill
 from benchmarks.runner.progress import Display, duration
 from results.records.spec import Labels
 from tests.results.samples import spec_of
@@ -39,6 +39,19 @@ def test_a_pipe_gets_one_line_a_run() -> None:
         "[2/3] cifar100-resnet18 [bold]x[/nope], seed 1: failed: Worker [red]a[/b] failed: out of luck x"
     )
     assert display.done == 2
+
+
+def test_a_run_that_stands_still_is_named() -> None:
+    """In a line of its own, which counts for nothing."""
+    file = io.StringIO()
+    with Display(RUNS, Console(file=file, width=80)) as display:
+        display(Standstill("run1", "no progress for 30 s while training epoch 1: [red]w[/b] at Forward for 30 s"))
+    (line,) = file.getvalue().splitlines()
+    assert line == (
+        "cifar100-resnet18 [bold]x[/nope], seed 1: "
+        "no progress for 30 s while training epoch 1: [red]w[/b] at Forward for 30 s"
+    )
+    assert (display.done, display.planned) == (0, 3 * RUNS[0].spec.workload.epochs)
 
 
 def test_runs_that_ended_early_are_not_waited_for() -> None:

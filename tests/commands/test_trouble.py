@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -155,6 +156,46 @@ def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkey
     assert said.code == 1
     assert "Failed: cifar10-resnet18 BP, 1 device, seed 0: its process was killed (out of memory?)" in said.out
     assert {journal["seed"]: journal["status"] for journal in journals(tmp_path / "out")} == {0: None, 1: "finished"}
+
+
+STUCK = """
+import time
+from pathlib import Path
+
+from methods import NextBatch, Worker, register
+from methods.bp import Backpropagation
+
+STUCK = Path(__file__).with_suffix(".stuck")
+
+
+@register(title="Stuck", source="here", name="stuck")
+class Stuck(Backpropagation):
+    def workers(self, team):
+        if STUCK.exists():
+            yield from super().workers(team)
+        else:
+            STUCK.touch()
+            yield Worker(self.sleep(team.replica), device=0, role="sleeper")
+
+    def sleep(self, replica):
+        yield NextBatch(replica)
+        while True:
+            time.sleep(0.01)
+"""
+
+
+def test_a_run_that_stands_still_fails_and_the_next_goes_on(cli: Cli, tmp_path: Path) -> None:
+    """In a process of its own: the first one ended with its run."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(STUCK, encoding="utf-8")
+    options = (f"--plugin={plugin}", "--jobs=1", "--no-tracking", "--stall-after=5", *TWO, "--set=workload.epochs=1")
+    said = cli("run", "table1", "--method=stuck", *options)
+    assert (said.code, said.err) == (1, "")
+    (reason,) = re.findall(r"Stuck, seed 0: failed: (no progress for .*? s)(?:;|$)", said.out, re.MULTILINE)
+    assert "while training epoch 1: sleeper 0 on device 0 in the method's own code for " in reason
+    assert f"Failed: cifar10-resnet18 Stuck, seed 0: {reason}" in said.out
+    assert "its process ended" not in said.out
+    assert {j["seed"]: j["status"] for j in journals(tmp_path / "out")} == {0: "failed", 1: "finished"}
 
 
 def test_a_process_that_died_at_rest_is_a_failed_run() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.errors import Stalled, WorkerFailed
+from benchmarks.hardware.price import Price
 from methods import (
     AllReduce,
     Average,
@@ -29,7 +31,8 @@ from methods import (
     Put,
     Update,
 )
-from tests.executors.crews import EXECUTORS, carry_out, program, team_of
+from tests.conformance.small import bounded
+from tests.executors.crews import EXECUTORS, carry_out, crew, program, team_of
 
 
 @pytest.fixture(params=EXECUTORS)
@@ -283,6 +286,56 @@ def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> No
 
     with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 0' failed: MemoryError: out of memory"):
         carry_out(executor, program(Get(Channel())), trains(), team=team, devices=(0, 0))
+
+
+# ---- what each worker is at
+
+
+def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
+    """In an effect, in the method's own code, and how many effects it has asked for."""
+    seen = list[tuple[str, int]]()
+
+    def look() -> None:
+        seen.extend((str(one), one.asked) for one in made.activities)
+
+    class Looking(DryTeam):
+        def forward(self, layer: Any, step: Any, now: float) -> None:
+            look()
+
+    team = Looking(team_of().replicas, steps_per_epoch=4, epochs=1)
+
+    def trains() -> Program:
+        step = yield NextBatch(team.replica)
+        yield Forward(team.replica.layers[0], step)
+        look()
+        yield Put(Channel(capacity=None, name="losses"), step)
+
+    made = executors.executor(executor).build(team, Price.uniform(1, 1.0, 1.0), 1)
+    assert made.activities == []
+    bounded(lambda: made.run(crew(trains())))
+    assert seen == [("w 0 on device 0 at Forward (layer0)", 2), ("w 0 on device 0 in the method's own code", 2)]
+    assert made.activities == []
+
+
+def test_those_who_wait_are_at_what_they_wait_for(executor: str) -> None:
+    seen, team = list[str](), team_of()
+    asks, answers = Channel(name="asks"), Channel(name="answers")
+
+    def waits() -> Program:
+        yield Put(asks, "at the answers next")
+        yield Get(answers)
+
+    def looks() -> Program:
+        yield Get(asks)
+        step = yield NextBatch(team.replica)
+        while not any("Get" in one for one in seen):
+            yield Forward(team.replica.layers[0], step)
+            seen[:] = [str(one) for one in made.activities]
+        yield Put(answers, "go")
+
+    made = executors.executor(executor).build(team, Price.uniform(1, 1.0, 1.0), 1)
+    bounded(lambda: made.run(crew(waits(), looks())))
+    assert seen == ["w 0 on device 0 at Get (answers)", "w 1 on device 1 in the method's own code"]
 
 
 def test_no_workers_is_no_work(executor: str) -> None:

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,20 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert (record.status, record.complete, record.clock) == ("finished", True, "virtual_seconds")
     assert (record.method, record.network, record.row, record.seed) == ("async_lu", "resnet18", "async_lu", 0)
     assert record.path == folder_of(tmp_path, record.id) / JOURNAL
+
+
+def test_no_other_thread_writes_into_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal, free, fsync = start(tmp_path), list[bool](), os.fsync
+
+    def synced(file: int) -> None:
+        with ThreadPoolExecutor(1) as other:
+            free.append(other.submit(journal.lock.acquire, blocking=False).result())
+        fsync(file)
+
+    monkeypatch.setattr("results.records.journal.os.fsync", synced)
+    journal.evaluation(1, 20, {"loss": 1.0})
+    journal.end("finished")
+    assert free == [False, False]
 
 
 def test_real_executors_count_training_seconds(tmp_path: Path) -> None:

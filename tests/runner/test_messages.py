@@ -10,24 +10,37 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
-from benchmarks.runner.processes.messages import Answer, Begin, Ended, Epoch, Wrong
+from benchmarks.runner.processes.messages import Answer, Begin, Ended, Epoch, Standstill, Wrong
 from results.records.spec import Labels
 from tests.results.samples import spec_of
 
 RUN = Run("id", spec_of(), Labels(row="async_lu"))
 
 
-def heard(answer: Answer) -> tuple[list[Any], dict[str, Ended], pool.TrainingProcess]:
+class Gone:
+    """A process that ends by itself."""
+
+    exitcode, joined = 1, False
+
+    def join(self, timeout: float | None = None) -> None:
+        self.joined = True
+
+    def is_alive(self) -> bool:
+        return False
+
+
+def heard(answer: Answer, *, lives: bool = True) -> tuple[list[Any], dict[str, Ended], pool.TrainingProcess]:
     """What a listener hears of an answer, which runs have ended with it, and the process's job afterwards."""
     job = pool.TrainingProcess.__new__(pool.TrainingProcess)
     job.pipe, theirs = multiprocessing.Pipe()
+    job.process = Gone()  # type: ignore[assignment]
     job.begin(RUN)
     assert theirs.recv() == Begin("id", RUN.spec, RUN.labels)
     theirs.send(answer)
     events: list[Any] = []
     ended: dict[str, Ended] = {}
     try:
-        assert pool._hear(job, ended, events.append)
+        assert pool._hear(job, ended, events.append) == lives
     finally:
         job.pipe.close()
         theirs.close()
@@ -44,6 +57,21 @@ def test_an_end_is_heard_and_the_process_is_free() -> None:
     end = Ended("id", "diverged", "the loss was not finite in epoch 1")
     events, ended, job = heard(end)
     assert (events, ended, job.run) == ([end], {"id": end}, None)
+
+
+def test_a_standstill_is_heard_and_the_run_goes_on() -> None:
+    still = Standstill("id", "no progress for 30 s while evaluating epoch 1")
+    events, ended, job = heard(still)
+    assert (events, ended, job.run) == ([still], {}, RUN)
+
+
+def test_an_end_that_takes_the_process_along_is_the_runs_own() -> None:
+    """And not that of a process that died: the pool starts another one for what is left."""
+    end = Ended("id", "failed", "no progress for 60 s while training epoch 1", with_process=True)
+    events, ended, job = heard(end, lives=False)
+    assert (events, ended, job.run) == ([end], {"id": end}, None)
+    assert job.pipe.closed
+    assert job.process.joined  # type: ignore[attr-defined]
 
 
 def test_what_the_user_can_mend_ends_the_command() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, closing
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import Meetings
@@ -30,15 +31,20 @@ class ThreadsExecutor:
 
     def __init__(self, team: DryTeam, *, threads: int = 1) -> None:
         self.team, self.threads = team, threads
+        self._alive: dict[Activity, None] = {}
+
+    @property
+    def activities(self) -> list[Activity]:
+        """Of the workers that have not ended."""
+        return list(self._alive)
 
     def run(self, workers: Iterable[e.Worker]) -> None:
         """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
-        crew = list(workers)
+        self._alive = dict.fromkeys(map(Activity, workers))
+        crew = self.activities
         self._monitor = Monitor(len(crew))
         self._handlers = self._make_handlers()
-        threads = [
-            threading.Thread(target=self._work, args=(worker,), name=worker.name, daemon=True) for worker in crew
-        ]
+        threads = [threading.Thread(target=self._work, args=(one,), name=one.worker.name, daemon=True) for one in crew]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -65,11 +71,12 @@ class ThreadsExecutor:
             e.Average: meetings.average,
         }
 
-    def _work(self, worker: e.Worker) -> None:
+    def _work(self, activity: Activity) -> None:
+        worker = activity.worker
         torch.set_num_threads(self.threads)  # not inherited from the parent thread
         try:
             with closing([worker]), torch.autograd.set_multithreading_enabled(False):
-                self._drive(worker)
+                self._drive(activity)
         except Stopped:
             pass
         except (Stalled, WorkerFailed) as error:
@@ -77,15 +84,18 @@ class ThreadsExecutor:
         except BaseException as error:  # a thread that ended silently would leave a run that looks finished
             self._monitor.fail(WorkerFailed(worker.name, error))
         finally:
+            del self._alive[activity]
             self._monitor.ended()
 
-    def _drive(self, worker: e.Worker) -> None:
-        value = None
+    def _drive(self, activity: Activity) -> None:
+        worker, value = activity.worker, None
         while self._monitor.failure is None:
             try:
                 effect = worker.program.send(value)
             except StopIteration:
                 return
+            activity.effect = effect
+            activity.asked += 1
             if type(effect) not in self._handlers:
                 known = ", ".join(kind.__name__ for kind in self._handlers)
                 raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")

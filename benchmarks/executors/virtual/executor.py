@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, closing
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
@@ -31,6 +32,12 @@ class VirtualExecutor:
     def __init__(self, team: DryTeam, price: Price, listen: Callable[[Span], None] | None = None) -> None:
         self.team, self.price, self.listen, self.clock = team, price, listen, Clock()
         self._before = 0.0
+        self._alive: dict[Process, None] = {}
+
+    @property
+    def activities(self) -> list[Activity]:
+        """Of the workers that have not ended."""
+        return list(self._alive)
 
     @property
     def now(self) -> float:
@@ -41,7 +48,7 @@ class VirtualExecutor:
         """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
         crew = list(workers)
         self._ready: Ready = deque((Process(worker), None) for worker in crew)
-        self._alive = {process: None for process, _ in self._ready}
+        self._alive = dict.fromkeys(process for process, _ in self._ready)
         self._devices: dict[int, Device] = {}
         self._stragglers = Stragglers(self.team, self.price) if self.price.delays else None
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
@@ -86,6 +93,8 @@ class VirtualExecutor:
                 return
             except Exception as error:
                 raise WorkerFailed(process.worker.name, error) from error
+            process.effect = effect
+            process.asked += 1
             value = self._guarded(process, self._carry_out, process, effect)
 
     def _carry_out(self, process: Process, effect: e.Effect) -> Any:

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from methods import effects as e
+from benchmarks.executors.activity import Activity
 
 
 class Blocked:
@@ -16,11 +16,10 @@ class Blocked:
 BLOCKED = Blocked()
 
 
-@dataclass(eq=False)
-class Process:
+@dataclass(eq=False, slots=True)
+class Process(Activity):
     """A worker under way."""
 
-    worker: e.Worker
     waits_for: str = ""
 
 

@@ -33,6 +33,15 @@ class Ended:
     id: str
     status: str
     reason: str = ""
+    with_process: bool = False  # the process ends with it
+
+
+@dataclass(frozen=True)
+class Standstill:
+    """From a process: nothing of the run gets on. sentence: since when, and what each worker is at."""
+
+    id: str
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,6 @@ class Wrong:
     sentence: str
 
 
-Answer = Epoch | Ended | Wrong
-Event = Begin | Epoch | Ended
+Answer = Epoch | Standstill | Ended | Wrong
+Event = Begin | Epoch | Standstill | Ended
 Listen = Callable[[Event], None]

@@ -136,6 +136,10 @@ def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Listen) -> bool
         job.run = None
         ended[answer.id] = answer
     listen(answer)
+    if isinstance(answer, Ended) and answer.with_process:
+        pipe.close()
+        job.join()
+        return False
     return True
 
 

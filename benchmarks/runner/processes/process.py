@@ -1,10 +1,12 @@
 """A process that trains runs, one after the other, and tells its parent how they go.
 
-The parent sends `Begin`; the child answers with an `Epoch` after each and `Ended`, or with `Wrong`.
+The parent sends `Begin`; the child answers with an `Epoch` after each and `Ended`, or with `Wrong`; in between with a
+`Standstill` when nothing gets on.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -12,6 +14,7 @@ import signal
 import threading
 import traceback
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +22,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.hardware.card import Card
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.processes.memory import keep_freed_memory
-from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Wrong
+from benchmarks.runner.processes.messages import Answer, Begin, Ended, Epoch, Standstill, Wrong
+from benchmarks.runner.processes.watch import Watch, stacks
+from benchmarks.runner.standing import Standing
 from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -40,6 +45,18 @@ class Setting:
     plugins: tuple[Path, ...]
     environment: dict[str, Any]
     gpus: tuple[str, ...] = ()
+    stall_after: float | None = None  # seconds without progress after which a run is given up
+
+
+class ParentPipe:
+    """The way to the parent, for several threads."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._lock = pipe, threading.Lock()
+
+    def send(self, answer: Answer) -> None:
+        with self._lock:
+            self._pipe.send(answer)
 
 
 class Terminated(BaseException):
@@ -83,18 +100,25 @@ def _serve(pipe: Connection, setting: Setting) -> None:
     for plugin in setting.plugins:
         methods.load_plugin(plugin)
     loaded: dict[str, DataSet] = {}
+    parent = ParentPipe(pipe)
     while True:
         begin: Begin = pipe.recv()
         answer: Ended | Wrong
-        try:
-            key = _data_key(begin.spec)
-            if key not in loaded:
-                loaded.clear()
-                loaded[key] = load_data(workload_of(begin.spec.workload), setting.data)
-            answer = _run(pipe, setting, begin, loaded[key])
-        except (UserError, ResultsError, methods.MethodError) as error:
-            answer = Wrong(begin.id, str(error))
-        pipe.send(answer)
+        with Watch(Standing(), partial(_say, parent, begin.id), stall_after=setting.stall_after) as watch:
+            try:
+                key = _data_key(begin.spec)
+                if key not in loaded:
+                    loaded.clear()
+                    loaded[key] = load_data(workload_of(begin.spec.workload), setting.data)
+                answer = _run(parent, setting, begin, loaded[key], watch)
+            except (UserError, ResultsError, methods.MethodError) as error:
+                answer = Wrong(begin.id, str(error))
+        parent.send(answer)
+
+
+def _say(parent: ParentPipe, id: str, sentence: str) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more: the thread that trains finds out by itself
+        parent.send(Standstill(id, sentence))
 
 
 def _data_key(spec: RunSpec) -> str:
@@ -103,7 +127,7 @@ def _data_key(spec: RunSpec) -> str:
     return json.dumps([work[part] for part in DATA])
 
 
-def _run(pipe: Connection, setting: Setting, begin: Begin, data: DataSet) -> Ended:
+def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watch: Watch) -> Ended:
     from benchmarks.runner import environment
     from results.records import folder_of
     from results.records.journal import Journal
@@ -115,8 +139,9 @@ def _run(pipe: Connection, setting: Setting, begin: Begin, data: DataSet) -> End
         environment={**setting.environment, **environment.of_process()},
         labels=begin.labels,
     ) as journal:
+        watch.give_up = partial(_give_up, parent, journal, begin.id)
         try:
-            return _train(pipe, setting, begin, data, journal)
+            return _train(parent, setting, begin, data, journal, watch.standing)
         except (Terminated, BrokenPipeError):
             interrupt(journal)
             raise
@@ -124,14 +149,35 @@ def _run(pipe: Connection, setting: Setting, begin: Begin, data: DataSet) -> End
 
 def interrupt(journal: Journal) -> None:
     """End it so, unless the signal came when an end was on the disk and the journal did not know it yet."""
+    with journal.lock:
+        if _goes_on(journal):
+            journal.end("interrupted", reason="the command was ended")
+        journal.close()
+
+
+def _goes_on(journal: Journal) -> bool:
     from results.records import read
 
-    if read(journal.path).end is None:
-        journal.end("interrupted", reason="the command was ended")
-    journal.close()
+    return read(journal.path).end is None
 
 
-def _train(pipe: Connection, setting: Setting, begin: Begin, data: DataSet, journal: Journal) -> Ended:
+def _give_up(parent: ParentPipe, journal: Journal, id: str, sentence: str) -> None:
+    """End the run and this process, since a thread cannot be ended; returns only where the run has ended meanwhile."""
+    from results.errors import ResultsError
+
+    with journal.lock:  # to the end: nothing may follow the journal's last line
+        if not _goes_on(journal):
+            return
+        with contextlib.suppress(ResultsError):
+            journal.end("failed", reason=sentence, traceback=stacks())
+        with contextlib.suppress(OSError):
+            parent.send(Ended(id, "failed", sentence, with_process=True))
+        os._exit(1)
+
+
+def _train(
+    parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, journal: Journal, standing: Standing
+) -> Ended:
     from benchmarks.errors import UserError
     from benchmarks.runner.training import train
     from results.errors import ResultsError
@@ -142,7 +188,8 @@ def _train(pipe: Connection, setting: Setting, begin: Begin, data: DataSet, jour
             journal,
             data=data,
             card=setting.cards.get(begin.spec.hardware.sha256),
-            report=lambda epoch, metrics: pipe.send(Epoch(begin.id, epoch, metrics)),
+            report=lambda epoch, metrics: parent.send(Epoch(begin.id, epoch, metrics)),
+            standing=standing,
         )
     except (UserError, ResultsError, BrokenPipeError):
         raise

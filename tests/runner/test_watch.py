@@ -1,0 +1,215 @@
+"""A run that stands still: what is said of it and when, and that it can be given up without harm to its journal."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.executors.activity import Activity
+from benchmarks.runner.processes import process
+from benchmarks.runner.processes.messages import Ended
+from benchmarks.runner.processes.watch import EVERY_SECONDS, Watch, stacks
+from benchmarks.runner.standing import Standing
+from methods import Channel, Get, Program, Worker
+from results.records import read
+from results.records.journal import Journal
+from results.records.spec import Labels
+from tests.results.samples import spec_of
+
+
+def waiting() -> Program:
+    yield Get(Channel(name="losses"))
+
+
+@dataclass
+class Idle:
+    """An executor whose workers do what a test says."""
+
+    activities: list[Activity] = field(default_factory=list)
+    now = None
+
+    def run(self, workers: Any) -> None:
+        """Nothing."""
+
+
+def at_work(*roles: str) -> tuple[Standing, list[Activity]]:
+    """A run that trains, its workers before their first effect."""
+    crew = [Activity(Worker(waiting(), device=0, role=role)) for role in roles]
+    return Standing("training epoch 2", Idle(crew)), crew
+
+
+def looks(watch: Watch, seconds: int) -> None:
+    for _ in range(seconds):
+        watch.look(1.0)
+
+
+def test_nothing_is_said_while_a_run_gets_on() -> None:
+    standing, (one, _) = at_work("forward", "backward")
+    said = list[str]()
+    watch = Watch(standing, said.append)
+    for _ in range(100):
+        one.asked += 1
+        watch.look(1.0)
+    assert said == []
+
+
+def test_silence_is_said_at_growing_intervals() -> None:
+    said = list[str]()
+    watch = Watch(at_work("forward")[0], said.append)
+    looks(watch, 300)
+    assert [one.split(" while ")[0] for one in said] == [
+        f"no progress for {seconds} s" for seconds in (30, 60, 120, 240)
+    ]
+
+
+def test_a_new_silence_is_said_anew() -> None:
+    standing, (one,) = at_work("forward")
+    said = list[str]()
+    watch = Watch(standing, said.append)
+    looks(watch, 50)
+    one.asked += 1
+    looks(watch, 50)
+    assert [one[:20] for one in said] == ["no progress for 30 s"] * 2
+
+
+def test_each_worker_is_named_with_its_effect_and_since_when() -> None:
+    standing, (forward, backward) = at_work("forward", "backward")
+    said = list[str]()
+    watch = Watch(standing, said.append)
+    backward.effect = Get(Channel(name="losses"))
+    for _ in range(10):  # the other one stands still meanwhile
+        forward.asked += 1
+        watch.look(1.0)
+    looks(watch, 30)
+    assert said == [
+        "no progress for 30 s while training epoch 2: forward 0 on device 0 before its first effect for 30 s; "
+        "backward 0 on device 0 at Get (losses) for 39 s"
+    ]
+
+
+def test_a_slow_evaluation_names_no_worker_and_its_batches_are_progress() -> None:
+    standing, said = Standing("evaluating epoch 3", Idle()), list[str]()
+    watch = Watch(standing, said.append)
+    for _ in range(10):
+        standing.evaluated += 1
+        looks(watch, 20)
+    assert said == []
+    looks(watch, 11)
+    assert said == ["no progress for 30 s while evaluating epoch 3"]
+
+
+def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
+    standing, (one,) = at_work("forward")
+    given_up, said = list[str](), list[str]()
+    watch = Watch(standing, said.append, stall_after=5.0)
+    watch.give_up = given_up.append
+    for _ in range(10):
+        one.asked += 1
+        looks(watch, 4)
+    assert given_up == []
+    watch.look(1.0)
+    watch.look(1.0)
+    assert given_up == [
+        "no progress for 5 s while training epoch 2: forward 0 on device 0 before its first effect for 5 s"
+    ]
+
+
+def test_loading_is_never_given_up() -> None:
+    """It tells of no progress: that it takes long is said."""
+    said = list[str]()
+    watch = Watch(Standing(), said.append, stall_after=5.0)
+    watch.give_up = pytest.fail
+    looks(watch, 40)
+    assert said == ["no progress for 30 s while loading the data"]
+
+
+def test_the_watch_is_a_thread_that_ends_with_the_run() -> None:
+    found = threading.Event()
+    watch = Watch(at_work("forward")[0], lambda sentence: None, stall_after=1e-3)
+    watch.give_up = lambda sentence: found.set()
+    with watch:
+        assert found.wait(60)
+    assert not [thread for thread in threading.enumerate() if thread.name == "watch"]
+
+
+def test_the_watch_looks_often_enough_for_what_was_set() -> None:
+    assert Watch(Standing(), print).every == EVERY_SECONDS
+    assert Watch(Standing(), print, stall_after=1.0).every == 0.25
+
+
+def test_stacks_say_where_other_threads_are() -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait, name="stuck")
+    thread.start()
+    try:
+        told = stacks()
+    finally:
+        stop.set()
+        thread.join()
+    assert "stuck:\n" in told
+    assert "in wait" in told
+    assert "test_stacks_say" not in told
+
+
+# ---- giving up
+
+
+class Exit(Exception):
+    """Instead of the process's end."""
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal.create(tmp_path / "runs" / "id", id="id", spec=spec_of(), environment={}, labels=Labels())
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    def leave(code: int) -> None:
+        raise Exit(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    return []
+
+
+class Sending:
+    def __init__(self, sent: list[Any]) -> None:
+        self.send = sent.append
+
+
+def test_a_run_given_up_has_failed_and_takes_its_process_along(journal: Journal, sent: list[Any]) -> None:
+    with pytest.raises(Exit):
+        process._give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
+    record = read(journal.path)
+    assert record.end is not None
+    assert (record.status, record.end["reason"]) == ("failed", "no progress")
+    assert sent == [Ended("id", "failed", "no progress", with_process=True)]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_run_that_has_ended_is_not_given_up(journal: Journal, sent: list[Any], known: bool) -> None:
+    """Whether the journal knows of its end, or has just put it on the disk."""
+    if known:
+        journal.end("finished")
+    else:
+        journal._write({"type": "end", "status": "finished", "reason": "", "epochs": 0})
+    process._give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
+    journal.close()
+    assert read(journal.path).status == "finished"
+    assert sent == []
+
+
+def test_what_is_given_up_waits_for_a_line_that_is_being_written(journal: Journal, sent: list[Any]) -> None:
+    """And is not given up, if that line was the end."""
+    thread = threading.Thread(target=process._give_up, args=(Sending(sent), journal, "id", "no progress"))
+    with journal.lock:
+        thread.start()
+        journal.evaluation(1, 20, {"loss": 1.0})
+        journal.end("finished")
+    thread.join()
+    assert [read(journal.path).status, sent] == ["finished", []]
