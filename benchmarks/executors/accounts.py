@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.ledger import Ledger
-from benchmarks.executors.staleness import Staleness
+from benchmarks.executors.staleness import Moment, Staleness, TimedEvent
 
 
 @dataclass(eq=False)
@@ -45,7 +45,7 @@ class Read:
     """What a step's forward pass saw of a layer."""
 
     updates: int
-    time: float
+    time: Moment
 
 
 class DryStep:
@@ -60,12 +60,12 @@ class DryStep:
 
 @dataclass(slots=True)
 class DryGradient:
-    """The gradient of one layer for one step. `ready` is the time its computation ended."""
+    """The gradient of one layer for one step. `ready` is the time its computation ended, 0 where nobody has said."""
 
     layer: Any
     index: int
     read: Read
-    ready: float = 0.0
+    ready: Moment = 0.0
     settled: bool = field(default=False, init=False)
 
 
@@ -109,6 +109,13 @@ class DryTeam:
         kept: dict[str, Any] = self.state.setdefault("executor", {}).setdefault(what, {})
         return kept
 
+    def keep_pace(self) -> None:
+        """Called when a worker takes a batch, also from a channel: where a device runs behind, wait for it."""
+
+    def device_time(self) -> TimedEvent | None:
+        """The moment at which the device gets here, where it runs behind the host."""
+        return None
+
     # ---- effects; `now` is the executor's clock, at the effect's start for what reads, at its end for what writes
 
     def next_batch(self, replica: Any, shared: bool = False) -> Any:
@@ -127,7 +134,7 @@ class DryTeam:
     def make_step(self, replica: Any, i: int) -> Any:
         return DryStep(replica, self.epoch * self.steps_per_epoch + i)
 
-    def note_read(self, layer: Any, step: Any, now: float) -> None:
+    def note_read(self, layer: Any, step: Any, now: Any) -> None:
         step.reads[layer.index] = Read(layer.updates, now)
 
     def snapshot(self, layer: Any, step: Any, now: float) -> None:
@@ -158,7 +165,8 @@ class DryTeam:
                 self.apply(layer, gradient, worker)
                 behind = max(0, layer.updates - gradient.read.updates)
                 layer.updates += 1
-            self.staleness.note(layer.index, behind, now - gradient.read.time, now - gradient.ready)
+                at = self.device_time() or now
+            self.staleness.note(layer.index, behind, read=gradient.read.time, ready=gradient.ready, now=at)
 
     def drop(self, what: Any) -> None:
         """A gradient, or a batch whose layers then have none."""

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TypedDict
+from typing import Any, Protocol, TypedDict
+
+
+class TimedEvent(Protocol):
+    """A moment on a device that runs behind the host: known once the device has come to it."""
+
+    def elapsed_time(self, end_event: Any) -> float:
+        """Milliseconds until the other event. Raises RuntimeError before the device has come to both."""
+
+
+Moment = float | TimedEvent  # the clock's seconds, or a device's event
+
+
+def seconds_between(earlier: Any, later: Any) -> float:
+    """Of two moments of the same kind."""
+    seconds: float = later - earlier if isinstance(later, float) else earlier.elapsed_time(later) / 1000
+    return seconds
 
 
 class LayerStaleness(TypedDict):
@@ -18,7 +34,7 @@ class LayerStaleness(TypedDict):
 
 
 class Staleness:
-    """Sums per layer; the clock of `seconds` is the executor's."""
+    """Sums per layer; the clock of `seconds` is the executor's, or a device's where it runs behind the host."""
 
     def __init__(self, layers: Sequence[str]) -> None:
         self.layers = list(layers)
@@ -28,15 +44,28 @@ class Staleness:
     def clear(self) -> None:
         n = len(self.layers)
         self.count, self.updates, self.seconds, self.wait = [0] * n, [0] * n, [0.0] * n, [0.0] * n
+        self.unknown: list[tuple[int, Moment, Moment, Moment]] = []
 
-    def note(self, layer: int, updates: int, seconds: float, wait: float) -> None:
+    def note(self, layer: int, updates: int, *, read: Moment, ready: Moment, now: Moment) -> None:
+        """A gradient was applied `now`, whose forward pass had read the weights at `read`, and which was `ready`."""
         with self.lock:
             self.count[layer] += 1
             self.updates[layer] += updates
-            self.seconds[layer] += seconds
-            self.wait[layer] += wait
+            if isinstance(now, float):
+                self._add(layer, read, ready, now)
+            else:
+                self.unknown.append((layer, read, ready, now))
+
+    def _add(self, layer: int, read: Moment, ready: Moment, now: Moment) -> None:
+        seconds, wait = seconds_between(read, now), seconds_between(ready, now)
+        self.seconds[layer] += seconds
+        self.wait[layer] += wait
 
     def per_layer(self) -> list[LayerStaleness]:
+        """Raises RuntimeError while a device has not come to the moments that were noted."""
+        while self.unknown:
+            self._add(*self.unknown[-1])
+            self.unknown.pop()
         return [
             {
                 "layer": name,

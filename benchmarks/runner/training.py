@@ -116,8 +116,7 @@ class Training:
         self.team.begin_epoch(epoch)
         self.executor.run(self.method.workers(self.team))
         self.team.end_epoch()
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        self.team.synchronize()
         self.train_seconds += time.perf_counter() - started
         self.standing.doing = f"evaluating epoch {epoch + 1}"
         updates, seconds, wait = self.team.staleness.mean()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from unittest.mock import patch
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from benchmarks.executors.numerics.replica import TorchStep
-from tests.executors.teams import IMAGES, RATE, backward, by_hand, forward, network, sgd, team_of, weight
+from benchmarks.executors.numerics import team as numerics
+from benchmarks.executors.numerics.replica import TorchLayer, TorchStep
+from tests.executors.happens_before import FakeDevice
+from tests.executors.teams import IMAGES, LABELS, RATE, backward, by_hand, forward, network, sgd, team_of, weight
 
 # ---- which weights a pass sees
 
@@ -277,3 +280,66 @@ def test_a_slot_is_used_again_when_its_step_is_gone() -> None:
     assert three.slot is left
     assert not three.pins(team.replica.layers[1])
     assert len(team.replica.slots) == 2
+
+
+class LastOutput(nn.LSTM):
+    """(B, length, 3) -> (B, 2)."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0][:, -1]
+
+
+def flattened() -> LastOutput:
+    """Its weights in one piece of memory, as cuDNN wants them."""
+    lstm = LastOutput(3, 2, batch_first=True)
+    whole, offset = torch.cat([p.data.reshape(-1) for p in lstm.parameters()]), 0
+    for p in lstm.parameters():
+        p.data = whole[offset : offset + p.numel()].view_as(p)
+        offset += p.numel()
+    return lstm
+
+
+def places(module: nn.Module) -> list[int]:
+    return [p.data_ptr() for p in module.parameters()]
+
+
+def test_pinned_weights_of_an_lstm_stay_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The slot's copies are flattened once, and every batch that pins is copied into them."""
+    team, flattenings = team_of({"lstm": flattened()}), list[nn.Module]()
+    layer: TorchLayer = team.replica.layers[0]
+    live = places(layer.module)
+    monkeypatch.setattr(nn.RNNBase, "flatten_parameters", lambda lstm: flattenings.append(lstm))
+    team.batches = lambda epoch, index: (IMAGES[:, None], LABELS)
+    seen = []
+    for _ in range(2):
+        step = forward(team, pin=True)
+        pinned = step.module(layer)
+        assert isinstance(pinned, nn.LSTM)
+        assert all(a is b for a, b in zip(pinned._flat_weights, step.leaves(layer), strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(step.leaves(layer), layer.params, strict=True))
+        seen.append(places(pinned))
+        team.update(backward(team, step), "w", 0.0)
+        del step
+    assert seen[0] == seen[1]
+    assert seen[0] != live
+    assert flattenings == [pinned]
+    team.load_state_dict(team.state_dict())
+    assert places(layer.module) == live == [p.data_ptr() for p in layer.optimizers["w"].param_groups[0]["params"]]
+
+
+def test_leaves_of_a_batch_with_a_stream_are_the_live_weights() -> None:
+    """And they are the module's own, so that autograd's nodes are no other batch's; nobody's weights are moved."""
+    device = FakeDevice()
+    with patch.object(numerics, "streams_of", lambda _: device):
+        team = team_of({"lstm": flattened()}, streams=True)
+    layer: TorchLayer = team.replica.layers[0]
+    team.batches = lambda epoch, index: (IMAGES[:, None], LABELS)
+    one, two = forward(team), forward(team)
+    for step in (one, two):
+        assert places(step.module(layer)) == places(layer.module)
+        assert all(leaf.is_contiguous() for leaf in step.leaves(layer))
+    assert not {id(leaf) for leaf in one.leaves(layer)} & {id(p) for p in (*layer.params, *two.leaves(layer))}
+    before = layer.params[0].detach().clone()
+    team.update(backward(team, one), "w", 0.0)
+    assert not torch.equal(two.leaves(layer)[0], before)
+    assert torch.equal(two.leaves(layer)[0], layer.params[0])

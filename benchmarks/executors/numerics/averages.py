@@ -9,24 +9,40 @@ import torch
 from torch import Tensor
 
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica
+from benchmarks.executors.numerics.streams import NOTHING, DeviceStreams
 
 
-def mean_gradients(gradients: Sequence[TorchGradient]) -> list[TorchGradient]:
-    """Every member's own copy of the mean, all at the same rate: that of the round's first ticket."""
+def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | None) -> list[TorchGradient]:
+    """Every member's own copy of the mean, all at the same rate: that of the round's first ticket.
+
+    streams: of the device, where batches have streams of their own; the means are computed on the caller's.
+    """
     if len(gradients) == 1:
         return list(gradients)
     for gradient in gradients:
-        if gradient.stream is not None:
-            gradient.stream.join(*gradient.tensors)
+        if streams is not None and gradient.stream is not NOTHING:
+            streams.wait(gradient.ready)
+            for tensor in gradient.tensors:
+                streams.keep(tensor)
     parts = zip(*(g.tensors for g in gradients), strict=True)
     means = tuple(torch.stack([p.to(same[0].device) for p in same]).mean(0) for same in parts)
     ticket = min(g.index for g in gradients)
-    return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=None) for g in gradients]
+    return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=NOTHING) for g in gradients]
 
 
 def flat(replica: TorchReplica, *, buffers: bool) -> Tensor:
-    """A copy of the replica's weights, and of its float buffers where these count, as one vector (n,)."""
-    return torch.cat([t.reshape(-1) for _, tensors in _parts(replica, buffers) for t in tensors])
+    """A copy of the replica's weights, and of its float buffers where these count, as one vector (n,).
+
+    Layer by layer, updates going on meanwhile.
+    """
+    parts = [(layer, tensors) for layer, tensors in _parts(replica, buffers) if tensors]
+    copy, offset = torch.empty(sum(t.numel() for _, ts in parts for t in ts), device=parts[0][1][0].device), 0
+    for layer, tensors in parts:
+        end = offset + sum(t.numel() for t in tensors)
+        with layer.reading, layer.reading_statistics:
+            torch.cat([t.reshape(-1) for t in tensors], out=copy[offset:end])
+        offset = end
+    return copy
 
 
 def mean_flat(vectors: Sequence[Tensor]) -> Tensor:

@@ -5,6 +5,10 @@ ever accumulated in their `.grad`. Optimizers update through *aliases*: leaves o
 storage. So an update in place is seen by all, while autograd's version check, which is per leaf, stays out of the way:
 on purpose, since a backward pass that uses weights newer than its forward pass is what asynchronous layer-wise SGD is
 (A, Algorithm 1: theta^v and theta^u). A batch that pins weights computes with copies of its own (a Slot).
+
+On CUDA every batch in flight has a stream, and leaves of its own on the same storage: autograd's node of a leaf
+remembers the stream of the first graph that uses it, and batches that shared one would wait for each other. Kernels are
+ordered layer by layer (`Order`): weights, momentum with them, and running statistics. With `lock_free` weights are not.
 """
 
 from __future__ import annotations
@@ -13,14 +17,15 @@ import copy
 import threading
 import weakref
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.executors.accounts import DryGradient, DryLayer, DryReplica, DryStep
-from benchmarks.executors.numerics.streams import Ordered, Stream
+from benchmarks.executors.numerics.streams import NOTHING, BatchStream, DeviceStreams, Order
 
 
 def alias(tensor: Tensor) -> nn.Parameter:
@@ -31,62 +36,104 @@ def alias(tensor: Tensor) -> nn.Parameter:
 
 
 class TorchLayer(DryLayer):
-    """One layer of one replica: the live weights, their optimizers, the counts of what changed them."""
+    """One layer of one replica: the live weights, their optimizers, the counts of what changed them.
 
-    def __init__(self, name: str, index: int, module: nn.Module, device: int, *, lock_free: bool) -> None:
+    Whoever writes the weights holds `mutex`, who copies them to pin them `pinning`; BatchNorm's running statistics are
+    written under `statistics`. `reading` and `reading_statistics` order other reads on the device; elsewhere they are
+    nothing, since a pass may see half of an update.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        index: int,
+        module: nn.Module,
+        device: int,
+        *,
+        lock_free: bool,
+        streams: DeviceStreams | None,
+    ) -> None:
         self.module = module.train()
         self.params = list(module.parameters())
         self.buffers = [b for b in module.buffers() if b.is_floating_point()]
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by worker
         self.leaves: dict[str, list[nn.Parameter]] = {}  # theirs, in the order of params
-        self.statistics = threading.Lock()
+        self.statistics: AbstractContextManager[Any] = threading.Lock()
         super().__init__(name, index, sum(p.numel() for p in self.params), device)
         if lock_free:
-            self.mutex = nullcontext()
-        elif self.params and self.params[0].is_cuda:
-            self.mutex = Ordered(self.mutex, self.params[0].device)
+            self.mutex = NOTHING
+        self.pinning, self.reading, self.reading_statistics = self.mutex, NOTHING, NOTHING
+        if streams is not None and self.params and not lock_free:
+            weights = Order(streams, self.mutex)
+            self.mutex, self.pinning, self.reading = weights.writing(), weights.reading(), weights.reading()
+        if streams is not None and any(True for _ in module.buffers()):
+            running = Order(streams, self.statistics)
+            self.statistics, self.reading_statistics = running.writing(), running.reading()
 
 
 @dataclass(eq=False)
 class TorchReplica(DryReplica):
-    """A copy of the network on one device, and the slots of batches that pin weights."""
+    """A copy of the network on one device, and the slots of batches: on CUDA of all, else of those that pin weights."""
 
-    streams: bool = False  # on CUDA, a stream per batch in flight
+    streams: DeviceStreams | None = None  # where every batch in flight has one of its own
     slots: list[Slot] = field(default_factory=list, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def slot_for(self, step: TorchStep) -> Slot:
-        """A free slot, one whose last step nobody holds any more; a new one when there is none."""
+        """A slot whose last step nobody holds any more, the one unused for longest; a new one when there is none."""
         with self.lock:
-            for slot in self.slots:
-                if slot.holder() is None:
-                    slot.pinned.clear()
-                    break
-            else:
+            slot = next((slot for slot in self.slots if slot.holder() is None), None)
+            if slot is None:
                 slot = Slot(self)
-                self.slots.append(slot)
+            else:
+                self.slots.remove(slot)
+                slot.pinned.clear()
+            self.slots.append(slot)
             slot.holder = weakref.ref(step)
             return slot
 
 
+class Weights:
+    """A layer's module over again, with leaves of its own and the live buffers."""
+
+    def __init__(self, module: nn.Module, leaf: Callable[[Tensor], Tensor]) -> None:
+        """leaf: what stands in for a parameter."""
+        made = {id(p): leaf(p) for p in module.parameters()}
+        shared = {id(b): b for b in module.buffers()}
+        self.module = copy.deepcopy(module, {**made, **shared})
+        self.leaves = list(self.module.parameters())
+
+
 class Slot:
-    """The network's modules over again, for one batch that pins weights: own copies of these, the live buffers."""
+    """What a batch in flight has to itself: on CUDA a stream and leaves; copies of the weights that it pins.
+
+    The next batch in the slot has the same stream, so its kernels come after the last one's.
+    """
 
     def __init__(self, replica: TorchReplica) -> None:
         self.holder: Callable[[], TorchStep | None] = lambda: None
         self.pinned: set[int] = set()
-        self.modules = [_copied(layer.module) for layer in replica.layers]
+        self.stream = NOTHING if replica.streams is None else BatchStream(replica.streams)
+        self.live = [] if replica.streams is None else [Weights(layer.module, alias) for layer in replica.layers]
+        self.copies: dict[int, Weights] = {}
 
     def pin(self, layer: TorchLayer) -> None:
-        """Copy the layer's weights as they are now; its mutex is held."""
-        for leaf, live in zip(self.modules[layer.index].parameters(), layer.params, strict=True):
-            leaf.data = live.data.clone()
+        """Copy the layer's weights as they are now; whoever asks is inside of its `pinning`.
+
+        Into the same storage every time: cuDNN wants an LSTM's weights in one piece, and `.data = ...` would break it.
+        """
+        if layer.index not in self.copies:
+            self.copies[layer.index] = copied = Weights(layer.module, _copy)
+            for part in copied.module.modules():
+                if isinstance(part, nn.RNNBase):
+                    part.flatten_parameters()
+        for leaf, live in zip(self.copies[layer.index].leaves, layer.params, strict=True):
+            leaf.data.copy_(live.data)
         self.pinned.add(layer.index)
 
 
-def _copied(module: nn.Module) -> nn.Module:
-    """A copy with leaves of its own, whose buffers are the same tensors."""
-    return copy.deepcopy(module, {id(buffer): buffer for buffer in module.buffers()})
+def _copy(tensor: Tensor) -> nn.Parameter:
+    return nn.Parameter(tensor.data.clone())
 
 
 class TorchStep(DryStep):
@@ -98,11 +145,13 @@ class TorchStep(DryStep):
 
     __slots__ = ("activation", "labels", "slot", "stream", "tape", "upstream")
 
-    def __init__(self, replica: TorchReplica, index: int, images: Tensor, labels: Tensor) -> None:
+    activation: Tensor
+    labels: Tensor
+
+    def __init__(self, replica: TorchReplica, index: int) -> None:
         super().__init__(replica, index)
-        self.activation, self.labels = images, labels
-        self.slot: Slot | None = None
-        self.stream = Stream(images.device if replica.streams else None)
+        self.slot = None if replica.streams is None else replica.slot_for(self)
+        self.stream = NOTHING if self.slot is None else self.slot.stream
         self.tape: list[tuple[Tensor, Tensor] | None] = [None] * len(replica.layers)
         self.upstream: Tensor | None = None
 
@@ -111,7 +160,21 @@ class TorchStep(DryStep):
 
     def module(self, layer: TorchLayer) -> nn.Module:
         """What this batch computes the layer with."""
-        return self.slot.modules[layer.index] if self.slot is not None and self.pins(layer) else layer.module
+        own = self._own(layer)
+        return layer.module if own is None else own.module
+
+    def leaves(self, layer: TorchLayer) -> list[nn.Parameter]:
+        """The parameters of that module."""
+        own = self._own(layer)
+        return layer.params if own is None else own.leaves
+
+    def _own(self, layer: TorchLayer) -> Weights | None:
+        slot = self.slot
+        if slot is None:
+            return None
+        if layer.index in slot.pinned:
+            return slot.copies[layer.index]
+        return slot.live[layer.index] if slot.live else None
 
 
 @dataclass(slots=True)
@@ -120,4 +183,4 @@ class TorchGradient(DryGradient):
 
     tensors: tuple[Tensor, ...] = ()  # one for each of the layer's parameters
     weights: list[Tensor] | None = None  # overwrite: the worker's copy, theta_{m,k}
-    stream: Stream | None = None
+    stream: AbstractContextManager[Any] = NOTHING  # the batch's, where it has one

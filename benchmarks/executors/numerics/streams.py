@@ -1,66 +1,183 @@
-"""CUDA streams for batches in flight; on other devices all of this does nothing.
+"""CUDA streams for batches in flight, and the order that their kernels keep; on other devices there are none.
 
 Autograd runs a node on the stream of its forward operation, so kernels of two batches overlap only if each batch has a
-stream of its own from its forward pass on. Streams know nothing of a host's mutex: what touches a layer's weights
-under the mutex also waits on the device for whoever held it before.
+stream of its own from its forward pass on. Streams know nothing of a host's mutex, nor of the order of its launches:
+what is read and written on several of them is ordered by events.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any
+import threading
+from collections import deque
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-cuda_stream: Any = torch.cuda.Stream  # torch leaves it untyped
+from benchmarks.executors.staleness import TimedEvent
+
+AHEAD = 2  # batches that a worker may have left behind before the device has finished them
+NOTHING: AbstractContextManager[Any] = nullcontext()
+
+cuda_stream: Any = torch.cuda.Stream  # torch leaves these untyped
+cuda_event: Any = torch.cuda.Event
 
 
-class Stream:
-    """`with stream:` runs what is launched inside on the batch's own stream. Without a device it does nothing."""
+class DeviceStreams(Protocol):
+    """The streams of one device. What is said of the current stream is said of the asking thread's."""
 
-    def __init__(self, device: torch.device | None) -> None:
-        self.stream: Any = cuda_stream(device) if device is not None and device.type == "cuda" else None
-        self._entered: list[Any] = []
+    def stream(self) -> Any:
+        """A new one."""
+
+    def current(self) -> Any: ...
+
+    def use(self, stream: Any) -> None:
+        """Make it the current one."""
+
+    def event(self, *, timed: bool = False) -> Any:
+        """It comes to pass when the device is done with all that was launched on the current stream so far."""
+
+    def wait(self, event: Any) -> None:
+        """What is launched on the current stream from now on runs after the event."""
+
+    def keep(self, tensor: Tensor) -> None:
+        """The current stream uses it: its memory is not given out again before that is done."""
+
+    def synchronize(self) -> None:
+        """Wait, on the host, until the device is done with all that was launched."""
+
+
+class CudaStreams:
+    """Those of a CUDA device."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def stream(self) -> Any:
+        return cuda_stream(self.device)
+
+    def current(self) -> Any:
+        return torch.cuda.current_stream(self.device)
+
+    def use(self, stream: Any) -> None:
+        torch.cuda.set_stream(stream)
+
+    def event(self, *, timed: bool = False) -> Any:
+        event = cuda_event(enable_timing=timed)
+        event.record(self.current())
+        return event
+
+    def wait(self, event: Any) -> None:
+        event.wait(self.current())
+
+    def keep(self, tensor: Tensor) -> None:
+        tensor.record_stream(self.current())
+
+    def synchronize(self) -> None:
+        torch.cuda.synchronize(self.device)
+
+
+def streams_of(device: torch.device) -> DeviceStreams | None:
+    """None where a device has no streams."""
+    return CudaStreams(device) if device.type == "cuda" else None
+
+
+# ---- a batch's own stream
+
+
+class _Thread(threading.local):
+    """What the thread's worker has launched, and where."""
+
+    def __init__(self) -> None:
+        self.outside: list[Any] = []  # the streams to go back to, innermost last
+        self.stream: BatchStream | None = None  # the last one used
+        self.left: deque[tuple[Any, Any]] = deque()  # two events per batch: on its stream, on the thread's own
+
+
+_thread = _Thread()
+
+
+class BatchStream:
+    """`with stream:` launches what is inside on the batch's own stream. Several threads may be inside at once."""
+
+    def __init__(self, streams: DeviceStreams) -> None:
+        self.streams, self.stream = streams, streams.stream()
 
     def __enter__(self) -> None:
-        if self.stream is not None:
-            context: Any = torch.cuda.stream(self.stream)
-            context.__enter__()
-            self._entered.append(context)
+        _thread.outside.append(self.streams.current())
+        _thread.stream = self
+        self.streams.use(self.stream)
 
     def __exit__(self, *exc: object) -> None:
-        if self.stream is not None:
-            self._entered.pop().__exit__(*exc)
-
-    def follow(self, *tensors: Tensor) -> None:
-        """Wait, on the device, for the caller's stream, which made these tensors, and keep them until used."""
-        if self.stream is not None:
-            self.stream.wait_stream(torch.cuda.current_stream(self.stream.device))
-            for tensor in tensors:
-                tensor.record_stream(self.stream)
-
-    def join(self, *tensors: Tensor) -> None:
-        """The other way round: the caller's stream waits for this one, which made these tensors."""
-        if self.stream is not None:
-            current = torch.cuda.current_stream(self.stream.device)
-            current.wait_stream(self.stream)
-            for tensor in tensors:
-                tensor.record_stream(current)
+        self.streams.use(_thread.outside.pop())
 
 
-class Ordered:
-    """A mutex whose order holds on the device too: wait for the last holder's kernels, and leave an event behind."""
+def bound_run_ahead(streams: DeviceStreams) -> None:
+    """Called when the thread's worker turns to its next batch: wait until it is at most AHEAD of them ahead."""
+    with _thread.stream or NOTHING:
+        launched = streams.event()
+    _thread.left.append((launched, streams.event()))
+    if len(_thread.left) > AHEAD:
+        for event in _thread.left.popleft():
+            event.synchronize()
 
-    def __init__(self, mutex: AbstractContextManager[Any], device: torch.device) -> None:
-        self.mutex, self.device = mutex, device
-        self.last: torch.cuda.Event | None = None
+
+# ---- the order of reads and writes
+
+
+class Order:
+    """Readers run after the last write, a writer after that and all reads since; readers are not ordered at all.
+
+    Both hold the mutex while they launch, else a writer could slip between a reader's wait and its event.
+    """
+
+    def __init__(self, streams: DeviceStreams, mutex: AbstractContextManager[Any]) -> None:
+        self.streams, self.mutex = streams, mutex
+        self.written: Any = None  # the last write's event
+        self.reads: dict[Any, Any] = {}  # by stream, the event of its last read since
+
+    def reading(self) -> Access:
+        return Access(self, writes=False)
+
+    def writing(self) -> Access:
+        return Access(self, writes=True)
+
+
+class Access:
+    """`with access:` around the launches that read, or write, what the order is of."""
+
+    def __init__(self, order: Order, *, writes: bool) -> None:
+        self.order, self.writes = order, writes
 
     def __enter__(self) -> None:
-        self.mutex.__enter__()
-        if self.last is not None:
-            torch.cuda.current_stream(self.device).wait_event(self.last)
+        order = self.order
+        order.mutex.__enter__()
+        try:
+            if order.written is not None:
+                order.streams.wait(order.written)
+            if self.writes:
+                for event in order.reads.values():
+                    order.streams.wait(event)
+        except BaseException as error:
+            order.mutex.__exit__(type(error), error, error.__traceback__)
+            raise
 
     def __exit__(self, *exc: Any) -> None:
-        self.last = torch.cuda.current_stream(self.device).record_event()
-        self.mutex.__exit__(*exc)
+        order = self.order
+        try:
+            event = order.streams.event()
+            if self.writes:
+                order.written, order.reads = event, {}
+            else:
+                order.reads[order.streams.current()] = event
+        finally:
+            order.mutex.__exit__(*exc)
+
+
+def device_time(streams: DeviceStreams | None) -> TimedEvent | None:
+    """When the device gets here on the current stream; None where the host's clock tells."""
+    if streams is None:
+        return None
+    event: TimedEvent = streams.event(timed=True)
+    return event

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.numerics import averages
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
+from benchmarks.executors.numerics.streams import bound_run_ahead, device_time, streams_of
 from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
+from benchmarks.executors.staleness import TimedEvent
 
 Autocast = Callable[[], AbstractContextManager[object]]
 BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> images (B, C, H, W), labels (B,)
@@ -25,7 +27,8 @@ class TorchTeam(DryTeam):
 
     networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one images
     (B, C, H, W), and the last gives logits (B, classes). learning_rate: global ticket -> rate. autocast: makes the
-    context of a forward pass of lower precision; None: float32.
+    context of a forward pass of lower precision; None: float32. streams: every batch in flight has a stream of its own
+    where the device has any; without, all is launched in one thread, on its stream.
     """
 
     def __init__(
@@ -44,10 +47,15 @@ class TorchTeam(DryTeam):
         streams: bool = False,
         autocast: Autocast | None = None,
     ) -> None:
-        replicas = []
+        replicas, device = [], next(p.device for m in networks[0].values() for p in m.parameters())
+        self.device_streams = streams_of(device)
+        self.streams = self.device_streams if streams else None
         for q, network in enumerate(networks):
-            layers = [TorchLayer(name, i, m, q, lock_free=lock_free) for i, (name, m) in enumerate(network.items())]
-            replicas.append(TorchReplica(q, q, layers, streams))
+            layers = [
+                TorchLayer(name, i, m, q, lock_free=lock_free, streams=self.streams)
+                for i, (name, m) in enumerate(network.items())
+            ]
+            replicas.append(TorchReplica(q, q, layers, self.streams))
         super().__init__(replicas, steps_per_epoch=steps_per_epoch, epochs=epochs)
         self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum)
         self.learning_rate, self.batches = learning_rate, batches
@@ -60,7 +68,20 @@ class TorchTeam(DryTeam):
 
     def begin_epoch(self, epoch: int) -> None:
         super().begin_epoch(epoch)
+        self.synchronize()  # what has been done to the weights since then was not on the batches' streams
         self.losses, self.right, self.samples = [], [], 0
+
+    def synchronize(self) -> None:
+        """Wait until the device is done with all that was launched."""
+        if self.device_streams is not None:
+            self.device_streams.synchronize()
+
+    def keep_pace(self) -> None:
+        if self.streams is not None:
+            bound_run_ahead(self.streams)
+
+    def device_time(self) -> TimedEvent | None:
+        return device_time(self.streams)
 
     def mean_loss(self) -> float:
         """Mean training loss over the epoch's batches."""
@@ -74,23 +95,24 @@ class TorchTeam(DryTeam):
 
     def make_step(self, replica: TorchReplica, i: int) -> TorchStep:
         """Batch i of the epoch, loaded, on its way to the first layer."""
-        images, labels = self.batches(self.epoch, i)
-        step = TorchStep(replica, self.epoch * self.steps_per_epoch + i, images, labels)
-        step.stream.follow(images, labels)
+        step = TorchStep(replica, self.epoch * self.steps_per_epoch + i)
+        with step.stream:  # so are the copies to the device
+            step.activation, step.labels = self.batches(self.epoch, i)
         return step
 
     def snapshot(self, layer: TorchLayer, step: TorchStep, now: float) -> None:
         if step.slot is None:
             step.slot = step.replica.slot_for(step)
-        with step.stream, layer.mutex:
+        with step.stream, layer.pinning:
             step.slot.pin(layer)
-            self.note_read(layer, step, now)
+            self.note_read(layer, step, self.device_time() or now)
 
     def forward(self, layer: TorchLayer, step: TorchStep, now: float) -> None:
         """The step's activation (B, ...) becomes the layer's output; input and output stay on its tape."""
-        super().forward(layer, step, now)
         x = step.activation
-        with layer.statistics, step.stream:  # BatchNorm's running statistics are written in here
+        with step.stream, layer.reading, layer.statistics:  # BatchNorm's running statistics are written in here
+            if step.reads[layer.index] is None:  # else a snapshot has read the weights before
+                self.note_read(layer, step, self.device_time() or now)
             y = step.module(layer)(x) if self.autocast is None else self._cast(step.module(layer), x)
         step.tape[layer.index] = (x, y)
         step.activation = y.detach().requires_grad_()
@@ -125,21 +147,22 @@ class TorchTeam(DryTeam):
         recorded, step.tape[layer.index] = step.tape[layer.index], None
         assert recorded is not None, f"{layer.name} has no activations: its forward pass is missing, or was used up"
         x, y = recorded
-        leaves = (list(step.module(layer).parameters()) if step.pins(layer) else layer.params) if weights else []
+        leaves = step.leaves(layer) if weights else []
         into = [x] if inputs and x.requires_grad else []
-        with step.stream:
+        with step.stream, layer.reading:
             copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
             grads = torch.autograd.grad(y, [*leaves, *into], step.upstream) if leaves or into else ()
+            ready = self.device_time() or 0.0
         step.upstream = grads[-1] if into else None
         if not weights:
             return None
         self.ledger.made(step)
         read = step.reads[layer.index]
         assert read is not None
-        return TorchGradient(layer, step.index, read, tensors=grads[: len(leaves)], weights=copies, stream=step.stream)
+        return TorchGradient(layer, step.index, read, ready, grads[: len(leaves)], copies, step.stream)
 
     def where(self, gradient: TorchGradient) -> AbstractContextManager[Any]:
-        return gradient.stream or nullcontext()
+        return gradient.stream
 
     def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str) -> None:
         self.updates.apply(layer, gradient, worker)
@@ -147,7 +170,7 @@ class TorchTeam(DryTeam):
     # ---- collectives
 
     def mean_gradients(self, gradients: Sequence[TorchGradient]) -> list[TorchGradient]:
-        return averages.mean_gradients(gradients)
+        return averages.mean_gradients(gradients, self.streams)
 
     def flat(self, replica: TorchReplica) -> Tensor:
         return averages.flat(replica, buffers=self.average_buffers)

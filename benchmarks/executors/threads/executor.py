@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounts import DryStep, DryTeam
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, closing
 from benchmarks.executors.threads.channels import SharedChannels
@@ -53,9 +53,10 @@ class ThreadsExecutor:
             raise self._monitor.failure
 
     def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
-        team, channels, meetings = self.team, SharedChannels(self._monitor), Meetings(self.team, self._monitor)
+        team, meetings = self.team, Meetings(self.team, self._monitor)
+        self._channels = channels = SharedChannels(self._monitor)
         return {
-            e.NextBatch: lambda worker, effect: team.next_batch(effect.replica, effect.shared),
+            e.NextBatch: self._next_batch,
             e.Snapshot: lambda worker, effect: team.snapshot(effect.layer, effect.step, time.perf_counter()),
             e.Forward: lambda worker, effect: team.forward(effect.layer, effect.step, time.perf_counter()),
             e.Loss: lambda worker, effect: team.loss(effect.step),
@@ -63,7 +64,7 @@ class ThreadsExecutor:
             e.Update: self._update,
             e.Drop: lambda worker, effect: team.drop(effect.what),
             e.Put: channels.put,
-            e.Get: channels.get,
+            e.Get: self._get,
             e.Close: channels.close,
             e.Count: channels.count,
             e.Await: channels.wait,
@@ -101,9 +102,19 @@ class ThreadsExecutor:
                 raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
             value = self._handlers[type(effect)](worker, effect)
 
+    def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Any:
+        self.team.keep_pace()
+        return self.team.next_batch(effect.replica, effect.shared)
+
+    def _get(self, worker: e.Worker, effect: e.Get) -> Any:
+        item = self._channels.get(worker, effect)
+        if isinstance(item, DryStep):
+            self.team.keep_pace()
+        return item
+
     def _backward(self, worker: e.Worker, effect: e.Backward) -> Any:
         gradient = self.team.backward(effect.layer, effect.step, weights=effect.weights, inputs=effect.inputs)
-        if gradient is not None:
+        if gradient is not None and not gradient.ready:  # else a device has said when it will be
             gradient.ready = time.perf_counter()
         return gradient
 

@@ -1,0 +1,99 @@
+"""Small runs on the threads executor, on a device that is not there."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+from unittest.mock import patch
+
+from torch import Tensor
+
+from benchmarks.executors.accounts import DryStep
+from benchmarks.executors.numerics import team as numerics
+from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.threads.executor import ThreadsExecutor
+from benchmarks.runner.training import Training
+from methods import Effect, Worker
+from tests.conformance.small import Small, bounded
+from tests.executors.happens_before import FakeDevice, Launches, traced
+
+
+class TracedThreads(ThreadsExecutor):
+    """Tells the device what every thread does; counts effects, those not ordered, and how far workers run ahead."""
+
+    def __init__(self, team: TorchTeam, device: FakeDevice) -> None:
+        super().__init__(team)
+        self.device = device
+        self.all: Counter[str] = Counter()
+        self.unordered: Counter[str] = Counter()
+        self.ahead = 0  # the most batches that a worker had left behind before the device had finished them
+
+    def run(self, workers: Iterable[Worker]) -> None:
+        self.device.begin()
+        self._left: dict[Worker, list[tuple[int, int]]] = defaultdict(list)
+        super().run(workers)
+        self.device.end()
+
+    def _drive(self, worker: Worker) -> None:
+        with Launches(self.device):
+            super()._drive(worker)
+
+    def _make_handlers(self) -> dict[type, Callable[[Worker, Any], Any]]:
+        return {kind: self._told(kind.__name__, handler) for kind, handler in super()._make_handlers().items()}
+
+    def _told(self, kind: str, handler: Callable[[Worker, Any], Any]) -> Callable[[Worker, Any], Any]:
+        def told(worker: Worker, effect: Effect) -> Any:
+            layer = getattr(effect, "layer", None)
+            doing = f"{kind} {layer.name if layer is not None else ''} by {worker.name} #{sum(self.all.values())}"
+            last = self.device.last()
+            self.device.doing(doing)
+            value = handler(worker, effect)
+            self.all[kind] += 1
+            self.unordered[kind] += any(said.startswith(doing + " ") for said in self.device.unordered)
+            if isinstance(value, DryStep):
+                left = self._left[worker]
+                left.append(last)
+                self.ahead = max(self.ahead, sum(not self.device.has_finished(dict([one])) for one in left))
+            return value
+
+        return told
+
+
+class Traced(Small):
+    """A small run on the threads executor, on a device that is not there."""
+
+    def __init__(self, method: str, options: Mapping[str, Any] | None = None) -> None:
+        self.fake = FakeDevice()
+        with patch.object(numerics, "streams_of", lambda device: self.fake), Launches(self.fake):
+            super().__init__(method, options, executor="threads")
+        self.traced = TracedThreads(self.team, self.fake)
+        self.executor = self.traced
+
+    def epoch(self, epoch: int) -> dict[str, float]:
+        metrics: dict[str, float] = bounded(traced(self.fake, lambda: Training.epoch(self, epoch)))
+        return metrics
+
+    def through(self) -> Traced:
+        """All epochs, saved and loaded after the first as for resuming."""
+        self.train(1)
+        traced(self.fake, lambda: self.team.load_state_dict(self.team.state_dict()))()
+        self.train(2, first=1)
+        return self
+
+    @property
+    def wrong(self) -> str:
+        """Kinds of effects with accesses that were not ordered, of how many; and memory that was freed too early."""
+        t = self.traced
+        counts = [f"{kind} {n}/{t.all[kind]}" for kind, n in t.unordered.items() if n]
+        return "; ".join([*counts, *self.fake.unordered[:2], *self.fake.not_kept[:2]])
+
+    def weights(self) -> Iterator[Tensor]:
+        return (p for replica in self.team.replicas for layer in replica.layers for p in layer.params)
+
+    def momentum(self) -> Iterator[Tensor]:
+        for replica in self.team.replicas:
+            for layer in replica.layers:
+                for optimizer in layer.optimizers.values():
+                    for state in optimizer.state.values():
+                        yield from (value for value in state.values() if isinstance(value, Tensor))
