@@ -32,7 +32,7 @@ def carried_out(job: str, given: Given) -> dict[str, Any]:
     except Exception as error:
         traceback.print_exc()
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        return {"status": "failed", "reason": reason, "outcome": asdict(Outcome(notes=[traceback.format_exc()]))}
+        return {"status": "failed", "reason": reason, "outcome": asdict(Outcome())}
     reason = f"{len(outcome.failures)} did not hold: {outcome.failures[0]}" if outcome.failures else ""
     return {"status": "failed" if outcome.failures else "finished", "reason": reason, "outcome": asdict(outcome)}
 

@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.experiments import experiment
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.data.present import check_present
+from benchmarks.workloads.data.present import finder
 from benchmarks.workloads.workload import Workload, workload
 from results.records import Record
 from results.records import read as read_journal
@@ -160,12 +160,8 @@ def _check_data(given: Given, table: str) -> None:
     """Raises LeftOut where the table's data is not there."""
     work = _work(given, table)
     known = data_card(work.dataset)
-    if given.data is None and not known.embedded:
-        raise LeftOut(f"{known.title} is not embedded: give its folder with --data")
-    try:
-        check_present(known, given.data)
-    except UserError as error:
-        raise LeftOut(str(error)) from error
+    if not known.embedded and finder(known).locate(known, given.data) is None:
+        raise LeftOut(f"{known.title} is not there: name its folder with --data")
 
 
 def _records(out: Path) -> list[Record]:
