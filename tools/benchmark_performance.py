@@ -13,15 +13,17 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
 
 import methods
 from benchmarks.executors import registry as executors
@@ -29,15 +31,13 @@ from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
 from benchmarks.papers.predicted_seconds import STEPS, seconds_per_epoch
-from benchmarks.runner import choices, environment, plan
+from benchmarks.runner import environment
 from benchmarks.runner.processes import openmp
 from benchmarks.runner.processes.memory import keep_freed_memory
-from benchmarks.runner.training import Training, load_data
-from benchmarks.tables.definition import Row
-from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.data.images.in_memory import ImageSet
+from benchmarks.runner.training import load_data
 from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.workload import Workload, workload
+from tools.measuring import bare, epoch, milliseconds, random_images, ratio, take_turns, training
 
 missed: list[str] = []
 
@@ -72,11 +72,7 @@ class Rival:
         keep_freed_memory()  # as in every process that trains; all rivals alike
         work, data = full_width(self.network) if self.full_width else smoke(self.network)
         work = work.model_copy(update={"threads": self.threads})
-        kind = executors.executor(self.executor or executors.DEFAULT)
-        card = cards.load("paper-a-ideal") if kind.needs_card else None
-        method = methods.create(self.method)
-        run = plan.run(work, Row(self.method), method, 0, choices.Choices(executor=kind.name, card=card), card)
-        made = Training(run.spec, data, card)
+        made = training(work, self.method, data, self.executor or executors.DEFAULT)
         return bare(made) if self.executor is None else epoch(made)
 
 
@@ -88,46 +84,8 @@ def smoke(network: str) -> tuple[Workload, DataSet]:
 
 def full_width(network: str) -> tuple[Workload, DataSet]:
     """Three batches an epoch: the ramps of Async LU's pipeline cost no work on one core, only a simulated second."""
-    images = torch.randint(0, 256, (128 * 3, 3, 32, 32), dtype=torch.uint8)
-    labels = torch.randint(0, 10, (128 * 3,))
     work = workload("cifar10", network, "paper", {"train_samples": "384", "test_samples": "128"})
-    return work, ImageSet(data_card("cifar10"), images, labels, images[:128], labels[:128])
-
-
-def epoch(made: Training) -> Callable[[], float]:
-    """-> seconds per batch of one epoch through the executor."""
-
-    def timed() -> float:
-        torch.set_num_threads(made.work.threads)
-        made.team.begin_epoch(0)
-        begun = time.perf_counter()
-        made.executor.run(made.method.workers(made.team))
-        return (time.perf_counter() - begun) / made.team.steps_per_epoch
-
-    return timed
-
-
-def bare(made: Training) -> Callable[[], float]:
-    """-> seconds per batch of a hand-written loop on the same network and the same batches."""
-    network = torch.nn.Sequential(*made.network().values()).train()
-    chosen, schedule = made.work.optimizer, made.work.schedule
-    optimizer = torch.optim.SGD(
-        network.parameters(), lr=schedule.lr, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
-    )
-    steps = made.batches.steps()
-
-    def timed() -> float:
-        torch.set_num_threads(made.work.threads)
-        begun = time.perf_counter()
-        for i in range(steps):
-            images, labels = made.batches.batch(0, i)
-            loss = torch.nn.functional.cross_entropy(network(images), labels)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-        return (time.perf_counter() - begun) / steps
-
-    return timed
+    return work, random_images(work)
 
 
 def serve(pipe: Connection, rival: Rival) -> None:
@@ -167,12 +125,7 @@ class Timer:
 def rounds(rivals: Mapping[str, Rival], count: int) -> dict[str, list[float]]:
     """-> per rival, seconds per batch of each round; they take turns."""
     timers = {name: Timer(rival) for name, rival in rivals.items()}
-    for timer in timers.values():
-        timer()  # warm up: optimizer state, caches
-    found: dict[str, list[float]] = {name: [] for name in rivals}
-    for _ in range(count):
-        for name, timer in timers.items():
-            found[name].append(timer())
+    found = take_turns(timers, count)
     for timer in timers.values():
         timer.end()
     return found
@@ -187,14 +140,6 @@ def baselines(network: str) -> dict[str, Rival]:
             name = f"BP, {threads} threads, wait policy {policy or 'default'}"
             found[name] = Rival(network, executor=None, threads=threads, policy=policy)
     return found
-
-
-def ratio(found: Mapping[str, list[float]], of: str, over: str) -> float:
-    return statistics.median(a / b for a, b in zip(found[of], found[over], strict=True))
-
-
-def milliseconds(found: Mapping[str, list[float]]) -> str:
-    return "; ".join(f"{name}: {statistics.median(times) * 1e3:.1f} ms a batch" for name, times in found.items())
 
 
 def on_virtual_clock(what: str, network: str, count: int, goal: float, **settings: Any) -> None:

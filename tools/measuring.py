@@ -5,6 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +22,7 @@ from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.workload import Workload
 
-Rival = Callable[[], float]
+Timed = Callable[[], float]
 """Trains for a while -> seconds per batch."""
 
 
@@ -55,7 +57,7 @@ def synchronise(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def epoch(made: Training) -> Rival:
+def epoch(made: Training) -> Timed:
     """One epoch through the executor."""
 
     def timed() -> float:
@@ -70,11 +72,12 @@ def epoch(made: Training) -> Rival:
     return timed
 
 
-def bare(made: Training, *, channels_last: bool = False, bf16: bool = False) -> Rival:
+def bare(made: Training, *, channels_last: bool = False, bf16: bool = False) -> Timed:
     """A hand-written loop on the same network and the same batches."""
     network = torch.nn.Sequential(*made.network().values()).train()
     layout = torch.channels_last if channels_last else torch.contiguous_format
     network.to(memory_format=layout)
+    precision: Any = partial(torch.autocast, made.device.type, torch.bfloat16) if bf16 else nullcontext
     chosen, steps = made.work.optimizer, made.batches.steps()
     optimizer = torch.optim.SGD(
         network.parameters(),
@@ -90,7 +93,7 @@ def bare(made: Training, *, channels_last: bool = False, bf16: bool = False) -> 
         begun = time.perf_counter()
         for i in range(steps):
             images, labels = made.batches.batch(0, i)
-            with torch.autocast(made.device.type, torch.bfloat16, enabled=bf16):
+            with precision():
                 logits = network(images.to(memory_format=layout))
                 loss = torch.nn.functional.cross_entropy(logits, labels)
             optimizer.zero_grad()
@@ -102,7 +105,7 @@ def bare(made: Training, *, channels_last: bool = False, bf16: bool = False) -> 
     return timed
 
 
-def rounds(rivals: Mapping[str, Rival], count: int) -> dict[str, list[float]]:
+def take_turns(rivals: Mapping[str, Timed], count: int) -> dict[str, list[float]]:
     """Rivals take turns, round by round, after one each to warm up: slots, optimizer state, caches."""
     for rival in rivals.values():
         rival()
@@ -119,4 +122,4 @@ def ratio(found: Mapping[str, list[float]], of: str, over: str) -> float:
 
 
 def milliseconds(found: Mapping[str, list[float]]) -> str:
-    return ", ".join(f"{name} {statistics.median(times) * 1e3:.1f} ms" for name, times in found.items())
+    return "; ".join(f"{name}: {statistics.median(times) * 1e3:.1f} ms a batch" for name, times in found.items())

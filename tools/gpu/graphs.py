@@ -20,7 +20,7 @@ from benchmarks.runner.training import Training
 from tools.gpu.given import Given, LeftOut
 from tools.gpu.plan import Outcome
 from tools.gpu.speed import ROUNDS, rates, speed_work
-from tools.measuring import Rival, random_images, rounds, synchronise, training
+from tools.measuring import Timed, random_images, synchronise, take_turns, training
 
 
 class FlightSlot:
@@ -61,7 +61,7 @@ def _captured(layers: Sequence[nn.Module], images: Tensor) -> Sequence[Any]:
     return made  # type: ignore[no-any-return]
 
 
-def _loop(made: Training, slots: int, *, graphs: bool) -> Rival:
+def _loop(made: Training, slots: int, *, graphs: bool) -> Timed:
     network = [module.train() for module in made.network().values()]
     flights = [FlightSlot(made, network, graphs=graphs) for _ in range(slots)]
     steps = made.batches.steps()
@@ -93,4 +93,4 @@ def graphs(given: Given) -> Outcome:
         rivals["graphs, 2 slots"] = _loop(made, 2, graphs=True)
     else:
         notes.append("no graphs were captured: they are CUDA's")
-    return Outcome(rows=rates(rounds(rivals, 2 if given.small else ROUNDS), work.batch, one), notes=notes)
+    return Outcome(rows=rates(take_turns(rivals, 2 if given.small else ROUNDS), work.batch, one), notes=notes)

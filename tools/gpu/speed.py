@@ -12,7 +12,7 @@ from benchmarks.runner.training import Training
 from benchmarks.workloads.workload import Workload, workload
 from tools.gpu.given import Given, LeftOut
 from tools.gpu.plan import PRECISIONS, Outcome, read
-from tools.measuring import Rival, bare, epoch, random_images, ratio, rounds, training
+from tools.measuring import Timed, bare, epoch, random_images, ratio, take_turns, training
 
 BATCHES, ROUNDS = 40, 5
 SUITE = ("virtual BP", "threads BP")
@@ -32,7 +32,7 @@ def speed_work(given: Given, precision: str) -> Workload:
     return workload("cifar10", "resnet18", scale, {**samples, **in_precision(precision, given.device)})
 
 
-def flags(rival: Rival, *, deterministic: bool) -> Rival:
+def flags(rival: Timed, *, deterministic: bool) -> Timed:
     """The rival with cuDNN's algorithms repeatable, as the suite has them, or the fastest ones."""
 
     def timed() -> float:
@@ -42,7 +42,7 @@ def flags(rival: Rival, *, deterministic: bool) -> Rival:
     return timed
 
 
-def suite_rivals(work: Workload, given: Given) -> tuple[Training, dict[str, Rival]]:
+def suite_rivals(work: Workload, given: Given) -> tuple[Training, dict[str, Timed]]:
     data = random_images(work)
     made = [training(work, "bp", data, executor, device=given.device) for executor in ("virtual", "threads")]
     return made[0], {name: flags(epoch(one), deterministic=True) for name, one in zip(SUITE, made, strict=True)}
@@ -58,7 +58,7 @@ def speed(given: Given) -> Outcome:
         for deterministic in (True, False):
             name = f"bare loop{', channels_last' if layout else ''}{'' if deterministic else ', fastest algorithms'}"
             rivals[name] = flags(bare(one, channels_last=layout, bf16=bf16), deterministic=deterministic)
-    found = rounds(rivals, 2 if given.small else ROUNDS)
+    found = take_turns(rivals, 2 if given.small else ROUNDS)
     rows = rates(found, work.batch, "bare loop")
     best = max(rows, key=lambda row: row["samples/s"])
     note = f"{work.label}, batch {work.batch}, {precision}; medians of {len(found['bare loop'])} rounds, random images"
@@ -105,7 +105,7 @@ def _against_bp(given: Given, precision: str, best: Mapping[str, float]) -> list
         options = {"backward_workers": workers}
         made = training(work, "async_lu", data, "threads", device=given.device, options=options)
         rivals[f"Async LU, {workers} backward"] = flags(epoch(made), deterministic=True)
-    found = rounds(rivals, 2 if given.small else ROUNDS)
+    found = take_turns(rivals, 2 if given.small else ROUNDS)
     rows = []
     for row in rates(found, work.batch, "bare loop"):
         row["over the better BP"] = min(ratio(found, name, row["what"]) for name in SUITE)
