@@ -12,6 +12,7 @@ from typing import Literal
 
 from results.records import Record
 from results.statistics import Summary, best, extent, reach, summary
+from results.statistics.censoring import Times
 
 NO_TARGET = "no target: no run of this network finished"
 NO_BASELINE = "no BP run of the same seed to compare with"
@@ -48,7 +49,8 @@ class Measure:
         needs: what there is no value without.
         missing: a footnote where no run has a value.
         of_run: None for what an analysis measures, without runs.
-        bound: how far a run went that has no value: its value is at least that.
+        bound: how far a run went that has no value: its value is at least that. A run that diverged has neither
+            reached anything nor been a whole training; what is per epoch or batch it has as any other.
     """
 
     key: str
@@ -66,6 +68,16 @@ class Measure:
     missing: str = ""
     of_run: OfRun | None = field(default=None, compare=False, repr=False)
     bound: OfRun | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is seconds, or computed of seconds, such as a speed-up or MFU."""
+        return self.time or self.clock
+
+    @property
+    def speed(self) -> bool:
+        """Whether claims of speed rest on it: it is timed, or epochs until something is reached."""
+        return self.timed or bool(self.event)
 
     def of(self, record: Record, context: Context = ALONE) -> float | None:
         """A run's value; None where it has none.
@@ -90,6 +102,16 @@ class Measure:
             return None, NO_BASELINE
         bounds = None if self.bound is None else [self.bound(record, context) for record in records]
         return summary(values, bounds), "" if any(value is not None for value in values) else self.missing
+
+    def times(self, records: Sequence[Record], context: Context) -> Times | None:
+        """One time per run, with how far it went, and whether it would never have arrived; None without a bound."""
+        if self.bound is None:
+            return None
+        values = [self.of(record, context) for record in records]
+        limits = [self.bound(record, context) or 0.0 for record in records]
+        return Times(
+            values, limits, [value is None and run.complete for value, run in zip(values, records, strict=True)]
+        )
 
 
 def incidents(records: Sequence[Record]) -> str:
@@ -130,6 +152,11 @@ def _of_best(name: Literal["accuracy_percent", "seconds", "epochs"]) -> OfRun:
         return getattr(top, name) if (top := best(record)) is not None else None
 
     return of_run
+
+
+def _of_whole(of_run: OfRun) -> OfRun:
+    """Of finished runs alone: what a run took that fell apart, or was cut short, is no training's time."""
+    return lambda record, context: of_run(record, context) if record.status == "finished" else None
 
 
 def _to_target(name: Literal["seconds", "epochs"]) -> OfRun:
@@ -195,11 +222,11 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "time_to_best_seconds", "Time to best (s)", "s", "less",
-            time=True, event="best", of_run=_of_best("seconds"),
+            time=True, event="best", of_run=_of_whole(_of_best("seconds")), bound=_of_best("seconds"),
         ),
         Measure(
             "epochs_to_best", "Epochs to best", "epochs", "less",
-            digits=0, event="best", of_run=_of_best("epochs"),
+            digits=0, event="best", of_run=_of_whole(_of_best("epochs")), bound=_of_best("epochs"),
         ),
         Measure(
             "train_accuracy_percent", "Train accuracy (%)", "%", "more",
@@ -213,7 +240,7 @@ MEASURES: dict[str, Measure] = {
         Measure("test_loss", "Test loss", better="less", digits=3, of_run=_final("loss")),
         Measure(
             "train_time_seconds", "Training time (s)", "s", "less",
-            digits=0, time=True, clock=True, of_run=_extent("seconds"),
+            digits=0, time=True, clock=True, of_run=_of_whole(_extent("seconds")), bound=_extent("seconds"),
         ),
         Measure(
             "seconds_per_epoch", "Seconds per epoch", "s", "less", digits=2, clock=True, of_run=_seconds_per_epoch

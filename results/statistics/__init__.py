@@ -49,7 +49,8 @@ class Summary:
     """Runs taken together: sample mean and standard deviation (ddof = 1; None for one run) over n runs.
 
     `censored` of the n runs have no value. Then mean and std are None, and `at_least` is a lower bound of the mean,
-    if every censored run came with one.
+    if every censored run came with one; `at_least_std` is the standard deviation of what it is the mean of: the values,
+    and for censored runs how far they went.
     """
 
     mean: float | None
@@ -57,10 +58,16 @@ class Summary:
     n: int
     censored: int = 0
     at_least: float | None = None
+    at_least_std: float | None = None
 
 
 def reach(record: Record, target_percent: float) -> Reach | None:
-    """The first evaluation at or above the target, on the record's clock; None if there is none (censored)."""
+    """The first evaluation at or above the target, on the record's clock; None if there is none (censored).
+
+    A run that diverged has arrived nowhere, whatever it had reached before it fell apart.
+    """
+    if record.status == "diverged":
+        return None
     for point in record.evaluations:
         if point.metrics.get(ACCURACY, math.nan) >= target_percent - _ROUNDING_PERCENT:
             return Reach(_seconds(record, point), point.epoch)
@@ -131,7 +138,9 @@ def summary(values: Sequence[float | None], bounds: Sequence[float | None] | Non
     known = [value for value in values if value is not None and math.isfinite(value)]
     censored = len(values) - len(known)
     if censored or not values:
-        return Summary(None, None, len(values), censored, _at_least(values, bounds) if censored else None)
+        lower = _lower(values, bounds) if censored else []
+        mean = math.fsum(lower) / len(lower) if lower else None
+        return Summary(None, None, len(values), censored, mean, _sample_std(lower, mean) if mean is not None else None)
     mean = math.fsum(known) / len(known)
     return Summary(mean, _sample_std(known, mean), len(known))
 
@@ -145,21 +154,23 @@ def reached(records: Sequence[Record], target_percent: float) -> tuple[Summary, 
     return seconds, epochs
 
 
-def _at_least(values: Sequence[float | None], bounds: Sequence[float | None] | None) -> float | None:
+def _lower(values: Sequence[float | None], bounds: Sequence[float | None] | None) -> list[float]:
+    """The values, and for runs without one how far they went; [] where that is not known of all of these."""
     if bounds is None:
-        return None
+        return []
     lower = [
         value if value is not None and math.isfinite(value) else bound
         for value, bound in zip(values, bounds, strict=True)
     ]
-    if any(bound is None or not math.isfinite(bound) for bound in lower):
-        return None
-    return math.fsum(bound for bound in lower if bound is not None) / len(lower)
+    known = [bound for bound in lower if bound is not None and math.isfinite(bound)]
+    return known if len(known) == len(lower) else []
 
 
 def _sample_std(values: Sequence[float], mean: float) -> float | None:
     if len(values) < 2:
         return None
+    if min(values) == max(values):  # which may differ from their mean by a rounding error, which is no spread
+        return 0.0
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from results.records import Record
-from results.statistics import extent, reach
 from results.statistics.intervals import Interval, Spread, log_ratio_interval, ratio_interval, t_interval
 
 
@@ -22,7 +20,9 @@ class Times:
     """One time per run; None for a run that did not arrive.
 
     `limits` says how far the runs went, a must for those that did not arrive. `never` marks those of them that would
-    not have arrived later either (they diverged, or their epochs were over); the others were cut short, and might have.
+    not have arrived later either (they diverged, or their epochs were over): they stay on their way for good, as in
+    Fine & Gray (1999), for censoring one where it fell apart would count it as good as the rest. The others were cut
+    short, and might have arrived.
 
     Raises:
         ValueError: the lengths differ, a time is negative or not finite, or a run that did not arrive has no limit.
@@ -118,25 +118,6 @@ class Ratio:
     interval: Interval | None
     horizon: float
     bound: Literal["exact", "at least", "at most", "restricted"]
-
-
-def times_to_target(
-    records: Sequence[Record], target_percent: float, unit: Literal["seconds", "epochs"] = "seconds"
-) -> Times:
-    """The times of these runs to the first evaluation at or above the target.
-
-    A run that finished or diverged short of it never arrives: it stays among those on their way for good, as in Fine &
-    Gray (1999), for censoring it where it fell apart would count it as good as the rest. A run that was interrupted
-    or failed is censored where it was cut short.
-
-    Raises:
-        ResultsError: an evaluation lacks the record's clock.
-    """
-    ways, ends = [reach(record, target_percent) for record in records], [extent(record) for record in records]
-    values = [None if way is None else float(getattr(way, unit)) for way in ways]
-    limits = [0.0 if end is None else float(getattr(end, unit)) for end in ends]
-    never = [way is None and record.complete for way, record in zip(ways, records, strict=True)]
-    return Times(values, limits, never)
 
 
 def kaplan_meier(times: Times) -> list[SurvivalStep]:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from results.measures import MEASURES, Context
+from results.records import Record
 from results.statistics.censoring import (
     Times,
     common_horizon,
     kaplan_meier,
     restricted_mean,
     restricted_ratio,
-    times_to_target,
 )
 from results.statistics.inference import mean_interval, ratio_interval
 from tests.results.samples import write
@@ -153,16 +154,24 @@ def test_a_speed_up_without_censoring_is_the_ratio_of_means() -> None:
 
 
 def test_times_to_target_of_records(tmp_path: Path) -> None:
+    """Of five runs one arrives, one runs out of epochs, two fall apart, of which one had been there, one is cut."""
     runs = [
         write(tmp_path, [10.0, 60.0, 70.0], seed=0),
         write(tmp_path, [10.0, 20.0, 30.0], seed=1),
-        write(tmp_path, [10.0], seed=2, status="diverged"),
+        write(tmp_path, [65.0], seed=2, status="diverged"),
         write(tmp_path, [10.0, 20.0], seed=3, status=None),
         write(tmp_path, [], seed=4, status="diverged"),
     ]
-    seconds = times_to_target(runs, 60.0)
+
+    def times(key: str, runs: list[Record]) -> Times:
+        found = MEASURES[key].times(runs, Context(60.0))
+        assert found is not None
+        return found
+
+    seconds = times("time_to_target_seconds", runs)
     assert seconds == Times([4.0, None, None, None, None], [6.0, 6.0, 2.0, 4.0, 0.0], [False, True, True, False, True])
-    assert times_to_target(runs, 60.0, "epochs").values == (2.0, None, None, None, None)
+    assert times("epochs_to_target", runs).values == (2.0, None, None, None, None)
     assert restricted_mean(seconds).horizon == 6.0
     assert restricted_mean(seconds).mean == pytest.approx((4 + 4 * 6) / 5)
-    assert restricted_mean(times_to_target(runs[1:3], 60.0)).mean == 6.0
+    assert restricted_mean(times("time_to_target_seconds", runs[1:3])).mean == 6.0
+    assert MEASURES["seconds_per_epoch"].times(runs, Context()) is None

@@ -86,7 +86,9 @@ def test_summaries_by_hand() -> None:
 
 def test_a_censored_run_is_never_dropped() -> None:
     assert summary([1.0, None, 3.0]) == Summary(None, None, 3, censored=1)
-    assert summary([1.0, None, 3.0], [9.0, 8.0, 9.0]) == Summary(None, None, 3, censored=1, at_least=4.0)
+    assert summary([1.0, None, 3.0], [9.0, 8.0, 9.0]) == Summary(
+        None, None, 3, censored=1, at_least=4.0, at_least_std=math.sqrt(13)
+    )
     assert summary([1.0, None], [9.0, None]) == Summary(None, None, 2, censored=1)
     assert summary([math.nan, 1.0]) == Summary(None, None, 2, censored=1)
 
@@ -95,8 +97,8 @@ def test_seconds_and_epochs_of_several_runs(tmp_path: Path) -> None:
     runs = [write(tmp_path, [10.0, 20.0], seed=0), write(tmp_path, [10.0, 15.0, 16.0], seed=1)]
     assert extent(runs[1]) == Reach(6.0, 3)
     seconds, epochs = reached(runs, 20.0)
-    assert seconds == Summary(None, None, 2, censored=1, at_least=5.0)
-    assert epochs == Summary(None, None, 2, censored=1, at_least=2.5)
+    assert seconds == Summary(None, None, 2, censored=1, at_least=5.0, at_least_std=math.sqrt(2))
+    assert epochs == Summary(None, None, 2, censored=1, at_least=2.5, at_least_std=math.sqrt(0.5))
     assert reached(runs, 10.0)[0] == Summary(2.0, 0.0, 2)
 
 

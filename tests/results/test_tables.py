@@ -84,7 +84,7 @@ def test_the_file_says_its_schema_and_all_conditions(tmp_path: Path) -> None:
     assert content["conditions"]["targets"] == {"resnet18": 60.0}
     assert [measure["unit"] for measure in content["measures"]] == ["s", "epochs", ""]
     assert content["rows"][0]["cells"][1]["measured"] == {
-        "mean": None, "std": None, "n": 3, "censored": 1, "at_least": 12.5,
+        "mean": None, "std": None, "n": 3, "censored": 1, "at_least": 12.5, "at_least_std": None,
     }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import CellKey, context
 from reports.site.verdicts import Seeds
 from results.measures import MEASURES, Context
-from results.statistics.censoring import times_to_target
 
 
 def per_seed(sheet: Sheet) -> dict[CellKey, Seeds]:
@@ -24,7 +23,4 @@ def _seeds(sheet: Sheet, network: str, row: str, measure: str, given: Context) -
     records = sorted(sheet.complete(network, row), key=lambda record: record.seed)
     known = MEASURES[measure]
     alone = [its for record in records if (its := known.value([record], given)[0]) is not None]
-    times = None
-    if records and known.needs == "target" and given.target_percent is not None:
-        times = times_to_target(records, given.target_percent, "seconds" if known.time else "epochs")
-    return Seeds([its.mean for its in alone], times)
+    return Seeds([its.mean for its in alone], known.times(records, given) if alone else None)

@@ -1,0 +1,64 @@
+"""What measures say of runs that fell apart or were cut short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reports.tables.texts import measured_text
+from results.measures import MEASURES, Context, incidents
+from results.records import Record
+from results.statistics import Summary
+from results.tables import ResultCell
+from tests.results.samples import write
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Record]:
+    """Two whole runs of 6 s, and one that diverged after 2 s."""
+    whole = [write(tmp_path, [30.0, 60.0, 70.0 + seed], seed=seed) for seed in range(2)]
+    return [*whole, write(tmp_path, [65.0], seed=2, status="diverged")]
+
+
+@pytest.mark.parametrize(
+    ("key", "at_least"),
+    [
+        ("train_time_seconds", 14 / 3),
+        ("time_to_best_seconds", 14 / 3),
+        ("epochs_to_best", 7 / 3),
+        ("time_to_target_seconds", 10 / 3),
+        ("epochs_to_target", 5 / 3),
+    ],
+)
+def test_the_seconds_of_a_diverged_run_are_a_lower_bound(runs: list[Record], key: str, at_least: float) -> None:
+    value, _ = MEASURES[key].value(runs, Context(60.0))
+    assert value is not None
+    assert (value.mean, value.n, value.censored) == (None, 3, 1)
+    assert value.at_least == pytest.approx(at_least)
+
+
+def test_the_cell_shows_the_bound_and_why(runs: list[Record]) -> None:
+    value, _ = MEASURES["train_time_seconds"].value(runs, Context())
+    cell = ResultCell(None, value, incidents(runs))
+    assert measured_text(cell, MEASURES["train_time_seconds"], "a") == "> 4.7 (2 of 3) [a]"
+    assert cell.reason == "1 of 3 runs diverged: "
+
+
+def test_what_is_per_epoch_or_the_best_so_far_stays(runs: list[Record]) -> None:
+    assert MEASURES["seconds_per_epoch"].value(runs, Context())[0] == Summary(2.0, 0.0, 3)
+    assert MEASURES["relative_speedup"].value(runs, Context(baseline=runs))[0] == Summary(1.0, 0.0, 3)
+    assert MEASURES["best_accuracy_percent"].of(runs[2]) == 65.0
+
+
+def test_a_run_that_was_cut_short_has_no_training_time(tmp_path: Path) -> None:
+    cut = write(tmp_path, [30.0, 60.0], status=None)
+    assert MEASURES["train_time_seconds"].of(cut) is None
+    assert MEASURES["time_to_best_seconds"].of(cut) is None
+    assert MEASURES["time_to_target_seconds"].of(cut, Context(60.0)) == 4.0
+
+
+def test_which_measures_are_of_speed() -> None:
+    timed = {key for key, measure in MEASURES.items() if measure.timed}
+    assert timed >= {"train_time_seconds", "seconds_per_epoch", "model_flops_utilisation_percent", "relative_speedup"}
+    assert {key for key, measure in MEASURES.items() if measure.speed} - timed == {"epochs_to_target", "epochs_to_best"}
