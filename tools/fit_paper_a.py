@@ -18,8 +18,8 @@ from scipy.optimize import brentq, least_squares
 from benchmarks.hardware.card import Card, Costs, NetworkSeconds
 from benchmarks.hardware.cards import CARDS, write
 from benchmarks.hardware.step_price import counted
+from benchmarks.papers.fitted import PAPER_A, VERSION_3
 from benchmarks.papers.predicted_seconds import (
-    FITTED_ROWS,
     STEPS,
     predictions,
     published_epoch_seconds,
@@ -70,7 +70,7 @@ def ideal_card() -> Card:
 
 def fitted_link(ideal: Card) -> Costs:
     """The latency and bandwidth that come nearest to the published seconds per epoch of Async LU and BU."""
-    targets = {key: values for key, values in published_epoch_seconds().items() if key[1] in FITTED_ROWS}
+    targets = {key: values for key, values in published_epoch_seconds().items() if key[1] in PAPER_A.rows}
 
     def link(parameters: np.ndarray) -> Costs:
         return Costs(latency_seconds=math.exp(parameters[0]), bytes_per_second=math.exp(parameters[1]))
@@ -115,14 +115,15 @@ def main() -> None:
 
 def _version_3(card: Card) -> None:
     """paper-a3: as many lanes as PD-ASGD has workers on a device, with the capacity that gives its published MFU."""
-    values = published.load("v3-mfu")
-    gain = math.prod(values["resnet18", row, MFU].mean ** sign for row, sign in (("pdasgd", 1), ("ddp", -1)))
+    values = published.load(*VERSION_3.tables)
+    ours, theirs = VERSION_3.rows
+    gain = values["resnet18", ours, MFU].mean / values["resnet18", theirs, MFU].mean
 
     def excess(capacity: float) -> float:
         made = card.model_copy(update={"lanes": 3, "lane_capacity": capacity})
         known = made.networks["resnet18"]
-        seconds = {row: seconds_per_epoch(made, known, row, simulated=60) for row in ("ddp", "pdasgd")}
-        return seconds["ddp"] / seconds["pdasgd"] - gain
+        seconds = {row: seconds_per_epoch(made, known, row, simulated=60) for row in VERSION_3.rows}
+        return seconds[theirs] / seconds[ours] - gain
 
     print(f"paper-a3: lane_capacity {brentq(excess, 1.0, 3.0, xtol=1e-4):.4f} for a gain of {gain:.3f} over DDP")
 

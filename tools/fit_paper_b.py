@@ -17,34 +17,31 @@ from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.hardware.cards import CARDS, write
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.step_price import counted
+from benchmarks.papers.fitted import LAP_SGD, MB_SGD, Fit
 from benchmarks.papers.predicted_seconds import predictions, training_seconds
 from benchmarks.tables import registry as tables
+from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import Workload, workload
 from results import published
 
-# Network -> table, devices and two local batches of MB-SGD.
-FITTED = {
-    ("cifar10", "resnet20"): ("lap-table1", 2, "mbsgd@batch={}", (128, 1024)),
-    ("cifar10", "wrn16_8"): ("lap-table6", 2, "mbsgd@devices=2,batch={}", (128, 512)),
-    ("cifar10", "squeezenet"): ("lap-table9", 2, "mbsgd@batch={}", (128, 1024)),
-    ("imagenet", "resnet18"): ("lap-table10", 8, "mbsgd@batch={}", (32, 128)),
-}
 
-
-def step_seconds(work: Workload, table: str, devices: int, key: str, batch: int) -> float:
-    """Published training seconds over the steps of one device. key: of the row, with {} for its batch."""
+def step_seconds(work: Workload, one: Table, row: Row) -> float:
+    """Published training seconds over the steps of one device."""
     samples = work.train_samples or data_card(work.dataset).train_samples
-    total = published.load(table)[work.network, key.format(batch), "train_time_seconds"].mean
-    return total / (work.epochs * (samples // batch // devices))
+    total = published.load(one.id)[work.network, row.key, "train_time_seconds"].mean
+    steps = samples // (row.batch or work.batch) // int(one.options_of(row)["devices"])
+    return total / (work.epochs * steps)
 
 
-def network_seconds(family: str, network: str) -> tuple[NetworkSeconds, float]:
+def network_seconds(fit: Fit) -> tuple[NetworkSeconds, float]:
     """The card's entry, and the FLOP/s of the part that grows with the batch."""
-    work = workload(family, network, "paper")
-    table, devices, key, (small, large) = FITTED[family, network]
-    first, second = (step_seconds(work, table, devices, key, batch) for batch in (small, large))
+    one = tables.table(*fit.tables)
+    work = workload(one.family, fit.networks[0], "paper")
+    rows = {row.batch or work.batch: row for row in one.rows if row.key in fit.rows}
+    small, large = sorted(rows)
+    first, second = (step_seconds(work, one, rows[batch]) for batch in (small, large))
     per_sample = (second - first) / (large - small)
     known = data_card(work.dataset)
     layers = counted(work, known, network_of(work, known), work.batch)
@@ -55,7 +52,7 @@ def network_seconds(family: str, network: str) -> tuple[NetworkSeconds, float]:
     entry = NetworkSeconds(
         what=f"{work.label}, batch {work.batch}, RTX 2080 Ti",
         batch=work.batch,
-        families=("imagenet",) if family == "imagenet" else ("cifar10", "cifar100"),
+        families=("imagenet",) if one.family == "imagenet" else ("cifar10", "cifar100"),
         stem=work.stem,
         fixed_share=(seconds - per_sample * work.batch) / seconds,
         layers=tuple(layer.name for layer in layers),
@@ -69,7 +66,7 @@ def network_seconds(family: str, network: str) -> tuple[NetworkSeconds, float]:
 
 def main() -> None:
     """Fit, write the card, and print what it predicts."""
-    made = {pair: network_seconds(*pair) for pair in FITTED}
+    made = {fit.networks[0]: network_seconds(fit) for fit in MB_SGD}
     rates = [rate for _, rate in made.values()]
     alone = Card(
         name="paper-b",
@@ -82,11 +79,11 @@ def main() -> None:
         flops_per_second=math.exp(sum(map(math.log, rates)) / len(rates)),
         peak_flops_per_second=13.4e12,
         lanes=8,
-        networks={network: entry for (_, network), (entry, _) in made.items()},
+        networks={network: entry for network, (entry, _) in made.items()},
     )
-    lap = tables.table("lap-table2")
-    row = next(row for row in lap.rows if row.key == "lapsgd@updaters=4,batch=128")
-    theirs = published.load("lap-table2")["resnet20", row.key, "train_time_seconds"].mean
+    lap = tables.table(*LAP_SGD.tables)
+    row = next(row for row in lap.rows if row.key in LAP_SGD.rows)
+    theirs = published.load(lap.id)[LAP_SGD.networks[0], row.key, "train_time_seconds"].mean
     card = alone.model_copy(update={"lane_capacity": training_seconds(alone, lap, row) / theirs})
     write(card, CARDS / "paper-b.toml", "Made by tools/fit_paper_b.py; do not edit by hand.")
     for name, entry in card.networks.items():

@@ -10,6 +10,7 @@ import methods
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.card import Card, NetworkSeconds
+from benchmarks.papers import fitted
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.data.cards import card as data_card
@@ -17,10 +18,8 @@ from benchmarks.workloads.workload import workload
 from results import published
 
 STEPS = 390  # full batches of 128 in 50,000 images
-FITTED_ROWS = ("async_lu", "async_bu")
 # A point of each phase, and its share: LPP-SGD's stabilising epochs, those with K = 1, those with K > 1.
 PHASES = ((0.05, 0.1), (0.3, 0.4), (0.75, 0.5))
-FITTED_B = {("lap-table1", "mbsgd"), ("lap-table9", "mbsgd"), ("lap-table10", "mbsgd")}
 
 
 def seconds_per_epoch(
@@ -84,13 +83,13 @@ def residuals_a(card: Card) -> Iterator[str]:
     for (network, row), values in sorted(published_epoch_seconds().items()):
         seconds = seconds_per_epoch(card, card.networks[network], row)
         mean = math.exp(sum(map(math.log, values)) / len(values))
-        kind = "fitted" if row in FITTED_ROWS and card.name == "paper-a" else "held out"
+        kind = fitted.kind(card.name, "table1", network, row)
         yield f"{network} {row:9} {seconds:6.2f} s, published {mean:5.2f} s, ratio {seconds / mean:.2f} ({kind})"
     for table, data in (("table7", "CIFAR-10"), ("table8", "CIFAR-100")):
         for (network, row, _), value in sorted(published.load(table).items()):
             known = card.networks[network]
             speedup = seconds_per_epoch(card, known, "bp") / seconds_per_epoch(card, known, row)
-            kind = "held out" if row == "ddp" else "follows from the fit"
+            kind = fitted.kind(card.name, table, network, row)
             yield f"{network} {row:9} speed-up {speedup:.2f}, published {value.mean:.2f} ({data}, {kind})"
 
 
@@ -103,14 +102,8 @@ def residuals_b(card: Card) -> Iterator[str]:
             network = one.networks[0]
             theirs = values[network, row.key, "train_time_seconds"].mean
             ours = training_seconds(card, one, row)
-            kind = "fitted" if is_fitted(id, row) else "held out"
+            kind = fitted.kind(card.name, id, network, row.key)
             yield f"{id:11} {row.key:38} {ours:6.0f} s, published {theirs:5.0f} s, ratio {ours / theirs:.2f} ({kind})"
-
-
-def is_fitted(id: str, row: Row) -> bool:
-    two_devices = id == "lap-table6" and row.method == "mbsgd" and row.options["devices"] == 2
-    capacity = (id, row.key) == ("lap-table2", "lapsgd@updaters=4,batch=128")
-    return (id, row.method) in FITTED_B or two_devices or capacity
 
 
 def training_seconds(card: Card, one: Table, row: Row) -> float:
