@@ -15,7 +15,7 @@ from rich.text import Text
 from benchmarks.commands.screen import note, say
 from benchmarks.papers.claims.catalogue import CLAIMS, judged
 from benchmarks.papers.claims.rules import RULE, Evidence
-from benchmarks.papers.claims.verdicts import Claim, Judged
+from benchmarks.papers.claims.verdicts import DECISIONS, Claim, Judged
 from benchmarks.runner.choices import Choices
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
@@ -24,7 +24,7 @@ from reports.tables.texts import markdown, printable
 from results.files import replace
 
 COLUMNS = ("claim", "text", "source", "needs", "measured", "verdict", "scale", "why")
-STYLES = {"holds": "bold green", "does not hold": "bold red", "not decided": "bold yellow"}
+STYLES = {"holds": "bold green", "does not hold": "bold red"}
 
 
 def claims(chosen: Choices, out: Path, console: Console) -> int:
@@ -56,7 +56,7 @@ def _grid(judged: Judged) -> Grid:
     for claim, verdict in judged:
         said = Text.assemble((claim.id, "bold"), "\n", f"“{claim.text}”", "\n", (claim.source, "dim"))
         found = Text.assemble(
-            (verdict.label, STYLES[verdict.status]),
+            (verdict.label, STYLES.get(verdict.status, "bold yellow")),
             *(f"\n{word}: {printable(text)}" for word, text in (("measured", verdict.measured), ("why", verdict.why))),
         )
         grid.add_row(said, found)
@@ -66,8 +66,7 @@ def _grid(judged: Judged) -> Grid:
 def _counts(judged: Judged) -> str:
     """'41 claims: 3 hold, ...'."""
     counts = Counter(verdict.status for _, verdict in judged)
-    words = {"holds": "hold", "does not hold": "do not hold", "not decided": "are not decided"}
-    said = ", ".join(f"{counts[status]} {words[status]}" for status in words)  # type: ignore[index]
+    said = ", ".join(f"{counts[status]} {words}" for status, words in DECISIONS.items())
     return f"{len(judged)} claims: {said}"
 
 

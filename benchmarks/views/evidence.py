@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.analyses import registry as analyses
+from benchmarks.papers.fitted import is_fitted
 from benchmarks.runner.choices import Choices
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import measured
@@ -37,8 +38,21 @@ class SheetEvidence:
         return self.chosen.kind.simulated
 
     @cached_property
+    def _sheets(self) -> Mapping[str, Sheet]:
+        return {sheet.table.id: sheet for sheet in self.sheets}
+
+    @cached_property
     def _values(self) -> Mapping[Key, Summary]:
         return {(sheet.table.id, *key): value for sheet in self.sheets for key, value in measured(sheet).items()}
+
+    def fitted(self, table_id: str, network: str, row_key: str) -> bool:
+        found = self._sheets.get(table_id)
+        card = found.card if found is not None else None
+        return card is not None and is_fitted(card.name, table_id, network, row_key)
+
+    def diverged(self, table_id: str, network: str, row_key: str) -> int:
+        found = self._sheets.get(table_id)
+        return sum(run.status == "diverged" for run in found.of(network, row_key)) if found is not None else 0
 
     def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
         return self._values.get((table_id, network, row_key, measure))

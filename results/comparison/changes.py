@@ -95,14 +95,15 @@ def _tested(
 
 
 def _welch_change(measure: str, ours: Summary, theirs: Summary, p: float | None) -> Change:
-    from results.statistics.intervals import Spread, t_interval, welch_freedom
+    from results.statistics.intervals import Spread, t_interval
+    from results.statistics.intervals import difference as welch
 
     if ours.mean is None or theirs.mean is None or ours.std is None or theirs.std is None:
         difference = theirs.mean - ours.mean if ours.mean is not None and theirs.mean is not None else None
         return Change(measure, ours, theirs, UNDECIDED, "one run says nothing of noise", difference)
     one = Spread(ours.mean, ours.std**2 / ours.n, ours.n - 1.0)
     two = Spread(theirs.mean, theirs.std**2 / theirs.n, theirs.n - 1.0)
-    both = Spread(two.mean - one.mean, one.variance + two.variance, welch_freedom(one, two))
+    both = welch(two, one)
     interval = t_interval(both, LEVEL)
     verdict, why = _verdict(interval.low, interval.high, min(ours.n, theirs.n))
     return Change(measure, ours, theirs, verdict, why, both.mean, interval.low, interval.high, p)

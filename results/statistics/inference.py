@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from results.statistics import intervals
 from results.statistics.intervals import (
     Interval,
     Spread,
@@ -181,8 +182,7 @@ def equivalence(
     theirs = Spread(published_mean, 0.0, 1.0)
     if published_std is not None and published_n is not None and published_n >= 2:
         theirs = Spread(published_mean, published_std**2 / published_n, published_n - 1.0)
-    both = Spread(difference, own.variance + theirs.variance, welch_freedom(own, theirs))
-    interval = t_interval(both, 1 - 2 * alpha)
+    interval = t_interval(intervals.difference(own, theirs), 1 - 2 * alpha)
     if -margin < interval.low and interval.high < margin:
         return Equivalence("agrees", margin, difference, interval)
     beyond = interval.low > margin or interval.high < -margin

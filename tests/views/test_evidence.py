@@ -1,4 +1,4 @@
-"""Which tables of analyses claims are judged by."""
+"""What claims are judged by: which tables of analyses count, which seconds were fitted, and which runs diverged."""
 
 from __future__ import annotations
 
@@ -6,18 +6,52 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.hardware import cards
 from benchmarks.runner.choices import Choices
+from benchmarks.tables.registry import table
 from benchmarks.views.evidence import SheetEvidence
+from benchmarks.views.sheets import Records, Sheet
 from results.measures import MEASURES
 from results.statistics import Summary
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
+from tests.results.samples import write
 
 
 @pytest.mark.parametrize(("id", "counts"), [("table9", False), ("stationary", True), ("table3", False)])
 def test_only_an_analysis_of_this_scale_or_without_scales_counts(tmp_path: Path, id: str, counts: bool) -> None:
     row = ResultRow("resnet18", "ResNet-18", "bp", "BP", (ResultCell(None, Summary(1.0, None, 1)),))
-    table = ResultTable(id, "title", "source", (MEASURES["forward_seconds"],), (row,), conditions=Conditions("smoke"))
-    files.write(table, tmp_path / "tables")
+    made = ResultTable(id, "title", "source", (MEASURES["forward_seconds"],), (row,), conditions=Conditions("smoke"))
+    files.write(made, tmp_path / "tables")
     found = {scale: SheetEvidence(Choices(scale=scale), tmp_path, ()).tables(id) for scale in ("smoke", "small")}
     assert bool(found["small"]) == counts
     assert bool(found["smoke"]) == (id != "table3")
+
+
+def evidence_of(chosen: Choices, records: Records | None = None) -> SheetEvidence:
+    one = table("table3")
+    return SheetEvidence(chosen, Path("out"), (Sheet(one, chosen, one.rows, one.networks, (), records or {}),))
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fitted"),
+    [
+        (Choices(), True),
+        (Choices(executor="threads"), False),
+        (Choices(card=cards.load("paper-a-ideal")), False),
+        (Choices(card=cards.load("paper-a3")), True),
+    ],
+)
+def test_the_card_that_charged_a_table_says_what_was_fitted(chosen: Choices, fitted: bool) -> None:
+    evidence = evidence_of(chosen)
+    assert evidence.fitted("table3", "resnet18", "async_lu") == fitted
+    assert not evidence.fitted("table3", "resnet18", "lapsgd")
+    assert not evidence.fitted("table1", "resnet18", "async_lu"), "nothing of it was run"
+
+
+def test_diverged_runs_are_counted(tmp_path: Path) -> None:
+    runs = [
+        write(tmp_path, [1.0], seed=seed, status=end) for seed, end in enumerate(("finished", "diverged", "failed"))
+    ]
+    evidence = evidence_of(Choices(), {("resnet18", "async_lu"): runs})
+    assert evidence.diverged("table3", "resnet18", "async_lu") == 1
+    assert evidence.diverged("table3", "resnet18", "lapsgd") == 0

@@ -15,7 +15,8 @@ from results.measures import words
 class Outcome:
     """One condition of a claim as it turned out. Of a group, only the point that stands worst is shown.
 
-    text: what was compared, with its numbers; of a missing point, what was not measured.
+    text: what was compared, with its numbers; of a missing point, what was not measured. fitted: it compares seconds
+    that the hardware card was fitted to, so that its status counts for nothing. why: it is not decided.
     """
 
     group: str
@@ -23,6 +24,26 @@ class Outcome:
     status: Literal["holds", "does not hold", "not decided", "missing"]
     margin: float = 0.0
     n: int | None = None
+    fitted: bool = False
+    why: str = ""
+
+    @classmethod
+    def of(
+        cls, group: str, text: str, found: Quantity, low: float, high: float, margin: float | None = None
+    ) -> Outcome:
+        """Whether what was found lies between low and high. margin: by default the distance to the nearer bound."""
+        near = min(found.value - low, high - found.value) if margin is None else margin
+        said = "".join(f"; {word}" for word in (found.diverged, "fitted" if found.fitted else "") if word)
+        status = found.within(low, high)
+        return cls(group, f"{text}{said}", status, near, found.n, found.fitted, _undecided(found, status))
+
+
+def _undecided(found: Quantity, status: str) -> str:
+    if status != "not decided":
+        return ""
+    if found.diverged:
+        return found.diverged
+    return "a single seed shows no spread" if found.n == 1 else "the rest is open at 95 %"
 
 
 Points = Callable[[Look], list[Outcome]]
@@ -51,9 +72,7 @@ class Condition:
         found = a.minus(b) if self.how == "difference" else a.over(b)
         if found is None:
             return Outcome(self.group, f"{self.a.table} {self.b.row} (not above 0)", "missing")
-        margin = min(found.value - self.low, self.high - found.value)
-        text = _compared(self, a, b, found)
-        return Outcome(self.group, text, found.within(self.low, self.high), margin, found.n)
+        return Outcome.of(self.group, _compared(self, a, b, found), found, self.low, self.high)
 
 
 def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -> str:
@@ -61,15 +80,16 @@ def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -
     one, other = condition.a, condition.b
     names = (one.row, other.row) if one.row != other.row else (words(one.measure), words(other.measure))
     of_what = f", {words(one.measure)}" if one.measure == other.measure else f", {one.row}"
-    bound = ">" if math.isinf(a.above) and not math.isinf(a.below) else ""
-    values = f"{names[0]} {bound}{_number(a.value)} against {names[1]} {_number(b.value)}"
+    values = " against ".join(f"{name} {_number(its)}" for name, its in zip(names, (a, b), strict=True))
     what = f"{found.value:+.2f}" if condition.how == "difference" else f"{found.value:.3g}x"
     runs = f" (n = {found.n})" if found.n is not None else ""
     return f"{one.table} {one.network}{of_what}: {values}, {what}{runs}"
 
 
-def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+def _number(of: Quantity) -> str:
+    """'>400' for a lower bound."""
+    bound = ">" if of.open_above and not of.open_below else ""
+    return bound + (f"{of.value:.0f}" if abs(of.value) >= 1000 else f"{of.value:.4g}")
 
 
 def conditions(*those: Condition) -> Points:

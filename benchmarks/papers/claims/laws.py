@@ -51,7 +51,7 @@ def follows(table: ResultTable) -> list[Outcome]:
         if off:
             worst, where = max(off)
             text = f"{rows[0].network_label}: at most {100 * worst:.2g} % off the law ({where})"
-            status = Quantity(worst, 0.0, 0.0).within(-1.0, TOLERANCE)
+            status = Quantity(worst).within(-1.0, TOLERANCE)
             points.append(Outcome(f"law {network}", text, status, TOLERANCE - worst))
     return points or _missing("law")
 
@@ -74,7 +74,7 @@ def _greatest_speedup(look: Look) -> list[Outcome]:
         if not found:
             continue
         share = max(found) / (1 + beta)
-        status = Quantity(share, 0.0, 0.0).within(1 - TOLERANCE, 1 + TOLERANCE)
+        status = Quantity(share).within(1 - TOLERANCE, 1 + TOLERANCE)
         text = f"β = {beta:g}: at most {max(found):.4g}, where 1 + β = {1 + beta:g}"
         points.append(Outcome("maximum", text, status, TOLERANCE - abs(share - 1)))
     return points
@@ -95,7 +95,7 @@ def _grows(look: Look) -> list[Outcome]:
             f"{rows[0].network_label}: summed over layers {sums[0]:.3g} T at {rows[0].method_label} to {sums[-1]:.3g} T"
         )
         text += f" at {rows[-1].method_label}"
-        points.append(Outcome(f"growth {network}", text, Quantity(least, 0.0, 0.0).within(0.0, math.inf), least))
+        points.append(Outcome(f"growth {network}", text, Quantity(least).within(0.0, math.inf), least))
     return points
 
 
@@ -112,9 +112,7 @@ def _averages(look: Look) -> list[Outcome]:
         label = f"{rows[0].network_label}, {rows[-1].method_label}"
         text = f"{label}: average {mean.value:.3g} T, where the formula gives {total.value:.3g} T"
         share = mean.value / total.value
-        points.append(
-            Outcome(network, text, Quantity(share, 0.0, 0.0).within(1 - TOLERANCE, 1 + TOLERANCE), -abs(share - 1))
-        )
+        points.append(Outcome(network, text, Quantity(share).within(1 - TOLERANCE, 1 + TOLERANCE), -abs(share - 1)))
     return points or _missing("staleness")
 
 
@@ -148,7 +146,7 @@ def _recovers_sgd(look: Look) -> list[Outcome]:
         if len(noisy) < 2:
             continue
         (low, near), (high, far) = noisy[0], noisy[-1]
-        noise = by_ratio.get(0.0) or Quantity(0.0, 0.0, 0.0)
+        noise = by_ratio.get(0.0) or Quantity(0.0)
         text = f"{rows[0].network_label}: distance {near.value:.3g} at σ_STALE / σ_SGD = {low:g}, {far.value:.3g} at "
         text += f"{high:g}, {noise.value:.3g} between two runs of plain SGD"
         shrinks, gone = far.minus(near), near.minus(noise)

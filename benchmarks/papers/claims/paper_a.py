@@ -38,7 +38,7 @@ def _harder_task(look: Look) -> list[Outcome]:
             continue
         found = hundred.minus(ten)
         text = f"{network}: LU - BU {hundred.value:+.2f} on CIFAR-100, {ten.value:+.2f} on CIFAR-10 (n = {found.n})"
-        points.append(Outcome(network, text, found.within(0.0, math.inf), found.value, found.n))
+        points.append(Outcome.of(network, text, found, 0.0, math.inf))
     return points
 
 
@@ -55,10 +55,10 @@ def _staleness_explains(look: Look) -> list[Outcome]:
         text = f"{method}: {gap.value:+.2f} points behind Async LU with torchvision's stem, {rest.value:+.2f} with the "
         text += f"CIFAR stem (n = {rest.n})"
         if gap.within(0.0, math.inf) != "holds":
-            points.append(Outcome(method, f"{text}, no clear gap to explain", "not decided", n=rest.n))
+            why = "there is no clear gap to explain"
+            points.append(Outcome(method, f"{text}, no clear gap to explain", "not decided", n=rest.n, why=why))
             continue
-        found = rest.minus(Quantity(gap.value / 2, gap.below / 2, gap.above / 2, gap.n))
-        points.append(Outcome(method, text, found.within(0.0, math.inf), found.value, found.n))
+        points.append(Outcome.of(method, text, rest.minus(gap.times(0.5)), 0.0, math.inf))
     return points
 
 

@@ -42,7 +42,7 @@ def _robust(look: Look) -> list[Outcome]:
             points.append(Outcome(delay, delay, "missing"))
             continue
         text = f"{delay}: slowed down {ours.value:.3g}x against DDP's {ddp.value:.3g}x (n = {found.n})"
-        points.append(Outcome(delay, text, found.within(0.0, 1.0), 1.0 - found.value, found.n))
+        points.append(Outcome.of(delay, text, found, 0.0, 1.0, 1.0 - found.value))
     return points
 
 

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from benchmarks.papers.claims.conditions import Outcome, Points
 from benchmarks.papers.claims.rules import Evidence, Status, as_published, measured
 
+Decision = Literal["holds", "does not hold", "not decided", "not decided (fitted)"]
+"""What becomes of a claim."""
+DECISIONS: dict[Decision, str] = {
+    "holds": "hold",
+    "does not hold": "do not hold",
+    "not decided": "are not decided",
+    "not decided (fitted)": "are not decided (fitted)",
+}
+"""All of them, as said of one claim and of many."""
 _RANK = {"does not hold": 0, "not decided": 1, "missing": 2, "holds": 3}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    status: Status
+    status: Decision
     scale: str
     measured: str
     why: str
@@ -47,8 +57,15 @@ class Claim:
         said = "; ".join(point.text for point in _shown([point for point in points if point.status != "missing"]))
         return Verdict(status, evidence.scale, said or "-", " ".join(part for part in [*parts, self.remark] if part))
 
-    def status(self, points: Sequence[Outcome]) -> Status:
-        seen = {point.status for point in points}
+    def status(self, points: Sequence[Outcome]) -> Decision:
+        """By the comparisons that rest on no fitted seconds; fitted where only the others could decide it."""
+        found = self._of({point.status for point in points if not point.fitted})
+        decided = [point for point in points if point.status in ("holds", "does not hold")]
+        if found == "not decided" and decided and all(point.fitted for point in decided):
+            return "not decided (fitted)"
+        return found
+
+    def _of(self, seen: set[str]) -> Status:
         if self.any_of and "holds" in seen:
             return "holds"
         if not self.any_of and "does not hold" in seen:
@@ -65,10 +82,8 @@ class Claim:
         status = self.status(points)
         those = sorted((p for p in _shown(points) if p.status == status), key=lambda point: point.margin)
         many = 1 if status == "holds" else 3
-        return f"On the paper's own figures it {_SAYS[status]} ({'; '.join(p.text for p in those[:many])})."
-
-
-_SAYS = {"holds": "holds", "does not hold": "does not hold", "not decided": "is not decided"}
+        says = "is not decided" if status == "not decided" else status
+        return f"On the paper's own figures it {says} ({'; '.join(p.text for p in those[:many])})."
 
 
 def _shown(points: Sequence[Outcome]) -> list[Outcome]:
@@ -81,18 +96,21 @@ def _shown(points: Sequence[Outcome]) -> list[Outcome]:
     return list(groups.values())
 
 
-def _why(claim: Claim, points: Sequence[Outcome], status: Status) -> str:
+def _why(claim: Claim, points: Sequence[Outcome], status: Decision) -> str:
     there = [point for point in points if point.status != "missing"]
     if not there:
         return f"Not run: needs {', '.join(claim.needs)}."
-    said = [f"{sum(p.status == 'holds' for p in there)} of {len(points)} comparisons hold"]
+    count = [p for p in points if not p.fitted]
+    said = [f"{sum(p.status == 'holds' for p in count)} of {len(count)} comparisons hold"] if count else []
+    if fitted := len(points) - len(count):
+        said.append(f"{fitted} of {len(points)} comparisons are of seconds that the hardware card was fitted to")
     if missing := [p for p in points if p.status == "missing"]:
         names = list(dict.fromkeys(point.text for point in missing))
         said.append(f"not measured: {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}")
     runs = [point.n for point in there if point.n is not None]
-    if status == "not decided" and any(point.status == "not decided" for point in there):
-        single = [p for p in there if p.status == "not decided" and p.n == 1]
-        said.append("a single seed shows no spread" if single else "the rest lies within two standard errors")
+    reasons = list(dict.fromkeys(point.why for point in count if point.why))
+    if status not in ("holds", "does not hold"):
+        said += reasons
     elif runs and 1 < min(runs) <= 3:
         said.append(f"n = {min(runs)} is weak evidence")
     return "; ".join(said) + "."

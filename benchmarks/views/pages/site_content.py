@@ -9,7 +9,7 @@ from dataclasses import replace
 from benchmarks import experiments
 from benchmarks.analyses import registry as analyses
 from benchmarks.papers.claims.rules import RULE
-from benchmarks.papers.claims.verdicts import Judged
+from benchmarks.papers.claims.verdicts import DECISIONS, Judged
 from benchmarks.runner.choices import Choices
 from benchmarks.tables import registry as tables
 from benchmarks.views import rerun
@@ -106,10 +106,9 @@ def _claims(judged: Judged) -> Claims:
         for claim, verdict in judged
     )
     counts = Counter(verdict.status for _, verdict in judged)
-    known = ("holds", "does not hold", "not decided")
     headers = ("Claim", "Source", "Verdict", "Measured", "Why")
     grid = Grid("The papers' claims, and what the runs at hand say of them", headers, lines, (RULE,), numbers=False)
-    return Claims(tuple((status, counts[status]) for status in known), RULE, grid)  # type: ignore[index]
+    return Claims(tuple((status, counts[status]) for status in DECISIONS), RULE, grid)
 
 
 def _again(ids: Sequence[str], chosen: Choices, sheets: Sheets) -> str:

@@ -1,0 +1,60 @@
+"""Evidence of literals, for the tests of claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.papers.claims.catalogue import CLAIMS
+from benchmarks.papers.claims.rules import Cell
+from benchmarks.papers.claims.verdicts import Claim
+from benchmarks.papers.fitted import is_fitted
+from results import published
+from results.published import Published
+from results.statistics import Summary
+from results.tables import ResultTable
+
+
+@dataclass
+class Fake:
+    """values: (table, network, row, measure) -> Summary; gone: (table, network, row) -> how many runs diverged.
+
+    charged: the hardware card.
+    """
+
+    values: Mapping[tuple[str, str, str, str], Summary] = field(default_factory=dict)
+    scale: str = "paper"
+    simulated: bool = True
+    found: Mapping[str, Sequence[ResultTable]] = field(default_factory=dict)
+    theirs: Mapping[tuple[str, str, str, str], Published] = field(default_factory=dict)
+    asked: list[Cell] = field(default_factory=list)
+    charged: str = ""
+    gone: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+
+    def fitted(self, table_id: str, network: str, row_key: str) -> bool:
+        return is_fitted(self.charged, table_id, network, row_key)
+
+    def diverged(self, table_id: str, network: str, row_key: str) -> int:
+        return self.gone.get((table_id, network, row_key), 0)
+
+    def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
+        self.asked.append(Cell(table_id, network, row_key, measure))
+        return self.values.get((table_id, network, row_key, measure))
+
+    def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
+        return self.theirs.get((table_id, network, row_key, measure))
+
+    def tables(self, id: str) -> Sequence[ResultTable]:
+        return self.found.get(id, ())
+
+
+class Papers(Fake):
+    """The papers' own figures."""
+
+    def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
+        known = published.load(table_id) if table_id in published.tables() else {}
+        return known.get((network, row_key, measure))
+
+
+def claim(id: str) -> Claim:
+    return next(one for one in CLAIMS if one.id == id)

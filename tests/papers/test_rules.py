@@ -1,0 +1,192 @@
+"""The rule by which comparisons are decided: by hand, and tried on synthetic comparisons of equals."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.special import stdtrit
+
+from benchmarks.papers.claims.rules import Quantity
+from results.published import Published
+from results.statistics import Summary, summary
+
+COMPARISONS = 20_000
+MOST = 0.05 + 3 * math.sqrt(0.05 * 0.95 / COMPARISONS)
+"""Five of a hundred, and what a simulation of so many may be off by."""
+RUNS = ((2, 2), (3, 3), (5, 5), (2, 5), (5, 2))
+SPREADS = ((0.1, 0.1), (0.2, 0.1), (0.2, 0.01), (0.01, 0.2))
+
+
+def mean_of(mean: float, std: float | None, n: int, *, exact: bool = False) -> Quantity:
+    found = Quantity.of(Summary(mean, std, n), exact=exact)
+    assert found is not None
+    return found
+
+
+def of_runs(*values: float | None, limit: float | None = None) -> Quantity:
+    """Runs without a value went as far as the limit."""
+    found = Quantity.of(summary(values, [limit] * len(values)), exact=False)
+    assert found is not None
+    return found
+
+
+# ---- by hand
+
+
+def test_the_interval_is_students_with_welchs_degrees_of_freedom_rounded_down() -> None:
+    """Variances 3 and 1 of three runs each: 2 (3 + 1)^2 / (9 + 1) = 3.2 degrees of freedom; of two means alike, 4."""
+    found = mean_of(10.0, 3.0, 3).minus(mean_of(5.0, math.sqrt(3), 3)).interval
+    assert (found.low, found.high) == pytest.approx((5 - 3.1824 * 2, 5 + 3.1824 * 2), abs=1e-3)
+    alike = mean_of(1.0, math.sqrt(3), 3).minus(mean_of(0.0, math.sqrt(3), 3)).interval
+    assert alike.high == pytest.approx(1 + 2.7764 * math.sqrt(2), abs=1e-3)
+
+
+def test_with_unequal_numbers_the_fewest_runs_count() -> None:
+    found = mean_of(1.0, math.sqrt(2), 2).minus(mean_of(0.0, 0.0, 5)).interval
+    assert found.high == pytest.approx(1 + 12.7062, abs=1e-3)
+
+
+def test_a_quotients_interval_is_its_logarithms() -> None:
+    over = mean_of(10.0, 3.0, 4).over(mean_of(5.0, 4.0, 4))
+    assert over is not None
+    error = stdtrit(4, 0.975) * math.hypot(0.15, 0.4)  # 3 (0.15^2 + 0.4^2)^2 / (0.15^4 + 0.4^4) = 3.8, rounded to 3
+    error *= stdtrit(3, 0.975) / stdtrit(4, 0.975)
+    assert (over.interval.low, over.interval.high) == pytest.approx((2 * math.exp(-error), 2 * math.exp(error)))
+    assert mean_of(10.0, 3.0, 4).over(Quantity(0.0)) is None
+    assert Quantity.of(Summary(math.nan, None, 3), exact=True) is None
+
+
+def test_a_quotient_turned_round_is_decided_alike() -> None:
+    a, b = mean_of(10.0, 1.0, 3), mean_of(4.0, 0.4, 3)
+    there, back = a.over(b), b.over(a)
+    assert there is not None
+    assert back is not None
+    assert (1 / back.interval.high, 1 / back.interval.low) == pytest.approx((there.interval.low, there.interval.high))
+
+
+def test_two_equal_runs_show_no_spread() -> None:
+    assert of_runs(5.0, 5.0).minus(of_runs(6.0, 6.0)).within(-math.inf, 0.0) == "not decided"
+    assert of_runs(5.0, 5.0, 5.0).minus(of_runs(6.0, 6.0, 6.0)).within(-math.inf, 0.0) == "holds"
+    exact = mean_of(5.0, 0.0, 2, exact=True).minus(mean_of(6.0, 0.0, 2, exact=True))
+    assert exact.within(-math.inf, 0.0) == "holds"
+
+
+def test_a_bound_has_a_sampling_error_of_its_own() -> None:
+    """A rival of 50, 60 and more than 200 leaves open what 50, 60, 200 leaves open."""
+    ours = of_runs(40.0, 41.0, 42.0)
+    assert ours.minus(of_runs(50.0, 60.0, 200.0)).within(-math.inf, 0.0) == "not decided"
+    assert ours.minus(of_runs(50.0, 60.0, None, limit=200.0)).within(-math.inf, 0.0) == "not decided"
+
+
+def test_that_no_run_arrived_says_something_of_the_mean() -> None:
+    """Three runs beyond 200 say at 97.5 % that three in ten of all are, so that the mean is 58 at least."""
+    rival = of_runs(None, None, None, limit=200.0)
+    assert rival.interval.low == pytest.approx(200 * 0.025 ** (1 / 3))
+    assert of_runs(40.0, 41.0, 42.0).minus(rival).within(-math.inf, 0.0) == "holds"
+    assert of_runs(140.0, 141.0, 142.0).minus(rival).within(-math.inf, 0.0) == "not decided"
+    assert rival.minus(of_runs(40.0, 41.0, 42.0)).within(-math.inf, 0.0) == "does not hold"
+
+
+def test_what_a_paper_prints_without_a_spread_stands() -> None:
+    """Of a bound without what it is a mean of, the least error counts."""
+    assert Quantity(Published(5.0, None, 3, "").mean).minus(Quantity(4.9)).within(0.0, math.inf) == "holds"
+    old = Quantity.of(Summary(None, None, 3, censored=3, at_least=200.0), exact=False)
+    assert old == of_runs(None, None, None, limit=200.0)
+
+
+# ---- by simulation
+
+
+Sides = tuple[np.ndarray, np.ndarray]
+
+
+def equals(runs: tuple[int, int], spreads: tuple[float, float]) -> Sides:
+    """COMPARISONS pairs of groups of runs, normal, all of mean 1."""
+    rng = np.random.default_rng(sum(runs))
+    a, b = (1 + spread * rng.standard_normal((COMPARISONS, n)) for n, spread in zip(runs, spreads, strict=True))
+    return a, b
+
+
+def moments(values: np.ndarray, below: np.ndarray) -> Sides:
+    """Mean and squared standard error; `below`: how far the runs went of groups in which one is known by that."""
+    n, mean = values.shape[1], below.mean(1)
+    variance = below.var(1, ddof=1) / n
+    least = ((1 - 0.025 ** (1 / n)) * mean / stdtrit(n - 1, 0.975)) ** 2
+    return mean, np.where((below < values).any(1), np.maximum(variance, least), variance)
+
+
+def decided(a: np.ndarray, b: np.ndarray, how: str, limit: float = math.inf) -> Sides:
+    """Whether a < b is called true, and called false: the rule for all pairs at once. limit: b's runs end there."""
+    low = np.minimum(b, limit)
+    (one, of_one), (other, of_other) = moments(a, a), moments(b, low)
+    gap = one - other
+    if how == "quotient":
+        gap, of_one, of_other = np.log(one / other), of_one / one**2, of_other / other**2
+    total = of_one + of_other
+    least = min(a.shape[1], b.shape[1]) - 1
+    freedom = np.floor(least * total**2 / (of_one**2 + of_other**2) * (1 + 1e-9))
+    half = stdtrit(np.maximum(freedom, 1), 0.975) * np.sqrt(total)
+    return gap + half < 0, (gap - half > 0) & ~(low < b).any(1)
+
+
+@pytest.mark.parametrize("how", ["difference", "quotient"])
+def test_the_simulation_decides_as_the_rule_does(how: str) -> None:
+    for (runs, spreads), limit in product(zip(RUNS, SPREADS, strict=False), (math.inf, 1.05)):
+        a, b = (side[:60] for side in equals(runs, spreads))
+        yes, no = decided(a, b - 0.2, how, limit)
+        for row, (ours, theirs) in enumerate(zip(a.tolist(), (b - 0.2).tolist(), strict=True)):
+            rival = of_runs(*(None if value > limit else value for value in theirs), limit=limit)
+            found = of_runs(*ours).minus(rival) if how == "difference" else of_runs(*ours).over(rival)
+            assert found is not None
+            status = found.within(-math.inf, 0.0 if how == "difference" else 1.0)
+            assert (status == "holds", status == "does not hold") == (yes[row], no[row])
+
+
+@pytest.mark.parametrize("spreads", SPREADS)
+@pytest.mark.parametrize("runs", RUNS)
+def test_a_comparison_of_equals_is_rarely_decided(runs: tuple[int, int], spreads: tuple[float, float]) -> None:
+    """Two standard errors decided 18 % at n = 2, 11 % at n = 3. Either word alone is wrong in half as many cases."""
+    a, b = equals(runs, spreads)
+    for how in ("difference", "quotient"):
+        yes, no = decided(a, b, how)
+        assert np.mean(yes | no) <= MOST
+        assert max(np.mean(yes), np.mean(no)) <= 0.6 * MOST
+
+
+@pytest.mark.parametrize("limit", [0.9, 1.0, 1.05, 1.2])
+@pytest.mark.parametrize("spreads", SPREADS)
+def test_a_rival_known_by_a_bound_is_rarely_beaten_by_its_equal(spreads: tuple[float, float], limit: float) -> None:
+    for runs, how in product(RUNS, ("difference", "quotient")):
+        yes, no = decided(*equals(runs, spreads), how, limit)
+        assert np.mean(yes | no) <= MOST
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 0.3])
+def test_a_threshold_other_than_0_or_1_changes_nothing(threshold: float) -> None:
+    """A difference of exactly the threshold is decided as equals are; so is a quotient, whose logarithm it shifts."""
+    a, b = equals((3, 3), (0.1, 0.2))
+    differences = [
+        of_runs(*(value + threshold for value in ours)).minus(of_runs(*theirs)).within(threshold, math.inf)
+        for ours, theirs in zip(a[:2000].tolist(), b[:2000].tolist(), strict=True)
+    ]
+    plain = np.logical_or(*decided(a, b, "difference"))[:2000]
+    assert [status != "not decided" for status in differences] == plain.tolist()
+    scaled = np.logical_or(*decided(a * math.exp(threshold), b * math.exp(threshold), "quotient"))
+    assert (scaled == np.logical_or(*decided(a, b, "quotient"))).all()
+
+
+@pytest.mark.parametrize("runs", [(2, 2), (3, 3), (5, 5)])
+def test_a_claim_of_sameness_is_rarely_wrong(runs: tuple[int, int]) -> None:
+    """Between two bounds: a mean on the upper one is rarely called within, one in the middle rarely without."""
+    a, b = equals(runs, (0.02, 0.01))
+    below_high, _ = decided(a, b, "difference")  # where the difference lies on the upper bound
+    above_low, _ = decided(b - 0.2, a, "difference")  # the lower one lies 0.2 under it
+    assert np.mean(below_high & above_low) <= MOST
+    beyond_high, beyond_low = decided(a + 0.1, b, "difference")[1], decided(a - 0.1, b, "difference")[0]
+    outside = decided(a - 0.1, b, "difference")[1] | decided(a + 0.1, b, "difference")[0]
+    assert np.mean(outside) <= MOST
+    assert np.mean(beyond_high) > np.mean(outside)
+    assert np.mean(beyond_low) > np.mean(outside)
