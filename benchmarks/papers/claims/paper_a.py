@@ -58,7 +58,8 @@ def _staleness_explains(look: Look) -> list[Outcome]:
             why = "there is no clear gap to explain"
             points.append(Outcome(method, f"{text}, no clear gap to explain", "not decided", n=rest.n, why=why))
             continue
-        points.append(Outcome.of(method, text, rest.minus(gap.times(0.5)), 0.0, math.inf))
+        found = lu.times(0.5).minus(ours.minus(theirs.times(0.5)))  # rest - gap / 2, each mean's error once
+        points.append(Outcome.of(method, text, found, 0.0, math.inf))
     return points
 
 
