@@ -48,6 +48,7 @@ class Value:
     scale: str
     executor: str
     hardware: str
+    at_least_std: float | None = None  # of what at_least is the mean of; no older file has it
 
     @property
     def key(self) -> Key:
@@ -57,7 +58,7 @@ class Value:
     @property
     def summary(self) -> Summary:
         """As the statistics of tables have it."""
-        return Summary(self.mean, self.std, self.n, self.censored, self.at_least)
+        return Summary(self.mean, self.std, self.n, self.censored, self.at_least, self.at_least_std)
 
 
 COLUMNS = tuple(field.name for field in fields(Value))
@@ -197,6 +198,7 @@ def _value(text: Mapping[str, str]) -> Value:
         n=int(text["n"] or 0),
         censored=int(text["censored"] or 0),
         at_least=_number(text["at_least"]),
+        at_least_std=_number(text.get("at_least_std", "")),
         published=_number(text["published"]),
         scale=text["scale"],
         executor=text["executor"],

@@ -10,6 +10,7 @@ from unittest.mock import patch
 from torch import Tensor
 
 from benchmarks.executors.accounts import DryStep
+from benchmarks.executors.activity import Activity
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import ThreadsExecutor
@@ -35,9 +36,9 @@ class TracedThreads(ThreadsExecutor):
         super().run(workers)
         self.device.end()
 
-    def _drive(self, worker: Worker) -> None:
+    def _drive(self, activity: Activity) -> None:
         with Launches(self.device):
-            super()._drive(worker)
+            super()._drive(activity)
 
     def _make_handlers(self) -> dict[type, Callable[[Worker, Any], Any]]:
         return {kind: self._told(kind.__name__, handler) for kind, handler in super()._make_handlers().items()}

@@ -267,6 +267,7 @@ NO_NUMERICS = {
     "benchmarks/errors.py",
     "benchmarks/runner/__init__.py",
     "benchmarks/runner/specs.py",
+    "benchmarks/runner/standing.py",
     "benchmarks/runner/usage.py",
     "results/__init__.py",
     "results/errors.py",
