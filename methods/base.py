@@ -31,7 +31,11 @@ class Options:
         Field(description="add to the live weights, or overwrite them by the worker's copy (A, Algorithm 1 literally)"),
     ] = "additive"
     lock_free: Annotated[
-        bool, Field(description="no mutex per layer (threads only: on the virtual clock an update is one event)")
+        bool,
+        Field(
+            description="no mutex per layer, nor on a GPU an order of its weights' reads and writes (threads only: on "
+            "the virtual clock an update is one event)"
+        ),
     ] = False
     bn_buffers: Annotated[
         Literal["averaged", "per_device"],

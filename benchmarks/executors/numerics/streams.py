@@ -15,8 +15,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from benchmarks.executors.staleness import TimedEvent
-
 AHEAD = 2  # batches that a worker may have left behind before the device has finished them
 NOTHING: AbstractContextManager[Any] = nullcontext()
 
@@ -64,7 +62,7 @@ class CudaStreams:
         torch.cuda.set_stream(stream)
 
     def event(self, *, timed: bool = False) -> Any:
-        event = cuda_event(enable_timing=timed)
+        event = cuda_event(enable_timing=timed, blocking=True)  # the host sleeps while it waits, else it spins
         event.record(self.current())
         return event
 
@@ -173,11 +171,3 @@ class Access:
                 order.reads[order.streams.current()] = event
         finally:
             order.mutex.__exit__(*exc)
-
-
-def device_time(streams: DeviceStreams | None) -> TimedEvent | None:
-    """When the device gets here on the current stream; None where the host's clock tells."""
-    if streams is None:
-        return None
-    event: TimedEvent = streams.event(timed=True)
-    return event

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.numerics import averages
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
-from benchmarks.executors.numerics.streams import bound_run_ahead, device_time, streams_of
+from benchmarks.executors.numerics.streams import bound_run_ahead, streams_of
 from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
 from benchmarks.executors.staleness import TimedEvent
 
@@ -81,7 +81,7 @@ class TorchTeam(DryTeam):
             bound_run_ahead(self.streams)
 
     def device_time(self) -> TimedEvent | None:
-        return device_time(self.streams)
+        return None if self.streams is None else self.streams.event(timed=True)
 
     def mean_loss(self) -> float:
         """Mean training loss over the epoch's batches."""
