@@ -51,7 +51,7 @@ def run(step: Step, limit_seconds: float, given: argparse.Namespace) -> StepReco
     begun = time.monotonic()
     log = given.out / "logs" / f"{step.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    in_time = _wait(command, log, limit_seconds)
+    in_time = wait(command, log, limit_seconds)
     if result.is_file():
         said = json.loads(result.read_text(encoding="utf-8"))
     else:
@@ -72,7 +72,7 @@ def run(step: Step, limit_seconds: float, given: argparse.Namespace) -> StepReco
     )
 
 
-def _wait(command: list[str], log: Path, limit_seconds: float) -> bool:
+def wait(command: list[str], log: Path, limit_seconds: float) -> bool:
     """-> whether it ended by itself. However this ends, the process and its children are gone afterwards."""
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=CHECKOUT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tools import gpu_hour
 from tools.gpu import plan
+from tools.gpu.paper_runs import MARGIN, SIZED_EPOCHS, epochs_for
 from tools.gpu.plan import Outcome, Step, StepRecord
 from tools.gpu.summary import summary
 
@@ -88,6 +92,29 @@ def test_the_runs_take_what_was_sized() -> None:
     (run,) = plan.chosen(["table1-seed2"])
     assert plan.estimate(run, {"size": record("size", seconds=123.0)}, small=False) == 123.0
     assert plan.estimate(run, {}, small=True) == plan.SMALL_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epochs"), [(MARGIN * 61, 5), (MARGIN * 60, 5), (MARGIN * 59, 4), (0, SIZED_EPOCHS), (10000, 150)]
+)
+def test_as_many_epochs_are_trained_as_there_is_time_for(seconds: float, epochs: int) -> None:
+    """Ten seconds to start, ten an epoch."""
+    assert epochs_for(seconds, 10, 10, 150) == epochs
+
+
+def test_a_process_is_gone_when_its_limit_has_passed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            begun.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    assert not gpu_hour.wait(["sleep", "600"], tmp_path / "log", 0.1)
+    assert gpu_hour.wait(["echo", "done"], tmp_path / "log", 60.0)
+    assert [process.returncode for process in begun] == [-signal.SIGTERM, 0]
+    assert (tmp_path / "log").read_text() == "done\n"
 
 
 def test_every_step_fits_in_a_call_of_nine_minutes_and_the_fixed_ones_in_half_an_hour() -> None:

@@ -50,7 +50,7 @@ def size(given: Given) -> Outcome:
     per_epoch = max(_seconds_per_epoch(record) for record in _records(folder))
     start = max(0.0, whole - SIZED_EPOCHS * per_epoch)
     published = _work(given, "table3").epochs
-    epochs = min(published, max(SIZED_EPOCHS, int((aim / MARGIN - start) / per_epoch)))
+    epochs = epochs_for(aim, start, per_epoch, published)
     seconds = MARGIN * (start + epochs * per_epoch)
     row = {
         "seconds per epoch, the slowest": per_epoch,
@@ -59,6 +59,11 @@ def size(given: Given) -> Outcome:
         "seconds a step": seconds,
     }
     return Outcome(rows=[row], values={"epochs": epochs, "seconds": seconds}, notes=[_said(epochs, published)])
+
+
+def epochs_for(seconds: float, start_seconds: float, epoch_seconds: float, published: int) -> int:
+    """How many fit, with a margin: as many as published at most, and as were timed at least."""
+    return min(published, max(SIZED_EPOCHS, int((seconds / MARGIN - start_seconds) / epoch_seconds)))
 
 
 def _said(epochs: int, published: int) -> str:
