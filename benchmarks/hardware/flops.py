@@ -1,12 +1,16 @@
-"""What one batch asks of each layer of a network, counted by torch."""
+"""What one batch asks of each layer of a network: FLOPs and bytes.
+
+As torch.utils.flop_counter counts them (tested), but without it: it imports torch's compiler, which takes a training
+process longer than torch itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
 
 from benchmarks.hardware.card import LayerWork
 
@@ -14,19 +18,43 @@ from benchmarks.hardware.card import LayerWork
 def layer_work(
     network: Mapping[str, nn.Module], shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> list[LayerWork]:
-    """FLOPs and bytes of every layer, in forward order, counted on the meta device: nothing is computed or changed.
+    """FLOPs and bytes of every layer, in forward order, of one forward pass of zeros; the network is left as it was.
 
     shape, dtype: of a batch of inputs, (B, channels, height, width) or (B, words).
     """
-    layers, x = [], torch.empty(shape, dtype=dtype, device="meta")
+    device = next(parameter.device for module in network.values() for parameter in module.parameters())
+    layers, x = [], torch.zeros(shape, dtype=dtype, device=device)
     for name, module in network.items():
         size = sum(p.numel() * p.element_size() for p in module.parameters())
-        states = {key: torch.empty_like(value, device="meta") for key, value in module.state_dict().items()}
-        counter = FlopCounterMode(display=False)
-        with counter, torch.no_grad():
+        states = {key: value.clone() for key, value in module.state_dict().items()}
+        with _counting(module) as counted, torch.no_grad():
             x = torch.func.functional_call(module, states, (x,))
-        layers.append(LayerWork(name, float(counter.get_total_flops()), float(size)))
+        layers.append(LayerWork(name, float(sum(counted)), float(size)))
     return layers
+
+
+@contextmanager
+def _counting(layer: nn.Module) -> Iterator[list[int]]:
+    """The FLOPs of each part of the layer that multiplies, while it is called."""
+    counted: list[int] = []
+    hooks = [part.register_forward_hook(lambda *call: counted.append(_flops(*call))) for part in layer.modules()]
+    try:
+        yield counted
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _flops(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+    """A product and a sum for each use of a weight, biases left out."""
+    if isinstance(part, nn.Conv2d):
+        return 2 * output.numel() * part.weight[0].numel()
+    if isinstance(part, nn.Linear):
+        return 2 * output.numel() * part.in_features
+    if isinstance(part, nn.LSTM):  # words in `inputs`, (B, words, size)
+        weights = sum(weight.numel() for weight in part.parameters() if weight.ndim > 1)
+        return 2 * weights * inputs[0].shape[0] * inputs[0].shape[1]
+    return 0
 
 
 def step_flops(layers: list[LayerWork]) -> float:

@@ -37,9 +37,7 @@ def counted(work: Workload, known: DataCard, network: Mapping[str, nn.Module], b
 def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[LayerWork], str]:
     work = workload(family, network, "paper", {"stem": stem})  # Workload.charged, by what a cache can hold
     known = card(work.dataset)
-    with torch.device("meta"):
-        layers = network_of(work, known)
-    return counted(work, known, layers, batch), f"{work.label}, batch {batch}, by FLOPs"
+    return counted(work, known, network_of(work, known), batch), f"{work.label}, batch {batch}, by FLOPs"
 
 
 def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> Charge:

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -23,6 +24,7 @@ from benchmarks.runner.standing import Standing
 from benchmarks.runner.usage import Usage, wanted
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
+from benchmarks.workloads.memory_format import memory_format
 from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build
 from benchmarks.workloads.precision import autocast, set_flags
@@ -71,7 +73,8 @@ class Training:
     def network(self) -> dict[str, torch.nn.Module]:
         """The layers of a new replica by name, first to last, on the run's device; always with the same weights."""
         layers = network_of(self.work, self.data.card, seed=self.seed, vocabulary=self.data.vocabulary_size)
-        return {name: module.to(self.device) for name, module in layers.items()}
+        layout = memory_format(self.device)
+        return {name: module.to(self.device).to(memory_format=layout) for name, module in layers.items()}
 
     def _team(self, *, streams: bool) -> TorchTeam:
         o, steps = self.method.options, self.batches.steps(self.method.replicas)
@@ -88,7 +91,7 @@ class Training:
                 decay_bn=chosen.decay_bn,
                 lars_trust=chosen.lars_trust,
             ),
-            learning_rate=lambda ticket: self.learning_rate(ticket / steps),
+            learning_rate=lru_cache(64)(lambda ticket: self.learning_rate(ticket / steps)),
             batches=self.batches.batch,
             steps_per_epoch=steps,
             epochs=self.work.epochs,

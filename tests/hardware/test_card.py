@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
@@ -14,6 +15,7 @@ from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.price import Price
 from benchmarks.workloads.networks.build import build
+from benchmarks.workloads.networks.names import NETWORKS
 
 SMALL = Card(
     name="small",
@@ -168,7 +170,7 @@ def test_a_price_has_its_cards_links_updates_and_lanes() -> None:
 
 
 def test_the_flops_of_a_layer() -> None:
-    """2 x multiply-adds; nothing is computed, and the network is left as it was."""
+    """2 x multiply-adds; the network is left as it was."""
     network = build("resnet18", classes=10, shape=(3, 8, 8), width=4)
     before = [tensor.clone() for layer in network.values() for tensor in layer.state_dict().values()]
     work = layer_work(network, (2, 3, 8, 8))
@@ -178,6 +180,22 @@ def test_the_flops_of_a_layer() -> None:
     assert work[0].parameter_bytes == 4 * (4 * 3 * 9 + 2 * 4)
     after = [tensor for layer in network.values() for tensor in layer.state_dict().values()]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_flops_are_those_that_torch_counts(network: str) -> None:
+    vocabulary, dtype = (50, torch.int64) if network == "lstm" else (None, torch.float32)
+    shape = (7,) if network == "lstm" else (3, 32, 32)
+    x = torch.zeros((2, *shape), dtype=dtype, device="meta")
+    with torch.device("meta"):
+        layers = build(network, classes=10, shape=shape, width=4, vocabulary=vocabulary)
+    expected = []
+    for module in layers.values():
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            x = module(x)
+        expected.append(counter.get_total_flops())
+    found = layer_work(build(network, classes=10, shape=shape, width=4, vocabulary=vocabulary), (2, *shape), dtype)
+    assert [layer.forward_flops for layer in found] == expected
 
 
 def test_what_a_price_charges() -> None:

@@ -9,6 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.executors.accounts import Read
+from benchmarks.executors.numerics.replica import TorchGradient
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.workloads.optimizers import LARS, Name, build
 from tests.executors.teams import RATE, backward, forward, team_of, weight
@@ -44,17 +46,29 @@ def close(a: Sequence[Tensor], b: Sequence[Tensor]) -> None:
         torch.testing.assert_close(x, y)
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_sgd_is_torchs(nesterov: bool) -> None:
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.0, False), (0.9, False), (0.9, True)])
+def test_sgd_is_torchs_to_the_bit(momentum: float, nesterov: bool) -> None:
+    """Its state as well."""
     ours, theirs = parameters(), parameters()
-    settings: Any = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": nesterov}
-    close(moved(build("sgd", ours, **settings), ours), moved(torch.optim.SGD(theirs, **settings), theirs))
+    settings: Any = {"lr": 0.1, "momentum": momentum, "weight_decay": 0.01, "nesterov": nesterov}
+    mine, sgd = build("sgd", ours, **settings), torch.optim.SGD(theirs, fused=True, **settings)
+    assert same(moved(mine, ours), moved(sgd, theirs))
+    assert set(mine.state_dict()["state"]) == (set(range(4)) if momentum else set())
+    for i, state in mine.state_dict()["state"].items():
+        assert torch.equal(state["momentum_buffer"], sgd.state_dict()["state"][i]["momentum_buffer"])
 
 
-def test_adam_is_torchs() -> None:
+def test_adam_is_torchs_to_the_bit() -> None:
     ours, theirs = parameters(), parameters()
-    adam = torch.optim.Adam(theirs, lr=0.1, betas=(0.8, 0.999), weight_decay=0.01)
-    close(moved(build("adam", ours, lr=0.1, momentum=0.8, weight_decay=0.01), ours), moved(adam, theirs))
+    adam = torch.optim.Adam(theirs, lr=0.1, betas=(0.8, 0.999), weight_decay=0.01, fused=True)
+    assert same(moved(build("adam", ours, lr=0.1, momentum=0.8, weight_decay=0.01), ours), moved(adam, theirs))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_opens_no_record_of_the_profiler(name: Name) -> None:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        moved(build(name, params := parameters(), lr=0.1), params, steps=1)
+    assert not [event.key for event in profile.key_averages() if event.key.startswith("Optimizer")]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -190,6 +204,28 @@ def test_a_team_restored_goes_on_alike(name: Name, shared: bool) -> None:
     team.begin_epoch(1)
     restored.begin_epoch(1)
     assert same(steps(team, "babab"), steps(restored, "babab"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gradient_may_lie_in_memory_otherwise_than_the_weights(name: Name) -> None:
+    """As a mean of gradients does, where convolutions have their channels last."""
+
+    def network() -> dict[str, nn.Module]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return {"only": nn.Conv2d(3, 4, 3)}
+
+    moves = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        layers = {key: module.to(memory_format=layout) for key, module in network().items()}
+        team = team_of(layers, optimizer=factory(name, momentum=0.9))
+        layer = team.replica.layers[0]
+        for seed in range(2):
+            draw = torch.Generator().manual_seed(seed)
+            tensors = tuple(torch.randn(p.shape, generator=draw) for p in layer.params)
+            team.update([TorchGradient(layer, 0, Read(0, 0.0), tensors=tensors)], "w", 0.0)
+        moves.append([p.detach().clone() for p in layer.params])
+    close(*moves)
 
 
 def test_a_layer_without_parameters_is_updated_in_name_only() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.numerics import averages
+from benchmarks.executors.numerics.gradients import gradients
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
 from benchmarks.executors.numerics.streams import bound_run_ahead, streams_of
 from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
@@ -151,7 +152,7 @@ class TorchTeam(DryTeam):
         into = [x] if inputs and x.requires_grad else []
         with step.stream, layer.reading:
             copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
-            grads = torch.autograd.grad(y, [*leaves, *into], step.upstream) if leaves or into else ()
+            grads = gradients(y, [*leaves, *into], step.upstream) if leaves or into else ()
             ready = self.device_time() or 0.0
         step.upstream = grads[-1] if into else None
         if not weights:

@@ -40,10 +40,12 @@ class Updates:
             leaf.data = live.data
 
     def _step(self, optimizer: torch.optim.Optimizer, leaves: Sequence[Tensor], gradient: TorchGradient) -> None:
+        rate = self.learning_rate(gradient.index)
         for group in optimizer.param_groups:
-            group["lr"] = self.learning_rate(gradient.index)
+            group["lr"] = rate
         for leaf, tensor in zip(leaves, gradient.tensors, strict=True):
-            leaf.grad = tensor
+            # Fused steps go through memory, where a mean of gradients lies otherwise than the weights.
+            leaf.grad = tensor if tensor.stride() == leaf.stride() else torch.empty_like(leaf).copy_(tensor)
         optimizer.step()
         for leaf in leaves:
             leaf.grad = None

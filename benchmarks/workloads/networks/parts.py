@@ -28,6 +28,16 @@ class Plan:
     embedding: int
 
 
+def conv3x3(inplanes: int, planes: int, stride: int = 1) -> nn.Conv2d:
+    """(B, inplanes, H, W) -> (B, planes, H / stride, W / stride), without a bias: BatchNorm follows."""
+    return nn.Conv2d(inplanes, planes, 3, stride, 1, bias=False)
+
+
+def conv1x1(inplanes: int, planes: int, stride: int = 1) -> nn.Conv2d:
+    """As conv3x3, but every position by itself."""
+    return nn.Conv2d(inplanes, planes, 1, stride, bias=False)
+
+
 def stem(kind: str, channels: int, width: int) -> nn.Module:
     """cifar: 3 x 3, stride 1, no pooling (He et al., section 4.2). imagenet: 7 x 7, stride 2, and max-pooling.
 

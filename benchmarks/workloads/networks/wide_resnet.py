@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
-from torchvision.models.resnet import conv1x1, conv3x3
 
-from benchmarks.workloads.networks.parts import Layers, Plan, kaiming, pooled, stages
+from benchmarks.workloads.networks.parts import Layers, Plan, conv1x1, conv3x3, kaiming, pooled, stages
 
 
 class WideBlock(nn.Module):

@@ -1,0 +1,14 @@
+"""How images and the weights of convolutions lie in memory."""
+
+from __future__ import annotations
+
+import torch
+
+
+def memory_format(device: torch.device) -> torch.memory_format:
+    """Channels last on a CPU, where narrow and wide ResNets train 1.1 to 1.5 times as fast (docs/measurements).
+
+    Elsewhere torch's default, until it is measured. No shape or name changes, only strides; sums are taken in another
+    order.
+    """
+    return torch.channels_last if device.type == "cpu" else torch.contiguous_format

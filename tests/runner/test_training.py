@@ -1,0 +1,56 @@
+"""A run's networks and batches, and what the process that trains them imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import methods
+from benchmarks.checkout import CHECKOUT
+from benchmarks.executors import registry as executors
+from benchmarks.hardware import cards
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.training import Training, load_data
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.workload import workload
+
+IMPORTS = """
+import sys
+from tests.runner.test_training import training
+for family, network in (("cifar10", "resnet18"), ("cifar10", "squeezenet"), ("imdb", "lstm")):
+    training(family, network, "ddp").epoch(0)
+print(*sorted({name.split(".")[0] for name in sys.modules} | {name for name in sys.modules if name == "torch._dynamo"}))
+"""
+
+
+def training(family: str, network: str, method: str) -> Training:
+    """A run of a few batches."""
+    work = workload(family, network, "smoke", {"train_samples": "192", "test_samples": "30"})
+    card = cards.load("paper-a") if executors.executor(executors.DEFAULT).needs_card else None
+    run = plan.run(work, Row(method), methods.create(method), 0, Choices(), card)
+    return Training(run.spec, load_data(work, None), card)
+
+
+@pytest.mark.parametrize("network", ["resnet18", "resnet50", "resnet20", "wrn16_8", "squeezenet"])
+def test_images_and_convolutions_have_their_channels_last_on_a_cpu(network: str) -> None:
+    """Every activation as well: where one layer took another layout, it would be moved in every batch."""
+    made = training("cifar10", network, "bp")
+    images, _ = made.batches.batch(0, 0)
+    x, last = images, torch.channels_last
+    assert x.is_contiguous(memory_format=last)
+    for name, layer in made.network().items():
+        assert all(p.is_contiguous(memory_format=last) for p in layer.parameters() if p.ndim == 4)
+        x = layer(x)
+        assert name == "head" or x.is_contiguous(memory_format=last), name
+
+
+def test_a_training_process_imports_neither_torchs_compiler_nor_torchvision() -> None:
+    """They take longer than torch itself, in every process."""
+    done = subprocess.run([sys.executable, "-c", IMPORTS], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "torch" in imported
+    assert not imported & {"torch._dynamo", "torchvision", "sympy", "mlflow", "pandas"}
