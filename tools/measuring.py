@@ -72,10 +72,9 @@ def epoch(made: Training) -> Timed:
     return timed
 
 
-def bare(made: Training, *, channels_last: bool = False, bf16: bool = False) -> Timed:
-    """A hand-written loop on the same network and the same batches."""
+def bare(made: Training, *, layout: torch.memory_format = torch.preserve_format, bf16: bool = False) -> Timed:
+    """A hand-written loop on the same network and the same batches, which lie in memory as the suite has them."""
     network = torch.nn.Sequential(*made.network().values()).train()
-    layout = torch.channels_last if channels_last else torch.contiguous_format
     network.to(memory_format=layout)
     precision: Any = partial(torch.autocast, made.device.type, torch.bfloat16) if bf16 else nullcontext
     chosen, steps = made.work.optimizer, made.batches.steps()

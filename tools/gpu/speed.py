@@ -54,10 +54,10 @@ def speed(given: Given) -> Outcome:
     work = speed_work(given, precision)
     one, rivals = suite_rivals(work, given)
     bf16 = precision == "bf16"
-    for layout in (False, True):
+    for layout, suffix in ((torch.contiguous_format, ""), (torch.channels_last, ", channels_last")):
         for deterministic in (True, False):
-            name = f"bare loop{', channels_last' if layout else ''}{'' if deterministic else ', fastest algorithms'}"
-            rivals[name] = flags(bare(one, channels_last=layout, bf16=bf16), deterministic=deterministic)
+            name = f"bare loop{suffix}{'' if deterministic else ', fastest algorithms'}"
+            rivals[name] = flags(bare(one, layout=layout, bf16=bf16), deterministic=deterministic)
     found = take_turns(rivals, 2 if given.small else ROUNDS)
     rows = rates(found, work.batch, "bare loop")
     best = max(rows, key=lambda row: row["samples/s"])
