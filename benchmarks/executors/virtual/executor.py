@@ -146,7 +146,10 @@ class VirtualExecutor:
         return BLOCKED
 
     def _device(self, process: Process) -> Device:
-        return self._devices.setdefault(process.worker.device, Device(self.clock, self.price))
+        number = process.worker.device
+        if number not in self._devices:
+            self._devices[number] = Device(self.clock, self.price)
+        return self._devices[number]
 
     def _tell(self, process: Process, effect: e.Effect, started: float) -> None:
         if self.listen is not None:
