@@ -15,7 +15,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,6 +26,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
 
 import methods
+from benchmarks.analyses.definition import Request
+from benchmarks.analyses.registry import analysis
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
@@ -202,6 +204,25 @@ def laws() -> None:
     print(f"       the simulation alone: {2000 * 32 / (time.perf_counter() - begun):,.0f} effects a second")
 
 
+def clock(networks: Sequence[str], count: int) -> None:
+    """What the virtual clock predicts for this machine, beside the threads executor."""
+    one = analysis("validate")
+    options = one.options({"rounds": str(count)})
+    (table,) = one.run(Request("smoke", 1, cards.load("paper-a"), (), tuple(networks), options, Path("out"))).tables
+    for row in table.rows:
+        seconds, residual = row.cells
+        assert seconds.published is not None
+        assert seconds.measured is not None
+        assert residual.measured is not None
+        verdict(
+            f"smoke {row.network}: predicted seconds per epoch of {row.method_label}, off those of real threads by",
+            abs(residual.measured.mean or 0.0) / 100,
+            0.10,
+            at_least=False,
+            detail=f"predicted {seconds.published.mean:.3f} s, measured {seconds.measured.mean:.3f} s",
+        )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=15)
@@ -217,6 +238,7 @@ def main() -> int:
     for network in chosen.networks:
         on_virtual_clock(f"smoke {network}", network, chosen.rounds, 0.95)
         on_threads(f"smoke {network}", network, chosen.rounds, 1.1 if network == "resnet18" else 1.2)
+    clock([*chosen.networks, "lstm"], 5)
     if not chosen.quick:
         what, count = "ResNet-18, width 64, batch 128", max(3, chosen.rounds // 3)
         on_virtual_clock(what, "resnet18", count, 0.97, full_width=True, threads=environment.usable_cores())

@@ -1,4 +1,4 @@
-"""`calibrate`: measure this machine, layer by layer, and write its hardware card."""
+"""`calibrate`: measure this machine, effect by effect, and write its hardware card."""
 
 from __future__ import annotations
 
@@ -11,41 +11,51 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import Tensor
 
 from benchmarks.hardware.card import Card, Costs, NetworkSeconds
 from benchmarks.hardware.cards import write
-from benchmarks.hardware.flops import step_flops
-from benchmarks.hardware.step_price import counted
+from benchmarks.runner.calibration import Calibration, random_images
 from benchmarks.runner.environment import cpu_name, of_process
-from benchmarks.workloads.build import network_of
-from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.precision import set_flags
-from benchmarks.workloads.workload import Workload, workload
+from benchmarks.runner.processes.memory import keep_freed_memory
+from benchmarks.workloads.workload import workload
 
-ROUNDS = 15
+ROUNDS = 5
+BATCHES = 12
 NETWORKS = ("resnet18", "resnet50")
 
 
 def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
-    """Time every layer's passes and updates at the scale's batch -> the card's path."""
-    first = workload("cifar100", NETWORKS[0], scale)
-    torch.set_num_threads(first.threads)
-    set_flags(first.precision)
-    entries, rates, updates = {}, [], []
+    """Time every effect of a batch at the scale's batch, on the threads executor -> the card's path."""
+    keep_freed_memory()  # as every process that trains does
+    entries, rates = {}, []
     for network in NETWORKS:
         work = workload("cifar100", network, scale)
-        entries[network], flops, update = _network(work, torch.device(device))
-        rates.append(flops)
-        updates.append(update)
-        entry = entries[network]
+        measured = Calibration(work, random_images(work, BATCHES), device=device)
+        for _ in range(ROUNDS):
+            measured.round()
+        entry = measured.seconds().model_copy(update={"families": ("cifar10", "cifar100")})
+        entries[network] = entry
+        rates.append(measured.made.step_flops / (sum(entry.forward_seconds) + _backward(entry)))
         console.print(
             f"{work.label}, batch {work.batch}: forward {sum(entry.forward_seconds) * 1e3:.2f} ms, backward "
-            f"{(sum(entry.backward_input_seconds) + sum(entry.backward_weight_seconds)) * 1e3:.2f} ms",
+            f"{_backward(entry) * 1e3:.2f} ms",
             highlight=False,
         )
+    made = _card(entries, rates, scale, device)
+    path = out / "hardware" / "this-machine.toml"
+    write(made, path, "Made by `python -m benchmarks calibrate`.")
+    console.print(f"Written: {path}; use it with --hardware this-machine", highlight=False, markup=False)
+    return path
+
+
+def _backward(entry: NetworkSeconds) -> float:
+    return sum(entry.backward_input_seconds) + sum(entry.backward_weight_seconds)
+
+
+def _card(entries: dict[str, NetworkSeconds], rates: list[float], scale: str, device: str) -> Card:
     name = torch.cuda.get_device_name() if device == "cuda" else f"{cpu_name()}, {torch.get_num_threads()} thread(s)"
-    made = Card(
+    updates = [seconds for entry in entries.values() if entry.effects for seconds in entry.effects.update_seconds]
+    return Card(
         name="this-machine",
         title=f"{name}, as often as a method asks for it",
         source=f"python -m benchmarks calibrate --scale {scale} --device {device}: medians of {ROUNDS} rounds",
@@ -59,41 +69,6 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
         update=Costs(latency_seconds=statistics.median(updates)),
         networks=entries,
     )
-    path = out / "hardware" / "this-machine.toml"
-    write(made, path, "Made by `python -m benchmarks calibrate`.")
-    console.print(f"Written: {path}; use it with --hardware this-machine", highlight=False, markup=False)
-    return path
-
-
-def _network(work: Workload, device: torch.device) -> tuple[NetworkSeconds, float, float]:
-    """-> the card's entry, FLOP/s, and the seconds of one layer's update."""
-    data = data_card(work.dataset)
-    layers = network_of(work, data)
-    work_of = counted(work, data, layers, work.batch)
-    x = torch.randn(work.batch, *data.shape, device=device)
-    forward, inputs, weights, update = [], [], [], []
-    for i, module in enumerate(layers.values()):
-        module.to(device).train()
-        params = list(module.parameters())
-        leaf = x.detach().requires_grad_(i > 0)
-        y = module(leaf)
-        upstream = torch.randn_like(y)
-        forward.append(_median(partial(module, leaf), device))
-        whole = _median(_gradient(y, [*params, leaf] if i else params, upstream), device)
-        inputs.append(_median(_gradient(y, [leaf], upstream), device) if i else 0.0)
-        weights.append(max(0.0, whole - inputs[-1]))
-        update.append(_median(_update(params, work), device))
-        x = y.detach()
-    entry = NetworkSeconds(
-        what=f"{work.label}, batch {work.batch}, measured",
-        batch=work.batch,
-        layers=tuple(layers),
-        forward_seconds=tuple(forward),
-        backward_input_seconds=tuple(inputs),
-        backward_weight_seconds=tuple(weights),
-        parameter_bytes=tuple(layer.parameter_bytes for layer in work_of),
-    )
-    return entry, step_flops(work_of) / (sum(forward) + sum(inputs) + sum(weights)), statistics.median(update)
 
 
 def _peak(device: torch.device) -> float:
@@ -103,20 +78,9 @@ def _peak(device: torch.device) -> float:
     return 2 * n**3 / _median(partial(torch.mm, a, a), device)
 
 
-def _gradient(y: Tensor, leaves: list[Any], upstream: Tensor) -> Callable[[], object]:
-    return lambda: torch.autograd.grad(y, leaves, upstream, retain_graph=True)
-
-
-def _update(params: list[Any], work: Workload) -> Callable[[], object]:
-    optimizer = torch.optim.SGD(params, lr=0.0, momentum=work.optimizer.momentum, fused=True)
-    for p in params:
-        p.grad = torch.zeros_like(p)
-    return optimizer.step
-
-
 def _median(action: Callable[[], object], device: torch.device) -> float:
     """Median seconds of one call, after a warm-up."""
-    times = [_seconds(action, device) for _ in range(ROUNDS + 3)]
+    times = [_seconds(action, device) for _ in range(15 + 3)]
     return statistics.median(times[3:])
 
 

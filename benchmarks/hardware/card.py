@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Annotated
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmarks.errors import UserError
 from benchmarks.hardware.delays import Delay
-from benchmarks.hardware.price import Price
+from benchmarks.hardware.price import EffectSeconds, Price
 
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -27,6 +27,18 @@ class Costs(_Part):
 
     latency_seconds: Seconds = 0.0
     bytes_per_second: Annotated[float, Field(gt=0)] = inf
+
+
+class MeasuredEffects(_Part):
+    """What a batch costs beside its passes, as calibrate measures it; hardware.price.EffectSeconds says of what."""
+
+    next_batch_seconds: Seconds
+    loss_seconds: Seconds
+    update_seconds: tuple[Seconds, ...]
+    snapshot_seconds: tuple[Seconds, ...]
+    all_reduce_seconds: tuple[Seconds, ...]
+    average_seconds: Seconds
+    message_seconds: Seconds = 0.0
 
 
 class NetworkSeconds(_Part):
@@ -47,10 +59,13 @@ class NetworkSeconds(_Part):
     backward_input_seconds: tuple[Seconds, ...]
     backward_weight_seconds: tuple[Seconds, ...]
     parameter_bytes: tuple[Seconds, ...]
+    effects: MeasuredEffects | None = None
 
     @model_validator(mode="after")
     def _alike(self) -> NetworkSeconds:
-        lists = (self.forward_seconds, self.backward_input_seconds, self.backward_weight_seconds, self.parameter_bytes)
+        lists = [self.forward_seconds, self.backward_input_seconds, self.backward_weight_seconds, self.parameter_bytes]
+        if (own := self.effects) is not None:
+            lists += [own.update_seconds, own.snapshot_seconds, own.all_reduce_seconds]
         if any(len(values) != len(self.layers) for values in lists):
             raise ValueError("every list needs one value per layer")
         return self
@@ -118,12 +133,14 @@ class Card(_Part):
         def shared(values: Sequence[float], factor: float = factor) -> list[float]:
             return [sum(values[i] for i in mine) / many * factor for mine, many in shares]
 
+        effects = _effects(known.effects, shared, factor) if known.effects is not None else None
         return self.costs(
             Price(
                 shared(known.forward_seconds),
                 shared(known.backward_input_seconds),
                 shared(known.backward_weight_seconds),
                 shared(known.parameter_bytes, 1.0),
+                effects=effects,
             )
         )
 
@@ -152,6 +169,19 @@ class LayerWork:
     name: str
     forward_flops: float
     parameter_bytes: float
+
+
+def _effects(known: MeasuredEffects, shared: Callable[..., list[float]], factor: float) -> EffectSeconds:
+    """factor: of what grows with the batch."""
+    return EffectSeconds(
+        known.next_batch_seconds * factor,
+        known.loss_seconds * factor,
+        shared(known.update_seconds, 1.0),
+        shared(known.snapshot_seconds, 1.0),
+        shared(known.all_reduce_seconds, 1.0),
+        known.average_seconds,
+        known.message_seconds,
+    )
 
 
 def _shares(known: Sequence[str], names: Sequence[str]) -> list[tuple[list[int], int]]:

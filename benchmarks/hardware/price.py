@@ -12,6 +12,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class EffectSeconds:
+    """What a batch's other effects cost, where they were measured: the work of whoever carries them out.
+
+    next_batch: loading one batch. update, snapshot: per layer. all_reduce: per layer, for each member of the group.
+    average: of the whole network, for each member. message: one end of a hand-over between workers of one machine,
+    which is charged only where they share one.
+    """
+
+    next_batch: float
+    loss: float
+    update: Sequence[float]
+    snapshot: Sequence[float]
+    all_reduce: Sequence[float]
+    average: float
+    message: float = 0.0
+
+
+@dataclass(frozen=True)
 class Price:
     """Seconds per layer for one batch, and what links and updates cost.
 
@@ -20,7 +38,8 @@ class Price:
     An update costs update_latency_seconds + bytes / update_bytes_per_second, and its transfer if it comes from afar.
     lanes: effects that a device carries out at once. lane_capacity: how many of them it does at full speed; one that
     starts when n are under way, itself included, takes max(1, n / lane_capacity) times as long.
-    delays: stragglers among the devices.
+    delays: stragglers among the devices. effects: None where loading and the loss are free, and where updates and
+    snapshots cost what the card says for their bytes.
     """
 
     forward: Sequence[float]
@@ -34,6 +53,7 @@ class Price:
     lanes: int = 1
     lane_capacity: float = 1.0
     delays: Sequence[Delay] = ()
+    effects: EffectSeconds | None = None
 
     LOSS_BYTES = 4.0  # what A's forward thread sends (Algorithm 1: send(L_i))
 
@@ -67,10 +87,34 @@ class Price:
         return self.latency_seconds + size / self.bytes_per_second
 
     def update(self, layers: Sequence[int], *, remote: bool) -> float:
-        """Seconds of one update of these layers, one launch for all of them; remote: their gradients come from afar."""
+        """Seconds of one update of these layers; remote: their gradients come from afar.
+
+        One launch for all of them, or the sum of what each was measured to take.
+        """
         size = sum(self.parameter_bytes[i] for i in layers)
-        local = self.update_latency_seconds + size / self.update_bytes_per_second
+        if self.effects is not None:
+            local = sum(self.effects.update[i] for i in layers)
+        else:
+            local = self.update_latency_seconds + size / self.update_bytes_per_second
         return local + (self.transfer(size) if remote else 0.0)
+
+    def snapshot(self, layer: int) -> float:
+        """Seconds of a copy of one layer's weights."""
+        return self.effects.snapshot[layer] if self.effects is not None else self.update([layer], remote=False)
+
+    def next_batch(self) -> float:
+        """Seconds of loading a batch."""
+        return self.effects.next_batch if self.effects is not None else 0.0
+
+    def loss(self) -> float:
+        """Seconds of the loss and its gradient."""
+        return self.effects.loss if self.effects is not None else 0.0
+
+    def reduction(self, layers: Sequence[int], members: int, *, weights: bool) -> float:
+        """A device's seconds of computing the mean, of gradients or of weights; the way there is all_reduce's."""
+        if self.effects is None:
+            return 0.0
+        return members * (self.effects.average if weights else sum(self.effects.all_reduce[i] for i in layers))
 
     def all_reduce(self, layers: Sequence[int], members: int) -> float:
         """Seconds of a ring all-reduce, from the last arrival on: 2 (Q - 1) messages of 1 / Q of the bytes each."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.virtual.devices import Clock
+from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -35,23 +35,22 @@ class Collectives:
         ready: Ready,
         guarded: Callable[..., Any],
         tell: Callable[[Process, e.Effect, float], None],
+        device: Callable[[Process], Device],
     ) -> None:
         self.team, self.clock, self.price, self.ready, self.guarded = team, clock, price, ready, guarded
-        self.tell = tell
+        self.tell, self.device = tell, device
         self._arrived: dict[e.Group, list[Member]] = {}
 
     def all_reduce(self, process: Process, effect: e.AllReduce) -> Any:
         gradient: Any = effect.gradient
-        seconds = self.price.all_reduce([gradient.layer.index], effect.group.members)
-        return self._meet(process, effect, gradient, seconds, self._reduced)
+        return self._meet(process, effect, gradient, [gradient.layer.index], self._reduced)
 
     def _reduced(self, members: Sequence[Member]) -> list[Any]:
         return self.team.all_reduce([member.brought for member in members])
 
     def average(self, process: Process, effect: e.Average) -> Any:
         layers = [layer.index for layer in effect.replica.layers]
-        seconds = self.price.all_reduce(layers, effect.group.members)
-        return self._meet(process, effect, self.team.flat(effect.replica), seconds, self._averaged)
+        return self._meet(process, effect, self.team.flat(effect.replica), layers, self._averaged)
 
     def _averaged(self, members: Sequence[Member]) -> list[Any]:
         mean = self.team.mean_flat([member.brought for member in members])
@@ -64,7 +63,7 @@ class Collectives:
         process: Process,
         effect: Collective,
         brought: Any,
-        seconds: float,
+        layers: Sequence[int],
         result: Callable[[Sequence[Member]], list[Any]],
     ) -> Any:
         """Wait for the other members; when all are there and the seconds have passed, everyone gets its result."""
@@ -81,5 +80,19 @@ class Collectives:
                     self.tell(member.process, member.effect, started)
                     self.ready.append((member.process, value))
 
-            self.clock.after(seconds, done)
+            self._charge(process, effect, layers, done)
         return BLOCKED
+
+    def _charge(self, process: Process, effect: Collective, layers: Sequence[int], done: Callable[[], None]) -> None:
+        """The messages' time, which is no device's, and before it what the mean takes of the last member's device."""
+        members = effect.group.members
+        way = self.price.all_reduce(layers, members)
+        computing = self.price.reduction(layers, members, weights=isinstance(effect, e.Average))
+        if computing:
+
+            def computed(_: None) -> None:
+                self.clock.after(way, done)
+
+            self.device(process).ask(DeviceJob(computing, lambda: None, computed))
+        else:
+            self.clock.after(way, done)

@@ -11,17 +11,27 @@ from typing import Any
 
 from benchmarks.hardware.price import Price
 
+Event = tuple[float, int, Callable[[], None]]
+"""When, in which order of scheduling, and what."""
+
 
 class Clock:
     """Simulated seconds and what is going to happen; of two events at one time the one scheduled first comes first."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.events: list[tuple[float, int, Callable[[], None]]] = []
+        self.events: list[Event] = []
         self._sequence = count()
 
-    def after(self, seconds: float, action: Callable[[], None]) -> None:
-        heapq.heappush(self.events, (self.now + seconds, next(self._sequence), action))
+    def after(self, seconds: float, action: Callable[[], None]) -> Event:
+        event = (self.now + seconds, next(self._sequence), action)
+        heapq.heappush(self.events, event)
+        return event
+
+    def cancel(self, event: Event) -> None:
+        """It will not happen. Raises ValueError where it has."""
+        self.events.remove(event)
+        heapq.heapify(self.events)
 
     def tick(self) -> None:
         self.now, _, action = heapq.heappop(self.events)

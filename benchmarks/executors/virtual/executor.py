@@ -65,7 +65,9 @@ class VirtualExecutor:
 
     def _make_handlers(self) -> dict[type, Callable[[Process, Any], Any]]:
         channels = Channels(self.clock, self.price, self._ready, self._resume)
-        collectives = Collectives(self.team, self.clock, self.price, self._ready, self._guarded, self._tell)
+        collectives = Collectives(
+            self.team, self.clock, self.price, self._ready, self._guarded, self._tell, self._device
+        )
         return {
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
@@ -171,11 +173,14 @@ class VirtualExecutor:
     # ---- computing
 
     def _next_batch(self, process: Process, effect: e.NextBatch) -> Any:
-        return self.team.next_batch(effect.replica, effect.shared)
+        """The ticket is taken at once; loading its batch may take the device's time."""
+        step = self.team.next_batch(effect.replica, effect.shared)
+        seconds = self.price.next_batch()
+        return self._work(process, effect, seconds, lambda: step) if seconds and step is not None else step
 
     def _snapshot(self, process: Process, effect: e.Snapshot) -> Any:
         layer, step = effect.layer, effect.step
-        seconds = self.price.update([layer.index], remote=False)
+        seconds = self.price.snapshot(layer.index)
         return self._work(process, effect, seconds, lambda: self.team.snapshot(layer, step, self.clock.now))
 
     def _forward(self, process: Process, effect: e.Forward) -> Any:
@@ -184,7 +189,10 @@ class VirtualExecutor:
         return self._work(process, effect, seconds, lambda: self.team.forward(layer, step, self.clock.now))
 
     def _loss(self, process: Process, effect: e.Loss) -> Any:
-        return self.team.loss(effect.step)
+        seconds = self.price.loss()
+        if not seconds:
+            return self.team.loss(effect.step)
+        return self._work(process, effect, seconds, lambda: self.team.loss(effect.step))
 
     def _backward(self, process: Process, effect: e.Backward) -> Any:
         layer = effect.layer

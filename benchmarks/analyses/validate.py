@@ -1,0 +1,219 @@
+"""The simulated clock against reality: seconds per epoch that this machine's card predicts, beside those it takes.
+
+The card is measured here, effect by effect (runner.calibration). On the threads executor all workers of a method share
+this machine, so on the virtual clock they share its cores, which do as much at once as they were measured to do. The
+prediction computes nothing; it is laid beside the threads executor's real epochs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
+from benchmarks.errors import UserError
+from benchmarks.executors import registry as executors
+from benchmarks.executors.accounts import DryLayer, DryReplica, DryTeam
+from benchmarks.executors.virtual.sharing import OneMachine
+from benchmarks.hardware.card import Card, NetworkSeconds
+from benchmarks.hardware.price import Price
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.environment import cpu_name, of_process, usable_cores
+from benchmarks.runner.processes.memory import keep_freed_memory
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.workload import Workload, workload
+from methods import Method
+from results import statistics as summaries
+from results.measures import Measure
+from results.published import Published
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
+
+if TYPE_CHECKING:
+    from benchmarks.runner.calibration import Calibration
+    from benchmarks.runner.training import Training
+    from benchmarks.workloads.data.load import DataSet
+
+FAMILIES = {"resnet18": "cifar100", "resnet50": "cifar100", "lstm": "imdb"}
+METHODS = ("bp", "async_lu", "async_bu", "lapsgd", "ddp")
+WORKERS = 3
+"""That the cores' capacity is measured with: as many as the methods have devices, by default."""
+GOAL_PERCENT = 10.0
+MEASURES = (
+    Measure("seconds_per_epoch", "Seconds per epoch", "s", "less", digits=4, time=True),
+    Measure("residual_percent", "Predicted over measured, less 1", "%", digits=1, exact=True),
+)
+
+
+class ValidateOptions(AnalysisOptions):
+    rounds: Annotated[int, Field(ge=1, le=1000, description="epochs that are timed, of every method in turn")] = 9
+    batches: Annotated[
+        int | None, Field(ge=3, le=100_000, description="per epoch; none: all that the workload has")
+    ] = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One method on one workload. predicted: simulated seconds per epoch; measured: real ones, a round each."""
+
+    work: Workload
+    method: Method
+    predicted: float
+    measured: tuple[float, ...]
+    capacity: float
+
+    @property
+    def residual_percent(self) -> float:
+        """Of the prediction, against the median of what was measured."""
+        return 100 * (self.predicted / statistics.median(self.measured) - 1)
+
+
+def run(request: Request) -> Finding:
+    """Validate the methods and networks of the request, by default all of METHODS on all of FAMILIES."""
+    networks = [name for name in FAMILIES if not request.networks or name in request.networks]
+    if not networks:
+        raise UserError(f"Nothing to validate: the networks of validate are {', '.join(FAMILIES)}.")
+    keep_freed_memory()  # as every process that trains does
+    pairs = [pair for network in networks for pair in _pairs(request, network)]
+    return Finding((_table(request, pairs),))
+
+
+def _pairs(request: Request, network: str) -> list[Pair]:
+    from benchmarks.runner.calibration import Calibration
+    from benchmarks.runner.training import load_data
+
+    options: ValidateOptions = request.options
+    work = workload(FAMILIES[network], network, request.scale, _samples(network, request))
+    data = load_data(work, None)
+    made = [_real(request.method(name), work, data) for name in request.methods or METHODS]
+    card, found = Calibration(work, data, workers=WORKERS), [list[float]() for _ in made]
+    for one in made:
+        _epoch(one)  # warm up
+    for _ in range(options.rounds):
+        card.round()
+        for one, seconds in zip(made, found, strict=True):
+            seconds.append(_epoch(one))
+    return [
+        Pair(work, one.method, _predicted(card, one), tuple(seconds), card.capacity())
+        for one, seconds in zip(made, found, strict=True)
+    ]
+
+
+def _samples(network: str, request: Request) -> dict[str, str]:
+    batches = request.options.batches
+    batch = workload(FAMILIES[network], network, request.scale).batch
+    return {} if batches is None else {"train_samples": str(batches * batch)}
+
+
+# ---- measured
+
+
+def _real(method: Method, work: Workload, data: DataSet) -> Training:
+    from benchmarks.runner.training import Training
+
+    executors.THREADS.check(method)
+    spec = plan.run(work, Row(method.name), method, 0, Choices(executor=executors.THREADS.name), None).spec
+    return Training(spec, data, None)
+
+
+def _epoch(made: Training) -> float:
+    """Real seconds of the first epoch, over and over: methods whose phases differ stay in their first."""
+    begun = time.perf_counter()
+    made.team.begin_epoch(0)
+    made.executor.run(made.method.workers(made.team))
+    return time.perf_counter() - begun
+
+
+# ---- predicted
+
+
+def _predicted(card: Calibration, made: Training) -> float:
+    known = card.seconds()
+    sizes = [(layer.name, layer.size) for layer in made.team.replica.layers]
+    price = replace(_price(known), lane_capacity=card.capacity())
+    return predicted_seconds(made.method, price, sizes, steps=made.team.steps_per_epoch, epochs=made.team.epochs)
+
+
+def _price(known: NetworkSeconds) -> Price:
+    return Card(name="this-machine", title="", source="", flops_per_second=1.0).price(known)
+
+
+def predicted_seconds(
+    method: Method, price: Price, layers: Sequence[tuple[str, int]], *, steps: int, epochs: int
+) -> float:
+    """Simulated seconds of a first epoch whose workers all share one machine, lane_capacity of them at full speed.
+
+    price: of one worker by itself. layers: (name, parameters).
+    """
+    replicas = [
+        DryReplica(q, 0, [DryLayer(name, i, size, 0) for i, (name, size) in enumerate(layers)])
+        for q in range(method.replicas)
+    ]
+    team = DryTeam(replicas, steps_per_epoch=steps, epochs=epochs)
+    executor = OneMachine(team, price)
+    executor.run(replace(worker, device=0) for worker in method.workers(team))
+    return executor.now
+
+
+# ---- shown
+
+
+def _table(request: Request, pairs: Sequence[Pair]) -> ResultTable:
+    options: ValidateOptions = request.options
+    threads = ", ".join(dict.fromkeys(f"{pair.work.threads}" for pair in pairs))
+    hardware = f"{cpu_name()}, {usable_cores()} cores"
+    return ResultTable(
+        name="validate",
+        title="The virtual clock against the threads executor",
+        source="this machine, by calibrate's functions",
+        measures=MEASURES,
+        rows=tuple(_row(pair) for pair in pairs),
+        captions=(
+            f"scale {request.scale}; predicted: simulated seconds on this machine's card; measured: real seconds of "
+            f"the threads executor on {hardware}",
+            f"{threads} torch thread(s) in each worker, OpenMP's idle threads wait by {of_process()['wait_policy']}; "
+            f"mean ± standard deviation of {options.rounds} epochs, methods in turns; residuals against their median",
+        ),
+        notes=tuple(_notes(pairs)),
+        conditions=Conditions(scale=request.scale, executor="virtual and threads", hardware=hardware, device="cpu"),
+        reference="predicted",
+    )
+
+
+def _row(pair: Pair) -> ResultRow:
+    predicted = Published(pair.predicted, None, None, "the virtual clock")
+    cells = (
+        ResultCell(predicted, summaries.summary(pair.measured)),
+        ResultCell(None, summaries.Summary(pair.residual_percent, None, 1)),
+    )
+    return ResultRow(pair.work.network, pair.work.label, pair.method.name, pair.method.title, cells)
+
+
+def _notes(pairs: Sequence[Pair]) -> Iterator[str]:
+    for work, capacity in {pair.work.label: pair.capacity for pair in pairs}.items():
+        yield f"{work}: {WORKERS} workers, each on a replica of its own, do {capacity:.2f} times the work of one."
+    far = [pair for pair in pairs if abs(pair.residual_percent) > GOAL_PERCENT]
+    if not far:
+        yield f"All residuals are within {GOAL_PERCENT:g} %."
+        return
+    listed = ", ".join(f"{pair.method.title} on {pair.work.network} {pair.residual_percent:+.0f} %" for pair in far)
+    yield f"Not within {GOAL_PERCENT:g} %: {listed}."
+    yield (
+        "What the card does not know: workers that share one replica fetch each other's weights and activations from "
+        "another core's cache; more sleepers that wake for nothing; the interpreter's lock."
+    )
+
+
+ANALYSIS = Analysis(
+    "validate",
+    "The virtual clock's seconds per epoch against real threads on this machine",
+    "this machine",
+    run,
+    ValidateOptions,
+    scaled=True,
+)

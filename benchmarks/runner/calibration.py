@@ -1,0 +1,197 @@
+"""This machine's seconds: every effect of a batch, timed on the threads executor as a worker carries it out.
+
+So a layer's seconds hold what its worker spends around it (the executor, the team's locks, Python), a batch's loading,
+its loss and its updates are seconds of their own, and nothing is timed that a run does not do.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Generator, Iterable
+from typing import Any
+
+import torch
+
+import methods
+from benchmarks.executors import registry as executors
+from benchmarks.hardware.card import MeasuredEffects, NetworkSeconds
+from benchmarks.hardware.step_price import counted
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.training import Training
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.data.images.in_memory import ImageSet
+from benchmarks.workloads.data.load import DataSet
+from benchmarks.workloads.workload import Workload
+from methods.effects import (
+    Backward,
+    Channel,
+    Effect,
+    Forward,
+    Get,
+    Loss,
+    NextBatch,
+    Program,
+    Put,
+    Snapshot,
+    Update,
+    Worker,
+)
+
+SPLIT = 4
+"""Of so many batches one is used to time snapshots, and the gradients of inputs alone."""
+MEMBERS = 3
+"""Of the means and of the ring that are timed."""
+LAPS = 100
+
+Key = tuple[str, int]  # effect, layer
+
+
+class Calibration:
+    """Rounds of timing one workload: an epoch of one worker alone, then one that `workers` share, each on its replica.
+
+    Raises UserError where an epoch has fewer batches than workers.
+    """
+
+    def __init__(self, work: Workload, data: DataSet, *, device: str = "cpu", workers: int = 1) -> None:
+        method = methods.create("ddp", {"devices": workers})
+        chosen = Choices(executor=executors.THREADS.name, device=device)
+        self.made = Training(plan.run(work, Row("ddp"), method, 0, chosen, None).spec, data, None)
+        self.team, self.device = self.made.team, torch.device(device)
+        self._rounds: dict[Key, list[float]] = defaultdict(list)  # per round the mean over its batches
+        self._capacity: list[float] = []
+        self._epoch(self.team.replicas)  # warm up: optimizer state, slots, caches
+
+    def round(self) -> None:
+        """Time an epoch of one worker, one of all workers, and the means over replicas."""
+        begun = time.perf_counter()
+        times, gradients = self._epoch(self.team.replicas[:1])
+        alone = time.perf_counter() - begun
+        for key, values in times.items():
+            self._rounds[key].append(statistics.fmean(values))
+        self._means(gradients)
+        self._messages()
+        if len(self.team.replicas) > 1:
+            begun = time.perf_counter()
+            self._epoch(self.team.replicas)
+            self._capacity.append(alone / (time.perf_counter() - begun))
+
+    def capacity(self) -> float:
+        """Workers' worth of work that the cores do at once, when all workers ask for it."""
+        return max(1.0, statistics.median(self._capacity)) if self._capacity else 1.0
+
+    def seconds(self) -> NetworkSeconds:
+        """The workload's entry of a card: medians of the rounds."""
+        work, names = self.made.work, [layer.name for layer in self.team.replica.layers]
+        layers = range(len(names))
+        known = counted(work, data_card(work.dataset), self.made.network(), work.batch)
+        whole, inputs = self._of("backward", layers), (0.0, *self._of("inputs", layers[1:]))
+        inputs = tuple(min(one, both) for one, both in zip(inputs, whole, strict=True))
+        return NetworkSeconds(
+            what=f"{work.label}, batch {work.batch}, measured",
+            batch=work.batch,
+            families=(work.family,),
+            layers=tuple(names),
+            forward_seconds=self._of("forward", layers),
+            backward_input_seconds=inputs,
+            backward_weight_seconds=tuple(both - one for one, both in zip(inputs, whole, strict=True)),
+            parameter_bytes=tuple(layer.parameter_bytes for layer in known),
+            effects=MeasuredEffects(
+                next_batch_seconds=self._of("next batch", [0])[0],
+                loss_seconds=self._of("loss", [0])[0],
+                update_seconds=self._of("update", layers),
+                snapshot_seconds=self._of("snapshot", layers),
+                all_reduce_seconds=self._of("mean", layers),
+                average_seconds=self._of("average", [0])[0],
+                message_seconds=self._of("message", [0])[0],
+            ),
+        )
+
+    def _of(self, effect: str, layers: Iterable[int]) -> tuple[float, ...]:
+        return tuple(statistics.median(self._rounds[effect, i]) for i in layers)
+
+    # ---- one epoch
+
+    def _epoch(self, replicas: Any) -> tuple[dict[Key, list[float]], dict[int, Any]]:
+        """-> the first replica's times and its last gradients, by layer."""
+        self.team.begin_epoch(0)
+        kept: list[tuple[dict[Key, list[float]], dict[int, Any]]] = [(defaultdict(list), {}) for _ in replicas]
+        programs = [self._program(replica, *one) for replica, one in zip(replicas, kept, strict=True)]
+        self.made.executor.run([Worker(one, device=i, role="calibration") for i, one in enumerate(programs)])
+        return kept[0]
+
+    def _program(self, replica: Any, times: dict[Key, list[float]], gradients: dict[int, Any]) -> Program:
+        number = 0
+        while (step := (yield from self._timed(times, ("next batch", 0), NextBatch(replica, shared=True)))) is not None:
+            number += 1
+            alone = number % SPLIT == 2  # the inputs' gradients alone
+            if alone:
+                for layer in replica.layers:
+                    yield from self._timed(times, ("snapshot", layer.index), Snapshot(layer, step))
+            for layer in replica.layers:
+                key = ("pinned forward" if alone else "forward", layer.index)
+                yield from self._timed(times, key, Forward(layer, step))
+            yield from self._timed(times, ("loss", 0), Loss(step))
+            for layer in reversed(replica.layers):
+                key = ("inputs" if alone else "backward", layer.index)
+                gradient = yield from self._timed(times, key, Backward(layer, step, weights=not alone))
+                if gradient is not None:
+                    yield from self._timed(times, ("update", layer.index), Update(gradient))
+                    gradients[layer.index] = gradient
+
+    def _timed(self, times: dict[Key, list[float]], key: Key, effect: Effect) -> Generator[Effect, Any, Any]:
+        begun = time.perf_counter()
+        value = yield effect
+        self._wait()
+        if value is not None or not isinstance(effect, NextBatch):  # an epoch's end loads nothing
+            times[key].append(time.perf_counter() - begun)
+        return value
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def _means(self, gradients: dict[int, Any]) -> None:
+        """What a mean costs each member: of a layer's gradients, and of the whole replica's weights."""
+        team, replica = self.team, self.team.replica
+        for i, gradient in gradients.items():
+            begun = time.perf_counter()
+            team.mean_gradients([gradient] * MEMBERS)
+            self._wait()
+            self._rounds["mean", i].append((time.perf_counter() - begun) / MEMBERS)
+        begun = time.perf_counter()
+        vectors = [team.flat(replica) for _ in range(MEMBERS)]
+        mean = team.mean_flat(vectors)
+        for vector in vectors:
+            team.add_mean(replica, mean, vector)
+        self._wait()
+        self._rounds["average", 0].append((time.perf_counter() - begun) / MEMBERS)
+
+    def _messages(self) -> None:
+        """What either end of a hand-over takes: workers in a ring, all of whom sleep but one."""
+        ring = [Channel(capacity=None) for _ in range(MEMBERS)]
+        programs = [_hand_on(ring[k], ring[(k + 1) % MEMBERS], first=k == 0) for k in range(MEMBERS)]
+        begun = time.perf_counter()
+        self.made.executor.run([Worker(one, device=0, role="ring", index=k) for k, one in enumerate(programs)])
+        self._rounds["message", 0].append((time.perf_counter() - begun) / (2 * MEMBERS * LAPS))
+
+
+def _hand_on(mine: Channel, following: Channel, *, first: bool) -> Program:
+    for _ in range(LAPS):
+        if first:
+            yield Put(following, None)
+        yield Get(mine)
+        if not first:
+            yield Put(following, None)
+
+
+def random_images(work: Workload, batches: int) -> ImageSet:
+    """As many as so many batches take, of the data card's shape: where only time matters."""
+    known = data_card(work.dataset)
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (work.batch * batches, *known.shape), dtype=torch.uint8, generator=draw)
+    labels = torch.randint(known.classes, (len(images),), generator=draw)
+    return ImageSet(known, images, labels, images[: work.batch], labels[: work.batch])

@@ -1,0 +1,119 @@
+"""The clock against reality: the table, and that the prediction follows the card. No real second is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import methods
+from benchmarks.analyses.definition import Finding, Request
+from benchmarks.analyses.registry import analysis
+from benchmarks.analyses.validate import FAMILIES, METHODS, Pair, predicted_seconds
+from benchmarks.errors import UserError
+from benchmarks.hardware import cards
+from benchmarks.hardware.price import EffectSeconds, Price
+from benchmarks.workloads.workload import workload
+
+LAYERS = [("first", 10), ("second", 20)]
+STEPS = 12
+
+
+def found(tmp_path: Path, *networks: str, names: tuple[str, ...] = (), **settings: str) -> Finding:
+    one = analysis("validate")
+    options = one.options({"rounds": "1", **settings})
+    return one.run(Request("smoke", 1, cards.load("paper-a"), names, networks, options, tmp_path))
+
+
+def price(capacity: float, **effects: float) -> Price:
+    """Layers of 1 second forward and 2 back; what is not given is free."""
+    per_layer = {key: [effects.get(key, 0.0)] * 2 for key in ("update", "snapshot", "all_reduce")}
+    alone = {key: effects.get(key, 0.0) for key in ("next_batch", "loss", "average", "message")}
+    known = EffectSeconds(**per_layer, **alone)  # type: ignore[arg-type]
+    return Price([1.0] * 2, [1.0] * 2, [1.0] * 2, [0.0] * 2, lane_capacity=capacity, effects=known)
+
+
+def predicted(method: str, price: Price, **options: object) -> float:
+    return predicted_seconds(methods.create(method, options), price, LAYERS, steps=STEPS, epochs=4)
+
+
+# ---- the prediction
+
+
+def test_a_worker_by_itself_pays_for_every_effect_of_a_batch() -> None:
+    assert predicted("bp", price(2.0)) == pytest.approx(STEPS * 6)
+    paid = price(2.0, next_batch=0.5, loss=0.25, update=0.125, snapshot=9.0, all_reduce=9.0, average=9.0)
+    assert predicted("bp", paid) == pytest.approx(STEPS * (6 + 0.5 + 0.25 + 2 * 0.125))
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu", "lapsgd", "ddp"])
+def test_on_one_core_s_worth_of_capacity_no_method_is_faster_than_bp(method: str) -> None:
+    """The same work, whoever does it: one worker's worth at once."""
+    assert predicted(method, price(1.0)) >= STEPS * 6 * (1 - 1e-9)
+
+
+def test_with_cores_for_all_the_prediction_is_that_of_devices() -> None:
+    """DDP's three trainers share 12 batches; of 12, two backward workers take 4 s each, every 2 s one, after 2 s."""
+    assert predicted("ddp", price(3.0)) == pytest.approx(4 * 6)
+    assert predicted("async_lu", price(3.0)) == pytest.approx(28.0)
+
+
+def test_capacity_is_shared_by_those_who_compute() -> None:
+    seconds = [predicted("ddp", price(capacity)) for capacity in (1.0, 1.5, 3.0)]
+    assert seconds == pytest.approx([72.0, 48.0, 24.0])
+
+
+def test_means_over_replicas_take_a_core() -> None:
+    """A mean of three members' gradients, per layer and round; of their weights, once an update in the first phase."""
+    free = predicted("ddp", price(3.0))
+    assert predicted("ddp", price(3.0, all_reduce=0.1)) > free
+    assert predicted("lapsgd", price(1.0, average=0.5)) > predicted("lapsgd", price(1.0))
+    assert predicted("lapsgd", price(3.0, snapshot=0.5)) == pytest.approx(predicted("lapsgd", price(3.0)) + 4 * 2 * 0.5)
+
+
+def test_messages_take_work_where_workers_wait_for_each_other() -> None:
+    assert predicted("bp", price(3.0, message=1.0)) == predicted("bp", price(3.0))
+    assert predicted("async_lu", price(3.0, message=0.5)) > predicted("async_lu", price(3.0))
+    slower = predicted("ddp", price(1.0, message=0.01)) - predicted("ddp", price(1.0))
+    # Per round and device: 2 x (Put, Get, AllReduce, Put, Get); at an epoch's end the communicators' last Gets.
+    assert slower == pytest.approx(0.01 * (4 * 3 * 2 * 5 + 3))
+
+
+# ---- the table
+
+
+def test_predicted_stands_beside_measured_for_every_method(tmp_path: Path) -> None:
+    (table,) = found(tmp_path, "resnet18", batches="3").tables
+    assert [row.row for row in table.rows] == list(METHODS)
+    assert table.reference == "predicted"
+    assert [measure.unit for measure in table.measures] == ["s", "%"]
+    for row in table.rows:
+        seconds, residual = row.cells
+        assert seconds.published is not None
+        assert seconds.measured is not None
+        assert residual.measured is not None
+        assert (seconds.published.mean or 0) > 0
+        assert seconds.measured.n == 1
+        ratio = 1 + (residual.measured.mean or 0) / 100
+        assert seconds.ratio == pytest.approx(1 / ratio)
+    said = " ".join(table.captions)
+    assert "simulated seconds" in said
+    assert "real seconds" in said
+    assert "1 torch thread(s)" in said
+    assert "OpenMP" in said
+    assert "cores" in table.conditions.hardware
+
+
+def test_text_is_validated_too_and_methods_can_be_chosen(tmp_path: Path) -> None:
+    (table,) = found(tmp_path, "lstm", names=("bp",), batches="3").tables
+    assert [(row.network, row.row) for row in table.rows] == [("lstm", "bp")]
+
+
+def test_a_network_that_is_none_of_them_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=", ".join(FAMILIES)):
+        found(tmp_path, "squeezenet")
+
+
+def test_a_residual_is_against_the_median() -> None:
+    pair = Pair(workload("cifar100", "resnet18", "smoke"), methods.create("bp"), 1.1, (1.0, 0.5, 9.0), 1.0)
+    assert pair.residual_percent == pytest.approx(10)
