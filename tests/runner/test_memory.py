@@ -1,12 +1,22 @@
-"""Freed memory is kept: the second use of a large block costs no page faults."""
+"""Freed memory is kept, and an allocator preloaded where the system has one."""
 
 from __future__ import annotations
 
+import ctypes.util
+import multiprocessing
+import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from benchmarks.runner import environment
+from benchmarks.runner.processes import memory
+from benchmarks.runner.processes.pool import TrainingProcess
+from benchmarks.runner.processes.process import Setting
 
 SCRIPT = """
 import resource, sys
@@ -22,6 +32,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
+@pytest.fixture(autouse=True)
+def asked_anew() -> Iterator[None]:
+    memory.allocator.cache_clear()
+    yield
+    memory.allocator.cache_clear()
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 def test_a_large_block_is_mapped_once() -> None:
     faults = {
@@ -29,3 +46,43 @@ def test_a_large_block_is_mapped_once() -> None:
         for how in ("returned", "kept")
     }
     assert faults["kept"] < 20 < faults["returned"], faults
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is Linux's")
+@pytest.mark.parametrize(
+    ("there", "own", "expected"),
+    [
+        (("tcmalloc", "jemalloc"), None, "libtcmalloc"),
+        (("jemalloc",), None, "libjemalloc"),
+        ((), None, "none"),
+        (("tcmalloc",), "", ""),
+        (("tcmalloc",), "own.so", "own.so"),
+    ],
+)
+def test_a_process_starts_with_the_allocator_that_the_system_has(
+    there: tuple[str, ...], own: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the user has said what to preload, or that nothing is."""
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: f"lib{name}" if name in there else None)
+    monkeypatch.delenv(memory.PRELOAD, raising=False)
+    if own is not None:
+        monkeypatch.setenv(memory.PRELOAD, own)
+    with memory.preloaded():
+        assert os.environ.get(memory.PRELOAD, "none") == expected
+        assert environment.of_process()["variables"].get(memory.PRELOAD, "none") == expected
+    assert os.environ.get(memory.PRELOAD) == own
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is Linux's")
+def test_training_processes_are_started_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+
+    def start(process: multiprocessing.process.BaseProcess) -> None:
+        seen.append(os.environ.get(memory.PRELOAD))
+
+    monkeypatch.delenv(memory.PRELOAD, raising=False)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: f"lib{name}")
+    monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", start)
+    setting = Setting(Path(), None, {}, (), {})
+    TrainingProcess(setting, None).pipe.close()
+    assert seen == ["libtcmalloc"]

@@ -1,9 +1,17 @@
-"""How the C library keeps memory: once, at the start of a process that trains."""
+"""How a process that trains keeps memory: which allocator it starts with, and what the C library's own is told."""
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
+import ctypes.util
+import os
 import sys
+from collections.abc import Iterator
+from functools import cache
+
+PRELOAD = "LD_PRELOAD"
+ALLOCATORS = ("tcmalloc", "jemalloc")
+"""In the order of PyTorch's own launcher, torch.backends.xeon.run_cpu, which preloads what it finds as well."""
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # <malloc.h>
 
@@ -21,3 +29,29 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+@cache  # where a library is missing, a compiler is asked for it
+def allocator() -> str | None:
+    """The shared library of the first of ALLOCATORS that the system has; None where it has none, or is no Linux."""
+    if sys.platform != "linux":
+        return None
+    return next(filter(None, map(ctypes.util.find_library, ALLOCATORS)), None)
+
+
+@contextlib.contextmanager
+def preloaded() -> Iterator[None]:
+    """A process that is started inside has the system's `allocator`, where there is one; a user's LD_PRELOAD stays.
+
+    They place the tensors of a batch closer to each other than glibc: narrow networks take an eighth less time, wide
+    ones as much as before (docs/measurements). An empty LD_PRELOAD leaves them out.
+    """
+    library = allocator() if PRELOAD not in os.environ else None
+    if library is None:
+        yield
+        return
+    os.environ[PRELOAD] = library
+    try:
+        yield
+    finally:
+        del os.environ[PRELOAD]

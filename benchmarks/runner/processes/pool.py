@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import openmp, process
+from benchmarks.runner.processes import memory, openmp, process
 from benchmarks.runner.processes.messages import Answer, Begin, Ended, Listen, Wrong
 
 
@@ -23,7 +23,7 @@ class TrainingProcess:
         context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=process.main, args=(theirs, setting), daemon=True)
-        with _no_ctrl_c(), openmp.applied(policy):
+        with _no_ctrl_c(), openmp.applied(policy), memory.preloaded():
             self.process.start()
         theirs.close()
         self.gpus, self.policy = setting.gpus, policy
