@@ -33,9 +33,9 @@ GROUPS = ("paper-a", "paper-b", "all")
 
 @cache
 def members(group: str) -> tuple[str, ...]:
-    """What one of GROUPS names: a paper's tables and figures with its analyses, or all there is."""
+    """What one of GROUPS names: a paper's tables and figures with its analyses; all: of all papers, and the audits."""
     if group == "all":
-        return IDS
+        return tuple(id for id in IDS if id not in analyses.IDS or analyses.analysis(id).paper)
     its = tables.PAPER_B if group == "paper-b" else (*tables.PAPER_A, *tables.FIGURES_A, *tables.PAPER_A3)
     own = (id for id in analyses.IDS if analyses.analysis(id).paper == group)
     return tuple(sorted({*its, *own}, key=IDS.index))

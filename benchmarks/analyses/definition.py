@@ -69,7 +69,7 @@ class Analysis:
     source: str
     run: Callable[[Request], Finding]
     Options: type[AnalysisOptions] = AnalysisOptions
-    paper: Literal["paper-a", "paper-b", ""] = ""  # the group that names it, beside "all"
+    paper: Literal["paper-a", "paper-b", ""] = ""  # the group that names it, as "all" does; none: its own name alone
     card: str = "paper-a"
     scaled: bool = False  # whether --scale changes what it does
 
