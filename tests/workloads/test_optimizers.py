@@ -66,7 +66,7 @@ def test_adam_is_torchs_to_the_bit() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_step_opens_no_record_of_the_profiler(name: Name) -> None:
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], acc_events=True) as profile:
         moved(build(name, params := parameters(), lr=0.1), params, steps=1)
     assert not [event.key for event in profile.key_averages() if event.key.startswith("Optimizer")]
 
