@@ -20,6 +20,9 @@ from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet
+from benchmarks.workloads.data.text.in_memory import TextSet
+from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.tokenizer import SPECIALS
 from benchmarks.workloads.workload import Workload
 
 Timed = Callable[[], float]
@@ -52,6 +55,16 @@ def random_images(work: Workload) -> ImageSet:
     return ImageSet(known, images, labels, images[: work.batch], labels[: work.batch])
 
 
+def random_texts(work: Workload) -> TextSet:
+    """Rows of words drawn alike from the workload's vocabulary, as many as it trains on: no data need be there."""
+    known, text = data_card(work.dataset), work.text or Text()
+    count = work.train_samples or known.train_samples
+    words, generator = text.vocabulary + len(SPECIALS), torch.Generator().manual_seed(0)
+    tokens = torch.randint(len(SPECIALS), words, (count, text.length), dtype=torch.int32, generator=generator)
+    labels = torch.randint(0, known.classes, (count,), generator=generator)
+    return TextSet(known, text, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
+
+
 def synchronise(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -77,14 +90,7 @@ def bare(made: Training, *, layout: torch.memory_format = torch.preserve_format,
     network = torch.nn.Sequential(*made.network().values()).train()
     network.to(memory_format=layout)
     precision: Any = partial(torch.autocast, made.device.type, torch.bfloat16) if bf16 else nullcontext
-    chosen, steps = made.work.optimizer, made.batches.steps()
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=made.work.schedule.lr,
-        momentum=chosen.momentum,
-        weight_decay=chosen.weight_decay,
-        fused=True,
-    )
+    optimizer, steps = _optimizer(made.work, network), made.batches.steps()
 
     def timed() -> float:
         torch.set_num_threads(made.work.threads)
@@ -104,6 +110,17 @@ def bare(made: Training, *, layout: torch.memory_format = torch.preserve_format,
     return timed
 
 
+def _optimizer(work: Workload, network: torch.nn.Module) -> torch.optim.Optimizer:
+    """torch's own, fused, one for all layers."""
+    chosen, lr = work.optimizer, work.schedule.lr
+    if chosen.name == "adam":
+        betas = chosen.momentum, 0.999
+        return torch.optim.Adam(network.parameters(), lr=lr, betas=betas, weight_decay=chosen.weight_decay, fused=True)
+    return torch.optim.SGD(
+        network.parameters(), lr=lr, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
+    )
+
+
 def take_turns(rivals: Mapping[str, Timed], count: int) -> dict[str, list[float]]:
     """Rivals take turns, round by round, after one each to warm up: slots, optimizer state, caches."""
     for rival in rivals.values():
@@ -118,6 +135,12 @@ def take_turns(rivals: Mapping[str, Timed], count: int) -> dict[str, list[float]
 def ratio(found: Mapping[str, list[float]], of: str, over: str) -> float:
     """The median over the rounds of the ratios within a round."""
     return statistics.median(a / b for a, b in zip(found[of], found[over], strict=True))
+
+
+def spread(found: Mapping[str, list[float]], of: str, over: str) -> str:
+    """Of the ratios within a round: their range, and how many there are."""
+    ratios = [a / b for a, b in zip(found[of], found[over], strict=True)]
+    return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
 
 
 def milliseconds(found: Mapping[str, list[float]]) -> str:

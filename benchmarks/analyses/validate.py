@@ -205,7 +205,7 @@ def _notes(pairs: Sequence[Pair]) -> Iterator[str]:
     yield f"Not within {GOAL_PERCENT:g} %: {listed}."
     yield (
         "What the card does not know: workers that share one replica fetch each other's weights and activations from "
-        "another core's cache; more sleepers that wake for nothing; the interpreter's lock."
+        "another core's cache; at a meeting all wait for the slowest; the interpreter's lock."
     )
 
 

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.executors.errors import WorkerFailed
 from benchmarks.executors.threads.executor import ThreadsExecutor
-from methods import Channel, Close, Count, Counter, Get, Program, Put
+from methods import Await, Channel, Close, Count, Counter, Get, Program, Put
 from tests.conformance.small import bounded
 from tests.executors.crews import carry_out, crew, endless, team_of
 
@@ -73,6 +73,41 @@ def test_a_rendezvous_hands_over_to_one_who_asks() -> None:
 
     carry_out("threads", puts(), gets(), gets())
     assert max(ahead) <= 0
+
+
+class Noted(Counter):
+    """Notes which threads look at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = list[str]()
+
+    @property
+    def ended(self) -> bool:
+        self.looks.append(threading.current_thread().name)
+        return super().ended
+
+
+def test_who_cannot_go_on_is_not_woken() -> None:
+    """While two hand over a hundred times, the third sleeps: it looks when it comes, and when it is its turn."""
+    there, back, counter = Channel(capacity=None), Channel(capacity=None), Noted()
+
+    def leads() -> Program:
+        for i in range(50):
+            yield Put(there, i)
+            yield Get(back)
+        yield Count(counter)
+
+    def follows() -> Program:
+        for i in range(50):
+            yield Get(there)
+            yield Put(back, i)
+
+    def waits() -> Program:
+        yield Await(counter, at_least=1)
+
+    carry_out("threads", leads(), follows(), waits())
+    assert 1 <= counter.looks.count("w 2 on device 2") <= 5
 
 
 def test_threads_overlap() -> None:

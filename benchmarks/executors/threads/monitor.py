@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from benchmarks.executors.errors import Stalled
 from methods import effects as e
@@ -13,53 +14,70 @@ class Stopped(Exception):
     """Another worker has failed."""
 
 
+@dataclass(eq=False)
+class Waiting:
+    """A worker asleep, for what, and how it is woken."""
+
+    what: str
+    ready: Callable[[], bool]
+    condition: threading.Condition
+
+
 class Monitor:
     """Of one epoch's workers. `with monitor:` before any of its methods but fail and ended."""
 
     def __init__(self, workers: int) -> None:
         self.failure: Exception | None = None
-        self._condition = threading.Condition()
+        self._lock = threading.Lock()
         self._alive = workers
-        self._waiting: dict[e.Worker, tuple[str, Callable[[], bool]]] = {}
+        self._waiting: dict[e.Worker, Waiting] = {}
 
     def __enter__(self) -> None:
-        self._condition.__enter__()
+        self._lock.acquire()
 
     def __exit__(self, *exc: object) -> None:
-        self._condition.release()
+        self._lock.release()
 
     def changed(self) -> None:
-        """Something that others may wait for."""
-        self._condition.notify_all()
+        """Something that others may wait for: wake those that can go on now, and nobody else."""
+        for one in self._waiting.values():
+            if one.ready():
+                one.condition.notify()
 
     def wait(self, worker: e.Worker, what: str, ready: Callable[[], bool]) -> None:
         """Until ready. Raises Stopped once another worker has failed, or when nobody will ever be ready."""
-        while not ready():
-            self._waiting[worker] = what, ready
-            self._check_for_stall()
-            if self.failure is None:
-                self._condition.wait()
+        if ready():
+            return
+        one = self._waiting[worker] = Waiting(what, ready, threading.Condition(self._lock))
+        try:
+            while not ready():  # what it was woken for may be gone
+                self._check_for_stall()
+                if self.failure is None:
+                    one.condition.wait()
+                if self.failure is not None:
+                    raise Stopped
+        finally:
             del self._waiting[worker]
-            if self.failure is not None:
-                raise Stopped
 
     def fail(self, error: Exception) -> None:
         """End all workers; the first error counts."""
         with self:
-            self.failure = self.failure or error
-            self.changed()
+            self._end(self.failure or error)
 
     def ended(self) -> None:
         """A worker has, in whatever way."""
         with self:
             self._alive -= 1
             self._check_for_stall()
-            self.changed()
+
+    def _end(self, failure: Exception) -> None:
+        self.failure = failure
+        for one in self._waiting.values():
+            one.condition.notify()
 
     def _check_for_stall(self) -> None:
         """When all wait and none is ready, nobody will ever be."""
         if self.failure is not None or not self._alive or len(self._waiting) < self._alive:
             return
-        if not any(ready() for _, ready in self._waiting.values()):
-            self.failure = Stalled((worker.name, what) for worker, (what, _) in self._waiting.items())
-            self.changed()
+        if not any(one.ready() for one in self._waiting.values()):
+            self._end(Stalled((worker.name, one.what) for worker, one in self._waiting.items()))
