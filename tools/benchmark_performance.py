@@ -91,12 +91,7 @@ def full_width(network: str) -> tuple[Workload, DataSet]:
 
 
 def small_texts(network: str) -> tuple[Workload, DataSet]:
-    """Twelve batches of the shape of IMDb's, 200 of 20,000 words.
-
-    Denormal numbers count as 0, for all rivals, which training processes do not do: over 200 words gradients vanish
-    into them, and a batch takes up to ten times as long, less the further a rival has trained.
-    """
-    torch.set_flush_denormal(True)  # threads inherit it from those that start them
+    """Twelve batches of the shape of IMDb's, 200 of 20,000 words."""
     work = workload("imdb", network, "small", {"train_samples": "900"})
     return work, random_texts(work)
 

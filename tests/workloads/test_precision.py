@@ -24,6 +24,7 @@ from benchmarks.views.notes import notes
 from benchmarks.views.sheets import sheet_of
 from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.workload import workload
+from methods import Program, Worker
 from tests.conformance.small import Small, bits
 from tests.executors.teams import team_of
 
@@ -36,6 +37,7 @@ def _flags() -> Iterator[None]:
     """Torch's flags as they were."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     yield
+    torch.set_flush_denormal(False)
     torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
@@ -52,6 +54,26 @@ def test_a_run_sets_the_flags() -> None:
     torch.backends.cudnn.allow_tf32 = True
     Small("bp")
     assert not torch.backends.cudnn.allow_tf32
+
+
+def flushes() -> bool:
+    """Whether the calling thread counts 1e-39, which float32 has as a denormal number, as 0."""
+    return float(torch.tensor([1e-38]) * 0.1) == 0.0
+
+
+def test_denormal_numbers_count_as_zero_in_every_thread_of_a_run() -> None:
+    torch.set_flush_denormal(False)
+    assert not flushes()
+    small, seen = Small("bp", executor="threads"), list[bool]()
+    assert flushes()
+
+    def program() -> Program:
+        seen.append(flushes())
+        yield from ()
+
+    torch.set_flush_denormal(False)  # a thread inherits it, where it does not set its own
+    small.executor.run([Worker(program(), device=0, role="asked")])
+    assert seen == [True]
 
 
 def test_float32_enters_nothing() -> None:

@@ -74,7 +74,8 @@ class ThreadsExecutor:
 
     def _work(self, activity: Activity) -> None:
         worker = activity.worker
-        torch.set_num_threads(self.threads)  # not inherited from the parent thread
+        torch.set_num_threads(self.threads)  # neither is inherited from the parent thread
+        torch.set_flush_denormal(True)
         try:
             with closing([worker]), torch.autograd.set_multithreading_enabled(False):
                 self._drive(activity)
