@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any, Literal
 from unittest.mock import patch
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.replica import TorchLayer, TorchStep
+from benchmarks.workloads.optimizers import build
 from tests.executors.happens_before import FakeDevice
 from tests.executors.teams import IMAGES, LABELS, RATE, backward, by_hand, forward, network, sgd, team_of, weight
 
@@ -256,6 +258,38 @@ def test_locks_are_taken_layer_by_layer_and_in_one_order() -> None:
 
 def test_lock_free_takes_no_mutex() -> None:
     assert not isinstance(team_of(lock_free=True).replica.layers[0].mutex, type(threading.Lock()))
+
+
+@pytest.mark.parametrize("name", ["adam", "lars", "sgd"])
+def test_an_optimizers_state_is_made_before_another_worker_uses_it(name: Literal["adam", "lars", "sgd"]) -> None:
+    """Without a lock, two updates; the second is asked for while the first makes the state that both share."""
+    team = team_of(optimizer=lambda params: build(name, params, lr=99.0, momentum=0.9), lock_free=True)
+    gradients = [backward(team, forward(team))[:1] for _ in range(2)]
+    layer = gradients[0][0].layer
+    others, failures = list[threading.Thread](), list[Exception]()
+
+    def second() -> None:
+        try:
+            team.update(gradients[1], "second", 0.0)
+        except Exception as error:
+            failures.append(error)
+
+    def zeros_like(*given: Any, **settings: Any) -> Tensor:
+        if not others:
+            others.append(threading.Thread(target=second))
+            others[0].start()
+            others[0].join(0.2)  # it waits for the state; that it could fail meanwhile is what is tested
+        return made(*given, **settings)
+
+    made = torch.zeros_like
+    with patch.object(torch, "zeros_like", zeros_like):
+        team.update(gradients[0], "first", 0.0)
+        others[0].join()
+    assert failures == []
+    serial = team_of(optimizer=lambda params: build(name, params, lr=99.0, momentum=0.9))
+    for worker, gradient in zip(("first", "second"), gradients, strict=True):
+        serial.updates.apply(serial.replica.layers[layer.index], gradient[0], worker)
+    assert torch.equal(weight(team, 1), weight(serial, 1))
     assert isinstance(team_of().replica.layers[0].mutex, type(threading.Lock()))
 
 

@@ -58,6 +58,7 @@ class TorchLayer(DryLayer):
         self.buffers = [b for b in module.buffers() if b.is_floating_point()]
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by worker
         self.leaves: dict[str, list[nn.Parameter]] = {}  # theirs, in the order of params
+        self.stepped = False  # whether a first step has made the optimizers' state
         self.statistics: AbstractContextManager[Any] = threading.Lock()
         super().__init__(name, index, sum(p.numel() for p in self.params), device)
         if lock_free:

@@ -29,24 +29,35 @@ class Updates:
             return
         optimizer, leaves = self.of(layer, worker), layer.leaves[worker]
         if gradient.weights is None or layer is not gradient.layer:  # a copy overwrites its own replica only
-            self._step(optimizer, leaves, gradient)
+            self._step(layer, optimizer, leaves, gradient)
             return
         # theta_m <- theta_{m,k} - eta G: what others added since the copy was taken is lost (A, Algorithm 1).
         for leaf, mine in zip(leaves, gradient.weights, strict=True):
             leaf.data = mine
-        self._step(optimizer, leaves, gradient)
+        self._step(layer, optimizer, leaves, gradient)
         for leaf, live in zip(leaves, layer.params, strict=True):
             live.data.copy_(leaf.data)
             leaf.data = live.data
 
-    def _step(self, optimizer: torch.optim.Optimizer, leaves: Sequence[Tensor], gradient: TorchGradient) -> None:
+    def _step(
+        self,
+        layer: TorchLayer,
+        optimizer: torch.optim.Optimizer,
+        leaves: Sequence[Tensor],
+        gradient: TorchGradient,
+    ) -> None:
         rate = self.learning_rate(gradient.index)
         for group in optimizer.param_groups:
             group["lr"] = rate
         for leaf, tensor in zip(leaves, gradient.tensors, strict=True):
             # Fused steps go through memory, where a mean of gradients lies otherwise than the weights.
             leaf.grad = tensor if tensor.stride() == leaf.stride() else torch.empty_like(leaf).copy_(tensor)
-        optimizer.step()
+        if layer.stepped:
+            optimizer.step()
+        else:
+            with self._lock:  # lock_free frees the steps: nobody may see the half of a state that others share
+                optimizer.step()
+                layer.stepped = True
         for leaf in leaves:
             leaf.grad = None
 
