@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validat
 
 Kind = Literal["constant", "heavy_tailed", "bursts", "trace"]
 
+MOST_STEPS = 100_000
+"""No delay before a batch is longer: whoever waits for longer than an epoch (ImageNet's: 40,036 steps of 32) is no
+straggler, but absent. Single draws of a heavy tail are not bounded."""
+
 # First words of the random keys; benchmarks.workloads.data.random_keys has the small ones.
 _KEYS = {"heavy_tailed": 101, "bursts": 102}
 
@@ -31,12 +35,18 @@ class Delay(BaseModel):
     kind: Kind
     device: Annotated[int, Field(ge=0, description="the simulated device that is slow")]
     steps: Annotated[
-        float, Field(ge=0, allow_inf_nan=False, description="mean delay, or that of a batch in a burst, in steps")
+        float,
+        Field(
+            ge=0, le=MOST_STEPS, allow_inf_nan=False, description="mean delay, or that of a batch in a burst, in steps"
+        ),
     ] = 1.0
-    alpha: Annotated[float, Field(gt=1, description="tail index of a heavy-tailed delay: smaller is heavier")] = 2.0
+    alpha: Annotated[
+        float,
+        Field(gt=1, le=1000, allow_inf_nan=False, description="tail index of a heavy-tailed delay: smaller is heavier"),
+    ] = 2.0
     every: Annotated[int, Field(ge=1, description="batches from one burst's start to the next one's")] = 20
     length: Annotated[int, Field(ge=1, description="batches in a burst")] = 5
-    values: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] = ()
+    values: tuple[Annotated[float, Field(ge=0, le=MOST_STEPS, allow_inf_nan=False)], ...] = ()
     trace: Annotated[str, Field(description="a file to read the values of a trace from")] = ""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
@@ -114,8 +124,10 @@ def read_trace(path: Path) -> tuple[float, ...]:
             value = float(text)
         except ValueError:
             value = math.nan
-        if not (math.isfinite(value) and value >= 0):
-            raise ValueError(f"line {number} of the trace {path} is {text!r}; write one delay in steps, 0 or more")
+        if not 0 <= value <= MOST_STEPS:
+            raise ValueError(
+                f"line {number} of the trace {path} is {text!r}; write one delay in steps, from 0 to {MOST_STEPS}"
+            )
         values.append(value)
     if not values:
         raise ValueError(f"the trace {path} holds no number; write one delay in steps per line")

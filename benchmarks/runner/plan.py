@@ -10,6 +10,7 @@ import methods
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
+from benchmarks.hardware.delays import Delay
 from benchmarks.runner import gpus
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
@@ -71,15 +72,30 @@ def networks(table: Table, choices: Choices) -> tuple[str, ...]:
 def runs(table: Table, choices: Choices) -> list[Run]:
     """The runs of a table: network x row x seed. Tables that show the same runs share them, by identity.
 
-    Raises UserError or MethodError on a setting that a workload or method does not take, and as `run`.
+    Raises UserError or MethodError on a setting that a workload or method does not take, UserError where the card or a
+    row delays a device that none of them has, and as `run`.
     """
-    planned = []
+    planned, shared, devices = [], card_of(table, choices), 0
     for network in networks(table, choices):
         for row in rows(table, choices):
             work = row_workload(table, network, row, choices.scale, choices.settings)
             method = row_method(table, row, choices.settings)
-            planned += [run(work, row, method, seed, choices, card_of(table, choices)) for seed in range(choices.seeds)]
+            planned += [run(work, row, method, seed, choices, shared) for seed in range(choices.seeds)]
+            devices = max(devices, method.devices)
+    if planned and shared is not None:
+        delays = shared.delayed([delay for row in rows(table, choices) for delay in row.delays]).delays
+        _check_delays(table, delays, devices)
     return planned
+
+
+def _check_delays(table: Table, delays: Iterable[Delay], devices: int) -> None:
+    for delay in delays:
+        if delay.device >= devices:
+            there = f"devices 0 to {devices - 1}" if devices > 1 else "device 0 alone"
+            raise UserError(
+                f"The runs of {table.id} have {there}, and device {delay.device} is to be delayed: "
+                "name one that they have, or leave the delay out."
+            )
 
 
 def table_workload(table: Table, network: str, choices: Choices) -> Workload:

@@ -22,6 +22,7 @@ from methods.errors import unknown
 Scale = Literal["smoke", "small", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")
 Count = Annotated[int, Field(ge=1)]
+Blocks = Annotated[int, Field(ge=1, le=1000, description="of a stage; a network of a million would be built for ever")]
 Precision = Literal["float32", "tf32", "bf16"]
 
 
@@ -58,7 +59,7 @@ class Workload(BaseModel):
     network: Literal["resnet18", "resnet50", "resnet20", "wrn16_8", "squeezenet", "lstm"]
     stem: Literal["cifar", "imagenet"] = "cifar"
     width: Annotated[int, Field(ge=1, description="channels of the first stage; WRN: factor; LSTM: hidden units")]
-    blocks: tuple[Count, ...] | None = None
+    blocks: tuple[Blocks, ...] | None = None
     embedding: Annotated[int | None, Field(ge=1, description="size of the LSTM's word vectors")] = None
     batch: Annotated[int, Field(ge=1, description="per device")]
     epochs: Count

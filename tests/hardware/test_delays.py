@@ -105,8 +105,9 @@ def test_a_trace_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("1\nfast\n", "line 2 of the trace .*is 'fast'; write one delay in steps, 0 or more"),
+        ("1\nfast\n", "line 2 of the trace .*is 'fast'; write one delay in steps, from 0 to 100000"),
         ("1\n\n-1\n", "line 3 of the trace .* is '-1'"),
+        ("1e18\n", "line 1 of the trace .* is '1e18'"),
         ("inf\n", "line 1 of the trace .* is 'inf'"),
         ("nan\n", "line 1 of the trace .* is 'nan'"),
         ("1,2\n", "line 1 of the trace .* is '1,2'"),
@@ -136,6 +137,10 @@ def test_a_bad_trace_says_where(tmp_path: Path, text: str | bytes | None, said: 
         ({"kind": "trace", "values": [1], "trace": "x"}, "either trace or values"),
         ({"kind": "bursts", "every": 2, "length": 3}, "a burst of 3 batches does not fit into every 2"),
         ({"kind": "heavy_tailed", "alpha": 1.0}, "greater than 1"),
+        ({"kind": "heavy_tailed", "alpha": float("inf")}, "finite number"),
+        ({"kind": "heavy_tailed", "alpha": 1e300}, "less than or equal to 1000"),
+        ({"kind": "constant", "steps": 1e18}, "less than or equal to 100000"),
+        ({"kind": "trace", "values": [1e18]}, "less than or equal to 100000"),
         ({"kind": "constant", "steps": -1}, "greater than or equal to 0"),
         ({"kind": "constant", "steps": float("inf")}, "finite number"),
         ({"kind": "constant", "device": -1}, "greater than or equal to 0"),

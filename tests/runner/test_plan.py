@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 import methods
+from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.cards import load
+from benchmarks.hardware.delays import Delay
 from benchmarks.runner import gpus, identity, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import NUMERICS
@@ -42,6 +44,16 @@ def test_a_plan_is_network_by_row_by_seed(id: str) -> None:
     assert [(run.spec.workload.network, run.labels.row, run.spec.seed) for run in runs] == grid
     assert len({run.id for run in runs}) == len(runs)
     assert all(run.id == hashed(run.spec.document()) for run in runs)
+
+
+@pytest.mark.parametrize(("methods", "there"), [((), "devices 0 to 2"), (("bp",), "device 0 alone")])
+def test_a_delay_on_a_device_that_no_run_has_is_refused(methods: tuple[str, ...], there: str) -> None:
+    """Whatever one row has, may be delayed: BP's rivals have more devices than itself."""
+    late = CHOICES.card.delayed((Delay(kind="constant", device=77),)) if CHOICES.card is not None else None
+    with pytest.raises(UserError, match=f"The runs of table1 have {there}, and device 77 is to be delayed: name one"):
+        plan.runs(table("table1"), replace(CHOICES, card=late, methods=methods))
+    fitting = late.model_copy(update={"delays": (Delay(kind="constant", device=0),)}) if late is not None else None
+    assert len(plan.runs(table("table1"), replace(CHOICES, card=fitting, methods=methods))) > 0
 
 
 def test_tables_that_show_the_same_runs_share_them() -> None:

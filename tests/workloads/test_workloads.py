@@ -140,6 +140,10 @@ def test_a_default_said_aloud_is_the_same_workload(family: str, network: str, sc
         ({"epochs": "many"}, "Bad value: workload.epochs='many': Input should be a valid integer"),
         ({"epochs": "0"}, "Bad value: workload.epochs='0': Input should be greater than or equal to 1"),
         ({"schedule.lr": "-1"}, "Bad value: workload.schedule.lr='-1': Input should be greater than 0"),
+        (
+            {"blocks": "1,1,1,1000000"},
+            "Bad value: workload.blocks.3='1000000': Input should be less than or equal to 1000",
+        ),
         ({"blocks": "1,2"}, "Bad value: workload.blocks"),
         ({"stem": "alexnet"}, "Bad value: workload.stem='alexnet': Input should be 'cifar' or 'imagenet'"),
         ({"train_samples": "99999"}, "workload.train_samples=99999: digits has only 1437"),
