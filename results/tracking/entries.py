@@ -256,11 +256,17 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _times(record: Record) -> tuple[int, int]:
-    """Start and end in milliseconds since 1970; a run without an end ends at its last evaluation."""
-    start = _milliseconds(record.started)
+    """Start and end in milliseconds since 1970, never an end before the start: the clock may have been set meanwhile.
+
+    What was timed counts before the time of day, which alone is there where a run was ended early.
+    """
+    start, end = _milliseconds(record.started), record.end or {}
     walls = [point.metrics.get("wall_seconds", 0.0) for point in record.evaluations]
-    last = start + round(1000 * max((wall for wall in walls if math.isfinite(wall)), default=0.0))
-    return start, _milliseconds(str((record.end or {}).get("ended", ""))) or last
+    last = start + round(1000 * max((wall for wall in walls if math.isfinite(wall) and wall > 0), default=0.0))
+    whole = end.get("wall_seconds")
+    if isinstance(whole, int | float) and math.isfinite(whole):
+        return start, max(last, start + round(1000 * whole))
+    return start, max(last, _milliseconds(str(end.get("ended", ""))))
 
 
 def _milliseconds(stamp: str) -> int:

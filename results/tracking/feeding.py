@@ -99,14 +99,15 @@ class Store:
         tags |= {PARENT: parent} if parent else {}
         tags |= {_MEMBERS: " ".join(sorted(entry.members))} if entry.members else {}
         short = {name: value[:5000] for name, value in tags.items()}
-        run = self._client.create_run(experiment_id, entry.start_ms or now, short, entry.name[:250])
+        start = entry.start_ms or now
+        run = self._client.create_run(experiment_id, start, short, entry.name[:250])
         self._log(run.info.run_id, entry, now)
         self._inputs(run, entry)
         self._put(run, {**entry.files, **entry.extras})
         for name, content in entry.documents.items():
             self._put_text(run, name, json.dumps(content, indent=2, default=str) + "\n")
         # Last of all: whoever is stopped before this leaves a run that counts as unfinished and is made anew.
-        self._client.set_terminated(run.info.run_id, entry.status, entry.end_ms or now)
+        self._client.set_terminated(run.info.run_id, entry.status, max(start, entry.end_ms or now))
         return str(run.info.run_id)
 
     def _log(self, run_id: str, entry: TrackedEntry, now: int) -> None:

@@ -1,0 +1,28 @@
+"""Times of day in tracked entries, where the clock was set while a run was trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from results.tracking.entries import entries
+from tests.results.samples import write
+
+
+@pytest.mark.parametrize(("status", "seconds"), [("finished", 12.0), ("interrupted", 8.0), (None, 8.0)])
+def test_a_clock_that_was_set_back_gives_no_negative_duration(
+    tmp_path: Path, status: str | None, seconds: float
+) -> None:
+    """The end by the time of day is before the start; what the run timed itself is not."""
+    record = write(tmp_path, [10.0, 20.0], status=status)
+    if status == "interrupted" and record.end is not None:
+        record = replace(record, end={name: value for name, value in record.end.items() if name != "wall_seconds"})
+    later = replace(record, started="2099-01-01T00:00:00.000+00:00")
+    assert {entry.end_ms - entry.start_ms for entry in entries([later], {}, {})} == {round(1000 * seconds)}
+
+
+def test_a_clock_that_was_set_forward_gives_no_long_duration(tmp_path: Path) -> None:
+    record = replace(write(tmp_path, [10.0, 20.0]), started="1999-01-01T00:00:00.000+00:00")
+    assert {entry.end_ms - entry.start_ms for entry in entries([record], {}, {})} == {12000}
