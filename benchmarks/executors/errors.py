@@ -8,12 +8,28 @@ from contextlib import contextmanager
 from methods.effects import Worker
 
 
+METHOD_ERRORS = (Exception, GeneratorExit, SystemExit)
+"""What a method's code may raise; any other BaseException is a signal to the process."""
+
+
+def described(error: BaseException) -> str:
+    """Its class and text. A plug-in's exception may raise instead of giving a text, which is then said."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except METHOD_ERRORS as other:
+        return f"{type(error).__name__}, whose text cannot be had ({type(other).__name__})"
+
+
 class WorkerFailed(Exception):
-    """A worker raised; the others were ended. Its cause is the worker's exception."""
+    """A worker raised; the others were ended. Its cause is the worker's exception, turned into text when asked for."""
 
     def __init__(self, worker: str, cause: BaseException) -> None:
-        super().__init__(f"Worker '{worker}' failed: {type(cause).__name__}: {cause}")
-        self.worker, self.__cause__ = worker, cause
+        super().__init__(worker, cause)
+        self.worker, self.error = worker, cause
+        self.__cause__ = cause
+
+    def __str__(self) -> str:
+        return f"Worker '{self.worker}' failed: {described(self.error)}"
 
 
 class EpochUnfinished(Exception):
@@ -56,6 +72,6 @@ def _close(workers: Sequence[Worker]) -> WorkerFailed | None:
     for worker in workers:
         try:
             worker.program.close()
-        except Exception as error:
+        except METHOD_ERRORS as error:
             failure = failure or WorkerFailed(worker.name, error)
     return failure

@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.errors import Stalled, WorkerFailed
+from benchmarks.executors.errors import Stalled, WorkerFailed, described
+from benchmarks.executors.threads.monitor import Stopped
 from benchmarks.hardware.price import Price
 from methods import (
     AllReduce,
@@ -271,6 +272,39 @@ def test_a_failure_ends_those_who_wait(executor: str) -> None:
     with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 1' failed: KeyError: 'lost'") as caught:
         carry_out(executor, program(Get(Channel())), failing(), program(Await(Counter(), 1)))
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Silent(BaseException):
+    """Neither an Exception nor a signal to the process."""
+
+    def __str__(self) -> str:
+        raise SystemExit(0)
+
+
+@pytest.mark.parametrize("error", [Unspeakable(), Stopped(), GeneratorExit(), SystemExit(0)])
+def test_every_end_but_that_of_the_program_is_a_failure(executor: str, error: BaseException) -> None:
+    """One without a text, those by which others are ended, one that ends a process."""
+
+    def fails() -> Program:
+        yield Count(Counter())
+        raise error
+
+    with pytest.raises(WorkerFailed) as caught:
+        carry_out(executor, program(Get(Channel())), fails())
+    assert caught.value.worker == "w 1 on device 1"
+    assert caught.value.__cause__ is error
+    assert f"Worker 'w 1 on device 1' failed: {type(error).__name__}" in str(caught.value)
+
+
+def test_a_failure_without_a_text_has_its_name() -> None:
+    assert described(Unspeakable()) == "Unspeakable, whose text cannot be had (RuntimeError)"
+    assert described(Silent()) == "Silent, whose text cannot be had (SystemExit)"
+    assert described(KeyError("lost")) == "KeyError: 'lost'"
 
 
 def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> None:

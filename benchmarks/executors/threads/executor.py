@@ -19,7 +19,7 @@ from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, closing
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import Meetings
-from benchmarks.executors.threads.monitor import Monitor, Stopped
+from benchmarks.executors.threads.monitor import Monitor
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
@@ -79,11 +79,9 @@ class ThreadsExecutor:
         try:
             with closing([worker]), torch.autograd.set_multithreading_enabled(False):
                 self._drive(activity)
-        except Stopped:
-            pass
         except (Stalled, WorkerFailed) as error:
             self._monitor.fail(error)
-        except BaseException as error:  # a thread that ended silently would leave a run that looks finished
+        except BaseException as error:  # whoever ended silently would leave a run that looks finished
             self._monitor.fail(WorkerFailed(worker.name, error))
         finally:
             del self._alive[activity]

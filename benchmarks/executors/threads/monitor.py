@@ -11,7 +11,7 @@ from methods import effects as e
 
 
 class Stopped(Exception):
-    """Another worker has failed."""
+    """Another worker has failed before."""
 
 
 @dataclass(eq=False)

@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.activity import Activity
-from benchmarks.executors.errors import Stalled, WorkerFailed, closing
+from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed, closing
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
@@ -93,7 +93,7 @@ class VirtualExecutor:
             except StopIteration:
                 self._alive.pop(process)
                 return
-            except Exception as error:
+            except METHOD_ERRORS as error:
                 raise WorkerFailed(process.worker.name, error) from error
             process.effect = effect
             process.asked += 1
@@ -113,7 +113,7 @@ class VirtualExecutor:
             return function(*arguments)
         except (WorkerFailed, Stalled):
             raise
-        except Exception as error:
+        except METHOD_ERRORS as error:
             raise WorkerFailed(process.worker.name, error) from error
 
     # ---- devices

@@ -179,6 +179,7 @@ def _train(
     parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, journal: Journal, standing: Standing
 ) -> Ended:
     from benchmarks.errors import UserError
+    from benchmarks.executors.errors import EpochUnfinished, WorkerFailed, described
     from benchmarks.runner.training import train
     from results.errors import ResultsError
 
@@ -191,12 +192,12 @@ def _train(
             report=lambda epoch, metrics: parent.send(Epoch(begin.id, epoch, metrics)),
             standing=standing,
         )
-    except (UserError, ResultsError, BrokenPipeError):
+    except (UserError, ResultsError, BrokenPipeError, Terminated):
         raise
-    except (Exception, KeyboardInterrupt, SystemExit) as error:  # Ctrl-C is ignored here: a plug-in raised it
+    except BaseException as error:  # Ctrl-C is ignored here: a plug-in raised it
         if isinstance(error.__cause__, UserError):  # a worker met a file that the user can mend
             raise error.__cause__ from None
-        reason = f"{type(error).__name__}: {error}" if not str(error).startswith("Worker") else str(error)
+        reason = str(error) if isinstance(error, WorkerFailed | EpochUnfinished) else described(error)
         journal.end("failed", reason=reason, traceback=traceback.format_exc())
         return Ended(begin.id, "failed", reason)
     return Ended(begin.id, status)
