@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from methods.effects import Worker
 
-
 METHOD_ERRORS = (Exception, GeneratorExit, SystemExit)
 """What a method's code may raise; any other BaseException is a signal to the process."""
 
@@ -30,6 +29,17 @@ class WorkerFailed(Exception):
 
     def __str__(self) -> str:
         return f"Worker '{self.worker}' failed: {described(self.error)}"
+
+
+class WorkersStuck(Exception):
+    """A run has failed, and some of its workers go on for ever, on threads that nobody can end. Its cause: the failure.
+
+    Whatever else this process did, it would do beside them: it should end.
+    """
+
+    def __init__(self, failure: Exception, stuck: Iterable[str], seconds: float) -> None:
+        super().__init__(f"{failure}; {seconds:g} s later these had not ended: {', '.join(stuck)}")
+        self.__cause__ = failure
 
 
 class EpochUnfinished(Exception):

@@ -27,7 +27,10 @@ class Executor(Protocol):
     def activities(self) -> Sequence[Activity]: ...  # of the workers under way; read by another thread
 
     def run(self, workers: Iterable[Worker]) -> None:
-        """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
+        """Run all workers to completion: one epoch.
+
+        Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where this process should end after that.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

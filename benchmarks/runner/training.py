@@ -112,7 +112,7 @@ class Training:
     def epoch(self, epoch: int) -> Metrics:
         """Train one epoch (0 is the first) and evaluate a drained, consistent copy, outside the training clock.
 
-        Raises WorkerFailed, Stalled, or EpochUnfinished where batches or gradients are left over.
+        Raises WorkerFailed, WorkersStuck, Stalled, or EpochUnfinished where batches or gradients are left over.
         """
         self.standing.doing = f"training epoch {epoch + 1}"
         started = time.perf_counter()
@@ -165,7 +165,7 @@ def train(
     """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
 
     report: hears of every epoch (1 is the first) and its metrics. standing: is kept up to date. Raises ResultsError
-    where the journal cannot be written, WorkerFailed, Stalled or EpochUnfinished where the method fails.
+    where the journal cannot be written, WorkerFailed, WorkersStuck, Stalled or EpochUnfinished where the method fails.
     """
     begun = time.perf_counter()
     training = Training(spec, data, card, standing)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.executors.errors import WorkerFailed
+from benchmarks.executors.errors import WorkerFailed, WorkersStuck
 from benchmarks.executors.threads.executor import ThreadsExecutor
 from methods import Await, Channel, Close, Count, Counter, Get, Program, Put
 from tests.conformance.small import bounded
@@ -40,6 +40,44 @@ def test_a_failure_ends_those_who_work() -> None:
 
     with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 1' failed: ZeroDivisionError: enough"):
         carry_out("threads", endless(lambda: Count(counter)), fails(), endless(lambda: Count(counter)))
+
+
+def test_a_failure_is_told_where_others_never_end() -> None:
+    """One in its own code, and one that holds the monitor while it is."""
+    release, entered = threading.Event(), threading.Barrier(3, timeout=30)
+
+    class Holding(Counter):
+        @property
+        def ended(self) -> bool:
+            if not release.is_set():
+                entered.wait()
+                release.wait()
+            return super().ended
+
+    def spins() -> Program:
+        entered.wait()
+        release.wait()
+        yield Count(Counter())
+
+    def holds() -> Program:
+        yield Await(Holding(), at_least=1)
+
+    def fails() -> Program:
+        entered.wait()
+        if not release.is_set():
+            raise KeyError("lost")
+        yield Count(Counter())
+
+    executor = ThreadsExecutor(team_of(), grace_seconds=0.05)
+    with pytest.raises(WorkersStuck, match=r"Worker 'w 2 .* failed: KeyError: 'lost'; 0\.05 s later") as caught:
+        bounded(lambda: executor.run(crew(spins(), holds(), fails())))
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("w "):
+            thread.join()
+    named = str(caught.value).partition("these had not ended: ")[2]
+    assert named == "w 0 on device 0 in the method's own code, w 1 on device 1 at Await (counter)"
+    assert isinstance(caught.value.__cause__, WorkerFailed)
 
 
 @pytest.mark.parametrize("attempt", range(10))

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from benchmarks.executors.activity import Activity
+from benchmarks.executors.errors import WorkerFailed, WorkersStuck
+from benchmarks.runner import training
 from benchmarks.runner.processes import process
-from benchmarks.runner.processes.messages import Ended
+from benchmarks.runner.processes.messages import Begin, Ended
 from benchmarks.runner.processes.watch import EVERY_SECONDS, Watch, stacks
 from benchmarks.runner.standing import Standing
 from methods import Channel, Get, Program, Worker
@@ -189,6 +191,48 @@ def test_a_run_given_up_has_failed_and_takes_its_process_along(journal: Journal,
     assert record.end is not None
     assert (record.status, record.end["reason"]) == ("failed", "no progress")
     assert sent == [Ended("id", "failed", "no progress", with_process=True)]
+
+
+def test_a_run_that_leaves_threads_behind_takes_its_process_along(
+    journal: Journal, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other run is trained beside a worker that is stuck; its stack is kept, and the failure's cause."""
+
+    def train(*arguments: Any, **settings: Any) -> str:
+        raise WorkersStuck(WorkerFailed("w 0", KeyError("lost")), ["w 1 at Get (losses)"], 10.0)
+
+    monkeypatch.setattr(training, "train", train)
+    begin = Begin("id", spec_of(), Labels())
+    setting = process.Setting(Path("out"), None, {}, (), {})
+    with pytest.raises(Exit):
+        process._train(Sending(sent), setting, begin, None, journal, Standing())  # type: ignore[arg-type]
+    reason = "Worker 'w 0' failed: KeyError: 'lost'; 10 s later these had not ended: w 1 at Get (losses)"
+    assert sent == [Ended("id", "failed", reason, with_process=True)]
+    record = read(journal.path)
+    assert record.end is not None
+    assert (record.status, record.end["reason"]) == ("failed", reason)
+    assert "KeyError: 'lost'" in record.end["traceback"]
+
+
+class Unspeakable(BaseException):
+    """As a plug-in may raise it."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_what_has_no_text_fails_its_run_by_its_name(
+    journal: Journal, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*arguments: Any, **settings: Any) -> str:
+        raise Unspeakable
+
+    monkeypatch.setattr(training, "train", train)
+    setting = process.Setting(Path("out"), None, {}, (), {})
+    begin = Begin("id", spec_of(), Labels())
+    ended = process._train(Sending(sent), setting, begin, None, journal, Standing())  # type: ignore[arg-type]
+    assert ended == Ended("id", "failed", "Unspeakable, whose text cannot be had (RuntimeError)")
+    assert read(journal.path).status == "failed"
 
 
 @pytest.mark.parametrize("known", [True, False])

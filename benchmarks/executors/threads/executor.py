@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
 
 from benchmarks.executors.accounts import DryStep, DryTeam
 from benchmarks.executors.activity import Activity
-from benchmarks.executors.errors import Stalled, WorkerFailed, closing
+from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, closing
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import Meetings
 from benchmarks.executors.threads.monitor import Monitor
 from benchmarks.hardware.price import Price
 from methods import effects as e
+
+GRACE_SECONDS = 10.0
+"""After a failure: how long the others have to come to their next effect; one effect is a layer's pass at most."""
 
 
 class ThreadsExecutor:
@@ -29,8 +32,8 @@ class ThreadsExecutor:
 
     now = None  # real time
 
-    def __init__(self, team: DryTeam, *, threads: int = 1) -> None:
-        self.team, self.threads = team, threads
+    def __init__(self, team: DryTeam, *, threads: int = 1, grace_seconds: float = GRACE_SECONDS) -> None:
+        self.team, self.threads, self.grace_seconds = team, threads, grace_seconds
         self._alive: dict[Activity, None] = {}
 
     @property
@@ -39,7 +42,10 @@ class ThreadsExecutor:
         return list(self._alive)
 
     def run(self, workers: Iterable[e.Worker]) -> None:
-        """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
+        """Run all workers to completion: one epoch.
+
+        Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where others do not end after that.
+        """
         self._alive = dict.fromkeys(map(Activity, workers))
         crew = self.activities
         self._monitor = Monitor(len(crew))
@@ -47,10 +53,17 @@ class ThreadsExecutor:
         threads = [threading.Thread(target=self._work, args=(one,), name=one.worker.name, daemon=True) for one in crew]
         for thread in threads:
             thread.start()
+        if threads:
+            self._monitor.over.wait()
+        self._join(threads)
+
+    def _join(self, threads: Sequence[threading.Thread]) -> None:
+        """Raises the failure, if there was one: after it nobody waits for a thread that is stuck in a worker's code."""
+        failure, deadline = self._monitor.failure, time.monotonic() + self.grace_seconds
         for thread in threads:
-            thread.join()
-        if self._monitor.failure is not None:
-            raise self._monitor.failure
+            thread.join(None if failure is None else max(0.0, deadline - time.monotonic()))
+        if failure is not None:
+            raise WorkersStuck(failure, map(str, stuck), self.grace_seconds) if (stuck := self.activities) else failure
 
     def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
         team, meetings = self.team, Meetings(self.team, self._monitor)

@@ -28,7 +28,8 @@ class Monitor:
 
     def __init__(self, workers: int) -> None:
         self.failure: Exception | None = None
-        self._lock = threading.Lock()
+        self.over = threading.Event()  # all have ended, or one has failed
+        self._failing, self._lock = threading.Lock(), threading.Lock()
         self._alive = workers
         self._waiting: dict[e.Worker, Waiting] = {}
 
@@ -60,18 +61,22 @@ class Monitor:
             del self._waiting[worker]
 
     def fail(self, error: Exception) -> None:
-        """End all workers; the first error counts."""
-        with self:
-            self._end(self.failure or error)
+        """End all workers, those asleep once this one has `ended`; the first error counts."""
+        with self._failing:  # and not the monitor, which a worker that is stuck may hold
+            self.failure = self.failure or error
+        self.over.set()
 
     def ended(self) -> None:
         """A worker has, in whatever way."""
         with self:
             self._alive -= 1
             self._check_for_stall()
+            if self.failure is not None:
+                self._wake_all()
+        if not self._alive:
+            self.over.set()
 
-    def _end(self, failure: Exception) -> None:
-        self.failure = failure
+    def _wake_all(self) -> None:
         for one in self._waiting.values():
             one.condition.notify()
 
@@ -80,4 +85,5 @@ class Monitor:
         if self.failure is not None or not self._alive or len(self._waiting) < self._alive:
             return
         if not any(one.ready() for one in self._waiting.values()):
-            self._end(Stalled((worker.name, one.what) for worker, one in self._waiting.items()))
+            self.fail(Stalled((worker.name, one.what) for worker, one in self._waiting.items()))
+            self._wake_all()

@@ -161,15 +161,18 @@ def _goes_on(journal: Journal) -> bool:
     return read(journal.path).end is None
 
 
-def _give_up(parent: ParentPipe, journal: Journal, id: str, sentence: str) -> None:
-    """End the run and this process, since a thread cannot be ended; returns only where the run has ended meanwhile."""
+def _give_up(parent: ParentPipe, journal: Journal, id: str, sentence: str, raised: str = "") -> None:
+    """End the run and this process, since a thread cannot be ended; returns only where the run has ended meanwhile.
+
+    raised: the traceback of what was raised; the threads' stacks follow it.
+    """
     from results.errors import ResultsError
 
     with journal.lock:  # to the end: nothing may follow the journal's last line
         if not _goes_on(journal):
             return
         with contextlib.suppress(ResultsError):
-            journal.end("failed", reason=sentence, traceback=stacks())
+            journal.end("failed", reason=sentence, traceback=raised + stacks())
         with contextlib.suppress(OSError):
             parent.send(Ended(id, "failed", sentence, with_process=True))
         os._exit(1)
@@ -179,7 +182,7 @@ def _train(
     parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, journal: Journal, standing: Standing
 ) -> Ended:
     from benchmarks.errors import UserError
-    from benchmarks.executors.errors import EpochUnfinished, WorkerFailed, described
+    from benchmarks.executors.errors import EpochUnfinished, WorkerFailed, WorkersStuck, described
     from benchmarks.runner.training import train
     from results.errors import ResultsError
 
@@ -197,6 +200,8 @@ def _train(
     except BaseException as error:  # Ctrl-C is ignored here: a plug-in raised it
         if isinstance(error.__cause__, UserError):  # a worker met a file that the user can mend
             raise error.__cause__ from None
+        if isinstance(error, WorkersStuck):
+            _give_up(parent, journal, begin.id, str(error), traceback.format_exc())
         reason = str(error) if isinstance(error, WorkerFailed | EpochUnfinished) else described(error)
         journal.end("failed", reason=reason, traceback=traceback.format_exc())
         return Ended(begin.id, "failed", reason)
