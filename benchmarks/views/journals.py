@@ -6,12 +6,12 @@ One rule, for every command that shows runs. For a planned run counts
 2. the latest run of the same experiment: of the same spec but for `sources` and `torch`.
 
 A run that counts by 2 is said wherever it mattered (`sheets.made_elsewhere`). `run` trains whatever has no complete run
-by 1. A journal that cannot be used is left out with a sentence; when its run is repeated, the file is set aside.
+by 1. A journal that cannot be used is left out with a sentence (results.records.usable); when its run is
+repeated, the file is set aside.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,7 @@ from results.errors import ResultsError
 from results.records import Record
 from results.records.identity import identity
 from results.records.spec import RunSpec
+from results.records.usable import usable
 
 ELSEWHERE = ("sources", "torch")
 """What two runs of the same experiment may differ in: the sources that made them, and torch's version."""
@@ -78,7 +79,7 @@ def read(out: Path) -> Journals:
     left_out: list[str] = []
     for path in sorted((out / "runs").glob(f"*/{records.JOURNAL}")):
         try:
-            found.append(_usable(records.read(path)))
+            found.append(usable(path))
         except ResultsError as error:
             left_out.append(str(error))
     return Journals(tuple(sorted(found, key=lambda record: (record.started, record.id))), tuple(left_out))
@@ -91,13 +92,3 @@ def some(out: Path) -> Journals:
         why = f" ({found.left_out[0]})" if found.left_out else ""
         raise UserError(f"There are no runs in {out}: run a table first, or name another folder{why}.")
     return found
-
-
-def _usable(record: Record) -> Record:
-    """Raises ResultsError where a point of the curve has no time."""
-    for point in record.evaluations:
-        begun = point is not record.evaluations[-1] or (point.step >= 1 and point.epoch >= 1)
-        if not (begun and 0 <= point.metrics.get(record.clock, math.nan) < math.inf):
-            where = f"{record.path}: epoch {point.epoch} has no usable {record.clock} or step"
-            raise ResultsError(f"{where}, so that the run is left out; `run` repeats it.")
-    return record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from results.errors import ResultsError
+from results.records.lines import parse, thaw
 from results.records.spec import Labels, RunSpec
 
 JOURNAL = "journal.jsonl"
 STATUSES = ("finished", "diverged", "failed", "interrupted")
-
-_NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-_TEXT = frozenset({"type", "status", "reason", "layer", "ended"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +105,7 @@ def read(path: Path) -> Record:
     lines = _lines(path)
     if not lines:
         raise ResultsError(f"{path} holds no run yet: it was cut before its first line; run it again.")
-    head = lines[0]
-    if head.get("type") != "run":
+    if lines[0].get("type") != "run":
         raise _garbage(path, 1, "the first line must be the run")
     evaluations: list[Evaluation] = []
     end: Mapping[str, Any] | None = None
@@ -117,12 +113,12 @@ def read(path: Path) -> Record:
         if end is not None:
             raise _garbage(path, number, "nothing may follow the end of a run")
         if line.get("type") == "evaluation":
-            evaluations.append(_evaluation(path, number, line))
+            evaluations.append(_evaluation(path, number, line, len(evaluations) + 1))
         elif line.get("type") == "end" and line.get("status") in STATUSES:
-            end = _thaw(line)
+            end = _end(path, number, line, len(evaluations))
         else:
             raise _garbage(path, number, "neither an evaluation nor an end")
-    return _record(path, head, evaluations, end)
+    return _record(path, lines[0], evaluations, end)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -130,33 +126,48 @@ def _lines(path: Path) -> list[dict[str, Any]]:
         *whole, rest = path.read_bytes().split(b"\n")
     except OSError as error:
         raise ResultsError(f"{path} cannot be read ({error.strerror}).") from error
-    lines = [_parse(path, number, line) for number, line in enumerate(whole, start=1)]
+    lines = []
+    for number, line in enumerate(whole, start=1):
+        try:
+            lines.append(parse(line))
+        except ValueError as error:
+            raise _garbage(path, number, str(error)) from error
     if rest:
-        with contextlib.suppress(ResultsError):  # the last line was cut: the crash came before its newline
-            lines.append(_parse(path, len(lines) + 1, rest))
+        with contextlib.suppress(ValueError):  # the last line was cut: the crash came before its newline
+            lines.append(parse(rest))
     return lines
 
 
-def _parse(path: Path, number: int, line: bytes) -> dict[str, Any]:
+def _evaluation(path: Path, number: int, line: Mapping[str, Any], epoch: int) -> Evaluation:
     try:
-        value = json.loads(line.decode(), parse_constant=_refuse)
-    except ValueError as error:
-        raise _garbage(path, number, str(error)) from error
-    if not isinstance(value, dict):
-        raise _garbage(path, number, "no JSON object")
-    return value
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not strict JSON")
-
-
-def _evaluation(path: Path, number: int, line: Mapping[str, Any]) -> Evaluation:
-    try:
-        metrics = {name: float(value) for name, value in _thaw(line["metrics"]).items()}
-        return Evaluation(int(line["epoch"]), int(line["step"]), metrics)
+        metrics = {name: _number(name, value) for name, value in thaw(line["metrics"]).items()}
+        found = Evaluation(int(line["epoch"]), int(line["step"]), metrics)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _garbage(path, number, f"no evaluation: {error}") from error
+    if found.epoch != epoch:
+        raise _garbage(path, number, f"epoch {found.epoch} where epoch {epoch} is to follow")
+    return found
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is no number")
+    return float(value)
+
+
+def _end(path: Path, number: int, line: Mapping[str, Any], epochs: int) -> Mapping[str, Any]:
+    end: Mapping[str, Any] = thaw(line)
+    try:
+        for name in ("wall_seconds", "step_flops"):
+            _number(name, end.get(name) or 0)
+        for layer in end.get("staleness") or ():
+            for name in layer.keys() - {"layer"}:
+                _number(name, layer[name])
+    except (TypeError, AttributeError) as error:
+        raise _garbage(path, number, f"no end: {error}") from error
+    if end["status"] in ("finished", "diverged") and end.get("epochs", epochs) != epochs:
+        raise _garbage(path, number, f"the end of {end['epochs']} epochs, of which {epochs} are there")
+    return end
 
 
 def _record(
@@ -181,15 +192,6 @@ def _record(
         path=path,
         started=str(head.get("started", "")),
     )
-
-
-def _thaw(value: Any) -> Any:
-    """Turn the strings for floats that are not finite back, except where text is expected."""
-    if isinstance(value, dict):
-        return {key: item if key in _TEXT else _thaw(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_thaw(item) for item in value]
-    return _NON_FINITE.get(value, value) if isinstance(value, str) else value
 
 
 def _garbage(path: Path, number: int, why: str) -> ResultsError:

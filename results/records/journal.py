@@ -1,15 +1,12 @@
 """The journal of a run: append-only JSON lines, the source of truth for everything shown later.
 
 `out/runs/<id>/journal.jsonl` holds a `run` line, one `evaluation` line per epoch, and an `end` line. Every line is
-flushed and fsynced. Strict JSON knows no NaN, so that floats that are not finite are written as the strings "NaN",
-"Infinity" and "-Infinity"; the reader (`results.records`) turns them back.
+flushed and fsynced, and ends with a checksum (`results.records.lines`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 import threading
 from collections.abc import Mapping
@@ -21,6 +18,7 @@ from typing import Any, BinaryIO, Self
 from results.errors import ResultsError
 from results.files import set_aside
 from results.records import JOURNAL, STATUSES, Evaluation, Record, folder_of, read
+from results.records.lines import render
 from results.records.spec import Labels, RunSpec
 
 __all__ = ["Evaluation", "Journal", "Record", "folder_of", "read"]
@@ -120,7 +118,7 @@ class Journal:
         self.close()
 
     def _write(self, line: Mapping[str, Any]) -> None:
-        data = json.dumps(strict(line), separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        data = render(line) + b"\n"
         with self.lock:
             if self._file.closed:
                 raise ResultsError(f"{self.path} is closed; a run that goes on needs a new journal.")
@@ -143,17 +141,6 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
     # An unbuffered file may take a part of the line only, for instance the last bytes of a filling disk.
     while data:
         data = data[file.write(data) :]
-
-
-def strict(value: Any) -> Any:
-    """The value as strict JSON takes it: floats that are not finite as the strings NaN, Infinity and -Infinity."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, Mapping):
-        return {key: strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [strict(item) for item in value]
-    return value
 
 
 def _set_aside(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import ResultsError
 from results.files import replace
-from results.records.journal import strict
+from results.records.lines import strict
 from results.tables import ResultTable
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import shutil
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from reports.tables.files import write as write_table
 from results import reproductions
 from results.errors import ResultsError
 from tests.commands.test_export import table
-from tests.results.samples import write
+from tests.results.samples import lines_of, rewrite, write
 
 
 def said(first: Path, second: Path, csv: Path | None = None) -> str:
@@ -30,12 +29,12 @@ def said(first: Path, second: Path, csv: Path | None = None) -> str:
 def perturb(out: Path, points: float) -> None:
     """Other accuracies and another commit."""
     for path in out.glob("runs/*/journal.jsonl"):
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = lines_of(path)
         lines[0]["environment"]["commit"] = "ab" * 20
         for number, line in enumerate(lines[1:-1]):
             line["metrics"]["accuracy_percent"] += points + number / 100 + lines[0]["spec"]["seed"] / 10
             line["metrics"]["loss"] *= 0.9
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        rewrite(path, lines)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import html
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ import pytest
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from tests.commands.commands import TINY, Cli, journals
+from tests.results import samples
 
 TRIMMED = tuple(setting for setting in TINY if "network" not in setting)
 BROKEN = "not a journal line"
@@ -29,12 +29,8 @@ def out(trained: Path, tmp_path: Path) -> Path:
 
 def made_elsewhere(out: Path) -> None:
     """Every journal as other sources and an older torch would have made it."""
-    for number, path in enumerate(sorted(out.glob("runs/*/journal.jsonl"))):
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        lines[0]["id"] = f"{number:064}"
-        lines[0]["spec"] |= {"sources": "0" * 64, "torch": "1.0"}
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        path.parent.rename(path.parent.with_name(f"{number:064}"))
+    for path in sorted(out.glob("runs/*/journal.jsonl")):
+        samples.made_elsewhere(path, sources="0" * 64, torch="1.0")
 
 
 def break_one(out: Path) -> None:

@@ -17,6 +17,7 @@ from results.statistics import Summary
 from results.statistics.censoring import Times
 from results.tables import ResultCell, ResultRow, ResultTable, files
 from tests.commands.commands import TINY, Cli
+from tests.results.samples import lines_of, made_elsewhere, rewrite
 
 
 @pytest.fixture
@@ -88,10 +89,10 @@ def test_no_folder_is_a_mistake(cli: Cli) -> None:
 
 def test_a_hostile_title_and_reason_are_text(cli: Cli, out: Path) -> None:
     path = journal(out)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = lines_of(path)
     lines[0]["labels"]["method_title"] = lines[0]["environment"]["cpu"] = "<script>alert(1)</script>"
     lines[-1] |= {"status": "diverged", "reason": "<img src=x onerror=alert(1)>"}
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rewrite(path, lines)
     assert cli("report", f"--out={out}", *TINY).code == 0
     for text in (html(out), index(out)):
         assert "<script" not in text
@@ -102,18 +103,18 @@ def test_a_hostile_title_and_reason_are_text(cli: Cli, out: Path) -> None:
 
 def test_metrics_that_are_not_finite_are_left_out_and_named(cli: Cli, out: Path) -> None:
     path = journal(out)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = lines_of(path)
     lines[1]["metrics"] |= {"accuracy_percent": "Infinity", "train_loss": "NaN"}
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rewrite(path, lines)
     assert cli("report", f"--out={out}", *TINY).code == 0
     assert "not finite, so in no curve and no mean: accuracy_percent, train_loss" in html(out)
 
 
 def test_a_clock_that_is_not_finite_leaves_the_run_out(cli: Cli, out: Path) -> None:
     path = journal(out)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = lines_of(path)
     lines[1]["metrics"] |= {"virtual_seconds": "Infinity"}
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rewrite(path, lines)
     assert cli("report", f"--out={out}", *TINY).code == 0
     assert "has no usable virtual_seconds or step" in index(out)
     assert "not run" in html(out)
@@ -142,9 +143,7 @@ def test_journals_that_were_cut(cli: Cli, out: Path) -> None:
 
 def test_runs_of_older_sources_are_shown_and_named(cli: Cli, out: Path) -> None:
     path = journal(out)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    lines[0]["id"], lines[0]["spec"]["sources"], lines[0]["spec"]["torch"] = "0" * 64, "0" * 64, "1.0"
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    made_elsewhere(path, sources="0" * 64, torch="1.0")
     assert cli("report", f"--out={out}", *TINY).code == 0
     assert "1 of 2 runs were made by other sources than this checkout" in html(out)
 

@@ -13,7 +13,7 @@ from results.errors import ResultsError
 from results.records import read
 from results.records.identity import run_id
 from results.records.spec import Labels, RunSpec, flat
-from tests.results.samples import spec_of, write
+from tests.results.samples import lines_of, rewrite, spec_of, write
 
 JOURNALS = sorted((Path(__file__).parent / "journals").glob("*.jsonl"))
 """First lines of journals of the first edition: under the virtual clock, delayed, of text, and of real threads."""
@@ -98,7 +98,6 @@ def test_labels_of_earlier_versions_are_short() -> None:
 
 
 def _change(path: Path, part: str, changes: dict[str, Any]) -> None:
-    head, *rest = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    line = json.loads(head)
-    line[part] |= changes
-    path.write_text("".join([json.dumps(line) + "\n", *rest]), encoding="utf-8")
+    lines = lines_of(path)
+    lines[0][part] |= changes
+    rewrite(path, lines)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +18,7 @@ from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import every_sheet, made_elsewhere, not_shown, sheet_of
 from results.records import Evaluation, Record
 from results.records.identity import run_id
-from tests.results.samples import write
+from tests.results.samples import lines_of, rewrite, write
 
 CHOSEN = Choices(seeds=2, networks=("resnet18",), methods=("bp",))
 
@@ -93,16 +93,18 @@ def test_a_query_leaves_the_reader_unchanged() -> None:
 
 def test_what_cannot_be_used_is_left_out_with_a_sentence(tmp_path: Path) -> None:
     kept = write(tmp_path, [50.0], seed=0)
-    for seed, change in enumerate(({"metrics": {"loss": 1.0}}, {"step": 0}), start=1):
+    changes: tuple[dict[str, Any], ...] = ({"metrics": {"loss": 1.0}}, {"step": 0})
+    for seed, change in enumerate(changes, start=1):
         path = write(tmp_path, [50.0], seed=seed).path
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = lines_of(path)
         lines[1] |= change
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        rewrite(path, lines)
     (tmp_path / "runs" / "cut").mkdir()
     (tmp_path / "runs" / "cut" / "journal.jsonl").write_bytes(b"")
     nameless = write(tmp_path, [50.0], seed=3).path
-    head, _, rest = nameless.read_text(encoding="utf-8").partition("\n")
-    nameless.write_text(head.replace('"seed":3', '"seed":"x"') + "\n" + rest, encoding="utf-8")
+    lines = lines_of(nameless)
+    lines[0]["spec"]["seed"] = "x"
+    rewrite(nameless, lines)
     found = journals.read(tmp_path)
     assert [record.id for record in found.records] == [kept.id]
     said = "\n".join(sorted(found.left_out))

@@ -1,0 +1,93 @@
+"""Damaged journals: every change is found, and told by file and line; what earlier versions wrote stays readable."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.views import journals
+from results.errors import ResultsError
+from results.records import Record, read
+from results.records.usable import usable
+from tests.results.samples import lines_of, records, rewrite, write
+
+
+def shown(record: Record) -> tuple[Any, ...]:
+    return record.spec, record.evaluations, record.status, record.labels, record.environment, record.started
+
+
+def test_no_flipped_bit_changes_a_value_unseen(tmp_path: Path) -> None:
+    path = write(tmp_path, [10.0, 20.5]).path
+    sound, whole = read(path), path.read_bytes()
+    for bit in random.Random(0).sample(range(8 * len(whole)), 1500):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        try:
+            found = read(path)
+        except ResultsError:
+            continue
+        if found.end is None:  # its last line counts as cut: the run is repeated
+            assert found.evaluations == sound.evaluations
+        else:
+            assert shown(found) == shown(sound)
+
+
+def test_lines_of_earlier_versions_have_no_checksum_and_are_read(tmp_path: Path) -> None:
+    record = write(tmp_path, [10.0, 20.5])
+    record.path.write_text("".join(json.dumps(line) + "\n" for line in lines_of(record.path)), encoding="utf-8")
+    assert read(record.path) == record
+
+
+DEEP = "[" * 200 + "]" * 200
+
+
+@pytest.mark.parametrize("strange", ["1e999", "-1e999", "9" * 400, "9" * 5000, DEEP, "[" * 100_000, "true", '"x"'])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_what_is_no_number_is_named_by_file_and_line(tmp_path: Path, number: int, strange: str) -> None:
+    path = write(tmp_path, [10.0]).path
+    lines = lines_of(path)
+    place = (lines[0]["spec"], lines[1]["metrics"], lines[2])[number - 1]
+    place[("seed", "loss", "wall_seconds")[number - 1]] = "PLACE"
+    text = "".join(json.dumps(line) + "\n" for line in lines).replace('"PLACE"', strange)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ResultsError, match=f"journal.jsonl, line {number}: "):
+        read(path)
+
+
+def test_text_that_no_file_can_hold_is_spelt_out(tmp_path: Path) -> None:
+    path = write(tmp_path, [10.0]).path
+    lines = lines_of(path)
+    lines[0]["environment"]["command"] = lines[2]["reason"] = "a \udcff"
+    rewrite(path, lines)
+    record = read(path)
+    assert record.end is not None
+    assert record.environment["command"] == record.end["reason"] == r"a \udcff"
+
+
+@pytest.mark.parametrize("order", [(1, 1, 2), (2, 1), (1, 3), (2, 3), (1,), ()])
+@pytest.mark.parametrize("status", ["finished", "diverged"])
+def test_the_epochs_of_an_end_are_all_there_in_their_order(tmp_path: Path, order: tuple[int, ...], status: str) -> None:
+    path = write(tmp_path, [10.0, 20.0, 30.0], status=status).path
+    head, *points, end = lines_of(path)
+    rewrite(path, [head, *(points[epoch - 1] for epoch in order), end])
+    with pytest.raises(ResultsError, match=r"journal.jsonl, line \d: .*epoch"):
+        read(path)
+
+
+def test_the_journal_of_another_run_is_left_out_with_a_sentence(tmp_path: Path) -> None:
+    own, other, third = (write(tmp_path, [50.0], seed=seed) for seed in range(3))
+    own.path.write_bytes(other.path.read_bytes())
+    lines = lines_of(third.path)
+    lines[0]["spec"]["seed"] = 7
+    rewrite(third.path, lines)
+    found = journals.read(tmp_path)
+    assert [record.id for record in found.records] == [other.id]
+    assert [("another run's" in sentence) for sentence in found.left_out] == [True, True]
+    assert [record.id for record in records(tmp_path)] == [other.id]
+    with pytest.raises(ResultsError, match="another run's"):
+        usable(own.path)
