@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from results.errors import ResultsError
+from results.errors import JournalLost, ResultsError
 from results.files import set_aside
 from results.records import JOURNAL, STATUSES, Evaluation, Record, folder_of, read
 from results.records.lines import render
@@ -92,6 +92,7 @@ class Journal:
 
         Raises:
             ResultsError: the line cannot be written.
+            JournalLost: the file was deleted or moved while the run went on; the line is in it all the same.
         """
         if status not in STATUSES:
             raise ValueError(f"status {status!r} is none of {', '.join(STATUSES)}")
@@ -99,7 +100,11 @@ class Journal:
         with self.lock:
             self._write({"type": "end", "status": status, **defaults, **fields, "ended": _now()})
             self._ended = True
+            there = _in_place(self._file, self.path)
             self.close()
+        if not there:
+            text = f"{self.path} is not where it was when the run began; leave --out alone while runs train"
+            raise JournalLost(f"{text}, and run again.")
 
     def close(self) -> None:
         """Close the file; without an `end` line the record stays incomplete."""
@@ -144,11 +149,30 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 
 
 def _set_aside(path: Path) -> None:
-    if not path.exists():
+    if not os.path.lexists(path):
         return
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError:  # unreadable: nobody's result, but it may be somebody's file
+        set_aside(path, "interrupted")
+        return
+    with file:
         _lock(file, path)
+        if not _in_place(file, path):
+            raise _taken(path)
         set_aside(path, "replaced" if is_complete(path) else "interrupted")
+
+
+def _in_place(file: BinaryIO, path: Path) -> bool:
+    """Whether the path still names the open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except OSError:
+        return False
+
+
+def _taken(path: Path) -> JournalLost:
+    return JournalLost(f"{path} is being written by another process; wait for it, or choose another --out.")
 
 
 def is_complete(path: Path) -> bool:
@@ -168,8 +192,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        text = f"{path} is being written by another process; wait for it, or choose another --out."
-        raise ResultsError(text) from error
+        raise _taken(path) from error
     except OSError:  # a file system without locks
         return
 

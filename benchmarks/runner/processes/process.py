@@ -95,7 +95,7 @@ def _serve(pipe: Connection, setting: Setting) -> None:
     from benchmarks.errors import UserError
     from benchmarks.runner.specs import workload_of
     from benchmarks.runner.training import load_data
-    from results.errors import ResultsError
+    from results.errors import JournalLost, ResultsError
 
     for plugin in setting.plugins:
         methods.load_plugin(plugin)
@@ -111,6 +111,8 @@ def _serve(pipe: Connection, setting: Setting) -> None:
                     loaded.clear()
                     loaded[key] = load_data(workload_of(begin.spec.workload), setting.data)
                 answer = _run(parent, setting, begin, loaded[key], watch)
+            except JournalLost as error:  # its siblings' journals are theirs
+                answer = Ended(begin.id, "failed", str(error))
             except (UserError, ResultsError, methods.MethodError) as error:
                 answer = Wrong(begin.id, str(error))
         parent.send(answer)
@@ -149,16 +151,23 @@ def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watc
 
 def interrupt(journal: Journal) -> None:
     """End it so, unless the signal came when an end was on the disk and the journal did not know it yet."""
+    from results.errors import JournalLost
+
     with journal.lock:
         if _goes_on(journal):
-            journal.end("interrupted", reason="the command was ended")
+            with contextlib.suppress(JournalLost):
+                journal.end("interrupted", reason="the command was ended")
         journal.close()
 
 
 def _goes_on(journal: Journal) -> bool:
+    from results.errors import ResultsError
     from results.records import read
 
-    return read(journal.path).end is None
+    try:
+        return read(journal.path).end is None
+    except ResultsError:  # deleted or moved
+        return True
 
 
 def _give_up(parent: ParentPipe, journal: Journal, id: str, sentence: str, raised: str = "") -> None:

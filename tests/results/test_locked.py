@@ -1,0 +1,51 @@
+"""A journal that cannot be had fails its own run, and one that is gone at its end is no finished run."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from results.errors import JournalLost, ResultsError
+from results.records import JOURNAL, folder_of, read
+from results.records.identity import run_id
+from results.records.journal import Journal
+from results.records.spec import Labels
+from tests.results.samples import spec_of
+
+
+def start(out: Path) -> Journal:
+    id = run_id(spec_of())
+    return Journal.create(folder_of(out, id), id=id, spec=spec_of(), environment={}, labels=Labels())
+
+
+@pytest.mark.parametrize("how", ["deleted", "renamed", "another"])
+def test_a_journal_that_is_not_where_it_was_is_no_finished_run(tmp_path: Path, how: str) -> None:
+    journal = start(tmp_path / "out")
+    if how == "deleted":
+        shutil.rmtree(tmp_path / "out")
+    else:
+        (tmp_path / "out").rename(tmp_path / "moved")
+    if how == "another":
+        shutil.copytree(tmp_path / "moved", tmp_path / "out")
+    with pytest.raises(JournalLost, match="is not where it was when the run began"):
+        journal.end("finished")
+
+
+def test_a_journal_that_another_process_writes_is_one_runs_trouble(tmp_path: Path) -> None:
+    pytest.importorskip("fcntl")
+    with start(tmp_path) as journal:
+        with pytest.raises(JournalLost, match="another process"):
+            start(tmp_path)
+        journal.end("finished")
+
+
+def test_what_cannot_be_opened_is_set_aside(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, run_id(spec_of()))
+    (folder / JOURNAL).mkdir(parents=True)
+    with start(tmp_path) as journal:
+        journal.end("finished")
+    assert read(folder / JOURNAL).complete
+    assert (folder / "journal.interrupted-1.jsonl").is_dir()
+    assert issubclass(JournalLost, ResultsError)
