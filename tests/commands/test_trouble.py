@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.commands.stream import Patient
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Ended, Epoch, Event, Listen
@@ -247,3 +249,30 @@ def test_ctrl_c_is_blocked_only_while_a_process_starts() -> None:
         )
     assert "SIGINT" in inherited.stdout
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("error", "code"), [(BrokenPipeError(32, "gone"), 0), (OSError(28, "No space left"), 2)])
+def test_output_that_nobody_can_read_ends_no_run_and_loses_no_file(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, code: int
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise error
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr(sys, "__stdout__", None)
+    said = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
+    assert said.code == code
+    assert ("No space left" in said.err) == (code == 2)
+    assert (tmp_path / "out/tables/table1.csv").is_file()
+    assert [journal["status"] for journal in journals(tmp_path / "out")] == ["finished"]
+
+
+def test_characters_that_an_output_lacks_are_question_marks() -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    patient = Patient(file)
+    assert patient.write("1 ± 2") == 5
+    patient.flush()
+    assert patient.error is None
+    assert file.buffer.getvalue() == b"1 ? 2"
