@@ -7,3 +7,11 @@ class ResultsError(Exception):
 
 class JournalLost(ResultsError):
     """The journal of one run cannot be had or was taken away: that run fails, and no other."""
+
+
+class AlreadyDone(ResultsError):
+    """A complete journal of exactly this run is there by now. status, reason: as its end has them."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(f"The run is {status}, and is not repeated without --fresh.")
+        self.status, self.reason = status, reason

@@ -59,8 +59,7 @@ def run(
     missing = [run for run in runs if fresh or not found.done(run)]
     _announce(experiments, chosen, runs, missing, jobs, console)
     note(console, found.left_out)
-    again = "the same command without --fresh" if fresh else "the same command"
-    failed = _train(missing, _setting(experiments, chosen, out, stall_after), jobs, console, again) if missing else []
+    failed = _train(missing, _setting(experiments, chosen, out, stall_after, fresh), jobs, console) if missing else []
     found = journals.read(out) if missing else found
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
     brief = len(experiments) > FEW
@@ -115,10 +114,12 @@ def _cards(experiments: Sequence[Experiment], chosen: Choices) -> dict[str, Card
     return found
 
 
-def _setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, stall_after: float | None) -> Setting:
+def _setting(
+    experiments: Sequence[Experiment], chosen: Choices, out: Path, stall_after: float | None, fresh: bool
+) -> Setting:
     cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
     seen = gpus.each() if chosen.device == "cuda" else ()
-    return Setting(out, chosen.data, cards, chosen.plugins, here, seen, stall_after)
+    return Setting(out, chosen.data, cards, chosen.plugins, here, seen, stall_after, fresh)
 
 
 def _announce(
@@ -136,8 +137,9 @@ def _announce(
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
 
-def _train(missing: Sequence[Run], setting: Setting, jobs: int, console: Console, again: str) -> list[str]:
-    """-> a sentence for each run that failed. again: how to carry on after Ctrl-C."""
+def _train(missing: Sequence[Run], setting: Setting, jobs: int, console: Console) -> list[str]:
+    """-> a sentence for each run that failed."""
+    again = "the same command without --fresh" if setting.fresh else "the same command"  # carries on after Ctrl-C
     begun = time.monotonic()
     with Display(missing, console) as display:
         try:

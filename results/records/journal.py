@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
-from results.errors import JournalLost, ResultsError
+from results.errors import AlreadyDone, JournalLost, ResultsError
 from results.files import set_aside
 from results.records import JOURNAL, STATUSES, Evaluation, Record, folder_of, read
 from results.records.lines import render
 from results.records.spec import Labels, RunSpec
+from results.records.usable import usable
 
 __all__ = ["Evaluation", "Journal", "Record", "folder_of", "read"]
 
@@ -48,19 +49,21 @@ class Journal:
         spec: RunSpec,
         environment: Mapping[str, Any],
         labels: Labels,
+        fresh: bool = True,
     ) -> Journal:
         """Start the journal of the run in `folder` (`folder_of(out, id)`), which is made if need be.
 
         A journal that is there already is renamed, never deleted: to journal.interrupted-1.jsonl (-2, ...) if it is
-        incomplete, else to journal.replaced-1.jsonl.
+        incomplete, else to journal.replaced-1.jsonl. fresh: replace a complete one, too.
 
         Raises:
+            AlreadyDone: unless `fresh`, where this run's complete journal is there.
             ResultsError: the folder cannot be written, the disk is full, or another process writes this run now.
         """
         path = folder / JOURNAL
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _set_aside(path)
+            _set_aside(path, fresh)
             file = path.open("xb", buffering=0)
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -148,7 +151,7 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
         data = data[file.write(data) :]
 
 
-def _set_aside(path: Path) -> None:
+def _set_aside(path: Path, fresh: bool) -> None:
     if not os.path.lexists(path):
         return
     try:
@@ -160,6 +163,8 @@ def _set_aside(path: Path) -> None:
         _lock(file, path)
         if not _in_place(file, path):
             raise _taken(path)
+        if not fresh:
+            _check_undone(path)
         set_aside(path, "replaced" if is_complete(path) else "interrupted")
 
 
@@ -173,6 +178,15 @@ def _in_place(file: BinaryIO, path: Path) -> bool:
 
 def _taken(path: Path) -> JournalLost:
     return JournalLost(f"{path} is being written by another process; wait for it, or choose another --out.")
+
+
+def _check_undone(path: Path) -> None:
+    try:
+        found = usable(path)
+    except ResultsError:
+        return
+    if found.complete and found.end is not None:
+        raise AlreadyDone(found.status, str(found.end.get("reason", "")))
 
 
 def is_complete(path: Path) -> bool:

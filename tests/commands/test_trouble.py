@@ -6,6 +6,7 @@ import io
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Ended, Epoch, Event, Listen
 from results.records.spec import Labels
-from tests.commands.commands import TINY, Cli, alive, children, journals, program, until
+from tests.commands.commands import TINY, Cli, alive, children, journals, program, train_here, until
 from tests.results.samples import spec_of
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -276,3 +277,15 @@ def test_characters_that_an_output_lacks_are_question_marks() -> None:
     patient.flush()
     assert patient.error is None
     assert file.buffer.getvalue() == b"1 ? 2"
+
+
+def test_what_another_command_finished_meanwhile_is_not_trained_again(
+    cli: Cli, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(runs: Sequence[Run], setting: Any, **options: Any) -> dict[str, Ended]:
+        shutil.copytree(trained / "runs", setting.out / "runs")
+        return train_here(runs, setting, **options)
+
+    monkeypatch.setattr(pool, "train_all", late)
+    assert cli("run", "table1", "--method=bp,async_lu", "--no-tracking", *TINY).code == 0
+    assert [journal["file"] for journal in journals(tmp_path / "out")] == ["journal.jsonl"] * 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from results.errors import JournalLost, ResultsError
+from results.errors import AlreadyDone, JournalLost, ResultsError
 from results.records import JOURNAL, folder_of, read
 from results.records.identity import run_id
 from results.records.journal import Journal
@@ -15,9 +15,9 @@ from results.records.spec import Labels
 from tests.results.samples import spec_of
 
 
-def start(out: Path) -> Journal:
+def start(out: Path, fresh: bool = True) -> Journal:
     id = run_id(spec_of())
-    return Journal.create(folder_of(out, id), id=id, spec=spec_of(), environment={}, labels=Labels())
+    return Journal.create(folder_of(out, id), id=id, spec=spec_of(), environment={}, labels=Labels(), fresh=fresh)
 
 
 @pytest.mark.parametrize("how", ["deleted", "renamed", "another"])
@@ -49,3 +49,16 @@ def test_what_cannot_be_opened_is_set_aside(tmp_path: Path) -> None:
     assert read(folder / JOURNAL).complete
     assert (folder / "journal.interrupted-1.jsonl").is_dir()
     assert issubclass(JournalLost, ResultsError)
+
+
+def test_a_run_that_was_finished_meanwhile_is_replaced_on_request_alone(tmp_path: Path) -> None:
+    with start(tmp_path) as journal:
+        journal.end("finished")
+    with pytest.raises(AlreadyDone) as done:
+        start(tmp_path, fresh=False)
+    assert done.value.status == "finished"
+    assert [path.name for path in journal.path.parent.iterdir()] == [JOURNAL]
+    start(tmp_path, fresh=True).close()
+    assert (journal.path.parent / "journal.replaced-1.jsonl").is_file()
+    start(tmp_path, fresh=False).close()
+    assert (journal.path.parent / "journal.interrupted-1.jsonl").is_file()

@@ -46,6 +46,7 @@ class Setting:
     environment: dict[str, Any]
     gpus: tuple[str, ...] = ()
     stall_after: float | None = None  # seconds without progress after which a run is given up
+    fresh: bool = False  # train again what another command has finished meanwhile
 
 
 class ParentPipe:
@@ -95,7 +96,7 @@ def _serve(pipe: Connection, setting: Setting) -> None:
     from benchmarks.errors import UserError
     from benchmarks.runner.specs import workload_of
     from benchmarks.runner.training import load_data
-    from results.errors import JournalLost, ResultsError
+    from results.errors import AlreadyDone, JournalLost, ResultsError
 
     for plugin in setting.plugins:
         methods.load_plugin(plugin)
@@ -111,6 +112,8 @@ def _serve(pipe: Connection, setting: Setting) -> None:
                     loaded.clear()
                     loaded[key] = load_data(workload_of(begin.spec.workload), setting.data)
                 answer = _run(parent, setting, begin, loaded[key], watch)
+            except AlreadyDone as done:  # by another command, since this one planned it
+                answer = Ended(begin.id, done.status, done.reason)
             except JournalLost as error:  # its siblings' journals are theirs
                 answer = Ended(begin.id, "failed", str(error))
             except (UserError, ResultsError, methods.MethodError) as error:
@@ -140,6 +143,7 @@ def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watc
         spec=begin.spec,
         environment={**setting.environment, **environment.of_process()},
         labels=begin.labels,
+        fresh=setting.fresh,
     ) as journal:
         watch.give_up = partial(_give_up, parent, journal, begin.id)
         try:
