@@ -286,7 +286,9 @@ NO_NUMERICS = {
     "results/files.py",
     "results/records/identity.py",
     "results/records/journal.py",
+    "results/records/lines.py",
     "results/records/spec.py",
+    "results/records/usable.py",
     "results/records/__init__.py",
 }
 
