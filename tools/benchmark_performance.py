@@ -34,12 +34,13 @@ from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
 from benchmarks.papers.predicted_seconds import STEPS, seconds_per_epoch
 from benchmarks.runner import environment
+from benchmarks.runner.calibration import random_images
 from benchmarks.runner.processes import openmp
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.runner.training import load_data
 from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.workload import Scale, Workload, workload
-from tools.measuring import bare, epoch, milliseconds, random_images, random_texts, ratio, spread, take_turns, training
+from tools.measuring import bare, epoch, milliseconds, random_texts, ratio, spread, take_turns, training
 
 missed: list[str] = []
 

@@ -18,7 +18,6 @@ from benchmarks.runner import choices, plan
 from benchmarks.runner.training import Training
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.data.text.in_memory import TextSet
 from benchmarks.workloads.data.text.options import Text
@@ -43,16 +42,6 @@ def training(
     chosen = choices.Choices(executor=executor, card=card, device=device)
     run = plan.run(work, Row(method), methods.create(method, dict(options or {})), 0, chosen, card)
     return Training(run.spec, data, card)
-
-
-def random_images(work: Workload) -> ImageSet:
-    """Images of the workload's size and number that mean nothing, always the same ones: no data need be there."""
-    known = data_card(work.dataset)
-    count = work.train_samples or known.train_samples
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (count, *known.shape), dtype=torch.uint8, generator=generator)
-    labels = torch.randint(0, known.classes, (count,), generator=generator)
-    return ImageSet(known, images, labels, images[: work.batch], labels[: work.batch])
 
 
 def random_texts(work: Workload) -> TextSet:
@@ -80,7 +69,9 @@ def epoch(made: Training) -> Timed:
         begun = time.perf_counter()
         made.executor.run(made.method.workers(made.team))
         synchronise(made.device)
-        return (time.perf_counter() - begun) / made.team.steps_per_epoch
+        seconds = time.perf_counter() - begun
+        made.team.end_epoch()  # who leaves batches out is not fast
+        return seconds / made.team.steps_per_epoch
 
     return timed
 

@@ -96,6 +96,7 @@ def epoch_seconds(method: Method, price: Price, batches: int) -> float:
     team.epoch = team.epochs
     executor = VirtualExecutor(team, price)
     executor.run(method.workers(team))
+    team.end_epoch()
     return executor.now
 
 

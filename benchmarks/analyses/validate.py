@@ -126,7 +126,9 @@ def _epoch(made: Training) -> float:
     begun = time.perf_counter()
     made.team.begin_epoch(0)
     made.executor.run(made.method.workers(made.team))
-    return time.perf_counter() - begun
+    seconds = time.perf_counter() - begun
+    made.team.end_epoch()  # who leaves batches out is not fast
+    return seconds
 
 
 # ---- predicted
@@ -157,6 +159,7 @@ def predicted_seconds(
     team = DryTeam(replicas, steps_per_epoch=steps, epochs=epochs)
     executor = OneMachine(team, price)
     executor.run(replace(worker, device=0) for worker in method.workers(team))
+    team.end_epoch()
     return executor.now
 
 

@@ -30,7 +30,7 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
     entries, rates = {}, []
     for network in NETWORKS:
         work = workload("cifar100", network, scale)
-        measured = Calibration(work, random_images(work, BATCHES), device=device)
+        measured = Calibration(work, random_images(work, BATCHES * work.batch), device=device)
         for _ in range(ROUNDS):
             measured.round()
         entry = measured.seconds().model_copy(update={"families": ("cifar10", "cifar100")})

@@ -13,6 +13,7 @@ from benchmarks.analyses.definition import Analysis, Request
 from benchmarks.commands import resolve
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import Interrupted, UserError
+from benchmarks.executors.errors import EpochUnfinished, Stalled, WorkerFailed, WorkersStuck
 from benchmarks.experiments import Experiment
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
@@ -32,6 +33,8 @@ from reports.tables.screen import to_rich
 from results.errors import ResultsError
 from results.tables import ResultTable
 
+METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
+"""What an analysis may raise of the method that it is asked for."""
 FEW = 4
 """Tables whose notes one reads on a screen; of more, the Markdown files have them."""
 
@@ -178,7 +181,10 @@ def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief:
         out=out,
         settings=chosen.settings,
     )
-    found = one.run(request)
+    try:
+        found = one.run(request)
+    except METHOD_FAILURES as error:
+        raise UserError(f"{one.id} is not made: {error}.") from error
     *others, last = found.tables
     for table in (*others, last.with_pictures(found.pictures, out)):
         _print(table, out, console, brief)

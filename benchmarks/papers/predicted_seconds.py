@@ -44,6 +44,7 @@ def seconds_per_epoch(
     team.epoch = int(progress * team.epochs)
     executor = VirtualExecutor(team, card.price(known, batch=batch))
     executor.run(algorithm.workers(team))
+    team.end_epoch()
     return executor.now * steps / team.steps_per_epoch
 
 

@@ -188,10 +188,10 @@ def _hand_on(mine: Channel, following: Channel, *, first: bool) -> Program:
             yield Put(following, None)
 
 
-def random_images(work: Workload, batches: int) -> ImageSet:
-    """As many as so many batches take, of the data card's shape: where only time matters."""
+def random_images(work: Workload, samples: int | None = None) -> ImageSet:
+    """Always the same, of the data card's shape, by default as many as the workload has: where only time matters."""
     known = data_card(work.dataset)
-    draw = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (work.batch * batches, *known.shape), dtype=torch.uint8, generator=draw)
-    labels = torch.randint(known.classes, (len(images),), generator=draw)
+    count, draw = samples or work.train_samples or known.train_samples, torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, *known.shape), dtype=torch.uint8, generator=draw)
+    labels = torch.randint(known.classes, (count,), generator=draw)
     return ImageSet(known, images, labels, images[: work.batch], labels[: work.batch])

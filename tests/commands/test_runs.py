@@ -161,6 +161,22 @@ def test_an_epoch_that_is_not_used_up(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_method_that_fails_an_analysis_is_a_sentence(cli: Cli, tmp_path: Path) -> None:
+    """Nor is one that leaves batches out timed as if it were fast."""
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(METHODS, encoding="utf-8")
+    few = ("--network=lstm", "--set=validate.rounds=1", "--set=validate.batches=4")
+    said = cli("run", "validate", "--method=half", f"--plugin={plugin}", "--no-tracking", *few)
+    assert said.code == 2
+    assert said.err.startswith("validate is not made: Workers left an epoch unfinished: ")
+    assert "batches were never taken" in said.err
+    said = cli("run", "figure1", "--method=breaks", "--no-tracking")  # the plug-in is loaded
+    assert said.code == 2
+    assert said.err.startswith("figure1 is not made: Worker 'breaker 0 on device 0' failed: ValueError: ")
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("here")
 def test_real_threads(cli: Cli, tmp_path: Path) -> None:
     said = cli("run", "table7", ROWS, "--executor=threads", "--no-tracking", *TINY)
     assert (said.code, said.err) == (0, "")

@@ -18,12 +18,13 @@ import methods
 from benchmarks.checkout import CHECKOUT
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
+from benchmarks.runner.calibration import random_images
 from benchmarks.runner.training import Training
 from benchmarks.workloads.workload import Workload, workload
 from tools.gpu.given import Given, LeftOut
 from tools.gpu.plan import Outcome
 from tools.gpu.speed import in_precision
-from tools.measuring import random_images, training
+from tools.measuring import training
 
 FIRST_LOSS, EPOCH_LOSS = 1e-4, 2e-2
 """How far losses in float32 may be from the CPU's, relatively: of the first batch, and of the epoch's mean, where the

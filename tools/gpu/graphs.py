@@ -16,11 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.executors.numerics.streams import cuda_stream
+from benchmarks.runner.calibration import random_images
 from benchmarks.runner.training import Training
 from tools.gpu.given import Given, LeftOut
 from tools.gpu.plan import Outcome
 from tools.gpu.speed import ROUNDS, rates, speed_work
-from tools.measuring import Timed, random_images, synchronise, take_turns, training
+from tools.measuring import Timed, synchronise, take_turns, training
 
 
 class FlightSlot:

@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from benchmarks.runner.calibration import random_images
 from benchmarks.runner.training import Training
 from benchmarks.workloads.workload import Workload, workload
 from tools.gpu.given import Given, LeftOut
 from tools.gpu.plan import PRECISIONS, Outcome, read
-from tools.measuring import Timed, bare, epoch, random_images, ratio, take_turns, training
+from tools.measuring import Timed, bare, epoch, ratio, take_turns, training
 
 BATCHES, ROUNDS = 40, 5
 SUITE = ("virtual BP", "threads BP")
