@@ -1,66 +1,131 @@
-"""The program: run a command line, and end with a sentence and an exit code, never with a traceback for the user."""
+"""The program: run a command line, and end with a sentence and an exit code, never with a traceback for the user.
+
+Hardly anything is imported before Ctrl-C can be answered.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import signal
 import sys
-from contextlib import redirect_stderr, redirect_stdout, suppress
-from typing import TextIO, cast
 
-from cyclopts import CycloptsError
-from rich.console import Console
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
-from benchmarks.commands.cli import app
-from benchmarks.commands.mistakes import sentence
-from benchmarks.commands.stream import Patient
-from benchmarks.errors import Interrupted, UserError
-from methods.errors import MethodError
-from results.errors import ResultsError
+    from benchmarks.commands.stream import Patient
 
-COMMANDS = [name for name in app if not name.startswith("-")]
+GONE_SECONDS = 1.0
+"""That a command which was asked to end gives its readers."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """-> the exit code: 0 done, 1 a run failed, 2 bad input or output that cannot be written, 130 interrupted.
 
-    A reader that goes (`... | head`) ends nothing: files are written, and the code is what it would have been.
+    SIGTERM and SIGHUP: 143 and 129. A reader that goes (`... | head`) ends nothing: files are written, and the code is
+    what it would have been; nor does one that reads nothing, until the end, where it is waited for.
     """
-    out, errors = Patient(sys.stdout), Patient(sys.stderr)
-    with redirect_stdout(cast("TextIO", out)), redirect_stderr(cast("TextIO", errors)):
-        code = _carry_out(arguments)
-        out.flush()
-        if out.error is not None and sys.__stdout__ is not None:
-            with suppress(OSError, ValueError):  # Python flushes what is left when it ends
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
-        if out.error is not None and not isinstance(out.error, BrokenPipeError):
-            why = out.error.strerror or out.error
-            complaint = f"What was to be said could not be written ({why}); files are where they always are."
-            return code or _complain(Console(stderr=True, soft_wrap=True), complaint)
-    return code
+    from benchmarks.commands.stream import Patient
+
+    with Patient(sys.stdout) as out, Patient(sys.stderr) as errors:
+        with contextlib.redirect_stdout(out.text), contextlib.redirect_stderr(errors.text):
+            code, sentence = _carry_out(arguments)
+        asked = code > 128
+        out.drain(GONE_SECONDS if asked else None)
+        lost = _lost(out)
+        for complaint in (sentence, "" if code else lost):
+            _complain(errors, complaint)
+        errors.drain(GONE_SECONDS if asked else None)
+    return code or (2 if lost else 0)
 
 
-def _carry_out(arguments: list[str] | None) -> int:
-    errors = Console(stderr=True, soft_wrap=True)
+def _lost(out: Patient) -> str:
+    """A sentence on output that could not be written, for other reasons than a reader that went."""
+    if out.error is None:
+        return ""
+    if sys.__stdout__ is not None:
+        with contextlib.suppress(OSError, ValueError):  # Python flushes what is left when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())
+    if isinstance(out.error, BrokenPipeError):
+        return ""
+    why = out.error.strerror or out.error
+    return f"What was to be said could not be written ({why}); files are where they always are."
+
+
+def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
+    """-> the exit code, and a sentence on what went wrong."""
     try:
-        code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-        return int(code or 0)
-    except CycloptsError as error:
-        return _complain(errors, sentence(error, COMMANDS))
-    except (UserError, MethodError, ResultsError) as error:
-        return _complain(errors, str(error))
+        from cyclopts import CycloptsError
+
+        from benchmarks.commands.cli import app
+        from benchmarks.commands.mistakes import sentence
+        from benchmarks.errors import Interrupted, UserError
+        from methods.errors import MethodError
+        from results.errors import ResultsError
+
+        try:
+            code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+            return int(code or 0), ""
+        except CycloptsError as error:
+            return 2, sentence(error, [name for name in app if not name.startswith("-")])
+        except (UserError, MethodError, ResultsError) as error:
+            return 2, str(error)
+        except Interrupted as error:
+            return error.code, str(error)
     except OSError as error:  # what was asked for is right, but the system refuses: a path, a disk, a permission
         place = f"{error.filename}: " if error.filename else ""
-        return _complain(errors, f"{place}{error.strerror or error}.")
-    except KeyboardInterrupt:
-        return _complain(errors, "Interrupted.", 130)
-    except Interrupted as error:
-        return _complain(errors, str(error), 130)
+        more = "; raise the limit (ulimit -n), or choose fewer --jobs" if error.errno == errno.EMFILE else ""
+        return 2, f"{place}{error.strerror or error}{more}."
+    except (ImportError, MemoryError) as error:  # a library is not there, is broken, or finds no room
+        return 2, f"What this takes cannot be loaded ({type(error).__name__}: {error}); is there enough memory?"
+    except KeyboardInterrupt as error:
+        from benchmarks.runner.processes import signals
+
+        asked = signals.signalled(error)
+        return asked.code, f"{asked.word}."
 
 
-def _complain(console: Console, sentence: str, code: int = 2) -> int:
-    console.print(sentence, style="red", highlight=False, markup=False)
-    return code
+def _complain(errors: Patient, sentence: str) -> None:
+    if not sentence:
+        return
+    try:
+        from rich.console import Console
+
+        console = Console(file=errors.text, soft_wrap=True)
+        console.print(sentence, style="red", highlight=False, markup=False)
+    except (ImportError, MemoryError):
+        errors.write(f"{sentence}\n")
+
+
+def _program() -> NoReturn:
+    """As `main`, and the process ends with it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until somebody listens: no traceback of an import
+    _occupy_standard_descriptors()
+    from benchmarks.runner.processes import signals
+
+    try:
+        signals.command.listen()
+        code = main()
+    except signals.Signalled as asked:  # while the end was being said
+        code = asked.code
+        with contextlib.suppress(OSError, ValueError):
+            print(f"{asked.word}.", file=sys.stderr, flush=True)
+    if signals.command.asked is not None:  # nothing is left to be done, and nothing may hold it up
+        os._exit(code)
+    sys.exit(code)
+
+
+def _occupy_standard_descriptors() -> None:
+    """Where one is closed, the next file that is opened would take its number, and get what others write to it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _program()

@@ -2,7 +2,11 @@
 
 
 class Interrupted(Exception):
-    """Ctrl-C during training: the text says what is kept and how to go on; the exit code is 130."""
+    """Training was asked to end: the text says what is kept and how to go on. code: the exit code."""
+
+    def __init__(self, text: str, code: int = 130) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class UserError(Exception):

@@ -147,7 +147,10 @@ class Method(ABC):
 
     @abstractmethod
     def workers(self, team: Team) -> Iterable[Worker]:
-        """The workers of one epoch. Called once per epoch; what lasts over epochs belongs in team.state."""
+        """The workers of an epoch, or of a part of it where a workload drains within epochs.
+
+        Called once for each: what lasts belongs in team.state. A part's workers get no batch beyond it.
+        """
 
     def describe(self) -> dict[str, Any]:
         """The options as resolved, for the record."""

@@ -74,6 +74,17 @@ class Channel:
     name: str = "channel"
 
 
+class CounterValue(int):
+    """A counter's value at one moment, and whether the counter had ended then."""
+
+    ended: bool
+
+    def __new__(cls, value: int, ended: bool) -> CounterValue:
+        made = super().__new__(cls, value)
+        made.ended = ended
+        return made
+
+
 @dataclass(eq=False)
 class Counter:
     """A shared counter (paper B's S): incremented by Count, waited for by Await."""
@@ -86,6 +97,10 @@ class Counter:
     @property
     def ended(self) -> bool:
         return self.closes >= self.producers
+
+    @property
+    def now(self) -> CounterValue:
+        return CounterValue(self.value, self.ended)
 
 
 @dataclass(eq=False)
@@ -200,7 +215,10 @@ class Count(Effect):
 
 @dataclass(slots=True, frozen=True)
 class Await(Effect):
-    """-> the counter's value now: at least at_least, unless the counter has ended."""
+    """-> CounterValue, the counter's value now: at least at_least, unless the counter has `ended`, as the value says.
+
+    A method asks the value, and not the counter, which others may close meanwhile.
+    """
 
     counter: Counter
     at_least: int

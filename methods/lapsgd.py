@@ -104,7 +104,7 @@ class LAPSGD(Replicated):
         before = 0
         while True:
             now = yield Await(counter, at_least=before + self.period(team))
-            everyone_is_done = yield Average(averagers, replica, last=counter.ended)
+            everyone_is_done = yield Average(averagers, replica, last=now.ended)
             if everyone_is_done:
                 return
             before = now

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import re
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -18,6 +19,7 @@ from methods.base import Method
 from methods.errors import MethodError, unknown
 
 ENTRY_POINTS = "async_sgd_benchmarks.methods"
+PLUGIN_BYTES = 2**20
 OWN = (
     "bp",
     "async_lu",
@@ -86,6 +88,8 @@ def load_plugin(path: Path) -> list[str]:
     _load_all()
     if not path.is_file():
         raise MethodError(f"There is no plug-in file {path}; --plugin takes the path of a Python file.")
+    if path.stat().st_size > PLUGIN_BYTES:
+        raise MethodError(f"The plug-in {path} has more than {PLUGIN_BYTES:,} bytes, which no Python file needs.")
     path = path.resolve()
     before = set(_methods)
     module_name = f"plugin_{path.stem}_{abs(hash(str(path)))}"
@@ -101,13 +105,19 @@ def load_plugin(path: Path) -> list[str]:
             del _methods[name]
         if isinstance(error, MethodError):
             raise
-        raise MethodError(f"The plug-in {path} failed to load: {type(error).__name__}: {error}.") from error
+        why = f"{type(error).__name__}: {error}{_line_in(path, error)}"
+        raise MethodError(f"The plug-in {path} failed to load: {why}.") from error
     added = [name for name in _methods if name not in before]
     if not added:
         raise MethodError(
             f"The plug-in {path} registers no method; decorate one with @register(title=..., source=...)."
         )
     return added
+
+
+def _line_in(path: Path, error: BaseException) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f" (line {lines[-1]})" if lines else ""
 
 
 def names() -> list[str]:

@@ -1,5 +1,9 @@
 """What a user of records and published values may have got wrong."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 
 class ResultsError(Exception):
     """A record, a store or a published file cannot be used; the text says what to do."""
@@ -7,6 +11,14 @@ class ResultsError(Exception):
 
 class JournalLost(ResultsError):
     """The journal of one run cannot be had or was taken away: that run fails, and no other."""
+
+
+class LeaseHeld(JournalLost):
+    """Another process has the run now. who: which one, in words."""
+
+    def __init__(self, folder: Path, who: str) -> None:
+        super().__init__(f"{folder} is another command's ({who}); wait for it, or choose another --out.")
+        self.who = who
 
 
 class AlreadyDone(ResultsError):

@@ -83,8 +83,17 @@ STALENESS = _SUBJECT | {
     "seconds": "float64",
     "wait_seconds": "float64",
     "reads": "float64",
+    "lost_updates": "float64",
+    "overlapping_updates": "float64",
+    "weight_reads": "float64",
+    "torn_reads": "float64",
+    "overlapping_reads": "float64",
 }
-"""The columns of `staleness`: means over a run's reads of a layer, in updates and in seconds of the run's clock."""
+"""The columns of `staleness`: means over a run's reads of a layer, in updates and in seconds of the run's clock.
+
+From `lost_updates` on they are counts of the last epoch, of which runs of earlier versions have none
+(benchmarks.executors.resuming.LayerConflicts says what each is).
+"""
 
 
 def runs(records: Iterable[Record]) -> DataFrame:
@@ -193,7 +202,7 @@ def _curve(record: Record) -> Iterator[dict[str, Any]]:
 def _layers(record: Record) -> Iterator[dict[str, Any]]:
     subject = _subject(record)
     for layer in (record.end or {}).get("staleness") or ():
-        numbers = {name: layer.get(name) for name in ("updates", "seconds", "wait_seconds", "reads")}
+        numbers = {name: layer.get(name) for name in STALENESS.keys() - _SUBJECT.keys() - {"layer"}}
         yield {**subject, "layer": _text(layer.get("layer")), **numbers}
 
 

@@ -196,6 +196,18 @@ def _speedup(record: Record, context: Context) -> float | None:
     return base / ours if base and ours else None
 
 
+def _of_layers(part: str, whole: str) -> OfRun:
+    """A count of a run's last epoch over all layers, in percent of another; None where it was not looked for."""
+
+    def of_run(record: Record, context: Context) -> float | None:
+        layers = (record.end or {}).get("staleness") or ()
+        known = [(layer[part], layer[whole]) for layer in layers if part in layer and whole in layer]
+        total = sum(count for _, count in known)
+        return 100 * sum(count for count, _ in known) / total if total else None
+
+    return of_run
+
+
 def _utilisation(record: Record, context: Context) -> float | None:
     """Model FLOPs per second over the devices' peak, in percent."""
     flops, peak = (record.end or {}).get("step_flops"), record.labels.peak_flops_per_second
@@ -251,6 +263,14 @@ MEASURES: dict[str, Measure] = {
         ),
         Measure(
             "model_flops_utilisation_percent", "MFU (%)", "%", "more", clock=True, missing=NO_PEAK, of_run=_utilisation
+        ),
+        Measure(
+            "lost_updates_percent", "Lost updates (%)", "%", "less",
+            digits=3, of_run=_of_layers("lost_updates", "reads"),
+        ),
+        Measure(
+            "torn_reads_percent", "Torn reads (%)", "%", "less",
+            digits=3, of_run=_of_layers("torn_reads", "weight_reads"),
         ),
         Measure("forward_seconds", "Forward pass (s)", "s", "less", digits=4),
         Measure("backward_seconds", "Backward pass (s)", "s", "less", digits=4),

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.programs import end_all
 
 # Before anything imports torch: OpenMP reads it once, and xdist's workers inherit it. Two workers of one thread each
 # have no thread that waits, so that no wait policy is needed.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+pytest_plugins = ("tests.faults.counting",)
 AMBIENT = ("BENCHMARKS_DATA", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID")
 
 
@@ -54,6 +58,13 @@ def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the user's data folder and tracking server: no test reads the one or writes to the other."""
     for name in AMBIENT:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_program_is_left() -> Iterator[None]:
+    """Whatever a test has started ends with it."""
+    yield
+    end_all()
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,8 @@ def imported(file: Path) -> set[str]:
 def tracked(checkout: Path) -> list[str]:
     if not (checkout / ".git").exists():
         pytest.skip("not a git checkout")
-    listing = subprocess.run(["git", "ls-files", "-z"], cwd=checkout, capture_output=True, text=True, check=True)
+    command = ["git", "-c", f"safe.directory={checkout}", "ls-files", "-z"]  # whoever the checkout belongs to
+    listing = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True)
     return [name for name in listing.stdout.split("\0") if name]
 
 

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -69,13 +69,14 @@ class Rival:
     threads: int = 1
     policy: str | None = None
     scale: Scale = "smoke"
+    record: bool = False
 
     def build(self) -> Callable[[], float]:
         """-> what takes one round: seconds per batch of an epoch."""
         keep_freed_memory()  # as in every process that trains; all rivals alike
         work, data = DATA[self.scale](self.network)
         work = work.model_copy(update={"threads": self.threads})
-        made = training(work, self.method, data, self.executor or executors.DEFAULT)
+        made = training(work, self.method, data, self.executor or executors.DEFAULT, record=self.record)
         return bare(made) if self.executor is None else epoch(made)
 
 
@@ -188,6 +189,20 @@ def on_threads(what: str, network: str, count: int, goal: float, scale: Scale = 
     )
 
 
+def recording(what: str, network: str, count: int, methods: Mapping[str, str]) -> None:
+    """What locks and notes cost a run on threads: methods by title."""
+    for title, method in methods.items():
+        plain = Rival(network, method, executors.THREADS.name)
+        found = rounds({"plain": plain, "recorded": replace(plain, record=True)}, count)
+        verdict(
+            f"{what}: {title}'s time per gradient on threads, recorded over not recorded",
+            ratio(found, "recorded", "plain"),
+            1.10,
+            at_least=False,
+            detail=f"{spread(found, 'recorded', 'plain')}; {milliseconds(found)}",
+        )
+
+
 def laws() -> None:
     ideal, fitted = cards.load("paper-a-ideal"), cards.load("paper-a")
     for network, long_stream, published in (("resnet18", 2.96, 1.86), ("resnet50", 2.80, 2.02)):
@@ -252,6 +267,7 @@ def main() -> int:
     for network in chosen.networks:
         on_virtual_clock(f"smoke {network}", network, chosen.rounds, 0.95)
         on_threads(f"smoke {network}", network, chosen.rounds, 1.1 if network == "resnet18" else 1.2)
+    recording("smoke resnet18", "resnet18", chosen.rounds, {"BP": "bp", "Async LU": "async_lu", "Hogwild!": "hogwild"})
     on_threads("small lstm", "lstm", max(3, chosen.rounds // 4), 1.2, "small")
     clock([*chosen.networks, "lstm"], 5)
     if not chosen.quick:

@@ -36,10 +36,11 @@ def training(
     *,
     device: str = "cpu",
     options: Mapping[str, Any] | None = None,
+    record: bool = False,
 ) -> Training:
     """A run, ready to be trained. Raises UserError where the method cannot run on the executor."""
     card = cards.load("paper-a-ideal") if executors.executor(executor).needs_card else None
-    chosen = choices.Choices(executor=executor, card=card, device=device)
+    chosen = choices.Choices(executor=executor, card=card, device=device, record=record)
     run = plan.run(work, Row(method), methods.create(method, dict(options or {})), 0, chosen, card)
     return Training(run.spec, data, card)
 

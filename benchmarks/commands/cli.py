@@ -9,7 +9,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.commands.options import Flag, Number, Plugins, Selection
+from benchmarks.commands.options import Care, Flag, Number, Plugins, Selection
 from benchmarks.errors import UserError
 
 app = App(
@@ -17,9 +17,10 @@ app = App(
     help="Reproduce the papers on asynchronous SGD, table by table: what was measured beside what was published.",
     help_format="plaintext",
     version_flags=[],
+    suppress_keyboard_interrupt=False,  # the program says what was interrupted
 )
 
-DEFAULT = Selection()
+DEFAULT, CARE = Selection(), Care()
 
 
 @app.command(name="list")
@@ -69,8 +70,7 @@ def run(
     selection: Selection = DEFAULT,
     jobs: Number | None = None,
     target: float | None = None,
-    stall_after: float | None = None,
-    fresh: Flag = False,
+    care: Care = CARE,
     no_tracking: Flag = False,
 ) -> int:
     """Run tables, figures and analyses: train what is missing, print measured beside published, feed MLflow.
@@ -79,14 +79,12 @@ def run(
         tables: Such as table3; all, paper-a and paper-b name many.
         jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
         target: Accuracy in percent to reach, instead of the best of the worst method.
-        stall_after: Seconds without progress in training or evaluating after which a run ends as failed. Default: none.
-        fresh: Repeat runs that are there.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
-    from benchmarks.commands.resolve import check_stall_after, check_target, chosen_experiments
+    from benchmarks.commands.resolve import check_target, chosen_experiments
 
     check_target(target)
-    check_stall_after(stall_after)
+    care.check()
     found = chosen_experiments(tables)
     chosen = selection.choose(found)
     alone = jobs is None and not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
@@ -98,12 +96,25 @@ def run(
         chosen,
         out=selection.out,
         jobs=many,
-        fresh=fresh,
+        care=care,
         tracking=not no_tracking,
         target=target,
-        stall_after=stall_after,
         console=_console(),
     )
+
+
+@app.command
+def replay(run: str, *, out: Path = Path("out"), data: Path | None = None, plugin: Plugins = None) -> int:
+    """Carry a run of `run --record` out again, in one thread: it has the same losses to the last bit, or says why not.
+
+    Args:
+        run: The beginning of its id, or its folder.
+        out: Folder of results; nothing is written into it.
+        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
+    """
+    from benchmarks.commands.replay import replay as again
+
+    return again(run, out, data, plugin or [], _console())
 
 
 @app.command

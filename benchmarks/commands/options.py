@@ -33,6 +33,40 @@ Plugins = Annotated[list[Path] | None, _many("Python file with methods of your o
 
 @Parameter(name="*")
 @dataclass(frozen=True)
+class Care:
+    """What `run` does with runs that are there already, that stand still, or that may be ended before they have."""
+
+    stall_after: Annotated[
+        float | None,
+        Parameter(
+            help="Seconds without progress in training or evaluating after which a run ends as failed. Default: none."
+        ),
+    ] = None
+    checkpoint_every: Annotated[
+        float, Parameter(help="Seconds between two checkpoints of a run, written at ends of epochs; 0: at every one.")
+    ] = 1.0
+    no_checkpoints: Annotated[
+        Flag, Parameter(help="Write none. A run that was ended early is resumed from what there is all the same.")
+    ] = False
+    fresh: Annotated[
+        Flag, Parameter(help="Repeat runs that are there, and begin those anew that were ended early.")
+    ] = False
+
+    def check(self) -> None:
+        """Raises UserError where one of them is no time."""
+        from benchmarks.commands.resolve import check_checkpoint_every, check_stall_after
+
+        check_stall_after(self.stall_after)
+        check_checkpoint_every(self.checkpoint_every)
+
+    @property
+    def checkpoints(self) -> float | None:
+        """Seconds between two; None: none are written."""
+        return None if self.no_checkpoints else self.checkpoint_every
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
 class Selection:
     """What is to be run or shown, for `run`, `show`, `claims` and `report` alike, as the command line said it."""
 
@@ -43,6 +77,9 @@ class Selection:
     method: Annotated[list[str] | None, _many("Only these methods or rows.")] = None
     network: Annotated[list[str] | None, _many("Only these networks.")] = None
     executor: Annotated[str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}.")] = executors.DEFAULT
+    record: Annotated[
+        bool, Parameter(negative="", help="Record the schedule of real threads, so that `replay` can have it again.")
+    ] = False
     hardware: Annotated[
         str | None, Parameter(help="Hardware card of the virtual clock: a name or a TOML file. Default: the table's.")
     ] = None
@@ -66,6 +103,7 @@ class Selection:
             method=self.method or [],
             network=self.network or [],
             executor=self.executor,
+            record=self.record,
             hardware_name=self.hardware,
             device=self.device,
             settings=self.set_ or [],

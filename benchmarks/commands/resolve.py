@@ -70,6 +70,12 @@ def check_stall_after(seconds: float | None) -> None:
         raise UserError(f"--stall-after {seconds:g}: give seconds, above 0, without progress before a run is ended.")
 
 
+def check_checkpoint_every(seconds: float) -> None:
+    """Raises UserError unless it is a time, or 0."""
+    if not 0 <= seconds < math.inf:
+        raise UserError(f"--checkpoint-every {seconds:g}: give seconds, or 0 for every epoch; --no-checkpoints: none.")
+
+
 def default_jobs(device: str) -> int:
     """The GPUs that this process sees where it trains on them, else the cores that it may use."""
     return gpus.found().count if device == "cuda" else usable_cores()
@@ -82,6 +88,7 @@ def choose(
     method: Sequence[str],
     network: Sequence[str],
     executor: str,
+    record: bool,
     hardware_name: str | None,
     device: str,
     settings: Sequence[str],
@@ -95,10 +102,7 @@ def choose(
         raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
     plugins = list(dict.fromkeys(path.expanduser().resolve() for path in plugins))
     plugin_methods = [name for path in plugins for name in methods.load_plugin(path)]
-    kind = executors.executor(executor)
-    if hardware_name and not kind.needs_card:
-        priced = " or ".join(name for name in executors.names() if executors.executor(name).needs_card)
-        raise UserError(f"--hardware is for the {priced} executor; real {executor} run on this machine's own hardware.")
+    kind = _executor(executor, record, hardware_name)
     keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
     return Choices(
         scale=one_of("scale", scale, SCALES),
@@ -106,6 +110,7 @@ def choose(
         methods=tuple(one_of("method", name, sorted({*methods.names(), *keys})) for name in split(method)),
         networks=tuple(one_of("network", name, NETWORKS) for name in split(network)),
         executor=executor,
+        record=record,
         card=cards.load(hardware_name, out=out) if hardware_name else None,
         device=usable_device(device),
         data=data.expanduser() if data is not None else None,
@@ -114,6 +119,18 @@ def choose(
         plugins=tuple(plugins),
         plugin_methods=tuple(plugin_methods),
     )
+
+
+def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:
+    kind = executors.executor(one_of("executor", name, executors.names()))
+    if record and kind.repeatable:
+        real = " or ".join(other for other in executors.names() if not executors.executor(other).repeatable)
+        anyway = f"runs on the {name} executor repeat bit for bit anyway"
+        raise UserError(f"--record: {anyway}; leave it out, or add --executor {real}.")
+    if hardware_name and not kind.needs_card:
+        priced = " or ".join(other for other in executors.names() if executors.executor(other).needs_card)
+        raise UserError(f"--hardware is for the {priced} executor; real {name} run on this machine's own hardware.")
+    return kind
 
 
 def _peak(out: Path) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from benchmarks.analyses.definition import Analysis, Request
 from benchmarks.commands import resolve
+from benchmarks.commands.options import Care
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import Interrupted, UserError
 from benchmarks.executors.errors import EpochUnfinished, Stalled, WorkerFailed, WorkersStuck
@@ -18,14 +19,17 @@ from benchmarks.experiments import Experiment
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner import environment, gpus, plan
+from benchmarks.runner.checkpoints import file as checkpoints
+from benchmarks.runner.checkpoints import keeper
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool
-from benchmarks.runner.processes.process import Setting
+from benchmarks.runner.processes import pool, signals
+from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes, pictures, tracked
+from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of
 from benchmarks.views.table import assemble
 from reports.tables.files import write
@@ -45,25 +49,26 @@ def run(
     *,
     out: Path,
     jobs: int,
-    fresh: bool,
+    care: Care,
     tracking: bool,
     target: float | None,
-    stall_after: float | None,
     console: Console,
 ) -> int:
     """-> the exit code: 0, or 1 if a run failed. Where many are asked for, those without their data say so.
 
-    Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by Ctrl-C.
+    Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
     planned, without = _plan(experiments, chosen)
     runs = plan.in_order(plan.distinct(run for of_table in planned.values() for run in of_table))
     resolve.check_out(out)
     found = journals.read(out)
-    missing = [run for run in runs if fresh or not found.done(run)]
-    _announce(experiments, chosen, runs, missing, jobs, console)
+    missing = [run for run in runs if care.fresh or not found.done(run)]
+    resumable = _resumable(runs, missing, out, care)
+    _announce(experiments, chosen, runs, missing, jobs, console, resumable)
     note(console, found.left_out)
-    failed = _train(missing, _setting(experiments, chosen, out, stall_after, fresh), jobs, console) if missing else []
+    ended = _train(missing, _setting(experiments, chosen, out, care), jobs, console) if missing else {}
     found = journals.read(out) if missing else found
+    failed = list(_failures(missing, ended, found))
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
     brief = len(experiments) > FEW
     for one in experiments:
@@ -117,12 +122,10 @@ def _cards(experiments: Sequence[Experiment], chosen: Choices) -> dict[str, Card
     return found
 
 
-def _setting(
-    experiments: Sequence[Experiment], chosen: Choices, out: Path, stall_after: float | None, fresh: bool
-) -> Setting:
+def _setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care: Care) -> Setting:
     cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
     seen = gpus.each() if chosen.device == "cuda" else ()
-    return Setting(out, chosen.data, cards, chosen.plugins, here, seen, stall_after, fresh)
+    return Setting(out, chosen.data, cards, chosen.plugins, here, seen, care.stall_after, care.fresh, care.checkpoints)
 
 
 def _announce(
@@ -132,28 +135,45 @@ def _announce(
     missing: Sequence[Run],
     jobs: int,
     console: Console,
+    resumable: int,
 ) -> None:
     names = ", ".join(one.id for one in experiments)
     done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {jobs} at a time"
+    done += f"; {resumable} to be resumed" if resumable else ""
     console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done if runs else 'nothing to train'}", highlight=False)
     for clock in notes.clocks(experiments, chosen):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
 
-def _train(missing: Sequence[Run], setting: Setting, jobs: int, console: Console) -> list[str]:
-    """-> a sentence for each run that failed."""
+def _resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Care) -> int:
+    """How many of the missing have checkpoints to go on from; those of the others are removed."""
+    keeper.prune(out, {run.id for run in runs} - {run.id for run in missing})
+    return 0 if care.fresh else sum(bool(checkpoints.found(out, run.id)) for run in missing)
+
+
+def _train(missing: Sequence[Run], setting: Setting, jobs: int, console: Console) -> dict[str, Ended]:
+    """-> how each run ended, by its id."""
     again = "the same command without --fresh" if setting.fresh else "the same command"  # carries on after Ctrl-C
     begun = time.monotonic()
     with Display(missing, console) as display:
         try:
             ended = pool.train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"Interrupted: {display.done} of {many(len(missing))} done and kept; {again} carries on."
-            ) from None
+        except KeyboardInterrupt as error:
+            asked = signals.signalled(error)
+            kept = f"{display.done} of {many(len(missing))} done and kept"
+            raise Interrupted(f"{asked.word}: {kept}; {again} carries on.", asked.code) from None
     console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
-    titles = {run.id: run.title for run in missing}
-    return [f"{titles[one.id]}: {one.reason}" for one in ended.values() if one.status == "failed"]
+    return ended
+
+
+def _failures(missing: Sequence[Run], ended: Mapping[str, Ended], found: Journals) -> Iterator[str]:
+    """A sentence for each run that failed, or whose journal is not there, or no more, though it has ended."""
+    for run in missing:
+        end = ended.get(run.id)
+        if end is not None and end.status == "failed":
+            yield f"{run.title}: {end.reason}"
+        elif end is not None and not found.done(run):
+            yield f"{run.title}: it was trained, and its journal in --out is gone or damaged; run again."
 
 
 def _complain(failed: Sequence[str], console: Console) -> None:

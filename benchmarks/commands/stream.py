@@ -1,35 +1,61 @@
-"""What a command says where nobody can read it: lost, and the command goes on."""
+"""What a command says, written by a thread: nobody who reads slowly, or no longer, holds the command up."""
 
 from __future__ import annotations
 
-from typing import Any, TextIO
+import queue
+import threading
+from types import TracebackType
+from typing import Any, Self, TextIO, cast
+
+MOST = 10_000
+"""Texts that wait for a terminal: a display that is renewed all the time would else fill the memory."""
+
+LAST_SECONDS = 0.2
+"""That the thread of a stream which takes nothing is waited for at its end."""
 
 
 class Patient:
-    """A text stream whose writing never raises. error: what it met first; what is written afterwards is lost.
+    """A text stream whose writing neither raises nor waits; use it in a `with` statement.
 
-    A character that the stream's encoding lacks is written as "?".
+    error: what the stream met first; what is written afterwards is lost. A character that its encoding lacks is written
+    as "?".
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream, self.error = stream, None if stream is not None else OSError("it is closed")
+        # Its put takes no lock that a signal's exception could leave behind.
+        self._waiting: queue.SimpleQueue[str | threading.Event | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._pass_on, name="output", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._waiting.put(None)
+        self._thread.join(LAST_SECONDS)  # or it would meet an interpreter that is taken down
+
+    @property
+    def text(self) -> TextIO:
+        """Itself, for those who ask for a whole one: what is not here is the stream's."""
+        return cast("TextIO", self)
 
     def write(self, text: str) -> int:
-        """-> the characters given."""
-        if self._stream is not None and self.error is None:
-            try:
-                self._write(self._stream, text)
-            except (OSError, ValueError) as error:
-                self.error = error if isinstance(error, OSError) else OSError(str(error))
+        """-> the characters given. To a terminal that is held for long, what is more than MOST is lost."""
+        if self._waiting.qsize() < MOST or not self.isatty():
+            self._waiting.put(text)
         return len(text)
 
     def flush(self) -> None:
-        """As far as that is possible."""
-        if self._stream is not None and self.error is None:
-            try:
-                self._stream.flush()
-            except (OSError, ValueError) as error:
-                self.error = error if isinstance(error, OSError) else OSError(str(error))
+        """Nothing: whatever was written is flushed as soon as the stream takes it."""
+
+    def drain(self, seconds: float | None = None) -> bool:
+        """Wait until the stream has taken, or lost, all that was written, so long at most -> whether it has."""
+        reached = threading.Event()
+        self._waiting.put(reached)
+        return reached.wait(seconds)
 
     def isatty(self) -> bool:
         """Whether a person reads it."""
@@ -37,6 +63,22 @@ class Patient:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+    def _pass_on(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            if self._stream is not None and self.error is None:
+                try:
+                    self._take(self._stream, item)
+                except (OSError, ValueError) as error:
+                    self.error = error if isinstance(error, OSError) else OSError(str(error))
+            if isinstance(item, threading.Event):
+                item.set()
+
+    def _take(self, stream: TextIO, item: str | threading.Event) -> None:
+        if isinstance(item, str):
+            self._write(stream, item)
+        if self._waiting.empty() or isinstance(item, threading.Event):
+            stream.flush()
 
     def _write(self, stream: TextIO, text: str) -> None:
         try:

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.ledger import Ledger
+from benchmarks.executors.resuming import TeamCounts, as_json
 from benchmarks.executors.staleness import Moment, Staleness, TimedEvent
 
 
@@ -78,7 +79,7 @@ class DryTeam:
         self.state: dict[str, Any] = {}
         self.staleness = Staleness([layer.name for layer in self.replica.layers])
         self.ledger = Ledger()
-        self._taken, self._shared = [0] * len(self.replicas), 0
+        self._taken, self._shared, self._end = [0] * len(self.replicas), 0, steps_per_epoch
         self._tickets = threading.Lock()
 
     @classmethod
@@ -94,15 +95,60 @@ class DryTeam:
     def replica(self) -> Any:
         return self.replicas[0]
 
+    @property
+    def taken(self) -> int:
+        """Batches of the epoch, so far."""
+        return self._shared
+
     def begin_epoch(self, epoch: int) -> None:
-        self.epoch, self._taken, self._shared = epoch, [0] * len(self.replicas), 0
+        self.epoch, self._taken, self._shared, self._end = epoch, [0] * len(self.replicas), 0, self.steps_per_epoch
         self.staleness.clear()
         self.ledger.clear()
 
+    def drain_after(self, batches: int) -> None:
+        """The epoch's batches up to this one are given out, then none: the workers end, whatever they have in flight.
+
+        batches: counted from the epoch's begin; a multiple of the replicas, since these have equal shares.
+        """
+        self._end = batches
+
     def end_epoch(self) -> None:
-        """Raises EpochUnfinished unless all batches were taken, and all gradients applied or declared dropped."""
-        if left := list(self.ledger.open_items(self.steps_per_epoch, self._shared)):
+        """At a drain, too, all was to be used up that was given out.
+
+        Raises EpochUnfinished unless all batches were taken, and all gradients applied or declared dropped.
+        """
+        if left := list(self.ledger.open_items(self._end, self._shared)):
             raise EpochUnfinished(left)
+
+    def counts(self) -> TeamCounts:
+        """What a run that resumes at this drain has to know."""
+        kept = TeamCounts(
+            epoch=self.epoch,
+            taken=self._taken,
+            begun=self.ledger.begun,
+            dropped=self.ledger.dropped,
+            staleness=self.staleness.sums(),
+            state=as_json(self.state),
+        )
+        return kept.model_copy(deep=True)
+
+    def check(self, counts: TeamCounts) -> None:
+        """Raises ValueError where they are no counts of such a team."""
+        sums, taken = counts.staleness, sum(counts.taken)
+        lengths = {len(sums["count"]), len(sums["updates"]), len(sums["seconds"]), len(sums["wait"])}
+        fits = len(counts.taken) == len(self.replicas) and lengths == {len(self.staleness.layers)}
+        if not fits or taken > self.steps_per_epoch or counts.begun > taken or counts.epoch >= self.epochs:
+            raise ValueError("its counts are of another team")
+
+    def resume(self, counts: TeamCounts) -> None:
+        """Go on from there. Raises ValueError where they are no counts of such a team."""
+        self.check(counts)
+        counts = counts.model_copy(deep=True)
+        self.epoch, self._taken, self._shared = counts.epoch, counts.taken, sum(counts.taken)
+        self.staleness.resume(counts.staleness)
+        self.ledger.clear()
+        self.ledger.begun, self.ledger.dropped = counts.begun, counts.dropped
+        self.state = dict(counts.state)
 
     def executor_state(self, what: str) -> dict[str, Any]:
         """What an executor keeps over epochs: JSON-like, apart from the methods' keys of `state`."""
@@ -124,12 +170,17 @@ class DryTeam:
         shared: to whoever asks for it. All who ask in an epoch ask alike.
         """
         with self._tickets:
-            i = self._shared if shared else self._taken[replica.index] * len(self.replicas) + replica.index
-            if i >= self.steps_per_epoch:
+            i = self.upcoming(replica, shared)
+            if i is None:
                 return None
             self._taken[replica.index] += 1
             self._shared += 1
         return self.make_step(replica, i)
+
+    def upcoming(self, replica: Any, shared: bool = False) -> int | None:
+        """The ticket, within the epoch, that `next_batch` gives next."""
+        i: int = self._shared if shared else self._taken[replica.index] * len(self.replicas) + replica.index
+        return i if i < self._end else None
 
     def make_step(self, replica: Any, i: int) -> Any:
         return DryStep(replica, self.epoch * self.steps_per_epoch + i)

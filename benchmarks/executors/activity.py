@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.executors.errors import standing
 from methods import effects as e
 
 SUBJECTS = ("layer", "channel", "counter", "group", "port")
@@ -18,13 +19,22 @@ class Activity:
     asked: int = 0
 
     def __str__(self) -> str:
-        return f"{self.worker.name} {self._where}"
+        """With the line of the method, where its program is a generator."""
+        details = "; ".join(filter(None, (self._subject, standing(self.worker))))
+        return f"{self.worker.name} {self._where}" + (f" ({details})" if details else "")
+
+    @property
+    def _running(self) -> bool:
+        return bool(getattr(self.worker.program, "gi_running", False))
 
     @property
     def _where(self) -> str:
-        if getattr(self.worker.program, "gi_running", False):
+        if self._running:
             return "in the method's own code"
-        if self.effect is None:
-            return "before its first effect"
-        subject = next((getattr(self.effect, part) for part in SUBJECTS if hasattr(self.effect, part)), None)
-        return f"at {type(self.effect).__name__}" + (f" ({subject.name})" if subject is not None else "")
+        return f"at {type(self.effect).__name__}" if self.effect is not None else "before its first effect"
+
+    @property
+    def _subject(self) -> str:
+        """What the effect that it waits for is on."""
+        subjects = (getattr(self.effect, part) for part in SUBJECTS if hasattr(self.effect, part))
+        return "" if self._running else next((str(subject.name) for subject in subjects), "")

@@ -2,21 +2,78 @@
 
 from __future__ import annotations
 
+import os
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
+from methods import effects
 from methods.effects import Worker
 
 METHOD_ERRORS = (Exception, GeneratorExit, SystemExit)
 """What a method's code may raise; any other BaseException is a signal to the process."""
 
 
+OUR_METHODS = str(Path(effects.__file__).parent) + os.sep
+CHECKOUT = OUR_METHODS.removesuffix("methods" + os.sep)
+PLUGINS = "plugin_"
+"""How the names of modules begin that methods.registry loads from files."""
+PLACE = "_place_in_a_method"
+"""The attribute of an exception that says where its worker's program stood; closing the program loses that."""
+
+Line = tuple[FrameType, int]
+
+
 def described(error: BaseException) -> str:
-    """Its class and text. A plug-in's exception may raise instead of giving a text, which is then said."""
+    """Its class, its text, and the line of a method at which it was raised, where it was.
+
+    A plug-in's exception may raise instead of giving a text, which is then said.
+    """
     try:
-        return f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}".removesuffix(": ")
     except METHOD_ERRORS as other:
-        return f"{type(error).__name__}, whose text cannot be had ({type(other).__name__})"
+        text = f"{type(error).__name__}, whose text cannot be had ({type(other).__name__})"
+    place = vars(error).get(PLACE) or _place(_raised_at(error))
+    return f"{text} ({place})" if place else text
+
+
+def standing(worker: Worker) -> str:
+    """The file and line at which a worker waits for its effect; "" once it has ended."""
+    return _place(_suspended_at(worker.program), worker.program)
+
+
+def _place(lines: Sequence[Line], program: Any = None) -> str:
+    """The innermost of these lines that is a plug-in's, as `program` may be, else one of our methods'; or ""."""
+    file = program.gi_code.co_filename if hasattr(program, "gi_code") else ""
+    ours = [line for line in lines if _file(line).startswith(OUR_METHODS)]
+    plugins = [line for line in lines if line not in ours and (_file(line) == file or _is_plugin(line))]
+    for line in (plugins or ours)[-1:]:
+        return f"{_file(line).removeprefix(CHECKOUT)}:{line[1]}"
+    return ""
+
+
+def _file(line: Line) -> str:
+    return line[0].f_code.co_filename
+
+
+def _is_plugin(line: Line) -> bool:
+    return str(line[0].f_globals.get("__name__")).startswith(PLUGINS)
+
+
+def _raised_at(error: BaseException) -> list[Line]:
+    return list(traceback.walk_tb(error.__traceback__))
+
+
+def _suspended_at(program: Any) -> list[Line]:
+    """Of a generator and those that it delegates to, outermost first."""
+    found = []
+    while (frame := getattr(program, "gi_frame", None)) is not None:
+        found.append((frame, frame.f_lineno))
+        program = program.gi_yieldfrom
+    return found
 
 
 class WorkerFailed(Exception):
@@ -52,12 +109,19 @@ class EpochUnfinished(Exception):
         )
 
 
+class ScheduleMismatch(Exception):
+    """A recorded schedule is not one of these workers."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(f"The schedule does not fit: {where}")
+
+
 class Stalled(Exception):
     """Workers wait for each other for ever."""
 
-    def __init__(self, waiting: Iterable[tuple[str, str]]) -> None:
-        names = "; ".join(f"{worker} waits for {what}" for worker, what in waiting)
-        super().__init__(f"Every worker waits and none can go on: {names}")
+    def __init__(self, waiting: Iterable[tuple[Worker, str]]) -> None:
+        names = "; ".join(f"{worker.name} waits for {what} ({standing(worker)})" for worker, what in waiting)
+        super().__init__(f"Every worker waits and none can go on: {names}".replace(" ()", ""))
 
 
 @contextmanager
@@ -69,11 +133,24 @@ def closing(workers: Sequence[Worker]) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException:
+    except BaseException as error:
+        _note_place(workers, error)
         _close(workers)
         raise
     if (failure := _close(workers)) is not None:
         raise failure
+
+
+def _note_place(workers: Sequence[Worker], error: BaseException) -> None:
+    """Of the worker that the error is of: a single one's, or the one that it names."""
+    for worker in workers:
+        if isinstance(error, WorkerFailed) and error.worker == worker.name:
+            error = error.error
+        elif len(workers) > 1:
+            continue
+        with suppress(*METHOD_ERRORS):
+            vars(error)[PLACE] = standing(worker) or _place(_raised_at(error), worker.program)
+        return
 
 
 def _close(workers: Sequence[Worker]) -> WorkerFailed | None:

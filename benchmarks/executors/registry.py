@@ -26,8 +26,11 @@ class Executor(Protocol):
     @property
     def activities(self) -> Sequence[Activity]: ...  # of the workers under way; read by another thread
 
+    def resume(self, now: float | None) -> None:
+        """Go on from the `now` of a run that was drained then."""
+
     def run(self, workers: Iterable[Worker]) -> None:
-        """Run all workers to completion: one epoch.
+        """Run all workers to completion: one epoch, or a part of it.
 
         Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where this process should end after that.
         """
@@ -44,6 +47,7 @@ class ExecutorKind:
     repeatable: bool  # a seed gives the same bits again
     needs_card: bool  # seconds are priced by a hardware card
     one_process: bool = True  # all workers share one process's memory
+    offered: bool = True  # for --executor; else another option asks for it
 
     def build(self, team: DryTeam, price: Price | None, threads: int) -> Executor:
         """price: what effects cost, None unless needs_card. threads: torch's, in each worker."""
@@ -53,7 +57,7 @@ class ExecutorKind:
     def check(self, method: Method) -> None:
         """Raises UserError, naming the executors that will do, when the method cannot run here."""
         if reason := method.refuses(self):
-            others = [name for name, kind in _kinds.items() if not method.refuses(kind)]
+            others = [name for name, kind in _kinds.items() if kind.offered and not method.refuses(kind)]
             instead = f"choose --executor {' or '.join(others)}" if others else "no executor here will do"
             raise UserError(f"{method.name} cannot run on --executor {self.name}: {reason}; {instead}.")
 
@@ -70,13 +74,14 @@ def register(kind: ExecutorKind) -> ExecutorKind:
 
 
 def names() -> tuple[str, ...]:
-    return tuple(_kinds)
+    """Those that are offered."""
+    return tuple(name for name, kind in _kinds.items() if kind.offered)
 
 
 def executor(name: str) -> ExecutorKind:
     """Raises UserError, offering the nearest names, when there is none."""
     if name not in _kinds:
-        raise UserError(unknown("executor", name, _kinds))
+        raise UserError(unknown("executor", name, names()))
     return _kinds[name]
 
 
@@ -101,6 +106,28 @@ THREADS = register(
         simulated=False,
         repeatable=False,
         needs_card=False,
+    )
+)
+RECORDER = register(
+    ExecutorKind(
+        name="recorder",
+        title="real seconds, recorded",
+        module="benchmarks.executors.threads.recorder",
+        simulated=False,
+        repeatable=False,
+        needs_card=False,
+        offered=False,
+    )
+)
+REPLAY = register(
+    ExecutorKind(
+        name="replay",
+        title="a recorded run over again",
+        module="benchmarks.executors.replay.executor",
+        simulated=False,
+        repeatable=True,
+        needs_card=False,
+        offered=False,
     )
 )
 DEFAULT = VIRTUAL.name

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol
+
+from typing_extensions import TypedDict
 
 
 class TimedEvent(Protocol):
@@ -31,6 +33,15 @@ class LayerStaleness(TypedDict):
     seconds: float  # between the forward pass's read and this update
     wait_seconds: float  # between the gradient being there and this update (A, section 3.4)
     reads: int
+
+
+class StalenessSums(TypedDict):
+    """Of an epoch's staleness so far, per layer: what a run that resumes goes on from."""
+
+    count: list[int]
+    updates: list[int]
+    seconds: list[float]
+    wait: list[float]
 
 
 class Staleness:
@@ -60,6 +71,21 @@ class Staleness:
         seconds, wait = seconds_between(read, now), seconds_between(ready, now)
         self.seconds[layer] += seconds
         self.wait[layer] += wait
+
+    def sums(self) -> StalenessSums:
+        """The epoch's, so far. Raises RuntimeError as `per_layer`."""
+        self.per_layer()
+        return {"count": self.count, "updates": self.updates, "seconds": self.seconds, "wait": self.wait}
+
+    def resume(self, sums: StalenessSums) -> None:
+        """Go on from them."""
+        self.clear()
+        self.count, self.updates, self.seconds, self.wait = (
+            sums["count"],
+            sums["updates"],
+            sums["seconds"],
+            sums["wait"],
+        )
 
     def per_layer(self) -> list[LayerStaleness]:
         """Raises RuntimeError while a device has not come to the moments that were noted."""

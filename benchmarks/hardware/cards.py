@@ -15,8 +15,10 @@ from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from methods.errors import unknown
 from results.files import replace
+from results.reading import content
 
 CARDS = CHECKOUT / "benchmarks" / "hardware"
+MOST_BYTES = 2**20  # the largest of ours has 20 kB
 
 
 def names() -> list[str]:
@@ -44,11 +46,11 @@ def load(name: str, *, out: Path | None = None) -> Card:
 @cache
 def _read(path: Path) -> Card:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(content(path, MOST_BYTES).decode("utf-8"))
         base = values.pop("extends", None)  # a card of this folder, whose values hold where none are given
         inherited = _read(CARDS / f"{base}.toml").model_dump() if base else {}
         return Card.model_validate({**inherited, **values}, context={"folder": path.parent})
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # lists in lists in lists, or a card that extends itself
         raise UserError(f"The hardware card {path} is not valid: {_first(error)}") from error
 
 

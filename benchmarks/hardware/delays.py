@@ -11,8 +11,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
+from results.reading import content
+
 Kind = Literal["constant", "heavy_tailed", "bursts", "trace"]
 
+MOST_BYTES = 2**24  # of a trace: some million batches
 MOST_STEPS = 100_000
 """No delay before a batch is longer: whoever waits for longer than an epoch (ImageNet's: 40,036 steps of 32) is no
 straggler, but absent. Single draws of a heavy tail are not bounded."""
@@ -112,9 +115,10 @@ class Delay(BaseModel):
 def read_trace(path: Path) -> tuple[float, ...]:
     """One delay per line, in steps. Raises ValueError, with the line's number, where that is not what the file has."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = content(path, MOST_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "cannot be read"
+        unread = isinstance(error, OSError) and f"cannot be read ({error.strerror})"
+        reason = unread or "is not UTF-8 text"
         raise ValueError(f"the trace {path} {reason}; give a text file with one number per line") from error
     values = []
     for number, line in enumerate(lines, start=1):

@@ -24,6 +24,7 @@ class Choices:
     methods: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     executor: str = executors.DEFAULT
+    record: bool = False  # the schedule
     card: Card | None = None  # --hardware; without it every table has its own
     device: str = "cpu"
     data: Path | None = None  # where to look for data that does not come with a dependency

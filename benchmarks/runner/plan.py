@@ -119,6 +119,11 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
             f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
         )
     choices.kind.check(method)
+    if choices.record and method.options.lock_free:
+        raise UserError(
+            f"{method.name}: without its mutex a layer may be read and written at once, which no schedule tells; "
+            "leave out --record, or lock_free."
+        )
     method.check_layers(layer_count(work.network, work.blocks))
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = gpus.found() if choices.device == "cuda" else None
@@ -136,6 +141,8 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     )
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
+    if choices.record:
+        spec = spec.model_copy(update={"recorded": True})
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
     return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu))
@@ -147,6 +154,8 @@ def _labels(
     devices = f"threads on one {gpu or choices.device}"
     if choices.kind.simulated:
         devices = f"{method.devices} {'device' if method.devices == 1 else 'devices'} (simulated)"
+    elif choices.record:
+        devices += ", recorded"
     return Labels(
         row=row.key,
         method_title=row.label,

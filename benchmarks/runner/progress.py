@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Epoch, Event, Standstill
+from benchmarks.runner.processes.messages import Begin, Busy, Epoch, Event, Remark, Resumed, Standstill
 
 
 class Display:
@@ -25,6 +25,7 @@ class Display:
         self.tasks: dict[str, TaskID] = {}
         self.heard: dict[str, int] = {}  # epochs of each run
         self.last: dict[str, str] = {}  # how far each run is, in words
+        self.elsewhere: set[str] = set()  # of which it was said that another command trains them
         self.progress: Progress | None = None
         if console.is_terminal:
             columns = (
@@ -54,9 +55,13 @@ class Display:
             self._begin(run)
         elif isinstance(event, Epoch):
             self._epoch(run, event.epoch, event.metrics)
-        elif isinstance(event, Standstill):
+        elif isinstance(event, Resumed):
+            self._resumed(run, event.epoch, event.words)
+        elif isinstance(event, Standstill | Remark):
             words = f"[yellow]{escape(run.title)}:[/] {escape(event.sentence)}"
             self.console.print(words, highlight=False, soft_wrap=True)
+        elif isinstance(event, Busy):
+            self._wait(run, event.who)
         else:
             self._end(run, event.status, event.reason)
 
@@ -64,6 +69,14 @@ class Display:
         if self.progress is not None:
             total = run.spec.workload.epochs
             self.tasks[run.id] = self.progress.add_task(escape(run.title), total=total, detail="")
+
+    def _resumed(self, run: Run, epoch: int, words: str) -> None:
+        self.planned -= epoch  # they are not trained again, and tell nothing of how long others take
+        self.heard[run.id] = epoch
+        if self.progress is not None:
+            self.progress.update(self.tasks[run.id], completed=epoch)
+        sentence = f"{escape(run.title)}: resumed after {words} of {run.spec.workload.epochs}"
+        self.console.print(sentence, highlight=False, soft_wrap=True)
 
     def _epoch(self, run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
         self.epochs += 1
@@ -75,6 +88,14 @@ class Display:
         self.last[run.id] = (
             f", {epoch} epoch{'' if epoch == 1 else 's'}, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
         )
+
+    def _wait(self, run: Run, who: str) -> None:
+        if self.progress is not None:
+            self.progress.remove_task(self.tasks.pop(run.id))
+        if run.id not in self.elsewhere:
+            words = f"{escape(run.title)}: trained by another command ({escape(who)}); waiting"
+            self.console.print(words, highlight=False, soft_wrap=True)
+        self.elsewhere.add(run.id)
 
     def _end(self, run: Run, status: str, reason: str) -> None:
         self.done += 1

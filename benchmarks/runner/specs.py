@@ -13,7 +13,8 @@ ADDED = ("name", "dataset_sha256", "data")
 def workload_spec(work: Workload, known: DataCard, sha256: str) -> WorkloadSpec:
     """sha256: of the data, "" where there is none yet."""
     added = {"dataset_sha256": sha256, "data": known.identity()}
-    return WorkloadSpec.model_validate({"name": work.name, **work.model_dump(mode="json"), **added})
+    unset = {"drain_every"} if work.drain_every is None else set()
+    return WorkloadSpec.model_validate({"name": work.name, **work.model_dump(mode="json", exclude=unset), **added})
 
 
 def workload_of(spec: WorkloadSpec) -> Workload:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,12 +14,16 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
+from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.registry import Executor
+from benchmarks.executors.threads.recorder import RecordingExecutor
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.price import Price
 from benchmarks.hardware.step_price import charge, counted
+from benchmarks.runner.checkpoints.file import Checkpoint, Progress
+from benchmarks.runner.checkpoints.keeper import Checkpoints
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.standing import Standing
 from benchmarks.runner.usage import Usage, wanted
@@ -29,21 +34,33 @@ from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build
 from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.workload import Workload
-from results.records.journal import Journal
+from results.records.journal import Evaluation, Journal
 from results.records.spec import RunSpec
 
 Metrics = dict[str, float]
+CPU_RANDOM, CUDA_RANDOM = "random numbers on the cpu", "random numbers on the gpu"
+"""torch's generators, under these names among a checkpoint's tensors; only a plug-in's methods would use them."""
+JUDGED = {"train_loss", "loss", "accuracy_percent"}
+"""What decides on whether a run goes on."""
 
 
 class Training:
     """The state of one run between epochs.
 
     data: already loaded, so that the runs of a process share it. card: None unless the executor needs one. standing: is
-    kept up to date. Raises UserError or MethodError where the spec is none that these sources can carry out.
+    kept up to date. folder: where the schedule of a recorded run goes. Raises UserError or MethodError where the spec
+    is none that these sources can carry out.
     """
 
-    def __init__(self, spec: RunSpec, data: DataSet, card: Card | None, standing: Standing | None = None) -> None:
-        self.standing = standing or Standing()
+    def __init__(
+        self,
+        spec: RunSpec,
+        data: DataSet,
+        card: Card | None,
+        standing: Standing | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.standing, self.folder = standing or Standing(), folder
         self.standing.doing = "building the network"
         self.work = workload_of(spec.workload)
         self.method = methods.create(spec.method.name, spec.method.options)
@@ -54,7 +71,7 @@ class Training:
         self.batches = data.batches(
             batch=self.work.batch, seed=self.seed, device=self.device, augment=self.work.augment
         )
-        kind = executors.executor(spec.executor)
+        kind = executors.RECORDER if spec.recorded else executors.executor(spec.executor)
         self.team = self._team(streams=not kind.simulated)
         self.judge = list(self.network().values())
         for module in self.judge:
@@ -69,6 +86,8 @@ class Training:
         self.executor: Executor = kind.build(self.team, price, self.work.threads)
         self.standing.executor = self.executor
         self.train_seconds = 0.0
+        self.batch = 0  # of the epoch under way, at the last drain
+        self.drained: Callable[[], None] = lambda: None  # called at every drain within an epoch
 
     def network(self) -> dict[str, torch.nn.Module]:
         """The layers of a new replica by name, first to last, on the run's device; always with the same weights."""
@@ -115,12 +134,11 @@ class Training:
         Raises WorkerFailed, WorkersStuck, Stalled, or EpochUnfinished where batches or gradients are left over.
         """
         self.standing.doing = f"training epoch {epoch + 1}"
-        started = time.perf_counter()
-        self.team.begin_epoch(epoch)
-        self.executor.run(self.method.workers(self.team))
-        self.team.end_epoch()
-        self.team.synchronize()
-        self.train_seconds += time.perf_counter() - started
+        while self.batch < self.team.steps_per_epoch:
+            self._train_on(epoch)
+            if self.batch < self.team.steps_per_epoch and not isinstance(self.executor, RecordingExecutor):
+                self.drained()  # a schedule has whole epochs
+        self.batch = 0
         self.standing.doing = f"evaluating epoch {epoch + 1}"
         updates, seconds, wait = self.team.staleness.mean()
         metrics = {
@@ -134,9 +152,63 @@ class Training:
             "dropped_gradients": float(self.team.ledger.dropped),
             **self.evaluate(),
         }
+        if self.folder is not None and isinstance(self.executor, RecordingExecutor):
+            self.executor.write(self.folder, epoch + 1)
         if self.executor.now is not None:
             metrics["virtual_seconds"] = self.executor.now
         return metrics
+
+    def _train_on(self, epoch: int) -> None:
+        """Until the next drain."""
+        started, end = time.perf_counter(), self.team.steps_per_epoch
+        if not self.batch:
+            self.team.begin_epoch(epoch)
+        if (every := self.work.drain_every) is not None:  # replicas have equal shares of every part
+            end = min(end, self.batch + math.ceil(every / self.method.replicas) * self.method.replicas)
+        self.team.drain_after(end)
+        self.executor.run(self.method.workers(self.team))
+        self.team.end_epoch()
+        self.team.synchronize()
+        self.train_seconds += time.perf_counter() - started
+        self.batch = end
+
+    def progress(self, evaluations: Sequence[Metrics], wall_seconds: float) -> Checkpoint:
+        """A copy of where the run stands, at a drain. Raises ValueError where the method's state is not like JSON."""
+        state = self.team.state_dict()
+        tensors = {**state.tensors, CPU_RANDOM: torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors[CUDA_RANDOM] = torch.cuda.get_rng_state(self.device)
+        progress = Progress(
+            epoch=len(evaluations),
+            batch=self.batch,
+            wall_seconds=wall_seconds,
+            train_seconds=self.train_seconds,
+            simulated_seconds=self.executor.now,
+            evaluations=[dict(metrics) for metrics in evaluations],
+            team=state.values,
+        )
+        return Checkpoint(progress, tensors)
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Go on from there. Raises ValueError where it is of another training, which this one stays then."""
+        progress, counts = checkpoint.progress, checkpoint.progress.team.counts
+        epochs, taken = counts.epoch + (not progress.batch), progress.batch or self.team.steps_per_epoch
+        if not progress.epoch == len(progress.evaluations) == epochs or sum(counts.taken) != taken:
+            raise ValueError("its counts are not those of its epoch and batch")
+        if not all(metrics.keys() >= JUDGED for metrics in progress.evaluations):
+            raise ValueError(f"an evaluation lacks {' or '.join(sorted(JUDGED))}")
+        self._set_random(checkpoint.tensors)
+        self.team.load_state_dict(TeamState(checkpoint.tensors, progress.team))
+        self.executor.resume(progress.simulated_seconds)
+        self.train_seconds, self.batch = progress.train_seconds, progress.batch
+
+    def _set_random(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        try:
+            torch.set_rng_state(tensors[CPU_RANDOM])
+            if self.device.type == "cuda":
+                torch.cuda.set_rng_state(tensors[CUDA_RANDOM], self.device)
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise ValueError("it has no random numbers of this device") from error
 
     def evaluate(self) -> Metrics:
         """Accuracy in percent and mean loss of the method's consensus on the test set; the loss of float32 logits."""
@@ -153,6 +225,50 @@ class Training:
         return {"accuracy_percent": 100 * right / total, "loss": loss / total}
 
 
+@dataclass(eq=False)
+class Course:
+    """The evaluations of a run, epoch by epoch, and whether they end it. epochs: planned."""
+
+    epochs: int
+    patience: int
+    evaluations: list[Metrics] = field(default_factory=list)
+
+    @property
+    def epoch(self) -> int:
+        """The last one."""
+        return len(self.evaluations)
+
+    @property
+    def diverged(self) -> bool:
+        last = self.evaluations[-1] if self.evaluations else {}
+        return not all(math.isfinite(last.get(name, 0.0)) for name in ("train_loss", "loss"))
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the epochs without a better accuracy than the best were too many before those of the plan were."""
+        if self.diverged or not 0 < self.epoch < self.epochs:
+            return False
+        accuracies = [metrics["accuracy_percent"] for metrics in self.evaluations]
+        return self.epoch - (accuracies.index(max(accuracies)) + 1) >= self.patience
+
+    @property
+    def goes_on(self) -> bool:
+        return self.epoch < self.epochs and not self.diverged and not self.stopped_early
+
+    @property
+    def status(self) -> str:
+        """As a journal ends."""
+        return "diverged" if self.diverged else "finished"
+
+    def reason(self, batch: int | None) -> str:
+        """Why it diverged. batch: of the last epoch, 0 the first, from which on the training loss was not finite."""
+        if not self.diverged:
+            return ""
+        if batch is None:
+            return f"the evaluation's loss was not finite after epoch {self.epoch}"
+        return f"the training loss was not finite from batch {batch + 1} of epoch {self.epoch} on"
+
+
 def train(
     spec: RunSpec,
     journal: Journal,
@@ -161,38 +277,70 @@ def train(
     card: Card | None,
     report: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
     standing: Standing | None = None,
+    checkpoints: Checkpoints | None = None,
+    resumed: Callable[[Checkpoint], None] = lambda checkpoint: None,
 ) -> str:
     """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
 
-    report: hears of every epoch (1 is the first) and its metrics. standing: is kept up to date. Raises ResultsError
+    report: hears of every epoch (1 is the first) and its metrics. standing: is kept up to date. checkpoints: what the
+    run goes on from if there is any, of which `resumed` hears; None: none are read or written. Raises ResultsError
     where the journal cannot be written, WorkerFailed, WorkersStuck, Stalled or EpochUnfinished where the method fails.
     """
     begun = time.perf_counter()
-    training = Training(spec, data, card, standing)
+    training = Training(spec, data, card, standing, journal.path.parent)
+    course = Course(training.work.epochs, training.work.patience)
+    if checkpoints is not None:
+        begun -= _resume(training, course, journal, checkpoints, resumed)
+        training.drained = lambda: checkpoints.offer(
+            lambda: training.progress(course.evaluations, time.perf_counter() - begun)
+        )
     usage = Usage() if wanted() else None
-    best, best_epoch, epoch, status, reason = -math.inf, 0, 0, "finished", ""
-    for epoch in range(1, training.work.epochs + 1):
-        metrics = training.epoch(epoch - 1) | {"wall_seconds": time.perf_counter() - begun}
+    while course.goes_on:
+        metrics = training.epoch(course.epoch) | {"wall_seconds": time.perf_counter() - begun}
         metrics |= usage.since_last() if usage is not None else {}
-        journal.evaluation(epoch, epoch * training.team.steps_per_epoch, metrics)
-        report(epoch, metrics)
-        if not (math.isfinite(metrics["train_loss"]) and math.isfinite(metrics["loss"])):
-            status, reason = "diverged", f"the loss was not finite in epoch {epoch}"
-            break
-        if metrics["accuracy_percent"] > best:
-            best, best_epoch = metrics["accuracy_percent"], epoch
-        if epoch - best_epoch >= training.work.patience:
-            break
-    journal.end(
-        status,
-        reason=reason,
-        epochs=epoch,
-        early_stopped=status == "finished" and epoch < training.work.epochs,
-        staleness=training.team.staleness.per_layer(),
-        step_flops=training.step_flops,
-        wall_seconds=time.perf_counter() - begun,
+        course.evaluations.append(metrics)
+        journal.evaluation(course.epoch, course.epoch * training.team.steps_per_epoch, metrics)
+        report(course.epoch, metrics)
+        if course.goes_on:
+            training.drained()
+    _end(training, course, journal, time.perf_counter() - begun)
+    if checkpoints is not None:
+        checkpoints.remove()
+    return course.status
+
+
+def _resume(
+    training: Training,
+    course: Course,
+    journal: Journal,
+    checkpoints: Checkpoints,
+    resumed: Callable[[Checkpoint], None],
+) -> float:
+    """Go on from a checkpoint where there is one -> the seconds by the wall that the run took until then."""
+    if (found := checkpoints.resume(training.resume)) is None:
+        return 0.0
+    progress, steps = found.progress, training.team.steps_per_epoch
+    course.evaluations += progress.evaluations
+    journal.resumed(
+        [Evaluation(epoch, epoch * steps, metrics) for epoch, metrics in enumerate(progress.evaluations, start=1)],
+        batch=progress.batch,
+        wall_seconds=progress.wall_seconds,
+        environments=[stint.model_dump() for stint in progress.stints],
     )
-    return status
+    resumed(found)
+    return progress.wall_seconds
+
+
+def _end(training: Training, course: Course, journal: Journal, wall_seconds: float) -> None:
+    journal.end(
+        course.status,
+        reason=course.reason(training.team.not_finite()),
+        epochs=course.epoch,
+        early_stopped=course.stopped_early,
+        staleness=training.team.per_layer(),
+        step_flops=training.step_flops,
+        wall_seconds=wall_seconds,
+    )
 
 
 def load_data(work: Workload, folder: Path | None) -> DataSet:

@@ -63,7 +63,8 @@ def clock(choices: Choices, card: Card | None) -> str:
     if card is not None:
         return f"{choices.executor} executor, hardware {card.name}: all seconds are simulated, the numerics are real"
     where = f"on this machine ({choices.device})"
-    return f"{choices.executor} executor: real seconds of training {where}, evaluation outside the clock"
+    locks = "; recorded: readers and writers of a layer exclude each other" if choices.record else ""
+    return f"{choices.executor} executor: real seconds of training {where}, evaluation outside the clock{locks}"
 
 
 def clocks(experiments: Sequence[object], choices: Choices) -> list[str]:
@@ -96,11 +97,21 @@ def notes(sheet: Sheet) -> Iterator[str]:
             yield f"{row.label}: {row.note}."
     for owner, options in sheet.choices.settings.items():
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
+    yield from _drains(sheet)
     yield from renamed(sheet.rows)
     yield from _drops(sheet)
     yield from _remainders(sheet)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
     yield from sheet.table.notes
+
+
+def _drains(sheet: Sheet) -> Iterator[str]:
+    """Where workers are drained within epochs, for checkpoints."""
+    for every in sorted({run.work.drain_every for run in sheet.planned} - {None}, key=lambda every: every or 0):
+        yield (
+            f"Within an epoch all workers are drained after every {every} batches (rounded up to equal shares of "
+            "replicas), for checkpoints: an asynchronous method then has nothing in flight, as at the end of an epoch."
+        )
 
 
 def _drops(sheet: Sheet) -> Iterator[str]:

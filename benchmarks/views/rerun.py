@@ -15,6 +15,7 @@ def command(ids: Sequence[str], chosen: Choices, target: float | None = None) ->
     words += [word for name in chosen.methods for word in ("--method", name)]
     words += [word for name in chosen.networks for word in ("--network", name)]
     words += ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []
+    words += ["--record"] if chosen.record else []
     words += ["--hardware", chosen.card.name] if chosen.card is not None else []
     words += ["--device", chosen.device] if chosen.device != "cpu" else []
     words += ["--target", f"{target:g}"] if target is not None else []

@@ -21,7 +21,7 @@ from methods.errors import unknown
 
 Scale = Literal["smoke", "small", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Blocks = Annotated[int, Field(ge=1, le=1000, description="of a stage; a network of a million would be built for ever")]
 Precision = Literal["float32", "tf32", "bf16"]
 
@@ -39,7 +39,7 @@ class Optimizer(BaseModel):
     lars_trust: Annotated[float, Field(gt=0, description="eta of LARS")] = 0.001
 
 
-SAID_ELSEWHERE = {"family", "scale", "dataset", "network", "threads", "price_batch"}
+SAID_ELSEWHERE = {"family", "scale", "dataset", "network", "threads", "drain_every", "price_batch"}
 PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedule, "text": Text}
 
 
@@ -54,22 +54,30 @@ class Workload(BaseModel):
     train_samples: Annotated[int | None, Field(ge=1, description="a balanced part of the training split; none: all")]
     test_samples: Annotated[int | None, Field(ge=1)]
     augment: bool = True
-    resolution: Annotated[int | None, Field(ge=8, description="side of the crops of an image folder, in pixels")] = None
+    resolution: Annotated[
+        int | None, Field(ge=8, le=4096, description="side of the crops of an image folder, in pixels")
+    ] = None
     text: Text | None = None
     network: Literal["resnet18", "resnet50", "resnet20", "wrn16_8", "squeezenet", "lstm"]
     stem: Literal["cifar", "imagenet"] = "cifar"
-    width: Annotated[int, Field(ge=1, description="channels of the first stage; WRN: factor; LSTM: hidden units")]
+    width: Annotated[
+        int, Field(ge=1, le=10_000, description="channels of the first stage; WRN: factor; LSTM: hidden units")
+    ]
     blocks: tuple[Blocks, ...] | None = None
-    embedding: Annotated[int | None, Field(ge=1, description="size of the LSTM's word vectors")] = None
+    embedding: Annotated[int | None, Field(ge=1, le=100_000, description="size of the LSTM's word vectors")] = None
     batch: Annotated[int, Field(ge=1, description="per device")]
     epochs: Count
     patience: Annotated[int, Field(ge=1, description="epochs without a better accuracy before a run stops")] = 30
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
-    threads: Annotated[int, Field(ge=1, description="torch's threads per run; they change bits")] = 1
+    threads: Annotated[int, Field(ge=1, le=1024, description="torch's threads per run; they change bits")] = 1
     precision: Annotated[
         Precision, Field(description="of products and convolutions; bf16: autocast, with weights in float32")
     ] = "float32"
+    drain_every: Annotated[
+        int | None,
+        Field(ge=1, description="batches after which workers are drained within an epoch; none: at its end alone"),
+    ] = None
     price: Annotated[
         Literal["published", "flops"],
         Field(description="simulated seconds of a step: the published network's, or by this network's own FLOPs"),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from results.errors import ResultsError
-from results.records.lines import parse, thaw
+from results.reading import MOST_BYTES, content
+from results.records.lines import parse, summed, thaw
 from results.records.spec import Labels, RunSpec
 
 JOURNAL = "journal.jsonl"
@@ -28,6 +30,20 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where a run went on from a checkpoint: after so many epochs, and batches of the next.
+
+    wall_seconds: until then, without the pause. environments: which it was trained in before, in their order: each with
+    the epoch and batch until which it was.
+    """
+
+    epoch: int
+    batch: int
+    wall_seconds: float
+    environments: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What the journal of one run says; `end` is None while the run goes on, or once it was killed."""
 
@@ -39,6 +55,7 @@ class Record:
     end: Mapping[str, Any] | None
     path: Path
     started: str = field(default="", compare=False)
+    resumed: Resumption | None = None
 
     @property
     def status(self) -> str:
@@ -109,6 +126,7 @@ def read(path: Path) -> Record:
         raise _garbage(path, 1, "the first line must be the run")
     evaluations: list[Evaluation] = []
     end: Mapping[str, Any] | None = None
+    resumed = _resumption(path, lines[1]) if len(lines) > 1 and lines[1].get("type") == "resumed" else None
     for number, line in enumerate(lines[1:], start=2):
         if end is not None:
             raise _garbage(path, number, "nothing may follow the end of a run")
@@ -116,25 +134,27 @@ def read(path: Path) -> Record:
             evaluations.append(_evaluation(path, number, line, len(evaluations) + 1))
         elif line.get("type") == "end" and line.get("status") in STATUSES:
             end = _end(path, number, line, len(evaluations))
-        else:
+        elif resumed is None or number > 2:
             raise _garbage(path, number, "neither an evaluation nor an end")
-    return _record(path, lines[0], evaluations, end)
+    if end is not None and resumed is not None and len(evaluations) < resumed.epoch:
+        raise _garbage(path, 2, f"resumed after epoch {resumed.epoch}, of which {len(evaluations)} are there")
+    return replace(_record(path, lines[0], evaluations, end), resumed=resumed)
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     try:
-        *whole, rest = path.read_bytes().split(b"\n")
+        *whole, rest = content(path, MOST_BYTES).split(b"\n")
     except OSError as error:
         raise ResultsError(f"{path} cannot be read ({error.strerror}).") from error
-    lines = []
+    lines, checked = [], summed(whole)
     for number, line in enumerate(whole, start=1):
         try:
-            lines.append(parse(line))
+            lines.append(parse(line, checked=checked))
         except ValueError as error:
             raise _garbage(path, number, str(error)) from error
     if rest:
         with contextlib.suppress(ValueError):  # the last line was cut: the crash came before its newline
-            lines.append(parse(rest))
+            lines.append(parse(rest, checked=checked))
     return lines
 
 
@@ -147,6 +167,19 @@ def _evaluation(path: Path, number: int, line: Mapping[str, Any], epoch: int) ->
     if found.epoch != epoch:
         raise _garbage(path, number, f"epoch {found.epoch} where epoch {epoch} is to follow")
     return found
+
+
+def _resumption(path: Path, line: Mapping[str, Any]) -> Resumption:
+    try:
+        epoch, batch, environments = line["epoch"], line["batch"], line["environments"]
+        wall = _number("wall_seconds", line["wall_seconds"])
+        if type(epoch) is not int or type(batch) is not int or min(epoch, batch) < 0 or not 0 <= wall < math.inf:
+            raise ValueError("its epoch, batch or wall_seconds is none")
+        if not all({*one} == {"epoch", "batch", "environment"} for one in environments):
+            raise ValueError("its environments are none")
+    except (KeyError, TypeError, ValueError) as error:
+        raise _garbage(path, 2, f"not resumed: {error}") from error
+    return Resumption(epoch, batch, wall, tuple(environments))
 
 
 def _number(name: str, value: Any) -> float:

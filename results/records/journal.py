@@ -1,7 +1,9 @@
 """The journal of a run: append-only JSON lines, the source of truth for everything shown later.
 
-`out/runs/<id>/journal.jsonl` holds a `run` line, one `evaluation` line per epoch, and an `end` line. Every line is
-flushed and fsynced, and ends with a checksum (`results.records.lines`).
+`out/runs/<id>/journal.jsonl` holds a `run` line, a `resumed` line where the run went on from a checkpoint, one
+`evaluation` line per epoch, and an `end` line. Every line is flushed and fsynced, and ends with a checksum
+(`results.records.lines`). Who writes it holds the run's lease (`results.records.lease`), and sees before each line that
+it still does.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,7 @@ from typing import Any, BinaryIO, Self
 from results.errors import AlreadyDone, JournalLost, ResultsError
 from results.files import set_aside
 from results.records import JOURNAL, STATUSES, Evaluation, Record, folder_of, read
+from results.records.lease import Lease
 from results.records.lines import render
 from results.records.spec import Labels, RunSpec
 from results.records.usable import usable
@@ -29,11 +32,12 @@ class Journal:
     """Writes one run's journal; use it in a `with` statement.
 
     Left by an exception without an `end` line, the block writes one: "interrupted" for Ctrl-C, else "failed".
-    lock: held while a line is written; who holds it keeps other threads from writing.
+    lock: held while a line is written; who holds it keeps other threads from writing. lease: given back at the end.
     """
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: BinaryIO, lease: Lease | None = None) -> None:
         self.path = path
+        self.lease = lease
         self.lock = threading.RLock()
         self._file = file
         self._size = 0
@@ -58,34 +62,53 @@ class Journal:
 
         Raises:
             AlreadyDone: unless `fresh`, where this run's complete journal is there.
-            ResultsError: the folder cannot be written, the disk is full, or another process writes this run now.
+            LeaseHeld: another process has this run now.
+            ResultsError: the folder cannot be written, or the disk is full.
         """
         path = folder / JOURNAL
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _set_aside(path, fresh)
-            file = path.open("xb", buffering=0)
-        except OSError as error:
-            raise _unwritable(path, error) from error
-        try:
-            _lock(file, path)
-        except ResultsError:
-            file.close()
-            raise
-        journal = cls(path, file)
         head = {"id": id, "spec": spec.document(), "environment": dict(environment), "labels": labels.document()}
-        journal._write({"type": "run", **head, "started": _now()})
+        with contextlib.ExitStack() as undo:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                lease = Lease.take(folder)
+                undo.callback(lease.release)
+                _set_aside(path, fresh)
+                journal = cls(path, undo.enter_context(path.open("xb", buffering=0)), lease)
+            except OSError as error:
+                raise _unwritable(path, error) from error
+            journal._write({"type": "run", **head, "started": _now()})
+            undo.pop_all()
         return journal
 
     def evaluation(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
         """Append one evaluation; metrics are floats by name, units in their names.
 
         Raises:
+            JournalLost: the run is another command's by now, or its folder was deleted or moved.
             ResultsError: the line cannot be written; what was written before stays readable.
         """
         self._epochs = epoch
-        values = {name: float(value) for name, value in metrics.items()}
-        self._write({"type": "evaluation", "epoch": epoch, "step": step, "metrics": values})
+        self._write(_line(Evaluation(epoch, step, metrics)))
+
+    def resumed(
+        self,
+        evaluations: Sequence[Evaluation],
+        *,
+        batch: int,
+        wall_seconds: float,
+        environments: Sequence[Mapping[str, Any]],
+    ) -> None:
+        """Append, after the first line: that the run goes on from a checkpoint, and its evaluations until then.
+
+        batch: of the epoch after these, at which it goes on. wall_seconds: until then. environments: which the run was
+        trained in before, each until it had so many epochs and batches: {"epoch": 3, "batch": 0, "environment": {...}}.
+
+        Raises:
+            ResultsError: the lines cannot be written.
+        """
+        self._epochs = len(evaluations)
+        where = {"epoch": self._epochs, "batch": batch, "wall_seconds": wall_seconds, "environments": environments}
+        self._write({"type": "resumed", **where}, *map(_line, evaluations))
 
     def end(self, status: str, **fields: Any) -> None:
         """Append the last line and close: status is "finished", "diverged", "failed" or "interrupted".
@@ -95,7 +118,7 @@ class Journal:
 
         Raises:
             ResultsError: the line cannot be written.
-            JournalLost: the file was deleted or moved while the run went on; the line is in it all the same.
+            JournalLost: as `evaluation`, or the file was deleted or moved while the run went on.
         """
         if status not in STATUSES:
             raise ValueError(f"status {status!r} is none of {', '.join(STATUSES)}")
@@ -109,9 +132,16 @@ class Journal:
             text = f"{self.path} is not where it was when the run began; leave --out alone while runs train"
             raise JournalLost(f"{text}, and run again.")
 
+    def check(self) -> None:
+        """See that the run is still this process's, before anything else of it is written; raises as `Lease.check`."""
+        if self.lease is not None:
+            self.lease.check()
+
     def close(self) -> None:
-        """Close the file; without an `end` line the record stays incomplete."""
+        """Close the file and give the lease back; without an `end` line the record stays incomplete."""
         self._file.close()
+        if self.lease is not None:
+            self.lease.release()
 
     def __enter__(self) -> Self:
         return self
@@ -122,17 +152,21 @@ class Journal:
         if error is not None and not self._ended and not self._file.closed:
             status = "failed" if isinstance(error, Exception) else "interrupted"
             with contextlib.suppress(ResultsError):  # the error that ends the block matters more
-                self.end(status, reason=f"{type(error).__name__}: {error}")
+                self.end(status, reason=_text(error))
         self.close()
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        data = render(line) + b"\n"
+    def _write(self, *lines: Mapping[str, Any]) -> None:
+        data = b"".join(render(line) + b"\n" for line in lines)
         with self.lock:
             if self._file.closed:
                 raise ResultsError(f"{self.path} is closed; a run that goes on needs a new journal.")
             try:
+                self.check()
                 _write_all(self._file, data)
                 os.fsync(self._file.fileno())
+            except JournalLost:
+                self.close()
+                raise
             except OSError as error:
                 self._drop_half_line()
                 raise _unwritable(self.path, error) from error
@@ -145,6 +179,19 @@ class Journal:
             self._file.seek(self._size)
 
 
+def _line(point: Evaluation) -> dict[str, Any]:
+    values = {name: float(value) for name, value in point.metrics.items()}
+    return {"type": "evaluation", "epoch": point.epoch, "step": point.step, "metrics": values}
+
+
+def _text(error: BaseException) -> str:
+    """Its class and text; an exception of others may raise instead of giving one."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit, GeneratorExit):
+        return type(error).__name__
+
+
 def _write_all(file: BinaryIO, data: bytes) -> None:
     # An unbuffered file may take a part of the line only, for instance the last bytes of a filling disk.
     while data:
@@ -152,17 +199,7 @@ def _write_all(file: BinaryIO, data: bytes) -> None:
 
 
 def _set_aside(path: Path, fresh: bool) -> None:
-    if not os.path.lexists(path):
-        return
-    try:
-        file = path.open("rb")
-    except OSError:  # unreadable: nobody's result, but it may be somebody's file
-        set_aside(path, "interrupted")
-        return
-    with file:
-        _lock(file, path)
-        if not _in_place(file, path):
-            raise _taken(path)
+    if os.path.lexists(path):
         if not fresh:
             _check_undone(path)
         set_aside(path, "replaced" if is_complete(path) else "interrupted")
@@ -174,10 +211,6 @@ def _in_place(file: BinaryIO, path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except OSError:
         return False
-
-
-def _taken(path: Path) -> JournalLost:
-    return JournalLost(f"{path} is being written by another process; wait for it, or choose another --out.")
 
 
 def _check_undone(path: Path) -> None:
@@ -195,20 +228,6 @@ def is_complete(path: Path) -> bool:
         return read(path).complete
     except ResultsError:
         return False
-
-
-def _lock(file: BinaryIO, path: Path) -> None:
-    """Hold the journal while it is open: two processes must not write one run. The lock ends with the process."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: there, opening with "x" alone guards the file
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise _taken(path) from error
-    except OSError:  # a file system without locks
-        return
 
 
 def _unwritable(path: Path, error: OSError) -> ResultsError:

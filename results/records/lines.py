@@ -10,7 +10,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 CHECKSUM = "crc32"
@@ -18,6 +18,7 @@ CHECKSUM = "crc32"
 DEEPEST = 32
 """Levels of nesting that a line may have; those of a run have seven."""
 
+_NAMED = f',"{CHECKSUM}":"'.encode()
 _SUMMED = re.compile(rb'(.*),"crc32":"([0-9a-f]{8})"\}', re.DOTALL)
 _NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _TEXT = frozenset({"type", "status", "reason", "layer", "ended"})
@@ -29,8 +30,13 @@ def render(line: Mapping[str, Any]) -> bytes:
     return data + f',"{CHECKSUM}":"{zlib.crc32(data):08x}"}}'.encode()
 
 
-def parse(line: bytes) -> dict[str, Any]:
-    """The object of a line, without its checksum.
+def summed(lines: Iterable[bytes]) -> bool:
+    """Whether any of a journal's lines has a checksum: then all of them have one."""
+    return any(_NAMED in line for line in lines)
+
+
+def parse(line: bytes, *, checked: bool = False) -> dict[str, Any]:
+    """The object of a line, without its checksum. checked: it has to have one.
 
     Text that no file could hold (a command line of strange bytes) is spelt out, as "\\udcff". Raises ValueError.
     """
@@ -41,10 +47,11 @@ def parse(line: bytes) -> dict[str, Any]:
         raise ValueError(f"more than {DEEPEST} levels of nesting") from None
     if not isinstance(value, dict):
         raise ValueError("no JSON object")
-    if value.pop(CHECKSUM, None) is not None:
-        summed = _SUMMED.fullmatch(line)
-        if summed is None or int(summed[2], 16) != zlib.crc32(summed[1]):
-            raise ValueError("it was changed: its checksum is another")
+    if checked or CHECKSUM in value:
+        value.pop(CHECKSUM, None)
+        found = _SUMMED.fullmatch(line)
+        if found is None or int(found[2], 16) != zlib.crc32(found[1]):
+            raise ValueError("it was changed: its checksum is another, or gone")
     return value
 
 

@@ -60,7 +60,10 @@ class ChargedSpec(Recorded):
 
 
 class RunSpec(Recorded):
-    """All that defines a run's numbers. charged: under a simulated clock only; gpu: its name, on CUDA only."""
+    """All that defines a run's numbers.
+
+    charged: under a simulated clock only; gpu: its name, on CUDA only; recorded: only where the schedule is.
+    """
 
     workload: WorkloadSpec
     method: MethodSpec
@@ -69,6 +72,7 @@ class RunSpec(Recorded):
     charged: ChargedSpec | None = None
     device: str
     gpu: str | None = None
+    recorded: bool | None = None
     seed: int
     torch: str
     sources: str

@@ -1,4 +1,4 @@
-"""Intervals of means and of ratios of means, from one finite number per run.
+"""Intervals of means and standard deviations, and of ratios of two of them, from one finite number per run.
 
 Every formula names its source; docs/statistics.md says where each holds, tests/results/test_calibration.py shows it.
 """
@@ -62,6 +62,39 @@ def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95, 
     if min(len(a), len(b)) < BOOTSTRAP_RUNS or plain.low == plain.high:
         return plain
     return _bootstrap_t(a, b, level, seed) or plain
+
+
+def std_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
+    """Of normal values' standard deviation, by chi-squared (Fisher, 1924); None for fewer than two, or no spread.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    from scipy.special import chdtri
+
+    found = spread(values)
+    if found is None or not found.variance:
+        return None
+    squares = found.variance * len(values) * found.freedom
+    low, high = (math.sqrt(squares / float(chdtri(found.freedom, tail))) for tail in ((1 - level) / 2, (1 + level) / 2))
+    return Interval(low, high, level)
+
+
+def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval | None:
+    """Of std(a) / std(b), of independent normal values, by F (Fisher, 1924); None where one has no spread.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    from scipy.special import fdtri
+
+    one, two = spread(a), spread(b)
+    if one is None or two is None or not one.variance or not two.variance:
+        return None
+    ratio = one.variance * len(a) / (two.variance * len(b))
+    tails = ((1 + level) / 2, (1 - level) / 2)
+    low, high = (math.sqrt(ratio / float(fdtri(one.freedom, two.freedom, tail))) for tail in tails)
+    return Interval(low, high, level)
 
 
 def spread(values: Sequence[float]) -> Spread | None:

@@ -25,6 +25,7 @@ from results.tracking.entries import TrackedEntry, Values, entries
 from results.tracking.feeding import Store
 from results.tracking.fetching import Tracked
 from results.tracking.stores import DEFAULT_URI, LATER, check, chosen, database, fresh_store, is_server, probe, shown
+from results.tracking.timed import Timed
 
 __all__ = ["DEFAULT_URI", "FeedReport", "Tracked", "feed", "fetch", "opened", "probe", "shown", "tracked"]
 
@@ -87,11 +88,13 @@ def feed(
     require_mlflow()
     probe(uri)
     with _settings(), _as_results_error(uri), fresh_store(uri, _client):
-        store = Store(_client(uri), uri, importlib.import_module("mlflow.entities"))
+        client = _client(uri)
+        store = Store(Timed(client, uri) if is_server(uri) else client, uri, importlib.import_module("mlflow.entities"))
         for name, group in itertools.groupby(sorted(wanted, key=_experiment_of), _experiment_of):
             store.feed(name, list(group))
     names = tuple(sorted({entry.experiment for entry in wanted}))
-    return FeedReport(uri, names, store.added, store.replaced, store.unchanged, time.perf_counter() - began)
+    added, replaced, unchanged = map(store.count, ("added", "replaced", "unchanged"))
+    return FeedReport(uri, names, added, replaced, unchanged, time.perf_counter() - began)
 
 
 def _warn(sentence: str) -> None:

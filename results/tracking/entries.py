@@ -37,7 +37,7 @@ from results.tracking.tags import PREFIX
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
-FORMAT = 3
+FORMAT = 4
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
 FOLLOWS = ("seed", "charged")
@@ -47,7 +47,8 @@ CONFIG = "config.json"
 
 Values = Mapping[Key, Published]
 
-_STATUS = {"finished": "FINISHED", "diverged": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_STATUS = {"failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED", "finished": "FINISHED"}
+"""In MLflow's words, which are three: a tag says of what diverged that it did. A parent has the first of its runs'."""
 _UNFIT = re.compile(r"[/:.%\"']")  # in a model's name
 
 
@@ -122,7 +123,6 @@ def _parent(
     suffix = f", {executor}" if not first.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
     count = f"{n} seed{'' if n == 1 else 's'}" if n else "no finished run"
     statuses = [record.status for record in one.records]
-    censored = [f"{name}: {v.n - v.censored} of {v.n} runs" for name, v in values.items() if v.censored]
     start, end = _times(first)[0], max(_times(record)[1] for record in one.records)
     curves = list(mean_curves(one.complete, end))
     steps = dict.fromkeys((point.key for point in curves), last_epoch(one.complete))
@@ -131,13 +131,9 @@ def _parent(
         experiment=one.experiment,
         key=f"ours:{one.key}",
         name=f"{first.network} {first.row} (ours, {count}{suffix})",
-        status=_STATUS[next((s for s in ("failed", "interrupted") if s in statuses), "finished")],
+        status=next(word for status, word in _STATUS.items() if status in statuses),
         params={**_subject("reproduced", first.network, first.row), **_texts(first.spec.document(without=FOLLOWS))},
-        tags={
-            "mlflow.note.content": notes.of_group(one, values, published),
-            f"{PREFIX}statuses": ", ".join(statuses),
-            **({f"{PREFIX}censored": "; ".join(censored)} if censored else {}),
-        },
+        tags=_parent_tags(one, values, published, statuses),
         points=lambda: points,
         content=identity([asdict(point) for point in points]),
         start_ms=start,
@@ -150,22 +146,19 @@ def _parent(
     )
 
 
+def _parent_tags(
+    one: SeedGroup, values: Mapping[str, Summary], published: Values, statuses: Sequence[str]
+) -> dict[str, str]:
+    tags = {"mlflow.note.content": notes.of_group(one, values, published), f"{PREFIX}statuses": ", ".join(statuses)}
+    if "diverged" in statuses:
+        tags[f"{PREFIX}diverged"] = f"{statuses.count('diverged')} of {len(statuses)} runs"
+    if censored := [f"{name}: {v.n - v.censored} of {v.n} runs" for name, v in values.items() if v.censored]:
+        tags[f"{PREFIX}censored"] = "; ".join(censored)
+    return tags
+
+
 def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
     start, end = _times(record)
-    dropped = not_finite(record)
-    tags = {
-        f"{PREFIX}run_id": record.id,
-        f"{PREFIX}status": record.status,
-        f"{PREFIX}row": record.row,
-        "mlflow.note.content": notes.of_run(record, dropped),
-        "mlflow.source.name": "python -m benchmarks",
-        "mlflow.source.type": "LOCAL",
-        **{f"environment.{name}": value for name, value in _texts(record.environment).items()},
-    }
-    if commit := record.environment.get("commit"):
-        tags["mlflow.source.git.commit"] = str(commit)
-    if dropped:
-        tags[f"{PREFIX}not_finite"] = ", ".join(dropped)
     return TrackedEntry(
         experiment=one.experiment,
         key=f"run:{record.id}",
@@ -176,7 +169,7 @@ def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
             "diverged": str(record.status == "diverged").lower(),
             **_texts(record.spec.document()),
         },
-        tags=tags,
+        tags=_child_tags(record),
         points=lambda: finite([*curve(record, start), *outcome(record, end)]),
         content=sha256,
         start_ms=start,
@@ -187,6 +180,28 @@ def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
         network=_network(record),
         parent=f"ours:{one.key}",
     )
+
+
+def _child_tags(record: Record) -> dict[str, str]:
+    dropped = not_finite(record)
+    tags = {
+        f"{PREFIX}run_id": record.id,
+        f"{PREFIX}status": record.status,
+        f"{PREFIX}row": record.row,
+        "mlflow.note.content": notes.of_run(record, dropped),
+        "mlflow.source.name": "python -m benchmarks",
+        "mlflow.source.type": "LOCAL",
+        **{f"environment.{name}": value for name, value in _texts(record.environment).items()},
+    }
+    if (at := record.resumed) is not None:
+        tags[f"{PREFIX}resumed"] = f"after epoch {at.epoch}" + (f" and {at.batch} batches" if at.batch else "")
+    if commit := record.environment.get("commit"):
+        tags["mlflow.source.git.commit"] = str(commit)
+    if record.status == "diverged" and record.end is not None:
+        tags[f"{PREFIX}diverged"] = str(record.end.get("reason") or "true")
+    if dropped:
+        tags[f"{PREFIX}not_finite"] = ", ".join(dropped)
+    return tags
 
 
 def _extras(one: SeedGroup, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
@@ -258,9 +273,11 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 def _times(record: Record) -> tuple[int, int]:
     """Start and end in milliseconds since 1970, never an end before the start: the clock may have been set meanwhile.
 
-    What was timed counts before the time of day, which alone is there where a run was ended early.
+    What was timed counts before the time of day, which alone is there where a run was ended early. A run that was
+    resumed starts earlier than its journal, by what it was trained before: pauses are left out.
     """
-    start, end = _milliseconds(record.started), record.end or {}
+    before = record.resumed.wall_seconds if record.resumed is not None else 0.0
+    start, end = max(0, _milliseconds(record.started) - round(1000 * before)), record.end or {}
     walls = [point.metrics.get("wall_seconds", 0.0) for point in record.evaluations]
     last = start + round(1000 * max((wall for wall in walls if math.isfinite(wall) and wall > 0), default=0.0))
     whole = end.get("wall_seconds")

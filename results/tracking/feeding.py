@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import re
 import shutil
 import time
@@ -15,12 +16,13 @@ from urllib.request import url2pathname
 
 from results.records.identity import identity
 from results.tracking.entries import TrackedEntry, TrackedInput
+from results.tracking.feeders import MEMBERS, Feeder, ended, met, rank
 from results.tracking.stores import database
 from results.tracking.tags import FILES, FILES_DIGEST, PREFIX, search
 
 PARENT = "mlflow.parentRunId"
 
-_MEMBERS = f"{PREFIX}members"
+_ATTEMPTS = 8
 _ENTITIES, _PARAMS = 1000, 100
 """What MLflow allows in one log_batch call: of all together, and of params."""
 
@@ -41,27 +43,44 @@ class Store:
         self._uri = uri
         self._entities = entities
         self._networks: dict[str, dict[str, str]] = {}
-        self.added = self.replaced = self.unchanged = 0
+        self._feeder = Feeder(alone=database(uri) is not None)
+        self._did: dict[tuple[str, str], str] = {}
+
+    def count(self, word: str) -> int:
+        """How many entries were "added", "replaced" or "unchanged"."""
+        return list(self._did.values()).count(word)
 
     def feed(self, experiment: str, wanted: Sequence[TrackedEntry]) -> None:
-        """Lay the entries of one experiment in; parents come before their runs."""
+        """Lay the entries of one experiment in, each once, whoever does the same meanwhile."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with self._feeder.at_work():
+                    self._feed(experiment, wanted)
+                return
+            except Exception as error:
+                if attempt == _ATTEMPTS or not met(error):
+                    raise
+            time.sleep(random.uniform(0, 0.1 * 2**attempt))  # what was done stays: the rest is laid in
+
+    def _feed(self, experiment: str, wanted: Sequence[TrackedEntry]) -> None:
         id = self._experiment(experiment)
-        there = self._there(id)
+        there = self._once(id)
         ids: dict[str, str] = {}
-        for entry in sorted(wanted, key=lambda entry: bool(entry.parent)):
+        for entry in sorted(wanted, key=lambda entry: bool(entry.parent)):  # parents come before their runs
+            old, word = there.get(entry.key), "added"
             parent = ids.get(entry.parent, "")
-            old = there.get(entry.key)
             if old is not None and _same(old, entry):
-                ids[entry.key] = self._keep(old, entry, parent)
-                continue
-            if old is not None:
-                self._client.delete_run(old.info.run_id)
-            ids[entry.key] = self._add(id, entry, parent)
-            if old is not None:
-                self.replaced += 1
-                self._adopt(there.values(), old.info.run_id, ids[entry.key])
+                ids[entry.key], word = self._keep(old, entry, parent), "unchanged"
             else:
-                self.added += 1
+                if old is not None and not self._feeder.may_be_writing(old):
+                    self._delete(old)
+                    word = "replaced"
+                ids[entry.key] = self._add(id, entry, parent)
+                if word == "replaced" and old is not None:
+                    self._adopt(there.values(), {old.info.run_id: ids[entry.key]})
+            self._did.setdefault((experiment, entry.key), word)
+        if not self._feeder.alone:
+            self._nest(self._once(id), wanted)
 
     def _experiment(self, name: str) -> str:
         found = self._client.get_experiment_by_name(name)
@@ -71,9 +90,42 @@ class Store:
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
 
-    def _there(self, experiment_id: str) -> dict[str, Any]:
-        found = search(self._client, [experiment_id], f"tags.`{PREFIX}key` != ''")
-        return {run.data.tags[f"{PREFIX}key"]: run for run in found}
+    def _once(self, experiment_id: str) -> dict[str, Any]:
+        """The run of each key, of which there is one then; another feed may still be writing a second."""
+        found: dict[str, list[Any]] = {}
+        for run in search(self._client, [experiment_id], f"tags.`{PREFIX}key` != ''"):
+            found.setdefault(run.data.tags[f"{PREFIX}key"], []).append(run)
+        heirs: dict[str, str] = {}
+        kept: dict[str, Any] = {}
+        for key, runs in found.items():
+            kept[key], *doubles = sorted(runs, key=rank)
+            for run in doubles:
+                if not self._feeder.may_be_writing(run):
+                    self._delete(run)
+                    heirs[run.info.run_id] = kept[key].info.run_id
+        self._adopt(kept.values(), heirs)
+        return kept
+
+    def _delete(self, run: Any) -> None:
+        try:
+            self._client.delete_run(run.info.run_id)
+        except Exception:
+            if self._client.get_run(run.info.run_id).info.lifecycle_stage != "deleted":
+                raise  # else another feed was faster
+
+    def _adopt(self, runs: Iterable[Any], heirs: Mapping[str, str]) -> None:
+        # Seeds that were not given this time stay nested.
+        for run in runs:
+            if (heir := heirs.get(run.data.tags.get(PARENT, ""))) is not None:
+                self._client.set_tag(run.info.run_id, PARENT, heir)
+                run.data.tags[PARENT] = heir
+
+    def _nest(self, there: Mapping[str, Any], wanted: Sequence[TrackedEntry]) -> None:
+        """Under the parents that are left: the one that was made here may be gone."""
+        for entry in wanted:
+            run, parent = there.get(entry.key), there.get(entry.parent)
+            if run is not None and parent is not None and run.data.tags.get(PARENT) != parent.info.run_id:
+                self._client.set_tag(run.info.run_id, PARENT, parent.info.run_id)
 
     def _keep(self, old: Any, entry: TrackedEntry, parent: str) -> str:
         if parent and old.data.tags.get(PARENT) != parent:
@@ -83,21 +135,14 @@ class Store:
             self._put(old, entry.extras)
             for name, value in extras.items():
                 self._client.set_tag(old.info.run_id, name, value)
-        self.unchanged += 1
         return str(old.info.run_id)
-
-    def _adopt(self, runs: Iterable[Any], old_parent: str, new_parent: str) -> None:
-        # Seeds that were not given this time stay nested.
-        for run in runs:
-            if run.data.tags.get(PARENT) == old_parent:
-                self._client.set_tag(run.info.run_id, PARENT, new_parent)
 
     def _add(self, experiment_id: str, entry: TrackedEntry, parent: str) -> str:
         now = round(1000 * time.time())
         # Tags come with the run itself: a feed that is stopped leaves nothing that the next one does not know.
         tags = {f"{PREFIX}key": entry.key, f"{PREFIX}digest": entry.digest, **entry.tags, **_extras(entry)}
-        tags |= {PARENT: parent} if parent else {}
-        tags |= {_MEMBERS: " ".join(sorted(entry.members))} if entry.members else {}
+        tags |= self._feeder.tags() | ({PARENT: parent} if parent else {})
+        tags |= {MEMBERS: " ".join(sorted(entry.members))} if entry.members else {}
         short = {name: value[:5000] for name, value in tags.items()}
         start = entry.start_ms or now
         run = self._client.create_run(experiment_id, start, short, entry.name[:250])
@@ -131,8 +176,7 @@ class Store:
     def _network(self, experiment_id: str, network: TrackedInput) -> str:
         """-> the id of the experiment's model of this name; made, without weights, if it is not there."""
         if experiment_id not in self._networks:
-            found = self._client.search_logged_models([experiment_id], max_results=1000)
-            self._networks[experiment_id] = {model.name: model.model_id for model in found}
+            self._networks[experiment_id] = {model.name: model.model_id for model in self._models(experiment_id)}
         known = self._networks[experiment_id]
         if network.name not in known:
             made = self._client.create_logged_model(
@@ -143,8 +187,15 @@ class Store:
                 model_type="architecture",
             )
             self._client.finalize_logged_model(made.model_id, "READY")
-            known[network.name] = made.model_id
+            same = [one for one in self._models(experiment_id) if one.name == network.name]
+            first = min(same, key=lambda one: (one.creation_timestamp, one.model_id), default=made)
+            if first.model_id != made.model_id:  # another feed was faster
+                self._client.delete_logged_model(made.model_id)
+            known[network.name] = first.model_id
         return known[network.name]
+
+    def _models(self, experiment_id: str) -> list[Any]:
+        return list(self._client.search_logged_models([experiment_id], max_results=1000))
 
     def _put(self, run: Any, files: Mapping[str, Path]) -> None:
         folder = _local(run)
@@ -182,11 +233,11 @@ def _extras(entry: TrackedEntry) -> dict[str, str]:
 
 
 def _same(old: Any, entry: TrackedEntry) -> bool:
-    if old.info.status in ("RUNNING", "SCHEDULED"):
+    if not ended(old):
         return False
     if old.data.tags.get(f"{PREFIX}digest") == entry.digest:
         return True
-    covered = set(old.data.tags.get(_MEMBERS, "").split())
+    covered = set(old.data.tags.get(MEMBERS, "").split())
     # Fewer seeds than before, or the same ones without a table's values: the parent that is there says more.
     return bool(entry.members) and (entry.members < covered or (entry.members == covered and not entry.given))
 

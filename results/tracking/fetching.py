@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from results.errors import ResultsError
+from results.errors import LeaseHeld, ResultsError
 from results.files import replace, set_aside
 from results.records import JOURNAL, Record, folder_of, read
 from results.records.identity import run_id
 from results.records.journal import is_complete
+from results.records.lease import Lease
 from results.tracking.tags import FILES, PREFIX, search
 
 KINDS = ("ours", "run", "paper")
@@ -101,14 +102,27 @@ def _download(client: Any, one: Tracked, scratch: Path) -> Record:
 
 
 def _place(found: Record, folder: Path) -> int:
-    """Put it where a run of this machine would lie -> 1, or 0 if one as incomplete is there."""
+    """Put it where a run of this machine would lie -> 1, or 0 if one as incomplete is there, or it is trained there."""
     path = folder_of(folder, found.id) / JOURNAL
     if path.exists() and not found.complete:
         return 0
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lease = Lease.take(path.parent)
+    except LeaseHeld:
+        return 0
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
         if path.exists():  # never deleted: it may be somebody's only trace of a run
             set_aside(path, "interrupted")
+        replace(path, found.path.read_bytes())
     except OSError as error:
-        raise ResultsError(f"{path} cannot be written ({error.strerror}); choose another folder.") from error
-    replace(path, found.path.read_bytes())
+        raise _unwritable(path, error) from error
+    finally:
+        lease.release()
     return 1
+
+
+def _unwritable(path: Path, error: OSError) -> ResultsError:
+    return ResultsError(f"{path} cannot be written ({error.strerror}); choose another folder.")

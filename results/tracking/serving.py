@@ -16,11 +16,12 @@ from typing import IO
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from results.errors import ResultsError
+from results.tracking import guard
 from results.tracking.fetching import Tracked
 from results.tracking.stores import is_server, probe
 
 HOST = "127.0.0.1"
-READY_SECONDS, END_SECONDS = 120.0, 10.0
+READY_SECONDS, END_SECONDS = 120.0, 6.0
 
 _SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes and 0.5 GB instead of 15 and more than 2 GB
@@ -87,12 +88,14 @@ def server(uri: str, port: int) -> Iterator[Server]:
         return
     port = free_port(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
+    if os.name == "posix":
+        command = [sys.executable, "-I", "-S", guard.__file__, *command]
     with tempfile.TemporaryFile() as log, _ended_like_ctrl_c():
         # The store goes by the environment: a command line, with a password in it, could be read by anybody.
         process = subprocess.Popen(
             command,
             env={**os.environ, **_SETTINGS, "MLFLOW_BACKEND_STORE_URI": uri},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # whose other end is ours alone, and closed when we are killed
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is ours to handle, and the whole group ours to end
@@ -157,10 +160,11 @@ def _without_password(uri: str) -> str:
 
 @contextlib.contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    """Unless somebody handles them, or they were ignored from the start."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {}
     with contextlib.suppress(ValueError):  # not in the main thread: signals are somebody else's
-        before = {getattr(signal, name): signal.signal(getattr(signal, name), _interrupt) for name in names}
+        before = {n: signal.signal(n, _interrupt) for n in numbers if signal.getsignal(n) == signal.SIG_DFL}
     try:
         yield
     finally:
@@ -174,11 +178,13 @@ def _interrupt(signum: int, frame: object) -> None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask the server and its workers to end, and end whoever does not, or does so without its workers."""
+    assert process.stdin is not None
     _signal(process, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_SECONDS)
     _signal(process, getattr(signal, "SIGKILL", signal.SIGTERM))
     process.wait()
+    process.stdin.close()
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:

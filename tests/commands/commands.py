@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,8 +17,9 @@ from typing import Any, cast
 
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import process
-from benchmarks.runner.processes.messages import Answer, Begin, Ended, Listen, Wrong
+from benchmarks.runner.processes import messages, one_run, process
+from benchmarks.runner.processes.messages import Alive, Answer, Begin, Ended, Listen, Wrong
+from tests.programs import start
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 # Seconds of training: two epochs of four batches on one network.
@@ -43,18 +44,10 @@ class Said:
 Cli = Callable[..., Said]
 
 
-def program(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """`python -m benchmarks` as a leader of its own process group."""
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        start_new_session=True,
-        **options,
-    )
+def program(*arguments: str, environment: Mapping[str, str] = os.environ, **options: Any) -> subprocess.Popen[str]:
+    """`python -m benchmarks` as a leader of its own process group; options: of `start`."""
+    own = {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
+    return start([sys.executable, "-m", "benchmarks", *arguments], env={**environment, **own}, **options)
 
 
 class Here:
@@ -77,14 +70,15 @@ class Here:
             raise UserError(answer.sentence)
         if isinstance(answer, Ended):
             self.ended[answer.id] = answer
-        self.listen(answer)
+        if not isinstance(answer, Alive):
+            self.listen(answer)
 
 
-def train_here(runs: Sequence[Run], setting: process.Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
+def train_here(runs: Sequence[Run], setting: messages.Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
     """As pool.train_all, in this process, which has the plug-ins: one of its own takes seconds to load torch."""
     pipe = Here(runs, listen)
     with contextlib.suppress(EOFError):
-        process._serve(cast("Connection", pipe), replace(setting, plugins=()))
+        process._serve(cast("Connection", pipe), replace(setting, plugins=()), one_run.carry_out)
     return pipe.ended
 
 

@@ -101,6 +101,7 @@ def test_run_trains_what_only_other_sources_have_made(cli: Cli, out: Path, monke
         ("show", "table1", "--method=async_lu,bp", *TINY),
         ("compare", "out", "other"),
         ("export",),
+        ("track",),
         ("run", "table1", "--method=async_lu,bp", "--no-tracking", "--jobs=1", *TINY),
     ],
     ids=lambda command: command[0],

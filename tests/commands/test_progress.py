@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Standstill
+from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Remark, Resumed, Standstill
 from benchmarks.runner.progress import Display, duration
 from results.records.spec import Labels
 from tests.results.samples import spec_of
@@ -52,6 +52,23 @@ def test_a_run_that_stands_still_is_named() -> None:
         "no progress for 30 s while training epoch 1: [red]w[/b] at Forward for 30 s"
     )
     assert (display.done, display.planned) == (0, 3 * RUNS[0].spec.workload.epochs)
+
+
+def test_a_resumed_run_says_so_and_its_earlier_epochs_are_not_waited_for() -> None:
+    file = io.StringIO()
+    with Display(RUNS, Console(file=file, width=80)) as display:
+        display(Begin("run1", RUNS[1].spec, RUNS[1].labels))
+        display(Resumed("run1", 3, "epoch 3"))
+        display(Remark("run1", "a checkpoint cannot be written (No space left on device); the run goes on without"))
+        display(Epoch("run1", 4, METRICS))
+    title = "cifar100-resnet18 [bold]x[/nope], seed 1: "
+    assert file.getvalue().splitlines() == [
+        f"{title}resumed after epoch 3 of 4",
+        f"{title}a checkpoint cannot be written (No space left on device); the run goes on without",
+    ]
+    assert display.planned - display.epochs == 2 * 4
+    display(Ended("run1", "finished"))
+    assert display.planned - display.epochs == 2 * 4
 
 
 def test_runs_that_ended_early_are_not_waited_for() -> None:

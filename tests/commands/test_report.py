@@ -231,3 +231,25 @@ def test_every_experiment_has_a_place() -> None:
     from benchmarks.experiments import IDS
 
     assert sorted(id for members in site_content.PAPERS.values() for id in members) == sorted(IDS)
+
+
+def test_lost_updates_and_torn_reads_stand_beside_staleness(cli: Cli, out: Path) -> None:
+    """A run of an earlier version, which knows none, has no line; nor has one without any."""
+    path = journal(out)
+    lines = lines_of(path)
+    first, second = lines[-1]["staleness"][:2]
+    first |= {"reads": 8, "lost_updates": 0.5, "overlapping_updates": 2}
+    second |= {"weight_reads": 3, "torn_reads": 1, "overlapping_reads": 2}
+    rewrite(path, lines)
+    earlier = journal(out, "bp")
+    lines = lines_of(earlier)
+    lines[-1]["staleness"] = [{"layer": "stem", "updates": 0.0, "seconds": 0.1, "wait_seconds": 0.1, "reads": 8}]
+    rewrite(earlier, lines)
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    markdown = (out / "report" / "table1" / "report.md").read_text(encoding="utf-8")
+    for caption, row in (
+        ("updates lost", "6.25 (≤ 25) | 0"),
+        ("reads that saw half of an update", "0 | 33.3 (≤ 66.7)"),
+    ):
+        _, after = markdown.split(f"ResNet-18: {caption} (%), and at most")
+        assert [line for line in after.splitlines() if line.startswith("| ")][2].startswith(f"| Async LU | {row} |")

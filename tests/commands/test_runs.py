@@ -135,7 +135,8 @@ def test_methods_of_a_file(cli: Cli, tmp_path: Path) -> None:
     assert (said.code, said.err) == (1, "")
     assert "resnet18 [bold]<script>alert(1)</script>, seed 0: finished, 2 epochs" in said.out
     assert "resnet18 Wild, seed 0: diverged" in said.out
-    broken = "Worker 'breaker 0 on device 0' failed: ValueError: [red]no[/blue]"
+    line = METHODS[: METHODS.index("raise ValueError")].count("\n") + 1
+    broken = f"Worker 'breaker 0 on device 0' failed: ValueError: [red]no[/blue] ({plugin}:{line})"
     assert f"resnet18 Breaks, seed 0: failed: {broken}" in said.out
     assert f"Failed: cifar10-resnet18 Breaks, seed 0: {broken}" in said.out
     statuses = {journal["method"]: journal["status"] for journal in journals(tmp_path / "out")}
@@ -143,7 +144,7 @@ def test_methods_of_a_file(cli: Cli, tmp_path: Path) -> None:
     csv = (tmp_path / "out/tables/table1.csv").read_text(encoding="utf-8")
     assert "odd,[bold]<script>alert(1)</script>," in csv
     assert f"1 of 1 runs failed: {broken}" in csv
-    assert "1 of 1 runs diverged: the loss was not finite in epoch" in csv
+    assert "1 of 1 runs diverged: the training loss was not finite from batch " in csv
     assert "<script>" not in (tmp_path / "out/tables/table1.md").read_text(encoding="utf-8").replace(r"\<script\>", "")
 
 

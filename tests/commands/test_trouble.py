@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import multiprocessing
 import os
 import re
@@ -16,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.commands.stream import Patient
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool
+from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Epoch, Event, Listen
 from results.records.spec import Labels
 from tests.commands.commands import TINY, Cli, alive, children, journals, program, train_here, until
@@ -64,7 +62,7 @@ def test_a_full_disk_is_a_sentence_and_a_rerun_carries_on(cli: Cli, tmp_path: Pa
         resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
 
     command = ["run", "table1", "--method=bp", "--no-tracking", "--jobs=1", f"--out={tmp_path / 'out'}", *TINY]
-    process = program(*command, preexec_fn=limit)
+    process = program(*command, prepare=limit)
     _, err = process.communicate(timeout=100)
     assert process.returncode == 2
     assert "journal.jsonl cannot be written (File too large); make room or choose another --out, then run again" in err
@@ -88,19 +86,34 @@ def test_tables_that_cannot_be_written(cli: Cli, trained: Path, tmp_path: Path) 
 
 
 @LINUX
-def test_ctrl_c_keeps_what_is_done_and_a_rerun_does_the_rest(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "code", "word", "options"),
+    [
+        (signal.SIGINT, 130, "Interrupted", ["--method=bp"]),
+        (signal.SIGTERM, 143, "Terminated", ["--method=async_lu", "--executor=threads"]),
+    ],
+)
+def test_a_signal_keeps_what_is_done_and_a_rerun_does_the_rest(
+    cli: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+    word: str,
+    options: list[str],
 ) -> None:
+    """To the whole group, as a terminal and a cluster send it, and impatiently; threads are not torn down at work."""
     out = tmp_path / "out"
-    command = ["run", "table1", "--method=bp", "--no-tracking", "--jobs=1", f"--out={out}", *TWO]
+    command = ["run", "table1", *options, "--no-tracking", "--jobs=1", f"--out={out}", *TWO]
     process = program(*command)
     until(lambda: any(journal["seed"] == 1 and journal["evaluations"] > 1 for journal in journals_of(out)))
     crew = children(process.pid)
     assert len(crew) == 1
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
+    os.killpg(process.pid, number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err == "Interrupted: 1 of 2 runs done and kept; the same command carries on.\n"
+    assert err == f"{word}: 1 of 2 runs done and kept; the same command carries on.\n"
+    assert process.returncode == code
     until(lambda: not any(map(alive, crew)))
     assert {journal["seed"]: journal["status"] for journal in journals(out)} == {0: "finished", 1: "interrupted"}
 
@@ -133,7 +146,7 @@ def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
     process.kill()
     process.communicate(timeout=60)
     until(lambda: not any(map(alive, crew)), seconds=10)
-    assert [journal["status"] for journal in journals(out)] == ["interrupted"]
+    assert [journal["status"] for journal in journals(out)] == [None]
 
 
 def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +208,8 @@ def test_a_run_that_stands_still_fails_and_the_next_goes_on(cli: Cli, tmp_path: 
     said = cli("run", "table1", "--method=stuck", *options)
     assert (said.code, said.err) == (1, "")
     (reason,) = re.findall(r"Stuck, seed 0: failed: (no progress for .*? s)(?:;|$)", said.out, re.MULTILINE)
-    assert "while training epoch 1: sleeper 0 on device 0 in the method's own code for " in reason
+    line = STUCK[: STUCK.index("time.sleep")].count("\n") + 1
+    assert f"while training epoch 1: sleeper 0 on device 0 in the method's own code ({plugin}:{line}) for " in reason
     assert f"Failed: cifar10-resnet18 Stuck, seed 0: {reason}" in said.out
     assert "its process ended" not in said.out
     assert {j["seed"]: j["status"] for j in journals(tmp_path / "out")} == {0: "failed", 1: "finished"}
@@ -228,20 +242,20 @@ def test_a_process_that_died_at_rest_is_a_failed_run() -> None:
 
 def test_a_signal_while_the_end_is_synced_writes_no_second_end(tmp_path: Path) -> None:
     """The end is on the disk, the journal does not know it yet: the record stays readable, and finished."""
-    from benchmarks.runner.processes import process
+    from benchmarks.runner.processes import one_run
     from results.records import read
     from results.records.journal import Journal
 
     folder = tmp_path / "runs" / "id"
     journal = Journal.create(folder, id="id", spec=spec_of(), environment={}, labels=Labels())
     journal._write({"type": "end", "status": "finished", "reason": "", "epochs": 0})
-    process.interrupt(journal)
+    one_run.interrupt(journal)
     assert read(folder / "journal.jsonl").status == "finished"
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks")
 def test_ctrl_c_is_blocked_only_while_a_process_starts() -> None:
-    with pool._no_ctrl_c():
+    with signals.blocked():
         inherited = subprocess.run(
             [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"],
             capture_output=True,
@@ -250,33 +264,6 @@ def test_ctrl_c_is_blocked_only_while_a_process_starts() -> None:
         )
     assert "SIGINT" in inherited.stdout
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-
-
-@pytest.mark.usefixtures("here")
-@pytest.mark.parametrize(("error", "code"), [(BrokenPipeError(32, "gone"), 0), (OSError(28, "No space left"), 2)])
-def test_output_that_nobody_can_read_ends_no_run_and_loses_no_file(
-    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, code: int
-) -> None:
-    class Gone(io.StringIO):
-        def write(self, text: str) -> int:
-            raise error
-
-    monkeypatch.setattr(sys, "stdout", Gone())
-    monkeypatch.setattr(sys, "__stdout__", None)
-    said = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
-    assert said.code == code
-    assert ("No space left" in said.err) == (code == 2)
-    assert (tmp_path / "out/tables/table1.csv").is_file()
-    assert [journal["status"] for journal in journals(tmp_path / "out")] == ["finished"]
-
-
-def test_characters_that_an_output_lacks_are_question_marks() -> None:
-    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    patient = Patient(file)
-    assert patient.write("1 ± 2") == 5
-    patient.flush()
-    assert patient.error is None
-    assert file.buffer.getvalue() == b"1 ? 2"
 
 
 def test_what_another_command_finished_meanwhile_is_not_trained_again(

@@ -7,7 +7,6 @@ import io
 import os
 import re
 import signal
-import subprocess
 import sys
 import urllib.parse
 from collections.abc import Iterator
@@ -21,7 +20,8 @@ from benchmarks.errors import UserError
 from results.errors import ResultsError
 from results.published import by_dataset
 from results.tracking import feed, serving, tracked
-from tests.commands.commands import CHECKOUT, alive
+from tests.commands.commands import CHECKOUT, alive, until
+from tests.programs import start
 from tests.results.samples import records, write
 
 pytest.importorskip("mlflow")
@@ -106,20 +106,14 @@ def test_an_empty_store_is_shown_and_none_is_refused(tmp_path: Path, started: li
     assert "The store has no runs yet" in said(tmp_path / "out")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_the_server_and_all_its_processes(out: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_whatever_ends_the_command_ends_the_server_and_all_its_processes(out: Path, number: signal.Signals) -> None:
     program = (
         "import sys; from pathlib import Path; from rich.console import Console; from benchmarks.commands.ui import ui;"
         "sys.exit(ui(Path(sys.argv[1]), sys.argv[2], 0, False, Console(), ['table3']))"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(out), store(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"},
-        start_new_session=True,
-    )
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
+    process = start([sys.executable, "-c", program, str(out), store(out)], env=environment)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("Ctrl-C"):
@@ -128,8 +122,11 @@ def test_ctrl_c_ends_the_server_and_all_its_processes(out: Path, number: signal.
     assert len(family) >= 2
     process.send_signal(number)
     text, errors = process.communicate(timeout=30)
-    assert (process.returncode, text.splitlines()[-1], errors) == (0, "The server has ended.", "")
-    assert not [pid for pid in family if alive(pid)]
+    if number == signal.SIGKILL:
+        until(lambda: not any(map(alive, family)), seconds=5)
+    else:
+        assert (process.returncode, text.splitlines()[-1], errors) == (0, "The server has ended.", "")
+        assert not [pid for pid in family if alive(pid)]
 
 
 def below(pid: int) -> list[int]:

@@ -99,14 +99,20 @@ class Small(Training):
         executor: str = "virtual",
         seed: int = 0,
         precision: str = "float32",
+        settings: Mapping[str, Any] | None = None,
+        record: bool = False,
     ) -> None:
+        """settings: of the workload, beside the suite's own."""
         made = methods.create(method, options)
-        settings = {**SETTINGS, "batch": BATCH, "epochs": EPOCHS, "precision": precision}
+        settings = {**SETTINGS, "batch": BATCH, "epochs": EPOCHS, "precision": precision, **(settings or {})}
         fields = workload("cifar10", "resnet18", "smoke", settings)
         kind = executors.executor(executor)
         card = CARD if kind.needs_card else None
-        spec = plan.run(fields, Row(method), made, seed, Choices(executor=executor, card=card), card).spec
+        spec = plan.run(
+            fields, Row(method), made, seed, Choices(executor=executor, card=card, record=record), card
+        ).spec
         super().__init__(spec, data(), card)
+        self.spec = spec
         if kind.needs_card:
             self.executor = kind.build(self.team, price(), self.work.threads)
         self.batches_used: list[tuple[int, int]] = []
@@ -131,10 +137,7 @@ class Small(Training):
 
 
 def bits(team: TorchTeam) -> str:
-    """A digest of all that lasts: weights, buffers, optimizer state, counts, the method's own state.
-
-    Not of the optimizers' settings: the learning rate is set anew at every update.
-    """
+    """A digest of all that lasts: weights, buffers, optimizer state, counts, the method's own state."""
     digest = hashlib.sha256()
 
     def feed(value: Any) -> None:
@@ -150,9 +153,10 @@ def bits(team: TorchTeam) -> str:
         else:
             digest.update(repr(value).encode())
 
-    saved = team.state_dict()
-    saved["optimizers"] = [{w: o["state"] for w, o in layer.items()} for layer in saved["optimizers"]]
-    feed(saved)
+    feed(team.state)
+    for layer in (layer for replica in team.replicas for layer in replica.layers):
+        feed([layer.module.state_dict(), layer.updates, layer.averages])
+        feed({worker: [made.state[leaf] for leaf in layer.leaves[worker]] for worker, made in layer.optimizers.items()})
     return digest.hexdigest()
 
 

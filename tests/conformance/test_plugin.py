@@ -11,7 +11,15 @@ import pytest
 import methods
 from benchmarks.executors import registry as executors
 from methods import registry
-from tests.conformance import test_failing, test_identity, test_ledger, test_repeating, test_statements, test_training
+from tests.conformance import (
+    test_failing,
+    test_identity,
+    test_ledger,
+    test_repeating,
+    test_resuming,
+    test_statements,
+    test_training,
+)
 from tests.conformance.conftest import other_values
 
 NAME = "hogwild_of_the_suite"
@@ -90,9 +98,9 @@ def test_it_uses_an_epoch_up(hogwild: str) -> None:
         test_ledger.test_nothing_is_dropped_otherwise(hogwild, executor)
 
 
-def test_it_repeats(hogwild: str) -> None:
+def test_it_repeats(hogwild: str, tmp_path: Path) -> None:
     test_repeating.test_same_seed_same_bits(hogwild, "virtual")
-    test_repeating.test_resumed_equals_uninterrupted(hogwild, "virtual")
+    test_resuming.test_resumed_equals_uninterrupted(hogwild, "virtual", tmp_path)
     test_repeating.test_the_clock_does_not_depend_on_the_numerics(hogwild, "virtual")
 
 

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -76,28 +75,6 @@ def test_two_runs_side_by_side(method: str, repeatable: str) -> None:
             training.epoch(epoch)
     for seed, training in enumerate(runs):
         assert outcome(method, repeatable, seed).split()[0] == bits(training.team)
-
-
-def test_resumed_equals_uninterrupted(method: str, repeatable: str) -> None:
-    """Weights, buffers, momentum, counts and the method's own state carry a run over to a fresh team."""
-    check_resuming(method, {}, repeatable)
-
-
-def test_resumed_equals_uninterrupted_with_every_option(variant: tuple[str, str, Any], repeatable: str) -> None:
-    """As with momentum that several updaters of a layer have each for themselves."""
-    method, key, value = variant
-    check_resuming(method, {key: value}, repeatable)
-
-
-def check_resuming(method: str, options: dict[str, Any], executor: str) -> None:
-    run = Small(method, options, executor=executor)
-    run.train(epochs=2)
-    rest = Small(method, options, executor=executor)
-    rest.team.load_state_dict(run.team.state_dict())
-    assert bits(rest.team) == bits(run.team)
-    for training in (run, rest):
-        training.train(epochs=1, first=2)
-    assert bits(rest.team) == bits(run.team)
 
 
 def test_a_saved_state_is_a_copy(method: str, repeatable: str) -> None:

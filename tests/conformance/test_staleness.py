@@ -14,6 +14,16 @@ def test_a_gradient_waits_no_longer_than_its_weights_are_old(method: str, execut
         assert -1e-12 <= row["wait_seconds"] <= row["seconds"], row
 
 
+def test_under_locks_no_update_is_lost(method: str, executor: str) -> None:
+    """Nor do two of them overlap; where reads are looked at, no more are torn than overlap a write."""
+    training = Small(method, executor=executor)
+    training.train(epochs=2)
+    for row in training.team.conflicts.per_layer():
+        assert (row["lost_updates"], row["overlapping_updates"]) == (0, 0)
+        assert 0 <= row["torn_reads"] <= row["overlapping_reads"] <= row["weight_reads"]
+        assert bool(row["weight_reads"]) == (executor == "threads")
+
+
 def test_staleness_does_not_depend_on_the_numerics(method: str, repeatable: str) -> None:
     """A team without tensors measures the same staleness, pinned weights and averaged gradients included."""
     training, (dry, executor) = Small(method, executor=repeatable), dry_run(method, repeatable)

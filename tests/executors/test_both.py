@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import re
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.errors import Stalled, WorkerFailed, described
+from benchmarks.executors.activity import Activity
+from benchmarks.executors.errors import CHECKOUT, Stalled, WorkerFailed, described
 from benchmarks.executors.threads.monitor import Stopped
 from benchmarks.hardware.price import Price
 from methods import (
@@ -31,6 +34,7 @@ from methods import (
     Program,
     Put,
     Update,
+    backward,
 )
 from tests.conformance.small import bounded
 from tests.executors.crews import EXECUTORS, carry_out, crew, program, team_of
@@ -48,7 +52,7 @@ def executor(request: pytest.FixtureRequest) -> str:
 def test_a_put_waits_for_room(executor: str, capacity: int) -> None:
     """Without a getter, as many puts pass as the channel holds."""
     channel, passed = Channel(capacity=capacity, name="losses"), list[Any]()
-    with pytest.raises(Stalled, match=r"w 0 on device 0 waits for room in losses$"):
+    with pytest.raises(Stalled, match=r"w 0 on device 0 waits for room in losses \(\S+crews\.py:\d+\)$"):
         carry_out(executor, program(*[Put(channel, i) for i in range(10)], into=passed))
     assert len(passed) == capacity
 
@@ -169,6 +173,18 @@ def test_awaiting_ends_with_the_counters_producers(executor: str) -> None:
     )
     assert got == [2]
     assert counter.ended
+
+
+def test_a_value_says_whether_its_counter_had_ended_and_does_not_change_with_it(executor: str) -> None:
+    """A method that asked the counter itself would hear of what others did since."""
+    counter, seen, got = Counter(), Channel(), list[Any]()
+    carry_out(
+        executor,
+        program(Await(counter, 1), Put(seen, "seen"), Await(counter, 2), into=got),
+        program(Count(counter), Get(seen), Close(counter)),
+    )
+    assert counter.ended
+    assert [(got[0], got[0].ended), (got[2], got[2].ended)] == [(1, False), (1, True)]
 
 
 def test_awaiting_for_ever(executor: str) -> None:
@@ -301,10 +317,68 @@ def test_every_end_but_that_of_the_program_is_a_failure(executor: str, error: Ba
     assert f"Worker 'w 1 on device 1' failed: {type(error).__name__}" in str(caught.value)
 
 
+def line_of(text: str) -> str:
+    """The one of this file that ends with it, as a failure names it."""
+    (number,) = (i for i, line in enumerate(Path(__file__).read_text().splitlines(), 1) if line.endswith(text))
+    return f"{Path(__file__).relative_to(CHECKOUT)}:{number}"
+
+
+def raises() -> Program:
+    yield Count(Counter())
+    int("not a number")  # raised here
+
+
+def asks_for_nonsense() -> Program:
+    yield from nonsense()
+
+
+def nonsense() -> Program:
+    yield "nonsense"  # type: ignore[misc]  # asked for here
+
+
+def misuses() -> Program:
+    yield Update(None)  # type: ignore[arg-type]  # misused here
+
+
+def forgets() -> Program:
+    yield Get(Channel(name="what nobody closes"))  # waits here
+
+
+@pytest.mark.parametrize(
+    ("fails", "said", "where"),
+    [
+        (raises, r"failed: ValueError: .* \((\S+)\)$", "# raised here"),
+        (asks_for_nonsense, r"failed: TypeError: it yielded 'nonsense', .* \((\S+)\)$", "# asked for here"),
+        (misuses, r"failed: .* \((\S+)\)$", "# misused here"),
+        (forgets, r"w 1 on device 1 waits for what nobody closes \((\S+)\)$", "# waits here"),
+    ],
+)
+def test_a_failure_names_the_line_of_the_method(
+    executor: str, fails: Callable[[], Program], said: str, where: str
+) -> None:
+    """Also where the program is closed by the time that somebody asks, or an executor raised it."""
+    with pytest.raises((WorkerFailed, Stalled)) as caught:
+        carry_out(executor, program(), fails())
+    found = re.search(said, str(caught.value))
+    assert found is not None, caught.value
+    assert found[1] == line_of(where)
+
+
+def test_a_failure_within_our_own_methods_names_their_line(executor: str) -> None:
+    def trains() -> Program:
+        yield from backward(None, None)  # type: ignore[arg-type]
+
+    with pytest.raises(WorkerFailed, match=r"\(tests/executors/test_both\.py:\d+\)$"):  # who called it wrongly
+        carry_out(executor, trains())
+    with pytest.raises(WorkerFailed, match=r"AttributeError: .* \(methods/effects\.py:\d+\)$"):
+        carry_out(executor, backward(None, None))  # type: ignore[arg-type]
+
+
 def test_a_failure_without_a_text_has_its_name() -> None:
     assert described(Unspeakable()) == "Unspeakable, whose text cannot be had (RuntimeError)"
     assert described(Silent()) == "Silent, whose text cannot be had (SystemExit)"
     assert described(KeyError("lost")) == "KeyError: 'lost'"
+    assert described(MemoryError()) == "MemoryError"
 
 
 def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> None:
@@ -325,12 +399,31 @@ def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> No
 # ---- what each worker is at
 
 
+def without_line(one: Activity) -> str:
+    """The line of the method is one of this file."""
+    text, lines = re.subn(rf"(; | \(){re.escape(str(Path(__file__).relative_to(CHECKOUT)))}:\d+", r"\1", str(one))
+    assert lines == 1, text
+    return text.replace("; )", ")").replace(" ()", "")
+
+
+def test_a_worker_that_hangs_is_named_with_its_line(executor: str) -> None:
+    seen = list[str]()
+
+    def hangs() -> Program:
+        yield Count(Counter())
+        seen.extend(str(one) for one in made.activities)  # hangs here
+
+    made = executors.executor(executor).build(team_of(), Price.uniform(1, 1.0, 1.0), 1)
+    bounded(lambda: made.run(crew(hangs())))
+    assert seen == [f"w 0 on device 0 in the method's own code ({line_of('# hangs here')})"]
+
+
 def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
     """In an effect, in the method's own code, and how many effects it has asked for."""
     seen = list[tuple[str, int]]()
 
     def look() -> None:
-        seen.extend((str(one), one.asked) for one in made.activities)
+        seen.extend((without_line(one), one.asked) for one in made.activities)
 
     class Looking(DryTeam):
         def forward(self, layer: Any, step: Any, now: float) -> None:
@@ -364,7 +457,7 @@ def test_those_who_wait_are_at_what_they_wait_for(executor: str) -> None:
         step = yield NextBatch(team.replica)
         while not any("Get" in one for one in seen):
             yield Forward(team.replica.layers[0], step)
-            seen[:] = [str(one) for one in made.activities]
+            seen[:] = [without_line(one) for one in made.activities]
         yield Put(answers, "go")
 
     made = executors.executor(executor).build(team, Price.uniform(1, 1.0, 1.0), 1)

@@ -16,6 +16,7 @@ from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.price import Price
 from benchmarks.workloads.networks.build import build
 from benchmarks.workloads.networks.names import NETWORKS
+from tests.endless import Make, endless
 
 SMALL = Card(
     name="small",
@@ -262,3 +263,19 @@ def test_unknown_cards_offer_the_nearest(tmp_path: Path) -> None:
 def test_what_calibrate_wrote_is_found_by_name(tmp_path: Path) -> None:
     cards.write(SMALL, tmp_path / "hardware" / "this-machine.toml", "")
     assert cards.load("this-machine", out=tmp_path).title == SMALL.title
+
+
+@endless
+def test_a_card_without_an_end(make: Make, words: str, tmp_path: Path) -> None:
+    make(tmp_path / "card.toml")
+    with pytest.raises(UserError, match=rf"is not valid: .*{words}|There is no hardware card"):
+        cards.load(str(tmp_path / "card.toml"))
+
+
+def test_a_card_that_goes_in_circles_or_too_deep(tmp_path: Path) -> None:
+    (tmp_path / "card.toml").write_text(f"extends = '{tmp_path}/card'", encoding="utf-8")
+    (tmp_path / "deep.toml").write_text("title = " + "[" * 100_000, encoding="utf-8")
+    (tmp_path / "long.toml").write_text("notes = ['" + "x" * 2**20 + "']", encoding="utf-8")
+    for name, words in (("card", "recursion"), ("deep", "recursion"), ("long", "more than 1,048,576 bytes")):
+        with pytest.raises(UserError, match=f"is not valid: .*{words}"):
+            cards.load(str(tmp_path / f"{name}.toml"))

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from benchmarks.hardware.delays import Delay, read_trace
+from tests.endless import Make, endless
 
 MANY = 4000
 
@@ -113,7 +114,7 @@ def test_a_trace_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("1,2\n", "line 1 of the trace .* is '1,2'"),
         ("# nothing\n", "holds no number; write one delay in steps per line"),
         (b"\xff\xfe1", "is not UTF-8 text; give a text file with one number per line"),
-        (None, "cannot be read; give a text file with one number per line"),
+        (None, r"cannot be read \(No such file or directory\); give a text file with one number per line"),
     ],
 )
 def test_a_bad_trace_says_where(tmp_path: Path, text: str | bytes | None, said: str) -> None:
@@ -173,3 +174,10 @@ def test_a_delay_in_words(given: dict[str, Any], said: str) -> None:
 def test_delays_need_no_torch() -> None:
     program = "import sys, benchmarks.hardware.delays; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@endless
+def test_a_trace_without_an_end(make: Make, words: str, tmp_path: Path) -> None:
+    make(tmp_path / "trace.csv")
+    with pytest.raises(ValueError, match=rf"cannot be read \(it .*{words}\); give a text file"):
+        read_trace(tmp_path / "trace.csv")

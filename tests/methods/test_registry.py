@@ -12,6 +12,7 @@ import pytest
 import methods
 from methods import Method, MethodError, register, registry
 from methods.registry import snake_case
+from tests.endless import Make, endless
 
 OURS = ["bp", "async_lu", "async_bu", "lapsgd", "lppsgd", "ddp", "mbsgd", "lsgd", "plsgd", "pdasgd", "hogwild"]
 
@@ -111,6 +112,13 @@ def test_options_are_read_from_text() -> None:
 
 
 # ---- plug-ins
+
+
+@endless
+def test_a_plugin_without_an_end(make: Make, words: str, tmp_path: Path) -> None:
+    make(tmp_path / "own.py")
+    with pytest.raises(MethodError, match=rf"There is no plug-in file|{words}"):
+        methods.load_plugin(tmp_path / "own.py")
 
 
 def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:

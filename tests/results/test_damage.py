@@ -13,6 +13,7 @@ from benchmarks.views import journals
 from results.errors import ResultsError
 from results.records import Record, read
 from results.records.usable import usable
+from tests.endless import Make, endless
 from tests.results.samples import lines_of, records, rewrite, write
 
 
@@ -35,6 +36,16 @@ def test_no_flipped_bit_changes_a_value_unseen(tmp_path: Path) -> None:
             assert found.evaluations == sound.evaluations
         else:
             assert shown(found) == shown(sound)
+
+
+def test_where_one_line_has_a_checksum_all_have_one(tmp_path: Path) -> None:
+    path = write(tmp_path, [10.0, 20.5]).path
+    whole = path.read_bytes().splitlines(keepends=True)
+    for number, line in enumerate(whole, start=1):
+        renamed = line.replace(b'"crc32"', b'"crc33"')
+        path.write_bytes(b"".join([*whole[: number - 1], renamed, *whole[number:]]))
+        with pytest.raises(ResultsError, match=f"line {number}: .*checksum"):
+            read(path)
 
 
 def test_lines_of_earlier_versions_have_no_checksum_and_are_read(tmp_path: Path) -> None:
@@ -91,3 +102,10 @@ def test_the_journal_of_another_run_is_left_out_with_a_sentence(tmp_path: Path) 
     assert [record.id for record in records(tmp_path)] == [other.id]
     with pytest.raises(ResultsError, match="another run's"):
         usable(own.path)
+
+
+@endless
+def test_a_journal_without_an_end(make: Make, words: str, tmp_path: Path) -> None:
+    make(tmp_path / "journal.jsonl")
+    with pytest.raises(ResultsError, match=words):
+        read(tmp_path / "journal.jsonl")

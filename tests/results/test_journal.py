@@ -3,16 +3,19 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from results.errors import ResultsError
-from results.records import JOURNAL
+from results.errors import JournalLost, ResultsError
+from results.records import JOURNAL, journal
 from results.records.journal import Journal, folder_of, read
+from results.records.lines import render
 from results.records.spec import Labels
 from tests.results.samples import spec_of, write
 
@@ -101,9 +104,9 @@ def test_a_journal_cut_in_its_first_line_is_no_record_and_is_repeated(tmp_path: 
     [
         (b"garbage", "Expecting value"),
         (b"[1]", "no JSON object"),
-        (b'{"type": "evaluation", "epoch": 1}', "no evaluation"),
+        (render({"type": "evaluation", "epoch": 1}), "no evaluation"),
         (b'{"type": "evaluation", "epoch": 1, "step": 1, "metrics": {"loss": NaN}}', "not strict JSON"),
-        (b'{"type": "end", "status": "fine"}', "neither"),
+        (render({"type": "end", "status": "fine"}), "neither"),
         (b"\xff\xfe", "codec"),
     ],
 )
@@ -140,9 +143,8 @@ def test_an_earlier_journal_is_renamed_and_never_deleted(tmp_path: Path) -> None
 
 
 def test_a_run_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
-    pytest.importorskip("fcntl")
     with start(tmp_path) as journal:
-        with pytest.raises(ResultsError, match="another process"):
+        with pytest.raises(ResultsError, match="another command"):
             start(tmp_path)
         journal.end("finished")
     assert [path.name for path in tmp_path.iterdir()] == [JOURNAL]
@@ -191,6 +193,59 @@ def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, monkeypatch: p
     assert record.status == "failed"
 
 
+@pytest.mark.parametrize("step", ["write", "fsync"])
+@pytest.mark.parametrize("nth", range(1, 6))
+def test_whatever_write_fails_what_was_written_before_is_whole(
+    tmp_path: Path, nth: int, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is over with a sentence, half a line is dropped, the lease is given back, and the run can be repeated."""
+    calls = iter(range(1, 100))
+
+    def fail(*arguments: Any) -> None:
+        if next(calls) != nth:
+            inner(*arguments)
+            return
+        if step == "write":
+            arguments[0].write(arguments[1][:10])
+        raise OSError(28, "No space left on device")
+
+    def train() -> None:
+        with start(tmp_path) as made:
+            for epoch in (1, 2, 3):
+                made.evaluation(epoch, 20 * epoch, {"loss": 1.0 / epoch})
+            made.end("finished")
+
+    place, name = (journal, "_write_all") if step == "write" else (os, "fsync")
+    inner = getattr(place, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(place, name, fail)
+        with pytest.raises(ResultsError, match=r"journal.jsonl cannot be written \(No space left"):
+            train()
+    if nth == 1:
+        with pytest.raises(ResultsError, match="holds no run yet"):
+            read(tmp_path / JOURNAL)
+    else:
+        record = read(tmp_path / JOURNAL)
+        assert [point.epoch for point in record.evaluations] == list(range(1, nth - 1))
+        assert record.status == "failed"
+    train()
+    assert read(tmp_path / JOURNAL).status == "finished"
+    assert {path.name for path in tmp_path.iterdir()} == {JOURNAL, "journal.interrupted-1.jsonl"}
+
+
+@pytest.mark.parametrize("what", ["another file", "gone"])
+def test_a_folder_that_changes_meanwhile_is_a_sentence(tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "out" / "run"
+    made = start(folder)
+    if what == "gone":
+        shutil.rmtree(tmp_path / "out")
+    else:
+        folder.rename(tmp_path / "moved")
+        folder.write_text("a file")
+    with pytest.raises(JournalLost, match="is not where it was"):
+        made.evaluation(1, 20, {"loss": 1.0})
+
+
 def test_a_folder_that_cannot_be_made_is_a_clear_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultsError, match="cannot be written"):
@@ -205,3 +260,15 @@ def test_reading_and_published_values_stay_light() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_an_error_without_a_text_ends_the_journal_all_the_same(tmp_path: Path) -> None:
+    class Unspeakable(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    with pytest.raises(Unspeakable), start(tmp_path) as journal:
+        raise Unspeakable
+    record = read(journal.path)
+    assert record.end is not None
+    assert (record.status, record.end["reason"]) == ("failed", "Unspeakable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,18 @@ def test_which_measures_are_of_speed() -> None:
     timed = {key for key, measure in MEASURES.items() if measure.timed}
     assert timed >= {"train_time_seconds", "seconds_per_epoch", "model_flops_utilisation_percent", "relative_speedup"}
     assert {key for key, measure in MEASURES.items() if measure.speed} - timed == {"epochs_to_target", "epochs_to_best"}
+
+
+def test_lost_updates_and_torn_reads_are_shares_over_all_layers(tmp_path: Path) -> None:
+    """Of a run that knows them: not of one of an earlier version, nor where nobody looked at reads."""
+    run = write(tmp_path, [1.0])
+    assert (run.end or {})["staleness"]
+    layers = [
+        {"layer": "stem", "reads": 30, "lost_updates": 1.5, "weight_reads": 0, "torn_reads": 0},
+        {"layer": "head", "reads": 10, "lost_updates": 0.5, "weight_reads": 0, "torn_reads": 0},
+    ]
+    known = replace(run, end={**(run.end or {}), "staleness": layers})
+    assert [MEASURES[key].of(run) for key in ("lost_updates_percent", "torn_reads_percent")] == [None, None]
+    assert [MEASURES[key].of(known) for key in ("lost_updates_percent", "torn_reads_percent")] == [5.0, None]
+    layers[0] |= {"weight_reads": 40, "torn_reads": 1}
+    assert MEASURES["torn_reads_percent"].of(known) == 2.5

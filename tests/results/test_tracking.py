@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import math
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ from results.errors import ResultsError
 from results.published import by_dataset
 from results.records.journal import Record
 from results.statistics import summary
-from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores
+from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores, timed
+from tests.programs import start
 from tests.results.samples import records, write
 
 pytest.importorskip("mlflow")
@@ -73,7 +74,9 @@ def test_feeding_again_changes_nothing(fed: Path, uri: str, runs: dict[str, Any]
 def test_only_what_finished_is_finished(runs: dict[str, Any]) -> None:
     status = {name: run.info.status for name, run in runs.items()}
     assert status["resnet18 async_lu seed 0"] == "FINISHED"
-    assert status["resnet18 ddp seed 0"] == "FINISHED"
+    for name, words in (("seed 0", "true"), ("(ours, 1 seed)", "1 of 1 runs")):
+        assert status[f"resnet18 ddp {name}"] == "FAILED"
+        assert runs[f"resnet18 ddp {name}"].data.tags["benchmarks.diverged"] == words
     assert runs["resnet18 ddp seed 0"].data.tags["benchmarks.status"] == "diverged"
     assert status["resnet18 bp seed 0"] == "FAILED"
     assert status["resnet18 bp seed 1"] == "KILLED"
@@ -188,17 +191,7 @@ def test_two_processes_may_create_one_store(tmp_path: Path, checkout: Path) -> N
         "print(feed(read(Path(sys.argv[1])).records, published={}).added)"
     )
     environment = {"PYTHONPATH": str(checkout), "PATH": "", "HOME": str(tmp_path)}
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, f"out{seed}"],
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for seed in (0, 1)
-    ]
+    writers = [start([sys.executable, "-c", program, f"out{seed}"], cwd=tmp_path, env=environment) for seed in (0, 1)]
     answers = [writer.communicate(timeout=120) for writer in writers]
     assert answers == [("2\n", ""), ("2\n", "")]
     assert len(stored(f"sqlite:///{tmp_path}/mlflow.db")) == 4
@@ -225,6 +218,26 @@ def test_a_server_that_never_answers_fails_within_seconds(monkeypatch: pytest.Mo
             probe(f"http://127.0.0.1:{port}")
     with pytest.raises(ResultsError, match=r"at postgresql://127.0.0.1"):
         probe(f"postgresql+psycopg2://me:secret@127.0.0.1:{port}/runs".replace("+psycopg2", ""))
+
+
+def test_a_server_that_hardly_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it answers just before anybody's patience ends."""
+    now, calls = 0.0, list[str]()
+
+    class Slow:
+        def search_runs(self, what: str) -> str:
+            nonlocal now
+            now += timed.PROMPT_SECONDS + len(calls) * 10
+            calls.append(what)
+            return what
+
+    monkeypatch.setattr(timed, "time", SimpleNamespace(monotonic=lambda: now))
+    client = timed.Timed(Slow(), "http://me:secret@host")
+    assert [client.search_runs("runs") for _ in range(5)] == calls
+    for _ in range(2):
+        with pytest.raises(ResultsError, match=r"http://host answers too slowly: 100 s were waited .* feed them later"):
+            client.search_runs("more")
+    assert len(calls) == 5
 
 
 def test_without_mlflow_the_text_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,16 @@ def test_what_is_at_hand_goes_before_what_is_fetched(fed: list[Record], uri: str
     assert complete.stat().st_mtime_ns == mine
 
 
+def test_a_run_that_is_being_trained_is_not_fetched(fed: list[Record], uri: str, tmp_path: Path) -> None:
+    first = fed[0]
+    folder = folder_of(tmp_path, first.id)
+    with Journal.create(folder, id=first.id, spec=first.spec, environment={}, labels=first.labels) as journal:
+        assert fetch(uri, tmp_path) == 2
+        journal.end("interrupted")
+    assert read(folder / JOURNAL).status == "interrupted"
+    assert fetch(uri, tmp_path) == 1
+
+
 def test_a_journal_that_was_tampered_with_is_left_out(fed: list[Record], uri: str, tmp_path: Path) -> None:
     kept = Path(stored(uri)["resnet18 async_lu seed 1"].info.artifact_uri.removeprefix("file://")) / JOURNAL
     honest = kept.read_bytes()

@@ -20,9 +20,8 @@ from benchmarks.errors import UserError
 from benchmarks.runner import environment, gpus, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.processes import openmp, pool, process
-from benchmarks.runner.processes.messages import Ended
-from benchmarks.runner.processes.process import Setting
+from benchmarks.runner.processes import one_run, openmp, pool, process
+from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.tables.registry import table
 
 See = Callable[..., None]
@@ -160,6 +159,7 @@ class Pretender:
 
     started: ClassVar[list[tuple[str, ...]]] = []
     deaths: ClassVar[set[str]] = set()
+    lost = ""
 
     def __init__(self, setting: Setting, policy: str | None) -> None:
         self.pipe, self._theirs = multiprocessing.Pipe()
@@ -176,7 +176,7 @@ class Pretender:
 
     def dismiss(self) -> None: ...
 
-    def join(self) -> None: ...
+    def join(self, seconds: float = 0.0) -> None: ...
 
 
 def spread(monkeypatch: pytest.MonkeyPatch, seen: tuple[str, ...], *, jobs: int, deaths: str = "") -> list[Any]:
@@ -212,7 +212,7 @@ def test_a_process_sees_its_gpu_before_anything_asks_for_one(
     monkeypatch.setattr(process, "keep_freed_memory", lambda: True)
     monkeypatch.setattr(process, "_serve", lambda *_: found.append(os.environ.get(gpus.VISIBLE)))
     pipe: Any = None
-    process.main(pipe, Setting(Path(), None, {}, (), {}, seen))
+    process.main(pipe, Setting(Path(), None, {}, (), {}, seen), one_run.carry_out)
     assert found == [visible]
 
 

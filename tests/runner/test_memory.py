@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks.runner import environment
 from benchmarks.runner.processes import memory
+from benchmarks.runner.processes.messages import Setting
 from benchmarks.runner.processes.pool import TrainingProcess
-from benchmarks.runner.processes.process import Setting
 
 SCRIPT = """
 import resource, sys

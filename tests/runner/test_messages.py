@@ -54,7 +54,7 @@ def test_an_epoch_is_heard_and_the_run_goes_on() -> None:
 
 
 def test_an_end_is_heard_and_the_process_is_free() -> None:
-    end = Ended("id", "diverged", "the loss was not finite in epoch 1")
+    end = Ended("id", "diverged", "the training loss was not finite from batch 1 of epoch 1 on")
     events, ended, job = heard(end)
     assert (events, ended, job.run) == ([end], {"id": end}, None)
 

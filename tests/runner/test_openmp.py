@@ -14,7 +14,7 @@ import methods
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import openmp, pool, process
+from benchmarks.runner.processes import messages, one_run, openmp, pool, process
 from benchmarks.runner.processes.messages import Begin, Ended
 from benchmarks.runner.processes.watch import Watch
 from benchmarks.runner.standing import Standing
@@ -79,7 +79,7 @@ def test_a_policy_is_set_for_what_starts_inside_alone(monkeypatch: pytest.Monkey
     assert os.environ[VARIABLE] == "ACTIVE"
 
 
-def reporting(pipe: Connection, setting: Any) -> None:
+def reporting(pipe: Connection, setting: Any, carry_out: Any) -> None:
     """A training process that says what it was started with."""
     try:
         while True:
@@ -103,7 +103,7 @@ def trained(order: Sequence[Run]) -> list[tuple[str, str]]:
             pid, policy = event.reason.split()
             heard.append((pid, policy))
 
-    setting = process.Setting(Path("out"), None, {}, (), {})
+    setting = messages.Setting(Path("out"), None, {}, (), {})
     assert len(pool.train_all(order, setting, jobs=1, listen=hear)) == len(order)
     return heard
 
@@ -119,14 +119,14 @@ def test_a_process_trains_the_runs_of_its_policy_and_another_one_the_rest() -> N
 
 def test_the_journal_says_what_the_training_process_saw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not what the command had, whose process is another."""
-    monkeypatch.setattr(process, "_train", lambda *_: Ended("id", "finished"))
+    monkeypatch.setattr(one_run, "_train", lambda *_: Ended("id", "finished"))
     (run,) = runs()
     of_command = {"cores": 2, "variables": {"MKL_NUM_THREADS": "7"}, "wait_policy": "the command's"}
-    setting: Any = process.Setting(tmp_path, None, {}, (), of_command)
+    setting: Any = messages.Setting(tmp_path, None, {}, (), of_command)
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     monkeypatch.setenv(VARIABLE, "PASSIVE")
     pipe: Any = None
-    process._run(pipe, setting, Begin(run.id, run.spec, run.labels), pipe, Watch(Standing(), print))
+    one_run._run(pipe, setting, Begin(run.id, run.spec, run.labels), pipe, Watch(Standing(), print))
     recorded = read(folder_of(tmp_path, run.id) / "journal.jsonl").environment
     assert (recorded["cores"], recorded["wait_policy"]) == (2, "PASSIVE")
     assert recorded["variables"][VARIABLE] == "PASSIVE"

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import WorkerFailed, WorkersStuck
 from benchmarks.runner import training
-from benchmarks.runner.processes import process
+from benchmarks.runner.processes import messages, one_run
 from benchmarks.runner.processes.messages import Begin, Ended
 from benchmarks.runner.processes.watch import EVERY_SECONDS, Watch, stacks
 from benchmarks.runner.standing import Standing
@@ -28,12 +28,18 @@ def waiting() -> Program:
     yield Get(Channel(name="losses"))
 
 
+LINE = f"tests/runner/test_watch.py:{waiting.__code__.co_firstlineno}"
+
+
 @dataclass
 class Idle:
     """An executor whose workers do what a test says."""
 
     activities: list[Activity] = field(default_factory=list)
     now = None
+
+    def resume(self, now: float | None) -> None:
+        """Nothing."""
 
     def run(self, workers: Any) -> None:
         """Nothing."""
@@ -89,8 +95,8 @@ def test_each_worker_is_named_with_its_effect_and_since_when() -> None:
         watch.look(1.0)
     looks(watch, 30)
     assert said == [
-        "no progress for 30 s while training epoch 2: forward 0 on device 0 before its first effect for 30 s; "
-        "backward 0 on device 0 at Get (losses) for 39 s"
+        "no progress for 30 s while training epoch 2: forward 0 on device 0 before its first effect "
+        f"({LINE}) for 30 s; backward 0 on device 0 at Get (losses; {LINE}) for 39 s"
     ]
 
 
@@ -117,7 +123,7 @@ def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
     watch.look(1.0)
     watch.look(1.0)
     assert given_up == [
-        "no progress for 5 s while training epoch 2: forward 0 on device 0 before its first effect for 5 s"
+        f"no progress for 5 s while training epoch 2: forward 0 on device 0 before its first effect ({LINE}) for 5 s"
     ]
 
 
@@ -181,12 +187,12 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 class Sending:
     def __init__(self, sent: list[Any]) -> None:
-        self.send = sent.append
+        self.send = self.tell = sent.append
 
 
 def test_a_run_given_up_has_failed_and_takes_its_process_along(journal: Journal, sent: list[Any]) -> None:
     with pytest.raises(Exit):
-        process._give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
+        one_run._give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
     record = read(journal.path)
     assert record.end is not None
     assert (record.status, record.end["reason"]) == ("failed", "no progress")
@@ -203,9 +209,9 @@ def test_a_run_that_leaves_threads_behind_takes_its_process_along(
 
     monkeypatch.setattr(training, "train", train)
     begin = Begin("id", spec_of(), Labels())
-    setting = process.Setting(Path("out"), None, {}, (), {})
+    setting = messages.Setting(Path("out"), None, {}, (), {})
     with pytest.raises(Exit):
-        process._train(Sending(sent), setting, begin, None, journal, Standing())  # type: ignore[arg-type]
+        one_run._train(Sending(sent), setting, begin, None, journal, Standing())  # type: ignore[arg-type]
     reason = "Worker 'w 0' failed: KeyError: 'lost'; 10 s later these had not ended: w 1 at Get (losses)"
     assert sent == [Ended("id", "failed", reason, with_process=True)]
     record = read(journal.path)
@@ -228,9 +234,9 @@ def test_what_has_no_text_fails_its_run_by_its_name(
         raise Unspeakable
 
     monkeypatch.setattr(training, "train", train)
-    setting = process.Setting(Path("out"), None, {}, (), {})
+    setting = messages.Setting(Path("out"), None, {}, (), {})
     begin = Begin("id", spec_of(), Labels())
-    ended = process._train(Sending(sent), setting, begin, None, journal, Standing())  # type: ignore[arg-type]
+    ended = one_run._train(Sending(sent), setting, begin, None, journal, Standing())  # type: ignore[arg-type]
     assert ended == Ended("id", "failed", "Unspeakable, whose text cannot be had (RuntimeError)")
     assert read(journal.path).status == "failed"
 
@@ -242,7 +248,7 @@ def test_a_run_that_has_ended_is_not_given_up(journal: Journal, sent: list[Any],
         journal.end("finished")
     else:
         journal._write({"type": "end", "status": "finished", "reason": "", "epochs": 0})
-    process._give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
+    one_run._give_up(Sending(sent), journal, "id", "no progress")  # type: ignore[arg-type]
     journal.close()
     assert read(journal.path).status == "finished"
     assert sent == []
@@ -250,7 +256,7 @@ def test_a_run_that_has_ended_is_not_given_up(journal: Journal, sent: list[Any],
 
 def test_what_is_given_up_waits_for_a_line_that_is_being_written(journal: Journal, sent: list[Any]) -> None:
     """And is not given up, if that line was the end."""
-    thread = threading.Thread(target=process._give_up, args=(Sending(sent), journal, "id", "no progress"))
+    thread = threading.Thread(target=one_run._give_up, args=(Sending(sent), journal, "id", "no progress"))
     with journal.lock:
         thread.start()
         journal.evaluation(1, 20, {"loss": 1.0})

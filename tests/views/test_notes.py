@@ -34,3 +34,13 @@ def test_what_is_set_counts() -> None:
     (said,) = left_out("table7", scale="smoke", settings={"workload": {"train_samples": "256"}})
     assert "25 % (batches of 64 x 3 devices) by DDP" in said
     assert "BP" not in said
+
+
+def test_drains_within_an_epoch_are_said_where_they_are_set() -> None:
+    def said(**changes: Any) -> list[str]:
+        choices = Choices(seeds=1, **changes)
+        sheet = sheet_of(table("table1"), choices, plan.runs(table("table1"), choices), Journals(()))
+        return [note for note in notes(sheet) if note.startswith("Within an epoch all workers are drained after every")]
+
+    assert said() == []
+    assert len(said(settings={"workload": {"drain_every": "500"}})) == 1

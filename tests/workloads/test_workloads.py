@@ -145,6 +145,13 @@ def test_a_default_said_aloud_is_the_same_workload(family: str, network: str, sc
             "Bad value: workload.blocks.3='1000000': Input should be less than or equal to 1000",
         ),
         ({"blocks": "1,2"}, "Bad value: workload.blocks"),
+        (
+            {"epochs": "99999999999999999999"},
+            "workload.epochs='99999999999999999999': Input should be less than or equal",
+        ),
+        ({"width": "1000000000"}, "workload.width='1000000000': Input should be less than or equal to 10000"),
+        ({"threads": "100000000"}, "workload.threads='100000000': Input should be less than or equal to 1024"),
+        ({"resolution": "100000000"}, "workload.resolution='100000000': Input should be less than or equal to 4096"),
         ({"stem": "alexnet"}, "Bad value: workload.stem='alexnet': Input should be 'cifar' or 'imagenet'"),
         ({"train_samples": "99999"}, "workload.train_samples=99999: digits has only 1437"),
         ({"test_samples": "99999"}, "workload.test_samples=99999: digits has only 360"),

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica
 from benchmarks.executors.numerics.streams import NOTHING, DeviceStreams
+
+Part = tuple[TorchLayer, list[Tensor]]
+ByLayer = Sequence[tuple[TorchLayer, Callable[[], None]]]
+"""One access a layer, in the order of the layers."""
 
 
 def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | None) -> list[TorchGradient]:
@@ -35,14 +40,22 @@ def flat(replica: TorchReplica, *, buffers: bool) -> Tensor:
 
     Layer by layer, updates going on meanwhile.
     """
+    vector, copies = flat_by_layer(replica, buffers=buffers)
+    for _, copy in copies:
+        copy()
+    return vector
+
+
+def flat_by_layer(replica: TorchReplica, *, buffers: bool) -> tuple[Tensor, ByLayer]:
+    """The vector before it is filled, and what fills it."""
     parts = [(layer, tensors) for layer, tensors in _parts(replica, buffers) if tensors]
-    copy, offset = torch.empty(sum(t.numel() for _, ts in parts for t in ts), device=parts[0][1][0].device), 0
-    for layer, tensors in parts:
-        end = offset + sum(t.numel() for t in tensors)
-        with layer.reading, layer.reading_statistics:
-            torch.cat([t.reshape(-1) for t in tensors], out=copy[offset:end])
-        offset = end
-    return copy
+    vector = torch.empty(sum(t.numel() for _, ts in parts for t in ts), device=parts[0][1][0].device)
+    return vector, [(part[0], partial(_copy, *part, piece)) for part, piece in _pieces(vector, parts)]
+
+
+def _copy(layer: TorchLayer, tensors: Sequence[Tensor], piece: Tensor) -> None:
+    with layer.reading, layer.reading_statistics, layer.read():
+        torch.cat([t.reshape(-1) for t in tensors], out=piece)
 
 
 def mean_flat(vectors: Sequence[Tensor]) -> Tensor:
@@ -58,16 +71,36 @@ def add_mean(replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: 
 
     mean, snapshot: (n,), as `flat` lays them out.
     """
-    difference, offset = mean - snapshot, 0
-    for layer, tensors in _parts(replica, buffers):
-        with layer.mutex, layer.statistics:
-            for tensor in tensors:
-                tensor += difference[offset : offset + tensor.numel()].view_as(tensor)
-                offset += tensor.numel()
-            layer.averages += 1
+    for _, add in add_mean_by_layer(replica, mean, snapshot, buffers=buffers):
+        add()
 
 
-def _parts(replica: TorchReplica, buffers: bool) -> Iterator[tuple[TorchLayer, list[Tensor]]]:
+def add_mean_by_layer(replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: bool) -> ByLayer:
+    """What adds it."""
+    parts = list(_parts(replica, buffers))
+    return [(part[0], partial(_add, *part, piece)) for part, piece in _pieces(mean - snapshot, parts)]
+
+
+def _add(layer: TorchLayer, tensors: Sequence[Tensor], piece: Tensor) -> None:
+    offset = 0
+    with layer.mutex, layer.statistics, layer.write(update=False):
+        for tensor in tensors:
+            tensor += piece[offset : offset + tensor.numel()].view_as(tensor)
+            offset += tensor.numel()
+        layer.averages += 1
+        layer.traffic.added()
+
+
+def _pieces(vector: Tensor, parts: Sequence[Part]) -> Iterator[tuple[Part, Tensor]]:
+    """The vector (n,), cut into a piece for each layer."""
+    offset = 0
+    for part in parts:
+        end = offset + sum(t.numel() for t in part[1])
+        yield part, vector[offset:end]
+        offset = end
+
+
+def _parts(replica: TorchReplica, buffers: bool) -> Iterator[Part]:
     for layer in replica.layers:
         yield layer, [p.data for p in layer.params] + ([b.data for b in layer.buffers] if buffers else [])
 

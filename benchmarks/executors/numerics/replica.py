@@ -25,6 +25,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.executors.accounts import DryGradient, DryLayer, DryReplica, DryStep
+from benchmarks.executors.conflicts import Traffic, WeightRead, WeightWrite
+from benchmarks.executors.numerics.shadow import Shadow
 from benchmarks.executors.numerics.streams import NOTHING, BatchStream, DeviceStreams, Order
 
 
@@ -40,7 +42,7 @@ class TorchLayer(DryLayer):
 
     Whoever writes the weights holds `mutex`, who copies them to pin them `pinning`; BatchNorm's running statistics are
     written under `statistics`. `reading` and `reading_statistics` order other reads on the device; elsewhere they are
-    nothing, since a pass may see half of an update.
+    nothing, since a pass may see half of an update. concurrent: threads share it, so that conflicts are looked for.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class TorchLayer(DryLayer):
         *,
         lock_free: bool,
         streams: DeviceStreams | None,
+        concurrent: bool = False,
     ) -> None:
         self.module = module.train()
         self.params = list(module.parameters())
@@ -70,6 +73,17 @@ class TorchLayer(DryLayer):
         if streams is not None and any(True for _ in module.buffers()):
             running = Order(streams, self.statistics)
             self.statistics, self.reading_statistics = running.writing(), running.reading()
+        self.traffic, self.concurrent = Traffic(), concurrent and bool(self.params)
+        self.shadow = Shadow(self.params[0].device) if lock_free and self.concurrent else None
+        self.traffic.shadow = self.shadow
+
+    def read(self) -> AbstractContextManager[None]:
+        """Around what reads the live weights, inside of the locks that it takes."""
+        return WeightRead(self.traffic) if self.concurrent else NOTHING
+
+    def write(self, *, update: bool) -> AbstractContextManager[None]:
+        """Around what changes them: an update, or an average."""
+        return WeightWrite(self.traffic, update=update) if self.concurrent else NOTHING
 
 
 @dataclass(eq=False)
@@ -185,3 +199,4 @@ class TorchGradient(DryGradient):
     tensors: tuple[Tensor, ...] = ()  # one for each of the layer's parameters
     weights: list[Tensor] | None = None  # overwrite: the worker's copy, theta_{m,k}
     stream: AbstractContextManager[Any] = NOTHING  # the batch's, where it has one
+    copied: int = 0  # overwrite: the writes that are in that copy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -12,11 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.numerics import averages
+from benchmarks.executors.conflicts import Conflicts
+from benchmarks.executors.numerics import averages, state
 from benchmarks.executors.numerics.gradients import gradients
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
-from benchmarks.executors.numerics.streams import bound_run_ahead, streams_of
+from benchmarks.executors.numerics.state import TeamState
+from benchmarks.executors.numerics.streams import NOTHING, bound_run_ahead, streams_of
 from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
+from benchmarks.executors.resuming import TeamValues
 from benchmarks.executors.staleness import TimedEvent
 
 Autocast = Callable[[], AbstractContextManager[object]]
@@ -49,11 +51,11 @@ class TorchTeam(DryTeam):
         autocast: Autocast | None = None,
     ) -> None:
         replicas, device = [], next(p.device for m in networks[0].values() for p in m.parameters())
-        self.device_streams = streams_of(device)
+        self.device, self.device_streams = device, streams_of(device)
         self.streams = self.device_streams if streams else None
         for q, network in enumerate(networks):
             layers = [
-                TorchLayer(name, i, m, q, lock_free=lock_free, streams=self.streams)
+                TorchLayer(name, i, m, q, lock_free=lock_free, streams=self.streams, concurrent=streams)
                 for i, (name, m) in enumerate(network.items())
             ]
             replicas.append(TorchReplica(q, q, layers, self.streams))
@@ -62,15 +64,19 @@ class TorchTeam(DryTeam):
         self.learning_rate, self.batches = learning_rate, batches
         self.overwrite, self.average_buffers = overwrite, average_buffers
         self.autocast = autocast
+        by_layer = zip(*(replica.layers for replica in replicas), strict=True)
+        self.conflicts = Conflicts([[layer.traffic for layer in same] for same in by_layer])
         self.losses: list[Tensor] = []
         self.right: list[Tensor] = []  # per batch, the samples classified correctly
+        self.tickets: list[int] = []  # per batch, in the order in which the losses came
         self.samples = 0
-        self._tally = threading.Lock()
+        self.tally: AbstractContextManager[Any] = threading.Lock()
 
     def begin_epoch(self, epoch: int) -> None:
         super().begin_epoch(epoch)
         self.synchronize()  # what has been done to the weights since then was not on the batches' streams
-        self.losses, self.right, self.samples = [], [], 0
+        self.losses, self.right, self.tickets, self.samples = [], [], [], 0
+        self.conflicts.clear()
 
     def synchronize(self) -> None:
         """Wait until the device is done with all that was launched."""
@@ -88,9 +94,19 @@ class TorchTeam(DryTeam):
         """Mean training loss over the epoch's batches."""
         return float(torch.stack(self.losses).double().mean()) if self.losses else float("nan")
 
+    def not_finite(self) -> int | None:
+        """The epoch's batch, from 0, whose training loss came first of all that are not finite, or None."""
+        strange = (~torch.stack(self.losses).isfinite()).nonzero() if self.losses else torch.empty(0)
+        return self.tickets[int(strange[0])] % self.steps_per_epoch if len(strange) else None
+
     def train_accuracy(self) -> float:
         """Percent of the epoch's training samples classified correctly, each before its own update; nan before any."""
         return 100 * float(torch.stack(self.right).sum()) / self.samples if self.right else float("nan")
+
+    def per_layer(self) -> list[dict[str, Any]]:
+        """Staleness and conflicts of the epoch's updates, as JSON takes them; once the device is done with them."""
+        pairs = zip(self.staleness.per_layer(), self.conflicts.per_layer(), strict=True)
+        return [{**staleness, **conflicts} for staleness, conflicts in pairs]
 
     # ---- effects
 
@@ -104,19 +120,24 @@ class TorchTeam(DryTeam):
     def snapshot(self, layer: TorchLayer, step: TorchStep, now: float) -> None:
         if step.slot is None:
             step.slot = step.replica.slot_for(step)
-        with step.stream, layer.pinning:
+        with step.stream, layer.pinning, layer.read():
             step.slot.pin(layer)
             self.note_read(layer, step, self.device_time() or now)
 
     def forward(self, layer: TorchLayer, step: TorchStep, now: float) -> None:
         """The step's activation (B, ...) becomes the layer's output; input and output stay on its tape."""
         x = step.activation
-        with step.stream, layer.reading, layer.statistics:  # BatchNorm's running statistics are written in here
+        reading, read = (layer.reading, layer.read()) if self.reads(layer, step) else (NOTHING, NOTHING)
+        with step.stream, reading, layer.statistics, read:  # BatchNorm's running statistics are written in here
             if step.reads[layer.index] is None:  # else a snapshot has read the weights before
                 self.note_read(layer, step, self.device_time() or now)
             y = step.module(layer)(x) if self.autocast is None else self._cast(step.module(layer), x)
         step.tape[layer.index] = (x, y)
         step.activation = y.detach().requires_grad_()
+
+    def reads(self, layer: TorchLayer, step: TorchStep, *, copies: bool = False) -> bool:
+        """Whether a pass of the step reads the layer's live weights, and not those that it has pinned."""
+        return copies or not step.pins(layer)
 
     def _cast(self, module: nn.Module, x: Tensor) -> Tensor:
         assert self.autocast is not None
@@ -134,9 +155,10 @@ class TorchTeam(DryTeam):
             value = nn.functional.cross_entropy(logits.float(), step.labels)
             (step.upstream,) = torch.autograd.grad(value, logits)
             right = (logits.detach().argmax(1) == step.labels).sum()
-        with self._tally:
+        with self.tally:
             self.losses.append(value.detach())
             self.right.append(right)
+            self.tickets.append(step.index)
             self.samples += len(step.labels)
 
     def backward(self, layer: TorchLayer, step: TorchStep, *, weights: bool, inputs: bool) -> TorchGradient | None:
@@ -150,7 +172,10 @@ class TorchTeam(DryTeam):
         x, y = recorded
         leaves = step.leaves(layer) if weights else []
         into = [x] if inputs and x.requires_grad else []
-        with step.stream, layer.reading:
+        live = self.reads(layer, step, copies=self.overwrite and weights)
+        reading, read = (layer.reading, layer.read()) if live else (NOTHING, NOTHING)
+        with step.stream, reading, read:
+            copied = layer.traffic.kept
             copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
             grads = gradients(y, [*leaves, *into], step.upstream) if leaves or into else ()
             ready = self.device_time() or 0.0
@@ -158,15 +183,16 @@ class TorchTeam(DryTeam):
         if not weights:
             return None
         self.ledger.made(step)
-        read = step.reads[layer.index]
-        assert read is not None
-        return TorchGradient(layer, step.index, read, ready, grads[: len(leaves)], copies, step.stream)
+        seen = step.reads[layer.index]
+        assert seen is not None
+        return TorchGradient(layer, step.index, seen, ready, grads[: len(leaves)], copies, step.stream, copied)
 
     def where(self, gradient: TorchGradient) -> AbstractContextManager[Any]:
         return gradient.stream
 
     def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str) -> None:
-        self.updates.apply(layer, gradient, worker)
+        with layer.write(update=True):
+            self.updates.apply(layer, gradient, worker)
 
     # ---- collectives
 
@@ -182,6 +208,12 @@ class TorchTeam(DryTeam):
     def add_mean(self, replica: TorchReplica, mean: Tensor, snapshot: Tensor) -> None:
         averages.add_mean(replica, mean, snapshot, buffers=self.average_buffers)
 
+    def flat_by_layer(self, replica: TorchReplica) -> tuple[Tensor, averages.ByLayer]:
+        return averages.flat_by_layer(replica, buffers=self.average_buffers)
+
+    def add_mean_by_layer(self, replica: TorchReplica, mean: Tensor, snapshot: Tensor) -> averages.ByLayer:
+        return averages.add_mean_by_layer(replica, mean, snapshot, buffers=self.average_buffers)
+
     # ---- what is evaluated, and what is kept
 
     def consensus(self, how: str) -> list[dict[str, Tensor]]:
@@ -193,22 +225,32 @@ class TorchTeam(DryTeam):
             for i, state in enumerate(states[0])
         ]
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that training on needs, between epochs."""
-        layers = [layer for replica in self.replicas for layer in replica.layers]
-        kept = {
-            "state": self.state,
-            "weights": [layer.module.state_dict() for layer in layers],
-            "counts": [(layer.updates, layer.averages) for layer in layers],
-            "optimizers": [{w: o.state_dict() for w, o in layer.optimizers.items()} for layer in layers],
-        }
-        return copy.deepcopy(kept)
+    def state_dict(self) -> TeamState:
+        """All that training on needs, between epochs or at a drain within one.
 
-    def load_state_dict(self, saved: dict[str, Any]) -> None:
-        """Train on from what `state_dict` gave. Raises RuntimeError where the networks' layers differ from these."""
-        saved = copy.deepcopy(saved)
-        self.state = saved["state"]
-        for i, layer in enumerate(layer for replica in self.replicas for layer in replica.layers):
-            layer.module.load_state_dict(saved["weights"][i])
-            layer.updates, layer.averages = saved["counts"][i]
-            self.updates.restore(layer, saved["optimizers"][i])
+        Raises ValueError where the method keeps what JSON does not in `state`, RuntimeError while a device is at work.
+        """
+        layers = [layer for replica in self.replicas for layer in replica.layers]
+        others = {name: torch.stack(found) for name, found in (("losses", self.losses), ("right", self.right)) if found}
+        others |= {"tickets": torch.tensor(self.tickets)} if self.tickets else {}
+        values = TeamValues(
+            counts=self.counts(),
+            layers=[state.counts(layer) for layer in layers],
+            samples=self.samples,
+            conflicts=self.conflicts.state(),
+        )
+        return TeamState(state.kept(layers, others), values)
+
+    def load_state_dict(self, saved: TeamState) -> None:
+        """Train on from what `state_dict` gave. Raises ValueError, before any change, where it is of another team."""
+        layers = [layer for replica in self.replicas for layer in replica.layers]
+        self.check(saved.values.counts)
+        state.restore(layers, saved, self.updates)
+        self.resume(saved.values.counts)
+        self.losses, self.right = (
+            list(saved.tensors.get(name, torch.empty(0)).to(self.device)) for name in ("losses", "right")
+        )
+        self.tickets = saved.tensors.get("tickets", torch.empty(0)).tolist()
+        self.samples = saved.values.samples
+        self.conflicts.load(saved.values.conflicts)
+        self.synchronize()

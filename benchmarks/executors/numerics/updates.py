@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -30,6 +29,9 @@ class Updates:
         optimizer, leaves = self.of(layer, worker), layer.leaves[worker]
         if gradient.weights is None or layer is not gradient.layer:  # a copy overwrites its own replica only
             self._step(layer, optimizer, leaves, gradient)
+            layer.traffic.added()
+            if layer.shadow is not None:
+                layer.shadow.increment()
             return
         # theta_m <- theta_{m,k} - eta G: what others added since the copy was taken is lost (A, Algorithm 1).
         for leaf, mine in zip(leaves, gradient.weights, strict=True):
@@ -38,6 +40,7 @@ class Updates:
         for leaf, live in zip(leaves, layer.params, strict=True):
             live.data.copy_(leaf.data)
             leaf.data = live.data
+        layer.traffic.overwrote(gradient.copied)
 
     def _step(
         self,
@@ -73,12 +76,3 @@ class Updates:
                         mine.state[leaf] = layer.optimizers[first].state[theirs]  # the very same dict
                 layer.optimizers[worker] = mine
         return layer.optimizers[worker]
-
-    def restore(self, layer: TorchLayer, states: Mapping[str, dict[str, Any]]) -> None:
-        """states: by worker, as their optimizers' state_dict gave them."""
-        layer.optimizers, layer.leaves = {}, {}
-        for worker, state in states.items():
-            first = not layer.optimizers
-            optimizer = self.of(layer, worker)
-            if first or not self.shared_momentum:
-                optimizer.load_state_dict(state)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.executors.threads.monitor import Monitor
@@ -14,20 +15,27 @@ from methods import effects as e
 class SharedQueue:
     """A channel's state. `asked` counts the getters that wait, so that a rendezvous knows when it may hand over."""
 
-    items: deque[Any] = field(default_factory=deque)
+    items: deque[Any]
     asked: int = 0
     closed: int = 0
 
 
 class SharedChannels:
+    make_items: Callable[[], deque[Any]] = deque
+
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
         self._queues: dict[e.Channel, SharedQueue] = {}
 
+    def _queue(self, channel: e.Channel) -> SharedQueue:
+        if channel not in self._queues:
+            self._queues[channel] = SharedQueue(self.make_items())
+        return self._queues[channel]
+
     def put(self, worker: e.Worker, effect: e.Put) -> None:
         channel = effect.channel
         with self.monitor:
-            queue = self._queues.setdefault(channel, SharedQueue())
+            queue = self._queue(channel)
             if channel.capacity is not None:
                 room = channel.capacity
                 self.monitor.wait(worker, f"room in {channel.name}", lambda: len(queue.items) < room + queue.asked)
@@ -37,7 +45,7 @@ class SharedChannels:
     def get(self, worker: e.Worker, effect: e.Get) -> Any:
         channel = effect.channel
         with self.monitor:
-            queue = self._queues.setdefault(channel, SharedQueue())
+            queue = self._queue(channel)
             queue.asked += 1
             self.monitor.changed()
             try:
@@ -51,7 +59,7 @@ class SharedChannels:
     def close(self, worker: e.Worker, effect: e.Close) -> None:
         with self.monitor:
             if isinstance(effect.port, e.Channel):
-                self._queues.setdefault(effect.port, SharedQueue()).closed += 1
+                self._queue(effect.port).closed += 1
             else:
                 effect.port.closes += 1
             self.monitor.changed()
@@ -62,10 +70,10 @@ class SharedChannels:
             self.monitor.changed()
             return effect.counter.value - 1
 
-    def wait(self, worker: e.Worker, effect: e.Await) -> int:
+    def wait(self, worker: e.Worker, effect: e.Await) -> e.CounterValue:
         counter, least = effect.counter, effect.at_least
         with self.monitor:
             self.monitor.wait(
                 worker, f"{counter.name} to reach {least}", lambda: counter.ended or counter.value >= least
             )
-            return counter.value
+            return counter.now

@@ -41,8 +41,11 @@ class ThreadsExecutor:
         """Of the workers that have not ended."""
         return list(self._alive)
 
+    def resume(self, now: float | None) -> None:
+        """Real time needs nothing."""
+
     def run(self, workers: Iterable[e.Worker]) -> None:
-        """Run all workers to completion: one epoch.
+        """Run all workers to completion: one epoch, or a part of it.
 
         Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where others do not end after that.
         """
@@ -65,9 +68,12 @@ class ThreadsExecutor:
         if failure is not None:
             raise WorkersStuck(failure, map(str, stuck), self.grace_seconds) if (stuck := self.activities) else failure
 
+    def _make_channels(self) -> SharedChannels:
+        return SharedChannels(self._monitor)
+
     def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
         team, meetings = self.team, Meetings(self.team, self._monitor)
-        self._channels = channels = SharedChannels(self._monitor)
+        self._channels = channels = self._make_channels()
         return {
             e.NextBatch: self._next_batch,
             e.Snapshot: lambda worker, effect: team.snapshot(effect.layer, effect.step, time.perf_counter()),

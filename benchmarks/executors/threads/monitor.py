@@ -85,5 +85,5 @@ class Monitor:
         if self.failure is not None or not self._alive or len(self._waiting) < self._alive:
             return
         if not any(one.ready() for one in self._waiting.values()):
-            self.fail(Stalled((worker.name, one.what) for worker, one in self._waiting.items()))
+            self.fail(Stalled((worker, one.what) for worker, one in self._waiting.items()))
             self._wake_all()

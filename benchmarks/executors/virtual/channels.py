@@ -116,7 +116,7 @@ class Channels:
     def wait(self, process: Process, effect: e.Await) -> Any:
         counter = effect.counter
         if counter.value >= effect.at_least or counter.ended:
-            return counter.value
+            return counter.now
         process.waits_for = f"{counter.name} to reach {effect.at_least}"
         self._waiting.setdefault(counter, []).append((effect.at_least, process))
         return BLOCKED

@@ -41,11 +41,18 @@ class VirtualExecutor:
 
     @property
     def now(self) -> float:
-        """The simulated time in seconds, over all epochs; the clock of an epoch starts at 0."""
+        """The simulated time in seconds, over all epochs; the clock of each call of `run` starts at 0."""
         return self._before + self.clock.now
 
+    def resume(self, now: float | None) -> None:
+        """Go on from this simulated time."""
+        self._before, self.clock = now or 0.0, Clock()
+
     def run(self, workers: Iterable[e.Worker]) -> None:
-        """Run all workers to completion: one epoch. Raises WorkerFailed or Stalled, both naming workers."""
+        """Run all workers to completion: one epoch, or a part of it.
+
+        Raises WorkerFailed or Stalled, both naming workers.
+        """
         crew = list(workers)
         self._ready: Ready = deque((Process(worker), None) for worker in crew)
         self._alive = dict.fromkeys(process for process, _ in self._ready)
@@ -57,11 +64,11 @@ class VirtualExecutor:
             while self._ready or self.clock.events:
                 if self._ready:
                     process, value = self._ready.popleft()
-                    self._resume(process, value.value if isinstance(value, e.Counter) else value)
+                    self._resume(process, value.now if isinstance(value, e.Counter) else value)
                 else:
                     self.clock.tick()
             if self._alive:
-                raise Stalled((p.worker.name, p.waits_for) for p in self._alive)
+                raise Stalled((p.worker, p.waits_for) for p in self._alive)
 
     def _make_handlers(self) -> dict[type, Callable[[Process, Any], Any]]:
         channels = Channels(self.clock, self.price, self._ready, self._resume)

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
+from benchmarks.hardware.card import Card
 from results.records.spec import Labels, RunSpec
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all runs of a command share. gpus: CUDA_VISIBLE_DEVICES, an entry each; of a process, the one it sees."""
+
+    out: Path
+    data: Path | None
+    cards: dict[str, Card]  # of the virtual clock, by sha256
+    plugins: tuple[Path, ...]
+    environment: dict[str, Any]
+    gpus: tuple[str, ...] = ()
+    stall_after: float | None = None  # seconds without progress after which a run is given up
+    fresh: bool = False  # train again what another command has finished meanwhile, and resume nothing
+    checkpoint_every: float | None = 1.0  # seconds between two; 0: at every drain; None: none are written
 
 
 @dataclass(frozen=True)
@@ -27,6 +48,23 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """From a process: the run goes on from a checkpoint, after so many epochs. words: how far it was."""
+
+    id: str
+    epoch: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """From a process: something that does not end the run, and that people should know."""
+
+    id: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run is over. status: as in the journal; reason: why it is not finished, else ""."""
 
@@ -45,6 +83,14 @@ class Standstill:
 
 
 @dataclass(frozen=True)
+class Alive:
+    """From a process, about once a second while it is at a run: its interpreter runs. at: what the run is at."""
+
+    id: str
+    at: str
+
+
+@dataclass(frozen=True)
 class Wrong:
     """From a process: the user can mend what is said here; the run has not ended, and is to be repeated."""
 
@@ -52,6 +98,30 @@ class Wrong:
     sentence: str
 
 
-Answer = Epoch | Standstill | Ended | Wrong
-Event = Begin | Epoch | Standstill | Ended
+@dataclass(frozen=True)
+class Busy:
+    """From a process: another command trains this run; it has neither ended nor failed. who: where, in words."""
+
+    id: str
+    who: str
+
+
+Answer = Alive | Resumed | Epoch | Standstill | Remark | Ended | Busy | Wrong
+Event = Begin | Resumed | Epoch | Standstill | Remark | Ended | Busy
 Listen = Callable[[Event], None]
+
+
+class ParentPipe:
+    """The way to the parent, for several threads."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._lock = pipe, threading.Lock()
+
+    def send(self, answer: Answer) -> None:
+        with self._lock:
+            self._pipe.send(answer)
+
+    def tell(self, answer: Answer) -> None:
+        """The same, though nobody may listen any more: the thread that trains finds that out by itself."""
+        with contextlib.suppress(OSError):
+            self.send(answer)

@@ -5,25 +5,31 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import memory, openmp, process
-from benchmarks.runner.processes.messages import Answer, Begin, Ended, Listen, Wrong
+from benchmarks.runner.processes import memory, one_run, openmp, process, signals
+from benchmarks.runner.processes.elsewhere import Elsewhere
+from benchmarks.runner.processes.heartbeat import Heartbeats
+from benchmarks.runner.processes.messages import Alive, Answer, Begin, Busy, Ended, Event, Listen, Setting, Wrong
 
 
 class TrainingProcess:
     """A process and the run it is at; None while it waits for one. policy: how its idle OpenMP threads wait."""
 
-    def __init__(self, setting: process.Setting, policy: str | None) -> None:
+    lost = ""
+    """Why it was given up."""
+
+    def __init__(self, setting: Setting, policy: str | None) -> None:
         context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=process.main, args=(theirs, setting), daemon=True)
-        with _no_ctrl_c(), openmp.applied(policy), memory.preloaded():
+        self.process = context.Process(target=process.main, args=(theirs, setting, one_run.carry_out), daemon=True)
+        with signals.blocked(), openmp.applied(policy), memory.preloaded():
             self.process.start()
         theirs.close()
         self.gpus, self.policy = setting.gpus, policy
@@ -42,62 +48,68 @@ class TrainingProcess:
         if self.run is not None:
             self.process.terminate()
 
-    def join(self) -> None:
-        """Wait until it has gone, ten seconds at most before it is killed."""
-        self.process.join(10)
+    def join(self, seconds: float = signals.POOL_SECONDS) -> None:
+        """Wait until it has gone, so many seconds at most before it is killed."""
+        self.process.join(max(0.0, seconds))
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
 
 
-@contextlib.contextmanager
-def _no_ctrl_c() -> Iterator[None]:
-    """A process inherits what its parent blocks: Ctrl-C in the seconds of its imports is then no traceback of it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is delivered now
-
-
-def train_all(runs: Sequence[Run], setting: process.Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
+def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
     """Train the runs, `jobs` at a time -> how each ended, by its id. listen hears it all.
+
+    A run that another command trains comes last, and is asked for again until it is done there, or can be had.
 
     Raises UserError for what the user can mend; the other runs are ended, and stay to be repeated.
     """
     waiting, ended = deque(runs), dict[str, Ended]()
+    elsewhere = Elsewhere(setting.out, runs, listen)
+    heartbeats = Heartbeats(setting.stall_after, elsewhere.hear)
     policies = {run.id: openmp.policy_of(run.spec, jobs) for run in runs}
     crew: list[TrainingProcess] = []
     try:
         while len(ended) < len(runs):
+            waiting.extend(elsewhere.freed())
+            for job in [job for job in crew if job.run is None][: len(waiting)]:
+                if (fitting := _fitting(waiting, policies, job.policy)) is None:
+                    crew.remove(job)  # it cannot change its policy: a new one takes its place
+                    job.dismiss()
+                    job.join()
+                else:
+                    waiting.remove(fitting)
+                    _start(job, fitting, heartbeats.hear)
             while waiting and len(crew) < jobs:
                 run = waiting.popleft()
-                crew.append(TrainingProcess(_placed(setting, crew), policies[run.id]))
-                _start(crew[-1], run, listen)
-            for pipe in wait([job.pipe for job in crew]):
+                with signals.command.held():  # or it would be nobody's
+                    crew.append(TrainingProcess(_placed(setting, crew), policies[run.id]))
+                _start(crew[-1], run, heartbeats.hear)
+            for pipe in wait([job.pipe for job in crew if job.run is not None], heartbeats.every):
                 job = next(job for job in crew if job.pipe is pipe)
-                if not _hear(job, ended, listen):
+                if not _hear(job, ended, heartbeats.hear):
                     crew.remove(job)  # dead: a new one takes its place if there is more to do
-                elif job.run is None and waiting:
-                    if (fitting := _fitting(waiting, policies, job.policy)) is None:
-                        crew.remove(job)  # it cannot change its policy: a new one takes its place
-                        job.dismiss()
-                        job.join()
-                    else:
-                        waiting.remove(fitting)
-                        _start(job, fitting, listen)
+            _give_up({job.run.id: job for job in crew if job.run is not None}, heartbeats)
     finally:
-        for job in crew:
-            job.dismiss()
-        for job in crew:
-            job.join()
+        _end(crew)
     return ended
 
 
-def _placed(setting: process.Setting, crew: Sequence[TrainingProcess]) -> process.Setting:
+def _give_up(running: Mapping[str, TrainingProcess], heartbeats: Heartbeats) -> None:
+    for id, why in heartbeats.lost(running):
+        running[id].lost = why
+        running[id].process.kill()  # the end of its pipe is heard next
+
+
+def _end(crew: Sequence[TrainingProcess]) -> None:
+    """All of them at once, so that the patience with one is that with all."""
+    deadline = time.monotonic() + signals.POOL_SECONDS
+    for job in crew:
+        job.dismiss()
+    for job in crew:
+        job.join(deadline - time.monotonic())
+
+
+def _placed(setting: Setting, crew: Sequence[TrainingProcess]) -> Setting:
     """The next process's: of all GPUs it sees the one that fewest of the crew are at, or the first of those."""
     used = [gpu for job in crew for gpu in job.gpus]
     return replace(setting, gpus=tuple(sorted(setting.gpus, key=used.count)[:1]))
@@ -118,7 +130,7 @@ def _start(job: TrainingProcess, run: Run, listen: Listen) -> None:
     job.begin(run)
 
 
-def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Listen) -> bool:
+def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Callable[[Event | Alive], None]) -> bool:
     """Take one message -> whether the process lives."""
     assert job.run is not None
     pipe: Connection = job.pipe
@@ -126,7 +138,7 @@ def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Listen) -> bool
         answer: Answer = pipe.recv()
     except (EOFError, OSError):
         job.process.join()
-        ended[job.run.id] = died = Ended(job.run.id, "failed", _death(job.process.exitcode))
+        ended[job.run.id] = died = Ended(job.run.id, "failed", job.lost or _death(job.process.exitcode))
         listen(died)
         return False
     if isinstance(answer, Wrong):
@@ -135,6 +147,8 @@ def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Listen) -> bool
     if isinstance(answer, Ended):
         job.run = None
         ended[answer.id] = answer
+    if isinstance(answer, Busy):
+        job.run = None
     listen(answer)
     if isinstance(answer, Ended) and answer.with_process:
         pipe.close()
@@ -144,6 +158,11 @@ def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Listen) -> bool
 
 
 def _death(code: int | None) -> str:
+    again = "the same command repeats the run"
     if code == -9:  # SIGKILL: nobody but a person or the kernel sends it
-        return "its process was killed (out of memory?); the same command repeats the run"
-    return f"its process ended with exit code {code}; the same command repeats the run"
+        return f"its process was killed (out of memory?); {again}"
+    if code == signals.TERMINATED:
+        return f"its process was asked to end, by another than this command; {again}"
+    if code is not None and code < 0:
+        return f"its process was ended by signal {-code} ({signal.strsignal(-code)}); {again}"
+    return f"its process ended with exit code {code}; {again}"

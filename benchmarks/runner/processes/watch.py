@@ -17,20 +17,33 @@ SILENT_SECONDS = 30.0  # before it is said for the first time; then each time th
 EVERY_SECONDS = 1.0
 
 
+def every_seconds(stall_after: float | None) -> float:
+    """Between two looks."""
+    return EVERY_SECONDS if stall_after is None else min(EVERY_SECONDS, stall_after / 4)
+
+
 class Watch:
     """Use it in a `with` statement around a run.
 
     What counts as progress: an effect that a worker asks for, a batch evaluated, something else to do. say: hears what
     stands still. give_up, once it is set, hears the same when nothing got on for stall_after seconds of training or
-    evaluating (loading data and building a network tell of no progress: they are said, and never given up). Both are
-    called in the watch's thread. What keeps Python's lock to itself stops the watch as well.
+    evaluating (loading data and building a network tell of no progress: they are said, and never given up). beat: hears
+    each time what the run is at. All are called in the watch's thread. What keeps Python's lock to itself stops the
+    watch as well, which is then heard no more (heartbeat).
     """
 
     give_up: Callable[[str], None] | None = None
 
-    def __init__(self, standing: Standing, say: Callable[[str], None], *, stall_after: float | None = None) -> None:
-        self.standing, self.say, self.stall_after = standing, say, stall_after
-        self.every = EVERY_SECONDS if stall_after is None else min(EVERY_SECONDS, stall_after / 4)
+    def __init__(
+        self,
+        standing: Standing,
+        say: Callable[[str], None],
+        *,
+        stall_after: float | None = None,
+        beat: Callable[[str], None] = lambda at: None,
+    ) -> None:
+        self.standing, self.say, self.stall_after, self.beat = standing, say, stall_after, beat
+        self.every = every_seconds(stall_after)
         self._now = self._since = 0.0
         self._seen: Any = None
         self._workers: dict[Activity, tuple[int, float]] = {}  # effects asked for, and since when as many
@@ -67,6 +80,7 @@ class Watch:
         if seen != self._seen:
             self._seen, self._since, self._next = seen, self._now, SILENT_SECONDS
         silent = self._now - self._since
+        self.beat(self._at())
         if self.give_up is not None and self._stalled(silent):
             self.give_up(self._sentence(silent))
         elif silent >= self._next:
@@ -77,8 +91,11 @@ class Watch:
         return self.standing.executor is not None and self.stall_after is not None and silent >= self.stall_after
 
     def _sentence(self, silent: float) -> str:
+        return f"no progress for {silent:.0f} s while {self._at()}"
+
+    def _at(self) -> str:
         workers = "; ".join(f"{one} for {self._now - since:.0f} s" for one, (_, since) in self._workers.items())
-        return f"no progress for {silent:.0f} s while {self.standing.doing}" + (f": {workers}" if workers else "")
+        return self.standing.doing + (f": {workers}" if workers else "")
 
 
 def stacks() -> str:

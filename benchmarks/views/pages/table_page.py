@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.papers.open_points import readings
-from benchmarks.views.pages import pictures, provenance, splits
+from benchmarks.views.pages import conflicts, pictures, provenance, splits
 from benchmarks.views.pages.links import Tracking
 from benchmarks.views.pages.rivals import rivals
 from benchmarks.views.pages.seeds import per_seed
@@ -45,7 +45,7 @@ def page(sheet: Sheet, store: Tracking, folder: Path) -> Page:
         rivals=tuple(rivals(sheet, values)),
         splits=tuple(splits.grid(*key, *one) for key, one in found.items()),
         split_pictures=drawn["splits"],
-        staleness=tuple(_staleness(sheet)),
+        staleness=(*_staleness(sheet), *conflicts.grids(sheet)),
         staleness_pictures=drawn["staleness"],
         runs=provenance.runs(runs),
         incidents=tuple(provenance.incidents(records)),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
-import zlib
 from collections.abc import Iterable
 from io import BufferedReader
 from pathlib import Path
 
 from benchmarks.errors import UserError
+from benchmarks.workloads.data import archives
+from benchmarks.workloads.data.archives import Bounds
 from benchmarks.workloads.data.cards import DataCard, DataFile
+from results import reading
+
+BOUNDS = Bounds(unpacked_bytes=2**29, member_bytes=2**28, members=100)  # CIFAR's largest file has 155 MB
 
 
 def verified(card: DataCard, place: Path, files: Iterable[DataFile]) -> dict[str, bytes]:
@@ -22,12 +25,12 @@ def verified(card: DataCard, place: Path, files: Iterable[DataFile]) -> dict[str
     try:
         packed = None if place.is_dir() else _unpack(card, place)
         for file in files:
-            content = (place / file.name).read_bytes() if packed is None else packed[file.name]
+            content = reading.content(place / file.name, BOUNDS.member_bytes) if packed is None else packed[file.name]
             _compare(card, f"{file.name} in {place}", file.md5, hashlib.md5(content, usedforsecurity=False).hexdigest())
             contents[file.name] = content
     except KeyError as error:
         raise UserError(f"{card.title} is incomplete: {error} is not in {place}; {card.obtain}.") from error
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+    except archives.UNREADABLE as error:
         raise UserError(f"{card.title} in {place} cannot be read ({error}): {card.obtain}.") from error
     return contents
 
@@ -35,10 +38,13 @@ def verified(card: DataCard, place: Path, files: Iterable[DataFile]) -> dict[str
 def _unpack(card: DataCard, archive: Path) -> dict[str, bytes]:
     """The archive's files by name, in memory, after its own checksum was compared."""
     wanted = {f"{card.published.folder}/{file.name}": file.name for file in card.published.files}
-    with archive.open("rb") as stream:
+    with reading.opened(archive, archives.PACKED_BYTES) as stream:
         check_archive(card, archive, stream)
-        with tarfile.open(fileobj=stream) as tar:  # one pass: going back would unpack it all again
-            return {name: _content(tar, member) for member in tar if (name := wanted.get(member.name))}
+        return {
+            name: archives.content(tar, member)
+            for member, tar in archives.members(stream, BOUNDS)
+            if (name := wanted.get(member.name))
+        }
 
 
 def check_archive(card: DataCard, place: Path, stream: BufferedReader) -> None:
@@ -49,11 +55,6 @@ def check_archive(card: DataCard, place: Path, stream: BufferedReader) -> None:
     found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
     _compare(card, str(place), card.published.md5, found)
     stream.seek(0)
-
-
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    content = tar.extractfile(member)
-    return content.read() if content else b""
 
 
 def _compare(card: DataCard, what: str, published: str, found: str) -> None:

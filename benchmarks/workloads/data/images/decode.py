@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +16,11 @@ from PIL import Image
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.random_keys import below
+from results import reading
 
 SCALE = (0.08, 1.0)  # of the image's area; this and the next are torchvision's defaults (Szegedy et al., 1409.4842)
 RATIO = (3 / 4, 4 / 3)  # width to height
+FILE_BYTES = 2**28  # the largest image of ImageNet-1k has 15 MB
 _ATTEMPTS = 10
 WORDS = 4 * _ATTEMPTS + 1
 """Random words that one training image takes: area, ratio, row and column of each attempt at a crop, and the mirror."""
@@ -36,7 +39,7 @@ class Box(NamedTuple):
 def opened(path: str) -> Image.Image:
     """The image in red, green and blue, whatever it is stored in. Raises UserError, naming the file."""
     try:
-        with Image.open(path) as image:
+        with reading.opened(Path(path), FILE_BYTES) as file, Image.open(file) as image:
             return image.convert("RGB")
     except _UNREADABLE as error:
         raise UserError(f"The image {path} cannot be read ({error}): put a sound copy in its place.") from error

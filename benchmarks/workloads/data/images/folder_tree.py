@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -160,7 +161,14 @@ def _folder_of(place: Path, names: tuple[str, ...]) -> Path:
 
 def _images(folder: Path) -> Listing:
     with os.scandir(folder) as entries:
-        return sorted((entry.name, entry.stat().st_size) for entry in entries if _is_image(entry.name))
+        return sorted((entry.name, _size(entry)) for entry in entries if _is_image(entry.name))
+
+
+def _size(entry: os.DirEntry[str]) -> int:
+    found = entry.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"{entry.path} is no regular file, as every image has to be: remove it.")
+    return found.st_size
 
 
 def _is_image(name: str) -> bool:

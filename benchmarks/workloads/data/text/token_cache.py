@@ -23,8 +23,10 @@ from benchmarks.workloads.data.text import imdb, imdb_places
 from benchmarks.workloads.data.text.tokenizer import VERSION, Corpus, corpus
 from results.errors import ResultsError
 from results.files import whole
+from results.reading import opened
 
 Arrays = dict[str, NDArray[Any]]
+KEPT_BYTES = 2**30  # IMDb's tokens have some 50 MB
 
 
 def read(card: DataCard, *, folder: Path | None = None) -> Corpus:
@@ -54,7 +56,7 @@ def load(path: Path) -> Corpus | None:
     """The tokens that `store` wrote, or None where the file is missing or not as it was written."""
     try:
         # np.load leaves a damaged file open that it opened itself.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+        with opened(path, KEPT_BYTES) as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("words", "ids", "ends", "labels", "train", "sha256")}
         sound = arrays.pop("sha256").tobytes() == _digest(arrays)
     except Exception:  # whatever a damaged file makes zipfile and NumPy raise

@@ -1,0 +1,229 @@
+"""How much of an asynchronous result's spread is its schedule's, and how much its seed's.
+
+On real threads a run at the same seed ends elsewhere each time. Here a method trains several times at seed 0, each run
+recorded; then one of these schedules is replayed under as many seeds. The first says what the order of reads and writes
+does to a result by itself, the second what initial weights, order of samples and augmentation do.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
+from benchmarks.errors import UserError
+from benchmarks.executors import registry as executors
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.environment import cpu_name, usable_cores
+from benchmarks.runner.processes.memory import keep_freed_memory
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.workload import Workload, workload
+from methods import Method
+from results.measures import Measure
+from results.statistics import Summary
+from results.statistics.intervals import Interval, std_interval, std_ratio_interval
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
+
+if TYPE_CHECKING:
+    from benchmarks.workloads.data.load import DataSet
+    from results.records.schedule import Part
+
+FAMILIES = {"resnet18": "cifar100", "resnet50": "cifar100", "lstm": "imdb"}
+METHODS: dict[str, dict[str, int]] = {"async_lu": {}, "lapsgd": {"updaters": 2}}
+"""Those that are looked at by default, and in what they differ from their own defaults."""
+ENDS = {"loss": ("loss", ""), "accuracy_percent": ("accuracy", "%")}
+MEASURES = tuple(
+    measure
+    for key, (word, unit) in ENDS.items()
+    for measure in (
+        Measure(f"{key}_over_schedules", f"Std of {word} over schedules", unit, digits=4),
+        Measure(f"{key}_over_seeds", f"Std of {word} over seeds", unit, digits=4),
+        Measure(f"{key}_ratio", f"Schedules over seeds, {word}", digits=2),
+    )
+)
+
+
+class SpreadOptions(AnalysisOptions):
+    runs: Annotated[int, Field(ge=2, le=100, description="schedules at one seed, and seeds at one schedule")] = 5
+    epochs: Annotated[int | None, Field(ge=1, description="of a run; none: the workload's")] = None
+    batches: Annotated[int | None, Field(ge=3, le=100_000, description="per epoch; none: all")] = None
+
+
+Ends = dict[str, float]  # after the last epoch, by ENDS
+
+
+@dataclass(frozen=True)
+class Runs:
+    """One method on one workload. seeds: from 0; the first schedule's own run is the replay at seed 0."""
+
+    work: Workload
+    method: Method
+    schedules: tuple[Ends, ...]
+    seeds: tuple[Ends, ...]
+
+    def values(self, key: str) -> tuple[list[float], list[float]]:
+        """Over schedules, over seeds."""
+        return [end[key] for end in self.schedules], [end[key] for end in self.seeds]
+
+
+def run(request: Request) -> Finding:
+    """The methods and networks of the request, by default METHODS on ResNet-18."""
+    networks = [name for name in FAMILIES if name in (request.networks or ("resnet18",))]
+    if not networks:
+        raise UserError(f"Nothing to run: the networks of spread are {', '.join(FAMILIES)}.")
+    keep_freed_memory()  # as every process that trains does
+    found = [_runs(request, network, name) for network in networks for name in request.methods or METHODS]
+    return Finding((_table(request, found),))
+
+
+def _runs(request: Request, network: str, name: str) -> Runs:
+    from benchmarks.runner.training import load_data
+
+    own = {key: value for key, value in METHODS.get(name, {}).items() if key not in request.settings.get(name, {})}
+    method, work = request.method(name, **own), _workload(request, network)
+    executors.THREADS.check(method)
+    data = load_data(work, None)
+    many = request.options.runs
+    recorded = [_record(work, method, data) for _ in range(many)]
+    parts = recorded[0][1]
+    replayed = tuple(_replay(work, method, data, seed, parts) for seed in range(many))
+    return Runs(work, method, tuple(end for end, _ in recorded), replayed)
+
+
+def _workload(request: Request, network: str) -> Workload:
+    options: SpreadOptions = request.options
+    plain = workload(FAMILIES[network], network, request.scale)
+    settings = {} if options.epochs is None else {"epochs": str(options.epochs)}
+    if options.batches is not None:
+        settings["train_samples"] = str(options.batches * plain.batch)
+    return workload(FAMILIES[network], network, request.scale, settings)
+
+
+# ---- trained
+
+
+def _record(work: Workload, method: Method, data: DataSet) -> tuple[Ends, list[Part]]:
+    """A run on threads at seed 0 -> where it ends, and its schedule."""
+    from benchmarks.executors.threads.recorder import RecordingExecutor
+    from benchmarks.runner.training import Training
+
+    training = Training(_spec(work, method, 0), data, None)
+    ends = _train(training)
+    assert isinstance(training.executor, RecordingExecutor)
+    return ends, training.executor.taken()
+
+
+def _replay(work: Workload, method: Method, data: DataSet, seed: int, parts: Sequence[Part]) -> Ends:
+    from benchmarks.executors.replay.executor import ReplayExecutor
+    from benchmarks.runner.training import Training
+
+    spec = _spec(work, method, seed)
+    training = Training(spec.model_copy(update={"executor": executors.REPLAY.name, "recorded": None}), data, None)
+    assert isinstance(training.executor, ReplayExecutor)
+    training.executor.follow(parts)
+    return _train(training)
+
+
+def _spec(work: Workload, method: Method, seed: int) -> Any:
+    chosen = Choices(executor=executors.THREADS.name, record=True)
+    return plan.run(work, Row(method.name), method, seed, chosen, None).spec
+
+
+def _train(training: Any) -> Ends:
+    metrics: dict[str, float] = {}
+    for epoch in range(training.work.epochs):
+        metrics = training.epoch(epoch)
+    return {key: metrics[key] for key in ENDS}
+
+
+# ---- shown
+
+
+def _table(request: Request, found: Sequence[Runs]) -> ResultTable:
+    many, hardware = request.options.runs, f"{cpu_name()}, {usable_cores()} cores"
+    return ResultTable(
+        name="spread",
+        title="The spread of a result over schedules, and over seeds",
+        source="this machine's threads, recorded and replayed",
+        measures=MEASURES,
+        rows=tuple(_row(runs) for runs in found),
+        captions=(
+            f"scale {request.scale}; {many} recorded runs of real threads at seed 0 on {hardware}, and the first one's "
+            f"schedule replayed at seeds 0 to {many - 1}",
+            f"sample standard deviations after {found[0].work.epochs} epochs; recorded: readers and writers of a layer "
+            "exclude each other",
+        ),
+        notes=tuple(_notes(found)),
+        conditions=Conditions(
+            scale=request.scale,
+            executor="threads and replay",
+            hardware=hardware,
+            device="cpu",
+            seeds=tuple(range(many)),
+            runs=2 * many * len(found),
+        ),
+    )
+
+
+def _row(runs: Runs) -> ResultRow:
+    cells: list[ResultCell] = []
+    for key in ENDS:
+        stds = [_std(values) for values in runs.values(key)]
+        cells += [_cell(std, len(runs.schedules)) for std in stds]
+        cells.append(_cell(stds[0] / stds[1] if stds[1] else math.nan, len(runs.schedules)))
+    return ResultRow(runs.work.network, runs.work.label, runs.method.name, _title(runs.method), tuple(cells))
+
+
+def _std(values: Sequence[float]) -> float:
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def _cell(value: float, n: int) -> ResultCell:
+    if not math.isfinite(value):
+        return ResultCell(reason="no ratio: a run diverged, or there is no spread over seeds")
+    return ResultCell(None, Summary(value, None, n))
+
+
+def _title(method: Method) -> str:
+    given = METHODS.get(method.name, {})
+    said = ", ".join(f"{key} {getattr(method.options, key)}" for key in given)
+    return f"{method.title} ({said})" if said else method.title
+
+
+def _notes(found: Sequence[Runs]) -> Iterator[str]:
+    for runs in found:
+        where = f"{_title(runs.method)} on {runs.work.network}"
+        same = runs.schedules[0] == runs.seeds[0]
+        bits = "to the last bit" if same else "NOT to the last bit: that is a defect of the replay"
+        yield f"{where}: the replay at seed 0 ended as its recorded run, {bits}."
+        for key, (word, _) in ENDS.items():
+            schedules, seeds = runs.values(key)
+            if not all(map(math.isfinite, [*schedules, *seeds])):
+                continue
+            over = [
+                f"{_interval(std_interval(schedules))} over {len(schedules)} schedules",
+                f"{_interval(std_interval(seeds))} over {len(seeds)} seeds",
+                f"{_interval(std_ratio_interval(schedules, seeds))} of their ratio",
+            ]
+            yield f"{where}, {word}: 95 % intervals {', '.join(over)}."
+    yield "Intervals of standard deviations take results for normal, and are wide with few runs."
+
+
+def _interval(found: Interval | None) -> str:
+    return f"{found.low:.3g} to {found.high:.3g}" if found is not None else "none (no spread)"
+
+
+ANALYSIS = Analysis(
+    "spread",
+    "The spread of final loss and accuracy over schedules at one seed, beside that over seeds at one schedule",
+    "this machine",
+    run,
+    SpreadOptions,
+    scaled=True,
+)

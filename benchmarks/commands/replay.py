@@ -1,0 +1,110 @@
+"""`replay`: a recorded run over again, in one thread, and whether it has the same losses to the last bit."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+import methods
+from benchmarks.commands.resolve import usable_device
+from benchmarks.commands.screen import say
+from benchmarks.errors import UserError
+from benchmarks.executors import registry as executors
+from benchmarks.executors.errors import ScheduleMismatch, WorkerFailed
+from benchmarks.executors.replay.executor import ReplayExecutor
+from benchmarks.runner import identity
+from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.specs import workload_of
+from benchmarks.runner.training import Training, load_data
+from benchmarks.workloads.data.cards import card
+from results.records import JOURNAL, Evaluation, Record, schedule
+from results.records.usable import usable
+
+SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "staleness_updates")
+"""What a replay has in common with its run; seconds are its own."""
+
+
+def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], console: Console) -> int:
+    """Carry a recorded run out again, and write nothing -> 0 where every epoch is the same, else 1.
+
+    Raises:
+        UserError: there is no such run, it was not recorded, or its sources, torch or data are not those at hand.
+        ResultsError: its journal or its schedule cannot be used.
+    """
+    for path in plugins:
+        methods.load_plugin(path.expanduser().resolve())
+    record = usable(_journal(run, out))
+    _check(record, data)
+    epochs = schedule.load(record.path.parent)
+    training, executor = _training(record, data)
+    say(console, f"Replaying {record.labels.method_title}, seed {record.seed}, run {record.id[:12]}, in one thread.")
+    for point in record.evaluations:
+        executor.follow(epochs[point.epoch - 1] if point.epoch <= len(epochs) else ())
+        try:
+            wrong = _difference(point, training.epoch(point.epoch - 1))
+        except (ScheduleMismatch, WorkerFailed) as error:
+            wrong = f"{error}."
+        if wrong:
+            say(console, wrong + _elsewhere(record))
+            return 1
+        say(console, f"epoch {point.epoch}: {', '.join(f'{name} {point.metrics[name]!r}' for name in SAME[::2])}")
+    many = len(record.evaluations)
+    what = f"{many} epochs" if many > 1 else "1 epoch"
+    say(console, f"{what} replayed in one thread: all losses equal to the last bit.")
+    return 0
+
+
+def _journal(run: str, out: Path) -> Path:
+    """run: the beginning of a run's id, or its folder."""
+    if (Path(run) / JOURNAL).is_file():
+        return (Path(run) / JOURNAL).resolve()
+    there = sorted((out / "runs").glob(f"*/{JOURNAL}"))
+    found = [path for path in there if re.fullmatch("[0-9a-f]+", run) and path.parent.name.startswith(run)]
+    if not found:
+        raise UserError(f"There is no run '{run}' in {out / 'runs'}: give its id or its folder, or name --out.")
+    if len(found) > 1:
+        raise UserError(f"{len(found)} runs of {out / 'runs'} have ids that begin with '{run}': give more of it.")
+    return found[0]
+
+
+def _check(record: Record, data: Path | None) -> None:
+    """Raises UserError unless the run was recorded, by these sources and this torch, on this data."""
+    spec, known = record.spec, card(record.spec.workload.dataset)
+    if not spec.recorded:
+        raise UserError(f"Run {record.id[:12]} was not recorded: run it with --executor threads --record.")
+    if not record.evaluations:
+        raise UserError(f"Run {record.id[:12]} ended before its first evaluation: there is nothing to compare with.")
+    if identity.sources(methods.method_class(spec.method.name)) != spec.sources:
+        commit = record.environment.get("commit") or "not known"
+        raise UserError(f"These sources are not those that made run {record.id[:12]} (its commit: {commit}).")
+    if identity.torch_minor() != spec.torch:
+        raise UserError(f"Run {record.id[:12]} was made by torch {spec.torch}, and this is {identity.torch_minor()}.")
+    if identity.data_sha256(known, data) != spec.workload.dataset_sha256:
+        raise UserError(f"The data of {known.name} are not those of run {record.id[:12]}: name them with --data.")
+    usable_device(spec.device)
+
+
+def _training(record: Record, data: Path | None) -> tuple[Training, ReplayExecutor]:
+    spec = record.spec.model_copy(update={"executor": executors.REPLAY.name, "recorded": None})
+    training = Training(spec, load_data(workload_of(spec.workload), data), None)
+    assert isinstance(training.executor, ReplayExecutor)
+    return training, training.executor
+
+
+def _difference(point: Evaluation, metrics: Mapping[str, float]) -> str:
+    """A sentence about the first metric that differs, "" where none does."""
+    for name in SAME:
+        was, now = point.metrics.get(name, math.nan), metrics[name]
+        if was != now and not (math.isnan(was) and math.isnan(now)):
+            return f"Epoch {point.epoch}: {name} is {now!r} in the replay, and {was!r} in the journal."
+    return ""
+
+
+def _elsewhere(record: Record) -> str:
+    """What else may have made the difference."""
+    was = record.environment.get("cpu")
+    return f" It was recorded on {was}, and this is {cpu_name()}." if was not in (None, cpu_name()) else ""

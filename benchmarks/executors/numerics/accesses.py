@@ -1,0 +1,111 @@
+"""Every access of a team's workers to what they share of it, made whole, and its version noted.
+
+What is shared: of each layer the weights (and with them the optimizer's state), and BatchNorm's running statistics
+where it has any; of the team, the tally of losses, whose order decides how their sum is rounded. A read notes the
+version that it reads, which is the number of writes before; a write notes the version before it, and how often that was
+read. So the notes of all workers, each in its own order, say what every access saw: enough to carry them out again.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from typing import Any
+
+from benchmarks.executors.numerics.locks import ReadWriteLock
+from benchmarks.executors.numerics.replica import TorchLayer
+from benchmarks.executors.numerics.streams import NOTHING
+
+Context = AbstractContextManager[Any]
+
+
+class Versions:
+    """Of one thing that is shared, since the workers began."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.written = 0
+        self.readers: list[None] = []  # of this version: appending is atomic, adding 1 is not
+
+    @property
+    def reads(self) -> int:
+        """Of this version."""
+        return len(self.readers)
+
+
+class _Thread(threading.local):
+    def __init__(self) -> None:
+        self.notes: list[int] = []
+
+
+_thread = _Thread()
+
+
+def note_into(notes: list[int]) -> None:
+    """From now on, this thread's accesses."""
+    _thread.notes = notes
+
+
+def note(number: int) -> None:
+    _thread.notes.append(number)
+
+
+class NotedAccess:
+    """`base`, within which the access is noted. A base of writes keeps all others out, one of reads all writes."""
+
+    def __init__(self, base: Context, versions: Versions, *, writes: bool) -> None:
+        self.base, self.versions, self.writes = base, versions, writes
+
+    def __enter__(self) -> None:
+        self.base.__enter__()
+        versions, notes = self.versions, _thread.notes
+        notes.append(versions.written)
+        if self.writes:
+            notes.append(versions.reads)
+            versions.written += 1
+            versions.readers = []
+        else:
+            versions.readers.append(None)
+
+    def __exit__(self, *exc: Any) -> None:
+        self.base.__exit__(*exc)
+
+
+class Accesses:
+    """The team's, from now on. Where no order of the device's keeps readers and writers apart, a lock does.
+
+    team: a TorchTeam.
+    """
+
+    def __init__(self, team: Any) -> None:
+        self.weights: dict[TorchLayer, Versions] = {}
+        self.statistics: dict[TorchLayer, Versions] = {}
+        self.tally = Versions()
+        for layer in (layer for replica in team.replicas for layer in replica.layers):
+            self._note(layer)
+        team.tally = NotedAccess(team.tally, self.tally, writes=True)
+
+    def clear(self) -> None:
+        """Begin anew, nobody being at work."""
+        for versions in (*self.weights.values(), *self.statistics.values(), self.tally):
+            versions.clear()
+
+    def _note(self, layer: TorchLayer) -> None:
+        reading, writing = _kept_apart(layer.reading, layer.mutex)
+        versions = self.weights[layer] = Versions()
+        layer.mutex = NotedAccess(writing, versions, writes=True)
+        layer.reading = layer.pinning = NotedAccess(reading, versions, writes=False)
+        if any(True for _ in layer.module.buffers()):
+            reading, writing = _kept_apart(layer.reading_statistics, layer.statistics)
+            versions = self.statistics[layer] = Versions()
+            layer.statistics = NotedAccess(writing, versions, writes=True)
+            layer.reading_statistics = NotedAccess(reading, versions, writes=False)
+
+
+def _kept_apart(reading: Context, writing: Context) -> tuple[Context, Context]:
+    if reading is not NOTHING:
+        return reading, writing
+    lock = ReadWriteLock()
+    return lock.reading, lock.writing

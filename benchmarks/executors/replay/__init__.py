@@ -1,0 +1,1 @@
+"""A recorded schedule, carried out again in one thread."""

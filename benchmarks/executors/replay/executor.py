@@ -1,0 +1,231 @@
+"""Replay: a recorded schedule of threads, carried out in one.
+
+The workers are those of the method, and the numerics those of the team; the schedule says in which order the workers
+go on. An effect is a sequence of accesses, each of which waits until what it is to access has come to the version that
+the schedule has. Whoever can go on does so: since an access waits for the versions that it saw, and a write for the
+reads before it, any such order leads to the same numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.errors import METHOD_ERRORS, ScheduleMismatch, WorkerFailed, closing
+from benchmarks.executors.numerics.accesses import Accesses, note_into
+from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.replay.meeting_places import MeetingPlaces
+from benchmarks.executors.replay.player import Carried, Need, Player, Wait
+from benchmarks.hardware.price import Price
+from methods import effects as e
+from results.records.schedule import Part
+
+
+class ReplayExecutor:
+    """follow: what its next runs carry out, a part each."""
+
+    now = None  # its seconds are nobody's
+
+    def __init__(self, team: TorchTeam) -> None:
+        self.team, self.accesses = team, Accesses(team)
+        self._parts: deque[Part] = deque()
+        self._alive: dict[Player, Carried] = {}
+
+    @property
+    def activities(self) -> list[Player]:
+        """Of the workers that have not ended."""
+        return list(self._alive)
+
+    def follow(self, parts: Iterable[Part]) -> None:
+        self._parts.extend(parts)
+
+    def run(self, workers: Iterable[e.Worker]) -> None:
+        """Run all workers to completion: one epoch.
+
+        Raises ScheduleMismatch where the schedule does not fit, naming worker, effect and layer; WorkerFailed.
+        """
+        crew = list(workers)
+        self.accesses.clear()
+        self._places = MeetingPlaces(self.team)
+        self._handlers = self._make_handlers()
+        with closing(crew), torch.autograd.set_multithreading_enabled(False):
+            players = self._players(crew)
+            self._alive = {player: self._drive(player) for player in players}
+            waiting = deque(players)
+            idle = 0  # who could not go on, in a row
+            while waiting:
+                if idle == len(waiting):
+                    raise _stuck(waiting)
+                player = waiting.popleft()
+                idle += 1
+                if player.wait is None or _can_go_on(player, player.wait):
+                    idle = 0
+                    if not self._advance(player):
+                        continue
+                waiting.append(player)
+
+    def _players(self, crew: Sequence[e.Worker]) -> list[Player]:
+        epoch = self.team.epoch + 1
+        if crew and not self._parts:
+            raise ScheduleMismatch(f"epoch {epoch} is not in the schedule")
+        part = self._parts.popleft() if crew else {}
+        names = {worker.name for worker in crew}
+        for name in [*(names - part.keys()), *(part.keys() - names)]:
+            where = "the schedule" if name in names else "the method"
+            raise ScheduleMismatch(f"epoch {epoch}, {name}: {where} has no such worker")
+        return [Player(worker, schedule=part[worker.name], epoch=epoch) for worker in crew]
+
+    def _advance(self, player: Player) -> bool:
+        """Until it waits or has ended -> whether it waits."""
+        try:
+            while True:
+                player.wait = next(self._alive[player])
+                if not _can_go_on(player, player.wait):
+                    return True
+        except StopIteration:
+            del self._alive[player]
+            return False
+        except (ScheduleMismatch, WorkerFailed):
+            raise
+        except METHOD_ERRORS as error:
+            raise WorkerFailed(player.worker.name, error) from error
+
+    def _drive(self, player: Player) -> Carried:
+        value = None
+        while True:
+            try:
+                effect = player.worker.program.send(value)
+            except StopIteration:
+                return player.end()
+            player.begin(effect)
+            value = yield from self._handlers[type(effect)](player, effect)
+
+    def _make_handlers(self) -> dict[type, Callable[[Player, Any], Carried]]:
+        places = self._places
+        return {
+            e.NextBatch: places.next_batch,
+            e.Snapshot: self._snapshot,
+            e.Forward: self._forward,
+            e.Loss: self._loss,
+            e.Backward: self._backward,
+            e.Update: self._update,
+            e.Drop: self._drop,
+            e.Put: places.put,
+            e.Get: places.get,
+            e.Close: places.close,
+            e.Count: places.count,
+            e.Await: places.wait,
+            e.AllReduce: self._all_reduce,
+            e.Average: self._average,
+        }
+
+    # ---- accesses
+
+    def _access(self, player: Player, layer: Any, needs: Sequence[Need], function: Callable[[], Any]) -> Carried:
+        """Call the function, which accesses what is needed, when that has come to the schedule's versions."""
+        player.layer = layer.name if layer is not None else ""
+        yield player.access(needs)
+        notes: list[int] = []
+        note_into(notes)
+        value = function()
+        player.take(notes)
+        return value
+
+    def _needs(self, layer: Any, *, writes: bool, statistics: bool | None = None) -> list[Need]:
+        """statistics: whether those of the layer are written as well; None: no access of them."""
+        needs: list[Need] = [("weights", self.accesses.weights[layer], writes)]
+        if statistics is not None and layer in self.accesses.statistics:
+            needs.append(("statistics", self.accesses.statistics[layer], statistics))
+        return needs
+
+    def _snapshot(self, player: Player, effect: e.Snapshot) -> Carried:
+        layer: Any = effect.layer
+        needs = self._needs(layer, writes=False)
+        return self._access(player, layer, needs, lambda: self.team.snapshot(layer, _step(effect), time.perf_counter()))
+
+    def _forward(self, player: Player, effect: e.Forward) -> Carried:
+        layer: Any = effect.layer
+        needs = self._needs(layer, writes=False, statistics=True)[0 if self.team.reads(layer, _step(effect)) else 1 :]
+        return self._access(player, layer, needs, lambda: self.team.forward(layer, _step(effect), time.perf_counter()))
+
+    def _loss(self, player: Player, effect: e.Loss) -> Carried:
+        needs: list[Need] = [("the tally of losses", self.accesses.tally, True)]
+        return self._access(player, None, needs, lambda: self.team.loss(_step(effect)))
+
+    def _backward(self, player: Player, effect: e.Backward) -> Carried:
+        layer: Any = effect.layer
+        reads = self.team.reads(layer, _step(effect), copies=self.team.overwrite and effect.weights)
+        gradient = yield from self._access(
+            player,
+            layer,
+            self._needs(layer, writes=False) if reads else [],
+            lambda: self.team.backward(layer, _step(effect), weights=effect.weights, inputs=effect.inputs),
+        )
+        if gradient is not None and not gradient.ready:  # else a device has said when it will be
+            gradient.ready = time.perf_counter()
+        return gradient
+
+    def _update(self, player: Player, effect: e.Update) -> Carried:
+        for gradient in effect.gradients:
+            one: Any = gradient
+            layer: Any = one.layer if effect.replica is None else effect.replica.layers[one.layer.index]
+            yield from self._access(player, layer, self._needs(layer, writes=True), self._updating(player, effect, one))
+
+    def _updating(self, player: Player, effect: e.Update, gradient: Any) -> Callable[[], None]:
+        return lambda: self.team.update([gradient], player.worker.name, time.perf_counter(), effect.replica)
+
+    def _drop(self, player: Player, effect: e.Drop) -> Carried:
+        yield from ()
+        self.team.drop(effect.what)
+
+    # ---- collectives
+
+    def _all_reduce(self, player: Player, effect: e.AllReduce) -> Carried:
+        gradient: Any = effect.gradient
+        player.layer = gradient.layer.name
+        return self._places.meet(player, effect, gradient, self.team.all_reduce)
+
+    def _average(self, player: Player, effect: e.Average) -> Carried:
+        replica: Any = effect.replica
+        player.take([int(effect.last)])
+        snapshot, copies = self.team.flat_by_layer(replica)
+        for layer, copy in copies:
+            yield from self._access(player, layer, self._needs(layer, writes=False, statistics=False), copy)
+        player.layer = ""
+        mean, everyone = yield from self._places.meet(player, effect, (snapshot, effect.last), self._mean_of_snapshots)
+        for layer, add in self.team.add_mean_by_layer(replica, mean, snapshot):
+            yield from self._access(player, layer, self._needs(layer, writes=True, statistics=True), add)
+        return bool(everyone)
+
+    def _mean_of_snapshots(self, brought: list[tuple[Any, bool]]) -> list[Any]:
+        mean = self.team.mean_flat([snapshot for snapshot, _ in brought])
+        return [(mean, all(last for _, last in brought))] * len(brought)
+
+
+def _step(effect: Any) -> Any:
+    return effect.step
+
+
+def _can_go_on(player: Player, wait: Wait) -> bool:
+    """Raises ScheduleMismatch where what the worker waits for is past."""
+    if (behind := wait.behind()) < 0:
+        raise player.mismatch(f"it needs {wait.what()}, which is past")
+    return not behind
+
+
+def _stuck(waiting: Iterable[Player]) -> ScheduleMismatch:
+    """Nobody can go on: named first who waits for what is farthest off, which no other brings about."""
+    order = sorted(waiting, key=lambda player: -player.wait.behind() if player.wait is not None else 0)
+    said = [f"{player.place}: it needs {player.wait.what()}" for player in order if player.wait is not None]
+    return ScheduleMismatch(f"nobody can go on: {'; '.join(said)}")
+
+
+def build(team: DryTeam, price: Price | None, threads: int) -> ReplayExecutor:
+    """For the registry. All workers share one thread, with the threads of torch that the process has."""
+    assert isinstance(team, TorchTeam), "a team without tensors has nothing to be read or written"
+    return ReplayExecutor(team)

@@ -1,0 +1,176 @@
+"""When a run's checkpoints are written, by a thread of its own, and which of them are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import JsonValue
+
+from benchmarks.runner.checkpoints.file import Checkpoint, Stint, folder, found, read, render, write
+from results.errors import ResultsError
+from results.files import set_aside
+
+KEPT = 2
+EVERY_SECONDS = 1.0
+SHARE = 0.01
+"""Of a run's time that taking them may cost at most, and writing them: after one that was slow the next comes later."""
+RESERVE_BYTES = 16 * 2**20
+"""What a checkpoint leaves free on its disk, for journals."""
+PATIENCE_SECONDS = 5.0
+"""How long the end of a process waits for a checkpoint: less than `benchmarks/runner/processes/signals.py` gives it."""
+
+
+class Checkpoints:
+    """Those of one run, whose folder is there; nobody else writes into it, which `check` sees to: it raises JournalLost
+    where the run's lease was lost.
+
+    environment: what this process trains in. every_seconds: between two that are written; 0: at every drain, and
+    training waits for it; None: none is written. say: hears what went wrong without ending the run.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        id: str,
+        *,
+        environment: Mapping[str, Any],
+        every_seconds: float | None = EVERY_SECONDS,
+        say: Callable[[str], None] = lambda sentence: None,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.out, self.id, self.every_seconds, self.say, self.check = out, id, every_seconds, say, check
+        self.environment: dict[str, JsonValue] = json.loads(json.dumps(environment))
+        self.folder = folder(out, id)
+        self.last: Checkpoint | None = None  # that was taken
+        self.written: tuple[int, int] | None = None  # the place of the last one on the disk
+        self._stints: list[Stint] = []  # before this process's
+        self._taken_at = self._written_at = time.monotonic()
+        self._taking = self._writing = 0.0  # seconds that the last one took; of the processor's where it was written
+        self._thread: threading.Thread | None = None
+        self._complained = False
+
+    def resume(self, use: Callable[[Checkpoint], None]) -> Checkpoint | None:
+        """The last one that is whole, and that `use` can go on from: it raises ValueError where it does not fit.
+
+        Others are set aside, and it is said.
+        """
+        for staged in self.folder.glob(".*"):  # what a process that was killed has left half-written
+            staged.unlink(missing_ok=True)
+        for path in found(self.out, self.id):
+            try:
+                checkpoint = read(path, self.id)
+                use(checkpoint)
+            except (ResultsError, ValueError) as error:
+                self.say(f"{error}: the checkpoint is set aside, and the one before is used, if there is one")
+                with contextlib.suppress(OSError):
+                    set_aside(path, "damaged")
+            else:
+                self._stints, self.written = checkpoint.progress.stints, checkpoint.place
+                return checkpoint
+        return None
+
+    def offer(self, take: Callable[[], Checkpoint]) -> None:
+        """At a drain: take a checkpoint and have it written, each if it is time. What cannot be done is said.
+
+        Raises JournalLost where the run is another command's by now.
+        """
+        if self.every_seconds is None:
+            return
+        begun = time.monotonic()
+        if self.every_seconds and begun - self._taken_at < self._taking / SHARE:
+            return
+        try:
+            self.last = take()
+        except ValueError as error:
+            self._complain(str(error))
+            return
+        self._taken_at = time.monotonic()
+        self._taking = self._taken_at - begun
+        due = max(self.every_seconds, self._writing / SHARE) if self.every_seconds else 0.0
+        if self._idle and self._taken_at - self._written_at >= due:
+            with contextlib.suppress(OSError):
+                self.check()
+            self._start(self.last)
+            if not self.every_seconds:
+                self._join(None)
+
+    def flush(self) -> tuple[int, int] | None:
+        """Write the last one that was taken, in a few seconds -> the place that a resumed run goes on from."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        self.close()
+        if self.last is not None and self.last.place != self.written and self._idle:
+            self._start(self.last)
+            self._join(max(0.0, deadline - time.monotonic()))
+        return self.written
+
+    def remove(self) -> None:
+        """Nobody needs any of them any more."""
+        self.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.last = self.written = None
+
+    def close(self) -> None:
+        """Let the one that is being written be finished."""
+        self._join(PATIENCE_SECONDS)
+
+    @property
+    def _idle(self) -> bool:
+        return self._thread is None or not self._thread.is_alive()
+
+    def _join(self, seconds: float | None) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join(seconds)
+
+    def _start(self, checkpoint: Checkpoint) -> None:
+        self._thread = threading.Thread(target=self._work, args=(checkpoint,), name="checkpoint", daemon=True)
+        self._thread.start()
+
+    def _work(self, checkpoint: Checkpoint) -> None:
+        try:
+            self._write(self._complete(checkpoint))
+            self.written = checkpoint.place
+        except Exception as error:  # whatever it is, the run goes on
+            cause = error.__cause__ or error
+            self._complain(cause.strerror or str(cause) if isinstance(cause, OSError) else str(cause))
+        self._written_at, self._writing = time.monotonic(), time.thread_time()
+
+    def _complete(self, checkpoint: Checkpoint) -> Checkpoint:
+        """With what this process knows of the run."""
+        epoch, batch = checkpoint.place
+        mine = Stint(epoch=epoch, batch=batch, environment=self.environment)
+        before = self._stints
+        if before and before[-1].environment == self.environment:
+            before = before[:-1]
+        mine_too = {"run": self.id, "stints": [*before, mine]}
+        return replace(checkpoint, progress=checkpoint.progress.model_copy(update=mine_too))
+
+    def _write(self, checkpoint: Checkpoint) -> None:
+        name, data = render(checkpoint)
+        self.check()
+        self.folder.mkdir(exist_ok=True)
+        if shutil.disk_usage(self.folder).free < len(data) + RESERVE_BYTES:
+            raise OSError(f"its disk has too little room for {len(data):,} bytes")
+        write(self.folder / name, data)
+        for path in found(self.out, self.id)[KEPT:]:
+            path.unlink(missing_ok=True)
+
+    def _complain(self, reason: str) -> None:
+        """Once: what keeps one from being written keeps the next."""
+        if not self._complained:
+            self._complained = True
+            self.say(f"a checkpoint cannot be written ({reason}); the run goes on without")
+
+
+def prune(out: Path, ids: Iterable[str]) -> None:
+    """Remove what runs that have finished left, since they were killed at their very end."""
+    for id in ids:
+        if found(out, id):
+            shutil.rmtree(folder(out, id), ignore_errors=True)

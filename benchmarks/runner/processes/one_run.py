@@ -1,0 +1,195 @@
+"""One run in a training process: its data, its journal, its checkpoints, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import traceback
+from typing import TYPE_CHECKING
+
+from benchmarks.runner.processes import signals
+from benchmarks.runner.processes.messages import (
+    Begin,
+    Busy,
+    Ended,
+    Epoch,
+    ParentPipe,
+    Remark,
+    Resumed,
+    Setting,
+    Wrong,
+)
+from benchmarks.runner.processes.watch import Watch, stacks
+from benchmarks.runner.standing import Standing
+from results.records.spec import RunSpec
+
+if TYPE_CHECKING:
+    from benchmarks.runner.checkpoints.keeper import Checkpoints
+    from benchmarks.workloads.data.load import DataSet
+    from results.records.journal import Journal
+
+DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "resolution")
+"""The fields of a workload that decide on the data that is loaded."""
+
+
+def carry_out(
+    parent: ParentPipe, setting: Setting, begin: Begin, loaded: dict[str, DataSet], watch: Watch
+) -> Ended | Busy | Wrong:
+    """Train the run. loaded: the data set that is at hand, by its key; another takes its place."""
+    import methods
+    from benchmarks.errors import UserError
+    from benchmarks.executors.errors import described
+    from benchmarks.runner.specs import workload_of
+    from benchmarks.runner.training import load_data
+    from results.errors import AlreadyDone, JournalLost, LeaseHeld, ResultsError
+
+    try:
+        key = _data_key(begin.spec)
+        if key not in loaded:
+            loaded.clear()
+            loaded[key] = load_data(workload_of(begin.spec.workload), setting.data)
+        return _run(parent, setting, begin, loaded[key], watch)
+    except AlreadyDone as done:  # by another command, since this one planned it
+        return Ended(begin.id, done.status, done.reason)
+    except LeaseHeld as held:
+        return Busy(begin.id, held.who)
+    except JournalLost as error:  # its siblings' journals are theirs
+        return Ended(begin.id, "failed", str(error))
+    except (UserError, ResultsError, methods.MethodError) as error:
+        return Wrong(begin.id, str(error))
+    except (signals.Terminated, BrokenPipeError, ConnectionResetError):
+        raise
+    except BaseException as error:  # outside of its training: the process can go on
+        return Ended(begin.id, "failed", f"while {watch.standing.doing}: {described(error)}")
+
+
+def _data_key(spec: RunSpec) -> str:
+    """What runs that can share their data have in common."""
+    work = spec.workload.document()
+    return json.dumps([work[part] for part in DATA])
+
+
+def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watch: Watch) -> Ended:
+    from benchmarks.runner import environment
+    from benchmarks.runner.checkpoints.keeper import Checkpoints
+    from results.records import folder_of
+    from results.records.journal import Journal
+
+    here = {**setting.environment, **environment.of_process()}
+    with Journal.create(
+        folder_of(setting.out, begin.id),
+        id=begin.id,
+        spec=begin.spec,
+        environment=here,
+        labels=begin.labels,
+        fresh=setting.fresh,
+    ) as journal:
+        checkpoints = Checkpoints(
+            setting.out,
+            begin.id,
+            environment=here,
+            every_seconds=setting.checkpoint_every,
+            say=lambda sentence: parent.tell(Remark(begin.id, sentence)),
+            check=journal.check,
+        )
+        if setting.fresh:
+            checkpoints.remove()
+
+        def give_up(sentence: str) -> None:
+            checkpoints.flush()
+            _give_up(parent, journal, begin.id, sentence)
+
+        watch.give_up = give_up
+        try:
+            return _train(parent, setting, begin, data, journal, watch.standing, checkpoints)
+        except (signals.Terminated, BrokenPipeError):
+            interrupt(journal, checkpoints)
+            raise
+        finally:
+            checkpoints.close()
+
+
+def interrupt(journal: Journal, checkpoints: Checkpoints | None = None) -> None:
+    """End it so, with a last checkpoint.
+
+    Not where the signal came when an end was on the disk and the journal did not know it yet.
+    """
+    from results.errors import ResultsError
+
+    with journal.lock:
+        if _goes_on(journal):
+            with contextlib.suppress(ResultsError):  # that it was ended matters more
+                journal.end("interrupted", reason="the command was ended" + _carried_on(checkpoints))
+        journal.close()
+
+
+def _carried_on(checkpoints: Checkpoints | None) -> str:
+    from benchmarks.runner.checkpoints.file import words
+
+    at = checkpoints.flush() if checkpoints is not None else None
+    return "" if at is None else f"; the same command goes on after {words(*at)}"
+
+
+def _goes_on(journal: Journal) -> bool:
+    from results.errors import ResultsError
+    from results.records import read
+
+    try:
+        return read(journal.path).end is None
+    except ResultsError:  # deleted or moved
+        return True
+
+
+def _give_up(parent: ParentPipe, journal: Journal, id: str, sentence: str, raised: str = "") -> None:
+    """End the run and this process, since a thread cannot be ended; returns only where the run has ended meanwhile.
+
+    raised: the traceback of what was raised; the threads' stacks follow it.
+    """
+    from results.errors import ResultsError
+
+    with journal.lock:  # to the end: nothing may follow the journal's last line
+        if not _goes_on(journal):
+            return
+        with contextlib.suppress(ResultsError):
+            journal.end("failed", reason=sentence, traceback=raised + stacks())
+        parent.tell(Ended(id, "failed", sentence, with_process=True))
+        os._exit(1)
+
+
+def _train(
+    parent: ParentPipe,
+    setting: Setting,
+    begin: Begin,
+    data: DataSet,
+    journal: Journal,
+    standing: Standing,
+    checkpoints: Checkpoints | None = None,
+) -> Ended:
+    from benchmarks.errors import UserError
+    from benchmarks.executors.errors import EpochUnfinished, WorkerFailed, WorkersStuck, described
+    from benchmarks.runner.training import train
+    from results.errors import ResultsError
+
+    try:
+        status = train(
+            begin.spec,
+            journal,
+            data=data,
+            card=setting.cards.get(begin.spec.hardware.sha256),
+            report=lambda epoch, metrics: parent.send(Epoch(begin.id, epoch, metrics)),
+            standing=standing,
+            checkpoints=checkpoints,
+            resumed=lambda found: parent.send(Resumed(begin.id, found.place[0], found.words)),
+        )
+    except (UserError, ResultsError, BrokenPipeError, signals.Terminated):
+        raise
+    except BaseException as error:  # Ctrl-C is ignored here: a plug-in raised it
+        if isinstance(error.__cause__, UserError):  # a worker met a file that the user can mend
+            raise error.__cause__ from None
+        if isinstance(error, WorkersStuck):
+            _give_up(parent, journal, begin.id, str(error), traceback.format_exc())
+        reason = str(error) if isinstance(error, WorkerFailed | EpochUnfinished) else described(error)
+        journal.end("failed", reason=reason, traceback=traceback.format_exc())
+        return Ended(begin.id, "failed", reason)
+    return Ended(begin.id, status)

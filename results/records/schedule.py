@@ -1,0 +1,107 @@
+"""The schedule of a recorded run: what each of its workers did, in the worker's own order, and what it met.
+
+`out/runs/<id>/schedule.jsonl` holds a line per epoch, with a checksum (`results.records.lines`), which is on the disk
+before the journal's line of that epoch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from results.errors import ResultsError
+from results.files import set_aside
+from results.reading import MOST_BYTES, content
+from results.records.lines import parse, render
+
+SCHEDULE = "schedule.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSchedule:
+    """effects: a letter each. numbers: what they met, one or more an effect as its kind has them."""
+
+    effects: list[str] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+
+
+Part = Mapping[str, WorkerSchedule]
+"""By worker's name: from the workers' beginning until all of them have ended, usually an epoch."""
+
+
+def begin(folder: Path, after: int = 0) -> None:
+    """Make room for the schedule of a run in its folder: go on after this epoch, of what is there.
+
+    Raises ResultsError where the folder cannot be written, or where those epochs are not there.
+    """
+    path = folder / SCHEDULE
+    try:
+        kept = _lines(path)[:after] if after else []
+        if len(kept) < after:
+            raise ResultsError(f"{path} has {len(kept)} of the {after} epochs before; run again with --fresh.")
+        if path.exists():
+            set_aside(path, "replaced")
+        if kept:
+            _append(path, b"".join(line + b"\n" for line in kept))
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def append(folder: Path, epoch: int, parts: Sequence[Part]) -> None:
+    """Write the epoch's line (1 is the first). Raises ResultsError."""
+    workers = [{name: ["".join(one.effects), one.numbers] for name, one in part.items()} for part in parts]
+    line = {"type": "schedule", "run": folder.name, "epoch": epoch, "parts": workers}
+    try:
+        _append(folder / SCHEDULE, render(line) + b"\n")
+    except OSError as error:
+        raise _unwritable(folder / SCHEDULE, error) from error
+
+
+def load(folder: Path) -> list[list[Part]]:
+    """The parts of every epoch. Raises ResultsError where there is no schedule of the folder's run, or not whole."""
+    path = folder / SCHEDULE
+    try:
+        lines = _lines(path)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read ({error.strerror}): was the run started with --record?") from error
+    epochs = []
+    for epoch, line in enumerate(lines, start=1):
+        try:
+            epochs.append(_epoch(parse(line, checked=True), folder.name, epoch))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ResultsError(f"{path}, line {epoch}: not the schedule of epoch {epoch} ({error}).") from error
+    return epochs
+
+
+def _lines(path: Path) -> list[bytes]:
+    *whole, rest = content(path, MOST_BYTES).split(b"\n")
+    if rest:
+        raise ResultsError(f"{path} was cut within line {len(whole) + 1}: it can be replayed no more.")
+    return whole
+
+
+def _epoch(line: Mapping[str, Any], run: str, epoch: int) -> list[Part]:
+    if (line["type"], line["run"], line["epoch"]) != ("schedule", run, epoch):
+        raise ValueError(f"it is a {line['type']} line of run {line['run']}, epoch {line['epoch']}")
+    return [{name: _worker(*one) for name, one in part.items()} for part in line["parts"]]
+
+
+def _worker(effects: Any, numbers: Any) -> WorkerSchedule:
+    if not isinstance(effects, str) or not all(type(number) is int for number in numbers):
+        raise ValueError("effects are letters, and what they met are numbers")
+    return WorkerSchedule(list(effects), list(numbers))
+
+
+def _append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unwritable(path: Path, error: OSError) -> ResultsError:
+    reason = error.strerror or str(error)
+    return ResultsError(f"{path} cannot be written ({reason}); make room or choose another --out, then run again.")

@@ -1,0 +1,80 @@
+"""Output that nobody reads, or that cannot be written: no run ends by it, and no file is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.commands.stream import Patient
+from tests.commands.commands import CHECKOUT, TINY, Cli, journals, program, until
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("error", "code"), [(BrokenPipeError(32, "gone"), 0), (OSError(28, "No space left"), 2)])
+def test_output_that_nobody_can_read_ends_no_run_and_loses_no_file(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError, code: int
+) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise error
+
+    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr(sys, "__stdout__", None)
+    said = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
+    assert said.code == code
+    assert ("No space left" in said.err) == (code == 2)
+    assert (tmp_path / "out/tables/table1.csv").is_file()
+    assert [journal["status"] for journal in journals(tmp_path / "out")] == ["finished"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+def test_a_reader_that_reads_nothing_holds_nothing_up(trained: Path, tmp_path: Path) -> None:
+    """Until the end, where it is waited for."""
+    out = Path(shutil.copytree(trained, tmp_path / "out"))
+    shutil.rmtree(out / "tables")
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, bytes(4096)):
+            pass
+    os.set_blocking(writing, True)
+    process = program(
+        "run", "table1", "table7", "--method=bp,async_lu", "--no-tracking", f"--out={out}", *TINY, stdout=writing
+    )
+    until(lambda: (out / "tables/table7.md").is_file())
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=60)[1] == "Terminated.\n"
+    assert process.returncode == 143
+    os.close(reading)
+    os.close(writing)
+
+
+def test_no_file_takes_the_number_of_an_output_that_is_closed(tmp_path: Path) -> None:
+    program = f"""
+import os
+from benchmarks.__main__ import _occupy_standard_descriptors
+os.close(0)
+os.close(1)
+_occupy_standard_descriptors()
+print(os.open({str(tmp_path / "file")!r}, os.O_CREAT) > 2, file=__import__("sys").stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=CHECKOUT, stderr=subprocess.PIPE, text=True, check=True)
+    assert done.stderr == "True\n"
+
+
+def test_characters_that_an_output_lacks_are_question_marks() -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    with Patient(file) as patient:
+        assert patient.write("1 ± 2") == 5
+        assert patient.drain()
+    assert patient.error is None
+    assert file.buffer.getvalue() == b"1 ? 2"

@@ -1,0 +1,133 @@
+"""`run --record`, then `replay`: the same losses, or a sentence that says what does not fit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.runner import identity
+from benchmarks.runner.processes import pool
+from results.records import JOURNAL, schedule
+from results.records.lines import parse, render
+from results.records.schedule import SCHEDULE
+from tests.commands.commands import TINY, Cli, train_here
+
+RECORD = ("--executor=threads", "--record", "--no-tracking", "--method=async_lu")
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An `out` folder with one recorded run, to be copied, not changed."""
+    out = tmp_path_factory.mktemp("recorded") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "train_all", train_here)
+        assert main(["run", "table3", *RECORD, f"--out={out}", *TINY]) == 0
+    return out
+
+
+@pytest.fixture
+def out(recorded: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(recorded, tmp_path / "out"))
+
+
+def run_of(out: Path) -> Path:
+    """The folder of its one run."""
+    (folder,) = (out / "runs").iterdir()
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_recorded_run_has_the_same_losses_again(cli: Cli, out: Path) -> None:
+    before = contents(run_of(out))
+    for words in ((run_of(out).name[:8],), (str(run_of(out)),)):
+        said = cli("replay", *words, f"--out={out}")
+        assert said.out.splitlines()[-1] == "2 epochs replayed in one thread: all losses equal to the last bit."
+        assert (said.code, said.err) == (0, "")
+    assert contents(run_of(out)) == before, "it writes nothing"
+
+
+def test_recording_is_part_of_the_run_and_said(cli: Cli, out: Path) -> None:
+    spec = parse((run_of(out) / JOURNAL).read_bytes().splitlines()[0])["spec"]
+    assert spec["recorded"] is True
+    assert spec["executor"] == "threads"
+    said = cli("show", "table3", *RECORD[:2], "--method=async_lu", f"--out={out}", *TINY)
+    assert "1 run, 1 of them done" in said.out
+    assert "recorded: readers and writers of a layer exclude each other" in " ".join(said.out.split())
+    plain = cli("show", "table3", RECORD[0], "--method=async_lu", f"--out={out}", *TINY)
+    assert "1 run, 0 of them done" in plain.out
+    assert "recorded" not in plain.out
+
+
+def test_a_run_that_is_repeated_begins_its_schedule_anew(cli: Cli, here: None, out: Path) -> None:
+    assert cli("run", "table3", *RECORD, "--fresh", f"--out={out}", *TINY).code == 0
+    assert len(schedule.load(run_of(out))) == 2
+    assert cli("replay", run_of(out).name, f"--out={out}").code == 0
+
+
+def test_the_first_difference_is_said(cli: Cli, out: Path) -> None:
+    path = run_of(out) / JOURNAL
+    head, first, *rest = path.read_bytes().splitlines()
+    line = parse(first)
+    line["metrics"]["loss"] += 1.0
+    path.write_bytes(b"\n".join([head, render(line), *rest, b""]))
+    said = cli("replay", run_of(out).name, f"--out={out}")
+    assert said.code == 1
+    assert said.out.splitlines()[-1].startswith("Epoch 1: loss is ")
+
+
+def test_a_schedule_that_does_not_fit_stops_at_the_first_mismatch(cli: Cli, out: Path) -> None:
+    path = run_of(out) / SCHEDULE
+    lines = [parse(line) for line in path.read_bytes().splitlines()]
+    lines[1]["parts"][0]["forward 0 on device 0"][1][1] = 55
+    path.write_bytes(b"".join(render(line) + b"\n" for line in lines))
+    said = cli("replay", run_of(out).name, f"--out={out}")
+    assert said.code == 1
+    assert "epoch 2, forward 0 on device 0, at Forward (stem): it needs weights of version 55" in said.out
+    path.write_bytes(render(lines[0]) + b"\n")
+    said = cli("replay", run_of(out).name, f"--out={out}")
+    assert (said.code, said.out.splitlines()[-1]) == (1, "The schedule does not fit: epoch 2 is not in the schedule.")
+    path.write_bytes(render(lines[0]))
+    said = cli("replay", run_of(out).name, f"--out={out}")
+    assert (said.code, said.err.endswith("was cut within line 1: it can be replayed no more.\n")) == (2, True)
+
+
+def test_other_sources_are_refused(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identity, "sources", lambda method: "others")
+    said = cli("replay", run_of(out).name, f"--out={out}")
+    assert said.code == 2
+    assert said.err.startswith(f"These sources are not those that made run {run_of(out).name[:12]}")
+
+
+def test_a_run_that_was_not_recorded_or_is_not_there_is_told(cli: Cli, out: Path, trained: Path) -> None:
+    plain = next((trained / "runs").iterdir())
+    said = cli("replay", str(plain))
+    assert (said.code, "was not recorded: run it with --executor threads --record." in said.err) == (2, True)
+    said = cli("replay", "abc", f"--out={out}")
+    assert (said.code, said.err.startswith("There is no run 'abc' in ")) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ((), "--record: runs on the virtual executor repeat bit for bit anyway; leave it out, or add --executor"),
+        (("--executor=threads", "--set=async_lu.lock_free=true"), "async_lu: without its mutex"),
+        (("--executor=replay",), "Unknown executor 'replay'"),
+    ],
+)
+def test_what_cannot_be_recorded_is_refused_in_a_sentence(cli: Cli, words: tuple[str, ...], sentence: str) -> None:
+    said = cli("run", "table3", "--record", "--method=async_lu", *words, *TINY)
+    assert said.code == 2
+    assert said.err.startswith(sentence)
+    assert said.err.count("\n") == 1
+
+
+def test_the_command_that_makes_it_again_records_again(cli: Cli, out: Path) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (out / "tables").glob("*.md")]
+    assert json.dumps(pages).count("recorded") >= 1

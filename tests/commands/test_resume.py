@@ -1,0 +1,102 @@
+"""A command that is ended, and given again: it goes on where it was, and ends as if it had never been ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from results.records import JOURNAL, read
+from tests.commands.commands import TINY, Cli, alive, children, journals, program, until
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+EPOCHS = 14
+RUN = (
+    "run",
+    "table1",
+    "--method=lapsgd@updaters=2",
+    "--no-tracking",
+    "--jobs=1",
+    *TINY,
+    f"--set=workload.epochs={EPOCHS}",
+    f"--set=workload.patience={EPOCHS}",
+)
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of a run that was not ended."""
+    out = tmp_path_factory.mktemp("whole")
+    process = program(*RUN, f"--out={out}")
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    assert list(out.glob("runs/*/checkpoints")) == []
+    return (out / "tables" / "table1.csv").read_text(encoding="utf-8")
+
+
+def epochs(out: Path) -> int:
+    """That the run has been trained for, while a last line may be half-written."""
+    try:
+        return max((journal["evaluations"] for journal in journals(out)), default=0)
+    except (ValueError, IndexError):
+        return 0
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("number", "every"), [(signal.SIGKILL, "0"), (signal.SIGTERM, "1000"), (signal.SIGINT, "1000")]
+)
+def test_a_command_that_is_ended_goes_on_when_it_is_given_again(
+    number: signal.Signals, every: str, cli: Cli, csv: str, tmp_path: Path
+) -> None:
+    """Killed, all but the epoch under way is there; asked to end, there is one where none was due."""
+    out = tmp_path / "out"
+    process = program(*RUN, f"--out={out}", f"--checkpoint-every={every}")
+    until(lambda: epochs(out) >= 3)
+    crew = children(process.pid)
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+    until(lambda: not any(map(alive, crew)))
+    done = epochs(out)
+    assert done < EPOCHS, "it was over before it could be ended"
+    if number != signal.SIGKILL:
+        ended = read(next(out.glob(f"runs/*/{JOURNAL}")))
+        assert (ended.end or {})["reason"].startswith("the command was ended; the same command goes on after epoch ")
+    said = cli(*RUN, f"--out={out}")
+    assert said.code == 0
+    assert "; 1 to be resumed" in said.out
+    record = read(next(out.glob(f"runs/*/{JOURNAL}")))
+    assert record.resumed is not None
+    assert max(1, done - 1 if every == "0" else 1) <= record.resumed.epoch <= done
+    assert f"resumed after epoch {record.resumed.epoch} of {EPOCHS}" in said.out
+    assert (out / "tables" / "table1.csv").read_text(encoding="utf-8") == csv
+    assert list(out.glob("runs/*/checkpoints")) == []
+
+
+@LINUX
+def test_fresh_begins_anew(cli: Cli, csv: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = program(*RUN, f"--out={out}", "--checkpoint-every=0")
+    until(lambda: epochs(out) >= 2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    said = cli(*RUN, f"--out={out}", "--fresh")
+    assert "resumed" not in said.out
+    assert read(next(out.glob(f"runs/*/{JOURNAL}"))).resumed is None
+    assert (out / "tables" / "table1.csv").read_text(encoding="utf-8") == csv
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf"])
+def test_seconds_between_checkpoints_are_a_time(cli: Cli, seconds: str) -> None:
+    said = cli(*RUN, f"--checkpoint-every={seconds}")
+    assert said.code == 2
+    assert said.err.startswith(f"--checkpoint-every {seconds}: give seconds, or 0 for every epoch")
+
+
+def test_drains_within_an_epoch_are_said(cli: Cli) -> None:
+    said = cli("show", "table1", "--set=workload.drain_every=2", "--network=resnet18")
+    assert "drain_every=2" in said.out
+    assert "drain_every" not in cli("show", "table1", "--network=resnet18").out

@@ -1,0 +1,72 @@
+"""Few files, little memory, no home, no folder for temporary files: a command runs, or says in a sentence why not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.commands import listing
+from tests.commands.commands import CHECKOUT, TINY, Cli, program
+from tests.programs import start
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no limits")
+
+
+def test_few_files_no_home_and_no_temporary_folder_are_enough(tmp_path: Path) -> None:
+    import resource
+
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "XDG_CACHE_HOME")}
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    process = program(
+        *("run", "table1", "--method=bp", f"--out={tmp_path / 'out'}", *TINY),
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
+        environment=environment | {"TMPDIR": "/not/there", "MLFLOW_TRACKING_URI": uri},
+    )
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, err) == (0, "")
+    assert "MLflow: " in out
+    assert (tmp_path / "out/tables/table1.csv").is_file()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit is none")
+def test_little_memory_is_a_sentence(tmp_path: Path) -> None:
+    """Of addresses, where libraries find no room; the kernel's kill is that of any process."""
+    import resource
+
+    size = 300 * 2**20
+    process = start(
+        [sys.executable, "-m", "benchmarks", "run", "table1", "--no-tracking", f"--out={tmp_path / 'out'}", *TINY],
+        cwd=CHECKOUT,
+        prepare=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
+    )
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.startswith(("What this takes cannot be loaded (", "No run can be trained: "))  # by what fits
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EMFILE, "Too many"), "Too many; raise the limit (ulimit -n), or choose fewer --jobs."),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x: Permission denied."),
+        (MemoryError("no room"), "What this takes cannot be loaded (MemoryError: no room); is there enough memory?"),
+        (
+            ImportError("not there"),
+            "What this takes cannot be loaded (ImportError: not there); is there enough memory?",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_a_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(listing, "list_everything", refuse)
+    answer = cli("list")
+    assert (answer.code, answer.err) == (2, f"{said}\n")

@@ -1,0 +1,73 @@
+"""Every method x executor: a loss that is not finite ends the run at the next evaluation, naming its batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from benchmarks.runner import training
+from results.records.identity import run_id
+from results.records.journal import Journal, Record, folder_of, read
+from results.records.spec import Labels
+from tests.conformance.small import Small, data
+
+BATCH, EPOCH = 5, 1
+
+
+class Poisoned(Small):
+    """One batch of the second epoch is not finite."""
+
+    def __init__(self, method: str, executor: str, value: float, settings: Mapping[str, Any] | None = None) -> None:
+        super().__init__(method, executor=executor, settings=settings)
+        sound = self.team.batches
+
+        def batches(epoch: int, index: int) -> tuple[Tensor, Tensor]:
+            inputs, labels = sound(epoch, index)
+            return (inputs * value if (epoch, index) == (EPOCH, BATCH) else inputs), labels
+
+        self.team.batches = batches
+
+
+def ended(made: Small, out: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
+    """The record of the whole run."""
+    monkeypatch.setattr(training, "Training", lambda *given: made)
+    id = run_id(made.spec)
+    with Journal.create(folder_of(out, id), id=id, spec=made.spec, environment={}, labels=Labels()) as journal:
+        assert training.train(made.spec, journal, data=data(), card=None) == "diverged"
+    return read(journal.path)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite(
+    method: str, executor: str, value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = ended(Poisoned(method, executor, value), tmp_path, monkeypatch)
+    assert len(record.evaluations) == EPOCH + 1
+    assert record.status == "diverged"
+    found = (record.end or {})["reason"]
+    assert found == f"the training loss was not finite from batch {BATCH + 1} of epoch {EPOCH + 1} on"
+
+
+def test_where_a_loss_began_is_known_after_a_checkpoint() -> None:
+    """Of a drain within the epoch: the losses come back with their batches."""
+    made, resumed = (Poisoned("async_lu", "virtual", math.inf, {"drain_every": 8}) for _ in range(2))
+    made.team.begin_epoch(EPOCH)
+    made.team.drain_after(8)
+    made.executor.run(made.method.workers(made.team))
+    assert made.team.not_finite() == BATCH
+    resumed.team.load_state_dict(made.team.state_dict())
+    assert resumed.team.not_finite() == BATCH
+    resumed.team.begin_epoch(EPOCH + 1)
+    assert resumed.team.not_finite() is None
+
+
+def test_the_evaluations_loss_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Small("bp")
+    monkeypatch.setattr(made, "evaluate", lambda: {"accuracy_percent": 10.0, "loss": math.inf})
+    record = ended(made, tmp_path, monkeypatch)
+    assert (record.end or {})["reason"] == "the evaluation's loss was not finite after epoch 1"

@@ -1,0 +1,81 @@
+"""Every method: a run that is ended at every drain and goes on from its checkpoints ends as if it never had been."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.executors import registry as executors
+from tests.conformance.small import EPOCHS, STEPS, Small
+from tests.runner.chains import Chain, check_chain, outcome, small
+
+EVERY = {"drain_every": 5}  # batches: three drains in an epoch, whatever the devices
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from tests.runner.chains import Chain, small
+for method in sys.argv[2:]:
+    assert Chain(Path(sys.argv[1]) / method, small(method)).part(ends_after=1) is None
+"""
+
+
+def test_resumed_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
+    assert check_chain(tmp_path, small(method, executor=repeatable)) == EPOCHS - 1
+
+
+def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
+    ended = check_chain(tmp_path, small(method, executor=repeatable, settings=EVERY))
+    replicas = Small(method).method.replicas
+    part = -(-EVERY["drain_every"] // replicas) * replicas
+    assert ended == EPOCHS * -(-(STEPS - STEPS % replicas) // part) - 1
+
+
+def test_resumed_equals_uninterrupted_with_every_option(
+    variant: tuple[str, str, Any], repeatable: str, tmp_path: Path
+) -> None:
+    """As with momentum that several updaters of a layer have each for themselves."""
+    method, key, value = variant
+    check_chain(tmp_path, small(method, {key: value}, executor=repeatable))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "lars"])
+@pytest.mark.parametrize("momentum", ["shared", "per_updater"])
+def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, momentum: str, tmp_path: Path) -> None:
+    settings = {"optimizer.name": optimizer, "optimizer.decay_bn": False}
+    check_chain(tmp_path, small("lapsgd", {"momentum": momentum, "updaters": 2}, settings=settings))
+
+
+def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, checkout: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, str(tmp_path), *all_methods],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for method in all_methods:
+        rest, whole = Chain(tmp_path / method, small(method)), Chain(tmp_path / "whole" / method, small(method))
+        resumed = rest.part(ends_after=None)
+        assert resumed is not None
+        assert resumed.resumed is not None
+        assert (resumed.resumed.epoch, resumed.resumed.batch) == (1, 0)
+        assert outcome(resumed) == outcome(whole.part(ends_after=None))
+
+
+def test_real_threads_go_on_with_their_counts(method: str, tmp_path: Path) -> None:
+    if Small(method).method.refuses(executors.executor("threads")):
+        pytest.skip("not on threads")
+    *_, record = Chain(tmp_path, small(method, executor="threads", settings=EVERY)).parts()
+    assert record is not None
+    assert record.status == "finished"
+    assert [point.epoch for point in record.evaluations] == list(range(1, EPOCHS + 1))
+    seconds = [point.metrics["train_seconds"] for point in record.evaluations]
+    assert seconds == sorted(seconds)
+    assert record.end is not None
+    assert record.end["wall_seconds"] >= record.evaluations[-1].metrics["wall_seconds"] >= seconds[-1]

@@ -1,0 +1,43 @@
+"""A run on threads, recorded, and the same over again in one thread."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.executors import registry as executors
+from benchmarks.executors.replay.executor import ReplayExecutor
+from benchmarks.executors.threads.recorder import RecordingExecutor
+from results.records.schedule import Part
+from tests.conformance.small import EPOCHS, Small
+
+SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "staleness_updates")
+Outcome = tuple[list[list[float]], str]
+"""Metrics of every epoch, and a digest of weights, buffers, optimizer states, losses in their order, and counts."""
+
+
+def record(method: str, options: Mapping[str, Any] | None = None, seed: int = 0) -> tuple[list[Part], Outcome]:
+    """-> the parts of its schedule, one an epoch unless it is drained within; its outcome."""
+    training = Small(method, options, executor="threads", seed=seed, record=True)
+    metrics = training.train()
+    assert isinstance(training.executor, RecordingExecutor)
+    parts = training.executor.taken()
+    assert len(parts) >= EPOCHS
+    return parts, _outcome(training, metrics)
+
+
+def replay(method: str, parts: Sequence[Part], options: Mapping[str, Any] | None = None, seed: int = 0) -> Outcome:
+    training = Small(method, options, executor="threads", seed=seed)
+    training.executor = made = executors.REPLAY.build(training.team, None, 1)
+    assert isinstance(made, ReplayExecutor)
+    made.follow(parts)
+    return _outcome(training, training.train())
+
+
+def _outcome(training: Small, metrics: Sequence[Mapping[str, float]]) -> Outcome:
+    saved, digest = training.team.state_dict(), hashlib.sha256()
+    for name, tensor in sorted(saved.tensors.items()):
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    digest.update(repr(saved.values.layers).encode())
+    return [[found[name] for name in SAME] for found in metrics], digest.hexdigest()

@@ -1,0 +1,215 @@
+"""Updates that are lost, and reads that see half of one: what is counted, and that locks leave nothing to count."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.executors.conflicts import Conflicts, Traffic, WeightRead, WeightWrite
+from benchmarks.executors.numerics.shadow import Shadow
+from benchmarks.executors.numerics.team import TorchTeam
+from methods import Backward, Forward, Loss, NextBatch, Program, Update
+from tests.conformance.small import bounded
+from tests.executors.crews import EXECUTORS, carry_out
+from tests.executors.teams import backward, forward, network, team_of
+
+
+def play(moments: str) -> Traffic:
+    """r and a read, w and a write, v another write: the first time it begins, the second time it ends."""
+    traffic, under_way = Traffic(), dict[str, Any]()
+    for who in moments:
+        if who in under_way:
+            under_way.pop(who).__exit__()
+        else:
+            under_way[who] = WeightRead(traffic) if who == "r" else WeightWrite(traffic, update=who == "w")
+            under_way[who].__enter__()
+    return traffic
+
+
+@pytest.mark.parametrize(
+    ("moments", "overlapping", "torn"),
+    [
+        ("rrww", 0, 0),
+        ("wwrr", 0, 0),
+        ("wrwr", 1, 0),  # the write is ahead: the read sees all of it
+        ("rwrw", 1, 0),  # the read is ahead
+        ("wrrw", 1, 1),
+        ("rwwr", 1, 1),
+        ("wrwvrv", 1, 0),
+        ("wrvvwr", 1, 1),
+        ("wvrvrw", 1, 1),
+    ],
+)
+def test_a_read_overlaps_a_write_or_is_torn_by_it(moments: str, overlapping: int, torn: int) -> None:
+    traffic = play(moments)
+    assert (traffic.reads, traffic.overlapping_reads, traffic.torn) == (1, overlapping, torn)
+
+
+@pytest.mark.parametrize(
+    ("moments", "overlapping"), [("wwvv", 0), ("vwvw", 1), ("wvwv", 1), ("wvvw", 1), ("vwwv", 1), ("wvvwww", 1)]
+)
+def test_updates_overlap_other_writes(moments: str, overlapping: int) -> None:
+    """v is an average, which is no update but may cost one."""
+    assert play(moments).overlapping_updates == overlapping
+
+
+def test_counters_lose_what_two_threads_add_to_one_reading() -> None:
+    shadow = Shadow(torch.device("cpu"))
+    shadow.increment()
+    read = shadow.counters.clone()
+    shadow.increment()
+    assert shadow.lost() == 0
+    shadow.counters[: len(read) // 4] = read[: len(read) // 4]  # another thread had read them before
+    assert shadow.lost() == 0.25
+    shadow.clear()
+    assert shadow.lost() == 0
+
+
+def test_counts_go_on_where_they_were() -> None:
+    one, other = play("wrvvwr"), Traffic()
+    one.kept = 5
+    one.overwrote(2)
+    conflicts, resumed = Conflicts([[one, Traffic()]]), Conflicts([[other, Traffic()]])
+    resumed.load(conflicts.state())
+    assert resumed.per_layer() == conflicts.per_layer()
+    assert other.lost == 3
+    resumed.clear()
+    assert resumed.per_layer() == Conflicts([[Traffic(), Traffic()]]).per_layer()
+
+
+def test_an_update_that_is_written_back_is_not_lost() -> None:
+    """The first is in the third's copy, which is written over the second's, which had lost it."""
+    traffic = Traffic()
+    traffic.overwrote(0)
+    assert (traffic.kept, traffic.lost) == (1, 0)
+    traffic.overwrote(0)
+    assert (traffic.kept, traffic.lost) == (1, 1)
+    traffic.overwrote(1)
+    assert (traffic.kept, traffic.lost) == (2, 1)
+
+
+# ---- a team's
+
+
+def lost(team: TorchTeam) -> list[float]:
+    return [row["lost_updates"] for row in team.conflicts.per_layer()]
+
+
+def test_an_overwriting_update_says_how_many_it_lost() -> None:
+    """Updates and averages, each once, and its own replica's alone."""
+    team = team_of(network(0), network(0), steps=12, overwrite=True)
+    first, second, third = (backward(team, forward(team))[1] for _ in range(3))
+    team.update([first], "a", 0.0)
+    assert lost(team) == [0, 0]
+    team.update([second], "b", 0.0)
+    assert lost(team) == [1, 0]
+    flat = team.flat(team.replica)
+    team.add_mean(team.replica, flat, flat)
+    team.update([third], "c", 0.0)
+    assert lost(team) == [3, 0]
+    far = backward(team, forward(team))[1]
+    team.update([far], "d", 0.0, team.replicas[1])
+    assert lost(team) == [3, 0]
+    team.begin_epoch(1)
+    assert lost(team) == [0, 0]
+
+
+def steps(team: TorchTeam) -> Program:
+    """Whole steps, of one replica, with whoever does the same."""
+    while (step := (yield NextBatch(team.replica))) is not None:
+        for layer in team.replica.layers:
+            yield Forward(layer, step)
+        yield Loss(step)
+        for layer in reversed(team.replica.layers):
+            yield Update((yield Backward(layer, step)))
+
+
+@pytest.mark.parametrize(("overwrite", "expected"), [(True, [2, 2]), (False, [0, 0])])
+def test_overwritten_updates_are_exact_on_the_virtual_clock(overwrite: bool, expected: list[int]) -> None:
+    """Two devices in step, two batches each: of every two updates the second overwrites the first."""
+    team = team_of(steps=4, overwrite=overwrite)
+    carry_out("virtual", steps(team), steps(team), team=team)
+    assert lost(team) == expected
+
+
+class Slow(nn.Linear):
+    """A layer whose forward pass waits in its middle."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 5, bias=False)
+        self.within, self.go_on = threading.Event(), threading.Event()
+        self.go_on.set()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        self.within.set()
+        assert self.go_on.wait(30)
+        return y
+
+
+def pass_during_an_update(team: TorchTeam, slow: Slow) -> dict[str, Any]:
+    """A forward pass in whose middle another thread updates -> the first layer's counts."""
+    gradient = backward(team, forward(team))[1]
+    team.conflicts.clear()
+    slow.within.clear()
+    slow.go_on.clear()
+    reader = threading.Thread(target=forward, args=(team,))
+    reader.start()
+    assert slow.within.wait(30)
+    team.update([gradient], "w", 0.0)
+    slow.go_on.set()
+    reader.join()
+    return dict(team.conflicts.per_layer()[0])
+
+
+def test_a_pass_sees_half_of_a_locked_update_since_it_takes_no_lock() -> None:
+    slow = Slow()
+    found = pass_during_an_update(team_of({**network(), "first": slow}, streams=True), slow)
+    assert (found["weight_reads"], found["overlapping_reads"], found["torn_reads"]) == (1, 1, 1)
+    assert found["overlapping_updates"] == found["lost_updates"] == 0
+
+
+def test_in_one_thread_nothing_is_looked_for() -> None:
+    slow = Slow()
+    assert set(pass_during_an_update(team_of({**network(), "first": slow}), slow).values()) == {0}
+
+
+def test_lock_free_updates_overlap() -> None:
+    """And every one of them is counted in the shadow."""
+    entered, steppers = threading.Barrier(2, timeout=30), list[threading.Thread]()
+
+    class Meeting(torch.optim.SGD):
+        def step(self, closure: Any = None) -> None:  # type: ignore[override]
+            entered.wait()
+            super().step()
+            entered.wait()
+
+    team = team_of(optimizer=lambda params: Meeting(params, lr=99.0), lock_free=True, streams=True)
+    team.replica.layers[0].stepped = True
+    for name in "ab":
+        gradient = backward(team, forward(team))[1]
+        steppers.append(threading.Thread(target=team.update, args=([gradient], name, 0.0)))
+    for stepper in steppers:
+        stepper.start()
+    for stepper in steppers:
+        stepper.join()
+    found = team.conflicts.per_layer()[0]
+    assert found["overlapping_updates"] == 2
+    assert team.replica.layers[0].shadow.increments == 2
+    assert 0 <= found["lost_updates"] <= 1
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_under_locks_nothing_is_lost_or_torn(executor: str) -> None:
+    """With reads under the layer's lock as well; threads switch as often as they can."""
+    team = team_of(steps=60, streams=executor == "threads")
+    for layer in team.replica.layers:
+        layer.reading = layer.mutex
+    bounded(lambda: carry_out(executor, steps(team), steps(team), steps(team), team=team))
+    for row in team.conflicts.per_layer():
+        assert row["weight_reads"] == (120 if executor == "threads" else 0)
+        assert row["torn_reads"] == row["overlapping_reads"] == row["overlapping_updates"] == row["lost_updates"] == 0

@@ -1,0 +1,219 @@
+"""A recorded run of threads, replayed in one: the same bits; a schedule that is not its own is refused by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.executors.errors import ScheduleMismatch
+from benchmarks.executors.numerics.streams import NOTHING
+from benchmarks.executors.threads.executor import ThreadsExecutor
+from benchmarks.executors.threads.recorder import RecordingExecutor
+from results.records import schedule
+from results.records.schedule import Part, WorkerSchedule
+from tests.conformance.small import EPOCHS, SETTINGS, Small
+from tests.executors.recorded import SAME, record, replay
+
+OTHER_PROCESS = """
+import sys, torch
+from pathlib import Path
+from results.records import schedule
+from tests.executors.recorded import replay
+torch.set_num_threads(1)
+print(replay(sys.argv[1], [part for parts in schedule.load(Path(sys.argv[2])) for part in parts]))
+"""
+VARIANTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("async_lu", {"queue": 4, "backward_workers": 3, "momentum": "per_updater"}),
+    ("async_lu", {"updates": "overwrite", "weights": "forward", "forward_workers": 2}),
+    ("async_bu", {"updates": "overwrite", "queue": 2}),
+    ("lapsgd", {"updaters": 2, "weights": "current", "shares": "dynamic", "bn_buffers": "per_device"}),
+    ("lapsgd", {"updaters": 2, "momentum": "shared", "period": 2, "switch": 0.0}),
+    ("lppsgd", {"updaters": 2}),
+    ("pdasgd", {"exchange": "none", "queue": 1}),
+    ("hogwild", {"weights": "current", "momentum": "shared"}),
+)
+
+
+@pytest.mark.parametrize("method", methods.names())
+def test_a_replay_has_the_bits_of_the_run(method: str) -> None:
+    parts, outcome = record(method)
+    assert replay(method, parts) == outcome
+
+
+@pytest.mark.parametrize(("method", "options"), VARIANTS, ids=lambda one: one if isinstance(one, str) else "")
+def test_so_it_does_whatever_the_options(method: str, options: dict[str, Any]) -> None:
+    parts, outcome = record(method, options, seed=1)
+    assert replay(method, parts, options, seed=1) == outcome
+
+
+@pytest.mark.parametrize("momentum", ["shared", "per_updater"])
+def test_so_it_does_with_adam(monkeypatch: pytest.MonkeyPatch, momentum: str) -> None:
+    monkeypatch.setitem(SETTINGS, "optimizer.name", "adam")
+    parts, outcome = record("async_lu", {"momentum": momentum})
+    assert replay("async_lu", parts, {"momentum": momentum}) == outcome
+
+
+@pytest.mark.parametrize("method", ["async_lu", "lapsgd", "pdasgd"])
+def test_so_it_does_drained_within_epochs(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """The schedule then has several parts an epoch."""
+    monkeypatch.setitem(SETTINGS, "drain_every", 5)
+    parts, outcome = record(method)
+    assert len(parts) > EPOCHS
+    assert replay(method, parts) == outcome
+
+
+def test_so_it_does_in_another_process_from_the_file(tmp_path: Path, checkout: Path) -> None:
+    parts, outcome = record("async_lu")
+    for epoch, part in enumerate(parts, start=1):
+        schedule.append(tmp_path, epoch, [part])
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, "async_lu", str(tmp_path)],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == repr(outcome), done.stderr
+
+
+def test_a_replay_takes_no_thread_but_its_own() -> None:
+    parts, _ = record("lapsgd", {"updaters": 2})
+    before = set(threading.enumerate())
+    seen = list[set[threading.Thread]]()
+
+    class Watching(list[Any]):
+        def __getitem__(self, i: Any) -> Any:
+            seen.append(set(threading.enumerate()))
+            return super().__getitem__(i)
+
+    watched = [{n: replace(w, effects=Watching(w.effects)) for n, w in part.items()} for part in parts]
+    replay("lapsgd", watched, {"updaters": 2})
+    extra = {thread.name for one in seen for thread in one - before}
+    assert extra == {"bounded"}  # the test's own, in which the whole epoch runs
+
+
+def test_a_resumed_run_is_replayed_from_its_beginning() -> None:
+    """Versions count from the beginning of an epoch, and what a checkpoint keeps is all that the rest hangs on."""
+    first = Small("lapsgd", executor="threads", record=True)
+    metrics = first.train(1)
+    second = Small("lapsgd", executor="threads", record=True)
+    second.resume(first.progress(metrics, 0.0))
+    metrics += second.train(EPOCHS - 1, first=1)
+    assert isinstance(first.executor, RecordingExecutor)
+    assert isinstance(second.executor, RecordingExecutor)
+    parts = [*first.executor.taken(), *second.executor.taken()]
+    assert replay("lapsgd", parts)[0] == [[found[name] for name in SAME] for found in metrics]
+
+
+def test_what_a_batch_pins_it_does_not_read_again() -> None:
+    """A pass with weights of its own keeps no update waiting: its effects note no version of the live ones."""
+    parts, _ = record("hogwild", {"updaters": 2})
+    (name, *_) = parts[0]
+    one = parts[0][name]
+    layers, rounds = 4, one.effects.count("L")
+    with_statistics = 2
+    # Per batch: ticket, Snapshots, Forwards' statistics, tally, Updates, Count; and the ticket that there is none.
+    assert len(one.numbers) == rounds * (1 + layers + 2 * with_statistics + 2 + 2 * layers + 1) + 1
+
+
+def test_a_schedule_is_of_workers_and_not_of_a_seed() -> None:
+    """So the same schedule can be had under other seeds."""
+    parts, outcome = record("async_lu")
+    assert replay("async_lu", parts, seed=1)[0] != outcome[0]
+
+
+# ---- what does not fit
+
+
+def changed(parts: Sequence[Part], worker: str, *, epoch: int = 2, **fields: Any) -> list[Part]:
+    """The schedule, but for a field of a worker's in an epoch; {place: value} changes items of it."""
+    found = list(parts)
+    part = dict(found[epoch - 1])
+    for name, items in fields.items():
+        values = list(getattr(part[worker], name))
+        for place, value in items.items():
+            values[place] = value
+        part[worker] = replace(part[worker], **{name: values})
+    found[epoch - 1] = part
+    return found
+
+
+FORWARD = "forward 0 on device 0"
+
+
+def busiest(part: Part, role: str) -> str:
+    """The worker of a role with most effects: a thread may come too late for any batch."""
+    return max((name for name in part if name.startswith(role)), key=lambda name: len(part[name].effects))
+
+
+@pytest.mark.parametrize(
+    ("role", "fields", "words"),
+    [
+        ("forward", {"numbers": {0: 5}}, "at NextBatch: it needs batch 5"),
+        ("forward", {"numbers": {1: 77}}, r"at Forward \(stem\): it needs weights of version 77"),
+        ("forward", {"numbers": {2: 77}}, r"at Forward \(stem\): .* statistics of version 77, read 0 times \(now 0"),
+        ("backward", {"numbers": {1: 77}}, r"at Backward \(head\): it needs weights of version 77"),
+        ("backward", {"numbers": {2: 77}}, r"at Update \(head\): it needs weights of version 77"),
+        ("backward", {"numbers": {3: 77}}, r"at Update \(head\): .* version \d+, read 77 times"),
+        ("backward", {"numbers": {0: 77}}, "at Get: it needs item 77 of losses"),
+        ("backward", {"effects": {1: "U"}}, "at Backward: the schedule has Update there"),
+        ("backward", {"effects": {1: "?"}}, "at Backward: the schedule has an unknown effect there"),
+    ],
+)
+def test_what_is_changed_is_named_with_worker_effect_and_layer(role: str, fields: Any, words: str) -> None:
+    parts, _ = record("async_lu")
+    worker = busiest(parts[1], role)
+    with pytest.raises(ScheduleMismatch, match=f"epoch 2, {worker}, {words}"):
+        replay("async_lu", changed(parts, worker, **fields))
+
+
+def test_workers_epochs_and_effects_that_are_missing_are_named() -> None:
+    parts, _ = record("async_lu")
+    fewer = [{name: one for name, one in parts[0].items() if name != FORWARD}, *parts[1:]]
+    with pytest.raises(ScheduleMismatch, match=f"epoch 1, {FORWARD}: the schedule has no such worker"):
+        replay("async_lu", fewer)
+    more = [{**parts[0], "averager": WorkerSchedule()}, *parts[1:]]
+    with pytest.raises(ScheduleMismatch, match="epoch 1, averager: the method has no such worker"):
+        replay("async_lu", more)
+    with pytest.raises(ScheduleMismatch, match="epoch 3 is not in the schedule"):
+        replay("async_lu", parts[:2])
+    short = replace(parts[0][FORWARD], effects=parts[0][FORWARD].effects[:-1])
+    with pytest.raises(ScheduleMismatch, match=f"epoch 1, {FORWARD}, at Close: the schedule has nothing there"):
+        replay("async_lu", [{**parts[0], FORWARD: short}, *parts[1:]])
+    long = replace(parts[0][FORWARD], effects=[*parts[0][FORWARD].effects, "N"])
+    with pytest.raises(ScheduleMismatch, match=f"epoch 1, {FORWARD}, at Close: it ends, .* 1 more"):
+        replay("async_lu", [{**parts[0], FORWARD: long}, *parts[1:]])
+
+
+def test_another_methods_schedule_is_refused() -> None:
+    parts, _ = record("async_lu")
+    with pytest.raises(ScheduleMismatch, match=r"backward \d on device \d, at Backward: the schedule has Update there"):
+        replay("async_bu", parts)
+
+
+# ---- what is refused, and what costs nothing
+
+
+@pytest.mark.parametrize("executor", ["threads"])
+def test_lock_free_methods_are_not_recorded(executor: str) -> None:
+    with pytest.raises(UserError, match=r"^async_lu: without its mutex .*; leave out --record, or lock_free\.$"):
+        Small("async_lu", {"lock_free": True}, executor=executor, record=True)
+
+
+def test_without_recording_nothing_of_it_is_there() -> None:
+    training = Small("async_lu", executor="threads")
+    layers = [layer for replica in training.team.replicas for layer in replica.layers]
+    plain = type(threading.Lock())
+    assert all(type(lock) is plain for layer in layers for lock in (layer.mutex, layer.pinning, layer.statistics))
+    assert all(layer.reading is layer.reading_statistics is NOTHING for layer in layers)
+    assert type(training.team.tally) is plain
+    assert type(training.executor) is ThreadsExecutor

@@ -1,0 +1,112 @@
+"""The line of a journal that says where its run went on from a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results.errors import ResultsError
+from results.records import Evaluation, Record, read
+from results.records.identity import run_id
+from results.records.journal import Journal, folder_of
+from results.records.spec import Labels
+from results.tracking.entries import entries
+from tests.results.samples import lines_of, rewrite, spec_of
+
+BEFORE = [{"epoch": 1, "batch": 3, "environment": {"commit": "a"}}, {"epoch": 2, "batch": 5, "environment": {}}]
+
+
+def point(epoch: int) -> Evaluation:
+    metrics = {
+        "accuracy_percent": 10.0 * epoch,
+        "loss": 1.0,
+        "virtual_seconds": 2.0 * epoch,
+        "wall_seconds": 4.0 * epoch,
+    }
+    return Evaluation(epoch, 20 * epoch, metrics)
+
+
+def resumed(out: Path) -> Record:
+    """After two epochs and five batches; it finished after three."""
+    spec = spec_of()
+    folder, id = folder_of(out, run_id(spec)), run_id(spec)
+    with Journal.create(folder, id=id, spec=spec, environment={}, labels=Labels()) as journal:
+        journal.resumed([point(1), point(2)], batch=5, wall_seconds=9.0, environments=BEFORE)
+        journal.evaluation(3, 60, point(3).metrics)
+        journal.end("finished", wall_seconds=12.5)
+    return read(journal.path)
+
+
+def test_what_was_written_is_read_back(tmp_path: Path) -> None:
+    record = resumed(tmp_path)
+    assert record.resumed is not None
+    assert (record.resumed.epoch, record.resumed.batch, record.resumed.wall_seconds) == (2, 5, 9.0)
+    assert list(record.resumed.environments) == BEFORE
+    assert list(record.evaluations) == [point(1), point(2), point(3)]
+    assert record.end is not None
+    assert record.end["epochs"] == 3
+
+
+def test_a_cut_one_is_a_journal_that_ends_there(tmp_path: Path) -> None:
+    path = resumed(tmp_path).path
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:3]) + lines[3][:20])
+    record = read(path)
+    assert record.resumed is not None
+    assert (len(record.evaluations), record.status) == (1, "interrupted")
+
+
+@pytest.mark.parametrize("place", [0, 2, 3, 4])
+def test_it_stands_after_the_first_line_alone(tmp_path: Path, place: int) -> None:
+    path = resumed(tmp_path).path
+    lines = lines_of(path)
+    moved = lines.pop(1)
+    rewrite(path, [*lines[:place], moved, *lines[place:]])
+    with pytest.raises(ResultsError, match=f"line {place + 1}: not a journal line"):
+        read(path)
+
+
+def test_it_stands_there_once(tmp_path: Path) -> None:
+    path = resumed(tmp_path).path
+    lines = lines_of(path)
+    rewrite(path, [lines[0], lines[1], *lines[1:]])
+    with pytest.raises(ResultsError, match="line 3: not a journal line"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": -1},
+        {"epoch": "2"},
+        {"epoch": True},
+        {"batch": None},
+        {"batch": 1.5},
+        {"wall_seconds": "NaN"},
+        {"wall_seconds": -1.0},
+        {"environments": None},
+        {"environments": [1]},
+        {"environments": [{}]},
+        {"epoch": 4},
+    ],
+    ids=str,
+)
+def test_a_wrong_one_is_named_by_file_and_line(tmp_path: Path, change: dict[str, Any]) -> None:
+    path = resumed(tmp_path).path
+    lines = lines_of(path)
+    lines[1] |= change
+    rewrite(path, lines)
+    with pytest.raises(ResultsError, match=r"journal.jsonl, line 2: not a journal line"):
+        read(path)
+
+
+def test_a_tracked_run_says_where_it_resumed_and_lasted_as_long_as_it_was_trained(tmp_path: Path) -> None:
+    """Its journal began 9 s into its training; pauses are left out."""
+    record = replace(resumed(tmp_path), started="2026-01-01T00:01:00.000+00:00")
+    (entry,) = (entry for entry in entries([record], {}, {}) if entry.key.startswith("run:"))
+    assert entry.tags["benchmarks.resumed"] == "after epoch 2 and 5 batches"
+    assert entry.end_ms - entry.start_ms == 12500
+    assert entry.start_ms % 60000 == 51000

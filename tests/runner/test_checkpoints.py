@@ -1,0 +1,346 @@
+"""Checkpoints: what is damaged or foreign is never used, what cannot be written ends no run."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+import methods
+from benchmarks.hardware import cards
+from benchmarks.hardware.delays import Delay
+from benchmarks.runner import plan
+from benchmarks.runner.checkpoints import keeper
+from benchmarks.runner.checkpoints.file import Checkpoint, folder, found, read, render
+from benchmarks.runner.checkpoints.keeper import KEPT, Checkpoints
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.training import Training, load_data
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.workload import workload
+from results.errors import JournalLost
+from tests.conformance.small import Small
+from tests.runner.chains import ID, Chain, Make, check_chain, outcome, small
+
+BP = small("bp")
+
+
+def ended(out: Path, checkpoints: int = 2) -> Chain:
+    """A run that was ended after so many."""
+    chain = Chain(out, BP)
+    assert chain.part(ends_after=checkpoints) is None
+    return chain
+
+
+def kept(out: Path, **how: Any) -> Checkpoints:
+    return Checkpoints(out, ID, environment={}, **how)
+
+
+def whole(out: Path) -> Any:
+    """What comes out of a run that was not ended."""
+    return outcome(Chain(out / "whole", BP).part(ends_after=None))
+
+
+# ---- which file is used
+
+
+def test_the_last_two_are_kept(tmp_path: Path) -> None:
+    settings = {"drain_every": 2}
+    assert Chain(tmp_path, small("bp", settings=settings)).part(ends_after=6) is None
+    assert [path.name.rsplit(".", 2)[0] for path in found(tmp_path, ID)] == ["epoch-0.batch-12", "epoch-0.batch-10"]
+    assert len(list(folder(tmp_path, ID).iterdir())) == KEPT
+
+
+def test_a_damaged_one_is_set_aside_and_the_one_before_is_used(tmp_path: Path) -> None:
+    expected, chain = whole(tmp_path), ended(tmp_path)
+    last, before = found(tmp_path, ID)
+    data = last.read_bytes()
+    for changed in damaged(data):
+        last.write_bytes(changed)
+        said = list[str]()
+        used = kept(tmp_path, say=said.append).resume(lambda checkpoint: None)
+        assert used is not None
+        assert used.place == (1, 0)
+        assert len(said) == 1
+        assert f"{last} is no checkpoint (its bytes are not those that were written)" in said[0]
+        assert found(tmp_path, ID) == [before]
+    resumed = chain.part(ends_after=None)
+    assert resumed is not None
+    assert resumed.resumed is not None
+    assert resumed.resumed.epoch == 1
+    assert outcome(resumed) == expected
+
+
+def damaged(data: bytes) -> list[bytes]:
+    """Cut, or with one byte changed, at many places."""
+    places = [0, 1, 7, 8, 9, 100, len(data) // 2, len(data) - 1, *range(0, len(data), len(data) // 40)]
+    flipped = [data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :] for at in places]
+    return [*(data[:at] for at in places), *flipped, data + b"\0"]
+
+
+def test_without_any_that_is_whole_a_run_starts_anew(tmp_path: Path) -> None:
+    expected, chain = whole(tmp_path), ended(tmp_path)
+    for path in found(tmp_path, ID):
+        path.write_bytes(path.read_bytes()[:-1])
+    record = chain.part(ends_after=None)
+    assert record is not None
+    assert record.resumed is None
+    assert outcome(record) == expected
+    assert len(chain.said) == 2
+
+
+def rewritten(path: Path, change: Callable[[dict[str, Any], dict[str, torch.Tensor]], Any]) -> None:
+    """The file with other contents, under a name that fits them. change: may give another JSON text."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    progress = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["checkpoint"])
+    tensors = load(data)
+    text = change(progress, tensors)
+    data = save(tensors, {"checkpoint": text if isinstance(text, str) else json.dumps(progress)})
+    parts = path.name.split(".")
+    path.with_name(".".join([*parts[:2], hashlib.sha256(data).hexdigest()[:32], parts[3]])).write_bytes(data)
+    path.unlink()
+
+
+def drop_a_weight(progress: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    del tensors[next(name for name in tensors if name.endswith("weight"))]
+
+
+def other_shape(progress: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    tensors[next(name for name in tensors if name.endswith("weight"))] = torch.zeros(2, 3)
+
+
+def no_random_numbers(progress: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    tensors["random numbers on the cpu"] = torch.zeros(3)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda progress, tensors: "[" * 100_000, "no checkpoint"),
+        (lambda progress, tensors: "nonsense", "Expecting value"),
+        (lambda progress, tensors: "[]", "should be"),
+        (lambda progress, tensors: progress.update(format=2), "format"),
+        (lambda progress, tensors: progress.update(epoch="2"), "epoch"),
+        (lambda progress, tensors: progress.update(epoch=1), "another run's"),
+        (lambda progress, tensors: progress.update(run="another"), "another run's"),
+        (lambda progress, tensors: progress.update(surprise=1), "surprise"),
+        (lambda progress, tensors: progress["evaluations"].pop(), "its counts are not those"),
+        (lambda progress, tensors: progress["evaluations"][0].pop("loss"), "an evaluation lacks"),
+        (lambda progress, tensors: progress["team"]["layers"].pop(), "another network"),
+        (lambda progress, tensors: progress["team"]["counts"].update(taken=[13, 0]), "another team"),
+        (lambda progress, tensors: progress["team"]["counts"].update(epoch=7), "its counts are not those"),
+        (drop_a_weight, "another network"),
+        (other_shape, "another network"),
+        (no_random_numbers, "no random numbers"),
+    ],
+)
+def test_what_was_never_written_so_is_refused(change: Callable[..., Any], why: str, tmp_path: Path) -> None:
+    """Its digest is right: only what is read is wrong. The one before is used."""
+    ended(tmp_path)
+    rewritten(found(tmp_path, ID)[0], change)
+    training, said = BP()[0], list[str]()
+    used = kept(tmp_path, say=said.append).resume(training.resume)
+    assert used is not None
+    assert used.place == (1, 0)
+    assert len(said) == 1
+    assert why in said[0]
+    assert "\n" not in said[0]
+
+
+def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
+    ended(tmp_path)
+    (tmp_path / "runs" / ID).rename(tmp_path / "runs" / "other")
+    said = list[str]()
+    assert Checkpoints(tmp_path, "other", environment={}, say=said.append).resume(BP()[0].resume) is None
+    assert ["is another run's" in one for one in said] == [True, True]
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    ended(tmp_path)
+    last, _ = found(tmp_path, ID)
+    last.unlink()
+    os.mkfifo(last)
+    used = kept(tmp_path).resume(lambda checkpoint: None)
+    assert used is not None
+    assert used.place == (1, 0)
+
+
+def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> None:
+    ended(tmp_path)
+    last, _ = found(tmp_path, ID)
+    staged = last.with_name(f".{last.name}.x1y2")
+    staged.write_bytes(last.read_bytes()[:1000])
+    used = kept(tmp_path).resume(lambda checkpoint: None)
+    assert used is not None
+    assert used.place == (2, 0)
+    assert sorted(folder(tmp_path, ID).iterdir()) == sorted(found(tmp_path, ID))
+
+
+def test_a_file_says_what_was_given(tmp_path: Path) -> None:
+    checkpoint = replace(trained(), progress=trained().progress.model_copy(update={"run": ID}))
+    name, data = render(checkpoint)
+    folder(tmp_path, ID).mkdir(parents=True)
+    (folder(tmp_path, ID) / name).write_bytes(data)
+    again = read(folder(tmp_path, ID) / name, ID)
+    assert repr(again.progress) == repr(checkpoint.progress)
+    assert again.tensors.keys() == checkpoint.tensors.keys()
+    assert all(torch.equal(again.tensors[one], tensor) for one, tensor in checkpoint.tensors.items())
+
+
+# ---- when one is written
+
+
+@cache
+def trained() -> Checkpoint:
+    """For an epoch."""
+    training = Small("bp")
+    training.train(1)
+    return training.progress([{"loss": 0.1, "odd": math.nan}], 1.5)
+
+
+def taken(epoch: int) -> Callable[[], Checkpoint]:
+    return lambda: replace(trained(), progress=trained().progress.model_copy(update={"epoch": epoch}))
+
+
+def test_between_two_the_seconds_that_were_asked_for_go_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: 0.1))
+    folder(tmp_path, ID).parent.mkdir(parents=True)
+    checkpoints = kept(tmp_path, every_seconds=5.0)
+    written = []
+    for epoch in range(1, 21):
+        now[0] += 3.0
+        checkpoints.offer(taken(epoch))
+        checkpoints.close()
+        written.append(checkpoints.written)
+    # After 6 s; then no sooner than 0.1 s are a hundredth of the time.
+    assert list(dict.fromkeys(written)) == [None, (2, 0), (6, 0), (10, 0), (14, 0), (18, 0)]
+    assert checkpoints.flush() == (20, 0)
+    assert [read(path, ID).place for path in found(tmp_path, ID)] == [(20, 0), (18, 0)]
+
+
+def test_what_is_slow_to_take_is_taken_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, asked = [100.0], list[float]()
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: 0.0))
+    checkpoints = kept(tmp_path, every_seconds=1000.0)
+
+    def slowly() -> Checkpoint:
+        asked.append(now[0])
+        now[0] += 0.05
+        return taken(1)()
+
+    for _ in range(10):
+        now[0] += 2.0
+        checkpoints.offer(slowly)
+    assert asked == pytest.approx([102.0, 108.05, 114.1, 120.15])
+
+
+def test_none_is_written_where_none_is_wanted(tmp_path: Path) -> None:
+    checkpoints = kept(tmp_path, every_seconds=None)
+    checkpoints.offer(taken(1))
+    assert checkpoints.flush() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def no_room(*given: Any, **named: Any) -> Any:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_disk_that_is_full_is_said_once_and_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, chain = whole(tmp_path), Chain(tmp_path, BP)
+    monkeypatch.setattr(os, "fsync", no_room)
+    checkpoints = kept(tmp_path, every_seconds=0, say=chain.said.append)
+    folder(tmp_path, ID).parent.mkdir(parents=True)
+    for epoch in (1, 2):
+        checkpoints.offer(taken(epoch))
+    monkeypatch.undo()
+    assert chain.said == ["a checkpoint cannot be written (No space left on device); the run goes on without"]
+    assert list(folder(tmp_path, ID).iterdir()) == []
+    assert outcome(chain.part(ends_after=None)) == expected
+
+
+def test_a_checkpoint_leaves_room_on_its_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=keeper.RESERVE_BYTES))
+    folder(tmp_path, ID).parent.mkdir(parents=True)
+    said = list[str]()
+    kept(tmp_path, every_seconds=0, say=said.append).offer(taken(1))
+    assert len(said) == 1
+    assert "its disk has too little room for" in said[0]
+
+
+def test_a_folder_that_was_deleted_is_not_made_again(tmp_path: Path) -> None:
+    said = list[str]()
+    kept(tmp_path, every_seconds=0, say=said.append).offer(taken(1))
+    assert len(said) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_older_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended(tmp_path)
+    before = {path: path.read_bytes() for path in folder(tmp_path, ID).iterdir()}
+    for place in ("replace", "fsync", "chmod"):
+        monkeypatch.setattr(os, place, no_room)
+        kept(tmp_path, every_seconds=0).offer(taken(3))
+        monkeypatch.undo()
+        assert {path: path.read_bytes() for path in folder(tmp_path, ID).iterdir()} == before
+
+
+def test_a_state_that_is_not_like_json_keeps_no_checkpoints(tmp_path: Path) -> None:
+    for state in ({1: 2}, {"pair": (1, 2)}, {"what": object()}):
+        training, said = Small("bp"), list[str]()
+        training.train(1)
+        training.team.state = state  # type: ignore[assignment]
+        checkpoints = kept(tmp_path, every_seconds=0, say=said.append)
+        for _ in range(2):
+            checkpoints.offer(lambda training=training: training.progress([{}], 0.0))  # type: ignore[misc]
+        assert len(said) == 1
+        assert "team.state is not like JSON" in said[0]
+
+
+# ---- real networks
+
+
+def real(family: str, network: str, method: str, options: dict[str, Any], delays: tuple[Delay, ...] = ()) -> Make:
+    settings = {"train_samples": "192", "test_samples": "30", "epochs": "3", "drain_every": "2"}
+    work, card = workload(family, network, "smoke", settings), cards.load("paper-a").delayed(delays)
+    run = plan.run(work, Row(method, options=options), methods.create(method, options), 0, Choices(), card)
+    data = load_data(work, None)
+    return lambda: (Training(run.spec, data, card), run.spec)
+
+
+def test_an_lstm_goes_on_in_one_piece_of_memory(tmp_path: Path) -> None:
+    assert check_chain(tmp_path, real("imdb", "lstm", "lapsgd", {"updaters": 2})) > 0
+
+
+def test_channels_last_and_stragglers_go_on(tmp_path: Path) -> None:
+    delays = (Delay(kind="heavy_tailed", device=0),)
+    assert check_chain(tmp_path, real("cifar10", "resnet18", "async_lu", {}, delays)) > 0
+
+
+def test_a_run_that_was_taken_over_writes_none(tmp_path: Path) -> None:
+    """Nor one that was taken before: the folder is the other command's."""
+
+    def lost() -> None:
+        raise JournalLost("taken over")
+
+    said = list[str]()
+    checkpoints = kept(tmp_path, every_seconds=0.0, check=lost, say=said.append)
+    folder(tmp_path, ID).parent.mkdir(parents=True)
+    with pytest.raises(JournalLost):
+        checkpoints.offer(lambda: BP()[0].progress([], 0.0))
+    assert checkpoints.flush() is None
+    assert not folder(tmp_path, ID).exists()
+    assert said == ["a checkpoint cannot be written (taken over); the run goes on without"]
