@@ -1,0 +1,47 @@
+"""The table of docs/reliability.md, from what `--faults-report` has written: `python -m tests.faults.table FILE...`.
+
+Several reports add up, of other seeds or other machines.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.faults.rows import ROWS, Row
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+BEGIN, END = "<!-- made by python -m tests.faults.table -->\n", "<!-- end -->\n"
+HEAD = "| fault | promise | attempts | failures | worst | ID |\n|---|---|---|---|---|---|\n"
+
+
+def main(reports: Iterable[Path]) -> None:
+    """Write the table of these reports into the page."""
+    found = [json.loads(line) for report in reports for line in report.read_text(encoding="utf-8").splitlines()]
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    PAGE.write_text(before + BEGIN + table(found) + END + rest.split(END)[1], encoding="utf-8")
+
+
+def table(found: list[Mapping[str, Any]]) -> str:
+    """In Markdown: a line for each row that there is, with a dash where nothing has been reported of it."""
+    lines = "".join(_line(row, [one for one in found if one["fault"] == row.id]) for row in ROWS.values())
+    return HEAD + lines + "".join(f"\n{line}" for line in sorted(set(_machines(found)))) + "\n"
+
+
+def _line(row: Row, found: list[Mapping[str, Any]]) -> str:
+    attempts, failures = (sum(one[name] for one in found) for name in ("attempts", "failures"))
+    worst = max((one["worst_seconds"] for one in found), default=0.0)
+    cells = (f"{attempts:,}", str(failures), f"{worst:.2f} s" if worst else "") if found else ("-", "-", "")
+    return f"| {row.fault} | {row.promise} | {' | '.join(cells)} | `{row.id}` |\n"
+
+
+def _machines(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for one in found:
+        yield f"Measured on {one['machine']}, {one['date']}."
+
+
+if __name__ == "__main__":
+    main(map(Path, sys.argv[1:]))
