@@ -145,6 +145,21 @@ class Method(ABC):
         """A sentence where the options make it another algorithm; {rows} stands for the rows that it is said of."""
         return ""
 
+    @property
+    def same_as(self) -> Method | None:
+        """The method that this one is with these options, effect for effect: the same numbers and seconds."""
+        return None
+
+    @property
+    def trained_as(self) -> Method:
+        """What is trained in its place: what its own class says it is (a subclass may do otherwise), else itself."""
+        other = self.same_as if "same_as" in vars(type(self)) else None
+        return self if other is None else other.trained_as
+
+    def as_method(self, other: type[Method]) -> Method:
+        """Another method, whose options this one has all, with the values they have here."""
+        return other(other.Options(**{key: getattr(self.options, key) for key in other.Options.__dataclass_fields__}))
+
     @abstractmethod
     def workers(self, team: Team) -> Iterable[Worker]:
         """The workers of an epoch, or of a part of it where a workload drains within epochs.

@@ -6,7 +6,7 @@ Departures and choices beside those of lapsgd.py:
 - The unit of a partition is a layer (a residual block); the authors' code cuts between tensors. As there, a partition
   is a contiguous run by cumulative size: disjoint, covering, unbalanced. Each updater has at least one layer, so that
   every batch leads to an update; more updaters than layers are refused.
-- With U = 1 the partition is the whole network, and LPP-SGD is LAP-SGD.
+- With U = 1 the partition is the whole network, and LPP-SGD is LAP-SGD; so it is if all epochs are stabilising ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from methods import Backward, Layer, MethodError, Program, Replica, Team, Update, options, register
+from methods import Backward, Layer, Method, MethodError, Program, Replica, Team, Update, options, register
 from methods.lapsgd import LAPSGD, LapOptions
 
 
@@ -36,9 +36,16 @@ class LPPSGD(LAPSGD):
 
     @property
     def special_case(self) -> str:
-        if self.updaters > 1:
-            return ""
-        return "One updater per device (U = 1): the partition of {rows} is the whole network, so that it is LAP-SGD."
+        if self.updaters == 1:
+            whole = "the partition of {rows} is the whole network, so that it is LAP-SGD."
+            return f"One updater per device (U = 1): {whole}"
+        if self.options.stabilising == 1:
+            return "Stabilising epochs only (T_st = T): {rows} takes whole gradients, so that it is LAP-SGD."
+        return ""
+
+    @property
+    def same_as(self) -> Method | None:
+        return self.as_method(LAPSGD) if self.special_case else None
 
     def check_layers(self, layers: int) -> None:
         if self.updaters > layers:
@@ -59,11 +66,12 @@ class LPPSGD(LAPSGD):
     def partitioned_update(self, replica: Replica, step: Any, u: int) -> Program:
         """Backpropagates no further down than the partition, and computes weight gradients in it alone."""
         part = partition(replica.layers, self.options.updaters)[u]
-        gradients = []
+        bottom, gradients = part[0].index, []
         for layer in reversed(replica.layers):
-            if layer.index < part[0].index:
+            if layer.index < bottom:
                 break
-            gradient = yield Backward(layer, step, weights=layer in part, inputs=layer is not part[0])
+            inputs = layer.index > bottom or bottom == 0  # the network's own bottom is asked as by `backward`
+            gradient = yield Backward(layer, step, weights=layer in part, inputs=inputs)
             if layer in part:
                 gradients.append(gradient)
         yield Update(*gradients)

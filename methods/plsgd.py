@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from methods import Team, options, register
+from methods import Method, Team, options, register
 from methods.lsgd import LocalOptions, LocalSGD
 
 
@@ -30,6 +30,18 @@ class PostLocalSGD(LocalSGD):
     """Local SGD whose period is 1 until the switch."""
 
     Options = PostLocalOptions
+
+    @property
+    def special_case(self) -> str:
+        if self.options.switch == 0:
+            return "No first phase (switch = 0): {rows} averages every K updates from the start, so that it is L-SGD."
+        if self.options.period == 1:
+            return "An average after every update (K = 1): {rows} has one phase, so that it is L-SGD."
+        return ""
+
+    @property
+    def same_as(self) -> Method | None:
+        return self.as_method(LocalSGD) if self.special_case else None
 
     def period(self, team: Team) -> int:
         return 1 if team.epoch < self.options.switch * team.epochs else int(self.options.period)

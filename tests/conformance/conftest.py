@@ -1,4 +1,4 @@
-"""Every test that asks for `method`, `executor` or `variant` runs for all of them.
+"""Every test that asks for `method`, `executor`, `variant` or `alias` runs for all of them.
 
 `pytest tests/conformance --plugin path/to/file.py` holds a method of one's own to the suite as well.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 Variant = tuple[str, str, Any]
+Alias = tuple[str, dict[str, Any]]
 
 
-def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant]] | None:
+def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant] | list[Alias]] | None:
     """The methods, or each with every other value of an option; None for a test that asks for neither."""
     names = chosen(metafunc.config, "method", methods.names())
+    if "alias" in metafunc.fixturenames:
+        return "alias", [(name, options) for name in names for options in _aliases(name)]
     if "variant" in metafunc.fixturenames:
         return "variant", [(name, key, value) for name in names for key, value in other_values(name)]
     return ("method", names) if "method" in metafunc.fixturenames else None
@@ -70,12 +74,30 @@ def _places(metafunc: pytest.Metafunc) -> tuple[str, list[str]] | None:
     return ("executor", names) if "executor" in metafunc.fixturenames else None
 
 
-def _made(subject: str | Variant) -> methods.Method:
-    return methods.create(subject) if isinstance(subject, str) else methods.create(subject[0], {subject[1]: subject[2]})
+def _aliases(name: str) -> list[dict[str, Any]]:
+    """Options that make a method another: none, one, or two of which one by itself does not."""
+
+    def is_alias(options: dict[str, Any]) -> bool:
+        method = methods.create(name, options)
+        return method.trained_as is not method
+
+    singles = [{key: value} for key, value in other_values(name)]
+    alone = [options for options in singles if not is_alias(options)]
+    pairs = [a | b for a, b in combinations(singles, 2) if a.keys() != b.keys() and (a in alone or b in alone)]
+    return [options for options in ({}, *singles, *pairs) if is_alias(options)]
 
 
-def _id(one: str | Variant) -> str:
-    return one if isinstance(one, str) else f"{one[0]}-{one[1]}={one[2]}"
+def _made(subject: str | Variant | Alias) -> methods.Method:
+    if isinstance(subject, str):
+        return methods.create(subject)
+    return methods.create(subject[0], subject[1] if len(subject) == 2 else {subject[1]: subject[2]})
+
+
+def _id(one: str | Variant | Alias) -> str:
+    if isinstance(one, str):
+        return one
+    options = one[1] if len(one) == 2 else {one[1]: one[2]}
+    return "-".join([one[0], *(f"{key}={value}" for key, value in options.items())])
 
 
 def other_values(name: str) -> list[tuple[str, Any]]:

@@ -1,0 +1,67 @@
+"""A method that its options make another is that other: bit for bit, and second for second on the virtual clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import methods
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from methods import Method
+from tests.conformance.small import Small, bits, price
+
+Alias = tuple[str, dict[str, Any]]
+EPOCHS = 2  # LPP-SGD parts gradients in the second
+
+
+def trained(method: Method) -> tuple[Any, ...]:
+    """All that is recorded and all that lasts, but for real seconds and what a method notes for itself."""
+    training = Small(method.name, method.describe())
+    charges_for_all = replace(price(), backward_inputs=[1e-4] * len(price().backward_inputs))
+    training.executor = VirtualExecutor(training.team, charges_for_all)
+    metrics = training.train(EPOCHS)
+    for of_epoch in metrics:
+        del of_epoch["train_seconds"]
+    training.team.state.clear()
+    return metrics, training.team.per_layer(), bits(training.team)
+
+
+def test_an_alias_is_the_other(alias: Alias) -> None:
+    method = methods.create(*alias)
+    assert method.trained_as.name != method.name
+    assert method.special_case
+    assert trained(method) == trained(method.trained_as)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("lppsgd", {"updaters": 2}),
+        ("lppsgd", {"updaters": 2, "stabilising": 0.9}),
+        ("plsgd", {}),
+        ("plsgd", {"switch": 0.1}),
+    ],
+)
+def test_what_is_no_alias(name: str, options: dict[str, Any]) -> None:
+    method = methods.create(name, options)
+    assert method.trained_as is method
+    assert not method.special_case
+
+
+def test_which_methods_are_others() -> None:
+    """With all options that both have."""
+    options = {"devices": 2, "momentum": "shared", "period": 4}
+    for name, own, other in (("lppsgd", {"stabilising": 0.5}, "lapsgd"), ("plsgd", {"switch": 0.0}, "lsgd")):
+        found = methods.create(name, {**options, **own}).trained_as
+        assert (found.name, found.options) == (other, methods.create(other, options).options)
+
+
+def test_a_subclass_speaks_for_itself() -> None:
+    class Changed(type(methods.create("lppsgd"))):  # type: ignore[misc]
+        pass
+
+    changed = Changed()
+    assert changed.same_as is not None
+    assert changed.trained_as is changed
