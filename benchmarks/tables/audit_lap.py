@@ -27,9 +27,9 @@ TABLE = Table(
     ),
     measures=("best_accuracy_percent", "epochs_to_best", "epochs_to_target", "seconds_per_epoch"),
     notes=(
-        "The stem: torchvision's (7x7, stride 2, max-pool), which LAP-SGD has in its authors' code, or every other row's "
-        "CIFAR stem. The rate: the schedule's per sample, or that times the devices (linear), since three devices that "
-        "average make a third of the updates.",
+        "The stem: torchvision's (7x7, stride 2, max-pool), which LAP-SGD has in its authors' code, or the CIFAR stem "
+        "of all other rows. The rate: the schedule's per sample, or that times the devices (linear), as three devices "
+        "that average make a third of the updates.",
         "DDP has LAP-SGD's number of updates without its staleness: what is left between DDP and LAP-SGD at one rate "
         "and one stem is that of local steps and averages.",
         LAP_NOTE,
