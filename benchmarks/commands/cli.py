@@ -166,19 +166,26 @@ def compare(first: Path, second: Path, *, csv: Path | None = None) -> int:
 
 
 @app.command
-def export(*, out: Path = Path("out"), to: Path | None = None, reproduction: str | None = None) -> int:
+def export(
+    *, out: Path = Path("out"), to: Path | None = None, reproduction: str | None = None, with_runs: Flag = False
+) -> int:
     """Write the runs as tidy Parquet and CSV.
 
     Args:
         out: Folder of results.
         to: Folder to write into. Default: export in the folder of results.
         reproduction: Also keep the tables' values under this name in results/reproductions.
+        with_runs: Keep the runs' journals there, too.
     """
     from benchmarks.commands import export
+    from benchmarks.errors import UserError
+
+    if with_runs and reproduction is None:
+        raise UserError("--with-runs: say under which name, by --reproduction.")
 
     code = export.export(out, to or out / "export", _console())
     if reproduction is not None:
-        code = export.keep(out, reproduction, _console())
+        code = export.keep(out, reproduction, _console(), with_runs=with_runs)
     return code
 
 

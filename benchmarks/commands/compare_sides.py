@@ -51,7 +51,7 @@ def side(path: Path) -> Side:
         ResultsError: a file cannot be read.
     """
     if not path.exists() and path.name in reproductions.names():
-        path = reproductions.FOLDER / f"{path.name}.csv"
+        path = reproductions.folder_of(path.name) or reproductions.FOLDER / f"{path.name}.csv"
     if path.is_file():
         beside = path.with_suffix(".json")
         values = reproductions.read(path)

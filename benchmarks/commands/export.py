@@ -16,6 +16,7 @@ from benchmarks.views import journals
 from results import frames, reproductions
 from results.errors import ResultsError
 from results.files import replace
+from results.reproductions.runs import keep as keep_runs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -63,8 +64,10 @@ def to_parquet(frame: DataFrame) -> bytes:
     return file.getvalue()
 
 
-def keep(out: Path, name: str, console: Console, folder: Path = reproductions.FOLDER) -> int:
-    """Keep the tables of an out folder as the reproduction of that name, to be committed.
+def keep(
+    out: Path, name: str, console: Console, folder: Path = reproductions.FOLDER, *, with_runs: bool = False
+) -> int:
+    """Keep the tables of an out folder as the reproduction of that name, to be committed; its runs as well if asked.
 
     Raises:
         UserError: the name is no plain file name, or there are no runs.
@@ -77,6 +80,10 @@ def keep(out: Path, name: str, console: Console, folder: Path = reproductions.FO
     size = sum(path.stat().st_size for path in written) / 1000
     files = ", ".join(map(str, written))
     say(console, f"Written: {files} ({size:.0f} kB)")
+    if with_runs:
+        kept = keep_runs(runs, out, folder / name)
+        size = sum(path.stat().st_size for path in kept) / 1000
+        say(console, f"Written: {len(kept)} runs in {folder / name / 'runs'} ({size:.0f} kB)")
     return 0
 
 

@@ -1,6 +1,7 @@
 """Committed reproductions, `results/reproductions/NAME.csv`: what tables measured once, and NAME.json: where.
 
-They hold values and no runs: small enough for the repository, and enough to lay a later run beside (`compare`).
+Where its runs took hours their journals are kept, too, in NAME/runs, which is a folder of results like any other: a
+later run is compared with them run by run, and whoever copies them goes on from there. `runs` has how they are kept.
 """
 
 from __future__ import annotations
@@ -67,6 +68,18 @@ COLUMNS = tuple(field.name for field in fields(Value))
 def names() -> list[str]:
     """The names of the committed reproductions."""
     return sorted(path.stem for path in FOLDER.glob("*.csv"))
+
+
+def folder_of(name: str) -> Path | None:
+    """The folder of results that a committed reproduction keeps its runs in; None where it keeps values alone."""
+    folder = FOLDER / name
+    return folder if (folder / "runs").is_dir() else None
+
+
+def without_places(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """A run's environment without names of folders, and without a kernel's release, which may name its maker."""
+    said = {**environment, "system": _system(str(environment.get("system", "")))}
+    return {**said, "command": _command(environment.get("command") or ()).split()}
 
 
 def read(path: Path) -> list[Value]:

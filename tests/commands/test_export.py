@@ -12,7 +12,9 @@ import pytest
 from rich.console import Console
 
 from benchmarks.commands import export
+from benchmarks.commands.compare_sides import side
 from benchmarks.errors import UserError
+from benchmarks.views import journals
 from reports.tables.files import write as write_table
 from results import frames, reproductions
 from results.errors import ResultsError
@@ -129,6 +131,22 @@ def test_an_environment_names_neither_folders_nor_hosts(tmp_path: Path) -> None:
     found = reproductions.environment([record])
     assert found["command"] == ["python -m benchmarks run all --plugin x.py"]
     assert found["system"] == ["Linux x86_64"]
+
+
+def test_a_reproduction_may_keep_its_runs(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal in all but places, to be read like any folder of results, and what `compare` takes for its name."""
+    export.keep(out, "small", Console(file=io.StringIO()), tmp_path / "kept", with_runs=True)
+    there = {record.id: record for record in journals.read(out).records if record.complete}
+    kept = journals.read(tmp_path / "kept" / "small")
+    assert kept.left_out == ()
+    assert {record.id for record in kept.records} == there.keys()
+    for record in kept.records:
+        was = there[record.id]
+        assert (record.spec, record.labels, record.end) == (was.spec, was.labels, was.end)
+        assert repr(record.evaluations) == repr(was.evaluations)  # NaN among them
+        assert record.environment == reproductions.without_places(was.environment)
+    monkeypatch.setattr(reproductions, "FOLDER", tmp_path / "kept")
+    assert len(side(Path("small")).records) == len(there)
 
 
 def test_a_reproduction_needs_tables_and_a_name(out: Path, tmp_path: Path) -> None:
