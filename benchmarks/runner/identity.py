@@ -17,6 +17,7 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Gpus
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
+from benchmarks.workloads.data.present import as_found
 from benchmarks.workloads.workload import Workload
 from results.records.spec import ChargedSpec, HardwareSpec
 
@@ -39,9 +40,9 @@ def charged(work: Workload) -> ChargedSpec:
 
 
 def data_sha256(known: DataCard, folder: Path | None) -> str:
-    """The data's fingerprint: of a folder of images what its tree is found to be, "" where there is none."""
+    """The data's fingerprint, in the form that is found; of a folder what it is found to hold, "" where none is."""
     if known.kind != "folder":
-        return known.fingerprint
+        return as_found(known, folder).fingerprint
     found = find(known, folder)
     return found.sha256 if found is not None else ""
 

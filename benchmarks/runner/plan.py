@@ -20,6 +20,7 @@ from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.present import as_found
 from benchmarks.workloads.networks.names import layer_count
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
@@ -128,7 +129,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = gpus.found() if choices.device == "cuda" else None
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
-    known = card(work.dataset)
+    known = as_found(card(work.dataset), choices.data)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),
         method=MethodSpec(name=method.name, options=as_read(method.describe())),
@@ -145,11 +146,17 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"recorded": True})
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
-    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu))
+    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known.label))
 
 
 def _labels(
-    work: Workload, row: Row, method: methods.Method, choices: Choices, hardware: Card | None, gpu: str | None
+    work: Workload,
+    row: Row,
+    method: methods.Method,
+    choices: Choices,
+    hardware: Card | None,
+    gpu: str | None,
+    data: str,
 ) -> Labels:
     devices = f"threads on one {gpu or choices.device}"
     if choices.kind.simulated:
@@ -163,7 +170,7 @@ def _labels(
         devices=devices,
         device_count=method.devices if hardware is not None else real_devices(choices.device),
         peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
-        data_label=card(work.dataset).label,
+        data_label=data,
     )
 
 

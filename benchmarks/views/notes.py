@@ -79,6 +79,7 @@ def notes(sheet: Sheet) -> Iterator[str]:
     if others := made_elsewhere([sheet]):
         yield others
     yield from _departures(sheet)
+    yield from _forms(sheet)
     if sheet.card is not None:
         yield from _price_notes(sheet, sheet.card)
         if (gpu := sheet.planned[0].spec.gpu) is not None:
@@ -103,6 +104,13 @@ def notes(sheet: Sheet) -> Iterator[str]:
     yield from _remainders(sheet)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
     yield from sheet.table.notes
+
+
+def _forms(sheet: Sheet) -> Iterator[str]:
+    """Which data it was, where it is not in its published form."""
+    seen = {run.labels.data_label for run in sheet.planned if not data_card(run.work.dataset).embedded}
+    for label in sorted(seen - {""}):
+        yield f"Data: {label}."
 
 
 def _drains(sheet: Sheet) -> Iterator[str]:

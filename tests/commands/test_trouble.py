@@ -276,3 +276,14 @@ def test_what_another_command_finished_meanwhile_is_not_trained_again(
     monkeypatch.setattr(pool, "train_all", late)
     assert cli("run", "table1", "--method=bp,async_lu", "--no-tracking", *TINY).code == 0
     assert [journal["file"] for journal in journals(tmp_path / "out")] == ["journal.jsonl"] * 2
+
+
+@pytest.mark.usefixtures("here")
+def test_data_that_changes_after_the_plan_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.runner import plan
+
+    monkeypatch.setattr(plan, "data_sha256", lambda known, folder: "0" * 64)
+    said = cli("run", "table3", "--method=bp", *TINY, "--no-tracking")
+    assert said.code == 2
+    assert "changed since the run was planned" in said.err
+    assert said.err.count("\n") == 1

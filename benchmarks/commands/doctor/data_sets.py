@@ -40,7 +40,7 @@ def data_set(name: str, data: Path | None) -> Check:
 def _found(card: DataCard, data: Path | None) -> str:
     """What is there, its content compared with the card's; "" where nothing is."""
     from benchmarks.workloads.data import checksums
-    from benchmarks.workloads.data.images import digits, folder_tree
+    from benchmarks.workloads.data.images import cifar, cifar_places, digits, folder_tree
     from benchmarks.workloads.data.text import generated, imdb
 
     if card.download is None and card.kind != "folder":
@@ -55,6 +55,9 @@ def _found(card: DataCard, data: Path | None) -> str:
     place = finder(card).locate(card, data)
     if place is None:
         return ""
+    if cifar_places.is_tree(card, place):
+        cifar.read_place(card, place)
+        return f"{place}: {card.as_tree.label}"
     if card.kind == "text":
         imdb.read_place(card, place)
     else:  # the checksums of what is read; nothing is opened

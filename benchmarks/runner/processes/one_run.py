@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.runner.processes import signals
@@ -40,15 +41,13 @@ def carry_out(
     import methods
     from benchmarks.errors import UserError
     from benchmarks.executors.errors import described
-    from benchmarks.runner.specs import workload_of
-    from benchmarks.runner.training import load_data
     from results.errors import AlreadyDone, JournalLost, LeaseHeld, ResultsError
 
     try:
         key = _data_key(begin.spec)
         if key not in loaded:
             loaded.clear()
-            loaded[key] = load_data(workload_of(begin.spec.workload), setting.data)
+            loaded[key] = _load(begin.spec, setting.data)
         return _run(parent, setting, begin, loaded[key], watch)
     except AlreadyDone as done:  # by another command, since this one planned it
         return Ended(begin.id, done.status, done.reason)
@@ -62,6 +61,21 @@ def carry_out(
         raise
     except BaseException as error:  # outside of its training: the process can go on
         return Ended(begin.id, "failed", f"while {watch.standing.doing}: {described(error)}")
+
+
+def _load(spec: RunSpec, folder: Path | None) -> DataSet:
+    """The run's data. Raises UserError where it is missing, or is not that of the plan, whose identity the run has."""
+    from benchmarks.errors import UserError
+    from benchmarks.runner.specs import workload_of
+    from benchmarks.runner.training import load_data
+
+    data = load_data(workload_of(spec.workload), folder)
+    if data.card.fingerprint != spec.workload.dataset_sha256:
+        raise UserError(
+            f"{data.card.title} changed since the run was planned: other data, or another form of the same, is found "
+            "now; give the command again."
+        )
+    return data
 
 
 def _data_key(spec: RunSpec) -> str:

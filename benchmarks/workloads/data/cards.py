@@ -64,6 +64,18 @@ class Download:
 
 
 @dataclass(frozen=True)
+class ImageTree:
+    """The same images and labels as lossless files, FOLDER/{train,test}/CLASS/NAME.png, in an order of their own.
+
+    `sha256` is of names and pixels (`benchmarks.workloads.data.images.png_tree.fingerprint`); `label` says what it is.
+    """
+
+    folder: str
+    sha256: str
+    label: str
+
+
+@dataclass(frozen=True)
 class DataCard:
     """One data set: shape, sizes, normalisation, augmentation, provenance and fingerprint.
 
@@ -71,8 +83,9 @@ class DataCard:
     words. `shape` is (channels, height, width) in pixels, and () of a text; `mean` and `std` are per channel, of values
     between 0 and 1, and () of a text. `family` is the papers' data set that this one is, or stands in for; a stand-in
     says so in `label`. `fingerprint` is a sha256: of the data for an embedded set, of the published checksums for a
-    download. A folder's classes, samples and shape are those published, and its fingerprint is "": what is really there
-    is found out from the tree alone (`benchmarks.workloads.data.images.folder_tree.find`).
+    download. `tree` is a second form of a download, with a fingerprint of its own. A folder's classes, samples and
+    shape are those published, and its fingerprint is "": what is really there is found out from the tree alone
+    (`benchmarks.workloads.data.images.folder_tree.find`).
     """
 
     name: str
@@ -92,6 +105,7 @@ class DataCard:
     fingerprint: str
     download: Download | None
     kind: Kind = "images"
+    tree: ImageTree | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -111,6 +125,12 @@ class DataCard:
         """What is published for download, of a card that has such."""
         assert self.download is not None, f"{self.name} is not downloaded"
         return self.download
+
+    @property
+    def as_tree(self) -> ImageTree:
+        """The tree of images, of a card that has such."""
+        assert self.tree is not None, f"{self.name} has no form as a tree"
+        return self.tree
 
     @property
     def embedded(self) -> bool:
@@ -154,6 +174,7 @@ def card(name: str) -> DataCard:
 
 def _parse(name: str, values: dict[str, Any]) -> DataCard:
     download = _download(values.pop("download")) if "download" in values else None
+    tree = ImageTree(**values.pop("tree")) if "tree" in values else None
     fingerprint = values.pop("sha256", None)
     if fingerprint is None and download:
         # The published checksums pin every byte, so that a download's fingerprint is known before the data is there.
@@ -168,6 +189,7 @@ def _parse(name: str, values: dict[str, Any]) -> DataCard:
         augmentation=Augmentation(**values.pop("augmentation", {})),
         fingerprint=fingerprint or "",
         download=download,
+        tree=tree,
         **values,
     )
 

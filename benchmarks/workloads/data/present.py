@@ -29,9 +29,18 @@ def finder(card: DataCard) -> Finder:
         from benchmarks.workloads.data.text import imdb_places
 
         return imdb_places
-    from benchmarks.workloads.data.images import cifar
+    from benchmarks.workloads.data.images import cifar_places
 
-    return cifar
+    return cifar_places
+
+
+def as_found(card: DataCard, folder: Path | None) -> DataCard:
+    """The card of the form of the data that training will find: the published one where nothing is there yet."""
+    if card.tree is None:
+        return card
+    from benchmarks.workloads.data.images import cifar_places
+
+    return cifar_places.form(card, cifar_places.locate(card, folder))
 
 
 def check_present(card: DataCard, folder: Path | None) -> None:

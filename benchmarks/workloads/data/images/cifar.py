@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100 as published: found on this machine or downloaded, verified, then read.
+"""CIFAR-10 and -100 as published, or as a tree of images: found on this machine or downloaded, verified, then read.
 
 The published files are pickles, which can run anything when opened. So each one's checksum is compared with the data
 card's before it is opened, and the unpickler knows NumPy arrays only.
@@ -7,7 +7,6 @@ card's before it is opened, and the unpickler knows NumPy arrays only.
 from __future__ import annotations
 
 import io
-import os
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,21 +14,27 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, DataFile
 from benchmarks.workloads.data.checksums import verified
 from benchmarks.workloads.data.images.arrays import Split
-from benchmarks.workloads.data.places import cache_folder, places
+from benchmarks.workloads.data.images.cifar_places import is_tree, locate, missing
+from benchmarks.workloads.data.places import cache_folder
 
 
 def read(card: DataCard, *, folder: Path | None = None) -> tuple[Split, Split]:
     """The training and the test split.
 
     Looked for in `folder`, and nowhere else, where it is given; otherwise in $BENCHMARKS_DATA, then in the cache, into
-    which it is downloaded at last. Each may hold the unpacked folder, be that folder, or hold the archive.
+    which it is downloaded at last. Each may hold the unpacked folder, be that folder, or hold the archive; or hold, or
+    be, the card's tree of images, which is taken where the same place has no published form.
 
     Raises UserError where the data is missing or is not what was published; nothing found is changed.
     """
+    return read_place(card, obtained(card, folder))
+
+
+def obtained(card: DataCard, folder: Path | None = None) -> Path:
+    """The place that `locate` finds, or where the data was downloaded to. Raises UserError where it is missing."""
     found = locate(card, folder)
     if found is None and folder is not None:
         raise missing(card, folder)
@@ -37,35 +42,15 @@ def read(card: DataCard, *, folder: Path | None = None) -> tuple[Split, Split]:
         from benchmarks.workloads.data.images.download import fetch
 
         found = fetch(card, cache_folder())
-    return read_place(card, found)
-
-
-def locate(card: DataCard, folder: Path | None = None) -> Path | None:
-    """The first unpacked folder or archive in the places where `read` looks, or None; nothing is opened.
-
-    Whether it is sound is not asked: a broken one is named by `read`, never passed over.
-    """
-    for place in places(folder):
-        for candidate in (place / card.published.folder, place / card.published.archive):
-            if os.path.exists(candidate):  # False, not an error, where looking is forbidden
-                return candidate
-        itself = place.name in (card.published.folder, card.published.archive) and os.path.exists(place)
-        if itself or all(os.path.isfile(place / file.name) for file in card.published.split("train")):
-            return place
-    return None
-
-
-def missing(card: DataCard, folder: Path | None = None) -> UserError:
-    """What to tell who has no such data."""
-    looked = ", then ".join(map(str, places(folder)))
-    return UserError(
-        f"{card.title} is missing: looked for {card.published.folder}/ and {card.published.archive} in {looked}; "
-        f"{card.obtain}."
-    )
+    return found
 
 
 def read_place(card: DataCard, place: Path) -> tuple[Split, Split]:
-    """Both splits from the unpacked folder or the archive at `place`. Raises UserError as `read` does."""
+    """Both splits from the unpacked folder, the archive or the tree at `place`. Raises UserError as `read` does."""
+    if is_tree(card, place):
+        from benchmarks.workloads.data.images import png_tree
+
+        return png_tree.read(card, place)
     train, test = card.published.split("train"), card.published.split("test")
     contents = verified(card, place, (*train, *test))
     return _split(card, train, contents), _split(card, test, contents)

@@ -24,7 +24,7 @@ FILE_BYTES = 2**28  # the largest image of ImageNet-1k has 15 MB
 _ATTEMPTS = 10
 WORDS = 4 * _ATTEMPTS + 1
 """Random words that one training image takes: area, ratio, row and column of each attempt at a crop, and the mirror."""
-_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
 class Box(NamedTuple):
@@ -41,7 +41,7 @@ def opened(path: str) -> Image.Image:
     try:
         with reading.opened(Path(path), FILE_BYTES) as file, Image.open(file) as image:
             return image.convert("RGB")
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UserError(f"The image {path} cannot be read ({error}): put a sound copy in its place.") from error
 
 

@@ -50,8 +50,8 @@ def load(
     """
     check_samples(card.title, "train", train_samples, card.train_samples)
     check_samples(card.title, "test", test_samples, card.test_samples)
-    read = _read(card, folder)
-    train, test = _subset(read[0], train_samples), _subset(read[1], test_samples)
+    card, whole_train, whole_test = _read(card, folder)
+    train, test = _subset(whole_train, train_samples), _subset(whole_test, test_samples)
     return ImageSet(
         card=card,
         train_images=torch.from_numpy(train.images),
@@ -61,10 +61,14 @@ def load(
     )
 
 
-def _read(card: DataCard, folder: Path | None) -> tuple[Split, Split]:
-    from benchmarks.workloads.data.images import cifar, digits
+def _read(card: DataCard, folder: Path | None) -> tuple[DataCard, Split, Split]:
+    """Both splits, and the card of the form that they were found in."""
+    from benchmarks.workloads.data.images import cifar, cifar_places, digits
 
-    return digits.read(card) if card.embedded else cifar.read(card, folder=folder)
+    if card.embedded:
+        return card, *digits.read(card)
+    place = cifar.obtained(card, folder)
+    return cifar_places.form(card, place), *cifar.read_place(card, place)
 
 
 def _subset(split: Split, samples: int | None) -> Split:

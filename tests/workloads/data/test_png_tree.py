@@ -1,0 +1,261 @@
+"""CIFAR-100 as a tree of PNG: what is read, what is refused, and what a plan knows of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.commands.doctor.data_sets import data_set
+from benchmarks.errors import UserError
+from benchmarks.runner.identity import data_sha256
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.data.cards import DataCard, ImageTree, card
+from benchmarks.workloads.data.images import cifar, cifar_places, in_memory, png_tree
+from benchmarks.workloads.data.places import cache_folder
+from benchmarks.workloads.data.present import as_found, check_present
+
+CLASSES = ("ape", "bee", "cat")
+TREE = "cifar100-png"
+REAL = os.environ.get("BENCHMARKS_DATA")
+
+
+class Made(NamedTuple):
+    """A small tree, its card, and its training images by name."""
+
+    card: DataCard
+    place: Path
+    images: dict[str, np.ndarray]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    place, random, images = tmp_path / "data" / TREE, np.random.RandomState(0), {}
+    for split, many in (("train", 4), ("test", 2)):
+        for kind in reversed(CLASSES):
+            (place / split / kind).mkdir(parents=True)
+            for number in reversed(range(many)):
+                name = f"{split}/{kind}/{kind}_{number}.png"
+                images[name] = random.randint(0, 256, (32, 32, 3), np.uint8)
+                Image.fromarray(images[name]).save(place / name)
+    mine = replace(card("cifar100"), classes=3, train_samples=12, test_samples=6)
+    mine = replace(mine, tree=ImageTree(TREE, "", "a tree"))
+    pixels = np.stack([images[file.name].transpose(2, 0, 1).copy() for file in png_tree.listed(mine, place)])
+    sha256 = png_tree.fingerprint(png_tree.listed(mine, place), np.ascontiguousarray(pixels))
+    return Made(replace(mine, tree=ImageTree(TREE, sha256, "a tree")), place, images)
+
+
+def test_it_is_read_by_class_and_name(made: Made) -> None:
+    train, test = cifar.read(made.card, folder=made.place.parent)
+    assert train.images.shape == (12, 3, 32, 32)
+    assert train.images.dtype == np.uint8
+    assert train.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert test.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert np.array_equal(train.images[5].transpose(1, 2, 0), made.images["train/bee/bee_1.png"])
+    assert np.array_equal(test.images[5].transpose(1, 2, 0), made.images["test/cat/cat_1.png"])
+
+
+def test_the_second_reading_is_that_of_the_first(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = cifar.read(made.card, folder=made.place)
+    monkeypatch.setattr(png_tree, "_decoded", lambda *_: pytest.fail("an image was decoded again"))
+    for split, again in zip(first, cifar.read(made.card, folder=made.place), strict=True):
+        assert np.array_equal(split.images, again.images)
+        assert np.array_equal(split.labels, again.labels)
+
+
+def test_kept_pixels_that_are_damaged_are_made_anew(made: Made) -> None:
+    first = cifar.read(made.card, folder=made.place)
+    (kept,) = (cache_folder() / "images").glob("*.pixels")
+    sound = kept.read_bytes()
+    for damaged in (b"", sound[:-1], b"\xff" + sound[1:], sound + b"x"):
+        kept.write_bytes(damaged)
+        assert np.array_equal(cifar.read(made.card, folder=made.place)[0].images, first[0].images)
+        assert kept.read_bytes() == sound
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(made: Made) -> None:
+    cache_folder().parent.mkdir(parents=True, exist_ok=True)
+    cache_folder().write_text("in the way")
+    assert len(cifar.read(made.card, folder=made.place)[0].labels) == 12
+
+
+def test_subsets_are_balanced(made: Made) -> None:
+    data = in_memory.load(made.card, folder=made.place, train_samples=6, test_samples=3)
+    assert data.train_labels.bincount().tolist() == [2, 2, 2]
+    assert data.test_labels.bincount().tolist() == [1, 1, 1]
+    assert data.card.fingerprint == made.card.as_tree.sha256
+
+
+def damage_a_pixel(place: Path) -> None:
+    path = place / "train/bee/bee_1.png"
+    pixels = np.asarray(Image.open(path)).copy()
+    pixels[3, 4, 1] ^= 1
+    Image.fromarray(pixels).save(path)
+
+
+def rename(place: Path) -> None:
+    (place / "train/bee/bee_1.png").rename(place / "train/bee/bee_9.png")
+
+
+def lose(place: Path) -> None:
+    (place / "test/bee/bee_1.png").unlink()
+
+
+def add(place: Path) -> None:
+    shutil.copy(place / "test/bee/bee_1.png", place / "test/bee/bee_7.png")
+
+
+def add_a_class(place: Path) -> None:
+    shutil.copytree(place / "train/bee", place / "train/dog")
+
+
+def link(place: Path) -> None:
+    path = place / "train/bee/bee_1.png"
+    path.rename(place / "elsewhere.png")
+    path.symlink_to(place / "elsewhere.png")
+
+
+def link_a_class(place: Path) -> None:
+    (place / "train/bee").rename(place / "elsewhere")
+    (place / "train/bee").symlink_to(place / "elsewhere")
+
+
+def pipe(place: Path) -> None:
+    lose(place)
+    os.mkfifo(place / "test/bee/bee_1.png")
+
+
+def bomb(place: Path) -> None:
+    """A header that claims 30,000 x 30,000 pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
+    claimed = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    (place / "train/bee/bee_1.png").write_bytes(claimed)
+
+
+def enlarge(place: Path) -> None:
+    Image.new("RGB", (33, 32)).save(place / "train/bee/bee_1.png")
+
+
+def grey(place: Path) -> None:
+    Image.new("L", (32, 32)).save(place / "train/bee/bee_1.png")
+
+
+def cut(place: Path) -> None:
+    path = place / "train/bee/bee_1.png"
+    path.write_bytes(path.read_bytes()[:-900])
+
+
+def swell(place: Path) -> None:
+    (place / "train/bee/bee_1.png").write_bytes(bytes(2**16 + 1))
+
+
+def disguise(place: Path) -> None:
+    Image.new("RGB", (32, 32)).save(place / "train/bee/bee_1.png", format="JPEG")
+
+
+def lose_a_split(place: Path) -> None:
+    shutil.rmtree(place / "test")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (damage_a_pixel, "are not those of the data card"),
+        (rename, "are not those of the data card"),
+        (lose, "test has 5 images, not 6"),
+        (add, "test has 7 images, not 6"),
+        (add_a_class, "train has 4 classes, not 3"),
+        (link, "bee_1.png is no regular file"),
+        (link_a_class, "bee is no folder"),
+        (pipe, "bee_1.png is no regular file"),
+        (bomb, "bee_1.png cannot be read"),
+        (enlarge, r"bee_1.png cannot be read \(it has 33 x 32 pixels"),
+        (grey, "bee_1.png cannot be read"),
+        (cut, "bee_1.png cannot be read"),
+        (swell, "bee_1.png cannot be read"),
+        (disguise, "bee_1.png cannot be read"),
+        (lose_a_split, "cannot be listed"),
+    ],
+)
+def test_what_is_not_the_tree_is_refused(made: Made, change: Callable[[Path], None], words: str) -> None:
+    cifar.read(made.card, folder=made.place)  # what was kept of the sound tree hides nothing
+    change(made.place)
+    with pytest.raises(UserError, match=words) as refused:
+        cifar.read(made.card, folder=made.place)
+    assert str(made.place) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_hidden_files_are_passed_over(made: Made) -> None:
+    (made.place / "train/.DS_Store").write_bytes(b"")
+    (made.place / "train/bee/.DS_Store").write_bytes(b"")
+    assert len(cifar.read(made.card, folder=made.place)[0].labels) == 12
+
+
+@pytest.mark.parametrize("below", ["", TREE])
+def test_a_plan_knows_the_form_without_opening_it(made: Made, below: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png_tree, "read", lambda *_: pytest.fail("the tree was read"))
+    folder = made.place.parent / below
+    assert data_sha256(made.card, folder) == made.card.as_tree.sha256 != made.card.fingerprint
+    assert as_found(made.card, folder).label == "a tree"
+    assert as_found(made.card, folder).identity() != made.card.identity()
+    check_present(made.card, folder)
+
+
+@pytest.mark.parametrize("where", ["variable", "cache"])
+def test_it_is_found_in_the_usual_places(made: Made, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert data_sha256(made.card, None) == made.card.fingerprint  # downloaded when it is first needed
+    if where == "variable":
+        monkeypatch.setenv("BENCHMARKS_DATA", str(made.place.parent))
+    else:
+        shutil.copytree(made.place, cache_folder() / TREE)
+    assert data_sha256(made.card, None) == made.card.as_tree.sha256
+
+
+def test_the_published_form_comes_first(made: Made) -> None:
+    published = made.place.parent / made.card.published.folder
+    published.mkdir()
+    assert cifar_places.locate(made.card, made.place.parent) == published
+    assert data_sha256(made.card, made.place.parent) == made.card.fingerprint
+    assert data_sha256(made.card, made.place) == made.card.as_tree.sha256
+
+
+def test_another_folder_of_images_is_not_taken_for_it(made: Made) -> None:
+    other = made.place.rename(made.place.parent / "aclImdb")
+    assert cifar_places.locate(made.card, other) is None
+    with pytest.raises(UserError, match=r"looked for cifar100-png/ \(a tree of PNG\)"):
+        check_present(made.card, other)
+
+
+def test_the_doctor_reads_it(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cards, "card", lambda name: made.card)
+    check = data_set("cifar100", made.place.parent)
+    assert check.ok
+    assert "a tree" in check.detail
+    damage_a_pixel(made.place)
+    assert not data_set("cifar100", made.place.parent).ok
+
+
+@pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
+def test_the_real_tree() -> None:
+    described, folder = card("cifar100"), Path(str(REAL))
+    if data_sha256(described, folder) != described.as_tree.sha256:
+        pytest.skip("no tree of CIFAR-100 in BENCHMARKS_DATA")
+    data = in_memory.load(described, folder=folder)
+    assert data.train_labels.bincount().tolist() == [500] * 100
+    assert data.test_labels.bincount().tolist() == [100] * 100
+    values = data.train_images[::10].double() / 255
+    assert values.mean((0, 2, 3)).tolist() == pytest.approx(described.mean, abs=5e-3)
