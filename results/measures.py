@@ -264,6 +264,7 @@ MEASURES: dict[str, Measure] = {
         Measure(
             "model_flops_utilisation_percent", "MFU (%)", "%", "more", clock=True, missing=NO_PEAK, of_run=_utilisation
         ),
+        Measure("staleness_updates", "Staleness (updates)", "updates", digits=2, of_run=_final("staleness_updates")),
         Measure(
             "lost_updates_percent", "Lost updates (%)", "%", "less",
             digits=3, of_run=_of_layers("lost_updates", "reads"),
