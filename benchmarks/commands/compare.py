@@ -16,6 +16,7 @@ from results import comparison
 from results.comparison import ComparedCell, Comparison
 from results.comparison.changes import LEVEL, Change
 from results.files import replace
+from results.records import of_rows
 
 COLUMNS = (
     "group network row measure a_mean a_std a_n b_mean b_std b_n difference low high level ratio p pairs "
@@ -38,7 +39,7 @@ def compare(first: Path, second: Path, console: Console, csv: Path | None = None
         a, b = as_values(a, first), as_values(b, second)
         found = comparison.compare_values(a.values, b.values)
     else:
-        found = comparison.compare_runs(a.records, b.records)
+        found = comparison.compare_runs(of_rows(a.records), of_rows(b.records))
     show(a, b, found, console)
     if csv is not None:
         replace(csv, to_csv(found).encode())

@@ -16,6 +16,7 @@ from benchmarks.views import journals
 from results import frames, reproductions
 from results.errors import ResultsError
 from results.files import replace
+from results.records import of_rows
 from results.reproductions.runs import keep as keep_runs
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def export(out: Path, to: Path, console: Console) -> int:
     found = journals.some(out)
     parquet = find_spec("pyarrow") is not None
     for name, build in FRAMES.items():
-        frame = build(found.records)
+        frame = build(of_rows(found.records))
         files = {"csv": to_csv(frame), **({"parquet": to_parquet(frame)} if parquet else {})}
         for ending, data in files.items():
             replace(to / f"{name}.{ending}", data)

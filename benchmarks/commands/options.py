@@ -92,6 +92,9 @@ class Selection:
         list[str] | None, _many("method.option=value, workload.field=value or analysis.option=value.", name="--set")
     ] = None
     plugin: Plugins = None
+    no_alias: Annotated[
+        Flag, Parameter(help="Train every row by itself, also those that are one algorithm as they are set.")
+    ] = False
 
     def choose(self, experiments: Sequence[Experiment]) -> Choices:
         """The same, checked. Raises UserError or MethodError where something of it does not fit the experiments."""
@@ -110,5 +113,6 @@ class Selection:
             plugins=self.plugin or [],
             out=self.out,
             data=self.data,
+            alias=not self.no_alias,
             experiments=experiments,
         )

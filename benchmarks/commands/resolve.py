@@ -95,6 +95,7 @@ def choose(
     plugins: Sequence[Path],
     out: Path,
     data: Path | None,
+    alias: bool,
     experiments: Sequence[Experiment],
 ) -> Choices:
     """The options as given -> what is chosen. Raises UserError or MethodError on the first that cannot be."""
@@ -118,6 +119,7 @@ def choose(
         settings=_settings(settings),
         plugins=tuple(plugins),
         plugin_methods=tuple(plugin_methods),
+        alias=alias,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+import methods
 from benchmarks.analyses.definition import Analysis, Request
 from benchmarks.commands import resolve
 from benchmarks.commands.options import Care
@@ -27,10 +29,11 @@ from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
+from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes, pictures, tracked
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of
+from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of, whole
 from benchmarks.views.table import assemble
 from reports.tables.files import write
 from reports.tables.screen import to_rich
@@ -59,13 +62,13 @@ def run(
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
     planned, without = _plan(experiments, chosen)
-    runs = plan.in_order(plan.distinct(run for of_table in planned.values() for run in of_table))
+    asked = [run for of_table in planned.values() for run in of_table]
+    runs = plan.in_order(_named(asked, chosen))
     resolve.check_out(out)
     found = journals.read(out)
     missing = [run for run in runs if care.fresh or not found.done(run)]
-    resumable = _resumable(runs, missing, out, care)
-    _announce(experiments, chosen, runs, missing, jobs, console, resumable)
-    note(console, found.left_out)
+    _announce(experiments, chosen, runs, missing, jobs, console, _resumable(runs, missing, out, care))
+    note(console, (*plan.trained_as_others(asked), *found.left_out))
     ended = _train(missing, _setting(experiments, chosen, out, care), jobs, console) if missing else {}
     found = journals.read(out) if missing else found
     failed = list(_failures(missing, ended, found))
@@ -105,6 +108,15 @@ def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str,
     if without and len(without) == len(experiments):
         raise UserError(next(iter(without.values())))
     return planned, without
+
+
+def _named(asked: Sequence[Run], chosen: Choices) -> list[Run]:
+    """Each run once, named after all rows of all tables whose run it is: its journal is written once."""
+    ids, others = {run.id for run in asked}, []
+    for id in tables.IDS:
+        with contextlib.suppress(UserError, methods.MethodError):  # a table that was not asked for may not go
+            others += [run for run in plan.runs(tables.table(id), whole(chosen)) if run.id in ids]
+    return plan.distinct([*asked, *others, *asked])  # in the order, and under the rows, that were asked for
 
 
 def _tables(experiments: Sequence[Experiment], planned: dict[str, list[Run]]) -> list[Table]:

@@ -72,7 +72,7 @@ def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
 
 def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Console) -> None:
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({one.source})", highlight=False)
-    for line in renamed(plan.rows(one, chosen)):
+    for line in (*renamed(plan.rows(one, chosen)), *plan.trained_as_others(runs)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     values = published.load(one.id)
     for network in plan.networks(one, chosen):
@@ -91,7 +91,7 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
             run = next(run for run in mine if run.labels.row == row.key)
             first, its = (flat(one.spec.workload.document()) for one in (mine[0], run))
             own = {key: value for key, value in its.items() if value != first.get(key)}
-            options = _words({**flat(run.spec.method.options), **own})
+            options = _words({**flat(run.method.options), **own})
             console.print(f"  {row.key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
     for line in readings.readings_of(one.id, runs):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from rich.console import Console
 from benchmarks.commands.screen import note, say
 from benchmarks.views import journals
 from results import published, tracking
+from results.records import of_rows
 
 
 def track(out: Path, uri: str | None, console: Console) -> int:
@@ -19,6 +20,6 @@ def track(out: Path, uri: str | None, console: Console) -> int:
         ResultsError: mlflow is not installed, or the store does not answer.
     """
     found = journals.some(out)
-    say(console, str(tracking.feed(found.records, published=published.by_dataset(), uri=uri)))
+    say(console, str(tracking.feed(of_rows(found.records), published=published.by_dataset(), uri=uri)))
     note(console, found.left_out)
     return 0

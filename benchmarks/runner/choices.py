@@ -32,6 +32,7 @@ class Choices:
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
+    alias: bool = True  # rows that are one algorithm are trained once
 
     @property
     def kind(self) -> executors.ExecutorKind:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import methods
@@ -25,21 +25,32 @@ from benchmarks.workloads.networks.names import layer_count
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
 from results.records.identity import as_read, run_id
-from results.records.spec import Labels, MethodSpec, RunSpec
+from results.records.spec import Labels, MethodSpec, RowLabels, RunSpec
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: its identity is the hash of its spec; labels are for people."""
+    """One training run: its identity is the hash of its spec; labels are for people.
+
+    own: the row's method where it is another one with these options, which the spec has and which is trained.
+    """
 
     id: str
     spec: RunSpec
     labels: Labels
+    own: MethodSpec | None = None
+
+    @property
+    def method(self) -> MethodSpec:
+        """The row's, whatever is trained in its place."""
+        return self.own or self.spec.method
 
     @property
     def title(self) -> str:
         """What a person tells it by: workload, method, seed."""
-        return f"{self.spec.workload.name} {self.labels.method_title}, seed {self.spec.seed}"
+        who = " and ".join([self.labels.method_title, *(row.method_title for row in self.labels.also)])
+        instead = f" (trained as {methods.method_class(self.spec.method.name).title})" if self.own else ""
+        return f"{self.spec.workload.name} {who}{instead}, seed {self.spec.seed}"
 
     @cached_property
     def work(self) -> Workload:
@@ -127,18 +138,19 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         )
     method.check_layers(layer_count(work.network, work.blocks))
     hardware = shared.delayed(row.delays) if shared is not None else None
+    trained = method.trained_as if choices.alias else method
     seen = gpus.found() if choices.device == "cuda" else None
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
     known = as_found(card(work.dataset), choices.data)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),
-        method=MethodSpec(name=method.name, options=as_read(method.describe())),
+        method=_method_spec(trained),
         executor=choices.executor,
         hardware=hardware_of(hardware, seen),
         device=choices.device,
         seed=seed,
         torch=torch_minor(),
-        sources=sources(type(method)),
+        sources=sources(type(trained)),
     )
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
@@ -146,7 +158,12 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"recorded": True})
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
-    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known.label))
+    own = None if trained is method else _method_spec(method)
+    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known.label), own)
+
+
+def _method_spec(method: methods.Method) -> MethodSpec:
+    return MethodSpec(name=method.name, options=as_read(method.describe()))
 
 
 def _labels(
@@ -175,8 +192,39 @@ def _labels(
 
 
 def distinct(planned: Iterable[Run]) -> list[Run]:
-    """Each run once, in the order of the plan."""
-    return list({run.id: run for run in planned}.values())
+    """Each run once, in the order of the plan: under a row of the method that is trained, where there is one.
+
+    Its labels name a row of every other method that it is as well, so that its journal is found under each.
+    """
+    found: dict[str, dict[str, Run]] = {}
+    for run in planned:
+        found.setdefault(run.id, {})[run.method.name] = run
+    return [_together(list(by_method.values())) for by_method in found.values()]
+
+
+def _together(same: Sequence[Run]) -> Run:
+    first, *others = sorted(same, key=lambda run: run.own is not None)
+    if not others:
+        return first
+    also = [RowLabels(row=run.labels.row, method_title=run.labels.method_title) for run in others]
+    return replace(first, labels=first.labels.model_copy(update={"also": also}))
+
+
+def trained_as_others(planned: Iterable[Run]) -> Iterator[str]:
+    """A sentence for every row whose runs are those of another method."""
+    runs = list(planned)
+    rows = {run.id: run.labels.method_title for run in runs if run.own is None}
+    said: dict[str, dict[str, None]] = {}
+    for run in runs:
+        if run.own is not None:
+            trained = rows.get(run.id) or methods.method_class(run.spec.method.name).title
+            said.setdefault(trained, {})[run.labels.method_title] = None
+    for trained, titles in said.items():
+        are = "is" if len(titles) == 1 else "are"
+        yield (
+            f"{' and '.join(titles)} {are} trained as {trained}: the same algorithm with these options, effect for "
+            "effect, so that the rows share their runs (--no-alias trains each)."
+        )
 
 
 def in_order(planned: Sequence[Run]) -> list[Run]:

@@ -54,6 +54,10 @@ class SheetEvidence:
         found = self._sheets.get(table_id)
         return sum(run.status == "diverged" for run in found.of(network, row_key)) if found is not None else 0
 
+    def runs(self, table_id: str, network: str, row_key: str) -> frozenset[str]:
+        found = self._sheets.get(table_id)
+        return frozenset(run.id for run in found.complete(network, row_key)) if found is not None else frozenset()
+
     def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
         return self._values.get((table_id, network, row_key, measure))
 

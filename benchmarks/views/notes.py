@@ -29,7 +29,7 @@ def conditions(sheet: Sheet) -> Conditions:
         hardware=hardware,
         device=chosen.device,
         seeds=tuple(range(chosen.seeds)),
-        runs=len(runs),
+        runs=len({record.id for record in runs}),
         targets=targets if need(sheet.table.measures, "target") else {},
         settings={f"{owner}.{key}": value for owner, given in chosen.settings.items() for key, value in given.items()},
         torch=tuple(sorted({torch(record) for record in runs} - {""})),
@@ -100,6 +100,7 @@ def notes(sheet: Sheet) -> Iterator[str]:
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
     yield from _drains(sheet)
     yield from renamed(sheet.rows)
+    yield from plan.trained_as_others(sheet.planned)
     yield from _drops(sheet)
     yield from _remainders(sheet)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."

@@ -22,5 +22,6 @@ def command(ids: Sequence[str], chosen: Choices, target: float | None = None) ->
     for owner, options in chosen.settings.items():
         words += [word for key, value in options.items() for word in ("--set", f"{owner}.{key}={value}")]
     words += [word for path in chosen.plugins for word in ("--plugin", path.name)]
+    words += ["--no-alias"] if not chosen.alias else []
     words += ["--data", "FOLDER"] if chosen.data is not None else []
     return shlex.join(words)

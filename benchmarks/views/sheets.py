@@ -69,10 +69,21 @@ def sheet_of(
     for run in planned:
         if (record := journals.of(run)) is not None:
             key = run.spec.workload.network, run.labels.row
-            found.setdefault(key, []).append(record)
+            found.setdefault(key, []).append(_as_row(record, run))
     seeds = max((record.seed + 1 for of_row in found.values() for record in of_row), default=chosen.seeds)
     there = replace(chosen, seeds=min(seeds, chosen.seeds))
     return Sheet(table, there, plan.rows(table, chosen), plan.networks(table, chosen), planned, found, target)
+
+
+def _as_row(record: Record, run: Run) -> Record:
+    """The row's record; of a run that is of another method's row as well, as this row shows it."""
+    same = method_of(record) == run.method.name
+    return record if same else record.as_row(run.labels.row, run.labels.method_title)
+
+
+def method_of(record: Record) -> str:
+    """The method of the row that a record is shown as, which need not be the one that was trained."""
+    return record.row.partition("@")[0]
 
 
 def every_sheet(chosen: Choices, journals: Journals, target: float | None = None) -> Iterator[Sheet]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.runner.choices import Choices
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, every_sheet, whole
+from benchmarks.views.sheets import Sheet, every_sheet, method_of, whole
 from benchmarks.views.values import measured as measured_of
 from results import published, tracking
 from results.groups import clock_of
@@ -41,7 +41,7 @@ def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
             kept += [file for file in files if file not in kept]
         for key, value in measured_of(sheet).items():
             measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
-    found = {record.id: record for sheet in sheets for record in sheet.used}
+    found = {(record.id, method_of(record)): record for sheet in reversed(sheets) for record in sheet.used}
     return tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured, artifacts=artifacts)
 
 

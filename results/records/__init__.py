@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ class Record:
     path: Path
     started: str = field(default="", compare=False)
     resumed: Resumption | None = None
+    elsewhere: bool = False  # shown as another row than its journal's
 
     @property
     def status(self) -> str:
@@ -102,10 +103,24 @@ class Record:
         """The row key: the label `row`, which names variants ("lapsgd@updaters=2"), else the method."""
         return self.labels.row or self.method
 
+    def as_row(self, row: str, method_title: str) -> Record:
+        """The same run as another row shows it."""
+        labels = self.labels.model_copy(update={"row": row, "method_title": method_title})
+        return replace(self, labels=labels, elsewhere=True)
+
     @property
     def seed(self) -> int:
         """The run's seed."""
         return self.spec.seed
+
+
+def of_rows(records: Iterable[Record]) -> list[Record]:
+    """The records, each followed by itself as the other rows show it whose run it is."""
+    return [
+        shown
+        for record in records
+        for shown in (record, *(record.as_row(other.row, other.method_title) for other in record.labels.also))
+    ]
 
 
 def folder_of(out: Path, id: str) -> Path:

@@ -78,9 +78,17 @@ class RunSpec(Recorded):
     sources: str
 
 
+class RowLabels(Recorded):
+    """What people call a row."""
+
+    row: str
+    method_title: str = ""
+
+
 class Labels(Recorded):
     """What people call a run; nothing of it is in the identity. Journals of earlier versions lack some of it.
 
+    also: rows of other methods that are this one as they are set, and whose run it is as well.
     device_count: of the clock's devices, each of peak_flops_per_second (None: not known).
     """
 
@@ -91,6 +99,7 @@ class Labels(Recorded):
     device_count: int = 1
     peak_flops_per_second: float | None = None
     data_label: str = ""
+    also: Sequence[RowLabels] = ()
 
 
 def flat(values: Mapping[str, JsonValue], prefix: str = "") -> Document:

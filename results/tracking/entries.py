@@ -161,7 +161,7 @@ def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
     start, end = _times(record)
     return TrackedEntry(
         experiment=one.experiment,
-        key=f"run:{record.id}",
+        key=f"run:{record.id}:{record.row}" if record.elsewhere else f"run:{record.id}",
         name=f"{record.network} {record.row} seed {record.seed}",
         status=_STATUS[record.status],
         params={

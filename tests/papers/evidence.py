@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from benchmarks.papers.claims.catalogue import CLAIMS
@@ -30,12 +30,16 @@ class Fake:
     asked: list[Cell] = field(default_factory=list)
     charged: str = ""
     gone: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    ids: Mapping[tuple[str, str, str], Set[str]] = field(default_factory=dict)
 
     def fitted(self, table_id: str, network: str, row_key: str) -> bool:
         return is_fitted(self.charged, table_id, network, row_key)
 
     def diverged(self, table_id: str, network: str, row_key: str) -> int:
         return self.gone.get((table_id, network, row_key), 0)
+
+    def runs(self, table_id: str, network: str, row_key: str) -> Set[str]:
+        return self.ids.get((table_id, network, row_key), frozenset())
 
     def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
         self.asked.append(Cell(table_id, network, row_key, measure))

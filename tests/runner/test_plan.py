@@ -42,7 +42,7 @@ def test_a_plan_is_network_by_row_by_seed(id: str) -> None:
     runs = plan.runs(table(id), CHOICES)
     grid = [(n, row.key, seed) for n in table(id).networks for row in table(id).rows for seed in range(3)]
     assert [(run.spec.workload.network, run.labels.row, run.spec.seed) for run in runs] == grid
-    assert len({run.id for run in runs}) == len(runs)
+    assert len({run.id for run in plan.runs(table(id), replace(CHOICES, alias=False))}) == len(runs)
     assert all(run.id == hashed(run.spec.document()) for run in runs)
 
 
@@ -62,7 +62,48 @@ def test_tables_that_show_the_same_runs_share_them() -> None:
     assert not set(ids("table1")) & set(ids("table3"))
     assert set(ids("table8")) & set(ids("table3")), "Async LU and BP on CIFAR-100"
     both = [run for id in ("table3", "table4") for run in plan.runs(table(id), CHOICES)]
-    assert [run.id for run in plan.distinct(both)] == ids("table3")
+    assert [run.id for run in plan.distinct(both)] == list(dict.fromkeys(ids("table3")))
+
+
+def test_rows_that_are_one_algorithm_share_their_runs() -> None:
+    """LPP-SGD with one updater is trained as LAP-SGD, in every table, and is shown as itself."""
+    chosen = replace(CHOICES, networks=("resnet18",), seeds=1)
+    runs = {run.labels.row: run for run in plan.runs(table("table3"), chosen)}
+    lap, lpp = runs["lapsgd"], runs["lppsgd"]
+    assert lpp.id == lap.id
+    assert (lpp.spec, lpp.spec.method.name) == (lap.spec, "lapsgd")
+    assert (lpp.method.name, lpp.method.options["stabilising"]) == ("lppsgd", 0.1)
+    assert (lpp.labels.method_title, lpp.title) == ("LPPSGD", "cifar100-resnet18 LPPSGD (trained as LAPSGD), seed 0")
+    assert runs["lppsgd@updaters=2"].id != runs["lapsgd@updaters=2"].id
+    audited = [run for run in plan.runs(table("audit-updaters"), chosen) if run.id == lap.id]
+    assert [run.labels.row for run in audited] == ["lapsgd@updaters=1", "lppsgd@updaters=1"]
+    (said,) = plan.trained_as_others(runs.values())
+    assert said.startswith("LPPSGD is trained as LAPSGD: the same algorithm with these options")
+
+
+def test_a_run_that_rows_share_is_named_after_each() -> None:
+    chosen = replace(CHOICES, methods=("lapsgd", "lppsgd"), networks=("resnet18",), seeds=1)
+    planned = plan.runs(table("table3"), chosen)
+    for order in (planned, planned[::-1]):
+        (shared,) = (run for run in plan.distinct(order) if run.labels.also)
+        assert (shared.labels.row, [other.row for other in shared.labels.also]) == ("lapsgd", ["lppsgd"])
+        assert shared.title == "cifar100-resnet18 LAPSGD and LPPSGD, seed 0"
+    alone = plan.distinct(plan.runs(table("table3"), replace(chosen, methods=("lppsgd",))))
+    assert [run.labels.row for run in alone] == ["lppsgd", "lppsgd@updaters=2"]
+
+
+def test_rows_can_be_trained_each_by_itself() -> None:
+    alone = plan.runs(table("table3"), replace(CHOICES, alias=False))
+    assert len(set(ids())) == len({run.id for run in alone}) - 2 * 3  # networks x seeds
+    assert all(run.spec.method == run.method and not run.labels.also for run in alone)
+    assert not list(plan.trained_as_others(alone))
+
+
+def test_the_rows_options_are_checked_whatever_is_trained() -> None:
+    """LPP-SGD with nothing but stabilising epochs is LAP-SGD, whose updaters may be more than the layers."""
+    given = {"lppsgd": {"updaters": "64", "stabilising": "1"}}
+    with pytest.raises(methods.MethodError, match="set lppsgd.updaters to at most"):
+        plan.runs(table("table3"), replace(CHOICES, settings=given, methods=("lppsgd",)))
 
 
 def test_seeds_are_run_one_after_the_other() -> None:

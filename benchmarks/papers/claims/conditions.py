@@ -72,7 +72,10 @@ class Condition:
         found = a.minus(b) if self.how == "difference" else a.over(b)
         if found is None:
             return Outcome(self.group, f"{self.a.table} {self.b.row} (not above 0)", "missing")
-        return Outcome.of(self.group, _compared(self, a, b, found), found, self.low, self.high)
+        text = _compared(self, a, b, found)
+        if self.a.measure == self.b.measure and a.shares_runs_with(b):  # two rows of one algorithm: no chance in it
+            text, found = f"{text}, the same runs", found.certain()
+        return Outcome.of(self.group, text, found, self.low, self.high)
 
 
 def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -> str:

@@ -14,7 +14,7 @@ which the hardware card in use was fitted (`benchmarks.papers.fitted`) decides a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
@@ -65,6 +65,10 @@ class Evidence(Protocol):
         """How many of the row's runs diverged."""
         ...
 
+    def runs(self, table_id: str, network: str, row_key: str, /) -> Set[str]:
+        """The identities of the row's runs, as far as they are known: rows that are one algorithm share them."""
+        ...
+
     def value(self, table_id: str, network: str, row_key: str, measure: str, /) -> Summary | None:
         """What the runs of a table measured; None where nothing was run. Analyses may be left to `tables`."""
         ...
@@ -92,7 +96,7 @@ class Quantity:
     variances: the squared standard errors of the means that it is computed of, in its own unit squared; freedom: the
     least degrees of freedom of any of them. n: the fewest runs it rests on. open_below, open_above: it may lie
     anywhere under, or over, that. quotient: its interval is that of its logarithm. fitted: it rests on seconds that
-    the hardware card was fitted to. diverged: the runs that fell apart, in words.
+    the hardware card was fitted to. diverged: the runs that fell apart, in words. runs: a row's, by their identities.
     """
 
     value: float
@@ -104,6 +108,7 @@ class Quantity:
     quotient: bool = False
     fitted: bool = False
     diverged: str = ""
+    runs: Set[str] = frozenset()
 
     @classmethod
     def of(cls, summary: Summary, *, exact: bool) -> Quantity | None:
@@ -117,6 +122,14 @@ class Quantity:
             return known
         variance = bound_variance(value, known.variances[0], summary.n, LEVEL) if known.variances else 0.0
         return replace(known, variances=(variance,), open_above=True)
+
+    def shares_runs_with(self, other: Quantity) -> bool:
+        """Whether both are values of the very same runs."""
+        return bool(self.runs) and self.runs == other.runs
+
+    def certain(self) -> Quantity:
+        """The same without an uncertainty."""
+        return replace(self, variances=(), freedom=math.inf, open_below=False, open_above=False)
 
     def minus(self, other: Quantity) -> Quantity:
         return self._with(other, self.value - other.value, (*self.variances, *other.variances))
@@ -188,6 +201,8 @@ def measured(evidence: Evidence) -> Look:
         known = MEASURES.get(cell.measure)
         exact = evidence.simulated and known is not None and known.clock
         found = Quantity.of(summary, exact=exact) if summary is not None and summary.n > 0 else None
+        if found is not None:
+            found = replace(found, runs=evidence.runs(*cell[:3]))
         if found is None or known is None or not known.speed:
             return found
         rows = (cell.row, BASELINE.key) if known.needs == "baseline" else (cell.row,)

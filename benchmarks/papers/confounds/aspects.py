@@ -32,7 +32,7 @@ class AuditedRow:
 
     @cached_property
     def method(self) -> methods.Method:
-        return methods.create(self.spec.method.name, self.spec.method.options)
+        return methods.create(self.run.method.name, self.run.method.options)
 
     @property
     def samples_per_update(self) -> int:

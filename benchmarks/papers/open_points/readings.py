@@ -51,7 +51,7 @@ def readings_of(table_id: str, runs: Sequence[Run]) -> list[str]:
 def _concerns(reading: Reading, run: Run) -> bool:
     if reading.networks and run.spec.workload.network not in reading.networks:
         return False
-    return not reading.methods or run.spec.method.name in reading.methods
+    return not reading.methods or run.method.name in reading.methods
 
 
 def _taken(reading: Reading, runs: Sequence[Run], table_id: str) -> str:
@@ -62,7 +62,7 @@ def _taken(reading: Reading, runs: Sequence[Run], table_id: str) -> str:
     groups: dict[_Choice, list[str]] = {}
     for run in runs:
         who = groups.setdefault(_choice(reading, run, table_id), [])
-        name = run.spec.method.name if reading.methods else run.spec.workload.network
+        name = run.method.name if reading.methods else run.spec.workload.network
         if name not in who:
             who.append(name)
     return " ".join(choice.text(reading, who) for choice, who in groups.items())
@@ -101,12 +101,12 @@ def _value(reading: Reading, run: Run) -> Any:
 
 
 def _values(reading: Reading, run: Run) -> Mapping[str, Any]:
-    return run.spec.workload.document() if reading.owner == "workload" else run.spec.method.options
+    return run.spec.workload.document() if reading.owner == "workload" else run.method.options
 
 
 def _names(reading: Reading, run: Run) -> tuple[str, ...]:
     work = run.spec.workload
-    return (work.family, work.network) if reading.owner == "workload" else (run.spec.method.name,)
+    return (work.family, work.network) if reading.owner == "workload" else (run.method.name,)
 
 
 def accepted(reading: Reading, names: tuple[str, ...], value: str, table_id: str) -> Any:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
+from types import MappingProxyType
 
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import CellKey
@@ -32,7 +33,8 @@ def rivals(sheet: Sheet, values: Mapping[CellKey, Seeds]) -> Iterator[Grid]:
         known = {label: found for label, its in seeds.items() if (found := _times(its)) is not None}
         if len(known) > 1:
             lost = [label for label, its in seeds.items() if _none_arrived(its)]
-            yield _grid(TITLES[network], words(measure), known, lost)
+            runs = {row.label: {record.id for record in sheet.complete(network, row.key)} for row in sheet.rows}
+            yield _grid(TITLES[network], words(measure), known, lost, runs)
 
 
 def _times(seeds: Seeds | None) -> Times | None:
@@ -48,11 +50,23 @@ def _none_arrived(seeds: Seeds | None) -> bool:
     return seeds is not None and len(seeds.values) > 0 and not seeds.known
 
 
-def _grid(network: str, what: str, groups: Mapping[str, Times], lost: Sequence[str] = ()) -> Grid:
-    """lost: methods none of whose runs arrived; they are named, and slower than all that are compared."""
+def _grid(
+    network: str,
+    what: str,
+    groups: Mapping[str, Times],
+    lost: Sequence[str] = (),
+    runs: Mapping[str, Set[str]] = MappingProxyType({}),
+) -> Grid:
+    """lost: methods none of whose runs arrived; they are named, and slower than all that are compared.
+
+    runs: the ids of each method's, where they are known: what is the slowest under another name is not tested.
+    """
     slowest = max(groups, key=lambda label: restricted_mean(groups[label]).mean)
     headers = ("Method", f"Speed-up over {slowest}", "95 % interval", "p", "Seeds needed", "n")
-    rows = tuple(_row(label, times, groups[slowest]) for label, times in groups.items() if label != slowest)
+    same = [label for label in groups if label != slowest and runs.get(label) and runs[label] == runs.get(slowest)]
+    rivals = {label: times for label, times in groups.items() if label != slowest and label not in same}
+    rows = tuple(_row(label, times, groups[slowest]) for label, times in rivals.items())
+    rows += tuple((label, "the same runs", *[BLANK] * 4) for label in same)
     rows += tuple((label, "none arrived", *[BLANK] * 4) for label in lost)
     return Grid(f"{network}: {what}, tested against the slowest, {slowest}", headers, rows, NOTES)
 
