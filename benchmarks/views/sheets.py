@@ -76,14 +76,16 @@ def sheet_of(
 
 
 def _as_row(record: Record, run: Run) -> Record:
-    """The row's record; of a run that is of another method's row as well, as this row shows it."""
-    same = method_of(record) == run.method.name
-    return record if same else record.as_row(run.labels.row, run.labels.method_title)
+    """The record as a row of its method shows it: as its journal names such a row, if it does."""
+    if method_of(record.row) == run.method.name:
+        return record
+    named = next((also for also in record.labels.also if method_of(also.row) == run.method.name), run.labels)
+    return record.as_row(named.row, named.method_title)
 
 
-def method_of(record: Record) -> str:
-    """The method of the row that a record is shown as, which need not be the one that was trained."""
-    return record.row.partition("@")[0]
+def method_of(row: str) -> str:
+    """The method of a row by its key: that of a run need not be the one that was trained."""
+    return row.partition("@")[0]
 
 
 def every_sheet(chosen: Choices, journals: Journals, target: float | None = None) -> Iterator[Sheet]:

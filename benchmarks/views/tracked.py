@@ -41,7 +41,7 @@ def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
             kept += [file for file in files if file not in kept]
         for key, value in measured_of(sheet).items():
             measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
-    found = {(record.id, method_of(record)): record for sheet in reversed(sheets) for record in sheet.used}
+    found = {(record.id, method_of(record.row)): record for sheet in reversed(sheets) for record in sheet.used}
     return tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured, artifacts=artifacts)
 
 

@@ -33,7 +33,7 @@ from results.tracking.points import (
     safe,
     summary_points,
 )
-from results.tracking.tags import PREFIX
+from results.tracking.tags import PREFIX, run_key
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
@@ -161,7 +161,7 @@ def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
     start, end = _times(record)
     return TrackedEntry(
         experiment=one.experiment,
-        key=f"run:{record.id}:{record.row}" if record.elsewhere else f"run:{record.id}",
+        key=run_key(record),
         name=f"{record.network} {record.row} seed {record.seed}",
         status=_STATUS[record.status],
         params={

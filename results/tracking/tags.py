@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from results.records import Record
+
 PREFIX = "benchmarks."
 FILES, FILES_DIGEST = f"{PREFIX}files", f"{PREFIX}files_digest"
 """The names of a run's extra files, and a digest of their contents."""
+
+
+def run_key(record: Record) -> str:
+    """The key of a run's entry; as another row than its journal's it has one of its own."""
+    return f"run:{record.id}:{record.row}" if record.elsewhere else f"run:{record.id}"
 
 
 def search(client: Any, experiment_ids: Sequence[str], condition: str) -> Iterator[Any]:

@@ -209,9 +209,9 @@ def test_runs_in_a_local_store_are_linked(monkeypatch: pytest.MonkeyPatch, tmp_p
             "CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);"
             "CREATE TABLE runs (run_uuid TEXT, experiment_id INTEGER, lifecycle_stage TEXT);"
             "INSERT INTO runs VALUES ('r1', 7, 'active'), ('r2', 7, 'deleted');"
-            "INSERT INTO tags VALUES ('benchmarks.run_id', 'ours', 'r1'), ('benchmarks.run_id', 'gone', 'r2');"
+            "INSERT INTO tags VALUES ('benchmarks.key', 'run:ours', 'r1'), ('benchmarks.key', 'run:gone', 'r2');"
         )
-    assert links.tracking().places == {"ours": ("7", "r1")}
+    assert links.tracking().places == {"run:ours": ("7", "r1")}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:secret@example.org")
     assert "secret" not in links.tracking().hint([])
 

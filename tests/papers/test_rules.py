@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from benchmarks.papers.claims.rules import Quantity
+from benchmarks.papers.claims.conditions import Outcome, quotient
+from benchmarks.papers.claims.rules import Quantity, measured
 from results.published import Published
 from results.statistics import Summary, summary
+from tests.papers.evidence import Fake
 
 COMPARISONS = 20_000
 MOST = 0.05 + 3 * math.sqrt(0.05 * 0.95 / COMPARISONS)
@@ -57,6 +59,23 @@ def test_a_quotients_interval_is_its_logarithms() -> None:
     assert (over.interval.low, over.interval.high) == pytest.approx((2 * math.exp(-error), 2 * math.exp(error)))
     assert mean_of(10.0, 3.0, 4).over(Quantity(0.0)) is None
     assert Quantity.of(Summary(math.nan, None, 3), exact=True) is None
+
+
+def test_rows_of_the_same_runs_do_not_differ_by_chance() -> None:
+    """Two rows of one algorithm: their difference is 0, whatever the spread of the runs."""
+    places = [("table3", "resnet18", row) for row in ("lapsgd", "lppsgd")]
+    values = {(*place, "time_to_target_seconds"): Summary(5.0, 1.0, 3) for place in places}
+
+    def judged(**ids: frozenset[str]) -> Outcome:
+        points = quotient([("table3", "resnet18")], "lapsgd", "lppsgd", "time_to_target_seconds", low=1.0)
+        (point,) = points(measured(Fake(values, ids={place: ids.get(place[2], frozenset()) for place in places})))
+        return point
+
+    runs, others = frozenset("abc"), frozenset("def")
+    assert judged().status == judged(lapsgd=runs, lppsgd=others).status == "not decided"
+    same = judged(lapsgd=runs, lppsgd=runs)
+    assert same.status == "does not hold"
+    assert "1x (n = 3), the same runs" in same.text
 
 
 def test_a_quotient_turned_round_is_decided_alike() -> None:

@@ -102,7 +102,7 @@ def test_rows_can_be_trained_each_by_itself() -> None:
 def test_the_rows_options_are_checked_whatever_is_trained() -> None:
     """LPP-SGD with nothing but stabilising epochs is LAP-SGD, whose updaters may be more than the layers."""
     given = {"lppsgd": {"updaters": "64", "stabilising": "1"}}
-    with pytest.raises(methods.MethodError, match="set lppsgd.updaters to at most"):
+    with pytest.raises(methods.MethodError, match=r"set lppsgd\.updaters to at most"):
         plan.runs(table("table3"), replace(CHOICES, settings=given, methods=("lppsgd",)))
 
 

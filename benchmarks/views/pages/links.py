@@ -12,20 +12,22 @@ from urllib.parse import urlsplit
 from reports.site.pages import PageLink
 from results.records import Record
 from results.tracking.stores import DEFAULT_URI, database, shown
+from results.tracking.tags import run_key
 
 SERVER = "http://127.0.0.1:5000"
 """Where MLflow's own server listens unless it is told otherwise."""
 FEW = 12
 TAG = "benchmarks.run_id"
+KEY = "benchmarks.key"
 _QUERY = (
     "SELECT t.value, r.run_uuid, r.experiment_id FROM tags t JOIN runs r ON r.run_uuid = t.run_uuid "
-    "WHERE t.key = ? AND r.lifecycle_stage = 'active'"
+    "WHERE t.key = ? AND t.value LIKE 'run:%' AND r.lifecycle_stage = 'active'"
 )
 
 
 @dataclass(frozen=True)
 class Tracking:
-    """A store. places: our run's id -> (MLflow's experiment, MLflow's run), as far as it can be read here."""
+    """A store. places: our run's key -> (MLflow's experiment, MLflow's run), as far as it can be read here."""
 
     uri: str
     places: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -38,14 +40,14 @@ class Tracking:
         """One per run of (row's label, record) that the store is known to have."""
         found = []
         for label, record in runs:
-            if place := self.places.get(record.id):
+            if place := self.places.get(run_key(record)):
                 address = f"{self.server}/#/experiments/{place[0]}/runs/{place[1]}"
                 found.append(PageLink(f"{label}, {record.network}, seed {record.seed}", address))
         return tuple(found)
 
     def hint(self, runs: Sequence[Record]) -> str:
         """How to find the runs, linked or not."""
-        there = sum(record.id in self.places for record in runs)
+        there = sum(run_key(record) in self.places for record in runs)
         if there:
             where = f"{there} of {len(runs)} runs are in {shown(self.uri)}"
             return f"{where}; the links work while its server runs at {shown(self.server)}."
@@ -62,6 +64,6 @@ def tracking() -> Tracking:
         return Tracking(uri)
     with contextlib.suppress(sqlite3.Error, OSError):
         with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=5)) as opened:
-            found = opened.execute(_QUERY, (TAG,)).fetchall()
+            found = opened.execute(_QUERY, (KEY,)).fetchall()
         return Tracking(uri, {str(ours): (str(experiment), str(run)) for ours, run, experiment in found})
     return Tracking(uri)

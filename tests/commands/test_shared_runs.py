@@ -1,0 +1,152 @@
+"""Rows that are one algorithm, at the command line: trained once, shown twice, wherever rows are shown."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import main
+from benchmarks.commands import run as run_command
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.processes import pool
+from benchmarks.tables.registry import table
+from benchmarks.views import journals
+from benchmarks.views.pages import rivals
+from benchmarks.views.sheets import sheet_of
+from results.records import of_rows
+from results.statistics.censoring import Times
+from results.tracking.entries import entries
+from tests.commands.commands import TINY, Cli, train_here
+
+ROWS = ("--method=lapsgd@updaters=1,lppsgd@updaters=1", *(word for word in TINY if "seeds" not in word), "--seeds=2")
+LAP, LPP = "lapsgd@updaters=1", "lppsgd@updaters=1"
+NOTE = "LPPSGD, updaters 1 is trained as LAPSGD, updaters 1: the same algorithm with these options"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An `out` folder, to be copied, not changed: two rows of audit-updaters, with two seeds."""
+    out = tmp_path_factory.mktemp("shared") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "train_all", train_here)
+        assert main(["run", "audit-updaters", *ROWS, "--no-tracking", f"--out={out}", "--jobs=1"]) == 0
+    return out
+
+
+@pytest.fixture
+def out(trained: Path, tmp_path: Path) -> Path:
+    shutil.copytree(trained, tmp_path / "out")
+    return tmp_path / "out"
+
+
+def lines(path: Path, *columns: str) -> list[tuple[str, ...]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [tuple(line[column] for column in columns) for line in csv.DictReader(file)]
+
+
+def cells(out: Path) -> dict[str, list[str]]:
+    """What the rows of the table show, by their names."""
+    with (out / "tables" / "audit-updaters.csv").open(encoding="utf-8", newline="") as file:
+        found: dict[str, list[str]] = {}
+        for line in csv.DictReader(file):
+            found.setdefault(line["row"], []).append(",".join(v for k, v in line.items() if k not in ("row", "method")))
+        return found
+
+
+def run(cli: Cli, *more: str) -> str:
+    said = cli("run", "audit-updaters", *ROWS, "--no-tracking", "--out=out", "--jobs=1", *more)
+    assert said.code == 0, said.err
+    return said.out
+
+
+def test_both_rows_have_the_runs(cli: Cli, out: Path) -> None:
+    assert len(list((out / "runs").iterdir())) == 2
+    found = cells(out)
+    assert found[LAP] == found[LPP]
+    assert NOTE in (out / "tables" / "audit-updaters.md").read_text(encoding="utf-8")
+    again = run(cli)
+    assert "2 runs, 2 of them done before" in again
+    assert f"Note: {NOTE}" in again
+    assert NOTE in cli("show", "audit-updaters", *ROWS, "--out=out").out.replace("\n", " ")
+
+
+@pytest.mark.usefixtures("here")
+def test_by_themselves_they_have_the_same_cells(cli: Cli, out: Path) -> None:
+    together = cells(out)
+    assert "4 runs, 2 of them done before" in run(cli, "--no-alias")
+    assert len(list((out / "runs").iterdir())) == 4
+    assert cells(out) == together
+    assert "trained as" not in (out / "tables" / "audit-updaters.md").read_text(encoding="utf-8")
+
+
+def test_the_report_and_export_show_both_rows(cli: Cli, out: Path) -> None:
+    assert cli("export", "--out=out").code == 0
+    seeds = [(LAP, "lapsgd", "0"), (LPP, "lapsgd", "0"), (LAP, "lapsgd", "1"), (LPP, "lapsgd", "1")]
+    assert sorted(lines(out / "export" / "runs.csv", "row", "method", "seed")) == sorted(seeds)
+    assert cli("report", "audit-updaters", *ROWS, "--out=out").code == 0
+    page = (out / "report" / "audit-updaters" / "index.html").read_text(encoding="utf-8")
+    assert "the same runs" in page
+    assert NOTE in page
+    assert cli("compare", "out", "out", "--csv=found.csv").code == 0
+    assert set(lines(Path("found.csv"), "row", "verdict")) == {(LAP, "the same"), (LPP, "the same")}
+
+
+def test_whoever_trains_one_row_names_the_other() -> None:
+    """Whatever rows were asked for, since a journal is written once; under those that were asked for, if it can be."""
+    chosen = Choices(seeds=1, networks=("resnet18",), methods=(LAP,))
+    (named,) = run_command._named(plan.runs(table("audit-updaters"), chosen), chosen)
+    assert (named.labels.row, [other.row for other in named.labels.also]) == (LAP, [LPP])
+    apart = replace(chosen, alias=False)
+    (alone,) = run_command._named(plan.runs(table("audit-updaters"), apart), apart)
+    assert not alone.labels.also
+
+
+def test_a_journal_names_all_its_rows(out: Path) -> None:
+    shown = of_rows(journals.read(out).records)
+    assert sorted((record.row, record.seed) for record in shown) == [(LAP, 0), (LAP, 1), (LPP, 0), (LPP, 1)]
+    assert [record.labels.method_title for record in shown if record.elsewhere] == ["LPPSGD, updaters 1"] * 2
+
+
+def test_each_row_is_tracked_with_its_seeds(out: Path) -> None:
+    made = entries(of_rows(journals.read(out).records), {}, {})
+    assert len({entry.key for entry in made}) == len(made) == 2 * (1 + 2)
+    parents = {entry.params["row"]: f"{entry.key}" for entry in made if entry.key.startswith("ours:")}
+    for row, parent in parents.items():
+        assert sum(entry.parent == parent and entry.params["row"] == row for entry in made) == 2
+    assert parents.keys() == {LAP, LPP}
+
+
+def test_a_sheet_names_the_other_row_as_the_journal_does(out: Path) -> None:
+    """So that what is fed to MLflow from tables and from journals is the same."""
+    settings = {"workload": dict(word.removeprefix("--set=workload.").split("=") for word in TINY if "--set" in word)}
+    chosen = Choices(seeds=2, networks=("resnet18",), settings=settings)
+    found = journals.read(out)
+    for id, rows in (("audit-updaters", (LAP, LPP)), ("table3", ("lapsgd", "lppsgd"))):
+        sheet = sheet_of(table(id), chosen, plan.runs(table(id), chosen), found)
+        assert [{record.row for record in sheet.of("resnet18", row)} for row in rows] == [{LAP}, {LPP}]
+
+
+def test_all_tables_share_what_is_one_run() -> None:
+    """Of LPP-SGD with one updater, whatever the table calls it."""
+    chosen = Choices(seeds=1, networks=("resnet18",))
+    planned = [run for id in ("table3", "audit-updaters") for run in plan.runs(table(id), chosen)]
+    assert rows_of(plan.distinct(planned), "lppsgd@updaters=1") == ["lapsgd@updaters=1", "lppsgd@updaters=1"]
+
+
+def rows_of(runs: Sequence[plan.Run], row: str) -> list[str]:
+    (found,) = (run for run in runs if row in [other.row for other in run.labels.also])
+    return [found.labels.row, *(other.row for other in found.labels.also)]
+
+
+def test_a_row_is_not_tested_against_its_own_runs() -> None:
+    slow, fast = Times([2.0, 2.1, 2.2]), Times([1.0, 1.1, 1.2])
+    runs = {"LAP": {"a", "b"}, "LPP": {"a", "b"}, "LU": {"c"}}
+    grid = rivals._grid("ResNet-18", "time", {"LAP": slow, "LPP": slow, "LU": fast}, runs=runs)
+    assert [row[:2] for row in grid.rows] == [("LU", "× 1.91"), ("LPP", "the same runs")]
+    assert set(grid.rows[1][2:]) == {"–"}
