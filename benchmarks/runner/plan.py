@@ -92,7 +92,7 @@ def runs(table: Table, choices: Choices) -> list[Run]:
         for row in rows(table, choices):
             work = row_workload(table, network, row, choices.scale, choices.settings)
             method = row_method(table, row, choices.settings)
-            planned += [run(work, row, method, seed, choices, shared) for seed in range(choices.seeds)]
+            planned += [_of_row(work, row, method, seed, choices, shared) for seed in range(choices.seeds)]
             devices = max(devices, method.devices)
     if planned and shared is not None:
         delays = shared.delayed([delay for row in rows(table, choices) for delay in row.delays]).delays
@@ -120,6 +120,14 @@ def card_of(table: Table, choices: Choices) -> Card | None:
     return choices.card or load_card(table.card) if choices.kind.needs_card else None
 
 
+def _of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
+    """The row's run as `run` makes it, or that of the method that its own is with these options."""
+    own = run(work, row, method, seed, choices, shared)
+    if not choices.alias or method.trained_as is method:
+        return own
+    return replace(run(work, row, method.trained_as, seed, choices, shared), own=own.spec.method)
+
+
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
     """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
 
@@ -138,19 +146,18 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         )
     method.check_layers(layer_count(work.network, work.blocks))
     hardware = shared.delayed(row.delays) if shared is not None else None
-    trained = method.trained_as if choices.alias else method
     seen = gpus.found() if choices.device == "cuda" else None
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
     known = as_found(card(work.dataset), choices.data)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),
-        method=_method_spec(trained),
+        method=MethodSpec(name=method.name, options=as_read(method.describe())),
         executor=choices.executor,
         hardware=hardware_of(hardware, seen),
         device=choices.device,
         seed=seed,
         torch=torch_minor(),
-        sources=sources(type(trained)),
+        sources=sources(type(method)),
     )
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
@@ -158,12 +165,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"recorded": True})
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
-    own = None if trained is method else _method_spec(method)
-    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known.label), own)
-
-
-def _method_spec(method: methods.Method) -> MethodSpec:
-    return MethodSpec(name=method.name, options=as_read(method.describe()))
+    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known.label))
 
 
 def _labels(

@@ -19,6 +19,7 @@ EPOCHS = 2  # LPP-SGD parts gradients in the second
 def trained(method: Method) -> tuple[Any, ...]:
     """All that is recorded and all that lasts, but for real seconds and what a method notes for itself."""
     training = Small(method.name, method.describe())
+    assert training.method.name == method.name
     charges_for_all = replace(price(), backward_inputs=[1e-4] * len(price().backward_inputs))
     training.executor = VirtualExecutor(training.team, charges_for_all)
     metrics = training.train(EPOCHS)

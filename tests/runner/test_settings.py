@@ -35,7 +35,8 @@ def by_row(id: str, *settings: str, **changes: Any) -> Mapping[str, Run]:
     runs = plan.runs(table(id), choices)
     found = {run.labels.row: run for run in runs if run.work.network == table(id).networks[0]}
     assert list(found) == [row.key for row in plan.rows(table(id), choices)]
-    assert len({run.id for run in runs}) == len(runs) == len(found) * len(table(id).networks)
+    alone = plan.runs(table(id), replace(choices, alias=False))
+    assert len({run.id for run in alone}) == len(runs) == len(found) * len(table(id).networks)
     return found
 
 
