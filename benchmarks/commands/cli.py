@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cyclopts import App
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.markup import escape
 
 from benchmarks.commands.options import Care, Flag, Number, Plugins, Selection
 from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.runner.choices import Choices
 
 app = App(
     name="python -m benchmarks",
@@ -87,13 +91,65 @@ def run(
     care.check()
     found = chosen_experiments(tables)
     chosen = selection.choose(found)
-    alone = jobs is None and not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
-    many = 1 if alone else _jobs(jobs, chosen.device)
+    many = _training_jobs(jobs, chosen)
     from benchmarks.commands import run
 
     return run.run(
         found,
         chosen,
+        out=selection.out,
+        jobs=many,
+        care=care,
+        tracking=not no_tracking,
+        target=target,
+        console=_console(),
+    )
+
+
+@app.command
+def tune(
+    table: str,
+    *,
+    selection: Selection = DEFAULT,
+    grid: Number = 5,
+    span: float = 16.0,
+    trials: Number | None = None,
+    tuning_seeds: Number = 1,
+    sampler: str = "grid",
+    jobs: Number | None = None,
+    target: float | None = None,
+    care: Care = CARE,
+    no_tracking: Flag = False,
+) -> int:
+    """Tune every row of a table by the same budget, and lay it as published beside each row at its best.
+
+    Args:
+        table: A table or figure, such as table1.
+        grid: Learning rates that are tried, evenly in their logarithms around the table's own.
+        span: The greatest of them over the least.
+        trials: Of a row in all; those beyond the grid try weight decays at its best rate. Default: the grid's.
+        tuning_seeds: Runs of a trial; their seeds are none of --seeds.
+        sampler: grid; or random or tpe, which are Optuna's.
+        jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
+        target: Accuracy in percent to reach, instead of the best of the worst method.
+        no_tracking: Leave MLflow alone; it need not be installed.
+    """
+    from benchmarks.commands.resolve import check_target, one_table
+    from benchmarks.runner.tuning.search import TuningBudget
+
+    check_target(target)
+    care.check()
+    budget = TuningBudget(grid, span, trials if trials is not None else grid, tuning_seeds, sampler)
+    budget.check()
+    found = one_table(table)
+    chosen = selection.choose([found])
+    many = _training_jobs(jobs, chosen)
+    from benchmarks.commands import tune
+
+    return tune.tune(
+        found,
+        chosen,
+        budget,
         out=selection.out,
         jobs=many,
         care=care,
@@ -266,6 +322,11 @@ def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
 def _console() -> Console:
     """Wide enough for a table where nobody's terminal says otherwise."""
     return Console() if sys.stdout.isatty() else Console(width=120)
+
+
+def _training_jobs(jobs: int | None, chosen: Choices) -> int:
+    alone = jobs is None and not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
+    return 1 if alone else _jobs(jobs, chosen.device)
 
 
 def _jobs(jobs: int | None, device: str) -> int:

@@ -58,6 +58,14 @@ def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[
     return [experiment(name) for name in chosen]
 
 
+def one_table(name: str) -> Table:
+    """The table or figure of that name. Raises UserError for any other, and for several."""
+    found = chosen_experiments([name])
+    if len(found) > 1 or not isinstance(found[0], Table):
+        raise UserError(f"{name}: name one table or figure whose rows are trained, such as table1.")
+    return found[0]
+
+
 def check_target(target: float | None) -> None:
     """Raises UserError unless it is an accuracy in percent, or not given."""
     if target is not None and not 0 < target <= 100:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,27 +11,20 @@ from rich.markup import escape
 
 import methods
 from benchmarks.analyses.definition import Analysis, Request
-from benchmarks.commands import resolve
+from benchmarks.commands import resolve, training
 from benchmarks.commands.options import Care
 from benchmarks.commands.screen import note, say
-from benchmarks.errors import Interrupted, UserError
+from benchmarks.errors import UserError
 from benchmarks.executors.errors import EpochUnfinished, Stalled, WorkerFailed, WorkersStuck
 from benchmarks.experiments import Experiment
-from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
-from benchmarks.runner import environment, gpus, plan
-from benchmarks.runner.checkpoints import file as checkpoints
-from benchmarks.runner.checkpoints import keeper
+from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool, signals
-from benchmarks.runner.processes.messages import Ended, Setting
-from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes, pictures, tracked
-from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of, whole
 from benchmarks.views.table import assemble
 from reports.tables.files import write
@@ -67,11 +59,12 @@ def run(
     resolve.check_out(out)
     found = journals.read(out)
     missing = [run for run in runs if care.fresh or not found.done(run)]
-    _announce(experiments, chosen, runs, missing, jobs, console, _resumable(runs, missing, out, care))
+    resumable = training.resumable(runs, missing, out, care)
+    _announce(experiments, chosen, runs, missing, jobs, console, resumable)
     note(console, (*plan.trained_as_others(asked), *found.left_out))
-    ended = _train(missing, _setting(experiments, chosen, out, care), jobs, console) if missing else {}
+    ended = training.train(missing, training.setting(experiments, chosen, out, care), jobs, console) if missing else {}
     found = journals.read(out) if missing else found
-    failed = list(_failures(missing, ended, found))
+    failed = list(training.failures(missing, ended, found))
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
     brief = len(experiments) > FEW
     for one in experiments:
@@ -79,7 +72,7 @@ def run(
             console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
         else:
             _show(one, sheets.get(one.id), chosen, out, console, brief)
-    _complain(failed, console)
+    training.complain(failed, console)
     used = list(sheets.values())
     if tracking and used:
         used = [*tracked.kindred(used, chosen, found, target), *used]
@@ -123,23 +116,6 @@ def _tables(experiments: Sequence[Experiment], planned: dict[str, list[Run]]) ->
     return [one for one in experiments if isinstance(one, Table) and one.id in planned]
 
 
-def _cards(experiments: Sequence[Experiment], chosen: Choices) -> dict[str, Card]:
-    """The cards of all rows, delays and all, by their content."""
-    found = {}
-    for one in experiments:
-        card = plan.card_of(one, chosen) if isinstance(one, Table) else None
-        if card is not None and isinstance(one, Table):
-            for row in plan.rows(one, chosen):
-                found[card.delayed(row.delays).sha256] = card.delayed(row.delays)
-    return found
-
-
-def _setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care: Care) -> Setting:
-    cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
-    seen = gpus.each() if chosen.device == "cuda" else ()
-    return Setting(out, chosen.data, cards, chosen.plugins, here, seen, care.stall_after, care.fresh, care.checkpoints)
-
-
 def _announce(
     experiments: Sequence[Experiment],
     chosen: Choices,
@@ -155,42 +131,6 @@ def _announce(
     console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done if runs else 'nothing to train'}", highlight=False)
     for clock in notes.clocks(experiments, chosen):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
-
-
-def _resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Care) -> int:
-    """How many of the missing have checkpoints to go on from; those of the others are removed."""
-    keeper.prune(out, {run.id for run in runs} - {run.id for run in missing})
-    return 0 if care.fresh else sum(bool(checkpoints.found(out, run.id)) for run in missing)
-
-
-def _train(missing: Sequence[Run], setting: Setting, jobs: int, console: Console) -> dict[str, Ended]:
-    """-> how each run ended, by its id."""
-    again = "the same command without --fresh" if setting.fresh else "the same command"  # carries on after Ctrl-C
-    begun = time.monotonic()
-    with Display(missing, console) as display:
-        try:
-            ended = pool.train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
-        except KeyboardInterrupt as error:
-            asked = signals.signalled(error)
-            kept = f"{display.done} of {many(len(missing))} done and kept"
-            raise Interrupted(f"{asked.word}: {kept}; {again} carries on.", asked.code) from None
-    console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
-    return ended
-
-
-def _failures(missing: Sequence[Run], ended: Mapping[str, Ended], found: Journals) -> Iterator[str]:
-    """A sentence for each run that failed, or whose journal is not there, or no more, though it has ended."""
-    for run in missing:
-        end = ended.get(run.id)
-        if end is not None and end.status == "failed":
-            yield f"{run.title}: {end.reason}"
-        elif end is not None and not found.done(run):
-            yield f"{run.title}: it was trained, and its journal in --out is gone or damaged; run again."
-
-
-def _complain(failed: Sequence[str], console: Console) -> None:
-    for sentence in failed:
-        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, console: Console, brief: bool) -> None:

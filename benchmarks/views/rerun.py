@@ -7,11 +7,20 @@ from collections.abc import Sequence
 
 from benchmarks.executors import registry as executors
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.tuning.search import TuningBudget
 
 
-def command(ids: Sequence[str], chosen: Choices, target: float | None = None) -> str:
+def tuning(id: str, chosen: Choices, budget: TuningBudget, target: float | None = None) -> str:
+    """The command that tunes a table's rows."""
+    given = {"grid": budget.grid, "span": f"{budget.span:g}", "trials": budget.trials, "tuning-seeds": budget.seeds}
+    words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    words += ["--sampler", budget.sampler] if budget.sampler != TuningBudget.sampler else []
+    return f"{command([id], chosen, target, verb='tune')} {shlex.join(words)}"
+
+
+def command(ids: Sequence[str], chosen: Choices, target: float | None = None, verb: str = "run") -> str:
     """The command that makes these runs; folders are left out, files named without their place."""
-    words = ["python", "-m", "benchmarks", "run", *ids, "--scale", chosen.scale, "--seeds", str(chosen.seeds)]
+    words = ["python", "-m", "benchmarks", verb, *ids, "--scale", chosen.scale, "--seeds", str(chosen.seeds)]
     words += [word for name in chosen.methods for word in ("--method", name)]
     words += [word for name in chosen.networks for word in ("--network", name)]
     words += ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []

@@ -1,0 +1,79 @@
+"""What every command that trains does with its planned runs: what they share, training what is missing, what failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from benchmarks.commands.options import Care
+from benchmarks.errors import Interrupted
+from benchmarks.experiments import Experiment
+from benchmarks.hardware.card import Card
+from benchmarks.runner import environment, gpus, plan
+from benchmarks.runner.checkpoints import file as checkpoints
+from benchmarks.runner.checkpoints import keeper
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool, signals
+from benchmarks.runner.processes.messages import Ended, Setting
+from benchmarks.runner.progress import Display, duration
+from benchmarks.runner.progress import runs as many
+from benchmarks.tables.definition import Table
+from benchmarks.views.journals import Journals
+
+
+def setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care: Care) -> Setting:
+    cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
+    seen = gpus.each() if chosen.device == "cuda" else ()
+    return Setting(out, chosen.data, cards, chosen.plugins, here, seen, care.stall_after, care.fresh, care.checkpoints)
+
+
+def resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Care) -> int:
+    """How many of the missing have checkpoints to go on from; those of the others are removed."""
+    keeper.prune(out, {run.id for run in runs} - {run.id for run in missing})
+    return 0 if care.fresh else sum(bool(checkpoints.found(out, run.id)) for run in missing)
+
+
+def train(missing: Sequence[Run], setting: Setting, jobs: int, console: Console) -> dict[str, Ended]:
+    """-> how each run ended, by its id."""
+    again = "the same command without --fresh" if setting.fresh else "the same command"  # carries on after Ctrl-C
+    begun = time.monotonic()
+    with Display(missing, console) as display:
+        try:
+            ended = pool.train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
+        except KeyboardInterrupt as error:
+            asked = signals.signalled(error)
+            kept = f"{display.done} of {many(len(missing))} done and kept"
+            raise Interrupted(f"{asked.word}: {kept}; {again} carries on.", asked.code) from None
+    console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
+    return ended
+
+
+def failures(missing: Sequence[Run], ended: Mapping[str, Ended], found: Journals) -> Iterator[str]:
+    """A sentence for each run that failed, or whose journal is not there, or no more, though it has ended."""
+    for run in missing:
+        end = ended.get(run.id)
+        if end is not None and end.status == "failed":
+            yield f"{run.title}: {end.reason}"
+        elif end is not None and not found.done(run):
+            yield f"{run.title}: it was trained, and its journal in --out is gone or damaged; run again."
+
+
+def complain(failed: Sequence[str], console: Console) -> None:
+    for sentence in failed:
+        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
+
+
+def _cards(experiments: Sequence[Experiment], chosen: Choices) -> dict[str, Card]:
+    """The cards of all rows, delays and all, by their content."""
+    found = {}
+    for one in experiments:
+        card = plan.card_of(one, chosen) if isinstance(one, Table) else None
+        if card is not None and isinstance(one, Table):
+            for row in plan.rows(one, chosen):
+                found[card.delayed(row.delays).sha256] = card.delayed(row.delays)
+    return found

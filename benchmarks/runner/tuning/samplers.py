@@ -1,0 +1,53 @@
+"""Optuna's samplers (Akiba et al., arXiv:1907.10902), in place of the grid. The only file that imports it, lazily.
+
+Nothing of a study is stored: it is repeated from the trials that are done, to the same next one, so that the journals
+stay the only truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.errors import UserError
+from benchmarks.runner.tuning.search import DECAY_STEP, PUBLISHED, Factors, Trial, TuningBudget
+
+SEED = 0
+"""Of the sampler, for every row: the random one tries the same for all."""
+WORST = 0.0
+"""Percent: what a study is told of a trial that diverged."""
+
+
+def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
+    """The next trial, or none where the budget is spent. Raises UserError where Optuna is not installed."""
+    if len(done) >= budget.trials:
+        return ()
+    study = _study(budget.sampler)
+    for trial in done:
+        asked = study.ask()
+        _factors(asked, budget)
+        study.tell(asked, WORST if trial.accuracy is None else trial.accuracy)
+    return (_factors(study.ask(), budget),)
+
+
+def _study(sampler: str) -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise UserError(
+            f"--sampler {sampler} needs Optuna, which is not installed: `uv sync --extra tuning`, "
+            "or leave --sampler out, since the grid needs nothing."
+        ) from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    kinds = {"random": optuna.samplers.RandomSampler, "tpe": optuna.samplers.TPESampler}
+    study = optuna.create_study(direction="maximize", sampler=kinds[sampler](seed=SEED))
+    study.enqueue_trial({"rate": PUBLISHED.rate, "decay": PUBLISHED.decay})
+    return study
+
+
+def _factors(trial: Any, budget: TuningBudget) -> Factors:
+    """As the grid, within its span; weight decays only where there are more trials than the grid has rates."""
+    rate = trial.suggest_float("rate", budget.rates[0], budget.rates[-1], log=True)
+    if budget.trials == budget.grid:
+        return Factors(rate)
+    return Factors(rate, trial.suggest_float("decay", DECAY_STEP**-2, DECAY_STEP**2, log=True))

@@ -1,0 +1,134 @@
+"""What is tried for a row, and what of it is best: the same budget for every row. Knows no table, trains nothing.
+
+The manner is AlgoPerf's (Dahl et al., arXiv:2306.07179): a method is tuned by a rule and a budget that are fixed
+before, the same for all, and the result says both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.errors import UserError
+from methods.errors import unknown
+
+SAMPLERS = ("grid", "random", "tpe")
+"""The grid needs nothing; the others are Optuna's."""
+DECAY_STEP = 4.0
+"""Between two weight decays that are tried."""
+MOST_TRIALS, MOST_SEEDS = 1000, 100
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What the table's learning rate and weight decay are multiplied by."""
+
+    rate: float = 1.0
+    decay: float = 1.0
+
+    @property
+    def far(self) -> float:
+        """From the table's own, in natural logarithms."""
+        return abs(math.log(self.rate)) + abs(math.log(self.decay))
+
+
+PUBLISHED = Factors()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Factors that were tried. accuracy: the mean over the tuning seeds, in percent; None where a run diverged."""
+
+    factors: Factors
+    accuracy: float | None
+
+
+@dataclass(frozen=True)
+class TuningBudget:
+    """Of every row alike. grid: learning rates, evenly in their logarithms; span: the greatest over the least.
+
+    trials: of a row; those beyond the grid try weight decays at the best learning rate. seeds: runs of a trial.
+    """
+
+    grid: int = 5
+    span: float = 16.0
+    trials: int = 5
+    seeds: int = 1
+    sampler: str = "grid"
+
+    def check(self) -> None:
+        """Raises UserError where one of them is none."""
+        if self.grid < 3 or self.grid % 2 == 0:
+            raise UserError(f"--grid {self.grid}: give an odd number from 3, so that the table's own rate is on it.")
+        if not 1 < self.span <= 1e6:
+            raise UserError(f"--span {self.span:g}: give the greatest rate over the least, above 1 and up to 1e6.")
+        if not self.grid <= self.trials <= MOST_TRIALS:
+            raise UserError(f"--trials {self.trials}: give a row's trials, from --grid ({self.grid}) to {MOST_TRIALS}.")
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise UserError(f"--tuning-seeds {self.seeds}: give the runs of a trial, from 1 to {MOST_SEEDS}.")
+        if self.sampler not in SAMPLERS:
+            raise UserError(unknown("sampler", self.sampler, SAMPLERS))
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The factors of the grid, from the least; the one in the middle is 1."""
+        return tuple(self.span ** (i / (self.grid - 1) - 0.5) for i in range(self.grid))
+
+    @property
+    def words(self) -> str:
+        """What a row gets, in words."""
+        least, greatest = self.rates[0], self.rates[-1]
+        runs = f"{self.trials} trials of {self.seeds} seed{'' if self.seeds == 1 else 's'}"
+        more, within = self.trials - self.grid, f"x {least:g} to x {greatest:g} of the table's"
+        if self.sampler != "grid":
+            decays = f", weight decays from x {1 / DECAY_STEP**2:g} to x {DECAY_STEP**2:g}" if more else ""
+            drawn = f"the table's own first, then drawn by Optuna's {self.sampler}"
+            return f"{runs}, {drawn}: learning rates {within}{decays}"
+        decays = f", then {more} weight decay{'' if more == 1 else 's'} at the best of them" if more else ""
+        return f"{runs}: {self.grid} learning rates, {within}, evenly in logarithms{decays}"
+
+
+def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
+    """What a row tries next, after those trials; empty where its budget is spent. The same question, the same answer.
+
+    Raises UserError where the sampler's library is not installed.
+    """
+    if budget.sampler != "grid":
+        from benchmarks.runner.tuning import samplers
+
+        return samplers.next_factors(done, budget)
+    if not done:
+        return tuple(map(Factors, budget.rates))
+    rate = best(done[: budget.grid]).factors.rate
+    return tuple(Factors(rate, decay) for decay in decays(budget.trials - budget.grid))[len(done) - budget.grid :]
+
+
+def decays(count: int) -> tuple[float, ...]:
+    """Factors in the order in which they are tried: 1/4, 4, 1/16, 16, ..."""
+    return tuple(DECAY_STEP ** ((i // 2 + 1) * (-1 if i % 2 == 0 else 1)) for i in range(count))
+
+
+def best(trials: Sequence[Trial]) -> Trial:
+    """The most accurate; of equals the one that is nearest to the table's own, then the lower rate.
+
+    A trial of which a run diverged is worse than any other. Raises ValueError where there is none.
+    """
+    return min(trials, key=lambda trial: (-_score(trial), round(trial.factors.far, 9), trial.factors.rate))
+
+
+def edges(trials: Sequence[Trial]) -> tuple[str, ...]:
+    """At which ends of what was tried the best lies, such as "highest learning rate": there it is not tuned."""
+    found, top = [], best(trials).factors
+    values = {
+        "learning rate": ([trial.factors.rate for trial in trials], top.rate),
+        "weight decay": ([trial.factors.decay for trial in trials], top.decay),
+    }
+    for name, (tried, its) in values.items():
+        if min(tried) < max(tried) and its in (min(tried), max(tried)):
+            found.append(f"{'lowest' if its == min(tried) else 'highest'} {name}")
+    return tuple(found)
+
+
+def _score(trial: Trial) -> float:
+    return -math.inf if trial.accuracy is None else trial.accuracy

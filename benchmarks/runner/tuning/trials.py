@@ -1,0 +1,65 @@
+"""The runs of a trial: a row's own, at another learning rate and weight decay, and at seeds that no table has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.runner.settings import row_method, row_workload
+from benchmarks.runner.tuning.search import Factors, Trial, TuningBudget
+from benchmarks.tables.definition import Row, Table
+from benchmarks.workloads.workload import Workload
+from results.records import Record
+from results.statistics import best
+
+FIRST_SEED = 1000
+"""Of tuning; those of tables lie below, so that no run both chooses a rate and is shown for it."""
+DECAY_OF_NONE = 1e-4
+"""What is multiplied where the table's own weight decay is 0."""
+
+
+def tuned(work: Workload, factors: Factors) -> Workload:
+    """The workload with its learning rates, that of the warm-up too, and its weight decay times these.
+
+    Its schedule keeps its shape: else the warm-up, at a rate of its own, would decide what is tuned.
+    """
+    schedule, optimizer = work.schedule, work.optimizer
+    rates = {"lr": schedule.lr * factors.rate, "warm_up_lr": schedule.warm_up_lr * factors.rate}
+    decay = optimizer.weight_decay if factors.decay == 1 else (optimizer.weight_decay or DECAY_OF_NONE) * factors.decay
+    return work.model_copy(
+        update={
+            "schedule": schedule.model_copy(update=rates),
+            "optimizer": optimizer.model_copy(update={"weight_decay": decay}),
+        }
+    )
+
+
+def tuning_seeds(budget: TuningBudget) -> range:
+    return range(FIRST_SEED, FIRST_SEED + budget.seeds)
+
+
+def runs(
+    table: Table, network: str, row: Row, factors: Factors, seeds: Sequence[int], choices: Choices
+) -> tuple[Run, ...]:
+    """A row's runs at these factors; at 1 and a table's seeds they are the table's. Raises as `plan.runs`."""
+    work = tuned(row_workload(table, network, row, choices.scale, choices.settings), factors)
+    method, shared = row_method(table, row, choices.settings), plan.card_of(table, choices)
+    return tuple(_named(plan.run(work, row, method, seed, choices, shared), factors) for seed in seeds)
+
+
+def _named(run: Run, factors: Factors) -> Run:
+    """Its labels say what of it is tuned; no identity has them."""
+    said = {"rate": factors.rate, "decay": factors.decay}
+    words = [f"{name} x {value:.4g}" for name, value in said.items() if value != 1]
+    title = ", ".join([run.labels.method_title, *words])
+    return replace(run, labels=run.labels.model_copy(update={"method_title": title}))
+
+
+def trial(factors: Factors, records: Sequence[Record]) -> Trial:
+    """What these runs say of the factors: the mean of their best accuracies, unless one of them diverged."""
+    tops = [best(record) if record.status == "finished" else None for record in records]
+    known = [top.accuracy_percent for top in tops if top is not None]
+    return Trial(factors, sum(known) / len(known) if known and len(known) == len(tops) else None)

@@ -1,0 +1,80 @@
+"""What stands above and below a tuned table: the budget, the order of the rows, and what the comparison is worth."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from benchmarks.runner.tuning.search import PUBLISHED, edges
+from benchmarks.runner.tuning.trials import FIRST_SEED
+from benchmarks.views import notes as of_sheets
+from benchmarks.views.sheets import made_elsewhere
+from benchmarks.views.tuning.order import RowPair, verdict
+from benchmarks.views.tuning.tuned import SIDES, TunedTable, spent
+from benchmarks.workloads.networks.names import TITLES
+from results.measures import need, words
+
+SELECTION = (
+    "A rate is chosen by the best test accuracy of other seeds (from {first}) than those shown: by the same test set, "
+    "for want of a validation split. The choice has thus seen the test set, as the papers' have; it has not seen the "
+    "runs that are shown."
+)
+SCALED = (
+    "The rate of the warm-up is multiplied together with the learning rate, and what a method makes of the rate "
+    "(linear scaling, for example) applies to the product: the schedule keeps its shape. Nothing else is tuned."
+)
+RULE = (
+    "Decided is a pair of rows whose difference of accuracies, or quotient of all else, lies on one side throughout "
+    "its 95 % interval (docs/statistics.md), without a correction for the number of pairs."
+)
+
+
+def captions(tuned: TunedTable) -> Iterator[str]:
+    sheet, budget = tuned.published, tuned.budget
+    yield from of_sheets.captions(sheet)
+    if need(sheet.table.measures, "target"):
+        yield "the same target on either side: that of the published rates"
+    yield f"the same budget for every row: {budget.words}"
+    least, most = (f(spent(one).epochs for one in tuned.searches) for f in (min, max))
+    epochs = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    yield f"spent by a row: {budget.trials} trials, {epochs} epochs; the columns have each row's own"
+
+
+def notes(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Iterator[str]:
+    sheet = tuned.published
+    for network, measure in itertools.product(tuned.networks, tuned.ranked):
+        where, mine = (
+            f"{TITLES[network]}, {words(measure.key)}",
+            [pair for pair in found if (pair.network, pair.measure.key) == (network, measure.key)],
+        )
+        before, now = (tuned.order(side, network, measure) for side in SIDES)
+        yield f"{where}: {before} as published; {now} each at its best." if before != now else f"{where}: {now}, both."
+        if mine:
+            yield f"{where}: {verdict(mine)}."
+    yield from _searches(tuned)
+    yield RULE
+    yield SELECTION.format(first=FIRST_SEED)
+    yield SCALED
+    if sheet.choices.scale != "paper":
+        yield (
+            f"At scale {sheet.choices.scale} the table's own rate is this scale's, not the paper's, and no number is "
+            "the paper's: what carries over is whether rows want different rates."
+        )
+    if others := made_elsewhere(tuned.sheets.values()):
+        yield others
+    yield f"Again: {again}"
+
+
+def _searches(tuned: TunedTable) -> Iterator[str]:
+    """Rows that are at an edge, that fell apart, or whose best is the table's own."""
+    for one in tuned.searches:
+        where = f"{one.row.label} on {TITLES[one.network]}"
+        lost = sum(trial.accuracy is None for trial in one.trials)
+        if lost:
+            yield f"{where}: {lost} of {len(one.trials)} trials diverged; each counts as worse than any other."
+        if ends := edges(one.trials):
+            yield f"{where}: its best is the {' and '.join(ends)} tried, so that it is not tuned; widen --span."
+    own = [one for one in tuned.searches if one.best.factors == PUBLISHED]
+    if own:
+        said = ", ".join(f"{one.row.label} on {TITLES[one.network]}" for one in own)
+        yield f"Best at the table's own rate, the same runs on either side: {said}."

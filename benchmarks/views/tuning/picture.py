@@ -1,0 +1,41 @@
+"""The accuracy of every trial over its learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.runner.settings import row_workload
+from benchmarks.runner.tuning.search import Factors
+from benchmarks.runner.tuning.trials import tuned as at
+from benchmarks.views.tuning.search import Search
+from benchmarks.views.tuning.tuned import TunedTable
+from benchmarks.workloads.networks.names import TITLES
+from reports.figures.diagnostics import drawable
+from reports.figures.rates import RateCurve, rates
+
+
+def draw(tuned: TunedTable, stem: Path) -> tuple[Path, Path]:
+    """-> the PNG and the SVG. Raises ResultsError where they cannot be written."""
+    sheet = tuned.published
+    title = f"{sheet.table.title}\n(scale {sheet.choices.scale}, tuning seeds; filled: the best, chosen)"
+    return rates(list(_curves(tuned)), stem, title=title)
+
+
+def _curves(tuned: TunedTable) -> Iterator[RateCurve]:
+    for one in tuned.searches:
+        shown = [trial for trial in one.trials if trial.factors.decay == 1 or tuned.budget.sampler != "grid"]
+        yield RateCurve(
+            drawable(one.row.label),
+            TITLES[one.network],
+            [_rate(tuned, one, trial.factors) for trial in shown],
+            [trial.accuracy for trial in shown],
+            _rate(tuned, one, Factors()),
+            _rate(tuned, one, one.best.factors),
+        )
+
+
+def _rate(tuned: TunedTable, one: Search, factors: Factors) -> float:
+    sheet = tuned.published
+    work = row_workload(sheet.table, one.network, one.row, sheet.choices.scale, sheet.choices.settings)
+    return at(work, factors).schedule.lr

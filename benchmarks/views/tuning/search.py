@@ -1,0 +1,81 @@
+"""How far the tuning of a table's rows is, by the runs at hand: nothing else is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.runner.tuning import trials
+from benchmarks.runner.tuning.search import Factors, Trial, TuningBudget, best, next_factors
+from benchmarks.tables.definition import Row, Table
+from benchmarks.views.journals import Journals
+from results.records import Record
+
+Done = Callable[[Run], Record | None]
+"""The record that counts as a run's, if it is complete."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One row on one network. trials: those whose runs are done. open: runs that the next trials are waiting for."""
+
+    network: str
+    row: Row
+    trials: tuple[Trial, ...]
+    records: tuple[Record, ...]
+    open: tuple[Run, ...]
+
+    @property
+    def over(self) -> bool:
+        return not self.open
+
+    @property
+    def best(self) -> Trial:
+        return best(self.trials)
+
+
+def done_by(found: Journals) -> Done:
+    """Runs of exactly their identity: a rate is chosen by this checkout's sources alone."""
+
+    def done(run: Run) -> Record | None:
+        return found.exact(run) if found.done(run) else None
+
+    return done
+
+
+def searches(table: Table, choices: Choices, budget: TuningBudget, done: Done) -> list[Search]:
+    """Of all networks and rows as chosen. Raises as `plan.runs`, and as `next_factors`."""
+    return [
+        search(table, network, row, choices, budget, done)
+        for network in plan.networks(table, choices)
+        for row in plan.rows(table, choices)
+    ]
+
+
+def search(table: Table, network: str, row: Row, choices: Choices, budget: TuningBudget, done: Done) -> Search:
+    tried: list[Trial] = []
+    records: list[Record] = []
+    while True:
+        planned = [
+            (factors, trials.runs(table, network, row, factors, trials.tuning_seeds(budget), choices))
+            for factors in next_factors(tried, budget)
+        ]
+        waiting = tuple(run for _, runs in planned for run in runs if done(run) is None)
+        if waiting or not planned:
+            return Search(network, row, tuple(tried), tuple(records), waiting)
+        for factors, runs in planned:
+            found = [record for run in runs if (record := done(run)) is not None]
+            tried.append(trials.trial(factors, found))
+            records += found
+
+
+def final_runs(table: Table, found: Sequence[Search], choices: Choices) -> list[Run]:
+    """Those of the rows at their best, at the table's seeds, as far as their search is over."""
+    return [run for one in found if one.over for run in of_factors(table, one, one.best.factors, choices)]
+
+
+def of_factors(table: Table, one: Search, factors: Factors, choices: Choices) -> tuple[Run, ...]:
+    return trials.runs(table, one.network, one.row, factors, range(choices.seeds), choices)

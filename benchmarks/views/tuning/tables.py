@@ -1,0 +1,205 @@
+"""A tuned table as plain data: its rows on either side, its pairs of rows, and all runs that it rests on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from benchmarks.runner import plan
+from benchmarks.runner.specs import workload_of
+from benchmarks.runner.tuning.search import edges
+from benchmarks.views import notes as of_sheets
+from benchmarks.views.tuning.notes import captions, notes
+from benchmarks.views.tuning.order import Contrast, RowPair
+from benchmarks.views.tuning.search import Search
+from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Side, Spent, TunedTable, every_record, spent
+from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.workload import Workload
+from results.measures import Measure, incidents, words
+from results.records import Record
+from results.statistics import Summary, best, extent
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
+
+WORDS: dict[Side, str] = {"published": "as published", "best": "at its best"}
+MOST_DIGITS = 8
+ENDS = ("low", "high")
+
+
+def name_of(id: str) -> str:
+    """Of the files of a table that was tuned."""
+    return f"tune-{id}"
+
+
+def result_tables(tuned: TunedTable, found: Sequence[RowPair], again: str) -> tuple[ResultTable, ...]:
+    """The rows, the pairs of rows (none where there is one row), the runs. again: the command that makes them."""
+    made = [_rows_table(tuned, found, again), *([_pairs_table(tuned, found)] if found else []), _runs_table(tuned)]
+    return tuple(made)
+
+
+# ---- the rows as published, and each at its best
+
+
+def _rows_table(tuned: TunedTable, found: Sequence[RowPair], again: str) -> ResultTable:
+    table = tuned.published.table
+    works = [_work(tuned, one, side) for one in tuned.searches for side in SIDES]
+    return ResultTable(
+        name=name_of(table.id),
+        title=f"{table.title}: as published, and each row at its own best rate",
+        source=f"{table.source}, tuned here",
+        measures=(
+            _setting("learning_rate", "Learning rate", [work.schedule.lr for work in works]),
+            _setting("weight_decay", "Weight decay", [work.optimizer.weight_decay for work in works]),
+            ACCURACY,
+            *(Measure(f"accuracy_{end}_percent", f"95 %, {end}", "%", digits=2, exact=True) for end in ENDS),
+            *(_rank(measure) for measure in tuned.ranked),
+            *(measure for measure in tuned.measures if measure is not ACCURACY),
+            *_spent_measures(tuned),
+        ),
+        rows=tuple(_row(tuned, one, side) for one in tuned.searches for side in SIDES),
+        captions=tuple(captions(tuned)),
+        notes=tuple(notes(tuned, found, again)),
+        conditions=_conditions(tuned),
+        value="value",
+    )
+
+
+def _setting(key: str, heading: str, values: Sequence[float]) -> Measure:
+    """With as many decimals as its values have."""
+    digits = max((len(f"{value:.{MOST_DIGITS}f}".rstrip("0").partition(".")[2]) for value in values), default=0)
+    return Measure(key, heading, digits=max(1, digits), exact=True)
+
+
+def _rank(measure: Measure) -> Measure:
+    return Measure(f"{measure.key}_rank", f"Rank by {words(measure.key)}", better="less", digits=0, exact=True)
+
+
+def _spent_measures(tuned: TunedTable) -> tuple[Measure, ...]:
+    clock = "Simulated seconds" if tuned.published.card is not None else "Seconds"
+    return (
+        Measure("tuning_trials", "Trials spent", digits=0, exact=True),
+        Measure("tuning_epochs", "Epochs spent", "epochs", digits=0, exact=True),
+        Measure("tuning_samples", "Samples spent", digits=0, exact=True),
+        Measure("tuning_seconds", f"{clock} spent", "s", digits=2, exact=True),
+    )
+
+
+def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
+    network, row, work = one.network, one.row, _work(tuned, one, side)
+    interval, cost = tuned.interval(side, network, row), spent(one) if side == "best" else Spent()
+    ends = (interval.low, interval.high) if interval is not None else (None, None)
+    ranks = [tuned.ranks(side, network, measure).get(row.key) for measure in tuned.ranked]
+    cells = (
+        _exact(work.schedule.lr, _edge_note(one, side)),
+        _exact(work.optimizer.weight_decay),
+        _measured(tuned, one, side, ACCURACY),
+        *(_exact(end, or_else="one run: no interval") for end in ends),
+        *(_exact(rank, or_else="nothing to rank by") for rank in ranks),
+        *(_measured(tuned, one, side, measure) for measure in tuned.measures if measure is not ACCURACY),
+        *map(_exact, (cost.trials, cost.epochs, cost.samples, cost.seconds)),
+    )
+    label = plan.table_workload(tuned.published.table, network, tuned.published.choices).label
+    key = row.key if side == "published" else f"{row.key}@best"
+    return ResultRow(network, label, key, f"{row.label}, {WORDS[side]}", cells)
+
+
+def _measured(tuned: TunedTable, one: Search, side: Side, measure: Measure) -> ResultCell:
+    return ResultCell(None, *tuned.value(side, one.network, one.row, measure))
+
+
+def _exact(value: float | None, note: str = "", or_else: str = "") -> ResultCell:
+    if value is None or not math.isfinite(value):
+        return ResultCell(reason=or_else)
+    return ResultCell(None, Summary(float(value), None, 1), note)
+
+
+def _edge_note(one: Search, side: Side) -> str:
+    found = edges(one.trials)
+    if side == "published" or not found:
+        return ""
+    return f"the {' and '.join(found)} of those tried: its best may lie beyond, so that it is not tuned"
+
+
+def _work(tuned: TunedTable, one: Search, side: Side) -> Workload:
+    sheet = tuned.sheets[side]
+    mine = (run for run in sheet.planned if (run.spec.workload.network, run.labels.row) == (one.network, one.row.key))
+    return next(mine).work
+
+
+def _conditions(tuned: TunedTable) -> Conditions:
+    runs = [record for _, record in every_record(tuned)]
+    return replace(of_sheets.conditions(tuned.published), runs=len(runs))
+
+
+# ---- the pairs of rows
+
+
+def _pairs_table(tuned: TunedTable, found: Sequence[RowPair]) -> ResultTable:
+    sides = {"published": "At the published rates", "best": "Each at its best"}
+    return ResultTable(
+        name=f"{name_of(tuned.published.table.id)}-order",
+        title="Whether tuning changes the order, pair by pair",
+        source=f"{tuned.published.table.source}, tuned here",
+        measures=tuple(
+            Measure(f"{side}_{end}", f"{words}{part}", digits=3, exact=True)
+            for side, words in sides.items()
+            for end, part in (("contrast", ""), *((end, f", 95 % {end}") for end in ENDS))
+        ),
+        rows=tuple(_pair_row(tuned, pair) for pair in found),
+        captions=(
+            "Accuracies: the first row less the second, in percentage points; all else: the first over the second",
+            "footnotes: what tuning does to the pair; decided is what its 95 % interval leaves no doubt of",
+        ),
+        conditions=_conditions(tuned),
+        value="value",
+        item="Pair",
+    )
+
+
+def _pair_row(tuned: TunedTable, pair: RowPair) -> ResultRow:
+    cells = (*_contrast(pair.published), *_contrast(pair.best, pair.kind))
+    key = f"{pair.measure.key}:{pair.first.key}:{pair.second.key}"
+    return ResultRow(pair.network, TITLES[pair.network], key, pair.label, tuple(cells))
+
+
+def _contrast(one: Contrast, note: str = "") -> Iterator[ResultCell]:
+    yield _exact(one.quantity.value, note)
+    yield from (_exact(end, or_else="not known: too few runs, or some have no value") for end in one.ends)
+
+
+# ---- the runs
+
+
+def _runs_table(tuned: TunedTable) -> ResultTable:
+    found = list(every_record(tuned))
+    works = [workload_of(record.spec.workload) for _, record in found]
+    return ResultTable(
+        name=f"{name_of(tuned.published.table.id)}-runs",
+        title="Every run that a rate was chosen by, or is shown at",
+        source="seeds from 1000 choose, seeds below are shown; a run's folder is that of its id",
+        measures=(
+            Measure("seed", "Seed", digits=0, exact=True),
+            _setting("learning_rate", "Learning rate", [work.schedule.lr for work in works]),
+            _setting("weight_decay", "Weight decay", [work.optimizer.weight_decay for work in works]),
+            replace(ACCURACY, exact=True, digits=2),
+            Measure("epochs", "Epochs", "epochs", digits=0, exact=True),
+            Measure("seconds", "Seconds", "s", digits=3, exact=True),
+        ),
+        rows=tuple(_run_row(one, record, work) for (one, record), work in zip(found, works, strict=True)),
+        conditions=_conditions(tuned),
+        value="value",
+        item="Run",
+    )
+
+
+def _run_row(one: Search, record: Record, work: Workload) -> ResultRow:
+    top, last = best(record), extent(record)
+    cells = (
+        _exact(record.seed),
+        _exact(work.schedule.lr),
+        _exact(work.optimizer.weight_decay),
+        _exact(top.accuracy_percent if top is not None else None, incidents([record]), "none"),
+        _exact(last.epochs if last is not None else None, or_else="none"),
+        _exact(last.seconds if last is not None else None, or_else="none"),
+    )
+    return ResultRow(one.network, TITLES[one.network], record.id, one.row.label, cells)

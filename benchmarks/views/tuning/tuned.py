@@ -1,0 +1,136 @@
+"""A table's rows as published and each at its best: values, intervals, ranks, and what each search has cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from benchmarks.runner.tuning.search import TuningBudget
+from benchmarks.tables.definition import Row
+from benchmarks.tables.shared import BASELINE
+from benchmarks.views.sheets import Sheet
+from benchmarks.views.tuning.search import Search
+from benchmarks.views.values import context
+from results.measures import MEASURES, Context, Measure, incidents
+from results.records import Record
+from results.statistics import Summary, extent
+from results.statistics.inference import mean_interval
+from results.statistics.intervals import Interval
+
+ACCURACY = MEASURES["best_accuracy_percent"]
+"""What rows are tuned for, and ranked by first."""
+Side = Literal["published", "best"]
+SIDES: tuple[Side, ...] = ("published", "best")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """By a search: its trials, and the epochs, samples and seconds (of the executor's clock) of all their runs."""
+
+    trials: int = 0
+    epochs: int = 0
+    samples: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class TunedTable:
+    """Two sheets with the same rows, one at the table's rates and one at each row's best; `searches` are over.
+
+    Times to a target are to that of the published rates on either side, so that the two can be compared.
+    """
+
+    budget: TuningBudget
+    searches: Sequence[Search]
+    sheets: Mapping[Side, Sheet]
+
+    @property
+    def published(self) -> Sheet:
+        return self.sheets["published"]
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The accuracy, then the table's own."""
+        return (ACCURACY, *(MEASURES[key] for key in self.published.table.measures if key != ACCURACY.key))
+
+    @property
+    def ranked(self) -> tuple[Measure, ...]:
+        """By which rows are ranked and compared: the accuracy, and the first of the table's that has a better way."""
+        others = [measure for measure in self.measures[1:] if measure.better]
+        return (ACCURACY, *others[:1])
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one.network for one in self.searches))
+
+    def of(self, network: str) -> list[Search]:
+        return [one for one in self.searches if one.network == network]
+
+    def records(self, side: Side, network: str, row: Row) -> list[Record]:
+        return self.sheets[side].complete(network, row.key)
+
+    def value(self, side: Side, network: str, row: Row, measure: Measure) -> tuple[Summary | None, str]:
+        """As a table's (views.values), with a footnote or why there is none."""
+        records = self.records(side, network, row)
+        if not records:
+            return None, "not run"
+        found, reason = measure.value(records, self._context(side, network))
+        return found, reason or incidents(records)
+
+    def _context(self, side: Side, network: str) -> Context:
+        baseline = self.sheets[side].complete(network, BASELINE.key)
+        return replace(context(self.published, network), baseline=baseline)
+
+    def interval(self, side: Side, network: str, row: Row) -> Interval | None:
+        """Of the mean accuracy, in percent; None for fewer than two runs."""
+        values = [ACCURACY.of(record) for record in self.records(side, network, row)]
+        known = [value for value in values if value is not None]
+        return mean_interval(known) if len(known) == len(values) else None
+
+    def ranks(self, side: Side, network: str, measure: Measure) -> dict[str, int]:
+        """By row; equal means share a rank. A mean that not all runs have comes last, by its lower bound."""
+        keys = {}
+        for one in self.of(network):
+            summary, _ = self.value(side, network, one.row, measure)
+            if summary is not None and (key := _rank_key(summary, measure)) is not None:
+                keys[one.row.key] = key
+        return {row: 1 + sum(other < key for other in keys.values()) for row, key in keys.items()}
+
+    def order(self, side: Side, network: str, measure: Measure) -> str:
+        """The rows by rank, in words: "A > B = C > D"."""
+        ranks, labels = self.ranks(side, network, measure), {one.row.key: one.row.label for one in self.of(network)}
+        by_rank: dict[int, list[str]] = {}
+        for row, rank in sorted(ranks.items(), key=lambda item: item[1]):
+            by_rank.setdefault(rank, []).append(labels[row])
+        return " > ".join(" = ".join(names) for names in by_rank.values())
+
+
+def spent(search: Search) -> Spent:
+    runs = [(record, extent(record)) for record in search.records]
+    return Spent(
+        trials=len(search.trials),
+        epochs=sum(last.epochs for _, last in runs if last is not None),
+        samples=sum(_samples(record) for record, _ in runs),
+        seconds=sum(last.seconds for _, last in runs if last is not None),
+    )
+
+
+def every_record(tuned: TunedTable) -> Iterator[tuple[Search, Record]]:
+    """The runs of each search, then those of the published rates and of its best, each once."""
+    for one in tuned.searches:
+        final = [record for side in SIDES for record in tuned.records(side, one.network, one.row)]
+        for record in {record.id: record for record in (*one.records, *final)}.values():
+            yield one, record
+
+
+def _samples(record: Record) -> int:
+    batch = int(str(record.spec.workload.document()["batch"]))
+    return record.evaluations[-1].step * batch if record.evaluations else 0
+
+
+def _rank_key(summary: Summary, measure: Measure) -> tuple[bool, float] | None:
+    value = summary.mean if summary.mean is not None else summary.at_least
+    if value is None:
+        return None
+    return summary.mean is None, -value if measure.better == "more" else value
