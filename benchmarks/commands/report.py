@@ -14,9 +14,10 @@ from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.papers.claims.catalogue import judged
 from benchmarks.runner.choices import Choices
+from benchmarks.tables import registry as tables
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
-from benchmarks.views.pages import analysis_page, table_page
+from benchmarks.views.pages import analysis_page, table_page, tuned_page
 from benchmarks.views.pages.links import Tracking, tracking
 from benchmarks.views.pages.site_content import Sheets, content
 from benchmarks.views.sheets import every_sheet, made_elsewhere, whole
@@ -40,7 +41,7 @@ def report(ids: Sequence[str], chosen: Choices, *, out: Path, target: float | No
     full = tuple(every_sheet(whole(chosen), found, target) if chosen.methods else sheets.values())
     verdicts = judged(SheetEvidence(chosen, out, full))
     others = made_elsewhere((*sheets.values(), *full))
-    made = content(ids, chosen, found, sheets, pages, verdicts, others)
+    made = content(ids, chosen, found, sheets, pages, verdicts, others, tuned_page.runs(out))
     files = site.write(made, folder)
     note(console, made.warnings)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
@@ -54,6 +55,9 @@ def _pages(ids: Sequence[str], chosen: Choices, sheets: Sheets, out: Path, folde
     for id in ids or experiments.IDS:
         if (one := _page(id, chosen, sheets, store, out, folder)) is not None:
             yield id, one
+    for id in ids or tables.IDS:
+        if (tuned := tuned_page.page(id, out, folder)) is not None:
+            yield tuned.id, tuned
 
 
 def _page(id: str, chosen: Choices, sheets: Sheets, store: Tracking, out: Path, folder: Path) -> Page | None:

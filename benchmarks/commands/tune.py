@@ -25,15 +25,12 @@ from benchmarks.views.sheets import sheet_of
 from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
 from benchmarks.views.tuning.search import Done, Search, done_by, final_runs, searches
-from benchmarks.views.tuning.tables import name_of, result_tables
+from benchmarks.views.tuning.tables import FOLDER, name_of, result_tables
 from benchmarks.views.tuning.tuned import TunedTable, every_record
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results import published, tracking
 from results.errors import ResultsError
-
-FOLDER = "tuning"
-"""Below --out: these tables are of no paper, so that no reproduction keeps them and no claim reads them."""
 
 
 @dataclass
@@ -106,7 +103,11 @@ def tune(
 
 def _announce(table: Table, chosen: Choices, budget: TuningBudget, planned: Sequence[Run], console: Console) -> None:
     rows = len({(run.spec.workload.network, run.labels.row) for run in planned})
-    say(console, f"{table.id} at scale {chosen.scale}: {rows} rows to be tuned, the same budget for each", "bold")
+    say(
+        console,
+        f"{table.id} at scale {chosen.scale}: {rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each",
+        "bold",
+    )
     say(console, f"Budget of a row: {budget.words}")
     most = rows * (budget.trials * budget.seeds + chosen.seeds) + len(planned)
     say(console, f"At most {many(most)} in all; those that are there are not repeated.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.errors import UserError
@@ -128,11 +128,11 @@ def _commit(record: Record) -> str:
     return str(record.environment.get("commit") or "unknown")[:12]
 
 
-def not_shown(journals: Journals, sheets: Iterable[Sheet]) -> Iterator[str]:
-    """Sentences on the runs of the folder that no sheet of these has."""
+def not_shown(journals: Journals, sheets: Iterable[Sheet], elsewhere: Collection[str] = ()) -> Iterator[str]:
+    """Sentences on the runs of the folder that no sheet of these has. elsewhere: ids of those shown otherwise."""
     used = {record.id: record for sheet in sheets for record in sheet.used}
     shown = {experiment(record.spec) for record in used.values()}
-    left = [record for record in journals.records if record.id not in used]
+    left = [record for record in journals.records if record.id not in used and record.id not in elsewhere]
     strange = [record for record in left if experiment(record.spec) not in shown]
     if len(strange) < len(left):
         yield f"{len(left) - len(strange)} runs are not shown: others of the same experiments count instead of them."

@@ -38,7 +38,7 @@ def rates(curves: Sequence[RateCurve], stem: Path, *, title: str) -> tuple[Path,
     labels = list(dict.fromkeys(curve.label for curve in curves))
     columns = min(len(panels), PANELS_ABREAST)
     rows = -(-len(panels) // columns)
-    with drawing((4.6 * columns + 2.2, 3.6 * rows + 0.5)) as figure:
+    with drawing((4.6 * columns + 2.4, 3.4 * rows + 0.7)) as figure:
         grid = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
         for axes in grid[len(panels) :]:
             axes.remove()
@@ -48,7 +48,7 @@ def rates(curves: Sequence[RateCurve], stem: Path, *, title: str) -> tuple[Path,
             for curve in mine:
                 _draw(axes, curve, labels.index(curve.label))
             _axis(axes, mine)
-        figure.suptitle(title)
+        figure.suptitle(title, x=0.01, ha="left")
         legend(figure, grid[: len(panels)])
         return save(figure, stem)
 
@@ -76,6 +76,7 @@ def _axis(axes: Axes, curves: Sequence[RateCurve]) -> None:
         axes.set_xticks([], minor=True)
     for rate in sorted({curve.published for curve in curves}):
         axes.axvline(rate, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-        axes.annotate("published", (rate, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=7)
+        place: dict[str, Any] = {"xytext": (-3, 4), "textcoords": "offset points", "rotation": 90}
+        axes.annotate("published", (rate, 0), xycoords=("data", "axes fraction"), ha="right", fontsize=7, **place)
     if any(accuracy is None for curve in curves for accuracy in curve.accuracies):
         axes.plot([], [], "x", color="black", linestyle="none", label="diverged")

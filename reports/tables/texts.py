@@ -61,8 +61,8 @@ def cell_texts(table: ResultTable, row: ResultRow, index: int) -> tuple[str, ...
 def header(table: ResultTable) -> tuple[str, ...]:
     """The head of all columns, side by side: network, method, then every measure's `headings`."""
     indices = range(len(table.measures))
-    names = (f"{table.measures[index].heading}, {name}" for index in indices for name in headings(table, index))
-    return table.group, table.item, *names
+    names = ((table.measures[index].heading, name) for index in indices for name in headings(table, index))
+    return table.group, table.item, *(", ".join(filter(None, pair)) for pair in names)
 
 
 def lines(table: ResultTable) -> Iterator[tuple[str, ...]]:

@@ -82,6 +82,7 @@ class ResultTable:
     `value` and `reference` head the columns of what was measured and of what it is laid beside: "published", or "law".
     `group` and `item` say what a row's network and method are, where they are something else. The audit says what
     differs between the rows beside their methods, here and in the paper. pictures: files, from the folder of results.
+    command: what makes it, where that is more than its name and its conditions.
     """
 
     name: str
@@ -99,6 +100,7 @@ class ResultTable:
     value: str = "measured"
     group: str = "Network"
     item: str = "Method"
+    command: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:

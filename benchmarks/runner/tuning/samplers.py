@@ -18,7 +18,7 @@ WORST = 0.0
 """Percent: what a study is told of a trial that diverged."""
 
 
-def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
+def next_drawn(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
     """The next trial, or none where the budget is spent. Raises UserError where Optuna is not installed."""
     if len(done) >= budget.trials:
         return ()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from benchmarks.errors import UserError
 from methods.errors import unknown
 
-SAMPLERS = ("grid", "random", "tpe")
+GRID = "grid"
+SAMPLERS = (GRID, "random", "tpe")
 """The grid needs nothing; the others are Optuna's."""
 DECAY_STEP = 4.0
 """Between two weight decays that are tried."""
@@ -55,7 +56,7 @@ class TuningBudget:
     span: float = 16.0
     trials: int = 5
     seeds: int = 1
-    sampler: str = "grid"
+    sampler: str = GRID
 
     def check(self) -> None:
         """Raises UserError where one of them is none."""
@@ -81,7 +82,7 @@ class TuningBudget:
         least, greatest = self.rates[0], self.rates[-1]
         runs = f"{self.trials} trials of {self.seeds} seed{'' if self.seeds == 1 else 's'}"
         more, within = self.trials - self.grid, f"x {least:g} to x {greatest:g} of the table's"
-        if self.sampler != "grid":
+        if self.sampler != GRID:
             decays = f", weight decays from x {1 / DECAY_STEP**2:g} to x {DECAY_STEP**2:g}" if more else ""
             drawn = f"the table's own first, then drawn by Optuna's {self.sampler}"
             return f"{runs}, {drawn}: learning rates {within}{decays}"
@@ -89,15 +90,8 @@ class TuningBudget:
         return f"{runs}: {self.grid} learning rates, {within}, evenly in logarithms{decays}"
 
 
-def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
-    """What a row tries next, after those trials; empty where its budget is spent. The same question, the same answer.
-
-    Raises UserError where the sampler's library is not installed.
-    """
-    if budget.sampler != "grid":
-        from benchmarks.runner.tuning import samplers
-
-        return samplers.next_factors(done, budget)
+def next_on_grid(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
+    """All learning rates, then all weight decays at the best of them, then nothing."""
     if not done:
         return tuple(map(Factors, budget.rates))
     rate = best(done[: budget.grid]).factors.rate

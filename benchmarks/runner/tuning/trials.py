@@ -9,7 +9,8 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.runner.settings import row_method, row_workload
-from benchmarks.runner.tuning.search import Factors, Trial, TuningBudget
+from benchmarks.runner.tuning.samplers import next_drawn
+from benchmarks.runner.tuning.search import GRID, Factors, Trial, TuningBudget, next_on_grid
 from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.workload import Workload
 from results.records import Record
@@ -35,6 +36,14 @@ def tuned(work: Workload, factors: Factors) -> Workload:
             "optimizer": optimizer.model_copy(update={"weight_decay": decay}),
         }
     )
+
+
+def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
+    """What a row tries next, after those trials; empty where its budget is spent. The same question, the same answer.
+
+    Raises UserError where the sampler's library is not installed.
+    """
+    return next_on_grid(done, budget) if budget.sampler == GRID else next_drawn(done, budget)
 
 
 def tuning_seeds(budget: TuningBudget) -> range:

@@ -25,19 +25,24 @@ def page(id: str, chosen: Choices, out: Path, folder: Path) -> Page | None:
     if not tables:
         return None
     caption = f"{one.title} ({one.source})."
-    drawn = _copied(tables, out, folder / id)
     return Page(
         id=id,
         title=one.title,
         source=one.source,
-        grids=tuple(map(_grid, tables)),
-        curves=tuple(Picture(stem, caption, f"{caption} The tables below hold the numbers.") for stem in drawn),
+        grids=tuple(map(grid, tables)),
+        curves=drawn(tables, caption, out, folder / id),
         readings=tuple(readings.readings(id)),
         command=command([id], chosen),
     )
 
 
-def _grid(table: ResultTable) -> Grid:
+def drawn(tables: Sequence[ResultTable], caption: str, out: Path, place: Path) -> tuple[Picture, ...]:
+    """Copies of the tables' pictures beside a page. Raises ResultsError where they cannot be written."""
+    words = f"{caption} The tables below hold the numbers."
+    return tuple(Picture(stem, caption, words) for stem in _copied(tables, out, place))
+
+
+def grid(table: ResultTable) -> Grid:
     return Grid(table.title, header(table), tuple(lines(table)), (*table.captions, *footer(table)), heads=2)
 
 

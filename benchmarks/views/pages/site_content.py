@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from benchmarks import experiments
@@ -16,6 +16,7 @@ from benchmarks.views import rerun
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import clock
 from benchmarks.views.sheets import Sheet, not_shown
+from benchmarks.views.tuning.tables import name_of
 from reports.site import verdicts
 from reports.site.pages import Absent, Claims, Grid, Page, Paper, Site
 from results.records import Record
@@ -38,11 +39,19 @@ Pages = Mapping[str, Page]
 
 
 def content(
-    ids: Sequence[str], chosen: Choices, found: Journals, sheets: Sheets, pages: Pages, judged: Judged, others: str
+    ids: Sequence[str],
+    chosen: Choices,
+    found: Journals,
+    sheets: Sheets,
+    pages: Pages,
+    judged: Judged,
+    others: str,
+    tuned: Collection[str] = (),
 ) -> Site:
     """The site of a folder of results, from its journals, the sheets made of them, and what was made of these.
 
     ids: of the pages that were asked for, empty for all. others: which runs were made by other sources, in words.
+    tuned: ids of the runs that pages of tuned tables show.
     """
     nothing = "" if pages else NOTHING
     return Site(
@@ -50,7 +59,7 @@ def content(
         facts=tuple(_facts(chosen, list(sheets.values()))),
         papers=tuple(_papers(ids, chosen, pages)),
         claims=_claims(judged) if sheets or pages else None,
-        warnings=(*found.left_out, *not_shown(found, sheets.values()), *filter(None, (others, nothing))),
+        warnings=(*found.left_out, *not_shown(found, sheets.values(), tuned), *filter(None, (others, nothing))),
         command=_again(ids, chosen, sheets),
         rules=verdicts.RULES,
     )
@@ -66,6 +75,8 @@ def _papers(ids: Sequence[str], chosen: Choices, made: Pages) -> Iterator[Paper]
         )
         if wanted:
             yield Paper(title, tuple(made[id] for id in wanted if id in made), absent)
+    if tuned := tuple(page for id, page in made.items() if id in map(name_of, tables.IDS)):
+        yield Paper("Tuned tables: as published, and each row at its own best rate", tuned)
 
 
 def _facts(chosen: Choices, found: Sequence[Sheet]) -> Iterator[tuple[str, str]]:

@@ -48,7 +48,11 @@ def notes(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Iterator[s
             [pair for pair in found if (pair.network, pair.measure.key) == (network, measure.key)],
         )
         before, now = (tuned.order(side, network, measure) for side in SIDES)
-        yield f"{where}: {before} as published; {now} each at its best." if before != now else f"{where}: {now}, both."
+        yield (
+            f"{where}: {now}, as published and each at its best alike."
+            if before == now
+            else (f"{where}: {before} as published; {now} each at its best.")
+        )
         if mine:
             yield f"{where}: {verdict(mine)}."
     yield from _searches(tuned)

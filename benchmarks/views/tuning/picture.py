@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.runner.settings import row_workload
-from benchmarks.runner.tuning.search import Factors
+from benchmarks.runner.tuning.search import GRID, Factors
 from benchmarks.runner.tuning.trials import tuned as at
 from benchmarks.views.tuning.search import Search
 from benchmarks.views.tuning.tuned import TunedTable
@@ -18,13 +18,14 @@ from reports.figures.rates import RateCurve, rates
 def draw(tuned: TunedTable, stem: Path) -> tuple[Path, Path]:
     """-> the PNG and the SVG. Raises ResultsError where they cannot be written."""
     sheet = tuned.published
-    title = f"{sheet.table.title}\n(scale {sheet.choices.scale}, tuning seeds; filled: the best, chosen)"
-    return rates(list(_curves(tuned)), stem, title=title)
+    title = f"{sheet.table.id}: accuracy over the learning rate"
+    small = f"(scale {sheet.choices.scale}, tuning seeds; filled: chosen)"
+    return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}")
 
 
 def _curves(tuned: TunedTable) -> Iterator[RateCurve]:
     for one in tuned.searches:
-        shown = [trial for trial in one.trials if trial.factors.decay == 1 or tuned.budget.sampler != "grid"]
+        shown = [trial for trial in one.trials if trial.factors.decay == 1 or tuned.budget.sampler != GRID]
         yield RateCurve(
             drawable(one.row.label),
             TITLES[one.network],

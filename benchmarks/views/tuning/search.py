@@ -9,7 +9,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning import trials
-from benchmarks.runner.tuning.search import Factors, Trial, TuningBudget, best, next_factors
+from benchmarks.runner.tuning.search import Factors, Trial, TuningBudget, best
 from benchmarks.tables.definition import Row, Table
 from benchmarks.views.journals import Journals
 from results.records import Record
@@ -47,7 +47,7 @@ def done_by(found: Journals) -> Done:
 
 
 def searches(table: Table, choices: Choices, budget: TuningBudget, done: Done) -> list[Search]:
-    """Of all networks and rows as chosen. Raises as `plan.runs`, and as `next_factors`."""
+    """Of all networks and rows as chosen. Raises as `plan.runs`, and as `trials.next_factors`."""
     return [
         search(table, network, row, choices, budget, done)
         for network in plan.networks(table, choices)
@@ -61,7 +61,7 @@ def search(table: Table, network: str, row: Row, choices: Choices, budget: Tunin
     while True:
         planned = [
             (factors, trials.runs(table, network, row, factors, trials.tuning_seeds(budget), choices))
-            for factors in next_factors(tried, budget)
+            for factors in trials.next_factors(tried, budget)
         ]
         waiting = tuple(run for _, runs in planned for run in runs if done(run) is None)
         if waiting or not planned:

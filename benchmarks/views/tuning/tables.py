@@ -26,9 +26,18 @@ MOST_DIGITS = 8
 ENDS = ("low", "high")
 
 
+FOLDER = "tuning"
+"""Below --out: these tables are of no paper, so that no reproduction keeps them and no claim reads them."""
+
+
 def name_of(id: str) -> str:
     """Of the files of a table that was tuned."""
     return f"tune-{id}"
+
+
+def runs_name(id: str) -> str:
+    """Of the one with the runs, whose rows' keys are their ids."""
+    return f"{name_of(id)}-runs"
 
 
 def result_tables(tuned: TunedTable, found: Sequence[RowPair], again: str) -> tuple[ResultTable, ...]:
@@ -60,7 +69,8 @@ def _rows_table(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Resu
         captions=tuple(captions(tuned)),
         notes=tuple(notes(tuned, found, again)),
         conditions=_conditions(tuned),
-        value="value",
+        value="",
+        command=again,
     )
 
 
@@ -151,7 +161,7 @@ def _pairs_table(tuned: TunedTable, found: Sequence[RowPair]) -> ResultTable:
             "footnotes: what tuning does to the pair; decided is what its 95 % interval leaves no doubt of",
         ),
         conditions=_conditions(tuned),
-        value="value",
+        value="",
         item="Pair",
     )
 
@@ -174,7 +184,7 @@ def _runs_table(tuned: TunedTable) -> ResultTable:
     found = list(every_record(tuned))
     works = [workload_of(record.spec.workload) for _, record in found]
     return ResultTable(
-        name=f"{name_of(tuned.published.table.id)}-runs",
+        name=runs_name(tuned.published.table.id),
         title="Every run that a rate was chosen by, or is shown at",
         source="seeds from 1000 choose, seeds below are shown; a run's folder is that of its id",
         measures=(
@@ -187,7 +197,7 @@ def _runs_table(tuned: TunedTable) -> ResultTable:
         ),
         rows=tuple(_run_row(one, record, work) for (one, record), work in zip(found, works, strict=True)),
         conditions=_conditions(tuned),
-        value="value",
+        value="",
         item="Run",
     )
 

@@ -1,0 +1,34 @@
+"""A tuned table's page of the report, from the tables that `tune` wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.tables.registry import IDS
+from benchmarks.views.pages.analysis_page import drawn, grid
+from benchmarks.views.tuning.tables import FOLDER, name_of, runs_name
+from reports.site.pages import Page
+from results.tables import files
+
+
+def page(id: str, out: Path, folder: Path) -> Page | None:
+    """Of the table with this id; None where it was not tuned. folder: of the report. Raises as analysis_page.page."""
+    tables = files.of(out / FOLDER, name_of(id))
+    if not tables:
+        return None
+    rows = tables[0]
+    caption = f"{rows.title}: the accuracy of every trial over its learning rate."
+    return Page(
+        id=rows.name,
+        title=rows.title,
+        source=rows.source,
+        grids=tuple(map(grid, tables)),
+        curves=drawn(tables, caption, out, folder / rows.name),
+        command=rows.command,
+    )
+
+
+def runs(out: Path) -> frozenset[str]:
+    """The ids of all runs that such pages show. Raises ResultsError where a table cannot be read."""
+    paths = [out / FOLDER / f"{runs_name(id)}.json" for id in IDS]
+    return frozenset(row.row for path in paths if path.is_file() for row in files.read(path).rows)

@@ -1,0 +1,237 @@
+"""`tune` as a user meets it. Runs are journals of accuracies that a rule gives, but for one test that trains."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.messages import Begin, Ended, Listen, Setting
+from benchmarks.runner.tuning.trials import FIRST_SEED
+from results.records.journal import Journal, folder_of
+from results.tables import ResultTable, files
+from tests.commands.commands import TINY, Cli
+
+ROWS = ("--method=async_lu,ddp", "--network=resnet18", "--no-tracking")
+PUBLISHED, HIGH = 0.05, 0.1
+Rule = Callable[[Run], float | None]
+
+
+def peaked(run: Run) -> float:
+    """DDP's best rate is twice the table's, and there it is the more accurate: tuning turns the order round."""
+    jitter = 0.1 * (run.spec.seed % 3)
+    high = run.work.schedule.lr == HIGH
+    if run.spec.method.name == "ddp":
+        return (95.0 if high else 80.0) + jitter
+    return (90.0 if run.work.schedule.lr == PUBLISHED else 85.0) + jitter
+
+
+class Fake:
+    """In place of pool.train_all: a journal per run. rule: its accuracy; None: it diverges. fail: so it ends."""
+
+    def __init__(self) -> None:
+        self.rule: Rule = peaked
+        self.fail: Callable[[Run], bool] = lambda run: False
+        self.trained: list[list[Run]] = []
+        self.stop_after: int | None = None
+
+    def __call__(self, runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
+        self.trained.append([])
+        ended = {}
+        for run in runs:
+            if self.stop_after is not None and sum(map(len, self.trained)) >= self.stop_after:
+                raise KeyboardInterrupt
+            listen(Begin(run.id, run.spec, run.labels))
+            ended[run.id] = Ended(run.id, self._keep(run, setting.out), "no reason")
+            listen(ended[run.id])
+            self.trained[-1].append(run)
+        return ended
+
+    def _keep(self, run: Run, out: Path) -> str:
+        accuracy = self.rule(run)
+        status = "failed" if self.fail(run) else "finished" if accuracy is not None else "diverged"
+        folder = folder_of(out, run.id)
+        shutil.rmtree(folder, ignore_errors=True)
+        with Journal.create(folder, id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
+            for epoch in range(1, 4):
+                shown = (accuracy or 0.0) * (0.5 if epoch == 1 else 1.0)
+                metrics = {"accuracy_percent": shown, "train_seconds": 1.0 * epoch, "virtual_seconds": 2.0 * epoch}
+                journal.evaluation(epoch, 18 * epoch, metrics)
+            journal.end(status, wall_seconds=1.0)
+        return status
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    made = Fake()
+    monkeypatch.setattr(pool, "train_all", made)
+    return made
+
+
+def table(name: str = "tune-table1") -> ResultTable:
+    return files.read(Path("out/tuning") / f"{name}.json")
+
+
+def cell(row: str, measure: str) -> float | None:
+    """A value of the first table."""
+    found = table()
+    keys = [one.key for one in found.measures]
+    summary = next(one for one in found.rows if one.row == row).cells[keys.index(measure)].measured
+    assert summary is not None
+    return summary.mean
+
+
+def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
+    said = cli("tune", "table1", "--seeds=3", *ROWS)
+    assert (said.code, said.err) == (0, "")
+    trials, final = fake.trained
+    assert {run.spec.seed for run in trials} == {FIRST_SEED}
+    assert {run.spec.seed for run in final} == {0, 1, 2}
+    assert (len(trials), len(final)) == (2 * 5, 3 + 2 * 3)  # Async LU is at its best at the table's rate
+    assert [cell(row, "learning_rate") for row in ("async_lu@best", "ddp", "ddp@best")] == [PUBLISHED, PUBLISHED, HIGH]
+    assert [cell(row, "best_accuracy_percent_rank") for row in ("async_lu", "ddp", "async_lu@best", "ddp@best")] == [
+        *(1.0, 2.0),
+        *(2.0, 1.0),
+    ]
+    text = Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    assert "tuning turns the order round: DDP before Async LU (1 turned round)" in text
+    assert "Async LU \\> DDP as published; DDP \\> Async LU each at its best." in text
+    assert "Best at the table's own rate, the same runs on either side: Async LU on ResNet-18." in text
+    assert "The rate of the warm-up is multiplied together with the learning rate" in text
+    assert "by the same test set, for want of a validation split" in text
+    pair = table("tune-table1-order").rows[0]
+    assert pair.method_label == "best accuracy: Async LU - DDP"
+    assert "turned round" in {one.reason for one in pair.cells}
+    assert Path("out/figures/tune-table1.png").stat().st_size > 1000
+
+
+def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> None:
+    said = cli("tune", "table1", "--seeds=1", "--trials=7", "--tuning-seeds=2", "--grid=3", *ROWS)
+    assert said.code == 0
+    for measure, value in (("trials", 7), ("epochs", 7 * 2 * 3), ("samples", 14 * 3 * 18 * 64), ("seconds", 14 * 6)):
+        assert cell("async_lu@best", f"tuning_{measure}") == cell("ddp@best", f"tuning_{measure}") == value
+        assert cell("ddp", f"tuning_{measure}") == 0
+    assert "7 trials of 2 seeds: 3 learning rates, x 0.25 to x 4" in table().captions[-2]
+    assert "then 4 weight decays at the best of them" in table().captions[-2]
+    decays = {run.work.optimizer.weight_decay for run in fake.trained[1]}
+    assert sorted(decays) == pytest.approx([0.0005 * factor for factor in (1 / 16, 1 / 4, 4, 16)])
+
+
+@pytest.mark.usefixtures("fake")
+def test_all_runs_are_listed_with_their_ids(cli: Cli) -> None:
+    cli("tune", "table1", "--seeds=2", *ROWS)
+    with Path("out/tuning/tune-table1-runs.csv").open(encoding="utf-8") as lines:
+        listed = {line["row"] for line in csv.DictReader(lines)}
+    assert listed == {path.name for path in Path("out/runs").iterdir()}
+
+
+def test_again_nothing_is_trained_and_the_same_is_shown(cli: Cli, fake: Fake) -> None:
+    first = cli("tune", "table1", "--seeds=2", *ROWS)
+    before = {path: path.read_bytes() for path in Path("out/tuning").iterdir()}
+    fake.trained.clear()
+    second = cli("tune", "table1", "--seeds=2", *ROWS)
+    assert fake.trained == []
+    assert {path: path.read_bytes() for path in Path("out/tuning").iterdir()} == before
+    assert first.out[first.out.index("CIFAR-10:") :] == second.out[second.out.index("CIFAR-10:") :]
+
+
+def test_an_interrupted_search_goes_on(cli: Cli, fake: Fake) -> None:
+    fake.stop_after = 4
+    said = cli("tune", "table1", "--seeds=1", *ROWS)
+    assert (said.code, "carries on" in said.err) == (130, True)
+    fake.stop_after, kept = None, {run.id for run in fake.trained[0]}
+    assert cli("tune", "table1", "--seeds=1", *ROWS).code == 0
+    assert len(kept) == 4
+    assert not kept & {run.id for stage in fake.trained[1:] for run in stage}
+
+
+def test_the_runs_of_the_table_are_those_of_run(cli: Cli, fake: Fake) -> None:
+    cli("run", "table1", "--seeds=2", *ROWS)
+    shown = {run.id for run in fake.trained[0]}
+    fake.trained.clear()
+    cli("tune", "table1", "--seeds=2", *ROWS)
+    assert not shown & {run.id for stage in fake.trained for run in stage}
+
+
+def test_fresh_trains_each_run_once(cli: Cli, fake: Fake) -> None:
+    cli("tune", "table1", "--seeds=1", *ROWS)
+    once = sorted(run.id for stage in fake.trained for run in stage)
+    fake.trained.clear()
+    assert cli("tune", "table1", "--seeds=1", "--fresh", *ROWS).code == 0
+    assert sorted(run.id for stage in fake.trained for run in stage) == once
+
+
+def test_diverged_trials_and_edges_are_said(cli: Cli, fake: Fake) -> None:
+    fake.rule = lambda run: None if run.work.schedule.lr > PUBLISHED else 100 * run.work.schedule.lr
+    cli("tune", "table1", "--seeds=1", "--grid=3", *ROWS)
+    text = Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    assert "DDP on ResNet-18: 1 of 3 trials diverged; each counts as worse than any other." in text
+    assert "not tuned" not in text  # beyond the best there is a trial, which diverged
+    fake.rule = lambda run: 90 - 100 * run.work.schedule.lr
+    cli("tune", "table1", "--seeds=1", "--grid=3", "--fresh", *ROWS)
+    text = Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    assert "its best is the lowest learning rate tried, so that it is not tuned; widen --span." in text
+
+
+def test_a_trial_that_fails_leaves_its_row_out(cli: Cli, fake: Fake) -> None:
+    fake.fail = lambda run: run.spec.method.name == "ddp" and run.spec.seed >= FIRST_SEED
+    said = cli("tune", "table1", "--seeds=1", *ROWS)
+    assert said.code == 1
+    assert "Not tuned, since a trial failed: DDP on resnet18." in said.out
+    assert [row.row for row in table().rows] == ["async_lu", "async_lu@best"]
+
+
+def test_one_seed_decides_nothing(cli: Cli, fake: Fake) -> None:
+    cli("tune", "table1", "--seeds=1", *ROWS)
+    assert "no pair is decided at the published rates" in Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("fake")
+def test_the_report_has_a_page_of_it(cli: Cli) -> None:
+    cli("tune", "table1", "--seeds=2", "--grid=3", *ROWS)
+    said = cli("report", "--seeds=2")
+    assert (said.code, said.err) == (0, "")
+    index = Path("out/report/index.html").read_text(encoding="utf-8")
+    assert "Tuned tables" in index
+    assert "belong to no table" not in index + said.out
+    page = Path("out/report/tune-table1/index.html").read_text(encoding="utf-8")
+    assert "tune table1 --scale smoke --seeds 2" in page
+    assert "--grid 3 --span 16 --trials 3 --tuning-seeds 1" in page
+    assert Path("out/report/tune-table1/tune-table1.png").is_file()
+    cli("report", "table3", "--seeds=2")
+    assert "Tuned tables" not in Path("out/report/index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["speedup"], "speedup: name one table or figure"),
+        (["all"], "all: name one table or figure"),
+        (["tabel1"], "table1"),
+        (["table1", "--grid=2"], "--grid 2"),
+        (["table1", "--trials=3"], "--trials 3"),
+        (["table1", "--sampler=tpes"], "tpe"),
+        (["table1", "--network=lstm"], "Nothing to tune in table1"),
+    ],
+)
+def test_mistakes_are_one_sentence(cli: Cli, arguments: list[str], words: str) -> None:
+    said = cli("tune", *arguments)
+    assert said.code == 2
+    assert words in said.err
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.usefixtures("here")
+def test_runs_that_are_trained(cli: Cli) -> None:
+    said = cli("tune", "table1", "--method=bp", "--grid=3", "--no-tracking", "--jobs=1", *TINY)
+    assert (said.code, said.err) == (0, "")
+    assert re.search(r"BP.*, rate x 4, seed 1000: finished, 2 epochs", said.out)
+    rows = json.loads(Path("out/tuning/tune-table1-runs.json").read_text(encoding="utf-8"))["rows"]
+    assert len(rows) in (4, 5)

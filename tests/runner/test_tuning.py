@@ -1,0 +1,210 @@
+"""What tuning tries, what it calls best, and that no run both chooses a rate and is shown for it."""
+
+from __future__ import annotations
+
+import math
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmarks.commands import resolve
+from benchmarks.errors import UserError
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.tuning import samplers
+from benchmarks.runner.tuning.search import PUBLISHED, Factors, Trial, TuningBudget, best, decays, edges
+from benchmarks.runner.tuning.trials import DECAY_OF_NONE, FIRST_SEED, next_factors, runs, tuned, tuning_seeds
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.registry import table
+from benchmarks.workloads.workload import workload
+
+TABLE: Table = table("table1")
+SMOKE = Choices(seeds=2)
+
+
+def tried(*accuracies: float | None, span: float = 16.0) -> list[Trial]:
+    """One trial per rate of a grid, from the lowest."""
+    budget = TuningBudget(grid=len(accuracies), span=span, trials=len(accuracies))
+    return [Trial(Factors(rate), accuracy) for rate, accuracy in zip(budget.rates, accuracies, strict=True)]
+
+
+# ---- what is tried
+
+
+def test_the_grid_is_even_in_logarithms_around_the_published_rate() -> None:
+    assert TuningBudget().rates == (0.25, 0.5, 1.0, 2.0, 4.0)
+    three = TuningBudget(grid=3, span=100.0, trials=3).rates
+    assert three == pytest.approx((0.1, 1.0, 10.0))
+    assert three[1] == 1.0
+
+
+def test_rates_come_first_then_weight_decays_at_the_best_of_them() -> None:
+    budget = TuningBudget(grid=3, trials=5)
+    rates = next_factors([], budget)
+    assert rates == (Factors(0.25), Factors(1.0), Factors(4.0))
+    done = [Trial(rate, accuracy) for rate, accuracy in zip(rates, (80.0, 70.0, None), strict=True)]
+    more = next_factors(done, budget)
+    assert more == (Factors(0.25, 0.25), Factors(0.25, 4.0))
+    assert next_factors([*done, Trial(more[0], 90.0)], budget) == more[1:]
+    assert next_factors([*done, *(Trial(one, 90.0) for one in more)], budget) == ()
+    assert decays(5) == (1 / 4, 4, 1 / 16, 16, 1 / 64)
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        (TuningBudget(grid=4, trials=4), "--grid 4: give an odd number"),
+        (TuningBudget(grid=1, trials=1), "--grid 1: give an odd number"),
+        (TuningBudget(span=1.0), "--span 1: give the greatest rate over the least"),
+        (TuningBudget(span=math.nan), "--span nan"),
+        (TuningBudget(trials=4), "--trials 4: give a row's trials, from --grid (5)"),
+        (TuningBudget(seeds=0), "--tuning-seeds 0"),
+        (TuningBudget(sampler="tpa"), "tpe"),
+    ],
+)
+def test_a_budget_that_is_none_is_refused_in_a_sentence(budget: TuningBudget, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        budget.check()
+    assert words in str(caught.value)
+
+
+def test_every_row_has_the_same_budget() -> None:
+    """Whatever its trials said: they are as many, of as many runs and epochs."""
+    budget = TuningBudget(grid=3, trials=4, seeds=2)
+    spent = set()
+    for accuracies in ((1.0, 2.0, 3.0), (None, None, None), (3.0, 3.0, 3.0)):
+        done = tried(*accuracies)
+        done += [Trial(factors, 1.0) for factors in next_factors(done, budget)]
+        assert next_factors(done, budget) == ()
+        spent.add((len(done), len(tuning_seeds(budget))))
+    assert spent == {(4, 2)}
+
+
+# ---- what is best
+
+
+def test_the_most_accurate_is_best() -> None:
+    assert best(tried(70.0, 75.0, 80.0, 82.0, 10.0)).factors == Factors(2.0)
+
+
+def test_of_equals_the_nearest_to_the_published_rate_is_best_then_the_lower() -> None:
+    assert best(tried(80.0, 80.0, 80.0, 80.0, 80.0)).factors == PUBLISHED
+    assert best(tried(90.0, 80.0, 70.0, 80.0, 90.0)).factors == Factors(0.25)
+    assert best(tried(10.0, 80.0, 70.0, 80.0, 10.0)).factors == Factors(0.5)
+
+
+def test_a_diverged_trial_is_worse_than_any_other() -> None:
+    assert best(tried(None, None, None, None, 0.0)).factors == Factors(4.0)
+    assert best(tried(None, None, None, None, None)).factors == PUBLISHED
+
+
+def test_a_best_at_the_edge_is_said() -> None:
+    assert edges(tried(70.0, 75.0, 80.0)) == ("highest learning rate",)
+    assert edges(tried(90.0, 75.0, 80.0)) == ("lowest learning rate",)
+    assert edges(tried(70.0, 85.0, 80.0)) == ()
+    decayed = [*tried(70.0, 85.0, 80.0), Trial(Factors(1.0, 0.25), 90.0), Trial(Factors(1.0, 4.0), 80.0)]
+    assert edges(decayed) == ("lowest weight decay",)
+
+
+# ---- the runs of a trial
+
+
+def test_no_seed_of_tuning_is_one_of_a_table() -> None:
+    assert resolve.MOST_SEEDS <= FIRST_SEED == tuning_seeds(TuningBudget(seeds=3))[0]
+
+
+def test_at_the_published_rate_the_runs_are_the_tables_own() -> None:
+    row = next(row for row in plan.rows(TABLE, SMOKE) if row.method == "lapsgd")
+    own = [run for run in plan.runs(TABLE, SMOKE) if run.labels.row == row.key]
+    made = runs(TABLE, "resnet18", row, PUBLISHED, range(2), SMOKE)
+    assert list(made) == [run for run in own if run.spec.workload.network == "resnet18"]
+
+
+def test_another_rate_is_another_run_and_its_label_says_so() -> None:
+    (own,) = runs(TABLE, "resnet18", Row("bp"), PUBLISHED, [FIRST_SEED], SMOKE)
+    (twice,) = runs(TABLE, "resnet18", Row("bp"), Factors(2.0, 0.25), [FIRST_SEED], SMOKE)
+    assert own.id != twice.id
+    assert own.labels.row == twice.labels.row
+    assert "rate" not in own.title
+    assert twice.title.endswith(", rate x 2, decay x 0.25, seed 1000")
+    assert twice.work.schedule.lr == 2 * own.work.schedule.lr
+
+
+def test_the_warm_up_is_scaled_along_and_nothing_else() -> None:
+    for family, network in (("cifar10", "resnet18"), ("cifar10", "resnet20"), ("imdb", "lstm")):
+        for scale in ("smoke", "small", "paper"):
+            work = workload(family, network, scale)
+            twice = tuned(work, Factors(2.0))
+            for epochs in (0.0, 0.5, 1.0, 3.0, work.schedule.warm_up_epochs, work.epochs / 2, work.epochs):
+                assert twice.schedule(epochs) == pytest.approx(2 * work.schedule(epochs))
+            undone = tuned(twice, Factors(0.5))
+            assert undone == work
+            assert tuned(work, PUBLISHED) == work
+
+
+def test_where_there_is_no_weight_decay_one_is_tried() -> None:
+    work = workload("imdb", "lstm", "smoke")
+    assert work.optimizer.weight_decay == 0
+    assert tuned(work, Factors(1.0, 4.0)).optimizer.weight_decay == 4 * DECAY_OF_NONE
+    assert tuned(work, Factors(2.0)).optimizer.weight_decay == 0
+
+
+# ---- Optuna's samplers
+
+
+class Study:
+    """Optuna's as far as it is used: each trial's values follow from what was told before."""
+
+    def __init__(self) -> None:
+        self.told: list[float] = []
+        self.first: dict[str, float] | None = None
+
+    def enqueue_trial(self, values: dict[str, float]) -> None:
+        self.first = values
+
+    def ask(self) -> Any:
+        first, self.first = self.first, None
+        return SimpleNamespace(suggest_float=lambda name, low, high, log: self._value(first, name, low, high))
+
+    def tell(self, trial: Any, value: float) -> None:
+        self.told.append(value)
+
+    def _value(self, first: dict[str, float] | None, name: str, low: float, high: float) -> float:
+        return first[name] if first is not None else min(high, low + sum(self.told) / 1000)
+
+
+@pytest.fixture
+def optuna(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
+    made: list[Study] = []
+
+    def create_study(*, direction: str, sampler: tuple[str, int]) -> Study:
+        assert (direction, sampler) == ("maximize", ("tpe", samplers.SEED))
+        made.append(Study())
+        return made[-1]
+
+    kinds = SimpleNamespace(RandomSampler=None, TPESampler=lambda seed: ("tpe", seed))
+    quiet = SimpleNamespace(set_verbosity=lambda level: None, WARNING=30)
+    fake = SimpleNamespace(create_study=create_study, samplers=kinds, logging=quiet)
+    monkeypatch.setitem(sys.modules, "optuna", fake)
+    return made
+
+
+def test_a_sampler_tries_the_published_rate_first_and_is_repeated_from_what_is_done(optuna: list[Study]) -> None:
+    budget = TuningBudget(sampler="tpe", trials=5)
+    done: list[Trial] = []
+    while following := next_factors(done, budget):
+        assert following == next_factors(done, budget)
+        done += [Trial(factors, None if len(done) == 1 else 80.0) for factors in following]
+    assert done[0].factors == PUBLISHED
+    assert len(done) == 5
+    assert all(trial.factors.decay == 1.0 for trial in done)
+    assert optuna[-1].told == [80.0, 0.0, 80.0, 80.0]
+    assert next_factors(done[:1], TuningBudget(sampler="tpe", trials=6))[0].decay != 1.0
+
+
+def test_without_optuna_a_sampler_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(UserError, match="uv sync --extra tuning"):
+        next_factors([], TuningBudget(sampler="tpe"))
