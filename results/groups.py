@@ -12,6 +12,8 @@ from results.records.identity import identity
 from results.records.spec import RunSpec
 from results.statistics import Summary, paper_target, summary
 
+FIRST_TRIAL_SEED = 1000
+"""Seeds from here choose a learning rate (`tune`), and are no row's: a mean over a row's seeds leaves them out."""
 Measured = Mapping[Key, Summary]
 """Values of tables by (network, row, measure); a target stands under (network, "*", "target_percent")."""
 
@@ -56,9 +58,9 @@ def clock_of(spec: RunSpec) -> str:
 
 
 def group(records: Iterable[Record]) -> list[SeedGroup]:
-    """The records by spec without the seed, each group ordered by seed, the groups by their first start."""
+    """The records by spec without the seed, each group ordered by seed, the groups by their first start; no trials."""
     found: dict[str, list[Record]] = {}
-    for record in records:
+    for record in (record for record in records if record.seed < FIRST_TRIAL_SEED):
         found.setdefault(identity([record.spec.document(without=("seed",)), record.row]), []).append(record)
     groups = [SeedGroup(key, tuple(sorted(runs, key=lambda run: run.seed))) for key, runs in found.items()]
     return sorted(groups, key=lambda one: min(record.started for record in one.records))

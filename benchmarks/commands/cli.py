@@ -10,7 +10,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.commands.options import Care, Flag, Number, Plugins, Selection
+from benchmarks.commands.options import Care, Flag, Number, Plugins, SearchOptions, Selection
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # the program says what was interrupted
 )
 
-DEFAULT, CARE = Selection(), Care()
+DEFAULT, CARE, SEARCH = Selection(), Care(), SearchOptions()
 
 
 @app.command(name="list")
@@ -111,11 +111,7 @@ def tune(
     table: str,
     *,
     selection: Selection = DEFAULT,
-    grid: Number = 5,
-    span: float = 16.0,
-    trials: Number | None = None,
-    tuning_seeds: Number = 1,
-    sampler: str = "grid",
+    search: SearchOptions = SEARCH,
     jobs: Number | None = None,
     target: float | None = None,
     care: Care = CARE,
@@ -125,22 +121,15 @@ def tune(
 
     Args:
         table: A table or figure, such as table1.
-        grid: Learning rates that are tried, evenly in their logarithms around the table's own.
-        span: The greatest of them over the least.
-        trials: Of a row in all; those beyond the grid try weight decays at its best rate. Default: the grid's.
-        tuning_seeds: Runs of a trial; their seeds are none of --seeds.
-        sampler: grid; or random or tpe, which are Optuna's.
         jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
         target: Accuracy in percent to reach, instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
     from benchmarks.commands.resolve import check_target, one_table
-    from benchmarks.runner.tuning.search import TuningBudget
 
     check_target(target)
     care.check()
-    budget = TuningBudget(grid, span, trials if trials is not None else grid, tuning_seeds, sampler)
-    budget.check()
+    budget = search.budget()
     found = one_table(table)
     chosen = selection.choose([found])
     many = _training_jobs(jobs, chosen)

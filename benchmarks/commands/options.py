@@ -15,6 +15,7 @@ from benchmarks.executors import registry as executors
 if TYPE_CHECKING:
     from benchmarks.experiments import Experiment
     from benchmarks.runner.choices import Choices
+    from benchmarks.runner.tuning.search import TuningBudget
 
 Flag = Annotated[bool, Parameter(negative="")]
 Number = Annotated[int, Parameter(converter=whole)]
@@ -63,6 +64,29 @@ class Care:
     def checkpoints(self) -> float | None:
         """Seconds between two; None: none are written."""
         return None if self.no_checkpoints else self.checkpoint_every
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class SearchOptions:
+    """What `tune` gives every row of a table."""
+
+    grid: Annotated[Number, Parameter(help="Learning rates, evenly in their logarithms around the table's own.")] = 5
+    span: Annotated[float, Parameter(help="The greatest of them over the least.")] = 16.0
+    trials: Annotated[
+        Number | None, Parameter(help="In all; beyond the grid: weight decays at the best rate. Default: the grid's.")
+    ] = None
+    tuning_seeds: Annotated[Number, Parameter(help="Runs of a trial, at seeds that are none of --seeds.")] = 1
+    sampler: Annotated[str, Parameter(help="grid; or random or tpe, which are Optuna's.")] = "grid"
+
+    def budget(self) -> TuningBudget:
+        """The same, checked. Raises UserError where one of them is none."""
+        from benchmarks.runner.tuning.search import TuningBudget
+
+        trials = self.trials if self.trials is not None else self.grid
+        made = TuningBudget(self.grid, self.span, trials, self.tuning_seeds, self.sampler)
+        made.check()
+        return made
 
 
 @Parameter(name="*")

@@ -21,6 +21,7 @@ from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
@@ -62,16 +63,16 @@ def run(
     resumable = training.resumable(runs, missing, out, care)
     _announce(experiments, chosen, runs, missing, jobs, console, resumable)
     note(console, (*plan.trained_as_others(asked), *found.left_out))
-    ended = training.train(missing, training.setting(experiments, chosen, out, care), jobs, console) if missing else {}
+    setting = training.setting(experiments, chosen, out, care)
+    ended = training.train(missing, setting, jobs, console, pool.train_all) if missing else {}
     found = journals.read(out) if missing else found
     failed = list(training.failures(missing, ended, found))
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
-    brief = len(experiments) > FEW
     for one in experiments:
         if one.id in without:
             console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
         else:
-            _show(one, sheets.get(one.id), chosen, out, console, brief)
+            _show(one, sheets.get(one.id), chosen, out, console, len(experiments) > FEW)
     training.complain(failed, console)
     used = list(sheets.values())
     if tracking and used:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.commands.options import Care
 from benchmarks.errors import Interrupted
 from benchmarks.experiments import Experiment
 from benchmarks.hardware.card import Card
@@ -18,7 +18,7 @@ from benchmarks.runner.checkpoints import file as checkpoints
 from benchmarks.runner.checkpoints import keeper
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool, signals
+from benchmarks.runner.processes import signals
 from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
@@ -26,25 +26,39 @@ from benchmarks.tables.definition import Table
 from benchmarks.views.journals import Journals
 
 
-def setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care: Care) -> Setting:
+class Careful(Protocol):
+    """What the command line says of runs that stand still or may be ended early (commands' options, Care)."""
+
+    @property
+    def stall_after(self) -> float | None: ...
+    @property
+    def checkpoints(self) -> float | None: ...
+    @property
+    def fresh(self) -> bool: ...
+
+
+def setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care: Careful) -> Setting:
+    """What all runs of these experiments share."""
     cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
     seen = gpus.each() if chosen.device == "cuda" else ()
     return Setting(out, chosen.data, cards, chosen.plugins, here, seen, care.stall_after, care.fresh, care.checkpoints)
 
 
-def resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Care) -> int:
+def resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Careful) -> int:
     """How many of the missing have checkpoints to go on from; those of the others are removed."""
     keeper.prune(out, {run.id for run in runs} - {run.id for run in missing})
     return 0 if care.fresh else sum(bool(checkpoints.found(out, run.id)) for run in missing)
 
 
-def train(missing: Sequence[Run], setting: Setting, jobs: int, console: Console) -> dict[str, Ended]:
-    """-> how each run ended, by its id."""
+def train(
+    missing: Sequence[Run], setting: Setting, jobs: int, console: Console, train_all: Callable[..., dict[str, Ended]]
+) -> dict[str, Ended]:
+    """-> how each run ended, by its id. train_all: the pool's, which each command brings."""
     again = "the same command without --fresh" if setting.fresh else "the same command"  # carries on after Ctrl-C
     begun = time.monotonic()
     with Display(missing, console) as display:
         try:
-            ended = pool.train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
+            ended = train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
         except KeyboardInterrupt as error:
             asked = signals.signalled(error)
             kept = f"{display.done} of {many(len(missing))} done and kept"
@@ -64,6 +78,7 @@ def failures(missing: Sequence[Run], ended: Mapping[str, Ended], found: Journals
 
 
 def complain(failed: Sequence[str], console: Console) -> None:
+    """Say these sentences."""
     for sentence in failed:
         console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 

@@ -15,18 +15,23 @@ from benchmarks.errors import UserError
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.tuning.search import TuningBudget
 from benchmarks.tables.definition import Table
-from benchmarks.views import journals, notes, tracked
+from benchmarks.views import journals, tracked
 from benchmarks.views.journals import Journals
+from benchmarks.views.notes import clocks
 from benchmarks.views.rerun import tuning as again
 from benchmarks.views.sheets import sheet_of
+from benchmarks.views.tuning.names import FOLDER, name_of
+from benchmarks.views.tuning.notes import captions, notes
 from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
-from benchmarks.views.tuning.search import Done, Search, done_by, final_runs, searches
-from benchmarks.views.tuning.tables import FOLDER, name_of, result_tables
-from benchmarks.views.tuning.tuned import TunedTable, every_record
+from benchmarks.views.tuning.search import Done, done_by, final_runs, searches
+from benchmarks.views.tuning.tables import pairs_table, rows_table, runs_table
+from benchmarks.views.tuning.tuned import Search, TunedTable, every_record
+from benchmarks.views.values import context
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results import published, tracking
@@ -61,7 +66,7 @@ class _Trainer:
         more = f"; {resumed} to be resumed" if resumed else ""
         say(self.console, f"{what}: {many(len(runs))}, {self.jobs} at a time{more}")
         setting = training.setting([self.table], self.chosen, self.out, self.care)
-        ended = training.train(runs, setting, self.jobs, self.console)
+        ended = training.train(runs, setting, self.jobs, self.console, pool.train_all)
         self.failed += training.failures(runs, ended, journals.read(self.out))
 
 
@@ -103,15 +108,12 @@ def tune(
 
 def _announce(table: Table, chosen: Choices, budget: TuningBudget, planned: Sequence[Run], console: Console) -> None:
     rows = len({(run.spec.workload.network, run.labels.row) for run in planned})
-    say(
-        console,
-        f"{table.id} at scale {chosen.scale}: {rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each",
-        "bold",
-    )
+    what = f"{rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each"
+    say(console, f"{table.id} at scale {chosen.scale}: {what}", "bold")
     say(console, f"Budget of a row: {budget.words}")
     most = rows * (budget.trials * budget.seeds + chosen.seeds) + len(planned)
     say(console, f"At most {many(most)} in all; those that are there are not repeated.")
-    for clock in notes.clocks([table], chosen):
+    for clock in clocks([table], chosen):
         say(console, f"Clock: {clock}")
 
 
@@ -136,23 +138,25 @@ def _finals(
     found = journals.read(trainer.out)
     sides = {"published": planned, "best": at_best}
     sheets = {side: sheet_of(trainer.table, trainer.chosen, runs, found, target) for side, runs in sides.items()}
-    return TunedTable(budget, over, {"published": sheets["published"], "best": sheets["best"]})
+    contexts = {one.network: context(sheets["published"], one.network) for one in over}
+    return TunedTable(budget, over, {"published": sheets["published"], "best": sheets["best"]}, contexts)
 
 
 def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
     """On the screen the rows alone; files hold the pairs and the runs as well."""
     name = name_of(tuned.published.table.id)
     drawn = draw(tuned, out / "figures" / name)
-    rows, *others = result_tables(tuned, list(pairs(tuned)), command)
-    rows = rows.with_pictures(drawn, out)
+    found = list(pairs(tuned))
+    rows = rows_table(tuned, captions(tuned), notes(tuned, found, command), command).with_pictures(drawn, out)
     console.print()
     console.print(to_rich(rows))
+    others = (pairs_table(tuned, found), runs_table(tuned))
     files = [path for table in (rows, *others) for path in write(table, out / FOLDER)]
     say(console, f"Written: {', '.join(map(str, (*files, *drawn)))}", style="dim")
 
 
 def _track(tuned: TunedTable, target: float | None, out: Path, console: Console) -> None:
-    """The published rates as `run` does it; all other runs as `track` does."""
+    """The published rates as `run` does it, what is shown at the best as `track` does; no trials (results.groups)."""
     sheet, found = tuned.published, journals.read(out)
     shown = {record.id for record in sheet.used}
     others = [record for _, record in every_record(tuned) if record.id not in shown]

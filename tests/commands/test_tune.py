@@ -14,7 +14,7 @@ import pytest
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Begin, Ended, Listen, Setting
-from benchmarks.runner.tuning.trials import FIRST_SEED
+from results.groups import FIRST_TRIAL_SEED
 from results.records.journal import Journal, folder_of
 from results.tables import ResultTable, files
 from tests.commands.commands import TINY, Cli
@@ -92,7 +92,7 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
     said = cli("tune", "table1", "--seeds=3", *ROWS)
     assert (said.code, said.err) == (0, "")
     trials, final = fake.trained
-    assert {run.spec.seed for run in trials} == {FIRST_SEED}
+    assert {run.spec.seed for run in trials} == {FIRST_TRIAL_SEED}
     assert {run.spec.seed for run in final} == {0, 1, 2}
     assert (len(trials), len(final)) == (2 * 5, 3 + 2 * 3)  # Async LU is at its best at the table's rate
     assert [cell(row, "learning_rate") for row in ("async_lu@best", "ddp", "ddp@best")] == [PUBLISHED, PUBLISHED, HIGH]
@@ -181,7 +181,7 @@ def test_diverged_trials_and_edges_are_said(cli: Cli, fake: Fake) -> None:
 
 
 def test_a_trial_that_fails_leaves_its_row_out(cli: Cli, fake: Fake) -> None:
-    fake.fail = lambda run: run.spec.method.name == "ddp" and run.spec.seed >= FIRST_SEED
+    fake.fail = lambda run: run.spec.method.name == "ddp" and run.spec.seed >= FIRST_TRIAL_SEED
     said = cli("tune", "table1", "--seeds=1", *ROWS)
     assert said.code == 1
     assert "Not tuned, since a trial failed: DDP on resnet18." in said.out

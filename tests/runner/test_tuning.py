@@ -15,10 +15,11 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.tuning import samplers
 from benchmarks.runner.tuning.search import PUBLISHED, Factors, Trial, TuningBudget, best, decays, edges
-from benchmarks.runner.tuning.trials import DECAY_OF_NONE, FIRST_SEED, next_factors, runs, tuned, tuning_seeds
+from benchmarks.runner.tuning.trials import DECAY_OF_NONE, next_factors, runs, tuned, tuning_seeds
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
+from results.groups import FIRST_TRIAL_SEED
 
 TABLE: Table = table("table1")
 SMOKE = Choices(seeds=2)
@@ -112,7 +113,7 @@ def test_a_best_at_the_edge_is_said() -> None:
 
 
 def test_no_seed_of_tuning_is_one_of_a_table() -> None:
-    assert resolve.MOST_SEEDS <= FIRST_SEED == tuning_seeds(TuningBudget(seeds=3))[0]
+    assert resolve.MOST_SEEDS <= FIRST_TRIAL_SEED == tuning_seeds(TuningBudget(seeds=3))[0]
 
 
 def test_at_the_published_rate_the_runs_are_the_tables_own() -> None:
@@ -123,8 +124,8 @@ def test_at_the_published_rate_the_runs_are_the_tables_own() -> None:
 
 
 def test_another_rate_is_another_run_and_its_label_says_so() -> None:
-    (own,) = runs(TABLE, "resnet18", Row("bp"), PUBLISHED, [FIRST_SEED], SMOKE)
-    (twice,) = runs(TABLE, "resnet18", Row("bp"), Factors(2.0, 0.25), [FIRST_SEED], SMOKE)
+    (own,) = runs(TABLE, "resnet18", Row("bp"), PUBLISHED, [FIRST_TRIAL_SEED], SMOKE)
+    (twice,) = runs(TABLE, "resnet18", Row("bp"), Factors(2.0, 0.25), [FIRST_TRIAL_SEED], SMOKE)
     assert own.id != twice.id
     assert own.labels.row == twice.labels.row
     assert "rate" not in own.title

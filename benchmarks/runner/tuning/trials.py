@@ -13,11 +13,10 @@ from benchmarks.runner.tuning.samplers import next_drawn
 from benchmarks.runner.tuning.search import GRID, Factors, Trial, TuningBudget, next_on_grid
 from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.workload import Workload
+from results.groups import FIRST_TRIAL_SEED
 from results.records import Record
 from results.statistics import best
 
-FIRST_SEED = 1000
-"""Of tuning; those of tables lie below, so that no run both chooses a rate and is shown for it."""
 DECAY_OF_NONE = 1e-4
 """What is multiplied where the table's own weight decay is 0."""
 
@@ -47,7 +46,8 @@ def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, 
 
 
 def tuning_seeds(budget: TuningBudget) -> range:
-    return range(FIRST_SEED, FIRST_SEED + budget.seeds)
+    """Those of tables lie below, so that no run both chooses a rate and is shown for it."""
+    return range(FIRST_TRIAL_SEED, FIRST_TRIAL_SEED + budget.seeds)
 
 
 def runs(

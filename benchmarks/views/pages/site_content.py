@@ -16,7 +16,7 @@ from benchmarks.views import rerun
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import clock
 from benchmarks.views.sheets import Sheet, not_shown
-from benchmarks.views.tuning.tables import name_of
+from benchmarks.views.tuning.names import name_of
 from reports.site import verdicts
 from reports.site.pages import Absent, Claims, Grid, Page, Paper, Site
 from results.records import Record

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.tables.registry import IDS
 from benchmarks.views.pages.analysis_page import drawn, grid
-from benchmarks.views.tuning.tables import FOLDER, name_of, runs_name
+from benchmarks.views.tuning.names import FOLDER, name_of, runs_name
 from reports.site.pages import Page
 from results.tables import files
 

@@ -6,12 +6,12 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from benchmarks.runner.tuning.search import PUBLISHED, edges
-from benchmarks.runner.tuning.trials import FIRST_SEED
 from benchmarks.views import notes as of_sheets
 from benchmarks.views.sheets import made_elsewhere
 from benchmarks.views.tuning.order import RowPair, verdict
 from benchmarks.views.tuning.tuned import SIDES, TunedTable, spent
 from benchmarks.workloads.networks.names import TITLES
+from results.groups import FIRST_TRIAL_SEED
 from results.measures import need, words
 
 SELECTION = (
@@ -57,7 +57,7 @@ def notes(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Iterator[s
             yield f"{where}: {verdict(mine)}."
     yield from _searches(tuned)
     yield RULE
-    yield SELECTION.format(first=FIRST_SEED)
+    yield SELECTION.format(first=FIRST_TRIAL_SEED)
     yield SCALED
     if sheet.choices.scale != "paper":
         yield (

@@ -8,8 +8,7 @@ from pathlib import Path
 from benchmarks.runner.settings import row_workload
 from benchmarks.runner.tuning.search import GRID, Factors
 from benchmarks.runner.tuning.trials import tuned as at
-from benchmarks.views.tuning.search import Search
-from benchmarks.views.tuning.tuned import TunedTable
+from benchmarks.views.tuning.tuned import Search, TunedTable
 from benchmarks.workloads.networks.names import TITLES
 from reports.figures.diagnostics import drawable
 from reports.figures.rates import RateCurve, rates

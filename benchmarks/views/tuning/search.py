@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning import trials
-from benchmarks.runner.tuning.search import Factors, Trial, TuningBudget, best
+from benchmarks.runner.tuning.search import Factors, Trial, TuningBudget
 from benchmarks.tables.definition import Row, Table
 from benchmarks.views.journals import Journals
+from benchmarks.views.tuning.tuned import Search
 from results.records import Record
 
 Done = Callable[[Run], Record | None]
 """The record that counts as a run's, if it is complete."""
-
-
-@dataclass(frozen=True)
-class Search:
-    """One row on one network. trials: those whose runs are done. open: runs that the next trials are waiting for."""
-
-    network: str
-    row: Row
-    trials: tuple[Trial, ...]
-    records: tuple[Record, ...]
-    open: tuple[Run, ...]
-
-    @property
-    def over(self) -> bool:
-        return not self.open
-
-    @property
-    def best(self) -> Trial:
-        return best(self.trials)
 
 
 def done_by(found: Journals) -> Done:

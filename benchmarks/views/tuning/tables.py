@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from benchmarks.runner import plan
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.tuning.search import edges
 from benchmarks.views import notes as of_sheets
-from benchmarks.views.tuning.notes import captions, notes
+from benchmarks.views.tuning.names import name_of, order_name, runs_name
 from benchmarks.views.tuning.order import Contrast, RowPair
-from benchmarks.views.tuning.search import Search
-from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Side, Spent, TunedTable, every_record, spent
+from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Search, Side, Spent, TunedTable, every_record, spent
 from benchmarks.workloads.networks.names import TITLES
 from benchmarks.workloads.workload import Workload
 from results.measures import Measure, incidents, words
@@ -26,30 +25,8 @@ MOST_DIGITS = 8
 ENDS = ("low", "high")
 
 
-FOLDER = "tuning"
-"""Below --out: these tables are of no paper, so that no reproduction keeps them and no claim reads them."""
-
-
-def name_of(id: str) -> str:
-    """Of the files of a table that was tuned."""
-    return f"tune-{id}"
-
-
-def runs_name(id: str) -> str:
-    """Of the one with the runs, whose rows' keys are their ids."""
-    return f"{name_of(id)}-runs"
-
-
-def result_tables(tuned: TunedTable, found: Sequence[RowPair], again: str) -> tuple[ResultTable, ...]:
-    """The rows, the pairs of rows (none where there is one row), the runs. again: the command that makes them."""
-    made = [_rows_table(tuned, found, again), *([_pairs_table(tuned, found)] if found else []), _runs_table(tuned)]
-    return tuple(made)
-
-
-# ---- the rows as published, and each at its best
-
-
-def _rows_table(tuned: TunedTable, found: Sequence[RowPair], again: str) -> ResultTable:
+def rows_table(tuned: TunedTable, captions: Iterable[str], notes: Iterable[str], command: str) -> ResultTable:
+    """Every row as published, and at its best. captions, notes: tuning.notes has them. command: what makes it."""
     table = tuned.published.table
     works = [_work(tuned, one, side) for one in tuned.searches for side in SIDES]
     return ResultTable(
@@ -66,11 +43,11 @@ def _rows_table(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Resu
             *_spent_measures(tuned),
         ),
         rows=tuple(_row(tuned, one, side) for one in tuned.searches for side in SIDES),
-        captions=tuple(captions(tuned)),
-        notes=tuple(notes(tuned, found, again)),
+        captions=tuple(captions),
+        notes=tuple(notes),
         conditions=_conditions(tuned),
         value="",
-        command=again,
+        command=command,
     )
 
 
@@ -144,10 +121,11 @@ def _conditions(tuned: TunedTable) -> Conditions:
 # ---- the pairs of rows
 
 
-def _pairs_table(tuned: TunedTable, found: Sequence[RowPair]) -> ResultTable:
+def pairs_table(tuned: TunedTable, found: Sequence[RowPair]) -> ResultTable:
+    """Every two rows of a network, and what tuning does to them."""
     sides = {"published": "At the published rates", "best": "Each at its best"}
     return ResultTable(
-        name=f"{name_of(tuned.published.table.id)}-order",
+        name=order_name(tuned.published.table.id),
         title="Whether tuning changes the order, pair by pair",
         source=f"{tuned.published.table.source}, tuned here",
         measures=tuple(
@@ -180,7 +158,8 @@ def _contrast(one: Contrast, note: str = "") -> Iterator[ResultCell]:
 # ---- the runs
 
 
-def _runs_table(tuned: TunedTable) -> ResultTable:
+def runs_table(tuned: TunedTable) -> ResultTable:
+    """Every run by itself, those that chose too."""
     found = list(every_record(tuned))
     works = [workload_of(record.spec.workload) for _, record in found]
     return ResultTable(

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchmarks.runner.tuning.search import TuningBudget
+from benchmarks.runner.plan import Run
+from benchmarks.runner.tuning.search import Trial, TuningBudget, best
 from benchmarks.tables.definition import Row
 from benchmarks.tables.shared import BASELINE
 from benchmarks.views.sheets import Sheet
-from benchmarks.views.tuning.search import Search
-from benchmarks.views.values import context
 from results.measures import MEASURES, Context, Measure, incidents
 from results.records import Record
 from results.statistics import Summary, extent
@@ -22,6 +21,25 @@ ACCURACY = MEASURES["best_accuracy_percent"]
 """What rows are tuned for, and ranked by first."""
 Side = Literal["published", "best"]
 SIDES: tuple[Side, ...] = ("published", "best")
+
+
+@dataclass(frozen=True)
+class Search:
+    """One row on one network. trials: those whose runs are done. open: runs that the next trials are waiting for."""
+
+    network: str
+    row: Row
+    trials: tuple[Trial, ...]
+    records: tuple[Record, ...]
+    open: tuple[Run, ...]
+
+    @property
+    def over(self) -> bool:
+        return not self.open
+
+    @property
+    def best(self) -> Trial:
+        return best(self.trials)
 
 
 @dataclass(frozen=True)
@@ -38,12 +56,14 @@ class Spent:
 class TunedTable:
     """Two sheets with the same rows, one at the table's rates and one at each row's best; `searches` are over.
 
-    Times to a target are to that of the published rates on either side, so that the two can be compared.
+    contexts: by network, of the published rates (views.values): times to a target are to theirs on either side, so that
+    the two can be compared.
     """
 
     budget: TuningBudget
     searches: Sequence[Search]
     sheets: Mapping[Side, Sheet]
+    contexts: Mapping[str, Context]
 
     @property
     def published(self) -> Sheet:
@@ -80,7 +100,7 @@ class TunedTable:
 
     def _context(self, side: Side, network: str) -> Context:
         baseline = self.sheets[side].complete(network, BASELINE.key)
-        return replace(context(self.published, network), baseline=baseline)
+        return replace(self.contexts[network], baseline=baseline)
 
     def interval(self, side: Side, network: str, row: Row) -> Interval | None:
         """Of the mean accuracy, in percent; None for fewer than two runs."""
