@@ -235,3 +235,20 @@ def test_runs_that_are_trained(cli: Cli) -> None:
     assert re.search(r"BP.*, rate x 4, seed 1000: finished, 2 epochs", said.out)
     rows = json.loads(Path("out/tuning/tune-table1-runs.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) in (4, 5)
+
+
+def test_final_runs_that_fail_leave_their_cells_empty(cli: Cli, fake: Fake) -> None:
+    fake.fail = lambda run: run.spec.method.name == "ddp" and run.spec.seed < FIRST_TRIAL_SEED
+    said = cli("tune", "table1", "--seeds=2", *ROWS)
+    assert said.code == 1
+    assert "DDP, seed 0: no reason" in said.out.replace("\n", " ")
+    (row,) = [one for one in table().rows if one.row == "ddp@best"]
+    assert "not run" in {one.reason for one in row.cells}
+
+
+def test_real_time_is_tuned_as_well(cli: Cli, fake: Fake) -> None:
+    said = cli("tune", "table1", "--seeds=2", "--executor=threads", *ROWS)
+    assert (said.code, said.err) == (0, "")
+    assert "1 at a time" in said.out
+    assert cell("ddp@best", "tuning_seconds") == 5 * 3.0
+    assert "Seconds spent" in {measure.heading for measure in table().measures}

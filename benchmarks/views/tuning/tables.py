@@ -80,7 +80,7 @@ def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
         _exact(work.schedule.lr, _edge_note(one, side)),
         _exact(work.optimizer.weight_decay),
         _measured(tuned, one, side, ACCURACY),
-        *(_exact(end, or_else="one run: no interval") for end in ends),
+        *(_exact(end, or_else="no interval: fewer than two runs with a value") for end in ends),
         *(_exact(rank, or_else="nothing to rank by") for rank in ranks),
         *(_measured(tuned, one, side, measure) for measure in tuned.measures if measure is not ACCURACY),
         *map(_exact, (cost.trials, cost.epochs, cost.samples, cost.seconds)),
