@@ -10,7 +10,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks.commands.options import Care, Flag, Number, Plugins, SearchOptions, Selection
+from benchmarks.commands.options import Care, Flag, Number, Plugins, SearchOptions, Selection, Shown
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # the program says what was interrupted
 )
 
-DEFAULT, CARE, SEARCH = Selection(), Care(), SearchOptions()
+DEFAULT, SHOWN, CARE, SEARCH = Selection(), Shown(), Care(), SearchOptions()
 
 
 @app.command(name="list")
@@ -163,18 +163,21 @@ def replay(run: str, *, out: Path = Path("out"), data: Path | None = None, plugi
 
 
 @app.command
-def claims(*, selection: Selection = DEFAULT) -> int:
-    """Hold the papers' claims against the runs at hand: what was measured, and whether the claim holds."""
+def claims(*, selection: Shown = SHOWN) -> int:
+    """Hold the papers' claims against the runs at hand: what was measured, whether the claim holds, what would decide.
+
+    Of every scale that has runs, side by side; `--scale small` says of one why, too.
+    """
     chosen = selection.choose(())
     from benchmarks.commands.claims import claims as judge
     from benchmarks.commands.resolve import check_out
 
     check_out(selection.out)
-    return judge(chosen, selection.out, _console())
+    return judge(chosen, selection.out, _console(), every=selection.every)
 
 
 @app.command
-def report(*tables: str, selection: Selection = DEFAULT, target: float | None = None, uri: str | None = None) -> int:
+def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, uri: str | None = None) -> int:
     """Make one static site of what was run, under OUT/report, with the same as Markdown and LaTeX.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +29,7 @@ def _words(executor: str) -> str:
     return f"{executor} ({executors.executor(executor).title})"
 
 
+ALL = "all"
 Plugins = Annotated[list[Path] | None, _many("Python file with methods of your own.")]
 
 
@@ -140,3 +141,19 @@ class Selection:
             alias=not self.no_alias,
             experiments=experiments,
         )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Shown(Selection):
+    """The same for what shows runs that are there: by default those of every scale."""
+
+    scale: Annotated[str, Parameter(help="smoke, small or paper; all: each that has runs.")] = ALL
+
+    @property
+    def every(self) -> bool:
+        """Whether every scale that has runs is meant; `choose` then chooses the smallest."""
+        return self.scale == ALL
+
+    def choose(self, experiments: Sequence[Experiment]) -> Choices:
+        return super(Shown, replace(self, scale="smoke") if self.every else self).choose(experiments)

@@ -60,8 +60,7 @@ def run(
     resolve.check_out(out)
     found = journals.read(out)
     missing = [run for run in runs if care.fresh or not found.done(run)]
-    resumable = training.resumable(runs, missing, out, care)
-    _announce(experiments, chosen, runs, missing, jobs, console, resumable)
+    _announce(experiments, chosen, runs, missing, jobs, console, training.resumable(runs, missing, out, care))
     note(console, (*plan.trained_as_others(asked), *found.left_out))
     setting = training.setting(experiments, chosen, out, care)
     ended = training.train(missing, setting, jobs, console, pool.train_all) if missing else {}

@@ -14,6 +14,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from benchmarks.views.journals import Journals, experiment
+from benchmarks.workloads.workload import SCALES
 from results import published, statistics
 from results.records import Record
 
@@ -103,6 +104,12 @@ def every_sheet(chosen: Choices, journals: Journals, target: float | None = None
 def whole(chosen: Choices) -> Choices:
     """All rows, whatever --method says, for what compares rows: a target is the worst row's, a claim is of several."""
     return replace(chosen, methods=())
+
+
+def at_scales(chosen: Choices, journals: Journals, *, every: bool) -> tuple[Choices, ...]:
+    """The same choices at every scale that has runs, the smallest first; as they are where not every one is meant."""
+    there = {record.scale for record in journals.records} if every else set()
+    return tuple(replace(chosen, scale=scale) for scale in SCALES if scale in there) or (chosen,)
 
 
 # ---- what one has to know of the runs

@@ -28,6 +28,7 @@ __all__ = [
     "Equivalence",
     "Interval",
     "PValue",
+    "chance_beyond",
     "effect_size",
     "equivalence",
     "margin_of",
@@ -43,6 +44,7 @@ WEAK_RUNS = 3
 
 # The exact test lists all divisions of the runs up to 8 against 8 (12,870); beyond, it draws this many at random.
 _PERMUTATIONS = 20_000
+_CERTAIN = 30.0  # standard errors, beyond which the noncentral t is not asked for
 
 ACCURACY_MARGIN_POINTS = 1.0
 RELATIVE_MARGIN = 0.10
@@ -145,6 +147,20 @@ def seeds_for_effect(effect: float, power: float = 0.8, alpha: float = 0.05) -> 
     while n < _guenther(effect, power, _attainable(n, alpha)):
         n += 1
     return n
+
+
+def chance_beyond(distance: float, error: float, freedom: float, level: float = 0.95) -> float:
+    """The chance that a mean's t interval leaves out a bound that lies so far from the true mean, on the mean's side.
+
+    1 - F(t), with F of the noncentral t distribution and distance / error its noncentrality (Johnson & Welch, 1940).
+    error: the true standard error; the interval's is estimated with that many degrees of freedom.
+    """
+    from scipy.special import nctdtr, stdtrit
+
+    if error == 0:
+        return float(distance > 0)
+    noncentral = min(distance / error, _CERTAIN)
+    return float(1 - nctdtr(freedom, noncentral, stdtrit(freedom, (1 + level) / 2))) if noncentral > 0 else 0.0
 
 
 def margin_of(published_mean: float, *, points: bool) -> float:

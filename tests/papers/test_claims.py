@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -286,7 +287,7 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=200)
     evidence = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
     evidence.scale = "smoke"
-    judge(evidence, console, tmp_path)
+    judge([evidence], console, tmp_path)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "does not hold at smoke" in " ".join(text.replace("│", " ").split())
     assert f"{len(CLAIMS)} claims:" in text
@@ -297,3 +298,28 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     markdown = (tmp_path / "tables" / "claims.md").read_text(encoding="utf-8")
     assert "not the papers' experiments" in markdown
     assert markdown.count("\n| `") == len(CLAIMS)
+
+
+def test_several_scales_stand_side_by_side(tmp_path: Path) -> None:
+    """The verdict, the effect with its interval and what would decide it; and all of it as JSON."""
+    console = Console(file=io.StringIO(), width=200)
+    smoke = accuracies(("async_lu", 93.7, 0.1, 3), ("async_bu", 92.7, 1.0, 3))
+    small = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
+    smoke.scale, small.scale = "smoke", "small"
+    judge([smoke, small], console, tmp_path)
+    printed = console.file.getvalue().replace("│", " ").replace("┃", " ")  # type: ignore[attr-defined]
+    text = " ".join(printed.split())
+    assert "Claim, source smoke small" in text
+    assert "-2 points [-2.23, -1.77], n = 3" in text
+    assert "claims --scale small" in text
+    content = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))
+    assert content["scales"] == ["smoke", "small"]
+    assert [one["id"] for one in content["claims"]] == [one.id for one in CLAIMS]
+    first, second = content["claims"][0]["verdicts"]
+    assert (first["verdict"], first["would_decide"][:21]) == ("not decided", "runs that are missing")
+    assert (second["verdict"], second["effect"]["value"], second["effect"]["unit"]) == (
+        "does not hold", pytest.approx(-2.0), "points",
+    )  # fmt: skip
+    rows = list(csv.DictReader((tmp_path / "tables" / "claims.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["scale"] for row in rows] == ["smoke"] * len(CLAIMS) + ["small"] * len(CLAIMS)
+    assert "## Scale small" in (tmp_path / "tables" / "claims.md").read_text(encoding="utf-8")

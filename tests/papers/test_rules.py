@@ -9,17 +9,13 @@ import numpy as np
 import pytest
 from scipy.special import stdtrit
 
-from benchmarks.papers.claims.conditions import Outcome, quotient
-from benchmarks.papers.claims.rules import Quantity, measured
+from benchmarks.papers.claims.conditions import quotient
+from benchmarks.papers.claims.quantities import Outcome, Quantity, alone_level
+from benchmarks.papers.claims.rules import measured
 from results.published import Published
 from results.statistics import Summary, summary
 from tests.papers.evidence import Fake
-
-COMPARISONS = 20_000
-MOST = 0.05 + 3 * math.sqrt(0.05 * 0.95 / COMPARISONS)
-"""Five of a hundred, and what a simulation of so many may be off by."""
-RUNS = ((2, 2), (3, 3), (5, 5), (2, 5), (5, 2))
-SPREADS = ((0.1, 0.1), (0.2, 0.1), (0.2, 0.01), (0.01, 0.2))
+from tests.papers.simulated import COMPARISONS, MOST, RUNS, SPREADS, decided, equals, moments, signs
 
 
 def mean_of(mean: float, std: float | None, n: int, *, exact: bool = False) -> Quantity:
@@ -119,38 +115,6 @@ def test_what_a_paper_prints_without_a_spread_stands() -> None:
 # ---- by simulation
 
 
-Sides = tuple[np.ndarray, np.ndarray]
-
-
-def equals(runs: tuple[int, int], spreads: tuple[float, float]) -> Sides:
-    """COMPARISONS pairs of groups of runs, normal, all of mean 1."""
-    rng = np.random.default_rng(sum(runs))
-    a, b = (1 + spread * rng.standard_normal((COMPARISONS, n)) for n, spread in zip(runs, spreads, strict=True))
-    return a, b
-
-
-def moments(values: np.ndarray, below: np.ndarray) -> Sides:
-    """Mean and squared standard error; `below`: how far the runs went of groups in which one is known by that."""
-    n, mean = values.shape[1], below.mean(1)
-    variance = below.var(1, ddof=1) / n
-    least = ((1 - 0.025 ** (1 / n)) * mean / stdtrit(n - 1, 0.975)) ** 2
-    return mean, np.where((below < values).any(1), np.maximum(variance, least), variance)
-
-
-def decided(a: np.ndarray, b: np.ndarray, how: str, limit: float = math.inf) -> Sides:
-    """Whether a < b is called true, and called false: the rule for all pairs at once. limit: b's runs end there."""
-    low = np.minimum(b, limit)
-    (one, of_one), (other, of_other) = moments(a, a), moments(b, low)
-    gap = one - other
-    if how == "quotient":
-        gap, of_one, of_other = np.log(one / other), of_one / one**2, of_other / other**2
-    total = of_one + of_other
-    least = min(a.shape[1], b.shape[1]) - 1
-    freedom = np.floor(least * total**2 / (of_one**2 + of_other**2) * (1 + 1e-9))
-    half = stdtrit(np.maximum(freedom, 1), 0.975) * np.sqrt(total)
-    return gap + half < 0, (gap - half > 0) & ~(low < b).any(1)
-
-
 @pytest.mark.parametrize("how", ["difference", "quotient"])
 def test_the_simulation_decides_as_the_rule_does(how: str) -> None:
     for (runs, spreads), limit in product(zip(RUNS, SPREADS, strict=False), (math.inf, 1.05)):
@@ -197,15 +161,53 @@ def test_a_threshold_other_than_0_or_1_changes_nothing(threshold: float) -> None
     assert (scaled == np.logical_or(*decided(a, b, "quotient"))).all()
 
 
+@pytest.mark.parametrize("how", ["difference", "quotient"])
 @pytest.mark.parametrize("runs", [(2, 2), (3, 3), (5, 5)])
-def test_a_claim_of_sameness_is_rarely_wrong(runs: tuple[int, int]) -> None:
+def test_a_claim_of_sameness_is_rarely_wrong(runs: tuple[int, int], how: str) -> None:
     """Between two bounds: a mean on the upper one is rarely called within, one in the middle rarely without."""
     a, b = equals(runs, (0.02, 0.01))
-    below_high, _ = decided(a, b, "difference")  # where the difference lies on the upper bound
-    above_low, _ = decided(b - 0.2, a, "difference")  # the lower one lies 0.2 under it
+    below_high, _ = decided(a, b, how)  # where the difference lies on the upper bound
+    above_low, _ = decided(b - 0.2, a, how)  # the lower one lies 0.2 under it
     assert np.mean(below_high & above_low) <= MOST
-    beyond_high, beyond_low = decided(a + 0.1, b, "difference")[1], decided(a - 0.1, b, "difference")[0]
-    outside = decided(a - 0.1, b, "difference")[1] | decided(a + 0.1, b, "difference")[0]
+    beyond_high, beyond_low = decided(a + 0.1, b, how)[1], decided(a - 0.1, b, how)[0]
+    outside = decided(a - 0.1, b, how)[1] | decided(a + 0.1, b, how)[0]
     assert np.mean(outside) <= MOST
     assert np.mean(beyond_high) > np.mean(outside)
     assert np.mean(beyond_low) > np.mean(outside)
+
+
+@pytest.mark.parametrize("how", ["difference", "quotient"])
+@pytest.mark.parametrize("spreads", SPREADS)
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_what_is_computed_of_four_means_is_rarely_decided(n: int, spreads: tuple[float, float], how: str) -> None:
+    """Of equals: a lead on one data set against that on another, a slow-down against another's."""
+    (a, b), (c, d) = equals((n, n), spreads), equals((n, n), spreads[::-1], seed=1)
+    means = [(sign, *moments(runs, runs), n) for sign, runs in ((1.0, a), (-1.0, b), (-1.0, c), (1.0, d))]
+    yes, no = signs(means, how)
+    assert np.mean(yes | no) <= MOST
+
+
+@pytest.mark.parametrize("spreads", SPREADS)
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_half_of_a_gap_is_rarely_called_more_or_less_than_half(n: int, spreads: tuple[float, float]) -> None:
+    """Of a-lap-staleness: lu / 2 + theirs / 2 - ours, where ours lies half way between the two."""
+    (lu, theirs), (ours, _) = equals((n, n), spreads), equals((n, n), spreads[::-1], seed=1)
+    means = [(weight, *moments(runs, runs), n) for weight, runs in ((0.5, lu), (0.5, theirs - 0.8), (-1.0, ours - 0.4))]
+    yes, no = signs(means, "difference")
+    assert np.mean(yes | no) <= MOST
+
+
+@pytest.mark.parametrize(("places", "rivals"), [(1, 2), (2, 1), (4, 3), (2, 4), (8, 1), (12, 1)])
+@pytest.mark.parametrize("spreads", SPREADS)
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_claim_of_many_comparisons_is_rarely_wrong(
+    n: int, spreads: tuple[float, float], places: int, rivals: int
+) -> None:
+    """One that is decided by any of its comparisons: at LEVEL alone, twelve of equals decided it in 26 of 100."""
+    level, wrong = alone_level(places * rivals), np.zeros(COMPARISONS, bool)
+    for place in range(places):
+        for rival in range(rivals):
+            ours, _ = equals((n, n), spreads, seed=place)
+            _, theirs = equals((n, n), spreads, seed=100 + place * rivals + rival)
+            wrong |= decided(ours, theirs, "difference", level=level)[1]
+    assert np.mean(wrong) <= MOST

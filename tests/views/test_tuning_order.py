@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.papers.claims.rules import Quantity
+from benchmarks.papers.claims.quantities import Quantity
 from benchmarks.tables.definition import Row
 from benchmarks.views.tuning.order import Contrast, RowPair, verdict
 from results.measures import MEASURES

@@ -7,44 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.papers.claims.rules import Cell, Look, Quantity
-from results.measures import words
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One condition of a claim as it turned out. Of a group, only the point that stands worst is shown.
-
-    text: what was compared, with its numbers; of a missing point, what was not measured. fitted: it compares seconds
-    that the hardware card was fitted to, so that its status counts for nothing. why: it is not decided.
-    """
-
-    group: str
-    text: str
-    status: Literal["holds", "does not hold", "not decided", "missing"]
-    margin: float = 0.0
-    n: int | None = None
-    fitted: bool = False
-    why: str = ""
-
-    @classmethod
-    def of(
-        cls, group: str, text: str, found: Quantity, low: float, high: float, margin: float | None = None
-    ) -> Outcome:
-        """Whether what was found lies between low and high. margin: by default the distance to the nearer bound."""
-        near = min(found.value - low, high - found.value) if margin is None else margin
-        said = "".join(f"; {word}" for word in (found.diverged, "fitted" if found.fitted else "") if word)
-        status = found.within(low, high)
-        return cls(group, f"{text}{said}", status, near, found.n, found.fitted, _undecided(found, status))
-
-
-def _undecided(found: Quantity, status: str) -> str:
-    if status != "not decided":
-        return ""
-    if found.diverged:
-        return found.diverged
-    return "a single seed shows no spread" if found.n == 1 else "the rest is open at 95 %"
-
+from benchmarks.papers.claims.quantities import Outcome, Quantity
+from benchmarks.papers.claims.rules import Cell, Look
+from results.measures import MEASURES, words
 
 Points = Callable[[Look], list[Outcome]]
 
@@ -75,7 +40,8 @@ class Condition:
         text = _compared(self, a, b, found)
         if self.a.measure == self.b.measure and a.shares_runs_with(b):  # two rows of one algorithm: no chance in it
             text, found = f"{text}, the same runs", found.certain()
-        return Outcome.of(self.group, text, found, self.low, self.high)
+        unit = {"%": "points"}.get(of.unit, of.unit) if (of := MEASURES.get(self.a.measure)) else ""
+        return Outcome.of(self.group, text, found, self.low, self.high, unit=unit)
 
 
 def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -> str:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
-from benchmarks.papers.claims.conditions import Outcome
-from benchmarks.papers.claims.rules import Look, Quantity
+from benchmarks.papers.claims.quantities import Outcome, Quantity
+from benchmarks.papers.claims.rules import Look
 from benchmarks.papers.claims.verdicts import Claim
 from results.tables import ResultRow, ResultTable
 

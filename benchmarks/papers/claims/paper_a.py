@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Condition, Outcome, best_of, conditions, quotient, together
-from benchmarks.papers.claims.rules import Cell, Look, Quantity
+from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient, together
+from benchmarks.papers.claims.quantities import Outcome, Quantity
+from benchmarks.papers.claims.rules import Cell, Look
 from benchmarks.papers.claims.verdicts import Claim
 
 SOURCE = "arXiv:2410.05985v1"

@@ -1,47 +1,31 @@
-"""When a comparison counts as decided: evidence, and quantities with their uncertainty.
+"""What claims are judged by: evidence, and the cells of tables as quantities, as measured and as published.
 
-The rule, the same for every claim. A comparison of means over n >= 2 seeds holds or fails only if it does so throughout
-its 95 % interval: Student's t with Welch's degrees of freedom, taken cautiously (`cautious_freedom`); a quotient's is
-the interval of its logarithm. Of a comparison of equals at most 5 % are decided then (docs/statistics.md). A mean that
-not all runs have is known by a lower bound, with a sampling error of its own (`bound_variance`). A single run, or two
-that are equal, show no spread and decide nothing, except for seconds of the simulated clock, which no seed changes. A
-paper's mean without a spread is taken as it stands.
-
-Whatever the interval, a row of which a run diverged decides no comparison of speed, and no comparison of seconds to
-which the hardware card in use was fitted (`benchmarks.papers.fitted`) decides a claim.
+How a comparison is decided stands in `quantities`. Whatever the interval, a row of which a run diverged decides no
+comparison of speed, and no comparison of seconds to which the hardware card in use was fitted
+(`benchmarks.papers.fitted`) decides a claim.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from benchmarks.papers.claims.quantities import Quantity, of_mean
 from benchmarks.tables.shared import BASELINE
 from results.measures import MEASURES
 from results.published import Published
 from results.statistics import Summary
-from results.statistics.intervals import (
-    Interval,
-    Spread,
-    bound_variance,
-    cautious_freedom,
-    log_interval,
-    t_interval,
-)
 from results.tables import ResultTable
 
-LEVEL = 0.95
 RULE = (
     "A comparison is decided where it holds, or fails, throughout its 95 % interval (Student's t; of quotients by "
-    "logarithms). One seed decides nothing but seconds of the simulated clock; three seeds are weak evidence. A row of "
-    "which a run diverged decides no comparison of speed. A comparison of seconds to which the hardware card was "
-    "fitted counts for nothing: a claim that only such comparisons could decide is not decided (fitted)."
+    "logarithms); of several of which any would decide a claim by itself, each has a share of the 5 %. One seed "
+    "decides nothing but seconds of the simulated clock; three seeds are weak evidence. A row of which a run diverged "
+    "decides no comparison of speed. A comparison of seconds to which the hardware card was fitted counts for nothing: "
+    "a claim that only such comparisons could decide is not decided (fitted)."
 )
 """In a few words, for those who read verdicts."""
-
-Status = Literal["holds", "does not hold", "not decided"]
 
 
 class Evidence(Protocol):
@@ -87,104 +71,6 @@ class Cell(NamedTuple):
     network: str
     row: str
     measure: str
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A value with its uncertainty, by default none.
-
-    variances: the squared standard errors of the means that it is computed of, in its own unit squared; freedom: the
-    least degrees of freedom of any of them. n: the fewest runs it rests on. open_below, open_above: it may lie
-    anywhere under, or over, that. quotient: its interval is that of its logarithm. fitted: it rests on seconds that
-    the hardware card was fitted to. diverged: the runs that fell apart, in words. runs: a row's, by their identities.
-    """
-
-    value: float
-    variances: tuple[float, ...] = ()
-    freedom: float = math.inf
-    n: int | None = None
-    open_below: bool = False
-    open_above: bool = False
-    quotient: bool = False
-    fitted: bool = False
-    diverged: str = ""
-    runs: Set[str] = frozenset()
-
-    @classmethod
-    def of(cls, summary: Summary, *, exact: bool) -> Quantity | None:
-        """None if nothing was measured. A censored mean is a lower bound."""
-        bounded = summary.mean is None
-        value, std = (summary.at_least, summary.at_least_std) if bounded else (summary.mean, summary.std)
-        if value is None or not math.isfinite(value):
-            return None
-        known = _of_mean(value, std if std is not None or not bounded else 0.0, summary.n, exact=exact)
-        if not bounded or known.open_above:
-            return known
-        variance = bound_variance(value, known.variances[0], summary.n, LEVEL) if known.variances else 0.0
-        return replace(known, variances=(variance,), open_above=True)
-
-    def shares_runs_with(self, other: Quantity) -> bool:
-        """Whether both are values of the very same runs."""
-        return bool(self.runs) and self.runs == other.runs
-
-    def certain(self) -> Quantity:
-        """The same without an uncertainty."""
-        return replace(self, variances=(), freedom=math.inf, open_below=False, open_above=False)
-
-    def minus(self, other: Quantity) -> Quantity:
-        return self._with(other, self.value - other.value, (*self.variances, *other.variances))
-
-    def over(self, other: Quantity) -> Quantity | None:
-        """The quotient of two positive quantities; None for others."""
-        if self.value <= 0 or other.value <= 0:
-            return None
-        value = self.value / other.value
-        parts = [(v, of.value) for of in (self, other) for v in of.variances]
-        made = self._with(other, value, tuple(v * (value / mean) ** 2 for v, mean in parts))
-        return replace(made, quotient=True)
-
-    def times(self, factor: float) -> Quantity:
-        """A positive multiple."""
-        return replace(self, value=factor * self.value, variances=tuple(factor**2 * v for v in self.variances))
-
-    def _with(self, other: Quantity, value: float, variances: tuple[float, ...]) -> Quantity:
-        known = [n for n in (self.n, other.n) if n is not None]
-        return Quantity(
-            value,
-            variances,
-            min(self.freedom, other.freedom),
-            min(known) if known else None,
-            open_below=self.open_below or other.open_above,
-            open_above=self.open_above or other.open_below,
-            fitted=self.fitted or other.fitted,
-            diverged="; ".join(dict.fromkeys(filter(None, (self.diverged, other.diverged)))),
-        )
-
-    @property
-    def interval(self) -> Interval:
-        """Where it lies at LEVEL, but for what is open."""
-        spread = Spread(self.value, math.fsum(self.variances), cautious_freedom(self.variances, self.freedom))
-        return log_interval(spread, LEVEL) if self.quotient else t_interval(spread, LEVEL)
-
-    def within(self, low: float, high: float) -> Status:
-        """Whether it lies strictly between the bounds; never decided where a run diverged."""
-        if self.diverged:
-            return "not decided"
-        known = self.interval
-        least = -math.inf if self.open_below else known.low
-        most = math.inf if self.open_above else known.high
-        if (low == -math.inf or least > low) and (high == math.inf or most < high):
-            return "holds"
-        return "does not hold" if most <= low or least >= high else "not decided"
-
-
-def _of_mean(value: float, std: float | None, n: int, *, exact: bool) -> Quantity:
-    """exact: no seed changes it. Else one run shows no spread, nor do two that are equal by chance."""
-    if exact and not std:
-        return Quantity(value, n=n)
-    if std is None or n < 2 or (n == 2 and std == 0):
-        return Quantity(value, n=n, open_below=True, open_above=True)
-    return Quantity(value, (std**2 / n,), n - 1.0, n)
 
 
 @dataclass(frozen=True)
@@ -234,6 +120,6 @@ def as_published(evidence: Evidence) -> Look:
             return None
         if there.std is None or there.n is None:
             return Quantity(there.mean, n=there.n)
-        return _of_mean(there.mean, there.std, there.n, exact=False)
+        return of_mean(there.mean, there.std, there.n, exact=False)
 
     return Look(read, lambda id: ())

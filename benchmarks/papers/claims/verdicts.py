@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.papers.claims.conditions import Outcome, Points
-from benchmarks.papers.claims.rules import Evidence, Status, as_published, measured
+from benchmarks.papers.claims.conditions import Points
+from benchmarks.papers.claims.needed import DECIDED, Need, need
+from benchmarks.papers.claims.quantities import Outcome, Status, alone_level
+from benchmarks.papers.claims.rules import Evidence, as_published, measured
 
 Decision = Literal["holds", "does not hold", "not decided", "not decided (fitted)"]
 """What becomes of a claim."""
@@ -22,11 +25,52 @@ _RANK = {"does not hold": 0, "not decided": 1, "missing": 2, "holds": 3}
 
 
 @dataclass(frozen=True)
+class Grounds:
+    """The comparison that a verdict stands on: of those that decide it, the one that does so least clearly.
+
+    text: what was compared, with its numbers. value and its 95 % interval, whose ends are infinite where they are not
+    known, in `unit`; None of a law, whose text says all.
+    """
+
+    text: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    unit: str = ""
+
+    @classmethod
+    def of(cls, point: Outcome) -> Grounds:
+        if (found := point.found) is None:
+            return cls(point.text, n=point.n)
+        known = found.interval
+        low = -math.inf if found.open_below else known.low
+        high = math.inf if found.open_above else known.high
+        return cls(point.text, found.value, low, high, found.n, point.unit)
+
+    @property
+    def said(self) -> str:
+        """'+1.00 points [0.52, 1.48], n = 3', 'at least 2.97× [2.6, ∞), n = 3'; of a law its text."""
+        if self.value is None or self.low is None or self.high is None:
+            return self.text
+        value = f"{self.value:.3g}×" if self.unit == "×" else f"{self.value:+.3g} {self.unit}".rstrip()
+        above, below = math.isinf(self.high), math.isinf(self.low)
+        bound = "at least " if above and not below else "at most " if below and not above else ""
+        ends = f"{'(−∞' if below else f'[{self.low:.3g}'}, {'∞)' if above else f'{self.high:.3g}]'}"
+        interval = "" if above and below else ", exactly" if self.low == self.high else f" {ends}"
+        return f"{bound}{value}{interval}" + (f", n = {self.n}" if self.n is not None else "")
+
+
+@dataclass(frozen=True)
 class Verdict:
+    """effect: None where nothing was measured. need: what would decide it, where it is not decided."""
+
     status: Decision
     scale: str
     measured: str
     why: str
+    effect: Grounds | None = None
+    need: Need = DECIDED
 
     @property
     def label(self) -> str:
@@ -51,11 +95,28 @@ class Claim:
     any_of: bool = False
 
     def evaluate(self, evidence: Evidence) -> Verdict:
-        points = self.points(measured(evidence))
+        points, level = self.held(self.points(measured(evidence)))
         status = self.status(points)
         parts = [_why(self, points, status), self.rule and f"Taken as: {self.rule}.", self._paper(evidence)]
         said = "; ".join(point.text for point in _shown([point for point in points if point.status != "missing"]))
-        return Verdict(status, evidence.scale, said or "-", " ".join(part for part in [*parts, self.remark] if part))
+        why = " ".join(part for part in [*parts, self.remark] if part)
+        decided = status in ("holds", "does not hold")
+        needed = DECIDED if decided else need(points, self.needs, level, any_of=self.any_of)
+        return Verdict(status, evidence.scale, said or "-", why, self._effect(points, status), needed)
+
+    def _effect(self, points: Sequence[Outcome], status: Decision) -> Grounds | None:
+        there = [point for point in points if point.status != "missing"]
+        same = [point for point in there if point.status == status and not point.fitted]
+        if not there:
+            return None
+        best = self.any_of and status == "holds"
+        return Grounds.of((max if best else min)(same or there, key=lambda point: point.margin))
+
+    def held(self, points: Sequence[Outcome]) -> tuple[list[Outcome], float]:
+        """The comparisons, those that would decide the claim by themselves held to `alone_level`; and that level."""
+        level = alone_level(sum(not p.fitted and p.found is not None and bool(p.found.parts) for p in points))
+        alone = "holds" if self.any_of else "does not hold"
+        return [point.at(level) if point.status == alone else point for point in points], level
 
     def status(self, points: Sequence[Outcome]) -> Decision:
         """By the comparisons that rest on no fitted seconds; fitted where only the others could decide it."""
@@ -76,7 +137,8 @@ class Claim:
 
     def _paper(self, evidence: Evidence) -> str:
         """The same conditions on the paper's own figures."""
-        points = [point for point in self.points(as_published(evidence)) if point.status != "missing"]
+        held, _ = self.held(self.points(as_published(evidence)))
+        points = [point for point in held if point.status != "missing"]
         if not points:
             return ""
         status = self.status(points)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from benchmarks.papers.claims.rules import Quantity
+from benchmarks.papers.claims.quantities import Quantity
 from benchmarks.tables.definition import Row
 from benchmarks.views.tuning.tuned import SIDES, Side, TunedTable
 from results.measures import Measure, words

@@ -1,0 +1,110 @@
+"""What would decide a claim that the runs at hand do not: more seeds, runs that are missing, or no runs at all.
+
+Seeds are counted as in a power analysis (Cohen, 1988): were the means and spreads seen the true ones, so many of every
+row would decide the claim by the rule of `quantities` with a chance of POWER. The chance is that of the noncentral t
+distribution with n - 1 degrees of freedom, the fewest that the rule may count, so that it is never overstated. Several
+comparisons that must all come out: their chances of failing are added up, since they share rows and may fail together.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.papers.claims.quantities import LEVEL, Outcome
+from results.statistics.inference import WEAK_RUNS, chance_beyond
+
+POWER = 0.8
+MOST = 100
+"""Seeds beyond which nobody goes."""
+SEEDS = (
+    f"Seeds that would decide a claim are those with which it is decided at {100 * POWER:.0f} % power, were the "
+    "differences and spreads seen the true ones: from three seeds a rough guess."
+)
+"""In a few words, for those who read numbers of seeds."""
+FITTED = (
+    "no runs on this hardware card can: it was fitted to the seconds compared; runs in real time (--executor threads) "
+    "or on another card can"
+)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What would decide a claim, in words; seeds: how many of every row would, None where no number up to MOST does."""
+
+    words: str = ""
+    seeds: int | None = None
+
+
+DECIDED = Need()
+
+
+def need(points: Sequence[Outcome], needs: Sequence[str], level: float, *, any_of: bool) -> Need:
+    """Of a claim that is not decided, from all its comparisons. level: of one that decides the claim by itself."""
+    counted = [point for point in points if not point.fitted]
+    missing = list(dict.fromkeys(point.text for point in counted if point.status == "missing"))
+    if all(point.status == "missing" for point in points):
+        return Need(f"runs of {', '.join(needs)}: there are none")
+    if not counted:
+        return Need(FITTED)
+    undecided = [point for point in counted if point.status == "not decided"]
+    if not undecided and not missing:
+        return DECIDED
+    alone = [point for point in undecided if _inside(point) == any_of]  # one of them decides the claim by itself
+    by_one = _seeds(alone, level, lambda chances: max(chances) >= POWER) if alone else None
+    if missing and (by_one is None or by_one.seeds is None):
+        return Need(f"runs that are missing: {', '.join(missing[:4])}{' and others' if len(missing) > 4 else ''}")
+    return by_one or _seeds(undecided, LEVEL, lambda chances: math.fsum(1 - one for one in chances) <= 1 - POWER)
+
+
+def chance(point: Outcome, n: int, level: float = LEVEL) -> float:
+    """The chance that n runs of every mean decide a comparison the way it stands, if means and spreads are as seen."""
+    found = point.found
+    if found is None or found.diverged or not found.parts:
+        return 0.0
+    of = found.with_runs(n)
+    error = math.sqrt(math.fsum(part.variance for part in of.parts))
+    low, value, high = point.low, found.value, point.high
+    if of.quotient:  # by logarithms, as its interval
+        error, (low, value, high) = error / value, [math.log(at) if at > 0 else -math.inf for at in (low, value, high)]
+    if low < value < high:
+        known = (low == -math.inf or not of.open_below) and (high == math.inf or not of.open_above)
+        beyond = [chance_beyond(gap, error, n - 1, level) for gap in (value - low, high - value) if gap < math.inf]
+        return max(0.0, 1 - math.fsum(1 - one for one in beyond)) if known else 0.0
+    above = value >= high
+    if of.open_below if above else of.open_above:
+        return 0.0
+    return chance_beyond(value - high if above else low - value, error, n - 1, level)
+
+
+def _inside(point: Outcome) -> bool:
+    return point.found is None or point.low < point.found.value < point.high
+
+
+def _seeds(points: Sequence[Outcome], level: float, enough: Callable[[list[float]], bool]) -> Need:
+    """The smallest number of seeds, above what there is, with which the chances of these comparisons are enough."""
+    first = max(2, 1 + min((point.n or 1 for point in points), default=1))
+    tried = range(first, MOST + 1)
+    n = first + bisect_left(tried, True, key=lambda n: enough([chance(point, n, level) for point in points]))
+    if n > MOST:
+        hopeless = (_why_not(point) for point in points if chance(point, MOST, level) < POWER)
+        return Need(next(hopeless, _TOO_SMALL))
+    return Need(f"{n} seeds of every row", n)
+
+
+_TOO_SMALL = f"more than {MOST} seeds: the effect is too small beside the spread"
+
+
+def _why_not(point: Outcome) -> str:
+    found = point.found
+    if found is None:
+        return f"no number of seeds: {point.why}"
+    if found.diverged:
+        return f"no number of seeds while runs diverge ({found.diverged})"
+    if not found.parts:
+        return f"{WEAK_RUNS} seeds or more: {point.why or 'there is no spread to compute from'}"
+    if (found.open_below or found.open_above) and not chance(point, MOST):
+        return "longer runs: a time is known by a lower bound alone"
+    return _TOO_SMALL

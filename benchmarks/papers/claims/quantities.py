@@ -1,0 +1,222 @@
+"""Quantities with their uncertainty, and when a comparison of them counts as decided.
+
+The rule, the same for every claim. A comparison of means over n >= 2 seeds holds or fails only if it does so throughout
+its 95 % interval: Student's t with Welch's degrees of freedom, taken cautiously (`cautious_freedom`); a quotient's is
+the interval of its logarithm. Of a comparison of equals at most 5 % are decided then (docs/statistics.md). Where one of
+several comparisons decides a claim by itself (one that fails, of all that must hold; one that holds, of "up to"), these
+5 % are shared among them (`alone_level`), so that no claim is decided wrongly more often for being of many. A mean that
+not all runs have is known by a lower bound, with a sampling error of its own (`bound_variance`). A single run, or two
+that are equal, show no spread and decide nothing, except for seconds of the simulated clock, which no seed changes. A
+paper's mean without a spread is taken as it stands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from results.statistics import Summary
+from results.statistics.intervals import (
+    Interval,
+    Spread,
+    bound_variance,
+    cautious_freedom,
+    log_interval,
+    t_interval,
+)
+
+LEVEL = 0.95
+
+Status = Literal["holds", "does not hold", "not decided"]
+
+
+def alone_level(comparisons: int) -> float:
+    """The level of one of so many comparisons with a spread, any of which decides the claim by itself (Bonferroni).
+
+    A comparison at LEVEL is called wrongly true in half of 1 - LEVEL of the cases, and wrongly false in as many. So two
+    may each be held to LEVEL.
+    """
+    return max(LEVEL, 1 - 2 * (1 - LEVEL) / max(comparisons, 1))
+
+
+class Term(NamedTuple):
+    """A mean of n runs that a quantity is computed of, which moves by `weight` when the mean moves by 1.
+
+    bounded: the mean is known by a lower bound.
+    """
+
+    mean: float
+    std: float
+    n: int
+    bounded: bool = False
+    weight: float = 1.0
+
+    @property
+    def variance(self) -> float:
+        """Its squared standard error, in the quantity's unit squared."""
+        own = self.std**2 / self.n
+        return self.weight**2 * (bound_variance(self.mean, own, self.n, LEVEL) if self.bounded else own)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A value with its uncertainty, by default none.
+
+    parts: the means with a spread that it is computed of. n: the fewest runs it rests on. open_below, open_above: it
+    may lie anywhere under, or over, that. quotient: its interval is that of its logarithm. fitted: it rests on seconds
+    that the hardware card was fitted to. diverged: the runs that fell apart, in words. runs: a row's, by identity.
+    """
+
+    value: float
+    parts: tuple[Term, ...] = ()
+    n: int | None = None
+    open_below: bool = False
+    open_above: bool = False
+    quotient: bool = False
+    fitted: bool = False
+    diverged: str = ""
+    runs: Set[str] = frozenset()
+
+    @classmethod
+    def of(cls, summary: Summary, *, exact: bool) -> Quantity | None:
+        """None if nothing was measured. A censored mean is a lower bound."""
+        bounded = summary.mean is None
+        value, std = (summary.at_least, summary.at_least_std) if bounded else (summary.mean, summary.std)
+        if value is None or not math.isfinite(value):
+            return None
+        known = of_mean(value, std if std is not None or not bounded else 0.0, summary.n, exact=exact)
+        if not bounded or known.open_above:
+            return known
+        return replace(known, parts=tuple(part._replace(bounded=True) for part in known.parts), open_above=True)
+
+    def shares_runs_with(self, other: Quantity) -> bool:
+        """Whether both are values of the very same runs."""
+        return bool(self.runs) and self.runs == other.runs
+
+    def certain(self) -> Quantity:
+        """The same without an uncertainty."""
+        return replace(self, parts=(), open_below=False, open_above=False)
+
+    def minus(self, other: Quantity) -> Quantity:
+        return self._with(other, self.value - other.value, (*self.parts, *other.parts))
+
+    def over(self, other: Quantity) -> Quantity | None:
+        """The quotient of two positive quantities; None for others."""
+        if self.value <= 0 or other.value <= 0:
+            return None
+        value = self.value / other.value
+        parts = tuple(part for of in (self, other) for part in _weighed(of.parts, value / of.value))
+        return replace(self._with(other, value, parts), quotient=True)
+
+    def times(self, factor: float) -> Quantity:
+        """A positive multiple."""
+        return replace(self, value=factor * self.value, parts=_weighed(self.parts, factor))
+
+    def with_runs(self, n: int) -> Quantity:
+        """What it would be, had every mean of it n runs, with the same means and spreads."""
+        return replace(self, parts=tuple(part._replace(n=n) for part in self.parts), n=n)
+
+    def _with(self, other: Quantity, value: float, parts: tuple[Term, ...]) -> Quantity:
+        known = [n for n in (self.n, other.n) if n is not None]
+        return Quantity(
+            value,
+            parts,
+            min(known) if known else None,
+            open_below=self.open_below or other.open_above,
+            open_above=self.open_above or other.open_below,
+            fitted=self.fitted or other.fitted,
+            diverged="; ".join(dict.fromkeys(filter(None, (self.diverged, other.diverged)))),
+        )
+
+    @property
+    def interval(self) -> Interval:
+        """Where it lies at LEVEL, but for what is open."""
+        return self.interval_at(LEVEL)
+
+    def interval_at(self, level: float) -> Interval:
+        """Where it lies at a level, but for what is open."""
+        variances = [part.variance for part in self.parts]
+        least = min((part.n - 1.0 for part in self.parts), default=math.inf)
+        spread = Spread(self.value, math.fsum(variances), cautious_freedom(variances, least))
+        return log_interval(spread, level) if self.quotient else t_interval(spread, level)
+
+    def within(self, low: float, high: float, level: float = LEVEL) -> Status:
+        """Whether it lies strictly between the bounds; never decided where a run diverged."""
+        if self.diverged:
+            return "not decided"
+        known = self.interval_at(level)
+        least = -math.inf if self.open_below else known.low
+        most = math.inf if self.open_above else known.high
+        if (low == -math.inf or least > low) and (high == math.inf or most < high):
+            return "holds"
+        return "does not hold" if most <= low or least >= high else "not decided"
+
+
+def of_mean(value: float, std: float | None, n: int, *, exact: bool) -> Quantity:
+    """exact: no seed changes it. Else one run shows no spread, nor do two that are equal by chance."""
+    if exact and not std:
+        return Quantity(value, n=n)
+    if std is None or n < 2 or (n == 2 and std == 0):
+        return Quantity(value, n=n, open_below=True, open_above=True)
+    return Quantity(value, (Term(value, std, n),), n)
+
+
+def _weighed(parts: Iterable[Term], factor: float) -> tuple[Term, ...]:
+    return tuple(part._replace(weight=factor * part.weight) for part in parts)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One condition of a claim as it turned out. Of a group, only the point that stands worst is shown.
+
+    text: what was compared, with its numbers; of a missing point, what was not measured. fitted: it compares seconds
+    that the hardware card was fitted to, so that its status counts for nothing. why: it is not decided. found: what was
+    held against the bounds low and high, in `unit`; None of a law and of what is missing.
+    """
+
+    group: str
+    text: str
+    status: Literal["holds", "does not hold", "not decided", "missing"]
+    margin: float = 0.0
+    n: int | None = None
+    fitted: bool = False
+    why: str = ""
+    found: Quantity | None = None
+    low: float = -math.inf
+    high: float = math.inf
+    unit: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        group: str,
+        text: str,
+        found: Quantity,
+        low: float,
+        high: float,
+        margin: float | None = None,
+        unit: str = "points",
+    ) -> Outcome:
+        """Whether what was found lies between low and high. margin: by default the distance to the nearer bound."""
+        near = min(found.value - low, high - found.value) if margin is None else margin
+        said = "".join(f"; {word}" for word in (found.diverged, "fitted" if found.fitted else "") if word)
+        status = found.within(low, high)
+        why, unit = _undecided(found, status), "×" if found.quotient else unit
+        return cls(group, f"{text}{said}", status, near, found.n, found.fitted, why, found, low, high, unit)
+
+    def at(self, level: float) -> Outcome:
+        """The same, not decided where it is open at another level."""
+        if self.found is None or self.found.within(self.low, self.high, level) == self.status:
+            return self
+        why = f"one of several comparisons, it is open at {100 * level:.3g} %"
+        return replace(self, status="not decided", why=why)
+
+
+def _undecided(found: Quantity, status: str) -> str:
+    if status != "not decided":
+        return ""
+    if found.diverged:
+        return found.diverged
+    return "a single seed shows no spread" if found.n == 1 else "the rest is open at 95 %"

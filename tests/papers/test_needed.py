@@ -1,0 +1,160 @@
+"""What would decide a claim: seeds, counted by hand and tried by simulation, runs that are missing, or none."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from benchmarks.papers.claims.conditions import Points, best_of, conditions, quotient
+from benchmarks.papers.claims.needed import FITTED, MOST, POWER, need
+from benchmarks.papers.claims.quantities import LEVEL, Outcome, Quantity, alone_level
+from benchmarks.papers.claims.verdicts import Claim, Verdict
+from results.statistics import Summary
+from results.statistics.inference import chance_beyond
+from tests.papers.evidence import Fake
+from tests.papers.simulated import COMPARISONS, decided
+
+BEST, TTA = "best_accuracy_percent", "time_to_target_seconds"
+
+
+def of(mean: float, std: float, n: int = 3) -> Quantity:
+    found = Quantity.of(Summary(mean, std, n), exact=False)
+    assert found is not None
+    return found
+
+
+def seeds(found: Quantity, low: float, high: float, level: float = LEVEL) -> int | None:
+    return need([Outcome.of("g", "t", found, low, high)], ["t"], level, any_of=False).seeds
+
+
+def judge(evidence: Fake, points: Points, *, any_of: bool = False) -> Verdict:
+    return Claim("x", "LU is higher", "a paper", ("table2",), points, any_of=any_of).evaluate(evidence)
+
+
+def higher(*values: tuple[str, float, float | None, int]) -> Verdict:
+    evidence = Fake({("table2", "resnet18", row, BEST): Summary(mean, std, n) for row, mean, std, n in values})
+    return judge(evidence, best_of([("table2", "resnet18")], "async_lu", ("async_bu",), BEST))
+
+
+# ---- seeds
+
+
+def test_the_chance_is_the_noncentral_ts() -> None:
+    """A bound where the mean is: half of what is called wrongly; far off, or without an error: certain."""
+    assert chance_beyond(1e-9, 1.0, 2) == pytest.approx(0.025, abs=1e-6)
+    assert chance_beyond(1.96 + 0.8416, 1.0, 1e6) == pytest.approx(0.8, abs=1e-4)
+    assert chance_beyond(1e9, 1.0, 2) == pytest.approx(1.0)
+    assert (chance_beyond(1.0, 0.0, 2), chance_beyond(-1.0, 1.0, 2)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("spreads", [(1.0, 1.0), (1.0, 0.1)])
+@pytest.mark.parametrize("effect", [3.0, 2.0, 1.0, 0.5])
+def test_so_many_seeds_decide_and_few_less_do_not(effect: float, spreads: tuple[float, float]) -> None:
+    """The rule itself, on simulated runs of just that difference and spread."""
+    n = seeds(of(effect, spreads[0], 2).minus(of(0.0, spreads[1], 2)), 0.0, math.inf)
+    assert n is not None
+
+    def share(n: int) -> float:
+        rng = np.random.default_rng(n)
+        a, b = (spread * rng.standard_normal((COMPARISONS // 4, n)) for spread in spreads)
+        return float(np.mean(decided(a + effect, b, "difference")[1]))
+
+    assert share(n) >= POWER - 0.02
+    assert n <= 3 or share(n - 3 if n > 5 else n - 2) < POWER
+
+
+def test_a_quotient_takes_the_seeds_of_its_logarithm() -> None:
+    a, b = of(10.0, 2.0), of(8.0, 1.6)
+    there, back = a.over(b), b.over(a)
+    assert there is not None
+    assert back is not None
+    assert seeds(there, 1.0, math.inf) == seeds(back, 0.0, 1.0)
+    assert seeds(a.over(b.times(2.0)), 0.5, math.inf) == seeds(there, 1.0, math.inf)  # type: ignore[arg-type]
+
+
+def test_between_two_bounds_both_must_be_left_out() -> None:
+    """In the middle the chances of either to fail add up; outside, the nearer bound counts."""
+    one_sided, both = seeds(of(0.0, 1.0), -0.5, math.inf), seeds(of(0.0, 1.0), -0.5, 0.5)
+    assert one_sided is not None
+    assert both is not None
+    assert both > one_sided
+    assert seeds(of(1.0, 1.0), -0.5, 0.5) == seeds(of(1.0, 1.0), -math.inf, 0.5) == one_sided
+
+
+def test_one_of_many_needs_more_seeds_than_one() -> None:
+    few, many = seeds(of(-1.0, 1.0), 0.0, math.inf), seeds(of(-1.0, 1.0), 0.0, math.inf, alone_level(12))
+    assert few is not None
+    assert many is not None
+    assert many > few
+
+
+def test_hopeless_is_said() -> None:
+    assert seeds(of(0.01, 1.0), 0.0, math.inf) is None
+    verdict = higher(("async_lu", 90.01, 1.0, 3), ("async_bu", 90.0, 1.0, 3))
+    assert verdict.need.words.startswith(f"more than {MOST} seeds")
+
+
+def test_a_verdict_says_its_effect_and_its_seeds() -> None:
+    verdict = higher(("async_lu", 91.0, 1.0, 3), ("async_bu", 90.0, 1.0, 3))
+    assert (verdict.status, verdict.need.words) == ("not decided", f"{verdict.need.seeds} seeds of every row")
+    assert verdict.effect is not None
+    assert verdict.effect.said == "+1 points [-1.27, 3.27], n = 3"
+    verdict = higher(("async_lu", 93.7, 0.2, 3), ("async_bu", 92.7, 0.2, 3))
+    assert (verdict.status, verdict.need.words, verdict.need.seeds) == ("holds", "", None)
+
+
+def test_of_many_that_must_hold_all_must() -> None:
+    """Twelve comparisons that stand alike need more seeds than one: their chances of failing add up."""
+    one = [Outcome.of("g", "t", of(1.0, 1.0), 0.0, math.inf)]
+    alone, all_ = (need(one * many, ["t"], LEVEL, any_of=False).seeds for many in (1, 12))
+    assert alone is not None
+    assert all_ is not None
+    assert all_ > alone
+    fails = Outcome.of("g", "t", of(-1.0, 1.0), 0.0, math.inf)
+    assert need([*one * 12, fails], ["t"], LEVEL, any_of=False).seeds == alone, "one that fails is enough"
+    assert need([fails] * 12 + one, ["t"], LEVEL, any_of=True).seeds == alone, "of 'up to' one that holds"
+
+
+# ---- what no number of seeds decides
+
+
+def test_what_was_not_run_is_to_be_run() -> None:
+    assert judge(Fake(), best_of([("table2", "resnet18")], "a", ("b",), BEST)).need.words == (
+        "runs of table2: there are none"
+    )
+    evidence = Fake(
+        {("table2", "resnet18", row, BEST): Summary(mean, 0.1, 3) for row, mean in (("a", 9.0), ("b", 8.0))}
+    )
+    words = judge(evidence, best_of([("table2", "resnet18")], "a", ("b", "c"), BEST)).need.words
+    assert words == "runs that are missing: table2 resnet18 c"
+
+
+def test_one_seed_shows_nothing_to_compute_from() -> None:
+    verdict = higher(("async_lu", 91.0, None, 1), ("async_bu", 90.0, None, 1))
+    assert verdict.need.words == "3 seeds or more: a single seed shows no spread"
+
+
+def test_fitted_seconds_are_decided_by_no_runs() -> None:
+    rows = {("table3", "resnet18", row, TTA): Summary(mean, 1.0, 3) for row, mean in (("async_lu", 9.0), ("bp", 40.0))}
+    verdict = judge(Fake(rows, charged="paper-a"), quotient([("table3", "resnet18")], "bp", "async_lu", TTA, low=2.0))
+    assert (verdict.status, verdict.need.words) == ("not decided (fitted)", FITTED)
+
+
+def test_runs_that_diverge_or_end_early() -> None:
+    rows = {
+        ("table1", "resnet18", "async_bu", TTA): Summary(100.0, 2.0, 3),
+        ("table1", "resnet18", "lapsgd", TTA): Summary(None, None, 3, censored=2, at_least=90.0, at_least_std=10.0),
+    }
+    points = best_of([("table1", "resnet18")], "lapsgd", ("async_bu",), TTA, lowest=True)
+    assert judge(Fake(rows), points).need.words.startswith("longer runs")
+    gone = {("table1", "resnet18", "lapsgd"): 2}
+    assert judge(Fake(rows, gone=gone), points).need.words == (
+        "no number of seeds while runs diverge (2 of 3 runs of lapsgd diverged)"
+    )
+
+
+def test_a_law_needs_nothing_but_its_measurement() -> None:
+    points = conditions()
+    assert need(points(None), ["speedup"], LEVEL, any_of=False).words == "runs of speedup: there are none"  # type: ignore[arg-type]
