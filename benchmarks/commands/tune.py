@@ -30,7 +30,7 @@ from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
 from benchmarks.views.tuning.search import Done, done_by, final_runs, searches
 from benchmarks.views.tuning.tables import pairs_table, rows_table, runs_table
-from benchmarks.views.tuning.tuned import Search, TunedTable, every_record
+from benchmarks.views.tuning.tuned import Search, TunedTable
 from benchmarks.views.values import context
 from reports.tables.files import write
 from reports.tables.screen import to_rich
@@ -158,8 +158,8 @@ def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
 def _track(tuned: TunedTable, target: float | None, out: Path, console: Console) -> None:
     """The published rates as `run` does it, what is shown at the best as `track` does; no trials (results.groups)."""
     sheet, found = tuned.published, journals.read(out)
-    shown = {record.id for record in sheet.used}
-    others = [record for _, record in every_record(tuned) if record.id not in shown]
+    best = {record.id for record in tuned.sheets["best"].used} - {record.id for record in sheet.used}
+    others = [record for record in found.records if record.id in best]
     try:
         say(console, str(tracked.feed([*tracked.kindred([sheet], sheet.choices, found, target), sheet], out)))
         if others:

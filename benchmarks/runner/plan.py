@@ -92,7 +92,7 @@ def runs(table: Table, choices: Choices) -> list[Run]:
         for row in rows(table, choices):
             work = row_workload(table, network, row, choices.scale, choices.settings)
             method = row_method(table, row, choices.settings)
-            planned += [_of_row(work, row, method, seed, choices, shared) for seed in range(choices.seeds)]
+            planned += [of_row(work, row, method, seed, choices, shared) for seed in range(choices.seeds)]
             devices = max(devices, method.devices)
     if planned and shared is not None:
         delays = shared.delayed([delay for row in rows(table, choices) for delay in row.delays]).delays
@@ -120,7 +120,7 @@ def card_of(table: Table, choices: Choices) -> Card | None:
     return choices.card or load_card(table.card) if choices.kind.needs_card else None
 
 
-def _of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
+def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
     """The row's run as `run` makes it, or that of the method that its own is with these options."""
     own = run(work, row, method, seed, choices, shared)
     if not choices.alias or method.trained_as is method:

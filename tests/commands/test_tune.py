@@ -160,6 +160,18 @@ def test_the_runs_of_the_table_are_those_of_run(cli: Cli, fake: Fake) -> None:
     assert not shown & {run.id for stage in fake.trained for run in stage}
 
 
+def test_rows_that_are_one_algorithm_share_their_trials(cli: Cli, fake: Fake) -> None:
+    rows = ("--method=lapsgd,lppsgd", "--network=resnet18", "--no-tracking", "--seeds=2", "--grid=3")
+    said = cli("tune", "table1", *rows)
+    assert said.code == 0
+    assert "LPPSGD is trained as LAPSGD" in Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    assert len(fake.trained[0]) == 3 * 3  # of LAP-SGD, and of either with two updaters
+    one, other = (
+        [cell.measured for cell in row.cells] for row in table().rows if row.row in ("lapsgd@best", "lppsgd@best")
+    )
+    assert one == other
+
+
 def test_fresh_trains_each_run_once(cli: Cli, fake: Fake) -> None:
     cli("tune", "table1", "--seeds=1", *ROWS)
     once = sorted(run.id for stage in fake.trained for run in stage)

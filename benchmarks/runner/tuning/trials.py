@@ -56,7 +56,7 @@ def runs(
     """A row's runs at these factors; at 1 and a table's seeds they are the table's. Raises as `plan.runs`."""
     work = tuned(row_workload(table, network, row, choices.scale, choices.settings), factors)
     method, shared = row_method(table, row, choices.settings), plan.card_of(table, choices)
-    return tuple(_named(plan.run(work, row, method, seed, choices, shared), factors) for seed in seeds)
+    return tuple(_named(plan.of_row(work, row, method, seed, choices, shared), factors) for seed in seeds)
 
 
 def _named(run: Run, factors: Factors) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+from benchmarks.runner import plan
 from benchmarks.runner.tuning.search import PUBLISHED, edges
 from benchmarks.views import notes as of_sheets
 from benchmarks.views.sheets import made_elsewhere
@@ -56,6 +57,7 @@ def notes(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Iterator[s
         if mine:
             yield f"{where}: {verdict(mine)}."
     yield from _searches(tuned)
+    yield from plan.trained_as_others(sheet.planned)
     yield RULE
     yield SELECTION.format(first=FIRST_TRIAL_SEED)
     yield SCALED
