@@ -180,6 +180,8 @@ def claims(*, selection: Shown = SHOWN) -> int:
 def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, uri: str | None = None) -> int:
     """Make one static site of what was run, under OUT/report, with the same as Markdown and LaTeX.
 
+    It holds every scale that has runs, side by side; `--scale small` makes it of one.
+
     Args:
         tables: Such as table3; all, paper-a and paper-b name many. Default: all that was run.
         target: Accuracy in percent to reach, instead of the best of the worst method.
@@ -195,7 +197,8 @@ def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, 
         from results import tracking
 
         tracking.fetch(uri, selection.out)
-    return make([one.id for one in found], chosen, out=selection.out, target=target, console=_console())
+    names = [one.id for one in found]
+    return make(names, chosen, out=selection.out, target=target, console=_console(), every=selection.every)
 
 
 @app.command

@@ -17,16 +17,22 @@ from benchmarks.runner.choices import Choices
 from benchmarks.tables import registry as tables
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
+from benchmarks.views.journals import Journals
 from benchmarks.views.pages import analysis_page, table_page, tuned_page
-from benchmarks.views.pages.links import Tracking, tracking
-from benchmarks.views.pages.site_content import Sheets, content
-from benchmarks.views.sheets import every_sheet, made_elsewhere, whole
+from benchmarks.views.pages.links import tracking
+from benchmarks.views.pages.site_content import AtScale, content
+from benchmarks.views.sheets import Sheet, at_scales, every_sheet, made_elsewhere, whole
 from reports import site
+from reports.figures.studio import Studio
 from reports.site.pages import Page
 
 
-def report(ids: Sequence[str], chosen: Choices, *, out: Path, target: float | None, console: Console) -> int:
+def report(
+    ids: Sequence[str], chosen: Choices, *, out: Path, target: float | None, console: Console, every: bool = False
+) -> int:
     """Write OUT/report -> the exit code 0. ids: empty for all that has runs.
+
+    every: of each scale that has runs, instead of the chosen one.
 
     Raises:
         UserError: there is no such folder.
@@ -36,31 +42,38 @@ def report(ids: Sequence[str], chosen: Choices, *, out: Path, target: float | No
     if not out.is_dir():
         raise UserError(f"There is no folder {out}: run a table first, or name the folder of results with --out.")
     folder, found = out / "report", journals.read(out)
-    sheets = {sheet.table.id: sheet for sheet in every_sheet(chosen, found, target)}
-    pages = dict(_pages(ids, chosen, sheets, out, folder))
-    full = tuple(every_sheet(whole(chosen), found, target) if chosen.methods else sheets.values())
-    verdicts = judged(SheetEvidence(chosen, out, full))
-    others = made_elsewhere((*sheets.values(), *full))
-    made = content(ids, chosen, found, sheets, pages, verdicts, others, tuned_page.runs(out))
-    files = site.write(made, folder)
-    note(console, made.warnings)
+    made = [_at(one, found, out, target) for one in at_scales(chosen, found, every=every)]
+    pages = dict(_pages(ids, [one for one, _ in made], out, folder))
+    others = made_elsewhere(sheet for one, full in made for sheet in (*one.sheets.values(), *full))
+    whole_site = content(ids, [one for one, _ in made], found, pages, others, tuned_page.runs(out))
+    files = site.write(whole_site, folder)
+    note(console, whole_site.warnings)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     say(console, f"Written: {files[0]} ({len(pages)} pages, {size:.1f} MB in all, {time.perf_counter() - began:.0f} s)")
     return 0
 
 
-def _pages(ids: Sequence[str], chosen: Choices, sheets: Sheets, out: Path, folder: Path) -> Iterator[tuple[str, Page]]:
-    """The pages of what was run, by their ids; their pictures are drawn into the folder."""
-    store = tracking()
+def _at(chosen: Choices, found: Journals, out: Path, target: float | None) -> tuple[AtScale, Sequence[Sheet]]:
+    """What there is at a scale, and the sheets with all rows that its claims were judged on."""
+    sheets = {sheet.table.id: sheet for sheet in every_sheet(chosen, found, target)}
+    full = tuple(every_sheet(whole(chosen), found, target) if chosen.methods else sheets.values())
+    return AtScale(chosen, sheets, judged(SheetEvidence(chosen, out, full))), full
+
+
+def _pages(
+    ids: Sequence[str], scales: Sequence[AtScale], out: Path, folder: Path
+) -> Iterator[tuple[tuple[str, str], Page]]:
+    """The pages of what was run, by scale and id; their pictures are drawn into the folder."""
+    store, studio = tracking(), Studio()
     for id in ids or experiments.IDS:
-        if (one := _page(id, chosen, sheets, store, out, folder)) is not None:
-            yield id, one
+        if id in analyses.IDS:
+            if (one := analysis_page.page(id, scales[0].chosen, out, folder)) is not None:
+                yield ("", id), one
+            continue
+        for at in scales:
+            if id in at.sheets:
+                yield (at.chosen.scale, id), table_page.page(at.sheets[id], store, folder / at.chosen.scale, studio)
     for id in ids or tables.IDS:
         if (tuned := tuned_page.page(id, out, folder)) is not None:
-            yield tuned.id, tuned
-
-
-def _page(id: str, chosen: Choices, sheets: Sheets, store: Tracking, out: Path, folder: Path) -> Page | None:
-    if id in analyses.IDS:
-        return analysis_page.page(id, chosen, out, folder)
-    return table_page.page(sheets[id], store, folder) if id in sheets else None
+            yield ("", tuned.id), tuned
+    studio.finish()

@@ -62,6 +62,8 @@ def legend(figure: Figure, several: Sequence[Axes]) -> None:
 
 
 def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
+    figure.draw_without_rendering()  # lays it out, which takes as long as to draw it: once for both files
+    figure.set_layout_engine("none")
     paths = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
     for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):
         picture = io.BytesIO()

@@ -1,7 +1,7 @@
 """The report on disk: a static site, the same as Markdown beside it, and a LaTeX table per page.
 
     report/index.html, report.md, report.tex, style.css, claims/...
-    report/<id>/index.html, report.md, table.tex and pictures
+    report/<scale>/<id>/index.html, report.md, table.tex and pictures; report/<id>/... of what has no scale
 
 No page needs a network or a script. Jinja2 escapes all that it writes into HTML; Markdown and LaTeX have escapes of
 their own in `reports.tables.texts` and `reports.site.latex`.
@@ -32,17 +32,17 @@ def write(site: Site, folder: Path) -> list[Path]:
     Raises:
         ResultsError: the folder cannot be written, or the disk is full.
     """
-    files = {folder / _NAMES[kind]: _render(f"index.{kind}.j2", folder, site=site) for kind in _NAMES}
+    files = {folder / _NAMES[kind]: _render(f"index.{kind}.j2", folder, site=site, root="") for kind in _NAMES}
     files[folder / "style.css"] = _text("style.css")
     for page in site.pages:
-        place = folder / page.id
+        place = folder / page.place
         for kind, name in _NAMES.items():
-            files[place / name] = _render(f"page.{kind}.j2", place, site=site, page=page)
+            files[place / name] = _render(f"page.{kind}.j2", place, site=site, page=page, root=_root(folder, place))
         files[place / "table.tex"] = latex.page(page)
     if site.claims is not None:
         for kind, name in _NAMES.items():
-            files[folder / "claims" / name] = _render(f"claims.{kind}.j2", folder / "claims", site=site)
-        files[folder / "claims" / "table.tex"] = latex.listing(site.claims.grid)
+            files[folder / "claims" / name] = _render(f"claims.{kind}.j2", folder / "claims", site=site, root="../")
+        files[folder / "claims" / "table.tex"] = latex.claims(site.claims)
     files[folder / "report.tex"] = latex.document(site, folder)
     for path, text in files.items():
         replace(path, text.encode())
@@ -51,6 +51,11 @@ def write(site: Site, folder: Path) -> list[Path]:
 
 def _render(template: str, place: Path, **values: Any) -> str:
     return _environment(template.split(".")[1]).get_template(template).render(place=place, **values)
+
+
+def _root(folder: Path, place: Path) -> str:
+    """The way from a page's folder to the report's."""
+    return "../" * len(place.relative_to(folder).parts)
 
 
 def _text(name: str) -> str:

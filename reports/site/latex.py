@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from reports.site.pages import Block, Grid, Page, Picture, Site
+from reports.site.pages import Block, Claims, Grid, Page, Picture, Site
 from reports.tables.texts import printable
 
 _SIGNS = {
@@ -87,10 +87,20 @@ def page(one: Page) -> str:
     parts = [f"% {escape(one.id)}: needs \\usepackage{{booktabs,graphicx}} and UTF-8 input"]
     parts += [_block(one, block, number) for number, block in enumerate(one.blocks)]
     parts += [
-        listing(grid, f"tab:{one.id}-{number}") for number, grid in enumerate((*one.grids, *one.rivals, *one.splits))
+        listing(grid, f"tab:{_label(one)}-{number}")
+        for number, grid in enumerate((*one.grids, *one.rivals, *one.splits))
     ]
     parts.append(_notes([*one.notes, *(f"Audit: {line}" for line in (*one.audit, *one.published_audit))]))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _label(one: Page) -> str:
+    return one.place.replace("/", "-")
+
+
+def claims(all_: Claims) -> str:
+    """Claim by scale, then all that is said of them at each."""
+    return "\n\n".join(map(listing, (all_.matrix, *(all_.grid(index) for index in range(len(all_.scales)))))) + "\n"
 
 
 def _block(one: Page, block: Block, number: int) -> str:
@@ -107,7 +117,7 @@ def _block(one: Page, block: Block, number: int) -> str:
         rows.append(_row([line.label, *cells]))
     caption = f"{one.title}. {block.title}. {'; '.join(one.captions)}. Mean ± sample standard deviation (n)."
     columns = "l" + "rrrl" * len(one.measures)
-    return _float(caption, f"tab:{one.id}-{number}", columns, heads, rows)
+    return _float(caption, f"tab:{_label(one)}-{number}", columns, heads, rows)
 
 
 def listing(grid: Grid, label: str = "") -> str:
@@ -186,7 +196,7 @@ def document(site: Site, folder: Path) -> str:
         if paper.pages:
             body.append(f"\\section{{{escape(paper.title)}}}")
         for one in paper.pages:
-            body += [f"\\subsection{{{escape(one.title)}}}", f"\\input{{{one.id}/table.tex}}"]
+            body += [f"\\subsection{{{escape(one.title)}}}", f"\\input{{{one.place}/table.tex}}"]
             body += [_figure(picture, folder) for picture in one.pictures if picture.stem.is_relative_to(folder)]
             body.append(r"\clearpage")
     if site.claims is not None:

@@ -146,6 +146,12 @@ class Page:
     tracking: str = ""
     links: tuple[PageLink, ...] = ()
     command: str = ""
+    scale: str = ""
+
+    @property
+    def place(self) -> str:
+        """Its folder, from the report's: a table has a page per scale, what has no scale has one."""
+        return f"{self.scale}/{self.id}" if self.scale else self.id
 
     @property
     def lights(self) -> list[Light]:
@@ -181,24 +187,103 @@ class Paper:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """What the papers say in words, and what became of it. counts: ('holds', 3), ..."""
+class ClaimCell:
+    """What became of a claim at one scale: status and label ('holds at smoke'), the effect with its interval, ...
 
-    counts: tuple[tuple[str, int], ...]
-    rule: str
-    grid: Grid
+    compared: the comparison that it stands on, with its numbers. needed: what would decide it. evidence: its tables'
+    pages of that scale, as addresses from the report's folder.
+    """
+
+    scale: str
+    status: str
+    label: str
+    effect: str
+    compared: str
+    needed: str
+    measured: str
+    why: str
+    evidence: tuple[PageLink, ...] = ()
+
+    @property
+    def light(self) -> Light:
+        """Its sign, so that colour is never the only one."""
+        return Light({"holds": "agrees", "does not hold": "differs"}.get(self.status, "undecided"))  # type: ignore[arg-type]
+
+    @property
+    def short(self) -> str:
+        """Status, effect and what would decide it, in a line."""
+        return "; ".join(filter(None, (self.status, self.effect, self.needed)))
+
+    @property
+    def decided(self) -> bool:
+        return self.status in ("holds", "does not hold")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimLine:
+    """A claim, and what became of it at each scale."""
+
+    id: str
+    text: str
+    source: str
+    cells: tuple[ClaimCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the papers say in words, and what became of it at every scale that has runs, the smallest first.
+
+    counts: per scale how many have which status. rules: how they are decided.
+    """
+
+    statuses: tuple[str, ...]
+    scales: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    rules: tuple[str, ...]
+    lines: tuple[ClaimLine, ...]
+
+    @property
+    def largest(self) -> list[tuple[ClaimLine, ClaimCell]]:
+        """All of them at the largest scale, those that hold first, those that are open last."""
+        found = [(line, line.cells[-1]) for line in self.lines]
+        return sorted(found, key=lambda pair: (not pair[1].decided, pair[1].status != "holds"))
+
+    @property
+    def matrix(self) -> Grid:
+        """Claim by scale."""
+        rows = tuple(
+            (
+                f"{line.id}: “{line.text}”",
+                *("; ".join(filter(None, (c.status, c.effect, c.needed))) for c in line.cells),
+            )
+            for line in self.lines
+        )
+        return Grid("The papers' claims by scale", ("Claim", *self.scales), rows, self.rules, numbers=False)
+
+    def grid(self, index: int) -> Grid:
+        """All that is said of them at one scale."""
+        rows = tuple(
+            (f"{line.id}: “{line.text}”", line.source, cell.label, cell.measured, cell.why, cell.needed)
+            for line in self.lines
+            for cell in line.cells[index : index + 1]
+        )
+        headers = ("Claim", "Source", "Verdict", "Measured", "Why", "To decide it")
+        return Grid(f"The papers' claims at scale {self.scales[index]}", headers, rows, numbers=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The whole report. warnings: what is amiss; facts: (name, value) of what was run where."""
+    """The whole report. warnings: what is amiss; facts: (name, value) of what was run where.
+
+    commands: those that repeat it.
+    """
 
     title: str
     facts: tuple[tuple[str, str], ...]
     papers: tuple[Paper, ...]
     claims: Claims | None = None
     warnings: tuple[str, ...] = ()
-    command: str = ""
+    commands: tuple[str, ...] = ()
     rules: tuple[str, ...] = field(default=())
 
     @property

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.tables.registry import table
 from benchmarks.views import rerun
 from benchmarks.views.pages import analysis_page, links, rivals, site_content
 from results.measures import Measure
 from results.published import Published
+from results.records.journal import Journal, folder_of
 from results.statistics import Summary
 from results.statistics.censoring import Times
 from results.tables import ResultCell, ResultRow, ResultTable, files
@@ -33,7 +36,7 @@ def journal(out: Path, method: str = "async_lu") -> Path:
     raise AssertionError(f"no journal of {method}")
 
 
-def html(out: Path, id: str = "table1") -> str:
+def html(out: Path, id: str = "smoke/table1") -> str:
     return (out / "report" / id / "index.html").read_text(encoding="utf-8")
 
 
@@ -49,16 +52,16 @@ def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
     for words in ("not comparable", "scale smoke", "n = 1 is weak", "Learning curves", "Staleness", "Environment"):
         assert words in text, words
     assert "python -m benchmarks run table1 --scale smoke --seeds 1 --network resnet18" in text
-    assert (out / "report" / "table7" / "table.tex").is_file()
-    assert (out / "report" / "table1" / "report.md").is_file()
+    assert (out / "report" / "smoke" / "table7" / "table.tex").is_file()
+    assert (out / "report" / "smoke" / "table1" / "report.md").is_file()
     assert "Not run here" in index(out)
     for kind in ("png", "svg"):
-        assert (out / "report" / "table1" / f"curves.{kind}").stat().st_size > 1000
+        assert (out / "report" / "smoke" / "table1" / f"curves.{kind}").stat().st_size > 1000
 
 
 def test_only_what_was_asked_for(cli: Cli, out: Path) -> None:
     assert cli("report", "table7", "table8", f"--out={out}", *TINY).code == 0
-    assert [path.parent.name for path in out.glob("report/*/index.html") if "table" in str(path.parent)] == ["table7"]
+    assert [path.parent.name for path in out.glob("report/smoke/*/index.html")] == ["table7"]
     assert "table1" not in index(out)
     assert "table8" in index(out)
 
@@ -246,10 +249,35 @@ def test_lost_updates_and_torn_reads_stand_beside_staleness(cli: Cli, out: Path)
     lines[-1]["staleness"] = [{"layer": "stem", "updates": 0.0, "seconds": 0.1, "wait_seconds": 0.1, "reads": 8}]
     rewrite(earlier, lines)
     assert cli("report", f"--out={out}", *TINY).code == 0
-    markdown = (out / "report" / "table1" / "report.md").read_text(encoding="utf-8")
+    markdown = (out / "report" / "smoke" / "table1" / "report.md").read_text(encoding="utf-8")
     for caption, row in (
         ("updates lost", "6.25 (≤ 25) | 0"),
         ("reads that saw half of an update", "0 | 33.3 (≤ 66.7)"),
     ):
         _, after = markdown.split(f"ResNet-18: {caption} (%), and at most")
         assert [line for line in after.splitlines() if line.startswith("| ")][2].startswith(f"| Async LU | {row} |")
+
+
+def test_all_scales_are_in_one_report_and_each_can_be_had_alone(cli: Cli, out: Path) -> None:
+    """By default every scale that has runs, the smallest first, each with pages and a column of its own."""
+    few = [setting for setting in TINY if "workload" not in setting]
+    for scale in ("smoke", "small"):
+        run = plan.runs(table("table1"), Choices(scale=scale, seeds=1))[0]
+        with Journal.create(
+            folder_of(out, run.id), id=run.id, spec=run.spec, environment={}, labels=run.labels
+        ) as made:
+            made.evaluation(1, 20, {"accuracy_percent": 50.0, "virtual_seconds": 2.0, "train_seconds": 3.0})
+            made.end("finished")
+    assert cli("report", f"--out={out}", *few).code == 0
+    text = index(out)
+    assert [at for at in ("smoke", "small", "paper") if f'href="{at}/table1/index.html"' in text] == ["smoke", "small"]
+    assert "--scale smoke" in text
+    assert "--scale small" in text
+    claims = (out / "report" / "claims" / "index.html").read_text(encoding="utf-8")
+    assert '<th scope="col">smoke</th><th scope="col">small</th>' in claims
+    said = cli("claims", f"--out={out}", *few)
+    assert "43 claims" in said.out
+    assert "claims --scale small" in said.out
+    assert cli("report", f"--out={out}", "--scale=small", *few).code == 0
+    assert "smoke/table1" not in index(out)
+    assert "small/table1" in index(out)

@@ -8,8 +8,22 @@ from pathlib import Path
 import pytest
 
 from reports.site import latex
-from reports.site.pages import Block, Claims, Grid, Light, Line, Page, Paper, Picture, ShownCell, Site
+from reports.site.pages import (
+    Block,
+    ClaimCell,
+    ClaimLine,
+    Claims,
+    Grid,
+    Light,
+    Line,
+    Page,
+    Paper,
+    Picture,
+    ShownCell,
+    Site,
+)
 
+SCALES = ("smoke", "small")
 HOSTILE = r"\input{x} <b>&% $x_1^2$ #~ {[*]} “ö” ± β τ − \N 字 " + "\x07\n"
 
 
@@ -66,14 +80,23 @@ def test_what_comes_from_runs_is_no_command() -> None:
 
 
 def test_the_document_takes_all_tables_in(tmp_path: Path) -> None:
-    places = tmp_path / "table3", Path("/elsewhere")
+    places = tmp_path / "small" / "table3", Path("/elsewhere")
     inside, outside = (Picture(place / "curves", HOSTILE, "alt") for place in places)
-    one = Page("table3", "T", "s", curves=(inside, outside))
-    claims = Claims((("holds", 1),), "rule", Grid("claims", ("a", "b"), (("x", "y"),)))
+    one = Page("table3", "T", "s", curves=(inside, outside), scale="small")
+    claims = Claims(("holds",), ("small",), ((1,),), ("rule",), ())
     papers = Paper("Paper A", (one,)), Paper("B")
     text = latex.document(Site(HOSTILE, (("Scale", HOSTILE),), papers, claims), tmp_path)
     sound(text)
-    assert r"\input{table3/table.tex}" in text
+    assert r"\input{small/table3/table.tex}" in text
     assert r"\input{claims/table.tex}" in text
     assert text.count(r"\includegraphics") == 1
     assert r"\usepackage{textcomp,booktabs,graphicx}" in text
+
+
+def test_claims_are_a_matrix_and_a_table_per_scale() -> None:
+    cells = (ClaimCell(scale, "holds", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE) for scale in SCALES)
+    line = ClaimLine("one", HOSTILE, HOSTILE, tuple(cells))
+    text = latex.claims(Claims(("holds",), SCALES, ((1,), (1,)), (HOSTILE,), (line,)))
+    sound(text)
+    assert "claims by scale" in text
+    assert all(f"claims at scale {scale}" in text for scale in SCALES)

@@ -12,11 +12,14 @@ import pytest
 from reports import site
 from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
+from reports.figures.studio import FEW, Studio
 from reports.site import verdicts
 from reports.site.pages import (
     SYMBOLS,
     Absent,
     Block,
+    ClaimCell,
+    ClaimLine,
     Claims,
     Grid,
     Light,
@@ -74,12 +77,12 @@ def page(folder: Path, text: str = HOSTILE) -> Page:
     entry = ShownCell("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not run", text))
     grid = Grid(text, ("Method", text), ((text, text),), (text,))
     ageing = [Ageing(f"_$x {text}", "ResNet-18", ["stem", "head"], [1.0, 0.0], [0.1, 0.0])]
-    diagnostics.staleness(ageing, folder / "table3" / "staleness", title="t", seconds="s")
-    picture = Picture(folder / "table3" / "staleness", text, text)
+    diagnostics.staleness(ageing, folder / "smoke" / "table3" / "staleness", title="t", seconds="s")
+    picture = Picture(folder / "smoke" / "table3" / "staleness", text, text)
     return Page(
         "table3", text, text, (text,), (text,), (Block(text, (Line(text, (entry,)),)),), (grid,), (text,), (text,),
         (text,), (text,), (picture,), (grid,), (grid,), (), (grid,), (picture,), grid, (text,), (grid,), (grid,), text,
-        (PageLink(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text,
+        (PageLink(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text, "smoke",
     )  # fmt: skip
 
 
@@ -87,9 +90,25 @@ def page(folder: Path, text: str = HOSTILE) -> Page:
 def folder(tmp_path: Path) -> Path:
     place = tmp_path / "report"
     papers = (Paper(HOSTILE, (page(place),)), Paper("Paper B", (), (Absent("table1", HOSTILE, HOSTILE, HOSTILE),)))
-    claims = Claims((("holds", 1),), HOSTILE, Grid(HOSTILE, ("Claim", "Why"), ((HOSTILE, HOSTILE),), (HOSTILE,)))
-    site.write(Site("Report", ((HOSTILE, HOSTILE),), papers, claims, (HOSTILE,), HOSTILE, (HOSTILE,)), place)
+    site.write(Site("Report", ((HOSTILE, HOSTILE),), papers, claims(), (HOSTILE,), (HOSTILE,), (HOSTILE,)), place)
     return place
+
+
+def claims() -> Claims:
+    """One that holds at smoke and is open at small, and one that fails at both."""
+
+    def cell(scale: str, status: str, needed: str = "") -> ClaimCell:
+        link = PageLink("table3", "smoke/table3/index.html")
+        return ClaimCell(scale, status, f"{status} at {scale}", HOSTILE, HOSTILE, needed, HOSTILE, HOSTILE, (link,))
+
+    lines = (
+        ClaimLine(
+            "one", HOSTILE, HOSTILE, (cell("smoke", "holds"), cell("small", "not decided", f"12 seeds {HOSTILE}"))
+        ),
+        ClaimLine("two", HOSTILE, HOSTILE, tuple(cell(scale, "does not hold") for scale in ("smoke", "small"))),
+    )
+    statuses = ("holds", "does not hold", "not decided")
+    return Claims(statuses, ("smoke", "small"), ((1, 1, 0), (0, 1, 1)), (HOSTILE,), lines)
 
 
 def pages(folder: Path) -> list[Path]:
@@ -140,6 +159,45 @@ def test_a_screen_reader_finds_its_way(folder: Path) -> None:
         assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
+def test_the_claims_page_leads_with_a_matrix_of_scales(folder: Path) -> None:
+    """A row per claim, a cell per scale, each of which leads to its evidence; and that to the scale's table."""
+    text = (folder / "claims" / "index.html").read_text(encoding="utf-8")
+    matrix = text[text.index('class="result matrix"') : text.index("</table>", text.index('class="result matrix"'))]
+    assert re.findall(r'href="#([\w-]+)"', matrix) == ["smoke-one", "small-one", "smoke-two", "small-two"]
+    assert re.findall(r'<th scope="col">(\w+)</th>', matrix) == ["Claim", "smoke", "small"]
+    assert "To decide it: 12 seeds" in matrix
+    assert text.index('class="result matrix"') < text.index('id="small-one"')
+    assert 'href="../smoke/table3/index.html"' in text
+
+
+def test_the_index_leads_with_what_was_found(folder: Path) -> None:
+    """Counts per scale, then what is decided at the largest one, in words."""
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    found = text[text.index('id="found"') : text.index('id="what"')]
+    assert re.findall(r'<td class="number">(\d+)</td>', found) == ["1", "1", "0", "0", "1", "1"]
+    assert "does not hold at small" in found
+    assert "not decided at small" not in found
+    assert "claims/index.html#small-two" in found
+    markdown = (folder / "report.md").read_text(encoding="utf-8")
+    assert "| small | 0 | 1 | 1 |" in markdown
+    assert "**does not hold at small**" in markdown
+
+
+def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path) -> None:
+    """Byte for byte as by one; an error is told."""
+    _, found = split({"a": (1.0, 2.0), "b": (3.0, 3.0)})
+    for many in (1, FEW):
+        studio = Studio()
+        for number in range(many):
+            studio.draw(diagnostics.splits, {"net": found}, tmp_path / f"{many}-{number}", title="t")
+        studio.finish()
+    assert len(list(tmp_path.glob("*.png"))) == 1 + FEW
+    assert len({path.read_bytes() for path in tmp_path.glob("*.png")}) == 1
+    studio.draw(diagnostics.splits, {}, tmp_path / "none", title="t")
+    with pytest.raises(ValueError, match="max"):
+        studio.finish()
+
+
 def test_an_empty_site_is_still_one(tmp_path: Path) -> None:
     files = site.write(Site("Report", (), (), warnings=("Nothing was run.",)), tmp_path)
     assert files[0] == tmp_path / "index.html"
@@ -149,7 +207,7 @@ def test_an_empty_site_is_still_one(tmp_path: Path) -> None:
 
 
 def test_markdown_tables_are_whole(folder: Path) -> None:
-    text = (folder / "table3" / "report.md").read_text(encoding="utf-8")
+    text = (folder / "smoke" / "table3" / "report.md").read_text(encoding="utf-8")
     tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
     assert len(tables) >= 5
     for table in tables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace as changed
 from pathlib import Path
 
 from benchmarks.analyses import registry as analyses
@@ -25,6 +26,7 @@ def page(id: str, chosen: Choices, out: Path, folder: Path) -> Page | None:
     if not tables:
         return None
     caption = f"{one.title} ({one.source})."
+    scale = next((table.conditions.scale for table in tables if table.conditions.scale), chosen.scale)
     return Page(
         id=id,
         title=one.title,
@@ -32,7 +34,7 @@ def page(id: str, chosen: Choices, out: Path, folder: Path) -> Page | None:
         grids=tuple(map(grid, tables)),
         curves=drawn(tables, caption, out, folder / id),
         readings=tuple(readings.readings(id)),
-        command=command([id], chosen),
+        command=command([id], changed(chosen, scale=scale)),
     )
 
 

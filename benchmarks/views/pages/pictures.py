@@ -13,6 +13,7 @@ from benchmarks.workloads.networks.names import TITLES
 from reports import figures
 from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
+from reports.figures.studio import Studio
 from reports.site.pages import Picture
 from results.measures import need
 from results.records import Record
@@ -20,23 +21,23 @@ from results.records import Record
 Pictures = dict[str, tuple[Picture, ...]]
 
 
-def draw(sheet: Sheet, splits: Splits, folder: Path) -> Pictures:
-    """Whatever there is to be drawn, into <folder>/<table>/. Raises ResultsError where a file cannot be written."""
+def draw(sheet: Sheet, splits: Splits, folder: Path, studio: Studio) -> Pictures:
+    """Whatever there is to be drawn, into <folder>/<table>/, once the studio has finished."""
     place = folder / sheet.table.id
     return {
-        "curves": tuple(_curves(sheet, place)),
-        "splits": tuple(_splits(sheet, splits, place)),
-        "staleness": tuple(_staleness(sheet, place)),
+        "curves": tuple(_curves(sheet, place, studio)),
+        "splits": tuple(_splits(sheet, splits, place, studio)),
+        "staleness": tuple(_staleness(sheet, place, studio)),
     }
 
 
-def _curves(sheet: Sheet, place: Path) -> Iterator[Picture]:
+def _curves(sheet: Sheet, place: Path, studio: Studio) -> Iterator[Picture]:
     found = list(curves(sheet))
     if not found:
         return
     goals = {TITLES[net]: goal.percent for net in sheet.networks if _timed(sheet) and (goal := sheet.target_of(net))}
     title = f"{sheet.table.title}\n({subtitle(sheet)})"
-    figures.curves(found, place / "curves", title=title, y_label="test accuracy (%)", targets=goals)
+    studio.draw(figures.curves, found, place / "curves", title=title, y_label="test accuracy (%)", targets=goals)
     tops: dict[tuple[str, str], float] = {}
     for one in found:
         key = one.panel, one.label
@@ -51,11 +52,12 @@ def _timed(sheet: Sheet) -> bool:
     return need(sheet.table.measures, "target")
 
 
-def _splits(sheet: Sheet, splits: Splits, place: Path) -> Iterator[Picture]:
+def _splits(sheet: Sheet, splits: Splits, place: Path, studio: Studio) -> Iterator[Picture]:
     if not splits:
         return
     panels = {f"{net}, time to {what}": found for (net, _, what), (_, found) in splits.items()}
-    diagnostics.splits(panels, place / "split", title=f"What the time is made of, as measured\n({subtitle(sheet)})")
+    title = f"What the time is made of, as measured\n({subtitle(sheet)})"
+    studio.draw(diagnostics.splits, panels, place / "split", title=title)
     said = "; ".join(f"{one.label}, {panel}: {one.speedup:.2f}" for panel, found in panels.items() for one in found)
     caption = "Speed-up over the slowest method, as the product of fewer epochs and faster epochs (measured)."
     yield Picture(place / "split", caption, f"Bars of the factors; the speed-ups: {said}. The table has the factors.")
@@ -88,12 +90,12 @@ def _mean(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return math.fsum(a for a, _ in pairs) / len(pairs), math.fsum(b for _, b in pairs) / len(pairs)
 
 
-def _staleness(sheet: Sheet, place: Path) -> Iterator[Picture]:
+def _staleness(sheet: Sheet, place: Path, studio: Studio) -> Iterator[Picture]:
     found = [one for network in sheet.networks for one in ageing(sheet, network)]
     if not any(value for one in found for value in (*one.updates, *one.seconds)):
         return
     title = f"Staleness of a layer's gradients\n({subtitle(sheet)})"
-    diagnostics.staleness(found, place / "staleness", title=title, seconds=seconds_label(sheet))
+    studio.draw(diagnostics.staleness, found, place / "staleness", title=title, seconds=seconds_label(sheet))
     means = [(one, math.fsum(one.updates) / len(one.updates)) for one in found]
     said = "; ".join(f"{one.label} on {one.panel} {mean:.2g}" for one, mean in means)
     caption = "Staleness, from the first layer to the last: others' updates, and seconds, between reading and updating."

@@ -16,20 +16,21 @@ from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
 from benchmarks.views.values import CellKey
 from benchmarks.workloads.networks.names import TITLES
+from reports.figures.studio import Studio
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page
 from reports.site.verdicts import Seeds
 from results.tables import ResultRow, ResultTable
 
 
-def page(sheet: Sheet, store: Tracking, folder: Path) -> Page:
-    """folder: of the report; the pictures are drawn into it. Raises ResultsError where they cannot be written."""
+def page(sheet: Sheet, store: Tracking, folder: Path, studio: Studio) -> Page:
+    """folder: of the scale's pages; the pictures are drawn into it, once the studio has finished."""
     table, values = assemble(sheet), per_seed(sheet)
     runs = [(row.label, r) for net in sheet.networks for row in sheet.rows for r in sheet.of(net, row.key)]
     records = [record for _, record in runs]
     found = splits.splits(table)
     ours = {name: one for name, one in found.items() if name[1] == "measured"}
-    drawn = pictures.draw(sheet, ours, folder)
+    drawn = pictures.draw(sheet, ours, folder, studio)
     return Page(
         id=table.name,
         title=table.title,
@@ -54,6 +55,7 @@ def page(sheet: Sheet, store: Tracking, folder: Path) -> Page:
         tracking=store.hint(records),
         links=store.links(runs),
         command=command([table.name], sheet.choices, sheet.target),
+        scale=sheet.choices.scale,
     )
 
 
