@@ -100,7 +100,7 @@ def test_a_verdict_says_its_effect_and_its_seeds() -> None:
     verdict = higher(("async_lu", 91.0, 1.0, 3), ("async_bu", 90.0, 1.0, 3))
     assert (verdict.status, verdict.need.words) == ("not decided", f"{verdict.need.seeds} seeds of every row")
     assert verdict.effect is not None
-    assert verdict.effect.said == "+1 points [-1.27, 3.27], n = 3"
+    assert verdict.effect.said == "+1 points [-1.27, 3.27], n = 3, claimed above 0"
     verdict = higher(("async_lu", 93.7, 0.2, 3), ("async_bu", 92.7, 0.2, 3))
     assert (verdict.status, verdict.need.words, verdict.need.seeds) == ("holds", "", None)
 
@@ -134,6 +134,8 @@ def test_what_was_not_run_is_to_be_run() -> None:
 def test_one_seed_shows_nothing_to_compute_from() -> None:
     verdict = higher(("async_lu", 91.0, None, 1), ("async_bu", 90.0, None, 1))
     assert verdict.need.words == "3 seeds or more: a single seed shows no spread"
+    verdict = higher(("async_lu", 91.0, 0.0, 2), ("async_bu", 90.0, 0.2, 2))
+    assert verdict.need.words == "3 seeds or more: two seeds that are equal show no spread"
 
 
 def test_fitted_seconds_are_decided_by_no_runs() -> None:

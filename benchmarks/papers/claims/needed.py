@@ -103,8 +103,9 @@ def _why_not(point: Outcome) -> str:
         return f"no number of seeds: {point.why}"
     if found.diverged:
         return f"no number of seeds while runs diverge ({found.diverged})"
-    if not found.parts:
-        return f"{WEAK_RUNS} seeds or more: {point.why or 'there is no spread to compute from'}"
+    if found.open_below and found.open_above and (found.n or 0) < WEAK_RUNS:
+        alone = "a single seed shows" if found.n == 1 else "two seeds that are equal show"
+        return f"{WEAK_RUNS} seeds or more: {alone} no spread"
     if (found.open_below or found.open_above) and not chance(point, MOST):
         return "longer runs: a time is known by a lower bound alone"
     return _TOO_SMALL

@@ -29,7 +29,7 @@ class Grounds:
     """The comparison that a verdict stands on: of those that decide it, the one that does so least clearly.
 
     text: what was compared, with its numbers. value and its 95 % interval, whose ends are infinite where they are not
-    known, in `unit`; None of a law, whose text says all.
+    known, in `unit`; None of a law, whose text says all. claimed: where the claim says that it lies.
     """
 
     text: str
@@ -38,6 +38,7 @@ class Grounds:
     high: float | None = None
     n: int | None = None
     unit: str = ""
+    claimed: str = ""
 
     @classmethod
     def of(cls, point: Outcome) -> Grounds:
@@ -46,11 +47,11 @@ class Grounds:
         known = found.interval
         low = -math.inf if found.open_below else known.low
         high = math.inf if found.open_above else known.high
-        return cls(point.text, found.value, low, high, found.n, point.unit)
+        return cls(point.text, found.value, low, high, found.n, point.unit, _claimed(point))
 
     @property
     def said(self) -> str:
-        """'+1.00 points [0.52, 1.48], n = 3', 'at least 2.97× [2.6, ∞), n = 3'; of a law its text."""
+        """'+1 points [0.52, 1.48], n = 3, claimed above 0', 'at least 3× [2.6, ∞), n = 3, ...'; of a law its text."""
         if self.value is None or self.low is None or self.high is None:
             return self.text
         value = f"{self.value:.3g}×" if self.unit == "×" else f"{self.value:+.3g} {self.unit}".rstrip()
@@ -58,7 +59,16 @@ class Grounds:
         bound = "at least " if above and not below else "at most " if below and not above else ""
         ends = f"{'(−∞' if below else f'[{self.low:.3g}'}, {'∞)' if above else f'{self.high:.3g}]'}"
         interval = "" if above and below else ", exactly" if self.low == self.high else f" {ends}"
-        return f"{bound}{value}{interval}" + (f", n = {self.n}" if self.n is not None else "")
+        runs = f", n = {self.n}" if self.n is not None else ""
+        return f"{bound}{value}{interval}{runs}, claimed {self.claimed}"
+
+
+def _claimed(point: Outcome) -> str:
+    """'above 0', 'below 1', 'between -1 and 1'."""
+    low = point.low if point.unit != "×" or point.low > 0 else -math.inf
+    if math.isinf(low):
+        return f"below {point.high:.3g}"
+    return f"above {low:.3g}" if math.isinf(point.high) else f"between {low:.3g} and {point.high:.3g}"
 
 
 @dataclass(frozen=True)
