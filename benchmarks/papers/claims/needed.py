@@ -44,7 +44,8 @@ DECIDED = Need()
 def need(points: Sequence[Outcome], needs: Sequence[str], level: float, *, any_of: bool) -> Need:
     """Of a claim that is not decided, from all its comparisons. level: of one that decides the claim by itself."""
     counted = [point for point in points if not point.fitted]
-    missing = list(dict.fromkeys(point.text for point in counted if point.status == "missing"))
+    lost = (cell for point in counted if point.status == "missing" for cell in point.text.split(", "))
+    missing = list(dict.fromkeys(lost))
     if all(point.status == "missing" for point in points):
         return Need(f"runs of {', '.join(needs)}: there are none")
     if not counted:
