@@ -18,7 +18,7 @@ from benchmarks.papers.claims.verdicts import Claim, Judged, Verdict
 from benchmarks.runner.choices import Choices
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
-from benchmarks.views.sheets import at_scales, every_sheet, made_elsewhere, whole
+from benchmarks.views.sheets import at_scales, made_elsewhere, whole
 from reports.tables.texts import printable
 from results.files import replace
 
@@ -31,8 +31,7 @@ def claims(chosen: Choices, out: Path, console: Console, *, every: bool = False)
     every: at each scale that has runs, instead of the chosen one. Raises ResultsError where nothing can be written.
     """
     found = journals.read(out)
-    scales = at_scales(whole(chosen), found, every=every)
-    evidence = [SheetEvidence(one, out, tuple(every_sheet(one, found))) for one in scales]
+    evidence = [SheetEvidence(one, out, sheets) for one, sheets in at_scales(whole(chosen), found, every=every)]
     judge(evidence, console, out)
     note(console, (*found.left_out, made_elsewhere(sheet for one in evidence for sheet in one.sheets)))
     return 0

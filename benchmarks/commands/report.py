@@ -42,7 +42,8 @@ def report(
     if not out.is_dir():
         raise UserError(f"There is no folder {out}: run a table first, or name the folder of results with --out.")
     folder, found = out / "report", journals.read(out)
-    made = [_at(one, found, out, target) for one in at_scales(chosen, found, every=every)]
+    scales = at_scales(chosen, found, target, every=every)
+    made = [_at(one, sheets, found, out, target) for one, sheets in scales]
     pages = dict(_pages(ids, [one for one, _ in made], out, folder))
     others = made_elsewhere(sheet for one, full in made for sheet in (*one.sheets.values(), *full))
     whole_site = content(ids, [one for one, _ in made], found, pages, others, tuned_page.runs(out))
@@ -53,11 +54,13 @@ def report(
     return 0
 
 
-def _at(chosen: Choices, found: Journals, out: Path, target: float | None) -> tuple[AtScale, Sequence[Sheet]]:
+def _at(
+    chosen: Choices, sheets: tuple[Sheet, ...], found: Journals, out: Path, target: float | None
+) -> tuple[AtScale, Sequence[Sheet]]:
     """What there is at a scale, and the sheets with all rows that its claims were judged on."""
-    sheets = {sheet.table.id: sheet for sheet in every_sheet(chosen, found, target)}
-    full = tuple(every_sheet(whole(chosen), found, target) if chosen.methods else sheets.values())
-    return AtScale(chosen, sheets, judged(SheetEvidence(chosen, out, full))), full
+    full = tuple(every_sheet(whole(chosen), found, target)) if chosen.methods else sheets
+    verdicts = judged(SheetEvidence(chosen, out, full))
+    return AtScale(chosen, {sheet.table.id: sheet for sheet in sheets}, verdicts), full
 
 
 def _pages(

@@ -94,10 +94,12 @@ def every_sheet(chosen: Choices, journals: Journals, target: float | None = None
     for id in tables.IDS:
         table = tables.table(id)
         try:
-            planned = plan.runs(table, chosen)
-        except UserError:  # a table of the virtual clock alone has none in real time
+            sheet = sheet_of(table, chosen, plan.runs(table, chosen), journals, target)
+        except (
+            UserError
+        ):  # a table of the virtual clock alone has none in real time, nor one that takes no such setting
             continue
-        if (sheet := sheet_of(table, chosen, planned, journals, target)).records:
+        if sheet.records:
             yield sheet
 
 
@@ -106,10 +108,17 @@ def whole(chosen: Choices) -> Choices:
     return replace(chosen, methods=())
 
 
-def at_scales(chosen: Choices, journals: Journals, *, every: bool) -> tuple[Choices, ...]:
-    """The same choices at every scale that has runs, the smallest first; as they are where not every one is meant."""
+def at_scales(
+    chosen: Choices, journals: Journals, target: float | None = None, *, every: bool
+) -> list[tuple[Choices, tuple[Sheet, ...]]]:
+    """The choices at every scale that has runs, the smallest first, with their sheets; as they are if not `every`.
+
+    A scale whose runs belong to no table as chosen is left out, unless no other is left.
+    """
     there = {record.scale for record in journals.records} if every else set()
-    return tuple(replace(chosen, scale=scale) for scale in SCALES if scale in there) or (chosen,)
+    scales = [replace(chosen, scale=scale) for scale in SCALES if scale in there] or [chosen]
+    made = [(one, tuple(every_sheet(one, journals, target))) for one in scales]
+    return [pair for pair in made if pair[1]] or made[:1]
 
 
 # ---- what one has to know of the runs

@@ -15,6 +15,7 @@ from benchmarks.views import rerun
 from benchmarks.views.pages import analysis_page, links, rivals, site_content
 from results.measures import Measure
 from results.published import Published
+from results.records.identity import identity
 from results.records.journal import Journal, folder_of
 from results.statistics import Summary
 from results.statistics.censoring import Times
@@ -281,3 +282,19 @@ def test_all_scales_are_in_one_report_and_each_can_be_had_alone(cli: Cli, out: P
     assert cli("report", f"--out={out}", "--scale=small", *few).code == 0
     assert "smoke/table1" not in index(out)
     assert "small/table1" in index(out)
+
+
+def test_a_scale_whose_runs_belong_to_no_table_is_left_out(cli: Cli, out: Path) -> None:
+    """As a run with settings that no table as chosen has."""
+    path = journal(out)
+    lines = lines_of(path)
+    lines[0]["spec"]["workload"] |= {"scale": "paper", "patience": 2}
+    lines[0]["id"] = identity(lines[0]["spec"])
+    (path.parent.parent / lines[0]["id"]).mkdir()
+    rewrite(path.parent.parent / lines[0]["id"] / "journal.jsonl", lines)
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    assert "1 at scale paper" in index(out)
+    assert "At scale paper" not in index(out)
+    said = cli("claims", f"--out={out}", *TINY)
+    assert said.code == 0
+    assert "claims --scale paper" not in said.out
