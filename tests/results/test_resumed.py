@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from results.records import Evaluation, Record, read
 from results.records.identity import run_id
 from results.records.journal import Journal, folder_of
 from results.records.spec import Labels
+from results.reproductions.runs import keep
 from results.tracking.entries import entries
 from tests.results.samples import lines_of, rewrite, spec_of
 
@@ -29,12 +31,12 @@ def point(epoch: int) -> Evaluation:
     return Evaluation(epoch, 20 * epoch, metrics)
 
 
-def resumed(out: Path) -> Record:
+def resumed(out: Path, before: Sequence[Mapping[str, Any]] = BEFORE) -> Record:
     """After two epochs and five batches; it finished after three."""
     spec = spec_of()
     folder, id = folder_of(out, run_id(spec)), run_id(spec)
     with Journal.create(folder, id=id, spec=spec, environment={}, labels=Labels()) as journal:
-        journal.resumed([point(1), point(2)], batch=5, wall_seconds=9.0, environments=BEFORE)
+        journal.resumed([point(1), point(2)], batch=5, wall_seconds=9.0, environments=before)
         journal.evaluation(3, 60, point(3).metrics)
         journal.end("finished", wall_seconds=12.5)
     return read(journal.path)
@@ -110,3 +112,16 @@ def test_a_tracked_run_says_where_it_resumed_and_lasted_as_long_as_it_was_traine
     assert entry.tags["benchmarks.resumed"] == "after epoch 2 and 5 batches"
     assert entry.end_ms - entry.start_ms == 12500
     assert entry.start_ms % 60000 == 51000
+
+
+def test_what_is_kept_of_it_names_no_folder(tmp_path: Path) -> None:
+    """Neither where it began nor where it was resumed."""
+    where = {"command": ["python", "-m", "benchmarks", "run", "table1", "--out", "/home/me/out"], "commit": "a"}
+    record = resumed(tmp_path / "out", [{"epoch": 1, "batch": 3, "environment": where}])
+    (path,) = keep([record], tmp_path / "out", tmp_path / "kept")
+    kept = read(path)
+    assert kept.resumed is not None
+    (before,) = kept.resumed.environments
+    assert before["environment"]["command"] == ["python", "-m", "benchmarks", "run", "table1"]
+    assert before["environment"]["commit"] == "a"
+    assert kept.evaluations == record.evaluations
