@@ -13,12 +13,17 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.checkout import CHECKOUT
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.registry import table
 from benchmarks.views import journals
+from benchmarks.views.journals import Journals
+from benchmarks.views.sheets import sheet_of
 from reports.figures import canvas
 from results import reproductions
 from results.files import replace
@@ -34,20 +39,20 @@ BEST = "best_accuracy_percent"
 
 @dataclass(frozen=True)
 class Finding:
-    """Rows of one workload and card: those that are shown, in which measures, and pairs (a, b) held against each other.
+    """Rows of tables that share data, network and card: those that are shown, and pairs (a, b) held against each other.
 
     rows: key of a table's row -> its words here. against: pairs of keys; what is shown is the first less the second.
     """
 
     name: str
-    workloads: Sequence[str]
+    tables: Sequence[str]
     rows: Mapping[str, str]
     against: Sequence[tuple[str, str]]
     measures: Sequence[str] = (BEST, "seconds_per_epoch")
-    card: str = "paper-a"
 
 
-WORKLOADS = {"cifar10-resnet18": "CIFAR-10", "cifar100-resnet18": "CIFAR-100"}
+CHOSEN = Choices(scale="small", seeds=10, networks=("resnet18",))
+TITLE = "CIFAR-10, ResNet-18 at scale small"
 ALL = {
     "bp": "BP, one device",
     "async_lu": "Async LU",
@@ -74,7 +79,7 @@ LAP = {
 FINDINGS = (
     Finding(
         "methods",
-        ("cifar10-resnet18",),
+        ("table1", "table7"),
         ALL,
         (
             ("async_lu", "bp"),
@@ -88,7 +93,7 @@ FINDINGS = (
     ),
     Finding(
         "lap",
-        ("cifar10-resnet18",),
+        ("audit-lap",),
         LAP,
         (
             ("lapsgd", "bp"),
@@ -107,21 +112,22 @@ FINDINGS = (
 
 
 class Runs:
-    """The finished runs at scale small, by workload, card and row, each by its seed."""
+    """A finding's runs, by row and seed."""
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self._found: dict[tuple[str, str, str], dict[int, Record]] = {}
-        for record in records:
-            spec = record.spec
-            if record.status == "finished" and record.scale == "small":
-                key = spec.workload.name, spec.hardware.name, record.labels.row
-                self._found.setdefault(key, {})[record.seed] = record
+    def __init__(self, of_rows: Mapping[str, Iterable[Record]]) -> None:
+        self._found = {row: {record.seed: record for record in records} for row, records in of_rows.items()}
 
-    def values(self, one: Finding, workload: str, row: str, measure: str) -> dict[int, float]:
+    @classmethod
+    def read(cls, one: Finding, found: Journals) -> Runs:
+        """As its tables show them: of the settings that they have at this scale, diverged ones included."""
+        sheets = [sheet_of(of, CHOSEN, plan.runs(of, CHOSEN), found) for of in map(table, one.tables)]
+        rows = {key: records for sheet in sheets for (_, key), records in sheet.records.items()}
+        return cls({key: [record for record in records if record.complete] for key, records in rows.items()})
+
+    def values(self, row: str, measure: str) -> dict[int, float]:
         """Seed -> value, of the runs that have one."""
-        runs = self._found.get((workload, one.card, row), {})
-        found = {seed: MEASURES[measure].of(record) for seed, record in sorted(runs.items())}
-        return {seed: value for seed, value in found.items() if value is not None}
+        known = {seed: MEASURES[measure].of(run) for seed, run in sorted(self._found.get(row, {}).items())}
+        return {seed: value for seed, value in known.items() if value is not None}
 
 
 def mean(values: Sequence[float]) -> float:
@@ -145,61 +151,51 @@ def verdict(found: Interval | None) -> str:
 
 
 def block(runs: Runs, one: Finding) -> Iterator[str]:
-    """The Markdown of a finding: its rows, then its comparisons, workload by workload."""
-    for workload in one.workloads:
-        headings = [MEASURES[measure].heading for measure in one.measures]
-        yield from (
-            f"**{WORKLOADS[workload]}**",
-            "",
-            f"| | {' | '.join(headings)} | n |",
-            "|---" * (len(headings) + 2) + "|",
-        )
-        for row, words in one.rows.items():
-            columns = [list(runs.values(one, workload, row, measure).values()) for measure in one.measures]
-            yield f"| {words} | {' | '.join(cell(values) for values in columns)} | {len(columns[0])} |"
-        yield from ("", f"| {MEASURES[BEST].heading} | difference, 95 % interval | n | |", "|---|---|---|---|")
-        for a, b in one.against:
-            found = paired(runs, one, workload, a, b)
-            said = verdict(mean_interval(found)) if found else ""
-            yield f"| {one.rows[a]} less {one.rows[b]} | {cell(found, '+')} | {len(found)} | {said} |"
-        yield ""
+    """The Markdown of a finding: its rows, then its comparisons."""
+    headings = [MEASURES[measure].heading for measure in one.measures]
+    yield from (f"**{TITLE}**", "", f"| | {' | '.join(headings)} | n |", "|---" * (len(headings) + 2) + "|")
+    for row, words in one.rows.items():
+        columns = [list(runs.values(row, measure).values()) for measure in one.measures]
+        yield f"| {words} | {' | '.join(cell(values) for values in columns)} | {len(columns[0])} |"
+    yield from ("", f"| {MEASURES[BEST].heading} | difference, 95 % interval | n | |", "|---|---|---|---|")
+    for a, b in one.against:
+        found = paired(runs, a, b)
+        said = verdict(mean_interval(found)) if found else ""
+        yield f"| {one.rows[a]} less {one.rows[b]} | {cell(found, '+')} | {len(found)} | {said} |"
 
 
-def headline(runs: Runs) -> Iterator[str]:
-    """The README's table: every method on CIFAR-10, beside BP."""
-    one, workload = FINDINGS[0], FINDINGS[0].workloads[0]
-    yield from ("| CIFAR-10, ResNet-18 | best accuracy (%) | less BP's, seed by seed | simulated s an epoch | n |",)
+def headline(runs: Runs, one: Finding) -> Iterator[str]:
+    """The README's table: every method beside BP."""
+    yield f"| {TITLE} | best accuracy (%) | less BP's, seed by seed | simulated s an epoch | n |"
     yield "|---|---|---|---|---|"
     for row, words in one.rows.items():
-        best, seconds = (list(runs.values(one, workload, row, measure).values()) for measure in one.measures)
-        beside = "" if row == "bp" else cell(paired(runs, one, workload, row, "bp"), "+")
+        best, seconds = (list(runs.values(row, measure).values()) for measure in one.measures)
+        beside = "" if row == "bp" else cell(paired(runs, row, "bp"), "+")
         yield f"| {words} | {cell(best)} | {beside} | {cell(seconds)} | {len(best)} |"
 
 
-def paired(runs: Runs, one: Finding, workload: str, a: str, b: str) -> list[float]:
+def paired(runs: Runs, a: str, b: str) -> list[float]:
     """Best accuracy of a less that of b, seed by seed."""
-    ours, theirs = (runs.values(one, workload, row, BEST) for row in (a, b))
+    ours, theirs = (runs.values(row, BEST) for row in (a, b))
     return [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
 
 
 def picture(runs: Runs, one: Finding, stem: Path) -> None:
-    """Best accuracy of every row, a dot a seed, the mean and its interval beside them; a panel a workload."""
-    rows = list(one.rows)
-    with canvas.drawing((5.2 * len(one.workloads) + 1.2, 0.32 * len(rows) + 0.9)) as figure:
-        panels = figure.subplots(1, len(one.workloads), sharey=True, squeeze=False)[0]
-        for axes, workload in zip(panels, one.workloads, strict=True):
-            for place, row in enumerate(rows):
-                values = list(runs.values(one, workload, row, BEST).values())
-                if not values:
-                    continue
-                axes.plot(values, [place] * len(values), "o", ms=3, alpha=0.5, color=canvas.colour(place), mew=0)
-                if (found := mean_interval(values)) is not None:
-                    axes.plot([found.low, found.high], [place - 0.22] * 2, color=canvas.colour(place), lw=1.5)
-                axes.plot([mean(values)], [place - 0.22], "D", ms=4, color=canvas.colour(place))
-            axes.set_title(f"{WORKLOADS[workload]}, ResNet-18 at scale small")
-            axes.set_xlabel("best accuracy (%): seeds; mean and 95 % interval")
-        panels[0].set_yticks(range(len(rows)), one.rows.values())
-        panels[0].invert_yaxis()
+    """Best accuracy of every row, a dot a seed, the mean and its interval above them."""
+    with canvas.drawing((6.4, 0.32 * len(one.rows) + 0.9)) as figure:
+        axes = figure.subplots()
+        for place, row in enumerate(one.rows):
+            values, colour = list(runs.values(row, BEST).values()), canvas.colour(place)
+            if not values:
+                continue
+            axes.plot(values, [place] * len(values), "o", ms=3, alpha=0.5, color=colour, mew=0)
+            if (found := mean_interval(values)) is not None:
+                axes.plot([found.low, found.high], [place - 0.22] * 2, color=colour, lw=1.5)
+            axes.plot([mean(values)], [place - 0.22], "D", ms=4, color=colour)
+        axes.set_title(TITLE)
+        axes.set_xlabel("best accuracy (%): seeds; mean and 95 % interval")
+        axes.set_yticks(range(len(one.rows)), one.rows.values())
+        axes.invert_yaxis()
         canvas.save(figure, stem)[1].unlink()  # the pages show PNG
 
 
@@ -213,8 +209,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=Path, default=reproductions.FOLDER / "small")
     parser.add_argument("--check", action="store_true")
     chosen = parser.parse_args(arguments)
-    runs = Runs(journals.some(chosen.runs).records)
-    blocks = {one.name: "\n".join(block(runs, one)) for one in FINDINGS} | {"headline": "\n".join(headline(runs))}
+    found = journals.some(chosen.runs)
+    runs = {one.name: Runs.read(one, found) for one in FINDINGS}
+    texts = {one.name: block(runs[one.name], one) for one in FINDINGS}
+    texts["headline"] = headline(runs["methods"], FINDINGS[0])
+    blocks = {name: "\n".join(lines) for name, lines in texts.items()}
     wrong = 0
     for path in PAGES:
         was = path.read_text(encoding="utf-8")
@@ -225,7 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             replace(path, now.encode())
     if not chosen.check:
         for one in FINDINGS:
-            picture(runs, one, PICTURES / f"finding-{one.name}")
+            picture(runs[one.name], one, PICTURES / f"finding-{one.name}")
     return int(wrong > 0)
 
 

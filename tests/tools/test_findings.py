@@ -7,37 +7,50 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.runner import plan
+from benchmarks.tables.registry import table
+from benchmarks.views import journals
+from results.records.journal import Journal, folder_of
 from tests.results.samples import write
 from tools import findings
-from tools.findings import FINDINGS, Finding, Runs, block, filled, headline, paired
+from tools.findings import CHOSEN, FINDINGS, Finding, Runs, block, filled, headline, paired
 
-PAIR = Finding("pair", ("cifar10-resnet18",), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
+PAIR = Finding("pair", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Runs:
     """Async LU with three seeds, BP with two of them."""
     best = {"async_lu": [60.0, 62.0, 64.0], "bp": [61.0, 62.5]}
-    made = [
-        write(tmp_path, [10.0, accuracy], method=method, row=method, seed=seed)
-        for method, accuracies in best.items()
-        for seed, accuracy in enumerate(accuracies)
-    ]
-    specs = [one.spec.workload.model_copy(update={"name": "cifar10-resnet18", "scale": "small"}) for one in made]
     return Runs(
-        [
-            replace(one, spec=one.spec.model_copy(update={"workload": work}))
-            for one, work in zip(made, specs, strict=True)
-        ]
+        {
+            row: [write(tmp_path, [10.0, top], method=row, seed=seed) for seed, top in enumerate(tops)]
+            for row, tops in best.items()
+        }
     )
 
 
 def test_differences_are_taken_seed_by_seed(runs: Runs) -> None:
-    assert paired(runs, PAIR, "cifar10-resnet18", "async_lu", "bp") == [-1.0, -0.5]
+    assert paired(runs, "async_lu", "bp") == [-1.0, -0.5]
     text = "\n".join(block(runs, PAIR))
     assert "| LU | 62.00 [57.03, 66.97] | 2.00 | 3 |" in text
     assert "| DDP | not run | not run | 0 |" in text
     assert "| LU less BP | -0.75 [-3.93, +2.43] | 2 | undecided |" in text
+
+
+def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
+    """Such as trials of `tune`, which have the same row and other rates."""
+    one = next(one for one in FINDINGS if one.name == "methods")
+    of = table("table1")
+    rates = ({}, {"workload": {"schedule.lr": "0.2"}})
+    planned = [plan.runs(of, replace(CHOSEN, seeds=1, settings=settings))[0] for settings in rates]
+    for run, best in zip(planned, (60.0, 90.0), strict=True):
+        folder = folder_of(tmp_path, run.id)
+        with Journal.create(folder, id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
+            journal.evaluation(1, 20, {"accuracy_percent": best, "virtual_seconds": 2.0, "train_seconds": 3.0})
+            journal.end("finished")
+    found = Runs.read(one, journals.read(tmp_path))
+    assert found.values(planned[0].labels.row, findings.BEST) == {0: 60.0}
 
 
 def test_of_one_seed_nothing_is_said(runs: Runs) -> None:
@@ -61,4 +74,4 @@ def test_pages_have_a_place_for_every_finding(runs: Runs) -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in findings.PAGES)
     names = {name for _, name, _ in findings.MARKED.findall(text)}
     assert names == {one.name for one in FINDINGS} | {"headline"}
-    assert all(line.count("|") == 6 for line in headline(runs))
+    assert all(line.count("|") == 6 for line in headline(runs, FINDINGS[0]))
