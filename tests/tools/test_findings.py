@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runner import plan
+from benchmarks.runner.settings import Settings
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from results.records.journal import Journal, folder_of
@@ -42,7 +43,7 @@ def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
     """Such as trials of `tune`, which have the same row and other rates."""
     one = next(one for one in FINDINGS if one.name == "methods")
     of = table("table1")
-    rates = ({}, {"workload": {"schedule.lr": "0.2"}})
+    rates: tuple[Settings, ...] = ({}, {"workload": {"schedule.lr": "0.2"}})
     planned = [plan.runs(of, replace(CHOSEN, seeds=1, settings=settings))[0] for settings in rates]
     for run, best in zip(planned, (60.0, 90.0), strict=True):
         folder = folder_of(tmp_path, run.id)
