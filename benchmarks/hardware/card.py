@@ -171,6 +171,14 @@ class LayerWork:
     parameter_bytes: float
 
 
+def by_stages(known: Sequence[str], values: Sequence[float], names: Sequence[str]) -> list[float]:
+    """Values of the layers `known`, for those of a stand-in: whose blocks share a stage's evenly.
+
+    Raises UserError where the stand-in has other stages.
+    """
+    return [sum(values[i] for i in mine) / many for mine, many in _shares(known, names)]
+
+
 def _effects(known: MeasuredEffects, shared: Callable[..., list[float]], factor: float) -> EffectSeconds:
     """factor: of what grows with the batch."""
     return EffectSeconds(

@@ -33,6 +33,36 @@ def layer_work(
     return layers
 
 
+def activation_bytes(
+    network: Mapping[str, nn.Module], shape: tuple[int, ...], dtype: torch.dtype = torch.float32
+) -> list[float]:
+    """What the backward pass of every layer needs of its forward pass of such a batch: all bytes that autograd saves.
+
+    Each tensor once, parameters and buffers not at all; the network is left as it was.
+    """
+    device = next(parameter.device for module in network.values() for parameter in module.parameters())
+    found, x = [], torch.zeros(shape, dtype=dtype, device=device)
+    for module in network.values():
+        own = {key: value.clone() for key, value in module.state_dict().items()}
+        states = {key: own[key].requires_grad_() if key in own else own[key] for key, _ in module.named_parameters()}
+        held = {value.untyped_storage().data_ptr() for value in own.values()}
+        saved: dict[int, int] = {}
+
+        def pack(tensor: Tensor, held: set[int] = held, saved: dict[int, int] = saved) -> Tensor:
+            storage = tensor.untyped_storage()
+            if storage.data_ptr() not in held:
+                saved[storage.data_ptr()] = storage.nbytes()
+            return tensor
+
+        if x.is_floating_point():
+            x.requires_grad_()
+        with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            y = torch.func.functional_call(module, {**own, **states}, (x,))
+        found.append(float(sum(saved.values())))
+        x = y.detach()
+    return found
+
+
 @contextmanager
 def _counting(layer: nn.Module) -> Iterator[list[int]]:
     """The FLOPs of each part of the layer that multiplies, while it is called."""

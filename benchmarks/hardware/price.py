@@ -39,7 +39,8 @@ class Price:
     lanes: effects that a device carries out at once. lane_capacity: how many of them it does at full speed; one that
     starts when n are under way, itself included, takes max(1, n / lane_capacity) times as long.
     delays: stragglers among the devices. effects: None where loading and the loss are free, and where updates and
-    snapshots cost what the card says for their bytes.
+    snapshots cost what the card says for their bytes. activation_bytes: per layer, what its backward pass needs of its
+    forward pass, which goes with a batch to another device; none: that is free.
     """
 
     forward: Sequence[float]
@@ -54,6 +55,7 @@ class Price:
     lane_capacity: float = 1.0
     delays: Sequence[Delay] = ()
     effects: EffectSeconds | None = None
+    activation_bytes: Sequence[float] = ()
 
     LOSS_BYTES = 4.0  # what A's forward thread sends (Algorithm 1: send(L_i))
 
@@ -81,6 +83,11 @@ class Price:
         """Seconds that the device loses before the n-th step begun on it."""
         steps = sum(delay.before(n) for delay in self.delays if delay.device == device)
         return steps * (self.forward_seconds + self.backward_seconds)
+
+    @property
+    def batch_bytes(self) -> float:
+        """Of a batch that goes to another device: its loss, and its activations where they are charged."""
+        return self.LOSS_BYTES + sum(self.activation_bytes)
 
     def transfer(self, size: float) -> float:
         """Seconds of so many bytes from one device to another."""

@@ -9,8 +9,8 @@ from functools import cache
 import torch
 from torch import nn
 
-from benchmarks.hardware.card import Card, LayerWork
-from benchmarks.hardware.flops import layer_work, step_flops
+from benchmarks.hardware.card import Card, LayerWork, by_stages
+from benchmarks.hardware.flops import activation_bytes, layer_work, step_flops
 from benchmarks.hardware.price import Price
 from benchmarks.workloads.build import inputs_of, network_of
 from benchmarks.workloads.data.cards import DataCard, card
@@ -33,6 +33,12 @@ def counted(work: Workload, known: DataCard, network: Mapping[str, nn.Module], b
     return [replace(layer, forward_flops=layer.forward_flops * batch / 2) for layer in two]
 
 
+def kept(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> list[float]:
+    """Bytes of the activations that a batch leaves in each layer, in proportion to those of a batch of two."""
+    dtype = torch.int64 if work.text is not None else torch.float32
+    return [size * batch / 2 for size in activation_bytes(network, (2, *inputs_of(work, known)), dtype)]
+
+
 @cache
 def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[LayerWork], str]:
     work = workload(family, network, "paper", {"stem": stem})  # Workload.charged, by what a cache can hold
@@ -40,19 +46,34 @@ def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[La
     return counted(work, known, network_of(work, known), batch), f"{work.label}, batch {batch}, by FLOPs"
 
 
+@cache
+def _kept_of_paper(family: str, network: str, stem: str, batch: int) -> dict[str, float]:
+    """Layer name -> bytes."""
+    work = workload(family, network, "paper", {"stem": stem})
+    known = card(work.dataset)
+    made = network_of(work, known)
+    return dict(zip(made, kept(work, known, made, batch), strict=True))
+
+
 def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> Charge:
     """What a step of the run is charged on this hardware. network: the run's own, layer name -> module.
 
     Raises UserError where the card's network has other stages than the run's.
     """
+    moves = work.activations == "charged"
     if work.price == "flops":
-        own = counted(work, card(work.dataset), network, work.batch)
-        return Charge(
-            hardware.price(hardware.seconds_by_flops(own, what=work.label, batch=work.batch)), step_flops(own)
-        )
+        known = card(work.dataset)
+        own = counted(work, known, network, work.batch)
+        price = hardware.price(hardware.seconds_by_flops(own, what=work.label, batch=work.batch))
+        moved = kept(work, known, network, work.batch) if moves else ()
+        return Charge(replace(price, activation_bytes=moved), step_flops(own))
     batch, stem = work.price_batch or work.batch, work.charged_stem
     flops, what = _of_paper(work.family, work.network, stem, batch)
     seconds = hardware.seconds_of(work.network, family=work.family, stem=stem)
     if seconds is None:
         seconds = hardware.seconds_by_flops(flops, what=what, batch=batch)
-    return Charge(hardware.price(seconds, list(network), batch=batch), step_flops(flops))
+    price = hardware.price(seconds, list(network), batch=batch)
+    if moves:
+        theirs = _kept_of_paper(work.family, work.network, stem, batch)
+        price = replace(price, activation_bytes=by_stages(list(theirs), list(theirs.values()), list(network)))
+    return Charge(price, step_flops(flops))

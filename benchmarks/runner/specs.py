@@ -8,12 +8,14 @@ from results.records.spec import WorkloadSpec
 
 ADDED = ("name", "dataset_sha256", "data")
 """What the spec has beside the workload's own fields, for the identity's sake."""
+LATER = ("drain_every", "activations")
+"""Fields younger than runs that are kept, which stay the same experiment: the spec has those that are set."""
 
 
 def workload_spec(work: Workload, known: DataCard, sha256: str) -> WorkloadSpec:
     """sha256: of the data, "" where there is none yet."""
     added = {"dataset_sha256": sha256, "data": known.identity()}
-    unset = {"drain_every"} if work.drain_every is None else set()
+    unset = {name for name in LATER if getattr(work, name) == Workload.model_fields[name].default}
     return WorkloadSpec.model_validate({"name": work.name, **work.model_dump(mode="json", exclude=unset), **added})
 
 

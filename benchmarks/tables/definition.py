@@ -11,7 +11,7 @@ from benchmarks.workloads.scales import PAIRS
 from methods.registry import create, method_class
 from results import published
 
-SHORT = {"stem": "stem", "optimizer.name": "optimizer"}
+SHORT = {"stem": "stem", "optimizer.name": "optimizer", "activations": "activations"}
 """Settings of a row's workload that its name says, and how."""
 
 

@@ -22,7 +22,7 @@ PAPER_A3 = ("v3-mfu", "v3-stragglers", "v3-ratio")
 PAPER_B = (*(f"lap-table{i}" for i in range(1, 12)), "lap-figure1", "lap-figure2")
 
 
-AUDITS = ("audit-stem", "audit-updaters", "audit-lap", "audit-staleness")
+AUDITS = ("audit-stem", "audit-updaters", "audit-lap", "audit-staleness", "audit-activations")
 
 
 IDS = (*PAPER_A, *FIGURES_A, *PAPER_A3, *PAPER_B, *AUDITS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.hardware.card import Card
+from benchmarks.hardware.card import Card, Costs
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.settings import renamed, row_method, row_workload
@@ -187,6 +187,23 @@ def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
             yield f"{network} has no published seconds: a step is charged the FLOPs of the paper's network {rate}."
     if any("stem" in row.workload for row in sheet.rows):
         yield f"Rows with another stem are charged the FLOPs of the paper's network with that stem {rate}."
+    yield from _moved(sheet, card)
+
+
+def _moved(sheet: Sheet, card: Card) -> Iterator[str]:
+    """Of batches whose backward pass is on another device than their forward pass, where links cost anything."""
+    if card.link == Costs():
+        return
+    chosen = sheet.choices
+    for row in sheet.rows:
+        method = row_method(sheet.table, row, chosen.settings)
+        work = row_workload(sheet.table, sheet.networks[0], row, chosen.scale, chosen.settings)
+        if method.devices > method.replicas and work.activations == "free":
+            yield (
+                "A batch's activations go to a backward worker on another device for free, as the published seconds "
+                "have it; --set workload.activations=charged charges their bytes over the link (`audit-activations`)."
+            )
+            return
 
 
 def _precision_notes(sheet: Sheet) -> Iterator[str]:

@@ -85,6 +85,10 @@ class Workload(BaseModel):
     price_batch: Annotated[
         int | None, Field(ge=1, description="the batch that a step is charged for; none: its own")
     ] = None
+    activations: Annotated[
+        Literal["free", "charged"],
+        Field(description="on the virtual clock, moving what a backward worker on another device needs of a batch"),
+    ] = "free"
 
     @model_validator(mode="after")
     def _stages(self) -> Workload:

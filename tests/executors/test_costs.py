@@ -89,6 +89,13 @@ def test_what_waited_on_its_own_device_is_there_at_once() -> None:
     assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 2, devices=(0, 0)) == [0.25] * 2
 
 
+def test_a_batch_is_sent_with_its_activations() -> None:
+    """Where they are charged: 4 bytes of the loss and 28 of two layers' activations, at 8 a second."""
+    channel = Channel(capacity=None)
+    price = Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0, activation_bytes=(8.0, 20.0))
+    assert asking_after(team_of(), price, channel, Put(channel, "a batch"), devices=(0, 1)) == [0.5 + 32 / 8]
+
+
 def test_a_gradient_is_sent_with_all_its_bytes() -> None:
     team, channel = team_of(steps=1), Channel(capacity=None)
     price = Price([1.0], [1.0], [1.0], [40.0], latency_seconds=0.5, bytes_per_second=8.0)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card, Costs, LayerWork, NetworkSeconds
 from benchmarks.hardware.delays import Delay
-from benchmarks.hardware.flops import layer_work
+from benchmarks.hardware.flops import activation_bytes, layer_work
 from benchmarks.hardware.price import Price
 from benchmarks.workloads.networks.build import build
 from benchmarks.workloads.networks.names import NETWORKS
@@ -181,6 +182,15 @@ def test_the_flops_of_a_layer() -> None:
     assert work[0].parameter_bytes == 4 * (4 * 3 * 9 + 2 * 4)
     after = [tensor for layer in network.values() for tensor in layer.state_dict().values()]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_activations_of_a_layer() -> None:
+    """What autograd keeps: of a convolution its input, of BatchNorm its own, of a ReLU its output; no parameter."""
+    layers = {
+        "stem": nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()),
+        "head": nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 10)),
+    }
+    assert activation_bytes(layers, (2, 3, 8, 8)) == [2 * (3 + 4) * 8 * 8 * 4, 2 * 4 * 8 * 8 * 4]
 
 
 @pytest.mark.parametrize("network", NETWORKS)

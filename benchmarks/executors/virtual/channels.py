@@ -93,8 +93,9 @@ class Channels:
         """Seconds of it."""
         if sent.device == getter.worker.device:
             return 0.0
-        gradient = isinstance(sent.item, DryGradient)
-        return self.price.transfer(self.price.parameter_bytes[sent.item.layer.index] if gradient else Price.LOSS_BYTES)
+        if isinstance(sent.item, DryGradient):
+            return self.price.transfer(self.price.parameter_bytes[sent.item.layer.index])
+        return self.price.transfer(self.price.batch_bytes)
 
     def close(self, process: Process, effect: e.Close) -> Any:
         port = effect.port

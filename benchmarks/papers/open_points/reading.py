@@ -48,7 +48,7 @@ class Reading:
 
 COMPARED = ("table1", "table2", "table3", "table4")
 AGAINST_DDP = ("table7", "table8")
-AUDITS = ("audit-stem", "audit-updaters", "audit-lap", "audit-staleness")
+AUDITS = ("audit-stem", "audit-updaters", "audit-lap", "audit-staleness", "audit-activations")
 V3 = ("v3-mfu", "v3-stragglers", "v3-ratio")
 CIFAR = (*COMPARED, *AGAINST_DDP, "figure2", "figure3", *V3, *AUDITS)
 IMAGENET = ("table5",)
