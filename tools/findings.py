@@ -41,18 +41,21 @@ BEST = "best_accuracy_percent"
 class Finding:
     """Rows of tables that share data, network and card: those that are shown, and pairs (a, b) held against each other.
 
-    rows: key of a table's row -> its words here. against: pairs of keys; what is shown is the first less the second.
+    rows: key of a table's row -> its words here. against: pairs of keys; what is shown is the first less the second, in
+    the first of the measures, in which the picture is, too.
     """
 
     name: str
+    title: str
     tables: Sequence[str]
     rows: Mapping[str, str]
     against: Sequence[tuple[str, str]]
     measures: Sequence[str] = (BEST, "seconds_per_epoch")
+    network: str = "resnet18"
 
 
-CHOSEN = Choices(scale="small", seeds=10, networks=("resnet18",))
-TITLE = "CIFAR-10, ResNet-18 at scale small"
+CHOSEN = Choices(scale="small", seeds=10)
+CIFAR_10, CIFAR_100 = (f"{data}, ResNet-18 at scale small" for data in ("CIFAR-10", "CIFAR-100"))
 ALL = {
     "bp": "BP, one device",
     "async_lu": "Async LU",
@@ -76,23 +79,113 @@ LAP = {
     "lapsgd@updaters=4,stem=imagenet": "LAP-SGD, 4 updaters, 7x7 stem",
     "lapsgd@updaters=4,learning_rate=linear,stem=imagenet": "LAP-SGD, 4 updaters, rate x 3, 7x7 stem",
 }
+RIVALS = (
+    ("async_lu", "bp"),
+    ("async_bu", "bp"),
+    ("async_lu", "async_bu"),
+    ("async_lu", "ddp"),
+    ("async_lu", "lapsgd"),
+    ("lapsgd@updaters=2", "lapsgd"),
+    ("lppsgd@updaters=2", "lapsgd@updaters=2"),
+)
+STALENESS = {
+    "bp": "BP, one device",
+    "async_lu": "Async LU: rendezvous, 2 backward workers",
+    "async_lu@queue=1": "Async LU, queue 1",
+    "async_lu@queue=4": "Async LU, queue 4",
+    "async_lu@queue=16": "Async LU, queue 16",
+    "async_lu@backward_workers=1": "Async LU, 1 backward worker",
+    "async_lu@backward_workers=3": "Async LU, 3 backward workers",
+    "async_lu@backward_workers=4": "Async LU, 4 backward workers",
+    "async_lu@weights=forward": "Async LU, weights of the forward pass",
+    "async_lu@updates=overwrite": "Async LU, overwriting",
+    "async_lu@queue=4,updates=overwrite": "Async LU, queue 4, overwriting",
+    "async_bu": "Async BU",
+}
+ACTIVATIONS = {
+    "bp": "BP, one device",
+    "async_lu": "Async LU",
+    "async_lu@activations=charged": "Async LU, activations charged",
+    "async_bu": "Async BU",
+    "async_bu@activations=charged": "Async BU, activations charged",
+    "async_lu@queue=4": "Async LU, queue 4",
+    "async_lu@queue=4,activations=charged": "Async LU, queue 4, activations charged",
+    "async_lu@queue=16,activations=charged": "Async LU, queue 16, activations charged",
+}
+SLOWED = {"": "", "@delay=constant": ", constant", "@delay=heavy_tailed": ", heavy-tailed", "@delay=bursts": ", bursts"}
+STRAGGLERS = {
+    **{f"ddp{key}": f"DDP{words}" for key, words in SLOWED.items()},
+    **{f"lapsgd{key}": f"LAP-SGD{words}" for key, words in SLOWED.items()},
+    **{f"pdasgd{key}": f"PD-ASGD{words}" for key, words in SLOWED.items()},
+}
+LARGE_BATCHES = {
+    "mbsgd@batch=128": "MB-SGD, batch 128",
+    "mbsgd@batch=1024": "MB-SGD, batch 1024",
+    "plsgd@batch=128": "PL-SGD, batch 128",
+    "plsgd@batch=1024": "PL-SGD, batch 1024",
+    "lapsgd@updaters=4,batch=128": "LAP-SGD, 4 updaters, batch 128",
+    "lapsgd@updaters=6,batch=128": "LAP-SGD, 6 updaters, batch 128",
+    "lapsgd@updaters=4,batch=256": "LAP-SGD, 4 updaters, batch 256",
+    "lppsgd@updaters=4,batch=128": "LPP-SGD, 4 updaters, batch 128",
+    "lppsgd@updaters=6,batch=128": "LPP-SGD, 6 updaters, batch 128",
+    "lppsgd@updaters=4,batch=256": "LPP-SGD, 4 updaters, batch 256",
+}
+TEST = ("test_accuracy_percent", "train_accuracy_percent", "train_time_seconds")
 FINDINGS = (
+    Finding("methods", CIFAR_10, ("table1", "table7"), ALL, RIVALS),
+    Finding("cifar100", CIFAR_100, ("table3", "table8"), ALL, RIVALS),
     Finding(
-        "methods",
-        ("table1", "table7"),
-        ALL,
+        "imdb",
+        "IMDb, LSTM at scale small",
+        ("table6",),
+        {row: ALL[row] for row in ("bp", "async_lu", "async_bu")},
+        (("async_lu", "bp"), ("async_bu", "bp"), ("async_lu", "async_bu")),
+        (BEST, "epochs_to_best", "seconds_per_epoch"),
+        "lstm",
+    ),
+    Finding(
+        "staleness",
+        CIFAR_10,
+        ("audit-staleness",),
+        STALENESS,
+        tuple((row, "async_lu") for row in STALENESS if row not in ("bp", "async_lu", "async_bu")),
+        (BEST, "staleness_updates", "lost_updates_percent", "seconds_per_epoch"),
+    ),
+    Finding(
+        "activations",
+        CIFAR_10,
+        ("audit-activations",),
+        ACTIVATIONS,
+        tuple((f"{row}@activations=charged", row) for row in ("async_lu", "async_bu")),
+        (BEST, "staleness_updates", "seconds_per_epoch"),
+    ),
+    Finding(
+        "stragglers",
+        CIFAR_100,
+        ("v3-stragglers",),
+        STRAGGLERS,
+        tuple((row, row.partition("@")[0]) for row in STRAGGLERS if "@" in row),
+        ("seconds_per_epoch", BEST),
+    ),
+    Finding(
+        "large-batches",
+        "CIFAR-10, ResNet-20 at scale small",
+        ("lap-table1", "lap-table2", "lap-table3"),
+        LARGE_BATCHES,
         (
-            ("async_lu", "bp"),
-            ("async_bu", "bp"),
-            ("async_lu", "async_bu"),
-            ("async_lu", "ddp"),
-            ("async_lu", "lapsgd"),
-            ("lapsgd@updaters=2", "lapsgd"),
-            ("lppsgd@updaters=2", "lapsgd@updaters=2"),
+            ("mbsgd@batch=1024", "mbsgd@batch=128"),
+            ("plsgd@batch=1024", "plsgd@batch=128"),
+            ("plsgd@batch=128", "mbsgd@batch=128"),
+            ("lapsgd@updaters=6,batch=128", "mbsgd@batch=128"),
+            ("lppsgd@updaters=6,batch=128", "mbsgd@batch=128"),
+            ("lapsgd@updaters=4,batch=256", "mbsgd@batch=1024"),
         ),
+        TEST,
+        "resnet20",
     ),
     Finding(
         "lap",
+        CIFAR_10,
         ("audit-lap",),
         LAP,
         (
@@ -121,7 +214,7 @@ class Runs:
     def read(cls, one: Finding, found: Journals) -> Runs:
         """As its tables show them: of the settings that they have at this scale, diverged ones included."""
         sheets = [sheet_of(of, CHOSEN, plan.runs(of, CHOSEN), found) for of in map(table, one.tables)]
-        rows = {key: records for sheet in sheets for (_, key), records in sheet.records.items()}
+        rows = {key: of for sheet in sheets for (network, key), of in sheet.records.items() if network == one.network}
         return cls({key: [record for record in records if record.complete] for key, records in rows.items()})
 
     def values(self, row: str, measure: str) -> dict[int, float]:
@@ -153,20 +246,20 @@ def verdict(found: Interval | None) -> str:
 def block(runs: Runs, one: Finding) -> Iterator[str]:
     """The Markdown of a finding: its rows, then its comparisons."""
     headings = [MEASURES[measure].heading for measure in one.measures]
-    yield from (f"**{TITLE}**", "", f"| | {' | '.join(headings)} | n |", "|---" * (len(headings) + 2) + "|")
+    yield from (f"**{one.title}**", "", f"| | {' | '.join(headings)} | n |", "|---" * (len(headings) + 2) + "|")
     for row, words in one.rows.items():
         columns = [list(runs.values(row, measure).values()) for measure in one.measures]
         yield f"| {words} | {' | '.join(cell(values) for values in columns)} | {len(columns[0])} |"
-    yield from ("", f"| {MEASURES[BEST].heading} | difference, 95 % interval | n | |", "|---|---|---|---|")
+    yield from ("", f"| {headings[0]} | difference, 95 % interval | n | |", "|---|---|---|---|")
     for a, b in one.against:
-        found = paired(runs, a, b)
+        found = paired(runs, a, b, one.measures[0])
         said = verdict(mean_interval(found)) if found else ""
         yield f"| {one.rows[a]} less {one.rows[b]} | {cell(found, '+')} | {len(found)} | {said} |"
 
 
 def headline(runs: Runs, one: Finding) -> Iterator[str]:
     """The README's table: every method beside BP."""
-    yield f"| {TITLE} | best accuracy (%) | less BP's, seed by seed | simulated s an epoch | n |"
+    yield f"| {one.title} | best accuracy (%) | less BP's, seed by seed | simulated s an epoch | n |"
     yield "|---|---|---|---|---|"
     for row, words in one.rows.items():
         best, seconds = (list(runs.values(row, measure).values()) for measure in one.measures)
@@ -174,26 +267,26 @@ def headline(runs: Runs, one: Finding) -> Iterator[str]:
         yield f"| {words} | {cell(best)} | {beside} | {cell(seconds)} | {len(best)} |"
 
 
-def paired(runs: Runs, a: str, b: str) -> list[float]:
-    """Best accuracy of a less that of b, seed by seed."""
-    ours, theirs = (runs.values(row, BEST) for row in (a, b))
+def paired(runs: Runs, a: str, b: str, measure: str = BEST) -> list[float]:
+    """What a has of a measure less what b has, seed by seed."""
+    ours, theirs = (runs.values(row, measure) for row in (a, b))
     return [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
 
 
 def picture(runs: Runs, one: Finding, stem: Path) -> None:
-    """Best accuracy of every row, a dot a seed, the mean and its interval above them."""
+    """The first measure of every row, a dot a seed, the mean and its interval above them."""
     with canvas.drawing((6.4, 0.32 * len(one.rows) + 0.9)) as figure:
         axes = figure.subplots()
         for place, row in enumerate(one.rows):
-            values, colour = list(runs.values(row, BEST).values()), canvas.colour(place)
+            values, colour = list(runs.values(row, one.measures[0]).values()), canvas.colour(place)
             if not values:
                 continue
             axes.plot(values, [place] * len(values), "o", ms=3, alpha=0.5, color=colour, mew=0)
             if (found := mean_interval(values)) is not None:
                 axes.plot([found.low, found.high], [place - 0.22] * 2, color=colour, lw=1.5)
             axes.plot([mean(values)], [place - 0.22], "D", ms=4, color=colour)
-        axes.set_title(TITLE)
-        axes.set_xlabel("best accuracy (%): seeds; mean and 95 % interval")
+        axes.set_title(one.title)
+        axes.set_xlabel(f"{MEASURES[one.measures[0]].heading}: seeds; mean and 95 % interval")
         axes.set_yticks(range(len(one.rows)), one.rows.values())
         axes.invert_yaxis()
         canvas.save(figure, stem)[1].unlink()  # the pages show PNG
@@ -224,7 +317,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             replace(path, now.encode())
     if not chosen.check:
         for one in FINDINGS:
-            picture(runs[one.name], one, PICTURES / f"finding-{one.name}")
+            if any(runs[one.name].values(row, one.measures[0]) for row in one.rows):
+                picture(runs[one.name], one, PICTURES / f"finding-{one.name}")
     return int(wrong > 0)
 
 
