@@ -237,7 +237,7 @@ def clock(networks: Sequence[str], count: int) -> None:
     """What the virtual clock predicts for this machine, beside the threads executor."""
     one = analysis("validate")
     options = one.options({"rounds": str(count)})
-    (table,) = one.run(Request("smoke", 1, cards.load("paper-a"), (), tuple(networks), options, Path("out"))).tables
+    (table,) = one.run(Request("smoke", (0,), cards.load("paper-a"), (), tuple(networks), options, Path("out"))).tables
     for row in table.rows:
         seconds, residual = row.cells
         assert seconds.published is not None

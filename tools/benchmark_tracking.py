@@ -36,8 +36,8 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 def write_journals(out: Path, runs: int, evaluations: int) -> None:
     """Journals as training leaves them, of Table 3's runs with as many seeds as it takes; written at once, unsynced."""
     table = tables.table("table3")
-    few = len(plan.runs(table, choices.Choices(seeds=1)))
-    planned = plan.runs(table, choices.Choices(seeds=-(-runs // few)))
+    few = len(plan.runs(table, choices.Choices(seeds=(0,))))
+    planned = plan.runs(table, choices.Choices(seeds=tuple(range(-(-runs // few)))))
     found = environment.describe()
     for number, run in enumerate(itertools.islice(planned, runs)):
         started = BEGUN + timedelta(minutes=number)

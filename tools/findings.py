@@ -54,7 +54,7 @@ class Finding:
     network: str = "resnet18"
 
 
-CHOSEN = Choices(scale="small", seeds=10)
+CHOSEN = Choices(scale="small", seeds=tuple(range(10)))
 CIFAR_10, CIFAR_100 = (f"{data}, ResNet-18 at scale small" for data in ("CIFAR-10", "CIFAR-100"))
 ALL = {
     "bp": "BP, one device",

@@ -39,7 +39,7 @@ class Request:
     """What the command line asks of an analysis. methods, networks: may be empty, for the analysis's own choice."""
 
     scale: str
-    seeds: int
+    seeds: tuple[int, ...]
     card: Card
     methods: tuple[str, ...]
     networks: tuple[str, ...]

@@ -98,7 +98,7 @@ class Selection:
     scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
         "smoke"
     )
-    seeds: Annotated[Number, Parameter(help="Seeds per method and network.")] = 3
+    seeds: Annotated[str, Parameter(help="Seeds per method and network: how many, or which, as in 0-4,7.")] = "3"
     method: Annotated[list[str] | None, _many("Only these methods or rows.")] = None
     network: Annotated[list[str] | None, _many("Only these networks.")] = None
     executor: Annotated[str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}.")] = executors.DEFAULT

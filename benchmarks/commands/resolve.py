@@ -15,6 +15,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.hardware import cards
 from benchmarks.runner import gpus
+from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import usable_cores
 from benchmarks.runner.plan import Run
@@ -25,7 +26,6 @@ from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.workload import SCALES
 from methods.errors import unknown
 
-MOST_SEEDS = 1000
 OF_THE_TABLE = {
     "family": "the table decides on it; name another table",
     "network": "choose it with --network",
@@ -92,7 +92,7 @@ def default_jobs(device: str) -> int:
 def choose(
     *,
     scale: str,
-    seeds: int,
+    seeds: str,
     method: Sequence[str],
     network: Sequence[str],
     executor: str,
@@ -107,15 +107,13 @@ def choose(
     experiments: Sequence[Experiment],
 ) -> Choices:
     """The options as given -> what is chosen. Raises UserError or MethodError on the first that cannot be."""
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
     plugins = list(dict.fromkeys(path.expanduser().resolve() for path in plugins))
     plugin_methods = [name for path in plugins for name in methods.load_plugin(path)]
     kind = _executor(executor, record, hardware_name)
     keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
     return Choices(
         scale=one_of("scale", scale, SCALES),
-        seeds=seeds,
+        seeds=of_seeds.parsed(seeds),
         methods=tuple(one_of("method", name, sorted({*methods.names(), *keys})) for name in split(method)),
         networks=tuple(one_of("network", name, NETWORKS) for name in split(network)),
         executor=executor,

@@ -111,7 +111,7 @@ def _announce(table: Table, chosen: Choices, budget: TuningBudget, planned: Sequ
     what = f"{rows} row{'' if rows == 1 else 's'} to be tuned, the same budget for each"
     say(console, f"{table.id} at scale {chosen.scale}: {what}", "bold")
     say(console, f"Budget of a row: {budget.words}")
-    most = rows * (budget.trials * budget.seeds + chosen.seeds) + len(planned)
+    most = rows * (budget.trials * budget.seeds + len(chosen.seeds)) + len(planned)
     say(console, f"At most {many(most)} in all; those that are there are not repeated.")
     for clock in clocks([table], chosen):
         say(console, f"Clock: {clock}")

@@ -20,7 +20,7 @@ class Choices:
     """
 
     scale: str = "smoke"
-    seeds: int = 3
+    seeds: tuple[int, ...] = (0, 1, 2)
     methods: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     executor: str = executors.DEFAULT

@@ -92,7 +92,7 @@ def runs(table: Table, choices: Choices) -> list[Run]:
         for row in rows(table, choices):
             work = row_workload(table, network, row, choices.scale, choices.settings)
             method = row_method(table, row, choices.settings)
-            planned += [of_row(work, row, method, seed, choices, shared) for seed in range(choices.seeds)]
+            planned += [of_row(work, row, method, seed, choices, shared) for seed in choices.seeds]
             devices = max(devices, method.devices)
     if planned and shared is not None:
         delays = shared.delayed([delay for row in rows(table, choices) for delay in row.delays]).delays

@@ -16,7 +16,7 @@ from results.statistics import ACCURACY
 def subtitle(sheet: Sheet) -> str:
     """What one has to know to read a picture: scale, clock and seeds."""
     clock = f"hardware {sheet.card.name}" if sheet.card is not None else "real threads"
-    return f"scale {sheet.choices.scale}, {clock}, n = {sheet.choices.seeds}"
+    return f"scale {sheet.choices.scale}, {clock}, n = {len(sheet.choices.seeds)}"
 
 
 def seconds_label(sheet: Sheet) -> str:

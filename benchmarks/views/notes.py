@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmarks.hardware.card import Card, Costs
-from benchmarks.runner import plan
+from benchmarks.runner import plan, seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.settings import renamed, row_method, row_workload
 from benchmarks.tables.definition import Table
@@ -28,7 +28,7 @@ def conditions(sheet: Sheet) -> Conditions:
         executor=chosen.executor,
         hardware=hardware,
         device=chosen.device,
-        seeds=tuple(range(chosen.seeds)),
+        seeds=chosen.seeds,
         runs=len({record.id for record in runs}),
         targets=targets if need(sheet.table.measures, "target") else {},
         settings={f"{owner}.{key}": value for owner, given in chosen.settings.items() for key, value in given.items()},
@@ -38,9 +38,7 @@ def conditions(sheet: Sheet) -> Conditions:
 
 
 def captions(sheet: Sheet) -> Iterator[str]:
-    seeds = sheet.choices.seeds
-    words = f"seeds 0 to {seeds - 1}" if seeds > 1 else "seed 0"
-    yield f"scale {sheet.choices.scale}; {clock(sheet.choices, sheet.card)}; {words}"
+    yield f"scale {sheet.choices.scale}; {clock(sheet.choices, sheet.card)}; {seeds.words(sheet.choices.seeds)}"
     for network in sheet.networks:
         if need(sheet.table.measures, "target"):
             yield _target_line(sheet, network)

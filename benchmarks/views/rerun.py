@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from benchmarks.executors import registry as executors
+from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.tuning.search import TuningBudget
 
@@ -20,7 +21,7 @@ def tuning(id: str, chosen: Choices, budget: TuningBudget, target: float | None 
 
 def command(ids: Sequence[str], chosen: Choices, target: float | None = None, verb: str = "run") -> str:
     """The command that makes these runs; folders are left out, files named without their place."""
-    words = ["python", "-m", "benchmarks", verb, *ids, "--scale", chosen.scale, "--seeds", str(chosen.seeds)]
+    words = ["python", "-m", "benchmarks", verb, *ids, "--scale", chosen.scale, "--seeds", seeds.argument(chosen.seeds)]
     words += [word for name in chosen.methods for word in ("--method", name)]
     words += [word for name in chosen.networks for word in ("--network", name)]
     words += ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []

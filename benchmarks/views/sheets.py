@@ -71,8 +71,8 @@ def sheet_of(
         if (record := journals.of(run)) is not None:
             key = run.spec.workload.network, run.labels.row
             found.setdefault(key, []).append(_as_row(record, run))
-    seeds = max((record.seed + 1 for of_row in found.values() for record in of_row), default=chosen.seeds)
-    there = replace(chosen, seeds=min(seeds, chosen.seeds))
+    seeds = {record.seed for of_row in found.values() for record in of_row}
+    there = replace(chosen, seeds=tuple(sorted(seeds)) or chosen.seeds)
     return Sheet(table, there, plan.rows(table, chosen), plan.networks(table, chosen), planned, found, target)
 
 

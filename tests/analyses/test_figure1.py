@@ -25,7 +25,7 @@ def watched(method: str = "async_lu", batches: int = 4, **options: object) -> ti
 
 def found(tmp_path: Path, chosen: tuple[str, ...] = (), **settings: str) -> Finding:
     one = analysis("figure1")
-    return one.run(Request("smoke", 1, cards.load("paper-a"), chosen, (), one.options(settings), tmp_path))
+    return one.run(Request("smoke", (0,), cards.load("paper-a"), chosen, (), one.options(settings), tmp_path))
 
 
 def test_the_first_batches_are_the_papers() -> None:

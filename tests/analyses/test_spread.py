@@ -17,7 +17,7 @@ from results.statistics.intervals import std_interval, std_ratio_interval
 def found(tmp_path: Path, *networks: str, names: tuple[str, ...] = ()) -> Finding:
     one = analysis("spread")
     options = one.options({"runs": "2", "epochs": "1", "batches": "4"})
-    return one.run(Request("smoke", 1, cards.load("paper-a"), names, networks, options, tmp_path))
+    return one.run(Request("smoke", (0,), cards.load("paper-a"), names, networks, options, tmp_path))
 
 
 def test_both_spreads_stand_beside_each_other_with_their_intervals(tmp_path: Path) -> None:

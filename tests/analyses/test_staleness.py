@@ -44,7 +44,7 @@ def test_layerwise_updates_are_less_stale_in_updates() -> None:
 def test_the_finding_shows_both_forms_and_a_picture(tmp_path: Path) -> None:
     one = analysis("staleness")
     options = one.options({"depths": "4,10", "betas": "2", "depth": "4"})
-    finding = one.run(Request("smoke", 1, cards.load("paper-a"), (), (), options, tmp_path))
+    finding = one.run(Request("smoke", (0,), cards.load("paper-a"), (), (), options, tmp_path))
     depths, layers = finding.tables
     laws = [[cell.published.mean if cell.published else None for cell in row.cells] for row in depths.rows]
     assert laws == [[3, 0.75, None, None], [9, 0.9, None, None]]

@@ -43,7 +43,7 @@ QUICK = {"chains": "2000", "steps": "500", "ratios": "0,0.2,0.5,1", "workers": "
 
 def request(out: Path, *names: str, seeds: int = 1, **settings: str) -> Request:
     options = analysis("stationary").options({**QUICK, **settings})
-    return Request("smoke", seeds, cards.load("paper-a"), names, (), options, out)
+    return Request("smoke", tuple(range(seeds)), cards.load("paper-a"), names, (), options, out)
 
 
 def run(out: Path, *names: str, seeds: int = 1, **settings: str) -> Finding:

@@ -22,7 +22,7 @@ STEPS = 12
 def found(tmp_path: Path, *networks: str, names: tuple[str, ...] = (), **settings: str) -> Finding:
     one = analysis("validate")
     options = one.options({"rounds": "1", **settings})
-    return one.run(Request("smoke", 1, cards.load("paper-a"), names, networks, options, tmp_path))
+    return one.run(Request("smoke", (0,), cards.load("paper-a"), names, networks, options, tmp_path))
 
 
 def price(capacity: float, **effects: float) -> Price:

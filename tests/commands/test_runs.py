@@ -300,3 +300,18 @@ def test_a_feed_that_fails_is_a_sentence(cli: Cli, out: Path, monkeypatch: pytes
     assert said.code == 0
     assert "Not tracked: The store [/odd] cannot be used." in said.out
     assert cli("track").err == "The store [/odd] cannot be used.\n"
+
+
+def test_seeds_by_name_are_trained_shown_and_said(cli: Cli, here: None) -> None:
+    few = [argument for argument in TINY if not argument.startswith("--seeds")]
+    said = cli("run", "table1", "--method=bp", "--seeds=0,4", "--no-tracking", *few)
+    assert said.code == 0, said.err
+    assert "2 runs, 0 of them done before" in said.out
+    assert "seeds 0 and 4" in said.out
+    assert (
+        "2 runs, 1 of them done before" in cli("run", "table1", "--method=bp", "--seeds=2", "--no-tracking", *few).out
+    )
+    assert cli("report", "table1", "--method=bp", "--seeds=0-4", *few).code == 0
+    page = Path("out/report/smoke/table1/index.html").read_text(encoding="utf-8")
+    assert "seeds 0 to 1 and 4" in page
+    assert "--scale smoke --seeds 0-1,4 --method bp" in page

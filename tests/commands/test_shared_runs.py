@@ -99,7 +99,7 @@ def test_the_report_and_export_show_both_rows(cli: Cli, out: Path) -> None:
 
 def test_whoever_trains_one_row_names_the_other() -> None:
     """Whatever rows were asked for, since a journal is written once; under those that were asked for, if it can be."""
-    chosen = Choices(seeds=1, networks=("resnet18",), methods=(LAP,))
+    chosen = Choices(seeds=(0,), networks=("resnet18",), methods=(LAP,))
     (named,) = run_command._named(plan.runs(table("audit-updaters"), chosen), chosen)
     assert (named.labels.row, [other.row for other in named.labels.also]) == (LAP, [LPP])
     apart = replace(chosen, alias=False)
@@ -125,7 +125,7 @@ def test_each_row_is_tracked_with_its_seeds(out: Path) -> None:
 def test_a_sheet_names_the_other_row_as_the_journal_does(out: Path) -> None:
     """So that what is fed to MLflow from tables and from journals is the same."""
     settings = {"workload": dict(word.removeprefix("--set=workload.").split("=") for word in TINY if "--set" in word)}
-    chosen = Choices(seeds=2, networks=("resnet18",), settings=settings)
+    chosen = Choices(seeds=(0, 1), networks=("resnet18",), settings=settings)
     found = journals.read(out)
     for id, rows in (("audit-updaters", (LAP, LPP)), ("table3", ("lapsgd", "lppsgd"))):
         sheet = sheet_of(table(id), chosen, plan.runs(table(id), chosen), found)
@@ -134,7 +134,7 @@ def test_a_sheet_names_the_other_row_as_the_journal_does(out: Path) -> None:
 
 def test_all_tables_share_what_is_one_run() -> None:
     """Of LPP-SGD with one updater, whatever the table calls it."""
-    chosen = Choices(seeds=1, networks=("resnet18",))
+    chosen = Choices(seeds=(0,), networks=("resnet18",))
     planned = [run for id in ("table3", "audit-updaters") for run in plan.runs(table(id), chosen)]
     assert rows_of(plan.distinct(planned), "lppsgd@updaters=1") == ["lapsgd@updaters=1", "lppsgd@updaters=1"]
 

@@ -81,8 +81,8 @@ def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) 
     with pytest.raises(
         UserError, match=r"^async_lu cannot run on --executor apart: .* choose --executor virtual or thr"
     ):
-        plan.runs(table("table3"), Choices(seeds=1, executor="apart"))
-    assert plan.runs(table("table3"), Choices(seeds=1, executor="apart", methods=("lapsgd", "bp")))
+        plan.runs(table("table3"), Choices(seeds=(0,), executor="apart"))
+    assert plan.runs(table("table3"), Choices(seeds=(0,), executor="apart", methods=("lapsgd", "bp")))
 
 
 @pytest.mark.parametrize("command", ["show", "run"])

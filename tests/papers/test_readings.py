@@ -23,7 +23,7 @@ def name(reading: Reading) -> str:
 
 
 def runs(id: str, settings: dict[str, dict[str, str]] | None = None, scale: str = "paper") -> list[Run]:
-    return plan.runs(table(id), Choices(scale=scale, seeds=1, settings=settings or {}))
+    return plan.runs(table(id), Choices(scale=scale, seeds=(0,), settings=settings or {}))
 
 
 def line(lines: list[str], item: str) -> str:

@@ -63,7 +63,7 @@ def test_gpus_of_one_kind_are_found(see: See) -> None:
 
 def test_tf32_needs_a_gpu_that_has_it(see: See) -> None:
     """Elsewhere torch would compute in float32, and the record would say TF32."""
-    chosen = Choices(seeds=1, device="cuda", settings={"workload": {"precision": "tf32"}})
+    chosen = Choices(seeds=(0,), device="cuda", settings={"workload": {"precision": "tf32"}})
     see("NVIDIA H200")
     assert plan.runs(table("table3"), chosen)[0].spec.workload.document()["precision"] == "tf32"
     see("Tesla V100", capability=(7, 0))
@@ -124,7 +124,7 @@ def test_the_environment_has_the_gpus_on_cuda_alone(see: See, monkeypatch: pytes
 def test_a_plan_for_the_cpu_imports_no_torch(checkout: Path) -> None:
     program = (
         "import sys; from benchmarks.runner import plan; from benchmarks.runner.choices import Choices; "
-        "from benchmarks.tables.registry import table; plan.runs(table('table3'), Choices(seeds=1)); "
+        "from benchmarks.tables.registry import table; plan.runs(table('table3'), Choices(seeds=(0,))); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)

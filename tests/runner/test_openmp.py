@@ -30,7 +30,7 @@ def _no_policy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openmp, "usable_cores", lambda: 2)
 
 
-def runs(executor: str = "virtual", threads: int = 1, seeds: int = 1, method: str = "bp") -> list[Run]:
+def runs(executor: str = "virtual", threads: int = 1, seeds: tuple[int, ...] = (0,), method: str = "bp") -> list[Run]:
     settings = {"workload": {"threads": str(threads)}}
     chosen = Choices(executor=executor, methods=(method,), networks=("resnet18",), seeds=seeds, settings=settings)
     return plan.runs(table("table1"), chosen)
@@ -110,7 +110,7 @@ def trained(order: Sequence[Run]) -> list[tuple[str, str]]:
 
 @pytest.mark.usefixtures("_reporting")
 def test_a_process_trains_the_runs_of_its_policy_and_another_one_the_rest() -> None:
-    one, many = runs("virtual", threads=2, seeds=2), runs("virtual", threads=3, seeds=2)
+    one, many = runs("virtual", threads=2, seeds=(0, 1)), runs("virtual", threads=3, seeds=(0, 1))
     heard = trained([one[0], many[0], one[1], many[1]])
     assert [policy for _, policy in heard] == ["None", "PASSIVE", "PASSIVE", "None"]
     assert [pid == heard[1][0] for pid, _ in heard] == [False, True, True, False]

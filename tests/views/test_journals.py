@@ -20,7 +20,7 @@ from results.records import Evaluation, Record
 from results.records.identity import run_id
 from tests.results.samples import lines_of, rewrite, write
 
-CHOSEN = Choices(seeds=2, networks=("resnet18",), methods=("bp",))
+CHOSEN = Choices(seeds=(0, 1), networks=("resnet18",), methods=("bp",))
 
 
 def planned() -> list[Run]:
@@ -124,5 +124,5 @@ def test_nothing_to_use_is_one_sentence_with_the_first_reason(tmp_path: Path) ->
 def test_the_seeds_of_a_sheet_are_those_that_are_there() -> None:
     first, _ = planned()
     held = Journals((made(first, "2026-01"),))
-    sheet = sheet_of(table("table1"), replace(CHOSEN, seeds=2), planned(), held)
-    assert sheet.choices.seeds == 1
+    sheet = sheet_of(table("table1"), replace(CHOSEN, seeds=(0, 1)), planned(), held)
+    assert sheet.choices.seeds == (0,)

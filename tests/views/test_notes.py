@@ -13,7 +13,7 @@ from benchmarks.views.sheets import sheet_of
 
 
 def left_out(id: str, **changes: Any) -> list[str]:
-    choices = Choices(seeds=1, **changes)
+    choices = Choices(seeds=(0,), **changes)
     sheet = sheet_of(table(id), choices, plan.runs(table(id), choices), Journals(()))
     return [note for note in notes(sheet) if note.startswith("Samples that fill no batch")]
 
@@ -38,7 +38,7 @@ def test_what_is_set_counts() -> None:
 
 def test_drains_within_an_epoch_are_said_where_they_are_set() -> None:
     def said(**changes: Any) -> list[str]:
-        choices = Choices(seeds=1, **changes)
+        choices = Choices(seeds=(0,), **changes)
         sheet = sheet_of(table("table1"), choices, plan.runs(table("table1"), choices), Journals(()))
         return [note for note in notes(sheet) if note.startswith("Within an epoch all workers are drained after every")]
 

@@ -28,7 +28,7 @@ from methods import Program, Worker
 from tests.conformance.small import Small, bits
 from tests.executors.teams import team_of
 
-CHOICES = Choices(card=cards.load("paper-a"), seeds=1)
+CHOICES = Choices(card=cards.load("paper-a"), seeds=(0,))
 CPU = torch.device("cpu")
 
 

@@ -128,7 +128,7 @@ def _contestants(request: Request) -> list[tuple[str, str, Method]]:
 
 
 def _conditions(request: Request) -> Conditions:
-    return Conditions(scale=request.scale, seeds=tuple(range(request.seeds)))
+    return Conditions(scale=request.scale, seeds=request.seeds)
 
 
 def _captions(request: Request) -> tuple[str, ...]:
@@ -138,8 +138,8 @@ def _captions(request: Request) -> tuple[str, ...]:
     return (
         f"Scale {request.scale} (alike at every scale); eta {o.eta:g}, σ_SGD {o.sigma_sgd:g}, {o.chains} chains of "
         f"{o.steps} updates per potential and seed.",
-        f"Seeds: {request.seeds}. ± is the standard deviation over (n) independent groups of chains, {GROUPS} in a "
-        "seed; the standard error is that over √n.",
+        f"Seeds: {len(request.seeds)}. ± is the standard deviation over (n) independent groups of chains, {GROUPS} in "
+        "a seed; the standard error is that over √n.",
     )
 
 

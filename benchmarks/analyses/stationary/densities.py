@@ -146,9 +146,9 @@ def injected(potential: Potential, request: Request) -> Injected:
     o, ratios = request.options, sorted(set(request.options.ratios))
     edges = potentials.grid(potential, Noise(o.eta, o.sigma_sgd, ratios[-1] * o.sigma_sgd))
     found = Injected(
-        potential, edges, [], {ratio: [] for ratio in ratios}, dict.fromkeys(ratios, 0), o.chains * request.seeds
+        potential, edges, [], {ratio: [] for ratio in ratios}, dict.fromkeys(ratios, 0), o.chains * len(request.seeds)
     )
-    for seed in range(request.seeds):
+    for seed in request.seeds:
         samples = chains.injected(
             potential,
             eta=o.eta,
@@ -177,7 +177,7 @@ def delayed(contestant: tuple[str, str, Method], request: Request, found: Sequen
     if method.replicas != 1:
         reason = f"not run: {method.replicas} replicas, where p* is about one set of weights"
         return Delayed(key, label, reasons=[reason] * len(found))
-    runs = [_run(method, request, seed, [one.potential for one in found]) for seed in range(request.seeds)]
+    runs = [_run(method, request, seed, [one.potential for one in found]) for seed in request.seeds]
     lost = [not all(np.isfinite(run.samples[i]).all() for run in runs) for i in range(len(found))]
     return Delayed(
         key,

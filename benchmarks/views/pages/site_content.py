@@ -104,7 +104,7 @@ def _of_scale(scale: str, found: Sequence[Sheet]) -> Iterator[tuple[str, str]]:
     yield "Scale", scale + ("" if scale == "paper" else ": no number here is the papers'")
     for words in dict.fromkeys(clock(sheet.choices, sheet.card) for sheet in found):
         yield "Executor", words
-    seeds = sorted({sheet.choices.seeds for sheet in found})
+    seeds = sorted({len(sheet.choices.seeds) for sheet in found})
     if seeds:
         counts = ", ".join(map(str, seeds))
         yield "Seeds", f"{counts} per method and network" + ("; n ≤ 3 is weak evidence" if min(seeds) <= 3 else "")
@@ -159,6 +159,6 @@ def _cell(claim: Claim, verdict: Verdict, pages: Pages) -> ClaimCell:
 
 
 def _again(ids: Sequence[str], one: AtScale) -> str:
-    seeds = max((sheet.choices.seeds for sheet in one.sheets.values()), default=one.chosen.seeds)
+    seeds = tuple(sorted({seed for sheet in one.sheets.values() for seed in sheet.choices.seeds})) or one.chosen.seeds
     names = ["all"] if not ids or set(ids) == set(experiments.IDS) else ids
     return rerun.command(names, replace(one.chosen, seeds=seeds))

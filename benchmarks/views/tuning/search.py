@@ -59,4 +59,4 @@ def final_runs(table: Table, found: Sequence[Search], choices: Choices) -> list[
 
 
 def of_factors(table: Table, one: Search, factors: Factors, choices: Choices) -> tuple[Run, ...]:
-    return trials.runs(table, one.network, one.row, factors, range(choices.seeds), choices)
+    return trials.runs(table, one.network, one.row, factors, choices.seeds, choices)

@@ -1,0 +1,62 @@
+"""Seeds as people write and read them: how many, or which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from benchmarks.errors import UserError
+from results.groups import FIRST_TRIAL_SEED
+
+WAYS = "--seeds 5 (0 to 4) or --seeds 0-4,7 (these alone; 7-7 is seed 7)"
+
+
+def parsed(text: str) -> tuple[int, ...]:
+    """ "3" -> (0, 1, 2); "0-2,7" -> (0, 1, 2, 7): in their order, each once. Raises UserError for anything else."""
+    text = text.strip()
+    if re.fullmatch(r"[+-]?\d{1,18}", text):
+        if not 1 <= int(text) <= FIRST_TRIAL_SEED:
+            raise UserError(f"--seeds {text}: give the number of seeds, from 1 to {FIRST_TRIAL_SEED}, or which: 0-4,7.")
+        return tuple(range(int(text)))
+    found = [seed for part in text.split(",") for seed in _between(part.strip(), text)]
+    return tuple(sorted(set(found)))
+
+
+def _between(part: str, text: str) -> range:
+    """The seeds of "7" or "0-4"."""
+    ends = re.fullmatch(r"(\d{1,18})(?:\s*-\s*(\d{1,18}))?", part)
+    if ends is None:
+        raise UserError(f"--seeds {text}: give how many seeds or which, as in {WAYS}.")
+    first, last = int(ends[1]), int(ends[2] or ends[1])
+    if last < first:
+        raise UserError(f"--seeds {text}: {part} goes backwards; write {last}-{first}.")
+    if last >= FIRST_TRIAL_SEED:
+        raise UserError(
+            f"--seeds {text}: seeds of tables go from 0 to {FIRST_TRIAL_SEED - 1}; later ones are `tune`'s."
+        )
+    return range(first, last + 1)
+
+
+def argument(seeds: Sequence[int]) -> str:
+    """What `parsed` reads as these: "3", or "0-2,7"."""
+    if tuple(seeds) == tuple(range(len(seeds))):
+        return str(len(seeds))
+    said = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in _stretches(seeds))
+    return said if re.search("[,-]", said) else f"{said}-{said}"
+
+
+def words(seeds: Sequence[int]) -> str:
+    """For people: "seed 0", "seeds 0 to 2", "seeds 0 to 2 and 7"."""
+    *others, last = [str(one) if one == end else f"{one} to {end}" for one, end in _stretches(seeds)]
+    return f"seed{'' if len(seeds) == 1 else 's'} {' and '.join([', '.join(others), last] if others else [last])}"
+
+
+def _stretches(seeds: Sequence[int]) -> list[tuple[int, int]]:
+    """(first, last) of each that has no gap."""
+    found: list[tuple[int, int]] = []
+    for seed in sorted(seeds):
+        if found and seed == found[-1][1] + 1:
+            found[-1] = found[-1][0], seed
+        else:
+            found.append((seed, seed))
+    return found
