@@ -99,8 +99,9 @@ def _complain(errors: Patient, sentence: str) -> None:
         errors.write(f"{sentence}\n")
 
 
-def _program() -> NoReturn:
-    """As `main`, and the process ends with it."""
+def program() -> NoReturn:
+    """As `main`, and the process ends with it. It is `python -m benchmarks`, and the console script."""
+    leave_folder()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # until somebody listens: no traceback of an import
     _occupy_standard_descriptors()
@@ -118,6 +119,20 @@ def _program() -> NoReturn:
     sys.exit(code)
 
 
+def leave_folder() -> None:
+    """No file of the user's folder is taken for a module, here or in a child; but where that folder is the checkout.
+
+    `python -m` looks for modules there first, and so does every process that Python's multiprocessing starts.
+    """
+    rooms = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    with contextlib.suppress(FileNotFoundError):  # it is gone
+        if os.path.realpath(os.getcwd()) == rooms:
+            return
+        if sys.path[:1] == [os.getcwd()] and not sys.flags.safe_path:
+            del sys.path[0]
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
 def _occupy_standard_descriptors() -> None:
     """Where one is closed, the next file that is opened would take its number, and get what others write to it."""
     for number in range(3):
@@ -128,4 +143,4 @@ def _occupy_standard_descriptors() -> None:
 
 
 if __name__ == "__main__":
-    _program()
+    program()

@@ -1,8 +1,19 @@
-"""Where the checkout lies: the one place that knows how deep a module is in it."""
+"""Where the suite lies, as a checkout or installed: the one place that knows how deep a module is in it."""
 
 from __future__ import annotations
 
+from importlib import resources
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[1]
-"""The folder that holds the rooms, the data cards and pyproject.toml."""
+DISTRIBUTION = "async-sgd-benchmarks"
+
+ROOMS = Path(__file__).resolve().parents[1]
+"""The folder that holds the rooms' code: the checkout, or Python's folder of installed packages."""
+
+_PACKED = Path(str(resources.files("benchmarks") / "packed"))
+
+INSTALLED = _PACKED.is_dir()
+"""Whether the rooms come from a wheel. Then there are no tests, tools or documents, and no commit."""
+
+CHECKOUT = _PACKED if INSTALLED else ROOMS
+"""The folder that holds the data cards, the hardware cards and pyproject.toml; a wheel's is laid out as a checkout."""

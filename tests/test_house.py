@@ -30,10 +30,11 @@ PLACEHOLDER = re.compile(r"[A-Z]|^my_|^path")
 NOT_OURS = {
     "benchmarks.key",
     "benchmarks.digest",
+    "benchmarks/packed",
     "data/utils.py",
     "hardware/this-machine.toml",
 }
-"""MLflow's tags, torchtext's source, and what `calibrate` writes below out/."""
+"""MLflow's tags, a folder of wheels alone, torchtext's source, and what `calibrate` writes below out/."""
 PINS = re.compile(r"(^|/)[^/]*(requirements|constraints)[^/]*\.(txt|in)$")
 
 

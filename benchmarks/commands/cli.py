@@ -10,6 +10,7 @@ from cyclopts import App
 from rich.console import Console
 from rich.markup import escape
 
+from benchmarks.checkout import INSTALLED
 from benchmarks.commands.options import Care, Flag, Number, Plugins, SearchOptions, Selection, Shown
 from benchmarks.errors import UserError
 
@@ -25,6 +26,15 @@ app = App(
 )
 
 DEFAULT, SHOWN, CARE, SEARCH = Selection(), Shown(), Care(), SearchOptions()
+
+
+@app.command(name="--version")
+def version() -> None:
+    """Say the suite's version, the commit of its checkout, and torch's version."""
+    from benchmarks.commands.screen import say
+    from benchmarks.runner import environment
+
+    say(_console(), environment.version())
 
 
 @app.command(name="list")
@@ -229,8 +239,9 @@ def export(
         with_runs: Keep the runs' journals there, too.
     """
     from benchmarks.commands import export
-    from benchmarks.errors import UserError
 
+    if reproduction is not None and INSTALLED:
+        raise UserError("--reproduction keeps values in a checkout, to be committed there; this is an installed wheel.")
     if with_runs and reproduction is None:
         raise UserError("--with-runs: say under which name, by --reproduction.")
 

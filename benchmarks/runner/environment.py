@@ -6,12 +6,13 @@ import os
 import platform
 import subprocess
 import sys
+import tomllib
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.checkout import CHECKOUT
+from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED, ROOMS
 from benchmarks.runner import gpus
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "mlflow", "pandas")
@@ -38,8 +39,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
         **({"gpu": gpus.describe()} if device == "cuda" else {}),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         **of_process(),
-        "commit": _git("rev-parse", "HEAD"),
-        "modified": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        **origin(),
         "command": ["python", "-m", "benchmarks", *sys.argv[1:]],
     }
 
@@ -52,17 +52,42 @@ def of_process() -> dict[str, Any]:
     }
 
 
+def origin() -> dict[str, Any]:
+    """The sources' commit, and whether they were modified; of a wheel its version; None where neither is known."""
+    if INSTALLED:
+        return {"commit": f"wheel {release()}", "modified": False}
+    if _git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is None:  # a repository around it is another's
+        return {"commit": None, "modified": False}
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": _git("rev-parse", "HEAD"), "modified": bool(changed)}
+
+
+def version() -> str:
+    """The suite's version, the commit of its checkout, and torch's, on a line."""
+    made = origin()
+    where = f"commit {made['commit'] or 'unknown'}{', modified' if made['modified'] else ''}"
+    whence = " (wheel)" if INSTALLED else f", {where}"
+    return f"{DISTRIBUTION} {release()}{whence}, torch {_version('torch') or 'not installed'}"
+
+
+@cache
+def release() -> str:
+    """The suite's own version."""
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
+
+
 def _version(package: str) -> str | None:
     try:
-        return version(package)
-    except PackageNotFoundError:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
         return None
 
 
 def _git(*arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(CHECKOUT), *arguments], capture_output=True, text=True, timeout=10
+            ["git", "--no-optional-locks", "-C", str(ROOMS), *arguments], capture_output=True, text=True, timeout=10
         )
     except (OSError, subprocess.SubprocessError):
         return None

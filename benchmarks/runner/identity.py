@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import methods
-from benchmarks.checkout import CHECKOUT
+from benchmarks.checkout import ROOMS
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.runner.environment import cpu_name
@@ -72,8 +72,8 @@ def torch_minor() -> str:
 def sources(method: type[methods.Method]) -> str:
     """A digest of the rooms that make a run's numbers, and of the method's own files where it is a plug-in."""
     own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
-    plugins = [path for path in own if not path.is_relative_to(CHECKOUT / "methods")]
-    return _digest(CHECKOUT, tuple(dict.fromkeys(plugins)))
+    plugins = [path for path in own if not path.is_relative_to(ROOMS / "methods")]
+    return _digest(ROOMS, tuple(dict.fromkeys(plugins)))
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.__main__ import leave_folder
 from benchmarks.commands import listing
 from tests.commands.commands import CHECKOUT, TINY, Cli, program
 from tests.programs import start
@@ -70,3 +71,26 @@ def test_what_the_system_refuses_is_a_sentence(
     monkeypatch.setattr(listing, "list_everything", refuse)
     answer = cli("list")
     assert (answer.code, answer.err) == (2, f"{said}\n")
+
+
+def test_files_of_the_users_folder_are_not_taken_for_modules(tmp_path: Path) -> None:
+    """Neither for ours nor for Python's own: by the command, or by the processes that it starts."""
+    for name in ("methods", "results", "torch", "random", "queue"):
+        (tmp_path / f"{name}.py").write_text('raise RuntimeError("taken for a module")\n', encoding="utf-8")
+    process = program("run", "table1", "--method=bp", "--no-tracking", *TINY, cwd=tmp_path)
+    out, err = process.communicate(timeout=100)
+    assert (process.returncode, err) == (0, "")
+    assert "Written: out/tables/table1.json" in out
+
+
+@pytest.mark.parametrize(("folder", "left"), [(CHECKOUT, False), (CHECKOUT / "tests", True)])
+def test_modules_are_found_in_the_checkout_and_in_no_other_folder(
+    folder: Path, left: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first place is the folder where `python -m` was called; the program's own, of the console script."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # to be put back
+    for first in (str(folder), "/somewhere/bin"):
+        monkeypatch.setattr(sys, "path", [first, "/somewhere"])
+        leave_folder()
+        assert sys.path == (["/somewhere"] if left and first == str(folder) else [first, "/somewhere"])

@@ -286,7 +286,7 @@ def copy(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     """A copy of the checkout's code, which the digest is then of."""
     for room in ("benchmarks", "methods", "reports", "results"):
         shutil.copytree(checkout / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(identity, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(identity, "ROOMS", tmp_path)
     return tmp_path
 
 

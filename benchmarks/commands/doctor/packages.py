@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from benchmarks.checkout import CHECKOUT
+from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED
 from benchmarks.commands.doctor.check import Check, cause
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 OLDEST_PYTHON = (3, 11)
+AGAIN = f"`pip install --upgrade {DISTRIBUTION}`" if INSTALLED else "`uv sync`, or `pip install --upgrade --editable .`"
+"""What installs the packages that pyproject.toml wants: from an index, or in the checkout."""
 
 
 def python() -> Check:
@@ -34,7 +36,7 @@ def packages() -> Check:
     wanted = [Requirement(text) for text in project["dependencies"]]
     wrong = [f"{one.name} {found or 'missing'} (wanted {one.specifier})" for one, found in _installed(wanted)]
     if wrong:
-        return Check("packages", False, "; ".join(wrong), "run `uv sync`, or `pip install --upgrade --editable .`")
+        return Check("packages", False, "; ".join(wrong), f"run {AGAIN}")
     return Check("packages", True, f"all {len(wanted)} as pyproject.toml wants them")
 
 
@@ -60,9 +62,8 @@ def torch() -> Check:
 
         works = float(torch.ones(2) @ torch.ones(2)) == 2.0
     except Exception as error:
-        return Check(
-            "torch", False, cause(error), "run `uv sync`, or `pip install --force-reinstall torch torchvision`"
-        )
+        again = "" if INSTALLED else "`uv sync`, or "
+        return Check("torch", False, cause(error), f"run {again}`pip install --force-reinstall torch torchvision`")
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU"
     return Check("torch", works, f"{torch.__version__}, {built}", "" if works else "install torch again")
 
@@ -74,7 +75,8 @@ def torchvision() -> Check:
 
         return Check("torchvision", True, torchvision.__version__)
     except Exception as error:  # a build that does not fit torch's fails with RuntimeError
-        mend = "install torch and torchvision together, from one source: `uv sync --reinstall`"
+        again = "pip install --force-reinstall torch torchvision" if INSTALLED else "uv sync --reinstall"
+        mend = f"install torch and torchvision together, from one source: `{again}`"
         return Check("torchvision", False, cause(error), mend)
 
 
@@ -83,7 +85,6 @@ def mlflow() -> Check:
     found = _version("mlflow") or _version("mlflow-skinny")
     if found:
         return Check("mlflow", True, found)
-    mend = (
-        "run `uv sync --extra tracking`, or train with --no-tracking and later, elsewhere, `python -m benchmarks track`"
-    )
+    get = "pip install mlflow" if INSTALLED else "uv sync --extra tracking"
+    mend = f"run `{get}`, or train with --no-tracking and later, elsewhere, `python -m benchmarks track`"
     return Check("mlflow", False, "not installed: runs are recorded in journals only", mend)

@@ -119,7 +119,7 @@ def _machines(runs: Sequence[Record]) -> Iterator[tuple[str, str]]:
     for commit, modified in dict.fromkeys(
         (run.environment.get("commit"), run.environment.get("modified")) for run in runs
     ):
-        yield "Commit", f"{commit}{' with uncommitted changes' if modified else ''}"
+        yield "Commit", f"{commit or 'unknown'}{' with uncommitted changes' if modified else ''}"
     versions = dict.fromkeys(str((run.environment.get("packages") or {}).get("torch")) for run in runs)
     if versions:
         yield "PyTorch", ", ".join(versions)
