@@ -10,30 +10,22 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from benchmarks.analyses.definition import Analysis
+from benchmarks.commands import training
 from benchmarks.commands.screen import note
 from benchmarks.experiments import Experiment
 from benchmarks.papers.open_points import readings
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
-from benchmarks.runner.progress import duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
-from benchmarks.workloads.data.cards import card as data_card
 from results import published
 from results.measures import MEASURES
 from results.published import Published
 from results.records.spec import flat
-
-# Wall-clock seconds of one batch on one CPU core (AMD EPYC, 2026): rough, for the expected duration only.
-ROUGH_BATCH_SECONDS = {
-    "smoke": {"resnet18": 0.013, "resnet50": 0.018, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
-    "small": {"resnet18": 0.13, "resnet50": 0.5, "resnet20": 0.04, "wrn16_8": 0.08, "squeezenet": 0.1},
-    "paper": {"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
-}
-ROUGH_LSTM_SECONDS = {"smoke": 0.015, "small": 0.15, "paper": 3.0}
 
 
 def show_experiments(found: Sequence[Experiment], chosen: Choices, out: Path, jobs: int, console: Console) -> None:
@@ -45,17 +37,20 @@ def show_experiments(found: Sequence[Experiment], chosen: Choices, out: Path, jo
         runs = plan.runs(one, chosen)
         everything += runs
         _show_table(one, chosen, runs, console)
-    print_expected(plan.distinct(everything), out, jobs, console)
+    print_expected(
+        plan.distinct(everything), [one.id for one in found if isinstance(one, Analysis)], out, jobs, console
+    )
     for clock in notes.clocks(found, chosen):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
 
-def print_expected(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> None:
+def print_expected(runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs: int, console: Console) -> None:
     found = journals.read(out)
     missing = [run for run in runs if not found.done(run)]
     console.print(
         f"[bold]{many(len(runs))}[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
-        f"Expected: {duration(_expected(missing, jobs))} of wall clock on a CPU core each, roughly.",
+        f"Expected: {training.expected(missing, Pace(found.records), jobs)}"
+        f"{'; beside that, ' + ', '.join(analyses) if analyses else ''}.",
         highlight=False,
     )
     note(console, found.left_out)
@@ -106,15 +101,3 @@ def _value(value: Published | None) -> str:
 
 def _words(values: Mapping[str, object]) -> str:
     return ", ".join(f"{key}={value}" for key, value in values.items())
-
-
-def _expected(missing: Sequence[Run], jobs: int) -> float:
-    """Wall-clock seconds, roughly."""
-    total = 0.0
-    for run in missing:
-        work = run.work
-        usual = ROUGH_BATCH_SECONDS[work.scale]
-        samples = work.train_samples or data_card(work.dataset).train_samples
-        seconds = ROUGH_LSTM_SECONDS[work.scale] if work.network == "lstm" else usual[work.network]
-        total += work.epochs * samples / work.batch * seconds
-    return 6 + total / max(1, min(jobs, len(missing))) if missing else 0.0

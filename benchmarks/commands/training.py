@@ -17,12 +17,14 @@ from benchmarks.runner import environment, gpus, plan
 from benchmarks.runner.checkpoints import file as checkpoints
 from benchmarks.runner.checkpoints import keeper
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import signals
 from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables.definition import Table
+from benchmarks.views import journals
 from benchmarks.views.journals import Journals
 
 
@@ -54,17 +56,35 @@ def train(
     missing: Sequence[Run], setting: Setting, jobs: int, console: Console, train_all: Callable[..., dict[str, Ended]]
 ) -> dict[str, Ended]:
     """-> how each run ended, by its id. train_all: the pool's, which each command brings."""
-    again = "the same command without --fresh" if setting.fresh else "the same command"  # carries on after Ctrl-C
-    begun = time.monotonic()
-    with Display(missing, console) as display:
+    begun, pace, jobs = time.monotonic(), Pace(journals.read(setting.out).records), min(jobs, len(missing))
+    console.print(f"Expected: {expected(missing, pace, jobs)}", highlight=False, soft_wrap=True)
+    with Display(missing, console, pace, jobs) as display:
         try:
-            ended = train_all(missing, setting, jobs=min(jobs, len(missing)), listen=display)
+            ended = train_all(missing, setting, jobs=jobs, listen=display)
         except KeyboardInterrupt as error:
             asked = signals.signalled(error)
-            kept = f"{display.done} of {many(len(missing))} done and kept"
-            raise Interrupted(f"{asked.word}: {kept}; {again} carries on.", asked.code) from None
+            raise Interrupted(f"{asked.word}: {_kept(display, missing, setting)}.", asked.code) from None
     console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
     return ended
+
+
+def expected(runs: Sequence[Run], pace: Pace, jobs: int) -> str:
+    """How long training them takes, and what that rests on."""
+    if not runs:
+        return "nothing is to be trained"
+    return f"about {duration(pace.seconds(runs, jobs))} of training (wall clock), {pace.basis(runs)}"
+
+
+def _kept(display: Display, missing: Sequence[Run], setting: Setting) -> str:
+    """What is there of a grid that was ended early, and what the same command does with the rest."""
+    again = "the same command without --fresh" if setting.fresh else "the same command"
+    done = f"{display.done} of {many(len(missing))} done"
+    lost = sum(not checkpoints.found(setting.out, id) for id in display.begun)
+    if not lost:
+        return f"{done} and kept; {again} carries on"
+    if display.done or lost < len(display.begun):
+        return f"{done} and kept; {again} carries on, but begins {many(lost)} anew, of which there is no checkpoint"
+    return f"{done}, and no checkpoint of the {lost} under way; {again} begins anew"
 
 
 def failures(missing: Sequence[Run], ended: Mapping[str, Ended], found: Journals) -> Iterator[str]:

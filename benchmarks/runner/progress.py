@@ -1,9 +1,10 @@
-"""The live display of a grid of runs; plain lines where there is no terminal."""
+"""The live display of a grid of runs; where there is no terminal a line for each that ends, and one a minute."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,22 +12,39 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from benchmarks.runner.pace import Pace, Remaining
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Begin, Busy, Epoch, Event, Remark, Resumed, Standstill
 
+EVERY_SECONDS = 60.0
+"""That a log says nothing, at most: a build machine ends what is silent."""
+NAMED = 3
+"""Runs under way that a line names."""
+
 
 class Display:
-    """Hears of runs (see pool.train_all) and shows runs done, epoch, accuracy, clock and the time that remains."""
+    """Hears of runs (see pool.train_all) and shows runs done, epoch, accuracy, clock and the time that remains.
 
-    def __init__(self, runs: Sequence[Run], console: Console) -> None:
+    jobs: so many are trained side by side. now: a clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        console: Console,
+        pace: Pace | None = None,
+        jobs: int = 1,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.runs = {run.id: run for run in runs}
-        self.console, self.done, self.epochs, self.begun = console, 0, 0, time.monotonic()
-        self.planned = sum(run.spec.workload.epochs for run in runs)
+        self.console, self.done, self.now = console, 0, now
+        self.remaining = Remaining(runs, pace or Pace(), jobs, now)
         self.tasks: dict[str, TaskID] = {}
-        self.heard: dict[str, int] = {}  # epochs of each run
+        self.heard: dict[str, int] = {}  # epochs of each run that is under way
         self.last: dict[str, str] = {}  # how far each run is, in words
         self.elsewhere: set[str] = set()  # of which it was said that another command trains them
         self.progress: Progress | None = None
+        self.over, self.said = threading.Event(), now()
         if console.is_terminal:
             columns = (
                 TextColumn("{task.description}"),
@@ -40,12 +58,15 @@ class Display:
     def __enter__(self) -> Self:
         if self.progress is not None:
             self.progress.start()
-            self.whole = self.progress.add_task("[bold]all runs", total=len(self.runs), detail="")
+            self.whole = self.progress.add_task("[bold]all runs", total=len(self.runs), detail=self.left)
+        else:
+            threading.Thread(target=self._beat, name="progress", daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.over.set()
         if self.progress is not None:
             self.progress.stop()
 
@@ -58,67 +79,93 @@ class Display:
         elif isinstance(event, Resumed):
             self._resumed(run, event.epoch, event.words)
         elif isinstance(event, Standstill | Remark):
-            words = f"[yellow]{escape(run.title)}:[/] {escape(event.sentence)}"
-            self.console.print(words, highlight=False, soft_wrap=True)
+            self._say(f"[yellow]{escape(run.title)}:[/] {escape(event.sentence)}")
         elif isinstance(event, Busy):
             self._wait(run, event.who)
         else:
             self._end(run, event.status, event.reason)
 
+    @property
+    def begun(self) -> tuple[str, ...]:
+        """The ids of the runs under way."""
+        return tuple(self.heard)
+
+    @property
+    def left(self) -> str:
+        """How long it still takes, in words."""
+        return f"about {duration(self.remaining.seconds)} left"
+
+    def pulse(self) -> None:
+        """Say how far it is, if nothing has been said for long."""
+        if self.now() - self.said < EVERY_SECONDS:
+            return
+        ids = self.begun
+        named = ", ".join(escape(self._standing(id)) for id in ids[:NAMED])
+        more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
+        under_way = f"; under way: {named}{more}" if ids else ""
+        self._say(f"[{self.done}/{len(self.runs)}] {self.left}{under_way}")
+
+    def _beat(self) -> None:
+        while not self.over.wait(max(0.0, self.said + EVERY_SECONDS - self.now())):
+            self.pulse()
+
+    def _standing(self, id: str) -> str:
+        run = self.runs[id]
+        return f"{run.title} (epoch {self.heard.get(id, 0)} of {run.spec.workload.epochs})"
+
+    def _say(self, words: str) -> None:
+        """One line, also in a pipe."""
+        self.said = self.now()
+        self.console.print(words, highlight=False, soft_wrap=True)
+
     def _begin(self, run: Run) -> None:
+        self.heard[run.id] = 0
+        self.remaining.begin(run.id)
         if self.progress is not None:
             total = run.spec.workload.epochs
             self.tasks[run.id] = self.progress.add_task(escape(run.title), total=total, detail="")
 
     def _resumed(self, run: Run, epoch: int, words: str) -> None:
-        self.planned -= epoch  # they are not trained again, and tell nothing of how long others take
         self.heard[run.id] = epoch
+        self.remaining.resumed(run.id, epoch)
         if self.progress is not None:
             self.progress.update(self.tasks[run.id], completed=epoch)
-        sentence = f"{escape(run.title)}: resumed after {words} of {run.spec.workload.epochs}"
-        self.console.print(sentence, highlight=False, soft_wrap=True)
+        self._say(f"{escape(run.title)}: resumed after {words} of {run.spec.workload.epochs}")
 
     def _epoch(self, run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
-        self.epochs += 1
         self.heard[run.id] = epoch
+        self.remaining.epoch(run.id)
         if self.progress is not None:
             detail = f"{metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
             self.progress.update(self.tasks[run.id], completed=epoch, detail=detail)
-            self.progress.update(self.whole, detail=f"about {self.remaining()} left")
+            self.progress.update(self.whole, detail=self.left)
         self.last[run.id] = (
             f", {epoch} epoch{'' if epoch == 1 else 's'}, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
         )
 
     def _wait(self, run: Run, who: str) -> None:
+        self.heard.pop(run.id, None)
+        self.remaining.wait(run.id)
         if self.progress is not None:
             self.progress.remove_task(self.tasks.pop(run.id))
         if run.id not in self.elsewhere:
-            words = f"{escape(run.title)}: trained by another command ({escape(who)}); waiting"
-            self.console.print(words, highlight=False, soft_wrap=True)
+            self._say(f"{escape(run.title)}: trained by another command ({escape(who)}); waiting")
         self.elsewhere.add(run.id)
 
     def _end(self, run: Run, status: str, reason: str) -> None:
         self.done += 1
-        self.planned -= run.spec.workload.epochs - self.heard.get(run.id, 0)  # it may have stopped early
+        self.heard.pop(run.id, None)
+        self.remaining.end(run.id)
         if self.progress is not None:
             self.progress.remove_task(self.tasks.pop(run.id))
-            self.progress.update(self.whole, completed=self.done)
+            self.progress.update(self.whole, completed=self.done, detail=self.left)
         if status == "finished" and self.progress is not None:
             return
         words = status if status == "finished" else f"[bold red]{status}[/]{': ' + escape(reason) if reason else ''}"
         if status != "failed":
             words += self.last.get(run.id, "")
-        self.console.print(
-            f"[{self.done}/{len(self.runs)}] {escape(run.title)}: {words}"
-            + (f"; about {self.remaining()} left" if self.done < len(self.runs) else ""),
-            highlight=False,
-            soft_wrap=True,  # one line a run, also in a pipe
-        )
-
-    def remaining(self) -> str:
-        """Wall-clock time, from the epochs done so far."""
-        left = (time.monotonic() - self.begun) / max(1, self.epochs) * (self.planned - self.epochs)
-        return duration(left)
+        more = f"; {self.left}" if self.done < len(self.runs) else ""
+        self._say(f"[{self.done}/{len(self.runs)}] {escape(run.title)}: {words}{more}")
 
 
 def runs(count: int) -> str:

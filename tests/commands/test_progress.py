@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from dataclasses import dataclass
 
+import pytest
 from rich.console import Console
 
+from benchmarks.runner import progress
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Remark, Resumed, Standstill
-from benchmarks.runner.progress import Display, duration
+from benchmarks.runner.processes.messages import Begin, Busy, Ended, Epoch, Remark, Resumed, Standstill
+from benchmarks.runner.progress import EVERY_SECONDS, Display, duration
 from results.records.spec import Labels
+from tests.commands.commands import until
 from tests.results.samples import spec_of
 
 RUNS = [Run(f"run{seed}", spec_of(seed=seed), Labels(method_title="[bold]x[/nope]")) for seed in range(3)]
@@ -51,7 +56,7 @@ def test_a_run_that_stands_still_is_named() -> None:
         "cifar100-resnet18 [bold]x[/nope], seed 1: "
         "no progress for 30 s while training epoch 1: [red]w[/b] at Forward for 30 s"
     )
-    assert (display.done, display.planned) == (0, 3 * RUNS[0].spec.workload.epochs)
+    assert (display.done, display.begun) == (0, ())
 
 
 def test_a_resumed_run_says_so_and_its_earlier_epochs_are_not_waited_for() -> None:
@@ -66,14 +71,72 @@ def test_a_resumed_run_says_so_and_its_earlier_epochs_are_not_waited_for() -> No
         f"{title}resumed after epoch 3 of 4",
         f"{title}a checkpoint cannot be written (No space left on device); the run goes on without",
     ]
-    assert display.planned - display.epochs == 2 * 4
+    before = display.remaining.seconds
     display(Ended("run1", "finished"))
-    assert display.planned - display.epochs == 2 * 4
+    assert display.remaining.seconds == before
+
+
+@dataclass
+class Clock:
+    """Seconds, as the test has them pass."""
+
+    now: float = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def log(clock: Callable[[], float], jobs: int = 2) -> tuple[Display, io.StringIO]:
+    """A display whose three runs go to a file, two at a time."""
+    file = io.StringIO()
+    return Display(RUNS, Console(file=file, width=80), jobs=jobs, now=clock), file
+
+
+def test_a_log_hears_how_far_it_is_when_nothing_was_said_for_a_minute() -> None:
+    clock = Clock()
+    display, file = log(clock)
+    display(Begin("run0", RUNS[0].spec, RUNS[0].labels))
+    display(Begin("run1", RUNS[1].spec, RUNS[1].labels))
+    clock.now = EVERY_SECONDS - 1
+    display.pulse()
+    assert file.getvalue() == ""
+    for epoch in (1, 2):
+        clock.now = 100.0 * epoch
+        display(Epoch("run0", epoch, METRICS))
+    display.pulse()
+    display.pulse()
+    (line,) = file.getvalue().splitlines()
+    # Of 12 epochs of 100 s two are done, one of run1 has passed, and two are trained at a time.
+    assert line == (
+        "[0/3] about 8 min left; under way: cifar100-resnet18 [bold]x[/nope], seed 0 (epoch 2 of 4), "
+        "cifar100-resnet18 [bold]x[/nope], seed 1 (epoch 0 of 4)"
+    )
+
+
+def test_a_log_is_spoken_to_while_nothing_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a thread, until all have ended."""
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0.001)
+    file = io.StringIO()
+    with Display(RUNS, Console(file=file, width=80)):
+        until(lambda: file.getvalue().count("[0/3] about ") > 1)
+    said = file.getvalue()
+    assert said.endswith(" left\n")
+    assert file.getvalue() == said
+
+
+def test_what_another_command_trains_is_not_under_way() -> None:
+    display, _ = log(Clock())
+    display(Begin("run0", RUNS[0].spec, RUNS[0].labels))
+    assert display.begun == ("run0",)
+    display(Busy("run0", "pid 1"))
+    assert display.begun == ()
 
 
 def test_runs_that_ended_early_are_not_waited_for() -> None:
     display = told(Console(file=io.StringIO()))
-    assert display.planned - display.epochs == 3
+    alone = Display(RUNS[2:], Console(file=io.StringIO()))
+    assert display.begun == ("run2",)
+    assert display.remaining.seconds < alone.remaining.seconds
 
 
 def test_a_terminal_gets_bars() -> None:

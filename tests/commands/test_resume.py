@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from benchmarks.runner.checkpoints.file import folder
+from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.messages import Begin, Ended, Listen, Setting
 from results.records import JOURNAL, read
 from tests.commands.commands import TINY, Cli, alive, children, journals, program, until
 
@@ -100,3 +106,43 @@ def test_drains_within_an_epoch_are_said(cli: Cli) -> None:
     said = cli("show", "table1", "--set=workload.drain_every=2", "--network=resnet18")
     assert "drain_every=2" in said.out
     assert "drain_every" not in cli("show", "table1", "--network=resnet18").out
+
+
+@pytest.mark.parametrize(
+    ("ended", "kept", "said"),
+    [
+        (0, (), "0 of 3 runs done, and no checkpoint of the 2 under way; the same command begins anew"),
+        (0, (0, 1), "0 of 3 runs done and kept; the same command carries on"),
+        (
+            0,
+            (0,),
+            "0 of 3 runs done and kept; the same command carries on, but begins 1 run anew, of which there is no ",
+        ),
+        (
+            1,
+            (),
+            "1 of 3 runs done and kept; the same command carries on, but begins 2 runs anew, of which there is no ",
+        ),
+    ],
+)
+def test_a_command_that_is_ended_says_what_is_there(
+    ended: int, kept: tuple[int, ...], said: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs are under way; of those that are named by their number there is a checkpoint."""
+
+    def train(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> NoReturn:
+        for number, run in enumerate(runs[: ended + 2]):
+            listen(Begin(run.id, run.spec, run.labels))
+            if number >= 2:
+                listen(Ended(run.id, "finished"))
+        for number in kept:
+            folder(setting.out, runs[number].id).mkdir(parents=True, exist_ok=True)
+            (folder(setting.out, runs[number].id) / f"epoch-1.batch-0.{'0' * 32}.safetensors").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool, "train_all", train)
+    answer = cli("run", "table1", "--method=bp", "--no-tracking", "--network=resnet18")
+    assert answer.code == 130
+    assert answer.err.startswith(f"Interrupted: {said}")
+    fresh = cli("run", "table1", "--method=bp", "--no-tracking", "--fresh", "--network=resnet18")
+    assert "the same command without --fresh " in fresh.err

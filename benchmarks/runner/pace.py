@@ -1,0 +1,158 @@
+"""How long training takes on this machine: as long as such runs took that have finished here, else a guess."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from statistics import median
+
+from benchmarks.errors import UserError
+from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.plan import Run
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.workload import workload
+from results.records import Record
+from results.records.identity import identity
+from results.records.spec import RunSpec, WorkloadSpec
+
+# Wall-clock seconds of a batch of the scale's own size on one CPU core (AMD EPYC, 2026): what a guess begins with.
+ROUGH_BATCH_SECONDS = {
+    "smoke": {"resnet18": 0.013, "resnet50": 0.018, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
+    "small": {"resnet18": 0.05, "resnet50": 0.2, "resnet20": 0.05, "wrn16_8": 0.08, "squeezenet": 0.1},
+    "paper": {"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
+}
+ROUGH_LSTM_SECONDS = {"smoke": 0.015, "small": 0.12, "paper": 3.0}
+START_SECONDS = 6.0
+"""Until a process trains its first run."""
+SHORT_SECONDS = 60.0
+"""Of a shorter first epoch the start of a process and the loading of data are too great a part."""
+LATEST = 5
+"""Runs of a kind that are asked: how busy a machine is changes."""
+
+
+class Pace:
+    """Wall-clock seconds of an epoch, its evaluation included, with as many runs side by side as there were.
+
+    records: in the order of their start; those that finished on this machine, in one go, are learnt from.
+    """
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self._quotients: dict[tuple[str, ...], list[float]] = {}
+        for record in records:
+            if record.status == "finished" and record.resumed is None and _here(record):
+                with contextlib.suppress(KeyError, UserError):  # a workload of another version
+                    self._learn(record)
+
+    def _learn(self, record: Record) -> None:
+        if record.end is not None and record.evaluations:
+            guess = rough_seconds(record.spec.workload) * len(record.evaluations)
+            for kind in _kinds(record.spec):
+                self._quotients.setdefault(kind, []).append(float(record.end["wall_seconds"]) / guess)
+
+    def epoch_seconds(self, spec: RunSpec) -> float:
+        """As the latest runs took that are most like it: the same but for the seed, else of its workload, its scale."""
+        for kind in _kinds(spec):
+            if kind in self._quotients:
+                return rough_seconds(spec.workload) * median(self._quotients[kind][-LATEST:])
+        return rough_seconds(spec.workload)
+
+    def knows(self, spec: RunSpec) -> bool:
+        """Whether a run of its scale, on its kind of device, has finished here."""
+        return any(kind in self._quotients for kind in _kinds(spec))
+
+    def seconds(self, runs: Sequence[Run], jobs: int) -> float:
+        """That training them takes, jobs at a time."""
+        if not runs:
+            return 0.0
+        return START_SECONDS + together([self.epoch_seconds(run.spec) * run.spec.workload.epochs for run in runs], jobs)
+
+    def basis(self, runs: Sequence[Run]) -> str:
+        """What it rests on, in words."""
+        unknown = sum(not self.knows(run.spec) for run in runs)
+        if not unknown:
+            return "as runs of this scale took on this machine"
+        return "a guess: none like them has finished on this machine yet" if unknown == len(runs) else "in part a guess"
+
+
+class Remaining:
+    """The time that runs still take, corrected by how long their epochs take now. now: a clock, in seconds."""
+
+    def __init__(self, runs: Sequence[Run], pace: Pace, jobs: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._jobs, self._now = jobs, now
+        self._epoch_seconds = {run.id: pace.epoch_seconds(run.spec) for run in runs}
+        self._epochs = {run.id: run.spec.workload.epochs for run in runs}  # that each still has
+        self._heard: dict[str, float] = {}  # when, of those under way
+        self._fresh: set[str] = set()  # of which no epoch was heard
+        self._took = self._expected = 0.0  # epochs that were heard
+
+    def begin(self, id: str) -> None:
+        self._heard[id] = self._now()
+        self._fresh.add(id)
+
+    def resumed(self, id: str, epoch: int) -> None:
+        """Its epochs until then are not trained again."""
+        self._epochs[id] -= epoch
+
+    def epoch(self, id: str) -> None:
+        """One more is done."""
+        took, first = self._now() - self._heard[id], id in self._fresh
+        if not first or took > SHORT_SECONDS:
+            self._took += took
+            self._expected += self._epoch_seconds[id]
+        self._epochs[id] -= 1
+        self._heard[id] = self._now()
+        self._fresh.discard(id)
+
+    def wait(self, id: str) -> None:
+        """Another command trains it."""
+        self._heard.pop(id, None)
+        self._fresh.discard(id)
+
+    def end(self, id: str) -> None:
+        """It may have stopped early."""
+        self.wait(id)
+        del self._epochs[id]
+
+    @property
+    def seconds(self) -> float:
+        """Of wall clock, until all have ended."""
+        factor = self._took / self._expected if self._expected else 1.0
+        return together([self._left(id, self._epoch_seconds[id] * factor) for id in tuple(self._epochs)], self._jobs)
+
+    def _left(self, id: str, epoch_seconds: float) -> float:
+        """With what has passed of the epoch that it is at."""
+        passed = self._now() - self._heard[id] if id in self._heard else 0.0
+        return max(0.0, self._epochs.get(id, 0) * epoch_seconds - min(passed, epoch_seconds))
+
+
+def together(seconds: Sequence[float], jobs: int) -> float:
+    """How long tasks of so many seconds take, so many at a time."""
+    return max(max(seconds, default=0.0), sum(seconds) / max(1, jobs))
+
+
+def rough_seconds(work: WorkloadSpec) -> float:
+    """Of an epoch on a CPU core, whatever the machine: samples cost the same in batches of any size."""
+    given = work.document()
+    samples = given.get("train_samples") or card(work.dataset).train_samples
+    assert isinstance(samples, int)
+    lstm = work.network == "lstm"
+    batch = ROUGH_LSTM_SECONDS[work.scale] if lstm else ROUGH_BATCH_SECONDS[work.scale][work.network]
+    return batch * samples / workload(work.family, work.network, work.scale).batch
+
+
+def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:
+    """What a run is like, from the narrowest to the widest."""
+    work, where = spec.workload, (spec.executor, spec.device, spec.gpu or "")
+    return (
+        (identity(spec.document(without=("seed", "sources", "torch"))),),
+        (*where, work.scale, work.dataset, work.network, spec.method.name),
+        (*where, work.scale, work.dataset, work.network),
+        (*where, work.scale),
+    )
+
+
+def _here(record: Record) -> bool:
+    made = record.environment
+    return (made.get("cpu"), made.get("cores")) == (cpu_name(), os.cpu_count() or 1)

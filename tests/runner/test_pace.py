@@ -1,0 +1,143 @@
+"""How long training is expected to take: as such runs took here, the most alike first; then as epochs take now."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.pace import START_SECONDS, Pace, Remaining, rough_seconds
+from benchmarks.runner.plan import Run
+from results.records import Record
+from results.records.spec import Labels, RunSpec
+from tests.results.samples import spec_of, write
+
+HERE = {"cpu": cpu_name(), "cores": os.cpu_count() or 1}
+ROUGH = rough_seconds(spec_of().workload)
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    """A run of four epochs, without an environment."""
+    return write(tmp_path, [10, 20, 30, 40])
+
+
+def took(record: Record, seconds: float, spec: RunSpec | None = None, **fields: Any) -> Record:
+    """It was made here, in so many seconds an epoch."""
+    end = {**(record.end or {}), "wall_seconds": 4 * seconds}
+    return replace(record, spec=spec or record.spec, environment=HERE, **{"end": end, **fields})
+
+
+def a_run(**spec: Any) -> Run:
+    resolved = spec_of(**spec)
+    return Run(str(resolved), resolved, Labels())
+
+
+def test_without_runs_it_is_a_guess() -> None:
+    assert Pace().epoch_seconds(spec_of()) == ROUGH
+    assert "a guess" in Pace().basis([a_run()])
+
+
+def test_a_batch_of_another_size_takes_the_same_for_a_sample() -> None:
+    other = spec_of().workload.model_copy(update={"batch": 256})
+    assert rough_seconds(other) == ROUGH
+
+
+@pytest.mark.parametrize(
+    ("spec", "seconds"),
+    [
+        ({"seed": 7}, 9.0),
+        ({"queue": 3}, 7.0),
+        ({"method": "lapsgd"}, 7.0),
+        ({"network": "resnet50"}, 7.0 * rough_seconds(spec_of(network="resnet50").workload) / ROUGH),
+        ({"executor": "threads"}, ROUGH),
+    ],
+    ids=["the same", "the same method", "the same workload", "the same scale", "no run of its kind"],
+)
+def test_the_runs_most_alike_are_asked(record: Record, spec: dict[str, Any], seconds: float) -> None:
+    others = [took(record, 7.0, spec_of(method="bp", seed=seed)) for seed in range(3)]
+    pace = Pace([*others, took(record, 9.0)] if spec == {"seed": 7} else [*others, took(record, 7.0)])
+    assert pace.epoch_seconds(spec_of(**spec)) == pytest.approx(seconds)
+    known = "as runs of this scale took on this machine"
+    assert (pace.basis([a_run(**spec)]) == known) == (spec != {"executor": "threads"})
+
+
+def test_the_latest_runs_are_asked(record: Record) -> None:
+    assert Pace([took(record, s) for s in (99, 99, 99, 1, 2, 3, 4, 5)]).epoch_seconds(spec_of()) == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"environment": {**HERE, "cpu": "another"}},
+        {"environment": {**HERE, "cores": 999}},
+        {"end": {"status": "failed", "wall_seconds": 1.0}},
+        {"end": None},
+        {"evaluations": ()},
+        {"spec": spec_of(network="a network of another version")},
+    ],
+)
+def test_runs_of_other_machines_and_those_without_an_end_teach_nothing(record: Record, fields: dict[str, Any]) -> None:
+    assert Pace([replace(took(record, 9.0), **fields)]).epoch_seconds(spec_of()) == ROUGH
+
+
+def test_runs_side_by_side_take_as_long_as_the_longest_at_least(record: Record) -> None:
+    pace = Pace([took(record, 10.0)])
+    runs = [a_run(seed=seed) for seed in range(3)]
+    assert [round(pace.seconds(runs, jobs) - START_SECONDS) for jobs in (1, 2, 3, 4)] == [120, 60, 40, 40]
+    assert pace.seconds([], 2) == 0
+
+
+# ---- while they are trained
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def two(record: Record, jobs: int) -> tuple[Remaining, Sequence[str], Clock]:
+    """Two runs of four epochs, expected to take 100 s each."""
+    runs, clock = [a_run(seed=seed) for seed in range(2)], Clock()
+    return Remaining(runs, Pace([took(record, 100.0)]), jobs, clock), [run.id for run in runs], clock
+
+
+def test_what_epochs_take_now_corrects_what_was_expected(record: Record) -> None:
+    left, (first, second), clock = two(record, jobs=1)
+    assert left.seconds == pytest.approx(800)
+    left.begin(first)
+    clock.now = 300.0
+    left.epoch(first)
+    assert left.seconds == pytest.approx(7 * 300)
+    clock.now = 400.0
+    assert left.seconds == pytest.approx(7 * 300 - 100)
+    clock.now = 10_000.0
+    assert left.seconds == pytest.approx(6 * 300)
+    left.end(first)
+    assert left.seconds == pytest.approx(4 * 300)
+    left.begin(second)
+    left.resumed(second, 3)
+    assert left.seconds == pytest.approx(300)
+    left.end(second)
+    assert left.seconds == 0
+
+
+def test_the_start_of_a_process_is_not_taken_for_training(record: Record) -> None:
+    left, (first, second), clock = two(record, jobs=2)
+    left.begin(first)
+    clock.now = 30.0
+    left.epoch(first)
+    assert left.seconds == pytest.approx(400)
+    clock.now = 80.0
+    left.epoch(first)
+    assert left.seconds == pytest.approx(4 * 50)
+    left.wait(first)
+    left.wait(second)
+    assert left.seconds == pytest.approx(4 * 50)
