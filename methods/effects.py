@@ -6,9 +6,10 @@ knows tensors, threads or clocks: a method is written once and runs on a virtual
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from random import Random
+from typing import Any, NamedTuple, Protocol
 
 
 class Layer(Protocol):
@@ -60,6 +61,29 @@ class Team(Protocol):
     def epochs(self) -> int: ...  # planned
     @property
     def state(self) -> dict[str, Any]: ...  # JSON-like; saved and loaded with the weights; "executor" is taken
+
+    def random(self, worker: str) -> Random:
+        """Random numbers of one worker: a function of seed, epoch, the part of it that is under way, and this name.
+
+        So they hang on nothing that others do: they are the same on every executor, resumed or replayed. A method
+        draws from nothing else.
+        """
+
+
+class LayerVersions(NamedTuple):
+    """How many updates a layer had seen: when a step's forward pass read it, and now."""
+
+    read: int
+    now: int
+
+    @property
+    def staleness(self) -> int:
+        """Updates of others in between; not below 0 where the gradient is of another replica."""
+        return max(0, self.now - self.read)
+
+
+Scale = float | Callable[[int], float]
+"""What an update's learning rate is multiplied by: a number, or a function of its staleness in updates."""
 
 
 # ---- what workers share ---------------------------------------------------------------------------------------------
@@ -166,14 +190,27 @@ class Update(Effect):
     """Apply gradients at once: one launch, whatever their number.
 
     To the layers that they were taken from, or to the same layers of another replica: what is sent over a channel pays
-    its way there, so that an update of the worker's own replica pays none.
+    its way there, so that an update of the worker's own replica pays none. scale: finite and not negative; a function
+    is called when a layer is updated, with that layer's staleness, nobody else updating the layer meanwhile.
     """
 
-    __slots__ = ("gradients", "replica")
+    __slots__ = ("gradients", "replica", "scale")
 
-    def __init__(self, *gradients: Gradient, replica: Replica | None = None) -> None:
+    def __init__(self, *gradients: Gradient, replica: Replica | None = None, scale: Scale = 1.0) -> None:
         self.gradients = gradients
         self.replica = replica
+        self.scale = scale
+
+
+@dataclass(slots=True, frozen=True)
+class Lag(Effect):
+    """-> LayerVersions of the gradient's layer, or of the same layer of another replica. Takes no time.
+
+    Others may update the layer before this worker does: what is to hold at the update is a function as its `scale`.
+    """
+
+    gradient: Gradient
+    replica: Replica | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -238,11 +275,14 @@ class Average(Effect):
     """Average the group's replicas without stopping anyone -> True when every member said last.
 
     Takes a snapshot when it starts and adds (mean of the snapshots - snapshot) when it ends (paper B, Algorithm 1b).
+    state: the optimizer's state (momentum) goes the same way; all members say so, or none, and no layer has more than
+    one such state (`momentum=shared`, or one updater). Where a layer was never updated its state counts as 0.
     """
 
     group: Group
     replica: Replica
     last: bool = False
+    state: bool = False
 
 
 Program = Generator[Effect, Any, None]
@@ -250,12 +290,16 @@ Program = Generator[Effect, Any, None]
 
 @dataclass(frozen=True, eq=False)
 class Worker:
-    """One concurrent activity of a method. Its name lasts over epochs: per-updater momentum is kept under it."""
+    """One concurrent activity of a method. Its name lasts over epochs: per-updater momentum is kept under it.
+
+    holds: layers whose weights live on the worker's device instead of their replica's, as a pipeline's stage has them.
+    """
 
     program: Program
     device: int
     role: str
     index: int = 0
+    holds: Sequence[Layer] = ()
 
     @property
     def name(self) -> str:

@@ -7,16 +7,19 @@ computing anything.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.ledger import Ledger
 from benchmarks.executors.resuming import TeamCounts, as_json
 from benchmarks.executors.staleness import Moment, Staleness, TimedEvent
+from methods.effects import LayerVersions, Scale
 
 
 @dataclass(eq=False)
@@ -71,15 +74,19 @@ class DryGradient:
 
 
 class DryTeam:
-    """The accounts of a team. sizes: per layer, trainable parameters."""
+    """The accounts of a team. sizes: per layer, trainable parameters. seed: of the methods' random numbers."""
 
-    def __init__(self, replicas: Sequence[Any], *, steps_per_epoch: int, epochs: int) -> None:
+    state_copies = 1
+    """Tensors of a parameter's size in the optimizer's state: what an average of it sends beside the weights."""
+
+    def __init__(self, replicas: Sequence[Any], *, steps_per_epoch: int, epochs: int, seed: int = 0) -> None:
         self.replicas = list(replicas)
-        self.steps_per_epoch, self.epochs, self.epoch = steps_per_epoch, epochs, 0
+        self.steps_per_epoch, self.epochs, self.epoch, self.seed = steps_per_epoch, epochs, 0, seed
         self.state: dict[str, Any] = {}
         self.staleness = Staleness([layer.name for layer in self.replica.layers])
         self.ledger = Ledger()
         self._taken, self._shared, self._end = [0] * len(self.replicas), 0, steps_per_epoch
+        self._part = 0  # batches taken before the part of the epoch that is under way
         self._tickets = threading.Lock()
 
     @classmethod
@@ -102,6 +109,7 @@ class DryTeam:
 
     def begin_epoch(self, epoch: int) -> None:
         self.epoch, self._taken, self._shared, self._end = epoch, [0] * len(self.replicas), 0, self.steps_per_epoch
+        self._part = 0
         self.staleness.clear()
         self.ledger.clear()
 
@@ -110,7 +118,7 @@ class DryTeam:
 
         batches: counted from the epoch's begin; a multiple of the replicas, since these have equal shares.
         """
-        self._end = batches
+        self._end, self._part = batches, self._shared
 
     def end_epoch(self) -> None:
         """At a drain, too, all was to be used up that was given out.
@@ -149,6 +157,10 @@ class DryTeam:
         self.ledger.clear()
         self.ledger.begun, self.ledger.dropped = counts.begun, counts.dropped
         self.state = dict(counts.state)
+
+    def random(self, worker: str) -> Random:
+        """As methods.Team has it."""
+        return Random(f"seed {self.seed}, epoch {self.epoch}, batch {self._part}, {worker}")
 
     def executor_state(self, what: str) -> dict[str, Any]:
         """What an executor keeps over epochs: JSON-like, apart from the methods' keys of `state`."""
@@ -204,20 +216,27 @@ class DryTeam:
         self.ledger.made(step)
         return DryGradient(layer, step.index, step.reads[layer.index])
 
-    def update(self, gradients: Sequence[Any], worker: str, now: float, replica: Any = None) -> None:
+    def update(
+        self, gradients: Sequence[Any], worker: str, now: float, replica: Any = None, scale: Scale = 1.0
+    ) -> None:
         """replica: whose layers change, by default the gradients' own.
 
         A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
+        Raises ValueError where the scale comes to no finite number of at least 0.
         """
         self.ledger.applied(gradients)
         for gradient in gradients:
-            layer = gradient.layer if replica is None else replica.layers[gradient.layer.index]
+            layer = target(gradient, replica)
             with self.where(gradient), layer.mutex:
-                self.apply(layer, gradient, worker)
-                behind = max(0, layer.updates - gradient.read.updates)
+                behind = versions(layer, gradient).staleness
+                self.apply(layer, gradient, worker, factor(scale, behind))
                 layer.updates += 1
                 at = self.device_time() or now
             self.staleness.note(layer.index, behind, read=gradient.read.time, ready=gradient.ready, now=at)
+
+    def lag(self, gradient: Any, replica: Any = None) -> LayerVersions:
+        """Of the gradient's layer, or of the same layer of another replica."""
+        return versions(target(gradient, replica), gradient)
 
     def drop(self, what: Any) -> None:
         """A gradient, or a batch whose layers then have none."""
@@ -229,8 +248,8 @@ class DryTeam:
     def where(self, gradient: Any) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def apply(self, layer: Any, gradient: Any, worker: str) -> None:
-        """Change the layer's weights; its mutex is held."""
+    def apply(self, layer: Any, gradient: Any, worker: str, scale: float) -> None:
+        """Change the layer's weights, the learning rate times scale; its mutex is held."""
 
     # ---- collectives: pure functions of what the members brought, in the order of the replicas
 
@@ -243,12 +262,31 @@ class DryTeam:
     def mean_gradients(self, gradients: Sequence[Any]) -> list[Any]:
         return list(gradients)
 
-    def flat(self, replica: Any) -> Any:
+    def flat(self, replica: Any, *, state: bool = False) -> Any:
+        """state: the optimizer's as well."""
         return None
 
     def mean_flat(self, vectors: Sequence[Any]) -> Any:
         return None
 
-    def add_mean(self, replica: Any, mean: Any, snapshot: Any) -> None:
+    def add_mean(self, replica: Any, mean: Any, snapshot: Any, *, state: bool = False) -> None:
         for layer in replica.layers:
             layer.averages += 1
+
+
+def target(gradient: Any, replica: Any) -> Any:
+    """The layer that an update by the gradient changes: its own, or the replica's where one is given."""
+    return gradient.layer if replica is None else replica.layers[gradient.layer.index]
+
+
+def versions(layer: Any, gradient: Any) -> LayerVersions:
+    """The layer's: which the gradient's forward pass read, and now."""
+    return LayerVersions(gradient.read.updates, layer.updates)
+
+
+def factor(scale: Scale, staleness: int) -> float:
+    """Raises ValueError where it is no finite number of at least 0."""
+    found = scale(staleness) if callable(scale) else scale
+    if not (math.isfinite(found) and found >= 0):
+        raise ValueError(f"an update's scale is a finite number of at least 0; {found} came for staleness {staleness}")
+    return found

@@ -120,6 +120,7 @@ class Training:
             average_buffers=o.bn_buffers == "averaged",
             streams=streams,
             autocast=self.autocast,
+            seed=self.seed,
         )
 
     def learning_rate(self, epochs: float) -> float:

@@ -128,7 +128,7 @@ class Swarm(DryTeam):
     def note_read(self, layer: Any, step: Any, now: float) -> None:
         step.reads[layer.index] = Seen(layer.updates, now, self.theta[layer.index].copy())
 
-    def apply(self, layer: Any, gradient: Any, worker: str) -> None:
+    def apply(self, layer: Any, gradient: Any, worker: str, scale: float = 1.0) -> None:
         theta, seen = self.theta[layer.index], gradient.read.theta
         if layer.updates >= self.warm_up:
             self.squares += ((theta - seen) ** 2).mean(axis=1)

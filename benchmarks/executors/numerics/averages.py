@@ -15,6 +15,8 @@ from benchmarks.executors.numerics.streams import NOTHING, DeviceStreams
 Part = tuple[TorchLayer, list[Tensor]]
 ByLayer = Sequence[tuple[TorchLayer, Callable[[], None]]]
 """One access a layer, in the order of the layers."""
+StateOf = Callable[[TorchLayer], list[Tensor]]
+"""The tensors of a layer's optimizer state that are averaged with its weights; the same sizes at any time."""
 
 
 def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | None) -> list[TorchGradient]:
@@ -35,69 +37,78 @@ def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | 
     return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=NOTHING) for g in gradients]
 
 
-def flat(replica: TorchReplica, *, buffers: bool) -> Tensor:
-    """A copy of the replica's weights, and of its float buffers where these count, as one vector (n,).
+def flat(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> Tensor:
+    """A copy of the replica's weights, float buffers and optimizer state where these count, as one vector (n,).
 
     Layer by layer, updates going on meanwhile.
     """
-    vector, copies = flat_by_layer(replica, buffers=buffers)
+    vector, copies = flat_by_layer(replica, buffers=buffers, state=state)
     for _, copy in copies:
         copy()
     return vector
 
 
-def flat_by_layer(replica: TorchReplica, *, buffers: bool) -> tuple[Tensor, ByLayer]:
+def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> tuple[Tensor, ByLayer]:
     """The vector before it is filled, and what fills it."""
     parts = [(layer, tensors) for layer, tensors in _parts(replica, buffers) if tensors]
-    vector = torch.empty(sum(t.numel() for _, ts in parts for t in ts), device=parts[0][1][0].device)
-    return vector, [(part[0], partial(_copy, *part, piece)) for part, piece in _pieces(vector, parts)]
+    sizes = [_size(*part, state) for part in parts]
+    vector = torch.empty(sum(sizes), device=parts[0][1][0].device)
+    pieces = zip(parts, vector.split(sizes), strict=True)
+    return vector, [(part[0], partial(_copy, *part, state, piece)) for part, piece in pieces]
 
 
-def _copy(layer: TorchLayer, tensors: Sequence[Tensor], piece: Tensor) -> None:
+def _copy(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None, piece: Tensor) -> None:
     with layer.reading, layer.reading_statistics, layer.read():
-        torch.cat([t.reshape(-1) for t in tensors], out=piece)
+        torch.cat([t.reshape(-1) for t in _with_state(layer, tensors, state)], out=piece)
 
 
 def mean_flat(vectors: Sequence[Tensor]) -> Tensor:
-    """(n,) each -> (n,), summed up in the order of the replicas."""
+    """(n,) each -> (n,), summed up in the order of the replicas. Raises ValueError where their lengths differ."""
+    if len({len(vector) for vector in vectors}) > 1:
+        raise ValueError("all members of an average take their optimizer's state along (state=True), or none of them")
     total = vectors[0].clone()
     for vector in vectors[1:]:
         total += vector
     return total / len(vectors)
 
 
-def add_mean(replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: bool) -> None:
+def add_mean(
+    replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: bool, state: StateOf | None = None
+) -> None:
     """x += mean - snapshot, layer by layer, updates going on meanwhile (B, Algorithm 1b line 8).
 
     mean, snapshot: (n,), as `flat` lays them out.
     """
-    for _, add in add_mean_by_layer(replica, mean, snapshot, buffers=buffers):
+    for _, add in add_mean_by_layer(replica, mean, snapshot, buffers=buffers, state=state):
         add()
 
 
-def add_mean_by_layer(replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: bool) -> ByLayer:
+def add_mean_by_layer(
+    replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: bool, state: StateOf | None = None
+) -> ByLayer:
     """What adds it."""
     parts = list(_parts(replica, buffers))
-    return [(part[0], partial(_add, *part, piece)) for part, piece in _pieces(mean - snapshot, parts)]
+    pieces = zip(parts, (mean - snapshot).split([_size(*part, state) for part in parts]), strict=True)
+    return [(part[0], partial(_add, *part, state, piece)) for part, piece in pieces]
 
 
-def _add(layer: TorchLayer, tensors: Sequence[Tensor], piece: Tensor) -> None:
+def _add(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None, piece: Tensor) -> None:
     offset = 0
     with layer.mutex, layer.statistics, layer.write(update=False):
-        for tensor in tensors:
+        for tensor in _with_state(layer, tensors, state):
             tensor += piece[offset : offset + tensor.numel()].view_as(tensor)
             offset += tensor.numel()
         layer.averages += 1
         layer.traffic.added()
 
 
-def _pieces(vector: Tensor, parts: Sequence[Part]) -> Iterator[tuple[Part, Tensor]]:
-    """The vector (n,), cut into a piece for each layer."""
-    offset = 0
-    for part in parts:
-        end = offset + sum(t.numel() for t in part[1])
-        yield part, vector[offset:end]
-        offset = end
+def _size(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -> int:
+    return sum(t.numel() for t in _with_state(layer, tensors, state))
+
+
+def _with_state(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -> list[Tensor]:
+    """As they are now: a state is made by the first update."""
+    return [*tensors, *(state(layer) if state is not None else ())]
 
 
 def _parts(replica: TorchReplica, buffers: bool) -> Iterator[Part]:

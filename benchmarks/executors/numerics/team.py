@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounts import DryTeam, target
 from benchmarks.executors.conflicts import Conflicts
 from benchmarks.executors.numerics import averages, state
 from benchmarks.executors.numerics.gradients import gradients
@@ -20,6 +20,7 @@ from benchmarks.executors.numerics.streams import NOTHING, bound_run_ahead, stre
 from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
 from benchmarks.executors.resuming import TeamValues
 from benchmarks.executors.staleness import TimedEvent
+from methods.effects import LayerVersions
 
 Autocast = Callable[[], AbstractContextManager[object]]
 BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> images (B, C, H, W), labels (B,)
@@ -31,7 +32,8 @@ class TorchTeam(DryTeam):
     networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one images
     (B, C, H, W), and the last gives logits (B, classes). learning_rate: global ticket -> rate. autocast: makes the
     context of a forward pass of lower precision; None: float32. streams: every batch in flight has a stream of its own
-    where the device has any; without, all is launched in one thread, on its stream.
+    where the device has any; without, all is launched in one thread, on its stream. seed: of the methods' random
+    numbers.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class TorchTeam(DryTeam):
         average_buffers: bool = True,
         streams: bool = False,
         autocast: Autocast | None = None,
+        seed: int = 0,
     ) -> None:
         replicas, device = [], next(p.device for m in networks[0].values() for p in m.parameters())
         self.device, self.device_streams = device, streams_of(device)
@@ -59,7 +62,7 @@ class TorchTeam(DryTeam):
                 for i, (name, m) in enumerate(network.items())
             ]
             replicas.append(TorchReplica(q, q, layers, self.streams))
-        super().__init__(replicas, steps_per_epoch=steps_per_epoch, epochs=epochs)
+        super().__init__(replicas, steps_per_epoch=steps_per_epoch, epochs=epochs, seed=seed)
         self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum)
         self.learning_rate, self.batches = learning_rate, batches
         self.overwrite, self.average_buffers = overwrite, average_buffers
@@ -190,29 +193,44 @@ class TorchTeam(DryTeam):
     def where(self, gradient: TorchGradient) -> AbstractContextManager[Any]:
         return gradient.stream
 
-    def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str) -> None:
+    def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str, scale: float) -> None:
         with layer.write(update=True):
-            self.updates.apply(layer, gradient, worker)
+            self.updates.apply(layer, gradient, worker, scale)
+
+    def lag(self, gradient: TorchGradient, replica: TorchReplica | None = None) -> LayerVersions:
+        with target(gradient, replica).reading:
+            return super().lag(gradient, replica)
 
     # ---- collectives
 
     def mean_gradients(self, gradients: Sequence[TorchGradient]) -> list[TorchGradient]:
         return averages.mean_gradients(gradients, self.streams)
 
-    def flat(self, replica: TorchReplica) -> Tensor:
-        return averages.flat(replica, buffers=self.average_buffers)
+    @property
+    def state_copies(self) -> int:  # type: ignore[override]
+        return len(self.updates.state_keys)
+
+    def flat(self, replica: TorchReplica, *, state: bool = False) -> Tensor:
+        return averages.flat(replica, buffers=self.average_buffers, state=self._state(state))
+
+    def _state(self, wanted: bool) -> averages.StateOf | None:
+        return self.updates.state_of if wanted else None
 
     def mean_flat(self, vectors: Sequence[Tensor]) -> Tensor:
         return averages.mean_flat(vectors)
 
-    def add_mean(self, replica: TorchReplica, mean: Tensor, snapshot: Tensor) -> None:
-        averages.add_mean(replica, mean, snapshot, buffers=self.average_buffers)
+    def add_mean(self, replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, state: bool = False) -> None:
+        averages.add_mean(replica, mean, snapshot, buffers=self.average_buffers, state=self._state(state))
 
-    def flat_by_layer(self, replica: TorchReplica) -> tuple[Tensor, averages.ByLayer]:
-        return averages.flat_by_layer(replica, buffers=self.average_buffers)
+    def flat_by_layer(self, replica: TorchReplica, *, state: bool = False) -> tuple[Tensor, averages.ByLayer]:
+        return averages.flat_by_layer(replica, buffers=self.average_buffers, state=self._state(state))
 
-    def add_mean_by_layer(self, replica: TorchReplica, mean: Tensor, snapshot: Tensor) -> averages.ByLayer:
-        return averages.add_mean_by_layer(replica, mean, snapshot, buffers=self.average_buffers)
+    def add_mean_by_layer(
+        self, replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, state: bool = False
+    ) -> averages.ByLayer:
+        return averages.add_mean_by_layer(
+            replica, mean, snapshot, buffers=self.average_buffers, state=self._state(state)
+        )
 
     # ---- what is evaluated, and what is kept
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, alias
 
@@ -22,13 +24,13 @@ class Updates:
         self.optimizer, self.learning_rate, self.shared_momentum = optimizer, learning_rate, shared_momentum
         self._lock = threading.Lock()
 
-    def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str) -> None:
-        """Change the layer's weights in place; its mutex is held."""
+    def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str, scale: float = 1.0) -> None:
+        """Change the layer's weights in place, the learning rate times scale; its mutex is held."""
         if not layer.params:
             return
         optimizer, leaves = self.of(layer, worker), layer.leaves[worker]
         if gradient.weights is None or layer is not gradient.layer:  # a copy overwrites its own replica only
-            self._step(layer, optimizer, leaves, gradient)
+            self._step(layer, optimizer, leaves, gradient, scale)
             layer.traffic.added()
             if layer.shadow is not None:
                 layer.shadow.increment()
@@ -36,7 +38,7 @@ class Updates:
         # theta_m <- theta_{m,k} - eta G: what others added since the copy was taken is lost (A, Algorithm 1).
         for leaf, mine in zip(leaves, gradient.weights, strict=True):
             leaf.data = mine
-        self._step(layer, optimizer, leaves, gradient)
+        self._step(layer, optimizer, leaves, gradient, scale)
         for leaf, live in zip(leaves, layer.params, strict=True):
             live.data.copy_(leaf.data)
             leaf.data = live.data
@@ -48,8 +50,9 @@ class Updates:
         optimizer: torch.optim.Optimizer,
         leaves: Sequence[Tensor],
         gradient: TorchGradient,
+        scale: float,
     ) -> None:
-        rate = self.learning_rate(gradient.index)
+        rate = self.learning_rate(gradient.index) * scale  # times 1 is the same to the last bit
         for group in optimizer.param_groups:
             group["lr"] = rate
         for leaf, tensor in zip(leaves, gradient.tensors, strict=True):
@@ -63,6 +66,35 @@ class Updates:
                 layer.stepped = True
         for leaf in leaves:
             leaf.grad = None
+
+    @cached_property
+    def state_keys(self) -> tuple[str, ...]:
+        """What the optimizer keeps of every parameter in a tensor of its size, such as momentum."""
+        probe = nn.Parameter(torch.zeros(2))
+        optimizer = self.optimizer([probe])
+        probe.grad = torch.zeros(2)
+        optimizer.step()
+        state = optimizer.state.get(probe, {})
+        return tuple(sorted(key for key, value in state.items() if getattr(value, "shape", None) == probe.shape))
+
+    def state_of(self, layer: TorchLayer) -> list[Tensor]:
+        """The live tensors of the layer's one optimizer state, key by key; zeros, which nobody reads again, before it.
+
+        Raises ValueError where workers have states of their own.
+        """
+        states: dict[int, list[Any]] = {}
+        for worker, optimizer in list(layer.optimizers.items()):
+            state = [optimizer.state.get(leaf) for leaf in layer.leaves[worker]]
+            if all(state):
+                states[id(state[0])] = state
+        if len(states) > 1:
+            raise ValueError(
+                f"Average(state=True) takes a layer's one optimizer state along, and {layer.name} has {len(states)}: "
+                "set momentum=shared"
+            )
+        for state in states.values():
+            return [of[key] for key in self.state_keys for of in state]
+        return [torch.zeros_like(p.data) for _ in self.state_keys for p in layer.params]
 
     def of(self, layer: TorchLayer, worker: str) -> torch.optim.Optimizer:
         """An optimizer of the worker's own, so that nobody shares .grad or lr; its state is the layer's if shared."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounts import DryTeam, target
 from benchmarks.executors.errors import METHOD_ERRORS, ScheduleMismatch, WorkerFailed, closing
 from benchmarks.executors.numerics.accesses import Accesses, note_into
 from benchmarks.executors.numerics.team import TorchTeam
@@ -114,6 +114,7 @@ class ReplayExecutor:
             e.Loss: self._loss,
             e.Backward: self._backward,
             e.Update: self._update,
+            e.Lag: self._lag,
             e.Drop: self._drop,
             e.Put: places.put,
             e.Get: places.get,
@@ -173,11 +174,18 @@ class ReplayExecutor:
     def _update(self, player: Player, effect: e.Update) -> Carried:
         for gradient in effect.gradients:
             one: Any = gradient
-            layer: Any = one.layer if effect.replica is None else effect.replica.layers[one.layer.index]
+            layer = target(one, effect.replica)
             yield from self._access(player, layer, self._needs(layer, writes=True), self._updating(player, effect, one))
 
     def _updating(self, player: Player, effect: e.Update, gradient: Any) -> Callable[[], None]:
-        return lambda: self.team.update([gradient], player.worker.name, time.perf_counter(), effect.replica)
+        return lambda: self.team.update(
+            [gradient], player.worker.name, time.perf_counter(), effect.replica, effect.scale
+        )
+
+    def _lag(self, player: Player, effect: e.Lag) -> Carried:
+        layer = target(effect.gradient, effect.replica)
+        needs = self._needs(layer, writes=False)
+        return self._access(player, layer, needs, lambda: self.team.lag(effect.gradient, effect.replica))
 
     def _drop(self, player: Player, effect: e.Drop) -> Carried:
         yield from ()
@@ -193,12 +201,12 @@ class ReplayExecutor:
     def _average(self, player: Player, effect: e.Average) -> Carried:
         replica: Any = effect.replica
         player.take([int(effect.last)])
-        snapshot, copies = self.team.flat_by_layer(replica)
+        snapshot, copies = self.team.flat_by_layer(replica, state=effect.state)
         for layer, copy in copies:
             yield from self._access(player, layer, self._needs(layer, writes=False, statistics=False), copy)
         player.layer = ""
         mean, everyone = yield from self._places.meet(player, effect, (snapshot, effect.last), self._mean_of_snapshots)
-        for layer, add in self.team.add_mean_by_layer(replica, mean, snapshot):
+        for layer, add in self.team.add_mean_by_layer(replica, mean, snapshot, state=effect.state):
             yield from self._access(player, layer, self._needs(layer, writes=True, statistics=True), add)
         return bool(everyone)
 

@@ -28,9 +28,9 @@ class Meetings:
         return self._meet(worker, effect, effect.gradient, self.team.all_reduce)
 
     def average(self, worker: e.Worker, effect: e.Average) -> bool:
-        snapshot = self.team.flat(effect.replica)
+        snapshot = self.team.flat(effect.replica, state=effect.state)
         mean, everyone = self._meet(worker, effect, (snapshot, effect.last), self._mean_of_snapshots)
-        self.team.add_mean(effect.replica, mean, snapshot)
+        self.team.add_mean(effect.replica, mean, snapshot, state=effect.state)
         return bool(everyone)
 
     def _mean_of_snapshots(self, brought: list[tuple[Any, bool]]) -> list[Any]:

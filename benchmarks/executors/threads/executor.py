@@ -81,6 +81,7 @@ class ThreadsExecutor:
             e.Loss: lambda worker, effect: team.loss(effect.step),
             e.Backward: self._backward,
             e.Update: self._update,
+            e.Lag: lambda worker, effect: team.lag(effect.gradient, effect.replica),
             e.Drop: lambda worker, effect: team.drop(effect.what),
             e.Put: channels.put,
             e.Get: self._get,
@@ -137,7 +138,7 @@ class ThreadsExecutor:
         return gradient
 
     def _update(self, worker: e.Worker, effect: e.Update) -> None:
-        self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica)
+        self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
 
 def build(team: DryTeam, price: Price | None, threads: int) -> ThreadsExecutor:

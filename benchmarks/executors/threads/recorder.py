@@ -30,6 +30,7 @@ LETTERS: dict[type[e.Effect], str] = {
     e.Loss: "L",
     e.Backward: "B",
     e.Update: "U",
+    e.Lag: "V",
     e.Drop: "D",
     e.Put: "P",
     e.Get: "G",

@@ -50,12 +50,16 @@ class Collectives:
 
     def average(self, process: Process, effect: e.Average) -> Any:
         layers = [layer.index for layer in effect.replica.layers]
-        return self._meet(process, effect, self.team.flat(effect.replica), layers, self._averaged)
+        copies = 1 + self.team.state_copies * effect.state
+        return self._meet(
+            process, effect, self.team.flat(effect.replica, state=effect.state), layers * copies, self._averaged
+        )
 
     def _averaged(self, members: Sequence[Member]) -> list[Any]:
         mean = self.team.mean_flat([member.brought for member in members])
         for member in members:
-            self.team.add_mean(member.effect.replica, mean, member.brought)
+            state = isinstance(member.effect, e.Average) and member.effect.state
+            self.team.add_mean(member.effect.replica, mean, member.brought, state=state)
         return [all(isinstance(m.effect, e.Average) and m.effect.last for m in members)] * len(members)
 
     def _meet(
@@ -88,6 +92,7 @@ class Collectives:
         members = effect.group.members
         way = self.price.all_reduce(layers, members)
         computing = self.price.reduction(layers, members, weights=isinstance(effect, e.Average))
+        computing *= len(layers) / len(set(layers))  # its optimizer's state as well
         if computing:
 
             def computed(_: None) -> None:

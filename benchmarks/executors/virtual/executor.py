@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounts import DryTeam, target
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed, closing
 from benchmarks.executors.virtual.channels import Channels
@@ -57,6 +57,7 @@ class VirtualExecutor:
         self._ready: Ready = deque((Process(worker), None) for worker in crew)
         self._alive = dict.fromkeys(process for process, _ in self._ready)
         self._devices: dict[int, Device] = {}
+        self._homes = {layer: worker.device for worker in crew for layer in worker.holds}
         self._stragglers = Stragglers(self.team, self.price) if self.price.delays else None
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
@@ -82,6 +83,7 @@ class VirtualExecutor:
             e.Loss: self._loss,
             e.Backward: self._backward,
             e.Update: self._update,
+            e.Lag: lambda process, effect: self.team.lag(effect.gradient, effect.replica),
             e.Drop: lambda process, effect: self.team.drop(effect.what),
             e.Put: channels.put,
             e.Get: channels.get,
@@ -162,7 +164,7 @@ class VirtualExecutor:
 
     def _tell(self, process: Process, effect: e.Effect, started: float) -> None:
         if self.listen is not None:
-            self.listen(span_of(process.worker, effect, started, self.clock.now))
+            self.listen(span_of(process.worker, effect, started, self.clock.now, self._homes))
 
     def _wait_for_straggler(self, process: Process, effect: e.Effect, seconds: float) -> Any:
         """Then carry the effect out."""
@@ -217,18 +219,15 @@ class VirtualExecutor:
 
     def _update(self, process: Process, effect: e.Update) -> Any:
         gradients: Any = effect.gradients
-        home = process.worker.device
-        if effect.replica is None:
-            remote = any(g.layer.device != home for g in gradients)
-        else:
-            remote = effect.replica.device != home
+        layers = [target(gradient, effect.replica) for gradient in gradients]
+        remote = any(self._homes.get(layer, layer.device) != process.worker.device for layer in layers)
         seconds = self.price.update([g.layer.index for g in gradients], remote=remote)
         return self._work(
             process,
             effect,
             seconds,
             lambda: None,
-            lambda _: self.team.update(gradients, process.worker.name, self.clock.now, effect.replica),
+            lambda _: self.team.update(gradients, process.worker.name, self.clock.now, effect.replica, effect.scale),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +29,12 @@ class Span:
         return self.end - self.start
 
 
-def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float) -> Span:
-    """The effect that the worker asked for, which took from start to end."""
+def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float, homes: Mapping[Any, int]) -> Span:
+    """The effect that the worker asked for, which took from start to end. homes: of layers that a worker holds."""
     layers, step, home = _about(effect)
     place = worker.device if home is None else home
+    if layers and layers[0] in homes:
+        place = homes[layers[0]]
     indices = tuple(layer.index for layer in layers)
     return Span(worker.name, type(effect).__name__, indices, step, worker.device, place, start, end)
 

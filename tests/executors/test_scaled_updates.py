@@ -1,0 +1,80 @@
+"""Updates scaled by a number or by their staleness, and the versions that a worker can ask for."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.executors import registry as executors
+from methods import Backward, Forward, Get, Lag, LayerVersions, Loss, NextBatch, Program, Put, Scale, Update
+from methods.effects import Channel
+from tests.executors.crews import carry_out
+from tests.executors.crews import team_of as dry_team_of
+from tests.executors.teams import RATE, backward, forward, team_of, weight
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.25, lambda staleness: 0.25])
+def test_a_scale_multiplies_the_learning_rate(scale: Scale) -> None:
+    team = team_of()
+    before, gradients = weight(team).clone(), backward(team, forward(team))
+    team.update(gradients, "w", 0.0, scale=scale)
+    share = scale(0) if callable(scale) else scale
+    torch.testing.assert_close(weight(team), before - share * RATE * gradients[1].tensors[0])
+    assert team.replica.layers[0].updates == 1
+
+
+def test_a_scale_is_asked_for_each_layer_with_its_own_staleness() -> None:
+    team, asked = team_of(), list[int]()
+    late, others = backward(team, forward(team)), [backward(team, forward(team)) for _ in range(2)]
+    team.update(others[0], "another", 0.0)
+    team.update([others[1][0]], "another", 0.0)  # the last layer alone
+    team.update(late, "w", 0.0, scale=lambda staleness: asked.append(staleness) or 1.0)  # type: ignore[func-returns-value]
+    assert asked == [2, 1]
+    assert team.staleness.updates == [1, 3]
+
+
+@pytest.mark.parametrize("scale", [-1.0, math.nan, math.inf, lambda staleness: -0.5])
+def test_a_scale_that_is_none(scale: Scale) -> None:
+    team = team_of()
+    with pytest.raises(ValueError, match=r"finite number of at least 0; .* came for staleness 0"):
+        team.update(backward(team, forward(team)), "w", 0.0, scale=scale)
+
+
+@pytest.mark.parametrize("executor", executors.names())
+def test_versions_then_and_now(executor: str) -> None:
+    """Of the step's read and of the moment, on the gradient's replica or another; the update's own scale agrees."""
+    team, met, seen, asked = dry_team_of(replicas=2), Channel(), list[Any](), list[int]()
+    mine, other = team.replicas
+
+    def step_of(replica: Any) -> Any:
+        step = yield NextBatch(replica)
+        yield Forward(replica.layers[0], step)
+        yield Loss(step)
+        return (yield Backward(replica.layers[0], step))
+
+    def slow() -> Program:
+        gradient = yield from step_of(mine)
+        yield Get(met)
+        seen.append((yield Lag(gradient)))
+        seen.append((yield Lag(gradient, other)))
+        yield Update(gradient, scale=lambda staleness: asked.append(staleness) or 1.0)  # type: ignore[func-returns-value]
+
+    def fast() -> Program:
+        for _ in range(3):
+            gradient = yield from step_of(other)
+            yield Update(gradient, replica=mine)
+            if team.replicas[1].layers[0].updates == 0:
+                yield Update(gradient)
+        yield Put(met, None)
+
+    team.steps_per_epoch = 8
+    team.begin_epoch(0)
+    carry_out(executor, slow(), fast(), team=team)
+    first, second = seen
+    assert first.now == 3
+    assert second == LayerVersions(first.read, 1)
+    assert asked == [first.staleness]
+    assert second.staleness == max(0, 1 - first.read)
