@@ -18,7 +18,7 @@ from benchmarks.papers.claims.verdicts import Claim, Judged, Verdict
 from benchmarks.runner.choices import Choices
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
-from benchmarks.views.sheets import at_scales, made_elsewhere, whole
+from benchmarks.views.sheets import at_scales, made_elsewhere, other_data, whole
 from reports.tables.texts import printable
 from results.files import replace
 
@@ -33,7 +33,8 @@ def claims(chosen: Choices, out: Path, console: Console, *, every: bool = False)
     found = journals.read(out)
     evidence = [SheetEvidence(one, out, sheets) for one, sheets in at_scales(whole(chosen), found, every=every)]
     judge(evidence, console, out)
-    note(console, (*found.left_out, made_elsewhere(sheet for one in evidence for sheet in one.sheets)))
+    sheets = [sheet for one in evidence for sheet in one.sheets]
+    note(console, (*found.left_out, made_elsewhere(sheets), other_data(sheets)))
     return 0
 
 

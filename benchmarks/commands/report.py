@@ -21,7 +21,7 @@ from benchmarks.views.journals import Journals
 from benchmarks.views.pages import analysis_page, table_page, tuned_page
 from benchmarks.views.pages.links import tracking
 from benchmarks.views.pages.site_content import AtScale, content
-from benchmarks.views.sheets import Sheet, at_scales, every_sheet, made_elsewhere, whole
+from benchmarks.views.sheets import Sheet, at_scales, every_sheet, made_elsewhere, other_data, whole
 from reports import site
 from reports.figures.studio import Studio
 from reports.site.pages import Page
@@ -45,7 +45,8 @@ def report(
     scales = at_scales(chosen, found, target, every=every)
     made = [_at(one, sheets, found, out, target) for one, sheets in scales]
     pages = dict(_pages(ids, [one for one, _ in made], out, folder))
-    others = made_elsewhere(sheet for one, full in made for sheet in (*one.sheets.values(), *full))
+    sheets = [sheet for one, full in made for sheet in (*one.sheets.values(), *full)]
+    others = " ".join(filter(None, (made_elsewhere(sheets), other_data(sheets))))
     whole_site = content(ids, [one for one, _ in made], found, pages, others, tuned_page.runs(out))
     files = site.write(whole_site, folder)
     note(console, whole_site.warnings)

@@ -19,7 +19,7 @@ from benchmarks.runner.settings import row_method, row_workload, settled
 from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
-from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.present import as_found
 from benchmarks.workloads.networks.names import layer_count
 from benchmarks.workloads.workload import Workload, workload
@@ -32,13 +32,20 @@ from results.records.spec import Labels, MethodSpec, RowLabels, RunSpec
 class Run:
     """One training run: its identity is the hash of its spec; labels are for people.
 
-    own: the row's method where it is another one with these options, which the spec has and which is trained.
+    own: the row's method where it is another one with these options, which the spec has and which is trained. found:
+    the card of the data as they were found; None: as published.
     """
 
     id: str
     spec: RunSpec
     labels: Labels
     own: MethodSpec | None = None
+    found: DataCard | None = None
+
+    @property
+    def data(self) -> DataCard:
+        """The card of the data as they were found, or as published."""
+        return self.found or card(self.spec.workload.dataset)
 
     @property
     def method(self) -> MethodSpec:
@@ -115,6 +122,11 @@ def table_workload(table: Table, network: str, choices: Choices) -> Workload:
     return workload(table.family, network, choices.scale, dict(choices.settings.get("workload", {})))
 
 
+def data_of(work: Workload, choices: Choices) -> DataCard:
+    """The card of the data as they are found. Raises UserError where a folder of images has another layout."""
+    return as_found(card(work.dataset), choices.data)
+
+
 def card_of(table: Table, choices: Choices) -> Card | None:
     """The hardware card that all rows of a table share; None for real time. Raises UserError if it cannot be read."""
     return choices.card or load_card(table.card) if choices.kind.needs_card else None
@@ -148,7 +160,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = gpus.found() if choices.device == "cuda" else None
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
-    known = as_found(card(work.dataset), choices.data)
+    known = data_of(work, choices)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),
         method=MethodSpec(name=method.name, options=as_read(method.describe())),
@@ -165,7 +177,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"recorded": True})
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
-    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known.label))
+    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known), found=known)
 
 
 def _labels(
@@ -175,7 +187,7 @@ def _labels(
     choices: Choices,
     hardware: Card | None,
     gpu: str | None,
-    data: str,
+    known: DataCard,
 ) -> Labels:
     devices = f"threads on one {gpu or choices.device}"
     if choices.kind.simulated:
@@ -185,11 +197,11 @@ def _labels(
     return Labels(
         row=row.key,
         method_title=row.label,
-        network_label=work.label,
+        network_label=work.label_on(known),
         devices=devices,
         device_count=method.devices if hardware is not None else real_devices(choices.device),
         peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
-        data_label=data,
+        data_label=known.label,
     )
 
 

@@ -43,7 +43,12 @@ class SheetEvidence:
 
     @cached_property
     def _values(self) -> Mapping[Key, Summary]:
-        return {(sheet.table.id, *key): value for sheet in self.sheets for key, value in measured(sheet).items()}
+        return {
+            (sheet.table.id, *key): value
+            for sheet in self.sheets
+            if not sheet.planned or sheet.judged
+            for key, value in measured(sheet).items()
+        }
 
     def fitted(self, table_id: str, network: str, row_key: str) -> bool:
         found = self._sheets.get(table_id)

@@ -10,6 +10,7 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.settings import renamed, row_method, row_workload
 from benchmarks.tables.definition import Table
 from benchmarks.views.sheets import Sheet, made_elsewhere
+from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import Workload
 from results import published
@@ -140,26 +141,25 @@ def _remainders(sheet: Sheet) -> Iterator[str]:
         for row in sheet.rows:
             work = row_workload(sheet.table, network, row, sheet.choices.scale, sheet.choices.settings)
             devices = row_method(sheet.table, row, sheet.choices.settings).replicas
-            if share := _left_out(work, devices):
+            if share := _left_out(work, sheet.planned[0].data, devices):
                 left.setdefault(share, {})[row.label] = None
     if left:
         said = "; ".join(f"{share} by {', '.join(labels)}" for share, labels in left.items())
         yield f"Samples that fill no batch are left out of an epoch, and of its training time: {said}."
 
 
-def _left_out(work: Workload, devices: int) -> str:
-    """How many of an epoch's, and why; "" for none. A folder of images is counted when it is read."""
-    known, together = data_card(work.dataset), work.batch * devices
+def _left_out(work: Workload, known: DataCard, devices: int) -> str:
+    """How many of an epoch's, and why; "" for none."""
+    together = work.batch * devices
     batches = f"batches of {work.batch}" + (f" x {devices} devices" if devices > 1 else "")
-    if known.kind == "folder" and work.train_samples is None:
-        return f"fewer than {together} ({batches})"
     samples = work.train_samples or known.train_samples
     return f"{100 * (samples % together) / samples:.2g} % ({batches})" if samples % together else ""
 
 
 def _departures(sheet: Sheet) -> Iterator[str]:
     per_network = {
-        network: plan.table_workload(sheet.table, network, sheet.choices).departures for network in sheet.networks
+        network: [*_other_folder(sheet), *plan.table_workload(sheet.table, network, sheet.choices).departures]
+        for network in sheet.networks
     }
     shared = [
         words for words in next(iter(per_network.values())) if all(words in said for said in per_network.values())
@@ -169,6 +169,13 @@ def _departures(sheet: Sheet) -> Iterator[str]:
     for network, said in per_network.items():
         if own := [words for words in said if words not in shared]:
             yield f"{network} also in: {'; '.join(own)}."
+
+
+def _other_folder(sheet: Sheet) -> Iterator[str]:
+    """The paper's data set by its card, and other images."""
+    work = sheet.planned[0].work
+    if work.dataset == work.family and (other := sheet.planned[0].data.unlike(data_card(work.family))):
+        yield f"data: {other}"
 
 
 def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:

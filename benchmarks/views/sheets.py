@@ -14,7 +14,9 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from benchmarks.views.journals import Journals, experiment
-from benchmarks.workloads.workload import SCALES
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.workload import SCALES, Workload, workload
 from results import published, statistics
 from results.records import Record
 
@@ -41,6 +43,26 @@ class Sheet:
     @property
     def card(self) -> Card | None:
         return plan.card_of(self.table, self.choices)
+
+    @property
+    def other_data(self) -> str:
+        """What the data are where they are not the paper's, at its scale all of them, in words; "" where they are."""
+        if not self.planned:
+            return ""
+        work = self.planned[0].work
+        paper = data_card(work.family)
+        known, full = self.planned[0].data, workload(work.family, work.network, "paper")
+        taken = [_taken(one, paper) for one in (work, full)]
+        if (other := known.unlike(paper)) or work.scale != "paper" or taken[0] == taken[1]:
+            return other
+        ours, theirs = (" and ".join(f"{count:,}{{}}" for count in pair) for pair in taken)
+        return f"{ours.format(' training', ' test')} samples of {paper.title}, not {theirs.format('', '')}"
+
+    @property
+    def judged(self) -> bool:
+        """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
+        stands_in = self.choices.scale != "paper" and data_card(self.planned[0].work.dataset).embedded
+        return stands_in or not self.other_data
 
     @property
     def used(self) -> list[Record]:
@@ -138,6 +160,18 @@ def made_elsewhere(sheets: Iterable[Sheet]) -> str:
     origins = list(dict.fromkeys(f"commit {_commit(one)}, torch {one.spec.torch}" for one in others))
     more = f"; {len(origins) - FEW} more" if len(origins) > FEW else ""
     return f"{len(others)} of {len(used)} runs were made by {what}: {'; '.join(origins[:FEW])}{more}."
+
+
+def other_data(sheets: Iterable[Sheet]) -> str:
+    """A sentence on the tables by which no claim is judged, since their data are others; "" where there are none."""
+    said = {sheet.table.id: sheet.other_data for sheet in sheets if sheet.planned and not sheet.judged}
+    those = "; ".join(dict.fromkeys(said.values()))
+    return f"No claim is judged by {', '.join(said)}, whose data are not the paper's: {those}." if said else ""
+
+
+def _taken(work: Workload, known: DataCard) -> tuple[int, int]:
+    """Samples for training and for testing."""
+    return work.train_samples or known.train_samples, work.test_samples or known.test_samples
 
 
 def _commit(record: Record) -> str:

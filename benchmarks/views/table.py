@@ -34,7 +34,8 @@ def _rows(sheet: Sheet) -> Iterator[ResultRow]:
     theirs = published.load(sheet.table.id)
     for network in sheet.networks:
         given = context(sheet, network)
-        label = plan.table_workload(sheet.table, network, sheet.choices).label
+        work = plan.table_workload(sheet.table, network, sheet.choices)
+        label = work.label_on(plan.data_of(work, sheet.choices))
         for row in sheet.rows:
             cells = []
             for measure in sheet.table.measures:

@@ -103,8 +103,11 @@ class Workload(BaseModel):
 
     @property
     def label(self) -> str:
-        """The network as it is, in words."""
-        known = card(self.dataset)
+        """The network as it is, in words, on the data of its card."""
+        return self.label_on(card(self.dataset))
+
+    def label_on(self, known: DataCard) -> str:
+        """The network as it is, in words, on the data as they are found."""
         if self.text is not None:
             shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
             return f"{TITLES[self.network]} ({shape}) on {self.text.length} words of {known.title}"

@@ -47,15 +47,15 @@ class Seeds:
         return [value for value in self.values if value is not None and math.isfinite(value)]
 
 
-def entry(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str) -> ShownCell:
-    """One cell as shown."""
+def entry(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_data: str = "") -> ShownCell:
+    """One cell as shown. other_data: what the runs are on, where that is not the paper's data."""
     return ShownCell(
         published=published_text(cell.published, measure),
         measured=measured_text(cell, measure),
         interval=interval_text(seeds, measure),
         ratio=ratio_text(cell),
         n=count_text(cell.measured),
-        light=light(cell, measure, seeds, scale),
+        light=light(cell, measure, seeds, scale, other_data),
     )
 
 
@@ -88,8 +88,8 @@ def _range(interval: Interval | None) -> str:
     return BLANK if interval is None else f"[{_short(interval.low)}, {_short(interval.high)}]"
 
 
-def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str) -> Light:
-    """The verdict; at a scale that is not the paper's nothing agrees or differs."""
+def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_data: str = "") -> Light:
+    """The verdict; at a scale, or on data, that is not the paper's nothing agrees or differs."""
     value = cell.measured
     if value is None or not cell.has_value:
         return Light("not run", cell.reason)
@@ -100,6 +100,8 @@ def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str) -> Light
         return Light("no reference", cell.reason)
     if scale != "paper":
         return Light("not comparable", f"scale {scale}")
+    if other_data:
+        return Light("not comparable", other_data)
     margin = margin_of(cell.published.mean, points=measure.points)
     if not margin > 0:
         return Light("undecided", "a published value of 0 has no margin")

@@ -246,6 +246,12 @@ def test_verdicts(scale: str, mean: float, paper: Published | None, status: Stat
     assert verdicts.light(cell, SECONDS, Seeds(values), scale).status == status
 
 
+def test_on_other_data_nothing_agrees_or_differs() -> None:
+    cell = ResultCell(PAPER, Summary(200.0, 0.33, 11))
+    found = verdicts.light(cell, SECONDS, Seeds([199.5, 200.5]), "paper", "pets: 2 classes")
+    assert found == Light("not comparable", "pets: 2 classes")
+
+
 def test_what_cannot_be_judged_says_why() -> None:
     censored = ResultCell(PAPER, Summary(None, None, 3, 2, 50.0))
     seeds = Seeds([40.0, None, None], Times([40.0, None, None], [None, 60.0, 60.0]))

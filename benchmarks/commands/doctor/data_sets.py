@@ -50,8 +50,7 @@ def _found(card: DataCard, data: Path | None) -> str:
         place = folder_tree.locate(card, data)
         if place is None:
             return ""
-        there = folder_tree.index(place).identified
-        return f"{place}: {there.classes} classes, {there.train_samples} and {there.test_samples} images (not opened)"
+        return f"{place}: {folder_tree.form(card, place).label} (not opened)"
     place = finder(card).locate(card, data)
     if place is None:
         return ""

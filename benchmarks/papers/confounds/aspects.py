@@ -9,7 +9,6 @@ from functools import cached_property
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.runner.plan import Run
-from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks.names import BATCHNORM_FREE, TITLES
 from benchmarks.workloads.workload import Workload
 from results.records.spec import RunSpec
@@ -58,7 +57,7 @@ def _network(row: AuditedRow) -> str:
 
 def _data(row: AuditedRow) -> str:
     work = row.work
-    count = work.train_samples or card(work.dataset).train_samples
+    count = work.train_samples or row.run.data.train_samples
     parts = [f"{work.dataset} ({count} training samples)", "augmented" if work.augment else "not augmented"]
     if work.resolution:
         parts.append(f"{work.resolution} pixels")
@@ -79,7 +78,7 @@ def _batch(row: AuditedRow) -> str:
 
 
 def _updates(row: AuditedRow) -> str:
-    samples = row.work.train_samples or card(row.work.dataset).train_samples
+    samples = row.work.train_samples or row.run.data.train_samples
     steps = samples // row.work.batch
     return str(steps if row.method.applies_all_gradients else steps // row.method.replicas)
 

@@ -37,7 +37,7 @@ def page(sheet: Sheet, store: Tracking, folder: Path, studio: Studio) -> Page:
         source=table.source,
         captions=table.captions,
         measures=tuple(measure.heading for measure in table.measures),
-        blocks=tuple(_blocks(table, values, sheet.choices.scale)),
+        blocks=tuple(_blocks(table, values, sheet)),
         notes=table.notes,
         audit=table.audit,
         published_audit=table.published_audit,
@@ -59,15 +59,16 @@ def page(sheet: Sheet, store: Tracking, folder: Path, studio: Studio) -> Page:
     )
 
 
-def _blocks(table: ResultTable, values: Mapping[CellKey, Seeds], scale: str) -> Iterator[Block]:
+def _blocks(table: ResultTable, values: Mapping[CellKey, Seeds], sheet: Sheet) -> Iterator[Block]:
     for _, of_network in groupby(table.rows, key=lambda row: row.network):
         rows = list(of_network)
-        yield Block(rows[0].network_label, tuple(_line(table, row, values, scale) for row in rows))
+        yield Block(rows[0].network_label, tuple(_line(table, row, values, sheet) for row in rows))
 
 
-def _line(table: ResultTable, row: ResultRow, values: Mapping[CellKey, Seeds], scale: str) -> Line:
+def _line(table: ResultTable, row: ResultRow, values: Mapping[CellKey, Seeds], sheet: Sheet) -> Line:
+    scale, other = sheet.choices.scale, sheet.other_data
     entries = (
-        verdicts.entry(cell, measure, values.get((row.network, row.row, measure.key), Seeds()), scale)
+        verdicts.entry(cell, measure, values.get((row.network, row.row, measure.key), Seeds()), scale, other)
         for measure, cell in zip(table.measures, row.cells, strict=True)
     )
     return Line(row.method_label, tuple(entries))

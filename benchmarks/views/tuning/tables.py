@@ -85,7 +85,8 @@ def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
         *(_measured(tuned, one, side, measure) for measure in tuned.measures if measure is not ACCURACY),
         *map(_exact, (cost.trials, cost.epochs, cost.samples, cost.seconds)),
     )
-    label = plan.table_workload(tuned.published.table, network, tuned.published.choices).label
+    work = plan.table_workload(tuned.published.table, network, tuned.published.choices)
+    label = work.label_on(plan.data_of(work, tuned.published.choices))
     key = row.key if side == "published" else f"{row.key}@best"
     return ResultRow(network, label, key, f"{row.label}, {WORDS[side]}", cells)
 

@@ -137,6 +137,15 @@ class DataCard:
         """Whether the data comes with a dependency, so that nothing has to be fetched."""
         return self.download is None and self.kind != "folder"
 
+    @property
+    def numbers(self) -> tuple[int, int, int]:
+        """Classes, training samples, test samples."""
+        return self.classes, self.train_samples, self.test_samples
+
+    def unlike(self, paper: DataCard) -> str:
+        """What it is where it is not that of the paper, as published, in words; "" where it is."""
+        return "" if self.name == paper.name and self.numbers == paper.numbers else self.label
+
     def identity(self) -> dict[str, Any]:
         """What of a card decides a run's numbers, as plain JSON values: for the hash that identifies a run."""
         said = {

@@ -35,7 +35,15 @@ def finder(card: DataCard) -> Finder:
 
 
 def as_found(card: DataCard, folder: Path | None) -> DataCard:
-    """The card of the form of the data that training will find: the published one where nothing is there yet."""
+    """The card of the form of the data that training will find: the published one where nothing is there yet.
+
+    A folder of images has the numbers of what is there, and their label. Raises UserError where it has another layout.
+    """
+    if card.kind == "folder":
+        from benchmarks.workloads.data.images import folder_tree
+
+        place = folder_tree.locate(card, folder)
+        return card if place is None else folder_tree.form(card, place)
     if card.tree is None:
         return card
     from benchmarks.workloads.data.images import cifar_places

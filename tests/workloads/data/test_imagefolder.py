@@ -221,7 +221,7 @@ def test_the_remainder_is_dropped_and_indices_are_checked(folder: Path) -> None:
     assert [made.steps(replicas) for replicas in (1, 3)] == [4, 3]
     with pytest.raises(IndexError, match="batches 0 to 3"):
         made.batch(0, 4)
-    with pytest.raises(UserError, match="A batch of 19 cannot be drawn from 18 training samples of ImageNet-1k"):
+    with pytest.raises(UserError, match=r"A batch of 19 cannot be drawn from 18 training samples of imagenet \(a"):
         data(folder).batches(batch=19, seed=0, device=CPU, augment=True)
 
 
@@ -293,7 +293,8 @@ def test_a_subset_is_balanced_and_fixed(folder: Path) -> None:
     for path in (made.train.path(k) for k in range(9)):
         assert Path(path).is_file()
     with pytest.raises(
-        UserError, match=r"ImageNet-1k in .*imagenet/train has 18 train samples, not 19: take from 1 to 18"
+        UserError,
+        match=r"imagenet \(a folder of images\) in .*imagenet/train has 18 train samples, not 19: take from 1 to 18",
     ):
         data(folder, train_samples=19)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.images import folder_tree
 from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
+from benchmarks.workloads.data.present import as_found
 
 IMAGENET = card("imagenet")
 
@@ -50,9 +52,65 @@ def test_the_folder_is_found_under_its_usual_names_or_alone(tmp_path: Path, name
 def test_of_several_folders_one_has_to_be_named(tmp_path: Path) -> None:
     plant(tmp_path / "one")
     plant(tmp_path / "two")
-    with pytest.raises(UserError, match=r"holds several folders of images \(one, two\): name one with --data"):
+    how = rf"holds several folders of images \(one, two\): name one, such as --data {tmp_path}/one, or call it imagenet"
+    with pytest.raises(UserError, match=how):
         folder_tree.locate(IMAGENET, tmp_path)
     assert folder_tree.locate(IMAGENET, tmp_path / "two") == tmp_path / "two"
+    plant(tmp_path / "imagenet")
+    assert folder_tree.locate(IMAGENET, tmp_path) == tmp_path / "imagenet"
+
+
+def test_a_folder_that_was_named_itself_wins(tmp_path: Path) -> None:
+    place = plant(tmp_path / "mine")
+    plant(place / "imagenet")
+    assert folder_tree.locate(IMAGENET, place) == place
+
+
+def test_another_cards_tree_is_none_of_the_folders(tmp_path: Path) -> None:
+    plant(tmp_path / "cifar100-png", test="test", ending=".png")
+    assert folder_tree.locate(IMAGENET, tmp_path) is None
+    place = plant(tmp_path / "imagenette2-224")
+    assert folder_tree.locate(IMAGENET, tmp_path) == place
+
+
+# ---- what it is called
+
+
+WNIDS = tuple(sorted(folder_tree.IMAGENETTE))
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "title"),
+    [
+        ("imagenette2-224", WNIDS, "Imagenette"),
+        ("imagenette2", WNIDS, "Imagenette"),
+        ("imagenette2", WNIDS[:9], "imagenette2 (a folder of images)"),
+        ("pets", WNIDS, "pets (a folder of images)"),
+        ("imagenet", ("a", "b"), "imagenet (a folder of images)"),
+    ],
+)
+def test_a_folder_is_called_what_it_is(tmp_path: Path, name: str, classes: tuple[str, ...], title: str) -> None:
+    plant(tmp_path / name, classes=classes)
+    found = as_found(IMAGENET, tmp_path / name)
+    many = len(classes)
+    said = f"{many} classes, {2 * many} training and {many} test images"
+    assert (found.title, found.classes, found.train_samples) == (title, many, 2 * many)
+    assert found.label == f"{title}: {said} (ImageNet-1k: 1,000 classes, 1,281,167 and 50,000)"
+    assert found.identity() == IMAGENET.identity()
+    made = load("imagenet", folder=tmp_path / name)
+    assert (made.card.title, made.card.label) == (found.title, found.label)
+
+
+def test_the_published_numbers_make_it_imagenet(tmp_path: Path) -> None:
+    tiny = replace(IMAGENET, classes=2, train_samples=4, test_samples=2)
+    found = as_found(tiny, plant(tmp_path))
+    assert (found.title, found.label) == ("ImageNet-1k", "ImageNet-1k: 2 classes, 4 training and 2 test images")
+    assert found.unlike(tiny) == ""
+    assert as_found(IMAGENET, tmp_path).unlike(IMAGENET) != ""
+
+
+def test_without_a_folder_the_card_is_as_published(tmp_path: Path) -> None:
+    assert as_found(IMAGENET, tmp_path) == IMAGENET
 
 
 def test_the_environment_variable_comes_before_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,12 +83,7 @@ def load(
         raise UserError(f"Images of {resolution} pixels cannot be: choose a resolution of 1 or more, usually {SIDE}.")
     found = folder_tree.index(place)
     known = replace(
-        card,
-        shape=(3, resolution, resolution),
-        classes=found.identified.classes,
-        train_samples=found.identified.train_samples,
-        test_samples=found.identified.test_samples,
-        fingerprint=found.identified.sha256,
+        folder_tree.form(card, place), shape=(3, resolution, resolution), fingerprint=found.identified.sha256
     )
     train = _part(known, "train", found.classes, found.train, train_samples)
     return FolderSet(known, train, _part(known, "test", found.classes, found.test, test_samples))

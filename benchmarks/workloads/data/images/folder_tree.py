@@ -11,13 +11,14 @@ import os
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.errors import UserError
+from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.places import places
 
@@ -25,6 +26,10 @@ TRAIN, TEST = "train", ("val", "test")
 IMAGES = (".jpeg", ".jpg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """The endings that torchvision's ImageFolder knows, in lower case."""
 USUAL = ("imagenet", "ILSVRC/Data/CLS-LOC")
+IMAGENETTE = frozenset(
+    "n01440764 n02102040 n02979186 n03000684 n03028079 n03394916 n03417042 n03425413 n03445777 n03888257".split()
+)
+"""The ten classes of fast.ai's Imagenette, https://github.com/fastai/imagenette."""
 _LISTERS = 8  # a network's file system answers each question late, but many at once
 
 
@@ -66,23 +71,44 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
     """The card's folder: in `folder`, and nowhere else, where it is given; else in $BENCHMARKS_DATA, then the cache.
 
     Each may be the folder, or hold it as `imagenet`, as `ILSVRC/Data/CLS-LOC`, or, if it is the only one, under any
-    name. Whether it is sound is not asked: a broken one is named by `index`, never passed over.
+    name but that of another card's images. Whether it is sound is not asked: a broken one is named by `index`, never
+    passed over.
 
     Raises UserError where a place holds several folders of images and none of a usual name.
     """
     for place in places(folder):
+        if _looks_right(place) or (folder is not None and (place / TRAIN).is_dir()):
+            return place
         for candidate in (place / name for name in USUAL):
             if candidate.is_dir():
                 return candidate
-        if _looks_right(place) or (folder is not None and (place / TRAIN).is_dir()):
-            return place
-        inside = sorted(path for path in _folders(place) if _looks_right(path))
+        taken = {tree.folder for name in cards.names() if (tree := cards.card(name).tree) is not None}
+        inside = sorted(path for path in _folders(place) if path.name not in taken and _looks_right(path))
         if len(inside) > 1:
             found = ", ".join(path.name for path in inside)
-            raise UserError(f"{card.title}: {place} holds several folders of images ({found}): name one with --data.")
+            raise UserError(
+                f"{card.title}: {place} holds several folders of images ({found}): name one, such as --data "
+                f"{inside[0]}, or call it {USUAL[0]}."
+            )
         if inside:
             return inside[0]
     return None
+
+
+def form(card: DataCard, place: Path) -> DataCard:
+    """The card with the numbers of the folder at `place`, and called what that is. Raises UserError as `index` does.
+
+    It is the card's own data set where all its numbers are; they are said in the label all the same.
+    """
+    tree = index(place)
+    _, classes, train, test = tree.identified
+    said = f"{classes:,} {'class' if classes == 1 else 'classes'}, {train:,} training and {test:,} test images"
+    title = card.title
+    if (classes, train, test) != (card.classes, card.train_samples, card.test_samples):
+        imagenette = place.name.startswith("imagenette2") and set(tree.classes) == IMAGENETTE
+        title = "Imagenette" if imagenette else f"{place.name} (a folder of images)"
+        said += f" ({card.title}: {card.classes:,} classes, {card.train_samples:,} and {card.test_samples:,})"
+    return replace(card, title=title, label=f"{title}: {said}", classes=classes, train_samples=train, test_samples=test)
 
 
 def missing(card: DataCard, folder: Path | None = None) -> UserError:

@@ -1,0 +1,108 @@
+"""A folder that is not ImageNet-1k is called what it is, and nothing on it agrees with the paper or differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
+from benchmarks.tables.registry import table
+from benchmarks.views import journals
+from benchmarks.views.evidence import SheetEvidence
+from benchmarks.views.journals import Journals
+from benchmarks.views.notes import notes
+from benchmarks.views.sheets import Sheet, other_data, sheet_of
+from benchmarks.views.table import assemble
+from benchmarks.workloads.data.images import folder_tree
+from results.records.journal import Journal, folder_of
+
+ID = "table5"  # ImageNet's
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    folder_tree.index.cache_clear()
+
+
+def plant(place: Path, classes: tuple[str, ...] = ("ant", "bee")) -> Path:
+    for split, count in (("train", 40), ("val", 10)):
+        for kind in classes:
+            (place / split / kind).mkdir(parents=True)
+            for number in range(count):
+                (place / split / kind / f"{number}.png").write_bytes(b"x")
+    return place
+
+
+def sheet(data: Path, scale: str = "paper", out: Path | None = None) -> Sheet:
+    chosen = Choices(scale=scale, seeds=1, data=data)
+    found = journals.read(out) if out is not None else Journals()
+    return sheet_of(table(ID), chosen, plan.runs(table(ID), chosen), found)
+
+
+def finish(out: Path, run: Run) -> None:
+    with Journal.create(folder_of(out, run.id), id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
+        journal.evaluation(1, 1, {"accuracy_percent": 50.0, "loss": 1.0, "virtual_seconds": 1.0, "train_seconds": 1.0})
+        journal.end("finished")
+
+
+def test_classes_and_counts_are_in_the_runs_label_and_under_the_table(tmp_path: Path) -> None:
+    made = sheet(plant(tmp_path / "insects"))
+    label = (
+        "insects (a folder of images): 2 classes, 80 training and 20 test images "
+        "(ImageNet-1k: 1,000 classes, 1,281,167 and 50,000)"
+    )
+    assert {run.labels.data_label for run in made.planned} == {label}
+    assert {run.labels.network_label for run in made.planned} == {
+        "ResNet-50 (width 64, imagenet stem) on 3x224x224 insects (a folder of images)"
+    }
+    shown = assemble(made)
+    assert {row.network_label for row in shown.rows} == {made.planned[0].labels.network_label}
+    assert f"Data: {label}." in shown.notes
+    (departs,) = (note for note in notes(made) if note.startswith("Departs from the paper scale in"))
+    assert label in departs
+
+
+def test_nothing_agrees_or_differs_and_no_claim_is_judged(tmp_path: Path) -> None:
+    place, out = plant(tmp_path / "insects"), tmp_path / "out"
+    for scale in ("small", "paper"):
+        for run in sheet(place, scale).planned:
+            finish(out, run)
+    for scale in ("small", "paper"):
+        made = sheet(place, scale, out)
+        row = made.rows[0].key
+        assert made.complete("resnet50", row)
+        assert made.other_data.startswith("insects (a folder of images): 2 classes")
+        evidence = SheetEvidence(made.choices, out, (made,))
+        assert evidence.value(ID, "resnet50", row, "best_accuracy_percent") is None
+        assert other_data([made]) == f"No claim is judged by {ID}, whose data are not the paper's: {made.other_data}."
+
+
+def test_a_stand_in_says_that_it_is_one_and_claims_are_judged_at_its_scale(tmp_path: Path) -> None:
+    made = sheet(tmp_path, "smoke")
+    assert "not the paper's data" in made.other_data
+    finish(tmp_path, made.planned[0])
+    made = sheet(tmp_path, "smoke", tmp_path)
+    evidence = SheetEvidence(made.choices, tmp_path, (made,))
+    assert evidence.value(ID, "resnet50", made.planned[0].labels.row, "best_accuracy_percent") is not None
+    assert other_data([made]) == ""
+
+
+def test_part_of_the_samples_is_not_the_papers_data_at_its_scale(tmp_path: Path) -> None:
+    def of(**settings: str) -> str:
+        chosen = Choices(scale="paper", seeds=1, settings={"workload": settings})
+        return sheet_of(table("table1"), chosen, plan.runs(table("table1"), chosen), Journals()).other_data
+
+    assert of() == ""
+    assert of(train_samples="5000") == "5,000 training and 10,000 test samples of CIFAR-10, not 50,000 and 10,000"
+    assert "standing in for CIFAR-10" in of(dataset="digits", train_samples="none", test_samples="none")
+
+
+def test_what_is_counted_is_what_is_there(tmp_path: Path) -> None:
+    """Batches of 300 at paper scale: none of 80 images, and no line of the audit has ImageNet's million."""
+    shown = assemble(sheet(plant(tmp_path / "insects"), "small"))
+    said = [*shown.audit, *shown.notes]
+    assert any("imagenet (80 training samples)" in line for line in said)
+    assert any("20 % (batches of 32 x 2 devices)" in line or "20 % (batches of 32)" in line for line in said)
