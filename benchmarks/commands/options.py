@@ -100,7 +100,9 @@ class Selection:
     )
     seeds: Annotated[str, Parameter(help="Seeds per method and network: how many, or which, as in 0-4,7.")] = "3"
     method: Annotated[list[str] | None, _many("Only these methods or rows.")] = None
-    network: Annotated[list[str] | None, _many("Only these networks.")] = None
+    network: Annotated[
+        list[str] | None, _many("Only these networks; or FILE.py, or FILE.py:NAME: one of your own, on the same rows.")
+    ] = None
     executor: Annotated[str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}.")] = executors.DEFAULT
     record: Annotated[
         bool, Parameter(negative="", help="Record the schedule of real threads, so that `replay` can have it again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.present import check_present
-from benchmarks.workloads.networks.names import NETWORKS
+from benchmarks.workloads.networks.names import NETWORKS, OWN
+from benchmarks.workloads.own import OwnFiles
 from benchmarks.workloads.workload import SCALES
 from methods.errors import unknown
 
@@ -110,12 +112,13 @@ def choose(
     plugins = list(dict.fromkeys(path.expanduser().resolve() for path in plugins))
     plugin_methods = [name for path in plugins for name in methods.load_plugin(path)]
     kind = _executor(executor, record, hardware_name)
+    networks, own = _networks(split(network))
     keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
     return Choices(
         scale=one_of("scale", scale, SCALES),
         seeds=of_seeds.parsed(seeds),
         methods=tuple(one_of("method", name, sorted({*methods.names(), *keys})) for name in split(method)),
-        networks=tuple(one_of("network", name, NETWORKS) for name in split(network)),
+        networks=networks,
         executor=executor,
         record=record,
         card=cards.load(hardware_name, out=out) if hardware_name else None,
@@ -125,8 +128,26 @@ def choose(
         settings=_settings(settings),
         plugins=tuple(plugins),
         plugin_methods=tuple(plugin_methods),
+        own=own,
         alias=alias,
     )
+
+
+def _networks(given: Sequence[str]) -> tuple[tuple[str, ...], OwnFiles]:
+    """Names of networks and files with networks of the user's own -> names alone, and those files."""
+    files = [word for word in given if word.partition(":")[0].endswith(".py")]
+    own = OwnFiles()
+    if files:
+        from benchmarks.workloads.networks import own as own_networks  # torch, which others go without
+
+        named = {word: own_networks.load(word) for word in files}
+        if twice := [name for name, count in Counter(named.values()).items() if count > 1]:
+            raise UserError(
+                f"--network: {twice[0]} is the name of several networks: call one of the functions otherwise."
+            )
+        own = OwnFiles(networks=tuple(own_networks.words(name) for name in named.values()))
+        given = [named.get(word, word) for word in given]
+    return tuple(one_of("network", name, (*NETWORKS, *OWN)) for name in given), own
 
 
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:

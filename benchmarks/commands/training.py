@@ -43,7 +43,8 @@ def setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care:
     """What all runs of these experiments share."""
     cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
     seen = gpus.each() if chosen.device == "cuda" else ()
-    return Setting(out, chosen.data, cards, chosen.plugins, here, seen, care.stall_after, care.fresh, care.checkpoints)
+    given = chosen.data, cards, chosen.plugins, chosen.own, here, seen
+    return Setting(out, *given, care.stall_after, care.fresh, care.checkpoints)
 
 
 def resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Careful) -> int:

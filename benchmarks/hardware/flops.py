@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from benchmarks.errors import UserError
 from benchmarks.hardware.card import LayerWork
 
 
@@ -28,7 +29,10 @@ def layer_work(
         size = sum(p.numel() * p.element_size() for p in module.parameters())
         states = {key: value.clone() for key, value in module.state_dict().items()}
         with _counting(module) as counted, torch.no_grad():
-            x = torch.func.functional_call(module, states, (x,))
+            y = torch.func.functional_call(module, states, (x,))
+        if not all(map(_known, module.modules())):
+            counted = [_counted_by_torch(name, module, states, x)]
+        x = y
         layers.append(LayerWork(name, float(sum(counted)), float(size)))
     return layers
 
@@ -73,6 +77,36 @@ def _counting(layer: nn.Module) -> Iterator[list[int]]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _known(part: nn.Module) -> bool:
+    """Whether `_flops` counts all of the part's own products: what has no matrix multiplies with none."""
+    counted = isinstance(part, nn.Conv2d | nn.Linear | nn.LSTM | nn.Embedding)
+    return counted or all(weight.ndim < 2 for weight in part.parameters(recurse=False))
+
+
+def _counted_by_torch(name: str, layer: nn.Module, states: dict[str, Tensor], x: Tensor) -> int:
+    """The FLOPs of any layer, all products that torch knows of, on its meta device, where no library hides them.
+
+    Raises UserError where it fails there, or has a matrix and no product.
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    there = {key: value.to("meta") for key, value in states.items()}
+    why = "torch knows of no product in it"
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.device("meta"):
+        try:
+            torch.func.functional_call(layer, there, (x.to("meta"),))
+        except Exception as error:  # of the user's own code
+            why = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(".")
+        else:
+            if found := counter.get_total_flops():
+                return int(found)
+    parts = ", ".join(sorted({type(part).__name__ for part in layer.modules() if not _known(part)}))
+    raise UserError(
+        f"The FLOPs of layer '{name}' ({parts}), by which its steps are charged, cannot be counted ({why}): build it "
+        "of other modules, and keep its constants as buffers."
+    )
 
 
 def _flops(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
+from benchmarks.workloads.own import OwnFiles
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Choices:
 
     methods: names of methods or of a table's rows, none: all; networks likewise. peak: FLOP/s of one of `real_devices`.
     settings: of `--set`, by owner ("workload", a method, an analysis) and key, as text. plugin_methods: those that the
-    plug-ins registered, in their order.
+    plug-ins registered, in their order. own: files of the user's own networks and data, for other processes.
     """
 
     scale: str = "smoke"
@@ -32,6 +33,7 @@ class Choices:
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
+    own: OwnFiles = field(default_factory=OwnFiles)
     alias: bool = True  # rows that are one algorithm are trained once
 
     @property

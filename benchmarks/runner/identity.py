@@ -18,6 +18,7 @@ from benchmarks.runner.gpus import Gpus
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.data.present import as_found
+from benchmarks.workloads.networks.names import files_of
 from benchmarks.workloads.workload import Workload
 from results.records.spec import ChargedSpec, HardwareSpec
 
@@ -69,11 +70,11 @@ def torch_minor() -> str:
         ) from None
 
 
-def sources(method: type[methods.Method]) -> str:
-    """A digest of the rooms that make a run's numbers, and of the method's own files where it is a plug-in."""
+def sources(method: type[methods.Method], network: str = "") -> str:
+    """A digest of the rooms that make a run's numbers, and of the own files of a method or network that is not ours."""
     own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
     plugins = [path for path in own if not path.is_relative_to(ROOMS / "methods")]
-    return _digest(ROOMS, tuple(dict.fromkeys(plugins)))
+    return _digest(ROOMS, tuple(dict.fromkeys([*plugins, *files_of(network)])))
 
 
 @cache

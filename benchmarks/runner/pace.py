@@ -137,9 +137,9 @@ def rough_seconds(work: WorkloadSpec) -> float:
     given = work.document()
     samples = given.get("train_samples") or card(work.dataset).train_samples
     assert isinstance(samples, int)
-    lstm = work.network == "lstm"
-    batch = ROUGH_LSTM_SECONDS[work.scale] if lstm else ROUGH_BATCH_SECONDS[work.scale][work.network]
-    return batch * samples / workload(work.family, work.network, work.scale).batch
+    network = str(given.get("like") or work.network)  # one of the user's own may take any time
+    batch = ROUGH_LSTM_SECONDS[work.scale] if network == "lstm" else ROUGH_BATCH_SECONDS[work.scale][network]
+    return batch * samples / workload(work.family, network, work.scale).batch
 
 
 def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:

@@ -21,7 +21,7 @@ from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.present import as_found
-from benchmarks.workloads.networks.names import layer_count
+from benchmarks.workloads.networks.names import OWN, layer_count
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
 from results.records.identity import as_read, run_id
@@ -84,8 +84,9 @@ def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
 
 
 def networks(table: Table, choices: Choices) -> tuple[str, ...]:
-    """The table's networks in its order; filtered by --network, maybe to none."""
-    return tuple(network for network in table.networks if not choices.networks or network in choices.networks)
+    """The table's networks in its order, filtered by --network, maybe to none; then those of the user's own."""
+    chosen = [network for network in table.networks if not choices.networks or network in choices.networks]
+    return tuple(dict.fromkeys([*chosen, *(network for network in choices.networks if network in OWN)]))
 
 
 def runs(table: Table, choices: Choices) -> list[Run]:
@@ -119,7 +120,8 @@ def _check_delays(table: Table, delays: Iterable[Delay], devices: int) -> None:
 
 def table_workload(table: Table, network: str, choices: Choices) -> Workload:
     """What the rows of a table have in common on a network. Raises UserError on a setting that it does not take."""
-    return workload(table.family, network, choices.scale, dict(choices.settings.get("workload", {})))
+    settings = dict(choices.settings.get("workload", {}))
+    return workload(table.family, network, choices.scale, settings, like=table.networks[0])
 
 
 def data_of(work: Workload, choices: Choices) -> DataCard:
@@ -144,7 +146,8 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
 
     Raises UserError for delayed devices in real time, for a precision that the device lacks, and where torch, the GPU
-    or the data's folder cannot be named; MethodError where the method cannot train a network of so many layers.
+    or the data's folder cannot be named, and where a network of the user's own fails; MethodError where the method
+    cannot train a network of so many layers.
     """
     if row.delays and shared is None:
         raise UserError(
@@ -156,7 +159,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
             f"{method.name}: without its mutex a layer may be read and written at once, which no schedule tells; "
             "leave out --record, or lock_free."
         )
-    method.check_layers(layer_count(work.network, work.blocks))
+    method.check_layers(_layers(work, choices))
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = gpus.found() if choices.device == "cuda" else None
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
@@ -169,7 +172,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         device=choices.device,
         seed=seed,
         torch=torch_minor(),
-        sources=sources(type(method)),
+        sources=sources(type(method), work.network),
     )
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
@@ -178,6 +181,14 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
     return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known), found=known)
+
+
+def _layers(work: Workload, choices: Choices) -> int:
+    if work.network not in OWN:
+        return layer_count(work.network, work.blocks)
+    from benchmarks.workloads.build import own_layer_count  # torch, which others' plans go without
+
+    return own_layer_count(work, data_of(work, choices))
 
 
 def _labels(

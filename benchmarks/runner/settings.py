@@ -26,8 +26,9 @@ def row_method(table: Table, row: Row, settings: Settings) -> methods.Method:
 
 def row_workload(table: Table, network: str, row: Row, scale: str, settings: Settings) -> Workload:
     """The table's, with the row's own batch and settings; what the user set goes before both. Raises UserError."""
-    batch = workload(table.family, network, scale).at_batch(row.batch) if row.batch else {}
-    return workload(table.family, network, scale, {**batch, **row.workload, **settings.get("workload", {})})
+    like = table.networks[0]
+    batch = workload(table.family, network, scale, like=like).at_batch(row.batch) if row.batch else {}
+    return workload(table.family, network, scale, {**batch, **row.workload, **settings.get("workload", {})}, like=like)
 
 
 def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -> tuple[Row, ...]:

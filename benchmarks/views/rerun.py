@@ -9,6 +9,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.tuning.search import TuningBudget
+from benchmarks.workloads.networks.names import OWN
 
 
 def tuning(id: str, chosen: Choices, budget: TuningBudget, target: float | None = None) -> str:
@@ -19,11 +20,15 @@ def tuning(id: str, chosen: Choices, budget: TuningBudget, target: float | None 
     return f"{command([id], chosen, target, verb='tune')} {shlex.join(words)}"
 
 
+def _network(name: str) -> str:
+    return f"{OWN[name].file.name}:{name}" if name in OWN else name
+
+
 def command(ids: Sequence[str], chosen: Choices, target: float | None = None, verb: str = "run") -> str:
     """The command that makes these runs; folders are left out, files named without their place."""
     words = ["python", "-m", "benchmarks", verb, *ids, "--scale", chosen.scale, "--seeds", seeds.argument(chosen.seeds)]
     words += [word for name in chosen.methods for word in ("--method", name)]
-    words += [word for name in chosen.networks for word in ("--network", name)]
+    words += [word for name in chosen.networks for word in ("--network", _network(name))]
     words += ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []
     words += ["--record"] if chosen.record else []
     words += ["--hardware", chosen.card.name] if chosen.card is not None else []

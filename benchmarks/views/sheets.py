@@ -17,6 +17,7 @@ from benchmarks.views.journals import Journals, experiment
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import SCALES, Workload, workload
+from methods import MethodError
 from results import published, statistics
 from results.records import Record
 
@@ -117,9 +118,7 @@ def every_sheet(chosen: Choices, journals: Journals, target: float | None = None
         table = tables.table(id)
         try:
             sheet = sheet_of(table, chosen, plan.runs(table, chosen), journals, target)
-        except (
-            UserError
-        ):  # a table of the virtual clock alone has none in real time, nor one that takes no such setting
+        except (UserError, MethodError):  # it takes no such setting or network, or no real time
             continue
         if sheet.records:
             yield sheet

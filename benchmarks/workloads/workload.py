@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.text.options import Text
-from benchmarks.workloads.networks.names import BLOCKS, NETWORKS, TITLES
+from benchmarks.workloads.networks.names import BLOCKS, NETWORKS, OWN, TITLES
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
 from methods.errors import unknown
@@ -24,6 +24,15 @@ SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Blocks = Annotated[int, Field(ge=1, le=1000, description="of a stage; a network of a million would be built for ever")]
 Precision = Literal["float32", "tf32", "bf16"]
+
+
+def _known(network: str) -> str:
+    if network not in NETWORKS and network not in OWN:
+        raise ValueError(f"there is no network {network!r} here: of one of your own name the file with --network")
+    return network
+
+
+Network = Annotated[str, AfterValidator(_known)]
 
 
 class Optimizer(BaseModel):
@@ -39,7 +48,7 @@ class Optimizer(BaseModel):
     lars_trust: Annotated[float, Field(gt=0, description="eta of LARS")] = 0.001
 
 
-SAID_ELSEWHERE = {"family", "scale", "dataset", "network", "threads", "drain_every", "price_batch"}
+SAID_ELSEWHERE = {"family", "scale", "dataset", "network", "like", "threads", "drain_every", "price_batch"}
 PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedule, "text": Text}
 
 
@@ -58,7 +67,10 @@ class Workload(BaseModel):
         int | None, Field(ge=8, le=4096, description="side of the crops of an image folder, in pixels")
     ] = None
     text: Text | None = None
-    network: Literal["resnet18", "resnet50", "resnet20", "wrn16_8", "squeezenet", "lstm"]
+    network: Network
+    like: Annotated[
+        Network | None, Field(description="the network whose settings one of the user's own began with; none: its own")
+    ] = None
     stem: Literal["cifar", "imagenet"] = "cifar"
     width: Annotated[
         int, Field(ge=1, le=10_000, description="channels of the first stage; WRN: factor; LSTM: hidden units")
@@ -94,6 +106,8 @@ class Workload(BaseModel):
     def _stages(self) -> Workload:
         if self.blocks is not None and len(self.blocks) != len(BLOCKS.get(self.network, self.blocks)):
             raise ValueError(f"{self.network} takes {len(BLOCKS[self.network])} numbers of blocks, a stage each")
+        if self.network in OWN and self.price != "flops":
+            raise ValueError(f"{self.network} has no published seconds: its price is that of its own FLOPs, flops")
         return self
 
     @property
@@ -108,6 +122,9 @@ class Workload(BaseModel):
 
     def label_on(self, known: DataCard) -> str:
         """The network as it is, in words, on the data as they are found."""
+        if self.network in OWN:
+            size = f"{self.text.length} words of" if self.text else "x".join(map(str, self.input_shape(known)))
+            return f"{self.network} ({', '.join(self._own())}) on {size} {known.title}"
         if self.text is not None:
             shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
             return f"{TITLES[self.network]} ({shape}) on {self.text.length} words of {known.title}"
@@ -115,6 +132,17 @@ class Workload(BaseModel):
         stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
         size = "x".join(map(str, self.input_shape(known)))
         return f"{TITLES[self.network]} (width {self.width}{blocks}{stem}) on {size} {known.title}"
+
+    def _own(self) -> Iterator[str]:
+        """What there is to say of a network of the user's own: its file, and the settings that it takes."""
+        yield OWN[self.network].file.name
+        for field in ("width", "blocks", "stem"):
+            if field in OWN[self.network].takes and (value := getattr(self, field)) is not None:
+                yield f"{field} {value}"
+
+    def at(self, scale: str, settings: dict[str, Any] | None = None) -> Workload:
+        """The workload of the same name at another scale, as it is without settings but for these."""
+        return workload(self.family, self.network, scale, settings, like=self.like)
 
     def input_shape(self, known: DataCard) -> tuple[int, ...]:
         """Of one image, (channels, height, width) in pixels: the card's, unless a resolution is set; () of a text."""
@@ -125,7 +153,11 @@ class Workload(BaseModel):
     @property
     def departures(self) -> list[str]:
         """How it departs from the paper's workload of that name, in words."""
-        paper, said = workload(self.family, self.network, "paper"), []
+        paper, said = self.at("paper"), list[str]()
+        if self.like is not None:
+            said.append(
+                f"network: {self.network} of {OWN[self.network].file.name}, with {TITLES[self.like]}'s settings"
+            )
         if self.dataset != paper.dataset:
             said.append(f"data: {card(self.dataset).label}")
         published = dict(_flat(paper))
@@ -141,13 +173,12 @@ class Workload(BaseModel):
 
         At the smaller scales the images may be too small for the paper's stem.
         """
-        usual = workload(self.family, self.network, self.scale).stem
-        return workload(self.family, self.network, "paper").stem if self.stem == usual else self.stem
+        return self.at("paper").stem if self.stem == self.at(self.scale).stem else self.stem
 
     @property
     def charged(self) -> Workload:
         """The paper's workload whose network a simulated step is charged for, unless its own FLOPs are."""
-        return workload(self.family, self.network, "paper", {"stem": self.charged_stem})
+        return self.at("paper", {"stem": self.charged_stem})
 
     def check_device(self, device: str, *, tf32: bool) -> None:
         """device: its name. tf32: whether it has that. Raises UserError where it cannot compute in this precision."""
@@ -158,7 +189,7 @@ class Workload(BaseModel):
 
     def at_batch(self, published: int) -> dict[str, int]:
         """The settings that give a row its batch: as published at paper scale, in proportion at the others."""
-        paper = workload(self.family, self.network, "paper").batch
+        paper = self.at("paper").batch
         settings = {"batch": max(1, self.batch * published // paper)}
         return settings if self.price_batch is None else {**settings, "price_batch": published}
 
@@ -178,19 +209,29 @@ def _brief(field: str, value: Any) -> str:
     return str(value)
 
 
-def workload(family: str, network: str, scale: str, settings: dict[str, Any] | None = None) -> Workload:
+def workload(
+    family: str, network: str, scale: str, settings: dict[str, Any] | None = None, *, like: str | None = None
+) -> Workload:
     """The workload of that name; settings: fields to set, dotted ones reach inside ("schedule.lr").
 
+    like: the network of the papers whose settings one of the user's own begins with, and no other; the family's first
+    where none is named, or one that no paper trains on it.
     Raises UserError on an unknown name, field or value, offering the nearest.
     """
-    for what, given, known in (("family", family, FAMILIES), ("network", network, NETWORKS), ("scale", scale, SCALES)):
+    networks = (*NETWORKS, *OWN)
+    for what, given, known in (("family", family, FAMILIES), ("network", network, networks), ("scale", scale, SCALES)):
         if given not in known:
             raise UserError(unknown(what, given, known))
+    fields = {"family": family, "network": network, "scale": scale}
+    if network in OWN:
+        first = next(of_paper for data, of_paper in PAIRS if data == family)
+        like = like if (family, like) in PAIRS else first
+        its = {**fields_of(family, str(like), scale), "blocks": None, "price": "flops", "like": like}
+        return _with_settings({**fields, **its}, settings or {})
     if (family, network) not in PAIRS:
         pairs = ", ".join(f"{f} {n}" for f, n in PAIRS)
         raise UserError(f"No paper trains {network} on {family}; there are {pairs}.")
-    fields = {"family": family, "network": network, "scale": scale, **fields_of(family, network, scale)}
-    return _with_settings(fields, settings or {})
+    return _with_settings({**fields, **fields_of(family, network, scale)}, settings or {})
 
 
 def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.hardware.card import Card
+from benchmarks.workloads.own import OwnFiles
 from results.records.spec import Labels, RunSpec
 
 
@@ -22,6 +23,7 @@ class Setting:
     data: Path | None
     cards: dict[str, Card]  # of the virtual clock, by sha256
     plugins: tuple[Path, ...]
+    own: OwnFiles
     environment: dict[str, Any]
     gpus: tuple[str, ...] = ()
     stall_after: float | None = None  # seconds without progress after which a run is given up

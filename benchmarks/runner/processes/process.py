@@ -90,17 +90,20 @@ def _watched(
 
 
 def _prepare(setting: Setting) -> str:
-    """Load the plug-ins, and import what trains -> why that cannot be done, or ""."""
+    """Load the plug-ins, the user's own networks and data, and import what trains -> why that cannot be done, or ""."""
     import methods
+    from benchmarks.errors import UserError
 
     try:
         for plugin in setting.plugins:
             methods.load_plugin(plugin)
+        setting.own.load()
         from benchmarks.runner import training  # noqa: F401
     except signals.Terminated:
         raise
     except BaseException as error:
         from benchmarks.executors.errors import described
 
-        return str(error) if isinstance(error, methods.MethodError) else f"No run can be trained: {described(error)}."
+        mendable = isinstance(error, methods.MethodError | UserError)
+        return str(error) if mendable else f"No run can be trained: {described(error)}."
     return ""

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.errors import UserError
+from benchmarks.workloads.networks import own
 from benchmarks.workloads.networks.lstm import lstm
-from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH
+from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH, OWN
 from benchmarks.workloads.networks.parts import Layers, Plan
 from benchmarks.workloads.networks.resnet import resnet18, resnet20, resnet50
 from benchmarks.workloads.networks.squeezenet import squeezenet
@@ -45,8 +46,14 @@ def build(
     many words there are, and the size of their vectors.
 
     The initial weights follow from the seed; torch's global generator is left as it was.
-    Raises UserError on blocks of another number of stages, and without a vocabulary where one is needed.
+    Raises UserError on blocks of another number of stages, without a vocabulary where one is needed, and where a
+    network of the user's own fails (`own.build`).
     """
+    if network in OWN:
+        offered = {"shape": tuple(shape), "classes": classes, "width": width, "blocks": blocks, "stem": stem}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return own.build(network, {**offered, "vocabulary": vocabulary, "embedding": embedding})
     published = BLOCKS[network]
     width, blocks = width or DEFAULT_WIDTH[network], tuple(blocks or published)
     plan = Plan(classes, shape[0], width, blocks, stem, vocabulary, embedding)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 TITLES = {
     "resnet18": "ResNet-18",
@@ -13,7 +16,7 @@ TITLES = {
     "lstm": "LSTM",
 }
 NETWORKS = tuple(TITLES)
-BATCHNORM_FREE = frozenset({"lstm"})
+BATCHNORM_FREE = {"lstm"}
 
 # Channels of the first stage; WRN: the widening factor; SqueezeNet: the first squeeze; LSTM: hidden units.
 DEFAULT_WIDTH = {"resnet18": 64, "resnet50": 64, "resnet20": 16, "wrn16_8": 8, "squeezenet": 16, "lstm": 256}
@@ -26,6 +29,24 @@ BLOCKS: dict[str, tuple[int, ...]] = {
     "squeezenet": (2, 2, 4),
     "lstm": (2,),
 }
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """A network of the user's own. function: gives its layers. takes: the arguments that it names."""
+
+    file: Path
+    function: Callable[..., Any]
+    takes: tuple[str, ...]
+
+
+OWN: dict[str, OwnNetwork] = {}
+"""By name; `own.load` puts them here, their names into TITLES, and those without BatchNorm into BATCHNORM_FREE."""
+
+
+def files_of(network: str) -> tuple[Path, ...]:
+    """The files of a network that is not the suite's: a part of its runs' identity."""
+    return (OWN[network].file,) if network in OWN else ()
 
 
 def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:

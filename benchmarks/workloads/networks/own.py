@@ -1,0 +1,266 @@
+"""Networks of one's own: a function in a Python file, which gives layers by their names.
+
+    def mlp(shape, classes, width=64):
+        return {
+            "hidden": nn.Sequential(nn.Flatten(), nn.Linear(math.prod(shape), width), nn.ReLU()),
+            "head": nn.Linear(width, classes),
+        }
+
+A layer is what is updated as a unit; each takes what the one before gives, as one tensor. The function is called by
+name with as many of `ARGUMENTS` as it takes, under a seeded generator. Nothing here is imported until a file is named.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, NETWORKS, OWN, TITLES, OwnNetwork
+from benchmarks.workloads.networks.parts import Layers
+
+ARGUMENTS = ("shape", "classes", "width", "blocks", "stem", "vocabulary", "embedding")
+"""What a network is offered: `shape` of one input, (channels, height, width) or (words,); `classes`; and of the
+workload's settings `width`, `blocks` (None unless set), `stem`, and of texts `vocabulary` and `embedding`."""
+_FILE_BYTES = 2**20
+_MODULE = "own_network_"
+
+
+def is_file(word: str) -> bool:
+    """Whether what was given as a network is a file's: "mynet.py", or "mynet.py:mlp"."""
+    return word.partition(":")[0].endswith(".py")
+
+
+def load(word: str) -> str:
+    """Make the network of a file known -> its name, the function's. word: as `is_file` has it.
+
+    Raises UserError where the file is missing or fails, where it has no such function or several to choose from, and
+    where the function wants what nothing gives.
+    """
+    path, _, wanted = word.partition(":")
+    file = Path(path).expanduser().resolve()
+    module = _module(file)
+    name, function = _chosen(file, module, wanted)
+    if name in NETWORKS:
+        raise UserError(
+            f"{file.name}: the name {name} is taken by a network of the suite: call the function otherwise."
+        )
+    OWN[name] = OwnNetwork(file, function, _takes(file, name, function))
+    TITLES[name] = name
+    layer_count.cache_clear()
+    return name
+
+
+def words(name: str) -> str:
+    """How `load` is asked for it, with the whole path."""
+    return f"{OWN[name].file}:{name}"
+
+
+def _module(file: Path) -> ModuleType:
+    if not file.is_file():
+        raise UserError(f"There is no file {file}: --network takes the path of a Python file.")
+    if file.stat().st_size > _FILE_BYTES:
+        raise UserError(f"The network {file} has more than {_FILE_BYTES:,} bytes, which no Python file needs.")
+    name = f"{_MODULE}{file.stem}_{abs(hash(str(file)))}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None, "it ends in .py"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look there
+    with _told(file, "it cannot be loaded"):
+        spec.loader.exec_module(module)
+    return module
+
+
+def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[..., Any]]:
+    """The function of that name; where none is wanted the only one that builds a network."""
+    found = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and {"shape", "classes"} <= inspect.signature(value).parameters.keys()
+    }
+    if wanted:
+        value = getattr(module, wanted, None)
+        if not inspect.isfunction(value):
+            there = f"; it has {', '.join(found)}" if found else ""
+            raise UserError(f"{file.name} has no function {wanted}{there}.")
+        return wanted, value
+    public = [name for name in found if not name.startswith("_")]
+    if len(public) == 1:
+        return public[0], found[public[0]]
+    if public:
+        raise UserError(
+            f"{file.name} has several networks ({', '.join(public)}): say which, as in --network "
+            f"{file.name}:{public[0]}."
+        )
+    raise UserError(
+        f"{file.name} has no network: it needs a function such as `def mlp(shape, classes, width)`, which gives a dict "
+        "of layers."
+    )
+
+
+def _takes(file: Path, name: str, function: Callable[..., Any]) -> tuple[str, ...]:
+    parameters = inspect.signature(function).parameters.values()
+    named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+    for one in named:
+        if one.kind is one.POSITIONAL_ONLY or (one.name not in ARGUMENTS and one.default is one.empty):
+            raise UserError(
+                f"{_place(file, function)}: {name} wants '{one.name}', which nothing gives by that name: networks are "
+                f"called with those of {', '.join(ARGUMENTS)} that they name; all else needs a default."
+            )
+    return tuple(one.name for one in named if one.name in ARGUMENTS)
+
+
+def _place(file: Path, function: Callable[..., Any]) -> str:
+    return f"{file.name}, line {function.__code__.co_firstlineno}"
+
+
+def build(name: str, offered: Mapping[str, Any]) -> Layers:
+    """The layers by name, in forward order; whoever calls seeds torch's generator. offered: all of ARGUMENTS.
+
+    Raises UserError where the function fails, or gives no layers that could be updated one by one.
+    """
+    own = OWN[name]
+    with _told(own.file, f"{name} fails"):
+        made = own.function(**{key: offered[key] for key in own.takes})
+    where = _place(own.file, own.function)
+    if not (isinstance(made, Mapping) and made and all(isinstance(layer, nn.Module) for layer in made.values())):
+        raise UserError(
+            f"{where}: {name} gives {_said(made)}, not a dict of layers: each name with its nn.Module, in the order of "
+            "the forward pass."
+        )
+    layers = {str(key): layer for key, layer in made.items()}
+    _check_weights(where, layers)
+    return layers
+
+
+def _said(made: object) -> str:
+    if isinstance(made, Mapping) and made:
+        other = next(value for value in made.values() if not isinstance(value, nn.Module))
+        return f"a dict with a {type(other).__name__}"
+    return "an empty dict" if isinstance(made, Mapping) else f"a {type(made).__name__}"
+
+
+def _check_weights(where: str, layers: Layers) -> None:
+    owner: dict[int, str] = {}
+    for name, layer in layers.items():
+        weights = list(layer.parameters())
+        if not weights:
+            raise UserError(
+                f"{where}: layer '{name}' has no weights, and a layer is what is updated as a unit: put it into the "
+                "one beside it, as in nn.Sequential(nn.Flatten(), nn.Linear(...))."
+            )
+        if not all(weight.requires_grad for weight in weights):
+            raise UserError(
+                f"{where}: layer '{name}' has frozen weights, which no method leaves out: make them buffers."
+            )
+        for weight in weights:
+            if (other := owner.setdefault(id(weight), name)) != name:
+                raise UserError(f"{where}: layers '{other}' and '{name}' share weights: give each its own.")
+
+
+@lru_cache(maxsize=256)
+def layer_count(name: str, given: tuple[tuple[str, Any], ...], dtype: torch.dtype) -> int:
+    """How many layers the network has, after it was tried on a batch of two. given: the ARGUMENTS offered, in pairs.
+
+    Raises UserError where it fails, where its replicas would not start alike or would share weights, where a pass draws
+    random numbers, and where the output is not (2, classes) or does not depend on all weights.
+    """
+    own, offered = OWN[name], dict(given)
+    where = _place(own.file, own.function)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = build(name, offered)
+        torch.manual_seed(0)
+        again = build(name, offered)
+        _check_alike(where, layers, again)
+        torch.manual_seed(1)
+        shape = (2, *offered["shape"])
+        inputs = torch.randint(0, 2, shape) if dtype == torch.int64 else torch.rand(shape)
+        first, second = (_pass(own, layers, inputs) for layers in (layers, again))
+    if not torch.equal(first, second):
+        raise UserError(
+            f"{where}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "
+            "dropout, since no seed of a run reaches it."
+        )
+    if first.shape != (2, offered["classes"]):
+        raise UserError(
+            f"{where}: {name} makes {tuple(first.shape)} of a batch of 2, not (2, {offered['classes']}), a number for "
+            "each class."
+        )
+    _check_used(where, layers)
+    if not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for one in layers.values() for part in one.modules()):
+        BATCHNORM_FREE.add(name)
+    return len(layers)
+
+
+def _check_alike(where: str, one: Layers, other: Layers) -> None:
+    for name, layer in one.items():
+        weights, others = list(layer.state_dict().values()), list(other[name].state_dict().values())
+        if any(mine.data_ptr() == its.data_ptr() for mine, its in zip(weights, others, strict=True) if mine.numel()):
+            raise UserError(
+                f"{where}: layer '{name}' is the same module at every call: make a new one in the function."
+            )
+        if not all(map(torch.equal, weights, others)):
+            raise UserError(
+                f"{where}: layer '{name}' starts with other weights at every call: draw them with torch's own "
+                "generator."
+            )
+
+
+def _pass(own: OwnNetwork, layers: Layers, x: Tensor) -> Tensor:
+    """The output, as the executors compute it: layer by layer, each with an input of its own; gradients of all."""
+    upstream: list[tuple[Tensor, Tensor]] = []
+    for name, layer in layers.items():
+        x = x.detach()
+        taken = x.requires_grad_() if x.is_floating_point() else x
+        with _told(own.file, f"layer '{name}' fails on a batch of {tuple(taken.shape)}"):
+            x = layer(taken)
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            what = f"a {x.dtype} tensor" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+            raise UserError(f"{own.file.name}: layer '{name}' gives {what}, not one tensor of floating-point numbers.")
+        upstream.append((taken, x))
+    for name, (_, output) in zip(layers, upstream, strict=True):
+        with _told(own.file, f"the backward pass of layer '{name}' fails"):
+            output.sum().backward()
+    return x.detach()
+
+
+def _check_used(where: str, layers: Layers) -> None:
+    for name, layer in layers.items():
+        for weight, value in layer.named_parameters():
+            if value.grad is None:
+                raise UserError(f"{where}: the output of layer '{name}' does not depend on its {weight}: leave it out.")
+
+
+@contextmanager
+def _told(file: Path, what: str) -> Iterator[None]:
+    """Whatever the file's code raises, as one sentence with the line in it."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        line = _line(file, error)
+        text = " ".join(str(error).split()) or "no more is said"
+        where = f"{file.name}, line {line}" if line else file.name
+        raise UserError(f"{where}: {what}: {type(error).__name__}: {text.rstrip('.')}.") from error
+
+
+def _line(file: Path, error: BaseException) -> int | None:
+    """The innermost line of the file that the error went through; of a file that is no Python, where it is not."""
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return lines[-1] if lines else None

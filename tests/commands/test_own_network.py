@@ -1,0 +1,94 @@
+"""`--network FILE.py` at the command line: a network of one's own on a table's rows, by its name everywhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
+from tests.commands.commands import Cli, journals
+from tests.workloads.own_files import MLP, network
+
+TINY = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.train_samples=256", "--set=workload.test_samples=100")
+RUN = ("run", "table3", "--method=bp,async_lu", "--no-tracking", "--jobs=1", *TINY)
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """Without what a test made known."""
+    titles, free = dict(TITLES), set(BATCHNORM_FREE)
+    yield
+    OWN.clear()
+    BATCHNORM_FREE.intersection_update(free)
+    for name in set(TITLES) - set(titles):
+        del TITLES[name]
+
+
+def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: None, tmp_path: Path) -> None:
+    path = network(tmp_path)
+    said = cli(*RUN, "--network", str(path))
+    assert (said.code, said.err) == (0, "")
+    for part in (
+        "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits",
+        "mlp is charged by its own FLOPs at",
+        "network: mlp of mynet.py, with ResNet-18's settings",
+    ):
+        assert part in " ".join(said.out.split())
+    assert [one["status"] for one in journals(tmp_path / "out")] == ["finished"] * 2
+    first = next((tmp_path / "out").glob("runs/*/journal.jsonl"))
+    spec = json.loads(first.read_text().splitlines()[0])["spec"]
+    assert (spec["workload"]["network"], spec["workload"]["like"], spec["charged"]["network"]) == (
+        "mlp",
+        "resnet18",
+        "mlp",
+    )
+    again = cli(*RUN, "--network", str(path))
+    assert "2 of them done before" in again.out
+    shown = json.loads((tmp_path / "out" / "tables" / "table3.json").read_text())
+    assert {row["network"] for row in shown["rows"]} == {"mlp"}
+    report = cli("report", "--network", str(path), "--scale=smoke", "--seeds=1", *TINY[1:])
+    assert report.code == 0
+    page = (tmp_path / "out" / "report" / "smoke" / "table3" / "report.md").read_text()
+    assert "--network mynet.py:mlp" in page
+
+
+def test_beside_the_suites_it_is_trained_in_another_process(cli: Cli, tmp_path: Path) -> None:
+    said = cli(*RUN, "--network", f"resnet18,{network(tmp_path)}:mlp")
+    assert (said.code, said.err) == (0, "")
+    assert "mlp (mynet.py" in said.out
+    assert "ResNet-18 (width 8" in said.out
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            "def f(shape, classes):\n    return 1 / 0\n",
+            "mynet.py, line 2: f fails: ZeroDivisionError: division by zero.",
+        ),
+        (MLP.replace("width, classes)", "width, 7)"), "line 7: mlp makes (2, 7) of a batch of 2, not (2, 100)"),
+    ],
+)
+def test_a_bad_one_ends_the_command_before_anything_is_trained(
+    cli: Cli, here: None, tmp_path: Path, text: str, complaint: str
+) -> None:
+    said = cli(*RUN, "--network", str(network(tmp_path, text)))
+    assert said.code == 2
+    assert complaint in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_two_of_one_name_are_refused(cli: Cli, tmp_path: Path) -> None:
+    files = (network(tmp_path, name="a.py"), network(tmp_path, name="b.py"))
+    said = cli("show", "table3", "--network", ",".join(map(str, files)))
+    assert said.code == 2
+    assert "mlp is the name of several networks" in said.err
+
+
+def test_show_says_what_would_run(cli: Cli, tmp_path: Path) -> None:
+    said = cli("show", "lap-table1", "--network", str(network(tmp_path)), "--scale=small", "--method=mbsgd")
+    assert said.code == 0
+    assert "like=resnet20" in said.out

@@ -1,0 +1,219 @@
+"""Networks of a user's own: how they are called, what they have to give, and what is said of a bad one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.errors import UserError
+from benchmarks.hardware import cards
+from benchmarks.hardware.flops import layer_work
+from benchmarks.hardware.step_price import charge
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.registry import table
+from benchmarks.workloads.build import network_of
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.networks import own
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
+from benchmarks.workloads.workload import Workload, workload
+from tests.workloads.own_files import MLP, network
+
+
+@pytest.fixture(autouse=True)
+def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As they were."""
+    for registry in (OWN, TITLES):
+        for key in list(registry):
+            monkeypatch.setitem(registry, key, registry[key])  # type: ignore[index,arg-type]
+    before = {name: set(registry) for name, registry in (("own", OWN), ("titles", TITLES), ("free", BATCHNORM_FREE))}
+    yield
+    for registry, names in ((OWN, before["own"]), (TITLES, before["titles"])):
+        for key in set(registry) - names:
+            del registry[key]  # type: ignore[attr-defined]
+    BATCHNORM_FREE.intersection_update(before["free"])
+
+
+def given(**changes: Any) -> tuple[tuple[str, Any], ...]:
+    offered = {"shape": (1, 4, 4), "classes": 3, "width": 8, "blocks": None, "stem": "cifar"}
+    return tuple({**offered, "vocabulary": None, "embedding": 128, **changes}.items())
+
+
+def tried(path: Path, **changes: Any) -> int:
+    return own.layer_count(own.load(str(path)), given(**changes), torch.float32)
+
+
+def test_a_function_is_a_network_by_its_name(tmp_path: Path) -> None:
+    path = network(tmp_path)
+    assert own.load(str(path)) == own.load(f"{path}:mlp") == "mlp"
+    assert own.words("mlp") == f"{path}:mlp"
+    assert tried(path) == 3
+    assert "mlp" in BATCHNORM_FREE
+    made = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=3)
+    assert list(made) == ["first", "middle", "head"]
+    assert made["head"].weight.shape == (100, 8)  # type: ignore[union-attr]  # smoke's width
+    again = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=3)
+    other = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=4)
+    weights = [one["head"].state_dict()["weight"] for one in (made, again, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_of_several_functions_one_is_named(tmp_path: Path) -> None:
+    path = network(tmp_path, MLP + MLP.replace("def mlp", "def wide"))
+    with pytest.raises(UserError, match=r"mynet\.py has several networks \(mlp, wide\): say which, as in --network"):
+        own.load(str(path))
+    assert own.load(f"{path}:wide") == "wide"
+
+
+def test_its_settings_are_those_of_the_tables_first_network(tmp_path: Path) -> None:
+    own.load(str(network(tmp_path)))
+    of_b = workload("cifar10", "mlp", "paper", like="resnet20")
+    theirs = workload("cifar10", "resnet20", "paper")
+    assert (of_b.schedule, of_b.batch, of_b.like, of_b.price) == (theirs.schedule, theirs.batch, "resnet20", "flops")
+    assert workload("cifar10", "mlp", "paper").like == "resnet18"
+    assert of_b.departures == ["network: mlp of mynet.py, with ResNet-20's settings"]
+    assert of_b.label == "mlp (mynet.py, width 16) on 3x32x32 CIFAR-10"
+    assert Workload.model_validate(of_b.model_dump(mode="json")) == of_b
+    with pytest.raises(UserError, match=r"mlp has no published seconds: its price is that of its own FLOPs, flops"):
+        workload("cifar10", "mlp", "paper", {"price": "published"})
+
+
+def test_it_is_charged_its_own_flops(tmp_path: Path) -> None:
+    own.load(str(network(tmp_path)))
+    work = workload("cifar100", "mlp", "smoke")
+    made, hardware = network_of(work, card("digit-pairs")), cards.load("paper-a")
+    charged = charge(work, hardware, made)
+    flops = 2 * 64 * (128 * 8 + 8 * 8 + 8 * 100)
+    assert charged.price.forward_seconds == pytest.approx(flops / hardware.flops_per_second)
+    assert charged.step_flops == 3 * flops - 2 * 64 * 128 * 8
+
+
+def test_all_that_multiplies_is_counted() -> None:
+    class Pooled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm, self.conv = nn.LSTM(8, 16, batch_first=True), nn.Conv1d(16, 4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.conv(self.lstm(x)[0].transpose(1, 2))
+            return found
+
+    (found,) = layer_work({"only": Pooled()}, (2, 7, 8))
+    lstm = 2 * (4 * 16 * 8 + 4 * 16 * 16) * 2 * 7
+    assert found.forward_flops == lstm + 2 * (16 * 3) * 4 * 5 * 2
+    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad():
+        Pooled()(torch.zeros(2, 7, 8))
+    assert counter.get_total_flops() == found.forward_flops
+
+    class Quadratic(nn.Bilinear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+            return super().forward(x, x)
+
+    with pytest.raises(UserError, match=r"The FLOPs of layer 'only' \(Quadratic\), .*torch knows of no product in it"):
+        layer_work({"only": Quadratic(8, 8, 3)}, (2, 8))
+
+
+def runs(*networks: str, **changes: Any) -> list[plan.Run]:
+    return plan.runs(table("table3"), Choices(seeds=1, methods=("bp", "ddp"), networks=networks, **changes))
+
+
+def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
+    own.load(str(network(tmp_path)))
+    first, ours = runs("mlp"), runs("resnet18", "mlp")
+    assert [run.spec.workload.network for run in first] == ["mlp"] * 2
+    assert [run.spec.workload.network for run in ours] == ["resnet18"] * 2 + ["mlp"] * 2
+    assert ours[0].id == runs("resnet18")[0].id
+    assert ours[0].spec.sources != ours[2].spec.sources
+    assert first[0].id == ours[2].id
+    assert first[0].labels.network_label == "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits"
+    (tmp_path / "other").mkdir()
+    own.load(str(network(tmp_path / "other", MLP + "\n# a word more\n")))
+    assert runs("mlp")[0].id != first[0].id
+
+
+def test_runs_of_the_suites_networks_have_no_field_more() -> None:
+    (run, *_) = runs("resnet18")
+    assert "like" not in run.spec.workload.document()
+
+
+# ---- bad ones
+
+HEAD = "import torch\nfrom torch import nn\n\n\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("def broken(:\n", r"mynet\.py, line 1: it cannot be loaded: SyntaxError: "),
+        ("import nowhere_at_all\n", r"mynet\.py, line 1: it cannot be loaded: ModuleNotFoundError: No module named"),
+        ("x = 1\n", r"mynet\.py has no network: it needs a function such as `def mlp\(shape, classes, width\)`"),
+        (
+            "def f(shape, classes, depth): ...\n",
+            r"mynet\.py, line 1: f wants 'depth', which nothing gives by that name",
+        ),
+        ("def resnet18(shape, classes): ...\n", r"mynet\.py: the name resnet18 is taken by a network of the suite"),
+        (
+            HEAD + "def f(shape, classes):\n    return 1 / 0\n",
+            r"mynet\.py, line 6: f fails: ZeroDivisionError: division",
+        ),
+        (
+            HEAD + "def f(shape, classes):\n    return nn.Linear(1, 1)\n",
+            r"line 5: f gives a Linear, not a dict of layers",
+        ),
+        (HEAD + "def f(shape, classes):\n    return {'a': 3}\n", r"line 5: f gives a dict with a int, not a dict"),
+        (
+            HEAD + "def f(shape, classes):\n    return {'a': nn.Flatten()}\n",
+            r"layer 'a' has no weights, .* put it into",
+        ),
+        (
+            HEAD + "def f(shape, classes):\n    a = nn.Linear(4, 4)\n    return {'a': a, 'b': a}\n",
+            r"mynet\.py, line 5: layers 'a' and 'b' share weights",
+        ),
+        (
+            HEAD + "A = nn.Linear(4, 3)\n\n\ndef f(shape, classes):\n    return {'a': A}\n",
+            r"mynet\.py, line 8: layer 'a' is the same module at every call",
+        ),
+        (
+            HEAD + "def f(shape, classes):\n    return {'a': nn.Linear(7, 3)}\n",
+            r"mynet\.py: layer 'a' fails on a batch of \(2, 1, 4, 4\): RuntimeError: .*mat1 and mat2",
+        ),
+        (
+            HEAD + "def f(shape, classes):\n    return {'a': nn.Sequential(nn.Flatten(), nn.Linear(16, 5))}\n",
+            r"f makes \(2, 5\) of a batch of 2, not \(2, 3\), a number for each class",
+        ),
+        (
+            HEAD + "def f(shape, classes):\n    a = nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.Dropout())\n"
+            "    return {'a': a}\n",
+            r"two passes of f over one batch differ: leave out what draws random numbers",
+        ),
+        (
+            HEAD
+            + "class A(nn.Linear):\n    def forward(self, x):\n        return x[:, 0, 0, :3] * self.weight[0, 0]\n\n\n"
+            "def f(shape, classes):\n    return {'a': A(16, 3)}\n",
+            r"mynet\.py, line 10: the output of layer 'a' does not depend on its bias: leave it out",
+        ),
+        (
+            HEAD + "class A(nn.Linear):\n    def forward(self, x):\n        raise ValueError('no\\nway')\n\n\n"
+            "def f(shape, classes):\n    return {'a': A(16, 3)}\n",
+            r"mynet\.py, line 7: layer 'a' fails on a batch of \(2, 1, 4, 4\): ValueError: no way\.",
+        ),
+    ],
+)
+def test_a_bad_one_is_told_in_one_sentence_with_file_and_line(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint) as caught:
+        tried(network(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"There is no file .*none\.py: --network takes the path of a Python file"):
+        own.load(str(tmp_path / "none.py"))
+    with pytest.raises(UserError, match=r"mynet\.py has no function other; it has mlp"):
+        own.load(f"{network(tmp_path)}:other")
