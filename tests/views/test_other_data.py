@@ -37,7 +37,7 @@ def plant(place: Path, classes: tuple[str, ...] = ("ant", "bee")) -> Path:
 
 
 def sheet(data: Path, scale: str = "paper", out: Path | None = None) -> Sheet:
-    chosen = Choices(scale=scale, seeds=1, data=data)
+    chosen = Choices(scale=scale, seeds=(0,), data=data)
     found = journals.read(out) if out is not None else Journals()
     return sheet_of(table(ID), chosen, plan.runs(table(ID), chosen), found)
 
@@ -92,7 +92,7 @@ def test_a_stand_in_says_that_it_is_one_and_claims_are_judged_at_its_scale(tmp_p
 
 def test_part_of_the_samples_is_not_the_papers_data_at_its_scale(tmp_path: Path) -> None:
     def of(**settings: str) -> str:
-        chosen = Choices(scale="paper", seeds=1, settings={"workload": settings})
+        chosen = Choices(scale="paper", seeds=(0,), settings={"workload": settings})
         return sheet_of(table("table1"), chosen, plan.runs(table("table1"), chosen), Journals()).other_data
 
     assert of() == ""

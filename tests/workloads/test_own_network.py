@@ -121,7 +121,7 @@ def test_all_that_multiplies_is_counted() -> None:
 
 
 def runs(*networks: str, **changes: Any) -> list[plan.Run]:
-    return plan.runs(table("table3"), Choices(seeds=1, methods=("bp", "ddp"), networks=networks, **changes))
+    return plan.runs(table("table3"), Choices(seeds=(0,), methods=("bp", "ddp"), networks=networks, **changes))
 
 
 def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
