@@ -148,9 +148,10 @@ class Selection:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Shown(Selection):
-    """The same for what shows runs that are there: by default those of every scale."""
+    """The same for what shows runs that are there: by default those of every scale and seed."""
 
     scale: Annotated[str, Parameter(help="smoke, small or paper; all: each that has runs.")] = ALL
+    seeds: Annotated[str, Parameter(help="How many, or which, as in 0-4,7; all: those that have runs.")] = ALL
 
     @property
     def every(self) -> bool:
@@ -158,4 +159,7 @@ class Shown(Selection):
         return self.scale == ALL
 
     def choose(self, experiments: Sequence[Experiment]) -> Choices:
-        return super(Shown, replace(self, scale="smoke") if self.every else self).choose(experiments)
+        given = replace(self, scale="smoke") if self.every else self
+        if self.seeds != ALL:
+            return super(Shown, given).choose(experiments)
+        return replace(super(Shown, replace(given, seeds=Selection.seeds)).choose(experiments), seeds=())

@@ -15,9 +15,10 @@ from benchmarks.workloads.own import OwnFiles
 class Choices:
     """What the command line chose, checked; whoever makes one by hand answers for names that there are.
 
-    methods: names of methods or of a table's rows, none: all; networks likewise. peak: FLOP/s of one of `real_devices`.
-    settings: of `--set`, by owner ("workload", a method, an analysis) and key, as text. plugin_methods: those that the
-    plug-ins registered, in their order. own: files of the user's own networks and data, for other processes.
+    seeds: none where those are meant that have runs (views.sheets). methods: names of methods or of a table's rows,
+    none: all; networks likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`, by owner ("workload", a
+    method, an analysis) and key, as text. plugin_methods: those that the plug-ins registered, in their order. own:
+    files of the user's own networks and data, for other processes.
     """
 
     scale: str = "smoke"

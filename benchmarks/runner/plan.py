@@ -20,7 +20,7 @@ from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import DataCard, card
-from benchmarks.workloads.data.present import as_found
+from benchmarks.workloads.data.present import any_form, as_found
 from benchmarks.workloads.networks.names import OWN, layer_count
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
@@ -33,7 +33,8 @@ class Run:
     """One training run: its identity is the hash of its spec; labels are for people.
 
     own: the row's method where it is another one with these options, which the spec has and which is trained. found:
-    the card of the data as they were found; None: as published.
+    the card of the data as they were found; None: as published. any_form: whether they are not here, in no form of
+    several.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Run:
     labels: Labels
     own: MethodSpec | None = None
     found: DataCard | None = None
+    any_form: bool = False
 
     @property
     def data(self) -> DataCard:
@@ -180,7 +182,8 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"recorded": True})
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
-    return Run(run_id(spec), spec, _labels(work, row, method, choices, hardware, spec.gpu, known), found=known)
+    labels = _labels(work, row, method, choices, hardware, spec.gpu, known)
+    return Run(run_id(spec), spec, labels, found=known, any_form=any_form(known, choices.data))
 
 
 def _layers(work: Workload, choices: Choices) -> int:

@@ -3,10 +3,11 @@
 One rule, for every command that shows runs. For a planned run counts
 
 1. the run of exactly its identity, which this checkout's sources made under this torch; else
-2. the latest run of the same experiment: of the same spec but for `sources` and `torch`.
+2. the latest run of the same experiment: of the same spec but for `sources` and `torch`; else
+3. where the data are not here, but are known in several forms: the latest one on another form, of the same samples.
 
-A run that counts by 2 is said wherever it mattered (`sheets.made_elsewhere`). `run` trains whatever has no complete run
-by 1. A journal that cannot be used is left out with a sentence (results.records.usable); when its run is
+A run that counts by 2 or 3 is said wherever it mattered (`sheets.made_elsewhere`). `run` trains whatever has no
+complete run by 1. A journal that cannot be used is left out with a sentence (results.records.usable); when its run is
 repeated, the file is set aside.
 """
 
@@ -31,12 +32,14 @@ ELSEWHERE = ("sources", "torch")
 
 
 class Planned(Protocol):
-    """A run as planned: its identity, and what defines it (runner.plan.Run)."""
+    """A run as planned: its identity, what defines it, and whether its data may be of any form (runner.plan.Run)."""
 
     @property
     def id(self) -> str: ...
     @property
     def spec(self) -> RunSpec: ...
+    @property
+    def any_form(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,18 @@ class Journals:
     def _latest(self) -> Mapping[str, Record]:
         return {experiment(record.spec): record for record in self.records}
 
+    @cached_property
+    def _on_any_form(self) -> Mapping[str, Record]:
+        return {_form_free(record.spec): record for record in self.records}
+
     def exact(self, run: Planned) -> Record | None:
         """The run of exactly this identity."""
         return self._by_id.get(run.id)
 
     def of(self, run: Planned) -> Record | None:
         """The run that counts for a planned one, by the rule above."""
-        return self.exact(run) or self._latest.get(experiment(run.spec))
+        found = self.exact(run) or self._latest.get(experiment(run.spec))
+        return found or (self._on_any_form.get(_form_free(run.spec)) if run.any_form else None)
 
     def done(self, run: Planned) -> bool:
         """Whether it need not be trained: the run of exactly this identity finished or diverged."""
@@ -71,6 +79,14 @@ class Journals:
 def experiment(spec: RunSpec) -> str:
     """The spec's digest, but for who made the run: equal for runs of the same experiment."""
     return identity(spec.document(without=ELSEWHERE))
+
+
+def _form_free(spec: RunSpec) -> str:
+    """The same, and but for the form that the data came in."""
+    work = spec.workload.document(without=("dataset_sha256",))
+    data = work["data"]
+    work["data"] = {key: value for key, value in data.items() if key != "sha256"} if isinstance(data, dict) else data
+    return identity(spec.document(without=(*ELSEWHERE, "workload")) | {"workload": work})
 
 
 def read(out: Path) -> Journals:

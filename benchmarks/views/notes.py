@@ -108,7 +108,9 @@ def notes(sheet: Sheet) -> Iterator[str]:
 
 def _forms(sheet: Sheet) -> Iterator[str]:
     """Which data it was, where it is not in its published form."""
-    seen = {run.labels.data_label for run in sheet.planned if not data_card(run.work.dataset).embedded}
+    labels = [record.labels for record in sheet.used] or [run.labels for run in sheet.planned]
+    embedded = data_card(sheet.planned[0].work.dataset).embedded
+    seen = {label.data_label for label in labels} if not embedded else set[str]()
     for label in sorted(seen - {""}):
         yield f"Data: {label}."
 

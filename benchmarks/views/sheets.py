@@ -19,6 +19,7 @@ from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import SCALES, Workload, workload
 from methods import MethodError
 from results import published, statistics
+from results.groups import FIRST_TRIAL_SEED
 from results.records import Record
 
 FEW = 4
@@ -134,31 +135,42 @@ def at_scales(
 ) -> list[tuple[Choices, tuple[Sheet, ...]]]:
     """The choices at every scale that has runs, the smallest first, with their sheets; as they are if not `every`.
 
-    A scale whose runs belong to no table as chosen is left out, unless no other is left.
+    Without seeds they have those of all runs of the scale. A scale whose runs belong to no table as chosen is left out,
+    unless no other is left.
     """
     there = {record.scale for record in journals.records} if every else set()
     scales = [replace(chosen, scale=scale) for scale in SCALES if scale in there] or [chosen]
+    scales = [one if one.seeds else replace(one, seeds=_seeds(one.scale, journals)) for one in scales]
     made = [(one, tuple(every_sheet(one, journals, target))) for one in scales]
     return [pair for pair in made if pair[1]] or made[:1]
+
+
+def _seeds(scale: str, journals: Journals) -> tuple[int, ...]:
+    found = {record.seed for record in journals.records if record.scale == scale}
+    return tuple(sorted(seed for seed in found if seed < FIRST_TRIAL_SEED))
 
 
 # ---- what one has to know of the runs
 
 
 def made_elsewhere(sheets: Iterable[Sheet]) -> str:
-    """A sentence on the runs that count though other sources or another torch made them; "" where none does."""
+    """A sentence on the runs that count though other sources, another torch or other data made them; or ""."""
     made = list(sheets)
     planned = {run.id: run for sheet in made for run in sheet.planned}
     used = {record.id: record for sheet in made for record in sheet.used}
     others = [record for record in used.values() if record.id not in planned]
     if not others:
         return ""
-    here = {run.spec.sources for run in planned.values()}
-    edited = any(record.spec.sources not in here for record in others)
-    what = "other sources than this checkout's" if edited else "another torch than this one"
+    here, torch = ({getattr(run.spec, name) for run in planned.values()} for name in ("sources", "torch"))
+    if any(record.spec.sources not in here for record in others):
+        what = "by other sources than this checkout's"
+    elif any(record.spec.torch not in torch for record in others):
+        what = "by another torch than this one"
+    else:
+        what = "on another form of their data, which are not here"
     origins = list(dict.fromkeys(f"commit {_commit(one)}, torch {one.spec.torch}" for one in others))
     more = f"; {len(origins) - FEW} more" if len(origins) > FEW else ""
-    return f"{len(others)} of {len(used)} runs were made by {what}: {'; '.join(origins[:FEW])}{more}."
+    return f"{len(others)} of {len(used)} runs were made {what}: {'; '.join(origins[:FEW])}{more}."
 
 
 def other_data(sheets: Iterable[Sheet]) -> str:

@@ -15,7 +15,8 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import every_sheet, made_elsewhere, not_shown, sheet_of
+from benchmarks.views.sheets import at_scales, every_sheet, made_elsewhere, not_shown, sheet_of
+from results.groups import FIRST_TRIAL_SEED
 from results.records import Evaluation, Record
 from results.records.identity import run_id
 from tests.results.samples import lines_of, rewrite, write
@@ -66,6 +67,39 @@ def test_else_the_latest_run_of_the_same_experiment_counts_and_is_said() -> None
     assert list(not_shown(held, [sheet])) == [
         "1 runs are not shown: others of the same experiments count instead of them."
     ]
+
+
+def test_runs_on_another_form_of_the_data_count_where_these_are_not_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CIFAR-100 as a tree of PNG has the samples of the published form, in another order."""
+    monkeypatch.delenv("BENCHMARKS_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    elsewhere = tmp_path / "with"
+    (elsewhere / "cifar100-png" / "train").mkdir(parents=True)
+    (elsewhere / "cifar100-png" / "test").mkdir()
+    there, here = (
+        plan.runs(table("table3"), replace(CHOSEN, scale="small", data=folder))[0] for folder in (elsewhere, tmp_path)
+    )
+    kept = made(there, "2026-01")
+    assert (there.any_form, here.any_form) == (False, True)
+    assert here.id != there.id
+    held = Journals((kept,))
+    assert held.of(here) is kept
+    assert not held.done(here), "`run` needs the data"
+    sheet = sheet_of(table("table3"), replace(CHOSEN, scale="small", data=tmp_path), [here], held)
+    assert "on another form of their data" in made_elsewhere([sheet])
+    published = replace(here, any_form=False)
+    assert held.of(published) is None, "where the published form is, another counts for nothing"
+
+
+def test_without_seeds_those_that_have_runs_are_shown() -> None:
+    """Of the scale; trials of tuning are no table's."""
+    runs = plan.runs(table("table1"), replace(CHOSEN, seeds=(0, 3, FIRST_TRIAL_SEED)))
+    held = Journals(tuple(made(run, "2026-01") for run in runs))
+    ((chosen, sheets),) = at_scales(replace(CHOSEN, seeds=()), held, every=True)
+    assert (chosen.scale, chosen.seeds) == ("smoke", (0, 3))
+    assert [len(sheet.used) for sheet in sheets if sheet.table.id == "table1"] == [2]
 
 
 def test_only_sources_and_torch_may_differ() -> None:

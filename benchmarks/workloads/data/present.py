@@ -51,6 +51,11 @@ def as_found(card: DataCard, folder: Path | None) -> DataCard:
     return cifar_places.form(card, cifar_places.locate(card, folder))
 
 
+def any_form(card: DataCard, folder: Path | None) -> bool:
+    """Whether the data set has several forms, of the same samples, and none of them is here."""
+    return card.tree is not None and finder(card).locate(card, folder) is None
+
+
 def check_present(card: DataCard, folder: Path | None) -> None:
     """Raises UserError where data is not in the folder that was named for it, or can be had from nowhere else."""
     if card.kind == "folder" or (folder is not None and not card.embedded):
