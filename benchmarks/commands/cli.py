@@ -310,6 +310,8 @@ def track(*, out: Path = Path("out"), uri: str | None = None) -> int:
 def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
     """Say what of Python, torch, devices, data and the store works here, and how to mend the rest.
 
+    ok: it serves; mend: it does not, and how to mend it; none: it is not here, and need not be.
+
     Args:
         out: Folder of results.
         data: Folder with the data sets.
@@ -317,10 +319,11 @@ def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
     from benchmarks.commands import doctor as examination
 
     console, checks = _console(), examination.run(out, data)
+    colors = {"ok": "green", "mend": "yellow", "none": "blue"}
     for check in checks:
-        mark = "[green]ok[/]  " if check.ok else "[yellow]mend[/]"
+        mark = f"[{colors[check.mark]}]{check.mark:4}[/]"
         console.print(f"{mark} [bold]{escape(check.name)}[/]: {escape(check.detail)}", highlight=False)
-        if not check.ok and check.mend:
+        if check.mark != "ok" and check.mend:
             console.print(f"     {check.mend}", highlight=False, markup=False, style="dim")
     return 0
 

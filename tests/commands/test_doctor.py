@@ -17,6 +17,7 @@ from benchmarks.commands import doctor
 from benchmarks.commands.doctor import data_sets, folders, machine, packages
 from benchmarks.commands.doctor.check import Check
 from benchmarks.workloads.data import cards
+from tests.commands.commands import Cli
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +132,7 @@ def test_no_cuda_is_fine_without_a_driver_only(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr("shutil.which", lambda _: None)
-    assert machine.cuda().ok
+    assert (machine.cuda().ok, machine.cuda().mark) == (True, "none")
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/nvidia-smi")
     assert not machine.cuda().ok
 
@@ -162,7 +163,7 @@ def test_gpus_are_named_with_driver_memory_and_tf32(second: str, ok: bool, monke
 
 
 def test_mlflow_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "_version", lambda _: None)
+    monkeypatch.setattr(packages, "installed", lambda _: None)
     check = packages.mlflow()
     assert not check.ok
     assert "--no-tracking" in check.mend
@@ -209,13 +210,32 @@ def test_a_server_is_only_asked_for_a_connection(monkeypatch: pytest.MonkeyPatch
 
 def test_data_is_missing_named_or_damaged(tmp_path: Path) -> None:
     missing = data_sets.data_set("cifar10", None)
-    assert missing.ok
+    assert (missing.ok, missing.mark) == (True, "none")
     assert "downloaded" in missing.detail
     assert not data_sets.data_set("cifar10", tmp_path).ok
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"damaged")
     damaged = data_sets.data_set("cifar10", tmp_path)
     assert not damaged.ok
     assert "cifar-10-python.tar.gz" in damaged.detail
+
+
+def test_a_package_that_is_not_installed_downloads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_sets, "installed", lambda package: "5.0")
+    assert "downloaded by Hugging Face datasets" in data_sets.data_set("imdb", None).detail
+    monkeypatch.setattr(data_sets, "installed", lambda package: None)
+    check = data_sets.data_set("imdb", None)
+    assert "downloaded" not in check.detail
+    assert "install the package datasets" in check.mend
+
+
+def test_nothing_that_is_not_here_is_listed_as_ok(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line begins with what is the case."""
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    lines = [line for line in cli("doctor").out.splitlines() if not line.startswith(" ")]
+    marks = {line[5:].partition(":")[0]: line[:5].strip() for line in lines}
+    assert marks["Python"] == marks["data set digits"] == "ok"
+    assert marks["data set cifar10"] == marks["data set imagenet"] == "none"
+    assert not [line for line in lines if line.startswith("ok") and "not here" in line]
 
 
 def test_the_doctor_can_be_imported_without_torch(checkout: Path) -> None:

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: whether it serves, what was found, and what to do (empty where nothing is to be done)."""
+    """One thing looked at: whether it serves, what was found, and what to do (empty where nothing is to be done).
+
+    absent: it is not here, and need not be.
+    """
 
     name: str
     ok: bool
     detail: str
     mend: str = ""
+    absent: bool = False
+
+    @property
+    def mark(self) -> str:
+        """The word that it is listed with."""
+        return "mend" if not self.ok else "none" if self.absent else "ok"
 
 
 def guarded(name: str, check: Callable[[], Check]) -> Check:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.commands.doctor.check import Check
+from benchmarks.commands.doctor.packages import installed
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard
@@ -32,9 +33,13 @@ def data_set(name: str, data: Path | None) -> Check:
     if data is not None:
         return Check(title, False, f"not in {data}", card.obtain)
     if card.kind == "folder":
-        return Check(title, True, "not here, and nothing downloads it", card.obtain)
+        return Check(title, True, "not here, and nothing downloads it", card.obtain, absent=True)
+    if card.kind == "text" and installed("datasets") is None:
+        return Check(
+            title, True, "not here, and the package that downloads it is not installed", card.obtain, absent=True
+        )
     where = "by Hugging Face datasets" if card.kind == "text" else f"into {cache_folder()}"
-    return Check(title, True, f"not here: downloaded {where} when it is first needed", card.obtain)
+    return Check(title, True, f"not here: downloaded {where} when it is first needed", absent=True)
 
 
 def _found(card: DataCard, data: Path | None) -> str:

@@ -25,7 +25,7 @@ def cuda() -> Check:
     if torch.cuda.is_available():
         return _gpus()
     if shutil.which("nvidia-smi") is None:
-        return Check("CUDA", True, "no device: runs train on the CPU")
+        return Check("CUDA", True, "no device: runs train on the CPU", absent=True)
     mend = "install a driver that is new enough for this torch, or a torch that was built for CUDA"
     return Check("CUDA", False, "nvidia-smi is here, but torch finds no device", mend)
 

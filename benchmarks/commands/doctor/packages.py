@@ -34,21 +34,22 @@ def packages() -> Check:
 
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [Requirement(text) for text in project["dependencies"]]
-    wrong = [f"{one.name} {found or 'missing'} (wanted {one.specifier})" for one, found in _installed(wanted)]
+    wrong = [f"{one.name} {found or 'missing'} (wanted {one.specifier})" for one, found in _wrong(wanted)]
     if wrong:
         return Check("packages", False, "; ".join(wrong), f"run {AGAIN}")
     return Check("packages", True, f"all {len(wanted)} as pyproject.toml wants them")
 
 
-def _installed(wanted: list[Requirement]) -> Iterator[tuple[Requirement, str | None]]:
+def _wrong(wanted: list[Requirement]) -> Iterator[tuple[Requirement, str | None]]:
     """Those that are not as wanted, with the version found."""
     for one in wanted:
-        found = _version(one.name)
+        found = installed(one.name)
         if found is None or not one.specifier.contains(found, prereleases=True):
             yield one, found
 
 
-def _version(package: str) -> str | None:
+def installed(package: str) -> str | None:
+    """Its version."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -82,7 +83,7 @@ def torchvision() -> Check:
 
 def mlflow() -> Check:
     """Whether runs can be fed into MLflow from here."""
-    found = _version("mlflow") or _version("mlflow-skinny")
+    found = installed("mlflow") or installed("mlflow-skinny")
     if found:
         return Check("mlflow", True, found)
     get = "pip install mlflow" if INSTALLED else "uv sync --extra tracking"
