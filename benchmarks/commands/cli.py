@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.checkout import INSTALLED
+from benchmarks.commands.examples import EXAMPLES, epilogue
 from benchmarks.commands.options import Care, Flag, Number, Plugins, SearchOptions, Selection, Shown
 from benchmarks.errors import UserError
 
@@ -50,16 +51,21 @@ def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = Non
     """Show what `run` would do: the runs, the options as resolved, the published values, the expected duration.
 
     With `all`, `paper-a` or `paper-b`: what is in it. With the name of a hardware card: what the card predicts beside
-    what was published.
+    what was published. With a method's name, or `workload`: its options, with values, default and meaning.
 
     Args:
-        tables: Tables, figures and analyses, such as table3; or one hardware card, such as paper-a.
+        tables: Tables, figures and analyses, such as table3; or one hardware card, method, or workload.
         jobs: Runs side by side.
     """
     from benchmarks.commands.resolve import chosen_experiments
     from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
 
+    if len(tables) == 1 and (tables[0] == "workload" or _is_method(tables[0], selection.plugin)):
+        from benchmarks.commands.option_list import show_options
+
+        show_options(tables[0], _console())
+        return
     known = [*cards.names(), "this-machine"]
     if len(tables) == 1 and (tables[0] in GROUPS or tables[0] in known or tables[0].endswith(".toml")):
         from benchmarks.commands.listing import list_experiments
@@ -333,6 +339,14 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
+def _is_method(name: str, plugins: list[Path] | None) -> bool:
+    import methods
+
+    for path in plugins or []:
+        methods.load_plugin(path)
+    return name in methods.names()
+
+
 def _training_jobs(jobs: int | None, chosen: Choices) -> int:
     alone = jobs is None and not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
     return 1 if alone else _jobs(jobs, chosen.device)
@@ -344,3 +358,7 @@ def _jobs(jobs: int | None, device: str) -> int:
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
     return jobs or default_jobs(device)
+
+
+for _name in EXAMPLES:
+    app[_name].help_epilogue = epilogue(_name)

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 import methods
+from benchmarks.commands.option_list import method_options
 from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, experiment
 from benchmarks.hardware import cards as hardware
@@ -26,6 +27,9 @@ def list_everything(plugins: Sequence[Path], console: Console) -> None:
     console.print("[bold]Methods[/] (--method NAME, --set NAME.OPTION=VALUE)")
     classes = [methods.method_class(name) for name in methods.names()]
     _columns(console, [(cls.name, cls.title, cls.source) for cls in classes])
+    console.print("[bold]Options of methods[/] (show METHOD: with their values): default, what it is, whose")
+    _columns(console, list(method_options(methods.names())))
+    console.print("Of what rows share (--set workload.FIELD=VALUE): show workload")
     console.print("[bold]Hardware cards[/] (--hardware NAME)")
     _columns(console, [(name, hardware.load(name).title, hardware.load(name).source) for name in hardware.names()])
     console.print("[bold]Data sets[/]")

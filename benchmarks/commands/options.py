@@ -99,7 +99,7 @@ class Selection:
         "smoke"
     )
     seeds: Annotated[str, Parameter(help="Seeds per method and network: how many, or which, as in 0-4,7.")] = "3"
-    method: Annotated[list[str] | None, _many("Only these methods or rows.")] = None
+    method: Annotated[list[str] | None, _many("Only these methods or rows. Default: all.")] = None
     network: Annotated[
         list[str] | None, _many("Only these networks; or FILE.py, or FILE.py:NAME: one of your own, on the same rows.")
     ] = None
@@ -116,7 +116,8 @@ class Selection:
     ] = None
     out: Annotated[Path, Parameter(help="Folder of results.")] = Path("out")
     set_: Annotated[
-        list[str] | None, _many("method.option=value, workload.field=value or analysis.option=value.", name="--set")
+        list[str] | None,
+        _many("method.option=value, workload.field=value or analysis.option=value; `show` lists them.", name="--set"),
     ] = None
     plugin: Plugins = None
     no_alias: Annotated[

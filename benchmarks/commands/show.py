@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from benchmarks.analyses.definition import Analysis
-from benchmarks.commands import training
+from benchmarks.commands import option_list, training
 from benchmarks.commands.screen import note
 from benchmarks.experiments import Experiment
 from benchmarks.papers.open_points import readings
@@ -50,7 +50,7 @@ def print_expected(runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs
     console.print(
         f"[bold]{many(len(runs))}[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
         f"Expected: {training.expected(missing, Pace(found.records), jobs)}"
-        f"{'; beside that, ' + ', '.join(analyses) if analyses else ''}.",
+        f"{'; analyses take their own time: ' + ', '.join(analyses) if analyses else ''}.",
         highlight=False,
     )
     note(console, found.left_out)
@@ -60,6 +60,9 @@ def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({escape(one.source)})", highlight=False)
     options = one.options(chosen.settings.get(one.id, {})).model_dump(mode="json")
     console.print(f"options as resolved: {escape(_words(flat(options))) or 'none'}", highlight=False, style="dim")
+    for option in option_list.options(one.Options):
+        words = f"  {option.name} ({option.values}): {option.description}"
+        console.print(words, highlight=False, markup=False, soft_wrap=True, style="dim")
     for line in readings.readings(one.id):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()

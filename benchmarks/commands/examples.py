@@ -1,0 +1,53 @@
+"""What `COMMAND --help` ends with: command lines as they are, and what each is for."""
+
+from __future__ import annotations
+
+EXAMPLES: dict[str, dict[str, str]] = {
+    "list": {"list": "all there is", "list --plugin my_method.py": "with methods of your own"},
+    "show": {
+        "show table3": "what `run table3` would do, and how long it would take",
+        "show async_lu": "a method's options: values, default, what each means",
+        "show workload": "the same of what --set workload.FIELD=VALUE reaches",
+        "show paper-a": "what is in a paper, and what its hardware card predicts",
+        "show table1 --scale small --set async_lu.queue=2": "with other settings",
+    },
+    "run": {
+        "run table3": "a table at scale smoke: embedded data, simulated seconds",
+        "run table1 --scale small --seeds 5 --data ~/data": "real data in part",
+        "run table1 --method async_lu,bp --set async_lu.queue=2": "two rows, one of them set otherwise",
+        "run table1 --executor threads --seeds 1": "on real threads, in real seconds",
+        "run all --seeds 1 --no-tracking": "everything, without MLflow",
+    },
+    "tune": {
+        "tune table1 --network resnet18": "five learning rates a row, then the table at each row's best",
+        "tune table1 --grid 3 --method async_lu,ddp": "three rates, for two rows",
+    },
+    "replay": {"replay 3f9a": "the run of `run --record` whose id begins so"},
+    "claims": {"claims": "of every scale that has runs", "claims --scale small": "of one, and why"},
+    "report": {
+        "report": "all that was run, at every scale",
+        "report table1 table2 --scale small": "two tables, of one scale",
+    },
+    "compare": {
+        "compare out smoke": "yours beside the kept reproduction",
+        "compare out@small elsewhere/out --csv changes.csv": "one scale beside another folder, also as a file",
+    },
+    "export": {"export": "into out/export", "export --to ~/frames": "elsewhere"},
+    "ui": {
+        "ui table3": "with links to its runs, ours beside the paper's",
+        "ui --no-browser --port 5001": "links alone",
+    },
+    "calibrate": {
+        "calibrate": "then: run table1 --hardware this-machine",
+        "calibrate --scale small --device cuda": "the networks of another scale, on a GPU",
+    },
+    "track": {"track": "into MLflow's own store", "track --uri http://127.0.0.1:5000": "into a server's"},
+    "doctor": {"doctor": "the machine, and the cache of data", "doctor --data ~/data": "with your folder of data"},
+}
+"""Of each command its examples, without the program's name, with what they are for."""
+
+
+def epilogue(command: str) -> str:
+    """The examples of a command, a line each below its own purpose."""
+    lines = [f"  # {purpose}\n  python -m benchmarks {line}" for line, purpose in EXAMPLES[command].items()]
+    return "\n".join(["Examples:", *lines])
