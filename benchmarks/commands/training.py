@@ -43,8 +43,8 @@ def setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care:
     """What all runs of these experiments share."""
     cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
     seen = gpus.each() if chosen.device == "cuda" else ()
-    given = chosen.data, cards, chosen.plugins, chosen.own, here, seen
-    return Setting(out, *given, care.stall_after, care.fresh, care.checkpoints)
+    given = chosen.data, cards, chosen.plugins, here, seen
+    return Setting(out, *given, care.stall_after, care.fresh, care.checkpoints, chosen.own)
 
 
 def resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Careful) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ class Setting:
     data: Path | None
     cards: dict[str, Card]  # of the virtual clock, by sha256
     plugins: tuple[Path, ...]
-    own: OwnFiles
     environment: dict[str, Any]
     gpus: tuple[str, ...] = ()
     stall_after: float | None = None  # seconds without progress after which a run is given up
     fresh: bool = False  # train again what another command has finished meanwhile, and resume nothing
     checkpoint_every: float | None = 1.0  # seconds between two; 0: at every drain; None: none are written
+    own: OwnFiles = field(default_factory=OwnFiles)
 
 
 @dataclass(frozen=True)

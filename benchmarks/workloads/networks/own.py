@@ -38,7 +38,7 @@ _MODULE = "own_network_"
 
 
 def is_file(word: str) -> bool:
-    """Whether what was given as a network is a file's: "mynet.py", or "mynet.py:mlp"."""
+    """Whether what was given as a network is a file's: "my_net.py", or "my_net.py:mlp"."""
     return word.partition(":")[0].endswith(".py")
 
 
@@ -180,31 +180,35 @@ def layer_count(name: str, given: tuple[tuple[str, Any], ...], dtype: torch.dtyp
     random numbers, and where the output is not (2, classes) or does not depend on all weights.
     """
     own, offered = OWN[name], dict(given)
-    where = _place(own.file, own.function)
+    where, shape = _place(own.file, own.function), (2, *offered["shape"])
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        layers = build(name, offered)
-        torch.manual_seed(0)
-        again = build(name, offered)
+        layers, again = (_seeded(name, offered) for _ in range(2))
         _check_alike(where, layers, again)
-        torch.manual_seed(1)
-        shape = (2, *offered["shape"])
         inputs = torch.randint(0, 2, shape) if dtype == torch.int64 else torch.rand(shape)
-        first, second = (_pass(own, layers, inputs) for layers in (layers, again))
+        first, second = (_pass(own, made, inputs) for made in (layers, again))
+    _check_output(where, name, first, second, offered["classes"])
+    _check_used(where, layers)
+    if not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for one in layers.values() for part in one.modules()):
+        BATCHNORM_FREE.add(name)
+    return len(layers)
+
+
+def _seeded(name: str, offered: Mapping[str, Any]) -> Layers:
+    torch.manual_seed(0)
+    return build(name, offered)
+
+
+def _check_output(where: str, name: str, first: Tensor, second: Tensor, classes: int) -> None:
+    """Of two passes over one batch of two."""
     if not torch.equal(first, second):
         raise UserError(
             f"{where}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "
             "dropout, since no seed of a run reaches it."
         )
-    if first.shape != (2, offered["classes"]):
+    if first.shape != (2, classes):
         raise UserError(
-            f"{where}: {name} makes {tuple(first.shape)} of a batch of 2, not (2, {offered['classes']}), a number for "
-            "each class."
+            f"{where}: {name} makes {tuple(first.shape)} of a batch of 2, not (2, {classes}), a number for each class."
         )
-    _check_used(where, layers)
-    if not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for one in layers.values() for part in one.modules()):
-        BATCHNORM_FREE.add(name)
-    return len(layers)
 
 
 def _check_alike(where: str, one: Layers, other: Layers) -> None:
