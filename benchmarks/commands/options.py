@@ -114,6 +114,9 @@ class Selection:
     data: Annotated[
         Path | None, Parameter(help="Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.")
     ] = None
+    data_card: Annotated[
+        Path | None, Parameter(help="TOML file of a data set of your own, which takes the place of the table's.")
+    ] = None
     out: Annotated[Path, Parameter(help="Folder of results.")] = Path("out")
     set_: Annotated[
         list[str] | None,
@@ -141,6 +144,7 @@ class Selection:
             plugins=self.plugin or [],
             out=self.out,
             data=self.data,
+            data_card=self.data_card,
             alias=not self.no_alias,
             experiments=experiments,
         )

@@ -23,7 +23,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.present import check_present
-from benchmarks.workloads.networks.names import NETWORKS, OWN
+from benchmarks.workloads.networks.names import NETWORKS, OWN, words_of
 from benchmarks.workloads.own import OwnFiles
 from benchmarks.workloads.workload import SCALES
 from methods.errors import unknown
@@ -68,6 +68,12 @@ def one_table(name: str) -> Table:
     return found[0]
 
 
+def check_seeds(seeds: int) -> None:
+    """Raises UserError unless there are some, and not too many."""
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
+
+
 def check_target(target: float | None) -> None:
     """Raises UserError unless it is an accuracy in percent, or not given."""
     if target is not None and not 0 < target <= 100:
@@ -105,19 +111,20 @@ def choose(
     plugins: Sequence[Path],
     out: Path,
     data: Path | None,
+    data_card: Path | None,
     alias: bool,
     experiments: Sequence[Experiment],
 ) -> Choices:
     """The options as given -> what is chosen. Raises UserError or MethodError on the first that cannot be."""
-    plugins = list(dict.fromkeys(path.expanduser().resolve() for path in plugins))
-    plugin_methods = [name for path in plugins for name in methods.load_plugin(path)]
+    plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in plugins))
+    plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
     kind = _executor(executor, record, hardware_name)
-    networks, own = _networks(split(network))
-    keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
+    networks = _networks(split(network))
+    rows = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
     return Choices(
         scale=one_of("scale", scale, SCALES),
         seeds=of_seeds.parsed(seeds),
-        methods=tuple(one_of("method", name, sorted({*methods.names(), *keys})) for name in split(method)),
+        methods=tuple(one_of("method", name, sorted({*methods.names(), *rows})) for name in split(method)),
         networks=networks,
         executor=executor,
         record=record,
@@ -125,29 +132,26 @@ def choose(
         device=usable_device(device),
         data=data.expanduser() if data is not None else None,
         peak=_peak(out) if not kind.simulated else None,
-        settings=_settings(settings),
-        plugins=tuple(plugins),
-        plugin_methods=tuple(plugin_methods),
-        own=own,
+        settings=_with_data(_settings(settings), data_card),
+        plugins=plugins,
+        plugin_methods=plugin_methods,
+        own=OwnFiles(networks=words_of(networks), data=data_card),
         alias=alias,
     )
 
 
-def _networks(given: Sequence[str]) -> tuple[tuple[str, ...], OwnFiles]:
-    """Names of networks and files with networks of the user's own -> names alone, and those files."""
+def _networks(given: Sequence[str]) -> tuple[str, ...]:
+    """Names of networks and files with networks of the user's own -> names alone, and those are known."""
     files = [word for word in given if word.partition(":")[0].endswith(".py")]
-    own = OwnFiles()
+    named: dict[str, str] = {}
     if files:
-        from benchmarks.workloads.networks import own as own_networks  # torch, which others go without
+        from benchmarks.workloads.networks import own  # torch, which others go without
 
-        named = {word: own_networks.load(word) for word in files}
-        if twice := [name for name, count in Counter(named.values()).items() if count > 1]:
-            raise UserError(
-                f"--network: {twice[0]} is the name of several networks: call one of the functions otherwise."
-            )
-        own = OwnFiles(networks=tuple(own_networks.words(name) for name in named.values()))
-        given = [named.get(word, word) for word in given]
-    return tuple(one_of("network", name, (*NETWORKS, *OWN)) for name in given), own
+        named = {word: own.load(word) for word in files}
+    for name, count in Counter(named.values()).items():
+        if count > 1:
+            raise UserError(f"--network: {name} is the name of several networks: call one of the functions otherwise.")
+    return tuple(named.get(word) or one_of("network", word, (*NETWORKS, *OWN)) for word in given)
 
 
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:
@@ -160,6 +164,15 @@ def _executor(name: str, record: bool, hardware_name: str | None) -> executors.E
         priced = " or ".join(other for other in executors.names() if executors.executor(other).needs_card)
         raise UserError(f"--hardware is for the {priced} executor; real {name} run on this machine's own hardware.")
     return kind
+
+
+def _with_data(given: dict[str, dict[str, str]], data_card: Path | None) -> dict[str, dict[str, str]]:
+    """The settings of `--set`, before which go those of data of the user's own."""
+    if data_card is None:
+        return given
+    from benchmarks.workloads.data import own_card
+
+    return {**given, "workload": {**own_card.settings(own_card.load(data_card)), **given.get("workload", {})}}
 
 
 def _peak(out: Path) -> float | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
 class OwnFiles:
-    """networks: "FILE.py:NAME", with the whole path."""
+    """networks: "FILE.py:NAME", with the whole path. data: a data card, in TOML."""
 
     networks: tuple[str, ...] = ()
+    data: Path | None = None
 
     def load(self) -> None:
         """Make them known in this process. Raises UserError where one of them fails."""
@@ -18,3 +20,7 @@ class OwnFiles:
 
             for word in self.networks:
                 own.load(word)
+        if self.data is not None:
+            from benchmarks.workloads.data import own_card
+
+            own_card.load(self.data)

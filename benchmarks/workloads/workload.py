@@ -260,8 +260,19 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload
 
 
 def _check_samples(made: Workload, data: DataCard) -> None:
+    if (data.kind == "text") != (made.text is not None):
+        ours, theirs = ("texts", "images") if data.kind == "text" else ("images", "texts")
+        raise UserError(
+            f"{made.dataset} are {ours}, and {TITLES[made.network]} on {made.family} takes {theirs}: name a table of "
+            f"{ours}."
+        )
     if made.train_samples is not None and made.train_samples < made.batch:
         raise UserError(f"workload.train_samples={made.train_samples}: one batch takes {made.batch}.")
+    if data.own is not None and data.train_samples < made.batch:
+        raise UserError(
+            f"{made.dataset} has {data.train_samples} training samples, and one batch takes {made.batch}: set a "
+            "smaller workload.batch."
+        )
     for split, wanted, there in (
         ("train", made.train_samples, data.train_samples),
         ("test", made.test_samples, data.test_samples),

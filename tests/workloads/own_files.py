@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 MLP = """
 import math
@@ -24,3 +28,48 @@ def network(folder: Path, text: str = MLP, name: str = "mynet.py") -> Path:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
+
+
+CARD = """
+name = "leaves"
+kind = "images"
+folder = "leaves"
+shape = [3, 8, 8]
+source = "generated for a test"
+licence = "none"
+"""
+TEXTS = """
+name = "notes"
+kind = "text"
+folder = "notes"
+source = "written for a test"
+licence = "none"
+"""
+
+
+def card(folder: Path, text: str = CARD, name: str = "leaves.toml") -> Path:
+    """The file of a data card."""
+    return network(folder, text, name)
+
+
+def images(place: Path, counts: Mapping[str, int], size: tuple[int, int] = (8, 8), mode: str = "RGB") -> Path:
+    """Two classes of generated images, red and dark or blue and light, counts of each in every split ("": no split)."""
+    for at, (split, count) in enumerate(counts.items()):
+        for label, kind in enumerate(("oak", "ash")):
+            (place / split / kind).mkdir(parents=True)
+            for number in range(count):
+                noise = np.random.RandomState(1000 * at + 2 * number + label).randint(0, 60, (*size[::-1], 3), np.uint8)
+                noise[..., 2 * label] += 120
+                Image.fromarray(noise).convert(mode).save(place / split / kind / f"{number:03}.png")
+    return place
+
+
+def texts(place: Path, counts: Mapping[str, int]) -> Path:
+    """Two classes of generated texts."""
+    for split, count in counts.items():
+        for kind, word in (("bad", "dull"), ("good", "fine")):
+            (place / split / kind).mkdir(parents=True)
+            for number in range(count):
+                text = f"It was {word}, number {number} of {split}."
+                (place / split / kind / f"{number}.txt").write_text(text, encoding="utf-8")
+    return place

@@ -21,7 +21,7 @@ from benchmarks.tables.registry import table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks import own
-from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES, words_of
 from benchmarks.workloads.workload import Workload, workload
 from tests.workloads.own_files import MLP, network
 
@@ -52,7 +52,7 @@ def tried(path: Path, **changes: Any) -> int:
 def test_a_function_is_a_network_by_its_name(tmp_path: Path) -> None:
     path = network(tmp_path)
     assert own.load(str(path)) == own.load(f"{path}:mlp") == "mlp"
-    assert own.words("mlp") == f"{path}:mlp"
+    assert words_of(["resnet18", "mlp"]) == (f"{path}:mlp",)
     assert tried(path) == 3
     assert "mlp" in BATCHNORM_FREE
     made = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=3)

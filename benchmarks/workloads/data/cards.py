@@ -6,6 +6,7 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from benchmarks.checkout import CHECKOUT
@@ -76,6 +77,15 @@ class ImageTree:
 
 
 @dataclass(frozen=True)
+class OwnData:
+    """Data of the user's own: the card's file, the folder that they lie in, what share of each class is held out."""
+
+    file: Path
+    folder: Path
+    held_out: float | None = None
+
+
+@dataclass(frozen=True)
 class DataCard:
     """One data set: shape, sizes, normalisation, augmentation, provenance and fingerprint.
 
@@ -85,7 +95,7 @@ class DataCard:
     says so in `label`. `fingerprint` is a sha256: of the data for an embedded set, of the published checksums for a
     download. `tree` is a second form of a download, with a fingerprint of its own. A folder's classes, samples and
     shape are those published, and its fingerprint is "": what is really there is found out from the tree alone
-    (`benchmarks.workloads.data.images.folder_tree.find`).
+    (`benchmarks.workloads.data.images.folder_tree.find`). `own`: data of the user's own, which stand in for none.
     """
 
     name: str
@@ -106,6 +116,7 @@ class DataCard:
     download: Download | None
     kind: Kind = "images"
     tree: ImageTree | None = None
+    own: OwnData | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -135,7 +146,7 @@ class DataCard:
     @property
     def embedded(self) -> bool:
         """Whether the data comes with a dependency, so that nothing has to be fetched."""
-        return self.download is None and self.kind != "folder"
+        return self.download is None and self.kind != "folder" and self.own is None
 
     @property
     def numbers(self) -> tuple[int, int, int]:
@@ -159,8 +170,12 @@ class DataCard:
         return {**said, "resized_crop": self.augmentation.resized_crop} if self.kind == "folder" else said
 
 
+OWN: dict[str, DataCard] = {}
+"""Cards of the user's own by name; `own_card.load` puts them here."""
+
+
 def names() -> tuple[str, ...]:
-    """The names of all data cards, sorted."""
+    """The names of the suite's data cards, sorted."""
     return tuple(sorted(path.stem for path in CARDS.glob("*.toml")))
 
 
@@ -170,6 +185,8 @@ def card(name: str) -> DataCard:
 
     Raises UserError where there is none, offering the nearest names, and where the file is not a valid card.
     """
+    if name in OWN:
+        return OWN[name]
     if name not in names():
         raise UserError(unknown("data set", name, names()))
     path = CARDS / f"{name}.toml"

@@ -58,6 +58,8 @@ def any_form(card: DataCard, folder: Path | None) -> bool:
 
 def check_present(card: DataCard, folder: Path | None) -> None:
     """Raises UserError where data is not in the folder that was named for it, or can be had from nowhere else."""
+    if card.own is not None:
+        return  # they were read when the card was
     if card.kind == "folder" or (folder is not None and not card.embedded):
         found = finder(card)
         if found.locate(card, folder) is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,11 @@ OWN: dict[str, OwnNetwork] = {}
 def files_of(network: str) -> tuple[Path, ...]:
     """The files of a network that is not the suite's: a part of its runs' identity."""
     return (OWN[network].file,) if network in OWN else ()
+
+
+def words_of(networks: Iterable[str]) -> tuple[str, ...]:
+    """How `own.load` is asked for those of these that are the user's own, with the whole path."""
+    return tuple(f"{OWN[name].file}:{name}" for name in networks if name in OWN)
 
 
 def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:

@@ -37,13 +37,8 @@ _FILE_BYTES = 2**20
 _MODULE = "own_network_"
 
 
-def is_file(word: str) -> bool:
-    """Whether what was given as a network is a file's: "my_net.py", or "my_net.py:mlp"."""
-    return word.partition(":")[0].endswith(".py")
-
-
 def load(word: str) -> str:
-    """Make the network of a file known -> its name, the function's. word: as `is_file` has it.
+    """Make the network of a file known -> its name, the function's. word: "my_net.py", or "my_net.py:mlp".
 
     Raises UserError where the file is missing or fails, where it has no such function or several to choose from, and
     where the function wants what nothing gives.
@@ -60,11 +55,6 @@ def load(word: str) -> str:
     TITLES[name] = name
     layer_count.cache_clear()
     return name
-
-
-def words(name: str) -> str:
-    """How `load` is asked for it, with the whole path."""
-    return f"{OWN[name].file}:{name}"
 
 
 def _module(file: Path) -> ModuleType:

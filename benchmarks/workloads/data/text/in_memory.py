@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.sampling import Sampler, balanced, check_samples
-from benchmarks.workloads.data.text import generated, token_cache
+from benchmarks.workloads.data.text import generated, own_texts, token_cache
 from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.reviews import fingerprint
 from benchmarks.workloads.data.text.tokenizer import SPECIALS, Corpus, corpus, rows
 from benchmarks.workloads.data.transfer import to_device
 
@@ -87,7 +88,7 @@ def load(
     text = text or Text()
     check_samples(card.title, "train", train_samples, card.train_samples)
     check_samples(card.title, "test", test_samples, card.test_samples)
-    known = corpus(*generated.read(card)) if card.embedded else token_cache.read(card, folder=folder)
+    card, known = _corpus(card, folder)
     train = _part(known, 0, known.train, train_samples)
     test = _part(known, known.train, len(known.labels), test_samples)
     return TextSet(
@@ -99,6 +100,15 @@ def load(
         test_labels=torch.from_numpy(known.labels[test]),
         vocabulary_size=min(len(known.words), text.vocabulary + len(SPECIALS)),
     )
+
+
+def _corpus(card: DataCard, folder: Path | None) -> tuple[DataCard, Corpus]:
+    """All texts, and the card of what was found."""
+    if card.own is None:
+        return card, corpus(*generated.read(card)) if card.embedded else token_cache.read(card, folder=folder)
+    texts = own_texts.read(card.own)[1]
+    found = replace(card, fingerprint=fingerprint(texts))
+    return found, token_cache.kept(found, texts)
 
 
 def _part(known: Corpus, start: int, stop: int, samples: int | None) -> NDArray[np.int64]:

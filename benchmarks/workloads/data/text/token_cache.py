@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.text import imdb, imdb_places
+from benchmarks.workloads.data.text.reviews import Reviews
 from benchmarks.workloads.data.text.tokenizer import VERSION, Corpus, corpus
 from results.errors import ResultsError
 from results.files import whole
@@ -35,21 +36,30 @@ def read(card: DataCard, *, folder: Path | None = None) -> Corpus:
     A kept file that is damaged is made anew. A cache that cannot be written costs time, and is no error. Raises
     UserError where the reviews are missing or are not the published ones; the cache is then as it was.
     """
-    kept = cache_folder() / "text" / f"{card.name}-{card.fingerprint[:16]}-{VERSION}.npz"
+    path = _path(card)
     place = imdb_places.locate(card, folder)
-    mark = kept.parent / f"{_state(card, place)}.read" if place else None
-    if (os.path.exists(mark) if mark else folder is None) and (known := load(kept)):
+    mark = path.parent / f"{_state(card, place)}.read" if place else None
+    if (os.path.exists(mark) if mark else folder is None) and (known := load(path)):
         return known
-    reviews = imdb.read(card, folder=folder)
-    found = load(kept)
-    if found is None:
-        found = corpus(*reviews)
-        with suppress(ResultsError):
-            store(kept, found)
+    found = kept(card, imdb.read(card, folder=folder))
     if mark:
         with suppress(OSError):
             mark.touch()
     return found
+
+
+def kept(card: DataCard, reviews: Reviews) -> Corpus:
+    """The tokens of these reviews, whose fingerprint the card has: those that were kept, or made and kept now."""
+    found = load(_path(card))
+    if found is None:
+        found = corpus(*reviews)
+        with suppress(ResultsError):
+            store(_path(card), found)
+    return found
+
+
+def _path(card: DataCard) -> Path:
+    return cache_folder() / "text" / f"{card.name}-{card.fingerprint[:16]}-{VERSION}.npz"
 
 
 def load(path: Path) -> Corpus | None:

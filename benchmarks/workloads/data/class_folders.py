@@ -1,0 +1,116 @@
+"""Folders of one's own data: SPLIT/CLASS/FILE, or CLASS/FILE with a part held out; listed, nothing opened.
+
+A label is a class's place among the sorted names; the order is that of split, class and name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.random_keys import Purpose, order
+
+TRAIN, TEST = "train", ("test", "val")
+
+
+class File(NamedTuple):
+    """A sample below the folder, its class's place, and what tells that it was not changed since."""
+
+    path: str
+    label: int
+    size: int
+    changed: int
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The files of both splits, each in its order."""
+
+    classes: tuple[str, ...]
+    train: tuple[File, ...]
+    test: tuple[File, ...]
+
+    @property
+    def state(self) -> str:
+        """What it looks like without being opened, as 32 hexadecimal digits."""
+        lines = (f"{split} {file}\n" for split, files in (("train", self.train), ("test", self.test)) for file in files)
+        return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()[:32]
+
+
+def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> Tree:
+    """What is in the folder. held_out: the share of each class that is for testing, where there is no test/.
+
+    Hidden files, and files with other endings, are passed over. Raises UserError where a split, a class or every file
+    of a class is missing, where the splits' classes differ, and for a file that is no regular one.
+    """
+    if not place.is_dir():
+        raise UserError(
+            f"There is no folder {place}: name in the data card where the data are, from where the card lies."
+        )
+    tests = [name for name in TEST if (place / name).is_dir()]
+    try:
+        if held_out is not None:
+            if tests:
+                raise UserError(f"{place} has {tests[0]}/: leave held_out out of the data card, or {tests[0]}/ away.")
+            whole = place / TRAIN if (place / TRAIN).is_dir() else place
+            return _parted(_listed(whole, endings), held_out)
+        if not tests or not (place / TRAIN).is_dir():
+            raise UserError(
+                f"{place} has no {TRAIN}/ and {TEST[0]}/, each with a folder per class: make them, or say in the data "
+                "card which share of each class is for testing, as in held_out = 0.2."
+            )
+        train, test = (_listed(place / name, endings) for name in (TRAIN, tests[0]))
+    except OSError as error:
+        raise UserError(f"{place} cannot be listed ({error}): make it readable.") from error
+    if lost := sorted(train.keys() ^ test.keys()):
+        raise UserError(
+            f"{place}: the class {lost[0]} is in one of {TRAIN}/ and {tests[0]}/ only: both need a folder for every "
+            "class."
+        )
+    return Tree(tuple(train), *(tuple(file for files in of.values() for file in files) for of in (train, test)))
+
+
+def _parted(found: dict[str, list[File]], held_out: float) -> Tree:
+    """The same share of each class, drawn once and for all."""
+    train: list[File] = []
+    test: list[File] = []
+    for label, (kind, files) in enumerate(found.items()):
+        count = max(1, round(held_out * len(files)))
+        if count >= len(files):
+            raise UserError(
+                f"The class {kind} has {len(files)} files, too few to hold {held_out:g} of them out: add some."
+            )
+        chosen = set(order(len(files), Purpose.SPLIT, label)[:count].tolist())
+        train += [file for at, file in enumerate(files) if at not in chosen]
+        test += [file for at, file in enumerate(files) if at in chosen]
+    return Tree(tuple(found), tuple(train), tuple(test))
+
+
+def _listed(folder: Path, endings: Sequence[str]) -> dict[str, list[File]]:
+    """Class -> its files, both sorted."""
+    kinds = sorted(name for name, found in _entries(folder) if stat.S_ISDIR(found.st_mode))
+    if not kinds:
+        raise UserError(f"{folder} has no folder per class: every file lies in {folder.name}/CLASS/.")
+    files = {}
+    for label, kind in enumerate(kinds):
+        there = [(name, found) for name, found in _entries(folder / kind) if name.lower().endswith(tuple(endings))]
+        for name, found in there:
+            if not stat.S_ISREG(found.st_mode):
+                raise UserError(f"{folder / kind / name} is no regular file, as every sample has to be: remove it.")
+        if not there:
+            raise UserError(f"{folder / kind} has no files ({', '.join(endings)}): fill it, or remove it.")
+        files[kind] = sorted(
+            File(os.path.join(folder, kind, name), label, found.st_size, found.st_mtime_ns) for name, found in there
+        )
+    return files
+
+
+def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as entries:
+        yield from ((entry.name, entry.stat()) for entry in entries if not entry.name.startswith("."))

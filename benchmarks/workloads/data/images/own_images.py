@@ -1,0 +1,127 @@
+"""A folder of one's own images, in memory: decoded, brought to one size, and kept in the cache as they then are.
+
+`images/FINGERPRINT.pixels` below the cache folder holds the pixels; beside it `STATE.read` names the fingerprint of
+every folder that was read, by its files' names, sizes and times, so that a folder that changed is read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data import class_folders
+from benchmarks.workloads.data.cards import OwnData
+from benchmarks.workloads.data.images.arrays import Split
+from benchmarks.workloads.data.images.decode import opened
+from benchmarks.workloads.data.images.folder_tree import IMAGES
+from benchmarks.workloads.data.places import cache_folder
+from results import reading
+from results.errors import ResultsError
+from results.files import whole
+
+Pixels = NDArray[np.uint8]
+Shape = tuple[int, int, int]
+_SHARES = 4  # of the machine's memory: each training process holds the images
+
+
+class Found(NamedTuple):
+    """Both splits, images as uint8 of shape (N, C, H, W). sha256: of names and pixels."""
+
+    train: Split
+    test: Split
+    classes: int
+    sha256: str
+
+
+def read(name: str, place: OwnData, shape: Shape) -> Found:
+    """All images, of this shape: those of another size are scaled until they cover it, and cut at their edges.
+
+    Raises UserError where the folder has another layout, an image cannot be read, or all do not fit into memory.
+    """
+    tree = class_folders.tree(place.folder, IMAGES, place.held_out)
+    files = (*tree.train, *tree.test)
+    _check_memory(name, len(files), shape)
+    folder = cache_folder() / "images"
+    mark = folder / f"{hashlib.sha256(f'{tree.state} {shape}'.encode()).hexdigest()[:32]}.read"
+    pixels = _kept(folder, mark, tree, shape)
+    if pixels is None:
+        pixels = np.empty((len(files), *shape), np.uint8)
+        for into, file in zip(pixels, files, strict=True):
+            into[...] = _decoded(file.path, shape)
+        _keep(folder, mark, pixels, fingerprint(tree, pixels))
+    labels, cut = np.array([file.label for file in files], np.int64), len(tree.train)
+    train, test = (Split(pixels[part], labels[part]) for part in (slice(cut), slice(cut, None)))
+    return Found(train, test, len(tree.classes), fingerprint(tree, pixels))
+
+
+def fingerprint(tree: class_folders.Tree, pixels: Pixels) -> str:
+    """The sha256 of the images' shape and, in their order, of SPLIT/CLASS/NAME, a line feed and the bytes (C, H, W)."""
+    digest = hashlib.sha256(f"{pixels.shape[1:]}\n".encode())
+    splits = ["train"] * len(tree.train) + ["test"] * len(tree.test)
+    for split, file, image in zip(splits, (*tree.train, *tree.test), pixels, strict=True):
+        digest.update(os.fsencode(f"{split}/{tree.classes[file.label]}/{os.path.basename(file.path)}") + b"\n")
+        digest.update(image.data)
+    return digest.hexdigest()
+
+
+def measured(images: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel, of values between 0 and 1, to four digits."""
+    channels = images.transpose(1, 0, 2, 3).reshape(images.shape[1], -1)
+    levels = np.arange(256)
+    counts = [np.bincount(channel, minlength=256) for channel in channels]  # exact, whatever the size
+    means = [float(np.average(levels, weights=count)) for count in counts]
+    spreads = [
+        float(np.sqrt(np.average((levels - mean) ** 2, weights=count)))
+        for mean, count in zip(means, counts, strict=True)
+    ]
+    return tuple(round(mean / 255, 4) for mean in means), tuple(round(spread / 255, 4) for spread in spreads)
+
+
+def _check_memory(name: str, images: int, shape: Shape) -> None:
+    needed = images * int(np.prod(shape))
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
+    if needed > there // _SHARES:
+        size = "x".join(map(str, shape))
+        raise UserError(
+            f"{name}: {images:,} images of {size} take {needed / 1e9:.1f} GB of memory, more than a quarter of this "
+            "machine's: give a smaller shape; or run a table of ImageNet with --data FOLDER, which decodes images as "
+            "they are needed."
+        )
+
+
+def _decoded(path: str, shape: Shape) -> Pixels:
+    channels, height, width = shape
+    image = opened(path)
+    if image.size != (width, height):
+        image = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
+    values = np.asarray(image if channels == 3 else image.convert("L"))
+    return values.reshape(height, width, channels).transpose(2, 0, 1)
+
+
+def _keep(folder: Path, mark: Path, pixels: Pixels, sha256: str) -> None:
+    """A cache that cannot be written costs time, and is no error."""
+    with suppress(ResultsError, OSError):
+        with whole(folder / f"{sha256}.pixels") as stream:
+            stream.write(pixels.data)
+        with whole(mark) as stream:
+            stream.write(sha256.encode())
+
+
+def _kept(folder: Path, mark: Path, tree: class_folders.Tree, shape: Shape) -> Pixels | None:
+    """The pixels that were kept, or None where they are missing or not as they were written."""
+    shapes = len(tree.train) + len(tree.test), *shape
+    try:
+        sha256 = reading.content(mark, 64).decode()
+        with reading.opened(folder / f"{sha256}.pixels", int(np.prod(shapes))) as stream:
+            pixels = np.fromfile(stream, np.uint8).reshape(shapes)
+    except (OSError, ValueError):
+        return None
+    return pixels if fingerprint(tree, pixels) == sha256 else None

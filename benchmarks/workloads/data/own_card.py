@@ -1,0 +1,162 @@
+"""Data cards of one's own: a TOML file in the form of those in datasets/, and the folder of images or texts it names.
+
+    name = "leaves"
+    kind = "images"                 # or "text"
+    folder = "leaves"               # from where the card lies: train/CLASS/*.png and test/CLASS/*.png
+    shape = [3, 32, 32]             # channels, height, width; other images are scaled and cut to it; none of a text
+    mean = "measured"               # or a number per channel, and std likewise
+    std = "measured"
+    source = "photographs of our own"
+    licence = "CC BY 4.0"
+
+Further: title, classes and sha256 (compared with what is found), held_out, and [augmentation]. Imports no torch.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import OWN, Augmentation, DataCard, OwnData, card, names
+from methods.errors import unknown
+from results import reading
+
+_FILE_BYTES = 2**20
+Channels = tuple[float, ...] | Literal["measured"]
+
+
+class Card(BaseModel):
+    """What the file says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    kind: Literal["images", "text"]
+    folder: str
+    source: str
+    licence: str
+    title: str = ""
+    shape: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = ()
+    classes: int | None = None
+    mean: Channels = "measured"
+    std: Channels = "measured"
+    held_out: Annotated[float | None, Field(gt=0, lt=1)] = None
+    sha256: str | None = None
+    augmentation: Augmentation = Augmentation()
+
+    @model_validator(mode="after")
+    def _shape(self) -> Card:
+        if self.kind == "images" and (len(self.shape) != 3 or self.shape[0] not in (1, 3)):
+            raise ValueError("shape must be [channels, height, width] of images, with 1 channel (grey) or 3")
+        if self.kind == "text" and self.shape:
+            raise ValueError("a text has no shape: leave it out")
+        if self.augmentation.resized_crop:
+            raise ValueError("augmentation.resized_crop is for ImageNet's folder alone: leave it out")
+        return self
+
+
+def load(path: Path) -> str:
+    """Make the data of a card known, read once -> their name. Raises UserError where card or data are not sound."""
+    file = path.expanduser().resolve()
+    said = _said(file)
+    if said.name in names():
+        raise UserError(f"{file.name}: the name {said.name} is taken by a data set of the suite: give it another.")
+    place = OwnData(file, (file.parent / said.folder).resolve(), said.held_out)
+    found = _of_texts(said, place) if said.kind == "text" else _of_images(said, place)
+    for key, stated, there in (("classes", said.classes, found.classes), ("sha256", said.sha256, found.fingerprint)):
+        if stated is not None and stated != there:
+            raise UserError(
+                f"{file.name}: {key} is {stated} in the card, and {there} in {place.folder}: correct one of them."
+            )
+    OWN[said.name] = found
+    card.cache_clear()
+    return said.name
+
+
+def _said(file: Path) -> Card:
+    try:
+        values = tomllib.loads(reading.content(file, _FILE_BYTES).decode("utf-8"))
+        if strange := next((key for key in values if key not in Card.model_fields), None):
+            raise UserError(f"{file.name}: {unknown('field of a data card', strange, Card.model_fields)}")
+        return Card.model_validate(values)
+    except FileNotFoundError:
+        raise UserError(f"There is no file {file}: --data-card takes the path of a TOML file.") from None
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, wrong["loc"]))
+        raise UserError(
+            f"{file.name}: {where + ': ' if where else ''}{wrong['msg'].removeprefix('Value error, ')}."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"The data card {file} cannot be read ({error}): mend it.") from error
+
+
+def _of_images(said: Card, place: OwnData) -> DataCard:
+    from benchmarks.workloads.data.images import own_images
+
+    found = own_images.read(said.name, place, (said.shape[0], said.shape[1], said.shape[2]))
+    measured = own_images.measured(found.train.images)
+    mean, std = (
+        its if stated == "measured" else stated for stated, its in zip((said.mean, said.std), measured, strict=True)
+    )
+    size = "x".join(map(str, said.shape))
+    return _card(
+        said,
+        place,
+        found.classes,
+        (len(found.train.labels), len(found.test.labels)),
+        found.sha256,
+        f"images of {size} pixels",
+        mean=mean,
+        std=std,
+    )
+
+
+def _of_texts(said: Card, place: OwnData) -> DataCard:
+    from benchmarks.workloads.data.text import own_texts
+    from benchmarks.workloads.data.text.reviews import fingerprint
+
+    classes, texts = own_texts.read(place)
+    counts = texts.train, len(texts.labels) - texts.train
+    return _card(said, place, classes, counts, fingerprint(texts), "texts", mean=(), std=())
+
+
+def _card(
+    said: Card, place: OwnData, classes: int, counts: tuple[int, int], sha256: str, what: str, **channels: Any
+) -> DataCard:
+    title, (train, test) = said.title or said.name, counts
+    label = (
+        f"{title}: {classes:,} {'class' if classes == 1 else 'classes'}, {train:,} training and {test:,} test {what}, "
+        f"sha256 {sha256[:12]} ({place.file.name}): not the paper's data"
+    )
+    try:
+        return DataCard(
+            name=said.name,
+            title=title,
+            family="",
+            label=label,
+            classes=classes,
+            shape=said.shape,
+            train_samples=train,
+            test_samples=test,
+            augmentation=said.augmentation,
+            source=said.source,
+            licence=said.licence,
+            obtain=f"see {place.file.name}",
+            fingerprint=sha256,
+            download=None,
+            kind=said.kind,
+            own=place,
+            **channels,
+        )
+    except ValueError as error:
+        raise UserError(f"{place.file.name}: {error}.") from error
+
+
+def settings(name: str) -> dict[str, str]:
+    """The settings of a workload that has these data, all of them, whatever its scale takes of its own."""
+    return {"dataset": name, "train_samples": "none", "test_samples": "none", "resolution": "none"}

@@ -1,0 +1,40 @@
+"""A folder of one's own texts: one file a text, one folder a class, read as UTF-8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data import class_folders
+from benchmarks.workloads.data.cards import OwnData
+from benchmarks.workloads.data.class_folders import File
+from benchmarks.workloads.data.text.reviews import Labelled, Reviews, ordered
+from results import reading
+
+ENDINGS = (".txt",)
+FILE_BYTES, ALL_BYTES = 2**20, 2**28
+
+
+def read(place: OwnData) -> tuple[int, Reviews]:
+    """How many classes there are, and all texts in the order that does not depend on their files' names.
+
+    Raises UserError where the folder has another layout, a text cannot be read, or all of them are too large.
+    """
+    tree = class_folders.tree(place.folder, ENDINGS, place.held_out)
+    if (size := sum(file.size for file in (*tree.train, *tree.test))) > ALL_BYTES:
+        raise UserError(
+            f"The texts in {place.folder} have {size:,} bytes, more than {ALL_BYTES:,}: take a part of them."
+        )
+    return len(tree.classes), ordered(_texts(tree.train), _texts(tree.test))
+
+
+def _texts(files: tuple[File, ...]) -> Iterator[Labelled]:
+    for file in files:
+        try:
+            yield file.label, reading.content(Path(file.path), FILE_BYTES).decode("utf-8")
+        except (OSError, ValueError) as error:
+            said = " ".join(str(error).split())
+            raise UserError(
+                f"The text {file.path} cannot be read ({said}): put a sound one, in UTF-8, there."
+            ) from error

@@ -1,0 +1,84 @@
+"""`--data-card FILE.toml` at the command line: data of one's own in the place of a table's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
+from tests.commands.commands import Cli, journals
+from tests.workloads.own_files import TEXTS, card, images, network, texts
+
+SHORT = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.batch=8", "--no-tracking", "--jobs=1")
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """Without what a test made known."""
+    free = set(BATCHNORM_FREE)
+    yield
+    cards.OWN.clear()
+    cards.card.cache_clear()
+    for name in OWN:
+        del TITLES[name]
+    OWN.clear()
+    BATCHNORM_FREE.intersection_update(free)
+
+
+def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp_path: Path) -> None:
+    images(tmp_path / "leaves", {"train": 24, "test": 8})
+    given = ("--method=bp,async_lu", "--network=resnet18", "--data-card", str(card(tmp_path)), *SHORT)
+    said = cli("run", "table1", *given)
+    assert (said.code, said.err) == (0, "")
+    words = " ".join(said.out.split())
+    assert "ResNet-18 (width 8, cifar stem) on 3x8x8 leaves" in words
+    assert "data: leaves: 2 classes, 48 training and 16 test images of 3x8x8 pixels, sha256" in words
+    found = journals(tmp_path / "out")
+    assert [one["status"] for one in found] == ["finished"] * 2
+    first = json.loads(next((tmp_path / "out").glob("runs/*/journal.jsonl")).read_text().splitlines()[0])
+    assert (first["spec"]["workload"]["dataset"], len(first["spec"]["workload"]["dataset_sha256"])) == ("leaves", 64)
+    assert first["labels"]["data_label"].endswith("(leaves.toml): not the paper's data")
+    assert "2 of them done before" in cli("run", "table1", *given).out
+    judged = cli("claims", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
+    assert "No claim is judged by table1" in " ".join(judged.out.split())
+    assert cli("report", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3]).code == 0
+    page = (tmp_path / "out" / "report" / "smoke" / "table1" / "report.md").read_text()
+    assert "--data-card leaves.toml" in page
+
+
+def test_texts_and_a_network_of_ones_own_in_another_process(cli: Cli, tmp_path: Path) -> None:
+    texts(tmp_path / "notes", {"train": 24, "test": 8})
+    bag = """
+from torch import nn
+
+
+class Bag(nn.Module):
+    def __init__(self, vocabulary, size):
+        super().__init__()
+        self.words = nn.Embedding(vocabulary, size)
+
+    def forward(self, x):
+        return self.words(x).mean(1)
+
+
+def bag(shape, classes, vocabulary, embedding=16):
+    return {"words": Bag(vocabulary, embedding), "head": nn.Linear(embedding, classes)}
+"""
+    files = ("--data-card", str(card(tmp_path, TEXTS, "notes.toml")), "--network", str(network(tmp_path, bag)))
+    said = cli("run", "table6", "--method=bp", *files, *SHORT)
+    assert (said.code, said.err) == (0, "")
+    assert "bag (mynet.py) on 40 words of notes" in " ".join(said.out.split())
+
+
+def test_data_that_do_not_fit_a_table_end_the_command(cli: Cli, tmp_path: Path) -> None:
+    images(tmp_path / "leaves", {"train": 24, "test": 8})
+    said = cli("run", "table6", "--data-card", str(card(tmp_path)), *SHORT)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "leaves are images, and LSTM on imdb takes texts: name a table of images.\n"
+    said = cli("show", "table1", "--data-card", str(tmp_path / "none.toml"))
+    assert said.code == 2
+    assert "--data-card takes the path of a TOML file" in said.err

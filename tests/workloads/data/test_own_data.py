@@ -1,0 +1,276 @@
+"""Data of a user's own: what a card may say, what is read from its folder, and what is said of bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data import cards, class_folders, own_card
+from benchmarks.workloads.data.cards import DataCard, OwnData
+from benchmarks.workloads.data.images import own_images
+from benchmarks.workloads.data.load import load
+from benchmarks.workloads.data.places import cache_folder
+from benchmarks.workloads.data.present import as_found, check_present
+from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.reviews import fingerprint
+from benchmarks.workloads.workload import workload
+from tests.workloads.own_files import CARD, TEXTS, images, texts
+from tests.workloads.own_files import card as write
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def registry() -> Iterator[None]:
+    """Without what a test made known."""
+    yield
+    cards.OWN.clear()
+    cards.card.cache_clear()
+
+
+def known(path: Path) -> DataCard:
+    return cards.card(own_card.load(path))
+
+
+@pytest.fixture
+def leaves(tmp_path: Path) -> Path:
+    """A card, beside a folder of 2 classes of 6 training and 3 test images."""
+    images(tmp_path / "leaves", {"train": 6, "test": 3})
+    return write(tmp_path)
+
+
+# ---- images
+
+
+def test_a_folder_of_images_is_a_data_set(leaves: Path) -> None:
+    found = known(leaves)
+    assert (found.name, found.title, found.kind, found.embedded) == ("leaves", "leaves", "images", False)
+    assert (found.numbers, found.shape) == ((2, 12, 6), (3, 8, 8))
+    assert found.label == (
+        f"leaves: 2 classes, 12 training and 6 test images of 3x8x8 pixels, sha256 {found.fingerprint[:12]} "
+        "(leaves.toml): not the paper's data"
+    )
+    assert found.unlike(cards.card("cifar10")) == found.label
+    assert as_found(found, leaves.parent) == found
+    check_present(found, Path("elsewhere"))
+    made = load("leaves")
+    assert made.card == found
+    batch, labels = made.batches(batch=4, seed=0, device=CPU, augment=True).batch(0, 0)
+    assert (batch.shape, labels.dtype) == ((4, 3, 8, 8), torch.int64)
+
+
+def test_pixels_labels_and_order_are_those_of_the_files(leaves: Path) -> None:
+    own = OwnData(leaves, leaves.parent / "leaves")
+    found = own_images.read("leaves", own, (3, 8, 8))
+    paths = sorted((own.folder / "train").rglob("*.png"))
+    assert found.train.labels.tolist() == [0] * 6 + [1] * 6  # ash before oak
+    for path, image in zip(paths, found.train.images, strict=True):
+        with Image.open(path) as stored:
+            assert np.array_equal(np.asarray(stored).transpose(2, 0, 1), image)
+
+
+def test_mean_and_spread_are_measured_over_the_training_images_alone(leaves: Path) -> None:
+    found = known(leaves)
+    own = OwnData(leaves, leaves.parent / "leaves")
+    pixels = own_images.read("leaves", own, (3, 8, 8)).train.images / 255
+    assert found.mean == pytest.approx(pixels.mean((0, 2, 3)), abs=5e-5)
+    assert found.std == pytest.approx(pixels.std((0, 2, 3)), abs=5e-5)
+    stated = known(write(leaves.parent, CARD + "mean = [0.5, 0.4, 0.3]\nstd = [0.2, 0.2, 0.1]\n"))
+    assert (stated.mean, stated.std) == ((0.5, 0.4, 0.3), (0.2, 0.2, 0.1))
+
+
+def test_names_and_pixels_make_the_fingerprint_and_the_place_does_not(leaves: Path, tmp_path: Path) -> None:
+    first = known(leaves).fingerprint
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    images(other / "leaves", {"train": 6, "val": 3})
+    assert known(write(other)).fingerprint == first  # val/ or test/
+    path = leaves.parent / "leaves" / "train" / "oak" / "003.png"
+    content = path.read_bytes()
+    Image.new("RGB", (8, 8)).save(path)
+    changed = known(leaves).fingerprint
+    path.write_bytes(content)
+    path.rename(path.with_name("zzz.png"))
+    assert len({first, changed, known(leaves).fingerprint}) == 3
+
+
+def test_images_of_another_size_or_mode_are_brought_to_the_cards(tmp_path: Path) -> None:
+    images(tmp_path / "leaves", {"train": 2, "test": 1}, size=(20, 13), mode="L")
+    for channels in (3, 1):
+        path = write(tmp_path, CARD.replace("[3,", f"[{channels},"))
+        found = own_images.read("leaves", OwnData(path, tmp_path / "leaves"), (channels, 8, 8))
+        with Image.open(tmp_path / "leaves" / "train" / "ash" / "000.png") as stored:
+            fitted = ImageOps.fit(stored.convert("RGB"), (8, 8), Image.Resampling.BILINEAR)
+        assert found.train.images.shape == (4, channels, 8, 8)
+        assert np.array_equal(found.train.images[0][0], np.asarray(fitted)[..., 0])
+
+
+def test_a_part_can_be_held_out_of_every_class(tmp_path: Path) -> None:
+    images(tmp_path / "leaves", {"": 10})
+    path = write(tmp_path, CARD + "held_out = 0.3\n")
+    found = known(path)
+    assert found.numbers == (2, 14, 6)
+    tree = class_folders.tree(tmp_path / "leaves", (".png",), 0.3)
+    assert [[file.label for file in files].count(0) for files in (tree.train, tree.test)] == [7, 3]
+    assert not {file.path for file in tree.train} & {file.path for file in tree.test}
+    assert class_folders.tree(tmp_path / "leaves", (".png",), 0.3) == tree
+    (tmp_path / "leaves" / "test").mkdir()
+    with pytest.raises(UserError, match=r"leaves has test/: leave held_out out of the data card, or test/ away"):
+        known(path)
+
+
+def test_pixels_are_kept_and_a_damaged_cache_is_made_anew(leaves: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = known(leaves).fingerprint
+    (kept,) = (cache_folder() / "images").glob("*.pixels")
+    with monkeypatch.context() as patch:
+        patch.setattr(own_images, "opened", None)  # nothing is decoded
+        assert known(leaves).fingerprint == first
+    kept.write_bytes(bytes(kept.stat().st_size))
+    assert known(leaves).fingerprint == first
+    assert load("leaves").card.fingerprint == first
+
+
+def test_data_that_changed_since_have_another_fingerprint(leaves: Path) -> None:
+    planned = known(leaves)
+    Image.new("RGB", (8, 8)).save(leaves.parent / "leaves" / "train" / "oak" / "003.png")
+    assert load("leaves").card.fingerprint != planned.fingerprint
+
+
+# ---- texts
+
+
+def test_a_folder_of_texts_is_a_data_set(tmp_path: Path) -> None:
+    texts(tmp_path / "notes", {"train": 4, "test": 2})
+    found = known(write(tmp_path, TEXTS, "notes.toml"))
+    assert (found.kind, found.numbers, found.shape, found.mean) == ("text", (2, 8, 4), (), ())
+    assert "8 training and 4 test texts, sha256" in found.label
+    for _ in range(2):  # from the cache of tokens as well
+        made = load("notes", text=Text(length=6))
+        assert made.card == found
+        tokens, labels = next(made.batches(batch=4, seed=0, device=CPU, augment=False).test())
+        assert (tokens.shape, labels.tolist()) == ((4, 6), [0, 0, 1, 1])
+        assert made.vocabulary_size is not None
+
+
+def test_texts_have_a_fingerprint_over_split_class_and_text(tmp_path: Path) -> None:
+    from benchmarks.workloads.data.text import own_texts
+
+    place = texts(tmp_path / "notes", {"train": 4, "test": 2})
+    path = write(tmp_path, TEXTS, "notes.toml")
+    classes, found = own_texts.read(OwnData(path, place))
+    assert (classes, known(path).fingerprint) == (2, fingerprint(found))
+    (place / "train" / "bad" / "0.txt").write_text("It was not.", encoding="utf-8")
+    assert known(path).fingerprint != fingerprint(found)
+
+
+# ---- workloads
+
+
+def test_its_settings_take_all_of_it(leaves: Path) -> None:
+    name = own_card.load(leaves)
+    made = workload("cifar100", "resnet18", "smoke", {**own_card.settings(name), "batch": "4"})
+    assert (made.dataset, made.train_samples, made.test_samples) == ("leaves", None, None)
+    assert made.label == "ResNet-18 (width 8, cifar stem) on 3x8x8 leaves"
+    with pytest.raises(UserError, match=r"leaves has 12 training samples, and one batch takes 64: set a smaller"):
+        workload("cifar100", "resnet18", "smoke", dict(own_card.settings(name)))
+    with pytest.raises(UserError, match=r"leaves are images, and LSTM on imdb takes texts: name a table of images"):
+        workload("imdb", "lstm", "smoke", dict(own_card.settings(name)))
+
+
+# ---- bad ones
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("name = ", r"The data card .*leaves\.toml cannot be read \(.*\): mend it"),
+        (CARD + "colour = 3\n", r"leaves\.toml: .*field of a data card.*colour"),
+        (CARD.replace("licence", "#"), r"leaves\.toml: licence: Field required"),
+        (CARD.replace("[3, 8, 8]", "[8, 8]"), r"leaves\.toml: shape must be \[channels, height, width\] of images"),
+        (CARD.replace("[3, 8, 8]", "[2, 8, 8]"), r"with 1 channel \(grey\) or 3"),
+        (CARD.replace('"leaves"\nkind', '"a/b"\nkind'), r"leaves\.toml: name: "),
+        (CARD.replace('"leaves"\nkind', '"digits"\nkind'), r"the name digits is taken by a data set of the suite"),
+        (CARD.replace('folder = "leaves"', 'folder = "x"'), r"There is no folder .*x: name in the data card where"),
+        (CARD + "classes = 3\n", r"leaves\.toml: classes is 3 in the card, and 2 in .*leaves: correct one of them"),
+        (CARD + 'sha256 = "ab"\n', r"leaves\.toml: sha256 is ab in the card, and [0-9a-f]{64} in"),
+        (CARD + "mean = [0.5]\n", r"leaves\.toml: mean and std need one value per channel"),
+        (CARD + "held_out = 1.5\n", r"leaves\.toml: held_out: "),
+        (CARD + "[augmentation]\nresized_crop = true\n", r"augmentation\.resized_crop is for ImageNet's folder alone"),
+        (TEXTS + "shape = [3]\n", r"a text has no shape"),
+    ],
+)
+def test_a_bad_card_is_told_in_one_sentence(leaves: Path, text: str, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint) as caught:
+        own_card.load(write(leaves.parent, text))
+    assert "\n" not in str(caught.value)
+    assert not cards.OWN
+
+
+@pytest.mark.parametrize(
+    ("harm", "complaint"),
+    [
+        (
+            "no test",
+            r"leaves has no train/ and test/, each with a folder per class: make them, or say .* held_out = 0\.2",
+        ),
+        ("no classes", r"train has no folder per class: every file lies in train/CLASS/"),
+        ("empty class", r"train/oak has no files \(\.jpeg, .*\): fill it, or remove it"),
+        ("other classes", r"the class oak is in one of train/ and test/ only"),
+        ("damaged", r"The image .*train/oak/003\.png cannot be read \(.*\): put a sound copy in its place"),
+        ("a folder", r"train/oak/003\.png is no regular file, as every sample has to be: remove it"),
+        ("too large", r"leaves: 18 images of 3x8x8 take 0\.0 GB of memory, more than a quarter of this machine's"),
+    ],
+)
+def test_a_bad_folder_is_told_in_one_sentence(
+    leaves: Path, harm: str, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = leaves.parent / "leaves"
+    one = place / "train" / "oak" / "003.png"
+    if harm == "no test":
+        (place / "test").rename(place / "later")
+    elif harm == "no classes":
+        (place / "train").rename(place / "later")
+        (place / "train").mkdir()
+    elif harm == "empty class":
+        for path in (place / "train" / "oak").iterdir():
+            path.unlink()
+    elif harm == "other classes":
+        (place / "test" / "oak").rename(place / "test" / ".oak")
+    elif harm == "damaged":
+        one.write_bytes(one.read_bytes()[:40])
+    elif harm == "a folder":
+        one.unlink()
+        one.mkdir()
+    else:
+        monkeypatch.setattr(own_images.os, "sysconf", lambda name: 1)
+    with pytest.raises(UserError, match=complaint) as caught:
+        own_card.load(leaves)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", None])
+def test_a_bad_text_is_named(tmp_path: Path, content: bytes | None) -> None:
+    place = texts(tmp_path / "notes", {"train": 4, "test": 2})
+    path = place / "test" / "good" / "1.txt"
+    path.write_bytes(content if content is not None else b"x" * (2**20 + 1))
+    with pytest.raises(
+        UserError, match=r"The text .*test/good/1\.txt cannot be read \(.*\): put a sound one, in UTF-8"
+    ):
+        own_card.load(write(tmp_path, TEXTS, "notes.toml"))
+
+
+def test_a_class_too_small_to_be_parted_is_told(tmp_path: Path) -> None:
+    images(tmp_path / "leaves", {"": 1})
+    with pytest.raises(UserError, match=r"The class ash has 1 files, too few to hold 0\.2 of them out: add some"):
+        own_card.load(write(tmp_path, CARD + "held_out = 0.2\n"))
+
+
+def test_a_card_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"There is no file .*none\.toml: --data-card takes the path of a TOML file"):
+        own_card.load(tmp_path / "none.toml")
