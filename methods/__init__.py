@@ -21,6 +21,8 @@ from methods.effects import (
     Backward,
     Channel,
     Close,
+    Correct,
+    Correction,
     Count,
     Counter,
     CounterValue,
@@ -48,7 +50,8 @@ from methods.effects import (
     forward,
 )
 from methods.errors import MethodError, unknown
-from methods.registry import create, load_plugin, method_class, names, register
+from methods.rates import RateOptions, delay_adaptive, scale_of
+from methods.registry import create, load_plugin, method_class, names, register, with_defaults
 
 __all__ = [
     "AllReduce",
@@ -57,6 +60,8 @@ __all__ = [
     "Backward",
     "Channel",
     "Close",
+    "Correct",
+    "Correction",
     "Count",
     "Counter",
     "CounterValue",
@@ -78,6 +83,7 @@ __all__ = [
     "Options",
     "Program",
     "Put",
+    "RateOptions",
     "Replica",
     "Replicated",
     "ReplicatedOptions",
@@ -91,11 +97,14 @@ __all__ = [
     "Workers",
     "backward",
     "create",
+    "delay_adaptive",
     "forward",
     "load_plugin",
     "method_class",
     "names",
     "options",
     "register",
+    "scale_of",
     "unknown",
+    "with_defaults",
 ]

@@ -17,4 +17,4 @@ class AsyncBU(Decoupled):
     def backward(self, replica: Replica, losses: Channel) -> Program:
         while (step := (yield Get(losses))) is not None:
             gradients = yield from backward(replica, step)
-            yield Update(*gradients)
+            yield Update(*gradients, scale=self.scale)

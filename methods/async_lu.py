@@ -7,6 +7,7 @@ Departures and choices (REFERENCES, "A"):
 - A mutex per layer, where the paper has none (`lock_free=true`).
 - Forward and backward workers meet in a rendezvous, the reading nearest to Figure 1 (`queue` gives it capacity).
 - The backward pass uses the weights of now, theta^v; `weights=forward` pins those the forward pass read, theta^u.
+- The rate is the schedule's; `rate=delay_adaptive` lowers it for gradients of a long delay (rates.py).
 - One momentum per layer; the paper does not say whether its threads share it (`momentum=per_updater`).
 """
 
@@ -25,10 +26,11 @@ from methods import (
     Get,
     Method,
     NextBatch,
-    Options,
     Program,
     Put,
+    RateOptions,
     Replica,
+    Scale,
     Team,
     Update,
     Worker,
@@ -36,11 +38,12 @@ from methods import (
     forward,
     options,
     register,
+    scale_of,
 )
 
 
 @options
-class DecoupledOptions(Options):
+class DecoupledOptions(RateOptions):
     forward_workers: Annotated[Workers, Field(description="forward threads, all on device 0 (v1 has one)")] = 1
     backward_workers: Annotated[Workers, Field(description="K, backward threads, a device each")] = 2
     queue: Annotated[int, Field(ge=0, le=4096, description="losses that may wait for a backward thread")] = 0
@@ -61,6 +64,12 @@ class Decoupled(Method):
     @property
     def updaters(self) -> int:
         return int(self.options.backward_workers)
+
+    @property
+    def scale(self) -> Scale:
+        """Of updates: M of a delay-adaptive rate are the batches that may be under way at once."""
+        o = self.options
+        return scale_of(o.rate, self.replicas * (o.forward_workers + o.queue + o.backward_workers))
 
     @property
     def gradient_at(self) -> Literal["forward", "current"]:
@@ -94,4 +103,4 @@ class AsyncLU(Decoupled):
         while (step := (yield Get(losses))) is not None:
             for layer in reversed(replica.layers):
                 gradient = yield Backward(layer, step)
-                yield Update(gradient)
+                yield Update(gradient, scale=self.scale)

@@ -272,17 +272,37 @@ class AllReduce(Effect):
 
 @dataclass(slots=True, frozen=True)
 class Average(Effect):
-    """Average the group's replicas without stopping anyone -> True when every member said last.
+    """Average the group's replicas without stopping anyone -> True when every member said last, or a Correction.
 
     Takes a snapshot when it starts and adds (mean of the snapshots - snapshot) when it ends (paper B, Algorithm 1b).
     state: the optimizer's state (momentum) goes the same way; all members say so, or none, and no layer has more than
     one such state (`momentum=shared`, or one updater). Where a layer was never updated its state counts as 0.
+    later: nothing is added yet; the Correction that it gives is what `Correct` adds, whoever asks for that and when.
     """
 
     group: Group
     replica: Replica
     last: bool = False
     state: bool = False
+    later: bool = False
+
+
+@dataclass(slots=True, frozen=True, eq=False)
+class Correction:
+    """What an average adds to a replica, opaque to methods. last: whether every member said last."""
+
+    replica: Replica
+    mean: Any
+    snapshot: Any
+    state: bool
+    last: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Correct(Effect):
+    """Add (mean of the snapshots - snapshot) of an average that was to be added later. Takes no time."""
+
+    correction: Correction
 
 
 Program = Generator[Effect, Any, None]

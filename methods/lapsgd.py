@@ -9,6 +9,7 @@ Departures and choices (REFERENCES, "B"):
 - S counts updates after they are made; the paper counts before and starts its averager at s_pre = U to make up.
 - Counters start anew each epoch, and an epoch ends with one last average: the workers are drained for evaluation.
 - Weight decay acts on the live weights when an update is made, as in their code; the paper does not say.
+- The rate is the schedule's; `rate=delay_adaptive` lowers it for gradients of a long delay (rates.py).
 - Devices get equally many batches (B, section 3.1); `shares=dynamic` gives the next to whoever asks.
 - An update takes the layer's mutex where the paper has none (`lock_free=true`).
 With one updater per device LPP-SGD is this algorithm; paper A ran both so.
@@ -29,10 +30,11 @@ from methods import (
     Counter,
     Group,
     NextBatch,
-    Options,
     Program,
+    RateOptions,
     Replica,
     Replicated,
+    Scale,
     SharingOptions,
     Team,
     Update,
@@ -42,11 +44,12 @@ from methods import (
     forward,
     options,
     register,
+    scale_of,
 )
 
 
 @options
-class UpdaterOptions(Options):
+class UpdaterOptions(RateOptions):
     updaters: Annotated[Workers, Field(description="U, updaters per device")] = 1
     weights: Annotated[
         Literal["forward", "current"], Field(description="what a gradient is taken at: a snapshot, or the live weights")
@@ -75,6 +78,11 @@ class LAPSGD(Replicated):
     def averages_replicas(self) -> bool:
         return True
 
+    @property
+    def scale(self) -> Scale:
+        """Of updates: M of a delay-adaptive rate are a device's updaters."""
+        return scale_of(self.options.rate, self.options.updaters)
+
     def workers(self, team: Team) -> Iterable[Worker]:
         averagers = Group(members=len(team.replicas), name="averagers")
         for replica in team.replicas:
@@ -97,7 +105,7 @@ class LAPSGD(Replicated):
     def gradient_and_update(self, team: Team, replica: Replica, step: Any, u: int) -> Program:
         """Lines 5 and 6: the whole gradient."""
         gradients = yield from backward(replica, step)
-        yield Update(*gradients)
+        yield Update(*gradients, scale=self.scale)
 
     def averager(self, team: Team, replica: Replica, counter: Counter, averagers: Group) -> Program:
         """Algorithm 1b. It re-reads the counter, so that a slow average leaves no backlog of averages behind."""

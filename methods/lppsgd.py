@@ -74,7 +74,7 @@ class LPPSGD(LAPSGD):
             gradient = yield Backward(layer, step, weights=layer in part, inputs=inputs)
             if layer in part:
                 gradients.append(gradient)
-        yield Update(*gradients)
+        yield Update(*gradients, scale=self.scale)
 
 
 def partition(layers: Sequence[Layer], parts: int) -> list[list[Layer]]:

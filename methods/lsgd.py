@@ -6,6 +6,7 @@ Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), equation 4; Zinkevic
 Departures and choices:
 - Everyone waits for the average. So x += mean - snapshot, which is what Average does, makes x the mean, to rounding.
 - Momentum is each replica's own and is not averaged, as in the public code of Lin et al.
+  (`averages=weights_and_momentum` averages the optimizer's state with the weights.)
 - BN buffers are averaged with the weights (`bn_buffers=per_device` leaves them to each device).
 - Local steps are counted over epochs. The end of an epoch brings no average of its own: what is evaluated is the mean
   of the replicas (`consensus`), and training goes on from the replicas as they are.
@@ -15,7 +16,7 @@ Departures and choices:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -26,6 +27,7 @@ from methods import (
     Program,
     Replica,
     Replicated,
+    ReplicatedOptions,
     Team,
     Update,
     Worker,
@@ -38,7 +40,15 @@ from methods.mbsgd import MinibatchOptions
 
 
 @options
-class LocalOptions(MinibatchOptions):
+class AveragingOptions(ReplicatedOptions):
+    averages: Annotated[
+        Literal["weights", "weights_and_momentum"],
+        Field(description="what becomes the mean of the replicas': the weights, or the optimizer's state as well"),
+    ] = "weights"
+
+
+@options
+class LocalOptions(MinibatchOptions, AveragingOptions):
     period: Annotated[int, Field(ge=1, description="K, local steps between two averages")] = 16
 
 
@@ -51,6 +61,11 @@ class LocalSGD(Replicated):
     @property
     def averages_replicas(self) -> bool:
         return True
+
+    @property
+    def takes_state(self) -> bool:
+        """Whether averages take the optimizer's state along."""
+        return bool(self.options.averages == "weights_and_momentum")
 
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="everyone")
@@ -65,7 +80,7 @@ class LocalSGD(Replicated):
             yield Update(*gradients)
             team.state[local_steps] = done = team.state.get(local_steps, 0) + 1
             if done % self.period(team) == 0:  # at the same step for all: devices have equally many batches
-                yield Average(everyone, replica)
+                yield Average(everyone, replica, state=self.takes_state)
 
     def period(self, team: Team) -> int:
         """K_j, in epoch team.epoch."""

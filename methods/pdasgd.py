@@ -93,7 +93,7 @@ class PDASGD(Replicated, Decoupled):
         while (step := (yield Get(losses))) is not None:
             for layer in reversed(replica.layers):
                 gradient = yield Backward(layer, step)
-                yield Update(gradient)
+                yield Update(gradient, scale=self.scale)
                 for inbox in others:
                     yield Put(inbox, gradient)
         for inbox in others:
@@ -102,4 +102,4 @@ class PDASGD(Replicated, Decoupled):
     def exchange(self, replica: Replica, inbox: Channel) -> Program:
         """What arrives from other devices."""
         while (gradient := (yield Get(inbox))) is not None:
-            yield Update(gradient, replica=replica)
+            yield Update(gradient, replica=replica, scale=self.scale)

@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +33,9 @@ OWN = (
     "mbsgd",
     "lsgd",
     "plsgd",
+    "pipeline",
+    "cocod",
+    "adpsgd",
 )
 
 M = TypeVar("M", bound=type[Method])
@@ -147,6 +151,13 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
         return cls(cls.Options(**(settings or {})))
     except ValidationError as error:
         raise MethodError(_explain(name, error)) from error
+
+
+def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a record, and the defaults of those that its method has got since; as they are if unknown."""
+    _load_all()
+    defaults = asdict(_methods[name].Options()) if name in _methods else {}
+    return {**defaults, **options}
 
 
 def _explain(name: str, error: ValidationError) -> str:

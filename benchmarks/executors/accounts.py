@@ -19,7 +19,7 @@ from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.ledger import Ledger
 from benchmarks.executors.resuming import TeamCounts, as_json
 from benchmarks.executors.staleness import Moment, Staleness, TimedEvent
-from methods.effects import LayerVersions, Scale
+from methods.effects import Average, Correction, LayerVersions, Scale
 
 
 @dataclass(eq=False)
@@ -268,6 +268,18 @@ class DryTeam:
 
     def mean_flat(self, vectors: Sequence[Any]) -> Any:
         return None
+
+    def averaged(self, effect: Average, mean: Any, snapshot: Any, last: bool) -> Any:
+        """Add what the average comes to, unless that is to be later -> what the effect gives."""
+        correction = Correction(effect.replica, mean, snapshot, effect.state, last)
+        if effect.later:
+            return correction
+        self.correct(correction)
+        return last
+
+    def correct(self, correction: Correction) -> None:
+        c = correction
+        self.add_mean(c.replica, c.mean, c.snapshot, state=c.state)
 
     def add_mean(self, replica: Any, mean: Any, snapshot: Any, *, state: bool = False) -> None:
         for layer in replica.layers:

@@ -19,12 +19,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+import methods
 from benchmarks.errors import UserError
 from results import records
 from results.errors import ResultsError
 from results.records import Record
 from results.records.identity import identity
-from results.records.spec import RunSpec
+from results.records.spec import Document, RunSpec
 from results.records.usable import usable
 
 ELSEWHERE = ("sources", "torch")
@@ -77,8 +78,17 @@ class Journals:
 
 
 def experiment(spec: RunSpec) -> str:
-    """The spec's digest, but for who made the run: equal for runs of the same experiment."""
-    return identity(spec.document(without=ELSEWHERE))
+    """The spec's digest, but for who made the run: equal for runs of the same experiment.
+
+    An option that the method did not have yet when the run was made stands at its default, which leaves things as they
+    were.
+    """
+    return identity(_document(spec))
+
+
+def _document(spec: RunSpec) -> Document:
+    options = methods.with_defaults(spec.method.name, spec.method.options)
+    return spec.document(without=ELSEWHERE) | {"method": {"name": spec.method.name, "options": options}}
 
 
 def _form_free(spec: RunSpec) -> str:
@@ -86,7 +96,7 @@ def _form_free(spec: RunSpec) -> str:
     work = spec.workload.document(without=("dataset_sha256",))
     data = work["data"]
     work["data"] = {key: value for key, value in data.items() if key != "sha256"} if isinstance(data, dict) else data
-    return identity(spec.document(without=(*ELSEWHERE, "workload")) | {"workload": work})
+    return identity(_document(spec) | {"workload": work})
 
 
 def read(out: Path) -> Journals:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing
 from itertools import combinations
 from pathlib import Path
@@ -23,7 +24,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for path in config.getoption("plugin", default=[]):
+    load_plugins(os.pathsep.join(config.getoption("plugin", default=[])))
+
+
+def load_plugins(files: str) -> None:
+    """files: as PATH has folders."""
+    for path in filter(None, files.split(os.pathsep)):
         methods.load_plugin(Path(path))
 
 
@@ -128,6 +134,12 @@ def _accepted(name: str, key: str, value: Any) -> bool:
     except methods.MethodError:
         return False
     return True
+
+
+@pytest.fixture
+def plugins(request: pytest.FixtureRequest) -> str:
+    """The files of --plugin, for another process: what `load_plugins` takes."""
+    return os.pathsep.join(str(Path(path).resolve()) for path in request.config.getoption("plugin"))
 
 
 @pytest.fixture

@@ -79,7 +79,8 @@ def hogwild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_it_trains(hogwild: str) -> None:
     for executor in executors.names():
         test_training.test_two_epochs(hogwild, executor)
-        test_training.test_averages_are_counted_apart(hogwild, executor)
+        with pytest.MonkeyPatch.context() as patch:
+            test_training.test_averages_are_counted_apart(hogwild, executor, patch)
         test_training.test_no_more_slots_than_batches_in_flight(hogwild, executor)
         for key, value in other_values(hogwild):
             test_training.test_every_option((hogwild, key, value), executor)

@@ -18,10 +18,13 @@ from tests.conformance.small import EPOCHS, STEPS, Small, bits, price
 
 OTHER_PROCESS = """
 import sys, torch
+from tests.conformance.conftest import load_plugins
 from tests.conformance.small import Small, bits
 torch.set_num_threads(1)
-for method in sys.argv[2:]:
-    training = Small(method, executor=sys.argv[1])
+executor, plugins, *methods = sys.argv[1:]
+load_plugins(plugins)
+for method in methods:
+    training = Small(method, executor=executor)
     training.train()
     print(method, bits(training.team), training.executor.now)
 """
@@ -52,10 +55,10 @@ def test_a_run_leaves_the_global_generators_alone(method: str, repeatable: str) 
     assert before[1:] == (np.random.get_state()[1].tolist(), random.getstate())  # type: ignore[index]
 
 
-def test_same_bits_in_another_process(all_methods: list[str], repeatable: str, checkout: Path) -> None:
+def test_same_bits_in_another_process(all_methods: list[str], repeatable: str, checkout: Path, plugins: str) -> None:
     """In the opposite order there."""
     done = subprocess.run(
-        [sys.executable, "-c", OTHER_PROCESS, repeatable, *reversed(all_methods)],
+        [sys.executable, "-c", OTHER_PROCESS, repeatable, plugins, *reversed(all_methods)],
         cwd=checkout,
         capture_output=True,
         text=True,

@@ -18,9 +18,12 @@ EVERY = {"drain_every": 5}  # batches: three drains in an epoch, whatever the de
 OTHER_PROCESS = """
 import sys
 from pathlib import Path
+from tests.conformance.conftest import load_plugins
 from tests.runner.chains import Chain, small
-for method in sys.argv[2:]:
-    assert Chain(Path(sys.argv[1]) / method, small(method)).part(ends_after=1) is None
+out, plugins, *methods = sys.argv[1:]
+load_plugins(plugins)
+for method in methods:
+    assert Chain(Path(out) / method, small(method)).part(ends_after=1) is None
 """
 
 
@@ -50,9 +53,9 @@ def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, mome
     check_chain(tmp_path, small("lapsgd", {"momentum": momentum, "updaters": 2}, settings=settings))
 
 
-def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, checkout: Path) -> None:
+def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, checkout: Path, plugins: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", OTHER_PROCESS, str(tmp_path), *all_methods],
+        [sys.executable, "-c", OTHER_PROCESS, str(tmp_path), plugins, *all_methods],
         cwd=checkout,
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounts import DryStep, DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from methods import effects as e
 from tests.conformance.small import EPOCHS, price
@@ -50,7 +50,7 @@ class Seen:
                         self.updaters.add((gradient.layer.device, worker.name))  # type: ignore[attr-defined]
             case e.Put() | e.Get():
                 self.use(effect.channel, worker)
-                if isinstance(effect, e.Put) and not hasattr(effect.item, "layer"):
+                if isinstance(effect, e.Put) and isinstance(effect.item, DryStep):
                     self.queues.add(effect.channel.capacity)
             case e.Count() | e.Await():
                 self.use(effect.counter, worker)

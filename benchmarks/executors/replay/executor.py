@@ -123,6 +123,7 @@ class ReplayExecutor:
             e.Await: places.wait,
             e.AllReduce: self._all_reduce,
             e.Average: self._average,
+            e.Correct: self._correct,
         }
 
     # ---- accesses
@@ -206,9 +207,16 @@ class ReplayExecutor:
             yield from self._access(player, layer, self._needs(layer, writes=False, statistics=False), copy)
         player.layer = ""
         mean, everyone = yield from self._places.meet(player, effect, (snapshot, effect.last), self._mean_of_snapshots)
-        for layer, add in self.team.add_mean_by_layer(replica, mean, snapshot, state=effect.state):
-            yield from self._access(player, layer, self._needs(layer, writes=True, statistics=True), add)
+        correction = e.Correction(replica, mean, snapshot, effect.state, bool(everyone))
+        if effect.later:
+            return correction
+        yield from self._correct(player, e.Correct(correction))
         return bool(everyone)
+
+    def _correct(self, player: Player, effect: e.Correct) -> Carried:
+        made: Any = effect.correction
+        for layer, add in self.team.add_mean_by_layer(made.replica, made.mean, made.snapshot, state=made.state):
+            yield from self._access(player, layer, self._needs(layer, writes=True, statistics=True), add)
 
     def _mean_of_snapshots(self, brought: list[tuple[Any, bool]]) -> list[Any]:
         mean = self.team.mean_flat([snapshot for snapshot, _ in brought])

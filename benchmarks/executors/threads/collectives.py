@@ -27,11 +27,10 @@ class Meetings:
     def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Any:
         return self._meet(worker, effect, effect.gradient, self.team.all_reduce)
 
-    def average(self, worker: e.Worker, effect: e.Average) -> bool:
+    def average(self, worker: e.Worker, effect: e.Average) -> Any:
         snapshot = self.team.flat(effect.replica, state=effect.state)
         mean, everyone = self._meet(worker, effect, (snapshot, effect.last), self._mean_of_snapshots)
-        self.team.add_mean(effect.replica, mean, snapshot, state=effect.state)
-        return bool(everyone)
+        return self.team.averaged(effect, mean, snapshot, everyone)
 
     def _mean_of_snapshots(self, brought: list[tuple[Any, bool]]) -> list[Any]:
         mean = self.team.mean_flat([snapshot for snapshot, _ in brought])

@@ -90,6 +90,7 @@ class ThreadsExecutor:
             e.Await: channels.wait,
             e.AllReduce: meetings.all_reduce,
             e.Average: meetings.average,
+            e.Correct: lambda worker, effect: team.correct(effect.correction),
         }
 
     def _work(self, activity: Activity) -> None:

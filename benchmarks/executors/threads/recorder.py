@@ -39,6 +39,7 @@ LETTERS: dict[type[e.Effect], str] = {
     e.Await: "W",
     e.AllReduce: "R",
     e.Average: "A",
+    e.Correct: "K",
 }
 END = -1
 """Instead of a ticket or an item's place: there are no more."""

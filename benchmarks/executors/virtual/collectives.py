@@ -57,10 +57,12 @@ class Collectives:
 
     def _averaged(self, members: Sequence[Member]) -> list[Any]:
         mean = self.team.mean_flat([member.brought for member in members])
-        for member in members:
-            state = isinstance(member.effect, e.Average) and member.effect.state
-            self.team.add_mean(member.effect.replica, mean, member.brought, state=state)
-        return [all(isinstance(m.effect, e.Average) and m.effect.last for m in members)] * len(members)
+        effects = [member.effect for member in members if isinstance(member.effect, e.Average)]
+        last = all(effect.last for effect in effects)
+        return [
+            self.team.averaged(effect, mean, member.brought, last)
+            for effect, member in zip(effects, members, strict=True)
+        ]
 
     def _meet(
         self,

@@ -92,6 +92,7 @@ class VirtualExecutor:
             e.Await: channels.wait,
             e.AllReduce: collectives.all_reduce,
             e.Average: collectives.average,
+            e.Correct: lambda process, effect: self.team.correct(effect.correction),
         }
 
     def _resume(self, process: Process, value: Any) -> None:

@@ -1,0 +1,90 @@
+"""CoCoD-SGD: local SGD whose averages run while the next local steps are computed.
+
+Source: Shen et al., "Faster Distributed Deep Net Training: Computation and Communication Decoupled Stochastic Gradient
+Descent" (arXiv:1906.12043), Algorithm 1: in a round that begins at x_t all replicas' x_t are averaged while each takes
+K local steps; then x_(t+K) <- mean of x_t + (own x_(t+K) - own x_t).
+
+Departures and choices:
+- Every device has the same batch size; the paper's proportional sampling for unlike devices is left out.
+- A round ends with the epoch, too: workers are drained for evaluation. What is evaluated is the mean (`consensus`).
+- On threads the averager reads the weights layer by layer while its trainer goes on, so that a snapshot may hold a part
+  of the round's first update; since what is added is the mean less that same snapshot, nothing is lost or added twice.
+- Momentum is each replica's own (`averages=weights_and_momentum` averages the optimizer's state with the weights).
+- BN buffers are averaged with the weights (`bn_buffers=per_device` leaves them to each device).
+- The learning rate is the schedule's (`learning_rate=linear`: times the devices).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
+
+from methods import (
+    Average,
+    Channel,
+    Close,
+    Correct,
+    Get,
+    Group,
+    NextBatch,
+    Program,
+    Put,
+    Replica,
+    Replicated,
+    Team,
+    Update,
+    Worker,
+    backward,
+    forward,
+    options,
+    register,
+)
+from methods.lsgd import AveragingOptions
+
+
+@options
+class CocodOptions(AveragingOptions):
+    period: Annotated[int, Field(ge=1, description="K, local steps of a round, during which an average runs")] = 16
+
+
+@register(title="CoCoD-SGD", source="arXiv:1906.12043, Algorithm 1", name="cocod")
+class CoCoDSGD(Replicated):
+    """A trainer and an averager per device; every K steps a trainer takes up the mean of K steps ago."""
+
+    Options = CocodOptions
+
+    @property
+    def averages_replicas(self) -> bool:
+        return True
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        everyone = Group(members=len(team.replicas), name="averagers")
+        for replica in team.replicas:
+            rounds = Channel(name=f"rounds of device {replica.device}")  # a rendezvous: the snapshot comes first
+            means = Channel(None, name=f"means for device {replica.device}")
+            yield Worker(self.trainer(replica, rounds, means), device=replica.device, role="trainer")
+            program = self.averager(replica, everyone, rounds, means)
+            yield Worker(program, device=replica.device, role="averager")
+
+    def trainer(self, replica: Replica, rounds: Channel, means: Channel) -> Program:
+        steps = 0
+        while (step := (yield NextBatch(replica))) is not None:
+            if steps % self.options.period == 0:
+                if steps:
+                    yield Correct((yield Get(means)))
+                yield Put(rounds, "begins")  # at the same step for all: devices have equally many batches
+            yield from forward(replica, step)
+            gradients = yield from backward(replica, step)
+            yield Update(*gradients)
+            steps += 1
+        if steps:
+            yield Correct((yield Get(means)))
+        yield Close(rounds)
+
+    def averager(self, replica: Replica, everyone: Group, rounds: Channel, means: Channel) -> Program:
+        state = self.options.averages == "weights_and_momentum"
+        while (yield Get(rounds)) is not None:
+            correction = yield Average(everyone, replica, state=state, later=True)
+            yield Put(means, correction)

@@ -1,0 +1,215 @@
+"""CoCoD-SGD, AD-PSGD and the delay-adaptive rate: degenerate cases, what each promises, and what it gains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import methods
+from benchmarks.executors import registry as executors
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.hardware.delays import Delay
+from benchmarks.hardware.price import Price
+from methods import Average, delay_adaptive
+from tests.conformance.small import EPOCHS, Small, network
+from tests.executors.crews import carry_out
+from tests.methods.test_degenerate import LAYERS, same, small, trained
+from tests.methods.test_degenerate import sgd as sgd  # the fixture
+
+PRICE = Price.uniform(LAYERS, 1.0, 2.0)
+
+# ---- on one device
+
+
+@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize(("method", "options"), [("cocod", {"period": 1}), ("cocod", {"period": 3}), ("adpsgd", {})])
+def test_on_one_device_they_are_plain_sgd(
+    sgd: list[Tensor], executor: str, method: str, options: dict[str, Any]
+) -> None:
+    assert same(trained(method, executor=executor, devices=1, **options), sgd)
+    assert not same(trained(method, executor=executor, devices=2, **options), sgd)
+
+
+# ---- CoCoD-SGD
+
+
+class ByHand:
+    """A device of CoCoD-SGD, as Algorithm 1 has it."""
+
+    def __init__(self, like: Small) -> None:
+        self.model = nn.Sequential(*network(like.seed).values()).train()
+        chosen = like.work.optimizer
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=1.0, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
+        )
+
+    @property
+    def x(self) -> Tensor:
+        floats = [t for t in self.model.state_dict().values() if t.is_floating_point()]
+        return torch.cat([t.flatten() for t in floats])
+
+    @x.setter
+    def x(self, value: Tensor) -> None:
+        floats = [t for t in self.model.state_dict().values() if t.is_floating_point()]
+        for t, piece in zip(floats, value.split([t.numel() for t in floats]), strict=True):
+            t.copy_(piece.view_as(t))
+
+    def step(self, rate: float, images: Tensor, labels: Tensor) -> None:
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.zero_grad()
+        nn.functional.cross_entropy(self.model(images), labels).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+
+def cocod_by_hand(like: Small, period: int) -> list[Tensor]:
+    devices = [ByHand(like), ByHand(like)]
+    each = like.team.steps_per_epoch // 2
+    for epoch in range(EPOCHS):
+        for begin in range(0, each, period):
+            starts = [device.x for device in devices]
+            for n in range(begin, min(begin + period, each)):
+                for q, device in enumerate(devices):
+                    device.step(like.work.schedule(epoch), *like.batches.batch(epoch, 2 * n + q))
+            for device, start in zip(devices, starts, strict=True):
+                device.x = (starts[0] + starts[1]) / 2 + device.x - start
+    return [device.x for device in devices]
+
+
+@pytest.mark.parametrize("period", [1, 4])
+@pytest.mark.parametrize("price", [PRICE, replace(PRICE, latency_seconds=7.0)], ids=["free", "slow"])
+def test_cocod_is_its_algorithm(period: int, price: Price) -> None:
+    """However long an average takes: it is taken up at the round's end."""
+    training = small("cocod", price, devices=2, period=period)
+    training.train()
+    for ours, theirs in zip(training.team.replicas, cocod_by_hand(training, period), strict=True):
+        floats = [t for layer in ours.layers for t in layer.module.state_dict().values() if t.is_floating_point()]
+        torch.testing.assert_close(torch.cat([t.flatten() for t in floats]), theirs, rtol=1e-4, atol=1e-5)
+
+
+def seconds(method: str, price: Price, steps: int, **options: Any) -> float:
+    made = methods.create(method, {"devices": 2, "period": 4, **options})
+    team = DryTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=2 * steps)
+    executor = VirtualExecutor(team, price)
+    executor.run(made.workers(team))
+    return executor.now
+
+
+@pytest.mark.parametrize("latency", [0.0, 2.0, 30.0])
+def test_cocod_hides_the_averages_behind_the_steps(latency: float) -> None:
+    """A round takes the longer of the two, where local SGD takes their sum."""
+    price = replace(PRICE, latency_seconds=latency)
+    average, rounds = price.all_reduce(range(LAYERS), 2), 5
+    assert seconds("cocod", price, 4 * rounds) == pytest.approx(rounds * max(4 * 3.0, average))
+    assert seconds("lsgd", price, 4 * rounds) == pytest.approx(rounds * (4 * 3.0 + average))
+
+
+# ---- averages of momentum
+
+
+@pytest.mark.parametrize("averages", ["weights", "weights_and_momentum"])
+def test_local_sgd_may_average_its_momentum(averages: str) -> None:
+    training = small("lsgd", devices=3, period=2, averages=averages)
+    training.epoch(0)  # four steps a device
+    momenta = [training.team.updates.state_of(replica.layers[0])[0] for replica in training.team.replicas]
+    alike = torch.allclose(momenta[0], momenta[1], rtol=1e-5, atol=1e-6)
+    assert alike == (averages == "weights_and_momentum")
+    assert momenta[0].any()
+
+
+# ---- AD-PSGD
+
+
+@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("devices", [1, 2, 3, 4, 8])
+def test_gossip_comes_to_an_end(executor: str, devices: int) -> None:
+    """However many ask, and few answer: an active device waits for passive ones only, and they for nobody."""
+    made = methods.create("adpsgd", {"devices": devices})
+    team = DryTeam.of([("a", 1), ("b", 1)], replicas=devices, steps_per_epoch=10 * devices)
+    workers = list(made.workers(team))
+    carry_out(executor, *(one.program for one in workers), team=team, devices=tuple(one.device for one in workers))
+    assert all(layer.updates == 10 for replica in team.replicas for layer in replica.layers)
+    asked = sum(replica.layers[0].averages for replica in team.replicas[::2])
+    assert asked == sum(replica.layers[0].averages for replica in team.replicas[1::2])
+    assert asked > 0 or devices == 1
+
+
+def test_even_devices_ask_odd_ones_at_random() -> None:
+    made = methods.create("adpsgd", {"devices": 5})
+    team = DryTeam.of([("a", 1)], replicas=5, steps_per_epoch=200)
+    pairs: dict[Any, set[int]] = {}
+
+    class Watching(VirtualExecutor):
+        def _carry_out(self, process: Any, effect: Any) -> Any:
+            if isinstance(effect, Average):
+                pairs.setdefault(effect.group, set()).add(effect.replica.index)
+            return super()._carry_out(process, effect)
+
+    Watching(team, Price.uniform(1, 1.0, 2.0)).run(made.workers(team))
+    assert {frozenset(pair) for pair in pairs.values()} == {frozenset((a, b)) for a in (0, 2, 4) for b in (1, 3)}
+    assert len(pairs) == 3 * 40
+
+
+def test_gossip_mixes_and_keeps_the_mean() -> None:
+    training = small("adpsgd", devices=4, bn_buffers="per_device")
+    training.team.updates.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, fused=True)
+    training.team.updates.learning_rate = lambda ticket: 0.0
+    weights = [[p.data for layer in r.layers for p in layer.params] for r in training.team.replicas]
+    draw = torch.Generator().manual_seed(0)
+    for tensors in weights:
+        for t in tensors:
+            t.add_(torch.randn(t.shape, generator=draw))
+
+    def mean_and_spread() -> tuple[Tensor, float]:
+        vectors = torch.stack([torch.cat([t.flatten() for t in tensors]) for tensors in weights])
+        return vectors.mean(0), float(vectors.std(0).mean())
+
+    mean, spread = mean_and_spread()
+    training.epoch(0)
+    mixed, narrowed = mean_and_spread()
+    torch.testing.assert_close(mixed, mean, rtol=1e-4, atol=1e-5)
+    assert narrowed < spread / 2
+
+
+def test_a_slow_device_holds_nobody_up() -> None:
+    """With dynamic shares an epoch takes little longer with a straggler, where all-reduced SGD waits for it."""
+    delays = (Delay(kind="constant", device=0, steps=4.0),)
+    times = {}
+    for method, options in (("adpsgd", {"shares": "dynamic"}), ("ddp", {})):
+        for slow in (False, True):
+            made = methods.create(method, {"devices": 4, **options})
+            team = DryTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], replicas=4, steps_per_epoch=200)
+            executor = VirtualExecutor(team, replace(PRICE, delays=delays if slow else ()))
+            executor.run(made.workers(team))
+            times[method, slow] = executor.now
+    assert times["adpsgd", True] < 1.5 * times["adpsgd", False]
+    assert times["ddp", True] > 4 * times["ddp", False]
+
+
+# ---- the delay-adaptive rate
+
+
+def test_a_delay_counts_the_update_itself() -> None:
+    scale = delay_adaptive(4)
+    assert callable(scale)
+    assert [scale(staleness) for staleness in (0, 3, 4, 7)] == [1.0, 1.0, 0.8, 0.5]
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu", "hogwild", "lapsgd", "lppsgd"])
+def test_where_nobody_is_late_the_rate_is_the_schedules(method: str) -> None:
+    assert same(trained(method, PRICE, rate="delay_adaptive"), trained(method, PRICE))
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
+def test_late_gradients_count_less(method: str) -> None:
+    late = replace(PRICE, delays=(Delay(kind="constant", device=1, steps=6.0),))
+    assert not same(trained(method, late, rate="delay_adaptive"), trained(method, late))
+
+
+@pytest.mark.parametrize("executor", executors.names())
+def test_with_one_updater_it_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
+    assert same(trained("hogwild", executor=executor, updaters=1, rate="delay_adaptive"), sgd)
