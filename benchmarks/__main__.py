@@ -63,6 +63,7 @@ def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
         from benchmarks.commands.mistakes import sentence
         from benchmarks.errors import Interrupted, UserError
         from methods.errors import MethodError
+        from methods.registry import raised_in_plugin
         from results.errors import ResultsError
 
         try:
@@ -74,6 +75,10 @@ def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
             return 2, str(error)
         except Interrupted as error:
             return error.code, str(error)
+        except Exception as error:
+            if not (said := raised_in_plugin(error)):
+                raise
+            return 2, said
     except OSError as error:  # what was asked for is right, but the system refuses: a path, a disk, a permission
         place = f"{error.filename}: " if error.filename else ""
         more = "; raise the limit (ulimit -n), or choose fewer --jobs" if error.errno == errno.EMFILE else ""

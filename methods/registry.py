@@ -124,6 +124,16 @@ def _line_in(path: Path, error: BaseException) -> str:
     return f" (line {lines[-1]})" if lines else ""
 
 
+def raised_in_plugin(error: BaseException) -> str:
+    """A sentence with file and line where the error was raised in a method's file that is none of ours, else ""."""
+    files = {cls.file for cls in _methods.values() if cls.__module__.partition(".")[0] != "methods"}
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    if not lines:
+        return ""
+    place = f"{lines[-1].filename}, line {lines[-1].lineno} ({lines[-1].name})"
+    return f"The plug-in failed at {place}: {type(error).__name__}: {error}. Runs that have ended are kept."
+
+
 def names() -> list[str]:
     """Our own in their order, then the others as they came."""
     _load_all()

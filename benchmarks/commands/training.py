@@ -93,7 +93,9 @@ def failures(missing: Sequence[Run], ended: Mapping[str, Ended], found: Journals
     for run in missing:
         end = ended.get(run.id)
         if end is not None and end.status == "failed":
-            yield f"{run.title}: {end.reason}"
+            record = found.exact(run)
+            kept = f" [its journal: {record.path}]" if record is not None else ""
+            yield f"{run.title}: {end.reason}{kept}"
         elif end is not None and not found.done(run):
             yield f"{run.title}: it was trained, and its journal in --out is gone or damaged; run again."
 

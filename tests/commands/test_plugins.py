@@ -1,0 +1,73 @@
+"""What a plug-in raises is said with file and line, wherever it is raised; of a run that failed, with its journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.commands import TINY, Cli
+
+PLUGIN = """
+from methods import NextBatch, register
+from methods.bp import Backpropagation
+
+
+@register(title="A", source="here", name="bad_worker")
+class InWorker(Backpropagation):
+    def train(self, replica):
+        yield NextBatch(replica)
+        raise ValueError("here")  # bad_worker
+
+
+@register(title="B", source="here", name="bad_workers")
+class InWorkers(Backpropagation):
+    def workers(self, team):
+        raise ValueError("here")  # bad_workers
+
+
+@register(title="C", source="here", name="bad_property")
+class InProperty(Backpropagation):
+    @property
+    def replicas(self):
+        raise ValueError("here")  # bad_property
+
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Path:
+    path = tmp_path / "bad.py"
+    path.write_text(PLUGIN, encoding="utf-8")
+    return path
+
+
+def line_of(method: str) -> int:
+    return next(n for n, line in enumerate(PLUGIN.splitlines(), 1) if line.endswith(f"# {method}"))
+
+
+@pytest.mark.parametrize("method", ["bad_worker", "bad_workers"])
+def test_a_run_that_fails(cli: Cli, here: None, plugin: Path, tmp_path: Path, method: str) -> None:
+    # A plug-in's methods are rows of the table, all of them: the one that fails in the plan is left out.
+    plugin.write_text(PLUGIN.partition('@register(title="C"')[0], encoding="utf-8")
+    said = cli("run", "table1", f"--method={method}", f"--plugin={plugin}", "--jobs=1", "--no-tracking", *TINY)
+    (journal,) = (tmp_path / "out").glob("runs/*/journal.jsonl")
+    assert said.code == 1
+    assert f"ValueError: here ({plugin}:{line_of(method)})" in said.out
+    assert f"[its journal: {journal.relative_to(tmp_path)}]" in said.out
+
+
+@pytest.mark.parametrize("command", ["run", "show"])
+def test_a_property_that_raises(cli: Cli, plugin: Path, command: str) -> None:
+    said = cli(command, "table1", "--method=bad_property", f"--plugin={plugin}", *TINY)
+    where = f"{plugin}, line {line_of('bad_property')} (replicas)"
+    assert said.code == 2
+    assert said.err.strip() == f"The plug-in failed at {where}: ValueError: here. Runs that have ended are kept."
+
+
+def test_a_mistake_of_ours_is_nobody_elses(cli: Cli, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks.commands import listing
+
+    monkeypatch.setattr(listing, "list_everything", lambda *given: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        cli("list", f"--plugin={plugin}")
