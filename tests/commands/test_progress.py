@@ -127,9 +127,9 @@ def test_a_log_is_spoken_to_while_nothing_ends(monkeypatch: pytest.MonkeyPatch) 
 def test_what_another_command_trains_is_not_under_way() -> None:
     display, _ = log(Clock())
     display(Begin("run0", RUNS[0].spec, RUNS[0].labels))
-    assert display.begun == ("run0",)
+    assert list(display.begun) == ["run0"]
     display(Busy("run0", "pid 1"))
-    assert display.begun == ()
+    assert list(display.begun) == []
 
 
 def test_runs_that_ended_early_are_not_waited_for() -> None:
