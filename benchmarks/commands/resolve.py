@@ -68,12 +68,6 @@ def one_table(name: str) -> Table:
     return found[0]
 
 
-def check_seeds(seeds: int) -> None:
-    """Raises UserError unless there are some, and not too many."""
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise UserError(f"--seeds {seeds}: give the number of seeds, from 1 to {MOST_SEEDS}.")
-
-
 def check_target(target: float | None) -> None:
     """Raises UserError unless it is an accuracy in percent, or not given."""
     if target is not None and not 0 < target <= 100:
