@@ -57,7 +57,7 @@ def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = Non
         tables: Tables, figures and analyses, such as table3; or one hardware card, method, or workload.
         jobs: Runs side by side.
     """
-    from benchmarks.commands.resolve import chosen_experiments
+    from benchmarks.commands.resolve import choose
     from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
 
@@ -76,8 +76,7 @@ def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = Non
         if tables[0] not in GROUPS or tables[0] in known:
             show_card(cards.load(tables[0], out=selection.out), _console())
         return
-    found = chosen_experiments(tables, cards=known)
-    chosen = selection.choose(found)
+    found, chosen = choose(selection, tables, hardware=known)
     many = _jobs(jobs, chosen.device)
     from benchmarks.commands.show import show_experiments
 
@@ -101,12 +100,11 @@ def run(
         target: Accuracy in percent to reach, instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
-    from benchmarks.commands.resolve import check_target, chosen_experiments
+    from benchmarks.commands.resolve import check_target, choose
 
     check_target(target)
     care.check()
-    found = chosen_experiments(tables)
-    chosen = selection.choose(found)
+    found, chosen = choose(selection, tables)
     many = _training_jobs(jobs, chosen)
     from benchmarks.commands import run
 
@@ -141,18 +139,17 @@ def tune(
         target: Accuracy in percent to reach, instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
-    from benchmarks.commands.resolve import check_target, one_table
+    from benchmarks.commands.resolve import check_target, choose, one_table
 
     check_target(target)
     care.check()
     budget = search.budget()
-    found = one_table(table)
-    chosen = selection.choose([found])
+    found, chosen = choose(selection, [table])
     many = _training_jobs(jobs, chosen)
     from benchmarks.commands import tune
 
     return tune.tune(
-        found,
+        one_table(found, table),
         chosen,
         budget,
         out=selection.out,
@@ -184,10 +181,10 @@ def claims(*, selection: Shown = SHOWN) -> int:
 
     Of every scale that has runs, side by side; `--scale small` says of one why, too.
     """
-    chosen = selection.choose(())
     from benchmarks.commands.claims import claims as judge
-    from benchmarks.commands.resolve import check_out
+    from benchmarks.commands.resolve import check_out, choose
 
+    _, chosen = choose(selection, None)
     check_out(selection.out)
     return judge(chosen, selection.out, _console(), every=selection.every)
 
@@ -204,11 +201,10 @@ def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, 
         uri: A tracking store to fetch journals from first, so that a team shares one.
     """
     from benchmarks.commands.report import report as make
-    from benchmarks.commands.resolve import check_target, chosen_experiments
+    from benchmarks.commands.resolve import check_target, choose
 
     check_target(target)
-    found = chosen_experiments(tables) if tables else []
-    chosen = selection.choose(found)
+    found, chosen = choose(selection, tables or None)
     if uri is not None:
         from results import tracking
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from benchmarks.commands.mistakes import whole
+from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 
 if TYPE_CHECKING:
-    from benchmarks.experiments import Experiment
-    from benchmarks.runner.choices import Choices
     from benchmarks.runner.tuning.search import TuningBudget
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -56,10 +55,13 @@ class Care:
 
     def check(self) -> None:
         """Raises UserError where one of them is no time."""
-        from benchmarks.commands.resolve import check_checkpoint_every, check_stall_after
-
-        check_stall_after(self.stall_after)
-        check_checkpoint_every(self.checkpoint_every)
+        stall, every = self.stall_after, self.checkpoint_every
+        if stall is not None and not 0 < stall < math.inf:
+            raise UserError(f"--stall-after {stall:g}: give seconds, above 0, without progress before a run is ended.")
+        if not 0 <= every < math.inf:
+            raise UserError(
+                f"--checkpoint-every {every:g}: give seconds, or 0 for every epoch; --no-checkpoints: none."
+            )
 
     @property
     def checkpoints(self) -> float | None:
@@ -99,7 +101,10 @@ class Selection:
         "smoke"
     )
     seeds: Annotated[str, Parameter(help="Seeds per method and network: how many, or which, as in 0-4,7.")] = "3"
-    method: Annotated[list[str] | None, _many("Only these methods or rows. Default: all.")] = None
+    method: Annotated[
+        list[str] | None,
+        _many("Only these methods or rows; lapsgd@updaters=4 need not be one of the table's. Default: all."),
+    ] = None
     network: Annotated[
         list[str] | None, _many("Only these networks; or FILE.py, or FILE.py:NAME: one of your own, on the same rows.")
     ] = None
@@ -120,34 +125,26 @@ class Selection:
     out: Annotated[Path, Parameter(help="Folder of results.")] = Path("out")
     set_: Annotated[
         list[str] | None,
-        _many("method.option=value, workload.field=value or analysis.option=value; `show` lists them.", name="--set"),
+        _many(
+            "method.option=value, workload.field=value or analysis.option=value; several values, 1,4,16: a row each. "
+            "`show` lists them.",
+            name="--set",
+        ),
     ] = None
     plugin: Plugins = None
     no_alias: Annotated[
         Flag, Parameter(help="Train every row by itself, also those that are one algorithm as they are set.")
     ] = False
 
-    def choose(self, experiments: Sequence[Experiment]) -> Choices:
-        """The same, checked. Raises UserError or MethodError where something of it does not fit the experiments."""
-        from benchmarks.commands.resolve import choose
+    @property
+    def first_scale(self) -> str:
+        """The scale that is meant; of several the smallest."""
+        return self.scale
 
-        return choose(
-            scale=self.scale,
-            seeds=self.seeds,
-            method=self.method or [],
-            network=self.network or [],
-            executor=self.executor,
-            record=self.record,
-            hardware_name=self.hardware,
-            device=self.device,
-            settings=self.set_ or [],
-            plugins=self.plugin or [],
-            out=self.out,
-            data=self.data,
-            data_card=self.data_card,
-            alias=not self.no_alias,
-            experiments=experiments,
-        )
+    @property
+    def any_seed(self) -> bool:
+        """Whether all seeds are meant that have runs."""
+        return False
 
 
 @Parameter(name="*")
@@ -160,11 +157,13 @@ class Shown(Selection):
 
     @property
     def every(self) -> bool:
-        """Whether every scale that has runs is meant; `choose` then chooses the smallest."""
+        """Whether every scale that has runs is meant."""
         return self.scale == ALL
 
-    def choose(self, experiments: Sequence[Experiment]) -> Choices:
-        given = replace(self, scale="smoke") if self.every else self
-        if self.seeds != ALL:
-            return super(Shown, given).choose(experiments)
-        return replace(super(Shown, replace(given, seeds=Selection.seeds)).choose(experiments), seeds=())
+    @property
+    def first_scale(self) -> str:
+        return "smoke" if self.every else self.scale
+
+    @property
+    def any_seed(self) -> bool:
+        return self.seeds == ALL

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import methods
-from benchmarks.analyses.registry import IDS as ANALYSES
-from benchmarks.analyses.registry import analysis
+from benchmarks.analyses.definition import Analysis
+from benchmarks.commands import settings as of_settings
+from benchmarks.commands.options import Selection
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
@@ -20,19 +20,13 @@ from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import usable_cores
 from benchmarks.runner.plan import Run
-from benchmarks.tables.definition import Table
+from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.present import check_present
 from benchmarks.workloads.networks.names import NETWORKS, OWN, words_of
 from benchmarks.workloads.own import OwnFiles
 from benchmarks.workloads.workload import SCALES
 from methods.errors import unknown
-
-OF_THE_TABLE = {
-    "family": "the table decides on it; name another table",
-    "network": "choose it with --network",
-    "scale": "choose it with --scale",
-}
 
 
 def split(values: Iterable[str]) -> list[str]:
@@ -60,9 +54,8 @@ def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[
     return [experiment(name) for name in chosen]
 
 
-def one_table(name: str) -> Table:
-    """The table or figure of that name. Raises UserError for any other, and for several."""
-    found = chosen_experiments([name])
+def one_table(found: Sequence[Experiment], name: str) -> Table:
+    """The table or figure that the name stood for. Raises UserError for any other, and for several."""
     if len(found) > 1 or not isinstance(found[0], Table):
         raise UserError(f"{name}: name one table or figure whose rows are trained, such as table1.")
     return found[0]
@@ -74,64 +67,54 @@ def check_target(target: float | None) -> None:
         raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
 
 
-def check_stall_after(seconds: float | None) -> None:
-    """Raises UserError unless it is a time, or not given."""
-    if seconds is not None and not 0 < seconds < math.inf:
-        raise UserError(f"--stall-after {seconds:g}: give seconds, above 0, without progress before a run is ended.")
-
-
-def check_checkpoint_every(seconds: float) -> None:
-    """Raises UserError unless it is a time, or 0."""
-    if not 0 <= seconds < math.inf:
-        raise UserError(f"--checkpoint-every {seconds:g}: give seconds, or 0 for every epoch; --no-checkpoints: none.")
-
-
 def default_jobs(device: str) -> int:
     """The GPUs that this process sees where it trains on them, else the cores that it may use."""
     return gpus.found().count if device == "cuda" else usable_cores()
 
 
 def choose(
-    *,
-    scale: str,
-    seeds: str,
-    method: Sequence[str],
-    network: Sequence[str],
-    executor: str,
-    record: bool,
-    hardware_name: str | None,
-    device: str,
-    settings: Sequence[str],
-    plugins: Sequence[Path],
-    out: Path,
-    data: Path | None,
-    data_card: Path | None,
-    alias: bool,
-    experiments: Sequence[Experiment],
-) -> Choices:
-    """The options as given -> what is chosen. Raises UserError or MethodError on the first that cannot be."""
-    plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in plugins))
+    given: Selection, names: Sequence[str] | None, hardware: Sequence[str] = ()
+) -> tuple[list[Experiment], Choices]:
+    """The experiments of these names, none where there are no names, and the options as given -> what is chosen.
+
+    hardware: as `chosen_experiments`. Raises UserError or MethodError on the first that cannot be.
+    """
+    plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
-    kind = _executor(executor, record, hardware_name)
-    networks = _networks(split(network))
-    rows = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
-    return Choices(
-        scale=one_of("scale", scale, SCALES),
-        seeds=of_seeds.parsed(seeds),
-        methods=tuple(one_of("method", name, sorted({*methods.names(), *rows})) for name in split(method)),
+    experiments = chosen_experiments(names, hardware) if names is not None else []
+    seeds = () if given.any_seed else of_seeds.parsed(given.seeds)
+    kind = _executor(given.executor, given.record, given.hardware)
+    networks = _networks(split(given.network or ()))
+    fixed, sweeps = of_settings.settings(given.set_ or ())
+    keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
+    rows = tuple(_row(name, keys) for name in of_settings.rows(given.method or ()))
+    of_settings.check_sweeps(sweeps, rows, [one.id for one in experiments if isinstance(one, Analysis)])
+    return experiments, Choices(
+        scale=one_of("scale", given.first_scale, SCALES),
+        seeds=seeds,
+        methods=rows,
         networks=networks,
-        executor=executor,
-        record=record,
-        card=cards.load(hardware_name, out=out) if hardware_name else None,
-        device=usable_device(device),
-        data=data.expanduser() if data is not None else None,
-        peak=_peak(out) if not kind.simulated else None,
-        settings=_with_data(_settings(settings), data_card),
+        executor=given.executor,
+        record=given.record,
+        card=cards.load(given.hardware, out=given.out) if given.hardware else None,
+        device=usable_device(given.device),
+        data=given.data.expanduser() if given.data is not None else None,
+        peak=_peak(given.out) if not kind.simulated else None,
+        settings=_with_data(fixed, given.data_card),
+        sweeps=sweeps,
         plugins=plugins,
         plugin_methods=plugin_methods,
-        own=OwnFiles(networks=words_of(networks), data=data_card),
-        alias=alias,
+        own=OwnFiles(networks=words_of(networks), data=given.data_card),
+        alias=not given.no_alias,
     )
+
+
+def _row(name: str, known: Collection[str]) -> str:
+    """A method, one of the tables' rows, or a row that they need not have."""
+    if "@" not in name or name in known:
+        return one_of("method", name, sorted({*methods.names(), *known}))
+    one_of("method", name.partition("@")[0], methods.names())
+    return Row.parsed(name).key
 
 
 def _networks(given: Sequence[str]) -> tuple[str, ...]:
@@ -174,27 +157,6 @@ def _peak(out: Path) -> float | None:
     if not (out / "hardware" / "this-machine.toml").is_file():
         return None
     return cards.load("this-machine", out=out).peak_flops_per_second
-
-
-def _settings(settings: Sequence[str]) -> dict[str, dict[str, str]]:
-    """'async_lu.backward_workers=3' -> {"async_lu": {"backward_workers": "3"}}."""
-    parsed: dict[str, dict[str, str]] = {}
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        owner, dot, key = name.strip().partition(".")
-        if not (equals and dot and owner and key):
-            raise UserError(f"--set {setting}: write method.option=value or workload.field=value.")
-        owners = ("workload", *methods.names(), *ANALYSES)
-        if owner not in owners:
-            raise UserError(unknown("method", owner, owners))
-        if owner in ANALYSES:
-            analysis(owner).options({key: value.strip()})
-        elif owner != "workload":
-            methods.create(owner, {key: value.strip()})  # complains about the option or its value at once
-        elif key in OF_THE_TABLE:
-            raise UserError(f"--set {setting}: {OF_THE_TABLE[key]}.")
-        parsed.setdefault(owner, {})[key] = value.strip()
-    return parsed
 
 
 def usable_device(device: str) -> str:

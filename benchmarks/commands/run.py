@@ -105,10 +105,11 @@ def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str,
 
 def _named(asked: Sequence[Run], chosen: Choices) -> list[Run]:
     """Each run once, named after all rows of all tables whose run it is: its journal is written once."""
-    ids, others = {run.id for run in asked}, []
-    for id in tables.IDS:
-        with contextlib.suppress(UserError, methods.MethodError):  # a table that was not asked for may not go
-            others += [run for run in plan.runs(tables.table(id), whole(chosen)) if run.id in ids]
+    ids, families, others = {run.id for run in asked}, {run.work.family for run in asked}, []
+    for table in map(tables.table, tables.IDS):
+        if table.family in families:
+            with contextlib.suppress(UserError, methods.MethodError):  # a table that was not asked for may not go
+                others += [run for run in plan.runs(table, whole(chosen)) if run.id in ids]
     return plan.distinct([*asked, *others, *asked])  # in the order, and under the rows, that were asked for
 
 

@@ -80,6 +80,7 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
         console.print(f"\n[bold]{network}[/]: {escape(mine[0].labels.network_label)}", highlight=False)
         console.print(escape(_words(flat(mine[0].spec.workload.document()))), highlight=False, style="dim")
         grid = Grid("row", *(f"{MEASURES[m].heading}, published" for m in one.measures), box=None)
+        grid.columns[0].overflow = "fold"  # names of rows stay whole
         for row in plan.rows(one, chosen):
             cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
             grid.add_row(escape(row.key), *cells)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
+from benchmarks.runner.sweeps import Sweep
 from benchmarks.workloads.own import OwnFiles
 
 
@@ -15,10 +16,11 @@ from benchmarks.workloads.own import OwnFiles
 class Choices:
     """What the command line chose, checked; whoever makes one by hand answers for names that there are.
 
-    seeds: none where those are meant that have runs (views.sheets). methods: names of methods or of a table's rows,
-    none: all; networks likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`, by owner ("workload", a
-    method, an analysis) and key, as text. plugin_methods: those that the plug-ins registered, in their order. own:
-    files of the user's own networks and data, for other processes.
+    seeds: none where those are meant that have runs (views.sheets). methods: names of methods, of a table's rows, or of
+    rows to be added to it; none: all. networks: likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`,
+    by owner ("workload", a method, an analysis) and key, as text, but for what has several values: sweeps.
+    plugin_methods: those of the plug-ins, in their order. own: files of the user's own networks and data, for other
+    processes.
     """
 
     scale: str = "smoke"
@@ -32,6 +34,7 @@ class Choices:
     data: Path | None = None  # where to look for data that does not come with a dependency
     peak: float | None = None  # measured here by calibrate: of MFU in real time
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sweeps: tuple[Sweep, ...] = ()
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
     own: OwnFiles = field(default_factory=OwnFiles)

@@ -15,7 +15,7 @@ from benchmarks.runner import gpus
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
-from benchmarks.runner.settings import row_method, row_workload, settled
+from benchmarks.runner.settings import row_method, row_workload, run_of, settled, swept
 from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
@@ -26,6 +26,8 @@ from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
 from results.records.identity import as_read, run_id
 from results.records.spec import Labels, MethodSpec, RowLabels, RunSpec
+
+NOT_THERE = "not in the paper's table"
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,43 @@ class Run:
 
 
 def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
-    """The table's rows, those of plug-ins, and further methods that were asked for by name; filtered by --method.
+    """The table's rows, those of plug-ins, methods and rows that were asked for by name; filtered by --method.
 
-    As they are set: a row that --set makes another has the name of that (runner.settings).
+    As they are set: a row that --set makes another has the name of that, and there is one for each value of a sweep
+    (runner.settings). Raises UserError or MethodError on a name or setting that is none.
     """
-    extra = [name for name in (*choices.plugin_methods, *choices.methods) if name in methods.names()]
-    all_rows = list(table.rows)
-    for name in dict.fromkeys(extra):
-        if name not in {row.method for row in all_rows}:
-            all_rows.append(Row(name, note="not in the paper's table"))
-    if not choices.methods:
-        return settled(table, all_rows, choices.scale, choices.settings)
-    chosen = [row for row in all_rows if row.method in choices.methods or row.key in choices.methods]
-    if need(table.measures, "baseline") and BASELINE.key not in {row.key for row in chosen}:
-        chosen.append(BASELINE)
-    return settled(table, chosen, choices.scale, choices.settings)
+    wanted = (*choices.plugin_methods, *choices.methods, *(sweep.owner for sweep in choices.sweeps))
+    chosen = list(table.rows)
+    for name in dict.fromkeys(name for name in wanted if name in methods.names()):
+        if name not in {row.method for row in chosen}:
+            chosen.append(Row(name, note=NOT_THERE))
+    if choices.methods:
+        chosen = [row for row in chosen if row.method in choices.methods or row.key in choices.methods]
+        chosen += _asked(table, chosen, choices)
+        if need(table.measures, "baseline") and BASELINE.key not in {row.key for row in chosen}:
+            chosen.append(BASELINE)
+    as_set = settled(table, chosen, choices.scale, choices.settings)
+    return swept(table, as_set, choices.scale, choices.settings, choices.sweeps)
+
+
+def _asked(table: Table, chosen: Iterable[Row], choices: Choices) -> Iterator[Row]:
+    """Rows that --method names by their options and that are not chosen yet: the table's own, or one to be added.
+
+    What all of the table's rows of a method have and do not say, a schedule for example, the new one has as well.
+    """
+    there = {run_of(table, row, choices.scale, {}): row for row in table.rows}
+    known = {row.key for row in chosen}
+    for name in dict.fromkeys(choices.methods):
+        if "@" not in name or name in known:
+            continue
+        asked = Row.parsed(name)
+        unsaid = [row.unsaid for row in table.rows if row.method == asked.method]
+        shared = unsaid[0] if unsaid and all(one == unsaid[0] for one in unsaid) else {}
+        row = replace(asked, workload={**shared, **asked.workload}, note=NOT_THERE)
+        row = there.setdefault(run_of(table, row, choices.scale, {}), row)
+        if row.key not in known:
+            known.add(row.key)
+            yield row
 
 
 def networks(table: Table, choices: Choices) -> tuple[str, ...]:
@@ -97,15 +121,15 @@ def runs(table: Table, choices: Choices) -> list[Run]:
     Raises UserError or MethodError on a setting that a workload or method does not take, UserError where the card or a
     row delays a device that none of them has, and as `run`.
     """
-    planned, shared, devices = [], card_of(table, choices), 0
+    planned, shared, devices, its_rows = [], card_of(table, choices), 0, rows(table, choices)
     for network in networks(table, choices):
-        for row in rows(table, choices):
+        for row in its_rows:
             work = row_workload(table, network, row, choices.scale, choices.settings)
             method = row_method(table, row, choices.settings)
             planned += [of_row(work, row, method, seed, choices, shared) for seed in choices.seeds]
             devices = max(devices, method.devices)
     if planned and shared is not None:
-        delays = shared.delayed([delay for row in rows(table, choices) for delay in row.delays]).delays
+        delays = shared.delayed([delay for row in its_rows for delay in row.delays]).delays
         _check_delays(table, delays, devices)
     return planned
 

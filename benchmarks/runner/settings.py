@@ -1,18 +1,22 @@
 """`--set` goes before a table's literals: what a row is then, what it is then called, which rows are then one.
 
 Where a setting changes what the table decides (an option of the method, a field of the workload, a batch), the row is
-named by the value that it has, so that no published value stands beside it. Rows that become one run are one row.
+named by the value that it has, so that no published value stands beside it. Rows that become one run are one row. A
+setting with several values makes a row of each, whether or not the table decides on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
+from itertools import product
 from typing import Any
 
 import methods
+from benchmarks.runner.sweeps import Sweep
 from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.naming import SHORT, WORKLOAD
 from benchmarks.workloads.workload import Workload, workload
 
 Settings = Mapping[str, Mapping[str, str]]
@@ -38,8 +42,53 @@ def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -
     same: dict[str, list[tuple[Row, Row]]] = {}
     for row in rows:
         now = _as_set(table, row, scale, settings)
-        same.setdefault(_run(table, now, scale, settings), []).append((row, now))
+        same.setdefault(run_of(table, now, scale, settings), []).append((row, now))
     return tuple(map(_one, same.values()))
+
+
+def swept(
+    table: Table, rows: Sequence[Row], scale: str, settings: Settings, sweeps: Sequence[Sweep]
+) -> tuple[Row, ...]:
+    """A row for each value, of several sweeps for each of their product; each run once. rows: as settled.
+
+    A value that is the row's own leaves it its name, and so the published values beside it.
+    """
+    if not sweeps:
+        return tuple(rows)
+    found: dict[str, Row] = {}
+    for row in rows:
+        for point in _points(row, sweeps):
+            now = _at(table, row, scale, settings, point) if point else row
+            run = run_of(table, now, scale, settings)
+            if run not in found or now.key == row.key:
+                found[run] = now
+    return tuple(found.values())
+
+
+def _points(row: Row, sweeps: Sequence[Sweep]) -> Iterator[Settings]:
+    """What is set at each point of the grid of those that concern the row: one point, {}, where none does."""
+    mine = [sweep for sweep in sweeps if sweep.owner in (row.method, "workload")]
+    for values in product(*(sweep.values for sweep in mine)):
+        point: dict[str, dict[str, str]] = {}
+        for sweep, value in zip(mine, values, strict=True):
+            point.setdefault(sweep.owner, {})[sweep.key] = value
+        yield point
+
+
+def _at(table: Table, row: Row, scale: str, settings: Settings, point: Settings) -> Row:
+    """The row at a point: named by what it has not been before, labelled by all that is swept."""
+    both = {owner: {**settings.get(owner, {}), **point.get(owner, {})} for owner in {*settings, *point}}
+    own, now = (row_method(table, row, given).describe() for given in (settings, both))
+    options = {key: now[key] for key in point.get(row.method, {})}
+    values = _values(table, row, scale, settings, both, point.get("workload", {}))
+    fields = {key: its[0][1] for key, its in values.items()}
+    changed = _changed(
+        row,
+        {key: value for key, value in options.items() if value != own[key]},
+        {key: value for key, value in fields.items() if any(before != after for before, after in values[key])},
+    )
+    said = {SHORT.get(key, f"{WORKLOAD}{key}"): value for key, value in fields.items()}
+    return replace(changed, swept={**options, **said})
 
 
 def renamed(rows: Iterable[Row]) -> Iterator[str]:
@@ -60,6 +109,11 @@ def _one(group: Sequence[tuple[Row, Row]]) -> Row:
 
 def _as_set(table: Table, row: Row, scale: str, settings: Settings) -> Row:
     options, fields = _options(table, row, settings), _fields(table, row, scale, settings)
+    return _changed(row, options, fields)
+
+
+def _changed(row: Row, options: Mapping[str, Any], fields: Mapping[str, Any]) -> Row:
+    """The row with these, by which it is then named."""
     if not (options or fields):
         return row
     return replace(
@@ -67,7 +121,7 @@ def _as_set(table: Table, row: Row, scale: str, settings: Settings) -> Row:
         options={**row.options, **options},
         workload={**row.workload, **fields},
         batch=None if "batch" in fields else row.batch,
-        named=tuple(fields),
+        named=tuple(dict.fromkeys((*row.named, *fields))),
         note="",
     )
 
@@ -81,20 +135,28 @@ def _options(table: Table, row: Row, settings: Settings) -> dict[str, Any]:
 
 def _fields(table: Table, row: Row, scale: str, settings: Settings) -> dict[str, Any]:
     """The fields of the workload that the table decides on and the user set otherwise, on one network at least."""
-    found: dict[str, Any] = {}
-    for key in sorted(table.stated_workload & settings.get("workload", {}).keys()):
-        for network in table.networks:
-            own, now = (_field(row_workload(table, network, row, scale, given), key) for given in ({}, settings))
-            if own != now:
-                found[key] = now
-    return found
+    keys = sorted(table.stated_workload & settings.get("workload", {}).keys())
+    found = _values(table, row, scale, {}, settings, keys)
+    return {key: its[0][1] for key, its in found.items() if any(own != now for own, now in its)}
+
+
+def _values(
+    table: Table, row: Row, scale: str, before: Settings, after: Settings, keys: Collection[str]
+) -> dict[str, list[tuple[Any, Any]]]:
+    """What these fields of the workload are under either settings, on each network; nothing where there are none."""
+    if not keys:
+        return {}
+    works = [
+        [row_workload(table, network, row, scale, given) for given in (before, after)] for network in table.networks
+    ]
+    return {key: [(_field(own, key), _field(now, key)) for own, now in works] for key in keys}
 
 
 def _field(work: Workload, key: str) -> Any:
     return reduce(getattr, key.split("."), work)
 
 
-def _run(table: Table, row: Row, scale: str, settings: Settings) -> str:
+def run_of(table: Table, row: Row, scale: str, settings: Settings) -> str:
     """What tells the runs of a table apart, seeds aside."""
     works = [row_workload(table, network, row, scale, settings) for network in table.networks]
     return repr((row.method, row_method(table, row, settings).describe(), works, row.delays))

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmarks.errors import UserError
 from benchmarks.hardware.delays import Delay
+from benchmarks.tables.naming import FIELDS, SHORT, WORKLOAD, check_fields, is_of_workload, pairs, text_of
 from benchmarks.workloads.scales import PAIRS
 from methods.registry import create, method_class
 from results import published
-
-SHORT = {"stem": "stem", "optimizer.name": "optimizer", "activations": "activations"}
-"""Settings of a row's workload that its name says, and how."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +19,9 @@ class Row:
     """A method with its options. Its key names it in records, published values and MLflow.
 
     batch: per device, as published; at smaller scales it shrinks with the workload's. workload: settings of this row
-    alone. delays: stragglers among the devices, added to the hardware card. By --set alone: `named`, the settings that
-    its name says in full, and `instead`, the names of the table's rows in whose place it stands.
+    alone; named: those of them that its name says in full. delays: stragglers among the devices, added to the hardware
+    card. By --set alone: `instead`, the names of the table's rows in whose place it stands, and `swept`, what a
+    sweep gave it, which its label says even where it had that before.
     """
 
     method: str
@@ -32,6 +32,30 @@ class Row:
     delays: tuple[Delay, ...] = ()
     named: tuple[str, ...] = ()
     instead: tuple[str, ...] = ()
+    swept: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parsed(cls, key: str) -> Row:
+        """The row of that name, "lapsgd@updaters=2,batch=128"; of its workload what the name says.
+
+        Raises UserError where it is no name, MethodError on an unknown method, option or value.
+        """
+        method, given = pairs(key)
+        known = method_class(method).Options.__dataclass_fields__
+        fields = {name: given.pop(name) for name in list(given) if name not in known and is_of_workload(name)}
+        batch = fields.pop("batch", None)
+        if batch is not None and not (batch.isdecimal() and int(batch)):
+            raise UserError(f"{key}: batch={batch} is no number of samples; give a whole number from 1.")
+        made = create(method, given).describe()
+        settings = {FIELDS.get(name, name.removeprefix(WORKLOAD)): value for name, value in fields.items()}
+        check_fields(settings)
+        return cls(
+            method,
+            {name: made[name] for name in given},
+            batch=int(batch) if batch is not None else None,
+            workload=settings,
+            named=tuple(field for field in settings if field not in SHORT),
+        )
 
     @property
     def variant(self) -> dict[str, Any]:
@@ -40,7 +64,7 @@ class Row:
         if self.batch is not None:
             said["batch"] = self.batch
         said |= {name: self.workload[key] for key, name in SHORT.items() if key in self.workload}
-        said |= {f"workload.{key}": self.workload[key] for key in self.named if key not in SHORT}
+        said |= {f"{WORKLOAD}{key}": self.workload[key] for key in self.named if key not in SHORT}
         if self.delays:
             said["delay"] = self.delays[0].kind
         return said
@@ -48,15 +72,21 @@ class Row:
     @property
     def key(self) -> str:
         """Its name: "lapsgd@updaters=2,batch=128"."""
-        suffix = ",".join(f"{key}={value}" for key, value in self.variant.items())
+        suffix = ",".join(f"{key}={text_of(value)}" for key, value in self.variant.items())
         return f"{self.method}@{suffix}" if suffix else self.method
 
     @property
     def label(self) -> str:
         """Its name for people: "LAPSGD, updaters 2, batch 128"."""
         title = method_class(self.method).title
-        suffix = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in self.variant.items())
+        said = {**{key: value for key, value in self.variant.items() if key not in self.swept}, **self.swept}
+        suffix = ", ".join(f"{key.replace('_', ' ')} {text_of(value)}" for key, value in said.items())
         return f"{title}, {suffix}" if suffix else title
+
+    @property
+    def unsaid(self) -> dict[str, Any]:
+        """The settings of its workload that its name leaves out."""
+        return {key: value for key, value in self.workload.items() if key not in (*SHORT, *self.named)}
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,10 @@ def conditions(sheet: Sheet) -> Conditions:
         seeds=chosen.seeds,
         runs=len({record.id for record in runs}),
         targets=targets if need(sheet.table.measures, "target") else {},
-        settings={f"{owner}.{key}": value for owner, given in chosen.settings.items() for key, value in given.items()},
+        settings={
+            **{f"{owner}.{key}": value for owner, given in chosen.settings.items() for key, value in given.items()},
+            **{sweep.name: sweep.text for sweep in chosen.sweeps},
+        },
         torch=tuple(sorted({torch(record) for record in runs} - {""})),
         commits=tuple(sorted({commit(record) for record in runs} - {""})),
     )
@@ -97,6 +100,8 @@ def notes(sheet: Sheet) -> Iterator[str]:
             yield f"{row.label}: {row.note}."
     for owner, options in sheet.choices.settings.items():
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
+    for sweep in sheet.choices.sweeps:
+        yield f"Swept: {sweep.name} over {', '.join(sweep.values)}."
     yield from _drains(sheet)
     yield from renamed(sheet.rows)
     yield from plan.trained_as_others(sheet.planned)
@@ -159,10 +164,11 @@ def _left_out(work: Workload, known: DataCard, devices: int) -> str:
 
 
 def _departures(sheet: Sheet) -> Iterator[str]:
-    per_network = {
-        network: [*_other_folder(sheet), *plan.table_workload(sheet.table, network, sheet.choices).departures]
-        for network in sheet.networks
-    }
+    swept = tuple(f"{sweep.key} " for sweep in sheet.choices.sweeps if sweep.owner == "workload")
+    per_network = {}
+    for network in sheet.networks:
+        said = [*_other_folder(sheet), *plan.table_workload(sheet.table, network, sheet.choices).departures]
+        per_network[network] = [words for words in said if not (swept and words.startswith(swept))]
     shared = [
         words for words in next(iter(per_network.values())) if all(words in said for said in per_network.values())
     ]

@@ -36,6 +36,7 @@ def command(ids: Sequence[str], chosen: Choices, target: float | None = None, ve
     words += ["--target", f"{target:g}"] if target is not None else []
     for owner, options in chosen.settings.items():
         words += [word for key, value in options.items() for word in ("--set", f"{owner}.{key}={value}")]
+    words += [word for one in chosen.sweeps for word in ("--set", f"{one.name}={one.text}")]
     words += [word for path in chosen.plugins for word in ("--plugin", path.name)]
     words += ["--data-card", chosen.own.data.name] if chosen.own.data is not None else []
     words += ["--no-alias"] if not chosen.alias else []

@@ -13,6 +13,7 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import BASELINE
 from benchmarks.views.journals import Journals, experiment
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
@@ -76,6 +77,12 @@ class Sheet:
 
     def complete(self, network: str, row: str) -> list[Record]:
         return [record for record in self.of(network, row) if record.complete]
+
+    def baseline(self, network: str, row: str = BASELINE.key) -> list[Record]:
+        """BP's runs that the row's are held against: of the same workload, if there is such a row of it."""
+        like = next(((one.workload, one.batch) for one in self.rows if one.key == row), None)
+        alike = (one.key for one in self.rows if one.method == BASELINE.method and (one.workload, one.batch) == like)
+        return self.complete(network, next(alike, BASELINE.key))
 
     def target_of(self, network: str) -> statistics.Target | None:
         """The paper's rule over the rows that the paper has; all rows where none of those was run."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.tables.shared import BASELINE
+from dataclasses import replace
+
 from benchmarks.views.sheets import Sheet
 from results import published
 from results.measures import MEASURES, Context, incidents, need
@@ -15,7 +16,12 @@ CellKey = tuple[str, str, str]
 def context(sheet: Sheet, network: str) -> Context:
     """What the values of a network's runs rest on."""
     target = sheet.target_of(network)
-    return Context(target.percent if target is not None else None, sheet.complete(network, BASELINE.key))
+    return Context(target.percent if target is not None else None, sheet.baseline(network))
+
+
+def of_row(given: Context, sheet: Sheet, network: str, row: str) -> Context:
+    """The same for one row, which has a baseline of its own where a sweep made one."""
+    return replace(given, baseline=sheet.baseline(network, row))
 
 
 def value(sheet: Sheet, network: str, row: str, measure: str, given: Context) -> tuple[Summary | None, str]:
@@ -23,7 +29,7 @@ def value(sheet: Sheet, network: str, row: str, measure: str, given: Context) ->
     records = sheet.complete(network, row)
     if not records:
         return None, incidents(sheet.of(network, row)) or "not run"
-    return MEASURES[measure].value(records, given)
+    return MEASURES[measure].value(records, of_row(given, sheet, network, row))
 
 
 def measured(sheet: Sheet) -> dict[CellKey, Summary]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.views.sheets import Sheet
-from benchmarks.views.values import CellKey, context
+from benchmarks.views.values import CellKey, context, of_row
 from reports.site.verdicts import Seeds
 from results.measures import MEASURES, Context
 
@@ -21,6 +21,6 @@ def per_seed(sheet: Sheet) -> dict[CellKey, Seeds]:
 
 def _seeds(sheet: Sheet, network: str, row: str, measure: str, given: Context) -> Seeds:
     records = sorted(sheet.complete(network, row), key=lambda record: record.seed)
-    known = MEASURES[measure]
+    known, given = MEASURES[measure], of_row(given, sheet, network, row)
     alone = [its for record in records if (its := known.value([record], given)[0]) is not None]
     return Seeds([its.mean for its in alone], known.times(records, given) if alone else None)

@@ -9,7 +9,6 @@ from typing import Literal
 from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning.search import Trial, TuningBudget, best
 from benchmarks.tables.definition import Row
-from benchmarks.tables.shared import BASELINE
 from benchmarks.views.sheets import Sheet
 from results.measures import MEASURES, Context, Measure, incidents
 from results.records import Record
@@ -95,12 +94,11 @@ class TunedTable:
         records = self.records(side, network, row)
         if not records:
             return None, "not run"
-        found, reason = measure.value(records, self._context(side, network))
+        found, reason = measure.value(records, self._context(side, network, row))
         return found, reason or incidents(records)
 
-    def _context(self, side: Side, network: str) -> Context:
-        baseline = self.sheets[side].complete(network, BASELINE.key)
-        return replace(self.contexts[network], baseline=baseline)
+    def _context(self, side: Side, network: str, row: Row) -> Context:
+        return replace(self.contexts[network], baseline=self.sheets[side].baseline(network, row.key))
 
     def interval(self, side: Side, network: str, row: Row) -> Interval | None:
         """Of the mean accuracy, in percent; None for fewer than two runs."""

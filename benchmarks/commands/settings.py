@@ -1,0 +1,106 @@
+"""What `--set` and `--method` said: settings, sweeps, rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import get_args, get_origin
+
+import methods
+from benchmarks.analyses.registry import IDS as ANALYSES
+from benchmarks.analyses.registry import analysis
+from benchmarks.errors import UserError
+from benchmarks.runner.sweeps import Sweep
+from benchmarks.tables.naming import OF_THE_TABLE, pieces
+from benchmarks.workloads.workload import PARTS, Workload
+from methods.errors import unknown
+
+Fixed = dict[str, dict[str, str]]
+
+
+def settings(given: Iterable[str]) -> tuple[Fixed, tuple[Sweep, ...]]:
+    """'async_lu.queue=3' -> {"async_lu": {"queue": "3"}}; what has several values, at once or one by one, is a sweep.
+
+    Raises UserError or MethodError for what is no setting, or takes no such value.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for setting in given:
+        owner, key, value = _parted(setting)
+        if owner in ANALYSES and (owner, key) in found:
+            raise UserError(f"--set {owner}.{key} is given twice: give it once, several values as {owner}.{key}=1,2.")
+        its = found.setdefault((owner, key), [])
+        its += [each for each in _values(owner, key, value) if each not in its]
+    fixed: Fixed = {}
+    for (owner, key), values in found.items():
+        if len(values) == 1:
+            fixed.setdefault(owner, {})[key] = values[0]
+    several = ((owner, key, values) for (owner, key), values in found.items() if len(values) > 1)
+    return fixed, tuple(Sweep(owner, key, tuple(map(_bracketed, values))) for owner, key, values in several)
+
+
+def _parted(setting: str) -> tuple[str, str, str]:
+    name, equals, value = setting.partition("=")
+    owner, dot, key = name.strip().partition(".")
+    if not (equals and dot and owner and key):
+        raise UserError(f"--set {setting}: write method.option=value or workload.field=value.")
+    owners = ("workload", *methods.names(), *ANALYSES)
+    if owner not in owners:
+        raise UserError(unknown("method", owner, owners))
+    if owner == "workload" and key in OF_THE_TABLE:
+        raise UserError(f"--set {setting}: {OF_THE_TABLE[key]}.")
+    return owner, key, value.strip()
+
+
+def _values(owner: str, key: str, text: str) -> list[str]:
+    """The values that a text holds: several where commas part it and the setting takes no list."""
+    parts = pieces(text)
+    if owner in ANALYSES:
+        analysis(owner).options({key: text})  # complains about the option or its value at once
+        return [text]
+    if owner == "workload":
+        return parts if not _takes_a_list(key) or any(part[:1] in ("(", "[") for part in parts[1:]) else [text]
+    try:
+        methods.create(owner, {key: text})
+        return [text]
+    except methods.MethodError:
+        for part in parts:
+            methods.create(owner, {key: part})
+        return parts
+
+
+def _takes_a_list(key: str) -> bool:
+    """Of a field of the workload, such as schedule.milestones."""
+    first, _, rest = key.partition(".")
+    fields = PARTS[first].model_fields if rest and first in PARTS else Workload.model_fields
+    kind = fields[rest or first].annotation if (rest or first) in fields else None
+    return any(get_origin(one) is tuple for one in (kind, *get_args(kind)))
+
+
+def _bracketed(value: str) -> str:
+    """A list as one of several values."""
+    return f"({value})" if len(pieces(value)) > 1 else value
+
+
+def rows(given: Iterable[str]) -> list[str]:
+    """["bp,lapsgd@updaters=2,batch=128"] -> ["bp", "lapsgd@updaters=2,batch=128"]: an option goes on its row."""
+    found: list[str] = []
+    for part in (part for text in given for part in pieces(text) if part):
+        if found and "@" in found[-1] and "=" in part and "@" not in part:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    return found
+
+
+def check_sweeps(sweeps: Sequence[Sweep], chosen: Sequence[str], analyses: Sequence[str]) -> None:
+    """chosen: methods and rows of --method. analyses: those that are asked for, which take one value of an option.
+
+    Raises UserError for a sweep that would be without effect.
+    """
+    for sweep in sweeps:
+        said = f"--set {sweep.name}={sweep.text}"
+        if sweep.owner == "workload":
+            continue
+        if analyses:
+            raise UserError(f"{said}: {analyses[0]} is an analysis and takes one value; name tables alone.")
+        if chosen and sweep.owner not in {name.partition("@")[0] for name in chosen}:
+            raise UserError(f"{said}: --method leaves {sweep.owner} out; add --method {sweep.owner}.")

@@ -1,0 +1,62 @@
+"""How a row's name says what tells it from its method's plain row: "lapsgd@updaters=2,batch=128"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from benchmarks.errors import UserError
+
+SHORT = {"stem": "stem", "optimizer.name": "optimizer", "activations": "activations"}
+"""Settings of a row's workload that its name says, and how."""
+FIELDS = {name: field for field, name in SHORT.items()}
+WORKLOAD = "workload."
+"""What all others begin with, where a name says them."""
+OF_THE_TABLE = {
+    "family": "the table decides on it; name another table",
+    "network": "choose it with --network",
+    "scale": "choose it with --scale",
+}
+
+
+def pieces(text: str) -> list[str]:
+    """What commas part, but for those within brackets: "a,(1,2)" -> ["a", "(1,2)"]."""
+    found, depth = [""], 0
+    for sign in text:
+        depth += (sign in "([") - (sign in ")]")
+        if sign == "," and depth <= 0:
+            found.append("")
+        else:
+            found[-1] += sign
+    return [piece.strip() for piece in found]
+
+
+def text_of(value: Any) -> str:
+    """A value as names have it: 0.0 as 0, a tuple without spaces."""
+    if isinstance(value, tuple | list):
+        return f"({','.join(map(text_of, value))})"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def pairs(key: str) -> tuple[str, dict[str, str]]:
+    """The method of a row's name, and its values as text. Raises UserError where it is no name."""
+    method, at, said = key.partition("@")
+    found: dict[str, str] = {}
+    for part in pieces(said) if at else ():
+        name, equals, value = (word.strip() for word in part.partition("="))
+        if not (name and equals and value) or name in found:
+            raise UserError(f"{key}: write a row as method@option=value,option=value, each option once.")
+        found[name] = value
+    return method.strip(), found
+
+
+def check_fields(names: Iterable[str]) -> None:
+    """Raises UserError for a field of the workload that no setting decides on."""
+    for name in names:
+        if name in OF_THE_TABLE:
+            raise UserError(f"workload.{name}: {OF_THE_TABLE[name]}.")
+
+
+def is_of_workload(name: str) -> bool:
+    """Whether a name of `pairs` is none of the method's options, unless the method has one that is called so."""
+    return name == "batch" or name in FIELDS or name.startswith(WORKLOAD)

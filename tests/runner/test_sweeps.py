@@ -1,0 +1,222 @@
+"""Several values of a setting: a row of each, named by what it then is; and rows that are asked for by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.commands import settings
+from benchmarks.errors import UserError
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.sweeps import Sweep
+from benchmarks.tables.definition import Row
+from benchmarks.tables.registry import IDS, table
+from benchmarks.views import rerun
+from methods import MethodError
+
+
+def chosen(*given: str, rows: tuple[str, ...] = (), **changes: Any) -> Choices:
+    fixed, sweeps = settings.settings(given)
+    return Choices(seeds=(0,), settings=fixed, sweeps=sweeps, methods=rows, **changes)
+
+
+def keys(id: str, *given: str, **changes: Any) -> list[str]:
+    return [row.key for row in plan.rows(table(id), chosen(*given, **changes))]
+
+
+# ---- what --set says
+
+
+@pytest.mark.parametrize(
+    ("given", "fixed", "swept"),
+    [
+        (["lapsgd.period=4"], {"lapsgd": {"period": "4"}}, []),
+        (["lapsgd.period=1,4, 16"], {}, [Sweep("lapsgd", "period", ("1", "4", "16"))]),
+        (["lapsgd.period=1", "lapsgd.period=4"], {}, [Sweep("lapsgd", "period", ("1", "4"))]),
+        (["lapsgd.period=4", "lapsgd.period=4"], {"lapsgd": {"period": "4"}}, []),
+        (["lapsgd.period=1,4", "lapsgd.updaters=2"], {"lapsgd": {"updaters": "2"}}, [
+            Sweep("lapsgd", "period", ("1", "4"))
+        ]),
+        (["workload.schedule.lr=0.05,0.1"], {}, [Sweep("workload", "schedule.lr", ("0.05", "0.1"))]),
+        (["workload.stem=cifar,imagenet"], {}, [Sweep("workload", "stem", ("cifar", "imagenet"))]),
+        (["workload.schedule.milestones=3,5"], {"workload": {"schedule.milestones": "3,5"}}, []),
+        (["workload.schedule.milestones=(3,5)"], {"workload": {"schedule.milestones": "(3,5)"}}, []),
+        (["workload.schedule.milestones=(3,5),(4,6)"], {}, [
+            Sweep("workload", "schedule.milestones", ("(3,5)", "(4,6)"))
+        ]),
+        (["workload.schedule.milestones=3,5", "workload.schedule.milestones=4,6"], {}, [
+            Sweep("workload", "schedule.milestones", ("(3,5)", "(4,6)"))
+        ]),
+        (["workload.blocks=1,1,1,1"], {"workload": {"blocks": "1,1,1,1"}}, []),
+        (["workload.blocks=none,(1,1,1,1)"], {}, [Sweep("workload", "blocks", ("none", "(1,1,1,1)"))]),
+        (["speedup.betas=1,2"], {"speedup": {"betas": "1,2"}}, []),
+    ],
+)  # fmt: skip
+def test_several_values_are_a_sweep_unless_they_are_a_list(
+    given: list[str], fixed: dict[str, dict[str, str]], swept: list[Sweep]
+) -> None:
+    assert settings.settings(given) == (fixed, tuple(swept))
+    again = [f"{one.name}={one.text}" for one in swept]
+    again += [f"{owner}.{key}={value}" for owner, its in fixed.items() for key, value in its.items()]
+    assert settings.settings(again) == (fixed, tuple(swept))
+
+
+def test_one_bad_value_of_many_is_refused() -> None:
+    with pytest.raises(MethodError, match="period='x'"):
+        settings.settings(["lapsgd.period=1,x"])
+    with pytest.raises(UserError, match=r"speedup\.betas is given twice"):
+        settings.settings(["speedup.betas=1", "speedup.betas=2"])
+
+
+def test_options_go_on_the_row_before_them() -> None:
+    given = ["bp,lapsgd@updaters=2,batch=128", "lppsgd", "bp@workload.schedule.milestones=(3,5),batch=64,ddp"]
+    assert settings.rows(given) == [
+        "bp", "lapsgd@updaters=2,batch=128", "lppsgd", "bp@workload.schedule.milestones=(3,5),batch=64", "ddp"
+    ]  # fmt: skip
+
+
+# ---- rows of a sweep
+
+
+def test_a_row_for_each_value_and_its_own_keeps_the_published_name() -> None:
+    rows = plan.rows(table("table3"), chosen("lapsgd.period=1,4,16"))
+    assert [row.key for row in rows if row.method == "lapsgd"] == [
+        "lapsgd@period=1", "lapsgd@period=4", "lapsgd",
+        "lapsgd@updaters=2,period=1", "lapsgd@updaters=2,period=4", "lapsgd@updaters=2",
+    ]  # fmt: skip
+    assert [row.label for row in rows if row.method == "lapsgd"][:3] == [
+        "LAPSGD, period 1", "LAPSGD, period 4", "LAPSGD, period 16"
+    ]  # fmt: skip
+    found = plan.rows(
+        table("table7"), chosen("async_lu.queue=0,2", "workload.schedule.lr=0.05,0.1", rows=("async_lu",))
+    )
+    assert [row.label for row in found] == [
+        "Async LU, queue 0, workload.schedule.lr 0.05",
+        "Async LU, queue 0, workload.schedule.lr 0.1",
+        "Async LU, queue 2, workload.schedule.lr 0.05",
+        "Async LU, queue 2, workload.schedule.lr 0.1",
+        "BP, 1 device, workload.schedule.lr 0.05",
+        "BP, 1 device, workload.schedule.lr 0.1",
+    ]
+    others = [row for row in table("table3").rows if row.method != "lapsgd"]
+    assert [row for row in rows if row.method != "lapsgd"] == others
+
+
+def test_each_row_of_a_sweep_trains_its_value_with_what_is_set_beside_it() -> None:
+    choices = chosen("lapsgd.period=1,4", "lapsgd.switch=0.25", "workload.epochs=2", rows=("lapsgd",))
+    found = {run.labels.row: run for run in plan.runs(table("table3"), choices)}
+    assert {key: run.method.options["period"] for key, run in found.items() if "updaters" not in key} == {
+        "lapsgd@period=1": 1, "lapsgd@period=4": 4
+    }  # fmt: skip
+    assert {run.method.options["switch"] for run in found.values()} == {0.25}
+    assert {run.work.epochs for run in found.values()} == {2}
+
+
+def test_of_several_sweeps_the_product() -> None:
+    assert keys("table7", "async_lu.queue=0,2", "workload.schedule.lr=0.05,0.1", rows=("async_lu",)) == [
+        "async_lu",
+        "async_lu@workload.schedule.lr=0.1",
+        "async_lu@queue=2",
+        "async_lu@queue=2,workload.schedule.lr=0.1",
+        "bp",
+        "bp@workload.schedule.lr=0.1",
+    ]
+
+
+def test_points_that_are_one_run_are_one_row_under_the_tables_name() -> None:
+    """Both of the table's rows are swept over what tells them apart."""
+    assert keys("table3", "lapsgd.updaters=1,2,4", rows=("lapsgd",)) == [
+        "lapsgd", "lapsgd@updaters=2", "lapsgd@updaters=4"
+    ]  # fmt: skip
+
+
+def test_a_batch_and_a_list_can_be_swept() -> None:
+    found = keys("lap-table1", "workload.batch=16,32", rows=("mbsgd",))
+    assert found == ["mbsgd@batch=128", "mbsgd@workload.batch=32"]
+    found = keys("lap-table1", "workload.schedule.milestones=(2,4),(3,5)", rows=("mbsgd@batch=128",))
+    assert found == ["mbsgd@batch=128,workload.schedule.milestones=(2,4)", "mbsgd@batch=128"]
+
+
+def test_a_part_that_is_swept_may_need_what_is_set_beside_it() -> None:
+    runs = plan.runs(table("lap-table1"), chosen("workload.train_samples=64,128", "workload.batch=16"))
+    assert {run.work.train_samples for run in runs} == {64, 128}
+
+
+def test_a_swept_method_that_the_table_lacks_is_added() -> None:
+    found = keys("table7", "hogwild.updaters=2,3")
+    assert found[-2:] == ["hogwild@updaters=2", "hogwild@updaters=3"]
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_every_table_can_be_swept(id: str) -> None:
+    plain = {run.id for run in plan.runs(table(id), Choices(seeds=(0,)))}
+    runs = plan.runs(table(id), chosen("workload.schedule.lr=0.0123,0.0456"))
+    assert not plain & {run.id for run in runs}
+    assert {run.work.schedule.lr for run in runs} == {0.0123, 0.0456}
+    rows = plan.rows(table(id), chosen("workload.schedule.lr=0.0123,0.0456"))
+    assert len(rows) == len({row.key for row in rows}) == 2 * len(table(id).rows)
+
+
+def test_a_sweep_can_be_repeated_by_its_command() -> None:
+    choices = chosen("workload.schedule.milestones=(3,5),(4,6)", "lapsgd.period=1,4")
+    words = rerun.command(["table3"], choices)
+    assert "--set 'workload.schedule.milestones=(3,5),(4,6)' --set lapsgd.period=1,4" in words
+
+
+# ---- rows by their options
+
+
+@pytest.mark.parametrize("key", [row.key for id in IDS for row in table(id).rows if not row.delays])
+def test_a_rows_name_says_what_it_is(key: str) -> None:
+    assert Row.parsed(key).key == key
+
+
+def test_a_row_that_the_table_lacks_is_added() -> None:
+    rows = plan.rows(table("table3"), chosen(rows=("lapsgd@updaters=4", "bp")))
+    assert [row.key for row in rows] == ["bp", "lapsgd@updaters=4"]
+    assert rows[-1].note == "not in the paper's table"
+    (run,) = plan.runs(table("table3"), chosen(rows=("lapsgd@updaters=4",), networks=("resnet18",)))
+    assert run.method.options["updaters"] == 4
+    assert keys("table3", rows=("hogwild@updaters=2",)) == ["hogwild@updaters=2"]
+
+
+def test_a_row_that_the_table_has_under_another_name_is_that_row() -> None:
+    assert keys("table3", rows=("lapsgd@updaters=1",)) == ["lapsgd"]
+    assert keys("table3", rows=("lapsgd@period=16,updaters=2",)) == ["lapsgd@updaters=2"]
+    assert keys("table3", rows=("lapsgd@updaters=4", "lapsgd@updaters=4,period=16")) == ["lapsgd@updaters=4"]
+
+
+def test_an_added_row_has_what_all_of_the_tables_have_unsaid() -> None:
+    (run,) = plan.runs(table("lap-table1"), chosen(rows=("mbsgd@batch=256",), scale="paper"))
+    assert run.work.schedule.kind == "multistep"
+    assert (run.work.batch, run.labels.row) == (256, "mbsgd@batch=256")
+    assert run.method.options["devices"] == 2
+
+
+def test_an_added_row_may_have_settings_of_the_workload() -> None:
+    rows = ("bp@stem=imagenet,workload.schedule.lr=0.1", "bp@optimizer=adam")
+    runs = plan.runs(table("table3"), chosen(rows=rows, networks=("resnet18",)))
+    assert [run.labels.row for run in runs] == list(rows)
+    assert (runs[0].work.stem, runs[0].work.schedule.lr) == ("imagenet", 0.1)
+    assert runs[1].work.optimizer.name == "adam"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("lapsgd@updater=2", "Unknown option of lapsgd 'updater': did you mean updaters"),
+        ("lapsgd@updaters=x", "lapsgd.updaters='x'"),
+        ("lapsdg@updaters=2", "Unknown method 'lapsdg': did you mean lapsgd"),
+        ("lapsgd@", "lapsgd@: write a row as method@option=value,option=value"),
+        ("lapsgd@updaters", "write a row as method@option=value"),
+        ("lapsgd@updaters=1,updaters=2", "each option once"),
+        ("bp@batch=x", "batch=x is no number of samples"),
+        ("bp@workload.scale=paper", "workload.scale: choose it with --scale."),
+    ],
+)
+def test_a_name_that_is_none_is_one_sentence(key: str, words: str) -> None:
+    with pytest.raises((UserError, MethodError), match=r".") as error:
+        Row.parsed(key)
+    assert words in str(error.value)
