@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
 from benchmarks.errors import UserError
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
+from benchmarks.tables.own import load as own
 from methods.errors import unknown
 
 Experiment = Table | Analysis
@@ -29,6 +31,8 @@ IDS = tuple(
     )
 )
 GROUPS = ("paper-a", "paper-b", "all")
+RESERVED = ("claims",)
+"""Files beside the tables' own."""
 
 
 @cache
@@ -42,10 +46,22 @@ def members(group: str) -> tuple[str, ...]:
 
 
 def experiment(id: str) -> Experiment:
-    """Raises UserError, offering the nearest names, when there is none."""
+    """By its id, or by its file. Raises UserError, offering the nearest names, when there is none."""
+    if own.is_file(id):
+        return own_table(Path(id))
     if id not in IDS:
         raise UserError(unknown("table", id, (*IDS, *GROUPS)))
     return tables.table(id) if id in tables.IDS else analyses.analysis(id)
+
+
+def own_table(path: Path) -> Table:
+    """A table of one's own. Raises UserError where the file is wrong, or its id is one of ours."""
+    found = own.load(path)
+    taken = next((id for id in (*IDS, *GROUPS, *RESERVED) if found.id == id), None)
+    taken = taken or next((id for id in analyses.IDS if found.id.startswith(f"{id}-")), None)
+    if taken is not None:
+        raise UserError(f"{path}: the id '{found.id}' would be taken for our {taken}; give the table another.")
+    return found
 
 
 def expand(names: Sequence[str]) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = Non
     from benchmarks.commands.resolve import choose
     from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
+    from benchmarks.tables.own.load import is_file
 
     if len(tables) == 1 and (tables[0] == "workload" or _is_method(tables[0], selection.plugin)):
         from benchmarks.commands.option_list import show_options
@@ -67,13 +68,14 @@ def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = Non
         show_options(tables[0], _console())
         return
     known = [*cards.names(), "this-machine"]
-    if len(tables) == 1 and (tables[0] in GROUPS or tables[0] in known or tables[0].endswith(".toml")):
+    card = len(tables) == 1 and (tables[0] in known or (tables[0].endswith(".toml") and not is_file(tables[0])))
+    if card or (len(tables) == 1 and tables[0] in GROUPS):
         from benchmarks.commands.listing import list_experiments
         from benchmarks.commands.show_card import show_card
 
         if tables[0] in GROUPS:
             list_experiments(members(tables[0]), _console())
-        if tables[0] not in GROUPS or tables[0] in known:
+        if card:
             show_card(cards.load(tables[0], out=selection.out), _console())
         return
     found, chosen = choose(selection, tables, hardware=known)

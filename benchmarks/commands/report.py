@@ -13,8 +13,8 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.papers.claims.catalogue import judged
+from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
-from benchmarks.tables import registry as tables
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
 from benchmarks.views.journals import Journals
@@ -77,7 +77,7 @@ def _pages(
         for at in scales:
             if id in at.sheets:
                 yield (at.chosen.scale, id), table_page.page(at.sheets[id], store, folder / at.chosen.scale, studio)
-    for id in ids or tables.IDS:
+    for id in ids or (table.id for table in plan.tables(scales[0].chosen)):
         if (tuned := tuned_page.page(id, out, folder)) is not None:
             yield ("", tuned.id), tuned
     studio.finish()

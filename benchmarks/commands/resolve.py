@@ -21,6 +21,7 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import usable_cores
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.own.load import is_file
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.present import check_present
 from benchmarks.workloads.networks.names import NETWORKS, OWN, words_of
@@ -49,9 +50,13 @@ def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[
     for name in chosen:
         if name in cards:
             raise UserError(f"{name} is a hardware card: show it by itself, without a table.")
-        if cards and name not in IDS:
+        if cards and not (name in IDS or is_file(name)):
             raise UserError(unknown("table or hardware card", name, list(dict.fromkeys([*IDS, *GROUPS, *cards]))))
-    return [experiment(name) for name in chosen]
+    found = [experiment(name) for name in chosen]
+    for one, name in zip(found, chosen, strict=True):
+        if [other.id for other in found].count(one.id) > 1:
+            raise UserError(f"{name}: two tables are called {one.id}; give one of them another id.")
+    return found
 
 
 def one_table(found: Sequence[Experiment], name: str) -> Table:
@@ -105,6 +110,7 @@ def choose(
         plugins=plugins,
         plugin_methods=plugin_methods,
         own=OwnFiles(networks=words_of(networks), data=given.data_card),
+        own_tables=tuple(one for one in experiments if isinstance(one, Table) and one.file is not None),
         alias=not given.no_alias,
     )
 

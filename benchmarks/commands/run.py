@@ -23,7 +23,6 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.progress import runs as many
-from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes, pictures, tracked
 from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of, whole
@@ -106,7 +105,7 @@ def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str,
 def _named(asked: Sequence[Run], chosen: Choices) -> list[Run]:
     """Each run once, named after all rows of all tables whose run it is: its journal is written once."""
     ids, families, others = {run.id for run in asked}, {run.work.family for run in asked}, []
-    for table in map(tables.table, tables.IDS):
+    for table in plan.tables(chosen):
         if table.family in families:
             with contextlib.suppress(UserError, methods.MethodError):  # a table that was not asked for may not go
                 others += [run for run in plan.runs(table, whole(chosen)) if run.id in ids]

@@ -22,7 +22,6 @@ from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
-from results import published
 from results.measures import MEASURES
 from results.published import Published
 from results.records.spec import flat
@@ -72,7 +71,7 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({one.source})", highlight=False)
     for line in (*renamed(plan.rows(one, chosen)), *plan.trained_as_others(runs)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    values = published.load(one.id)
+    values = one.published
     for network in plan.networks(one, chosen):
         mine = [run for run in runs if run.spec.workload.network == network]
         if not mine:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.experiments import own_table
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
+from benchmarks.tables.own.load import is_file
 from results import tracking
 from results.tracking import Tracked, serving, stores
 
@@ -52,7 +54,7 @@ def ui(
         UserError: there is no such table.
         ResultsError: mlflow is not installed, there is no store, or the port is in use.
     """
-    wanted = [tables.table(id) for id in names]
+    wanted = [own_table(Path(name)) if is_file(name) else tables.table(name) for name in names]
     store = stores.chosen(uri)
     tracking.require_store(store)
     try:

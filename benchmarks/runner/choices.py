@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
 from benchmarks.runner.sweeps import Sweep
+from benchmarks.tables.definition import Table
 from benchmarks.workloads.own import OwnFiles
 
 
@@ -37,6 +38,7 @@ class Choices:
     sweeps: tuple[Sweep, ...] = ()
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
+    own_tables: tuple[Table, ...] = ()  # by their files
     own: OwnFiles = field(default_factory=OwnFiles)
     alias: bool = True  # rows that are one algorithm are trained once
 

@@ -17,6 +17,7 @@ from benchmarks.runner.environment import real_devices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
 from benchmarks.runner.settings import row_method, row_workload, run_of, settled, swept
 from benchmarks.runner.specs import workload_of, workload_spec
+from benchmarks.tables import registry
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import DataCard, card
@@ -26,8 +27,6 @@ from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
 from results.records.identity import as_read, run_id
 from results.records.spec import Labels, MethodSpec, RowLabels, RunSpec
-
-NOT_THERE = "not in the paper's table"
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,11 @@ class Run:
         return workload_of(self.spec.workload)
 
 
+def tables(choices: Choices) -> tuple[Table, ...]:
+    """All that there are: ours, and those that were named by their files."""
+    return (*map(registry.table, registry.IDS), *choices.own_tables)
+
+
 def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
     """The table's rows, those of plug-ins, methods and rows that were asked for by name; filtered by --method.
 
@@ -79,7 +83,7 @@ def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
     chosen = list(table.rows)
     for name in dict.fromkeys(name for name in wanted if name in methods.names()):
         if name not in {row.method for row in chosen}:
-            chosen.append(Row(name, note=NOT_THERE))
+            chosen.append(Row(name, note=_not_there(table)))
     if choices.methods:
         chosen = [row for row in chosen if row.method in choices.methods or row.key in choices.methods]
         chosen += _asked(table, chosen, choices)
@@ -87,6 +91,10 @@ def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
             chosen.append(BASELINE)
     as_set = settled(table, chosen, choices.scale, choices.settings)
     return swept(table, as_set, choices.scale, choices.settings, choices.sweeps)
+
+
+def _not_there(table: Table) -> str:
+    return "not in the paper's table" if table.file is None else "not in the table's file"
 
 
 def _asked(table: Table, chosen: Iterable[Row], choices: Choices) -> Iterator[Row]:
@@ -102,7 +110,7 @@ def _asked(table: Table, chosen: Iterable[Row], choices: Choices) -> Iterator[Ro
         asked = Row.parsed(name)
         unsaid = [row.unsaid for row in table.rows if row.method == asked.method]
         shared = unsaid[0] if unsaid and all(one == unsaid[0] for one in unsaid) else {}
-        row = replace(asked, workload={**shared, **asked.workload}, note=NOT_THERE)
+        row = replace(asked, workload={**shared, **asked.workload}, note=_not_there(table))
         row = there.setdefault(run_of(table, row, choices.scale, {}), row)
         if row.key not in known:
             known.add(row.key)
@@ -146,7 +154,7 @@ def _check_delays(table: Table, delays: Iterable[Delay], devices: int) -> None:
 
 def table_workload(table: Table, network: str, choices: Choices) -> Workload:
     """What the rows of a table have in common on a network. Raises UserError on a setting that it does not take."""
-    settings = dict(choices.settings.get("workload", {}))
+    settings = {**table.workload, **choices.settings.get("workload", {})}
     return workload(table.family, network, choices.scale, settings, like=table.networks[0])
 
 

@@ -32,7 +32,8 @@ def row_workload(table: Table, network: str, row: Row, scale: str, settings: Set
     """The table's, with the row's own batch and settings; what the user set goes before both. Raises UserError."""
     like = table.networks[0]
     batch = workload(table.family, network, scale, like=like).at_batch(row.batch) if row.batch else {}
-    return workload(table.family, network, scale, {**batch, **row.workload, **settings.get("workload", {})}, like=like)
+    set_here = {**table.workload, **batch, **row.workload, **settings.get("workload", {})}
+    return workload(table.family, network, scale, set_here, like=like)
 
 
 def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -> tuple[Row, ...]:

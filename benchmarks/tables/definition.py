@@ -1,17 +1,21 @@
-"""What a table of the papers is: rows, measures, networks."""
+"""What a table is: rows, measures, networks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from benchmarks.errors import UserError
 from benchmarks.hardware.delays import Delay
 from benchmarks.tables.naming import FIELDS, SHORT, WORKLOAD, check_fields, is_of_workload, pairs, text_of
-from benchmarks.workloads.scales import PAIRS
+from benchmarks.workloads.workload import workload
+from methods.errors import unknown
 from methods.registry import create, method_class
-from results import published
+from results.published import ANY_ROW, TARGET, Key, Published, load
+
+PICTURES = ("", "curves", "bars")
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ class Row:
         return f"{title}, {suffix}" if suffix else title
 
     @property
+    def in_full(self) -> Row:
+        """The same row under a name that says all of its settings."""
+        return replace(self, named=tuple(dict.fromkeys((*self.named, *self.workload))))
+
+    @property
     def unsaid(self) -> dict[str, Any]:
         """The settings of its workload that its name leaves out."""
         return {key: value for key, value in self.workload.items() if key not in (*SHORT, *self.named)}
@@ -94,7 +103,10 @@ class Table:
     """A view of runs: its grid, its measures, the paper it is laid beside.
 
     card: the hardware of the virtual clock unless --hardware says otherwise. devices: of every method with replicas.
-    options: defaults of a method in this table, by its name. picture: "curves" or "bars", drawn beside the table.
+    options: defaults of a method in this table, by its name. workload: settings of all rows. picture: "curves" or
+    "bars", drawn beside the table. Of a table of one's own: `values`, what was published, and `file`, where it is from.
+
+    Raises UserError or MethodError where something of it is none, offering the nearest name.
     """
 
     id: str
@@ -108,22 +120,43 @@ class Table:
     card: str = "paper-a"
     devices: int | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    workload: Mapping[str, Any] = field(default_factory=dict)
     picture: str = ""
+    values: Mapping[Key, Published] | None = None
+    file: Path | None = None
 
     def __post_init__(self) -> None:
-        if not {(self.family, network) for network in self.networks} <= set(PAIRS):
-            raise ValueError(f"{self.id}: unknown family or network")
-        keys = [row.key for row in self.rows]
-        if len(set(keys)) < len(keys):
-            raise ValueError(f"{self.id}: a row is there twice")
-        cells = {key for key in published.load(self.id) if key[2] != "target_percent"}
-        lost = {
-            key for key in cells if key[0] not in self.networks or key[1] not in keys or key[2] not in self.measures
-        }
-        if lost:
-            raise ValueError(f"{self.id}: published values without a cell: {sorted(lost)}")
+        for network in self.networks:
+            workload(self.family, network, "paper")
+        if self.picture not in PICTURES:
+            raise UserError(unknown("picture", self.picture, PICTURES[1:]))
+        if not (self.rows and self.networks and self.measures):
+            raise UserError(f"{self.id}: a table has at least one row, one network and one measure.")
         for row in self.rows:
             create(row.method, self.options_of(row))
+            check_fields((*self.workload, *row.workload))
+        names = [row.in_full.key for row in self.rows]
+        for name in names:
+            if names.count(name) > 1:
+                raise UserError(f"{self.id}: the row {name} is there twice.")
+        for key in self.published:
+            self.check_cell(key)
+
+    def check_cell(self, key: Key) -> None:
+        """Raises UserError unless there is such a cell, (network, row, measure), or target of a network."""
+        network, row, measure = key
+        rows = [one.key for one in self.rows]
+        if (row, measure) == (ANY_ROW, TARGET):
+            rows, measure = [ANY_ROW], self.measures[0]
+        wanted = (("network", network, self.networks), ("row", row, rows), ("measure", measure, self.measures))
+        for what, given, known in wanted:
+            if given not in known:
+                raise UserError(f"{self.id} has no cell for {' '.join(key)}. {unknown(what, given, known)}")
+
+    @property
+    def published(self) -> Mapping[Key, Published]:
+        """What its cells are laid beside: values of its own, or those that are kept under its id."""
+        return self.values if self.values is not None else load(self.id)
 
     def options_of(self, row: Row) -> dict[str, Any]:
         """The row's options over the table's."""
@@ -139,6 +172,6 @@ class Table:
 
     @property
     def stated_workload(self) -> set[str]:
-        """The fields of the workload that the table decides on for one of its rows, by their dotted names."""
+        """The fields of the workload that the table decides on, for one of its rows or for all, by dotted names."""
         batch = {"batch", "price_batch"} if any(row.batch for row in self.rows) else set[str]()
-        return batch | {key for row in self.rows for key in row.workload}
+        return batch | {*self.workload, *(key for row in self.rows for key in row.workload)}

@@ -34,6 +34,15 @@ def table(id: str) -> Table:
     if id not in IDS:
         raise UserError(unknown("table", id, IDS))
     found: Table = importlib.import_module(f"benchmarks.tables.{id.replace('-', '_')}").TABLE
-    if strange := set(found.measures) - {measure.key for measure in of_runs()}:
-        raise ValueError(f"{id}: unknown measures {strange}")
+    if len({row.key for row in found.rows}) < len(found.rows):
+        raise ValueError(f"{id}: two rows have one name")
+    check_measures(found)
     return found
+
+
+def check_measures(table: Table) -> None:
+    """Raises UserError, offering the nearest names, for a measure that is none of a run's."""
+    known = [measure.key for measure in of_runs()]
+    for measure in table.measures:
+        if measure not in known:
+            raise UserError(unknown("measure", measure, known))

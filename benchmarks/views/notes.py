@@ -50,7 +50,7 @@ def captions(sheet: Sheet) -> Iterator[str]:
 
 def _target_line(sheet: Sheet, network: str) -> str:
     target = sheet.target_of(network)
-    theirs = published.load(sheet.table.id).get((network, published.ANY_ROW, published.TARGET))
+    theirs = sheet.table.published.get((network, published.ANY_ROW, published.TARGET))
     paper = f"; the paper's: {theirs.mean:g} %" if theirs else ""
     if target is None:
         return f"{network}: no target, since no run finished{paper}"

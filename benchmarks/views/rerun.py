@@ -26,7 +26,18 @@ def _network(name: str) -> str:
 
 def command(ids: Sequence[str], chosen: Choices, target: float | None = None, verb: str = "run") -> str:
     """The command that makes these runs; folders are left out, files named without their place."""
-    words = ["python", "-m", "benchmarks", verb, *ids, "--scale", chosen.scale, "--seeds", seeds.argument(chosen.seeds)]
+    files = {table.id: table.file.name for table in chosen.own_tables if table.file is not None}
+    words = [
+        "python",
+        "-m",
+        "benchmarks",
+        verb,
+        *(files.get(id, id) for id in ids),
+        "--scale",
+        chosen.scale,
+        "--seeds",
+        seeds.argument(chosen.seeds),
+    ]
     words += [word for name in chosen.methods for word in ("--method", name)]
     words += [word for name in chosen.networks for word in ("--network", _network(name))]
     words += ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []

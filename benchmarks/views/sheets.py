@@ -11,7 +11,6 @@ from benchmarks.hardware.card import Card
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.views.journals import Journals, experiment
@@ -19,7 +18,7 @@ from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import SCALES, Workload, workload
 from methods import MethodError
-from results import published, statistics
+from results import statistics
 from results.groups import FIRST_TRIAL_SEED
 from results.records import Record
 
@@ -85,10 +84,11 @@ class Sheet:
         return self.complete(network, next(alike, BASELINE.key))
 
     def target_of(self, network: str) -> statistics.Target | None:
-        """The paper's rule over the rows that the paper has; all rows where none of those was run."""
+        """The paper's rule over the rows that the paper has; all rows where none of those was run, or there is none."""
         if self.target is not None:
             return statistics.Target(self.target, "--target")
-        paper_rows = {row for net, row, _ in published.load(self.table.id) if net == network}
+        papers = self.table.published if self.table.file is None else {}
+        paper_rows = {row for net, row, _ in papers if net == network}
         per_row = {row.key: self.complete(network, row.key) for row in self.rows}
         return statistics.paper_target(per_row, paper_rows)
 
@@ -122,8 +122,7 @@ def method_of(row: str) -> str:
 
 def every_sheet(chosen: Choices, journals: Journals, target: float | None = None) -> Iterator[Sheet]:
     """Of every table as chosen that has a run."""
-    for id in tables.IDS:
-        table = tables.table(id)
+    for table in plan.tables(chosen):
         try:
             sheet = sheet_of(table, chosen, plan.runs(table, chosen), journals, target)
         except (UserError, MethodError):  # it takes no such setting or network, or no real time

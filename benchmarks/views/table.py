@@ -10,7 +10,6 @@ from benchmarks.runner import plan
 from benchmarks.views import notes
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import context, value
-from results import published
 from results.measures import MEASURES, incidents
 from results.tables import ResultCell, ResultRow, ResultTable
 
@@ -31,7 +30,7 @@ def assemble(sheet: Sheet) -> ResultTable:
 
 
 def _rows(sheet: Sheet) -> Iterator[ResultRow]:
-    theirs = published.load(sheet.table.id)
+    theirs = sheet.table.published
     for network in sheet.networks:
         given = context(sheet, network)
         work = plan.table_workload(sheet.table, network, sheet.choices)

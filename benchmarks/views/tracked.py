@@ -41,8 +41,15 @@ def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
             kept += [file for file in files if file not in kept]
         for key, value in measured_of(sheet).items():
             measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
+    theirs = [
+        published.PublishedLine(sheet.table.id, sheet.table.family, key, value)
+        for sheet in sheets
+        for key, value in (sheet.table.values or {}).items()
+    ]
     found = {(record.id, method_of(record.row)): record for sheet in reversed(sheets) for record in sheet.used}
-    return tracking.feed(list(found.values()), published=published.by_dataset(), measured=measured, artifacts=artifacts)
+    return tracking.feed(
+        list(found.values()), published=published.by_dataset(theirs), measured=measured, artifacts=artifacts
+    )
 
 
 def _files(id: str, out: Path) -> list[Path]:

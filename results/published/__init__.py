@@ -6,7 +6,8 @@ Only the csv module is used: the command line reads published values at start-up
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import MappingProxyType
 from results.errors import ResultsError
 
 FOLDER = Path(__file__).parent
+COLUMNS = ("table", "dataset", "network", "row", "measure", "mean", "std", "n", "source", "note")
 ANY_ROW = "*"
 """The row of values that hold for a whole network, such as `target_percent`."""
 TARGET = "target_percent"
@@ -36,11 +38,14 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class PublishedLine:
+    """A line of a CSV, the header's being 1."""
+
     table: str
     dataset: str
     key: Key
     value: Published
+    number: int = 0
 
 
 def load(table: str) -> dict[Key, Published]:
@@ -60,21 +65,21 @@ def tables() -> tuple[str, ...]:
     return tuple(dict.fromkeys(line.table for line in _lines()))
 
 
-def by_dataset() -> Mapping[str, Mapping[Key, Published]]:
-    """All published values by data set ("cifar10", "imdb"), the values of its tables together.
+def by_dataset(others: Iterable[PublishedLine] = ()) -> Mapping[str, Mapping[Key, Published]]:
+    """All published values by data set ("cifar10", "imdb"), the values of its tables together, then others.
 
     Targets stay out. Where two tables print a value for the same row (B's Tables 2 and 4), the first one stands.
     """
     found: dict[str, dict[Key, Published]] = {}
-    for line in _lines():
+    for line in (*_lines(), *others):
         if line.key[1] != ANY_ROW:
             found.setdefault(line.dataset, {}).setdefault(line.key, line.value)
     return MappingProxyType(found)
 
 
 @cache
-def _lines() -> tuple[_Line, ...]:
-    lines = tuple(line for path in sorted(FOLDER.glob("*.csv")) for line in _read(path))
+def _lines() -> tuple[PublishedLine, ...]:
+    lines = tuple(line for path in sorted(FOLDER.glob("*.csv")) for line in read(path))
     seen: set[tuple[str, Key]] = set()
     for line in lines:
         if (line.table, line.key) in seen:
@@ -83,22 +88,36 @@ def _lines() -> tuple[_Line, ...]:
     return lines
 
 
-def _read(path: Path) -> Iterator[_Line]:
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            try:
-                yield _line(row)
-            except (KeyError, TypeError, ValueError) as error:
-                raise ResultsError(f"{path}, line {reader.line_num}: not a published value ({error}).") from error
+def read(path: Path) -> Iterator[PublishedLine]:
+    """The values of a CSV with these COLUMNS. Raises ResultsError where it cannot be read, naming file and line."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            if lost := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+                wanted = ",".join(COLUMNS)
+                raise ResultsError(f"{path}, line 1: there is no column {lost[0]}; the first line is {wanted}.")
+            for row in reader:
+                try:
+                    yield _line(row, reader.line_num)
+                except (KeyError, TypeError, ValueError) as error:
+                    raise ResultsError(f"{path}, line {reader.line_num}: not a published value ({error}).") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ResultsError(f"{path} cannot be read ({error}).") from error
 
 
-def _line(row: dict[str, str]) -> _Line:
+def _line(row: dict[str, str], number: int) -> PublishedLine:
     value = Published(
-        mean=float(row["mean"]),
-        std=float(row["std"]) if row["std"] else None,
+        mean=_finite(row["mean"]),
+        std=_finite(row["std"]) if row["std"] else None,
         n=int(row["n"]) if row["n"] else None,
         source=row["source"],
-        note=row["note"],
+        note=row["note"] or "",
     )
-    return _Line(row["table"], row["dataset"], (row["network"], row["row"], row["measure"]), value)
+    return PublishedLine(row["table"], row["dataset"], (row["network"], row["row"], row["measure"]), value, number)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
+    return value

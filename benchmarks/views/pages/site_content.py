@@ -76,17 +76,23 @@ def content(
 
 
 def _papers(ids: Sequence[str], scales: Sequence[AtScale], made: Pages) -> Iterator[Paper]:
-    for title, members in PAPERS.items():
+    own = {table.id: table for table in scales[0].chosen.own_tables}
+    for title, members in {**PAPERS, "Tables of your own": tuple(own)}.items():
         wanted = [id for id in members if not ids or id in ids]
         there = [page for id in wanted for (_, name), page in made.items() if name == id]
         absent = tuple(
-            Absent(id, experiments.experiment(id).title, "not run here", rerun.command([id], scales[0].chosen))
+            Absent(
+                id,
+                (own.get(id) or experiments.experiment(id)).title,
+                "not run here",
+                rerun.command([id], scales[0].chosen),
+            )
             for id in wanted
             if id not in {page.id for page in there}
         )
         if wanted:
             yield Paper(title, tuple(there), absent)
-    if tuned := tuple(page for (_, id), page in made.items() if id in map(name_of, tables.IDS)):
+    if tuned := tuple(page for (_, id), page in made.items() if id in map(name_of, (*tables.IDS, *own))):
         yield Paper("Tuned tables: as published, and each row at its own best rate", tuned)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.tables.registry import IDS
 from benchmarks.views.pages.analysis_page import drawn, grid
 from benchmarks.views.tuning.names import FOLDER, name_of, runs_name
 from reports.site.pages import Page
@@ -30,5 +29,5 @@ def page(id: str, out: Path, folder: Path) -> Page | None:
 
 def runs(out: Path) -> frozenset[str]:
     """The ids of all runs that such pages show. Raises ResultsError where a table cannot be read."""
-    paths = [out / FOLDER / f"{runs_name(id)}.json" for id in IDS]
-    return frozenset(row.row for path in paths if path.is_file() for row in files.read(path).rows)
+    paths = sorted((out / FOLDER).glob(f"{runs_name('*')}.json"))
+    return frozenset(row.row for path in paths for row in files.read(path).rows)
