@@ -109,7 +109,7 @@ def test_a_table_of_ones_own_is_a_table(own: Table) -> None:
     ]
     assert own.published[("resnet18", "async_lu", "best_accuracy_percent")].mean == 61.5
     assert (own.id, own.source, own.notes, own.devices) == ("my-paper", "my draft, Table 1", ("A note of mine.",), 2)
-    runs = {run.labels.row: run for run in plan.runs(own, Choices(seeds=(0,), own=(own,)))}
+    runs = {run.labels.row: run for run in plan.runs(own, Choices(seeds=(0,), own_tables=(own,)))}
     assert {run.work.epochs for run in runs.values()} == {2}
     assert {run.work.schedule.milestones for run in runs.values()} == {(1.0, 2.0)}
     assert runs["lapsgd@updaters=2,batch=128"].method.options["period"] == 4
@@ -144,7 +144,7 @@ def test_what_is_set_goes_before_the_whole_tables_workload_and_renames(own: Tabl
 
 def test_the_command_that_repeats_it_names_the_file(own: Table) -> None:
     assert own.file is not None
-    assert f" run {own.file.name} --scale smoke" in rerun.command(["my-paper"], Choices(own=(own,)))
+    assert f" run {own.file.name} --scale smoke" in rerun.command(["my-paper"], Choices(own_tables=(own,)))
 
 
 def test_a_card_beside_the_table_is_its_own(tmp_path: Path) -> None:
