@@ -54,6 +54,20 @@ def _renamed(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def moved(path: Path, folder: Path) -> Path:
+    """The file in the folder, which is made if need be; it takes the place of one of its name.
+
+    Raises:
+        ResultsError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.replace(path, folder / path.name)
+    except OSError as error:
+        raise ResultsError(f"{folder} cannot be written ({error.strerror}); choose another --out.") from error
+    return folder / path.name
+
+
 def set_aside(path: Path, word: str) -> None:
     """Rename the file to NAME.WORD-1, or the next number that is free: what may be somebody's only trace stays.
 

@@ -1,61 +1,69 @@
-"""`claims`: each claim of the papers with its verdict at every scale that has runs, on the screen and in files."""
+"""`claims`: each claim of the papers with its verdict under each condition that has runs, on the screen, in files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 from rich.text import Text
 
-from benchmarks.commands.claims_files import counts, scale_words, to_csv, to_json, to_markdown
+from benchmarks.commands.claims_files import JudgedAt, counts, scale_words, to_csv, to_json, to_markdown
 from benchmarks.commands.screen import note, say
 from benchmarks.papers.claims.catalogue import CLAIMS, judged
 from benchmarks.papers.claims.needed import SEEDS
 from benchmarks.papers.claims.rules import RULE, Evidence
 from benchmarks.papers.claims.verdicts import Claim, Judged, Verdict
 from benchmarks.runner.choices import Choices
-from benchmarks.views import journals
+from benchmarks.views import conditions, journals
 from benchmarks.views.evidence import SheetEvidence
-from benchmarks.views.sheets import at_scales, made_elsewhere, other_data, whole
+from benchmarks.views.sheets import at_conditions, made_elsewhere, other_data, whole
 from reports.tables.texts import printable
 from results.files import replace
+from results.tables import Conditions
 
 STYLES = {"holds": "bold green", "does not hold": "bold red"}
 
 
-def claims(chosen: Choices, out: Path, console: Console, *, every: bool = False) -> int:
+def claims(chosen: Choices, out: Path, console: Console, *, every: Set[str] = frozenset()) -> int:
     """Judge all claims on the runs of a folder -> the exit status 0: a claim that does not hold is no error.
 
-    every: at each scale that has runs, instead of the chosen one. Raises ResultsError where nothing can be written.
+    every: what was left open (views.sheets.EVERYTHING). Raises ResultsError where nothing can be written.
     """
     found = journals.read(out)
-    evidence = [SheetEvidence(one, out, sheets) for one, sheets in at_scales(whole(chosen), found, every=every)]
-    judge(evidence, console, out)
+    there = at_conditions(whole(chosen), found, every=every, out=out)
+    evidence = [SheetEvidence(one, out, sheets) for one, sheets in there]
+    given = [conditions.found(one.sheets, conditions.of_choices(one.chosen)) for one in evidence]
+    judge(list(zip(given, evidence, strict=True)), console, out)
     sheets = [sheet for one in evidence for sheet in one.sheets]
     note(console, (*found.left_out, made_elsewhere(sheets), other_data(sheets)))
     return 0
 
 
-def judge(scales: Sequence[Evidence], console: Console, out: Path, chosen: Iterable[Claim] = CLAIMS) -> None:
-    """Judge the claims at each scale, print them, write them. Raises ResultsError where nothing can be written."""
+def judge(
+    evidence: Sequence[tuple[Conditions, Evidence]], console: Console, out: Path, chosen: Iterable[Claim] = CLAIMS
+) -> None:
+    """Judge the claims under each condition, print them, write OUT/claims/<condition>.csv, .md and .json.
+
+    Raises ResultsError where nothing can be written.
+    """
     chosen = tuple(chosen)
-    found = {evidence.scale: judged(evidence, chosen) for evidence in scales}
-    if len(found) == 1:
-        console.print(_grid(*found.values()))
-    else:
-        console.print(_matrix(found))
-    for scale, its in found.items():
-        console.print(f"{counts(its)}. {scale_words(scale)}", highlight=False, markup=False)
+    found = [JudgedAt(given, judged(one, chosen)) for given, one in evidence]
+    console.print(_grid(found[0].judged) if len(found) == 1 else _matrix(found))
+    for one in found:
+        said = f"{one.given.label}: {counts(one.judged)}. {scale_words(one.given.scale)}"
+        console.print(said, highlight=False, markup=False)
     console.print(f"{RULE} {SEEDS}", highlight=False, markup=False)
     if len(found) > 1:
-        scale = list(found)[-1]
+        scale = found[-1].given.scale
         console.print(f"Why, at one scale: python -m benchmarks claims --scale {scale}", highlight=False, markup=False)
-    files = {"tables/claims.csv": to_csv, "tables/claims.md": to_markdown, "claims.json": to_json}
-    for name, text in files.items():
-        replace(out / name, text(found).encode())
-        say(console, f"written: {out / name}")
+    for one in found:
+        for kind, text in {"csv": to_csv, "md": to_markdown, "json": to_json}.items():
+            path = out / "claims" / f"{one.given.slug}.{kind}"
+            replace(path, text(one).encode())
+            say(console, f"written: {path}")
 
 
 def _grid(judged: Judged) -> Grid:
@@ -69,12 +77,12 @@ def _grid(judged: Judged) -> Grid:
     return grid
 
 
-def _matrix(found: dict[str, Judged]) -> Grid:
-    """A column per scale: the verdict, the effect with its interval, and what would decide it where it is open."""
-    grid = Grid("Claim, source", *found, show_lines=True, expand=True)
+def _matrix(found: Sequence[JudgedAt]) -> Grid:
+    """A column per condition: the verdict, the effect with its interval, and what would decide it where it is open."""
+    grid = Grid("Claim, source", *(escape(printable(one.given.label)) for one in found), show_lines=True, expand=True)
     for column in grid.columns:
         column.ratio = 1
-    for pairs in zip(*found.values(), strict=True):
+    for pairs in zip(*(one.judged for one in found), strict=True):
         grid.add_row(_claimed(pairs[0][0]), *(_cell(verdict) for _, verdict in pairs))
     return grid
 

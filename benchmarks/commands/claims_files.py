@@ -1,4 +1,4 @@
-"""What `claims` writes: the verdicts of all scales as CSV, Markdown and JSON."""
+"""What `claims` writes of each condition: its verdicts as CSV, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.papers.claims.needed import SEEDS
@@ -15,16 +15,23 @@ from benchmarks.papers.claims.rules import RULE
 from benchmarks.papers.claims.verdicts import DECISIONS, Judged, Verdict
 from reports.tables.texts import markdown
 from results.records.lines import strict
+from results.tables import Conditions, condition
 
 COLUMNS = (
     "claim", "text", "source", "needs", "measured", "verdict", "scale", "why",
-    "effect", "unit", "interval_low", "interval_high", "n", "would_decide", "seeds",
+    "effect", "unit", "interval_low", "interval_high", "n", "would_decide", "seeds_needed",
 )  # fmt: skip
-SCHEMA = 1
-"""The version of the fields of claims.json: another meaning or name makes a new number."""
+CONDITION = tuple(name for name in condition.COLUMNS if name not in COLUMNS)
+SCHEMA = 2
+"""The version of the fields of the JSON: another meaning or name makes a new number."""
 
-Found = Mapping[str, Judged]
-"""By scale: the same claims at each."""
+
+@dataclass(frozen=True)
+class JudgedAt:
+    """The claims under a condition, with what was found under it."""
+
+    given: Conditions
+    judged: Judged
 
 
 def counts(judged: Judged) -> str:
@@ -41,16 +48,17 @@ def scale_words(scale: str) -> str:
     return f"Scale {scale}: other data or less of it and narrower networks, not the papers' experiments."
 
 
-def to_csv(found: Found) -> str:
-    """One line per claim and scale."""
+def to_csv(one: JudgedAt) -> str:
+    """One line per claim, each with the condition."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for judged in found.values():
-        for claim, verdict in judged:
-            head = [claim.id, claim.text, claim.source, " ".join(claim.needs)]
-            said = [verdict.measured, verdict.status, verdict.scale, verdict.why]
-            writer.writerow([*head, *said, *_effect(verdict), verdict.need.words, verdict.need.seeds])
+    writer.writerow([*COLUMNS, *CONDITION])
+    known = [one.given.columns[name] for name in CONDITION]
+    for claim, verdict in one.judged:
+        head = [claim.id, claim.text, claim.source, " ".join(claim.needs)]
+        said = [verdict.measured, verdict.status, verdict.scale, verdict.why]
+        needed = [verdict.need.words, verdict.need.seeds]
+        writer.writerow([*head, *said, *_effect(verdict), *needed, *known])
     return text.getvalue()
 
 
@@ -59,44 +67,35 @@ def _effect(verdict: Verdict) -> Iterator[Any]:
         yield getattr(verdict.effect, name, None)
 
 
-def to_json(found: Found) -> str:
-    """Strict JSON: per claim its verdict at each scale; what is infinite, as in journals."""
+def to_json(one: JudgedAt) -> str:
+    """Strict JSON: the condition, and per claim its verdict; what is infinite, as in journals."""
     claims = [
-        {
-            "id": pairs[0][0].id,
-            "text": pairs[0][0].text,
-            "source": pairs[0][0].source,
-            "needs": pairs[0][0].needs,
-            "verdicts": [_verdict(verdict) for _, verdict in pairs],
-        }
-        for pairs in zip(*found.values(), strict=True)
+        {"id": claim.id, "text": claim.text, "source": claim.source, "needs": claim.needs, **_verdict(verdict)}
+        for claim, verdict in one.judged
     ]
-    content = {"schema": SCHEMA, "rule": RULE, "seeds": SEEDS, "scales": list(found), "claims": claims}
+    head = {"schema": SCHEMA, "condition": one.given.slug, "conditions": asdict(one.given)}
+    content = {**head, "rule": RULE, "rule_of_seeds": SEEDS, "claims": claims}
     return json.dumps(strict(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
-        "scale": verdict.scale,
         "verdict": verdict.status,
         "measured": verdict.measured,
         "why": verdict.why,
         "effect": asdict(verdict.effect) if verdict.effect is not None else None,
         "would_decide": verdict.need.words,
-        "seeds": verdict.need.seeds,
+        "seeds_needed": verdict.need.seeds,
     }
 
 
-def to_markdown(found: Found) -> str:
-    """A table per scale, with the rule of decision above it."""
-    parts = ["# The papers' claims", RULE, SEEDS]
-    for scale, judged in found.items():
-        lines = [
-            "| Claim | Source | Measured | Verdict | Why | What would decide it |",
-            "|---|---|---|---|---|---|",
-        ]
-        for claim, verdict in judged:
-            cells = (claim.source, verdict.measured, verdict.label, verdict.why, verdict.need.words)
-            lines.append(f"| `{claim.id}`: “{markdown(claim.text)}” | " + " | ".join(map(markdown, cells)) + " |")
-        parts += [f"## Scale {scale}", f"{counts(judged)}. {scale_words(scale)}", "\n".join(lines)]
+def to_markdown(one: JudgedAt) -> str:
+    """A table, with the condition and the rule of decision above it."""
+    lines = ["| Claim | Source | Measured | Verdict | Why | What would decide it |", "|---|---|---|---|---|---|"]
+    for claim, verdict in one.judged:
+        cells = (claim.source, verdict.measured, verdict.label, verdict.why, verdict.need.words)
+        lines.append(f"| `{claim.id}`: “{markdown(claim.text)}” | " + " | ".join(map(markdown, cells)) + " |")
+    said = f"{counts(one.judged)}. {scale_words(one.given.scale)}"
+    known = "\n".join(f"- {name}: {markdown(text)}" for name, text in one.given.columns.items() if text)
+    parts = [f"# The papers' claims: {markdown(one.given.label)}", said, known, RULE, SEEDS, "\n".join(lines)]
     return "\n\n".join(parts) + "\n"

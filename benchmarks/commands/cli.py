@@ -181,7 +181,7 @@ def replay(run: str, *, out: Path = Path("out"), data: Path | None = None, plugi
 def claims(*, selection: Shown = SHOWN) -> int:
     """Hold the papers' claims against the runs at hand: what was measured, whether the claim holds, what would decide.
 
-    Of every scale that has runs, side by side; `--scale small` says of one why, too.
+    Under every condition that has runs, side by side; `--scale small --executor virtual` says of one why, too.
     """
     from benchmarks.commands.claims import claims as judge
     from benchmarks.commands.resolve import check_out, choose
@@ -195,7 +195,8 @@ def claims(*, selection: Shown = SHOWN) -> int:
 def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, uri: str | None = None) -> int:
     """Make one static site of what was run, under OUT/report, with the same as Markdown and LaTeX.
 
-    It holds every scale that has runs, side by side; `--scale small` makes it of one.
+    It holds every condition that has runs, side by side. What is asked for is made anew, what earlier reports hold
+    stays: `report table3 --executor threads` adds to them.
 
     Args:
         tables: Such as table3; all, paper-a and paper-b name many. Default: all that was run.

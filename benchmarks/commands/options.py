@@ -142,28 +142,42 @@ class Selection:
         return self.scale
 
     @property
-    def any_seed(self) -> bool:
-        """Whether all seeds are meant that have runs."""
-        return False
+    def first_executor(self) -> str:
+        """Likewise."""
+        return self.executor
+
+    @property
+    def first_seeds(self) -> str:
+        """Likewise."""
+        return self.seeds
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Shown(Selection):
-    """The same for what shows runs that are there: by default those of every scale and seed."""
+    """The same for what shows runs that are there: by default those of every scale, executor, card and seed."""
 
     scale: Annotated[str, Parameter(help="smoke, small or paper; all: each that has runs.")] = ALL
     seeds: Annotated[str, Parameter(help="How many, or which, as in 0-4,7; all: those that have runs.")] = ALL
+    executor: Annotated[
+        str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}; all: each that has runs.")
+    ] = ALL
 
     @property
-    def every(self) -> bool:
-        """Whether every scale that has runs is meant."""
-        return self.scale == ALL
+    def every(self) -> frozenset[str]:
+        """What is left open (views.sheets.EVERYTHING); of it the smallest is chosen, and the default."""
+        real = self.hardware or self.record
+        given = {"scale": self.scale == ALL, "executor": self.executor == ALL and not real, "seeds": self.seeds == ALL}
+        return frozenset(name for name, left_open in given.items() if left_open)
 
     @property
     def first_scale(self) -> str:
-        return "smoke" if self.every else self.scale
+        return "smoke" if self.scale == ALL else self.scale
 
     @property
-    def any_seed(self) -> bool:
-        return self.seeds == ALL
+    def first_executor(self) -> str:
+        return executors.DEFAULT if self.executor == ALL else self.executor
+
+    @property
+    def first_seeds(self) -> str:
+        return Selection.seeds if self.seeds == ALL else self.seeds

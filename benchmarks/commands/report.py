@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from rich.console import Console
@@ -18,21 +18,38 @@ from benchmarks.runner.choices import Choices
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
 from benchmarks.views.journals import Journals
-from benchmarks.views.pages import analysis_page, table_page, tuned_page
+from benchmarks.views.pages import analysis_page, freshness, table_page, tuned_page
 from benchmarks.views.pages.links import tracking
-from benchmarks.views.pages.site_content import AtScale, content
-from benchmarks.views.sheets import Sheet, at_scales, every_sheet, made_elsewhere, other_data, whole
+from benchmarks.views.pages.site_content import AtCondition, column, content
+from benchmarks.views.sheets import Sheet, at_conditions, every_sheet, made_elsewhere, not_shown, other_data, whole
+from benchmarks.views.tuning.names import name_of
 from reports import site
 from reports.figures.studio import Studio
+from reports.site import kept
+from reports.site.kept import Kept
 from reports.site.pages import Page
 
 
 def report(
-    ids: Sequence[str], chosen: Choices, *, out: Path, target: float | None, console: Console, every: bool = False
+    ids: Sequence[str],
+    chosen: Choices,
+    *,
+    out: Path,
+    target: float | None,
+    console: Console,
+    every: Set[str] = frozenset(),
 ) -> int:
-    """Write OUT/report -> the exit code 0. ids: empty for all that has runs.
+    """Write OUT/report, or add to it -> the exit code 0. ids: empty for all that has runs.
 
-    every: of each scale that has runs, instead of the chosen one.
+    Pages of earlier reports stay, but for those whose runs are gone; what is not up to date says so.
+
+    Args:
+        ids: tables and analyses whose pages are made anew.
+        chosen: under which condition.
+        out: folder of results.
+        target: percent, if the user fixed one.
+        console: where to say what was written.
+        every: what was left open (views.sheets.EVERYTHING): each that has runs.
 
     Raises:
         UserError: there is no such folder.
@@ -42,42 +59,57 @@ def report(
     if not out.is_dir():
         raise UserError(f"There is no folder {out}: run a table first, or name the folder of results with --out.")
     folder, found = out / "report", journals.read(out)
-    scales = at_scales(chosen, found, target, every=every)
-    made = [_at(one, sheets, found, out, target) for one, sheets in scales]
-    pages = dict(_pages(ids, [one for one, _ in made], out, folder))
-    sheets = [sheet for one, full in made for sheet in (*one.sheets.values(), *full)]
-    others = " ".join(filter(None, (made_elsewhere(sheets), other_data(sheets))))
-    whole_site = content(ids, [one for one, _ in made], found, pages, others, tuned_page.runs(out))
-    files = site.write(whole_site, folder)
-    note(console, whole_site.warnings)
+    before = kept.read(folder)
+    there = [
+        _at(one, sheets, found, out, target)
+        for one, sheets in at_conditions(chosen, found, target, every=every, out=out)
+    ]
+    asked = [id for id in experiments.IDS if not ids or id in ids or id in before.asked]
+    pages = [*_tables(ids, there, found, folder), *_others(ids, before, chosen, out, folder)]
+    pages += freshness.kept(before.pages, {page.place for page in pages}, found)
+    columns = [column(one, found) for one in there]
+    columns += freshness.kept_columns(before.columns, {one.condition.slug for one in columns}, found)
+    made = content(asked, columns, pages, _warnings(found, there, pages, out))
+    gone = kept.swept(folder, made)
+    files = site.write(made, folder)
+    note(console, (*before.unreadable, *made.warnings))
+    if gone:
+        say(console, f"Removed {len(gone)} pages of earlier reports whose runs are gone, or that had another place.")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     say(console, f"Written: {files[0]} ({len(pages)} pages, {size:.1f} MB in all, {time.perf_counter() - began:.0f} s)")
     return 0
 
 
-def _at(
-    chosen: Choices, sheets: tuple[Sheet, ...], found: Journals, out: Path, target: float | None
-) -> tuple[AtScale, Sequence[Sheet]]:
-    """What there is at a scale, and the sheets with all rows that its claims were judged on."""
+def _at(chosen: Choices, sheets: tuple[Sheet, ...], found: Journals, out: Path, target: float | None) -> AtCondition:
+    """What there is under a condition; its claims are judged on all rows."""
     full = tuple(every_sheet(whole(chosen), found, target)) if chosen.methods else sheets
-    verdicts = judged(SheetEvidence(chosen, out, full))
-    return AtScale(chosen, {sheet.table.id: sheet for sheet in sheets}, verdicts), full
+    return AtCondition(chosen, sheets, full, judged(SheetEvidence(chosen, out, full)))
 
 
-def _pages(
-    ids: Sequence[str], scales: Sequence[AtScale], out: Path, folder: Path
-) -> Iterator[tuple[tuple[str, str], Page]]:
-    """The pages of what was run, by scale and id; their pictures are drawn into the folder."""
+def _warnings(found: Journals, there: Sequence[AtCondition], pages: Sequence[Page], out: Path) -> Iterator[str]:
+    """What is amiss with the runs at hand."""
+    shown = {id for page in pages for id in freshness.runs(page.made_of)} | tuned_page.runs(out)
+    yield from found.left_out
+    yield from not_shown(found, [sheet for one in there for sheet in one.sheets], shown)
+    sheets = [sheet for one in there for sheet in (*one.sheets, *one.full)]
+    yield from filter(None, (made_elsewhere(sheets), other_data(sheets)))
+
+
+def _tables(ids: Sequence[str], there: Sequence[AtCondition], found: Journals, folder: Path) -> list[Page]:
+    """The pages of tables that were run, those of a table together; their pictures are drawn into the folder."""
     store, studio = tracking(), Studio()
-    for id in ids or experiments.IDS:
-        if id in analyses.IDS:
-            if (one := analysis_page.page(id, scales[0].chosen, out, folder)) is not None:
-                yield ("", id), one
-            continue
-        for at in scales:
-            if id in at.sheets:
-                yield (at.chosen.scale, id), table_page.page(at.sheets[id], store, folder / at.chosen.scale, studio)
-    for id in ids or (table.id for table in plan.tables(scales[0].chosen)):
-        if (tuned := tuned_page.page(id, out, folder)) is not None:
-            yield ("", tuned.id), tuned
+    sheets = [sheet for one in there for sheet in one.sheets if not ids or sheet.table.id in ids]
+    pages = [table_page.page(sheet, found, store, folder, studio) for sheet in sheets]
     studio.finish()
+    return pages
+
+
+def _others(ids: Sequence[str], before: Kept, chosen: Choices, out: Path, folder: Path) -> Iterator[Page]:
+    """The pages of analyses and of tuned tables, which rest on tables alone: those of earlier reports as well."""
+    known = {page.id for page in before.pages}
+    for id in analyses.IDS:
+        if not ids or id in ids or id in known:
+            yield from analysis_page.pages(id, chosen, out, folder)
+    for id in (table.id for table in plan.tables(chosen)):
+        if not ids or id in ids or name_of(id) in known:
+            yield from tuned_page.pages(id, out, folder)

@@ -87,8 +87,8 @@ def choose(
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
     experiments = chosen_experiments(names, hardware) if names is not None else []
-    seeds = () if given.any_seed else of_seeds.parsed(given.seeds)
-    kind = _executor(given.executor, given.record, given.hardware)
+    seeds = of_seeds.parsed(given.first_seeds)
+    kind = _executor(given.first_executor, given.record, given.hardware)
     networks = _networks(split(given.network or ()))
     fixed, sweeps = of_settings.settings(given.set_ or ())
     keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
@@ -99,7 +99,7 @@ def choose(
         seeds=seeds,
         methods=rows,
         networks=networks,
-        executor=given.executor,
+        executor=given.first_executor,
         record=given.record,
         card=cards.load(given.hardware, out=given.out) if given.hardware else None,
         device=usable_device(given.device),

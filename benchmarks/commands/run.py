@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -24,12 +25,13 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables.definition import Table
-from benchmarks.views import journals, notes, pictures, tracked
+from benchmarks.views import conditions, journals, notes, pictures, rerun, tracked
 from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of, whole
 from benchmarks.views.table import assemble
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
+from results.files import moved
 from results.tables import ResultTable
 
 METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
@@ -138,7 +140,8 @@ def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, cons
     if isinstance(one, Analysis):
         _analyse(one, chosen, out, console, brief)
     elif sheet is not None:
-        _print(assemble(sheet).with_pictures(pictures.draw(sheet, out), out), out, console, brief)
+        table = assemble(sheet).with_pictures(pictures.draw(sheet, out), out)
+        _print(table, table.conditions.folder(out / "tables"), out, console, brief)
 
 
 def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief: bool) -> None:
@@ -157,16 +160,20 @@ def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief:
         found = one.run(request)
     except METHOD_FAILURES as error:
         raise UserError(f"{one.id} is not made: {error}.") from error
-    *others, last = found.tables
-    for table in (*others, last.with_pictures(found.pictures, out)):
-        _print(table, out, console, brief)
+    again = rerun.command([one.id], chosen)
+    made = [replace(table, command=again) for table in conditions.of_analysis(one, chosen, found.tables)]
+    given = made[0].conditions
+    pictures = [moved(path, given.folder(path.parent)) for path in found.pictures]
+    *others, last = made
+    for table in (*others, last.with_pictures(pictures, out)):
+        _print(table, given.folder(out / "tables"), out, console, brief)
 
 
-def _print(result: ResultTable, out: Path, console: Console, brief: bool) -> None:
-    """brief: the notes and the audit are in the Markdown file alone."""
+def _print(result: ResultTable, folder: Path, out: Path, console: Console, brief: bool) -> None:
+    """folder: of the condition. brief: the notes and the audit are in the Markdown file alone."""
     console.print()
     console.print(to_rich(result, brief=brief))
-    written, *made = write(result, out / "tables")
+    written, *made = write(result, folder)
     files = ", ".join([str(written), *(path.name for path in made), *(str(out / name) for name in result.pictures)])
     more = "; notes and audit: the .md" if brief else ""
     say(console, f"Written: {files}{more}", style="dim")

@@ -29,7 +29,7 @@ from benchmarks.views.tuning.notes import captions, notes
 from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
 from benchmarks.views.tuning.search import Done, done_by, final_runs, searches
-from benchmarks.views.tuning.tables import pairs_table, rows_table, runs_table
+from benchmarks.views.tuning.tables import conditions_of, pairs_table, rows_table, runs_table
 from benchmarks.views.tuning.tuned import Search, TunedTable
 from benchmarks.views.values import context
 from reports.tables.files import write
@@ -145,13 +145,14 @@ def _finals(
 def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
     """On the screen the rows alone; files hold the pairs and the runs as well."""
     name = name_of(tuned.published.table.id)
-    drawn = draw(tuned, out / "figures" / name)
+    given = conditions_of(tuned)
+    drawn = draw(tuned, given.folder(out / "figures") / name)
     found = list(pairs(tuned))
     rows = rows_table(tuned, captions(tuned), notes(tuned, found, command), command).with_pictures(drawn, out)
     console.print()
     console.print(to_rich(rows))
     others = (pairs_table(tuned, found), runs_table(tuned))
-    files = [path for table in (rows, *others) for path in write(table, out / FOLDER)]
+    files = [path for table in (rows, *others) for path in write(table, given.folder(out / FOLDER))]
     say(console, f"Written: {', '.join(map(str, (*files, *drawn)))}", style="dim")
 
 

@@ -105,7 +105,7 @@ def _say(console: Console, text: str) -> None:
 
 def _run_before(out: Path) -> list[Table]:
     """The tables that were printed into out; all of them where none was."""
-    there = [id for id in tables.IDS if (out / "tables" / f"{id}.json").is_file()]
+    there = [id for id in tables.IDS if next(out.glob(f"tables/*/{id}.json"), None) is not None]
     return [tables.table(id) for id in there or tables.IDS]
 
 
@@ -132,10 +132,14 @@ def _rows(here: Sequence[Tracked], table: Table, network: str, kind: str) -> dic
     found: dict[str, Tracked] = {}
     for row in table.rows:
         of_row = [one for one in here if (one.kind, one.network, one.row) == (kind, network, row.key)]
-        shown = [one for one in of_row if not one.files or f"tables/{table.id}.csv" in one.files]
+        shown = [one for one in of_row if not one.files or any(_of_table(name, table) for name in one.files)]
         if shown:
             found[row.key] = max(shown, key=lambda one: (_on(one, table.card), one.started_ms))
     return found
+
+
+def _of_table(file: str, table: Table) -> bool:
+    return file.startswith("tables/") and file.endswith(f"/{table.id}.csv")
 
 
 def _on(one: Tracked, card: str) -> bool:

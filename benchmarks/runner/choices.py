@@ -17,8 +17,8 @@ from benchmarks.workloads.own import OwnFiles
 class Choices:
     """What the command line chose, checked; whoever makes one by hand answers for names that there are.
 
-    seeds: none where those are meant that have runs (views.sheets). methods: names of methods, of a table's rows, or of
-    rows to be added to it; none: all. networks: likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`,
+    any_seed: whether the seeds are those that have runs. methods: names of methods, of a table's rows, or of rows to be
+    added to it; none: all. networks: likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`,
     by owner ("workload", a method, an analysis) and key, as text, but for what has several values: sweeps.
     plugin_methods: those of the plug-ins, in their order. own: files of the user's own networks and data, for other
     processes.
@@ -26,6 +26,7 @@ class Choices:
 
     scale: str = "smoke"
     seeds: tuple[int, ...] = (0, 1, 2)
+    any_seed: bool = False
     methods: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     executor: str = executors.DEFAULT

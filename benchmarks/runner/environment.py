@@ -37,7 +37,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
         "cpu": cpu_name(),
         "cores": os.cpu_count() or 1,
         **({"gpu": gpus.describe()} if device == "cuda" else {}),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {name: found for name in PACKAGES if (found := package(name))},
         **of_process(),
         **origin(),
         "command": ["python", "-m", "benchmarks", *sys.argv[1:]],
@@ -67,7 +67,7 @@ def version() -> str:
     made = origin()
     where = f"commit {made['commit'] or 'unknown'}{', modified' if made['modified'] else ''}"
     whence = " (wheel)" if INSTALLED else f", {where}"
-    return f"{DISTRIBUTION} {release()}{whence}, torch {_version('torch') or 'not installed'}"
+    return f"{DISTRIBUTION} {release()}{whence}, torch {package('torch') or 'not installed'}"
 
 
 @cache
@@ -77,11 +77,19 @@ def release() -> str:
     return str(project["version"])
 
 
-def _version(package: str) -> str | None:
+def package(name: str) -> str:
+    """The version of an installed package; "" where it is not installed."""
     try:
-        return metadata.version(package)
+        return metadata.version(name)
     except metadata.PackageNotFoundError:
-        return None
+        return ""
+
+
+@cache
+def checkout() -> str:
+    """What is checked out or installed, as `results.frames.commit` says it of a run; "" where it is not known."""
+    made = origin()
+    return f"{made['commit']}{', modified' if made['modified'] else ''}" if made["commit"] else ""
 
 
 def _git(*arguments: str) -> str | None:

@@ -70,9 +70,12 @@ class SheetEvidence:
         return published.load(table_id).get((network, row_key, measure))
 
     def tables(self, id: str) -> Sequence[ResultTable]:
-        """Of an analysis, of this scale where it has one. A table's own file may be of other runs: its sheet counts."""
+        """Of an analysis: of this scale where it has one, and of the plainest selection.
+
+        A table's own file may be of other runs: its sheet counts.
+        """
         if id not in analyses.IDS:
             return ()
         scaled = analyses.analysis(id).scaled
-        found = files.of(self.out / "tables", id)
-        return [table for table in found if not scaled or table.conditions.scale == self.scale]
+        found = files.by_condition(self.out / "tables", id).values()
+        return next((its for its in found if not scaled or its[0].conditions.scale == self.scale), ())

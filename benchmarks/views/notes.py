@@ -14,31 +14,7 @@ from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import Workload
 from results import published
-from results.frames import commit, torch
 from results.measures import need
-from results.tables import Conditions
-
-
-def conditions(sheet: Sheet) -> Conditions:
-    """What the captions and notes say of how it was run, as fields."""
-    chosen, runs = sheet.choices, [record for of_row in sheet.records.values() for record in of_row]
-    targets = {net: goal.percent for net in sheet.networks if (goal := sheet.target_of(net)) is not None}
-    hardware = sheet.card.name if sheet.card is not None else sheet.planned[0].spec.hardware.name
-    return Conditions(
-        scale=chosen.scale,
-        executor=chosen.executor,
-        hardware=hardware,
-        device=chosen.device,
-        seeds=chosen.seeds,
-        runs=len({record.id for record in runs}),
-        targets=targets if need(sheet.table.measures, "target") else {},
-        settings={
-            **{f"{owner}.{key}": value for owner, given in chosen.settings.items() for key, value in given.items()},
-            **{sweep.name: sweep.text for sweep in chosen.sweeps},
-        },
-        torch=tuple(sorted({torch(record) for record in runs} - {""})),
-        commits=tuple(sorted({commit(record) for record in runs} - {""})),
-    )
 
 
 def captions(sheet: Sheet) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks.views import conditions
 from benchmarks.views.curves import curves, subtitle
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
@@ -13,11 +14,11 @@ from reports.figures import Bar
 
 
 def draw(sheet: Sheet, out: Path) -> tuple[Path, ...]:
-    """-> the files written, out/figures/<id>.png and .svg; none where nothing was run or nothing is to be drawn.
+    """-> the files written, out/figures/<condition>/<id>.png and .svg; none where there is nothing to be drawn.
 
     Raises ResultsError where they cannot be written.
     """
-    stem = out / "figures" / sheet.table.id
+    stem = conditions.of_sheet(sheet).folder(out / "figures") / sheet.table.id
     if not sheet.table.picture or not sheet.used:
         return ()
     title = f"{sheet.table.title}\n({subtitle(sheet)})"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from benchmarks.errors import UserError
+from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
+from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
@@ -31,7 +34,7 @@ Records = Mapping[tuple[str, str], Sequence[Record]]  # (network, row key) -> on
 class Sheet:
     """All that a table is made of. planned: its runs, of which `records` holds those that count.
 
-    choices.seeds are those of the runs that are there, where there are any.
+    choices.seeds are those of the runs that are there, where there are any; asked: the choices as they were made.
     """
 
     table: Table
@@ -41,6 +44,7 @@ class Sheet:
     planned: Sequence[Run]
     records: Records
     target: float | None = None  # percent, if the user fixed one
+    asked: Choices | None = None
 
     @property
     def card(self) -> Card | None:
@@ -104,7 +108,7 @@ def sheet_of(
             found.setdefault(key, []).append(_as_row(record, run))
     seeds = {record.seed for of_row in found.values() for record in of_row}
     there = replace(chosen, seeds=tuple(sorted(seeds)) or chosen.seeds)
-    return Sheet(table, there, plan.rows(table, chosen), plan.networks(table, chosen), planned, found, target)
+    return Sheet(table, there, plan.rows(table, chosen), plan.networks(table, chosen), planned, found, target, chosen)
 
 
 def _as_row(record: Record, run: Run) -> Record:
@@ -136,24 +140,69 @@ def whole(chosen: Choices) -> Choices:
     return replace(chosen, methods=())
 
 
-def at_scales(
-    chosen: Choices, journals: Journals, target: float | None = None, *, every: bool
-) -> list[tuple[Choices, tuple[Sheet, ...]]]:
-    """The choices at every scale that has runs, the smallest first, with their sheets; as they are if not `every`.
+EVERYTHING = frozenset({"scale", "executor", "seeds"})
+"""What `at_conditions` may leave open; with the executor its hardware card, and whether schedules are recorded."""
 
-    Without seeds they have those of all runs of the scale. A scale whose runs belong to no table as chosen is left out,
-    unless no other is left.
+
+def at_conditions(
+    chosen: Choices,
+    journals: Journals,
+    target: float | None = None,
+    *,
+    every: Set[str] = frozenset(),
+    out: Path | None = None,
+) -> list[tuple[Choices, tuple[Sheet, ...]]]:
+    """The choices under every condition that has runs, the smallest scale first, with their sheets.
+
+    every: which of EVERYTHING was left open; the choices stand as they are where nothing was. A condition whose runs
+    belong to no table as chosen is left out, unless no other is left. out: where `calibrate` put its card.
     """
-    there = {record.scale for record in journals.records} if every else set()
-    scales = [replace(chosen, scale=scale) for scale in SCALES if scale in there] or [chosen]
-    scales = [one if one.seeds else replace(one, seeds=_seeds(one.scale, journals)) for one in scales]
-    made = [(one, tuple(every_sheet(one, journals, target))) for one in scales]
+    made: list[tuple[Choices, tuple[Sheet, ...]]] = []
+    for one in _open(chosen, journals, every):
+        made.append((one, tuple(every_sheet(one, journals, target))))
+        if "executor" in every and one.kind.needs_card and one.card is None:
+            made += _on_other_cards(one, made[-1][1], journals, target, out)
     return [pair for pair in made if pair[1]] or made[:1]
 
 
-def _seeds(scale: str, journals: Journals) -> tuple[int, ...]:
-    found = {record.seed for record in journals.records if record.scale == scale}
-    return tuple(sorted(seed for seed in found if seed < FIRST_TRIAL_SEED))
+def _open(chosen: Choices, journals: Journals, every: Set[str]) -> list[Choices]:
+    there = {(record.scale, record.spec.executor, bool(record.spec.recorded)) for record in journals.records}
+    scales = SCALES if "scale" in every else (chosen.scale,)
+    kinds = executors.names() if "executor" in every else (chosen.executor,)
+    recorded = (False, True) if "executor" in every else (chosen.record,)
+    found = [
+        _seeded(replace(chosen, scale=scale, executor=kind, record=record), journals, every)
+        for scale in scales
+        for kind in kinds
+        for record in recorded
+        if not every or (scale, kind, record) in there
+    ]
+    return found or [chosen]
+
+
+def _on_other_cards(
+    chosen: Choices, shown: Sequence[Sheet], journals: Journals, target: float | None, out: Path | None
+) -> Iterator[tuple[Choices, tuple[Sheet, ...]]]:
+    """The same on hardware cards that tables have not by themselves, as far as runs on them are left."""
+    used = {record.id for sheet in shown for record in sheet.used}
+    simulated = (record for record in journals.records if record.simulated and record.scale == chosen.scale)
+    left = {record.id: record.spec.hardware.name for record in simulated if record.id not in used}
+    for name in sorted(set(left.values())):
+        try:
+            one = replace(chosen, card=load_card(name, out=out))
+        except UserError:  # a file that the user named, and may name again
+            continue
+        sheets = every_sheet(one, journals, target)
+        yield one, tuple(sheet for sheet in sheets if any(record.id in left for record in sheet.used))
+
+
+def _seeded(chosen: Choices, journals: Journals, every: Set[str]) -> Choices:
+    """With the seeds of all runs of the scale, where seeds were left open."""
+    if "seeds" not in every:
+        return chosen
+    found = {record.seed for record in journals.records if record.scale == chosen.scale}
+    seeds = tuple(sorted(seed for seed in found if seed < FIRST_TRIAL_SEED))
+    return replace(chosen, seeds=seeds or chosen.seeds, any_seed=True)
 
 
 # ---- what one has to know of the runs

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner import plan
-from benchmarks.views import notes
+from benchmarks.views import conditions, notes
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import context, value
 from results.measures import MEASURES, incidents
@@ -25,7 +25,7 @@ def assemble(sheet: Sheet) -> ResultTable:
         notes=tuple(notes.notes(sheet)),
         audit=tuple(audit(sheet.planned)),
         published_audit=tuple(published_audit(sheet.table.id)),
-        conditions=notes.conditions(sheet),
+        conditions=conditions.of_sheet(sheet),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.runner.choices import Choices
+from benchmarks.views import conditions
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, every_sheet, method_of, whole
 from benchmarks.views.values import measured as measured_of
@@ -35,7 +36,7 @@ def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
     measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
     artifacts: dict[str, list[Path]] = {}
     for sheet in sheets:
-        files = _files(sheet.table.id, out)
+        files = _files(sheet, out)
         for record in sheet.used:
             kept = artifacts.setdefault(record.id, [])
             kept += [file for file in files if file not in kept]
@@ -52,7 +53,9 @@ def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
     )
 
 
-def _files(id: str, out: Path) -> list[Path]:
-    """What was written of a table, now or before."""
-    names = (f"tables/{id}.json", f"tables/{id}.csv", f"tables/{id}.md", f"figures/{id}.png")
-    return [out / name for name in names if (out / name).is_file()]
+def _files(sheet: Sheet, out: Path) -> list[Path]:
+    """What was written of a table under its condition, now or before."""
+    given, id = conditions.of_sheet(sheet), sheet.table.id
+    tables, figures = given.folder(out / "tables"), given.folder(out / "figures")
+    paths = (tables / f"{id}.json", tables / f"{id}.csv", tables / f"{id}.md", figures / f"{id}.png")
+    return [path for path in paths if path.is_file()]

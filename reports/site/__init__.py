@@ -1,7 +1,8 @@
 """The report on disk: a static site, the same as Markdown beside it, and a LaTeX table per page.
 
-    report/index.html, report.md, report.tex, style.css, claims/...
-    report/<scale>/<id>/index.html, report.md, table.tex and pictures; report/<id>/... of what has no scale
+    report/index.html, report.md, report.tex, style.css, index.json, claims/...
+    report/<condition>/<id>/index.html, report.md, table.tex, page.json and pictures
+    report/side-by-side/<id>/index.html, report.md of a table that has a page under several conditions
 
 No page needs a network or a script. Jinja2 escapes all that it writes into HTML; Markdown and LaTeX have escapes of
 their own in `reports.tables.texts` and `reports.site.latex`.
@@ -14,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.site import latex, pages
-from reports.site.pages import Picture, Site
+from reports.site import kept, latex, pages
+from reports.site.beside import Beside, besides
+from reports.site.pages import Page, Picture, Site
 from reports.tables.texts import markdown, printable
 from results.files import replace
 
@@ -27,30 +29,46 @@ _NAMES = {"html": "index.html", "md": "report.md"}
 
 
 def write(site: Site, folder: Path) -> list[Path]:
-    """Write the whole site into the folder; gives all files written, the index first. Pictures must be there already.
+    """Write the whole site into the folder, and remove pages that it has not; gives all files written, the index first.
+
+    Pictures must be there already.
 
     Raises:
         ResultsError: the folder cannot be written, or the disk is full.
     """
-    files = {folder / _NAMES[kind]: _render(f"index.{kind}.j2", folder, site=site, root="") for kind in _NAMES}
+    beside = {one.id: one for one in besides(site)}
+    files = {folder / _NAMES[kind]: _render(f"index.{kind}.j2", folder, site=site, beside=beside) for kind in _NAMES}
     files[folder / "style.css"] = _text("style.css")
     for page in site.pages:
-        place = folder / page.place
+        files |= _page(site, page, folder, beside.get(page.id))
+    for one in beside.values():
+        place = folder / one.place
         for kind, name in _NAMES.items():
-            files[place / name] = _render(f"page.{kind}.j2", place, site=site, page=page, root=_root(folder, place))
-        files[place / "table.tex"] = latex.page(page)
+            files[place / name] = _render(f"beside.{kind}.j2", folder, place, site=site, beside=one)
     if site.claims is not None:
+        place = folder / "claims"
         for kind, name in _NAMES.items():
-            files[folder / "claims" / name] = _render(f"claims.{kind}.j2", folder / "claims", site=site, root="../")
-        files[folder / "claims" / "table.tex"] = latex.claims(site.claims)
+            files[place / name] = _render(f"claims.{kind}.j2", folder, place, site=site)
+        files[place / "table.tex"] = latex.claims(site.claims)
     files[folder / "report.tex"] = latex.document(site, folder)
     for path, text in files.items():
         replace(path, text.encode())
+    replace(folder / kept.INDEX, kept.index_json(site.asked, site.columns))
     return list(files)
 
 
-def _render(template: str, place: Path, **values: Any) -> str:
-    return _environment(template.split(".")[1]).get_template(template).render(place=place, **values)
+def _page(site: Site, page: Page, folder: Path, beside: Beside | None) -> dict[Path, str]:
+    place = folder / page.place
+    given = {"site": site, "page": page, "beside": beside}
+    made = {place / name: _render(f"page.{kind}.j2", folder, place, **given) for kind, name in _NAMES.items()}
+    return {**made, place / "table.tex": latex.page(page), place / kept.PAGE: kept.page_json(page, folder).decode()}
+
+
+def _render(template: str, folder: Path, place: Path | None = None, **values: Any) -> str:
+    """folder: of the report; place: of the page, if that is another."""
+    at = place or folder
+    found = _environment(template.split(".")[1]).get_template(template)
+    return found.render(place=at, root=_root(folder, at), **values)
 
 
 def _root(folder: Path, place: Path) -> str:

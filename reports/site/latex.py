@@ -99,8 +99,8 @@ def _label(one: Page) -> str:
 
 
 def claims(all_: Claims) -> str:
-    """Claim by scale, then all that is said of them at each."""
-    return "\n\n".join(map(listing, (all_.matrix, *(all_.grid(index) for index in range(len(all_.scales)))))) + "\n"
+    """Claim by condition, then all that is said of them under each."""
+    return "\n\n".join(map(listing, (all_.matrix, *(all_.grid(index) for index in range(len(all_.conditions)))))) + "\n"
 
 
 def _block(one: Page, block: Block, number: int) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from results.tables import Condition, Conditions
 
 Status = Literal["agrees", "differs", "undecided", "not reached", "not comparable", "not run", "no reference"]
 SYMBOLS: dict[Status, str] = {
@@ -71,18 +73,20 @@ class ShownCell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One method: one entry per measure."""
+    """One method: one entry per measure. key: of its row, the same under every condition."""
 
     label: str
     entries: tuple[ShownCell, ...]
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The methods on one network."""
+    """The methods on one network. key: the network's, the same under every condition, which the title need not be."""
 
     title: str
     lines: tuple[Line, ...]
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,12 @@ class PageLink:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One table, figure or analysis. Grids of an analysis stand in `grids`, those of a table in `blocks`."""
+    """One table, figure or analysis under one condition. Grids of an analysis stand in `grids`, a table's in `blocks`.
+
+    facts: (name, value) of the machines of its runs. command: makes its runs; refresh: makes the page, from them.
+    made_of: identity of every planned run -> what there was of it, "" for nothing; made_by: the commit that made the
+    page; stale: why it is not up to date, "" where it is.
+    """
 
     id: str
     title: str
@@ -146,12 +155,17 @@ class Page:
     tracking: str = ""
     links: tuple[PageLink, ...] = ()
     command: str = ""
-    scale: str = ""
+    condition: Conditions = field(default_factory=Conditions)
+    facts: tuple[tuple[str, str], ...] = ()
+    refresh: str = ""
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    made_by: str = ""
+    stale: str = ""
 
     @property
     def place(self) -> str:
-        """Its folder, from the report's: a table has a page per scale, what has no scale has one."""
-        return f"{self.scale}/{self.id}" if self.scale else self.id
+        """Its folder, from the report's: a table has a page per condition."""
+        return "/".join(filter(None, (self.condition.slug, self.id)))
 
     @property
     def lights(self) -> list[Light]:
@@ -185,16 +199,22 @@ class Paper:
     pages: tuple[Page, ...] = ()
     absent: tuple[Absent, ...] = ()
 
+    @property
+    def cards(self) -> list[tuple[Page, ...]]:
+        """The pages of each table, one a condition."""
+        ids = dict.fromkeys(page.id for page in self.pages)
+        return [tuple(page for page in self.pages if page.id == id) for id in ids]
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimCell:
-    """What became of a claim at one scale: status and label ('holds at smoke'), the effect with its interval, ...
+    """What became of a claim under one condition: status and label ('holds at smoke'), the effect, its interval, ...
 
-    compared: the comparison that it stands on, with its numbers. needed: what would decide it. evidence: its tables'
-    pages of that scale, as addresses from the report's folder.
+    condition: in words. compared: the comparison that it stands on, with its numbers. needed: what would decide it.
+    evidence: its tables' pages of that condition, as addresses from the report's folder.
     """
 
-    scale: str
+    condition: str
     status: str
     label: str
     effect: str
@@ -221,7 +241,7 @@ class ClaimCell:
 
 @dataclass(frozen=True, slots=True)
 class ClaimLine:
-    """A claim, and what became of it at each scale."""
+    """A claim, and what became of it under each condition."""
 
     id: str
     text: str
@@ -230,27 +250,43 @@ class ClaimLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """What the papers say in words, and what became of it at every scale that has runs, the smallest first.
+class ClaimColumn:
+    """The claims under one condition: lines of one cell each. made_of, made_by, stale: as those of a page."""
 
-    counts: per scale how many have which status. rules: how they are decided.
+    condition: Conditions
+    lines: tuple[ClaimLine, ...]
+    made_of: Mapping[str, str] = field(default_factory=dict)
+    made_by: str = ""
+    stale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the papers say in words, and what became of it under every condition that has runs, the smallest first.
+
+    counts: per condition how many have which status. rules: how they are decided. lead: the condition that counts most.
     """
 
     statuses: tuple[str, ...]
-    scales: tuple[str, ...]
+    conditions: tuple[Condition, ...]
     counts: tuple[tuple[int, ...], ...]
     rules: tuple[str, ...]
     lines: tuple[ClaimLine, ...]
+    lead: int = -1
+
+    @property
+    def led(self) -> Condition:
+        return self.conditions[self.lead]
 
     @property
     def largest(self) -> list[tuple[ClaimLine, ClaimCell]]:
-        """All of them at the largest scale, those that hold first, those that are open last."""
-        found = [(line, line.cells[-1]) for line in self.lines]
+        """All of them under the condition that leads, those that hold first, those that are open last."""
+        found = [(line, line.cells[self.lead]) for line in self.lines]
         return sorted(found, key=lambda pair: (not pair[1].decided, pair[1].status != "holds"))
 
     @property
     def matrix(self) -> Grid:
-        """Claim by scale."""
+        """Claim by condition."""
         rows = tuple(
             (
                 f"{line.id}: “{line.text}”",
@@ -258,24 +294,25 @@ class Claims:
             )
             for line in self.lines
         )
-        return Grid("The papers' claims by scale", ("Claim", *self.scales), rows, self.rules, numbers=False)
+        names = (one.label for one in self.conditions)
+        return Grid("The papers' claims by condition", ("Claim", *names), rows, self.rules, numbers=False)
 
     def grid(self, index: int) -> Grid:
-        """All that is said of them at one scale."""
+        """All that is said of them under one condition."""
         rows = tuple(
             (f"{line.id}: “{line.text}”", line.source, cell.label, cell.measured, cell.why, cell.needed)
             for line in self.lines
             for cell in line.cells[index : index + 1]
         )
         headers = ("Claim", "Source", "Verdict", "Measured", "Why", "To decide it")
-        return Grid(f"The papers' claims at scale {self.scales[index]}", headers, rows, numbers=False)
+        return Grid(f"The papers' claims: {self.conditions[index].label}", headers, rows, numbers=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
     """The whole report. warnings: what is amiss; facts: (name, value) of what was run where.
 
-    commands: those that repeat it.
+    commands: those that repeat it. asked, columns: what later reports add to (reports.site.kept).
     """
 
     title: str
@@ -285,6 +322,8 @@ class Site:
     warnings: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     rules: tuple[str, ...] = field(default=())
+    asked: tuple[str, ...] = ()
+    columns: tuple[ClaimColumn, ...] = ()
 
     @property
     def pages(self) -> Iterator[Page]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import csv
 import io
 
-from results.tables import ResultTable
+from results.tables import ResultTable, condition
 
 COLUMNS = (
-    "table network network_label row method measure published_mean published_std published_n "
-    "measured_mean measured_std measured_n censored at_least ratio reason"
-).split()
+    *"table network network_label row method measure published_mean published_std published_n".split(),
+    *"measured_mean measured_std measured_n censored at_least ratio reason target_percent".split(),
+    *condition.COLUMNS,
+)
 
 
 def to_csv(table: ResultTable) -> str:
-    """Tidy CSV, one line per network, row and measure; floats in full, empty where there is no value."""
+    """Tidy CSV, one line per network, row and measure; floats in full, empty where there is no value.
+
+    Every line says of which condition it is.
+    """
+    said = table.conditions.columns
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -24,5 +29,7 @@ def to_csv(table: ResultTable) -> str:
             names = [table.name, row.network, row.network_label, row.row, row.method_label, measure.key]
             published = [paper.mean, paper.std, paper.n] if paper else [None] * 3
             measured = [ours.mean, ours.std, ours.n, ours.censored, ours.at_least] if ours else [None] * 5
-            writer.writerow([*names, *published, *measured, cell.ratio, cell.reason])
+            goal = table.conditions.targets.get(row.network)
+            ends = [cell.ratio, cell.reason, goal, *(said[name] for name in condition.COLUMNS)]
+            writer.writerow([*names, *published, *measured, *ends])
     return text.getvalue()

@@ -11,7 +11,9 @@ from results.tables import ResultTable, files
 
 
 def write(table: ResultTable, folder: Path) -> tuple[Path, Path, Path]:
-    """Write `<name>.json`, `.csv` and `.md` under the folder, each whole or not at all; gives their paths.
+    """Write `<name>.json`, `.csv` and `.md` into the folder, each whole or not at all; gives their paths.
+
+    folder: of the condition, `table.conditions.folder(out / "tables")`.
 
     Raises:
         ResultsError: the folder cannot be written, or the disk is full.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
+from results.tables.condition import Condition, Conditions
+
+__all__ = ["Condition", "Conditions", "ResultCell", "ResultRow", "ResultTable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +59,10 @@ class ResultRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
-    """How a table was measured, as fields; empty where a table has none, as a formula has no seeds.
-
-    targets: percent of every network that has one. settings: what the command line set, "workload.stem" -> value.
-    torch, commits: of all runs, each once.
-    """
-
-    scale: str = ""
-    executor: str = ""
-    hardware: str = ""
-    device: str = ""
-    seeds: tuple[int, ...] = ()
-    runs: int = 0
-    targets: Mapping[str, float] = field(default_factory=dict)
-    settings: Mapping[str, str] = field(default_factory=dict)
-    torch: tuple[str, ...] = ()
-    commits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ResultTable:
-    """A whole table. `name` names its files; captions stand above it, notes below. Rows of a network are adjacent.
+    """A whole table. `name` names its files, in a folder that its conditions name. Rows of a network are adjacent.
 
+    Captions stand above it, notes below.
     `value` and `reference` head the columns of what was measured and of what it is laid beside: "published", or "law".
     `group` and `item` say what a row's network and method are, where they are something else. The audit says what
     differs between the rows beside their methods, here and in the paper. pictures: files, from the folder of results.

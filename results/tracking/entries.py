@@ -205,9 +205,9 @@ def _child_tags(record: Record) -> dict[str, str]:
 
 
 def _extras(one: SeedGroup, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
-    """The files given for the group's runs, each in the folder that it lies in: "tables/table3.csv"."""
+    """The files given for the group's runs, each in its last two folders: "tables/smoke-virtual-paper-a/table3.csv"."""
     found = dict.fromkeys(path for record in one.records for path in artifacts.get(record.id, ()))
-    return {f"{path.parent.name}/{path.name}": path for path in found if path.is_file()}
+    return {"/".join(path.parts[-3:]): path for path in found if path.is_file()}
 
 
 def _dataset(record: Record) -> TrackedInput:

@@ -100,6 +100,12 @@ def journals(out: Path) -> list[dict[str, Any]]:
     return found
 
 
+def written(out: Path, name: str, below: str = "*") -> Path:
+    """The one file of that name that was written, under whatever condition: of out/tables, or as `below` says."""
+    (found,) = out.glob(f"{below}/*/{name}")
+    return found
+
+
 def until(ready: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait for something that takes a moment; fail when it takes far too long."""
     end = time.monotonic() + seconds

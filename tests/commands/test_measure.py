@@ -7,6 +7,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from benchmarks.tables import registry, table1
 from results import tracking
 from results.measures import MEASURES, Context, Measure
 from results.records import Record
-from tests.commands.commands import TINY, Cli
+from tests.commands.commands import TINY, Cli, written
 from tests.results.samples import records
 
 KEY, HEADING = "gradients_per_second", "Gradients per second"
@@ -43,6 +44,7 @@ def test_a_measure_is_added_in_one_place(
 ) -> None:
     out = Path(shutil.copytree(trained, tmp_path / "out"))
     chosen = ("--method=async_lu,bp", f"--out={out}", *TINY)
+    shown = partial(written, out)
     (run,) = [one for one in records(out) if one.method == "async_lu"]
     value = gradients_per_second(run, Context())
 
@@ -50,14 +52,14 @@ def test_a_measure_is_added_in_one_place(
     assert said.code == 0
     assert HEADING in said.out
 
-    table = json.loads((out / "tables" / "table1.json").read_text(encoding="utf-8"))
+    table = json.loads(shown("table1.json").read_text(encoding="utf-8"))
     assert [measure["unit"] for measure in table["measures"]] == ["s", "epochs", "1/s"]
     assert table["rows"][0]["cells"][2]["measured"]["mean"] == value
-    lines = csv.DictReader((out / "tables" / "table1.csv").read_text(encoding="utf-8").splitlines())
+    lines = csv.DictReader(shown("table1.csv").read_text(encoding="utf-8").splitlines())
     assert [float(line["measured_mean"]) for line in lines if (line["row"], line["measure"]) == ("async_lu", KEY)] == [
         value
     ]
-    assert f"{HEADING}, measured" in (out / "tables" / "table1.md").read_text(encoding="utf-8")
+    assert f"{HEADING}, measured" in shown("table1.md").read_text(encoding="utf-8")
 
     assert cli("export", f"--out={out}").code == 0
     (exported,) = out.rglob("runs.csv")

@@ -129,5 +129,5 @@ def test_what_cannot_be_recorded_is_refused_in_a_sentence(cli: Cli, words: tuple
 
 
 def test_the_command_that_makes_it_again_records_again(cli: Cli, out: Path) -> None:
-    pages = [path.read_text(encoding="utf-8") for path in (out / "tables").glob("*.md")]
+    pages = [path.read_text(encoding="utf-8") for path in (out / "tables").glob("*/*.md")]
     assert json.dumps(pages).count("recorded") >= 1

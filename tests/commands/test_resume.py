@@ -16,7 +16,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Begin, Ended, Listen, Setting
 from results.records import JOURNAL, read
-from tests.commands.commands import TINY, Cli, alive, children, journals, program, until
+from tests.commands.commands import TINY, Cli, alive, children, journals, program, until, written
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 EPOCHS = 14
@@ -40,7 +40,7 @@ def csv(tmp_path_factory: pytest.TempPathFactory) -> str:
     _, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     assert list(out.glob("runs/*/checkpoints")) == []
-    return (out / "tables" / "table1.csv").read_text(encoding="utf-8")
+    return written(out, "table1.csv").read_text(encoding="utf-8")
 
 
 def epochs(out: Path) -> int:
@@ -78,7 +78,7 @@ def test_a_command_that_is_ended_goes_on_when_it_is_given_again(
     assert record.resumed is not None
     assert max(1, done - 1 if every == "0" else 1) <= record.resumed.epoch <= done
     assert f"resumed after epoch {record.resumed.epoch} of {EPOCHS}" in said.out
-    assert (out / "tables" / "table1.csv").read_text(encoding="utf-8") == csv
+    assert written(out, "table1.csv").read_text(encoding="utf-8") == csv
     assert list(out.glob("runs/*/checkpoints")) == []
 
 
@@ -92,7 +92,7 @@ def test_fresh_begins_anew(cli: Cli, csv: str, tmp_path: Path) -> None:
     said = cli(*RUN, f"--out={out}", "--fresh")
     assert "resumed" not in said.out
     assert read(next(out.glob(f"runs/*/{JOURNAL}"))).resumed is None
-    assert (out / "tables" / "table1.csv").read_text(encoding="utf-8") == csv
+    assert written(out, "table1.csv").read_text(encoding="utf-8") == csv
 
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf"])

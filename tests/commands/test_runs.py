@@ -18,7 +18,7 @@ from benchmarks.runner.processes.messages import Ended
 from results import tracking
 from results.errors import ResultsError
 from results.tracking import FeedReport
-from tests.commands.commands import TINY, Cli, journals
+from tests.commands.commands import TINY, Cli, journals, written
 from tests.results.samples import records
 
 ROWS = "--method=async_lu,bp"
@@ -86,9 +86,9 @@ def test_a_second_run_trains_nothing_and_shows_the_same(cli: Cli, out: Path, tra
     said = cli("run", "table1", "table7", ROWS, "--no-tracking", *TINY)
     assert (said.code, said.err) == (0, "")
     assert "table1, table7 at scale smoke: 2 runs, 2 of them done before" in said.out
-    assert "Contention for links is not charged." in (out / "tables/table1.md").read_text(encoding="utf-8")
+    assert "Contention for links is not charged." in written(out, "table1.md").read_text(encoding="utf-8")
     for name in ("table1.csv", "table7.csv", "table1.md", "table7.md"):
-        assert (out / "tables" / name).read_bytes() == (trained / "tables" / name).read_bytes()
+        assert written(out, name).read_bytes() == written(trained, name).read_bytes()
 
 
 def test_numbers_do_not_depend_on_jobs_folder_or_repetition(cli: Cli, out: Path, trained: Path) -> None:
@@ -97,7 +97,7 @@ def test_numbers_do_not_depend_on_jobs_folder_or_repetition(cli: Cli, out: Path,
     assert said.code == 0
     assert "2 runs, 0 of them done before, 2 at a time" in said.out
     for name in ("table1.csv", "table7.csv"):
-        assert (out / "tables" / name).read_bytes() == (trained / "tables" / name).read_bytes()
+        assert written(out, name).read_bytes() == written(trained, name).read_bytes()
     files = sorted(journal["file"] for journal in journals(out))
     assert files == ["journal.jsonl", "journal.jsonl", "journal.replaced-1.jsonl", "journal.replaced-1.jsonl"]
 
@@ -141,11 +141,13 @@ def test_methods_of_a_file(cli: Cli, tmp_path: Path) -> None:
     assert f"Failed: cifar10-resnet18 Breaks, seed 0: {broken}" in said.out
     statuses = {journal["method"]: journal["status"] for journal in journals(tmp_path / "out")}
     assert statuses == {"odd": "finished", "wild": "diverged", "breaks": "failed"}
-    csv = (tmp_path / "out/tables/table1.csv").read_text(encoding="utf-8")
+    csv = written(tmp_path / "out", "table1.csv").read_text(encoding="utf-8")
     assert "odd,[bold]<script>alert(1)</script>," in csv
     assert f"1 of 1 runs failed: {broken}" in csv
     assert "1 of 1 runs diverged: the training loss was not finite from batch " in csv
-    assert "<script>" not in (tmp_path / "out/tables/table1.md").read_text(encoding="utf-8").replace(r"\<script\>", "")
+    assert "<script>" not in written(tmp_path / "out", "table1.md").read_text(encoding="utf-8").replace(
+        r"\<script\>", ""
+    )
 
 
 @pytest.mark.usefixtures("here")

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.__main__ import leave_folder
 from benchmarks.commands import listing
-from tests.commands.commands import CHECKOUT, TINY, Cli, program
+from tests.commands.commands import CHECKOUT, TINY, Cli, program, written
 from tests.programs import start
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no limits")
@@ -30,7 +30,7 @@ def test_few_files_no_home_and_no_temporary_folder_are_enough(tmp_path: Path) ->
     out, err = process.communicate(timeout=100)
     assert (process.returncode, err) == (0, "")
     assert "MLflow: " in out
-    assert (tmp_path / "out/tables/table1.csv").is_file()
+    assert written(tmp_path / "out", "table1.csv").is_file()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit is none")

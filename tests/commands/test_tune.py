@@ -17,7 +17,7 @@ from benchmarks.runner.processes.messages import Begin, Ended, Listen, Setting
 from results.groups import FIRST_TRIAL_SEED
 from results.records.journal import Journal, folder_of
 from results.tables import ResultTable, files
-from tests.commands.commands import TINY, Cli
+from tests.commands.commands import TINY, Cli, written
 
 ROWS = ("--method=async_lu,ddp", "--network=resnet18", "--no-tracking")
 PUBLISHED, HIGH = 0.05, 0.1
@@ -76,7 +76,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 def table(name: str = "tune-table1") -> ResultTable:
-    return files.read(Path("out/tuning") / f"{name}.json")
+    return files.read(written(Path("out"), f"{name}.json"))
 
 
 def cell(row: str, measure: str) -> float | None:
@@ -100,7 +100,7 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
         *(1.0, 2.0),
         *(2.0, 1.0),
     ]
-    text = Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert "tuning turns the order round: DDP before Async LU (1 turned round)" in text
     assert "Async LU \\> DDP as published; DDP \\> Async LU each at its best." in text
     assert "Best at the table's own rate, the same runs on either side: Async LU on ResNet-18." in text
@@ -109,7 +109,7 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
     pair = table("tune-table1-order").rows[0]
     assert pair.method_label == "best accuracy: Async LU - DDP"
     assert "turned round" in {one.reason for one in pair.cells}
-    assert Path("out/figures/tune-table1.png").stat().st_size > 1000
+    assert written(Path("out"), "tune-table1.png").stat().st_size > 1000
 
 
 def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> None:
@@ -164,7 +164,7 @@ def test_rows_that_are_one_algorithm_share_their_trials(cli: Cli, fake: Fake) ->
     rows = ("--method=lapsgd,lppsgd", "--network=resnet18", "--no-tracking", "--seeds=2", "--grid=3")
     said = cli("tune", "table1", *rows)
     assert said.code == 0
-    assert "LPPSGD is trained as LAPSGD" in Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    assert "LPPSGD is trained as LAPSGD" in written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert len(fake.trained[0]) == 3 * 3  # of LAP-SGD, and of either with two updaters
     one, other = (
         [cell.measured for cell in row.cells] for row in table().rows if row.row in ("lapsgd@best", "lppsgd@best")
@@ -183,12 +183,12 @@ def test_fresh_trains_each_run_once(cli: Cli, fake: Fake) -> None:
 def test_diverged_trials_and_edges_are_said(cli: Cli, fake: Fake) -> None:
     fake.rule = lambda run: None if run.work.schedule.lr > PUBLISHED else 100 * run.work.schedule.lr
     cli("tune", "table1", "--seeds=1", "--grid=3", *ROWS)
-    text = Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert "DDP on ResNet-18: 1 of 3 trials diverged; each counts as worse than any other." in text
     assert "not tuned" not in text  # beyond the best there is a trial, which diverged
     fake.rule = lambda run: 90 - 100 * run.work.schedule.lr
     cli("tune", "table1", "--seeds=1", "--grid=3", "--fresh", *ROWS)
-    text = Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert "its best is the lowest learning rate tried, so that it is not tuned; widen --span." in text
 
 
@@ -202,7 +202,9 @@ def test_a_trial_that_fails_leaves_its_row_out(cli: Cli, fake: Fake) -> None:
 
 def test_one_seed_decides_nothing(cli: Cli, fake: Fake) -> None:
     cli("tune", "table1", "--seeds=1", *ROWS)
-    assert "no pair is decided at the published rates" in Path("out/tuning/tune-table1.md").read_text(encoding="utf-8")
+    assert "no pair is decided at the published rates" in written(Path("out"), "tune-table1.md").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.usefixtures("fake")

@@ -176,7 +176,7 @@ class Command:
         end = time.monotonic() + survivors_after
         while (left := self.family()) and time.monotonic() < end:
             time.sleep(0.02)
-        tables = {path.name: path.read_text(encoding="utf-8") for path in self.out.glob("tables/*.csv")}
+        tables = {path.name: path.read_text(encoding="utf-8") for path in self.out.glob("tables/*/*.csv")}
         names = tuple(map(command_of, left))
         return Outcome(code, self.said(), self.said(1), took, names, readable(self.out), tables)
 

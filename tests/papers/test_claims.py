@@ -21,7 +21,7 @@ from benchmarks.tables.registry import IDS, table
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable, files
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
 from tests.papers.evidence import Fake, Papers, claim
 
 BEST, TTA, EPOCH = "best_accuracy_percent", "time_to_target_seconds", "seconds_per_epoch"
@@ -203,13 +203,13 @@ def test_laws_are_read_from_what_was_written(tmp_path: Path) -> None:
     rows = [("beta=2", f"layers={m}", [(m - 1.0, m - 1.0), (0.5, None), (1.0, None), (2.0, None)]) for m in (4, 10)]
     made = law_table("staleness", keys, rows)
     files.write(made, tmp_path)
-    (back,) = files.of(tmp_path, "staleness")
+    ((back,),) = files.by_condition(tmp_path, "staleness").values()
     assert [row.row for row in back.rows] == ["layers=4", "layers=10"]
     assert [cell.measured for row in back.rows for cell in row.cells] == [
         c.measured for r in made.rows for c in r.cells
     ]
     assert claim("a-staleness-grows").evaluate(Fake(found={"staleness": (back,)})).status == "holds"
-    assert files.of(tmp_path, "speedup") == ()
+    assert files.by_condition(tmp_path, "speedup") == {}
 
 
 def test_the_speed_up_follows_the_law_and_nears_its_maximum() -> None:
@@ -287,15 +287,20 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=200)
     evidence = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
     evidence.scale = "smoke"
-    judge([evidence], console, tmp_path)
+    judge([(Conditions("smoke", "virtual", seeds=(0, 1, 2)), evidence)], console, tmp_path)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "does not hold at smoke" in " ".join(text.replace("│", " ").split())
     assert f"{len(CLAIMS)} claims:" in text
-    rows = list(csv.DictReader((tmp_path / "tables" / "claims.csv").read_text(encoding="utf-8").splitlines()))
+    rows = list(csv.DictReader((tmp_path / "claims" / "smoke-virtual.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["claim"] for row in rows] == [one.id for one in CLAIMS]
     assert rows[0]["verdict"] == "does not hold"
-    assert rows[0]["scale"] == "smoke"
-    markdown = (tmp_path / "tables" / "claims.md").read_text(encoding="utf-8")
+    assert [rows[0][name] for name in ("scale", "executor", "seeds", "condition")] == [
+        "smoke",
+        "virtual",
+        "0 1 2",
+        "smoke-virtual",
+    ]
+    markdown = (tmp_path / "claims" / "smoke-virtual.md").read_text(encoding="utf-8")
     assert "not the papers' experiments" in markdown
     assert markdown.count("\n| `") == len(CLAIMS)
 
@@ -306,20 +311,21 @@ def test_several_scales_stand_side_by_side(tmp_path: Path) -> None:
     smoke = accuracies(("async_lu", 93.7, 0.1, 3), ("async_bu", 92.7, 1.0, 3))
     small = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
     smoke.scale, small.scale = "smoke", "small"
-    judge([smoke, small], console, tmp_path)
+    judge([(Conditions("smoke"), smoke), (Conditions("small"), small)], console, tmp_path)
     printed = console.file.getvalue().replace("│", " ").replace("┃", " ")  # type: ignore[attr-defined]
     text = " ".join(printed.split())
     assert "Claim, source smoke small" in text
     assert "-2 points [-2.23, -1.77], n = 3" in text
     assert "claims --scale small" in text
-    content = json.loads((tmp_path / "claims.json").read_text(encoding="utf-8"))
-    assert content["scales"] == ["smoke", "small"]
-    assert [one["id"] for one in content["claims"]] == [one.id for one in CLAIMS]
-    first, second = content["claims"][0]["verdicts"]
+    files = [json.loads((tmp_path / "claims" / f"{name}.json").read_text("utf-8")) for name in ("smoke", "small")]
+    assert [(one["schema"], one["condition"]) for one in files] == [(2, "smoke"), (2, "small")]
+    assert [one["id"] for one in files[0]["claims"]] == [one.id for one in CLAIMS]
+    first, second = (one["claims"][0] for one in files)
     assert (first["verdict"], first["would_decide"][:21]) == ("not decided", "runs that are missing")
     assert (second["verdict"], second["effect"]["value"], second["effect"]["unit"]) == (
         "does not hold", pytest.approx(-2.0), "points",
     )  # fmt: skip
-    rows = list(csv.DictReader((tmp_path / "tables" / "claims.csv").read_text(encoding="utf-8").splitlines()))
-    assert [row["scale"] for row in rows] == ["smoke"] * len(CLAIMS) + ["small"] * len(CLAIMS)
-    assert "## Scale small" in (tmp_path / "tables" / "claims.md").read_text(encoding="utf-8")
+    for name in ("smoke", "small"):
+        lines = (tmp_path / "claims" / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+        assert [row["scale"] for row in csv.DictReader(lines)] == [name] * len(CLAIMS)
+        assert f"# The papers' claims: {name}" in (tmp_path / "claims" / f"{name}.md").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from results.errors import ResultsError
 from results.measures import MEASURES, Measure
 from results.published import Published, load
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable, files
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
 
 SECONDS, EPOCHS = MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"]
 SOURCE = "arXiv:2410.05985v1, Table 3"
@@ -163,7 +164,23 @@ def test_three_measures_of_table_4_fit_120_columns() -> None:
 
 
 def test_csv_is_tidy(shown: ResultTable) -> None:
-    lines = list(csv.DictReader(io.StringIO(to_csv(shown))))
+    """And says in every line of what condition it is."""
+    given = Conditions(
+        "smoke",
+        "threads",
+        "AMD EPYC",
+        "cpu",
+        "x2",
+        ("1-seed",),
+        seeds=(0,),
+        runs=4,
+        targets={"resnet18": 60.0},
+        settings={"workload.stem": "cifar"},
+        torch=("2.15.0",),
+        commits=("0f0f",),
+        data={"Digits": "ab12"},
+    )
+    lines = list(csv.DictReader(io.StringIO(to_csv(replace(shown, conditions=given)))))
     assert len(lines) == 6
     assert lines[0] == {
         "table": "table3",
@@ -182,6 +199,20 @@ def test_csv_is_tidy(shown: ResultTable) -> None:
         "at_least": "",
         "ratio": "2.0",
         "reason": "",
+        "target_percent": "60.0",
+        "condition": "smoke-threads-amd-epyc-x2-1-seed",
+        "scale": "smoke",
+        "executor": "threads",
+        "hardware": "AMD EPYC x2",
+        "device": "cpu",
+        "selection": "1-seed",
+        "seeds": "0",
+        "runs": "4",
+        "settings": "workload.stem=cifar",
+        "torch": "2.15.0",
+        "commit": "0f0f",
+        "data": "Digits",
+        "data_sha256": "ab12",
     }
     assert (lines[2]["measured_mean"], lines[2]["censored"], lines[2]["at_least"]) == ("", "1", "1334.2")
     assert (lines[5]["measured_n"], lines[5]["reason"]) == ("", "not run: --method left it out")

@@ -39,7 +39,7 @@ from results.measures import MEASURES
 from results.published import Published
 from results.statistics import Summary
 from results.statistics.censoring import Times
-from results.tables import ResultCell
+from results.tables import Condition, Conditions, ResultCell
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT}\"' | `x` [l](javascript:1) *b* \x1b[31m\n# h"
@@ -82,7 +82,7 @@ def page(folder: Path, text: str = HOSTILE) -> Page:
     return Page(
         "table3", text, text, (text,), (text,), (Block(text, (Line(text, (entry,)),)),), (grid,), (text,), (text,),
         (text,), (text,), (picture,), (grid,), (grid,), (), (grid,), (picture,), grid, (text,), (grid,), (grid,), text,
-        (PageLink(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text, "smoke",
+        (PageLink(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text, Conditions("smoke"),
     )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def claims() -> Claims:
         ClaimLine("two", HOSTILE, HOSTILE, tuple(cell(scale, "does not hold") for scale in ("smoke", "small"))),
     )
     statuses = ("holds", "does not hold", "not decided")
-    return Claims(statuses, ("smoke", "small"), ((1, 1, 0), (0, 1, 1)), (HOSTILE,), lines)
+    return Claims(statuses, (Condition("smoke"), Condition("small")), ((1, 1, 0), (0, 1, 1)), (HOSTILE,), lines)
 
 
 def pages(folder: Path) -> list[Path]:

@@ -91,9 +91,9 @@ def test_the_file_says_its_schema_and_all_conditions(tmp_path: Path) -> None:
 def test_the_tables_of_an_experiment(tmp_path: Path) -> None:
     for name in ("speedup-networks", "speedup", "speedups", "table1", "table10"):
         files.write(table(name), tmp_path)
-    assert [one.name for one in files.of(tmp_path, "speedup")] == ["speedup", "speedup-networks"]
-    assert [one.name for one in files.of(tmp_path, "table1")] == ["table1"]
-    assert files.of(tmp_path, "table2") == ()
+    for id, names in (("speedup", ["speedup", "speedup-networks"]), ("table1", ["table1"])):
+        assert [[one.name for one in its] for its in files.by_condition(tmp_path, id).values()] == [names]
+    assert files.by_condition(tmp_path, "table2") == {}
     assert len(list(files.every(tmp_path))) == 5
 
 
@@ -109,7 +109,7 @@ def _changed(**values: Any) -> Callable[[dict[str, Any]], str]:
         (lambda content: "[" * 100_000, "recursion"),
         (lambda content: "[1, 2]", "it has no schema"),
         (lambda content: '{"kernels": []}', "it has no schema"),
-        (_changed(schema=99), "its schema is 99, and 1 is read"),
+        (_changed(schema=99), "its schema is 99, of another version, and 2 is read"),
         (_changed(rows=3), r"rows: Input should be a valid tuple"),
         (_changed(title=None), r"title: Input should be a valid string"),
         (lambda content: json.dumps({key: content[key] for key in content if key != "measures"}), "measures: "),

@@ -27,6 +27,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy i
 HOSTILE = "<script>alert(1)</script> | ../.."
 
 
+TABLE, PICTURE = "tables/smoke-virtual-paper-a/table3.csv", "figures/smoke-virtual-paper-a/figure2.png"
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("contents")
@@ -40,7 +43,7 @@ def uri(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def files(folder: Path) -> dict[str, list[Path]]:
     """A table and a picture that show every run of the store."""
-    made = [folder / "out" / "tables" / "table3.csv", folder / "out" / "figures" / "figure2.png"]
+    made = [folder / "out" / name for name in (TABLE, PICTURE)]
     for path in made:
         path.parent.mkdir(parents=True)
         path.write_bytes(b"contents of " + path.name.encode())
@@ -82,8 +85,8 @@ def below(run: Any) -> dict[str, bytes]:
 
 def test_a_parent_keeps_its_configuration_and_the_files_that_show_it(fed: list[Record], uri: str) -> None:
     held = below(stored(uri)["resnet18 async_lu (ours, 2 seeds)"])
-    assert set(held) == {"config.json", "tables/table3.csv", "figures/figure2.png"}
-    assert held["tables/table3.csv"] == b"contents of table3.csv"
+    assert set(held) == {"config.json", TABLE, PICTURE}
+    assert held[TABLE] == b"contents of table3.csv"
     assert json.loads(held["config.json"]) == fed[0].spec.document(without=("seed",))
 
 
@@ -106,9 +109,9 @@ def test_files_that_changed_are_kept_anew_under_the_same_run(
     assert (report.added, report.replaced) == (0, 0)
     run = stored(uri)[name]
     assert run.info.run_id == before
-    assert below(run)["tables/table3.csv"] == b"another"
+    assert below(run)[TABLE] == b"another"
     assert feed(fed, published=by_dataset(), uri=uri).replaced == 0
-    assert run.data.tags["benchmarks.files"] == "figures/figure2.png tables/table3.csv"
+    assert run.data.tags["benchmarks.files"] == f"{PICTURE} {TABLE}"
 
 
 def test_data_set_and_network_stand_in_mlflows_own_fields(fed: list[Record], uri: str) -> None:

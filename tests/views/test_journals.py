@@ -15,7 +15,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import at_scales, every_sheet, made_elsewhere, not_shown, sheet_of
+from benchmarks.views.sheets import at_conditions, every_sheet, made_elsewhere, not_shown, sheet_of
 from results.groups import FIRST_TRIAL_SEED
 from results.records import Evaluation, Record
 from results.records.identity import run_id
@@ -97,7 +97,7 @@ def test_without_seeds_those_that_have_runs_are_shown() -> None:
     """Of the scale; trials of tuning are no table's."""
     runs = plan.runs(table("table1"), replace(CHOSEN, seeds=(0, 3, FIRST_TRIAL_SEED)))
     held = Journals(tuple(made(run, "2026-01") for run in runs))
-    ((chosen, sheets),) = at_scales(replace(CHOSEN, seeds=()), held, every=True)
+    ((chosen, sheets),) = at_conditions(CHOSEN, held, every={"scale", "seeds"})
     assert (chosen.scale, chosen.seeds) == ("smoke", (0, 3))
     assert [len(sheet.used) for sheet in sheets if sheet.table.id == "table1"] == [2]
 

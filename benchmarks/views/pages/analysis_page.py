@@ -16,26 +16,26 @@ from results.files import replace
 from results.tables import ResultTable, files
 
 
-def page(id: str, chosen: Choices, out: Path, folder: Path) -> Page | None:
-    """None where `run` has written no table of it. folder: of the report, which gets copies of the pictures.
+def pages(id: str, chosen: Choices, out: Path, folder: Path) -> Iterator[Page]:
+    """One for every condition that `run` has written tables of it under. folder: of the report.
 
     Raises ResultsError where a table cannot be read or a picture not be written.
     """
     one = analyses.analysis(id)
-    tables = files.of(out / "tables", id)
-    if not tables:
-        return None
-    caption = f"{one.title} ({one.source})."
-    scale = next((table.conditions.scale for table in tables if table.conditions.scale), chosen.scale)
-    return Page(
-        id=id,
-        title=one.title,
-        source=one.source,
-        grids=tuple(map(grid, tables)),
-        curves=drawn(tables, caption, out, folder / id),
-        readings=tuple(readings.readings(id)),
-        command=command([id], changed(chosen, scale=scale)),
-    )
+    for place, tables in files.by_condition(out / "tables", id).items():
+        given = tables[0].conditions
+        again = command([id], changed(chosen, scale=given.scale or chosen.scale))
+        caption = f"{one.title} ({one.source})."
+        yield Page(
+            id=id,
+            title=one.title,
+            source=one.source,
+            grids=tuple(map(grid, tables)),
+            curves=drawn(tables, caption, out, folder / place / id),
+            readings=tuple(readings.readings(id)),
+            command=tables[0].command or again,
+            condition=given,
+        )
 
 
 def drawn(tables: Sequence[ResultTable], caption: str, out: Path, place: Path) -> tuple[Picture, ...]:

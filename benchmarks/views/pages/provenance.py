@@ -9,6 +9,7 @@ from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid, grid_of_pairs
 from reports.tables.texts import BLANK
+from results.frames import commit, torch
 from results.records import Record
 from results.records.spec import flat
 
@@ -68,6 +69,19 @@ def environments(runs: Sequence[Record]) -> Iterator[Grid]:
         found[key] = found.get(key, 0) + 1
     for pairs, count in found.items():
         yield grid_of_pairs(f"Environment of {count} of {len(runs)} runs", ("What", "Value"), pairs)
+
+
+def machines(runs: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    """Machines, commits and releases of torch, each once, by name."""
+    yield from dict.fromkeys(("Machine", _machine(run)) for run in runs)
+    yield from dict.fromkeys(("Commit", commit(run).replace(", modified", " with uncommitted changes")) for run in runs)
+    yield from dict.fromkeys(("PyTorch", torch(run)) for run in runs)
+
+
+def _machine(run: Record) -> str:
+    said = run.environment
+    cpu = f"{said.get('cpu')}, {said.get('cores')} cores, {said.get('system')}"
+    return f"{run.spec.gpu}, driver {said.get('gpu', {}).get('driver')}; {cpu}" if run.spec.gpu else cpu
 
 
 def texts(values: Mapping[str, Any]) -> dict[str, str]:

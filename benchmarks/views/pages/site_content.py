@@ -1,26 +1,30 @@
-"""The whole report as plain data: its pages, its facts, its claims."""
+"""The whole report as plain data: its pages, its facts, its claims, made now or by an earlier report."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks import experiments
 from benchmarks.analyses import registry as analyses
+from benchmarks.executors import registry as executors
+from benchmarks.papers.claims.catalogue import CLAIMS
 from benchmarks.papers.claims.needed import SEEDS
 from benchmarks.papers.claims.rules import RULE
 from benchmarks.papers.claims.verdicts import DECISIONS, Claim, Judged, Verdict
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.environment import checkout
 from benchmarks.tables import registry as tables
-from benchmarks.views import rerun
+from benchmarks.views import conditions, rerun
 from benchmarks.views.journals import Journals
-from benchmarks.views.notes import clock
-from benchmarks.views.sheets import Sheet, not_shown
+from benchmarks.views.pages.freshness import made_of, runs
+from benchmarks.views.sheets import Sheet, whole
 from benchmarks.views.tuning.names import name_of
+from benchmarks.workloads.workload import SCALES
 from reports.site import verdicts
-from reports.site.pages import Absent, ClaimCell, ClaimLine, Claims, Page, PageLink, Paper, Site
-from results.records import Record
+from reports.site.pages import Absent, ClaimCell, ClaimColumn, ClaimLine, Claims, Page, PageLink, Paper, Site
+from results.tables import Condition
 
 PAPERS = {
     "Paper A: decoupled backpropagation and layer-wise updates (arXiv:2410.05985v1)": tuple(
@@ -34,125 +38,110 @@ PAPERS = {
 
 NOTHING = "Nothing was run here yet, or nothing that belongs to a table as chosen."
 
-Sheets = Mapping[str, Sheet]
-"""By the table's id, those of which something was run."""
-Pages = Mapping[tuple[str, str], Page]
-"""By scale, "" for what has none, and id."""
-
 
 @dataclass(frozen=True)
-class AtScale:
-    """What the runs at hand say at one scale. sheets: as chosen; judged: on all rows."""
+class AtCondition:
+    """What the runs at hand say under one condition. sheets: as chosen; full, which claims are judged on: all rows."""
 
     chosen: Choices
-    sheets: Sheets
+    sheets: Sequence[Sheet]
+    full: Sequence[Sheet]
     judged: Judged
 
 
 def content(
-    ids: Sequence[str],
-    scales: Sequence[AtScale],
-    found: Journals,
-    pages: Pages,
-    others: str,
-    tuned: Collection[str] = (),
+    asked: Collection[str],
+    columns: Iterable[ClaimColumn],
+    pages: Iterable[Page],
+    warnings: Iterable[str],
 ) -> Site:
-    """The site of a folder of results, from its journals, the sheets made of them, and what was made of these.
+    """The site of a folder of results, from what was made of it now and before.
 
-    ids: of the pages that were asked for, empty for all. scales: the smallest first. others: which runs were made by
-    other sources, in words. tuned: ids of the runs that pages of tuned tables show.
+    asked: ids of the tables and analyses that were ever asked for.
     """
-    sheets = [sheet for one in scales for sheet in one.sheets.values()]
-    nothing = "" if pages else NOTHING
+    ordered = sorted(pages, key=lambda page: _order(page.condition))
+    shown = sorted(columns, key=lambda one: _order(one.condition))
+    stale = [f"{one.id}, {one.condition.label}: not up to date: {one.stale}" for one in ordered if one.stale]
+    stale += [f"Claims, {one.condition.label}: not up to date: {one.stale}" for one in shown if one.stale]
     return Site(
         title="Asynchronous SGD, reproduced table by table",
-        facts=tuple(_facts(scales)),
-        papers=tuple(_papers(ids, scales, pages)),
-        claims=_claims(scales, pages) if pages else None,
-        warnings=(*found.left_out, *not_shown(found, sheets, tuned), *filter(None, (others, nothing))),
-        commands=tuple(_again(ids, one) for one in scales),
+        facts=tuple(_facts(ordered)),
+        papers=tuple(_papers(asked, ordered)),
+        claims=_claims(shown, ordered) if ordered and shown else None,
+        warnings=(*filter(None, warnings), *stale, *([] if ordered else [NOTHING])),
+        commands=tuple(_again(ordered)),
         rules=verdicts.RULES,
+        asked=tuple(asked),
+        columns=tuple(shown),
     )
 
 
-def _papers(ids: Sequence[str], scales: Sequence[AtScale], made: Pages) -> Iterator[Paper]:
-    own = {table.id: table for table in scales[0].chosen.own_tables}
-    for title, members in {**PAPERS, "Tables of your own": tuple(own)}.items():
-        wanted = [id for id in members if not ids or id in ids]
-        there = [page for id in wanted for (_, name), page in made.items() if name == id]
+def _order(given: Condition) -> tuple[int, bool, int, str]:
+    """Scales from the smallest, simulated seconds first, the plainest selection first."""
+    scale = SCALES.index(given.scale) if given.scale in SCALES else -1
+    return scale, not _simulated(given), len(given.selection), given.slug
+
+
+def _simulated(given: Condition) -> bool:
+    return given.executor in executors.names() and executors.executor(given.executor).simulated
+
+
+def _papers(asked: Collection[str], pages: Sequence[Page]) -> Iterator[Paper]:
+    for title, members in PAPERS.items():
+        wanted = [id for id in members if id in asked]
+        there = tuple(page for id in members for page in pages if page.id == id)
         absent = tuple(
-            Absent(
-                id,
-                (own.get(id) or experiments.experiment(id)).title,
-                "not run here",
-                rerun.command([id], scales[0].chosen),
-            )
+            Absent(id, experiments.experiment(id).title, "not run here", rerun.command([id], Choices()))
             for id in wanted
             if id not in {page.id for page in there}
         )
-        if wanted:
-            yield Paper(title, tuple(there), absent)
-    if tuned := tuple(page for (_, id), page in made.items() if id in map(name_of, (*tables.IDS, *own))):
+        if wanted or there:
+            yield Paper(title, there, absent)
+    others = [page for page in pages if all(page.id not in members for members in PAPERS.values())]
+    tuned = tuple(page for page in others if page.id.startswith(name_of("")))
+    if own := tuple(page for page in others if page not in tuned):
+        yield Paper("Tables of your own", own, ())
+    if tuned:
         yield Paper("Tuned tables: as published, and each row at its own best rate", tuned)
 
 
-def _facts(scales: Sequence[AtScale]) -> Iterator[tuple[str, str]]:
-    for one in scales:
-        yield from _of_scale(one.chosen.scale, list(one.sheets.values()))
-    yield from _machines(_used([sheet for one in scales for sheet in one.sheets.values()]))
+def _facts(pages: Sequence[Page]) -> Iterator[tuple[str, str]]:
+    """Of every condition what was run, then all machines."""
+    of_tables = [page for page in pages if page.made_of]
+    for slug in dict.fromkeys(page.condition.slug for page in of_tables):
+        yield _of_condition([page for page in of_tables if page.condition.slug == slug])
+    yield from dict.fromkeys(fact for page in of_tables for fact in page.facts)
 
 
-def _used(sheets: Sequence[Sheet]) -> list[Record]:
-    return list({record.id: record for sheet in sheets for record in sheet.used}.values())
+def _of_condition(pages: Sequence[Page]) -> tuple[str, str]:
+    given = pages[0].condition
+    mine = {id: status for page in pages for id, status in runs(page.made_of).items()}
+    statuses = ", ".join(f"{count} {status}" for status, count in Counter(mine.values()).items())
+    seeds = sorted({seed for page in pages for seed in page.condition.seeds})
+    said = [
+        "all seconds are simulated, the numerics are real" if _simulated(given) else "real seconds",
+        f"seeds {', '.join(map(str, seeds))}" + ("; n ≤ 3 is weak evidence" if len(seeds) <= 3 else ""),
+        f"{len(mine)} runs in {len(pages)} tables and figures ({statuses})",
+    ]
+    said += ["no number here is the papers'"] if given.scale != "paper" else []
+    return given.label, "; ".join(said)
 
 
-def _of_scale(scale: str, found: Sequence[Sheet]) -> Iterator[tuple[str, str]]:
-    yield "Scale", scale + ("" if scale == "paper" else ": no number here is the papers'")
-    for words in dict.fromkeys(clock(sheet.choices, sheet.card) for sheet in found):
-        yield "Executor", words
-    seeds = sorted({len(sheet.choices.seeds) for sheet in found})
-    if seeds:
-        counts = ", ".join(map(str, seeds))
-        yield "Seeds", f"{counts} per method and network" + ("; n ≤ 3 is weak evidence" if min(seeds) <= 3 else "")
-    mine = _used(found)
-    statuses = Counter(record.status for record in mine)
-    said = ", ".join(f"{count} {status}" for status, count in statuses.items())
-    yield "Runs", f"{len(mine)} in {len(found)} tables and figures" + (f" ({said})" if said else "")
+# ---- claims
 
 
-def _machines(runs: Sequence[Record]) -> Iterator[tuple[str, str]]:
-    yield from dict.fromkeys(("Machine", _machine(run)) for run in runs)
-    for commit, modified in dict.fromkeys(
-        (run.environment.get("commit"), run.environment.get("modified")) for run in runs
-    ):
-        yield "Commit", f"{commit or 'unknown'}{' with uncommitted changes' if modified else ''}"
-    versions = dict.fromkeys(str((run.environment.get("packages") or {}).get("torch")) for run in runs)
-    if versions:
-        yield "PyTorch", ", ".join(versions)
-
-
-def _machine(run: Record) -> str:
-    said = run.environment
-    cpu = f"{said.get('cpu')}, {said.get('cores')} cores, {said.get('system')}"
-    return f"{run.spec.gpu}, driver {said.get('gpu', {}).get('driver')}; {cpu}" if run.spec.gpu else cpu
-
-
-def _claims(scales: Sequence[AtScale], pages: Pages) -> Claims:
-    statuses = tuple(DECISIONS)
-    names = tuple(one.chosen.scale for one in scales)
-    counts = [Counter(verdict.status for _, verdict in one.judged) for one in scales]
+def column(one: AtCondition, found: Journals) -> ClaimColumn:
+    """The claims under a condition, judged on all rows."""
+    given = conditions.found(one.full, conditions.of_choices(whole(one.chosen)))
     lines = tuple(
-        ClaimLine(claim.id, claim.text, claim.source, tuple(_cell(claim, pair[1], pages) for pair in pairs))
-        for pairs in zip(*(one.judged for one in scales), strict=True)
-        for claim in (pairs[0][0],)
+        ClaimLine(claim.id, claim.text, claim.source, (_cell(verdict, given),)) for claim, verdict in one.judged
     )
-    return Claims(statuses, names, tuple(tuple(of[s] for s in statuses) for of in counts), (RULE, SEEDS), lines)
+    return ClaimColumn(given, lines, made_of(one.full, found), checkout())
 
 
-def _cell(claim: Claim, verdict: Verdict, pages: Pages) -> ClaimCell:
-    there = [page for id in claim.needs for scale in (verdict.scale, "") if (page := pages.get((scale, id)))]
+def _cell(verdict: Verdict, given: Condition) -> ClaimCell:
     return ClaimCell(
-        scale=verdict.scale,
+        condition=given.label,
         status=verdict.status,
         label=verdict.label,
         effect=verdict.effect.said if verdict.effect is not None else "",
@@ -160,11 +149,65 @@ def _cell(claim: Claim, verdict: Verdict, pages: Pages) -> ClaimCell:
         needed=verdict.need.words,
         measured=verdict.measured,
         why=verdict.why,
-        evidence=tuple(PageLink(page.id, f"{page.place}/index.html") for page in there),
     )
 
 
-def _again(ids: Sequence[str], one: AtScale) -> str:
-    seeds = tuple(sorted({seed for sheet in one.sheets.values() for seed in sheet.choices.seeds})) or one.chosen.seeds
-    names = ["all"] if not ids or set(ids) == set(experiments.IDS) else ids
-    return rerun.command(names, replace(one.chosen, seeds=seeds))
+def _claims(columns: Sequence[ClaimColumn], pages: Sequence[Page]) -> Claims:
+    """The columns side by side: the claims of this version, open where an older column does not know one."""
+    statuses = tuple(DECISIONS)
+    cells = [{line.id: line.cells[0] for line in one.lines} for one in columns]
+    lines = tuple(
+        ClaimLine(
+            claim.id,
+            claim.text,
+            claim.source,
+            tuple(
+                replace(of.get(claim.id, _unknown(one.condition)), evidence=_evidence(claim, one.condition, pages))
+                for one, of in zip(columns, cells, strict=True)
+            ),
+        )
+        for claim in CLAIMS
+    )
+    counts = [Counter(line.cells[index].status for line in lines) for index in range(len(columns))]
+    given = tuple(one.condition for one in columns)
+    lead = max(range(len(given)), key=lambda index: _weight(columns[index]))
+    return Claims(statuses, given, tuple(tuple(of[s] for s in statuses) for of in counts), (RULE, SEEDS), lines, lead)
+
+
+def _weight(one: ClaimColumn) -> tuple[bool, bool, int]:
+    """Of the claims: what is up to date and as the table has it, and of that the largest scale, simulated."""
+    scale, real, words, _ = _order(one.condition)
+    return not one.stale, not words, 2 * scale + (not real)
+
+
+def _unknown(given: Condition) -> ClaimCell:
+    return ClaimCell(given.label, "not decided", "not decided", "", "", "", "-", "judged before there was this claim")
+
+
+def _evidence(claim: Claim, given: Condition, pages: Sequence[Page]) -> tuple[PageLink, ...]:
+    """The pages of its tables under the condition; of its analyses, of the scale or of none."""
+    there = [page for id in claim.needs for page in pages if page.id == id and _bears(page, given)]
+    return tuple(PageLink(page.id, f"{page.place}/index.html") for page in there)
+
+
+def _bears(page: Page, given: Condition) -> bool:
+    its = page.condition
+    if not page.made_of:
+        return its.scale in ("", given.scale) and not its.selection
+    same = (its.scale, its.executor) == (given.scale, given.executor) and its.selection == given.selection
+    return same and given.hardware in ("", its.hardware)
+
+
+# ---- commands
+
+
+def _again(pages: Sequence[Page]) -> Iterator[str]:
+    """The commands that make the runs of the pages, those of one selection in one."""
+    start, by_rest = "python -m benchmarks run", dict[str, list[str]]()
+    for page in pages:
+        own = f"{start} {page.id} "
+        if page.command.startswith(own):
+            by_rest.setdefault(page.command.removeprefix(own), []).append(page.id)
+    for rest, ids in by_rest.items():
+        every = set(ids) >= set(experiments.members("all"))
+        yield f"{start} {'all' if every else ' '.join(dict.fromkeys(ids))} {rest}"

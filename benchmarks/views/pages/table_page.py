@@ -7,7 +7,10 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmarks.papers.open_points import readings
+from benchmarks.runner.environment import checkout
+from benchmarks.views.journals import Journals
 from benchmarks.views.pages import conflicts, pictures, provenance, splits
+from benchmarks.views.pages.freshness import made_of
 from benchmarks.views.pages.links import Tracking
 from benchmarks.views.pages.rivals import rivals
 from benchmarks.views.pages.seeds import per_seed
@@ -23,14 +26,15 @@ from reports.site.verdicts import Seeds
 from results.tables import ResultRow, ResultTable
 
 
-def page(sheet: Sheet, store: Tracking, folder: Path, studio: Studio) -> Page:
-    """folder: of the scale's pages; the pictures are drawn into it, once the studio has finished."""
+def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: Studio) -> Page:
+    """found: all runs. folder: of the report; pictures are drawn into the page's own, once the studio has finished."""
     table, values = assemble(sheet), per_seed(sheet)
     runs = [(row.label, r) for net in sheet.networks for row in sheet.rows for r in sheet.of(net, row.key)]
     records = [record for _, record in runs]
-    found = splits.splits(table)
-    ours = {name: one for name, one in found.items() if name[1] == "measured"}
-    drawn = pictures.draw(sheet, ours, folder, studio)
+    shares = splits.splits(table)
+    ours = {name: one for name, one in shares.items() if name[1] == "measured"}
+    drawn = pictures.draw(sheet, ours, table.conditions.folder(folder), studio)
+    refresh = command([table.name], sheet.asked or sheet.choices, sheet.target, verb="report")
     return Page(
         id=table.name,
         title=table.title,
@@ -44,7 +48,7 @@ def page(sheet: Sheet, store: Tracking, folder: Path, studio: Studio) -> Page:
         readings=tuple(readings.readings_of(table.name, sheet.planned)),
         curves=drawn["curves"],
         rivals=tuple(rivals(sheet, values)),
-        splits=tuple(splits.grid(*key, *one) for key, one in found.items()),
+        splits=tuple(splits.grid(*key, *one) for key, one in shares.items()),
         split_pictures=drawn["splits"],
         staleness=(*_staleness(sheet), *conflicts.grids(sheet)),
         staleness_pictures=drawn["staleness"],
@@ -55,14 +59,19 @@ def page(sheet: Sheet, store: Tracking, folder: Path, studio: Studio) -> Page:
         tracking=store.hint(records),
         links=store.links(runs),
         command=command([table.name], sheet.choices, sheet.target),
-        scale=sheet.choices.scale,
+        condition=table.conditions,
+        facts=tuple(provenance.machines(records)),
+        refresh=refresh,
+        made_of=made_of([sheet], found),
+        made_by=checkout(),
     )
 
 
 def _blocks(table: ResultTable, values: Mapping[CellKey, Seeds], sheet: Sheet) -> Iterator[Block]:
     for _, of_network in groupby(table.rows, key=lambda row: row.network):
         rows = list(of_network)
-        yield Block(rows[0].network_label, tuple(_line(table, row, values, sheet) for row in rows))
+        lines = tuple(_line(table, row, values, sheet) for row in rows)
+        yield Block(rows[0].network_label, lines, rows[0].network)
 
 
 def _line(table: ResultTable, row: ResultRow, values: Mapping[CellKey, Seeds], sheet: Sheet) -> Line:
@@ -71,7 +80,7 @@ def _line(table: ResultTable, row: ResultRow, values: Mapping[CellKey, Seeds], s
         verdicts.entry(cell, measure, values.get((row.network, row.row, measure.key), Seeds()), scale, other)
         for measure, cell in zip(table.measures, row.cells, strict=True)
     )
-    return Line(row.method_label, tuple(entries))
+    return Line(row.method_label, tuple(entries), row.row)
 
 
 def _staleness(sheet: Sheet) -> Iterator[Grid]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from benchmarks.runner import plan
 from benchmarks.runner.specs import workload_of
-from benchmarks.runner.tuning.search import edges
-from benchmarks.views import notes as of_sheets
+from benchmarks.runner.tuning.search import TuningBudget, edges
+from benchmarks.views import conditions
 from benchmarks.views.tuning.names import name_of, order_name, runs_name
 from benchmarks.views.tuning.order import Contrast, RowPair
 from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Search, Side, Spent, TunedTable, every_record, spent
@@ -45,7 +45,7 @@ def rows_table(tuned: TunedTable, captions: Iterable[str], notes: Iterable[str],
         rows=tuple(_row(tuned, one, side) for one in tuned.searches for side in SIDES),
         captions=tuple(captions),
         notes=tuple(notes),
-        conditions=_conditions(tuned),
+        conditions=conditions_of(tuned),
         value="",
         command=command,
     )
@@ -114,9 +114,12 @@ def _work(tuned: TunedTable, one: Search, side: Side) -> Workload:
     return next(mine).work
 
 
-def _conditions(tuned: TunedTable) -> Conditions:
+def conditions_of(tuned: TunedTable) -> Conditions:
+    """Of all its tables: the published sheet's, with the budget where it is not the default."""
     runs = [record for _, record in every_record(tuned)]
-    return replace(of_sheets.conditions(tuned.published), runs=len(runs))
+    given, budget = conditions.of_sheet(tuned.published), asdict(tuned.budget)
+    words = (f"{name}-{value}" for name, value in budget.items() if value != getattr(TuningBudget, name))
+    return replace(given, runs=len(runs), selection=(*given.selection, *words))
 
 
 # ---- the pairs of rows
@@ -139,7 +142,7 @@ def pairs_table(tuned: TunedTable, found: Sequence[RowPair]) -> ResultTable:
             "Accuracies: the first row less the second, in percentage points; all else: the first over the second",
             "footnotes: what tuning does to the pair; decided is what its 95 % interval leaves no doubt of",
         ),
-        conditions=_conditions(tuned),
+        conditions=conditions_of(tuned),
         value="",
         item="Pair",
     )
@@ -176,7 +179,7 @@ def runs_table(tuned: TunedTable) -> ResultTable:
             Measure("seconds", "Seconds", "s", digits=3, exact=True),
         ),
         rows=tuple(_run_row(one, record, work) for (one, record), work in zip(found, works, strict=True)),
-        conditions=_conditions(tuned),
+        conditions=conditions_of(tuned),
         value="",
         item="Run",
     )
