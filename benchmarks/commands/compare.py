@@ -36,7 +36,7 @@ def compare(first: Path, second: Path, console: Console, csv: Path | None = None
     """
     a, b = side(first), side(second)
     if a.values or b.values:
-        a, b = as_values(a, first), as_values(b, second)
+        a, b = as_values(a, first, b), as_values(b, second, a)
         found = comparison.compare_values(a.values, b.values)
     else:
         found = comparison.compare_runs(of_rows(a.records), of_rows(b.records))

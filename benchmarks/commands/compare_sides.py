@@ -89,11 +89,11 @@ def _words(record: Record) -> tuple[set[str], str]:
     return names, str(record.environment.get("commit") or "")
 
 
-def as_values(one: Side, path: Path) -> Side:
-    """A folder as the values of its tables, to stand beside a reproduction."""
+def as_values(one: Side, path: Path, like: Side) -> Side:
+    """A folder as the values of its tables, under the conditions of the reproduction that they stand beside."""
     if one.values:
         return one
-    values = reproductions.of_tables(path / "tables")
+    values = reproductions.of_tables(path / "tables", like.values)
     if not values:
         raise UserError(f"There are no tables in {path / 'tables'}: a reproduction is compared with tables; run some.")
     return replace(one, values=values, context=context(one.records))

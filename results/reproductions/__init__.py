@@ -50,6 +50,8 @@ class Value:
     executor: str
     hardware: str
     at_least_std: float | None = None  # of what at_least is the mean of; no older file has it
+    condition: str = ""  # the name of its condition; no older file has it, nor the seeds
+    seeds: str = ""
 
     @property
     def key(self) -> Key:
@@ -91,13 +93,31 @@ def read(path: Path) -> list[Value]:
     return list(_lines(path))
 
 
-def of_tables(folder: Path) -> list[Value]:
+def of_tables(folder: Path, like: Sequence[Value] = ()) -> list[Value]:
     """What the tables measured that `run` wrote to this folder; cells that were not measured are left out.
 
+    Of several conditions of a table that of `like` counts, where it is given, and of these the plainest.
+
     Raises:
-        ResultsError: a table cannot be read.
+        ResultsError: a table cannot be read, or nothing says which of several conditions counts.
     """
-    return [value for table in files.every(folder) for value in _measured(table)]
+    wanted = {value.table: (value.scale, value.executor, value.hardware) for value in like}
+    by_name: dict[str, list[ResultTable]] = {}
+    for table in files.every(folder):
+        by_name.setdefault(table.name, []).append(table)
+    return [value for name, tables in by_name.items() for value in _measured(_one(tables, wanted.get(name), folder))]
+
+
+def _one(tables: Sequence[ResultTable], wanted: tuple[str, str, str] | None, folder: Path) -> ResultTable:
+    given = {id(one): one.conditions for one in tables}
+    where = {key: (its.scale, its.executor, its.hardware) for key, its in given.items()}
+    there = [one for one in tables if where[id(one)] == wanted] or list(tables)
+    least = min(len(one.conditions.selection) for one in there)
+    first, *others = [one for one in there if len(one.conditions.selection) == least]
+    if others:
+        names = ", ".join(one.conditions.slug for one in (first, *others))
+        raise ResultsError(f"{first.name} lies in {folder} under several conditions ({names}): keep one of them there.")
+    return first
 
 
 def _measured(table: ResultTable) -> Iterator[Value]:
@@ -115,6 +135,8 @@ def _measured(table: ResultTable) -> Iterator[Value]:
                     scale=given.scale,
                     executor=given.executor,
                     hardware=given.hardware,
+                    condition=given.slug,
+                    seeds=" ".join(map(str, given.seeds)),
                 )
 
 
@@ -146,6 +168,7 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "hardware": _distinct(card(record) for record in records),
         "device": _distinct(record.spec.device for record in records),
         "gpu": _distinct(record.spec.gpu for record in records),
+        "data": _distinct(_data(record) for record in records),
         "torch": _distinct(torch(record) for record in records),
         "packages": _distinct(_packages(one) for one in said),
         "python": _distinct(one.get("python") for one in said),
@@ -161,6 +184,11 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
 
 def _distinct(values: Iterable[Any]) -> list[str]:
     return sorted({str(value) for value in values if value})
+
+
+def _data(record: Record) -> str:
+    work = record.spec.workload
+    return f"{record.labels.data_label or work.dataset} (sha256 {work.dataset_sha256})"
 
 
 def _packages(environment: Mapping[str, Any]) -> str:
@@ -216,6 +244,8 @@ def _value(text: Mapping[str, str]) -> Value:
         scale=text["scale"],
         executor=text["executor"],
         hardware=text["hardware"],
+        condition=text.get("condition", ""),
+        seeds=text.get("seeds", ""),
     )
 
 

@@ -1,0 +1,75 @@
+"""What outputs are called: conditions that differ have names that differ, and the usual ones are short."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+from results.tables import Condition, Conditions
+from results.tables.condition import COLUMNS, LONGEST
+
+
+@pytest.mark.parametrize(
+    ("given", "slug", "label"),
+    [
+        (Condition(), "", ""),
+        (Condition("smoke", "virtual", "paper-a", "cpu"), "smoke-virtual-paper-a", "smoke, virtual, paper-a"),
+        (
+            Condition("smoke", "threads", "AMD EPYC", "cpu", "x2", ("1-seed",)),
+            "smoke-threads-amd-epyc-x2-1-seed",
+            "smoke, threads, AMD EPYC x2; 1-seed",
+        ),
+        (
+            Condition("small", "threads", "Intel(R) Xeon(R) Platinum 8488C CPU @ 2.40GHz", "cpu", "x48"),
+            "small-threads-intel-xeon-platinum-8488c-x48",
+            "small, threads, Intel(R) Xeon(R) Platinum 8488C CPU @ 2.40GHz x48",
+        ),
+        (
+            Condition("paper", "virtual", "paper-a", "cuda", "", ("ddp+lapsgd@updaters=2", "target-60")),
+            "paper-virtual-paper-a-cuda-ddp+lapsgd@updaters=2-target-60",
+            "paper, virtual, paper-a, cuda; ddp+lapsgd@updaters=2 target-60",
+        ),
+    ],
+)
+def test_names(given: Condition, slug: str, label: str) -> None:
+    assert (given.slug, given.label) == (slug, label)
+    assert given.folder(Path("out/tables")) == Path("out/tables") / slug
+
+
+def test_selections_that_differ_have_names_that_differ() -> None:
+    """What is long, or no part of a file's name as it is, ends in a digest of all of it."""
+    long = tuple(f"workload.field_{number}=1" for number in range(9))
+    selections = [
+        (),
+        ("lapsgd",),
+        ("1-seed",),
+        ("workload.stem=cifar",),
+        ("workload.stem=CIFAR",),
+        ("workload.text=../../etc",),
+        ("workload.text=.. .. etc",),
+        ("workload.text=字",),
+        long,
+        (*long, "workload.more=1"),
+    ]
+    slugs = [Condition("smoke", "virtual", "paper-a", selection=words).slug for words in selections]
+    assert all(a != b for a, b in itertools.combinations(slugs, 2))
+    for slug in slugs:
+        assert re.fullmatch(r"[a-z0-9.+=@,_-]+", slug), slug
+        assert len(slug) < LONGEST + 40
+    assert re.fullmatch(r"smoke-virtual-paper-a(-workload\.field_\d=1)+-[0-9a-f]{8}", slugs[-1])
+
+
+def test_every_column_is_there() -> None:
+    assert list(Conditions().columns) == COLUMNS
+    many = Conditions("smoke", "virtual", cards=("paper-a (1)", "paper-b (2)"), seeds=(0, 4), data={"A": "1", "B": "2"})
+    said = many.columns
+    assert [said[name] for name in ("hardware", "seeds", "data", "data_sha256")] == [
+        "paper-a (1); paper-b (2)",
+        "0 4",
+        "A; B",
+        "1; 2",
+    ]
+    assert many.plain == Condition("smoke", "virtual")

@@ -1,0 +1,49 @@
+"""What of a choice an output's name says: what is not the default, and what its table knows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.hardware import cards
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.environment import real_devices
+from benchmarks.tables.registry import table
+from benchmarks.views import conditions
+
+
+@pytest.mark.parametrize(
+    ("id", "changes", "selection"),
+    [
+        ("table3", {}, ()),
+        ("table3", {"methods": ("lapsgd", "ddp")}, ("ddp+lapsgd",)),
+        ("table3", {"networks": ("resnet18",)}, ("resnet18",)),
+        ("lap-table2", {"networks": ("resnet20",)}, ()),
+        ("table3", {"settings": {"workload": {"stem": "cifar"}}}, ("workload.stem=cifar",)),
+        ("table3", {"settings": {"hogwild": {"updaters": "2"}, "speedup": {"betas": "2"}}}, ()),
+        ("table3", {"alias": False}, ("no-alias",)),
+        ("table3", {"executor": "threads", "record": True}, ("recorded",)),
+    ],
+)
+def test_the_words_of_a_selection(id: str, changes: dict[str, Any], selection: tuple[str, ...]) -> None:
+    assert conditions.of_table(table(id), replace(Choices(), **changes)).selection == selection
+
+
+def test_a_target_and_seeds_are_said() -> None:
+    assert conditions.of_table(table("table3"), Choices(), 62.5).selection == ("target-62.5",)
+    said = {(0,): "1-seed", (0, 1, 2, 3, 4): "5-seeds", (0, 1, 2, 3, 4, 7): "seeds-0-4+7", (3, 5): "seeds-3+5"}
+    assert {seeds: conditions.seed_words(seeds) for seeds in said} == said
+
+
+def test_hardware_is_a_tables_own_another_card_or_this_machine() -> None:
+    assert conditions.of_table(table("table3"), Choices()).slug == "smoke-virtual-paper-a"
+    assert conditions.of_table(table("lap-table2"), Choices()).slug == "smoke-virtual-paper-b"
+    ideal = cards.load("paper-a-ideal")
+    assert conditions.of_table(table("table3"), Choices(card=ideal)).slug == "smoke-virtual-paper-a-ideal"
+    edited = ideal.model_copy(update={"title": "edited"})
+    assert conditions.of_table(table("table3"), Choices(card=edited)).mark == edited.sha256[:6]
+    threads = conditions.of_table(table("table3"), Choices(executor="threads"))
+    assert threads.mark == f"x{real_devices('cpu')}"
+    assert conditions.of_choices(Choices()).slug == "smoke-virtual"
