@@ -1,0 +1,143 @@
+"""Two conditions of one table in one folder of results: both stay whole, and a report shows both."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmarks.runner.processes import pool
+from results.tables.files import SCHEMA
+from tests.commands.commands import TINY, Cli, train_here, written
+from tests.results.samples import lines_of, rewrite
+
+ROWS = "--method=async_lu,bp"
+SAYS = ("scale", "executor", "hardware", "device", "selection", "seeds", "settings", "torch", "data", "data_sha256")
+
+
+@pytest.fixture
+def out(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "out"))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def files(out: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(out)): path.read_bytes() for path in sorted(out.glob("tables/*/*"))}
+
+
+def test_other_conditions_touch_nothing_of_a_table(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer rows, another target, another executor: each has files of its own, which say what they are."""
+    monkeypatch.setattr(pool, "train_all", train_here)
+    before = files(out)
+    whole = written(out, "table1.csv")
+    for words in (("--method=bp",), (ROWS, "--target=30"), (ROWS, "--executor=threads")):
+        assert cli("run", "table1", "--no-tracking", "--jobs=1", *words, *TINY).code == 0
+    after = files(out)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == len(before) + 3 * 3
+    one, goal, real = (path for path in sorted(out.glob("tables/*/table1.csv"), key=_made) if path != whole)
+    assert {line["row"] for line in rows(whole)} == {"async_lu", "bp"}
+    assert {line["row"] for line in rows(one)} == {"bp"}
+    assert {line["target_percent"] for line in rows(goal)} == {"30.0"}
+    assert "target-30" in rows(goal)[0]["selection"]
+    assert [line["executor"] for line in (rows(whole)[0], rows(real)[0])] == ["virtual", "threads"]
+    for path in (whole, one, goal, real):
+        for line in rows(path):
+            assert all(line[name] for name in SAYS), path
+            assert line["condition"] == path.parent.name
+        content = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        assert (content["schema"], content["condition"]) == (SCHEMA, path.parent.name)
+        assert content["conditions"]["settings"]["workload.epochs"] == "2"
+        assert content["conditions"]["data"]
+
+
+def _made(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+# ---- reports
+
+
+def index(out: Path) -> str:
+    return (out / "report" / "index.html").read_text(encoding="utf-8")
+
+
+def named(out: Path) -> set[str]:
+    """The pages that the index names."""
+    return {link for link in re.findall(r'href="([^"#]+/index\.html)"', index(out)) if not link.startswith("claims/")}
+
+
+def there(out: Path) -> set[str]:
+    """The pages that lie in the report's folder."""
+    found = {path.relative_to(out / "report") for path in (out / "report").rglob("index.html")}
+    return {path.as_posix() for path in found if len(path.parts) > 1 and path.parts[0] != "claims"}
+
+
+def test_a_report_of_one_table_keeps_the_index_of_all(cli: Cli, out: Path) -> None:
+    """Every page that lies there is named, also where an earlier version had put some elsewhere."""
+    stray = out / "report" / "smoke" / "table9"
+    stray.mkdir(parents=True)
+    for name in ("index.html", "report.md", "table.tex", "curves.png"):
+        (stray / name).write_text("of an earlier version", encoding="utf-8")
+    own = stray / "notes.txt"
+    own.write_text("somebody's own", encoding="utf-8")
+    said = cli("report", f"--out={out}", *TINY)
+    assert "Removed 1 pages of earlier reports" in said.out
+    assert [path.name for path in stray.iterdir()] == ["notes.txt"]
+    all_ = named(out)
+    assert {link.split("/")[1] for link in all_} == {"table1", "table7"}
+    assert named(out) == there(out)
+    assert cli("report", "table7", f"--out={out}", "--method=bp", *TINY).code == 0
+    assert named(out) == there(out)
+    assert all_ < named(out)
+    (beside,) = {link for link in named(out) if link.startswith("side-by-side/")}
+    assert beside == "side-by-side/table7/index.html"
+    text = (out / "report" / beside).read_text(encoding="utf-8")
+    groups = re.findall(r'colspan="2" class="group">([^<]+)<', text)
+    assert [("bp" in label) for label in groups[:2]] == [False, True]
+    (line,) = re.findall(r'<tr><th scope="row">Async LU</th>(.*?)</tr>', text)[:1]
+    first, _, second, _ = re.findall(r'<td class="number(?: start)?">([^<]*)</td>', line)[1:]
+    assert (first == "–", second) == (False, "–")
+    assert not re.search(r"not up to date", index(out), re.IGNORECASE)
+    assert "table9" in index(out), "what was not run is still listed"
+
+
+def test_what_is_not_up_to_date_says_so_and_what_is_gone_goes(cli: Cli, out: Path) -> None:
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    (page,) = out.glob("report/*/table1/index.html")
+    path = next(iter(sorted(out.glob("runs/*/journal.jsonl"))))
+    lines = lines_of(path)
+    rewrite(path, lines[:-1])
+    assert cli("report", "table7", f"--out={out}", *TINY).code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "Not up to date: 1 of its runs have changed, or are gone." in text
+    assert "python -m benchmarks report table1 --scale smoke" in text
+    assert "table1, smoke, virtual, paper-a" in index(out)
+    assert "Not up to date" not in next(out.glob("report/*/table7/index.html")).read_text(encoding="utf-8")
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    assert "Not up to date" not in page.read_text(encoding="utf-8")
+    shutil.rmtree(out / "runs")
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    assert not page.exists()
+    assert named(out) == there(out) == set()
+
+
+def test_a_page_of_another_commit_or_version_says_so(cli: Cli, out: Path) -> None:
+    assert cli("report", f"--out={out}", *TINY).code == 0
+    (one,) = out.glob("report/*/table1/page.json")
+    (other,) = out.glob("report/*/table7/page.json")
+    content = json.loads(one.read_text(encoding="utf-8"))
+    one.write_text(json.dumps({**content, "made_by": "0f0f"}), encoding="utf-8")
+    other.write_text(json.dumps({**content, "schema": 99}), encoding="utf-8")
+    said = cli("report", "table8", f"--out={out}", *TINY)
+    assert "it was made at commit 0f0f, and this is" in (one.parent / "index.html").read_text(encoding="utf-8")
+    assert "its schema is 99, and 1 is read" in said.out
+    assert not other.exists()
+    assert named(out) == there(out)
