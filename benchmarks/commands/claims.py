@@ -57,8 +57,9 @@ def judge(
         console.print(said, highlight=False, markup=False)
     console.print(f"{RULE} {SEEDS}", highlight=False, markup=False)
     if len(found) > 1:
-        scale = found[-1].given.scale
-        console.print(f"Why, at one scale: python -m benchmarks claims --scale {scale}", highlight=False, markup=False)
+        last = found[-1].given
+        words = f"--scale {last.scale}" + (f" --executor {last.executor}" if last.executor else "")
+        console.print(f"Why, under one condition: python -m benchmarks claims {words}", highlight=False, markup=False)
     for one in found:
         for kind, text in {"csv": to_csv, "md": to_markdown, "json": to_json}.items():
             path = out / "claims" / f"{one.given.slug}.{kind}"

@@ -75,8 +75,8 @@ def feed(
         uri: the store; default: $MLFLOW_TRACKING_URI, else `DEFAULT_URI`.
         measured: tables' measured values by family and hardware (`groups.clock_of`); they are laid over what the
             parents would compute themselves (final and best values, and the worst method's best accuracy as target).
-        artifacts: by a record's id the files that show it, such as out/tables/table3.csv and out/figures/figure2.png;
-            the parent of the run keeps them as tables/table3.csv and figures/figure2.png, and follows their changes.
+        artifacts: by a record's id the files that show it, such as out/tables/smoke-virtual-paper-a/table3.csv; the
+            parent of the run keeps them as tables/smoke-virtual-paper-a/table3.csv, and follows their changes.
             Journals and resolved configurations are kept without being asked for.
 
     Raises:

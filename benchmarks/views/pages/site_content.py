@@ -185,17 +185,18 @@ def _unknown(given: Condition) -> ClaimCell:
 
 
 def _evidence(claim: Claim, given: Condition, pages: Sequence[Page]) -> tuple[PageLink, ...]:
-    """The pages of its tables under the condition; of its analyses, of the scale or of none."""
-    there = [page for id in claim.needs for page in pages if page.id == id and _bears(page, given)]
-    return tuple(PageLink(page.id, f"{page.place}/index.html") for page in there)
+    """The pages of its tables under the condition, of as much of its selection as they know; of its analyses, plain."""
+    there = [[page for page in pages if page.id == id and _bears(page, given)] for id in claim.needs]
+    best = [max(found, key=lambda page: len(page.condition.selection)) for found in there if found]
+    return tuple(PageLink(page.id, f"{page.place}/index.html") for page in best)
 
 
 def _bears(page: Page, given: Condition) -> bool:
     its = page.condition
     if not page.made_of:
         return its.scale in ("", given.scale) and not its.selection
-    same = (its.scale, its.executor) == (given.scale, given.executor) and its.selection == given.selection
-    return same and given.hardware in ("", its.hardware)
+    same = (its.scale, its.executor) == (given.scale, given.executor) and given.hardware in ("", its.hardware)
+    return same and set(its.selection) <= set(given.selection)
 
 
 # ---- commands
