@@ -119,7 +119,7 @@ def test_what_is_not_up_to_date_says_so_and_what_is_gone_goes(cli: Cli, out: Pat
     text = page.read_text(encoding="utf-8")
     assert "Not up to date: 1 of its runs have changed, or are gone." in text
     assert "python -m benchmarks report table1 --scale smoke" in text
-    assert "table1, smoke, virtual, paper-a" in index(out)
+    assert "Not up to date: table1 (smoke, virtual, paper-a" in index(out)
     assert "Not up to date" not in next(out.glob("report/*/table7/index.html")).read_text(encoding="utf-8")
     assert cli("report", "table1", "table7", f"--out={out}", *TINY).code == 0
     assert "Not up to date" not in page.read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from benchmarks.tables import registry as tables
 from benchmarks.views import conditions, rerun
 from benchmarks.views.journals import Journals
 from benchmarks.views.pages.freshness import made_of, runs
-from benchmarks.views.sheets import Sheet, whole
+from benchmarks.views.sheets import FEW, Sheet, whole
 from benchmarks.views.tuning.names import name_of
 from benchmarks.workloads.workload import SCALES
 from reports.site import verdicts
@@ -61,19 +61,30 @@ def content(
     """
     ordered = sorted(pages, key=lambda page: _order(page.condition))
     shown = sorted(columns, key=lambda one: _order(one.condition))
-    stale = [f"{one.id}, {one.condition.label}: not up to date: {one.stale}" for one in ordered if one.stale]
-    stale += [f"Claims, {one.condition.label}: not up to date: {one.stale}" for one in shown if one.stale]
     return Site(
         title="Asynchronous SGD, reproduced table by table",
         facts=tuple(_facts(ordered)),
         papers=tuple(_papers(asked, ordered)),
         claims=_claims(shown, ordered) if ordered and shown else None,
-        warnings=(*filter(None, warnings), *stale, *([] if ordered else [NOTHING])),
+        warnings=(*filter(None, warnings), *_stale(ordered, shown), *([] if ordered else [NOTHING])),
         commands=tuple(_again(ordered)),
         rules=verdicts.RULES,
         asked=tuple(asked),
         columns=tuple(shown),
     )
+
+
+def _stale(pages: Sequence[Page], columns: Sequence[ClaimColumn]) -> Iterator[str]:
+    """A sentence for every reason why some are not up to date."""
+    by_reason: dict[str, list[str]] = {}
+    for page in pages:
+        by_reason.setdefault(page.stale, []).append(f"{page.id} ({page.condition.label})")
+    for one in columns:
+        by_reason.setdefault(one.stale, []).append(f"the claims ({one.condition.label})")
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+        if reason:
+            yield f"Not up to date: {', '.join(names[:FEW])}{more}: {reason}"
 
 
 def _order(given: Condition) -> tuple[int, bool, int, str]:
