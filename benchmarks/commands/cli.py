@@ -12,7 +12,17 @@ from rich.markup import escape
 
 from benchmarks.checkout import INSTALLED
 from benchmarks.commands.examples import EXAMPLES, epilogue
-from benchmarks.commands.options import Care, Flag, Number, Plugins, SearchOptions, Selection, Shown
+from benchmarks.commands.options import (
+    Care,
+    Flag,
+    Number,
+    OwnCard,
+    OwnNetworks,
+    Plugins,
+    SearchOptions,
+    Selection,
+    Shown,
+)
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -164,7 +174,15 @@ def tune(
 
 
 @app.command
-def replay(run: str, *, out: Path = Path("out"), data: Path | None = None, plugin: Plugins = None) -> int:
+def replay(
+    run: str,
+    *,
+    out: Path = Path("out"),
+    data: Path | None = None,
+    plugin: Plugins = None,
+    network: OwnNetworks = None,
+    data_card: OwnCard = None,
+) -> int:
     """Carry a run of `run --record` out again, in one thread: it has the same losses to the last bit, or says why not.
 
     Args:
@@ -173,8 +191,9 @@ def replay(run: str, *, out: Path = Path("out"), data: Path | None = None, plugi
         data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
     """
     from benchmarks.commands.replay import replay as again
+    from benchmarks.workloads.own import OwnFiles
 
-    return again(run, out, data, plugin or [], _console())
+    return again(run, out, data, plugin or [], OwnFiles(tuple(network or ()), data_card), _console())
 
 
 @app.command

@@ -21,6 +21,8 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import Training, load_data
 from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.networks.names import NETWORKS, OWN
+from benchmarks.workloads.own import OwnFiles
 from results.records import JOURNAL, Evaluation, Record, schedule
 from results.records.usable import usable
 
@@ -28,7 +30,7 @@ SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "sta
 """What a replay has in common with its run; seconds are its own."""
 
 
-def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], console: Console) -> int:
+def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own: OwnFiles, console: Console) -> int:
     """Carry a recorded run out again, and write nothing -> 0 where every epoch is the same, else 1.
 
     Raises:
@@ -37,6 +39,7 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], cons
     """
     for path in plugins:
         methods.load_plugin(path.expanduser().resolve())
+    own.load()
     record = usable(_journal(run, out))
     _check(record, data)
     epochs = schedule.load(record.path.parent)
@@ -73,12 +76,15 @@ def _journal(run: str, out: Path) -> Path:
 
 def _check(record: Record, data: Path | None) -> None:
     """Raises UserError unless the run was recorded, by these sources and this torch, on this data."""
-    spec, known = record.spec, card(record.spec.workload.dataset)
+    spec, network = record.spec, record.spec.workload.network
+    if network not in (*NETWORKS, *OWN):
+        raise UserError(f"Run {record.id[:12]} is of a network of one's own, {network}: name its file with --network.")
+    known = card(spec.workload.dataset)
     if not spec.recorded:
         raise UserError(f"Run {record.id[:12]} was not recorded: run it with --executor threads --record.")
     if not record.evaluations:
         raise UserError(f"Run {record.id[:12]} ended before its first evaluation: there is nothing to compare with.")
-    if identity.sources(methods.method_class(spec.method.name)) != spec.sources:
+    if identity.sources(methods.method_class(spec.method.name), network) != spec.sources:
         commit = record.environment.get("commit") or "not known"
         raise UserError(f"These sources are not those that made run {record.id[:12]} (its commit: {commit}).")
     if identity.torch_minor() != spec.torch:

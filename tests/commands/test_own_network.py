@@ -92,3 +92,16 @@ def test_show_says_what_would_run(cli: Cli, tmp_path: Path) -> None:
     said = cli("show", "lap-table1", "--network", str(network(tmp_path)), "--scale=small", "--method=mbsgd")
     assert said.code == 0
     assert "like=resnet20" in said.out
+
+
+def test_a_recorded_run_is_replayed_with_its_file(cli: Cli, here: None, tmp_path: Path) -> None:
+    path = str(network(tmp_path))
+    real = ("--executor=threads", "--record", "--method=bp", "--no-tracking", "--jobs=1", *TINY)
+    assert cli("run", "table3", "--network", path, *real).code == 0
+    (run,) = (folder.name[:12] for folder in (tmp_path / "out" / "runs").iterdir())
+    said = cli("replay", run, "--network", path)
+    assert (said.code, said.err) == (0, "")
+    OWN.clear()
+    said = cli("replay", run)
+    assert said.code == 2
+    assert "is of a network of one's own, mlp: name its file with --network" in said.err

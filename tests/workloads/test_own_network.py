@@ -27,17 +27,14 @@ from tests.workloads.own_files import MLP, network
 
 
 @pytest.fixture(autouse=True)
-def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """As they were."""
-    for registry in (OWN, TITLES):
-        for key in list(registry):
-            monkeypatch.setitem(registry, key, registry[key])  # type: ignore[index,arg-type]
-    before = {name: set(registry) for name, registry in (("own", OWN), ("titles", TITLES), ("free", BATCHNORM_FREE))}
+def registries() -> Iterator[None]:
+    """Without what a test made known."""
+    free = set(BATCHNORM_FREE)
     yield
-    for registry, names in ((OWN, before["own"]), (TITLES, before["titles"])):
-        for key in set(registry) - names:
-            del registry[key]  # type: ignore[attr-defined]
-    BATCHNORM_FREE.intersection_update(before["free"])
+    for name in OWN:
+        del TITLES[name]
+    OWN.clear()
+    BATCHNORM_FREE.intersection_update(free)
 
 
 def given(**changes: Any) -> tuple[tuple[str, Any], ...]:
@@ -57,7 +54,7 @@ def test_a_function_is_a_network_by_its_name(tmp_path: Path) -> None:
     assert "mlp" in BATCHNORM_FREE
     made = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=3)
     assert list(made) == ["first", "middle", "head"]
-    assert made["head"].weight.shape == (100, 8)  # type: ignore[union-attr]  # smoke's width
+    assert made["head"].state_dict()["weight"].shape == (100, 8)  # smoke's width
     again = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=3)
     other = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=4)
     weights = [one["head"].state_dict()["weight"] for one in (made, again, other)]
@@ -217,3 +214,11 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         own.load(str(tmp_path / "none.py"))
     with pytest.raises(UserError, match=r"mynet\.py has no function other; it has mlp"):
         own.load(f"{network(tmp_path)}:other")
+
+
+def test_a_layer_that_gives_no_tensor_is_told(tmp_path: Path) -> None:
+    text = "from torch import nn\n\n\ndef f(shape, classes):\n    return {'a': nn.LSTM(4, 3)}\n"
+    with pytest.raises(
+        UserError, match=r"mynet\.py: layer 'a' gives a tuple, not one tensor of floating-point numbers"
+    ):
+        tried(network(tmp_path, text), shape=(4, 4))

@@ -217,20 +217,24 @@ def _check_alike(where: str, one: Layers, other: Layers) -> None:
 
 def _pass(own: OwnNetwork, layers: Layers, x: Tensor) -> Tensor:
     """The output, as the executors compute it: layer by layer, each with an input of its own; gradients of all."""
-    upstream: list[tuple[Tensor, Tensor]] = []
+    outputs: list[Tensor] = []
     for name, layer in layers.items():
-        x = x.detach()
-        taken = x.requires_grad_() if x.is_floating_point() else x
+        taken = x.detach().requires_grad_() if outputs else x
         with _told(own.file, f"layer '{name}' fails on a batch of {tuple(taken.shape)}"):
-            x = layer(taken)
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            what = f"a {x.dtype} tensor" if isinstance(x, Tensor) else f"a {type(x).__name__}"
-            raise UserError(f"{own.file.name}: layer '{name}' gives {what}, not one tensor of floating-point numbers.")
-        upstream.append((taken, x))
-    for name, (_, output) in zip(layers, upstream, strict=True):
+            made: object = layer(taken)
+        x = _one_tensor(own, name, made)
+        outputs.append(x)
+    for name, output in zip(layers, outputs, strict=True):
         with _told(own.file, f"the backward pass of layer '{name}' fails"):
-            output.sum().backward()
+            torch.autograd.backward(output.sum())
     return x.detach()
+
+
+def _one_tensor(own: OwnNetwork, layer: str, made: object) -> Tensor:
+    if isinstance(made, Tensor) and made.is_floating_point():
+        return made
+    what = f"a {made.dtype} tensor" if isinstance(made, Tensor) else f"a {type(made).__name__}"
+    raise UserError(f"{own.file.name}: layer '{layer}' gives {what}, not one tensor of floating-point numbers.")
 
 
 def _check_used(where: str, layers: Layers) -> None:

@@ -248,7 +248,7 @@ def test_a_bad_folder_is_told_in_one_sentence(
         one.unlink()
         one.mkdir()
     else:
-        monkeypatch.setattr(own_images.os, "sysconf", lambda name: 1)
+        monkeypatch.setattr("os.sysconf", lambda name: 1)
     with pytest.raises(UserError, match=complaint) as caught:
         own_card.load(leaves)
     assert "\n" not in str(caught.value)
