@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -260,3 +261,14 @@ def test_methods_of_a_table_that_is_no_plug_in_are_refused(tmp_path: Path, monke
     path = written(tmp_path, more + PYTHON, "my_table.py")
     with pytest.raises(UserError, match="it registers mine; add --plugin"):
         experiment(str(path))
+
+
+def test_the_page_for_ones_own_paper_has_one_table_in_two_forms(checkout: Path, tmp_path: Path) -> None:
+    page = (checkout / "docs" / "your-paper.md").read_text(encoding="utf-8")
+    values = "".join(f"{line.strip()}\n" for line in page.splitlines() if re.match(r" *(table,|my-paper,)", line))
+    tables = []
+    for language, name in (("toml", "my_table.toml"), ("python", "my_table.py")):
+        (text,) = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+        tables.append(loaded(written(tmp_path, text, name, values)))
+    assert replace(tables[0], file=None) == replace(tables[1], file=None)
+    assert len(tables[0].published) == 1
