@@ -26,7 +26,10 @@ def _place(id: str) -> tuple[int, int]:
 
 IDS = tuple(
     sorted(
-        (*tables.PAPER_A, *tables.FIGURES_A, *analyses.IDS, *tables.PAPER_A3, *tables.PAPER_B, *tables.AUDITS),
+        (
+            *(*tables.PAPER_A, *tables.FIGURES_A, *analyses.IDS, *tables.PAPER_A3, *tables.PAPER_B),
+            *(*tables.AUDITS, *tables.OTHERS),
+        ),
         key=_place,
     )
 )
@@ -37,7 +40,7 @@ RESERVED = ("claims",)
 
 @cache
 def members(group: str) -> tuple[str, ...]:
-    """What one of GROUPS names: a paper's tables and figures with its analyses; all: of all papers, and the audits."""
+    """What one of GROUPS names: a paper's tables, figures and analyses; all: all papers', others', and the audits."""
     if group == "all":
         return tuple(id for id in IDS if id not in analyses.IDS or analyses.analysis(id).paper)
     its = tables.PAPER_B if group == "paper-b" else (*tables.PAPER_A, *tables.FIGURES_A, *tables.PAPER_A3)

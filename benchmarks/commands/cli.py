@@ -331,6 +331,19 @@ def track(*, out: Path = Path("out"), uri: str | None = None) -> int:
 
 
 @app.command
+def new(kind: str, name: str) -> None:
+    """Write a starter file into this folder, which runs as it is, and say what to type next. Nothing is overwritten.
+
+    Args:
+        kind: method, table, network or data.
+        name: Small letters, digits and underscores, such as my_sgd.
+    """
+    from benchmarks.commands import new
+
+    new.new(kind, name, Path(), _console())
+
+
+@app.command
 def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
     """Say what of Python, torch, devices, data and the store works here, and how to mend the rest.
 

@@ -25,7 +25,10 @@ PAPER_B = (*(f"lap-table{i}" for i in range(1, 12)), "lap-figure1", "lap-figure2
 AUDITS = ("audit-stem", "audit-updaters", "audit-lap", "audit-staleness", "audit-activations")
 
 
-IDS = (*PAPER_A, *FIGURES_A, *PAPER_A3, *PAPER_B, *AUDITS)
+OTHERS = ("others-cifar10",)
+
+
+IDS = (*PAPER_A, *FIGURES_A, *PAPER_A3, *PAPER_B, *AUDITS, *OTHERS)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A method in one file outside the repository is held to the same suite."""
+"""A method in one file outside the repository is held to the same suite: the one that `new` writes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import methods
+from benchmarks.commands.new import new
 from benchmarks.executors import registry as executors
 from methods import registry
 from tests.conformance import (
@@ -23,42 +25,6 @@ from tests.conformance import (
 from tests.conformance.conftest import other_values
 
 NAME = "hogwild_of_the_suite"
-METHOD = '''
-from methods import Devices, Method, NextBatch, Options, Update, Worker, backward, forward, options, register
-
-
-@options
-class HogwildOptions(Options):
-    workers: Devices = 2
-
-
-@register(title="Hogwild", source="arXiv:1106.5730, Algorithm 1", name="hogwild_of_the_suite")
-class Hogwild(Method):
-    """Workers that share one replica and take no notice of each other."""
-
-    Options = HogwildOptions
-
-    @property
-    def devices(self):
-        return self.options.workers
-
-    @property
-    def updaters(self):
-        return self.options.workers
-
-    @property
-    def gradient_at(self):
-        return "forward"
-
-    def workers(self, team):
-        for k in range(self.options.workers):
-            yield Worker(self.train(team.replica), device=k, role="trainer", index=k)
-
-    def train(self, replica):
-        while (step := (yield NextBatch(replica))) is not None:
-            yield from forward(replica, step, pin="start")
-            yield Update(*(yield from backward(replica, step)))
-'''
 
 
 @pytest.fixture
@@ -67,9 +33,8 @@ def hogwild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     methods.names()  # our own are loaded, so that they outlive the test
     monkeypatch.setattr(registry, "_methods", dict(registry._methods))
     modules = set(sys.modules)
-    path = tmp_path / "hogwild.py"
-    path.write_text(METHOD, encoding="utf-8")
-    assert methods.load_plugin(path) == [NAME]
+    new("method", NAME, tmp_path, Console(quiet=True))
+    assert methods.load_plugin(tmp_path / f"{NAME}.py") == [NAME]
     yield NAME
     for name in set(sys.modules) - modules:
         if name.startswith("plugin_"):
@@ -103,6 +68,11 @@ def test_it_repeats(hogwild: str, tmp_path: Path) -> None:
     test_repeating.test_same_seed_same_bits(hogwild, "virtual")
     test_resuming.test_resumed_equals_uninterrupted(hogwild, "virtual", tmp_path)
     test_repeating.test_the_clock_does_not_depend_on_the_numerics(hogwild, "virtual")
+
+
+def test_it_repeats_in_another_process(hogwild: str, checkout: Path) -> None:
+    """Where it has to be loaded as well."""
+    test_repeating.test_same_bits_in_another_process([hogwild], "virtual", checkout, methods.method_class(hogwild).file)
 
 
 def test_it_is_identified(hogwild: str) -> None:

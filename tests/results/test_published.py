@@ -37,6 +37,7 @@ SIZES = {
     "lap-table10": 30,
     "lap-table11": 12,
     "lap-figure1": 16,
+    "others-cifar10": 4,
 }
 
 SUBJECTS = {
@@ -76,6 +77,8 @@ def test_sources_name_paper_and_table() -> None:
     for line in ALL:
         if line["table"] == "v3-mfu":
             assert line["source"] == "arXiv:2410.05985v3 (summary), Key Results"
+        elif line["table"] == "others-cifar10":
+            assert line["source"].startswith("public code of arXiv:1906.09108 (ZHUANGHP/FDG), README, ")
         else:
             assert re.fullmatch(pattern, line["source"])
             place = line["source"].rpartition(", ")[2].lower().replace(" ", "")
@@ -140,6 +143,14 @@ def test_by_dataset_lays_the_tables_of_one_data_set_together() -> None:
             assert key not in values[line["dataset"]]
         else:
             assert values[line["dataset"]][key] == load(line["table"])[key]
+
+
+def test_errors_are_printed_beside_accuracies() -> None:
+    """FDG's authors print test errors."""
+    for line in lines_of("paper-others.csv"):
+        printed = re.match(r"printed as a test error of (\d\.\d\d) %", line["note"])
+        assert printed is not None
+        assert float(line["mean"]) == pytest.approx(100 - float(printed[1]))
 
 
 def test_a_figure_without_values_has_none() -> None:

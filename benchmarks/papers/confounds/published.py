@@ -210,6 +210,13 @@ DIFFERENCES = (
         ("v3-mfu", "v3-stragglers", "v3-ratio"),
         "summary of arXiv:2410.05985v3",
     ),
+    Confound(
+        "Runs and what is printed of them",
+        "FDG's test errors are medians of 3 runs; of how many those of BP are, which FDG's authors ran again, is not "
+        "stated, nor after which epoch any was taken.",
+        ("others-cifar10",),
+        "public code of arXiv:1906.09108, README",
+    ),
 )
 
 

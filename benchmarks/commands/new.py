@@ -1,0 +1,74 @@
+"""The command `new`: a starter file in the current folder, which runs as it is."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from rich.console import Console
+
+import methods
+from benchmarks.commands.resolve import one_of
+from benchmarks.errors import UserError
+
+STARTERS = Path(__file__).parent / "starters"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a starter is of. then: what to type next, of {name}, {file} and its absolute {path}."""
+
+    suffix: str
+    then: tuple[str, ...]
+
+
+KINDS = {
+    "method": Kind(
+        ".py",
+        (
+            "python -m benchmarks run table1 --plugin {file} --method {name},bp --network resnet18 --seeds 1",
+            "python -m pytest tests/conformance --plugin {path} --method {name}   (in a checkout of the suite)",
+        ),
+    ),
+    "network": Kind(".py", ("python -m benchmarks run table1 --network {file} --method bp,async_lu --seeds 1",)),
+    "table": Kind(".toml", ("python -m benchmarks show {file}", "python -m benchmarks run {file}")),
+    "data": Kind(".toml", ("python -m benchmarks run table1 --data-card {file} --method bp,async_lu --seeds 1",)),
+}
+"""A kind is an entry here and a file in starters/, with $name, $Class and $title for what the user calls it."""
+
+
+def new(kind: str, name: str, folder: Path, console: Console) -> None:
+    """Write it, and say what to do next. Raises UserError for another kind, a name that will not do, a file in the way.
+
+    Nothing is overwritten.
+    """
+    one_of("kind", kind, tuple(KINDS))
+    check_name(kind, name)
+    chosen, words = KINDS[kind], name.split("_")
+    text = Template((STARTERS / f"{kind}.template").read_text(encoding="utf-8")).substitute(
+        name=name, Class="".join(word.capitalize() for word in words), title=" ".join(words).capitalize()
+    )
+    path = folder / f"{name}{chosen.suffix}"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UserError(f"{path.name} is there already: choose another name, or move it away.") from None
+    console.print(f"Written: {path.name}", highlight=False)
+    for command in chosen.then:
+        console.print(
+            f"Next:    {command.format(name=name, file=path.name, path=path.resolve())}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raises UserError where it cannot name a file, a class and a row, or where a method has it."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
+        raise UserError(f"'{name}' cannot name a {kind}: use small letters, digits and single underscores: my_{kind}.")
+    if kind == "method" and name in methods.names():
+        raise UserError(f"There is a method named '{name}': choose another name, such as my_{name}.")

@@ -1,0 +1,87 @@
+"""`new` writes files that run as they are, overwrites none, and says what to type next."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from torch import zeros
+
+from benchmarks.commands.new import KINDS, STARTERS
+from benchmarks.tables.definition import Row, Table
+from tests.commands.commands import TINY, Cli
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_starter_is_written_once(cli: Cli, tmp_path: Path, kind: str) -> None:
+    said = cli("new", kind, "my_own")
+    path = tmp_path / f"my_own{KINDS[kind].suffix}"
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[0] == f"Written: {path.name}"
+    assert said.out.splitlines()[1].startswith("Next:    python -m benchmarks ")
+    assert "$" not in path.read_text(encoding="utf-8")
+    path.write_text("mine", encoding="utf-8")
+    again = cli("new", kind, "my_own")
+    assert (again.code, again.out) == (2, "")
+    assert again.err.strip() == f"{path.name} is there already: choose another name, or move it away."
+    assert path.read_text(encoding="utf-8") == "mine"
+    assert [one.name for one in tmp_path.iterdir() if one.name != "cache"] == [path.name]
+
+
+def test_every_kind_has_its_starter() -> None:
+    assert {path.stem for path in STARTERS.iterdir()} == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "sentence"),
+    [
+        ("metod", "x", "Unknown kind 'metod': did you mean method"),
+        ("method", "My-SGD", "'My-SGD' cannot name a method: use small letters, digits and single underscores"),
+        ("method", "class", "'class' cannot name a method"),
+        ("table", "../x", "'../x' cannot name a table"),
+        ("method", "async_lu", "There is a method named 'async_lu': choose another name, such as my_async_lu."),
+    ],
+)
+def test_what_is_refused(cli: Cli, tmp_path: Path, kind: str, name: str, sentence: str) -> None:
+    said = cli("new", kind, name)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(sentence)
+    assert not list(tmp_path.glob("*.*"))
+
+
+def test_the_method_runs_as_it_is(cli: Cli, here: None) -> None:
+    """By the command that is said, in a smaller setting. tests/conformance/test_plugin.py holds it to the suite."""
+    told = cli("new", "method", "my_sgd").out.splitlines()[1].removeprefix("Next:    python -m benchmarks ")
+    said = cli(*shlex.split(told), "--jobs=1", "--no-tracking", *TINY[2:])
+    assert (said.code, said.err) == (0, "")
+    assert "resnet18 My sgd, seed 0: finished, 2 epochs" in said.out
+
+
+def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
+    cli("new", "network", "my_net")
+    names: dict[str, object] = {}
+    exec((tmp_path / "my_net.py").read_text(encoding="utf-8"), names)
+    layers = names["my_net"]((3, 8, 8), 10)  # type: ignore[operator]
+    x = zeros(2, 3, 8, 8)
+    for layer in layers.values():
+        x = layer(x)
+    assert x.shape == (2, 10)
+
+
+def test_the_table_has_the_keys_of_tables(cli: Cli, tmp_path: Path) -> None:
+    cli("new", "table", "my_table")
+    said = tomllib.loads((tmp_path / "my_table.toml").read_text(encoding="utf-8"))
+    rows = tuple(Row(**row) for row in said.pop("rows"))
+    assert said.keys() <= {field.name for field in fields(Table)}
+    lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
+    made = Table(**{**said, **lists, "rows": rows})
+    assert [row.key for row in made.rows] == ["bp", "async_lu", "async_lu@backward_workers=3"]
+
+
+def test_the_data_card_is_toml(cli: Cli, tmp_path: Path) -> None:
+    cli("new", "data", "leaves")
+    said = tomllib.loads((tmp_path / "leaves.toml").read_text(encoding="utf-8"))
+    assert (said["name"], said["folder"], said["kind"]) == ("leaves", "leaves", "images")
