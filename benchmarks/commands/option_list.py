@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 import methods
-from benchmarks.commands.resolve import OF_THE_TABLE
+from benchmarks.tables.naming import OF_THE_TABLE
 from benchmarks.workloads.workload import Workload
 
 WORKLOAD = "workload"

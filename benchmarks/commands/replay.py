@@ -20,6 +20,7 @@ from benchmarks.runner import identity
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import Training, load_data
+from benchmarks.workloads import own_files
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks.names import NETWORKS, OWN
 from benchmarks.workloads.own import OwnFiles
@@ -39,7 +40,7 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own:
     """
     for path in plugins:
         methods.load_plugin(path.expanduser().resolve())
-    own.load()
+    own_files.load(own)
     record = usable(_journal(run, out))
     _check(record, data)
     epochs = schedule.load(record.path.parent)

@@ -27,7 +27,7 @@ from reports import site
 from reports.figures.studio import Studio
 from reports.site import kept
 from reports.site.kept import Kept
-from reports.site.pages import Page
+from reports.site.pages import Page, Site
 
 
 def report(
@@ -60,6 +60,29 @@ def report(
         raise UserError(f"There is no folder {out}: run a table first, or name the folder of results with --out.")
     folder, found = out / "report", journals.read(out)
     before = kept.read(folder)
+    made = _site(ids, chosen, found, before, out, target, every)
+    gone = kept.swept(folder, made)
+    files = site.write(made, folder)
+    note(console, (*before.unreadable, *made.warnings))
+    if gone:
+        say(console, f"Removed {len(gone)} pages of earlier reports whose runs are gone, or that had another place.")
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    many, seconds = len(list(made.pages)), time.perf_counter() - began
+    say(console, f"Written: {files[0]} ({many} pages, {size:.1f} MB in all, {seconds:.0f} s)")
+    return 0
+
+
+def _site(
+    ids: Sequence[str],
+    chosen: Choices,
+    found: Journals,
+    before: Kept,
+    out: Path,
+    target: float | None,
+    every: Set[str],
+) -> Site:
+    """What is shown, made anew or kept; pictures are drawn into the folder of the report."""
+    folder = out / "report"
     there = [
         _at(one, sheets, found, out, target)
         for one, sheets in at_conditions(chosen, found, target, every=every, out=out)
@@ -69,15 +92,7 @@ def report(
     pages += freshness.kept(before.pages, {page.place for page in pages}, found)
     columns = [column(one, found) for one in there]
     columns += freshness.kept_columns(before.columns, {one.condition.slug for one in columns}, found)
-    made = content(asked, columns, pages, _warnings(found, there, pages, out))
-    gone = kept.swept(folder, made)
-    files = site.write(made, folder)
-    note(console, (*before.unreadable, *made.warnings))
-    if gone:
-        say(console, f"Removed {len(gone)} pages of earlier reports whose runs are gone, or that had another place.")
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
-    say(console, f"Written: {files[0]} ({len(pages)} pages, {size:.1f} MB in all, {time.perf_counter() - began:.0f} s)")
-    return 0
+    return content(asked, columns, pages, _warnings(found, there, pages, out))
 
 
 def _at(chosen: Choices, sheets: tuple[Sheet, ...], found: Journals, out: Path, target: float | None) -> AtCondition:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
-from benchmarks.experiments import Experiment
 from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card
 from benchmarks.runner import environment, gpus, plan
@@ -20,6 +20,9 @@ from results.measures import need
 from results.records import Record
 from results.records.spec import HardwareSpec
 from results.tables import Condition, Conditions, ResultTable
+
+if TYPE_CHECKING:
+    from benchmarks.experiments import Experiment
 
 
 def of_sheet(sheet: Sheet) -> Conditions:

@@ -12,15 +12,3 @@ class OwnFiles:
 
     networks: tuple[str, ...] = ()
     data: Path | None = None
-
-    def load(self) -> None:
-        """Make them known in this process. Raises UserError where one of them fails."""
-        if self.networks:
-            from benchmarks.workloads.networks import own
-
-            for word in self.networks:
-                own.load(word)
-        if self.data is not None:
-            from benchmarks.workloads.data import own_card
-
-            own_card.load(self.data)

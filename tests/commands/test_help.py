@@ -11,8 +11,8 @@ import methods
 from benchmarks.commands import option_list
 from benchmarks.commands.cli import app
 from benchmarks.commands.examples import EXAMPLES
-from benchmarks.commands.resolve import OF_THE_TABLE
 from benchmarks.runner.environment import release
+from benchmarks.tables.naming import OF_THE_TABLE
 from benchmarks.workloads.workload import Workload
 from tests.commands.commands import Cli
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,12 +27,22 @@ def test_a_scale_multiplies_the_learning_rate(scale: Scale) -> None:
     assert team.replica.layers[0].updates == 1
 
 
+def noting(asked: list[int]) -> Callable[[int], float]:
+    """A scale of 1 that notes the staleness it is asked for."""
+
+    def scale(staleness: int) -> float:
+        asked.append(staleness)
+        return 1.0
+
+    return scale
+
+
 def test_a_scale_is_asked_for_each_layer_with_its_own_staleness() -> None:
     team, asked = team_of(), list[int]()
     late, others = backward(team, forward(team)), [backward(team, forward(team)) for _ in range(2)]
     team.update(others[0], "another", 0.0)
     team.update([others[1][0]], "another", 0.0)  # the last layer alone
-    team.update(late, "w", 0.0, scale=lambda staleness: asked.append(staleness) or 1.0)  # type: ignore[func-returns-value]
+    team.update(late, "w", 0.0, scale=noting(asked))
     assert asked == [2, 1]
     assert team.staleness.updates == [1, 3]
 
@@ -60,7 +71,7 @@ def test_versions_then_and_now(executor: str) -> None:
         yield Get(met)
         seen.append((yield Lag(gradient)))
         seen.append((yield Lag(gradient, other)))
-        yield Update(gradient, scale=lambda staleness: asked.append(staleness) or 1.0)  # type: ignore[func-returns-value]
+        yield Update(gradient, scale=noting(asked))
 
     def fast() -> Program:
         for _ in range(3):

@@ -56,7 +56,7 @@ class ByHand:
     @x.setter
     def x(self, value: Tensor) -> None:
         floats = [t for t in self.model.state_dict().values() if t.is_floating_point()]
-        for t, piece in zip(floats, value.split([t.numel() for t in floats]), strict=True):
+        for t, piece in zip(floats, torch.split(value, [t.numel() for t in floats]), strict=True):
             t.copy_(piece.view_as(t))
 
     def step(self, rate: float, images: Tensor, labels: Tensor) -> None:

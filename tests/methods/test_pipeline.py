@@ -14,6 +14,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
+from methods.pipeline import Pipeline
 from tests.conformance.small import EPOCHS, Small, network
 from tests.executors.clocks import Watched
 from tests.methods.test_degenerate import LAYERS, same, small, trained
@@ -53,12 +54,15 @@ def by_hand() -> list[Tensor]:
     """FDG in two stages with stashed weights, in the loop of its authors' code: their graph is a copy of the module."""
     like = Small("pipeline")
     layers = network(like.seed)
-    cut = [layer.name for layer in methods.method_class("pipeline")().stages(like.team.replica)[0].layers]
+    cut = [layer.name for layer in Pipeline().stages(like.team.replica)[0].layers]
     first = nn.Sequential(*(module for name, module in layers.items() if name in cut)).train()
     last = nn.Sequential(*(module for name, module in layers.items() if name not in cut)).train()
     chosen, schedule = like.work.optimizer, like.work.schedule
-    made = {"lr": schedule.lr, "momentum": chosen.momentum, "weight_decay": chosen.weight_decay, "fused": True}
-    steps = [torch.optim.SGD(stage.parameters(), **made) for stage in (first, last)]
+    lr, momentum, decay = schedule.lr, chosen.momentum, chosen.weight_decay
+    steps = [
+        torch.optim.SGD(stage.parameters(), lr=lr, momentum=momentum, weight_decay=decay, fused=True)
+        for stage in (first, last)
+    ]
     for epoch in range(EPOCHS):
         for optimizer in steps:
             optimizer.param_groups[0]["lr"] = schedule(epoch)

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.papers.claims.conditions import Points, best_of, conditions, quotient
+from benchmarks.papers.claims.conditions import best_of, conditions, quotient
 from benchmarks.papers.claims.needed import FITTED, MOST, POWER, need
 from benchmarks.papers.claims.quantities import LEVEL, Outcome, Quantity, alone_level
+from benchmarks.papers.claims.rules import Points
 from benchmarks.papers.claims.verdicts import Claim, Verdict
 from results.statistics import Summary
 from results.statistics.inference import chance_beyond

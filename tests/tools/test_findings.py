@@ -16,7 +16,7 @@ from tests.results.samples import write
 from tools import findings
 from tools.findings import CHOSEN, FINDINGS, Finding, Runs, block, filled, headline, paired
 
-PAIR = Finding("pair", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
+PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
 
 
 @pytest.fixture

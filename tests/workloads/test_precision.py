@@ -110,9 +110,9 @@ def test_weights_gradients_and_losses_stay_float32() -> None:
     kinds: set[torch.dtype] = set()
     apply = training.team.apply
 
-    def noted(layer: Any, gradient: Any, worker: str) -> None:
+    def noted(layer: Any, gradient: Any, worker: str, scale: float = 1.0) -> None:
         kinds.update(tensor.dtype for tensor in gradient.tensors)
-        apply(layer, gradient, worker)
+        apply(layer, gradient, worker, scale)
 
     training.team.apply = noted  # type: ignore[method-assign]
     training.train(epochs=1)

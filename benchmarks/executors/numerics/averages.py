@@ -53,7 +53,7 @@ def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None
     parts = [(layer, tensors) for layer, tensors in _parts(replica, buffers) if tensors]
     sizes = [_size(*part, state) for part in parts]
     vector = torch.empty(sum(sizes), device=parts[0][1][0].device)
-    pieces = zip(parts, vector.split(sizes), strict=True)
+    pieces = zip(parts, torch.split(vector, sizes), strict=True)
     return vector, [(part[0], partial(_copy, *part, state, piece)) for part, piece in pieces]
 
 
@@ -88,7 +88,7 @@ def add_mean_by_layer(
 ) -> ByLayer:
     """What adds it."""
     parts = list(_parts(replica, buffers))
-    pieces = zip(parts, (mean - snapshot).split([_size(*part, state) for part in parts]), strict=True)
+    pieces = zip(parts, torch.split(mean - snapshot, [_size(*part, state) for part in parts]), strict=True)
     return [(part[0], partial(_add, *part, state, piece)) for part, piece in pieces]
 
 

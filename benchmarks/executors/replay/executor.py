@@ -186,7 +186,9 @@ class ReplayExecutor:
     def _lag(self, player: Player, effect: e.Lag) -> Carried:
         layer = target(effect.gradient, effect.replica)
         needs = self._needs(layer, writes=False)
-        return self._access(player, layer, needs, lambda: self.team.lag(effect.gradient, effect.replica))
+        gradient: Any = effect.gradient
+        replica: Any = effect.replica
+        return self._access(player, layer, needs, lambda: self.team.lag(gradient, replica))
 
     def _drop(self, player: Player, effect: e.Drop) -> Carried:
         yield from ()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
-from benchmarks.papers.claims.quantities import Quantity, of_mean
+from benchmarks.papers.claims.quantities import Outcome, Quantity, of_mean
 from benchmarks.tables.shared import BASELINE
 from results.measures import MEASURES
 from results.published import Published
@@ -79,6 +79,10 @@ class Look:
 
     read: Callable[[Cell], Quantity | None]
     tables: Callable[[str], Sequence[ResultTable]]
+
+
+Points = Callable[[Look], list[Outcome]]
+"""The comparisons of a claim, as somebody looks at them."""
 
 
 def measured(evidence: Evidence) -> Look:

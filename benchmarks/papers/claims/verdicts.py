@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.papers.claims.conditions import Points
 from benchmarks.papers.claims.needed import DECIDED, Need, need
 from benchmarks.papers.claims.quantities import Outcome, Status, alone_level
-from benchmarks.papers.claims.rules import Evidence, as_published, measured
+from benchmarks.papers.claims.rules import Evidence, Points, as_published, measured
 
 Decision = Literal["holds", "does not hold", "not decided", "not decided (fitted)"]
 """What becomes of a claim."""

@@ -93,11 +93,12 @@ def _prepare(setting: Setting) -> str:
     """Load the plug-ins, the user's own networks and data, and import what trains -> why that cannot be done, or ""."""
     import methods
     from benchmarks.errors import UserError
+    from benchmarks.workloads import own_files
 
     try:
         for plugin in setting.plugins:
             methods.load_plugin(plugin)
-        setting.own.load()
+        own_files.load(setting.own)
         from benchmarks.runner import training  # noqa: F401
     except signals.Terminated:
         raise

@@ -19,7 +19,7 @@ from benchmarks.workloads.data.random_keys import Purpose, order
 TRAIN, TEST = "train", ("test", "val")
 
 
-class File(NamedTuple):
+class ClassFile(NamedTuple):
     """A sample below the folder, its class's place, and what tells that it was not changed since."""
 
     path: str
@@ -29,12 +29,12 @@ class File(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Tree:
+class ClassTree:
     """The files of both splits, each in its order."""
 
     classes: tuple[str, ...]
-    train: tuple[File, ...]
-    test: tuple[File, ...]
+    train: tuple[ClassFile, ...]
+    test: tuple[ClassFile, ...]
 
     @property
     def state(self) -> str:
@@ -43,7 +43,7 @@ class Tree:
         return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()[:32]
 
 
-def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> Tree:
+def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> ClassTree:
     """What is in the folder. held_out: the share of each class that is for testing, where there is no test/.
 
     Hidden files, and files with other endings, are passed over. Raises UserError where a split, a class or every file
@@ -73,13 +73,13 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
             f"{place}: the class {lost[0]} is in one of {TRAIN}/ and {tests[0]}/ only: both need a folder for every "
             "class."
         )
-    return Tree(tuple(train), *(tuple(file for files in of.values() for file in files) for of in (train, test)))
+    return ClassTree(tuple(train), *(tuple(file for files in of.values() for file in files) for of in (train, test)))
 
 
-def _parted(found: dict[str, list[File]], held_out: float) -> Tree:
+def _parted(found: dict[str, list[ClassFile]], held_out: float) -> ClassTree:
     """The same share of each class, drawn once and for all."""
-    train: list[File] = []
-    test: list[File] = []
+    train: list[ClassFile] = []
+    test: list[ClassFile] = []
     for label, (kind, files) in enumerate(found.items()):
         count = max(1, round(held_out * len(files)))
         if count >= len(files):
@@ -89,10 +89,10 @@ def _parted(found: dict[str, list[File]], held_out: float) -> Tree:
         chosen = set(order(len(files), Purpose.SPLIT, label)[:count].tolist())
         train += [file for at, file in enumerate(files) if at not in chosen]
         test += [file for at, file in enumerate(files) if at in chosen]
-    return Tree(tuple(found), tuple(train), tuple(test))
+    return ClassTree(tuple(found), tuple(train), tuple(test))
 
 
-def _listed(folder: Path, endings: Sequence[str]) -> dict[str, list[File]]:
+def _listed(folder: Path, endings: Sequence[str]) -> dict[str, list[ClassFile]]:
     """Class -> its files, both sorted."""
     kinds = sorted(name for name, found in _entries(folder) if stat.S_ISDIR(found.st_mode))
     if not kinds:
@@ -106,7 +106,8 @@ def _listed(folder: Path, endings: Sequence[str]) -> dict[str, list[File]]:
         if not there:
             raise UserError(f"{folder / kind} has no files ({', '.join(endings)}): fill it, or remove it.")
         files[kind] = sorted(
-            File(os.path.join(folder, kind, name), label, found.st_size, found.st_mtime_ns) for name, found in there
+            ClassFile(os.path.join(folder, kind, name), label, found.st_size, found.st_mtime_ns)
+            for name, found in there
         )
     return files
 

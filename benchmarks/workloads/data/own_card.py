@@ -29,7 +29,7 @@ _FILE_BYTES = 2**20
 Channels = tuple[float, ...] | Literal["measured"]
 
 
-class Card(BaseModel):
+class OwnCardFile(BaseModel):
     """What the file says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,7 +49,7 @@ class Card(BaseModel):
     augmentation: Augmentation = Augmentation()
 
     @model_validator(mode="after")
-    def _shape(self) -> Card:
+    def _shape(self) -> OwnCardFile:
         if self.kind == "images" and (len(self.shape) != 3 or self.shape[0] not in (1, 3)):
             raise ValueError("shape must be [channels, height, width] of images, with 1 channel (grey) or 3")
         if self.kind == "text" and self.shape:
@@ -77,12 +77,12 @@ def load(path: Path) -> str:
     return said.name
 
 
-def _said(file: Path) -> Card:
+def _said(file: Path) -> OwnCardFile:
     try:
         values = tomllib.loads(reading.content(file, _FILE_BYTES).decode("utf-8"))
-        if strange := next((key for key in values if key not in Card.model_fields), None):
-            raise UserError(f"{file.name}: {unknown('field of a data card', strange, Card.model_fields)}")
-        return Card.model_validate(values)
+        if strange := next((key for key in values if key not in OwnCardFile.model_fields), None):
+            raise UserError(f"{file.name}: {unknown('field of a data card', strange, OwnCardFile.model_fields)}")
+        return OwnCardFile.model_validate(values)
     except FileNotFoundError:
         raise UserError(f"There is no file {file}: --data-card takes the path of a TOML file.") from None
     except ValidationError as error:
@@ -95,7 +95,7 @@ def _said(file: Path) -> Card:
         raise UserError(f"The data card {file} cannot be read ({error}): mend it.") from error
 
 
-def _of_images(said: Card, place: OwnData) -> DataCard:
+def _of_images(said: OwnCardFile, place: OwnData) -> DataCard:
     from benchmarks.workloads.data.images import own_images
 
     found = own_images.read(said.name, place, (said.shape[0], said.shape[1], said.shape[2]))
@@ -116,7 +116,7 @@ def _of_images(said: Card, place: OwnData) -> DataCard:
     )
 
 
-def _of_texts(said: Card, place: OwnData) -> DataCard:
+def _of_texts(said: OwnCardFile, place: OwnData) -> DataCard:
     from benchmarks.workloads.data.text import own_texts
     from benchmarks.workloads.data.text.reviews import fingerprint
 
@@ -126,7 +126,7 @@ def _of_texts(said: Card, place: OwnData) -> DataCard:
 
 
 def _card(
-    said: Card, place: OwnData, classes: int, counts: tuple[int, int], sha256: str, what: str, **channels: Any
+    said: OwnCardFile, place: OwnData, classes: int, counts: tuple[int, int], sha256: str, what: str, **channels: Any
 ) -> DataCard:
     title, (train, test) = said.title or said.name, counts
     label = (

@@ -62,7 +62,7 @@ def read(name: str, place: OwnData, shape: Shape) -> Found:
     return Found(train, test, len(tree.classes), fingerprint(tree, pixels))
 
 
-def fingerprint(tree: class_folders.Tree, pixels: Pixels) -> str:
+def fingerprint(tree: class_folders.ClassTree, pixels: Pixels) -> str:
     """The sha256 of the images' shape and, in their order, of SPLIT/CLASS/NAME, a line feed and the bytes (C, H, W)."""
     digest = hashlib.sha256(f"{pixels.shape[1:]}\n".encode())
     splits = ["train"] * len(tree.train) + ["test"] * len(tree.test)
@@ -115,7 +115,7 @@ def _keep(folder: Path, mark: Path, pixels: Pixels, sha256: str) -> None:
             stream.write(sha256.encode())
 
 
-def _kept(folder: Path, mark: Path, tree: class_folders.Tree, shape: Shape) -> Pixels | None:
+def _kept(folder: Path, mark: Path, tree: class_folders.ClassTree, shape: Shape) -> Pixels | None:
     """The pixels that were kept, or None where they are missing or not as they were written."""
     shapes = len(tree.train) + len(tree.test), *shape
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import class_folders
 from benchmarks.workloads.data.cards import OwnData
-from benchmarks.workloads.data.class_folders import File
+from benchmarks.workloads.data.class_folders import ClassFile
 from benchmarks.workloads.data.text.reviews import Labelled, Reviews, ordered
 from results import reading
 
@@ -29,7 +29,7 @@ def read(place: OwnData) -> tuple[int, Reviews]:
     return len(tree.classes), ordered(_texts(tree.train), _texts(tree.test))
 
 
-def _texts(files: tuple[File, ...]) -> Iterator[Labelled]:
+def _texts(files: tuple[ClassFile, ...]) -> Iterator[Labelled]:
     for file in files:
         try:
             yield file.label, reading.content(Path(file.path), FILE_BYTES).decode("utf-8")
