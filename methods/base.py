@@ -121,6 +121,11 @@ class Method(ABC):
         return False
 
     @property
+    def averages_state(self) -> bool:
+        """Whether the optimizer's state (momentum) becomes its mean with the weights: of the option `averages`."""
+        return getattr(self.options, "averages", "weights") == "weights_and_momentum"
+
+    @property
     def updaters(self) -> int:
         """U, workers that compute gradients and update one replica by them."""
         return int(getattr(self.options, "updaters", 1))

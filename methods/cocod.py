@@ -84,7 +84,6 @@ class CoCoDSGD(Replicated):
         yield Close(rounds)
 
     def averager(self, replica: Replica, everyone: Group, rounds: Channel, means: Channel) -> Program:
-        state = self.options.averages == "weights_and_momentum"
         while (yield Get(rounds)) is not None:
-            correction = yield Average(everyone, replica, state=state, later=True)
+            correction = yield Average(everyone, replica, state=self.averages_state, later=True)
             yield Put(means, correction)

@@ -62,11 +62,6 @@ class LocalSGD(Replicated):
     def averages_replicas(self) -> bool:
         return True
 
-    @property
-    def takes_state(self) -> bool:
-        """Whether averages take the optimizer's state along."""
-        return bool(self.options.averages == "weights_and_momentum")
-
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="everyone")
         for replica in team.replicas:
@@ -80,7 +75,7 @@ class LocalSGD(Replicated):
             yield Update(*gradients)
             team.state[local_steps] = done = team.state.get(local_steps, 0) + 1
             if done % self.period(team) == 0:  # at the same step for all: devices have equally many batches
-                yield Average(everyone, replica, state=self.takes_state)
+                yield Average(everyone, replica, state=self.averages_state)
 
     def period(self, team: Team) -> int:
         """K_j, in epoch team.epoch."""

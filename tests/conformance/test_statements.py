@@ -21,6 +21,7 @@ class Seen:
 
     reduced: set[int] = field(default_factory=set)  # members of gradients' groups
     averaged: bool = False
+    averaged_state: bool = False
     pinned: bool = False
     changed: bool = False  # weights between a forward and a backward pass
     queues: set[int | None] = field(default_factory=set)  # capacity of channels that batches go through
@@ -35,6 +36,7 @@ class Seen:
                 self.reduced.add(effect.group.members)
             case e.Average():
                 self.averaged |= effect.group.members > 1
+                self.averaged_state |= effect.state
             case e.Snapshot():
                 self.pinned = True
             case e.Forward():
@@ -86,6 +88,7 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     several = made.replicas > 1
     assert made.batches_per_update == max(seen.reduced, default=1)
     assert (made.averages_replicas and several) == seen.averaged
+    assert made.averages_state == seen.averaged_state
     assert (made.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
     assert {made.updaters} == {sum(q == r.index for q, _ in seen.updaters) for r in team.replicas}
     assert {made.queue} == (seen.queues or {None})

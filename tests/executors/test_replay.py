@@ -40,6 +40,11 @@ VARIANTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("lppsgd", {"updaters": 2}),
     ("pdasgd", {"exchange": "none", "queue": 1}),
     ("hogwild", {"weights": "current", "momentum": "shared"}),
+    ("async_lu", {"rate": "delay_adaptive", "backward_workers": 3}),
+    ("plsgd", {"averages": "weights_and_momentum", "switch": 1.0}),
+    ("cocod", {"averages": "weights_and_momentum", "period": 2}),
+    ("adpsgd", {"devices": 4, "weights": "current", "shares": "dynamic"}),
+    ("pipeline", {"stages": 3, "locking": "forward", "weights": "forward"}),
 )
 
 

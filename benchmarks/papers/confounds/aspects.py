@@ -115,6 +115,8 @@ def _momentum(row: AuditedRow) -> str:
         return "local to each updater, never averaged"
     if method.replicas == 1:
         return "one"
+    if method.averages_state:
+        return "averaged with the weights"
     return "alike on all devices" if method.batches_per_update > 1 else "local to each device, never averaged"
 
 

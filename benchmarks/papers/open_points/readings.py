@@ -1,6 +1,6 @@
 """Where the papers contradict themselves, their code or each other, or are silent: which reading a run takes.
 
-Every reading is data (paper_a.py, laws.py, paper_b.py); `readings` says of a run, from its
+Every reading is data (paper_a.py, laws.py, paper_b.py, paper_others.py); `readings` says of a run, from its
 spec, what was taken and how to choose the other. What no option can express is said in words.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import methods
 from benchmarks.errors import UserError
-from benchmarks.papers.open_points import laws, paper_a, paper_b
+from benchmarks.papers.open_points import laws, paper_a, paper_b, paper_others
 from benchmarks.papers.open_points.reading import Reading
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import table
@@ -23,6 +23,7 @@ READINGS: tuple[Reading, ...] = (
     *laws.LAWS,
     *paper_b.PAPER_A3,
     *paper_b.PAPER_B,
+    *paper_others.PAPER_OTHERS,
 )
 
 
