@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
@@ -19,10 +18,7 @@ from results.frames import card, commit, torch
 from results.measures import need
 from results.records import Record
 from results.records.spec import HardwareSpec
-from results.tables import Condition, Conditions, ResultTable
-
-if TYPE_CHECKING:
-    from benchmarks.experiments import Experiment
+from results.tables import Conditions, ResultTable, RunCondition
 
 
 def of_sheet(sheet: Sheet) -> Conditions:
@@ -34,11 +30,11 @@ def of_sheet(sheet: Sheet) -> Conditions:
     return replace(found([sheet], given), settings=_settings(sheet.table, asked), targets=targets)
 
 
-def found(sheets: Sequence[Sheet], given: Condition) -> Conditions:
+def found(sheets: Sequence[Sheet], given: RunCondition) -> Conditions:
     """A condition, with the runs that sheets of it have."""
     records = list({record.id: record for sheet in sheets for record in sheet.used}.values())
     seeds = {record.seed for record in records} or {seed for sheet in sheets for seed in sheet.choices.seeds}
-    said = {name: getattr(given, name) for name in Condition.__dataclass_fields__}
+    said = {name: getattr(given, name) for name in RunCondition.__dataclass_fields__}
     return Conditions(
         **said,
         seeds=tuple(sorted(seeds)),
@@ -56,16 +52,16 @@ def _data(records: Iterable[Record]) -> dict[str, str]:
     return {label: work.dataset_sha256 for label, work in sorted(works.items())}
 
 
-def of_table(table: Table, chosen: Choices, target: float | None = None) -> Condition:
+def of_table(table: Table, chosen: Choices, target: float | None = None) -> RunCondition:
     """What a table's output is named by."""
     return _condition(chosen, plan.card_of(table, chosen), tuple(_selection(table, chosen, target)))
 
 
-def of_choices(chosen: Choices, target: float | None = None) -> Condition:
+def of_choices(chosen: Choices, target: float | None = None) -> RunCondition:
     """Of what shows many tables, such as the claims: the hardware is each table's own, unless --hardware says which."""
     selection = tuple(_selection(None, chosen, target))
     if chosen.kind.needs_card and chosen.card is None:
-        return Condition(chosen.scale, chosen.executor, "", chosen.device, "", selection)
+        return RunCondition(chosen.scale, chosen.executor, "", chosen.device, "", selection)
     return _condition(chosen, chosen.card, selection)
 
 
@@ -88,10 +84,10 @@ def of_analysis(one: Analysis, chosen: Choices, made: Sequence[ResultTable]) -> 
     ]
 
 
-def _condition(chosen: Choices, shared: Card | None, selection: tuple[str, ...]) -> Condition:
+def _condition(chosen: Choices, shared: Card | None, selection: tuple[str, ...]) -> RunCondition:
     hardware = hardware_of(shared, gpus.found() if shared is None and chosen.device == "cuda" else None)
     mark = _mark(hardware, shared)
-    return Condition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, selection)
+    return RunCondition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, selection)
 
 
 def _mark(hardware: HardwareSpec, shared: Card | None) -> str:
@@ -102,7 +98,7 @@ def _mark(hardware: HardwareSpec, shared: Card | None) -> str:
     return "" if ours else hardware.sha256[:6]
 
 
-def _selection(one: Experiment | None, chosen: Choices, target: float | None) -> Iterator[str]:
+def _selection(one: Table | Analysis | None, chosen: Choices, target: float | None) -> Iterator[str]:
     """A word for each choice that is not the default and that this experiment knows; of many, for all."""
     if chosen.methods and _leaves_out(one, chosen):
         yield "+".join(sorted(chosen.methods))
@@ -120,14 +116,14 @@ def _selection(one: Experiment | None, chosen: Choices, target: float | None) ->
     yield from (f"{name}={value}" for name, value in sorted(_settings(one, chosen).items()))
 
 
-def _leaves_out(one: Experiment | None, chosen: Choices) -> bool:
+def _leaves_out(one: Table | Analysis | None, chosen: Choices) -> bool:
     """Whether --method changes which rows there are."""
     if not isinstance(one, Table):
         return True
     return {row.key for row in plan.rows(one, chosen)} != {row.key for row in plan.rows(one, whole(chosen))}
 
 
-def _settings(one: Experiment | None, chosen: Choices) -> dict[str, str]:
+def _settings(one: Table | Analysis | None, chosen: Choices) -> dict[str, str]:
     """What was set of an experiment: nothing of methods that it has not; of none, all."""
     known = [owner for owner in chosen.settings if one is None or _knows(one, owner, chosen)]
     said = {f"{owner}.{key}": value for owner in known for key, value in chosen.settings[owner].items()}
@@ -135,7 +131,7 @@ def _settings(one: Experiment | None, chosen: Choices) -> dict[str, str]:
     return {**said, **{sweep.name: sweep.text for sweep in swept}}
 
 
-def _knows(one: Experiment, owner: str, chosen: Choices) -> bool:
+def _knows(one: Table | Analysis, owner: str, chosen: Choices) -> bool:
     if isinstance(one, Analysis):
         return owner != "workload" and (owner == one.id or owner not in analyses.IDS)
     return owner == "workload" or owner in {row.method for row in plan.rows(one, chosen)}

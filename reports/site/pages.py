@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from results.tables import Condition, Conditions
+from results.tables import Conditions, RunCondition
 
 Status = Literal["agrees", "differs", "undecided", "not reached", "not comparable", "not run", "no reference"]
 SYMBOLS: dict[Status, str] = {
@@ -268,14 +268,14 @@ class Claims:
     """
 
     statuses: tuple[str, ...]
-    conditions: tuple[Condition, ...]
+    conditions: tuple[RunCondition, ...]
     counts: tuple[tuple[int, ...], ...]
     rules: tuple[str, ...]
     lines: tuple[ClaimLine, ...]
     lead: int = -1
 
     @property
-    def led(self) -> Condition:
+    def led(self) -> RunCondition:
         return self.conditions[self.lead]
 
     @property

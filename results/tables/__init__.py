@@ -9,9 +9,9 @@ from pathlib import Path
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables.condition import Condition, Conditions
+from results.tables.condition import Conditions, RunCondition
 
-__all__ = ["Condition", "Conditions", "ResultCell", "ResultRow", "ResultTable"]
+__all__ = ["Conditions", "ResultCell", "ResultRow", "ResultTable", "RunCondition"]
 
 
 @dataclass(frozen=True, slots=True)

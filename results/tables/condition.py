@@ -23,7 +23,7 @@ _TRADE = re.compile(r"\((r|tm)\)|\b(cpu|processor|\d+-core)\b|@.*", re.IGNORECAS
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RunCondition:
     """What tells an output from others of the same table; a field is empty where it has none, as a law has no scale.
 
     hardware: a card's name or this machine's, "" where each table has its own. mark: what tells it from other hardware
@@ -53,9 +53,9 @@ class Condition:
         return "; ".join(filter(None, (", ".join(filter(None, where)), " ".join(self.selection))))
 
     @property
-    def plain(self) -> Condition:
+    def plain(self) -> RunCondition:
         """By itself, without what a subclass adds."""
-        return Condition(**{one.name: getattr(self, one.name) for one in fields(Condition)})
+        return RunCondition(**{one.name: getattr(self, one.name) for one in fields(RunCondition)})
 
     def folder(self, place: Path) -> Path:
         """Where its files lie below a place such as out/tables."""
@@ -63,7 +63,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions(Condition):
+class Conditions(RunCondition):
     """A condition, and what was found under it: how a table was measured, as fields.
 
     seeds: those that are there. targets: percent of every network that has one. settings: what the command line set,

@@ -14,7 +14,7 @@ from rich.console import Console
 from benchmarks.analyses import registry as analyses
 from benchmarks.commands.claims import judge
 from benchmarks.papers.claims.catalogue import CLAIMS
-from benchmarks.papers.claims.conditions import Clause, best_of, conditions, quotient
+from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient
 from benchmarks.papers.claims.rules import Cell
 from benchmarks.papers.claims.verdicts import Claim, Verdict
 from benchmarks.tables.registry import IDS, table
@@ -91,7 +91,7 @@ def test_a_run_that_missed_the_target_is_a_lower_bound() -> None:
 def test_exactly_the_same_is_not_higher() -> None:
     cell = Cell("t", "n", "a", EPOCH), Cell("t", "n", "b", EPOCH)
     values = {tuple(one): Summary(1.0, None, 1) for one in cell}
-    one = Claim("x", "", "", ("t",), conditions(Clause("g", *cell, "difference", low=0.0)))
+    one = Claim("x", "", "", ("t",), conditions(Condition("g", *cell, "difference", low=0.0)))
     assert one.evaluate(Fake(values)).status == "does not hold"  # type: ignore[arg-type]
 
 

@@ -22,7 +22,7 @@ from reports.site.pages import (
     ShownCell,
     Site,
 )
-from results.tables import Condition, Conditions
+from results.tables import Conditions, RunCondition
 
 SCALES = ("smoke", "small")
 HOSTILE = r"\input{x} <b>&% $x_1^2$ #~ {[*]} “ö” ± β τ − \N 字 " + "\x07\n"
@@ -84,7 +84,7 @@ def test_the_document_takes_all_tables_in(tmp_path: Path) -> None:
     places = tmp_path / "small" / "table3", Path("/elsewhere")
     inside, outside = (Picture(place / "curves", HOSTILE, "alt") for place in places)
     one = Page("table3", "T", "s", curves=(inside, outside), condition=Conditions("small"))
-    claims = Claims(("holds",), (Condition("small"),), ((1,),), ("rule",), ())
+    claims = Claims(("holds",), (RunCondition("small"),), ((1,),), ("rule",), ())
     papers = Paper("Paper A", (one,)), Paper("B")
     text = latex.document(Site(HOSTILE, (("Scale", HOSTILE),), papers, claims), tmp_path)
     sound(text)
@@ -97,7 +97,7 @@ def test_the_document_takes_all_tables_in(tmp_path: Path) -> None:
 def test_claims_are_a_matrix_and_a_table_per_scale() -> None:
     cells = (ClaimCell(scale, "holds", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE) for scale in SCALES)
     line = ClaimLine("one", HOSTILE, HOSTILE, tuple(cells))
-    text = latex.claims(Claims(("holds",), tuple(map(Condition, SCALES)), ((1,), (1,)), (HOSTILE,), (line,)))
+    text = latex.claims(Claims(("holds",), tuple(map(RunCondition, SCALES)), ((1,), (1,)), (HOSTILE,), (line,)))
     sound(text)
     assert "claims by condition" in text
     assert all(f"claims: {scale}" in text for scale in SCALES)

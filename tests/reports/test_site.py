@@ -39,7 +39,7 @@ from results.measures import MEASURES
 from results.published import Published
 from results.statistics import Summary
 from results.statistics.censoring import Times
-from results.tables import Condition, Conditions, ResultCell
+from results.tables import Conditions, ResultCell, RunCondition
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT}\"' | `x` [l](javascript:1) *b* \x1b[31m\n# h"
@@ -108,7 +108,7 @@ def claims() -> Claims:
         ClaimLine("two", HOSTILE, HOSTILE, tuple(cell(scale, "does not hold") for scale in ("smoke", "small"))),
     )
     statuses = ("holds", "does not hold", "not decided")
-    return Claims(statuses, (Condition("smoke"), Condition("small")), ((1, 1, 0), (0, 1, 1)), (HOSTILE,), lines)
+    return Claims(statuses, (RunCondition("smoke"), RunCondition("small")), ((1, 1, 0), (0, 1, 1)), (HOSTILE,), lines)
 
 
 def pages(folder: Path) -> list[Path]:

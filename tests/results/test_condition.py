@@ -8,33 +8,33 @@ from pathlib import Path
 
 import pytest
 
-from results.tables import Condition, Conditions
+from results.tables import Conditions, RunCondition
 from results.tables.condition import COLUMNS, LONGEST
 
 
 @pytest.mark.parametrize(
     ("given", "slug", "label"),
     [
-        (Condition(), "", ""),
-        (Condition("smoke", "virtual", "paper-a", "cpu"), "smoke-virtual-paper-a", "smoke, virtual, paper-a"),
+        (RunCondition(), "", ""),
+        (RunCondition("smoke", "virtual", "paper-a", "cpu"), "smoke-virtual-paper-a", "smoke, virtual, paper-a"),
         (
-            Condition("smoke", "threads", "AMD EPYC", "cpu", "x2", ("1-seed",)),
+            RunCondition("smoke", "threads", "AMD EPYC", "cpu", "x2", ("1-seed",)),
             "smoke-threads-amd-epyc-x2-1-seed",
             "smoke, threads, AMD EPYC x2; 1-seed",
         ),
         (
-            Condition("small", "threads", "Intel(R) Xeon(R) Platinum 8488C CPU @ 2.40GHz", "cpu", "x48"),
+            RunCondition("small", "threads", "Intel(R) Xeon(R) Platinum 8488C CPU @ 2.40GHz", "cpu", "x48"),
             "small-threads-intel-xeon-platinum-8488c-x48",
             "small, threads, Intel(R) Xeon(R) Platinum 8488C CPU @ 2.40GHz x48",
         ),
         (
-            Condition("paper", "virtual", "paper-a", "cuda", "", ("ddp+lapsgd@updaters=2", "target-60")),
+            RunCondition("paper", "virtual", "paper-a", "cuda", "", ("ddp+lapsgd@updaters=2", "target-60")),
             "paper-virtual-paper-a-cuda-ddp+lapsgd@updaters=2-target-60",
             "paper, virtual, paper-a, cuda; ddp+lapsgd@updaters=2 target-60",
         ),
     ],
 )
-def test_names(given: Condition, slug: str, label: str) -> None:
+def test_names(given: RunCondition, slug: str, label: str) -> None:
     assert (given.slug, given.label) == (slug, label)
     assert given.folder(Path("out/tables")) == Path("out/tables") / slug
 
@@ -54,7 +54,7 @@ def test_selections_that_differ_have_names_that_differ() -> None:
         long,
         (*long, "workload.more=1"),
     ]
-    slugs = [Condition("smoke", "virtual", "paper-a", selection=words).slug for words in selections]
+    slugs = [RunCondition("smoke", "virtual", "paper-a", selection=words).slug for words in selections]
     assert all(a != b for a, b in itertools.combinations(slugs, 2))
     for slug in slugs:
         assert re.fullmatch(r"[a-z0-9.+=@,_-]+", slug), slug
@@ -72,4 +72,4 @@ def test_every_column_is_there() -> None:
         "A; B",
         "1; 2",
     ]
-    assert many.plain == Condition("smoke", "virtual")
+    assert many.plain == RunCondition("smoke", "virtual")

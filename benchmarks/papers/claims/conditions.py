@@ -13,7 +13,7 @@ from results.measures import MEASURES, words
 
 
 @dataclass(frozen=True)
-class Clause:
+class Condition:
     """low < a - b < high, or low < a / b < high; strictly."""
 
     group: str
@@ -42,7 +42,7 @@ class Clause:
         return Outcome.of(self.group, text, found, self.low, self.high, unit=unit)
 
 
-def _compared(condition: Clause, a: Quantity, b: Quantity, found: Quantity) -> str:
+def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -> str:
     """'table2 resnet18, best accuracy percent: async_lu 93.7 against async_bu 92.7, +1.00 (n = 3)'."""
     one, other = condition.a, condition.b
     names = (one.row, other.row) if one.row != other.row else (words(one.measure), words(other.measure))
@@ -59,7 +59,7 @@ def _number(of: Quantity) -> str:
     return bound + (f"{of.value:.0f}" if abs(of.value) >= 1000 else f"{of.value:.4g}")
 
 
-def conditions(*those: Clause) -> Points:
+def conditions(*those: Condition) -> Points:
     return lambda look: [condition.point(look) for condition in those]
 
 
@@ -71,7 +71,7 @@ def best_of(
     low, high = (-math.inf, 0.0) if lowest else (0.0, math.inf)
     return conditions(
         *(
-            Clause(f"{t} {n}", Cell(t, n, winner, measure), Cell(t, n, rival, measure), "difference", low, high)
+            Condition(f"{t} {n}", Cell(t, n, winner, measure), Cell(t, n, rival, measure), "difference", low, high)
             for t, n in places
             for rival in rivals
         )
@@ -84,7 +84,7 @@ def quotient(
     """over's value divided by under's, in every (table, network)."""
     return conditions(
         *(
-            Clause(f"{t} {n}", Cell(t, n, over, measure), Cell(t, n, under, measure), "quotient", low, high)
+            Condition(f"{t} {n}", Cell(t, n, over, measure), Cell(t, n, under, measure), "quotient", low, high)
             for t, n in places
         )
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Clause, best_of, conditions, quotient, together
+from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient, together
 from benchmarks.papers.claims.quantities import Outcome, Quantity
 from benchmarks.papers.claims.rules import Cell, Look
 from benchmarks.papers.claims.verdicts import Claim
@@ -18,10 +18,10 @@ def _places(*tables: str) -> list[tuple[str, str]]:
     return [(table, network) for table in tables for network in NETWORKS]
 
 
-def _lstm(measure: str, how: str, low: float, high: float) -> Clause:
+def _lstm(measure: str, how: str, low: float, high: float) -> Condition:
     """Async LU against Async BU on IMDb."""
     a, b = (Cell("table6", "lstm", row, measure) for row in ("async_lu", "async_bu"))
-    return Clause(measure, a, b, "quotient" if how == "quotient" else "difference", low, high)
+    return Condition(measure, a, b, "quotient" if how == "quotient" else "difference", low, high)
 
 
 def _gap(look: Look, table: str, network: str) -> Quantity | None:
@@ -144,7 +144,7 @@ CLAIMS = (
         ("table2", "table4", "table5"),
         conditions(
             *(
-                Clause(f"{t} {n}", Cell(t, n, "async_lu", BEST), Cell(t, n, "bp", BEST), "difference", low=-1.0)
+                Condition(f"{t} {n}", Cell(t, n, "async_lu", BEST), Cell(t, n, "bp", BEST), "difference", low=-1.0)
                 for t, n in (*_places("table2", "table4"), ("table5", "resnet50"))
             )
         ),
@@ -186,7 +186,7 @@ CLAIMS = (
         ("table9",),
         conditions(
             *(
-                Clause(
+                Condition(
                     network,
                     Cell("table9", network, "bp", "backward_seconds"),
                     Cell("table9", network, "bp", "forward_seconds"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Clause, best_of, conditions, quotient
+from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient
 from benchmarks.papers.claims.quantities import Outcome, Quantity
 from benchmarks.papers.claims.rules import Cell, Look
 from benchmarks.papers.claims.verdicts import Claim
@@ -21,10 +21,10 @@ def _ratio(method: str, backward: int) -> str:
     return f"pdasgd@forward_workers=1,{workers}" if method == "pdasgd" else f"async_lu@{workers}"
 
 
-def _steps(method: str, few: int, many: int, low: float, high: float = math.inf) -> Clause:
+def _steps(method: str, few: int, many: int, low: float, high: float = math.inf) -> Condition:
     """Seconds per epoch with few backward workers over those with many."""
     a, b = (Cell("v3-ratio", RESNET, _ratio(method, k), EPOCH) for k in (few, many))
-    return Clause(f"{method} 1:{few} to 1:{many}", a, b, "quotient", low, high)
+    return Condition(f"{method} 1:{few} to 1:{many}", a, b, "quotient", low, high)
 
 
 def _slow_down(look: Look, method: str, delay: str) -> Quantity | None:
@@ -81,7 +81,7 @@ CLAIMS = (
         ("v3-mfu",),
         conditions(
             *(
-                Clause(
+                Condition(
                     f"against {rival}",
                     Cell("v3-mfu", RESNET, "pdasgd", BEST),
                     Cell("v3-mfu", RESNET, rival, BEST),
@@ -100,7 +100,7 @@ CLAIMS = (
         ("v3-stragglers",),
         conditions(
             *(
-                Clause(
+                Condition(
                     delay,
                     Cell("v3-stragglers", RESNET, f"pdasgd@delay={delay}", BEST),
                     Cell("v3-stragglers", RESNET, "pdasgd", BEST),
@@ -127,7 +127,7 @@ CLAIMS = (
         f"{SOURCE}, Mechanism 1",
         ("v3-ratio",),
         conditions(
-            Clause(
+            Condition(
                 "MFU",
                 Cell("v3-ratio", RESNET, _ratio("pdasgd", 2), MFU),
                 Cell("v3-ratio", RESNET, _ratio("pdasgd", 1), MFU),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Clause, best_of, conditions
+from benchmarks.papers.claims.conditions import Condition, best_of, conditions
 from benchmarks.papers.claims.rules import Cell
 from benchmarks.papers.claims.verdicts import Claim
 
@@ -15,13 +15,17 @@ SOURCE = "arXiv:2203.06638"
 DIFFERENT_SCHEDULES = "The rows differ in the schedule, too (multi-step against cosine): the audit under the table."
 
 
-def _difference(table: str, network: str, a: str, b: str, low: float = -math.inf, high: float = math.inf) -> Clause:
-    return Clause(f"{table} {a}", Cell(table, network, a, TEST), Cell(table, network, b, TEST), "difference", low, high)
+def _difference(table: str, network: str, a: str, b: str, low: float = -math.inf, high: float = math.inf) -> Condition:
+    return Condition(
+        f"{table} {a}", Cell(table, network, a, TEST), Cell(table, network, b, TEST), "difference", low, high
+    )
 
 
-def _quotient(table: str, network: str, a: str, b: str, low: float = 0.0, high: float = math.inf) -> Clause:
+def _quotient(table: str, network: str, a: str, b: str, low: float = 0.0, high: float = math.inf) -> Condition:
     """Training times: a's over b's."""
-    return Clause(f"{table} {a}", Cell(table, network, a, TIME), Cell(table, network, b, TIME), "quotient", low, high)
+    return Condition(
+        f"{table} {a}", Cell(table, network, a, TIME), Cell(table, network, b, TIME), "quotient", low, high
+    )
 
 
 def _wrn(method: str, devices: int, batch: int = 128) -> str:
@@ -30,26 +34,26 @@ def _wrn(method: str, devices: int, batch: int = 128) -> str:
     return f"{method}@devices={devices},{alone.get(method, f'batch={batch}')}"
 
 
-def _six(method_a: str, method_b: str, low: float, high: float, batch: int = 128) -> list[Clause]:
+def _six(method_a: str, method_b: str, low: float, high: float, batch: int = 128) -> list[Condition]:
     return [
         _quotient("lap-table6", "wrn16_8", _wrn(method_a, q, batch), _wrn(method_b, q, batch), low, high)
         for q in DEVICES
     ]
 
 
-def _across(measure: str, how: str, table: str, row: str, low: float, high: float = math.inf) -> Clause:
+def _across(measure: str, how: str, table: str, row: str, low: float, high: float = math.inf) -> Condition:
     """A row of Tables 2 and 3 against Table 1's baseline: baseline / row for times, row - baseline for accuracies."""
     base, other = Cell("lap-table1", "resnet20", MB.format(128), measure), Cell(table, "resnet20", row, measure)
     if how == "quotient":
-        return Clause(f"{table} {row}, time", base, other, "quotient", low, high)
-    return Clause(f"{table} {row}, accuracy", other, base, "difference", low, high)
+        return Condition(f"{table} {row}, time", base, other, "quotient", low, high)
+    return Condition(f"{table} {row}, accuracy", other, base, "difference", low, high)
 
 
 def _rows(method: str) -> tuple[str, ...]:
     return tuple(f"{method}@updaters={u},batch={b}" for u, b in ((4, 128), (6, 128), (4, 256)))
 
 
-def _quality_and_speed(table: str, method: str, faster: float) -> list[Clause]:
+def _quality_and_speed(table: str, method: str, faster: float) -> list[Condition]:
     rows = _rows(method)
     return [
         *(_across(TIME, "quotient", table, row, faster) for row in rows),

@@ -24,7 +24,7 @@ from benchmarks.views.tuning.names import name_of
 from benchmarks.workloads.workload import SCALES
 from reports.site import verdicts
 from reports.site.pages import Absent, ClaimCell, ClaimColumn, ClaimLine, Claims, Page, PageLink, Paper, Site
-from results.tables import Condition
+from results.tables import RunCondition
 
 PAPERS = {
     "Paper A: decoupled backpropagation and layer-wise updates (arXiv:2410.05985v1)": tuple(
@@ -87,13 +87,13 @@ def _stale(pages: Sequence[Page], columns: Sequence[ClaimColumn]) -> Iterator[st
             yield f"Not up to date: {', '.join(names[:FEW])}{more}: {reason}"
 
 
-def _order(given: Condition) -> tuple[int, bool, int, str]:
+def _order(given: RunCondition) -> tuple[int, bool, int, str]:
     """Scales from the smallest, simulated seconds first, the plainest selection first."""
     scale = SCALES.index(given.scale) if given.scale in SCALES else -1
     return scale, not _simulated(given), len(given.selection), given.slug
 
 
-def _simulated(given: Condition) -> bool:
+def _simulated(given: RunCondition) -> bool:
     return given.executor in executors.names() and executors.executor(given.executor).simulated
 
 
@@ -150,7 +150,7 @@ def column(one: AtCondition, found: Journals) -> ClaimColumn:
     return ClaimColumn(given, lines, made_of(one.full, found), checkout())
 
 
-def _cell(verdict: Verdict, given: Condition) -> ClaimCell:
+def _cell(verdict: Verdict, given: RunCondition) -> ClaimCell:
     return ClaimCell(
         condition=given.label,
         status=verdict.status,
@@ -191,18 +191,18 @@ def _weight(one: ClaimColumn) -> tuple[bool, bool, int]:
     return not one.stale, not words, 2 * scale + (not real)
 
 
-def _unknown(given: Condition) -> ClaimCell:
+def _unknown(given: RunCondition) -> ClaimCell:
     return ClaimCell(given.label, "not decided", "not decided", "", "", "", "-", "judged before there was this claim")
 
 
-def _evidence(claim: Claim, given: Condition, pages: Sequence[Page]) -> tuple[PageLink, ...]:
+def _evidence(claim: Claim, given: RunCondition, pages: Sequence[Page]) -> tuple[PageLink, ...]:
     """The pages of its tables under the condition, of as much of its selection as they know; of its analyses, plain."""
     there = [[page for page in pages if page.id == id and _bears(page, given)] for id in claim.needs]
     best = [max(found, key=lambda page: len(page.condition.selection)) for found in there if found]
     return tuple(PageLink(page.id, f"{page.place}/index.html") for page in best)
 
 
-def _bears(page: Page, given: Condition) -> bool:
+def _bears(page: Page, given: RunCondition) -> bool:
     its = page.condition
     if not page.made_of:
         return its.scale in ("", given.scale) and not its.selection
