@@ -93,7 +93,8 @@ def test_the_report_and_export_show_both_rows(cli: Cli, out: Path) -> None:
     seeds = [(LAP, "lapsgd", "0"), (LPP, "lapsgd", "0"), (LAP, "lapsgd", "1"), (LPP, "lapsgd", "1")]
     assert sorted(lines(out / "export" / "runs.csv", "row", "method", "seed")) == sorted(seeds)
     assert cli("report", "audit-updaters", *ROWS, "--out=out").code == 0
-    page = (out / "report" / "smoke" / "audit-updaters" / "index.html").read_text(encoding="utf-8")
+    (path,) = out.glob("report/smoke-virtual-paper-*/audit-updaters/index.html")
+    page = path.read_text(encoding="utf-8")
     assert "the same runs" in page
     assert NOTE in page
     assert cli("compare", "out", "out", "--csv=found.csv").code == 0
