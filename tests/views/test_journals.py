@@ -19,6 +19,7 @@ from benchmarks.views.sheets import at_conditions, every_sheet, made_elsewhere, 
 from results.groups import FIRST_TRIAL_SEED
 from results.records import Evaluation, Record
 from results.records.identity import run_id
+from results.records.spec import MethodSpec
 from tests.results.samples import lines_of, rewrite, write
 
 CHOSEN = Choices(seeds=(0, 1), networks=("resnet18",), methods=("bp",))
@@ -160,3 +161,19 @@ def test_the_seeds_of_a_sheet_are_those_that_are_there() -> None:
     held = Journals((made(first, "2026-01"),))
     sheet = sheet_of(table("table1"), replace(CHOSEN, seeds=(0, 1)), planned(), held)
     assert sheet.choices.seeds == (0,)
+
+
+def test_a_run_made_before_an_option_was_there_counts() -> None:
+    """It is as one with the option's default, and as no other."""
+    scheduled, adaptive = (of_rate(rate) for rate in ("scheduled", "delay_adaptive"))
+    options = {key: value for key, value in scheduled.spec.method.options.items() if key != "rate"}
+    spec = scheduled.spec.model_copy(update={"method": MethodSpec(name="async_lu", options=options)})
+    older = replace(scheduled, spec=spec)
+    found = Journals((made(older, "2026", sources="older"),))
+    assert found.of(adaptive) is None
+    assert found.of(scheduled) is found.records[0]
+
+
+def of_rate(rate: str) -> Run:
+    settings = {"async_lu": {"rate": rate}}
+    return plan.runs(table("table1"), replace(CHOSEN, methods=("async_lu",), settings=settings))[0]

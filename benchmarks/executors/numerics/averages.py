@@ -53,7 +53,7 @@ def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None
     parts = [(layer, tensors) for layer, tensors in _parts(replica, buffers) if tensors]
     sizes = [_size(*part, state) for part in parts]
     vector = torch.empty(sum(sizes), device=parts[0][1][0].device)
-    pieces = zip(parts, torch.split(vector, sizes), strict=True)
+    pieces = zip(parts, _pieces(vector, sizes), strict=True)
     return vector, [(part[0], partial(_copy, *part, state, piece)) for part, piece in pieces]
 
 
@@ -88,7 +88,8 @@ def add_mean_by_layer(
 ) -> ByLayer:
     """What adds it."""
     parts = list(_parts(replica, buffers))
-    pieces = zip(parts, torch.split(mean - snapshot, [_size(*part, state) for part in parts]), strict=True)
+    sizes = [_size(*part, state) for part in parts]
+    pieces = zip(parts, _pieces(mean - snapshot, sizes), strict=True)
     return [(part[0], partial(_add, *part, state, piece)) for part, piece in pieces]
 
 
@@ -100,6 +101,14 @@ def _add(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None, pi
             offset += tensor.numel()
         layer.averages += 1
         layer.traffic.added()
+
+
+def _pieces(vector: Tensor, sizes: Sequence[int]) -> Iterator[Tensor]:
+    """The vector (n,), cut into pieces of these sizes."""
+    offset = 0
+    for size in sizes:
+        yield vector[offset : offset + size]
+        offset += size
 
 
 def _size(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -> int:
