@@ -17,7 +17,8 @@ Departures and choices:
 - Stages are contiguous runs of layers by cumulative size (as in lppsgd.py); the authors cut by hand, in two after the
   second of four groups of blocks for ResNet-18.
 - A pipeline is drained at the end of an epoch and filled anew in the next; theirs runs on.
-- Of a batch's way from stage to stage the virtual clock charges the link's latency, and of its bytes those of a loss.
+- Of a batch's way from stage to stage the virtual clock charges the link's latency, and of its bytes those of a loss;
+  with `workload.activations=charged` those of the output of the stage before, and of its gradient.
 - With K = 1 this is backpropagation (bp.py).
 """
 

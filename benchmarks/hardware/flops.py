@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import LayerWork
+from benchmarks.hardware.price import Activations
 
 
 def layer_work(
@@ -37,15 +38,15 @@ def layer_work(
     return layers
 
 
-def activation_bytes(
+def activations(
     network: Mapping[str, nn.Module], shape: tuple[int, ...], dtype: torch.dtype = torch.float32
-) -> list[float]:
-    """What the backward pass of every layer needs of its forward pass of such a batch: all bytes that autograd saves.
+) -> Activations:
+    """Of such a batch. Kept is all that autograd saves, each tensor once, parameters and buffers not at all.
 
-    Each tensor once, parameters and buffers not at all; the network is left as it was.
+    The network is left as it was.
     """
     device = next(parameter.device for module in network.values() for parameter in module.parameters())
-    found, x = [], torch.zeros(shape, dtype=dtype, device=device)
+    kept, output, x = [], [], torch.zeros(shape, dtype=dtype, device=device)
     for module in network.values():
         own = {key: value.clone() for key, value in module.state_dict().items()}
         states = {key: own[key].requires_grad_() if key in own else own[key] for key, _ in module.named_parameters()}
@@ -62,9 +63,10 @@ def activation_bytes(
             x.requires_grad_()
         with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
             y = torch.func.functional_call(module, {**own, **states}, (x,))
-        found.append(float(sum(saved.values())))
         x = y.detach()
-    return found
+        kept.append(float(sum(saved.values())))
+        output.append(float(x.numel() * x.element_size()))
+    return Activations(kept, output)
 
 
 @contextmanager

@@ -30,6 +30,14 @@ class EffectSeconds:
 
 
 @dataclass(frozen=True)
+class Activations:
+    """Bytes of one batch, per layer. kept: what its backward pass needs of its forward pass; output: what it gives."""
+
+    kept: Sequence[float]
+    output: Sequence[float]
+
+
+@dataclass(frozen=True)
 class Price:
     """Seconds per layer for one batch, and what links and updates cost.
 
@@ -39,8 +47,8 @@ class Price:
     lanes: effects that a device carries out at once. lane_capacity: how many of them it does at full speed; one that
     starts when n are under way, itself included, takes max(1, n / lane_capacity) times as long.
     delays: stragglers among the devices. effects: None where loading and the loss are free, and where updates and
-    snapshots cost what the card says for their bytes. activation_bytes: per layer, what its backward pass needs of its
-    forward pass, which goes with a batch to another device; none: that is free.
+    snapshots cost what the card says for their bytes. activations: what goes with a batch to another device; None: that
+    is free.
     """
 
     forward: Sequence[float]
@@ -55,7 +63,7 @@ class Price:
     lane_capacity: float = 1.0
     delays: Sequence[Delay] = ()
     effects: EffectSeconds | None = None
-    activation_bytes: Sequence[float] = ()
+    activations: Activations | None = None
 
     LOSS_BYTES = 4.0  # what A's forward thread sends (Algorithm 1: send(L_i))
 
@@ -84,10 +92,15 @@ class Price:
         steps = sum(delay.before(n) for delay in self.delays if delay.device == device)
         return steps * (self.forward_seconds + self.backward_seconds)
 
-    @property
-    def batch_bytes(self) -> float:
-        """Of a batch that goes to another device: its loss, and its activations where they are charged."""
-        return self.LOSS_BYTES + sum(self.activation_bytes)
+    def batch_bytes(self, cut: int | None = None) -> float:
+        """Of a batch that goes to another device: its loss, and where they are charged its activations.
+
+        cut: the layer after which its worker's part of the network ends, or begins, as a stage's of a pipeline does:
+        that layer's output alone goes there, or comes back as a gradient. None: all that its backward pass needs.
+        """
+        if self.activations is None:
+            return self.LOSS_BYTES
+        return self.LOSS_BYTES + (sum(self.activations.kept) if cut is None else self.activations.output[cut])
 
     def transfer(self, size: float) -> float:
         """Seconds of so many bytes from one device to another."""

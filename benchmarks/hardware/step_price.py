@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from benchmarks.hardware.card import Card, LayerWork, by_stages
-from benchmarks.hardware.flops import activation_bytes, layer_work, step_flops
-from benchmarks.hardware.price import Price
+from benchmarks.hardware.flops import activations, layer_work, step_flops
+from benchmarks.hardware.price import Activations, Price
 from benchmarks.workloads.build import inputs_of, network_of
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.workload import Workload, workload
@@ -33,10 +33,11 @@ def counted(work: Workload, known: DataCard, network: Mapping[str, nn.Module], b
     return [replace(layer, forward_flops=layer.forward_flops * batch / 2) for layer in two]
 
 
-def kept(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> list[float]:
-    """Bytes of the activations that a batch leaves in each layer, in proportion to those of a batch of two."""
+def moved(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> Activations:
+    """The activations of a batch, in proportion to those of a batch of two."""
     dtype = torch.int64 if work.text is not None else torch.float32
-    return [size * batch / 2 for size in activation_bytes(network, (2, *inputs_of(work, known)), dtype)]
+    two = activations(network, (2, *inputs_of(work, known)), dtype)
+    return Activations(*([size * batch / 2 for size in sizes] for sizes in (two.kept, two.output)))
 
 
 @cache
@@ -47,12 +48,18 @@ def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[La
 
 
 @cache
-def _kept_of_paper(family: str, network: str, stem: str, batch: int) -> dict[str, float]:
-    """Layer name -> bytes."""
+def _moved_of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[str], Activations]:
+    """With the names of the layers."""
     work = workload(family, network, "paper", {"stem": stem})
     known = card(work.dataset)
     made = network_of(work, known)
-    return dict(zip(made, kept(work, known, made, batch), strict=True))
+    return list(made), moved(work, known, made, batch)
+
+
+def _stand_in(names: Sequence[str], theirs: Activations, own: Sequence[str]) -> Activations:
+    """A stage's blocks keep as much as the stage that they stand in for; what one gives is what the stage gives."""
+    gives = {name.split(".")[0]: size for name, size in zip(names, theirs.output, strict=True)}
+    return Activations(by_stages(names, theirs.kept, own), [gives[name.split(".")[0]] for name in own])
 
 
 def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> Charge:
@@ -65,8 +72,8 @@ def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> 
         known = card(work.dataset)
         own = counted(work, known, network, work.batch)
         price = hardware.price(hardware.seconds_by_flops(own, what=work.label, batch=work.batch))
-        moved = kept(work, known, network, work.batch) if moves else ()
-        return Charge(replace(price, activation_bytes=moved), step_flops(own))
+        its = moved(work, known, network, work.batch) if moves else None
+        return Charge(replace(price, activations=its), step_flops(own))
     batch, stem = work.price_batch or work.batch, work.charged_stem
     flops, what = _of_paper(work.family, work.network, stem, batch)
     seconds = hardware.seconds_of(work.network, family=work.family, stem=stem)
@@ -74,6 +81,6 @@ def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> 
         seconds = hardware.seconds_by_flops(flops, what=what, batch=batch)
     price = hardware.price(seconds, list(network), batch=batch)
     if moves:
-        theirs = _kept_of_paper(work.family, work.network, stem, batch)
-        price = replace(price, activation_bytes=by_stages(list(theirs), list(theirs.values()), list(network)))
+        names, theirs = _moved_of_paper(work.family, work.network, stem, batch)
+        price = replace(price, activations=_stand_in(names, theirs, list(network)))
     return Charge(price, step_flops(flops))

@@ -34,6 +34,7 @@ TABLE = Table(
         "device delays by a hardware card of your own (--hardware) to see it act.",
         "All rows follow one schedule per sample: what averages or reduces over three devices makes a third of the "
         "updates of a replica per epoch.",
-        "Of a batch's way between a pipeline's stages the clock charges a link's latency, not its activations' bytes.",
+        "Of a batch's way between a pipeline's stages the clock charges a link's latency; its bytes "
+        "with --set workload.activations=charged.",
     ),
 )

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
-from benchmarks.hardware.price import Price
+from benchmarks.hardware.price import Activations, Price
 from methods import (
     AllReduce,
     Backward,
@@ -22,6 +22,7 @@ from methods import (
     Put,
     Snapshot,
     Update,
+    Worker,
 )
 from tests.executors.clocks import ONE, run
 from tests.executors.crews import crew, program, team_of
@@ -92,8 +93,21 @@ def test_what_waited_on_its_own_device_is_there_at_once() -> None:
 def test_a_batch_is_sent_with_its_activations() -> None:
     """Where they are charged: 4 bytes of the loss and 28 of two layers' activations, at 8 a second."""
     channel = Channel(capacity=None)
-    price = Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0, activation_bytes=(8.0, 20.0))
+    price = Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0, activations=Activations([8.0, 20.0], [12.0, 4.0]))
     assert asking_after(team_of(), price, channel, Put(channel, "a batch"), devices=(0, 1)) == [0.5 + 32 / 8]
+
+
+def test_stages_send_what_lies_between_them() -> None:
+    """The output of the first of two layers, and its gradient the way back: 12 and 4 bytes at 8 a second."""
+    team, down, up = team_of(layers=2, steps=1), Channel(capacity=None), Channel(capacity=None)
+    free = [0.0, 0.0]
+    price = Price(free, free, free, free, 0.5, 8.0, activations=Activations([80.0, 200.0], [12.0, 4.0]))
+    parts = [[layer] for layer in team.replica.layers]
+    first = Worker(program(Put(down, "a batch"), Get(up)), device=0, role="stage", index=0, holds=parts[0])
+    last = Worker(program(Get(down), Put(up, "its gradient")), device=1, role="stage", index=1, holds=parts[1])
+    executor = VirtualExecutor(team, price)
+    executor.run([first, last])
+    assert executor.now == 2 * (0.5 + 16 / 8)
 
 
 def test_a_gradient_is_sent_with_all_its_bytes() -> None:

@@ -13,7 +13,7 @@ from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card, Costs, LayerWork, NetworkSeconds
 from benchmarks.hardware.delays import Delay
-from benchmarks.hardware.flops import activation_bytes, layer_work
+from benchmarks.hardware.flops import activations, layer_work
 from benchmarks.hardware.price import Price
 from benchmarks.workloads.networks.build import build
 from benchmarks.workloads.networks.names import NETWORKS
@@ -190,7 +190,9 @@ def test_the_activations_of_a_layer() -> None:
         "stem": nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()),
         "head": nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 10)),
     }
-    assert activation_bytes(layers, (2, 3, 8, 8)) == [2 * (3 + 4) * 8 * 8 * 4, 2 * 4 * 8 * 8 * 4]
+    found = activations(layers, (2, 3, 8, 8))
+    assert found.kept == [2 * (3 + 4) * 8 * 8 * 4, 2 * 4 * 8 * 8 * 4]
+    assert found.output == [2 * 4 * 8 * 8 * 4, 2 * 10 * 4]
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -25,7 +25,7 @@ class Sent:
     """An item on its way."""
 
     item: Any
-    device: int  # that it comes from
+    worker: e.Worker  # that it comes from
     time: float
 
 
@@ -37,6 +37,12 @@ class Queue:
     putters: deque[tuple[Process, Any]] = field(default_factory=deque)
     getters: deque[Process] = field(default_factory=deque)
     closed: int = 0
+
+
+def _cut(giver: e.Worker, getter: e.Worker) -> int | None:
+    """The last layer of the earlier one of two stages of a pipeline; None of workers that hold no layers."""
+    parts = [worker.holds for worker in (giver, getter) if worker.holds]
+    return min(part[-1].index for part in parts) if len(parts) > 1 else None
 
 
 class Channels:
@@ -78,7 +84,7 @@ class Channels:
         return BLOCKED
 
     def _send(self, process: Process, item: Any) -> Sent:
-        return Sent(item, process.worker.device, self.clock.now)
+        return Sent(item, process.worker, self.clock.now)
 
     def _hand_over(self, sent: Sent, getter: Process) -> Any:
         """The getter waits for what is left of the transfer, if it is on another device; the giver has gone on."""
@@ -91,11 +97,11 @@ class Channels:
 
     def _transfer(self, sent: Sent, getter: Process) -> float:
         """Seconds of it."""
-        if sent.device == getter.worker.device:
+        if sent.worker.device == getter.worker.device:
             return 0.0
         if isinstance(sent.item, DryGradient):
             return self.price.transfer(self.price.parameter_bytes[sent.item.layer.index])
-        return self.price.transfer(self.price.batch_bytes)
+        return self.price.transfer(self.price.batch_bytes(_cut(sent.worker, getter.worker)))
 
     def close(self, process: Process, effect: e.Close) -> Any:
         port = effect.port
