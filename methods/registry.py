@@ -40,6 +40,7 @@ OWN = (
 
 M = TypeVar("M", bound=type[Method])
 _methods: dict[str, type[Method]] = {}
+_plugins: dict[Path, list[str]] = {}  # file -> what it registered
 _complete = False
 
 
@@ -88,13 +89,18 @@ def _load_all() -> None:
 
 
 def load_plugin(path: Path) -> list[str]:
-    """Load the methods of one file -> their names. Raises MethodError if it is missing, broken or registers none."""
+    """Load the methods of one file -> their names. Raises MethodError if it is missing, broken or registers none.
+
+    A file whose methods are there is not read again.
+    """
     _load_all()
     if not path.is_file():
         raise MethodError(f"There is no plug-in file {path}; --plugin takes the path of a Python file.")
     if path.stat().st_size > PLUGIN_BYTES:
         raise MethodError(f"The plug-in {path} has more than {PLUGIN_BYTES:,} bytes, which no Python file needs.")
     path = path.resolve()
+    if (there := _plugins.get(path)) and set(there) <= _methods.keys():
+        return list(there)
     before = set(_methods)
     module_name = f"plugin_{path.stem}_{abs(hash(str(path)))}"
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -116,6 +122,7 @@ def load_plugin(path: Path) -> list[str]:
         raise MethodError(
             f"The plug-in {path} registers no method; decorate one with @register(title=..., source=...)."
         )
+    _plugins[path] = added
     return added
 
 

@@ -22,6 +22,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "tune table1 --network resnet18": "five learning rates a row, then the table at each row's best",
         "tune table1 --grid 3 --method async_lu,ddp": "three rates, for two rows",
     },
+    "new": {
+        "new method my_sgd": "a method's file, which runs as it is",
+        "new table my_table": "rows of your choice, in TOML",
+    },
     "replay": {"replay 3f9a": "the run of `run --record` whose id begins so"},
     "claims": {"claims": "of every scale that has runs", "claims --scale small": "of one, and why"},
     "report": {

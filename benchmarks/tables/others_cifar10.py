@@ -7,6 +7,7 @@ TABLE = Table(
     source="arXiv:1906.09108, arXiv:1804.10574, arXiv:1906.12043, arXiv:1710.06952, arXiv:2206.07638; row by row below",
     family="cifar10",
     networks=("resnet18", "resnet20"),
+    devices=2,
     rows=(
         BASELINE,
         Row("pipeline", note="FDG with K = 2 and beta = 1; published: ZHUANGHP/FDG, README, the median of 3 runs"),
@@ -32,7 +33,7 @@ TABLE = Table(
         "With K = 2 FDG and DDG are the same numbers, batch for batch, and differ in seconds alone.",
         "A delay-adaptive rate is the schedule's unless a gradient is later than there are batches under way: give a "
         "device delays by a hardware card of your own (--hardware) to see it act.",
-        "All rows follow one schedule per sample: what averages or reduces over three devices makes a third of the "
+        "All rows follow one schedule per sample: what averages or reduces over two devices makes half of the "
         "updates of a replica per epoch.",
         "Of a batch's way between a pipeline's stages the clock charges a link's latency; its bytes "
         "with --set workload.activations=charged.",

@@ -32,6 +32,12 @@ TINY = (
 )
 
 
+def tiny(**fields: int) -> tuple[str, ...]:
+    """The same with other fields of the workload: the same one twice would be a sweep."""
+    kept = [one for one in TINY if not any(one.startswith(f"--set=workload.{name}=") for name in fields)]
+    return (*kept, *(f"--set=workload.{name}={value}" for name, value in fields.items()))
+
+
 @dataclass(frozen=True)
 class Said:
     """What a command answered."""

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
-from tests.commands.commands import Cli, journals
+from tests.commands.commands import Cli, journals, written
 from tests.workloads.own_files import TEXTS, card, images, network, texts
 
 SHORT = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.batch=8", "--no-tracking", "--jobs=1")
@@ -46,7 +46,7 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     judged = cli("claims", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
     assert "No claim is judged by table1" in " ".join(judged.out.split())
     assert cli("report", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3]).code == 0
-    page = (tmp_path / "out" / "report" / "smoke" / "table1" / "report.md").read_text()
+    page = written(tmp_path / "out", "table1/report.md", "report").read_text()
     assert "--data-card leaves.toml" in page
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
-from tests.commands.commands import Cli, journals
+from tests.commands.commands import Cli, journals, written
 from tests.workloads.own_files import MLP, network
 
 TINY = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.train_samples=256", "--set=workload.test_samples=100")
@@ -47,11 +47,11 @@ def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: 
     )
     again = cli(*RUN, "--network", str(path))
     assert "2 of them done before" in again.out
-    shown = json.loads((tmp_path / "out" / "tables" / "table3.json").read_text())
+    shown = json.loads(written(tmp_path / "out", "table3.json").read_text())
     assert {row["network"] for row in shown["rows"]} == {"mlp"}
     report = cli("report", "--network", str(path), "--scale=smoke", "--seeds=1", *TINY[1:])
     assert report.code == 0
-    page = (tmp_path / "out" / "report" / "smoke" / "table3" / "report.md").read_text()
+    page = written(tmp_path / "out", "table3/report.md", "report").read_text()
     assert "--network mynet.py:mlp" in page
 
 

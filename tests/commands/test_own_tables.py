@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from methods import registry
-from tests.commands.commands import TINY, Cli, Said
+from tests.commands.commands import TINY, Cli, Said, written
 
 TABLE = """
 [table]
@@ -68,7 +68,7 @@ def test_ones_own_table_is_run_shown_and_reported(cli: Cli) -> None:
     said = once(cli, "run", "my_table.toml", *ONE)
     assert said.code == 0, said.err
     assert "my-paper at scale smoke: 3 runs, 0 of them done before" in said.out
-    content = json.loads(Path("out/tables/my-paper.json").read_text(encoding="utf-8"))
+    content = json.loads(written(Path("out"), "my-paper.json").read_text(encoding="utf-8"))
     cells = {row["row"]: row["cells"] for row in content["rows"]}
     assert list(cells) == ["mine", "bp@workload.schedule.lr=0.04", "bp"]
     assert cells["mine"][0]["published"]["mean"] == 1.5
@@ -78,7 +78,7 @@ def test_ones_own_table_is_run_shown_and_reported(cli: Cli) -> None:
     assert "1 run, 1 of them done before" in ours.out, "the same run, whichever table asks for it"
     report = once(cli, "report", "my_table.toml", "--seeds=1", "--plugin=mine.py")
     assert report.code == 0, report.err
-    page = Path("out/report/smoke/my-paper/index.html").read_text(encoding="utf-8")
+    page = written(Path("out"), "my-paper/index.html", "report").read_text(encoding="utf-8")
     assert "run my_table.toml --scale smoke --seeds 1" in page
     assert "Tables of your own" in Path("out/report/index.html").read_text(encoding="utf-8")
     both = once(cli, "report", "all", "my_table.toml", "--seeds=1", "--plugin=mine.py")
@@ -92,7 +92,7 @@ def test_ones_own_table_is_run_shown_and_reported(cli: Cli) -> None:
 def test_ones_own_table_is_tuned_and_exported(cli: Cli) -> None:
     said = cli("tune", "my_table.toml", "--method=bp", "--grid=3", "--set=workload.epochs=1", *ONE)
     assert said.code == 0, said.err
-    assert Path("out/tuning/tune-my-paper.json").is_file()
+    assert written(Path("out"), "tune-my-paper.json", "tuning").is_file()
     exported = cli("export")
     assert exported.code == 0, exported.err
     assert "bp@workload.schedule.lr=0.04" in Path("out/export/runs.csv").read_text(encoding="utf-8")

@@ -99,7 +99,7 @@ def test_a_schedule_that_does_not_fit_stops_at_the_first_mismatch(cli: Cli, out:
 
 
 def test_other_sources_are_refused(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identity, "sources", lambda method: "others")
+    monkeypatch.setattr(identity, "sources", lambda method, network="": "others")
     said = cli("replay", run_of(out).name, f"--out={out}")
     assert said.code == 2
     assert said.err.startswith(f"These sources are not those that made run {run_of(out).name[:12]}")

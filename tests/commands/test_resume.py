@@ -16,7 +16,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Begin, Ended, Listen, Setting
 from results.records import JOURNAL, read
-from tests.commands.commands import TINY, Cli, alive, children, journals, program, until, written
+from tests.commands.commands import Cli, alive, children, journals, program, tiny, until, written
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 EPOCHS = 14
@@ -26,9 +26,7 @@ RUN = (
     "--method=lapsgd@updaters=2",
     "--no-tracking",
     "--jobs=1",
-    *TINY,
-    f"--set=workload.epochs={EPOCHS}",
-    f"--set=workload.patience={EPOCHS}",
+    *tiny(epochs=EPOCHS, patience=EPOCHS),
 )
 
 

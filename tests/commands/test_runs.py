@@ -314,6 +314,6 @@ def test_seeds_by_name_are_trained_shown_and_said(cli: Cli, here: None) -> None:
         "2 runs, 1 of them done before" in cli("run", "table1", "--method=bp", "--seeds=2", "--no-tracking", *few).out
     )
     assert cli("report", "table1", "--method=bp", "--seeds=0-4", *few).code == 0
-    page = Path("out/report/smoke/table1/index.html").read_text(encoding="utf-8")
+    page = written(Path("out"), "table1/index.html", "report").read_text(encoding="utf-8")
     assert "seeds 0 to 1 and 4" in page
     assert "--scale smoke --seeds 0-1,4 --method bp" in page

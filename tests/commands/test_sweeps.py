@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.commands.commands import TINY, Cli
+from tests.commands.commands import TINY, Cli, written
 
 SWEEP = ("--method=async_lu", "--set=async_lu.queue=0,2", "--set=workload.schedule.lr=0.02,0.04")
 
 
 def rows() -> dict[str, Any]:
-    content = json.loads(Path("out/tables/table7.json").read_text(encoding="utf-8"))
+    content = json.loads(written(Path("out"), "table7.json").read_text(encoding="utf-8"))
     return {row["row"]: row for row in content["rows"]}
 
 
@@ -28,7 +28,7 @@ def test_a_sweep_is_trained_and_shown_row_by_row(cli: Cli) -> None:
     assert list(rows()) == [*(f"async_lu@{point}" for point in points), *(f"bp@{point}" for point in points[:2])]
     for row in rows().values():  # a speed-up over BP at the same rate, which all have
         assert row["cells"][0]["measured"]["mean"] > 0
-    content = json.loads(Path("out/tables/table7.json").read_text(encoding="utf-8"))
+    content = json.loads(written(Path("out"), "table7.json").read_text(encoding="utf-8"))
     assert content["conditions"]["settings"]["async_lu.queue"] == "0,2"
     assert "Swept: async_lu.queue over 0, 2." in content["notes"]
     assert not any("schedule.lr 0.05" in note for note in content["notes"]), "no row has the scale's rate"
@@ -43,7 +43,7 @@ def test_a_sweep_is_reported_and_can_be_repeated(cli: Cli) -> None:
     assert cli("run", "table7", "--no-tracking", "--method=bp", "--set=workload.batch=64,128", *tiny).code == 0
     said = cli("report", "--method=bp", "--set=workload.batch=64,128", *tiny)
     assert said.code == 0, said.err
-    page = Path("out/report/smoke/table7/index.html").read_text(encoding="utf-8")
+    page = written(Path("out"), "table7/index.html", "report").read_text(encoding="utf-8")
     assert "--set workload.epochs=2 --set workload.batch=64,128" in page
     assert "workload.batch 128" in page
 

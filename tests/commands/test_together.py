@@ -14,12 +14,12 @@ import pytest
 
 from results.records import folder_of
 from results.records.lease import Lease
-from tests.commands.commands import TINY, children, journals, program, until
+from tests.commands.commands import TINY, children, journals, program, tiny, until
 from tests.commands.test_trouble import LINUX, journals_of
 from tests.results.samples import records
 
 ROWS = "--method=async_lu,bp"
-SOME = (*TINY, "--set=workload.epochs=6", "--set=workload.patience=6")
+SOME = tiny(epochs=6, patience=6)
 GATED = """
 import time
 from pathlib import Path

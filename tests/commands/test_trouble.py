@@ -19,12 +19,19 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Epoch, Event, Listen
 from results.records.spec import Labels
-from tests.commands.commands import TINY, Cli, alive, children, journals, program, train_here, until
+from tests.commands.commands import TINY, Cli, alive, children, journals, program, tiny, train_here, until
 from tests.results.samples import spec_of
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-LONG = (*TINY, "--set=workload.epochs=40", "--set=workload.patience=40")
-TWO = tuple(argument.replace("--seeds=1", "--seeds=2") for argument in LONG)
+LONG = tiny(epochs=40, patience=40)
+
+
+def two(**fields: int) -> tuple[str, ...]:
+    """Of two seeds."""
+    return tuple(argument.replace("--seeds=1", "--seeds=2") for argument in tiny(**{"patience": 40, **fields}))
+
+
+TWO = two(epochs=40)
 
 
 def test_missing_data_is_named_before_anything_starts(cli: Cli, tmp_path: Path) -> None:
@@ -168,7 +175,7 @@ def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkey
 
     monkeypatch.setattr(pool, "TrainingProcess", Watched)
     monkeypatch.setattr(pool, "train_all", killing)
-    said = cli("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", *TWO, "--set=workload.epochs=3")
+    said = cli("run", "table1", "--method=bp", "--no-tracking", "--jobs=1", *two(epochs=3))
     assert said.code == 1
     assert "Failed: cifar10-resnet18 BP, 1 device, seed 0: its process was killed (out of memory?)" in said.out
     assert {journal["seed"]: journal["status"] for journal in journals(tmp_path / "out")} == {0: None, 1: "finished"}
@@ -204,7 +211,7 @@ def test_a_run_that_stands_still_fails_and_the_next_goes_on(cli: Cli, tmp_path: 
     """In a process of its own: the first one ended with its run."""
     plugin = tmp_path / "mine.py"
     plugin.write_text(STUCK, encoding="utf-8")
-    options = (f"--plugin={plugin}", "--jobs=1", "--no-tracking", "--stall-after=5", *TWO, "--set=workload.epochs=1")
+    options = (f"--plugin={plugin}", "--jobs=1", "--no-tracking", "--stall-after=5", *two(epochs=1))
     said = cli("run", "table1", "--method=stuck", *options)
     assert (said.code, said.err) == (1, "")
     (reason,) = re.findall(r"Stuck, seed 0: failed: (no progress for .*? s)(?:;|$)", said.out, re.MULTILINE)

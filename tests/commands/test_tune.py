@@ -127,18 +127,18 @@ def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> Non
 @pytest.mark.usefixtures("fake")
 def test_all_runs_are_listed_with_their_ids(cli: Cli) -> None:
     cli("tune", "table1", "--seeds=2", *ROWS)
-    with Path("out/tuning/tune-table1-runs.csv").open(encoding="utf-8") as lines:
+    with written(Path("out"), "tune-table1-runs.csv").open(encoding="utf-8") as lines:
         listed = {line["row"] for line in csv.DictReader(lines)}
     assert listed == {path.name for path in Path("out/runs").iterdir()}
 
 
 def test_again_nothing_is_trained_and_the_same_is_shown(cli: Cli, fake: Fake) -> None:
     first = cli("tune", "table1", "--seeds=2", *ROWS)
-    before = {path: path.read_bytes() for path in Path("out/tuning").iterdir()}
+    before = {path: path.read_bytes() for path in Path("out/tuning").glob("*/*")}
     fake.trained.clear()
     second = cli("tune", "table1", "--seeds=2", *ROWS)
     assert fake.trained == []
-    assert {path: path.read_bytes() for path in Path("out/tuning").iterdir()} == before
+    assert {path: path.read_bytes() for path in Path("out/tuning").glob("*/*")} == before
     assert first.out[first.out.index("CIFAR-10:") :] == second.out[second.out.index("CIFAR-10:") :]
 
 
@@ -215,10 +215,10 @@ def test_the_report_has_a_page_of_it(cli: Cli) -> None:
     index = Path("out/report/index.html").read_text(encoding="utf-8")
     assert "Tuned tables" in index
     assert "belong to no table" not in index + said.out
-    page = Path("out/report/tune-table1/index.html").read_text(encoding="utf-8")
+    page = written(Path("out"), "tune-table1/index.html", "report").read_text(encoding="utf-8")
     assert "tune table1 --scale smoke --seeds 2" in page
     assert "--grid 3 --span 16 --trials 3 --tuning-seeds 1" in page
-    assert Path("out/report/tune-table1/tune-table1.png").is_file()
+    assert written(Path("out"), "tune-table1/tune-table1.png", "report").is_file()
     cli("report", "table3", "--seeds=2")
     assert "Tuned tables" not in Path("out/report/index.html").read_text(encoding="utf-8")
 
@@ -247,7 +247,7 @@ def test_runs_that_are_trained(cli: Cli) -> None:
     said = cli("tune", "table1", "--method=bp", "--grid=3", "--no-tracking", "--jobs=1", *TINY)
     assert (said.code, said.err) == (0, "")
     assert re.search(r"BP.*, rate x 4, seed 1000: finished, 2 epochs", said.out)
-    rows = json.loads(Path("out/tuning/tune-table1-runs.json").read_text(encoding="utf-8"))["rows"]
+    rows = json.loads(written(Path("out"), "tune-table1-runs.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) in (4, 5)
 
 

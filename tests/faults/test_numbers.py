@@ -10,11 +10,11 @@ import torch
 
 from benchmarks.workloads.data.images.in_memory import ImageBatches
 from methods.registry import OWN
-from tests.commands.commands import TINY, Cli
+from tests.commands.commands import Cli, tiny
 from tests.faults.counting import Attempt
 from tests.results.samples import records
 
-SHORT = ("run", "table1", f"--method={','.join(OWN)}", "--no-tracking", *TINY, "--set=workload.epochs=3")
+SHORT = ("run", "table1", f"--method={','.join(OWN)}", "--no-tracking", *tiny(epochs=3))
 
 
 @pytest.mark.faults
@@ -31,7 +31,7 @@ def test_every_method_has_diverged_in_the_epoch_of_the_fault(
         return (inputs.fill_(value) if (epoch, index) == (1, step) else inputs), labels
 
     monkeypatch.setattr(ImageBatches, "batch", poisoned)
-    said = cli(*(one for one in SHORT if one != "--set=workload.epochs=2"))
+    said = cli(*SHORT)
     assert (said.code, said.err) == (0, "")
     found = records(tmp_path / "out")
     assert {record.spec.method.name for record in found} == set(OWN)

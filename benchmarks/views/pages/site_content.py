@@ -33,6 +33,7 @@ PAPERS = {
     "Paper A, version 3 (arXiv:2410.05985v3)": tables.PAPER_A3,
     "Paper B: locally asynchronous SGD (arXiv:2203.06638)": experiments.members("paper-b"),
     "Audits: confounds of the published comparison, each by itself": tables.AUDITS,
+    "Methods of others": tables.OTHERS,
     "Analyses of neither paper": tuple(id for id in analyses.IDS if not analyses.analysis(id).paper),
 }
 
