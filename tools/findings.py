@@ -33,6 +33,8 @@ from results.statistics.inference import Interval, mean_interval
 
 PAGES = (CHECKOUT / "docs" / "findings.md", CHECKOUT / "README.md")
 PICTURES = CHECKOUT / "docs" / "pictures"
+FEWEST = 3
+"""Seeds of two rows from which on a finding has its place in a page."""
 MARKED = re.compile(r"(<!-- ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 BEST = "best_accuracy_percent"
 
@@ -273,6 +275,11 @@ def paired(runs: Runs, a: str, b: str, measure: str = BEST) -> list[float]:
     return [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
 
 
+def there(runs: Runs, one: Finding) -> bool:
+    """Whether one of its comparisons has enough seeds to be shown."""
+    return any(len(paired(runs, a, b, one.measures[0])) >= FEWEST for a, b in one.against)
+
+
 def picture(runs: Runs, one: Finding, stem: Path) -> None:
     """The first measure of every row, a dot a seed, the mean and its interval above them."""
     with canvas.drawing((6.4, 0.32 * len(one.rows) + 0.9)) as figure:
@@ -317,7 +324,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             replace(path, now.encode())
     if not chosen.check:
         for one in FINDINGS:
-            if any(runs[one.name].values(row, one.measures[0]) for row in one.rows):
+            if there(runs[one.name], one):
                 picture(runs[one.name], one, PICTURES / f"finding-{one.name}")
     return int(wrong > 0)
 

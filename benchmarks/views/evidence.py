@@ -14,7 +14,8 @@ from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import measured
 from results import published
 from results.published import Published
-from results.statistics import Summary
+from results.records import Record
+from results.statistics import Summary, best, extent
 from results.tables import ResultTable, files
 
 Key = tuple[str, str, str, str]
@@ -59,6 +60,10 @@ class SheetEvidence:
         found = self._sheets.get(table_id)
         return sum(run.status == "diverged" for run in found.of(network, row_key)) if found is not None else 0
 
+    def still_rising(self, table_id: str, network: str, row_key: str) -> int:
+        found = self._sheets.get(table_id)
+        return sum(map(_still_rising, found.of(network, row_key))) if found is not None else 0
+
     def runs(self, table_id: str, network: str, row_key: str) -> frozenset[str]:
         found = self._sheets.get(table_id)
         return frozenset(run.id for run in found.complete(network, row_key)) if found is not None else frozenset()
@@ -79,3 +84,10 @@ class SheetEvidence:
         scaled = analyses.analysis(id).scaled
         found = files.by_condition(self.out / "tables", id).values()
         return next((its for its in found if not scaled or its[0].conditions.scale == self.scale), ())
+
+
+def _still_rising(record: Record) -> bool:
+    """Whether its last evaluation is its best, and it was not stopped for want of a better one."""
+    top, last = best(record), extent(record)
+    stopped = bool((record.end or {}).get("early_stopped"))
+    return top is not None and last is not None and top.epochs == last.epochs and not stopped

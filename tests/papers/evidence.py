@@ -17,7 +17,8 @@ from results.tables import ResultTable
 
 @dataclass
 class Fake:
-    """values: (table, network, row, measure) -> Summary; gone: (table, network, row) -> how many runs diverged.
+    """values: (table, network, row, measure) -> Summary; gone: (table, network, row) -> how many runs diverged;
+    rising: how many ended with their best.
 
     charged: the hardware card.
     """
@@ -30,6 +31,7 @@ class Fake:
     asked: list[Cell] = field(default_factory=list)
     charged: str = ""
     gone: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
+    rising: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     ids: Mapping[tuple[str, str, str], Set[str]] = field(default_factory=dict)
 
     def fitted(self, table_id: str, network: str, row_key: str) -> bool:
@@ -37,6 +39,9 @@ class Fake:
 
     def diverged(self, table_id: str, network: str, row_key: str) -> int:
         return self.gone.get((table_id, network, row_key), 0)
+
+    def still_rising(self, table_id: str, network: str, row_key: str) -> int:
+        return self.rising.get((table_id, network, row_key), 0)
 
     def runs(self, table_id: str, network: str, row_key: str) -> Set[str]:
         return self.ids.get((table_id, network, row_key), frozenset())

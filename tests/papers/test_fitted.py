@@ -190,3 +190,17 @@ def test_an_accuracy_of_a_diverged_row_counts() -> None:
     values = {("t", "n", row, TEST): Summary(mean, 0.1, 3) for row, mean in (("a", 90.0), ("b", 80.0))}
     points = best_of([("t", "n")], "a", ("b",), TEST)
     assert Claim("x", "", "", ("t",), points).evaluate(Fake(values, gone={("t", "n", "b"): 1})).status == "holds"
+
+
+def test_a_time_to_the_best_of_runs_that_ended_with_it_is_a_lower_bound() -> None:
+    """Of the shorter one alone, and it may be as long as the other; of both, and nothing is known of the quotient."""
+    times = (("async_lu", 40), ("async_bu", 90))
+    values = {("table6", "lstm", row, "time_to_best_seconds"): Summary(at, 0.1, 3) for row, at in times}
+    points = quotient([("table6", "lstm")], "async_lu", "async_bu", "time_to_best_seconds", high=0.6)
+    claim = Claim("x", "", "", ("table6",), points)
+    for rising, verdict in (((), "holds"), (("async_lu",), "not decided")):
+        evidence = Fake(values, rising={("table6", "lstm", row): 1 for row in rising})
+        assert claim.evaluate(evidence).status == verdict, rising
+    both = claim.evaluate(Fake(values, rising={("table6", "lstm", row): 3 for row in ("async_lu", "async_bu")}))
+    assert both.status == "not decided"
+    assert both.need.words.startswith("longer runs")

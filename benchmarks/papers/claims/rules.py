@@ -22,8 +22,9 @@ RULE = (
     "A comparison is decided where it holds, or fails, throughout its 95 % interval (Student's t; of quotients by "
     "logarithms); of several of which any would decide a claim by itself, each has a share of the 5 %. One seed "
     "decides nothing but seconds of the simulated clock; three seeds are weak evidence. A row of which a run diverged "
-    "decides no comparison of speed. A comparison of seconds to which the hardware card was fitted counts for nothing: "
-    "a claim that only such comparisons could decide is not decided (fitted)."
+    "decides no comparison of speed; a run that ended with its best accuracy has a lower bound of the time to it. A "
+    "comparison of seconds to which the hardware card was fitted counts for nothing: a claim that only such "
+    "comparisons could decide is not decided (fitted)."
 )
 """In a few words, for those who read verdicts."""
 
@@ -47,6 +48,10 @@ class Evidence(Protocol):
 
     def diverged(self, table_id: str, network: str, row_key: str, /) -> int:
         """How many of the row's runs diverged."""
+        ...
+
+    def still_rising(self, table_id: str, network: str, row_key: str, /) -> int:
+        """How many of the row's runs ended with their best accuracy, so that they might have had a better one later."""
         ...
 
     def runs(self, table_id: str, network: str, row_key: str, /) -> Set[str]:
@@ -95,6 +100,8 @@ def measured(evidence: Evidence) -> Look:
             found = replace(found, runs=evidence.runs(*cell[:3]))
         if found is None or known is None or not known.speed:
             return found
+        if known.event == "best" and evidence.still_rising(*cell[:3]):
+            found = replace(found, open_above=True)
         rows = (cell.row, BASELINE.key) if known.needs == "baseline" else (cell.row,)
         gone = {row: evidence.diverged(cell.table, cell.network, row) for row in rows}
         return replace(
