@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shlex
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from torch import zeros
 
 from benchmarks.commands.new import KINDS, STARTERS
-from benchmarks.tables.definition import Row, Table
 from tests.commands.commands import TINY, Cli
 
 
@@ -71,17 +69,15 @@ def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
     assert x.shape == (2, 10)
 
 
-def test_the_table_has_the_keys_of_tables(cli: Cli, tmp_path: Path) -> None:
-    cli("new", "table", "my_table")
-    said = tomllib.loads((tmp_path / "my_table.toml").read_text(encoding="utf-8"))
-    rows = tuple(Row(**row) for row in said.pop("rows"))
-    assert said.keys() <= {field.name for field in fields(Table)}
-    lists = {key: tuple(value) for key, value in said.items() if isinstance(value, list)}
-    made = Table(**{**said, **lists, "rows": rows})
-    assert [row.key for row in made.rows] == ["bp", "async_lu", "async_lu@backward_workers=3"]
-
-
 def test_the_data_card_is_toml(cli: Cli, tmp_path: Path) -> None:
     cli("new", "data", "leaves")
     said = tomllib.loads((tmp_path / "leaves.toml").read_text(encoding="utf-8"))
     assert (said["name"], said["folder"], said["kind"]) == ("leaves", "leaves", "images")
+
+
+def test_a_new_table_is_one_that_is_run(cli: Cli, here: None) -> None:
+    """As its first command shows."""
+    assert cli("new", "table", "my_table").code == 0
+    said = cli("show", "my_table.toml")
+    assert (said.code, said.err) == (0, "")
+    assert "async_lu" in said.out
