@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App
 from rich.console import Console
-from rich.markup import escape
 
 from benchmarks.checkout import INSTALLED
 from benchmarks.commands.examples import EXAMPLES, epilogue
@@ -355,13 +354,7 @@ def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
     """
     from benchmarks.commands import doctor as examination
 
-    console, checks = _console(), examination.run(out, data)
-    colors = {"ok": "green", "mend": "yellow", "none": "blue"}
-    for check in checks:
-        mark = f"[{colors[check.mark]}]{check.mark:4}[/]"
-        console.print(f"{mark} [bold]{escape(check.name)}[/]: {escape(check.detail)}", highlight=False)
-        if check.mark != "ok" and check.mend:
-            console.print(f"     {check.mend}", highlight=False, markup=False, style="dim")
+    examination.show(examination.run(out, data), _console())
     return 0
 
 

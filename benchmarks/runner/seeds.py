@@ -51,6 +51,13 @@ def words(seeds: Sequence[int]) -> str:
     return f"seed{'' if len(seeds) == 1 else 's'} {' and '.join([', '.join(others), last] if others else [last])}"
 
 
+def slug(seeds: Sequence[int]) -> str:
+    """For the names of files: "1-seed", "5-seeds" of the first ones; of others which: "seeds-0-4+7"."""
+    if tuple(seeds) == tuple(range(len(seeds))):
+        return f"{len(seeds)}-seed{'' if len(seeds) == 1 else 's'}"
+    return f"seeds-{'+'.join(str(one) if one == end else f'{one}-{end}' for one, end in _stretches(seeds))}"
+
+
 def _stretches(seeds: Sequence[int]) -> list[tuple[int, int]]:
     """(first, last) of each that has no gap."""
     found: list[tuple[int, int]] = []

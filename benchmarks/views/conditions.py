@@ -9,7 +9,7 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
 from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card
-from benchmarks.runner import environment, gpus, plan
+from benchmarks.runner import environment, gpus, plan, seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import hardware_of
 from benchmarks.tables.definition import Table
@@ -33,11 +33,11 @@ def of_sheet(sheet: Sheet) -> Conditions:
 def found(sheets: Sequence[Sheet], given: RunCondition) -> Conditions:
     """A condition, with the runs that sheets of it have."""
     records = list({record.id: record for sheet in sheets for record in sheet.used}.values())
-    seeds = {record.seed for record in records} or {seed for sheet in sheets for seed in sheet.choices.seeds}
+    there = {record.seed for record in records} or {seed for sheet in sheets for seed in sheet.choices.seeds}
     said = {name: getattr(given, name) for name in RunCondition.__dataclass_fields__}
     return Conditions(
         **said,
-        seeds=tuple(sorted(seeds)),
+        seeds=tuple(sorted(there)),
         runs=len(records),
         torch=tuple(sorted({torch(record) for record in records} - {""})),
         commits=tuple(sorted({commit(record) for record in records} - {""})),
@@ -109,7 +109,7 @@ def _selection(one: Table | Analysis | None, chosen: Choices, target: float | No
     if isinstance(one, Analysis) and chosen.card is not None:
         yield chosen.card.name
     if not chosen.any_seed and chosen.seeds != Choices.seeds:
-        yield seed_words(chosen.seeds)
+        yield seeds.slug(chosen.seeds)
     yield from ["recorded"] if chosen.record else []
     yield from [] if chosen.alias else ["no-alias"]
     yield from [f"target-{target:g}"] if target is not None else []
@@ -135,16 +135,3 @@ def _knows(one: Table | Analysis, owner: str, chosen: Choices) -> bool:
     if isinstance(one, Analysis):
         return owner != "workload" and (owner == one.id or owner not in analyses.IDS)
     return owner == "workload" or owner in {row.method for row in plan.rows(one, chosen)}
-
-
-def seed_words(seeds: Sequence[int]) -> str:
-    """'1-seed', '5-seeds' of the first ones; of others which: 'seeds-0-4+7'."""
-    if list(seeds) == list(range(len(seeds))):
-        return f"{len(seeds)}-seed{'' if len(seeds) == 1 else 's'}"
-    parts: list[list[int]] = []
-    for seed in sorted(seeds):
-        if parts and parts[-1][-1] == seed - 1:
-            parts[-1] = [parts[-1][0], seed]
-        else:
-            parts.append([seed])
-    return f"seeds-{'+'.join('-'.join(map(str, part)) for part in parts)}"

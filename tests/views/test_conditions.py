@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.hardware import cards
+from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
 from benchmarks.tables.registry import table
@@ -34,7 +35,7 @@ def test_the_words_of_a_selection(id: str, changes: dict[str, Any], selection: t
 def test_a_target_and_seeds_are_said() -> None:
     assert conditions.of_table(table("table3"), Choices(), 62.5).selection == ("target-62.5",)
     said = {(0,): "1-seed", (0, 1, 2, 3, 4): "5-seeds", (0, 1, 2, 3, 4, 7): "seeds-0-4+7", (3, 5): "seeds-3+5"}
-    assert {seeds: conditions.seed_words(seeds) for seeds in said} == said
+    assert {these: seeds.slug(these) for these in said} == said
 
 
 def test_hardware_is_a_tables_own_another_card_or_this_machine() -> None:

@@ -5,8 +5,11 @@ Nothing here raises, waits for a server longer than two seconds, downloads, or l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
 
 from benchmarks.commands.doctor import data_sets, folders, machine, packages
 from benchmarks.commands.doctor.check import Check, guarded
@@ -32,3 +35,13 @@ def run(out: Path, data: Path | None) -> list[Check]:
         *data_sets.checks(data),
     ]
     return [guarded(name, check) for name, check in checks]
+
+
+def show(checks: Iterable[Check], console: Console) -> None:
+    """A line each, and how to mend what does not serve."""
+    colors = {"ok": "green", "mend": "yellow", "none": "blue"}
+    for check in checks:
+        mark = f"[{colors[check.mark]}]{check.mark:4}[/]"
+        console.print(f"{mark} [bold]{escape(check.name)}[/]: {escape(check.detail)}", highlight=False)
+        if check.mark != "ok" and check.mend:
+            console.print(f"     {check.mend}", highlight=False, markup=False, style="dim")
