@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
@@ -109,7 +108,7 @@ def choose(
         sweeps=sweeps,
         plugins=plugins,
         plugin_methods=plugin_methods,
-        own=OwnFiles(networks=words_of(networks), data=given.data_card),
+        own=OwnFiles(networks=words_of(_all_networks(networks, experiments)), data=given.data_card),
         own_tables=tuple(one for one in experiments if isinstance(one, Table) and one.file is not None),
         alias=not given.no_alias,
     )
@@ -131,10 +130,13 @@ def _networks(given: Sequence[str]) -> tuple[str, ...]:
         from benchmarks.workloads.networks import own  # torch, which others go without
 
         named = {word: own.load(word) for word in files}
-    for name, count in Counter(named.values()).items():
-        if count > 1:
-            raise UserError(f"--network: {name} is the name of several networks: call one of the functions otherwise.")
     return tuple(named.get(word) or one_of("network", word, (*NETWORKS, *OWN)) for word in given)
+
+
+def _all_networks(named: Iterable[str], experiments: Iterable[Experiment]) -> Iterable[str]:
+    """Those of --network, then those that tables of the user's own bring."""
+    tables = (one for one in experiments if isinstance(one, Table))
+    return dict.fromkeys([*named, *(network for table in tables for network in table.networks)])
 
 
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:

@@ -88,6 +88,45 @@ def test_two_of_one_name_are_refused(cli: Cli, tmp_path: Path) -> None:
     assert "mlp is the name of several networks" in said.err
 
 
+def test_a_table_of_ones_own_brings_its_network_with_published_values(cli: Cli, here: None, tmp_path: Path) -> None:
+    """The path is from where the table's file lies; processes that train are told of it, and so is the page."""
+    folder = tmp_path / "paper"
+    folder.mkdir()
+    network(folder)
+    table = folder / "mine.toml"
+    table.write_text(
+        '[table]\nid = "mine"\ntitle = "Mine"\nfamily = "cifar10"\nnetworks = ["mynet.py", "resnet18"]\n'
+        'measures = ["best_accuracy_percent"]\n[[rows]]\nmethod = "bp"\n',
+        encoding="utf-8",
+    )
+    table.with_suffix(".csv").write_text(
+        "table,dataset,network,row,measure,mean,std,n,source,note\n"
+        'mine,cifar10,mlp,bp,best_accuracy_percent,12.5,,,"my draft",\n',
+        encoding="utf-8",
+    )
+    said = cli("run", str(table), "--no-tracking", "--jobs=1", *TINY)
+    assert (said.code, said.err) == (0, "")
+    shown = json.loads(written(tmp_path / "out", "mine.json").read_text())
+    published = {row["network"]: row["cells"][0]["published"] for row in shown["rows"]}
+    assert published["mlp"] is not None
+    assert published["resnet18"] is None
+    assert cli("show", str(table), "--network=mlp").code == 0
+
+
+def test_a_tables_network_and_another_of_its_name_are_refused(cli: Cli, tmp_path: Path) -> None:
+    network(tmp_path)
+    table = tmp_path / "mine.toml"
+    table.write_text(
+        '[table]\nid = "mine"\ntitle = "Mine"\nfamily = "cifar10"\nnetworks = ["mynet.py:mlp"]\n'
+        'measures = ["best_accuracy_percent"]\n[[rows]]\nmethod = "bp"\n',
+        encoding="utf-8",
+    )
+    other = network(tmp_path, name="other.py")
+    said = cli("show", str(table), "--network", str(other))
+    assert said.code == 2
+    assert "mlp is the name of several networks" in said.err
+
+
 def test_show_says_what_would_run(cli: Cli, tmp_path: Path) -> None:
     said = cli("show", "lap-table1", "--network", str(network(tmp_path)), "--scale=small", "--method=mbsgd")
     assert said.code == 0

@@ -131,6 +131,7 @@ def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
     assert first[0].id == ours[2].id
     assert first[0].labels.network_label == "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits"
     (tmp_path / "other").mkdir()
+    OWN.clear()
     own.load(str(network(tmp_path / "other", MLP + "\n# a word more\n")))
     assert runs("mlp")[0].id != first[0].id
 

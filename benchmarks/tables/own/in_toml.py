@@ -73,11 +73,21 @@ def of_toml(path: Path, text: str) -> Table:
         except (*WRONG, ValueError) as error:
             raise Place(path, line, _first(error)) from error
     try:
-        lists = {name: tuple(getattr(head, name)) for name in ("networks", "measures", "notes")}
+        lists = {name: tuple(getattr(head, name)) for name in ("measures", "notes")}
+        lists["networks"] = tuple(_network(word, path) for word in head.networks)
         others = {field.name: getattr(head, field.name) for field in fields(Table) if field.name in _Head.model_fields}
         return Table(**{**others, **lists, "workload": flat(head.workload), "rows": tuple(rows), "values": {}})
     except WRONG as error:
         raise Place(path, None, error) from error
+
+
+def _network(word: str, path: Path) -> str:
+    """A network's name; of a file of the user's own, "my_net.py" or "my_net.py:mlp", from where the table's lies."""
+    if not word.partition(":")[0].endswith(".py"):
+        return word
+    from benchmarks.workloads.networks import own  # torch, which others go without
+
+    return own.load(str(path.parent / word))
 
 
 def _row(part: _Row, path: Path) -> Row:

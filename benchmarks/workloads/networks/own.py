@@ -40,8 +40,8 @@ _MODULE = "own_network_"
 def load(word: str) -> str:
     """Make the network of a file known -> its name, the function's. word: "my_net.py", or "my_net.py:mlp".
 
-    Raises UserError where the file is missing or fails, where it has no such function or several to choose from, and
-    where the function wants what nothing gives.
+    Raises UserError where the file is missing or fails, where it has no such function or several to choose from, where
+    another file has given one of that name, and where the function wants what nothing gives.
     """
     path, _, wanted = word.partition(":")
     file = Path(path).expanduser().resolve()
@@ -50,6 +50,11 @@ def load(word: str) -> str:
     if name in NETWORKS:
         raise UserError(
             f"{file.name}: the name {name} is taken by a network of the suite: call the function otherwise."
+        )
+    if name in OWN and OWN[name].file != file:
+        raise UserError(
+            f"{name} is the name of several networks, in {OWN[name].file} and {file}: call one of the functions "
+            "otherwise."
         )
     OWN[name] = OwnNetwork(file, function, _takes(file, name, function))
     TITLES[name] = name
