@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,22 @@ def test_the_folder_is_found_under_its_usual_names_or_alone(tmp_path: Path, name
     plant(tmp_path / "data" / "aclImdb", test="test", ending=".txt")  # reviews lie in such a tree, too
     assert folder_tree.locate(IMAGENET, tmp_path / "data") == place
     assert folder_tree.find(IMAGENET, tmp_path / "data") == folder_tree.index(place).identified
+
+
+def test_a_folder_is_looked_through_once_until_names_in_it_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan asks where ImageNet is for each of its runs, in folders that may hold 12,500 reviews beside it."""
+    place = plant(tmp_path / "data" / "mine", ending=".txt")
+    assert folder_tree.locate(IMAGENET, tmp_path / "data") is None
+    with monkeypatch.context() as patched:
+        patched.setattr(folder_tree, "_is_image", lambda name: pytest.fail(f"{name} was looked at again"))
+        assert folder_tree.locate(IMAGENET, tmp_path / "data") is None
+    (place / "train" / "a" / "one.png").write_bytes(b"x")
+    os.utime(place / "train" / "a", ns=(1, 1))  # whatever the resolution of the file system's clock
+    os.utime(place / "train" / "b", ns=(1, 1))
+    (place / "train" / "b" / "one.png").write_bytes(b"x")
+    assert folder_tree.locate(IMAGENET, tmp_path / "data") == place
 
 
 def test_of_several_folders_one_has_to_be_named(tmp_path: Path) -> None:

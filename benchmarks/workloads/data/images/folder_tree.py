@@ -215,5 +215,11 @@ def _looks_right(place: Path) -> bool:
     first = next(_folders(place / TRAIN), None)
     if first is None or not os.access(first, os.R_OK | os.X_OK):
         return False
-    with os.scandir(first) as entries:
+    return _has_images(first, first.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)  # a plan asks at every run, and 12,500 reviews are looked through in vain
+def _has_images(folder: Path, changed: int) -> bool:
+    """changed: when names in it last were, in nanoseconds."""
+    with os.scandir(folder) as entries:
         return any(_is_image(entry.name) for entry in entries)
