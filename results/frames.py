@@ -56,7 +56,7 @@ RUNS = _SUBJECT | {
     "dataset": "string",
     "devices": "string",
     "clock": "string",
-    "epochs": "int64",
+    "epochs": "float64",
     "steps": "int64",
     "epochs_planned": "float64",
     "early_stopped": "bool",
@@ -78,8 +78,8 @@ RUNS = _SUBJECT | {
 Measures are on the run's clock (`clock` names its metric), `run_wall_seconds` is what it took with evaluation;
 `options` and `spec` are JSON; `started` and `ended` are ISO 8601, UTC.
 """
-EVALUATIONS = _SUBJECT | {"epoch": "int64", "step": "int64"}
-"""The columns of `evaluations` and their dtypes; the metrics, float64, follow."""
+EVALUATIONS = _SUBJECT | {"epoch": "float64", "step": "int64"}
+"""The columns of `evaluations` and their dtypes; the metrics, float64, follow. An epoch may be a share of one."""
 STALENESS = _SUBJECT | {
     "layer": "string",
     "updates": "float64",

@@ -133,10 +133,23 @@ class Selection:
             name="--set",
         ),
     ] = None
+    evaluate_every: Annotated[
+        str | None,
+        Parameter(
+            help="Epochs between two evaluations, as --set workload.evaluate_every: 2, or 1/4 for four in each, where "
+            "workers are drained as at an epoch's end. Default: 1."
+        ),
+    ] = None
     plugin: Plugins = None
     no_alias: Annotated[
         Flag, Parameter(help="Train every row by itself, also those that are one algorithm as they are set.")
     ] = False
+
+    @property
+    def settings(self) -> list[str]:
+        """Those of --set, and of options that are short for one."""
+        short = [] if self.evaluate_every is None else [f"workload.evaluate_every={self.evaluate_every}"]
+        return [*(self.set_ or ()), *short]
 
     @property
     def first_scale(self) -> str:

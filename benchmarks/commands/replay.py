@@ -47,9 +47,10 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own:
     training, executor = _training(record, data)
     say(console, f"Replaying {record.labels.method_title}, seed {record.seed}, run {record.id[:12]}, in one thread.")
     for point in record.evaluations:
-        executor.follow(epochs[point.epoch - 1] if point.epoch <= len(epochs) else ())
+        epoch = int(point.epoch)  # evaluated once in each, as all that is recorded
+        executor.follow(epochs[epoch - 1] if epoch <= len(epochs) else ())
         try:
-            wrong = _difference(point, training.epoch(point.epoch - 1))
+            wrong = _difference(point, training.epoch(epoch - 1))
         except (ScheduleMismatch, WorkerFailed) as error:
             wrong = f"{error}."
         if wrong:

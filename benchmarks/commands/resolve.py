@@ -89,7 +89,7 @@ def choose(
     seeds = of_seeds.parsed(given.first_seeds)
     kind = _executor(given.first_executor, given.record, given.hardware)
     networks = _networks(split(given.network or ()))
-    fixed, sweeps = of_settings.settings(given.set_ or ())
+    fixed, sweeps = of_settings.settings(given.settings)
     keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
     rows = tuple(_row(name, keys) for name in of_settings.rows(given.method or ()))
     of_settings.check_sweeps(sweeps, rows, [one.id for one in experiments if isinstance(one, Analysis)])

@@ -28,8 +28,10 @@ NUMERICS = (
     "benchmarks/hardware",
     "benchmarks/workloads",
     "benchmarks/runner/training.py",
+    "results/records/evaluating.py",
 )
-"""Whole rooms, and the training loop: an edit in them makes other runs; one of tables, reports or records does not."""
+"""Whole rooms, the training loop, and where in it runs are evaluated: an edit in them makes other runs; one of tables,
+reports or other records does not."""
 
 SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resolution", "text")
 

@@ -47,7 +47,7 @@ class Pace:
 
     def _learn(self, record: Record) -> None:
         if record.end is not None and record.evaluations:
-            guess = rough_seconds(record.spec.workload) * len(record.evaluations)
+            guess = rough_seconds(record.spec.workload) * record.evaluations[-1].epoch
             for kind in _kinds(record.spec):
                 self._quotients.setdefault(kind, []).append(float(record.end["wall_seconds"]) / guess)
 
@@ -82,7 +82,7 @@ class Remaining:
     def __init__(self, runs: Sequence[Run], pace: Pace, jobs: int, now: Callable[[], float] = time.monotonic) -> None:
         self._jobs, self._now = jobs, now
         self._epoch_seconds = {run.id: pace.epoch_seconds(run.spec) for run in runs}
-        self._epochs = {run.id: run.spec.workload.epochs for run in runs}  # that each still has
+        self._epochs: dict[str, float] = {run.id: run.spec.workload.epochs for run in runs}  # that each still has
         self._heard: dict[str, float] = {}  # when, of those under way
         self._fresh: set[str] = set()  # of which no epoch was heard
         self._took = self._expected = 0.0  # epochs that were heard
@@ -95,13 +95,13 @@ class Remaining:
         """Its epochs until then are not trained again."""
         self._epochs[id] -= epoch
 
-    def epoch(self, id: str) -> None:
-        """One more is done."""
+    def epoch(self, id: str, epochs: float = 1) -> None:
+        """One more is done, or so many."""
         took, first = self._now() - self._heard[id], id in self._fresh
         if not first or took > SHORT_SECONDS:
             self._took += took
-            self._expected += self._epoch_seconds[id]
-        self._epochs[id] -= 1
+            self._expected += epochs * self._epoch_seconds[id]
+        self._epochs[id] -= epochs
         self._heard[id] = self._now()
         self._fresh.discard(id)
 

@@ -188,11 +188,9 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
             f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
         )
     choices.kind.check(method)
-    if choices.record and method.options.lock_free:
-        raise UserError(
-            f"{method.name}: without its mutex a layer may be read and written at once, which no schedule tells; "
-            "leave out --record, or lock_free."
-        )
+    if choices.record:
+        _check_recorded(work, method)
+    _check_evaluations(work, method, choices)
     method.check_layers(_layers(work, choices))
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = gpus.found() if choices.device == "cuda" else None
@@ -216,6 +214,33 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"gpu": seen.name})
     labels = _labels(work, row, method, choices, hardware, spec.gpu, known)
     return Run(run_id(spec), spec, labels, found=known, any_form=any_form(known, choices.data))
+
+
+def _check_recorded(work: Workload, method: methods.Method) -> None:
+    """Raises UserError for what no schedule tells."""
+    if method.options.lock_free:
+        raise UserError(
+            f"{method.name}: without its mutex a layer may be read and written at once, which no schedule tells; "
+            "leave out --record, or lock_free."
+        )
+    if work.interval != 1:
+        raise UserError(
+            f"workload.evaluate_every={work.interval}: a schedule is recorded epoch by epoch, each with an evaluation; "
+            "leave out --record, or --evaluate-every."
+        )
+
+
+def _check_evaluations(work: Workload, method: methods.Method, choices: Choices) -> None:
+    """Raises UserError where an epoch has fewer batches on a device than evaluations."""
+    if work.interval >= 1:
+        return
+    samples = work.train_samples or data_of(work, choices).train_samples
+    batches = max(1, samples // work.batch // method.replicas)
+    if work.interval.denominator > batches:
+        raise UserError(
+            f"workload.evaluate_every={work.interval}: an epoch of {method.name} has {batches} batches on each device, "
+            f"and is evaluated after each of them at most: 1/{batches}."
+        )
 
 
 def _layers(work: Workload, choices: Choices) -> int:

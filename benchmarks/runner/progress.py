@@ -40,7 +40,7 @@ class Display:
         self.console, self.done, self.now = console, 0, now
         self.remaining = Remaining(runs, pace or Pace(), jobs, now)
         self.tasks: dict[str, TaskID] = {}
-        self.heard: dict[str, int] = {}  # epochs of each run that is under way
+        self.heard: dict[str, float] = {}  # epochs of each run that is under way
         self.last: dict[str, str] = {}  # how far each run is, in words
         self.elsewhere: set[str] = set()  # of which it was said that another command trains them
         self.progress: Progress | None = None
@@ -111,7 +111,7 @@ class Display:
 
     def _standing(self, id: str) -> str:
         run = self.runs[id]
-        return f"{run.title} (epoch {self.heard.get(id, 0)} of {run.spec.workload.epochs})"
+        return f"{run.title} (epoch {self.heard.get(id, 0):g} of {run.spec.workload.epochs})"
 
     def _say(self, words: str) -> None:
         """One line, also in a pipe."""
@@ -132,15 +132,15 @@ class Display:
             self.progress.update(self.tasks[run.id], completed=epoch)
         self._say(f"{escape(run.title)}: resumed after {words} of {run.spec.workload.epochs}")
 
-    def _epoch(self, run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
+    def _epoch(self, run: Run, epoch: float, metrics: Mapping[str, float]) -> None:
+        self.remaining.epoch(run.id, epoch - self.heard[run.id])
         self.heard[run.id] = epoch
-        self.remaining.epoch(run.id)
         if self.progress is not None:
             detail = f"{metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
             self.progress.update(self.tasks[run.id], completed=epoch, detail=detail)
             self.progress.update(self.whole, detail=self.left)
         self.last[run.id] = (
-            f", {epoch} epoch{'' if epoch == 1 else 's'}, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
+            f", {epoch:g} epoch{'' if epoch == 1 else 's'}, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
         )
 
     def _wait(self, run: Run, who: str) -> None:

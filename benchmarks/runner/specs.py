@@ -8,7 +8,7 @@ from results.records.spec import WorkloadSpec
 
 ADDED = ("name", "dataset_sha256", "data")
 """What the spec has beside the workload's own fields, for the identity's sake."""
-LATER = ("drain_every", "activations", "like")
+LATER = ("drain_every", "activations", "like", "evaluate_every")
 """Fields younger than runs that are kept, which stay the same experiment: the spec has those that are set."""
 
 

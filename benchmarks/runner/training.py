@@ -1,4 +1,4 @@
-"""One run: build the workload's team, train it epoch by epoch, evaluate, stop early, keep the journal."""
+"""One run: build the workload's team, train it from evaluation to evaluation, stop early, keep the journal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build
 from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.workload import Workload
+from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
 from results.records.journal import Evaluation, Journal
 from results.records.spec import RunSpec
 
@@ -45,7 +47,7 @@ JUDGED = {"train_loss", "loss", "accuracy_percent"}
 
 
 class Training:
-    """The state of one run between epochs.
+    """The state of one run at a drain: at the end of an epoch, or within one.
 
     data: already loaded, so that the runs of a process share it. card: None unless the executor needs one. standing: is
     kept up to date. folder: where the schedule of a recorded run goes. Raises UserError or MethodError where the spec
@@ -86,8 +88,8 @@ class Training:
         self.executor: Executor = kind.build(self.team, price, self.work.threads)
         self.standing.executor = self.executor
         self.train_seconds = 0.0
-        self.batch = 0  # of the epoch under way, at the last drain
-        self.drained: Callable[[], None] = lambda: None  # called at every drain within an epoch
+        self.epochs = self.batch = 0  # done, and of the next, at the last drain
+        self.drained: Callable[[], None] = lambda: None  # called at every drain that no evaluation follows
 
     def network(self) -> dict[str, torch.nn.Module]:
         """The layers of a new replica by name, first to last, on the run's device; always with the same weights."""
@@ -130,22 +132,28 @@ class Training:
         return schedule(epochs, factor=self.method.learning_rate_factor * batches)
 
     def epoch(self, epoch: int) -> Metrics:
-        """Train one epoch (0 is the first) and evaluate a drained, consistent copy, outside the training clock.
+        """Train one epoch (0 is the first), or what is left of it, and evaluate; raises as `until`."""
+        self.epochs = epoch
+        return self.until(Fraction(epoch + 1))
 
-        Raises WorkerFailed, WorkersStuck, Stalled, or EpochUnfinished where batches or gradients are left over.
+    def until(self, at: Fraction) -> Metrics:
+        """Train until so many epochs are done, and evaluate a drained, consistent copy, outside the training clock.
+
+        What is measured in training is of the epoch, so far. Raises WorkerFailed, WorkersStuck, Stalled, or
+        EpochUnfinished where batches or gradients are left over.
         """
-        self.standing.doing = f"training epoch {epoch + 1}"
-        while self.batch < self.team.steps_per_epoch:
-            self._train_on(epoch)
-            if self.batch < self.team.steps_per_epoch and not isinstance(self.executor, RecordingExecutor):
+        end = self.place(at)
+        while (self.epochs, self.batch) < end:
+            self.standing.doing = f"training epoch {self.epochs + 1}"
+            self._train_on(end)
+            if (self.epochs, self.batch) < end and not isinstance(self.executor, RecordingExecutor):
                 self.drained()  # a schedule has whole epochs
-        self.batch = 0
-        self.standing.doing = f"evaluating epoch {epoch + 1}"
+        self.standing.doing = f"evaluating epoch {epoch_number(at):g}"
         updates, seconds, wait = self.team.staleness.mean()
         metrics = {
             "train_loss": self.team.mean_loss(),
             "train_accuracy_percent": self.team.train_accuracy(),
-            "learning_rate": self.team.learning_rate((epoch + 1) * self.team.steps_per_epoch - 1),
+            "learning_rate": self.team.learning_rate(self.step(at) - 1),
             "train_seconds": self.train_seconds,
             "staleness_updates": updates,
             "staleness_seconds": seconds,
@@ -154,24 +162,36 @@ class Training:
             **self.evaluate(),
         }
         if self.folder is not None and isinstance(self.executor, RecordingExecutor):
-            self.executor.write(self.folder, epoch + 1)
+            self.executor.write(self.folder, self.epochs)
         if self.executor.now is not None:
             metrics["virtual_seconds"] = self.executor.now
         return metrics
 
-    def _train_on(self, epoch: int) -> None:
-        """Until the next drain."""
-        started, end = time.perf_counter(), self.team.steps_per_epoch
+    def place(self, at: Fraction) -> tuple[int, int]:
+        """Whole epochs, and batches of the next, which replicas have equal shares of: the share is rounded up."""
+        replicas, whole = self.method.replicas, math.floor(at)
+        return whole, math.ceil(self.team.steps_per_epoch // replicas * (at - whole)) * replicas
+
+    def step(self, at: Fraction) -> int:
+        """Batches of all epochs until then."""
+        epochs, batch = self.place(at)
+        return epochs * self.team.steps_per_epoch + batch
+
+    def _train_on(self, end: tuple[int, int]) -> None:
+        """Until the next drain, which is there at the latest."""
+        started, steps = time.perf_counter(), self.team.steps_per_epoch
         if not self.batch:
-            self.team.begin_epoch(epoch)
+            self.team.begin_epoch(self.epochs)
+        until = end[1] if self.epochs == end[0] else steps
         if (every := self.work.drain_every) is not None:  # replicas have equal shares of every part
-            end = min(end, self.batch + math.ceil(every / self.method.replicas) * self.method.replicas)
-        self.team.drain_after(end)
+            part = math.ceil(every / self.method.replicas) * self.method.replicas
+            until = min(until, (self.batch // part + 1) * part)
+        self.team.drain_after(until)
         self.executor.run(self.method.workers(self.team))
         self.team.end_epoch()
         self.team.synchronize()
         self.train_seconds += time.perf_counter() - started
-        self.batch = end
+        self.epochs, self.batch = (self.epochs + 1, 0) if until == steps else (self.epochs, until)
 
     def progress(self, evaluations: Sequence[Metrics], wall_seconds: float) -> Checkpoint:
         """A copy of where the run stands, at a drain. Raises ValueError where the method's state is not like JSON."""
@@ -180,7 +200,7 @@ class Training:
         if self.device.type == "cuda":
             tensors[CUDA_RANDOM] = torch.cuda.get_rng_state(self.device)
         progress = Progress(
-            epoch=len(evaluations),
+            epoch=self.epochs,
             batch=self.batch,
             wall_seconds=wall_seconds,
             train_seconds=self.train_seconds,
@@ -192,16 +212,17 @@ class Training:
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from there. Raises ValueError where it is of another training, which this one stays then."""
-        progress, counts = checkpoint.progress, checkpoint.progress.team.counts
-        epochs, taken = counts.epoch + (not progress.batch), progress.batch or self.team.steps_per_epoch
-        if not progress.epoch == len(progress.evaluations) == epochs or sum(counts.taken) != taken:
+        progress, counts, steps = checkpoint.progress, checkpoint.progress.team.counts, self.team.steps_per_epoch
+        done = counts.epoch + Fraction(sum(counts.taken), steps)
+        due = evaluations_until(done, self.work.interval, self.work.epochs)
+        if done != progress.epoch + Fraction(progress.batch, steps) or len(progress.evaluations) != due:
             raise ValueError("its counts are not those of its epoch and batch")
         if not all(metrics.keys() >= JUDGED for metrics in progress.evaluations):
             raise ValueError(f"an evaluation lacks {' or '.join(sorted(JUDGED))}")
         self._set_random(checkpoint.tensors)
         self.team.load_state_dict(TeamState(checkpoint.tensors, progress.team))
         self.executor.resume(progress.simulated_seconds)
-        self.train_seconds, self.batch = progress.train_seconds, progress.batch
+        self.train_seconds, self.epochs, self.batch = progress.train_seconds, progress.epoch, progress.batch
 
     def _set_random(self, tensors: Mapping[str, torch.Tensor]) -> None:
         try:
@@ -228,16 +249,34 @@ class Training:
 
 @dataclass(eq=False)
 class Course:
-    """The evaluations of a run, epoch by epoch, and whether they end it. epochs: planned."""
+    """The evaluations of a run, one after the other, and whether they end it.
+
+    epochs: planned. patience: in epochs, too. every: epochs between two evaluations.
+    """
 
     epochs: int
     patience: int
+    every: Fraction = Fraction(1)
     evaluations: list[Metrics] = field(default_factory=list)
 
+    def at(self, number: int) -> Fraction:
+        """The epochs after which the evaluation of this number is made; 1 is the first."""
+        return evaluated_at(number, self.every, self.epochs)
+
     @property
-    def epoch(self) -> int:
-        """The last one."""
-        return len(self.evaluations)
+    def done(self) -> Fraction:
+        """Epochs until the last one."""
+        return self.at(len(self.evaluations))
+
+    @property
+    def epoch(self) -> float:
+        """The same, as the journal has it."""
+        return epoch_number(self.done)
+
+    @property
+    def following(self) -> Fraction:
+        """Epochs until the next one."""
+        return self.at(len(self.evaluations) + 1)
 
     @property
     def diverged(self) -> bool:
@@ -247,14 +286,14 @@ class Course:
     @property
     def stopped_early(self) -> bool:
         """Whether the epochs without a better accuracy than the best were too many before those of the plan were."""
-        if self.diverged or not 0 < self.epoch < self.epochs:
+        if self.diverged or not 0 < self.done < self.epochs:
             return False
         accuracies = [metrics["accuracy_percent"] for metrics in self.evaluations]
-        return self.epoch - (accuracies.index(max(accuracies)) + 1) >= self.patience
+        return self.done - self.at(accuracies.index(max(accuracies)) + 1) >= self.patience
 
     @property
     def goes_on(self) -> bool:
-        return self.epoch < self.epochs and not self.diverged and not self.stopped_early
+        return self.done < self.epochs and not self.diverged and not self.stopped_early
 
     @property
     def status(self) -> str:
@@ -266,8 +305,8 @@ class Course:
         if not self.diverged:
             return ""
         if batch is None:
-            return f"the evaluation's loss was not finite after epoch {self.epoch}"
-        return f"the training loss was not finite from batch {batch + 1} of epoch {self.epoch} on"
+            return f"the evaluation's loss was not finite after epoch {self.epoch:g}"
+        return f"the training loss was not finite from batch {batch + 1} of epoch {math.ceil(self.done)} on"
 
 
 def train(
@@ -276,20 +315,21 @@ def train(
     *,
     data: DataSet,
     card: Card | None,
-    report: Callable[[int, Metrics], None] = lambda epoch, metrics: None,
+    report: Callable[[float, Metrics], None] = lambda epoch, metrics: None,
     standing: Standing | None = None,
     checkpoints: Checkpoints | None = None,
     resumed: Callable[[Checkpoint], None] = lambda checkpoint: None,
 ) -> str:
     """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
 
-    report: hears of every epoch (1 is the first) and its metrics. standing: is kept up to date. checkpoints: what the
-    run goes on from if there is any, of which `resumed` hears; None: none are read or written. Raises ResultsError
-    where the journal cannot be written, WorkerFailed, WorkersStuck, Stalled or EpochUnfinished where the method fails.
+    report: hears of every evaluation: after how many epochs it is, and its metrics. standing: is kept up to date.
+    checkpoints: what the run goes on from if there is any, of which `resumed` hears; None: none are read or written.
+    Raises ResultsError where the journal cannot be written, WorkerFailed, WorkersStuck, Stalled or EpochUnfinished
+    where the method fails.
     """
     begun = time.perf_counter()
     training = Training(spec, data, card, standing, journal.path.parent)
-    course = Course(training.work.epochs, training.work.patience)
+    course = Course(training.work.epochs, training.work.patience, training.work.interval)
     if checkpoints is not None:
         begun -= _resume(training, course, journal, checkpoints, resumed)
         training.drained = lambda: checkpoints.offer(
@@ -297,10 +337,10 @@ def train(
         )
     usage = Usage() if wanted() else None
     while course.goes_on:
-        metrics = training.epoch(course.epoch) | {"wall_seconds": time.perf_counter() - begun}
+        metrics = training.until(course.following) | {"wall_seconds": time.perf_counter() - begun}
         metrics |= usage.since_last() if usage is not None else {}
         course.evaluations.append(metrics)
-        journal.evaluation(course.epoch, course.epoch * training.team.steps_per_epoch, metrics)
+        journal.evaluation(course.epoch, training.step(course.done), metrics)
         report(course.epoch, metrics)
         if course.goes_on:
             training.drained()
@@ -320,10 +360,12 @@ def _resume(
     """Go on from a checkpoint where there is one -> the seconds by the wall that the run took until then."""
     if (found := checkpoints.resume(training.resume)) is None:
         return 0.0
-    progress, steps = found.progress, training.team.steps_per_epoch
+    progress = found.progress
     course.evaluations += progress.evaluations
+    made = [(course.at(number), metrics) for number, metrics in enumerate(progress.evaluations, start=1)]
     journal.resumed(
-        [Evaluation(epoch, epoch * steps, metrics) for epoch, metrics in enumerate(progress.evaluations, start=1)],
+        [Evaluation(epoch_number(at), training.step(at), metrics) for at, metrics in made],
+        epoch=progress.epoch,
         batch=progress.batch,
         wall_seconds=progress.wall_seconds,
         environments=[stint.model_dump() for stint in progress.stints],

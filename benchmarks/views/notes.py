@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 
 from benchmarks.hardware.card import Card, Costs
 from benchmarks.runner import plan, seeds
@@ -79,6 +80,7 @@ def notes(sheet: Sheet) -> Iterator[str]:
     for sweep in sheet.choices.sweeps:
         yield f"Swept: {sweep.name} over {', '.join(sweep.values)}."
     yield from _drains(sheet)
+    yield from _evaluations(sheet)
     yield from renamed(sheet.rows)
     yield from plan.trained_as_others(sheet.planned)
     yield from _drops(sheet)
@@ -103,6 +105,20 @@ def _drains(sheet: Sheet) -> Iterator[str]:
             f"Within an epoch all workers are drained after every {every} batches (rounded up to equal shares of "
             "replicas), for checkpoints: an asynchronous method then has nothing in flight, as at the end of an epoch."
         )
+
+
+def _evaluations(sheet: Sheet) -> Iterator[str]:
+    """When runs are evaluated, where that is not once in each epoch."""
+    for every in sorted({run.work.interval for run in sheet.planned} - {Fraction(1)}):
+        also = "the schedule of the learning rate and the patience of early stopping count epochs all the same"
+        if every > 1:
+            yield f"Evaluated every {every} epochs, and after the last; {also}."
+        else:
+            yield (
+                f"Evaluated {every.denominator} times in each epoch, where all workers are drained as at its end (the "
+                "share of its batches rounded up to equal shares of replicas): an asynchronous method then has nothing "
+                f"in flight, so that its accuracies are not those of runs that are evaluated once an epoch; {also}."
+            )
 
 
 def _drops(sheet: Sheet) -> Iterator[str]:

@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from results.errors import ResultsError
 from results.reading import MOST_BYTES, content
+from results.records.evaluating import epoch_number, evaluated_at, evaluations_until, interval
 from results.records.lines import parse, summed, thaw
 from results.records.spec import Labels, RunSpec
 
@@ -22,9 +24,12 @@ STATUSES = ("finished", "diverged", "failed", "interrupted")
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One point of a run's curves: after `epoch` epochs and `step` gradients; metrics by name."""
+    """One point of a run's curves: after `epoch` epochs and `step` gradients; metrics by name.
 
-    epoch: int
+    epoch: an int where it is whole. A share of an epoch is that of its batches, rounded up to equal shares of replicas.
+    """
+
+    epoch: float
     step: int
     metrics: Mapping[str, float]
 
@@ -139,6 +144,7 @@ def read(path: Path) -> Record:
         raise ResultsError(f"{path} holds no run yet: it was cut before its first line; run it again.")
     if lines[0].get("type") != "run":
         raise _garbage(path, 1, "the first line must be the run")
+    spec, labels = _head(path, lines[0])
     evaluations: list[Evaluation] = []
     end: Mapping[str, Any] | None = None
     resumed = _resumption(path, lines[1]) if len(lines) > 1 and lines[1].get("type") == "resumed" else None
@@ -146,14 +152,24 @@ def read(path: Path) -> Record:
         if end is not None:
             raise _garbage(path, number, "nothing may follow the end of a run")
         if line.get("type") == "evaluation":
-            evaluations.append(_evaluation(path, number, line, len(evaluations) + 1))
+            evaluations.append(_evaluation(path, number, line, _due(spec, len(evaluations) + 1)))
         elif line.get("type") == "end" and line.get("status") in STATUSES:
-            end = _end(path, number, line, len(evaluations))
+            end = _end(path, number, line, evaluations[-1].epoch if evaluations else 0)
         elif resumed is None or number > 2:
             raise _garbage(path, number, "neither an evaluation nor an end")
-    if end is not None and resumed is not None and len(evaluations) < resumed.epoch:
-        raise _garbage(path, 2, f"resumed after epoch {resumed.epoch}, of which {len(evaluations)} are there")
-    return replace(_record(path, lines[0], evaluations, end), resumed=resumed)
+    if end is not None and resumed is not None:
+        _check_resumption(path, spec, resumed, len(evaluations))
+    return Record(
+        id=lines[0]["id"],
+        spec=spec,
+        environment=lines[0]["environment"],
+        labels=labels,
+        evaluations=tuple(evaluations),
+        end=end,
+        path=path,
+        started=str(lines[0].get("started", "")),
+        resumed=resumed,
+    )
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -173,15 +189,37 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _evaluation(path: Path, number: int, line: Mapping[str, Any], epoch: int) -> Evaluation:
+def _head(path: Path, head: Mapping[str, Any]) -> tuple[RunSpec, Labels]:
+    for name, kind in (("id", str), ("spec", dict), ("environment", dict), ("labels", dict)):
+        if not isinstance(head.get(name), kind):
+            raise _garbage(path, 1, f"the run needs '{name}'")
+    try:
+        spec, labels = RunSpec.model_validate(head["spec"]), Labels.model_validate(head["labels"])
+        interval(spec.workload.evaluate_every)
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        part = "labels" if error.title == Labels.__name__ else "spec"
+        raise _garbage(path, 1, f"{'.'.join(map(str, (part, *wrong['loc'])))}: {wrong['msg']}") from error
+    except ValueError as error:
+        raise _garbage(path, 1, f"spec.workload.evaluate_every: {error}") from error
+    return spec, labels
+
+
+def _due(spec: RunSpec, number: int) -> float:
+    """The epoch of the evaluation of this number."""
+    work = spec.workload
+    return epoch_number(evaluated_at(number, interval(work.evaluate_every), work.epochs))
+
+
+def _evaluation(path: Path, number: int, line: Mapping[str, Any], epoch: float) -> Evaluation:
     try:
         metrics = {name: _number(name, value) for name, value in thaw(line["metrics"]).items()}
-        found = Evaluation(int(line["epoch"]), int(line["step"]), metrics)
+        there, step = _number("epoch", line["epoch"]), int(line["step"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _garbage(path, number, f"no evaluation: {error}") from error
-    if found.epoch != epoch:
-        raise _garbage(path, number, f"epoch {found.epoch} where epoch {epoch} is to follow")
-    return found
+    if there != epoch:
+        raise _garbage(path, number, f"epoch {there:g} where epoch {epoch:g} is to follow")
+    return Evaluation(epoch, step, metrics)
 
 
 def _resumption(path: Path, line: Mapping[str, Any]) -> Resumption:
@@ -197,13 +235,23 @@ def _resumption(path: Path, line: Mapping[str, Any]) -> Resumption:
     return Resumption(epoch, batch, wall, tuple(environments))
 
 
+def _check_resumption(path: Path, spec: RunSpec, resumed: Resumption, there: int) -> None:
+    """Raises ResultsError where evaluations are missing that were there when the run went on."""
+    work = spec.workload
+    due = evaluations_until(Fraction(resumed.epoch), interval(work.evaluate_every), work.epochs)
+    if there < due:
+        raise _garbage(
+            path, 2, f"resumed after epoch {resumed.epoch} with {due} evaluations, of which {there} are there"
+        )
+
+
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} is no number")
     return float(value)
 
 
-def _end(path: Path, number: int, line: Mapping[str, Any], epochs: int) -> Mapping[str, Any]:
+def _end(path: Path, number: int, line: Mapping[str, Any], epochs: float) -> Mapping[str, Any]:
     end: Mapping[str, Any] = thaw(line)
     try:
         for name in ("wall_seconds", "step_flops"):
@@ -214,32 +262,8 @@ def _end(path: Path, number: int, line: Mapping[str, Any], epochs: int) -> Mappi
     except (TypeError, AttributeError) as error:
         raise _garbage(path, number, f"no end: {error}") from error
     if end["status"] in ("finished", "diverged") and end.get("epochs", epochs) != epochs:
-        raise _garbage(path, number, f"the end of {end['epochs']} epochs, of which {epochs} are there")
+        raise _garbage(path, number, f"the end of {end['epochs']} epochs, of which {epochs:g} are there")
     return end
-
-
-def _record(
-    path: Path, head: Mapping[str, Any], evaluations: Sequence[Evaluation], end: Mapping[str, Any] | None
-) -> Record:
-    for name, kind in (("id", str), ("spec", dict), ("environment", dict), ("labels", dict)):
-        if not isinstance(head.get(name), kind):
-            raise _garbage(path, 1, f"the run needs '{name}'")
-    try:
-        spec, labels = RunSpec.model_validate(head["spec"]), Labels.model_validate(head["labels"])
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        part = "labels" if error.title == Labels.__name__ else "spec"
-        raise _garbage(path, 1, f"{'.'.join(map(str, (part, *wrong['loc'])))}: {wrong['msg']}") from error
-    return Record(
-        id=head["id"],
-        spec=spec,
-        environment=head["environment"],
-        labels=labels,
-        evaluations=tuple(evaluations),
-        end=end,
-        path=path,
-        started=str(head.get("started", "")),
-    )
 
 
 def _garbage(path: Path, number: int, why: str) -> ResultsError:

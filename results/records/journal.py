@@ -1,7 +1,7 @@
 """The journal of a run: append-only JSON lines, the source of truth for everything shown later.
 
 `out/runs/<id>/journal.jsonl` holds a `run` line, a `resumed` line where the run went on from a checkpoint, one
-`evaluation` line per epoch, and an `end` line. Every line is flushed and fsynced, and ends with a checksum
+`evaluation` line per evaluation, and an `end` line. Every line is flushed and fsynced, and ends with a checksum
 (`results.records.lines`). Who writes it holds the run's lease (`results.records.lease`), and sees before each line that
 it still does.
 """
@@ -41,7 +41,7 @@ class Journal:
         self.lock = threading.RLock()
         self._file = file
         self._size = 0
-        self._epochs = 0
+        self._epochs: float = 0
         self._ended = False
 
     @classmethod
@@ -80,8 +80,8 @@ class Journal:
             undo.pop_all()
         return journal
 
-    def evaluation(self, epoch: int, step: int, metrics: Mapping[str, float]) -> None:
-        """Append one evaluation; metrics are floats by name, units in their names.
+    def evaluation(self, epoch: float, step: int, metrics: Mapping[str, float]) -> None:
+        """Append one evaluation; epoch as `Evaluation` has it, metrics are floats by name, units in their names.
 
         Raises:
             JournalLost: the run is another command's by now, or its folder was deleted or moved.
@@ -94,20 +94,22 @@ class Journal:
         self,
         evaluations: Sequence[Evaluation],
         *,
+        epoch: int,
         batch: int,
         wall_seconds: float,
         environments: Sequence[Mapping[str, Any]],
     ) -> None:
         """Append, after the first line: that the run goes on from a checkpoint, and its evaluations until then.
 
-        batch: of the epoch after these, at which it goes on. wall_seconds: until then. environments: which the run was
-        trained in before, each until it had so many epochs and batches: {"epoch": 3, "batch": 0, "environment": {...}}.
+        epoch: after so many, and at this batch of the next, it goes on. wall_seconds: until then. environments: which
+        the run was trained in before, each until it had so many epochs and batches: {"epoch": 3, "batch": 0,
+        "environment": {...}}.
 
         Raises:
             ResultsError: the lines cannot be written.
         """
-        self._epochs = len(evaluations)
-        where = {"epoch": self._epochs, "batch": batch, "wall_seconds": wall_seconds, "environments": environments}
+        self._epochs = evaluations[-1].epoch if evaluations else 0
+        where = {"epoch": epoch, "batch": batch, "wall_seconds": wall_seconds, "environments": environments}
         self._write({"type": "resumed", **where}, *map(_line, evaluations))
 
     def end(self, status: str, **fields: Any) -> None:

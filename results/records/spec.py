@@ -23,7 +23,10 @@ class Recorded(BaseModel):
 
 
 class WorkloadSpec(Recorded):
-    """The workload as resolved: further fields are those of its settings, and of the data's card."""
+    """The workload as resolved: further fields are those of its settings, and of the data's card.
+
+    evaluate_every: epochs between two evaluations (`results.records.evaluating`); only where it is not 1.
+    """
 
     name: str
     family: str
@@ -31,6 +34,7 @@ class WorkloadSpec(Recorded):
     dataset: str
     network: str
     epochs: int
+    evaluate_every: int | float = 1
     dataset_sha256: str
 
 

@@ -20,9 +20,9 @@ def usable(path: Path) -> Record:
     if not path.parent.name == record.id == run_id(record.spec):
         raise _unusable(record, "it is another run's: its folder, its id and its spec's identity differ")
     for point in record.evaluations:
-        begun = point is not record.evaluations[-1] or (point.step >= 1 and point.epoch >= 1)
+        begun = point is not record.evaluations[-1] or (point.step >= 1 and point.epoch > 0)
         if not (begun and 0 <= point.metrics.get(record.clock, math.nan) < math.inf):
-            raise _unusable(record, f"epoch {point.epoch} has no usable {record.clock} or step")
+            raise _unusable(record, f"epoch {point.epoch:g} has no usable {record.clock} or step")
     return record
 
 

@@ -23,7 +23,7 @@ class Reach:
     """A point on a run's way: seconds on the record's clock, and epochs."""
 
     seconds: float
-    epochs: int
+    epochs: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Best:
 
     accuracy_percent: float
     seconds: float
-    epochs: int
+    epochs: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,5 +181,5 @@ def _best_accuracies(runs: Sequence[Record]) -> list[float]:
 
 def _seconds(record: Record, point: Evaluation) -> float:
     if record.clock not in point.metrics:
-        raise ResultsError(f"{record.path}: epoch {point.epoch} has no {record.clock}; repeat the run with --fresh.")
+        raise ResultsError(f"{record.path}: epoch {point.epoch:g} has no {record.clock}; repeat the run with --fresh.")
     return point.metrics[record.clock]

@@ -26,7 +26,7 @@ from results.tracking.points import (
     MetricPoint,
     curve,
     finite,
-    last_epoch,
+    last_step,
     mean_curves,
     not_finite,
     outcome,
@@ -125,7 +125,7 @@ def _parent(
     statuses = [record.status for record in one.records]
     start, end = _times(first)[0], max(_times(record)[1] for record in one.records)
     curves = list(mean_curves(one.complete, end))
-    steps = dict.fromkeys((point.key for point in curves), last_epoch(one.complete))
+    steps = dict.fromkeys((point.key for point in curves), last_step(one.complete))
     points = finite([*curves, *summary_points(values, end, steps)])
     return TrackedEntry(
         experiment=one.experiment,

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.measures import of_runs
-from results.records import Record
+from results.records import Evaluation, Record
+from results.records.evaluating import interval
 from results.statistics import Summary
 
 _FORBIDDEN = re.compile(r"[^\w\-. :/]")
@@ -17,7 +18,7 @@ _FORBIDDEN = re.compile(r"[^\w\-. :/]")
 
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
-    """One value of a metric; the step is an epoch."""
+    """One value of a metric; the step is an epoch, or an evaluation where there are several in each."""
 
     key: str
     value: float
@@ -47,30 +48,36 @@ def curve(record: Record, start_ms: int) -> Iterator[MetricPoint]:
         wall = point.metrics.get("wall_seconds", float(number))
         at = start_ms + round(1000 * wall) if math.isfinite(wall) else start_ms
         for name, value in point.metrics.items():
-            yield MetricPoint(names.get(name) or names.setdefault(name, safe(name)), value, at, point.epoch)
+            yield MetricPoint(names.get(name) or names.setdefault(name, safe(name)), value, at, _step(record, point))
 
 
 def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[MetricPoint]:
-    """The metrics' means over the seeds, epoch by epoch as far as all of them went.
+    """The metrics' means over the seeds, evaluation by evaluation as far as all of them went.
 
-    The last epoch is left out: there the summaries stand, which count every seed with its own last epoch.
+    The last one is left out: there the summaries stand, which count every seed with its own last one.
     """
     for points in zip(*(record.evaluations for record in records), strict=False):
-        if points[0].epoch < last_epoch(records):
+        step = _step(records[0], points[0])
+        if step < last_step(records):
             for name in points[0].metrics:
                 values = [point.metrics[name] for point in points if name in point.metrics]
                 if len(values) == len(records):
-                    yield MetricPoint(safe(name), math.fsum(values) / len(values), timestamp_ms, points[0].epoch)
+                    yield MetricPoint(safe(name), math.fsum(values) / len(values), timestamp_ms, step)
 
 
-def last_epoch(records: Iterable[Record]) -> int:
-    """The last epoch that any of the runs came to; 0 without one."""
-    return max((point.epoch for record in records for point in record.evaluations[-1:]), default=0)
+def last_step(records: Iterable[Record]) -> int:
+    """The last one that any of the runs came to; 0 without one."""
+    return max((_step(record, point) for record in records for point in record.evaluations[-1:]), default=0)
+
+
+def _step(record: Record, point: Evaluation) -> int:
+    """MLflow's are whole numbers."""
+    return round(point.epoch * interval(record.spec.workload.evaluate_every).denominator)
 
 
 def outcome(record: Record, end_ms: int) -> list[MetricPoint]:
-    """The run's measures and its layers' staleness, at the last epoch; the curves' charts come before these."""
-    step = last_epoch([record])
+    """The run's measures and its layers' staleness, at the last step; the curves' charts come before these."""
+    step = last_step([record])
     curves = record.evaluations[-1].metrics if record.evaluations else {}  # their last points say their measures
     found = {measure.key: measure.of(record) for measure in of_runs() if measure.key not in curves}
     values = {key: value for key, value in found.items() if value is not None}

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from typing import Any, TypeVar
 
@@ -128,8 +129,8 @@ class Small(Training):
 
         return noted
 
-    def epoch(self, epoch: int) -> dict[str, float]:
-        return bounded(lambda: Training.epoch(self, epoch))
+    def until(self, at: Fraction) -> dict[str, float]:
+        return bounded(lambda: Training.until(self, at))
 
     def train(self, epochs: int = EPOCHS, first: int = 0) -> list[dict[str, float]]:
         """Train so many epochs, and evaluate after each."""

@@ -36,7 +36,7 @@ def resumed(out: Path, before: Sequence[Mapping[str, Any]] = BEFORE) -> Record:
     spec = spec_of()
     folder, id = folder_of(out, run_id(spec)), run_id(spec)
     with Journal.create(folder, id=id, spec=spec, environment={}, labels=Labels()) as journal:
-        journal.resumed([point(1), point(2)], batch=5, wall_seconds=9.0, environments=before)
+        journal.resumed([point(1), point(2)], epoch=2, batch=5, wall_seconds=9.0, environments=before)
         journal.evaluation(3, 60, point(3).metrics)
         journal.end("finished", wall_seconds=12.5)
     return read(journal.path)

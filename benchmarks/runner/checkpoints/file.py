@@ -48,7 +48,7 @@ class Stint(_Strict):
 
 
 class Progress(_Strict):
-    """What of a checkpoint is no tensor. evaluations: the metrics of each epoch; simulated_seconds: where they are."""
+    """What of a checkpoint is no tensor. evaluations: the metrics of each; simulated_seconds: where they are."""
 
     format: Literal[1] = 1
     run: str = ""

@@ -42,10 +42,10 @@ class Begin:
 
 @dataclass(frozen=True)
 class Epoch:
-    """From a process: an epoch (1 is the first) was trained and evaluated. metrics: as in the journal."""
+    """From a process: the run was evaluated after so many epochs. metrics: as in the journal."""
 
     id: str
-    epoch: int
+    epoch: float
     metrics: Mapping[str, float]
 
 

@@ -1,0 +1,86 @@
+"""Every method x executor, evaluated twice in an epoch and in every second one: an epoch stays one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from results.records import Record
+from tests.conformance.small import EPOCHS, STEPS, Small, weights
+from tests.runner.chains import Chain, check_chain, small
+
+EVERY = [0.5, 2]
+AT: dict[float, list[float]] = {0.5: [0.5, 1, 1.5, 2, 2.5, 3], 2: [2, 3]}
+"""The epochs of the evaluations: the last one is always evaluated."""
+
+
+def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Small]:
+    """The whole run, and its training."""
+    made = Small(method, executor=executor, settings={"evaluate_every": every})
+    record = Chain(out, lambda: (made, made.spec)).part(ends_after=None)
+    assert record is not None
+    return record, made
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_all_samples_are_used_and_all_evaluations_made(
+    method: str, executor: str, every: float, tmp_path: Path
+) -> None:
+    record, made = run(tmp_path, method, executor, every)
+    replicas = made.method.replicas
+    steps = STEPS - STEPS % replicas
+    assert sorted(made.batches_used) == [(epoch, index) for epoch in range(EPOCHS) for index in range(steps)]
+    assert [point.epoch for point in record.evaluations] == AT[every]
+    within = math.ceil(steps // replicas / 2) * replicas
+    expected = [int(at) * steps + within * (at % 1 > 0) for at in AT[every]]
+    assert [point.step for point in record.evaluations] == expected
+    assert record.end is not None
+    assert (record.status, record.end["epochs"]) == ("finished", EPOCHS)
+    assert all(math.isfinite(value) for point in record.evaluations for value in point.metrics.values())
+    seconds = [point.metrics[record.clock] for point in record.evaluations]
+    assert seconds == sorted(set(seconds))
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_resumed_equals_uninterrupted(method: str, repeatable: str, every: float, tmp_path: Path) -> None:
+    ended = check_chain(tmp_path, small(method, executor=repeatable, settings={"evaluate_every": every}))
+    assert ended == (2 * EPOCHS - 1 if every < 1 else EPOCHS - 1)  # at every drain
+
+
+@pytest.mark.parametrize("every", EVERY)
+def test_resumed_at_drains_between_evaluations(every: float, tmp_path: Path) -> None:
+    """A drain that no evaluation follows has a checkpoint, too, and evaluations stay where they were."""
+    settings = {"evaluate_every": every, "drain_every": 5}
+    check_chain(tmp_path, small("lapsgd", {"updaters": 2}, settings=settings))
+
+
+@pytest.mark.parametrize("every", [*EVERY, 1 / 3, 1 / STEPS])
+def test_whole_epochs_of_backpropagation_are_the_same_to_the_last_bit(every: float, tmp_path: Path) -> None:
+    """It has nothing in flight at any time, so that no drain changes it; simulated seconds are added in other parts."""
+    (one, plain), (other, drained) = (run(tmp_path / str(n), "bp", "virtual", n) for n in (1, every))
+    ours, theirs = (by_epoch(record) for record in (one, other))
+    both = ours.keys() & theirs.keys()
+    assert both == ({1, 2, 3} if every < 1 else {2, 3})
+    for epoch in both:
+        assert bits(ours[epoch]) == bits(theirs[epoch])
+        assert ours[epoch]["virtual_seconds"] == pytest.approx(theirs[epoch]["virtual_seconds"])
+    assert all(torch.equal(a, b) for a, b in zip(weights(plain.team), weights(drained.team), strict=True))
+
+
+def by_epoch(record: Record) -> dict[float, Any]:
+    return {point.epoch: point.metrics for point in record.evaluations}
+
+
+def bits(metrics: dict[str, float]) -> dict[str, float]:
+    """What of an evaluation hangs on no clock."""
+    return {name: value for name, value in metrics.items() if not name.endswith("_seconds")}
+
+
+def test_an_epoch_that_is_asked_for_is_a_whole_one() -> None:
+    """As of an analysis, whatever the evaluations of a run would be."""
+    once, often = Small("bp"), Small("bp", settings={"evaluate_every": 0.5})
+    assert bits(once.epoch(0)) == bits(often.epoch(0))

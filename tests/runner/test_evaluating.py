@@ -1,0 +1,81 @@
+"""When a run is evaluated: as it was asked for, what is refused, and what counts epochs all the same."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from benchmarks.commands.settings import settings
+from benchmarks.errors import UserError
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.training import Course
+from benchmarks.tables.registry import table
+from benchmarks.workloads.workload import workload
+from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("1", 1), ("2", 2), ("2.0", 2), (" 1/4 ", 0.25), ("0.25", 0.25), ("1/3", 1 / 3), ("0.333333", 1 / 3), (0.5, 0.5)],
+)
+def test_what_may_be_given(given: Any, kept: float) -> None:
+    made = workload("cifar10", "resnet18", "smoke", {"evaluate_every": given}).evaluate_every
+    assert (made, type(made)) == (kept, type(kept))
+
+
+@pytest.mark.parametrize(
+    "given", ["0", "-1", "0.3", "1.5", "3/4", "1/0", "often", "nan", "inf", "1e-400", "none", "1/", "true"]
+)
+def test_what_is_refused_is_said_in_one_sentence(given: str) -> None:
+    with pytest.raises(UserError, match=r"workload.evaluate_every=.*: give a whole number of epochs, or 1/k") as caught:
+        workload("cifar10", "resnet18", "smoke", {"evaluate_every": given})
+    assert "\n" not in str(caught.value)
+
+
+def test_several_are_a_row_each() -> None:
+    _, (sweep,) = settings(["workload.evaluate_every=1,1/4"])
+    assert sweep.values == ("1", "1/4")
+
+
+def specs(**changes: Any) -> list[Any]:
+    return [run.spec for run in plan.runs(table("table3"), Choices(seeds=(0,), networks=("resnet18",), **changes))]
+
+
+def test_the_default_is_no_part_of_a_run() -> None:
+    every = specs(settings={"workload": {"evaluate_every": "1"}})
+    assert every == specs()
+    assert "evaluate_every" not in every[0].workload.document()
+    other = specs(settings={"workload": {"evaluate_every": "1/2"}})
+    assert [spec.workload.document()["evaluate_every"] for spec in other] == [0.5] * len(every)
+
+
+def test_no_more_often_than_a_device_has_batches() -> None:
+    with pytest.raises(UserError, match=r"evaluate_every=1/40: an epoch of \w+ has \d+ batches on each device"):
+        specs(settings={"workload": {"evaluate_every": "1/40"}})
+
+
+@pytest.mark.parametrize("every", ["1/2", "2"])
+def test_not_with_a_recorded_schedule(every: str) -> None:
+    with pytest.raises(UserError, match="leave out --record"):
+        specs(executor="threads", record=True, settings={"workload": {"evaluate_every": every}})
+
+
+@pytest.mark.parametrize(("every", "stops_after"), [(Fraction(1), 3), (Fraction(1, 2), 5), (Fraction(2), 2)])
+def test_patience_counts_epochs(every: Fraction, stops_after: int) -> None:
+    """Two epochs without a better accuracy than the first evaluation's."""
+    course = Course(epochs=10, patience=2, every=every)
+    while course.goes_on:
+        course.evaluations.append({"accuracy_percent": 50.0, "train_loss": 1.0, "loss": 1.0})
+    assert course.stopped_early
+    assert len(course.evaluations) == stops_after
+    assert course.done == course.at(1) + 2
+
+
+def test_the_last_epoch_is_evaluated() -> None:
+    at = [evaluated_at(number, Fraction(2), 5) for number in (1, 2, 3)]
+    assert at == [2, 4, 5]
+    assert [evaluations_until(Fraction(done), Fraction(2), 5) for done in range(6)] == [0, 0, 1, 1, 2, 3]
+    assert [type(epoch_number(one)) for one in (Fraction(2), Fraction(5, 2))] == [int, float]
