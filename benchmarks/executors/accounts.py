@@ -21,6 +21,8 @@ from benchmarks.executors.resuming import TeamCounts, as_json
 from benchmarks.executors.staleness import Moment, Staleness, TimedEvent
 from methods.effects import Average, Correction, LayerVersions, Scale
 
+NOWHERE = nullcontext()
+
 
 @dataclass(eq=False)
 class DryLayer:
@@ -228,7 +230,7 @@ class DryTeam:
         for gradient in gradients:
             layer = target(gradient, replica)
             with self.where(gradient), layer.mutex:
-                behind = versions(layer, gradient).staleness
+                behind = max(0, layer.updates - gradient.read.updates)  # LayerVersions.staleness
                 self.apply(layer, gradient, worker, factor(scale, behind))
                 layer.updates += 1
                 at = self.device_time() or now
@@ -246,7 +248,7 @@ class DryTeam:
             self.ledger.drop(what)
 
     def where(self, gradient: Any) -> AbstractContextManager[Any]:
-        return nullcontext()
+        return NOWHERE
 
     def apply(self, layer: Any, gradient: Any, worker: str, scale: float) -> None:
         """Change the layer's weights, the learning rate times scale; its mutex is held."""

@@ -62,8 +62,9 @@ class Staleness:
         with self.lock:
             self.count[layer] += 1
             self.updates[layer] += updates
-            if isinstance(now, float):
-                self._add(layer, read, ready, now)
+            if isinstance(now, float):  # as _add, without its calls: most of what a simulation without tensors does
+                self.seconds[layer] += now - read  # type: ignore[operator]
+                self.wait[layer] += now - ready  # type: ignore[operator]
             else:
                 self.unknown.append((layer, read, ready, now))
 

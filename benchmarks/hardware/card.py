@@ -7,15 +7,17 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmarks.errors import UserError
 from benchmarks.hardware.delays import Delay
-from benchmarks.hardware.price import EffectSeconds, Price
+from benchmarks.hardware.price import EffectSeconds, Nodes, Price
 
 Seconds = Annotated[float, Field(ge=0)]
+LATER = ("nodes", "collective", "queues")
+"""A card's fields that are younger than runs that are kept: its fingerprint has those that are set."""
 
 
 class _Part(BaseModel):
@@ -27,6 +29,13 @@ class Costs(_Part):
 
     latency_seconds: Seconds = 0.0
     bytes_per_second: Annotated[float, Field(gt=0)] = inf
+
+
+class NodeLinks(_Part):
+    """Devices in nodes of so many: the card's link is that within one."""
+
+    devices: Annotated[int, Field(ge=1, description="of a node")]
+    link: Annotated[Costs, Field(description="of a node to all others")] = Costs()
 
 
 class MeasuredEffects(_Part):
@@ -87,17 +96,33 @@ class Card(_Part):
     link: Costs = Costs()
     update: Costs = Costs()
     delays: Annotated[tuple[Delay, ...], Field(description="stragglers")] = ()
+    nodes: Annotated[NodeLinks | None, Field(description="none: all devices are one node")] = None
+    collective: Annotated[Literal["ring", "tree"], Field(description="how an all-reduce goes")] = "ring"
+    queues: Annotated[
+        bool, Field(description="whether a device, and a node from others, receives one message at a time")
+    ] = False
     networks: dict[str, NetworkSeconds] = Field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
         """Of the card's content, 64 hexadecimal digits, whatever its file looks like: part of a run's identity."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()
+        unset = {name for name in LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return hashlib.sha256(json.dumps(self.model_dump(exclude=unset), sort_keys=True).encode()).hexdigest()
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """The card's notes, and what no card is charged for."""
-        return self.notes if self.link == Costs() else (*self.notes, "Contention for links is not charged.")
+        if self.queues:
+            charged = "Messages wait for each other where they arrive; all-reduces are charged as if alone."
+        else:
+            charged = "Contention for links is not charged."
+        return self.notes if self.link == Costs() else (*self.notes, charged)
+
+    @property
+    def _nodes(self) -> Nodes | None:
+        if self.nodes is None:
+            return None
+        return Nodes(self.nodes.devices, self.nodes.link.latency_seconds, self.nodes.link.bytes_per_second)
 
     def delayed(self, delays: Sequence[Delay]) -> Card:
         """The same card with stragglers beside its own."""
@@ -119,6 +144,9 @@ class Card(_Part):
             lanes=self.lanes,
             lane_capacity=self.lane_capacity,
             delays=self.delays,
+            nodes=self._nodes,
+            collective=self.collective,
+            queues=self.queues,
         )
 
     def price(self, known: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:

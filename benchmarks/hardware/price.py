@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
-from typing import TYPE_CHECKING
+from math import ceil, inf, log2
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from benchmarks.hardware.delays import Delay
@@ -38,6 +38,19 @@ class Activations:
 
 
 @dataclass(frozen=True)
+class Nodes:
+    """Devices 0 to `devices` - 1 are one node, the next ones the next. A node has one link to all others."""
+
+    devices: int
+    latency_seconds: float
+    bytes_per_second: float
+
+    def of(self, device: int) -> int:
+        """The node's number."""
+        return device // self.devices
+
+
+@dataclass(frozen=True)
 class Price:
     """Seconds per layer for one batch, and what links and updates cost.
 
@@ -48,7 +61,9 @@ class Price:
     starts when n are under way, itself included, takes max(1, n / lane_capacity) times as long.
     delays: stragglers among the devices. effects: None where loading and the loss are free, and where updates and
     snapshots cost what the card says for their bytes. activations: what goes with a batch to another device; None: that
-    is free.
+    is free. nodes: between whose devices the link is theirs; None: all devices are one node. collective: how an
+    all-reduce goes. queues: a device receives one message at a time, and so does a node from all others; else any
+    number of messages is under way at once, each at the full rate.
     """
 
     forward: Sequence[float]
@@ -64,6 +79,9 @@ class Price:
     delays: Sequence[Delay] = ()
     effects: EffectSeconds | None = None
     activations: Activations | None = None
+    nodes: Nodes | None = None
+    collective: Literal["ring", "tree"] = "ring"
+    queues: bool = False
 
     LOSS_BYTES = 4.0  # what A's forward thread sends (Algorithm 1: send(L_i))
 
@@ -102,12 +120,24 @@ class Price:
             return self.LOSS_BYTES
         return self.LOSS_BYTES + (sum(self.activations.kept) if cut is None else self.activations.output[cut])
 
-    def transfer(self, size: float) -> float:
-        """Seconds of so many bytes from one device to another."""
-        return self.latency_seconds + size / self.bytes_per_second
+    def apart(self, one: int, other: int) -> bool:
+        """Whether two devices are of two nodes."""
+        return self.nodes is not None and self.nodes.of(one) != self.nodes.of(other)
 
-    def update(self, layers: Sequence[int], *, remote: bool) -> float:
-        """Seconds of one update of these layers; remote: their gradients come from afar.
+    def latency(self, *, apart: bool = False) -> float:
+        """Seconds of a message on its way, whatever its size. apart: to another node."""
+        return self.nodes.latency_seconds if apart and self.nodes is not None else self.latency_seconds
+
+    def sending(self, size: float, *, apart: bool = False) -> float:
+        """Seconds for which a message of so many bytes takes the link."""
+        return size / (self.nodes.bytes_per_second if apart and self.nodes is not None else self.bytes_per_second)
+
+    def transfer(self, size: float, *, apart: bool = False) -> float:
+        """Seconds of so many bytes from one device to another."""
+        return self.latency(apart=apart) + self.sending(size, apart=apart)
+
+    def update(self, layers: Sequence[int], *, remote: bool, apart: bool = False) -> float:
+        """Seconds of one update of these layers; remote: their gradients come from afar; apart: from another node.
 
         One launch for all of them, or the sum of what each was measured to take.
         """
@@ -116,7 +146,7 @@ class Price:
             local = sum(self.effects.update[i] for i in layers)
         else:
             local = self.update_latency_seconds + size / self.update_bytes_per_second
-        return local + (self.transfer(size) if remote else 0.0)
+        return local + (self.transfer(size, apart=apart) if remote else 0.0)
 
     def snapshot(self, layer: int) -> float:
         """Seconds of a copy of one layer's weights."""
@@ -136,7 +166,25 @@ class Price:
             return 0.0
         return members * (self.effects.average if weights else sum(self.effects.all_reduce[i] for i in layers))
 
-    def all_reduce(self, layers: Sequence[int], members: int) -> float:
-        """Seconds of a ring all-reduce, from the last arrival on: 2 (Q - 1) messages of 1 / Q of the bytes each."""
+    def all_reduce(self, layers: Sequence[int], members: int, nodes: int = 1) -> float:
+        """Seconds of an all-reduce by devices of so many nodes, from the last arrival on, as if nothing else was sent.
+
+        ring: 2 (Q - 1) messages of 1 / Q of the bytes each, one after the other. Over several nodes the slowest link
+        sets the pace, and of the hops 2 (nodes - 1) are between nodes. tree: two binary trees over the nodes, with a
+        chain of devices in each (over the devices, where all are one node), pipelined: the bytes up and down once, a
+        hop's latency per level (Sanders, Speck and Träff, 2009). Latencies are counted as in NCCL's own model
+        (src/graph/tuning.cc).
+        """
         size = sum(self.parameter_bytes[i] for i in layers)
-        return 2 * (members - 1) * (self.latency_seconds + size / members / self.bytes_per_second)
+        if self.collective == "ring" and nodes == 1:
+            return 2 * (members - 1) * (self.latency_seconds + size / members / self.bytes_per_second)
+        if members == 1:
+            return 0.0
+        within, between = self.latency(), self.latency(apart=True)
+        slowest = max(self.sending(size), self.sending(size, apart=nodes > 1))
+        if self.collective == "ring":
+            hops, across = 2 * (members - 1), 2 * (nodes - 1)
+            return (hops - across) * within + across * between + hops / members * slowest
+        chain = 0 if self.nodes is None else ceil(members / nodes) - 1
+        levels = ceil(log2(members)) * within if self.nodes is None else ceil(log2(nodes)) * between
+        return 2 * (levels + chain * within + slowest)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.virtual.devices import Clock, DeviceJob
+from benchmarks.executors.virtual.collectives import Reduction
+from benchmarks.executors.virtual.devices import Clock
 from benchmarks.executors.virtual.sharing import OneMachine, SharedCores
 from benchmarks.hardware.price import Price
 from tests.executors.clocks import steps
@@ -19,11 +20,11 @@ def ended(capacity: float, *jobs: tuple[float, float]) -> list[float]:
     over: dict[int, float] = {}
 
     def ask(index: int, seconds: float) -> None:
-        cores.ask(DeviceJob(seconds, lambda: index, lambda which: over.__setitem__(which, clock.now)))
+        cores.ask(Reduction(seconds, lambda: over.__setitem__(index, clock.now)))
 
     for index, (at, seconds) in enumerate(jobs):
         clock.after(at, lambda index=index, seconds=seconds: ask(index, seconds))  # type: ignore[misc]
-    while clock.events:
+    while clock:
         clock.tick()
     assert clock.now == max(over.values())
     return [over[index] for index in range(len(jobs))]

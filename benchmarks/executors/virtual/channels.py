@@ -3,7 +3,9 @@
 A transfer between devices starts when its item is sent: when the item enters the queue, or is given to a getter who
 waits already. An item whose putter has to wait for room is sent when there is room; in a rendezvous, when it is asked
 for. What has been in the queue for longer than its transfer takes is there at once, else the getter waits for the rest.
-Links are not shared out: any number of transfers are under way at once, each at the link's full rate.
+Links are not shared out: any number of transfers are under way at once, each at the link's full rate. Where the card
+says `queues`, a device receives one message at a time instead, and a node one from all others, in the order in which
+they were sent (of a channel that nobody has asked yet: in which they are asked for).
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from benchmarks.hardware.price import Price
 from methods import effects as e
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Sent:
     """An item on its way."""
 
     item: Any
     worker: e.Worker  # that it comes from
     time: float
+    arrival: float | None = None  # where messages queue and its getter's device is known
 
 
 @dataclass(eq=False)
@@ -37,6 +40,7 @@ class Queue:
     putters: deque[tuple[Process, Any]] = field(default_factory=deque)
     getters: deque[Process] = field(default_factory=deque)
     closed: int = 0
+    getter: e.Worker | None = None  # the last one that asked
 
 
 def _cut(giver: e.Worker, getter: e.Worker) -> int | None:
@@ -52,17 +56,21 @@ class Channels:
         self.clock, self.price, self.ready, self.resume = clock, price, ready, resume
         self._queues: dict[e.Channel, Queue] = {}
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
+        self._free: dict[tuple[str, int], float] = {}  # when a device, or a node, has received what was sent so far
 
     def _queue(self, channel: e.Channel) -> Queue:
-        return self._queues.setdefault(channel, Queue())
+        queue = self._queues.get(channel)
+        if queue is None:
+            queue = self._queues[channel] = Queue()
+        return queue
 
     def put(self, process: Process, effect: e.Put) -> Any:
         queue, capacity = self._queue(effect.channel), effect.channel.capacity
         if queue.getters:
             getter = queue.getters.popleft()
-            self.resume(getter, self._hand_over(self._send(process, effect.item), getter))
+            self.resume(getter, self._hand_over(self._send(process, effect.item, queue), getter))
         elif capacity is None or len(queue.items) < capacity:
-            queue.items.append(self._send(process, effect.item))
+            queue.items.append(self._send(process, effect.item, queue))
         else:
             process.waits_for = f"room in {effect.channel.name}"
             queue.putters.append((process, effect.item))
@@ -71,9 +79,10 @@ class Channels:
 
     def get(self, process: Process, effect: e.Get) -> Any:
         queue = self._queue(effect.channel)
+        queue.getter = process.worker
         if queue.putters:
             putter, item = queue.putters.popleft()
-            queue.items.append(self._send(putter, item))
+            queue.items.append(self._send(putter, item, queue))
             self.ready.append((putter, None))
         if queue.items:
             return self._hand_over(queue.items.popleft(), process)
@@ -83,25 +92,41 @@ class Channels:
         queue.getters.append(process)
         return BLOCKED
 
-    def _send(self, process: Process, item: Any) -> Sent:
-        return Sent(item, process.worker, self.clock.now)
+    def _send(self, process: Process, item: Any, queue: Queue) -> Sent:
+        sent = Sent(item, process.worker, self.clock.now)
+        if self.price.queues and queue.getter is not None:
+            sent.arrival = self._arrival(sent, queue.getter)
+        return sent
 
     def _hand_over(self, sent: Sent, getter: Process) -> Any:
         """The getter waits for what is left of the transfer, if it is on another device; the giver has gone on."""
-        seconds = sent.time + self._transfer(sent, getter) - self.clock.now
+        if sent.worker.device == getter.worker.device:
+            return sent.item
+        arrival = self._arrival(sent, getter.worker) if sent.arrival is None else sent.arrival
+        seconds = arrival - self.clock.now
         if seconds <= 0:
             return sent.item
         getter.waits_for = "a transfer"
         self.clock.after(seconds, lambda: self.resume(getter, sent.item))
         return BLOCKED
 
-    def _transfer(self, sent: Sent, getter: Process) -> float:
-        """Seconds of it."""
-        if sent.worker.device == getter.worker.device:
-            return 0.0
+    def _arrival(self, sent: Sent, getter: e.Worker) -> float:
+        """When it is there."""
+        giver, price = sent.worker, self.price
+        if giver.device == getter.device:
+            return sent.time
+        size, apart = self._bytes(sent, getter), price.apart(giver.device, getter.device)
+        if not price.queues:
+            return sent.time + price.transfer(size, apart=apart)
+        port = ("node", price.nodes.of(getter.device)) if apart and price.nodes else ("device", getter.device)
+        begun = max(sent.time + price.latency(apart=apart), self._free.get(port, 0.0))
+        self._free[port] = begun + price.sending(size, apart=apart)
+        return self._free[port]
+
+    def _bytes(self, sent: Sent, getter: e.Worker) -> float:
         if isinstance(sent.item, DryGradient):
-            return self.price.transfer(self.price.parameter_bytes[sent.item.layer.index])
-        return self.price.transfer(self.price.batch_bytes(_cut(sent.worker, getter.worker)))
+            return self.price.parameter_bytes[sent.item.layer.index]
+        return self.price.batch_bytes(_cut(sent.worker, getter))
 
     def close(self, process: Process, effect: e.Close) -> Any:
         port = effect.port

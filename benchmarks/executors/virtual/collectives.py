@@ -24,6 +24,19 @@ class Member:
     brought: Any
 
 
+class Reduction(DeviceJob):
+    """The mean of what the members brought: a device's work. then: is called once it is over."""
+
+    __slots__ = ("then",)
+
+    def __init__(self, seconds: float, then: Callable[[], Any]) -> None:
+        super().__init__(seconds)
+        self.then = then
+
+    def done(self, result: Any) -> None:
+        self.then()
+
+
 class Collectives:
     """guarded: calls a function, and lets what it raises fail the worker. tell: of an effect, and when it started."""
 
@@ -86,20 +99,24 @@ class Collectives:
                     self.tell(member.process, member.effect, started)
                     self.ready.append((member.process, value))
 
-            self._charge(process, effect, layers, done)
+            self._charge(process, members, layers, done)
         return BLOCKED
 
-    def _charge(self, process: Process, effect: Collective, layers: Sequence[int], done: Callable[[], None]) -> None:
+    def _charge(
+        self, process: Process, members: Sequence[Member], layers: Sequence[int], done: Callable[[], None]
+    ) -> None:
         """The messages' time, which is no device's, and before it what the mean takes of the last member's device."""
-        members = effect.group.members
-        way = self.price.all_reduce(layers, members)
-        computing = self.price.reduction(layers, members, weights=isinstance(effect, e.Average))
+        way = self.price.all_reduce(layers, len(members), self._nodes(members))
+        weights = isinstance(members[0].effect, e.Average)
+        computing = self.price.reduction(layers, len(members), weights=weights)
         computing *= len(layers) / len(set(layers))  # its optimizer's state as well
         if computing:
-
-            def computed(_: None) -> None:
-                self.clock.after(way, done)
-
-            self.device(process).ask(DeviceJob(computing, lambda: None, computed))
+            self.device(process).ask(Reduction(computing, lambda: self.clock.after(way, done)))
         else:
             self.clock.after(way, done)
+
+    def _nodes(self, members: Sequence[Member]) -> int:
+        """How many the members' devices are of."""
+        if (nodes := self.price.nodes) is None:
+            return 1
+        return len({nodes.of(member.process.worker.device) for member in members})

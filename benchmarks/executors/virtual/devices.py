@@ -5,80 +5,128 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from itertools import count
 from typing import Any
 
 from benchmarks.hardware.price import Price
 
-Event = tuple[float, int, Callable[[], None]]
-"""When, in which order of scheduling, and what."""
+Action = Callable[[], None]
+Event = tuple[float, Action]
+"""When, and what."""
 
 
 class Clock:
-    """Simulated seconds and what is going to happen; of two events at one time the one scheduled first comes first."""
+    """Simulated seconds and what is going to happen; of two events at one time the one scheduled first comes first.
+
+    Devices that are alike do the same at the same time: so the heap has every time once, beside it what happens then.
+    """
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.events: list[Event] = []
-        self._sequence = count()
+        self._times: list[float] = []  # a heap
+        self._actions: dict[float, list[Action]] = {}  # at these times, in their order
+        self._due: list[Action] = []  # now, the next one last
 
-    def after(self, seconds: float, action: Callable[[], None]) -> Event:
-        event = (self.now + seconds, next(self._sequence), action)
-        heapq.heappush(self.events, event)
-        return event
+    def __bool__(self) -> bool:
+        """Whether anything is going to happen."""
+        return bool(self._due or self._times)
+
+    def after(self, seconds: float, action: Action) -> Event:
+        time = self.now + seconds
+        if (actions := self._actions.get(time)) is not None:
+            actions.append(action)
+        else:
+            self._actions[time] = [action]
+            heapq.heappush(self._times, time)
+        return time, action
 
     def cancel(self, event: Event) -> None:
         """It will not happen. Raises ValueError where it has."""
-        self.events.remove(event)
-        heapq.heapify(self.events)
+        time, action = event
+        if time == self.now and action in self._due:
+            self._due.remove(action)
+            return
+        actions = self._actions.get(time, [])
+        actions.remove(action)
+        if not actions:
+            del self._actions[time]
+            self._times.remove(time)
+            heapq.heapify(self._times)
 
     def tick(self) -> None:
-        self.now, _, action = heapq.heappop(self.events)
-        action()
+        if not self._due:
+            self.now = heapq.heappop(self._times)
+            self._due = self._actions.pop(self.now)
+            self._due.reverse()
+        self._due.pop()()
 
 
-@dataclass(eq=False)
 class DeviceJob:
     """Something that takes a device's time. granted computes a result, which done gets when the seconds are over.
 
     A job that takes the whole device waits until nothing else is under way on it, and lets nothing start beside it.
     """
 
-    seconds: float
-    granted: Callable[[], Any]
-    done: Callable[[Any], None]
-    whole: bool = False
+    __slots__ = ("device", "lanes", "result", "seconds")
+    whole = False
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.device: Device  # that has granted it
+        self.lanes: int  # which it takes there
+        self.result: Any
+
+    def granted(self) -> Any: ...
+
+    def done(self, result: Any) -> None: ...
+
+    def over(self) -> None:
+        self.device.release(self)
 
 
-@dataclass(eq=False)
 class Device:
-    """First come, first served, on as many lanes as the card says."""
+    """First come, first served, on as many lanes as the card says.
 
-    clock: Clock
-    price: Price
-    busy: int = 0  # lanes
-    queue: deque[DeviceJob] = field(default_factory=deque)
+    It keeps account of its time: busy_seconds, with anything under way, and of these lost_seconds, with jobs that took
+    it whole, as stragglers' delays do. All other time it has waited.
+    """
+
+    def __init__(self, clock: Clock, price: Price) -> None:
+        self.clock, self.price, self.lanes = clock, price, price.lanes
+        self.busy = 0  # lanes
+        self.queue: deque[DeviceJob] = deque()
+        self.busy_seconds = self.lost_seconds = 0.0
+        self._since = 0.0  # when the first of those under way began
 
     def ask(self, job: DeviceJob) -> None:
-        self.queue.append(job)
-        if len(self.queue) == 1:
-            self._serve()
-
-    def _serve(self) -> None:
-        lanes = self.price.lanes
-        while self.queue and self.busy + (lanes if self.queue[0].whole else 1) <= lanes:
-            self._grant(self.queue.popleft())
+        if self.queue or self.busy + (self.lanes if job.whole else 1) > self.lanes:
+            self.queue.append(job)
+        else:
+            self._grant(job)
 
     def _grant(self, job: DeviceJob) -> None:
-        lanes = self.price.lanes if job.whole else 1
-        self.busy += lanes
-        slowdown = 1.0 if job.whole else max(1.0, self.busy / self.price.lane_capacity)
-        result = job.granted()
+        job.device, job.lanes = self, self.lanes if job.whole else 1
+        if not self.busy:
+            self._since = self.clock.now
+        self.busy += job.lanes
+        seconds = job.seconds
+        if job.lanes < self.lanes:  # else it is alone, and a device does at least one effect at full speed
+            seconds *= max(1.0, self.busy / self.price.lane_capacity)
+        job.result = job.granted()
+        self.clock.after(seconds, job.over)
 
-        def over() -> None:
-            self.busy -= lanes
-            job.done(result)  # the worker goes on before the device turns to the next one
-            self._serve()
+    def release(self, job: DeviceJob) -> None:
+        """The worker goes on before the device turns to the next one."""
+        self.busy -= job.lanes
+        if not self.busy:
+            self._account(job)
+        job.done(job.result)
+        queue = self.queue
+        while queue and self.busy + (self.lanes if queue[0].whole else 1) <= self.lanes:
+            self._grant(queue.popleft())
 
-        self.clock.after(job.seconds * slowdown, over)
+    def _account(self, job: DeviceJob) -> None:
+        """Of the time since the device was last idle. job: the last one that was under way."""
+        seconds = self.clock.now - self._since
+        self.busy_seconds += seconds
+        if job.whole:
+            self.lost_seconds += seconds

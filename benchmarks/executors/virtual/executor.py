@@ -10,7 +10,8 @@ bit.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from typing import Any
 
 from benchmarks.executors.accounts import DryTeam, target
@@ -18,9 +19,10 @@ from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed, closing
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
-from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
+from benchmarks.executors.virtual.devices import Clock, Device
+from benchmarks.executors.virtual.jobs import DelayJob, EffectJob, Handler
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
-from benchmarks.executors.virtual.spans import Span, delay_of, span_of
+from benchmarks.executors.virtual.spans import Span, span_of
 from benchmarks.executors.virtual.stragglers import Stragglers
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -33,6 +35,7 @@ class VirtualExecutor:
         self.team, self.price, self.listen, self.clock = team, price, listen, Clock()
         self._before = 0.0
         self._alive: dict[Process, None] = {}
+        self.devices: dict[int, Device] = {}  # of the last call of `run`, as far as they were asked for time
 
     @property
     def activities(self) -> list[Activity]:
@@ -56,26 +59,25 @@ class VirtualExecutor:
         crew = list(workers)
         self._ready: Ready = deque((Process(worker), None) for worker in crew)
         self._alive = dict.fromkeys(process for process, _ in self._ready)
-        self._devices: dict[int, Device] = {}
+        self.devices = {}
         self._homes = {layer: worker.device for worker in crew for layer in worker.holds}
+        self._update_seconds = cache(partial(_update_seconds, self.price))
         self._stragglers = Stragglers(self.team, self.price) if self.price.delays else None
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
         with closing(crew):
-            while self._ready or self.clock.events:
+            while self._ready or self.clock:
                 if self._ready:
                     process, value = self._ready.popleft()
-                    self._resume(process, value.now if isinstance(value, e.Counter) else value)
+                    self.go_on(process, value.now if isinstance(value, e.Counter) else value)
                 else:
                     self.clock.tick()
             if self._alive:
                 raise Stalled((p.worker, p.waits_for) for p in self._alive)
 
-    def _make_handlers(self) -> dict[type, Callable[[Process, Any], Any]]:
-        channels = Channels(self.clock, self.price, self._ready, self._resume)
-        collectives = Collectives(
-            self.team, self.clock, self.price, self._ready, self._guarded, self._tell, self._device
-        )
+    def _make_handlers(self) -> dict[type, Handler]:
+        channels = Channels(self.clock, self.price, self._ready, self.go_on)
+        collectives = Collectives(self.team, self.clock, self.price, self._ready, self.guarded, self.tell, self._device)
         return {
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
@@ -95,11 +97,12 @@ class VirtualExecutor:
             e.Correct: lambda process, effect: self.team.correct(effect.correction),
         }
 
-    def _resume(self, process: Process, value: Any) -> None:
+    def go_on(self, process: Process, value: Any) -> None:
         """Let a worker go on until it has to wait."""
+        send = process.worker.program.send
         while value is not BLOCKED:
             try:
-                effect = process.worker.program.send(value)
+                effect = send(value)
             except StopIteration:
                 self._alive.pop(process)
                 return
@@ -107,17 +110,25 @@ class VirtualExecutor:
                 raise WorkerFailed(process.worker.name, error) from error
             process.effect = effect
             process.asked += 1
-            value = self._guarded(process, self._carry_out, process, effect)
+            try:
+                value = self._carry_out(process, effect)
+            except (WorkerFailed, Stalled):
+                raise
+            except METHOD_ERRORS as error:
+                raise WorkerFailed(process.worker.name, error) from error
 
     def _carry_out(self, process: Process, effect: e.Effect) -> Any:
-        if type(effect) not in self._handlers:
+        handler = self._handlers.get(type(effect))
+        if handler is None:
             known = ", ".join(kind.__name__ for kind in self._handlers)
             raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
         if self._stragglers and (seconds := self._stragglers.seconds_before(process.worker.device, effect)):
-            return self._wait_for_straggler(process, effect, seconds)
-        return self._handlers[type(effect)](process, effect)
+            process.waits_for = process.place
+            self._device(process).ask(DelayJob(self, process, effect, seconds, handler))
+            return BLOCKED
+        return handler(process, effect)
 
-    def _guarded(self, process: Process, function: Callable[..., Any], *arguments: Any) -> Any:
+    def guarded(self, process: Process, function: Callable[..., Any], *arguments: Any) -> Any:
         """What fails while an effect is carried out fails the worker that asked for it."""
         try:
             return function(*arguments)
@@ -133,52 +144,29 @@ class VirtualExecutor:
         process: Process,
         effect: e.Effect,
         seconds: float,
-        begin: Callable[[], Any],
-        end: Callable[[Any], Any] = lambda result: result,
+        begin: Handler,
+        end: Callable[[Process, Any, Any], Any] | None = None,
     ) -> Any:
         """A timed effect on the worker's device: begin reads and computes, end writes and gives the result."""
-        if seconds <= 0:  # what takes no time needs no device
-            value = end(begin())
-            self._tell(process, effect, self.clock.now)
-            return value
-        process.waits_for = f"device {process.worker.device}"
-        started = 0.0
-
-        def granted() -> Any:
-            nonlocal started
-            started = self.clock.now
-            return self._guarded(process, begin)
-
-        def done(result: Any) -> None:
-            value = self._guarded(process, end, result)
-            self._tell(process, effect, started)
-            self._resume(process, value)
-
-        self._device(process).ask(DeviceJob(seconds, granted, done))
-        return BLOCKED
+        if seconds > 0:
+            process.waits_for = process.place
+            self._device(process).ask(EffectJob(self, process, effect, seconds, begin, end))
+            return BLOCKED
+        value = begin(process, effect)  # what takes no time needs no device
+        if end is not None:
+            value = end(process, effect, value)
+        self.tell(process, effect, self.clock.now)
+        return value
 
     def _device(self, process: Process) -> Device:
         number = process.worker.device
-        if number not in self._devices:
-            self._devices[number] = Device(self.clock, self.price)
-        return self._devices[number]
+        if number not in self.devices:
+            self.devices[number] = Device(self.clock, self.price)
+        return self.devices[number]
 
-    def _tell(self, process: Process, effect: e.Effect, started: float) -> None:
+    def tell(self, process: Process, effect: e.Effect, started: float) -> None:
         if self.listen is not None:
             self.listen(span_of(process.worker, effect, started, self.clock.now, self._homes))
-
-    def _wait_for_straggler(self, process: Process, effect: e.Effect, seconds: float) -> Any:
-        """Then carry the effect out."""
-        process.waits_for = f"device {process.worker.device}"
-        handler = self._handlers[type(effect)]
-
-        def done(started: float) -> None:
-            if self.listen is not None:
-                self.listen(delay_of(process.worker, effect, started, self.clock.now))
-            self._resume(process, self._guarded(process, handler, process, effect))
-
-        self._device(process).ask(DeviceJob(seconds, lambda: self.clock.now, done, whole=True))
-        return BLOCKED
 
     # ---- computing
 
@@ -186,50 +174,53 @@ class VirtualExecutor:
         """The ticket is taken at once; loading its batch may take the device's time."""
         step = self.team.next_batch(effect.replica, effect.shared)
         seconds = self.price.next_batch()
-        return self._work(process, effect, seconds, lambda: step) if seconds and step is not None else step
+        return self._work(process, effect, seconds, lambda *_: step) if seconds and step is not None else step
 
     def _snapshot(self, process: Process, effect: e.Snapshot) -> Any:
-        layer, step = effect.layer, effect.step
-        seconds = self.price.snapshot(layer.index)
-        return self._work(process, effect, seconds, lambda: self.team.snapshot(layer, step, self.clock.now))
+        return self._work(process, effect, self.price.snapshot(effect.layer.index), self._begin_snapshot)
+
+    def _begin_snapshot(self, process: Process, effect: e.Snapshot) -> Any:
+        return self.team.snapshot(effect.layer, effect.step, self.clock.now)
 
     def _forward(self, process: Process, effect: e.Forward) -> Any:
-        layer, step = effect.layer, effect.step
-        seconds = self.price.forward[layer.index]
-        return self._work(process, effect, seconds, lambda: self.team.forward(layer, step, self.clock.now))
+        return self._work(process, effect, self.price.forward[effect.layer.index], self._begin_forward)
+
+    def _begin_forward(self, process: Process, effect: e.Forward) -> Any:
+        return self.team.forward(effect.layer, effect.step, self.clock.now)
 
     def _loss(self, process: Process, effect: e.Loss) -> Any:
         seconds = self.price.loss()
         if not seconds:
             return self.team.loss(effect.step)
-        return self._work(process, effect, seconds, lambda: self.team.loss(effect.step))
+        return self._work(process, effect, seconds, lambda *_: self.team.loss(effect.step))
 
     def _backward(self, process: Process, effect: e.Backward) -> Any:
-        layer = effect.layer
-        seconds = self.price.backward(layer.index, weights=effect.weights, inputs=effect.inputs)
+        seconds = self.price.backward(effect.layer.index, weights=effect.weights, inputs=effect.inputs)
+        return self._work(process, effect, seconds, self._begin_backward, self._end_backward)
 
-        def begin() -> Any:
-            return self.team.backward(layer, effect.step, weights=effect.weights, inputs=effect.inputs)
+    def _begin_backward(self, process: Process, effect: e.Backward) -> Any:
+        return self.team.backward(effect.layer, effect.step, weights=effect.weights, inputs=effect.inputs)
 
-        def end(gradient: Any) -> Any:
-            if gradient is not None:
-                gradient.ready = self.clock.now
-            return gradient
-
-        return self._work(process, effect, seconds, begin, end)
+    def _end_backward(self, process: Process, effect: e.Backward, gradient: Any) -> Any:
+        if gradient is not None:
+            gradient.ready = self.clock.now
+        return gradient
 
     def _update(self, process: Process, effect: e.Update) -> Any:
         gradients: Any = effect.gradients
+        homes, device = self._homes, process.worker.device
         layers = [target(gradient, effect.replica) for gradient in gradients]
-        remote = any(self._homes.get(layer, layer.device) != process.worker.device for layer in layers)
-        seconds = self.price.update([g.layer.index for g in gradients], remote=remote)
-        return self._work(
-            process,
-            effect,
-            seconds,
-            lambda: None,
-            lambda _: self.team.update(gradients, process.worker.name, self.clock.now, effect.replica, effect.scale),
-        )
+        away = {homes.get(layer, layer.device) if homes else layer.device for layer in layers} - {device}
+        apart = any(self.price.apart(place, device) for place in away)
+        seconds = self._update_seconds(tuple([layer.index for layer in layers]), bool(away), apart)
+        return self._work(process, effect, seconds, lambda *_: None, self._end_update)
+
+    def _end_update(self, process: Process, effect: e.Update, _: None) -> Any:
+        return self.team.update(effect.gradients, process.worker.name, self.clock.now, effect.replica, effect.scale)
+
+
+def _update_seconds(price: Price, layers: Sequence[int], remote: bool, apart: bool) -> float:
+    return price.update(layers, remote=remote, apart=apart)
 
 
 def build(team: DryTeam, price: Price | None, threads: int) -> VirtualExecutor:

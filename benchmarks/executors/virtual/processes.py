@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.executors.activity import Activity
@@ -18,9 +18,13 @@ BLOCKED = Blocked()
 
 @dataclass(eq=False, slots=True)
 class Process(Activity):
-    """A worker under way."""
+    """A worker under way. place: what it waits for while its device is at work, in words."""
 
     waits_for: str = ""
+    place: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.place = f"device {self.worker.device}"
 
 
 Ready = deque[tuple[Process, Any]]  # who goes on next, and with what

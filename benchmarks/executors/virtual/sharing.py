@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob, Event
 from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.executors.virtual.jobs import Handler
 from benchmarks.executors.virtual.processes import Process
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
-Handler = Callable[[Process, Any], Any]
 MESSAGES = (e.Put, e.Get, e.Await, e.AllReduce, e.Average)
 """The effects by which workers wait for each other."""
 
@@ -78,7 +77,7 @@ class OneMachine(VirtualExecutor):
         """The handler, once its message's seconds are over."""
 
         def carry_out(process: Process, effect: Any) -> Any:
-            return self._work(process, effect, seconds, lambda: None, lambda _: handler(process, effect))
+            return self._work(process, effect, seconds, lambda *_: None, lambda *_: handler(process, effect))
 
         return carry_out
 

@@ -9,7 +9,10 @@ begun on the device over all epochs, kept in the team's state.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.executors.accounts import DryTeam
+from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
@@ -18,16 +21,19 @@ class Stragglers:
     """The delays of one epoch."""
 
     def __init__(self, team: DryTeam, price: Price) -> None:
-        self.team, self.price = team, price
-        self._devices = {delay.device for delay in price.delays}
+        self.team = team
+        of: dict[int, list[Delay]] = {}
+        for delay in price.delays:
+            of.setdefault(delay.device, []).append(delay)
+        self._prices = {device: replace(price, delays=delays) for device, delays in of.items()}
         self._begun: set[tuple[int, int]] = set()  # (device, ticket)
 
     def seconds_before(self, device: int, effect: e.Effect) -> float:
         """Seconds that the device loses now, before this effect; the step has begun there from then on."""
         step = getattr(effect, "step", None)
-        if step is None or device not in self._devices or (device, step.index) in self._begun:
+        if step is None or device not in self._prices or (device, step.index) in self._begun:
             return 0.0
         self._begun.add((device, step.index))
         counts = self.team.executor_state("steps begun")
         count = counts[str(device)] = counts.get(str(device), 0) + 1
-        return self.price.delay(device, count - 1)
+        return self._prices[device].delay(device, count - 1)

@@ -1,0 +1,129 @@
+"""The virtual clock over several nodes: who is far from whom, messages that queue, and a device's own account."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import methods
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.executors.virtual.spans import DELAY, Span
+from benchmarks.hardware.delays import Delay
+from benchmarks.hardware.price import Nodes, Price
+from methods import AllReduce, Backward, Channel, Forward, Get, Group, NextBatch, Program, Put
+from tests.executors.clocks import ONE
+from tests.executors.crews import crew, program
+
+LINKS = replace(ONE, latency_seconds=0.5, bytes_per_second=8.0)  # a loss of four bytes takes 0.5 + 0.5
+APART = replace(LINKS, nodes=Nodes(2, latency_seconds=2.0, bytes_per_second=1.0))  # 2 + 4 between nodes
+NOBODY = DryTeam.of([("only", 1)], steps_per_epoch=1)
+
+
+def received(price: Price, getter: int, *givers: int) -> list[float]:
+    """Everyone gives one item at 0 -> when the getter, who asked before, has each."""
+    times, channel = list[float](), Channel(capacity=None)
+    executor = VirtualExecutor(NOBODY, price)
+
+    def gets() -> Program:
+        for _ in givers:
+            yield Get(channel)
+            times.append(executor.now)
+
+    puts = [program(Put(channel, "a loss")) for _ in givers]
+    executor.run(crew(gets(), *puts, devices=(getter, *givers)))
+    return times
+
+
+def test_a_message_between_nodes_takes_their_link() -> None:
+    assert received(APART, 0, 1) == received(LINKS, 0, 1) == [1.0]
+    assert received(APART, 0, 2) == [6.0]
+
+
+def test_messages_that_queue_arrive_one_after_the_other() -> None:
+    """All are on their way at once, and received one at a time; what comes from the same device need not be sent."""
+    assert received(LINKS, 0, 1, 1, 1) == [1.0, 1.0, 1.0]
+    assert received(replace(LINKS, queues=True), 0, 1, 1, 1) == [1.0, 1.5, 2.0]
+    assert received(replace(APART, queues=True), 0, 2, 3, 4) == [6.0, 10.0, 14.0]
+    assert received(replace(LINKS, queues=True), 0, 0, 0) == [0.0, 0.0]
+
+
+def test_a_node_receives_for_all_its_devices() -> None:
+    """Two devices of a node, to each of which another node sends: the second waits for the first."""
+    times, channels = dict[int, float](), [Channel(None), Channel(None)]
+    executor = VirtualExecutor(NOBODY, replace(APART, queues=True))
+
+    def gets(which: int) -> Program:
+        yield Get(channels[which])
+        times[which] = executor.now
+
+    puts = [program(Put(channel, "a loss")) for channel in channels]
+    executor.run(crew(gets(0), gets(1), *puts, devices=(0, 1, 2, 3)))
+    assert times == {0: 6.0, 1: 10.0}
+
+
+def test_what_was_sent_long_ago_is_there_whoever_asks_late() -> None:
+    """Sent at 0, received at 1.0 and 1.5 by a device whose worker asks at 3."""
+    channel, price = Channel(capacity=None), replace(LINKS, queues=True)
+    team, times = DryTeam.of([("only", 1)], steps_per_epoch=1), list[float]()
+    executor = VirtualExecutor(team, replace(price, forward=[3.0]))
+
+    def gets() -> Program:
+        yield Forward(team.replica.layers[0], (yield NextBatch(team.replica)))
+        for _ in range(2):
+            yield Get(channel)
+            times.append(executor.now)
+
+    executor.run(crew(gets(), program(Put(channel, "a"), Put(channel, "b")), devices=(0, 1)))
+    assert times == [3.0, 3.0]
+
+
+def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
+    """Of devices 0 and 1 within a node, of 1 and 2 between two."""
+    price = replace(APART, parameter_bytes=[16.0])
+    seconds = {}
+    for devices in ((0, 1), (1, 2)):
+        team = DryTeam.of([("only", 1)], replicas=2, steps_per_epoch=2)
+        group = Group(members=2)
+
+        def reduces(replica: int, team: DryTeam = team, group: Group = group) -> Program:
+            mine = team.replicas[replica]
+            step = yield NextBatch(mine)
+            yield Forward(mine.layers[0], step)
+            yield AllReduce(group, mine, (yield Backward(mine.layers[0], step)))
+
+        executor = VirtualExecutor(team, price)
+        executor.run(crew(reduces(0), reduces(1), devices=devices))
+        seconds[devices] = executor.now - 3.0
+    assert seconds == {(0, 1): price.all_reduce([0], 2), (1, 2): price.all_reduce([0], 2, nodes=2)}
+    assert seconds[1, 2] > seconds[0, 1]
+
+
+@pytest.mark.parametrize("name", ["bp", "ddp", "lapsgd", "lsgd", "pdasgd", "async_lu"])
+@pytest.mark.parametrize("lanes", [1, 2])
+def test_devices_keep_account_of_what_spans_tell(name: str, lanes: int) -> None:
+    """A device's busy seconds are the time that its workers' spans cover, its lost ones those of delays."""
+    price = Price([0.1, 0.2], [0.1, 0.2], [0.1, 0.3], [1e3, 2e3], 1e-3, 1e6, lanes=lanes)
+    price = replace(price, delays=(Delay(kind="constant", device=0, steps=0.5),))
+    method = methods.create(name, {"devices": 3} if name not in ("bp", "async_lu") else {})
+    team = DryTeam.of([("a", 1), ("b", 1)], replicas=method.replicas, steps_per_epoch=12)
+    told: list[Span] = []
+    executor = VirtualExecutor(team, price, listen=told.append)
+    executor.run(method.workers(team))
+    on_devices = [span for span in told if span.effect not in ("AllReduce", "Average")]
+    for number, device in executor.devices.items():
+        mine = [(span.start, span.end) for span in on_devices if span.device == number]
+        lost = sum(span.seconds for span in on_devices if (span.device, span.effect) == (number, DELAY))
+        assert device.busy_seconds == pytest.approx(covered(mine))
+        assert device.lost_seconds == pytest.approx(lost)
+    assert executor.devices[0].lost_seconds > 0
+
+
+def covered(spans: list[tuple[float, float]]) -> float:
+    """Seconds in which at least one of them is under way."""
+    total = end = 0.0
+    for start, stop in sorted(spans):
+        total += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return total
