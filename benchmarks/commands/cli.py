@@ -13,6 +13,7 @@ from benchmarks.checkout import INSTALLED
 from benchmarks.commands.examples import EXAMPLES, epilogue
 from benchmarks.commands.options import (
     Care,
+    EngineOptions,
     Flag,
     Number,
     OwnCard,
@@ -35,7 +36,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # the program says what was interrupted
 )
 
-DEFAULT, SHOWN, CARE, SEARCH = Selection(), Shown(), Care(), SearchOptions()
+DEFAULT, SHOWN, CARE, SEARCH, ENGINE = Selection(), Shown(), Care(), SearchOptions(), EngineOptions()
 
 
 @app.command(name="--version")
@@ -56,7 +57,9 @@ def list_(*, plugin: Plugins = None) -> None:
 
 
 @app.command
-def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = None) -> None:
+def show(
+    *tables: str, selection: Selection = DEFAULT, jobs: Number | None = None, engine: EngineOptions = ENGINE
+) -> None:
     """Show what `run` would do: the runs, the options as resolved, the published values, the expected duration.
 
     With `all`, `paper-a` or `paper-b`: what is in it. With the name of a hardware card: what the card predicts beside
@@ -87,11 +90,13 @@ def show(*tables: str, selection: Selection = DEFAULT, jobs: Number | None = Non
         if card:
             show_card(cards.load(tables[0], out=selection.out), _console())
         return
-    found, chosen = choose(selection, tables, hardware=known)
-    many = _jobs(jobs, chosen.device)
+    from benchmarks.commands import engines
     from benchmarks.commands.show import show_experiments
 
-    show_experiments(found, chosen, selection.out, many, _console())
+    of_cluster = engines.imagine(engine, selection.out, jobs, _console())
+    found, chosen = choose(selection, tables, hardware=known, node=of_cluster.node if of_cluster else None)
+    many = _jobs(jobs, chosen.device) if of_cluster is None else 1
+    show_experiments(found, chosen, selection.out, many, _console(), of_cluster)
 
 
 @app.command
@@ -102,6 +107,7 @@ def run(
     target: float | None = None,
     care: Care = CARE,
     no_tracking: Flag = False,
+    engine: EngineOptions = ENGINE,
 ) -> int:
     """Run tables, figures and analyses: train what is missing, print measured beside published, feed MLflow.
 
@@ -115,10 +121,11 @@ def run(
 
     check_target(target)
     care.check()
-    found, chosen = choose(selection, tables)
-    many = _training_jobs(jobs, chosen)
-    from benchmarks.commands import run
+    from benchmarks.commands import engines, run
 
+    of_cluster = engines.prepare(engine, selection, jobs, _console())
+    found, chosen = choose(selection, tables, node=of_cluster.node if of_cluster else None)
+    many = _training_jobs(jobs, chosen) if of_cluster is None else 1
     return run.run(
         found,
         chosen,
@@ -128,7 +135,20 @@ def run(
         tracking=not no_tracking,
         target=target,
         console=_console(),
+        engine=of_cluster,
     )
+
+
+@app.command
+def cancel(*, out: Path = Path("out")) -> int:
+    """End the jobs of `run --engine slurm` that are queued or running for a folder of results.
+
+    Args:
+        out: Folder of results.
+    """
+    from benchmarks.commands.cancel import cancel as end
+
+    return end(out, _console())
 
 
 @app.command

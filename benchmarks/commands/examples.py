@@ -10,6 +10,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "show workload": "the same of what --set workload.FIELD=VALUE reaches",
         "show paper-a": "what is in a paper, and what its hardware card predicts",
         "show table1 --scale small --set async_lu.queue=2": "with other settings",
+        "show table3 --engine slurm --per-task 4": "what would be submitted to a cluster",
     },
     "run": {
         "run table3": "a table at scale smoke: embedded data, simulated seconds",
@@ -17,7 +18,9 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "run table1 --method async_lu,bp --set async_lu.queue=2": "two rows, one of them set otherwise",
         "run table1 --executor threads --seeds 1": "on real threads, in real seconds",
         "run all --seeds 1 --no-tracking": "everything, without MLflow",
+        "run table3 --engine slurm --slurm partition=gpu --slurm time=60 --per-task 4": "by jobs of a cluster",
     },
+    "cancel": {"cancel": "of ./out", "cancel --out ~/results": "of another folder"},
     "tune": {
         "tune table1 --network resnet18": "five learning rates a row, then the table at each row's best",
         "tune table1 --grid 3 --method async_lu,ddp": "three rates, for two rows",

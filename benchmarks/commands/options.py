@@ -73,6 +73,25 @@ class Care:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
+class EngineOptions:
+    """Where `run` trains what is missing."""
+
+    engine: Annotated[
+        str, Parameter(help="local (processes of this machine) or slurm (jobs of a cluster, which go on without it).")
+    ] = "local"
+    slurm: Annotated[
+        list[str] | None,
+        _many(
+            "KEY=VALUE, an option of sbatch for every job, such as partition=gpu, gres=gpu:1 or time=240 (minutes). "
+            "Others are those of [engine.slurm] in ./async-sgd-benchmarks.toml."
+        ),
+    ] = None
+    per_task: Annotated[Number | None, Parameter(help="Runs of one job, one after the other. Default: 1.")] = None
+    detach: Annotated[Flag, Parameter(help="Submit, and return: the same command follows later.")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
 class SearchOptions:
     """What `tune` gives every row of a table."""
 

@@ -18,6 +18,7 @@ from benchmarks.runner import gpus
 from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import usable_cores
+from benchmarks.runner.node import Node
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.load import is_file
@@ -77,11 +78,11 @@ def default_jobs(device: str) -> int:
 
 
 def choose(
-    given: Selection, names: Sequence[str] | None, hardware: Sequence[str] = ()
+    given: Selection, names: Sequence[str] | None, hardware: Sequence[str] = (), node: Node | None = None
 ) -> tuple[list[Experiment], Choices]:
     """The experiments of these names, none where there are no names, and the options as given -> what is chosen.
 
-    hardware: as `chosen_experiments`. Raises UserError or MethodError on the first that cannot be.
+    hardware: as `chosen_experiments`. node: that trains the runs, if it is not this machine. Raises UserError or MethodError on the first that cannot be.
     """
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
@@ -101,7 +102,8 @@ def choose(
         executor=given.first_executor,
         record=given.record,
         card=cards.load(given.hardware, out=given.out) if given.hardware else None,
-        device=usable_device(given.device),
+        device=usable_device(given.device) if node is None else _device_of(node, given.device),
+        node=node,
         data=given.data.expanduser() if given.data is not None else None,
         peak=_peak(given.out) if not kind.simulated else None,
         settings=_with_data(fixed, given.data_card),
@@ -176,18 +178,19 @@ def usable_device(device: str) -> str:
     if kind == "cuda" and index:
         raise UserError(f"--device {device}: choose GPUs by CUDA_VISIBLE_DEVICES={index}, and say --device cuda.")
     one_of("device", device, ("cpu", "cuda", "auto"))
-    # A driver's device file costs nothing to look for; torch is asked only where there is one.
-    present = any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd"))
-    usable = False
-    if device != "cpu" and present:
-        import torch
-
-        usable = torch.cuda.is_available()
+    usable = device != "cpu" and gpus.usable()
     if device == "cuda" and not usable:
         raise UserError("--device cuda: no CUDA device is usable here; `python -m benchmarks doctor` says why.")
     if usable:
         gpus.found()
     return "cuda" if usable else "cpu"
+
+
+def _device_of(node: Node, device: str) -> str:
+    one_of("device", device, ("cpu", "cuda", "auto"))
+    if device == "cuda" and node.gpus is None:
+        raise UserError("--device cuda: a job sees no GPU on its node; ask for one, as by --slurm gres=gpu:1.")
+    return node.device if device == "auto" else device
 
 
 def missing_data(runs: Iterable[Run], folder: Path | None) -> str:

@@ -13,6 +13,7 @@ from rich.markup import escape
 import methods
 from benchmarks.analyses.definition import Analysis, Request
 from benchmarks.commands import resolve, training
+from benchmarks.commands.engines import Engine
 from benchmarks.commands.options import Care
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
@@ -50,8 +51,9 @@ def run(
     tracking: bool,
     target: float | None,
     console: Console,
+    engine: Engine | None = None,
 ) -> int:
-    """-> the exit code: 0, or 1 if a run failed. Where many are asked for, those without their data say so.
+    """-> the exit code: 0, or 1 if a run failed. engine: a cluster's; None: this machine's. Where many are asked for, those without their data say so.
 
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
@@ -61,10 +63,16 @@ def run(
     resolve.check_out(out)
     found = journals.read(out)
     missing = [run for run in runs if care.fresh or not found.done(run)]
+    if engine is not None:
+        jobs = engine.ready(missing, found, chosen)
     _announce(experiments, chosen, runs, missing, jobs, console, training.resumable(runs, missing, out, care))
     note(console, (*plan.trained_as_others(asked), *found.left_out))
     setting = training.setting(experiments, chosen, out, care)
-    ended = training.train(missing, setting, jobs, console, pool.train_all) if missing else {}
+    if engine is not None and engine.detach:
+        say(console, engine.slurm.detached(missing, setting))
+        return 0
+    train_all = engine.slurm.train_all if engine is not None else pool.train_all
+    ended = training.train(missing, setting, jobs, console, train_all, chosen.node) if missing else {}
     found = journals.read(out) if missing else found
     failed = list(training.failures(missing, ended, found))
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}

@@ -11,7 +11,8 @@ from rich.table import Table as Grid
 
 from benchmarks.analyses.definition import Analysis
 from benchmarks.commands import option_list, training
-from benchmarks.commands.screen import note
+from benchmarks.commands.engines import Engine
+from benchmarks.commands.screen import note, say
 from benchmarks.experiments import Experiment
 from benchmarks.papers.open_points import readings
 from benchmarks.runner import plan
@@ -27,7 +28,15 @@ from results.published import Published
 from results.records.spec import flat
 
 
-def show_experiments(found: Sequence[Experiment], chosen: Choices, out: Path, jobs: int, console: Console) -> None:
+def show_experiments(
+    found: Sequence[Experiment],
+    chosen: Choices,
+    out: Path,
+    jobs: int,
+    console: Console,
+    engine: Engine | None = None,
+) -> None:
+    """engine: a cluster's, to which nothing is submitted."""
     everything: list[Run] = []
     for one in found:
         if isinstance(one, Analysis):
@@ -36,9 +45,11 @@ def show_experiments(found: Sequence[Experiment], chosen: Choices, out: Path, jo
         runs = plan.runs(one, chosen)
         everything += runs
         _show_table(one, chosen, runs, console)
-    print_expected(
-        plan.distinct(everything), [one.id for one in found if isinstance(one, Analysis)], out, jobs, console
-    )
+    analyses = [one.id for one in found if isinstance(one, Analysis)]
+    if engine is None:
+        print_expected(plan.distinct(everything), analyses, out, jobs, console)
+    else:
+        _print_jobs(plan.in_order(plan.distinct(everything)), out, engine, console)
     for clock in notes.clocks(found, chosen):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
@@ -53,6 +64,16 @@ def print_expected(runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs
         highlight=False,
     )
     note(console, found.left_out)
+
+
+def _print_jobs(runs: Sequence[Run], out: Path, engine: Engine, console: Console) -> None:
+    found = journals.read(out)
+    missing = [run for run in runs if not found.done(run)]
+    pace = Pace(found.records, engine.node)
+    done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done in {out}"
+    say(console, f"{done}. To SLURM: {engine.slurm.described(missing, pace)}.")
+    unseen = "" if engine.node is not None else "No node has been seen yet: runs are planned as for this machine."
+    note(console, [unseen, *found.left_out])
 
 
 def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:

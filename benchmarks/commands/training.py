@@ -17,6 +17,7 @@ from benchmarks.runner import environment, gpus, plan
 from benchmarks.runner.checkpoints import file as checkpoints
 from benchmarks.runner.checkpoints import keeper
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.node import Node
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import signals
@@ -41,8 +42,9 @@ class Careful(Protocol):
 
 def setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care: Careful) -> Setting:
     """What all runs of these experiments share."""
-    cards, here = _cards(experiments, chosen), environment.describe(chosen.device)
-    seen = gpus.each() if chosen.device == "cuda" else ()
+    own = chosen.device == "cuda" and chosen.node is None  # a node's GPUs are found there
+    cards, here = _cards(experiments, chosen), environment.describe("cuda" if own else "cpu")
+    seen = gpus.each() if own else ()
     given = chosen.data, cards, chosen.plugins, here, seen
     return Setting(out, *given, care.stall_after, care.fresh, care.checkpoints, chosen.own)
 
@@ -54,10 +56,15 @@ def resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Care
 
 
 def train(
-    missing: Sequence[Run], setting: Setting, jobs: int, console: Console, train_all: Callable[..., dict[str, Ended]]
+    missing: Sequence[Run],
+    setting: Setting,
+    jobs: int,
+    console: Console,
+    train_all: Callable[..., dict[str, Ended]],
+    node: Node | None = None,
 ) -> dict[str, Ended]:
-    """-> how each run ended, by its id. train_all: the pool's, which each command brings."""
-    begun, pace, jobs = time.monotonic(), Pace(journals.read(setting.out).records), min(jobs, len(missing))
+    """-> how each run ended, by its id. train_all: an engine's, which each command brings; node: where it trains."""
+    begun, pace, jobs = time.monotonic(), Pace(journals.read(setting.out).records, node), min(jobs, len(missing))
     console.print(f"Expected: {expected(missing, pace, jobs)}", highlight=False, soft_wrap=True)
     with Display(missing, console, pace, jobs) as display:
         try:

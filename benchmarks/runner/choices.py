@@ -8,6 +8,10 @@ from pathlib import Path
 
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
+from benchmarks.runner import gpus
+from benchmarks.runner.environment import real_devices
+from benchmarks.runner.gpus import Gpus
+from benchmarks.runner.node import Node
 from benchmarks.runner.sweeps import Sweep
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.own import OwnFiles
@@ -42,8 +46,23 @@ class Choices:
     own_tables: tuple[Table, ...] = ()  # by their files
     own: OwnFiles = field(default_factory=OwnFiles)
     alias: bool = True  # rows that are one algorithm are trained once
+    node: Node | None = None  # that trains the runs, if it is not this machine
 
     @property
     def kind(self) -> executors.ExecutorKind:
         """The executor's properties: what seconds are."""
         return executors.executor(self.executor)
+
+    @property
+    def gpus(self) -> Gpus | None:
+        """Those that runs are trained on; None on a CPU. Raises UserError where this machine's are not equal."""
+        if self.device != "cuda":
+            return None
+        return self.node.gpus if self.node is not None else gpus.found()
+
+    @property
+    def real_devices(self) -> int:
+        """What real threads share."""
+        if self.node is not None and self.device != "cuda":
+            return self.node.cores
+        return real_devices(self.device)

@@ -22,6 +22,15 @@ class Gpus:
     tf32: bool = True
 
 
+def usable() -> bool:
+    """Whether torch can use one. A driver's device file costs nothing to look for; torch is asked only where it is."""
+    if not any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def found() -> Gpus:
     """What torch sees. Raises UserError where that is none, or of several kinds, which would not be one hardware."""
     import torch

@@ -15,6 +15,7 @@ from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Gpus
+from benchmarks.runner.node import Node
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.data.present import as_found
@@ -50,12 +51,16 @@ def data_sha256(known: DataCard, folder: Path | None) -> str:
     return found.sha256 if found is not None else ""
 
 
-def hardware_of(card: Card | None, gpus: Gpus | None = None) -> HardwareSpec:
-    """What decides time: the card under the virtual clock; in real time this machine's GPUs on CUDA, else its CPU."""
+def hardware_of(card: Card | None, gpus: Gpus | None = None, node: Node | None = None) -> HardwareSpec:
+    """What decides time: the card under the virtual clock; in real time the GPUs on CUDA, else the CPU.
+
+    node: whose CPU that is, if it is not this machine's.
+    """
     if card is None and gpus is not None:
         return HardwareSpec(name=gpus.name, gpus=gpus.count)
     if card is None:
-        return HardwareSpec(name=cpu_name(), cores=os.cpu_count() or 1)
+        cpu, cores = (node.cpu, node.cores) if node is not None else (cpu_name(), os.cpu_count() or 1)
+        return HardwareSpec(name=cpu, cores=cores)
     if not card.delays:
         return HardwareSpec(name=card.name, sha256=card.sha256)
     return HardwareSpec(name=card.name, sha256=card.sha256, delays=[delay.label for delay in card.delays])

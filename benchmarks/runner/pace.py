@@ -10,6 +10,7 @@ from statistics import median
 
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.node import Node
 from benchmarks.runner.plan import Run
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import workload
@@ -35,15 +36,21 @@ LATEST = 5
 class Pace:
     """Wall-clock seconds of an epoch, its evaluation included, with as many runs side by side as there were.
 
-    records: in the order of their start; those that finished on this machine, in one go, are learnt from.
+    records: in the order of their start; those that finished on this machine, or on the node that there is in its
+    place, in one go, are learnt from.
     """
 
-    def __init__(self, records: Iterable[Record] = ()) -> None:
+    def __init__(self, records: Iterable[Record] = (), node: Node | None = None) -> None:
+        self._machine = (node.cpu, node.cores) if node is not None else (cpu_name(), os.cpu_count() or 1)
         self._quotients: dict[tuple[str, ...], list[float]] = {}
         for record in records:
-            if record.status == "finished" and record.resumed is None and _here(record):
+            if record.status == "finished" and record.resumed is None and self._here(record):
                 with contextlib.suppress(KeyError, UserError):  # a workload of another version
                     self._learn(record)
+
+    def _here(self, record: Record) -> bool:
+        made = record.environment
+        return (made.get("cpu"), made.get("cores")) == self._machine
 
     def _learn(self, record: Record) -> None:
         if record.end is not None and record.evaluations:
@@ -110,6 +117,11 @@ class Remaining:
         self._heard.pop(id, None)
         self._fresh.discard(id)
 
+    def again(self, id: str, epochs: int) -> None:
+        """It waits for another job, of which so many epochs are expected until it says where it goes on."""
+        self.wait(id)
+        self._epochs[id] = epochs
+
     def end(self, id: str) -> None:
         """It may have stopped early."""
         self.wait(id)
@@ -151,8 +163,3 @@ def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:
         (*where, work.scale, work.dataset, work.network),
         (*where, work.scale),
     )
-
-
-def _here(record: Record) -> bool:
-    made = record.environment
-    return (made.get("cpu"), made.get("cores")) == (cpu_name(), os.cpu_count() or 1)

@@ -11,9 +11,7 @@ from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
 from benchmarks.hardware.delays import Delay
-from benchmarks.runner import gpus
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.environment import real_devices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
 from benchmarks.runner.settings import row_method, row_workload, run_of, settled, swept
 from benchmarks.runner.specs import workload_of, workload_spec
@@ -193,14 +191,14 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     _check_evaluations(work, method, choices)
     method.check_layers(_layers(work, choices))
     hardware = shared.delayed(row.delays) if shared is not None else None
-    seen = gpus.found() if choices.device == "cuda" else None
+    seen = choices.gpus
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
     known = data_of(work, choices)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),
         method=MethodSpec(name=method.name, options=as_read(method.describe())),
         executor=choices.executor,
-        hardware=hardware_of(hardware, seen),
+        hardware=hardware_of(hardware, seen, choices.node),
         device=choices.device,
         seed=seed,
         torch=torch_minor(),
@@ -270,7 +268,7 @@ def _labels(
         method_title=row.label,
         network_label=work.label_on(known),
         devices=devices,
-        device_count=method.devices if hardware is not None else real_devices(choices.device),
+        device_count=method.devices if hardware is not None else choices.real_devices,
         peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
         data_label=known.label,
     )

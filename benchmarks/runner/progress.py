@@ -14,7 +14,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from benchmarks.runner.pace import Pace, Remaining
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Busy, Epoch, Event, Remark, Resumed, Standstill
+from benchmarks.runner.processes.messages import (
+    Begin,
+    Busy,
+    Epoch,
+    Event,
+    Placed,
+    Queue,
+    Remark,
+    Requeued,
+    Resumed,
+    Standstill,
+)
 
 EVERY_SECONDS = 60.0
 """That a log says nothing, at most: a build machine ends what is silent."""
@@ -42,6 +53,8 @@ class Display:
         self.tasks: dict[str, TaskID] = {}
         self.heard: dict[str, float] = {}  # epochs of each run that is under way
         self.last: dict[str, str] = {}  # how far each run is, in words
+        self.where: dict[str, str] = {}  # of runs that jobs have: on which node
+        self.queue = ""  # what an engine's jobs wait for, and where they run
         self.elsewhere: set[str] = set()  # of which it was said that another command trains them
         self.progress: Progress | None = None
         self.over, self.said = threading.Event(), now()
@@ -71,8 +84,15 @@ class Display:
             self.progress.stop()
 
     def __call__(self, event: Event) -> None:
+        if isinstance(event, Queue):
+            self._queue(event.words)
+            return
         run = self.runs[event.id]
-        if isinstance(event, Begin):
+        if isinstance(event, Placed):
+            self.where[run.id] = event.where
+        elif isinstance(event, Requeued):
+            self._requeue(run, event.words)
+        elif isinstance(event, Begin):
             self._begin(run)
         elif isinstance(event, Epoch):
             self._epoch(run, event.epoch, event.metrics)
@@ -103,7 +123,8 @@ class Display:
         named = ", ".join(escape(self._standing(id)) for id in ids[:NAMED])
         more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
         under_way = f"; under way: {named}{more}" if ids else ""
-        self._say(f"[{self.done}/{len(self.runs)}] {self.left}{under_way}")
+        queue = f"; {escape(self.queue)}" if self.queue else ""
+        self._say(f"[{self.done}/{len(self.runs)}] {self.left}{queue}{under_way}")
 
     def _beat(self) -> None:
         while not self.over.wait(max(0.0, self.said + EVERY_SECONDS - self.now())):
@@ -111,7 +132,10 @@ class Display:
 
     def _standing(self, id: str) -> str:
         run = self.runs[id]
-        return f"{run.title} (epoch {self.heard.get(id, 0):g} of {run.spec.workload.epochs})"
+        return f"{run.title} (epoch {self.heard.get(id, 0):g} of {run.spec.workload.epochs}{self._on(id)})"
+
+    def _on(self, id: str) -> str:
+        return f", {self.where[id]}" if id in self.where else ""
 
     def _say(self, words: str) -> None:
         """One line, also in a pipe."""
@@ -123,7 +147,8 @@ class Display:
         self.remaining.begin(run.id)
         if self.progress is not None:
             total = run.spec.workload.epochs
-            self.tasks[run.id] = self.progress.add_task(escape(run.title), total=total, detail="")
+            detail = escape(self.where.get(run.id, ""))
+            self.tasks[run.id] = self.progress.add_task(escape(run.title), total=total, detail=detail)
 
     def _resumed(self, run: Run, epoch: int, words: str) -> None:
         self.heard[run.id] = epoch
@@ -136,18 +161,33 @@ class Display:
         self.remaining.epoch(run.id, epoch - self.heard[run.id])
         self.heard[run.id] = epoch
         if self.progress is not None:
-            detail = f"{metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
+            detail = escape(f"{metrics['accuracy_percent']:.1f} %, {clock(metrics)}{self._on(run.id)}")
             self.progress.update(self.tasks[run.id], completed=epoch, detail=detail)
             self.progress.update(self.whole, detail=self.left)
         self.last[run.id] = (
             f", {epoch:g} epoch{'' if epoch == 1 else 's'}, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
         )
 
-    def _wait(self, run: Run, who: str) -> None:
-        self.heard.pop(run.id, None)
-        self.remaining.wait(run.id)
+    def _queue(self, words: str) -> None:
+        self.queue = words
         if self.progress is not None:
+            self.progress.update(self.whole, description=f"[bold]all runs[/] {escape(words)}", detail=self.left)
+
+    def _requeue(self, run: Run, words: str) -> None:
+        self._leave(run)
+        self.remaining.again(run.id, run.spec.workload.epochs)
+        self._say(f"{escape(run.title)}: {escape(words)}")
+
+    def _leave(self, run: Run) -> None:
+        """It is not under way any more, and has not ended."""
+        self.heard.pop(run.id, None)
+        self.where.pop(run.id, None)
+        self.remaining.wait(run.id)
+        if self.progress is not None and run.id in self.tasks:
             self.progress.remove_task(self.tasks.pop(run.id))
+
+    def _wait(self, run: Run, who: str) -> None:
+        self._leave(run)
         if run.id not in self.elsewhere:
             self._say(f"{escape(run.title)}: trained by another command ({escape(who)}); waiting")
         self.elsewhere.add(run.id)
@@ -157,7 +197,8 @@ class Display:
         self.heard.pop(run.id, None)
         self.remaining.end(run.id)
         if self.progress is not None:
-            self.progress.remove_task(self.tasks.pop(run.id))
+            if run.id in self.tasks:
+                self.progress.remove_task(self.tasks.pop(run.id))
             self.progress.update(self.whole, completed=self.done, detail=self.left)
         if status == "finished" and self.progress is not None:
             return

@@ -9,7 +9,7 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.analyses.definition import Analysis
 from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card
-from benchmarks.runner import environment, gpus, plan, seeds
+from benchmarks.runner import environment, plan, seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import hardware_of
 from benchmarks.tables.definition import Table
@@ -85,7 +85,7 @@ def of_analysis(one: Analysis, chosen: Choices, made: Sequence[ResultTable]) -> 
 
 
 def _condition(chosen: Choices, shared: Card | None, selection: tuple[str, ...]) -> RunCondition:
-    hardware = hardware_of(shared, gpus.found() if shared is None and chosen.device == "cuda" else None)
+    hardware = hardware_of(shared, chosen.gpus if shared is None else None, chosen.node)
     mark = _mark(hardware, shared)
     return RunCondition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, selection)
 

@@ -93,7 +93,8 @@ class Labels(Recorded):
     """What people call a run; nothing of it is in the identity. Journals of earlier versions lack some of it.
 
     also: rows of other methods that are this one as they are set, and whose run it is as well.
-    device_count: of the clock's devices, each of peak_flops_per_second (None: not known).
+    device_count: of the clock's devices, each of peak_flops_per_second (None: not known). log: what the job of a
+    cluster printed that trained it.
     """
 
     row: str = ""
@@ -104,6 +105,7 @@ class Labels(Recorded):
     peak_flops_per_second: float | None = None
     data_label: str = ""
     also: Sequence[RowLabels] = ()
+    log: str = ""
 
 
 def flat(values: Mapping[str, JsonValue], prefix: str = "") -> Document:

@@ -108,8 +108,32 @@ class Busy:
     who: str
 
 
+@dataclass(frozen=True)
+class Placed:
+    """From an engine: a job took the run. where: its node and id, in words."""
+
+    id: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Requeued:
+    """From an engine: the run's job ended before the run did, and it waits for another. words: why."""
+
+    id: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Queue:
+    """From an engine, of all its jobs: how many wait for what, and how many run where, in words."""
+
+    words: str
+    id: str = ""
+
+
 Answer = Alive | Resumed | Epoch | Standstill | Remark | Ended | Busy | Wrong
-Event = Begin | Resumed | Epoch | Standstill | Remark | Ended | Busy
+Event = Begin | Resumed | Epoch | Standstill | Remark | Ended | Busy | Placed | Requeued | Queue
 Listen = Callable[[Event], None]
 
 

@@ -36,8 +36,8 @@ def _terminate(signum: int, frame: Any) -> None:
 
 def main(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:
     """Serve until the parent hangs up. carry_out: trains one run."""
-    for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)):
-        signal.signal(number, signal.SIG_IGN)  # they reach the parent, which ends us
+    for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGUSR2") if hasattr(signal, name)):
+        signal.signal(number, signal.SIG_IGN)  # they reach the parent, which ends us; the last one is a cluster's
     signal.signal(signal.SIGTERM, _terminate)
     orphans.end_with_parent()
     keep_freed_memory()

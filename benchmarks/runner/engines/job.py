@@ -1,0 +1,139 @@
+"""In a job: train the runs of its shard, each by its lease and by the pool that trains them on a machine of one's own.
+
+What a job has to say goes into journals and notes; nothing that it returns is read. Asked to leave, by SIGUSR2 before
+its time limit or by SIGTERM, it ends its runs with a checkpoint each; before its time limit it has itself queued again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.runner import environment, gpus, identity
+from benchmarks.runner.checkpoints.file import found as checkpoints
+from benchmarks.runner.engines import cluster
+from benchmarks.runner.engines.shards import LOGS, Note, Shard, take_note
+from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.messages import Ended, Event, Remark, Setting, Standstill
+from benchmarks.workloads import own_files
+from results.errors import ResultsError
+from results.records import JOURNAL, folder_of
+from results.records.journal import is_complete
+
+LEFT = 75
+"""The exit code of a job that was asked to leave: a temporary failure (sysexits.h)."""
+
+
+class Leave(KeyboardInterrupt):
+    """The cluster asked the job to go. number: of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def serve(path: str) -> None:
+    """Train the runs of the shard at this path."""
+    _listen()
+    shard = Shard.read(Path(path))
+    before = _places(shard)
+    try:
+        _train(shard)
+    except Leave as asked:
+        if asked.number == signal.SIGUSR2 and _places(shard) != before:  # else it would come again for ever
+            cluster.requeue(_id())
+        sys.exit(LEFT)
+
+
+def _listen() -> None:
+    """The first of both raises Leave in the main thread; the runs are ended then, and later ones change nothing."""
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        for one in (signal.SIGUSR2, signal.SIGTERM):
+            signal.signal(one, signal.SIG_IGN)
+        raise Leave(number)
+
+    for one in (signal.SIGUSR2, signal.SIGTERM):
+        signal.signal(one, hear)
+
+
+def _train(shard: Shard) -> None:
+    for plugin in shard.setting.plugins:
+        methods.load_plugin(plugin)
+    own_files.load(shard.setting.own)
+    log = shard.path.parent / LOGS / f"{_id()}_0_log.out"
+    runs = [_labelled(run, log) for run in shard.runs if not _refused(run, shard)]
+    if not runs:
+        return
+    setting = _here(shard.setting, runs[0].spec.device)
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Remark | Standstill):
+            take_note(shard.path, Note(event.id, "remark", event.sentence))
+        elif isinstance(event, Ended) and event.status == "failed":
+            take_note(shard.path, Note(event.id, "failed", event.reason))
+
+    try:
+        pool.train_all(runs, setting, jobs=max(1, len(setting.gpus)), listen=listen)
+    except (UserError, ResultsError) as error:
+        for run in runs:
+            take_note(shard.path, Note(run.id, "failed", str(error)))
+        raise
+
+
+def _labelled(run: Run, log: Path) -> Run:
+    return replace(run, labels=run.labels.model_copy(update={"log": str(log)}))
+
+
+def _here(setting: Setting, device: str) -> Setting:
+    """With what this node is, and the GPUs that the job was given."""
+    found = environment.describe(device)
+    command = {"command": setting.environment.get("command"), "job": _id()}
+    return replace(setting, environment={**found, **command}, gpus=gpus.each() if device == "cuda" else ())
+
+
+def _refused(run: Run, shard: Shard) -> bool:
+    """Where this node would make another run of it, which is noted."""
+    kind = methods.method_class(run.spec.method.name)
+    why = different(
+        {"sources": run.spec.sources, "torch": run.spec.torch},
+        {"sources": identity.sources(kind, run.spec.workload.network), "torch": identity.torch_minor()},
+    )
+    if not why and not run.spec.hardware.sha256:
+        seen = gpus.found() if run.spec.device == "cuda" else None
+        here = identity.hardware_of(None, seen)
+        if (here.name, here.cores) != (run.spec.hardware.name, run.spec.hardware.cores):
+            why = f"hardware: planned for {run.spec.hardware.name}, and it has {here.name}, {here.cores or 1} cores"
+    if why:
+        take_note(shard.path, Note(run.id, "failed", f"node {os.uname().nodename} has other {why}"))
+    return bool(why)
+
+
+def different(planned: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """What two places differ in that makes other runs, in words; "" where in nothing."""
+    for what, mine in planned.items():
+        if here.get(what) != mine:
+            return f"{what} (planned with {mine[:12]}, found {str(here.get(what))[:12]})"
+    return ""
+
+
+def _places(shard: Shard) -> list[tuple[bool, list[str]]]:
+    """How far its runs are: a job that changes nothing of it need not come again."""
+    out = shard.setting.out
+    return [
+        (is_complete(folder_of(out, run.id) / JOURNAL), [path.name for path in checkpoints(out, run.id)])
+        for run in shard.runs
+    ]
+
+
+def _id() -> str:
+    array, task = (os.environ.get(f"SLURM_ARRAY_{name}") for name in ("JOB_ID", "TASK_ID"))
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID", "")

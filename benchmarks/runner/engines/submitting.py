@@ -1,0 +1,56 @@
+"""Handing jobs to SLURM, by submitit, which writes what sbatch reads and starts Python on the node.
+
+What it pickles is the name of a function of ours and a path; what a job returns is None, and nobody reads it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UserError
+from benchmarks.runner.engines.options import SlurmOptions
+
+_NOISE = re.compile(r"^(sbatch: )?(error: )?")
+
+
+def submit(
+    function: Callable[[str], None], paths: Sequence[Path], *, name: str, logs: Path, options: SlurmOptions
+) -> tuple[str, ...]:
+    """A job per path, which calls the function with it: of several an array, at indices from 0 on -> their ids.
+
+    Raises UserError where sbatch refuses, with what it says.
+    """
+    import submitit
+
+    logging.getLogger("submitit").setLevel(logging.ERROR)
+    asked = dict(options.asked)
+    asked.pop("time", None)
+    parallel = int(asked.pop("array_parallelism", 256))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of options that submitit would call otherwise; sbatch has the say
+        executor = submitit.AutoExecutor(folder=logs, cluster="slurm")
+        executor.update_parameters(
+            slurm_job_name=name,
+            slurm_time=max(1, round(options.minutes)),
+            slurm_signal_delay_s=options.signal_seconds,
+            slurm_array_parallelism=parallel,
+            slurm_setup=list(options.setup) or None,
+            slurm_stderr_to_stdout=True,
+            slurm_additional_parameters={"requeue": True, **asked},
+        )
+        try:
+            jobs: list[submitit.Job[Any]] = executor.map_array(function, list(map(str, paths)))
+        except (submitit.core.utils.FailedSubmissionError, submitit.core.utils.FailedJobError) as error:
+            raise UserError(f"SLURM takes no job with {options.words}: {_said(error)}.") from error
+    return tuple(job.job_id for job in jobs)
+
+
+def _said(error: Exception) -> str:
+    """The last thing that sbatch said, and what it was about."""
+    said = [_NOISE.sub("", line.strip()) for line in str(error).splitlines() if "error:" in line]
+    return "; ".join(dict.fromkeys(line.rstrip(".") for line in said)) or str(error).strip().splitlines()[-1]
