@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from benchmarks.runner.engines.slurm import Slurm
 from benchmarks.runner.node import Node
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
+from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.views.journals import Journals
 
 
@@ -34,6 +35,16 @@ class Engine:
         """-> jobs side by side, at most. Raises UserError where a job's time is too short."""
         self.slurm.check_time(missing, Pace(found.records, chosen.node))
         return self.slurm.width(missing)
+
+    @property
+    def train_all(self) -> Callable[..., dict[str, Ended]]:
+        """As pool.train_all."""
+        return self.slurm.train_all
+
+    def leave(self, missing: Sequence[Run], setting: Setting) -> int:
+        """Submit, say so, and follow nothing -> the exit code 0."""
+        self.slurm.say(self.slurm.detached(missing, setting))
+        return 0
 
 
 def prepare(given: EngineOptions, selection: Selection, jobs: int | None, console: Console) -> Engine | None:

@@ -18,7 +18,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "run table1 --method async_lu,bp --set async_lu.queue=2": "two rows, one of them set otherwise",
         "run table1 --executor threads --seeds 1": "on real threads, in real seconds",
         "run all --seeds 1 --no-tracking": "everything, without MLflow",
-        "run table3 --engine slurm --slurm partition=gpu --slurm time=60 --per-task 4": "by jobs of a cluster",
+        "run table3 --engine slurm --slurm time=60 --per-task 4": "by jobs of a cluster",
     },
     "cancel": {"cancel": "of ./out", "cancel --out ~/results": "of another folder"},
     "tune": {

@@ -82,7 +82,8 @@ def choose(
 ) -> tuple[list[Experiment], Choices]:
     """The experiments of these names, none where there are no names, and the options as given -> what is chosen.
 
-    hardware: as `chosen_experiments`. node: that trains the runs, if it is not this machine. Raises UserError or MethodError on the first that cannot be.
+    hardware: as `chosen_experiments`. node: that trains the runs, if it is not this machine. Raises UserError or
+    MethodError on the first that cannot be.
     """
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def run(
     console: Console,
     engine: Engine | None = None,
 ) -> int:
-    """-> the exit code: 0, or 1 if a run failed. engine: a cluster's; None: this machine's. Where many are asked for, those without their data say so.
+    """-> the exit code: 0, or 1 if a run failed. engine: a cluster's. Of many tables those without their data say so.
 
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
@@ -63,29 +63,22 @@ def run(
     resolve.check_out(out)
     found = journals.read(out)
     missing = [run for run in runs if care.fresh or not found.done(run)]
-    if engine is not None:
-        jobs = engine.ready(missing, found, chosen)
+    jobs = engine.ready(missing, found, chosen) if engine is not None else jobs
     _announce(experiments, chosen, runs, missing, jobs, console, training.resumable(runs, missing, out, care))
     note(console, (*plan.trained_as_others(asked), *found.left_out))
     setting = training.setting(experiments, chosen, out, care)
-    if engine is not None and engine.detach:
-        say(console, engine.slurm.detached(missing, setting))
-        return 0
-    train_all = engine.slurm.train_all if engine is not None else pool.train_all
+    if engine is not None and engine.detach and missing:
+        return engine.leave(missing, setting)
+    train_all = pool.train_all if engine is None else engine.train_all
     ended = training.train(missing, setting, jobs, console, train_all, chosen.node) if missing else {}
     found = journals.read(out) if missing else found
     failed = list(training.failures(missing, ended, found))
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
-    for one in experiments:
-        if one.id in without:
-            console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
-        else:
-            _show(one, sheets.get(one.id), chosen, out, console, len(experiments) > FEW)
+    _show_all(experiments, sheets, without, chosen, out, console)
     training.complain(failed, console)
     used = list(sheets.values())
     if tracking and used:
-        used = [*tracked.kindred(used, chosen, found, target), *used]
-        _track(used, out, console)
+        _track(used := [*tracked.kindred(used, chosen, found, target), *used], out, console)
     note(console, [made_elsewhere(used)])
     return 1 if failed else 0
 
@@ -141,6 +134,21 @@ def _announce(
     console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done if runs else 'nothing to train'}", highlight=False)
     for clock in notes.clocks(experiments, chosen):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
+
+
+def _show_all(
+    experiments: Sequence[Experiment],
+    sheets: Mapping[str, Sheet],
+    without: Mapping[str, str],
+    chosen: Choices,
+    out: Path,
+    console: Console,
+) -> None:
+    for one in experiments:
+        if one.id in without:
+            console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
+        else:
+            _show(one, sheets.get(one.id), chosen, out, console, len(experiments) > FEW)
 
 
 def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, console: Console, brief: bool) -> None:

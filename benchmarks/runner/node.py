@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.runner.gpus import Gpus
@@ -19,3 +20,11 @@ class Node:
     def device(self) -> str:
         """What --device auto is there."""
         return "cuda" if self.gpus is not None else "cpu"
+
+
+def different(planned: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """What two places differ in that makes other runs, in words; "" where in nothing."""
+    for what, mine in planned.items():
+        if here.get(what) != mine:
+            return f"{what} (planned with {mine[:12]}, found {str(here.get(what))[:12]})"
+    return ""

@@ -20,7 +20,7 @@ from benchmarks.runner.processes.messages import (
     Epoch,
     Event,
     Placed,
-    Queue,
+    QueueState,
     Remark,
     Requeued,
     Resumed,
@@ -84,7 +84,7 @@ class Display:
             self.progress.stop()
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, Queue):
+        if isinstance(event, QueueState):
             self._queue(event.words)
             return
         run = self.runs[event.id]

@@ -19,7 +19,7 @@ from benchmarks.runner.processes.messages import (
     Epoch,
     Listen,
     Placed,
-    Queue,
+    QueueState,
     Remark,
     Requeued,
     Resumed,
@@ -209,7 +209,7 @@ class Follower:
         said = self.queue_words()
         if said != self._said:
             self._said = said
-            self._listen(Queue(said))
+            self._listen(QueueState(said))
 
     def queue_words(self) -> str:
         """ "3 jobs queued (Priority), 2 running on node1, node2"."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -20,6 +19,7 @@ from benchmarks.runner import environment, gpus, identity
 from benchmarks.runner.checkpoints.file import found as checkpoints
 from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.shards import LOGS, Note, Shard, take_note
+from benchmarks.runner.node import different
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Ended, Event, Remark, Setting, Standstill
@@ -115,14 +115,6 @@ def _refused(run: Run, shard: Shard) -> bool:
     if why:
         take_note(shard.path, Note(run.id, "failed", f"node {os.uname().nodename} has other {why}"))
     return bool(why)
-
-
-def different(planned: Mapping[str, str], here: Mapping[str, str]) -> str:
-    """What two places differ in that makes other runs, in words; "" where in nothing."""
-    for what, mine in planned.items():
-        if here.get(what) != mine:
-            return f"{what} (planned with {mine[:12]}, found {str(here.get(what))[:12]})"
-    return ""
 
 
 def _places(shard: Shard) -> list[tuple[bool, list[str]]]:

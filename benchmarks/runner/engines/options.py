@@ -36,7 +36,7 @@ _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
 
 @dataclass(frozen=True)
 class SlurmOptions:
-    """asked: options of sbatch, by their names with underscores. per_task: runs of a job. setup: lines of shell before."""
+    """asked: options of sbatch, with underscores in their names. per_task: runs of a job. setup: shell before it."""
 
     asked: Mapping[str, str] = field(default_factory=dict)
     per_task: int = 1

@@ -18,13 +18,12 @@ import methods
 from benchmarks.errors import UserError
 from benchmarks.runner import gpus, identity
 from benchmarks.runner.engines import cluster
-from benchmarks.runner.engines.job import different
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.shards import LOGS, place
-from benchmarks.runner.engines.submitting import submit
+from benchmarks.runner.engines.submitting import Call, submit
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.node import Node
+from benchmarks.runner.node import Node, different
 from results import files
 from results.records.identity import identity as digest
 
@@ -36,7 +35,7 @@ QUEUE_LOOKS = 10
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be found there. paths: that have to be; versions: of what decides numbers, as this machine has them."""
+    """What is to be found there. paths: that have to be; versions: of what decides numbers, as they are here."""
 
     paths: tuple[str, ...]
     versions: dict[str, str]
@@ -90,7 +89,7 @@ def _by_job(
     folder = place(out).absolute() / f"probe-{time.time_ns():x}"
     asked, answered = folder / "question.json", folder / ANSWER
     files.replace(asked, json.dumps(asdict(question)).encode())
-    (id,) = submit(answer, [asked], name=folder.name, logs=folder / LOGS, options=options)
+    (id,) = submit(Call(__name__, answer.__name__), [asked], name=folder.name, logs=folder / LOGS, options=options)
     say(f"Probe job {id}: what a node is and sees, before anything is queued")
     try:
         looks = gone = 0
@@ -128,7 +127,7 @@ def _silent(folder: Path, id: str) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {"sources": identity.sources(methods.Method), "torch": identity.torch_minor()}
+    return {"sources": identity.sources(methods.method_class("bp")), "torch": identity.torch_minor()}
 
 
 def _gpus() -> Gpus | None:

@@ -32,7 +32,7 @@ _SETTING = TypeAdapter(Setting)
 
 
 def packed(runs: Sequence[Run], per_task: int) -> list[list[Run]]:
-    """Shards of at most so many runs, of one workload each, so that a process loads one data set; in the runs' order."""
+    """Shards of at most so many runs, of one workload each, so that a process loads its data once."""
     open_shards: dict[str, list[Run]] = {}
     found: list[list[Run]] = []
     for run in runs:
@@ -208,8 +208,7 @@ def _document(run: Run) -> dict[str, Any]:
 
 
 def _run(document: Mapping[str, Any]) -> Run:
-    spec, labels = (kind.model_validate(document[name]) for kind, name in ((RunSpec, "spec"), (Labels, "labels")))
-    assert isinstance(spec, RunSpec) and isinstance(labels, Labels)
+    spec, labels = RunSpec.model_validate(document["spec"]), Labels.model_validate(document["labels"])
     return Run(str(document["id"]), spec, labels)
 
 

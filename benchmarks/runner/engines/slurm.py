@@ -14,11 +14,11 @@ from pathlib import Path
 
 from benchmarks.errors import Interrupted, UserError
 from benchmarks.runner.checkpoints.keeper import prune
-from benchmarks.runner.engines import cluster, job
+from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.following import Follower
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.shards import LOGS, Array, arrays, packed, place
-from benchmarks.runner.engines.submitting import submit
+from benchmarks.runner.engines.submitting import Call, submit
 from benchmarks.runner.pace import START_SECONDS, Pace
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import signals
@@ -30,6 +30,7 @@ from results.files import set_aside
 from results.records import JOURNAL, folder_of, read
 from results.records.lease import Lease, Lookout
 
+SERVE = Call("benchmarks.runner.engines.job", "serve")
 LOOK_SECONDS, QUEUE_SECONDS = 1.0, 5.0
 """Between two looks at files that change, and between two questions to the cluster's controller."""
 
@@ -46,7 +47,7 @@ class Slurm:
     def train_all(self, runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
         """As pool.train_all, by jobs; each run whose job failed ends as failed, with the job's log.
 
-        Raises UserError where SLURM takes none of them, and Interrupted where this process was asked to end: jobs go on.
+        Raises UserError where SLURM takes none of them, Interrupted where this process was asked to end: jobs go on.
         """
         follower = Follower(runs, setting.out, listen)
         try:
@@ -142,7 +143,7 @@ class Slurm:
         array = Array.create(setting.out, shards, replace(setting, fresh=False), before)
         paths = [array.shard(index) for index in range(len(shards))]
         try:
-            ids = submit(job.serve, paths, name=array.name, logs=array.folder / LOGS, options=self.options)
+            ids = submit(SERVE, paths, name=array.name, logs=array.folder / LOGS, options=self.options)
         except UserError:
             array.changed(over=True)
             raise

@@ -1,14 +1,16 @@
 """Handing jobs to SLURM, by submitit, which writes what sbatch reads and starts Python on the node.
 
-What it pickles is the name of a function of ours and a path; what a job returns is None, and nobody reads it.
+What it pickles are the names of a module and a function of ours, and a path; what a job returns, nobody reads.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,19 @@ from benchmarks.runner.engines.options import SlurmOptions
 _NOISE = re.compile(r"^(sbatch: )?(error: )?")
 
 
-def submit(
-    function: Callable[[str], None], paths: Sequence[Path], *, name: str, logs: Path, options: SlurmOptions
-) -> tuple[str, ...]:
-    """A job per path, which calls the function with it: of several an array, at indices from 0 on -> their ids.
+@dataclass(frozen=True)
+class Call:
+    """What a job does: a function of a module, of a path. By names alone, so that who submits need not import it."""
+
+    module: str
+    function: str
+
+    def __call__(self, path: str) -> None:
+        getattr(importlib.import_module(self.module), self.function)(path)
+
+
+def submit(call: Call, paths: Sequence[Path], *, name: str, logs: Path, options: SlurmOptions) -> tuple[str, ...]:
+    """A job per path, which calls with it: of several an array, at indices from 0 on -> their ids.
 
     Raises UserError where sbatch refuses, with what it says.
     """
@@ -44,7 +55,7 @@ def submit(
             slurm_additional_parameters={"requeue": True, **asked},
         )
         try:
-            jobs: list[submitit.Job[Any]] = executor.map_array(function, list(map(str, paths)))
+            jobs: list[submitit.Job[Any]] = executor.map_array(call, list(map(str, paths)))
         except (submitit.core.utils.FailedSubmissionError, submitit.core.utils.FailedJobError) as error:
             raise UserError(f"SLURM takes no job with {options.words}: {_said(error)}.") from error
     return tuple(job.job_id for job in jobs)

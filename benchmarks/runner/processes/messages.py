@@ -125,7 +125,7 @@ class Requeued:
 
 
 @dataclass(frozen=True)
-class Queue:
+class QueueState:
     """From an engine, of all its jobs: how many wait for what, and how many run where, in words."""
 
     words: str
@@ -133,7 +133,7 @@ class Queue:
 
 
 Answer = Alive | Resumed | Epoch | Standstill | Remark | Ended | Busy | Wrong
-Event = Begin | Resumed | Epoch | Standstill | Remark | Ended | Busy | Placed | Requeued | Queue
+Event = Begin | Resumed | Epoch | Standstill | Remark | Ended | Busy | Placed | Requeued | QueueState
 Listen = Callable[[Event], None]
 
 
