@@ -135,7 +135,8 @@ class Follower:
             heard = self._heard[id]
             for line in heard.journal.lines():
                 self._hear(heard, line, one)
-            if heard.under_way and heard.where != one.where:
+            running = one.job is not None and one.job.running and id not in self.ended
+            if running and heard.under_way and heard.where != one.where:
                 heard.where = one.where
                 self._listen(Placed(id, one.where))
         for note in one.notes.lines():

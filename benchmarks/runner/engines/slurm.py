@@ -185,8 +185,10 @@ def _left(follower: Follower, total: int) -> str:
     bases = list(dict.fromkeys(id.partition("_")[0] for id in follower.ids))
     if not bases:
         return f"{done} and kept; the same command carries on"
-    jobs = "job" if len(bases) == 1 else "jobs"
-    return f"{done}; {jobs} {', '.join(bases)} of SLURM go on; the same command follows them, `cancel` ends them"
+    one = len(bases) == 1
+    jobs, them = ("job", "it") if one else ("jobs", "them")
+    go_on = f"{jobs} {', '.join(bases)} of SLURM go{'es' if one else ''} on"
+    return f"{done}; {go_on}; the same command follows, `cancel` ends {them}"
 
 
 def _jobs(count: int) -> str:

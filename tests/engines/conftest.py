@@ -1,0 +1,16 @@
+"""A cluster that is a dictionary; the command line in process."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands.conftest import cli
+from tests.engines.fakes import FakeCluster, installed
+
+__all__ = ["cli"]
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    """In the place of SLURM, for what runs in this process."""
+    return installed(monkeypatch, FakeCluster())

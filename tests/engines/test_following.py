@@ -1,0 +1,177 @@
+"""What is heard of runs that jobs train: by their journals and notes, by one look at the queue, whoever follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.runner.engines.cluster import Job
+from benchmarks.runner.engines.following import TRIES, Follower
+from benchmarks.runner.engines.shards import Array, Note, take_note
+from benchmarks.runner.plan import Run
+from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Event, Placed, QueueState, Remark, Requeued
+from results.records import JOURNAL, folder_of
+from results.records.journal import read
+from tests.engines.fakes import METRICS, journal_of, run_of, setting_of, train
+
+RUN = run_of(0)
+
+
+class Heard:
+    """A follower of one array, and what it told."""
+
+    def __init__(self, out: Path, runs: Sequence[Run] = (RUN,), before: dict[str, str] | None = None) -> None:
+        self.out, self.events = out, list[Event]()
+        self.array = Array.create(out, [runs], setting_of(out), before or {}).changed(jobs=("12",))
+        self.follower = Follower(runs, out, self.events.append)
+        self.follower.follow(self.array)
+
+    def look(self, state: str | None = None, node: str = "node1") -> list[Event]:
+        """-> what is new. state: of the job; None: squeue knows of none."""
+        self.events.clear()
+        job = Job("12", state, node if state == "RUNNING" else "", "") if state is not None else None
+        self.follower.look({(self.array.name, 0): job} if job is not None else {})
+        return [event for event in self.events if not isinstance(event, QueueState)]
+
+
+def test_a_run_is_heard_line_by_line(tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    assert heard.look("PENDING") == []
+    journal = journal_of(tmp_path, RUN)
+    assert heard.look("RUNNING") == [Begin(RUN.id, RUN.spec, RUN.labels), Placed(RUN.id, "on node1, job 12")]
+    journal.evaluation(1, 4, METRICS)
+    assert heard.look("RUNNING") == [Epoch(RUN.id, 1, METRICS)]
+    assert heard.look("RUNNING") == []
+    journal.evaluation(2, 8, METRICS)
+    journal.end("finished")
+    assert heard.look("RUNNING") == [Epoch(RUN.id, 2, METRICS), Ended(RUN.id, "finished")]
+    assert heard.follower.over
+    assert heard.follower.names == ()  # nobody asks for it any more
+
+
+def test_who_follows_anew_hears_the_same(tmp_path: Path) -> None:
+    first = Heard(tmp_path)
+    train(tmp_path, RUN, status=None)
+    told = first.look("RUNNING")
+    again = Heard(tmp_path)
+    assert again.look("RUNNING") == told
+
+
+def test_an_end_that_no_queue_shows_any_more_is_heard(tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    train(tmp_path, RUN)
+    assert heard.look(None)[-1] == Ended(RUN.id, "finished")
+
+
+def test_a_failure_names_the_jobs_log(tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    train(tmp_path, RUN, status="failed", reason="Worker 1 failed")
+    (end,) = (event for event in heard.look("RUNNING") if isinstance(event, Ended))
+    assert end.status == "failed"
+    assert end.reason == f"Worker 1 failed [log: {heard.array.folder / 'logs' / '12_0_log.out'}]"
+
+
+def test_what_a_job_notes_is_heard(tmp_path: Path) -> None:
+    """A process that was killed wrote no end of its run, and the job goes on with the others."""
+    other = run_of(1)
+    heard = Heard(tmp_path, [RUN, other])
+    take_note(heard.array.shard(0), Note(RUN.id, "remark", "a checkpoint cannot be written"))
+    assert heard.look("RUNNING") == [Remark(RUN.id, "a checkpoint cannot be written")]
+    take_note(heard.array.shard(0), Note(RUN.id, "failed", "its process was killed (out of memory?)"))
+    assert [type(event) for event in heard.look("RUNNING")] == [Ended]
+    assert heard.follower.ended[RUN.id].status == "failed"
+    assert not heard.follower.over
+
+
+@pytest.mark.parametrize("state", ["TIMEOUT", "PREEMPTED", "NODE_FAIL", "FAILED", None])
+def test_a_run_whose_job_is_gone_is_submitted_again(state: str | None, tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    train(tmp_path, RUN, status=None)
+    heard.look("RUNNING")
+    assert heard.look(state) == []  # a file system may show its last lines late
+    (told,) = heard.look(state)
+    assert isinstance(told, Requeued)
+    assert heard.follower.lost == [RUN]
+    assert heard.follower.names == ()
+
+
+def test_a_job_that_comes_back_is_followed_on(tmp_path: Path) -> None:
+    """The cluster preempted it, and queues it again by itself."""
+    heard = Heard(tmp_path)
+    train(tmp_path, RUN, epochs=1, status="interrupted", reason="the command was ended")
+    told = heard.look("RUNNING")
+    assert [type(event) for event in told] == [Begin, Epoch, Requeued]
+    heard.look("PREEMPTED")
+    heard.look("PENDING")
+    heard.look("PREEMPTED")
+    assert heard.follower.lost == []
+    train(tmp_path, RUN)
+    assert [type(event) for event in heard.look("RUNNING")] == [Begin, Epoch, Epoch, Ended]
+
+
+def test_a_journal_from_before_the_job_is_not_its_own(tmp_path: Path) -> None:
+    train(tmp_path, RUN, status="failed", reason="long ago")
+    before = read(folder_of(tmp_path, RUN.id) / JOURNAL).started
+    heard = Heard(tmp_path, before={RUN.id: before})
+    assert heard.look("RUNNING") == []
+    assert not heard.follower.over
+
+
+def test_a_job_that_somebody_cancelled_is_not_submitted_again(tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    heard.look("RUNNING")
+    heard.look("CANCELLED")
+    heard.look("CANCELLED")
+    assert "its job 12 was cancelled" in heard.follower.ended[RUN.id].reason
+    assert heard.follower.lost == []
+
+
+def test_jobs_that_get_no_further_are_given_up(tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    for tries in range(1, TRIES + 1):
+        heard.look("FAILED")
+        heard.look("FAILED")
+        assert len(heard.follower.lost) == min(tries, TRIES - 1)
+        heard.follower.follow(heard.array)
+    assert "3 jobs ended without getting any further with it" in heard.follower.ended[RUN.id].reason
+
+
+def test_a_run_that_gets_further_is_never_given_up(tmp_path: Path) -> None:
+    heard = Heard(tmp_path)
+    folder = folder_of(tmp_path, RUN.id) / "checkpoints"
+    folder.mkdir(parents=True)
+    for epoch in range(1, 2 * TRIES):
+        (folder / f"epoch-{epoch}.batch-0.{'0' * 32}.safetensors").touch()
+        heard.look("TIMEOUT")
+        heard.look("TIMEOUT")
+        heard.follower.follow(heard.array)
+    assert heard.follower.ended == {}
+
+
+def test_a_run_that_another_command_finished_is_done(tmp_path: Path) -> None:
+    """Its journal is from before the job, which found it done and went."""
+    train(tmp_path, RUN)
+    heard = Heard(tmp_path, before={RUN.id: read(folder_of(tmp_path, RUN.id) / JOURNAL).started})
+    heard.look("COMPLETED")
+    heard.look("COMPLETED")
+    assert heard.follower.ended[RUN.id].status == "finished"
+
+
+def test_the_queue_is_said_in_words(tmp_path: Path) -> None:
+    runs = [run_of(seed) for seed in range(3)]
+    events: list[Any] = []
+    follower = Follower(runs, tmp_path, events.append)
+    array = Array.create(tmp_path, [[run] for run in runs], setting_of(tmp_path), {})
+    follower.follow(array)
+    jobs = [
+        Job("7_0", "RUNNING", "node1"),
+        Job("7_1", "PENDING", "", "Resources"),
+        Job("7_2", "PENDING", "", "Priority"),
+    ]
+    follower.look({(array.name, index): job for index, job in enumerate(jobs)})
+    assert events == [QueueState("2 jobs queued (Resources, Priority), 1 running on node1")]
+    follower.look(None)  # nobody asked the cluster: nothing is new
+    assert len(events) == 1

@@ -1,0 +1,95 @@
+"""What is written for jobs comes back as it was, and what they append is read once."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.hardware.cards import load
+from benchmarks.runner.engines.shards import SETTING, Array, Note, Shard, Tail, arrays, notes_of, packed, take_note
+from results.errors import ResultsError
+from tests.engines.fakes import run_of, setting_of
+
+
+def test_a_shard_has_runs_of_one_workload() -> None:
+    runs = [run_of(seed, network) for seed in range(3) for network in ("resnet18", "resnet50")]
+    assert [[(run.spec.workload.network, run.spec.seed) for run in shard] for shard in packed(runs, 2)] == [
+        [("resnet18", 0), ("resnet18", 1)],
+        [("resnet50", 0), ("resnet50", 1)],
+        [("resnet18", 2)],
+        [("resnet50", 2)],
+    ]
+
+
+def test_a_job_reads_what_was_planned(tmp_path: Path) -> None:
+    card = load("paper-a").model_copy(update={"name": "mine"})
+    assert math.isinf(card.update.bytes_per_second)  # which strict JSON could not hold
+    setting = replace(setting_of(tmp_path / "out"), cards={card.sha256: card}, plugins=(tmp_path / "mine.py",))
+    array = Array.create(tmp_path / "out", [[run_of(0), run_of(1)], [run_of(2)]], setting, {})
+    found = Shard.read(array.shard(0))
+    assert list(found.runs) == [run_of(0), run_of(1)]
+    assert found.setting == setting
+    assert found.setting.cards[card.sha256].sha256 == card.sha256
+    assert [run.id for run in Shard.read(array.shard(1)).runs] == [run_of(2).id]
+
+
+def test_paths_hold_in_other_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    array = Array.create(Path("out"), [[run_of(0)]], replace(setting_of(Path("out")), data=Path("data")), {})
+    found = Shard.read(array.shard(0)).setting
+    assert (found.out, found.data) == (tmp_path / "out", tmp_path / "data")
+
+
+def test_a_shard_that_was_damaged_is_a_sentence(tmp_path: Path) -> None:
+    card = load("paper-a")
+    array = Array.create(tmp_path, [[run_of(0)]], replace(setting_of(tmp_path), cards={card.sha256: card}), {})
+    setting = json.loads((array.folder / SETTING).read_text())
+    setting["cards"][card.sha256]["flops_per_second"] = 1.0
+    (array.folder / SETTING).write_text(json.dumps(setting))
+    with pytest.raises(ResultsError, match="a card of it was changed"):
+        Shard.read(array.shard(0))
+    array.shard(0).write_text("[")
+    with pytest.raises(ResultsError, match="is no shard of runs"):
+        Shard.read(array.shard(0))
+
+
+def test_arrays_that_are_over_are_not_asked_for(tmp_path: Path) -> None:
+    first, second = (Array.create(tmp_path, [[run_of(seed)]], setting_of(tmp_path), {}) for seed in range(2))
+    assert {array.name for array in arrays(tmp_path)} == {first.name, second.name}
+    first.changed(over=True)
+    assert arrays(tmp_path) == [second]
+    (second.folder / "array.json").write_text("{")
+    assert arrays(tmp_path) == []
+
+
+def test_lines_are_read_once_and_whole(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    tail = Tail(path)
+    assert list(tail.lines()) == []
+    path.write_text('{"a": 1}\n{"a": ')
+    assert list(tail.lines()) == [{"a": 1}]
+    assert list(tail.lines()) == []
+    with path.open("a") as file:
+        file.write('2}\nnonsense\n{"a": 3}\n')
+    assert list(tail.lines()) == [{"a": 2}, {"a": 3}]
+
+
+def test_a_file_that_takes_anothers_place_is_read_from_its_beginning(tmp_path: Path) -> None:
+    path, other = tmp_path / "lines", tmp_path / "other"
+    path.write_text('{"a": 1}\n')
+    tail = Tail(path)
+    assert list(tail.lines()) == [{"a": 1}]
+    other.write_text('{"a": 7}\n{"a": 8}\n')
+    other.replace(path)
+    assert list(tail.lines()) == [{"a": 7}, {"a": 8}]
+
+
+def test_notes_lie_beside_their_shard(tmp_path: Path) -> None:
+    shard = tmp_path / "3.json"
+    for sentence in ("one", "two"):
+        take_note(shard, Note("run", "remark", sentence))
+    assert [line["sentence"] for line in Tail(notes_of(shard)).lines()] == ["one", "two"]
