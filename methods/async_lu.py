@@ -2,7 +2,7 @@
 
 Source: A (arXiv:2410.05985v1), Algorithm 1, Figure 1, sections 3.1 and 3.2.
 
-Departures and choices (REFERENCES, "A"):
+Departures and choices (docs/papers.md, A):
 - An update adds to the live weights; Algorithm 1 read literally overwrites them (`updates=overwrite`).
 - A mutex per layer, where the paper has none (`lock_free=true`).
 - Forward and backward workers meet in a rendezvous, the reading nearest to Figure 1 (`queue` gives it capacity).

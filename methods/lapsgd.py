@@ -2,7 +2,7 @@
 
 Source: B ("Local SGD Meets Asynchrony", arXiv:2203.06638), Algorithm 1a (updaters) and 1b (averagers).
 
-Departures and choices (REFERENCES, "B"):
+Departures and choices (docs/papers.md, B):
 - An updater takes the snapshot of line 3; the authors' code takes none (`weights=current`).
 - Momentum is local to the updater, as in their code (`momentum=shared` has one per layer of a device).
 - BN buffers are averaged with the weights; their code averages parameters only (`bn_buffers=per_device`).

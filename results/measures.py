@@ -14,7 +14,7 @@ from results.records import Record
 from results.statistics import Summary, best, extent, reach, summary
 from results.statistics.censoring import Times
 
-NO_TARGET = "no target: no run of this network finished"
+NO_TARGET = "no target: no run finished of the rows whose worst sets it"
 NO_BASELINE = "no BP run of the same seed to compare with"
 NO_PEAK = "no peak was known when it ran: a hardware card states it, `python -m benchmarks calibrate` measures it"
 

@@ -28,8 +28,8 @@ DDP_ROWS = (Row("async_lu"), Row("ddp"), BASELINE)
 
 
 LAP_NOTE = (
-    "With one updater per device LAP-SGD and LPP-SGD are the same algorithm (REFERENCES); the authors' code gives them "
-    "torchvision's 7 x 7 stem, here every row has the workload's."
+    "With one updater per device LAP-SGD and LPP-SGD are the same algorithm; the authors' code gives them "
+    "torchvision's 7 x 7 stem, here every row has the workload's (docs/papers.md)."
 )
 
 

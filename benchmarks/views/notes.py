@@ -30,7 +30,7 @@ def _target_line(sheet: Sheet, network: str) -> str:
     theirs = sheet.table.published.get((network, published.ANY_ROW, published.TARGET))
     paper = f"; the paper's: {theirs.mean:g} %" if theirs else ""
     if target is None:
-        return f"{network}: no target, since no run finished{paper}"
+        return f"{network}: no target, since no run finished of the rows whose worst sets it{paper}"
     if sheet.target is not None:
         return f"{network}: target {target.percent:g} % (--target){paper}"
     gone = f"; without finished runs: {', '.join(target.left_out)}" if target.left_out else ""

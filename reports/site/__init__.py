@@ -95,7 +95,7 @@ def _environment(kind: str) -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {"md": markdown, "slug": pages.slug, "relative": relative, "line": printable}
-    made.globals |= {"legend": pages.legend, "size": size}
+    made.globals |= {"again": pages.again, "legend": pages.legend, "size": size}
     return made
 
 

@@ -330,11 +330,22 @@ class Site:
         for paper in self.papers:
             yield from paper.pages
 
+    @property
+    def again(self) -> str:
+        """What its commands do."""
+        return again(self.pages)
+
 
 def counts(lights: Iterable[Light]) -> list[tuple[Light, int]]:
     """Statuses that occur, with how often, in the order of `SYMBOLS`."""
     found = Counter(light.status for light in lights)
     return [(Light(status), found[status]) for status in SYMBOLS if found[status]]
+
+
+def again(pages: Iterable[Page]) -> str:
+    """What the commands do that make the runs of pages: no mere repetition where some rows have fewer seeds."""
+    lost = {id for page in pages for id, state in page.made_of.items() if not state}
+    return f"To repeat it, and to train {len(lost)} more that are planned and not there:" if lost else "To repeat it:"
 
 
 def legend() -> list[tuple[Light, str]]:

@@ -109,6 +109,7 @@ def test_drains_within_an_epoch_are_said(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("ended", "kept", "said"),
     [
+        (-2, (), "none of 3 runs had begun; the same command begins them"),
         (0, (), "0 of 3 runs done, and no checkpoint of the 2 under way; the same command begins anew"),
         (0, (0, 1), "0 of 3 runs done and kept; the same command carries on"),
         (
@@ -126,7 +127,7 @@ def test_drains_within_an_epoch_are_said(cli: Cli) -> None:
 def test_a_command_that_is_ended_says_what_is_there(
     ended: int, kept: tuple[int, ...], said: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two runs are under way; of those that are named by their number there is a checkpoint."""
+    """Two runs are under way, or none; of those that are named by their number there is a checkpoint."""
 
     def train(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> NoReturn:
         for number, run in enumerate(runs[: ended + 2]):

@@ -176,6 +176,26 @@ def test_a_gap_that_goes_away_with_the_stem_is_not_staleness() -> None:
     assert "+13.00 points behind Async LU with torchvision's stem, +1.00 with the CIFAR stem" in verdict.measured
 
 
+def test_a_gap_that_is_open_is_not_called_none() -> None:
+    """One seed shows no spread, however far apart; more seeds would decide it. A lead the other way is no gap."""
+
+    def stem(theirs: float, n: int) -> Fake:
+        best = {
+            "async_lu": 74.0,
+            **{f"{lap}{at}": theirs for lap in ("lapsgd", "lppsgd") for at in ("", "@stem=imagenet")},
+        }
+        values = {row: Summary(mean, 0.2 if n > 1 else None, n) for row, mean in best.items()}
+        return Fake({("audit-stem", "resnet18", row, BEST): value for row, value in values.items()})
+
+    verdict = claim("a-lap-staleness").evaluate(stem(19.0, 1))
+    assert "+55.00 points behind Async LU with torchvision's stem" in verdict.measured
+    assert "whether there is a gap is open" in verdict.measured
+    assert "none of 2 comparisons is decided; a single seed shows no spread" in verdict.why
+    assert verdict.need.words == "3 seeds or more: a single seed shows no spread"
+    ahead = claim("a-lap-staleness").evaluate(stem(80.0, 3))
+    assert (ahead.status, "no gap to explain" in ahead.measured) == ("not decided", True)
+
+
 def test_robustness_compares_slow_downs() -> None:
     def delayed(ours: float, ddp: float) -> Fake:
         rows = {"pdasgd": 10.0, "ddp": 20.0}

@@ -17,32 +17,15 @@ from benchmarks.views import journals
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import at_conditions, every_sheet, made_elsewhere, not_shown, sheet_of
 from results.groups import FIRST_TRIAL_SEED
-from results.records import Evaluation, Record
-from results.records.identity import run_id
 from results.records.spec import MethodSpec
 from tests.results.samples import lines_of, rewrite, write
+from tests.views.runs import made
 
 CHOSEN = Choices(seeds=(0, 1), networks=("resnet18",), methods=("bp",))
 
 
 def planned() -> list[Run]:
     return plan.runs(table("table1"), CHOSEN)
-
-
-def made(run: Run, started: str, status: str = "finished", **changes: str) -> Record:
-    """A record of the run, or of the same experiment under other sources or another torch."""
-    spec = run.spec.model_copy(update=changes)
-    metrics = {"virtual_seconds": 1.0, "accuracy_percent": 50.0, "loss": 1.0}
-    return Record(
-        id=run_id(spec),
-        spec=spec,
-        environment={"commit": "ab" * 20},
-        labels=run.labels,
-        evaluations=[Evaluation(1, 4, metrics)],
-        end={"status": status},
-        path=Path("journal.jsonl"),
-        started=started,
-    )
 
 
 def test_the_run_of_exactly_this_identity_counts_before_later_ones() -> None:

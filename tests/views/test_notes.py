@@ -8,14 +8,33 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
-from benchmarks.views.notes import notes
+from benchmarks.views.notes import captions, notes
 from benchmarks.views.sheets import sheet_of
+from benchmarks.views.table import assemble
+from tests.views.runs import made
 
 
 def left_out(id: str, **changes: Any) -> list[str]:
     choices = Choices(seeds=(0,), **changes)
     sheet = sheet_of(table(id), choices, plan.runs(table(id), choices), Journals(()))
     return [note for note in notes(sheet) if note.startswith("Samples that fill no batch")]
+
+
+def test_where_the_papers_rows_diverged_other_rows_have_finished_all_the_same() -> None:
+    """BP takes no part in the target, and is not denied that it finished."""
+    choices = Choices(seeds=(0,), networks=("resnet18",), methods=("async_lu", "bp"))
+    runs = plan.runs(table("table3"), choices)
+    ends = {"bp": "finished", "async_lu": "diverged"}
+    found = Journals(tuple(made(run, "2026", ends[run.method.name]) for run in runs))
+    sheet = sheet_of(table("table3"), choices, runs, found)
+    reasons = {row.row: {cell.reason for cell in row.cells} for row in assemble(sheet).rows}
+    assert reasons == {
+        "async_lu": {"1 of 1 runs diverged: "},
+        "bp": {"no target: no run finished of the rows whose worst sets it"},
+    }
+    assert "resnet18: no target, since no run finished of the rows whose worst sets it; the paper's: 60 %" in list(
+        captions(sheet)
+    )
 
 
 def test_a_remainder_is_said_with_its_share_and_its_reason() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -172,7 +173,7 @@ def _why(claim: Claim, points: Sequence[Outcome], status: Decision) -> str:
     if not there:
         return f"Not run: needs {', '.join(claim.needs)}."
     count = [p for p in points if not p.fitted]
-    said = [f"{sum(p.status == 'holds' for p in count)} of {len(count)} comparisons hold"] if count else []
+    said = [_counted(count)] if count else []
     if fitted := len(points) - len(count):
         said.append(f"{fitted} of {len(points)} comparisons are of seconds that the hardware card was fitted to")
     if missing := [p for p in points if p.status == "missing"]:
@@ -185,6 +186,18 @@ def _why(claim: Claim, points: Sequence[Outcome], status: Decision) -> str:
     elif runs and 1 < min(runs) <= 3:
         said.append(f"n = {min(runs)} is weak evidence")
     return "; ".join(said) + "."
+
+
+def _counted(points: Sequence[Outcome]) -> str:
+    """How many hold, how many do not, and how many are open: that none holds is no refutation where all are."""
+    of = Counter(point.status for point in points)
+    many, against, left = len(points), of["does not hold"], of["not decided"] + of["missing"]
+    if left == many:
+        return f"none of {many} comparisons is decided" if many > 1 else "the one comparison is not decided"
+    said = [f"{of['holds']} of {many} comparisons hold"]
+    said += [f"{against} {'does' if against == 1 else 'do'} not"] if against else []
+    said += [f"{left} {'is' if left == 1 else 'are'} open"] if left else []
+    return ", ".join(said)
 
 
 Judged = Sequence[tuple[Claim, Verdict]]
