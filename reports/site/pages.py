@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from reports.tables.texts import BLANK
 from results.tables import Conditions, RunCondition
 
 Status = Literal["agrees", "differs", "undecided", "not reached", "not comparable", "not run", "no reference"]
@@ -126,6 +127,7 @@ class PageLink:
 class Page:
     """One table, figure or analysis under one condition. Grids of an analysis stand in `grids`, a table's in `blocks`.
 
+    glances: what matters of it, which comes first.
     facts: (name, value) of the machines of its runs. command: makes its runs; refresh: makes the page, from them.
     made_of: identity of every planned run -> what there was of it, "" for nothing; made_by: the commit that made the
     page; stale: why it is not up to date, "" where it is.
@@ -161,6 +163,12 @@ class Page:
     made_of: Mapping[str, str] = field(default_factory=dict)
     made_by: str = ""
     stale: str = ""
+    glances: tuple[Grid, ...] = ()
+
+    @property
+    def ratios(self) -> bool:
+        """Whether any cell has a ratio that says anything."""
+        return any(entry.ratio != BLANK for block in self.blocks for line in block.lines for entry in line.entries)
 
     @property
     def place(self) -> str:

@@ -53,7 +53,7 @@ def entry(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_da
         published=published_text(cell.published, measure),
         measured=measured_text(cell, measure),
         interval=interval_text(seeds, measure),
-        ratio=ratio_text(cell),
+        ratio=ratio_text(cell) if scale == "paper" else BLANK,
         n=count_text(cell.measured),
         light=light(cell, measure, seeds, scale, other_data),
     )

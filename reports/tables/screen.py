@@ -6,9 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.tables.texts import cell_texts, footer, headings, network_labels, notes, printable
+from reports.tables.texts import (
+    cell_texts,
+    footer,
+    glance_header,
+    glance_lines,
+    glance_title,
+    headings,
+    network_labels,
+    notes,
+    printable,
+)
 from results.measures import Measure
-from results.tables import ResultRow, ResultTable
+from results.tables import Glance, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -48,6 +58,10 @@ class Screen:
         yield Text(printable(table.source), style="dim")
         for line in table.captions:
             yield Text(printable(line))
+        for glance in table.glances:
+            yield Text()
+            yield Text(printable(glance_title(glance)), style="bold")
+            yield _glance(table, glance)
         for network in table.networks:
             yield Text()
             yield Text(printable(network_labels(table)[network]), style="bold underline")
@@ -90,6 +104,20 @@ class Screen:
             label = Text(printable(row.method_label))
             block.add_row(label, *(group.line(self.table, row) for group in groups))
         return block
+
+
+def _glance(table: ResultTable, glance: Glance) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    found = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), collapse_padding=True)
+    for number, name in enumerate(glance_header(table, glance)):
+        style = "cyan" if name == table.reference else "bold" if number else ""
+        found.add_column(Text(name), justify="right" if number else "left", style=style, vertical="bottom")
+    for texts in glance_lines(glance):
+        found.add_row(*(Text(printable(text)) for text in texts))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +178,6 @@ class _Group:
         from rich.text import Text
 
         widths = self.widths if len(self.names) > 1 else (self.width,)
-        styles = _STYLES if len(self.names) > 1 else _STYLES[1:2]
+        styles = _STYLES[: len(self.names)] if len(self.names) > 1 else _STYLES[1:2]
         texts = zip(cell_texts(table, row, self.index), widths, styles, strict=True)
         return Text(self.gap).join(Text(text.rjust(width), style=style) for text, width, style in texts)

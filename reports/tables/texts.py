@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import Effect, Glance, ResultCell, ResultRow, ResultTable
 
 BLANK = "–"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
+_SIGNS = {"": "", "at least": "≥ ", "at most": "≤ "}
 CENSORED = "{}: only so many of the runs have a value; '>' is a lower bound of the mean, from how far the others went."
 
 
@@ -45,8 +47,9 @@ def ratio_text(cell: ResultCell) -> str:
 
 
 def headings(table: ResultTable, index: int) -> tuple[str, ...]:
-    """The columns of a measure: reference, measured, ratio; measured alone where no row has a reference."""
-    return (table.reference, table.value, "ratio") if table.refers(index) else (table.value,)
+    """The columns of a measure: reference, measured, their ratio where it says anything; measured alone without one."""
+    both = (table.reference, table.value) if table.refers(index) else (table.value,)
+    return (*both, "ratio") if table.refers(index) and table.ratios else both
 
 
 def cell_texts(table: ResultTable, row: ResultRow, index: int) -> tuple[str, ...]:
@@ -55,7 +58,8 @@ def cell_texts(table: ResultTable, row: ResultRow, index: int) -> tuple[str, ...
     measured = measured_text(cell, measure, table.footnotes.get(cell.reason, ""))
     if not table.refers(index):
         return (measured,)
-    return published_text(cell.published, measure), measured, ratio_text(cell)
+    both = published_text(cell.published, measure), measured
+    return (*both, ratio_text(cell)) if table.ratios else both
 
 
 def header(table: ResultTable) -> tuple[str, ...]:
@@ -91,6 +95,40 @@ def notes(table: ResultTable) -> list[str]:
     """The table's own notes, then the audit."""
     ours = (f"Audit: {line}" for line in table.audit)
     return [*table.notes, *ours, *(f"Audit, the published setting: {line}" for line in table.published_audit)]
+
+
+def glance_title(glance: Glance) -> str:
+    """What is held against what, and by what."""
+    what = f"speed-up ({glance.of}) and difference in {glance.accuracy}, with 95 % intervals"
+    return f"At a glance, {glance.network} against {glance.baseline}: {what}"
+
+
+def glance_header(table: ResultTable, glance: Glance) -> tuple[str, ...]:
+    """The head of the `glance_lines`; what was published has columns where there is any of it."""
+    theirs = (table.reference,) if glance.published else ()
+    return (table.item, "Speed-up", *theirs, "Accuracy (points)", *theirs, "Seeds")
+
+
+def glance_lines(glance: Glance) -> Iterator[tuple[str, ...]]:
+    """'Async LU', '1.81× [1.74, 1.88]', '1.86×', '-2.3 [-4.2, -0.3]', '–', '5' under the `glance_header`."""
+    for line in glance.lines:
+        pair = "the same runs" if line.same else effect_text(line.speedup, "×"), effect_text(line.accuracy)
+        theirs = effect_text(_exact(line.published_speedup), "×"), effect_text(_exact(line.published_accuracy))
+        both = zip(pair, theirs, strict=True) if glance.published else zip(pair, strict=True)
+        yield line.label, *(text for texts in both for text in texts), line.seeds
+
+
+def effect_text(effect: Effect | None, unit: Literal["×", ""] = "") -> str:
+    """A factor as '1.81× [1.74, 1.88]', a difference as '-2.3 [-4.2, -0.3]', with '≤' or '≥' where it is a bound."""
+    if effect is None:
+        return BLANK
+    value, *ends = (
+        (f"{one:.2f}" if one < 10 else f"{one:.3g}") if unit else f"{one:+.1f}"
+        for one in (effect.value, effect.low, effect.high)
+        if one is not None
+    )
+    interval = f" [{', '.join(ends)}]" if ends else ""
+    return f"{_SIGNS[effect.bound]}{value}{unit}{interval}"
 
 
 def network_labels(table: ResultTable) -> dict[str, str]:
@@ -132,6 +170,10 @@ def _decimals(values: Sequence[float], measure: Measure) -> int:
         return least
     sizes = [2 - math.floor(math.log10(abs(value))) for value in values if value and math.isfinite(value)]
     return min(max([least, *sizes]), 6)
+
+
+def _exact(value: float | None) -> Effect | None:
+    return Effect(value) if value is not None else None
 
 
 def _few_digits(value: float) -> str:

@@ -10,8 +10,9 @@ from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
 from results.tables.condition import Conditions, RunCondition
+from results.tables.glance import Effect, Glance, GlanceLine
 
-__all__ = ["Conditions", "ResultCell", "ResultRow", "ResultTable", "RunCondition"]
+__all__ = ["Conditions", "Effect", "Glance", "GlanceLine", "ResultCell", "ResultRow", "ResultTable", "RunCondition"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class ResultRow:
 class ResultTable:
     """A whole table. `name` names its files, in a folder that its conditions name. Rows of a network are adjacent.
 
-    Captions stand above it, notes below.
+    Captions stand above it, then what matters at a glance; notes below.
     `value` and `reference` head the columns of what was measured and of what it is laid beside: "published", or "law".
     `group` and `item` say what a row's network and method are, where they are something else. The audit says what
     differs between the rows beside their methods, here and in the paper. pictures: files, from the folder of results.
@@ -85,6 +86,7 @@ class ResultTable:
     group: str = "Network"
     item: str = "Method"
     command: str = ""
+    glances: tuple[Glance, ...] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -103,6 +105,11 @@ class ResultTable:
     def refers(self, index: int) -> bool:
         """Whether any row has a reference value of the measure at that index."""
         return any(row.cells[index].published is not None for row in self.rows)
+
+    @property
+    def ratios(self) -> bool:
+        """Whether measured over reference says anything, which a smaller scale's value over the paper's does not."""
+        return self.reference != "published" or self.conditions.scale in ("", "paper")
 
     @property
     def footnotes(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from results.errors import ResultsError
 from results.measures import MEASURES, Measure
 from results.published import Published, load
 from results.statistics import Summary
-from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
+from results.tables import Conditions, Effect, Glance, GlanceLine, ResultCell, ResultRow, ResultTable, files
 
 SECONDS, EPOCHS = MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"]
 SOURCE = "arXiv:2410.05985v1, Table 3"
@@ -91,6 +91,55 @@ def test_on_the_screen_published_and_measured_lie_side_by_side(shown: ResultTabl
         "– under 'published': the paper gives no value.",
         "Seeds 0, 1, 2.",
     ]
+
+
+GLANCE = Glance(
+    "ResNet-18",
+    "LAP-SGD",
+    "time to target, simulated seconds",
+    "best accuracy",
+    (
+        GlanceLine(
+            "async_lu", "Async LU", Effect(1.814, 1.7449, 1.88), 2.9466, Effect(-2.25, -4.24, -0.26), 12.6, "3, weak"
+        ),
+        GlanceLine("bp", "BP", Effect(12.34, bound="at most"), None, None, None, "1"),
+        GlanceLine("lppsgd", "LPP-SGD", None, 0.99, None, -0.3, "3", same=True),
+    ),
+)
+
+
+def test_what_matters_comes_first(shown: ResultTable) -> None:
+    with_glance = replace(shown, glances=(GLANCE,))
+    assert screen(with_glance, 110)[3:12] == [
+        "",
+        "At a glance, ResNet-18 against LAP-SGD: speed-up (time to target, simulated seconds) and difference in best",
+        "accuracy, with 95 % intervals",
+        "Method              Speed-up  published  Accuracy (points)  published    Seeds",
+        "──────────────────────────────────────────────────────────────────────────────",
+        "Async LU  1.81× [1.74, 1.88]      2.95×  -2.2 [-4.2, -0.3]      +12.6  3, weak",
+        "BP                   ≤ 12.3×          –                  –          –        1",
+        "LPP-SGD        the same runs      0.99×                  –       -0.3        3",
+        "",
+    ]
+    text = to_markdown(with_glance)
+    assert text.index("**At a glance, ResNet-18 against LAP-SGD") < text.index("| Network | Method |")
+    assert "| Async LU | 1.81× \\[1.74, 1.88\\] | 2.95× | -2.2 \\[-4.2, -0.3\\] | +12.6 | 3, weak |" in text
+    alone = replace(GLANCE, lines=(replace(GLANCE.lines[1]),))
+    assert "| Method | Speed-up | Accuracy (points) | Seeds |" in to_markdown(replace(shown, glances=(alone,)))
+
+
+def test_a_glance_is_kept_with_its_table(shown: ResultTable, tmp_path: Path) -> None:
+    path = files.write(replace(shown, glances=(GLANCE,)), tmp_path)
+    assert files.read(path).glances == (GLANCE,)
+
+
+@pytest.mark.parametrize(("scale", "there"), [("smoke", False), ("small", False), ("paper", True), ("", True)])
+def test_a_smaller_scale_over_the_papers_is_no_ratio(shown: ResultTable, scale: str, there: bool) -> None:
+    """Seconds of digits over those of ImageNet say nothing; CSV keeps what it is a quotient of, and the quotient."""
+    of_scale = replace(shown, conditions=Conditions(scale))
+    for text in ("\n".join(screen(of_scale, 100)), to_markdown(of_scale)):
+        assert ("ratio" in text) == there
+        assert "226.4 ± 10" in text
 
 
 def law(*cells: ResultCell, reference: str = "law") -> ResultTable:

@@ -23,7 +23,8 @@ from reports.figures.studio import Studio
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page
 from reports.site.verdicts import Seeds
-from results.tables import ResultRow, ResultTable
+from reports.tables import texts
+from results.tables import Glance, ResultRow, ResultTable
 
 
 def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: Studio) -> Page:
@@ -64,7 +65,12 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: S
         refresh=refresh,
         made_of=made_of([sheet], found),
         made_by=checkout(),
+        glances=tuple(_glance(table, one) for one in table.glances),
     )
+
+
+def _glance(table: ResultTable, one: Glance) -> Grid:
+    return Grid(texts.glance_title(one), texts.glance_header(table, one), tuple(texts.glance_lines(one)))
 
 
 def _blocks(table: ResultTable, values: Mapping[CellKey, Seeds], sheet: Sheet) -> Iterator[Block]:

@@ -9,6 +9,7 @@ from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner import plan
 from benchmarks.views import conditions, notes
 from benchmarks.views.sheets import Sheet
+from benchmarks.views.table.glance import glance
 from benchmarks.views.values import context, value
 from results.measures import MEASURES, incidents
 from results.tables import ResultCell, ResultRow, ResultTable
@@ -26,6 +27,7 @@ def assemble(sheet: Sheet) -> ResultTable:
         audit=tuple(audit(sheet.planned)),
         published_audit=tuple(published_audit(sheet.table.id)),
         conditions=conditions.of_sheet(sheet),
+        glances=tuple(filter(None, (glance(sheet, network, context(sheet, network)) for network in sheet.networks))),
     )
 
 

@@ -1,0 +1,163 @@
+"""A table at a glance: each row's speed-up over one of them, and what it costs in accuracy, ours beside the published.
+
+The baseline of a network is a row that both sides have. It is backpropagation where the published values have its time,
+or are speed-ups over it, or where fewer than two rows with a published time were run; else the row that took longest as
+published, such as the LPP-SGD of "up to 2.97x". Where that was not run there is no glance.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from benchmarks.tables.definition import Row
+from benchmarks.tables.shared import BASELINE
+from benchmarks.views.sheets import Sheet
+from benchmarks.workloads.networks.names import TITLES
+from results import published
+from results.measures import ALONE, MEASURES, Context, Measure, words
+from results.published import Key, Published
+from results.records import Record
+from results.statistics.censoring import restricted_ratio
+from results.statistics.inference import Interval, mean_interval, weak
+from results.statistics.intervals import difference, spread, t_interval
+from results.tables.glance import Bound, Effect, Glance, GlanceLine
+
+SPEEDUP = MEASURES["relative_speedup"]
+"""What a table without a time is held by; it is over backpropagation as it stands."""
+ACCURACIES = ("best_accuracy_percent", "test_accuracy_percent")
+"""The first that the table has; of one without, the first."""
+
+
+def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
+    """None where there is no baseline, or no other row. given: what the network's values rest on."""
+    times = [measure for measure in MEASURES.values() if measure.time and measure.key in sheet.table.measures]
+    accuracies = [key for key in ACCURACIES if key in sheet.table.measures] or ACCURACIES
+    speed = times[0] if times else SPEEDUP
+    base = _baseline(sheet, network, speed)
+    if base is None:
+        return None
+    sides = _Sides(sheet, network, given, base, speed, MEASURES[accuracies[0]], _published(sheet))
+    lines = tuple(filter(None, map(sides.line, sheet.rows)))
+    if not lines:
+        return None
+    name = base.label if base.method == BASELINE.method else f"{base.label}, the slowest as published"
+    clock = f"{'simulated' if sheet.choices.kind.simulated else 'real'} seconds"
+    what = f"{words(speed.key) if times else 'seconds per batch'}, {clock}"
+    return Glance(TITLES[network], name, what, words(accuracies[0]), lines)
+
+
+def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:
+    there = [row for row in sheet.rows if sheet.complete(network, row.key)]
+    plain = [row for row in there if row.method == BASELINE.method]
+    theirs = {row.key: sheet.table.published.get((network, row.key, speed.key)) for row in there}
+    means = {key: value.mean for key, value in theirs.items() if value is not None}
+    if speed is SPEEDUP or len(means) < 2 or any(row.key in means for row in plain):
+        return next(iter(plain), None)
+    return max((row for row in there if row.key in means), key=lambda row: means[row.key])
+
+
+def _published(sheet: Sheet) -> Mapping[Key, Published]:
+    """What was published of the rows: in the table, and in the other tables of its paper on the same data."""
+    own, paper = sheet.table.published, sheet.table.source.partition(",")[0]
+    if sheet.table.values is not None or not own:
+        return own
+    others = published.by_dataset().get(sheet.table.family, {}).items()
+    return {key: value for key, value in others if value.source.partition(",")[0] == paper} | dict(own)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """A network's rows and the one that they are held against."""
+
+    sheet: Sheet
+    network: str
+    given: Context
+    base: Row
+    speed: Measure
+    accuracy: Measure
+    theirs: Mapping[Key, Published]
+
+    def line(self, row: Row) -> GlanceLine | None:
+        """None for the baseline itself, and for what was not run."""
+        mine, against = self.sheet.complete(self.network, row.key), self._against(row)
+        if row.method == self.base.method == BASELINE.method or row.key == self.base.key or not (mine and against):
+            return None
+        same = {record.id for record in mine} == {record.id for record in against}
+        return GlanceLine(
+            row=row.key,
+            label=row.label,
+            speedup=None if same else self._faster(mine, against),
+            published_speedup=self._published_speedup(row),
+            accuracy=None if same else _less(_by_seed(self.accuracy, mine), _by_seed(self.accuracy, against)),
+            published_accuracy=self._published_accuracy(row),
+            seeds=_seeds(mine, against),
+            same=same,
+        )
+
+    def _against(self, row: Row) -> Sequence[Record]:
+        """Of backpropagation the runs of the row's own workload."""
+        if self.base.method == BASELINE.method:
+            return self.sheet.baseline(self.network, row.key)
+        return self.sheet.complete(self.network, self.base.key)
+
+    def _faster(self, mine: Sequence[Record], against: Sequence[Record]) -> Effect | None:
+        if self.speed is SPEEDUP:
+            return _mean(_by_seed(SPEEDUP, mine, replace(self.given, baseline=against)).values())
+        theirs, ours = (self.speed.times(records, self.given) for records in (against, mine))
+        found = restricted_ratio(theirs, ours) if theirs is not None and ours is not None else None
+        if found is None or found.bound == "restricted":
+            return None
+        return _effect(found.ratio, found.interval, "" if found.bound == "exact" else found.bound)
+
+    def _published_speedup(self, row: Row) -> float | None:
+        mine, against = self._pair(row, self.speed)
+        if self.speed is SPEEDUP:
+            return mine.mean if mine is not None else None
+        return against.mean / mine.mean if mine is not None and against is not None and mine.mean else None
+
+    def _published_accuracy(self, row: Row) -> float | None:
+        mine, against = self._pair(row, self.accuracy)
+        return mine.mean - against.mean if mine is not None and against is not None else None
+
+    def _pair(self, row: Row, measure: Measure) -> tuple[Published | None, Published | None]:
+        mine, against = (self.theirs.get((self.network, key, measure.key)) for key in (row.key, self.base.key))
+        return mine, against
+
+
+def _by_seed(measure: Measure, records: Sequence[Record], given: Context = ALONE) -> dict[int, float]:
+    found = {record.seed: measure.of(record, given) for record in records}
+    return {seed: value for seed, value in found.items() if value is not None}
+
+
+def _less(mine: Mapping[int, float], against: Mapping[int, float]) -> Effect | None:
+    """Seed by seed where two seeds or more have both, else mean less mean."""
+    pairs = [mine[seed] - against[seed] for seed in mine if seed in against]
+    if len(pairs) > 1 or (pairs and len(mine) == len(against) == 1):
+        return _mean(pairs)
+    if not mine or not against:
+        return None
+    one, two = spread([*mine.values()]), spread([*against.values()])
+    apart = math.fsum(mine.values()) / len(mine) - math.fsum(against.values()) / len(against)
+    return _effect(apart, t_interval(difference(one, two), 0.95) if one is not None and two is not None else None)
+
+
+def _mean(values: Iterable[float]) -> Effect | None:
+    known = list(values)
+    return _effect(math.fsum(known) / len(known), mean_interval(known)) if known else None
+
+
+def _effect(value: float, interval: Interval | None, bound: Bound = "") -> Effect:
+    """Without an interval where the runs show no spread at all, as on the simulated clock."""
+    if interval is None or interval.low == interval.high:
+        return Effect(value, bound=bound)
+    return Effect(value, interval.low, interval.high, bound)
+
+
+def _seeds(mine: Sequence[Record], against: Sequence[Record]) -> str:
+    """'5', '4 against 5', '3, weak, 1 diverged'."""
+    count = f"{len(mine)}" if len(mine) == len(against) else f"{len(mine)} against {len(against)}"
+    gone = sum(record.status == "diverged" for record in mine)
+    said = [count, *(["weak"] if weak(min(len(mine), len(against))) else []), *([f"{gone} diverged"] if gone else [])]
+    return ", ".join(said)

@@ -1,0 +1,138 @@
+"""What is said first of a table: each row against its baseline, ours beside what was published."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.registry import table
+from benchmarks.views.journals import Journals
+from benchmarks.views.sheets import Sheet, sheet_of
+from benchmarks.views.table import assemble
+from results.tables import Effect, Glance, GlanceLine
+from tests.views.runs import made
+
+Curves = Mapping[str, Sequence[Sequence[float]]]
+"""By a row's key, for every seed its accuracies by epoch."""
+PACE = {"async_lu": 1.0, "lapsgd": 2.0, "ddp": 1.0, "bp": 4.0}
+"""Simulated seconds an epoch."""
+
+
+def sheet(one: Table, curves: Curves, network: str = "resnet18", ends: Mapping[str, str] | None = None) -> Sheet:
+    seeds = tuple(range(max(map(len, curves.values()))))
+    chosen = Choices(seeds=seeds, networks=(network,))
+    runs = plan.runs(one, chosen)
+    there = [run for run in runs if run.spec.seed < len(curves.get(run.labels.row, ()))]
+    found = (
+        made(
+            run,
+            "2026",
+            (ends or {}).get(run.labels.row, "finished"),
+            curves[run.labels.row][run.spec.seed],
+            PACE[run.method.name],
+        )
+        for run in there
+    )
+    return sheet_of(one, chosen, runs, Journals(tuple(found)))
+
+
+def glance(one: Table, curves: Curves, **given: Any) -> Glance:
+    (found,) = assemble(sheet(one, curves, **given)).glances
+    return found
+
+
+def line(found: Glance, row: str) -> GlanceLine:
+    return next(line for line in found.lines if line.row == row)
+
+
+def known(effect: Effect | None) -> tuple[float, float, float]:
+    """Of an effect with an interval its low end, its value, its high end."""
+    assert effect is not None
+    assert effect.low is not None
+    assert effect.high is not None
+    return effect.low, effect.value, effect.high
+
+
+THREE = {
+    "async_lu": ([40.0, 71.0], [40.0, 73.0], [40.0, 72.0]),
+    "lapsgd": ([20.0, 40.0, 61.0], [20.0, 62.0, 62.0], [20.0, 40.0, 60.0]),
+    "bp": ([74.0], [76.0], [75.0]),
+}
+
+
+def test_rows_stand_against_the_slowest_as_published_with_what_was_published_beside() -> None:
+    """Table 1 times to a target; the accuracies of its rows are in Table 2 of the paper."""
+    found = glance(table("table1"), THREE)
+    assert (found.baseline, found.of) == ("LAPSGD, the slowest as published", "time to target, simulated seconds")
+    lu, lpp = line(found, "async_lu"), line(found, "lppsgd")
+    low, value, high = known(lu.speedup)  # to 60 %: 2 s, against 6, 4 and 6
+    assert value == pytest.approx((6 + 4 + 6) / 3 / 2)
+    assert low < value < high
+    assert lu.published_speedup == pytest.approx(706.3 / 223.8)
+    assert lu.published_accuracy == pytest.approx(93.7 - 88.2)
+    assert lpp.same
+    assert lpp.speedup is lpp.accuracy is None
+    assert lpp.published_speedup == pytest.approx(706.3 / 461.0)
+    assert [one.row for one in found.lines] == ["async_lu", "lppsgd", "bp"]
+    assert line(found, "bp").published_speedup is None
+
+
+def test_accuracies_are_compared_seed_by_seed() -> None:
+    """Of 10, 11 and 12 points the interval is that of three numbers; of unpaired runs it is wider."""
+    low, value, high = known(line(glance(table("table1"), THREE), "async_lu").accuracy)
+    assert (low + high) / 2 == pytest.approx(value) == pytest.approx(11.0)
+    assert high - value == pytest.approx(4.302653 * math.sqrt(1 / 3), rel=1e-5)
+    fewer = {**THREE, "async_lu": ([40.0, 72.0],)}
+    alone = line(glance(table("table1"), fewer), "async_lu")
+    assert alone.accuracy == Effect(11.0)
+    assert alone.seeds == "1 against 3, weak"
+
+
+def test_without_the_papers_rows_backpropagation_is_the_baseline() -> None:
+    found = glance(table("table1"), {row: THREE[row] for row in ("async_lu", "bp")})
+    assert (found.baseline, found.published) == ("BP, 1 device", False)
+    assert [one.row for one in found.lines] == ["async_lu"]
+
+
+def test_a_published_speedup_over_backpropagation_stands_as_it_is() -> None:
+    found = glance(table("table7"), {"async_lu": THREE["async_lu"], "bp": THREE["bp"]})
+    lu = line(found, "async_lu")
+    assert (found.baseline, found.of) == ("BP, 1 device", "seconds per batch, simulated seconds")
+    assert lu.speedup == Effect(4.0)
+    assert lu.published_speedup == 1.86
+    assert lu.published_accuracy is None
+
+
+def test_published_backpropagation_is_the_baseline_of_imagenet() -> None:
+    found = glance(table("table5"), {"async_lu": ([70.0],), "bp": ([71.0],)}, network="resnet50")
+    (lu,) = found.lines
+    assert lu.published_speedup == pytest.approx(403770 / 134240)
+    assert lu.published_accuracy == pytest.approx(0.02)
+
+
+def test_a_run_that_never_arrives_makes_a_bound_and_a_diverged_one_is_counted() -> None:
+    never = {**THREE, "async_lu": ([40.0] * 12, [40.0, 73.0], [40.0, 72.0])}
+    found = line(glance(table("table1"), never), "async_lu").speedup
+    assert found is not None
+    assert found.bound == "at most"
+    gone = line(glance(table("table1"), THREE, ends={"async_lu": "diverged"}), "async_lu")
+    assert (gone.speedup, gone.seeds) == (None, "3, weak, 3 diverged")
+
+
+def test_a_table_of_ones_own_has_a_glance_only_with_a_baseline() -> None:
+    own = Table("mine", "Mine", "", "cifar10", (Row("async_lu"), Row("ddp"), Row("bp")), ("best_accuracy_percent",))
+    curves = {"async_lu": ([50.0], [51.0]), "ddp": ([50.0], [52.0]), "bp": ([60.0], [60.0])}
+    mine = replace(own, values={})
+    found = glance(mine, curves)
+    assert (found.baseline, found.published) == ("BP, 1 device", False)
+    assert [one.row for one in found.lines] == ["async_lu", "ddp"]
+    rest = replace(mine, rows=mine.rows[:2])
+    assert assemble(sheet(rest, {row: curves[row] for row in ("async_lu", "ddp")})).glances == ()
+    assert assemble(sheet(mine, {"bp": curves["bp"]})).glances == ()
