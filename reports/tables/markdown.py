@@ -12,7 +12,10 @@ def to_markdown(table: ResultTable) -> str:
     """The table as Markdown (GitHub's tables), with its captions and notes."""
     head = [f"# {markdown(table.title)}", markdown(table.source), *map(markdown, table.captions)]
     for one in table.glances:
-        head += [f"**{markdown(glance_title(one))}**", _table(glance_header(table, one), glance_lines(one), 1)]
+        head += [
+            f"**At a glance: {markdown(glance_title(one))}**",
+            _table(glance_header(table, one), glance_lines(one), 1),
+        ]
     notes = "\n".join(f"- {markdown(note)}" for note in footer(table))
     return "\n\n".join([*head, _table(header(table), lines(table), 2), *([notes] if notes else [])]) + "\n"
 

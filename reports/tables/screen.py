@@ -60,7 +60,7 @@ class Screen:
             yield Text(printable(line))
         for glance in table.glances:
             yield Text()
-            yield Text(printable(glance_title(glance)), style="bold")
+            yield Text(f"At a glance: {printable(glance_title(glance))}", style="bold")
             yield _glance(table, glance)
         for network in table.networks:
             yield Text()

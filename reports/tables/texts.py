@@ -100,7 +100,7 @@ def notes(table: ResultTable) -> list[str]:
 def glance_title(glance: Glance) -> str:
     """What is held against what, and by what."""
     what = f"speed-up ({glance.of}) and difference in {glance.accuracy}, with 95 % intervals"
-    return f"At a glance, {glance.network} against {glance.baseline}: {what}"
+    return f"{glance.network} against {glance.baseline}: {what}"
 
 
 def glance_header(table: ResultTable, glance: Glance) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def test_what_matters_comes_first(shown: ResultTable) -> None:
     with_glance = replace(shown, glances=(GLANCE,))
     assert screen(with_glance, 110)[3:12] == [
         "",
-        "At a glance, ResNet-18 against LAP-SGD: speed-up (time to target, simulated seconds) and difference in best",
+        "At a glance: ResNet-18 against LAP-SGD: speed-up (time to target, simulated seconds) and difference in best",
         "accuracy, with 95 % intervals",
         "Method              Speed-up  published  Accuracy (points)  published    Seeds",
         "──────────────────────────────────────────────────────────────────────────────",
@@ -122,7 +122,7 @@ def test_what_matters_comes_first(shown: ResultTable) -> None:
         "",
     ]
     text = to_markdown(with_glance)
-    assert text.index("**At a glance, ResNet-18 against LAP-SGD") < text.index("| Network | Method |")
+    assert text.index("**At a glance: ResNet-18 against LAP-SGD") < text.index("| Network | Method |")
     assert "| Async LU | 1.81× \\[1.74, 1.88\\] | 2.95× | -2.2 \\[-4.2, -0.3\\] | +12.6 | 3, weak |" in text
     alone = replace(GLANCE, lines=(replace(GLANCE.lines[1]),))
     assert "| Method | Speed-up | Accuracy (points) | Seeds |" in to_markdown(replace(shown, glances=(alone,)))

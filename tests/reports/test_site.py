@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -82,7 +83,7 @@ def page(folder: Path, text: str = HOSTILE) -> Page:
     return Page(
         "table3", text, text, (text,), (text,), (Block(text, (Line(text, (entry,)),)),), (grid,), (text,), (text,),
         (text,), (text,), (picture,), (grid,), (grid,), (), (grid,), (picture,), grid, (text,), (grid,), (grid,), text,
-        (PageLink(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text, Conditions("smoke"),
+        (PageLink(text, "http://127.0.0.1:5000/#/experiments/1/runs/2"),), text, Conditions("smoke"), glances=(grid,),
     )  # fmt: skip
 
 
@@ -178,9 +179,50 @@ def test_the_index_leads_with_what_was_found(folder: Path) -> None:
     assert "does not hold at small" in found
     assert "not decided at small" not in found
     assert "claims/index.html#small-two" in found
+    assert text.index('id="found"') < text.index("label warning")
     markdown = (folder / "report.md").read_text(encoding="utf-8")
+    assert markdown.index("## What was found") < markdown.index("> ") < markdown.index("## What was run")
     assert "| small | 0 | 1 | 1 |" in markdown
     assert "**does not hold at small**" in markdown
+
+
+def test_a_page_begins_with_what_matters(folder: Path, tmp_path: Path) -> None:
+    """And has no column of ratios where none says anything."""
+    for name, first, ratio in (
+        ("index.html", 'id="glance"', '<th scope="col" class="number">Measured / published</th>'),
+        ("report.md", "## At a glance", "| Measured / published |"),
+    ):
+        text = (folder / "smoke" / "table3" / name).read_text(encoding="utf-8")
+        assert text.index(first) < text.index(first.replace("glance", "results").replace("At a results", "Results"))
+        assert ratio in text
+    plain = page(tmp_path / "other")
+    (block,) = plain.blocks
+    (line,) = block.lines
+    blank = replace(line, entries=tuple(replace(entry, ratio="–") for entry in line.entries))
+    other = replace(plain, blocks=(replace(block, lines=(blank,)),))
+    site.write(Site("Report", (), (Paper("A", (other,)),)), tmp_path / "other")
+    for name in ("index.html", "report.md"):
+        text = (tmp_path / "other" / "smoke" / "table3" / name).read_text(encoding="utf-8")
+        assert "Measured / published" not in text
+        assert "Ratio" not in text
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ((), "To repeat it:"),
+        (("a finished 6 2026", "b finished 6 2026"), "To repeat it:"),
+        (("a finished 6 2026", "", ""), "To repeat it, and to train 2 more that are planned and not there:"),
+    ],
+)
+def test_a_command_that_trains_more_than_is_there_says_so(states: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    """As where not every row has every seed."""
+    made = {f"run{number}": state for number, state in enumerate(states)}
+    shown = replace(page(tmp_path, "text"), made_of=made)
+    site.write(Site("Report", (), (Paper("A", (shown,)),), commands=("python -m benchmarks run",)), tmp_path)
+    for place in (tmp_path, tmp_path / "smoke" / "table3"):
+        for name in ("index.html", "report.md"):
+            assert said in (place / name).read_text(encoding="utf-8")
 
 
 def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path) -> None:
