@@ -3,16 +3,64 @@
 With T = E s for the seconds T, the epochs E and the seconds per epoch s = T / E, a speed-up over a reference is
 T_ref / T = (E_ref / E) (s_ref / s), so that log(T_ref / T) = log(E_ref / E) + log(s_ref / s): the logarithms add up,
 and a factor's share is its part of the sum. Shares of opposite signs mean that one factor gains what the other loses.
+
+T and E are means over runs. The intervals of the three ratios are Student's t on their logarithms: delta method
+(Hedges, Gurevitch & Curtis, 1999, equation 1), for s with the covariance of a run's seconds and epochs, and Welch's
+degrees of freedom, as `results.statistics.intervals.ratio_interval` has them for few runs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from results.statistics.intervals import Interval, Spread, difference, spread, t_interval
 
 SMALL = 0.05
 """Below this logarithm a speed-up (within 5 % of 1) has no shares worth naming."""
+FactorName = Literal["speedup", "by_epochs", "by_seconds"]
+FACTORS: dict[FactorName, str] = {
+    "speedup": "speed-up, their product",
+    "by_epochs": "by fewer epochs",
+    "by_seconds": "by faster epochs",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TimedRuns:
+    """One method's runs: means of seconds and epochs to the target, and both of every run, where they are known."""
+
+    seconds: float
+    epochs: float
+    per_run: Sequence[tuple[float, float]] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a positive, finite mean of both."""
+        return self.seconds > 0 and self.epochs > 0 and math.isfinite(self.seconds + self.epochs)
+
+    def log(self, name: FactorName) -> Spread | None:
+        """The logarithm of T, E or T / E, with its squared standard error; None for fewer than two runs."""
+        value = {"speedup": self.seconds, "by_epochs": self.epochs, "by_seconds": self.seconds / self.epochs}[name]
+        shares = [(t / self.seconds, e / self.epochs) for t, e in self.per_run]
+        parts = {"speedup": [t for t, _ in shares], "by_epochs": [e for _, e in shares]}
+        found = spread(parts.get(name) or [t - e for t, e in shares])
+        return None if found is None else Spread(math.log(value), found.variance, found.freedom)
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A ratio of two methods' times, or a part of it, with its 95 % interval where both have two runs."""
+
+    value: float
+    interval: Interval | None = None
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """The value, and the interval's ends."""
+        return (self.value,) if self.interval is None else (self.value, self.interval.low, self.interval.high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +73,7 @@ class SpeedupSplit:
     speedup: float
     by_epochs: float
     by_seconds: float
+    intervals: Mapping[FactorName, Interval] = field(default_factory=dict)
 
     @property
     def seconds_per_epoch(self) -> float:
@@ -36,18 +85,32 @@ class SpeedupSplit:
         whole = math.log(self.speedup)
         return 100 * math.log(self.by_epochs) / whole if abs(whole) >= SMALL else None
 
+    def factor(self, name: FactorName) -> Factor:
+        return Factor(getattr(self, name), self.intervals.get(name))
 
-def split(values: Mapping[str, tuple[float, float]]) -> tuple[str, list[SpeedupSplit]]:
-    """values: label -> (seconds, epochs) to the target. -> the slowest label, which is the reference, and all splits.
+
+def split(values: Mapping[str, TimedRuns]) -> tuple[str, list[SpeedupSplit]]:
+    """values: label -> its runs to the target. -> the slowest label, which is the reference, and all splits.
 
     What is not positive and finite is left out. Raises ValueError where nothing is left.
     """
-    usable = {label: (t, e) for label, (t, e) in values.items() if t > 0 and e > 0 and math.isfinite(t + e)}
+    usable = {label: runs for label, runs in values.items() if runs.known}
     if not usable:
         raise ValueError("nothing reached the target")
-    reference = max(usable, key=lambda label: usable[label][0])
-    seconds, epochs = usable[reference]
-    return reference, [
-        SpeedupSplit(label, t, e, seconds / t, epochs / e, (seconds / epochs) / (t / e))
-        for label, (t, e) in usable.items()
-    ]
+    reference = max(usable, key=lambda label: usable[label].seconds)
+    return reference, [_split(label, runs, usable[reference]) for label, runs in usable.items()]
+
+
+def _split(label: str, mine: TimedRuns, slowest: TimedRuns) -> SpeedupSplit:
+    speedup, by_epochs = slowest.seconds / mine.seconds, slowest.epochs / mine.epochs
+    by_seconds = (slowest.seconds / slowest.epochs) / (mine.seconds / mine.epochs)
+    found = {} if mine is slowest else {name: its for name in FACTORS if (its := _interval(name, mine, slowest))}
+    return SpeedupSplit(label, mine.seconds, mine.epochs, speedup, by_epochs, by_seconds, found)
+
+
+def _interval(name: FactorName, mine: TimedRuns, slowest: TimedRuns) -> Interval | None:
+    base, ours = slowest.log(name), mine.log(name)
+    if base is None or ours is None:
+        return None
+    logs = t_interval(difference(base, ours), 0.95)
+    return Interval(math.exp(logs.low), math.exp(logs.high))

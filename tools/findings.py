@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.checkout import CHECKOUT
 from benchmarks.runner import plan
@@ -25,11 +26,16 @@ from benchmarks.views import journals
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import sheet_of
 from reports.figures import canvas
+from reports.figures.canvas import Medium, Sizes
+from reports.figures.looks import looks
 from results import reproductions
 from results.files import replace
 from results.measures import MEASURES
 from results.records import Record
 from results.statistics.inference import Interval, mean_interval
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PAGES = (CHECKOUT / "docs" / "findings.md", CHECKOUT / "README.md")
 PICTURES = CHECKOUT / "docs" / "pictures"
@@ -282,21 +288,26 @@ def there(runs: Runs, one: Finding) -> bool:
 
 def picture(runs: Runs, one: Finding, stem: Path) -> None:
     """The first measure of every row, a dot a seed, the mean and its interval above them."""
-    with canvas.drawing((6.4, 0.32 * len(one.rows) + 0.9)) as figure:
+    known = looks(one.rows)
+    sizes = Sizes((6.4, 0.32 * len(one.rows) + 0.9), (canvas.COLUMN, 0.2 * len(one.rows) + 0.6))
+
+    def paint(figure: Figure, medium: Medium) -> None:
         axes = figure.subplots()
         for place, row in enumerate(one.rows):
-            values, colour = list(runs.values(row, one.measures[0]).values()), canvas.colour(place)
+            values, look = list(runs.values(row, one.measures[0]).values()), known[row]
             if not values:
                 continue
-            axes.plot(values, [place] * len(values), "o", ms=3, alpha=0.5, color=colour, mew=0)
+            axes.plot(values, [place] * len(values), "o", ms=3, alpha=0.5, color=look.colour, mew=0)
             if (found := mean_interval(values)) is not None:
-                axes.plot([found.low, found.high], [place - 0.22] * 2, color=colour, lw=1.5)
-            axes.plot([mean(values)], [place - 0.22], "D", ms=4, color=colour)
-        axes.set_title(one.title)
+                axes.plot([found.low, found.high], [place - 0.22] * 2, color=look.colour, lw=1.5)
+            axes.plot([mean(values)], [place - 0.22], look.marker, ms=4, color=look.colour)
         axes.set_xlabel(f"{MEASURES[one.measures[0]].heading}: seeds; mean and 95 % interval")
         axes.set_yticks(range(len(one.rows)), one.rows.values())
         axes.invert_yaxis()
-        canvas.save(figure, stem)[1].unlink()  # the pages show PNG
+
+    _, *others = canvas.picture(paint, stem, sizes, one.title)
+    for path in others:  # the pages show PNG
+        path.unlink()
 
 
 def filled(page: str, blocks: Mapping[str, str]) -> str:

@@ -171,8 +171,8 @@ def _cell(point: SpeedupPoint) -> ResultCell:
     return ResultCell(Published(point.law, None, None, SOURCE), Summary(point.measured, None, 1))
 
 
-def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path) -> tuple[Path, Path]:
-    from reports.figures import Law, Panel, laws
+def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path) -> tuple[Path, ...]:
+    from reports.figures.laws import Law, Panel, laws
 
     panels = []
     for workers in options.workers:

@@ -197,8 +197,8 @@ def _deviations(points: Sequence[StalenessPoint]) -> Iterator[float]:
 # ---- the picture
 
 
-def _picture(points: Sequence[StalenessPoint], one: StalenessPoint, stem: Path) -> tuple[Path, Path]:
-    from reports.figures import Law, Panel, laws
+def _picture(points: Sequence[StalenessPoint], one: StalenessPoint, stem: Path) -> tuple[Path, ...]:
+    from reports.figures.laws import Law, Panel, laws
 
     sums, means = [], []
     for beta in dict.fromkeys(p.beta for p in points):
@@ -210,8 +210,8 @@ def _picture(points: Sequence[StalenessPoint], one: StalenessPoint, stem: Path) 
         means.append(Law(label, xs, [law_of_mean(m, beta) for m in xs], measured=average))
     numbers = range(1, one.layers + 1)
     stale = [
-        Law(f"{name}, β T = {one.beta:g}", numbers, measured=[layer["updates"] for layer in layers])
-        for name, layers in (("LU", one.layerwise), ("BU", one.block))
+        Law(f"{name}, β T = {one.beta:g}", numbers, measured=[layer["updates"] for layer in layers], key=key)
+        for name, layers, key in (("LU", one.layerwise, "async_lu"), ("BU", one.block, "async_bu"))
     ]
     panels = [
         Panel("summed over layers, as printed", "layers, M", "wait under BU - LU, in T", sums),

@@ -15,6 +15,7 @@ from benchmarks.commands.options import (
     Care,
     EngineOptions,
     Flag,
+    Names,
     Number,
     OwnCard,
     OwnNetworks,
@@ -252,6 +253,41 @@ def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, 
         tracking.fetch(uri, selection.out)
     names = [one.id for one in found]
     return make(names, chosen, out=selection.out, target=target, console=_console(), every=selection.every)
+
+
+@app.command
+def latex(
+    *tables: str,
+    columns: Names = None,
+    rows: Names = None,
+    network: Names = None,
+    condition: str = "",
+    name: str = "",
+    notes: Flag = False,
+    out: Path = Path("out"),
+    to: Path | None = None,
+) -> int:
+    """Write tables that were run as LaTeX for a paper, one file each, and their pictures as PDF with a float.
+
+    Args:
+        tables: Such as table3; or a table's file.
+        columns: Measures, in this order; of one its published and measured values, or a part:
+            best_accuracy_percent.interval (published, measured, interval, n, ratio). Default: all measures.
+        rows: Rows, in this order, such as bp,lapsgd@updaters=2. Default: all.
+        network: Only these networks. Default: those that were run.
+        condition: The folder under OUT/tables, such as smoke-virtual-paper-a. Default: every one, a file each.
+        name: Of the file and its label, of a single table. Default: the table's and the condition's.
+        notes: All notes below the table, not in the file's comments.
+        out: Folder of results.
+        to: Folder to write into. Default: latex in the folder of results.
+    """
+    from benchmarks.commands.latex import PaperChoices, latex
+    from benchmarks.commands.resolve import split
+
+    chosen = PaperChoices(
+        tuple(split(columns or ())), tuple(rows or ()), tuple(split(network or ())), condition, name, notes
+    )
+    return latex(split(tables), chosen, out=out, to=to or out / "latex", console=_console())
 
 
 @app.command

@@ -35,6 +35,11 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "report": "all that was run, at every scale",
         "report table1 table2 --scale small": "two tables, of one scale",
     },
+    "latex": {
+        "latex table3": "every column and row, of every condition that was run",
+        "latex table1 --columns best_accuracy_percent,time_to_target_seconds.measured --rows bp,async_lu": "some",
+        "latex table1 --condition small-virtual-paper-a --name main --to ~/paper/tables": "main.tex, tab:main",
+    },
     "compare": {
         "compare out smoke": "yours beside the kept reproduction",
         "compare out@small elsewhere/out --csv changes.csv": "one scale beside another folder, also as a file",

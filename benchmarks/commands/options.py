@@ -29,6 +29,7 @@ def _words(executor: str) -> str:
 
 
 ALL = "all"
+Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
 Plugins = Annotated[list[Path] | None, _many("Python file with methods of your own.")]
 OwnNetworks = Annotated[list[str] | None, _many("FILE.py, or FILE.py:NAME: the run's network, if it is your own.")]
 OwnCard = Annotated[Path | None, Parameter(help="TOML file of the run's data set, if it is your own.")]

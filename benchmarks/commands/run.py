@@ -156,7 +156,8 @@ def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, cons
     if isinstance(one, Analysis):
         _analyse(one, chosen, out, console, brief)
     elif sheet is not None:
-        table = assemble(sheet).with_pictures(pictures.draw(sheet, out), out)
+        drawn, words = pictures.draw(sheet, out)
+        table = assemble(sheet).with_pictures(drawn, out, words)
         _print(table, table.conditions.folder(out / "tables"), out, console, brief)
 
 

@@ -15,7 +15,7 @@ from methods.errors import unknown
 from methods.registry import create, method_class
 from results.published import ANY_ROW, TARGET, Key, Published, load
 
-PICTURES = ("", "curves", "bars")
+PICTURES = ("", "curves", "dots")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Table:
 
     card: the hardware of the virtual clock unless --hardware says otherwise. devices: of every method with replicas.
     options: defaults of a method in this table, by its name. workload: settings of all rows. picture: "curves" or
-    "bars", drawn beside the table. Of a table of one's own: `values`, what was published, and `file`, where it is from.
+    "dots", drawn beside the table. Of a table of one's own: `values`, what was published, and `file`, where it is from.
 
     Raises UserError or MethodError where something of it is none, offering the nearest name.
     """

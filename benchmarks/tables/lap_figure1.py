@@ -13,5 +13,5 @@ TABLE = Table(
     notes=("The runs of lap-table6, drawn.", T_NOTE),
     card=TABLE6.card,
     options=TABLE6.options,
-    picture="bars",
+    picture="dots",
 )

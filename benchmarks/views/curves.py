@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.networks.names import TITLES
-from reports.figures import Curve
-from reports.figures.diagnostics import drawable
+from reports.figures.canvas import drawable
+from reports.figures.curves import Curve, coinciding
+from results.measures import need
 from results.records import Record
 from results.statistics import ACCURACY
 
@@ -24,6 +25,21 @@ def seconds_label(sheet: Sheet) -> str:
     return "simulated seconds" if sheet.card is not None else "seconds"
 
 
+def goals(sheet: Sheet) -> dict[str, float]:
+    """Network's title -> the target in percent, of a table that asks for the way to it."""
+    if not need(sheet.table.measures, "target"):
+        return {}
+    return {TITLES[net]: goal.percent for net in sheet.networks if (goal := sheet.target_of(net)) is not None}
+
+
+def caption(sheet: Sheet, drawn: Sequence[Curve], levels: Mapping[str, float]) -> str:
+    """What is to be said of learning curves; levels: their targets."""
+    words = [f"Test accuracy over epochs and over {seconds_label(sheet)}. Thin: every seed; thick: their mean"]
+    if levels:
+        words.append(f"dotted: the target ({', '.join(f'{name} {level:g} %' for name, level in levels.items())})")
+    return "; ".join(filter(None, (*words, coinciding(drawn)))) + "."
+
+
 def curves(sheet: Sheet) -> Iterator[Curve]:
     """One per run with a finite accuracy at a finite time; points without are left out."""
     for network in sheet.networks:
@@ -32,7 +48,7 @@ def curves(sheet: Sheet) -> Iterator[Curve]:
                 if points := list(_points(record)):
                     epochs, seconds, accuracies = zip(*points, strict=True)
                     xs = {"epoch": epochs, seconds_label(sheet): seconds}
-                    yield Curve(drawable(row.label), TITLES[network], xs, accuracies)
+                    yield Curve(drawable(row.label), TITLES[network], xs, accuracies, row.key)
 
 
 def _points(record: Record) -> Iterator[tuple[float, float, float]]:

@@ -1,4 +1,4 @@
-"""The pictures that belong to a table: learning curves, as in the papers' figures, or bars."""
+"""The pictures that belong to a table: learning curves, as in the papers' figures, or dots."""
 
 from __future__ import annotations
 
@@ -6,39 +6,49 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.views import conditions
-from benchmarks.views.curves import curves, subtitle
+from benchmarks.views.curves import caption, curves, goals, seconds_label, subtitle
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
-from reports import figures
-from reports.figures import Bar
+from reports.figures import curves as learning
+from reports.figures.canvas import drawable
+from reports.figures.dots import Dot, dots
+from results.statistics.intervals import summary_interval
+
+WORDS = "Mean and its 95 % interval, where there are two runs; hollow: published."
 
 
-def draw(sheet: Sheet, out: Path) -> tuple[Path, ...]:
-    """-> the files written, out/figures/<condition>/<id>.png and .svg; none where there is nothing to be drawn.
+def draw(sheet: Sheet, out: Path) -> tuple[tuple[Path, ...], str]:
+    """-> the files written, out/figures/<condition>/<id>.png, .svg and .pdf, and what is to be said of them.
 
-    Raises ResultsError where they cannot be written.
+    Nothing where there is nothing to be drawn. Raises ResultsError where they cannot be written.
     """
     stem = conditions.of_sheet(sheet).folder(out / "figures") / sheet.table.id
-    if not sheet.table.picture or not sheet.used:
-        return ()
     title = f"{sheet.table.title}\n({subtitle(sheet)})"
-    if sheet.table.picture == "bars":
-        return figures.bars(list(_bars(sheet)), stem, title=title, y_label="training time (s)", log_y=True)
-    drawn = list(curves(sheet))
-    return figures.curves(drawn, stem, title=title, y_label="test accuracy (%)") if drawn else ()
+    if sheet.table.picture == "dots" and sheet.used:
+        label = f"training time\n({seconds_label(sheet)})"
+        return dots(list(_dots(sheet)), stem, title=title, y_label=label, log_y=True), WORDS
+    drawn = list(curves(sheet)) if sheet.table.picture == "curves" else []
+    if not drawn:
+        return (), ""
+    levels = goals(sheet)
+    words = caption(sheet, drawn, levels)
+    return learning.curves(drawn, stem, title=title, y_label="test accuracy (%)", targets=levels), words
 
 
-def _bars(sheet: Sheet) -> Iterator[Bar]:
+def _dots(sheet: Sheet) -> Iterator[Dot]:
     """Grouped by the number of devices, as in B's figure."""
     for row in assemble(sheet).rows:
         devices, label = _devices(sheet, row.network, row.row), row.method_label
         cell = row.cells[0]
         value = cell.measured
-        yield Bar(
+        interval = summary_interval(value.mean, value.std, value.n) if value is not None else None
+        yield Dot(
             f"{devices} devices",
-            label.replace(f", devices {devices}", ""),
+            drawable(label.replace(f", devices {devices}", "")),
+            row.row.replace(f",devices={devices}", ""),
             measured=value.mean if value is not None else None,
-            std=value.std if value is not None else None,
+            low=interval.low if interval is not None else None,
+            high=interval.high if interval is not None else None,
             published=cell.published.mean if cell.published is not None else None,
         )
 

@@ -1,72 +1,170 @@
-"""What all pictures share: a figure without a window, colours, the legend, and files that repeat byte for byte.
+"""What all pictures share: a figure without a window, two media, the legend, and files that repeat byte for byte.
 
-Colours are petroff10, chosen to be told apart by colour-blind readers (arXiv:2107.02270).
+On the screen a picture has a title and room, and is PNG and SVG. For a paper it is PDF: as wide as a column, or as the
+text of two; letters of 7 and 8 points, embedded as TrueType; its title is the caption's business.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.tables.texts import printable
 from results.files import replace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+COLUMN, TEXT = 3.25, 6.75
+"""Inches: the width of a column in a page of two, and of both."""
 DOTS_PER_INCH = 150
-_STYLE: Any = {
+_SHARED: dict[str, Any] = {
     "svg.hashsalt": "async-sgd-benchmarks",
-    "font.size": 9.0,
-    "axes.titlesize": 10.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.3,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "legend.fontsize": 8.0,
     "hatch.linewidth": 0.6,
+    "pdf.fonttype": 42,
 }
+_LETTER = 0.051  # inches of a letter of 7 points, about
+_HANDLE = 0.42  # inches of a legend's line, with the gap behind it
+_LEGEND_LINE = 0.15  # inches
+
+
+@dataclass(frozen=True)
+class Medium:
+    """What a picture is drawn for. line, marker: their sizes in points; files: ending -> metadata without a date."""
+
+    style: Mapping[str, Any]
+    files: Mapping[str, Mapping[str, Any]]
+    line: float
+    marker: float
+    titled: bool = True
+
+
+SCREEN = Medium(
+    {**_SHARED, "font.size": 9.0, "axes.titlesize": 10.0, "legend.fontsize": 8.0},
+    {"png": {"Software": None}, "svg": {"Date": None}},
+    line=1.8,
+    marker=5.0,
+)
+PAPER = Medium(
+    {
+        **_SHARED,
+        "font.size": 8.0,
+        "axes.titlesize": 8.0,
+        "axes.labelsize": 8.0,
+        "xtick.labelsize": 7.0,
+        "ytick.labelsize": 7.0,
+        "legend.fontsize": 7.0,
+        "axes.linewidth": 0.6,
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "grid.linewidth": 0.5,
+    },
+    {"pdf": {"CreationDate": None, "Creator": None, "Producer": None}},
+    line=1.2,
+    marker=3.0,
+    titled=False,
+)
+ENDINGS = (*SCREEN.files, *PAPER.files)
+Painter = Callable[["Figure", Medium], None]
+"""Draws into a figure all but its title."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Inches, (width, height): on the screen, and of the axes of a paper's picture, below which a legend comes.
+
+    labels: those of the legend, for which there has to be room.
+    """
+
+    screen: tuple[float, float]
+    paper: tuple[float, float]
+    labels: Sequence[str] = field(default=())
+
+    def of(self, medium: Medium) -> tuple[float, float]:
+        if medium.titled:
+            return self.screen
+        width, height = self.paper
+        lines = -(-len(self.labels) // columns(width, self.labels)) if self.labels else 0
+        return width, height + _LEGEND_LINE * lines
+
+
+def picture(paint: Painter, stem: Path, sizes: Sizes, title: str) -> tuple[Path, ...]:
+    """Draw it for the screen and for a paper -> stem.png, .svg, .pdf. Raises ResultsError where one cannot be written.
+
+    The same data give the same bytes (per version of matplotlib).
+    """
+    paths: list[Path] = []
+    for medium in (SCREEN, PAPER):
+        with _drawing(medium, sizes.of(medium)) as figure:
+            paint(figure, medium)
+            if medium.titled:
+                figure.suptitle(title, x=0.01, ha="left")  # clear of the legend
+            paths += _saved(figure, stem, medium)
+    return tuple(paths)
 
 
 @contextmanager
-def drawing(size: tuple[float, float]) -> Iterator[Figure]:
+def _drawing(medium: Medium, size: tuple[float, float]) -> Iterator[Figure]:
     """A figure of its own, of no window and no global state. size: inches."""
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_STYLE):
-        yield Figure(figsize=size, layout="constrained")
+    with matplotlib.rc_context(dict(medium.style)):
+        figure = Figure(figsize=size, layout="constrained")
+        if not medium.titled:
+            figure.get_layout_engine().set(h_pad=0.015, w_pad=0.015)  # type: ignore[call-arg, union-attr]
+        yield figure
 
 
-def colour(number: int) -> tuple[float, float, float]:
-    import matplotlib
-
-    colours: Any = matplotlib.color_sequences["petroff10"]
-    red, green, blue = colours[number % len(colours)]
-    return red, green, blue
-
-
-def legend(figure: Figure, several: Sequence[Axes]) -> None:
-    """One legend for all panels, to their right."""
-    known: dict[Any, Any] = {}
+def legend(figure: Figure, several: Sequence[Axes], medium: Medium) -> None:
+    """One legend for all panels: to their right on the screen, below them in a paper."""
+    known: dict[str, Any] = {}
     for axes in several:
         handles, labels = axes.get_legend_handles_labels()
         known |= {label: handle for handle, label in zip(handles, labels, strict=True) if label not in known}
-    if known:
-        figure.legend(list(known.values()), list(known), loc="outside right upper")
+    key(figure, known, medium)
 
 
-def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
-    figure.draw_without_rendering()  # lays it out, which takes as long as to draw it: once for both files
+def key(figure: Figure, handles: Mapping[str, Any], medium: Medium) -> None:
+    """A legend of these handles by their labels."""
+    if not handles:
+        return
+    if medium.titled:
+        figure.legend(list(handles.values()), list(handles), loc="outside right upper", handlelength=3.2)
+        return
+    how: dict[str, Any] = {"handlelength": 2.6, "columnspacing": 1.0, "labelspacing": 0.3, "borderaxespad": 0.0}
+    many = columns(figure.get_size_inches()[0], list(handles))
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=many, **how)
+
+
+def columns(width: float, labels: Sequence[str]) -> int:
+    """How many of a legend's entries fit side by side into so many inches of a paper."""
+    longest = max(map(len, labels), default=0)
+    return max(1, min(len(labels), int(width / (_HANDLE + _LETTER * longest))))
+
+
+def drawable(label: str) -> str:
+    """A label as matplotlib shows it literally: no mathematics, no control characters, not hidden from legends."""
+    text = printable(label).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
+def _saved(figure: Figure, stem: Path, medium: Medium) -> Iterator[Path]:
+    figure.draw_without_rendering()  # lays it out, which takes as long as to draw it: once for all files
     figure.set_layout_engine("none")
-    paths = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.svg")
-    for path, metadata in zip(paths, ({"Software": None}, {"Date": None}), strict=True):
-        picture = io.BytesIO()
-        figure.savefig(picture, format=path.suffix[1:], dpi=DOTS_PER_INCH, metadata=metadata)
-        replace(path, picture.getvalue())
-    return paths
+    for ending, metadata in medium.files.items():
+        path, file = stem.with_name(f"{stem.name}.{ending}"), io.BytesIO()
+        figure.savefig(file, format=ending, dpi=DOTS_PER_INCH, metadata=dict(metadata))
+        replace(path, file.getvalue())
+        yield path

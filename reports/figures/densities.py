@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from reports.figures.canvas import colour, drawing, save
+from reports.figures import canvas
+from reports.figures.canvas import Medium, Sizes
+from reports.figures.looks import colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-_LINES = (("-", 2.6), ("--", 1.6), (":", 1.9))
+_LINES = (("-", 1.45), ("--", 0.9), (":", 1.05))
+"""Dashes, and widths in those of a line: what lies below looks out."""
 _HEADROOM = 1.25  # above the highest line, for a remark
 
 
@@ -34,32 +38,39 @@ class Density:
 
 def densities(
     rows: Sequence[Sequence[Density]], labels: Sequence[str], stem: Path, *, title: str, x_label: str
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     """A grid of panels, of rows of equal length. labels: those of the lines, which fixes their looks in every panel.
 
     The same data give the same bytes (per version of matplotlib). Raises ResultsError where files cannot be written.
     """
-    with drawing((max(7.0, 3.3 * len(rows[0]) + 0.4), 2.5 * len(rows) + 0.9)) as figure:
-        grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
+    many = len(rows), len(rows[0])
+    sizes = Sizes(
+        (max(7.0, 3.3 * many[1] + 0.4), 2.5 * many[0] + 0.9),
+        (canvas.COLUMN if many[1] == 1 else canvas.TEXT, 1.6 * many[0]),
+        ["measured", *labels],
+    )
+
+    def paint(figure: Figure, medium: Medium) -> None:
+        grid = figure.subplots(*many, squeeze=False)
         for line, panels in zip(grid, rows, strict=True):
             for axes, panel in zip(line, panels, strict=True):
-                _draw(axes, panel, labels)
+                _draw(axes, panel, labels, medium)
             line[0].set_ylabel("density")
         for axes in grid[-1]:
             axes.set_xlabel(x_label)
-        figure.suptitle(title)
         known = {line: look for axes in grid.flat for look, line in zip(*axes.get_legend_handles_labels(), strict=True)}
         figure.legend(list(known.values()), list(known), loc="outside lower center", ncols=2)
-        return save(figure, stem)
+
+    return canvas.picture(paint, stem, sizes, title)
 
 
-def _draw(axes: Axes, panel: Density, labels: Sequence[str]) -> None:
+def _draw(axes: Axes, panel: Density, labels: Sequence[str], medium: Medium) -> None:
     axes.stairs(panel.heights, panel.edges, fill=True, color=colour(0), alpha=0.4, linewidth=0, label="measured")
     for number, label in enumerate(labels):
         if label in panel.lines:
             dashes, width = _LINES[number % len(_LINES)]
-            shade = colour(number + 1)
-            axes.plot(panel.xs, panel.lines[label], label=label, color=shade, linestyle=dashes, linewidth=width)
+            look: dict[str, Any] = {"color": colour(number + 1), "linestyle": dashes}
+            axes.plot(panel.xs, panel.lines[label], label=label, linewidth=width * medium.line, **look)
     axes.set_title(panel.title)
     axes.set_xlim(*panel.limits)
     axes.set_ylim(0, axes.get_ylim()[1] * (_HEADROOM if panel.remark else 1.0))

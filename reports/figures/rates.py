@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.figures import DASHES, MARKERS, PANELS_ABREAST
-from reports.figures.canvas import colour, drawing, legend, save
+from reports.figures import canvas
+from reports.figures.canvas import Medium, Sizes
+from reports.figures.laws import PANELS_ABREAST
+from reports.figures.looks import Look, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class RateCurve:
     """One method on one network. accuracies: percent, one per rate; None where a run diverged.
 
-    published: the table's own rate. best: the one that was chosen, one of `rates`.
+    published: the table's own rate. best: the one that was chosen, one of `rates`. key: of the method's row.
     """
 
     label: str
@@ -27,45 +30,52 @@ class RateCurve:
     accuracies: Sequence[float | None]
     published: float
     best: float
+    key: str
 
 
-def rates(curves: Sequence[RateCurve], stem: Path, *, title: str) -> tuple[Path, Path]:
+def rates(curves: Sequence[RateCurve], stem: Path, *, title: str) -> tuple[Path, ...]:
     """A panel per network, its learning rates on a logarithmic axis; the best is filled, the published a vertical line.
 
     A cross on the lower edge is a rate at which a run diverged. Raises ResultsError where the files cannot be written.
     """
     panels = list(dict.fromkeys(curve.panel for curve in curves))
     labels = list(dict.fromkeys(curve.label for curve in curves))
+    known = looks(curve.key for curve in curves)
     columns = min(len(panels), PANELS_ABREAST)
     rows = -(-len(panels) // columns)
-    with drawing((4.6 * columns + 2.4, 3.4 * rows + 0.7)) as figure:
+    wide = canvas.COLUMN if columns == 1 else canvas.TEXT
+    sizes = Sizes((4.6 * columns + 2.4, 3.4 * rows + 0.7), (wide, 1.9 * rows), [*labels, "published", "diverged"])
+
+    def paint(figure: Figure, medium: Medium) -> None:
         grid = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
         for axes in grid[len(panels) :]:
             axes.remove()
         for axes, panel in zip(grid, panels, strict=False):
             mine = [curve for curve in curves if curve.panel == panel]
-            axes.set(title=panel, xlabel="learning rate", ylabel="best accuracy (%), tuning seeds")
-            for curve in mine:
-                _draw(axes, curve, labels.index(curve.label))
+            axes.set(
+                xlabel="learning rate", ylabel="best accuracy (%), tuning seeds" if medium.titled else "accuracy (%)"
+            )
+            axes.set_title(panel)
+            for number, curve in enumerate(mine):
+                _draw(axes, curve, known[curve.key], number, medium)
             _axis(axes, mine)
-        figure.suptitle(title, x=0.01, ha="left")
-        legend(figure, grid[: len(panels)])
-        return save(figure, stem)
+        canvas.legend(figure, grid[: len(panels)], medium)
+
+    return canvas.picture(paint, stem, sizes, title)
 
 
-def _draw(axes: Axes, curve: RateCurve, number: int) -> None:
-    look: dict[str, Any] = {"color": colour(number), "linestyle": DASHES[number // 2 % len(DASHES)], "linewidth": 1.2}
-    points: dict[str, Any] = {"marker": MARKERS[number % len(MARKERS)], "markersize": 5, "markerfacecolor": "white"}
+def _draw(axes: Axes, curve: RateCurve, look: Look, number: int, medium: Medium) -> None:
+    line: dict[str, Any] = {**look.line, **look.points, "linewidth": 0.7 * medium.line, "markersize": medium.marker}
     tried = sorted(zip(curve.rates, curve.accuracies, strict=True))
-    known = [(rate, accuracy) for rate, accuracy in tried if accuracy is not None]
-    axes.plot([rate for rate, _ in known], [y for _, y in known], label=curve.label, **look, **points)
-    top = [(rate, accuracy) for rate, accuracy in known if rate == curve.best]
-    filled = {**points, "markerfacecolor": colour(number), "markersize": 7}
-    axes.plot([rate for rate, _ in top], [y for _, y in top], color=colour(number), linestyle="none", **filled)
+    reached = [(rate, accuracy) for rate, accuracy in tried if accuracy is not None]
+    axes.plot([rate for rate, _ in reached], [y for _, y in reached], label=curve.label, **line)
+    top = [(rate, accuracy) for rate, accuracy in reached if rate == curve.best]
+    filled: dict[str, Any] = {"color": look.colour, "linestyle": "none", "markersize": 1.4 * medium.marker}
+    axes.plot([rate for rate, _ in top], [y for _, y in top], marker=look.marker, **filled)
     lost = [rate for rate, accuracy in tried if accuracy is None]
     spread = 0.03 + 0.025 * number  # so that the crosses of several methods do not hide each other
     place = axes.get_xaxis_transform()
-    axes.plot(lost, [spread] * len(lost), "x", color=colour(number), transform=place, clip_on=False)
+    axes.plot(lost, [spread] * len(lost), "x", color=look.colour, transform=place, clip_on=False)
 
 
 def _axis(axes: Axes, curves: Sequence[RateCurve]) -> None:
@@ -74,9 +84,8 @@ def _axis(axes: Axes, curves: Sequence[RateCurve]) -> None:
     if len(ticks) <= 9:
         axes.set_xticks(ticks, [f"{rate:.3g}" for rate in ticks])
         axes.set_xticks([], minor=True)
-    for rate in sorted({curve.published for curve in curves}):
-        axes.axvline(rate, color="black", linewidth=0.8, linestyle=(0, (1, 2)))
-        place: dict[str, Any] = {"xytext": (-3, 4), "textcoords": "offset points", "rotation": 90}
-        axes.annotate("published", (rate, 0), xycoords=("data", "axes fraction"), ha="right", fontsize=7, **place)
+    for number, rate in enumerate(sorted({curve.published for curve in curves})):
+        look: dict[str, Any] = {"color": "black", "linewidth": 0.8, "linestyle": (0, (1, 2))}
+        axes.axvline(rate, label=None if number else "published", **look)
     if any(accuracy is None for curve in curves for accuracy in curve.accuracies):
         axes.plot([], [], "x", color="black", linestyle="none", label="diverged")

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from reports.figures.canvas import colour, drawing, save
+from reports.figures import canvas
+from reports.figures.canvas import Medium, Sizes
+from reports.figures.looks import colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +28,7 @@ NAMES = {
 MARKS = {"exchange": "o", "snapshot": "."}
 GREY, DARK = "0.8", "0.25"
 _HALF = 0.27  # of a bar's height, in rows
-_INCHES = 7.3  # of the time axis, about
+_SCREEN_INCHES, _PAPER_INCHES = 7.3, 5.9  # of the time axis, about
 _LEGEND_LAYERS = 20
 
 
@@ -65,32 +67,52 @@ def timeline(
     *,
     title: str,
     x_label: str,
-) -> tuple[Path, Path]:
-    """rows: the workers, from the top; layers: names by index. -> the paths of the PNG and the SVG.
+) -> tuple[Path, ...]:
+    """rows: the workers, from the top; layers: names by index. -> the paths of the files.
 
     Raises ResultsError where the files cannot be written.
     """
-    until = max((bar.end for bar in bars), default=1.0)
-    size = 10.5, 1.5 + 0.85 * len(rows)
-    with drawing(size) as figure:
+    shades = _shades(len(layers))
+    sizes = Sizes(
+        (10.5, 1.5 + 0.85 * len(rows)),
+        (canvas.TEXT, 0.6 + 0.6 * len(rows)),
+        list(_entries(layers, shades, bars, arrows)),
+    )
+
+    def paint(figure: Figure, medium: Medium) -> None:
         axes = figure.subplots()
         axes.grid(visible=False)
         axes.spines["left"].set_visible(False)
-        heights = {row: -float(number) for number, row in enumerate(rows)}
-        axes.set_yticks([heights[row] for row in rows], [row.replace(" on ", "\non ") for row in rows])
-        axes.tick_params(axis="y", length=0)
-        axes.set(title=title, xlabel=x_label, xlim=(0, until * 1.01), ylim=(min(heights.values()) - 0.6, 0.7))
-        shades = _shades(len(layers))
-        for bar in bars:
-            name = "" if bar.layer is None else layers[bar.layer]
-            room = (bar.end - bar.start) / until * _INCHES >= 0.09 + 0.065 * len(name)
-            _draw(axes, bar, heights[bar.row], shades, name if room else "")
-        for row, letter, batch, start in _passes(bars):
-            axes.text(start + 0.006 * until, heights[row] + _HALF + 0.03, f"${letter}_{{{batch}}}$", va="bottom")
-        for arrow in arrows:
-            _arrow(axes, arrow, heights, shades)
-        _key(figure, layers, shades, bars, arrows)
-        return save(figure, stem)
+        axes.set_xlabel(x_label)
+        _fill(axes, rows, layers, bars, arrows, shades, medium)
+        canvas.key(figure, _entries(layers, shades, bars, arrows), medium)
+
+    return canvas.picture(paint, stem, sizes, title)
+
+
+def _fill(
+    axes: Axes,
+    rows: Sequence[str],
+    layers: Sequence[str],
+    bars: Sequence[WorkerBar],
+    arrows: Sequence[Arrow],
+    shades: Sequence[Any],
+    medium: Medium,
+) -> None:
+    until = max((bar.end for bar in bars), default=1.0)
+    inches = _SCREEN_INCHES if medium.titled else _PAPER_INCHES
+    heights = {row: -float(number) for number, row in enumerate(rows)}
+    axes.set_yticks([heights[row] for row in rows], [row.replace(" on ", "\non ") for row in rows])
+    axes.tick_params(axis="y", length=0)
+    axes.set(xlim=(0, until * 1.01), ylim=(min(heights.values()) - 0.6, 0.7))
+    for bar in bars:
+        name = "" if bar.layer is None else layers[bar.layer]
+        room = (bar.end - bar.start) / until * inches >= 0.09 + 0.065 * len(name)
+        _draw(axes, bar, heights[bar.row], shades, name if room else "")
+    for row, letter, batch, start in _passes(bars):
+        axes.text(start + 0.006 * until, heights[row] + _HALF + 0.03, f"${letter}_{{{batch}}}$", va="bottom")
+    for arrow in arrows:
+        _arrow(axes, arrow, heights, shades)
 
 
 def _draw(axes: Axes, bar: WorkerBar, y: float, shades: Sequence[Any], name: str) -> None:
@@ -163,29 +185,30 @@ def _shades(layers: int) -> list[Any]:
     return [matplotlib.colormaps["viridis"](0.95 * number / (layers - 1)) for number in range(layers)]
 
 
-def _key(
-    figure: Figure, layers: Sequence[str], shades: Sequence[Any], bars: Sequence[WorkerBar], arrows: Sequence[Arrow]
-) -> None:
+def _entries(
+    layers: Sequence[str], shades: Sequence[Any], bars: Sequence[WorkerBar], arrows: Sequence[Arrow]
+) -> dict[str, Any]:
+    """Of the legend: label -> handle."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     there = dict.fromkeys(bar.kind for bar in bars)
-    entries: list[Any] = []
+    found: dict[str, Any] = {}
     if len(layers) <= _LEGEND_LAYERS:
-        entries += [Patch(facecolor=shade, label=name) for name, shade in zip(layers, shades, strict=True)]
+        found |= {name: Patch(facecolor=shade) for name, shade in zip(layers, shades, strict=True)}
     for kind in (kind for kind in HATCHES if kind in there and kind != "update"):
         if any(bar.kind == kind and bar.end > bar.start for bar in bars):
-            entries.append(Patch(facecolor=GREY, edgecolor="white", hatch=HATCHES[kind], label=NAMES[kind]))
+            found[NAMES[kind]] = Patch(facecolor=GREY, edgecolor="white", hatch=HATCHES[kind])
         else:
-            entries.append(Line2D([], [], marker=MARKS[kind], linestyle="none", color=DARK, label=NAMES[kind]))
-    single = any(bar.kind == "update" and bar.layer is not None for bar in bars)
+            found[NAMES[kind]] = Line2D([], [], marker=MARKS[kind], linestyle="none", color=DARK)
     if any(bar.kind == "update" and bar.end > bar.start for bar in bars):
-        entries.append(Patch(facecolor=DARK, label="update under way"))
+        found["update under way"] = Patch(facecolor=DARK)
     if "update" in there:
+        single = any(bar.kind == "update" and bar.layer is not None for bar in bars)
         name = "update of a layer" if single else "update of all layers"
-        entries.append(Line2D([], [], marker="^" if single else "D", linestyle="none", color=DARK, label=name))
+        found[name] = Line2D([], [], marker="^" if single else "D", linestyle="none", color=DARK)
     if any(arrow.layer is None for arrow in arrows):
-        entries.append(Line2D([], [], color="black", linewidth=1.3, label="a loss goes to its backward pass"))
+        found["a loss goes to its backward pass"] = Line2D([], [], color="black", linewidth=1.3)
     if any(arrow.layer is not None for arrow in arrows):
-        entries.append(Line2D([], [], color=DARK, linewidth=0.9, linestyle="--", label="updated weights are read"))
-    figure.legend(handles=entries, loc="outside right upper")
+        found["updated weights are read"] = Line2D([], [], color=DARK, linewidth=0.9, linestyle="--")
+    return found

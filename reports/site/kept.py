@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reports.figures.canvas import ENDINGS
 from reports.site.beside import besides
 from reports.site.pages import ClaimColumn, Page, Picture, Site
 from results.records.lines import strict
@@ -69,7 +70,7 @@ def swept(folder: Path, site: Site) -> list[Path]:
     shown |= {folder / one.place: set() for one in besides(site)}
     gone = []
     for place in _places(folder):
-        pictures = [path for path in place.iterdir() if path.suffix in (".png", ".svg")]
+        pictures = [path for path in place.iterdir() if path.suffix[1:] in ENDINGS]
         _unlink(path for path in pictures if path.stem not in shown.get(place, ()))
         if place not in shown:
             _unlink(place / name for name in FILES)

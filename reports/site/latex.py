@@ -1,106 +1,35 @@
-r"""Tables for LaTeX: booktabs, one file per table, to be taken in by `\input`; report.tex is a whole document.
+r"""A report as LaTeX: every page's tables with their verdicts in a file, and report.tex, a document of them all.
 
-A table needs booktabs and graphicx, an encoding of UTF-8 and no more: what pdfLaTeX's fonts have no sign for is written
-as mathematics, or as the number of its character.
+For a paper `reports.latex.paper` has what is smaller. A table needs booktabs and graphicx and an encoding of UTF-8.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from reports.latex.escape import escape, label
 from reports.site.pages import Block, Claims, Grid, Page, Picture, Site
-from reports.tables.texts import printable
-
-_SIGNS = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\char34{}",
-    "[": "{[}",
-    "]": "{]}",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "÷": r"$\div$",
-    "−": "$-$",
-    "≤": r"$\le$",
-    "≥": r"$\ge$",
-    "≈": r"$\approx$",
-    "≠": r"$\neq$",
-    "→": r"$\to$",
-    "←": r"$\leftarrow$",
-    "∞": r"$\infty$",
-    "√": r"$\surd$",
-    "∑": r"$\sum$",
-    "·": r"$\cdot$",
-    "°": r"$^\circ$",
-    "§": r"\S{}",
-    "²": r"$^2$",
-    "³": r"$^3$",
-    "–": "--",
-    "—": "---",
-    "“": "``",
-    "”": "''",
-    "‘": "`",
-    "’": "'",
-    "…": r"\dots{}",
-    "\N{NO-BREAK SPACE}": "~",
-    "\N{GREEK SMALL LETTER OMICRON}": "o",
-}
-_LETTERS = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
-_NAMES = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
-    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-)
-_GREEK = {letter: f"$\\{name}$" for letter, name in zip(_LETTERS, _NAMES.split(), strict=True)}
-_ALL = {**_SIGNS, **_GREEK, "µ": r"$\mu$"}
-_LATIN = re.compile(r"[ -~À-ÏÑ-ÖØ-Ýß-ïñ-öø-ýÿ]")
-
-
-def escape(text: object) -> str:
-    """The text literally, on one line."""
-    line = printable(str(text))
-    # Two of these would become one sign, such as a dash.
-    parted = (_sign(a) + "{}" * (a == b and a in "-`'") for a, b in zip(line, f"{line[1:]} ", strict=False))
-    return "".join(parted)
-
-
-def _sign(letter: str) -> str:
-    if letter in _ALL:
-        return _ALL[letter]
-    return letter if _LATIN.fullmatch(letter) else f"{{[}}U+{ord(letter):04X}{{]}}"
 
 
 def page(one: Page) -> str:
     """All tables of a page, each a float with its caption and label, and the notes below them."""
     parts = [f"% {escape(one.id)}: needs \\usepackage{{booktabs,graphicx}} and UTF-8 input"]
     parts += [_block(one, block, number) for number, block in enumerate(one.blocks)]
-    parts += [
-        listing(grid, f"tab:{_label(one)}-{number}")
-        for number, grid in enumerate((*one.grids, *one.rivals, *one.splits))
-    ]
+    grids = enumerate((*one.grids, *one.rivals, *one.splits), len(one.blocks))
+    parts += [listing(grid, f"tab:{_label(one)}-{number}") for number, grid in grids]
     parts.append(_notes([*one.notes, *(f"Audit: {line}" for line in (*one.audit, *one.published_audit))]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _label(one: Page) -> str:
-    return one.place.replace("/", "-")
+    return label(one.place.replace("/", "-"))
 
 
 def claims(all_: Claims) -> str:
     """Claim by condition, then all that is said of them under each."""
-    return "\n\n".join(map(listing, (all_.matrix, *(all_.grid(index) for index in range(len(all_.conditions)))))) + "\n"
+    grids = all_.matrix, *(all_.grid(index) for index in range(len(all_.conditions)))
+    return "\n\n".join(listing(grid, f"tab:claims-{number}") for number, grid in enumerate(grids)) + "\n"
 
 
 def _block(one: Page, block: Block, number: int) -> str:
@@ -120,7 +49,7 @@ def _block(one: Page, block: Block, number: int) -> str:
     return _float(caption, f"tab:{_label(one)}-{number}", columns, heads, rows)
 
 
-def listing(grid: Grid, label: str = "") -> str:
+def listing(grid: Grid, mark: str) -> str:
     """Any grid as a table; one of long texts has columns that wrap."""
     count = len(grid.headers)
     longest = max((len(cell) for row in grid.rows for cell in row), default=0)
@@ -128,19 +57,18 @@ def listing(grid: Grid, label: str = "") -> str:
     columns = f"p{{{0.94 / count:.2f}\\textwidth}}" * count if wraps else "l" * grid.heads + "r" * (count - grid.heads)
     if wraps:
         return _long(grid, columns)
-    text = _float(grid.caption, label, columns, [_row(grid.headers)], [_row(row) for row in grid.rows])
+    text = _float(grid.caption, mark, columns, [_row(grid.headers)], [_row(row) for row in grid.rows])
     notes = _notes(grid.notes)
     return f"{text}\n\n{notes}" if notes else text
 
 
-def _float(caption: str, label: str, columns: str, heads: Sequence[str], rows: Sequence[str]) -> str:
-    mark = [f"\\label{{{label}}}"] if label else []
+def _float(caption: str, mark: str, columns: str, heads: Sequence[str], rows: Sequence[str]) -> str:
     return "\n".join(
         [
             r"\begin{table}[htbp]",
             r"\centering\small",
             f"\\caption{{{escape(caption)}}}",
-            *mark,
+            f"\\label{{{mark}}}",
             r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%",
             f"\\begin{{tabular}}{{{columns}}}",
             r"\toprule",
@@ -210,7 +138,7 @@ def _figure(picture: Picture, folder: Path) -> str:
         [
             r"\begin{figure}[htbp]",
             r"\centering",
-            f"\\includegraphics[width=\\linewidth,height=0.8\\textheight,keepaspectratio]{{{name}.png}}",
+            f"\\includegraphics{{{name}.pdf}}",
             f"\\caption{{{escape(picture.caption)}}}",
             r"\end{figure}",
         ]

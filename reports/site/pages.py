@@ -104,7 +104,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG and an SVG of the same name. stem: of the files; alt: what is to be seen, in words."""
+    """A PNG, an SVG and a PDF of the same name. stem: of the files; alt: what is to be seen, in words."""
 
     stem: Path
     caption: str

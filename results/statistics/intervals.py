@@ -43,6 +43,13 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | No
     return None if found is None else t_interval(found, level)
 
 
+def summary_interval(mean: float | None, std: float | None, n: int, level: float = 0.95) -> Interval | None:
+    """The same of values that are known by their mean and sample standard deviation alone; None without a spread."""
+    if mean is None or std is None or n < 2:
+        return None
+    return t_interval(Spread(mean, std**2 / n, n - 1.0), level)
+
+
 def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95, seed: int = 0) -> Interval | None:
     """The ratio of the means of two independent groups, mean(a) / mean(b); None if one has fewer than two runs.
 

@@ -66,8 +66,9 @@ class ResultTable:
     Captions stand above it, then what matters at a glance; notes below.
     `value` and `reference` head the columns of what was measured and of what it is laid beside: "published", or "law".
     `group` and `item` say what a row's network and method are, where they are something else. The audit says what
-    differs between the rows beside their methods, here and in the paper. pictures: files, from the folder of results.
-    command: what makes it, where that is more than its name and its conditions.
+    differs between the rows beside their methods, here and in the paper. pictures: files, from the folder of results;
+    drawn: what is to be said of them, as a caption. command: what makes it, where that is more than its name and its
+    conditions.
     """
 
     name: str
@@ -87,15 +88,16 @@ class ResultTable:
     item: str = "Method"
     command: str = ""
     glances: tuple[Glance, ...] = ()
+    drawn: str = ""
 
     def __post_init__(self) -> None:
         for row in self.rows:
             if len(row.cells) != len(self.measures):
                 raise ValueError(f"{row.network} {row.row}: {len(row.cells)} cells for {len(self.measures)} measures")
 
-    def with_pictures(self, paths: Iterable[Path], out: Path) -> ResultTable:
+    def with_pictures(self, paths: Iterable[Path], out: Path, drawn: str = "") -> ResultTable:
         """The table with these files, which lie in the folder of results."""
-        return replace(self, pictures=tuple(path.relative_to(out).as_posix() for path in paths))
+        return replace(self, pictures=tuple(path.relative_to(out).as_posix() for path in paths), drawn=drawn)
 
     @property
     def networks(self) -> tuple[str, ...]:

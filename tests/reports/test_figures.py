@@ -3,49 +3,57 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reports import figures
-from reports.figures import Bar, Curve, Law, Panel, timelines
+from reports.figures import canvas, coincidence, curves, timelines
+from reports.figures.curves import Curve
+from reports.figures.dots import Dot, dots
+from reports.figures.laws import Law, Panel, laws
+from reports.figures.looks import looks
 from results.errors import ResultsError
 
-Draw = Callable[[Path], tuple[Path, Path]]
+Draw = Callable[[Path], tuple[Path, ...]]
 
 
-def draw_curves(stem: Path) -> tuple[Path, Path]:
+def draw_curves(stem: Path) -> tuple[Path, ...]:
     runs = [
         Curve(
             label,
             panel,
             {"epoch": range(1, 6 - seed), "simulated seconds": [2.0 * e for e in range(1, 6 - seed)]},
             [50 + 5 * e + seed for e in range(1, 6 - seed)],
+            label,
         )
         for panel in ("ResNet-18", "ResNet-50")
-        for label in ("Async LU", "Async BU", "LAP-SGD")
+        for label in ("async_lu", "async_bu", "lapsgd")
         for seed in range(2)
     ]
-    return figures.curves(runs, stem, title="Accuracy", y_label="Accuracy (%)", targets={"ResNet-18": 60.0})
+    return curves.curves(runs, stem, title="Accuracy", y_label="Accuracy (%)", targets={"ResNet-18": 60.0})
 
 
-def draw_laws(stem: Path) -> tuple[Path, Path]:
-    laws = [Law("β = 2", [1, 2, 4], [1, 1.5, 2], measured=[1, 1.4, 2]), Law("alone", [1, 4], measured=[-1, 2])]
-    panels = [Panel(f"K = {k}", "b", "speed-up", laws, log_x=k == 1) for k in range(1, 5)]
-    return figures.laws(panels, stem, title="Law")
+def draw_laws(stem: Path) -> tuple[Path, ...]:
+    both = (
+        Law("β = 2", [1, 2, 4], [1, 1.5, 2], measured=[1, 1.4, 2]),
+        Law("LU", [1, 4], measured=[-1, 2], key="async_lu"),
+    )
+    panels = [Panel(f"K = {k}", "b", "speed-up", both, log_x=k == 1) for k in range(1, 5)]
+    return laws(panels, stem, title="Law")
 
 
-def draw_bars(stem: Path) -> tuple[Path, Path]:
+def draw_dots(stem: Path) -> tuple[Path, ...]:
     values = [
-        Bar("B = 128", "LAP-SGD", 10, 1, 12),
-        Bar("B = 128", "MB-SGD", None, None, 20),
-        Bar("B = 256", "LAP-SGD", 8),
+        Dot("2 devices", "LAP-SGD", "lapsgd", 10, 9, 11, 12),
+        Dot("2 devices", "MB-SGD", "mbsgd", published=20),
+        Dot("4 devices", "LAP-SGD", "lapsgd", 8),
     ]
-    return figures.bars(values, stem, title="Time", y_label="seconds")
+    return dots(values, stem, title="Time", y_label="seconds", log_y=True)
 
 
-def draw_timeline(stem: Path) -> tuple[Path, Path]:
+def draw_timeline(stem: Path) -> tuple[Path, ...]:
     bars = [
         timelines.WorkerBar("forward", "forward", 0, 0, 0.0, 1.0),
         timelines.WorkerBar("backward", "backward", 0, 0, 1.0, 3.0),
@@ -59,18 +67,39 @@ def draw_timeline(stem: Path) -> tuple[Path, Path]:
     return timelines.timeline(rows, ["L1"], bars, arrows, stem, title="Timeline", x_label="seconds")
 
 
-@pytest.mark.parametrize("draw", [draw_curves, draw_laws, draw_bars, draw_timeline])
-def test_a_picture_is_two_files_and_always_the_same(draw: Draw, tmp_path: Path) -> None:
+@pytest.mark.parametrize("draw", [draw_curves, draw_laws, draw_dots, draw_timeline])
+def test_a_picture_is_three_files_and_always_the_same(draw: Draw, tmp_path: Path) -> None:
     first, again = draw(tmp_path / "new" / "table3.accuracy"), draw(tmp_path / "again")
-    assert [path.name for path in first] == ["table3.accuracy.png", "table3.accuracy.svg"]
+    assert [path.name for path in first] == [f"table3.accuracy.{ending}" for ending in ("png", "svg", "pdf")]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
-    assert first[0].read_bytes().startswith(b"\x89PNG")
-    assert b"<dc:date>" not in first[1].read_bytes()
-    assert len(list((tmp_path / "new").iterdir())) == 2
+    png, svg, pdf = (path.read_bytes() for path in first)
+    assert png.startswith(b"\x89PNG")
+    assert b"<dc:date>" not in svg
+    assert b"CreationDate" not in pdf
+    assert len(list((tmp_path / "new").iterdir())) == 3
+
+
+@pytest.mark.parametrize(("draw", "inches"), [(draw_curves, canvas.COLUMN), (draw_laws, canvas.TEXT)])
+def test_a_papers_picture_is_as_wide_as_a_column_or_two_and_has_its_letters_with_it(
+    draw: Draw, inches: float, tmp_path: Path
+) -> None:
+    pdf = draw(tmp_path / "one")[-1].read_bytes()
+    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
+    assert box is not None
+    assert float(box[1]) == pytest.approx(72 * inches)
+    assert b"/FontFile2" in pdf  # TrueType, whole letters
+    assert b"/Type3" not in pdf
+
+
+def test_of_dots_nothing_reaches_down_to_a_logarithmic_axis(tmp_path: Path) -> None:
+    """Which has no zero: a bar would begin nowhere."""
+    text = draw_dots(tmp_path / "dots")[1].read_text(encoding="utf-8")
+    assert '<g id="patch_2">' in text  # the axes' own background
+    assert '<g id="patch_7">' not in text  # no bar beside the background and the four spines
 
 
 def test_the_mean_goes_as_far_as_all_seeds() -> None:
-    assert figures._mean([[1.0, 2.0, 3.0], [3.0, 4.0]]) == [2.0, 3.0]
+    assert curves._mean([[1.0, 2.0, 3.0], [3.0, 4.0]]) == [2.0, 3.0]
 
 
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +107,53 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ResultsError, match=r"bars.png cannot be written \(No space left"):
-        draw_bars(tmp_path / "bars")
+    with pytest.raises(ResultsError, match=r"dots.png cannot be written \(No space left"):
+        draw_dots(tmp_path / "dots")
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- how a method looks
+
+
+def test_a_method_looks_the_same_in_every_figure() -> None:
+    """Whatever else is drawn, and in whatever order."""
+    one, other = looks(["async_lu", "async_bu", "bp"]), looks(["mine", "bp", "lapsgd", "async_lu@queue=4", "async_lu"])
+    assert one["bp"] == other["bp"]
+    assert one["async_lu"] == other["async_lu"]
+    assert looks(["mine"])["mine"] == other["mine"]
+    assert looks(["async_lu@queue=4"])["async_lu@queue=4"] == other["async_lu@queue=4"]
+
+
+def test_rows_of_a_method_share_its_colour_and_no_two_rows_look_alike() -> None:
+    rows = ["lapsgd", *(f"lapsgd@updaters={count}" for count in range(2, 40))]
+    found = looks([*rows, "lppsgd", "bp"])
+    assert len({found[row].colour for row in rows}) == 1
+    assert len(set(found.values())) == len(found)
+    assert {found[row].dash for row in rows[1:]} & {found["lapsgd"].dash} == set()
+
+
+def test_there_are_looks_for_more_rows_than_variations() -> None:
+    found = looks(f"bp@workload.batch={count}" for count in range(200))
+    assert len(set(found.values())) == 200
+
+
+# ---- lines that coincide
+
+UP, SAME, DOWN = ([(float(x), y * x) for x in range(5)] for y in (1.0, 1.001, -1.0))
+
+
+def test_lines_that_coincide_are_found_and_the_lower_ones_are_wider() -> None:
+    lines = {"LAP-SGD": UP, "BP": DOWN, "LPP-SGD": SAME, "short": UP[:3], "none": []}
+    assert coincidence.coinciding(lines) == [("LAP-SGD", "LPP-SGD")]
+    width = coincidence.widths(lines)
+    assert width["LAP-SGD"] > width["LPP-SGD"] == width["BP"] == 1
+    assert coincidence.coinciding({}) == []
+
+
+def test_a_caption_says_what_coincides_over_every_axis() -> None:
+    def curve(label: str, speed: float) -> Curve:
+        return Curve(label, "ResNet-18", {"epoch": [1, 2], "seconds": [speed, 2 * speed]}, [50.0, 60.0], label)
+
+    said = "LPP lies on LAP, drawn wide below (ResNet-18)"
+    assert curves.coinciding([curve("LAP", 1), curve("LPP", 1), curve("BP", 3)]) == said
+    assert curves.coinciding([curve("LAP", 1), curve("BP", 3)]) == ""

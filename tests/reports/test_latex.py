@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.latex.escape import escape
 from reports.site import latex
 from reports.site.pages import (
     Block,
@@ -71,13 +72,18 @@ def test_a_page_is_sound(label: str) -> None:
         assert rule in text
 
 
+def test_no_two_tables_of_a_page_have_one_label() -> None:
+    made = re.findall(r"\\label\{(.*?)\}", latex.page(page()))
+    assert len(made) == len(set(made)) == 2
+
+
 def test_what_comes_from_runs_is_no_command() -> None:
-    assert latex.escape(r"\input{x}_%&#$") == r"\textbackslash{}input\{x\}\_\%\&\#\$"
-    assert latex.escape("β ± τ −1 字") == r"$\beta$ $\pm$ $\tau$ $-$1 {[}U+5B57{]}"
-    assert latex.escape("--out '' – ö§") == r"-{}-out '{}' -- ö\S{}"
-    assert latex.escape("") == ""
-    assert latex.escape("a\nb\x00") == "a b "
-    assert latex.escape("[5pt]") == "{[}5pt{]}", "after a line's end it would be read as a length"
+    assert escape(r"\input{x}_%&#$") == r"\textbackslash{}input\{x\}\_\%\&\#\$"
+    assert escape("β ± τ −1 字") == r"$\beta$ $\pm$ $\tau$ $-$1 {[}U+5B57{]}"
+    assert escape("--out '' – ö§") == r"-{}-out '{}' -- ö\S{}"
+    assert escape("") == ""
+    assert escape("a\nb\x00") == "a b "
+    assert escape("[5pt]") == "{[}5pt{]}", "after a line's end it would be read as a length"
 
 
 def test_the_document_takes_all_tables_in(tmp_path: Path) -> None:

@@ -369,7 +369,7 @@ def test_written_files_are_whole_or_not_there(
 ) -> None:
     folder = tmp_path / "out" / "tables"
     paths = write(shown, folder)
-    assert [path.name for path in paths] == ["table3.json", "table3.csv", "table3.md"]
+    assert [path.name for path in paths] == ["table3.json", "table3.csv", "table3.md", "table3.tex"]
     assert files.read(paths[0]) == shown
     assert paths[1].read_text(encoding="utf-8") == to_csv(shown)
     assert paths[2].read_text(encoding="utf-8") == to_markdown(shown)
@@ -381,7 +381,7 @@ def test_written_files_are_whole_or_not_there(
     with pytest.raises(ResultsError, match=r"table3.json cannot be written \(No space left"):
         write(table(), folder)
     assert files.read(paths[0]) == shown
-    assert sorted(path.name for path in folder.iterdir()) == ["table3.csv", "table3.json", "table3.md"]
+    assert sorted(path.name for path in folder.iterdir()) == ["table3.csv", "table3.json", "table3.md", "table3.tex"]
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])

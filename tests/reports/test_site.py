@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
@@ -35,11 +36,12 @@ from reports.site.pages import (
     slug,
 )
 from reports.site.verdicts import Seeds
-from reports.speedups import split
+from reports.speedups import TimedRuns, split
 from results.measures import MEASURES
 from results.published import Published
 from results.statistics import Summary
 from results.statistics.censoring import Times
+from results.statistics.intervals import ratio_interval
 from results.tables import Conditions, ResultCell, RunCondition
 
 SCRIPT = "<script>alert(1)</script>"
@@ -77,7 +79,7 @@ def read(path: Path) -> Reader:
 def page(folder: Path, text: str = HOSTILE) -> Page:
     entry = ShownCell("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not run", text))
     grid = Grid(text, ("Method", text), ((text, text),), (text,))
-    ageing = [Ageing(f"_$x {text}", "ResNet-18", ["stem", "head"], [1.0, 0.0], [0.1, 0.0])]
+    ageing = [Ageing(f"_$x {text}", "ResNet-18", ["stem", "head"], [1.0, 0.0], [0.1, 0.0], "bp")]
     diagnostics.staleness(ageing, folder / "smoke" / "table3" / "staleness", title="t", seconds="s")
     picture = Picture(folder / "smoke" / "table3" / "staleness", text, text)
     return Page(
@@ -227,7 +229,7 @@ def test_a_command_that_trains_more_than_is_there_says_so(states: tuple[str, ...
 
 def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path) -> None:
     """Byte for byte as by one; an error is told."""
-    _, found = split({"a": (1.0, 2.0), "b": (3.0, 3.0)})
+    _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
     for many in (1, FEW):
         studio = Studio()
         for number in range(many):
@@ -312,7 +314,7 @@ def test_what_cannot_be_judged_says_why() -> None:
 
 
 def test_the_factors_of_a_speedup_multiply_and_their_shares_add_up() -> None:
-    reference, (lu, slow) = split({"Async LU": (226.4, 69), "LPP-SGD": (672.9, 100)})
+    reference, (lu, slow) = split({"Async LU": TimedRuns(226.4, 69), "LPP-SGD": TimedRuns(672.9, 100)})
     assert reference == "LPP-SGD"
     assert lu.speedup == pytest.approx(2.97, abs=0.005)  # the paper's own quotient
     assert lu.by_epochs * lu.by_seconds == pytest.approx(lu.speedup)
@@ -320,13 +322,34 @@ def test_the_factors_of_a_speedup_multiply_and_their_shares_add_up() -> None:
     assert slow.share_of_epochs is None
 
 
+def test_the_intervals_of_a_speedup_are_those_of_the_ratios_of_means() -> None:
+    slow, fast = ((30.0, 10), (33.0, 11), (36.0, 12)), ((10.0, 10), (11.0, 11), (10.5, 10.5))
+    runs = [TimedRuns(mean([t for t, _ in of]), mean([e for _, e in of]), of) for of in (slow, fast)]
+    _, (_, found) = split(dict(zip(("slow", "fast"), runs, strict=True)))
+    for name, part in (("speedup", 0), ("by_epochs", 1)):
+        want, its = (
+            ratio_interval([run[part] for run in slow], [run[part] for run in fast]),
+            found.factor(name).interval,
+        )
+        assert want is not None
+        assert its is not None
+        assert (its.low, its.high) == pytest.approx((want.low, want.high))
+    by_seconds = found.intervals["by_seconds"]  # every run has 3, or 1, seconds an epoch
+    assert (by_seconds.low, by_seconds.high) == pytest.approx((3, 3))
+
+
+def test_a_single_run_has_no_interval() -> None:
+    runs = {"slow": TimedRuns(3.0, 1, [(3.0, 1)]), "fast": TimedRuns(2.0, 1, [(2.0, 1)])}
+    assert all(one.intervals == {} for one in split(runs)[1])
+
+
 def test_a_split_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing reached"):
-        split({"a": (0.0, 1.0), "b": (float("inf"), 2.0)})
+        split({"a": TimedRuns(0.0, 1.0), "b": TimedRuns(float("inf"), 2.0)})
 
 
 def test_pictures_of_the_report_repeat(tmp_path: Path) -> None:
-    _, found = split({"a": (1.0, 2.0), "b": (3.0, 3.0)})
+    _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
     first, again = (diagnostics.splits({"net": found}, tmp_path / name, title="t") for name in "xy")
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
     assert site.size(Picture(tmp_path / "x", "", "")) is not None

@@ -10,6 +10,7 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.papers.open_points import readings
 from benchmarks.runner.choices import Choices
 from benchmarks.views.rerun import command
+from reports.figures.canvas import ENDINGS
 from reports.site.pages import Grid, Page, Picture
 from reports.tables.texts import footer, header, lines
 from results.files import replace
@@ -52,8 +53,8 @@ def _copied(tables: Sequence[ResultTable], out: Path, place: Path) -> Iterator[P
     """The stems of the pictures beside the page, so that the report can be moved by itself; lost ones are left out."""
     names = [out / name for table in tables for name in table.pictures]
     for stem in dict.fromkeys(path.with_suffix("") for path in names):
-        pair = [stem.with_name(f"{stem.name}.{kind}") for kind in ("png", "svg")]
-        if all(path.is_file() and path.resolve().is_relative_to(out.resolve()) for path in pair):
-            for path in pair:
+        paths = [stem.with_name(f"{stem.name}.{ending}") for ending in ENDINGS]
+        if all(path.is_file() and path.resolve().is_relative_to(out.resolve()) for path in paths):
+            for path in paths:
                 replace(place / path.name, path.read_bytes())
             yield place / stem.name

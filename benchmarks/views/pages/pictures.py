@@ -6,16 +6,15 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.views.curves import curves, seconds_label, subtitle
+from benchmarks.views.curves import caption, curves, goals, seconds_label, subtitle
 from benchmarks.views.pages.splits import Splits
 from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.networks.names import TITLES
-from reports import figures
+from reports.figures import curves as learning
 from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
 from reports.figures.studio import Studio
 from reports.site.pages import Picture
-from results.measures import need
 from results.records import Record
 
 Pictures = dict[str, tuple[Picture, ...]]
@@ -35,21 +34,15 @@ def _curves(sheet: Sheet, place: Path, studio: Studio) -> Iterator[Picture]:
     found = list(curves(sheet))
     if not found:
         return
-    goals = {TITLES[net]: goal.percent for net in sheet.networks if _timed(sheet) and (goal := sheet.target_of(net))}
+    levels = goals(sheet)
     title = f"{sheet.table.title}\n({subtitle(sheet)})"
-    studio.draw(figures.curves, found, place / "curves", title=title, y_label="test accuracy (%)", targets=goals)
+    studio.draw(learning.curves, found, place / "curves", title=title, y_label="test accuracy (%)", targets=levels)
     tops: dict[tuple[str, str], float] = {}
     for one in found:
         key = one.panel, one.label
         tops[key] = max(tops.get(key, 0.0), *one.values)
     said = "; ".join(f"{label} on {panel} up to {top:.1f} %" for (panel, label), top in tops.items())
-    caption = f"Test accuracy over epochs and over {seconds_label(sheet)}. Thin: every seed; thick: their mean"
-    lines = f"; dotted: the target ({', '.join(f'{k} {v:g} %' for k, v in goals.items())})" if goals else ""
-    yield Picture(place / "curves", f"{caption}{lines}.", f"Learning curves of {len(found)} runs: {said}.")
-
-
-def _timed(sheet: Sheet) -> bool:
-    return need(sheet.table.measures, "target")
+    yield Picture(place / "curves", caption(sheet, found, levels), f"Learning curves of {len(found)} runs: {said}.")
 
 
 def _splits(sheet: Sheet, splits: Splits, place: Path, studio: Studio) -> Iterator[Picture]:
@@ -59,8 +52,11 @@ def _splits(sheet: Sheet, splits: Splits, place: Path, studio: Studio) -> Iterat
     title = f"What the time is made of, as measured\n({subtitle(sheet)})"
     studio.draw(diagnostics.splits, panels, place / "split", title=title)
     said = "; ".join(f"{one.label}, {panel}: {one.speedup:.2f}" for panel, found in panels.items() for one in found)
-    caption = "Speed-up over the slowest method, as the product of fewer epochs and faster epochs (measured)."
-    yield Picture(place / "split", caption, f"Bars of the factors; the speed-ups: {said}. The table has the factors.")
+    words = (
+        "Speed-up over the slowest method, as the product of fewer epochs and faster epochs (measured); lines: 95 % "
+        "intervals of the ratios of means, where both methods have two runs."
+    )
+    yield Picture(place / "split", words, f"Dots of the factors; the speed-ups: {said}. The table has the factors.")
 
 
 def ageing(sheet: Sheet, network: str) -> list[Ageing]:
@@ -72,7 +68,8 @@ def ageing(sheet: Sheet, network: str) -> list[Ageing]:
         if not per_run or any(list(layers) != list(per_run[0]) for layers in per_run):
             continue
         means = [_mean([layers[name] for layers in per_run]) for name in per_run[0]]
-        found.append(Ageing(row.label, TITLES[network], list(per_run[0]), *map(list, zip(*means, strict=True))))
+        updates, seconds = map(list, zip(*means, strict=True))
+        found.append(Ageing(row.label, TITLES[network], list(per_run[0]), updates, seconds, row.key))
     return found
 
 
@@ -98,5 +95,6 @@ def _staleness(sheet: Sheet, place: Path, studio: Studio) -> Iterator[Picture]:
     studio.draw(diagnostics.staleness, found, place / "staleness", title=title, seconds=seconds_label(sheet))
     means = [(one, math.fsum(one.updates) / len(one.updates)) for one in found]
     said = "; ".join(f"{one.label} on {one.panel} {mean:.2g}" for one, mean in means)
-    caption = "Staleness, from the first layer to the last: others' updates, and seconds, between reading and updating."
-    yield Picture(place / "staleness", caption, f"Lines by layer; updates, mean over layers: {said}. A table follows.")
+    words = "Staleness, from the first layer to the last: others' updates, and seconds, between reading and updating."
+    words = f"{words} {lies}." if (lies := diagnostics.coinciding(found)) else words
+    yield Picture(place / "staleness", words, f"Lines by layer; updates, mean over layers: {said}. A table follows.")

@@ -2,40 +2,63 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from benchmarks.views.values import CellKey
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
-from reports.speedups import SpeedupSplit, split
-from results import tables
-from results.tables import ResultTable
+from reports.site.verdicts import Seeds
+from reports.speedups import FACTORS, FactorName, SpeedupSplit, TimedRuns, split
+from results.tables import ResultCell, ResultRow, ResultTable
 
+INTERVALS = (
+    "In brackets: 95 % intervals of the ratios of means (Student's t on their logarithms); in parentheses: the share "
+    "of the speed-up's logarithm."
+)
 Splits = dict[tuple[str, str, str], tuple[str, list[SpeedupSplit]]]
 """(network's title, "measured" or "published", what was reached) -> the reference and the splits."""
 
 
-def splits(table: ResultTable) -> Splits:
-    """Of every network where two rows have both seconds and epochs, as measured and as published."""
+def splits(table: ResultTable, values: Mapping[CellKey, Seeds]) -> Splits:
+    """Of every network where two rows have both seconds and epochs, as measured and as published.
+
+    values: of every seed, from which the intervals are.
+    """
     found: Splits = {}
     for event in ("target", "best"):
         found_at = [index for index, measure in enumerate(table.measures) if measure.event == event]
         at = sorted(found_at, key=lambda index: not table.measures[index].time)  # seconds, then epochs
         if len(at) != 2:
             continue
+        keys = [table.measures[index].key for index in at]
         for network in table.networks:
-            for side in ("measured", "published"):
-                rows = [row for row in table.rows if row.network == network]
-                means = {row.method_label: [_mean(row.cells[index], side) for index in at] for row in rows}
-                values = {label: (t, e) for label, (t, e) in means.items() if t and e and math.isfinite(t + e)}
-                if len(values) > 1:
-                    found[TITLES[network], side, event] = split(values)
+            rows = [row for row in table.rows if row.network == network]
+            measured = {
+                row.method_label: _measured(row, at, [values.get((network, row.row, k)) for k in keys]) for row in rows
+            }
+            published = {row.method_label: _runs([_published(row.cells[index]) for index in at]) for row in rows}
+            for side, of_rows in (("measured", measured), ("published", published)):
+                usable = {label: runs for label, runs in of_rows.items() if runs is not None and runs.known}
+                if len(usable) > 1:
+                    found[TITLES[network], side, event] = split(usable)
     return found
 
 
-def _mean(cell: tables.ResultCell, side: str) -> float | None:
-    value = cell.measured if side == "measured" else cell.published
-    return value.mean if value is not None else None
+def _measured(row: ResultRow, at: Sequence[int], seeds: Sequence[Seeds | None]) -> TimedRuns | None:
+    """With every run's seconds and epochs, where all runs got there."""
+    cells = [row.cells[index].measured for index in at]
+    seconds, epochs = ([] if one is None else one.values for one in seeds)
+    pairs = [(t, e) for t, e in zip(seconds, epochs, strict=False) if t is not None and e is not None]
+    return _runs([cell.mean if cell is not None else None for cell in cells], pairs)
+
+
+def _runs(means: Sequence[float | None], per_run: Sequence[tuple[float, float]] = ()) -> TimedRuns | None:
+    seconds, epochs = means
+    return TimedRuns(seconds, epochs, per_run) if seconds is not None and epochs is not None else None
+
+
+def _published(cell: ResultCell) -> float | None:
+    return cell.published.mean if cell.published is not None else None
 
 
 def grid(network: str, side: str, what: str, reference: str, found: Sequence[SpeedupSplit]) -> Grid:
@@ -44,9 +67,15 @@ def grid(network: str, side: str, what: str, reference: str, found: Sequence[Spe
     rows = []
     for one in found:
         share = one.share_of_epochs
-        parts = [f"× {one.by_epochs:.2f}", f"× {one.by_seconds:.2f}"]
-        if share is not None:
-            parts = [f"{parts[0]} ({share:.0f} %)", f"{parts[1]} ({100 - share:.0f} %)"]
-        numbers = f"{one.seconds:.4g}", f"{one.epochs:.3g}", f"{one.seconds_per_epoch:.3g}", f"× {one.speedup:.2f}"
-        rows.append((one.label, *numbers, *parts))
-    return Grid(f"{network}, {side}: time to {what}, beside the slowest, {reference}", headers, tuple(rows))
+        shares = ("", "", "") if share is None else ("", f" ({share:.0f} %)", f" ({100 - share:.0f} %)")
+        factors = [f"{_times(one, name)}{part}" for name, part in zip(FACTORS, shares, strict=True)]
+        rows.append((one.label, f"{one.seconds:.4g}", f"{one.epochs:.3g}", f"{one.seconds_per_epoch:.3g}", *factors))
+    notes = (INTERVALS,) if any(one.intervals for one in found) else ()
+    return Grid(f"{network}, {side}: time to {what}, beside the slowest, {reference}", headers, tuple(rows), notes)
+
+
+def _times(one: SpeedupSplit, name: FactorName) -> str:
+    """'× 1.81 [1.70, 1.93]'."""
+    factor = one.factor(name)
+    interval = f" [{factor.interval.low:.2f}, {factor.interval.high:.2f}]" if factor.interval is not None else ""
+    return f"× {factor.value:.2f}{interval}"

@@ -32,7 +32,7 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: S
     table, values = assemble(sheet), per_seed(sheet)
     runs = [(row.label, r) for net in sheet.networks for row in sheet.rows for r in sheet.of(net, row.key)]
     records = [record for _, record in runs]
-    shares = splits.splits(table)
+    shares = splits.splits(table, values)
     ours = {name: one for name, one in shares.items() if name[1] == "measured"}
     drawn = pictures.draw(sheet, ours, table.conditions.folder(folder), studio)
     refresh = command([table.name], sheet.asked or sheet.choices, sheet.target, verb="report")

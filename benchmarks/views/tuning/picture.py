@@ -10,12 +10,12 @@ from benchmarks.runner.tuning.search import GRID, Factors
 from benchmarks.runner.tuning.trials import tuned as at
 from benchmarks.views.tuning.tuned import Search, TunedTable
 from benchmarks.workloads.networks.names import TITLES
-from reports.figures.diagnostics import drawable
+from reports.figures.canvas import drawable
 from reports.figures.rates import RateCurve, rates
 
 
-def draw(tuned: TunedTable, stem: Path) -> tuple[Path, Path]:
-    """-> the PNG and the SVG. Raises ResultsError where they cannot be written."""
+def draw(tuned: TunedTable, stem: Path) -> tuple[Path, ...]:
+    """-> the files written. Raises ResultsError where they cannot be written."""
     sheet = tuned.published
     title = f"{sheet.table.id}: accuracy over the learning rate"
     small = f"(scale {sheet.choices.scale}, tuning seeds; filled: chosen)"
@@ -32,6 +32,7 @@ def _curves(tuned: TunedTable) -> Iterator[RateCurve]:
             [trial.accuracy for trial in shown],
             _rate(tuned, one, Factors()),
             _rate(tuned, one, one.best.factors),
+            one.row.key,
         )
 
 

@@ -1,0 +1,128 @@
+"""`latex`: tables that `run` wrote, as one file each for a paper, with chosen columns and rows, and their pictures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from rich.console import Console
+
+from benchmarks import experiments
+from benchmarks.analyses import registry as analyses
+from benchmarks.commands.resolve import one_of
+from benchmarks.commands.screen import say
+from benchmarks.commands.settings import rows as row_names
+from benchmarks.errors import UserError
+from benchmarks.tables.own.load import is_file
+from methods.errors import unknown
+from reports.latex import paper
+from reports.latex.paper import PARTS, PaperColumn, PaperTable
+from results.files import replace
+from results.tables import ResultTable, files
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class PaperChoices:
+    """What is shown of the tables; empty: all of it. name: of the file and the label, of a single table."""
+
+    columns: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    condition: str = ""
+    name: str = ""
+    notes: bool = False
+
+
+def latex(names: Sequence[str], chosen: PaperChoices, *, out: Path, to: Path, console: Console) -> int:
+    """Write a file for every table and condition, and for its picture, into the folder `to` -> the exit code 0.
+
+    Raises:
+        UserError: there is no such table, condition, column or row.
+        ResultsError: a table cannot be read, or nothing can be written.
+    """
+    if chosen.name and not NAME.fullmatch(chosen.name):
+        raise UserError(f"--name {chosen.name}: letters, digits and hyphens, as of a file and a label.")
+    found = [table for name in names for table in _tables(name, chosen.condition, out)]
+    if not found:
+        raise UserError("Name at least one table that was run, such as table3.")
+    if chosen.name and len(found) > 1:
+        said = ", ".join(f"{table.name} ({table.conditions.slug})" for table in found)
+        raise UserError(f"--name {chosen.name} is of one table, and these are {len(found)}: {said}; add --condition.")
+    for made in [_chosen(table, chosen) for table in found]:
+        written = [to / f"{made.name}.tex", *_picture(made, out, to)]
+        replace(written[0], str(made).encode())
+        say(console, f"Written: {', '.join(map(str, written))}")
+    return 0
+
+
+def _tables(name: str, condition: str, out: Path) -> Iterator[ResultTable]:
+    """Of an experiment, under every condition or the one that is named."""
+    id = experiments.own_table(Path(name)).id if is_file(name) else name
+    patterns = [f"*/{id}.json", f"{id}.json"]
+    if id in analyses.IDS:
+        patterns += [f"*/{id}-*.json", f"{id}-*.json"]
+    paths = _by_folder(out / "tables", patterns)
+    if not paths:
+        there = sorted({path.stem for path in (out / "tables").glob("**/*.json")})
+        if there and id not in experiments.IDS:
+            raise UserError(unknown("table", name, there))
+        raise UserError(f"There is no {id} under {out / 'tables'}: `python -m benchmarks run {name}` makes it.")
+    for folder in [one_of("condition", condition, list(paths))] if condition else list(paths):
+        yield from map(files.read, paths[folder])
+
+
+def _by_folder(place: Path, patterns: Sequence[str]) -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = {}
+    for path in sorted({path for pattern in patterns for path in place.glob(pattern)}):
+        found.setdefault("" if path.parent == place else path.parent.name, []).append(path)
+    return found
+
+
+def _chosen(table: ResultTable, chosen: PaperChoices) -> PaperTable:
+    whole = paper.of(table)
+    shown = whole.table
+    if chosen.networks:
+        _check("network", chosen.networks, table.networks)
+        shown = paper.with_rows(table, [row for row in table.rows if row.network in chosen.networks])
+    if chosen.rows:
+        names = row_names(chosen.rows)
+        _check(f"row of {table.name}", names, dict.fromkeys(row.row for row in table.rows))
+        order = {name: place for place, name in enumerate(names)}
+        kept = sorted((row for row in shown.rows if row.row in order), key=lambda row: order[row.row])
+        shown = paper.with_rows(shown, [row for network in shown.networks for row in kept if row.network == network])
+    columns = tuple(column for text in chosen.columns for column in _columns(shown, text)) or whole.columns
+    return PaperTable(shown, columns, chosen.name or whole.name, chosen.notes)
+
+
+def _columns(table: ResultTable, text: str) -> tuple[PaperColumn, ...]:
+    """'best_accuracy_percent' -> published and measured; 'best_accuracy_percent.interval' -> that alone."""
+    keys = [measure.key for measure in table.measures]
+    measure, _, part = text.partition(".")
+    index = keys.index(one_of(f"column of {table.name}", measure, keys))
+    if not part:
+        return paper.columns(table, index)
+    return (PaperColumn(index, next(one for one in PARTS if one == one_of(f"part of {measure}", part, PARTS))),)
+
+
+def _check(what: str, given: Sequence[str], known: Collection[str]) -> None:
+    for name in given:
+        one_of(what, name, list(known))
+
+
+def _picture(made: PaperTable, out: Path, to: Path) -> Iterator[Path]:
+    """Copies of the table's PDFs, and a float for each."""
+    for path in (out / name for name in made.table.pictures if PurePosixPath(name).suffix == ".pdf"):
+        if path.is_file() and path.resolve().is_relative_to(out.resolve()):
+            more = path.stem.removeprefix(made.table.name)
+            name = f"{made.name}{more}-figure"
+            words = f"{made.table.title}. {made.table.drawn} ({made.table.conditions.label})"
+            for copy, content in {
+                to / f"{name}.pdf": path.read_bytes(),
+                to / f"{name}.tex": paper.figure(made.table, f"{name}.pdf", words).encode(),
+            }.items():
+                replace(copy, content)
+                yield copy

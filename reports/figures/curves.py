@@ -1,0 +1,121 @@
+"""Learning curves: every seed, and the mean of a method's seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.figures import canvas, coincidence
+from reports.figures.canvas import Medium, Sizes
+from reports.figures.looks import Look, looks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKS = 6
+"""Markers along a line, about: each line has them at other places."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One run's values. xs: axis label -> positions, such as {"epoch": ..., "simulated seconds": ...}.
+
+    Curves with the same label and panel are the seeds of one method on one network. key: of the method's row.
+    """
+
+    label: str
+    panel: str
+    xs: Mapping[str, Sequence[float]]
+    values: Sequence[float]
+    key: str
+
+
+def curves(
+    runs: Sequence[Curve],
+    stem: Path,
+    *,
+    title: str,
+    y_label: str,
+    targets: Mapping[str, float] | None = None,
+) -> tuple[Path, ...]:
+    """Panels side by side, one row of panels per axis of `Curve.xs`; a single panel's axes abreast.
+
+    Every seed is a thin line and their mean a thick one, as far as all seeds of it go; means that coincide lie on
+    each other in widths of their own. targets: panel -> a level to draw a line at. Raises ResultsError where the files
+    cannot be written.
+    """
+    panels = list(dict.fromkeys(run.panel for run in runs))
+    axes_labels = list(dict.fromkeys(label for run in runs for label in run.xs))
+    alone = len(panels) == 1
+    rows, columns = (1, len(axes_labels)) if alone else (len(axes_labels), len(panels))
+    labels, known = list(dict.fromkeys(run.label for run in runs)), looks(run.key for run in runs)
+    wide = canvas.COLUMN if columns <= 2 else canvas.TEXT
+    sizes = Sizes((4.4 * columns + 1.6, 2.9 * rows + 0.6), (wide, 1.6 * rows), labels)
+
+    def paint(figure: Figure, medium: Medium) -> None:
+        grid = figure.subplots(rows, columns, squeeze=False, sharey="row" if alone else "col")
+        places = [(panel, x_label) for x_label in axes_labels for panel in panels]
+        for number, (axes, (panel, x_label)) in enumerate(zip(grid.flat, places, strict=True)):
+            axes.set(xlabel=x_label, ylabel=y_label if medium.titled or number % columns == 0 else "")
+            if medium.titled or not alone:
+                axes.set_title(panel)
+            _draw(axes, [run for run in runs if run.panel == panel], known, x_label, medium)
+            if targets and panel in targets and (not alone or number == columns - 1):
+                _name(axes, targets[panel])
+            if targets and panel in targets:
+                axes.axhline(targets[panel], color="black", linewidth=0.8, linestyle=(0, (1, 2)))
+        canvas.legend(figure, list(grid.flat), medium)
+
+    return canvas.picture(paint, stem, sizes, title)
+
+
+def _draw(axes: Axes, runs: Sequence[Curve], known: Mapping[str, Look], x_label: str, medium: Medium) -> None:
+    means = _means(runs, x_label)
+    width = coincidence.widths(means)
+    for number, (label, points) in enumerate(means.items()):
+        seeds = [run for run in runs if run.label == label and x_label in run.xs]
+        look = known[seeds[0].key]
+        if len(seeds) > 1:
+            for run in seeds:
+                axes.plot(run.xs[x_label], run.values, linewidth=medium.line / 3, alpha=0.4, **look.line)
+        step = max(1, len(points) // MARKS)
+        marks: dict[str, Any] = {"markevery": (number % step, step), "markersize": medium.marker, **look.points}
+        axes.plot(*zip(*points, strict=True), linewidth=medium.line * width[label], label=label, **look.line | marks)
+
+
+def _means(runs: Sequence[Curve], x_label: str) -> dict[str, list[tuple[float, float]]]:
+    """Label -> the mean of its seeds as points, as far as the shortest goes."""
+    found = {}
+    for label in dict.fromkeys(run.label for run in runs):
+        seeds = [run for run in runs if run.label == label and x_label in run.xs]
+        if seeds:
+            xs, ys = _mean([run.xs[x_label] for run in seeds]), _mean([run.values for run in seeds])
+            found[label] = list(zip(xs, ys, strict=True))
+    return found
+
+
+def coinciding(runs: Sequence[Curve]) -> str:
+    """A sentence for a caption on the means that lie on each other over every axis; "" where there are none."""
+    groups = {}
+    for panel in dict.fromkeys(run.panel for run in runs):
+        mine = [run for run in runs if run.panel == panel]
+        groups[panel] = coincidence.everywhere(
+            [coincidence.coinciding(_means(mine, x_label)) for x_label in mine[0].xs]
+        )
+    return coincidence.said(groups)
+
+
+def _mean(series: Sequence[Sequence[float]]) -> list[float]:
+    """Position by position, as far as the shortest goes."""
+    return [sum(values) / len(values) for values in zip(*series, strict=False)]
+
+
+def _name(axes: Axes, level: float) -> None:
+    """Beside the axes, where no curve goes."""
+    place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "annotation_clip": False}
+    axes.annotate(
+        f"target\n{level:g}", (1, level), xycoords=("axes fraction", "data"), va="center", fontsize=7, **place
+    )

@@ -1,0 +1,99 @@
+"""Laws as lines, and what was measured of them as points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reports.figures import canvas
+from reports.figures.canvas import Medium, Sizes
+from reports.figures.looks import Look, looks, numbered
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PANELS_ABREAST = 3
+
+
+@dataclass(frozen=True)
+class Law:
+    """A law as a line, and what was measured as points on the same positions or on some of them.
+
+    key: of a method's row, where it is one's.
+    """
+
+    label: str
+    xs: Sequence[float]
+    law: Sequence[float] = ()
+    measured_xs: Sequence[float] = ()
+    measured: Sequence[float] = ()
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Laws that share axes."""
+
+    title: str
+    x_label: str
+    y_label: str
+    laws: Sequence[Law]
+    log_x: bool = False
+
+
+def laws(panels: Sequence[Panel], stem: Path, *, title: str) -> tuple[Path, ...]:
+    """Laws as lines and measured values as points of the same colour; at most three panels side by side.
+
+    The same label looks the same in every panel. Raises ResultsError where the files cannot be written.
+    """
+    known = _looks([one for panel in panels for one in panel.laws])
+    columns = min(len(panels), PANELS_ABREAST)
+    rows = math.ceil(len(panels) / columns)
+    wide = canvas.COLUMN if columns == 1 else canvas.TEXT
+    sizes = Sizes((3.9 * columns + 1.4, 3.1 * rows + 0.5), (wide, 1.9 * rows), list(known))
+
+    def paint(figure: Figure, medium: Medium) -> None:
+        grid = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
+        for axes in grid[len(panels) :]:
+            axes.remove()
+        for axes, panel in zip(grid, panels, strict=False):
+            _panel(axes, panel, known, medium)
+        canvas.legend(figure, grid[: len(panels)], medium)
+
+    return canvas.picture(paint, stem, sizes, title)
+
+
+def _looks(every: Sequence[Law]) -> dict[str, Look]:
+    """By label."""
+    of_methods = looks(one.key for one in every if one.key)
+    labels = dict.fromkeys(one.label for one in every)
+    mine = {one.label: of_methods[one.key] for one in every if one.key}
+    return {label: mine.get(label) or numbered(number) for number, label in enumerate(labels)}
+
+
+def _panel(axes: Axes, panel: Panel, known: Mapping[str, Look], medium: Medium) -> None:
+    axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
+    if panel.log_x:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    for one in panel.laws:
+        _draw(axes, one, known[one.label], medium)
+    negative = any(value < 0 for one in panel.laws for value in (*one.law, *one.measured))
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if negative else -0.02 * axes.get_ylim()[1])
+
+
+def _draw(axes: Axes, one: Law, look: Look, medium: Medium) -> None:
+    line: dict[str, Any] = {"color": look.colour, "linewidth": 0.7 * medium.line}
+    points: dict[str, Any] = {**look.points, "markersize": medium.marker}
+    if one.law:
+        axes.plot(one.xs, one.law, **line)
+    if one.measured:
+        style = "none" if one.law else look.line["linestyle"]
+        axes.plot(one.measured_xs or one.xs, one.measured, **line | points | {"linestyle": style})
+    shown = points if one.measured else {}
+    style = "-" if one.law else look.line["linestyle"]
+    axes.plot([], [], label=one.label, **line | shown | {"linestyle": style})  # for the legend

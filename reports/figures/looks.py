@@ -1,0 +1,112 @@
+"""How a method looks, by its name alone: one colour, line style and marker in every figure.
+
+Rows of one method that differ in options have its colour, and a line style and a marker of their own. A name that is
+not listed, such as a plug-in's, has its look by its digest, so that it keeps it from figure to figure.
+
+Colours are petroff10, chosen to be told apart by colour-blind readers (arXiv:2107.02270).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+COLOURS = (
+    "#3f90da #ffa90e #bd1f01 #94a4a2 #832db6 #a96b59 #e76300 #b9ac70 #717581 #92dadd"
+).split()  # fmt: skip
+DASHES: dict[str, Any] = {
+    "solid": "-",
+    "dashed": (0, (4.5, 1.6)),
+    "dash-dot": (0, (5, 1.4, 1.2, 1.4)),
+    "dotted": (0, (1.2, 1.2)),
+    "dash-dot-dot": (0, (5, 1.2, 1.2, 1.2, 1.2, 1.2)),
+    "long-dashed": (0, (8, 2)),
+}
+MARKERS = "os^vDPX<>p"
+_NAMED = {
+    "bp": (8, "solid", "s"),
+    "async_lu": (0, "solid", "o"),
+    "async_bu": (2, "dashed", "^"),
+    "lapsgd": (1, "dash-dot", "D"),
+    "lppsgd": (4, "dotted", "v"),
+    "ddp": (5, "long-dashed", "P"),
+    "mbsgd": (9, "solid", "X"),
+    "plsgd": (6, "dashed", "<"),
+    "pdasgd": (7, "dash-dot-dot", ">"),
+    "lsgd": (3, "long-dashed", "p"),
+    "hogwild": (3, "dotted", "o"),
+    "pipeline": (7, "solid", "D"),
+    "adpsgd": (9, "dash-dot", "v"),
+    "cocod": (6, "dotted", "P"),
+}
+_VARIATIONS = [(dash, marker) for marker, dash in product(MARKERS, DASHES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A colour as '#3f90da', a line style by its name in `DASHES`, and a marker."""
+
+    colour: str
+    dash: str
+    marker: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """As matplotlib's options of a line."""
+        return {"color": self.colour, "linestyle": DASHES[self.dash]}
+
+    @property
+    def points(self) -> dict[str, Any]:
+        """As matplotlib's options of hollow markers."""
+        return {"color": self.colour, "marker": self.marker, "markerfacecolor": "white"}
+
+
+def looks(keys: Iterable[str]) -> dict[str, Look]:
+    """keys: of a figure's rows, such as 'lapsgd' and 'lapsgd@updaters=2' -> how each looks, no two alike.
+
+    A row looks the same in every figure, unless it would look like one that stands before it.
+    """
+    found: dict[str, Look] = {}
+    ordered = sorted(dict.fromkeys(keys), key=lambda key: "@" in key)  # what a method's own row has is its own
+    for key in ordered:
+        method, _, options = key.partition("@")
+        found[key] = next(look for look in _candidates(method, options) if look not in found.values())
+    return found
+
+
+def _candidates(method: str, options: str) -> Iterable[Look]:
+    own = _own(method)
+    if not options:
+        yield own
+    start = _digest(options or method) % len(_VARIATIONS)
+    for dash, marker in (*_VARIATIONS[start:], *_VARIATIONS[:start]):
+        if dash != own.dash and marker != own.marker:
+            yield Look(own.colour, dash, marker)
+    for colour in COLOURS:  # of a figure with more rows of a method than there are variations
+        yield from (Look(colour, dash, marker) for dash, marker in _VARIATIONS)
+
+
+def _own(method: str) -> Look:
+    if method in _NAMED:
+        number, dash, marker = _NAMED[method]
+        return Look(COLOURS[number], dash, marker)
+    at = _digest(method)
+    dash, marker = _VARIATIONS[at // len(COLOURS) % len(_VARIATIONS)]
+    return Look(COLOURS[at % len(COLOURS)], dash, marker)
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
+
+
+def numbered(number: int) -> Look:
+    """Of a series that is no method's, such as a law or a layer, by its place."""
+    dashes = list(DASHES)
+    return Look(colour(number), dashes[number // 2 % len(dashes)], MARKERS[number % len(MARKERS)])
+
+
+def colour(number: int) -> str:
+    return COLOURS[number % len(COLOURS)]

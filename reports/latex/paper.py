@@ -1,0 +1,302 @@
+r"""A table as LaTeX for a paper: a float of booktabs, as wide as a column or as the text, with its notes below it.
+
+It needs booktabs and graphicx, an encoding of UTF-8 and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from reports.latex.best import RULE, best
+from reports.latex.escape import escape, label
+from reports.tables.texts import BLANK, CENSORED, footer, measured_text, notes, published_text, ratio_text
+from results.measures import Measure
+from results.statistics.inference import weak
+from results.statistics.intervals import summary_interval
+from results.tables import ResultCell, ResultRow, ResultTable
+
+Part = Literal["published", "measured", "interval", "n", "ratio"]
+PARTS: tuple[Part, ...] = get_args(Part)
+COLUMN_LETTERS = 58
+"""Letters of \footnotesize that fit side by side into a column of a page of two, gaps included."""
+_GAP = 2  # letters between two columns
+
+
+@dataclass(frozen=True, slots=True)
+class PaperColumn:
+    """One column: which part of which measure, by its index."""
+
+    index: int
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """A table with the columns that are shown of it. name: of its file and its label. notes: all, below the table.
+
+    Without `notes` the table's notes and its audit are comments in the file; what cells and conditions need is below
+    the table all the same.
+    """
+
+    table: ResultTable
+    columns: tuple[PaperColumn, ...]
+    name: str
+    notes: bool = False
+
+    def __str__(self) -> str:
+        wide = "*" if self._letters > COLUMN_LETTERS else ""
+        return "\n".join(
+            [
+                *map(_comment, self._head),
+                f"\\begin{{table{wide}}}[tbp]",
+                r"\centering\footnotesize\setlength{\tabcolsep}{3.5pt}",
+                f"\\caption{{{escape(self._caption)}}}",
+                f"\\label{{tab:{self.name}}}",
+                r"\par\smallskip",
+                r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%",
+                f"\\begin{{tabular}}{{@{{}}l{'r' * len(self.columns)}@{{}}}}",
+                r"\toprule",
+                *self._headings,
+                *self._rows,
+                r"\bottomrule",
+                r"\end{tabular}}",
+                r"\par\smallskip",
+                r"\begin{minipage}{\linewidth}\scriptsize\raggedright",
+                *self._below,
+                r"\end{minipage}",
+                f"\\end{{table{wide}}}",
+                *map(_comment, () if self.notes else self._long_notes),
+                "",
+            ]
+        )
+
+    @property
+    def _head(self) -> Iterator[str]:
+        given = self.table.conditions
+        yield f"{self.table.title} ({self.table.source})"
+        yield "; ".join(f"{name}: {value}" for name, value in given.columns.items() if value)
+        yield f"Needs \\usepackage{{booktabs,graphicx}}; \\input takes it in, \\ref{{tab:{self.name}}} names it."
+
+    @property
+    def _caption(self) -> str:
+        networks = [name for _, name in _titles(self.table).values()] if len(self.table.networks) == 1 else []
+        said = ", ".join(filter(None, (*networks, self.table.conditions.label)))
+        return f"{self.table.title} ({said})." if said else f"{self.table.title}."
+
+    # ---- the tabular
+
+    @property
+    def _groups(self) -> dict[int, list[PaperColumn]]:
+        """Adjacent columns of a measure, by the place of the first."""
+        found: dict[int, list[PaperColumn]] = {}
+        for place, column in enumerate(self.columns):
+            if place and self.columns[place - 1].index == column.index:
+                found[max(found)].append(column)
+            else:
+                found[place] = [column]
+        return found
+
+    @property
+    def _headings(self) -> Iterator[str]:
+        groups, measures = self._groups, self.table.measures
+        if all(len(group) == 1 and group[0].part == "measured" for group in groups.values()):
+            yield _row([self.table.item, *(measures[group[0].index].heading for group in groups.values())])
+            return
+        names = (
+            f"\\multicolumn{{{len(of)}}}{{c}}{{{escape(measures[of[0].index].heading)}}}" for of in groups.values()
+        )
+        yield f" & {' & '.join(names)} \\\\"
+        yield "".join(f"\\cmidrule(lr){{{place + 2}-{place + 1 + len(of)}}}" for place, of in groups.items())
+        yield _row([self.table.item, *map(self._heading, self.columns)])
+
+    def _heading(self, column: PaperColumn) -> str:
+        words = {"published": self.table.reference, "measured": self.table.value, "interval": "95 % interval"}
+        return words.get(column.part, column.part)
+
+    @property
+    def _rows(self) -> Iterator[str]:
+        several = len(self.table.networks) > 1
+        for network in self.table.networks:
+            yield r"\midrule"
+            if several:
+                title = escape(_titles(self.table)[network][1])
+                yield f"\\multicolumn{{{len(self.columns) + 1}}}{{@{{}}l}}{{\\emph{{{title}}}}} \\\\"
+            rows = [row for row in self.table.rows if row.network == network]
+            bold = self._bold(rows)
+            for place, row in enumerate(rows):
+                cells = [self._cell(row, column, place in bold[column.index]) for column in self.columns]
+                yield " & ".join([escape(row.method_label), *cells]) + r" \\"
+
+    def _bold(self, rows: Sequence[ResultRow]) -> Mapping[int, frozenset[int]]:
+        measures = enumerate(self.table.measures)
+        return {index: best([row.cells[index].measured for row in rows], measure) for index, measure in measures}
+
+    def _cell(self, row: ResultRow, column: PaperColumn, bold: bool) -> str:
+        cell = row.cells[column.index]
+        text = escape(self._text(cell, column))
+        if column.part != "measured":
+            return text
+        letter = self.table.footnotes.get(cell.reason, "")
+        mark = f"\\textsuperscript{{{letter}}}" if letter else ""
+        return f"\\textbf{{{text}}}{mark}" if bold else f"{text}{mark}"
+
+    def _text(self, cell: ResultCell, column: PaperColumn) -> str:
+        measure = self.table.measures[column.index]
+        match column.part:
+            case "published":
+                return published_text(cell.published, measure)
+            case "measured":
+                return measured_text(cell, measure).removesuffix(f" ({self._n})")
+            case "interval":
+                return _interval(cell, measure)
+            case "n":
+                return str(cell.measured.n) if cell.measured is not None else BLANK
+            case "ratio":
+                return ratio_text(cell)
+
+    @property
+    def _letters(self) -> int:
+        """How wide it is, about."""
+        rows = self.table.rows
+        widths = [max([len(row.method_label) for row in rows], default=0)]
+        for column in self.columns:
+            texts = [self._heading(column), *(self._text(row.cells[column.index], column) for row in rows)]
+            widths.append(max(map(len, texts)))
+        for place, of in self._groups.items():  # a heading above several columns may be wider than they are
+            room = sum(widths[place + 1 : place + 1 + len(of)])
+            widths[place + 1] += max(0, len(self.table.measures[of[0].index].heading) - room - _GAP * (len(of) - 1))
+        return sum(widths) + _GAP * len(self.columns)
+
+    # ---- below it
+
+    @property
+    def _shown(self) -> list[ResultCell]:
+        indices = {column.index for column in self.columns}
+        return [row.cells[index] for row in self.table.rows for index in sorted(indices)]
+
+    @property
+    def _n(self) -> int | None:
+        """Of every value, where it is one number."""
+        counts = {cell.measured.n for cell in self._shown if cell.measured is not None and cell.has_value}
+        return counts.pop() if len(counts) == 1 else None
+
+    @property
+    def _below(self) -> Iterator[str]:
+        """Sentences, those on cells first."""
+        shown = {cell.reason for cell in self._shown}
+        for reason, letter in self.table.footnotes.items():
+            if reason in shown:
+                yield f"\\textsuperscript{{{letter}}}\\,{_sentence(reason)}"
+        yield from map(_sentence, (*self._reading, *self.table.captions))
+        titles = _titles(self.table).values() if len(self.table.networks) > 1 else ()
+        yield from (_sentence(f"{title}: {long}") for long, title in titles if long != title)
+        yield from map(_sentence, self._long_notes if self.notes else ())
+
+    @property
+    def _reading(self) -> Iterator[str]:
+        """How values are to be read."""
+        measures = [self.table.measures[column.index] for column in self.columns]
+        if not all(measure.exact for measure in measures):
+            yield self._spread_words
+        censored = [cell.measured for cell in self._shown if cell.measured is not None and cell.measured.censored]
+        if censored:
+            counts = dict.fromkeys(f"({value.n - value.censored} of {value.n})" for value in censored)
+            yield CENSORED.format(", ".join(counts))
+        if any(column.part == "published" for column in self.columns):
+            yield from (line for line in footer(self.table) if line.startswith(BLANK))
+        if any(places for network in self.table.networks for places in self._bold_on(network)):
+            yield RULE
+
+    @property
+    def _spread_words(self) -> str:
+        n = self._n
+        if n == 1:
+            return "A single run a value, which shows no spread."
+        runs = f"{n} runs a value" if n is not None else "as many runs a value as stand in parentheses"
+        few = ", which is weak evidence" if n is not None and weak(n) else ""
+        return f"Mean ± sample standard deviation, {runs}{few}."
+
+    def _bold_on(self, network: str) -> list[frozenset[int]]:
+        bold = self._bold([row for row in self.table.rows if row.network == network])
+        return [bold[column.index] for column in self.columns if column.part == "measured"]
+
+    @property
+    def _long_notes(self) -> list[str]:
+        return notes(self.table)
+
+
+def of(table: ResultTable) -> PaperTable:
+    """All of a table that was measured, or all of it where nothing was: published beside measured."""
+    there = {row.network for row in table.rows if any(cell.has_value for cell in row.cells)}
+    shown = with_rows(table, [row for row in table.rows if row.network in there or not there])
+    every = tuple(column for index in range(len(table.measures)) for column in columns(shown, index))
+    return PaperTable(shown, every, name(table))
+
+
+def with_rows(table: ResultTable, rows: Sequence[ResultRow]) -> ResultTable:
+    """The table with these of its rows, and without what its captions say of networks that have none."""
+    gone = set(table.networks) - {row.network for row in rows}
+    captions = (line for line in table.captions if line.partition(": ")[0] not in gone)
+    return replace(table, rows=tuple(rows), captions=tuple(captions))
+
+
+def columns(table: ResultTable, index: int) -> tuple[PaperColumn, ...]:
+    """Those of a measure: published, where any row has such a value, and measured."""
+    parts: tuple[Part, ...] = ("published", "measured") if table.refers(index) else ("measured",)
+    return tuple(PaperColumn(index, part) for part in parts)
+
+
+def name(table: ResultTable) -> str:
+    """Of its file and its label, unlike that of any other table and condition: 'table3-smoke-virtual-paper-a'."""
+    return label("-".join(filter(None, (table.name, table.conditions.slug))))
+
+
+def figure(table: ResultTable, file: str, words: str) -> str:
+    """A float that takes a picture in, as wide as it is. file: its name, found by graphicx; words: of its caption."""
+    return "\n".join(
+        [
+            _comment(f"{table.title} ({table.source})"),
+            _comment("Needs \\usepackage{graphicx}, and \\graphicspath{{FOLDER/}} with the folder of the picture."),
+            r"\begin{figure}[tbp]",
+            r"\centering",
+            f"\\includegraphics{{{file}}}",
+            f"\\caption{{{escape(words)}}}",
+            f"\\label{{fig:{file.removesuffix('.pdf')}}}",
+            r"\end{figure}",
+            "",
+        ]
+    )
+
+
+def _titles(table: ResultTable) -> dict[str, tuple[str, str]]:
+    """Network -> its label, and the label without what a scale makes of it, where that is still one network's."""
+    long = {row.network: row.network_label for row in table.rows}
+    short = {network: text.partition(" (")[0] for network, text in long.items()}
+    one_each = len(set(short.values())) == len(short)
+    return {network: (text, short[network] if one_each else text) for network, text in long.items()}
+
+
+def _interval(cell: ResultCell, measure: Measure) -> str:
+    """'[58.1, 64.2]', with the mean's decimals."""
+    value = cell.measured
+    found = summary_interval(value.mean, value.std, value.n) if value is not None and not measure.exact else None
+    if found is None:
+        return BLANK
+    digits = len(measured_text(cell, measure).split()[0].partition(".")[2])
+    return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"
+
+
+def _sentence(text: str) -> str:
+    """As one of a paragraph."""
+    return escape(text if text.endswith((".", "!", "?")) else f"{text}.")
+
+
+def _row(cells: Sequence[str]) -> str:
+    return " & ".join(map(escape, cells)) + r" \\"
+
+
+def _comment(text: str) -> str:
+    """One line that LaTeX does not read."""
+    return f"% {''.join(letter if letter.isprintable() else ' ' for letter in text)}"
