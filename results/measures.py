@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from results.records import Record
-from results.statistics import Summary, best, extent, reach, summary
+from results.statistics import Best, Reach, Summary, best, extent, reach, since, summary
 from results.statistics.censoring import Times
 
 NO_TARGET = "no target: no run finished of the rows whose worst sets it"
@@ -51,6 +51,7 @@ class Measure:
         of_run: None for what an analysis measures, without runs.
         bound: how far a run went that has no value: its value is at least that. A run that diverged has neither
             reached anything nor been a whole training; what is per epoch or batch it has as any other.
+        resolution: by how much a run's value may be too long, since it was found at an evaluation.
     """
 
     key: str
@@ -68,6 +69,7 @@ class Measure:
     missing: str = ""
     of_run: OfRun | None = field(default=None, compare=False, repr=False)
     bound: OfRun | None = field(default=None, compare=False, repr=False)
+    resolution: OfRun | None = field(default=None, compare=False, repr=False)
 
     @property
     def timed(self) -> bool:
@@ -101,7 +103,13 @@ class Measure:
         if self.needs == "baseline" and None in values:
             return None, NO_BASELINE
         bounds = None if self.bound is None else [self.bound(record, context) for record in records]
-        return summary(values, bounds), "" if any(value is not None for value in values) else self.missing
+        return summary(values, bounds, self.resolutions(records, context)), "" if any(
+            value is not None for value in values
+        ) else self.missing
+
+    def resolutions(self, records: Sequence[Record], context: Context = ALONE) -> list[float | None]:
+        """By how much each run's value may be too long: None where it has none, or it is exact."""
+        return [self.resolution(record, context) for record in records] if self.resolution is not None else []
 
     def times(self, records: Sequence[Record], context: Context) -> Times | None:
         """One time per run, with how far it went, and whether it would never have arrived; None without a bound."""
@@ -147,31 +155,43 @@ def seconds_per_batch(record: Record) -> float | None:
 # ---- how a run gives its values
 
 
-def _of_best(name: Literal["accuracy_percent", "seconds", "epochs"]) -> OfRun:
-    def of_run(record: Record, context: Context) -> float | None:
-        return getattr(top, name) if (top := best(record)) is not None else None
-
-    return of_run
+def _best(record: Record, context: Context) -> Best | None:
+    return best(record)
 
 
-def _of_whole(of_run: OfRun) -> OfRun:
+def _best_of_whole(record: Record, context: Context) -> Best | None:
     """Of finished runs alone: what a run took that fell apart, or was cut short, is no training's time."""
-    return lambda record, context: of_run(record, context) if record.status == "finished" else None
+    return best(record) if record.status == "finished" else None
 
 
-def _to_target(name: Literal["seconds", "epochs"]) -> OfRun:
+def _target(record: Record, context: Context) -> Reach | None:
+    return reach(record, context.target_percent) if context.target_percent is not None else None
+
+
+Found = Callable[[Record, Context], Reach | Best | None]
+"""The evaluation at which a run's value was found."""
+
+
+def _of(found: Found, name: Literal["accuracy_percent", "seconds", "epochs"]) -> OfRun:
     def of_run(record: Record, context: Context) -> float | None:
-        way = reach(record, context.target_percent) if context.target_percent is not None else None
-        return getattr(way, name) if way is not None else None
+        return getattr(point, name) if (point := found(record, context)) is not None else None
 
     return of_run
 
 
-def _extent(name: Literal["seconds", "epochs"]) -> OfRun:
+def _since(found: Found, name: Literal["seconds", "epochs"]) -> OfRun:
     def of_run(record: Record, context: Context) -> float | None:
-        return getattr(last, name) if (last := extent(record)) is not None else None
+        return getattr(since(record, point), name) if (point := found(record, context)) is not None else None
 
     return of_run
+
+
+def _whole(record: Record, context: Context) -> Reach | None:
+    return extent(record) if record.status == "finished" else None
+
+
+def _extent(record: Record, context: Context) -> Reach | None:
+    return extent(record)
 
 
 def _final(metric: str) -> OfRun:
@@ -222,23 +242,29 @@ MEASURES: dict[str, Measure] = {
     for measure in (
         Measure(
             "best_accuracy_percent", "Best accuracy (%)", "%", "more",
-            std_digits=2, points=True, of_run=_of_best("accuracy_percent"),
+            std_digits=2, points=True, of_run=_of(_best, "accuracy_percent"),
         ),
         Measure(
             "time_to_target_seconds", "Time to target (s)", "s", "less",
-            time=True, event="target", needs="target", of_run=_to_target("seconds"), bound=_extent("seconds"),
+            time=True, event="target", needs="target",
+            of_run=_of(_target, "seconds"), bound=_of(_extent, "seconds"), resolution=_since(_target, "seconds"),
         ),
         Measure(
             "epochs_to_target", "Epochs to target", "epochs", "less",
-            digits=0, event="target", needs="target", of_run=_to_target("epochs"), bound=_extent("epochs"),
+            digits=0, event="target", needs="target",
+            of_run=_of(_target, "epochs"), bound=_of(_extent, "epochs"), resolution=_since(_target, "epochs"),
         ),
         Measure(
             "time_to_best_seconds", "Time to best (s)", "s", "less",
-            time=True, event="best", of_run=_of_whole(_of_best("seconds")), bound=_of_best("seconds"),
+            time=True, event="best",
+            of_run=_of(_best_of_whole, "seconds"), bound=_of(_best, "seconds"),
+            resolution=_since(_best_of_whole, "seconds"),
         ),
         Measure(
             "epochs_to_best", "Epochs to best", "epochs", "less",
-            digits=0, event="best", of_run=_of_whole(_of_best("epochs")), bound=_of_best("epochs"),
+            digits=0, event="best",
+            of_run=_of(_best_of_whole, "epochs"), bound=_of(_best, "epochs"),
+            resolution=_since(_best_of_whole, "epochs"),
         ),
         Measure(
             "train_accuracy_percent", "Train accuracy (%)", "%", "more",
@@ -252,7 +278,7 @@ MEASURES: dict[str, Measure] = {
         Measure("test_loss", "Test loss", better="less", digits=3, of_run=_final("loss")),
         Measure(
             "train_time_seconds", "Training time (s)", "s", "less",
-            digits=0, time=True, clock=True, of_run=_of_whole(_extent("seconds")), bound=_extent("seconds"),
+            digits=0, time=True, clock=True, of_run=_of(_whole, "seconds"), bound=_of(_extent, "seconds"),
         ),
         Measure(
             "seconds_per_epoch", "Seconds per epoch", "s", "less", digits=2, clock=True, of_run=_seconds_per_epoch

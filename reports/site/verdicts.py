@@ -29,6 +29,8 @@ RULES = (
     "published value for all else; wholly beyond that it differs, and anything else is undecided.",
     "Intervals are 95 % confidence intervals of the mean (Student's t); of a time to a target that not all runs "
     "reached, the mean restricted to how far the runs went (area under the Kaplan-Meier curve).",
+    "Times and epochs until something is reached are those of an evaluation: behind them stands, as −0.58, how much "
+    "earlier it may have been, since the evaluation before; intervals of their means reach down by so much.",
     "A run that never reaches the target is never dropped. Three seeds are weak evidence: it is said wherever they are "
     "shown.",
 )
@@ -52,7 +54,7 @@ def entry(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_da
     return ShownCell(
         published=published_text(cell.published, measure),
         measured=measured_text(cell, measure),
-        interval=interval_text(seeds, measure),
+        interval=interval_text(seeds, measure, (cell.measured and cell.measured.resolution) or 0.0),
         ratio=ratio_text(cell) if scale == "paper" else BLANK,
         n=count_text(cell.measured),
         light=light(cell, measure, seeds, scale, other_data),
@@ -66,26 +68,29 @@ def count_text(value: Summary | None) -> str:
     return WEAK.format(value.n) if weak(value.n) else f"n = {value.n}"
 
 
-def interval_text(seeds: Seeds, measure: Measure) -> str:
-    """'[0.4, 0.6]' of the mean; of censored times the restricted mean; a dash for a single run."""
+def interval_text(seeds: Seeds, measure: Measure, resolution: float = 0.0) -> str:
+    """'[0.4, 0.6]' of the mean; of censored times the restricted mean; a dash for a single run.
+
+    resolution: by how much the mean may be too long, which the interval's lower end then is below.
+    """
     if measure.exact or len(seeds.values) < 2:
         return BLANK
     if len(seeds.known) < len(seeds.values):
-        return _restricted(seeds.times)
-    return _range(mean_interval(seeds.known))
+        return _restricted(seeds.times, resolution)
+    return _range(mean_interval(seeds.known), resolution)
 
 
-def _restricted(times: Times | None) -> str:
+def _restricted(times: Times | None, resolution: float) -> str:
     if times is None or not times.arrived:
         return BLANK
     found = restricted_mean(times)
     interval = Interval(found.low, found.high) if found.low is not None and found.high is not None else None
-    spread = f" {_range(interval)}" if interval is not None else ""
+    spread = f" {_range(interval, resolution)}" if interval is not None else ""
     return f"restricted mean {_short(found.mean)}{spread} up to {_short(found.horizon)}"
 
 
-def _range(interval: Interval | None) -> str:
-    return BLANK if interval is None else f"[{_short(interval.low)}, {_short(interval.high)}]"
+def _range(interval: Interval | None, resolution: float) -> str:
+    return BLANK if interval is None else f"[{_short(interval.low - resolution)}, {_short(interval.high)}]"
 
 
 def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_data: str = "") -> Light:

@@ -7,9 +7,10 @@ import io
 
 from results.tables import ResultTable, condition
 
+MEASURED = "mean", "std", "n", "censored", "at_least", "resolution"
 COLUMNS = (
     *"table network network_label row method measure published_mean published_std published_n".split(),
-    *"measured_mean measured_std measured_n censored at_least ratio reason target_percent".split(),
+    *"measured_mean measured_std measured_n censored at_least resolution ratio reason target_percent".split(),
     *condition.COLUMNS,
 )
 
@@ -28,7 +29,7 @@ def to_csv(table: ResultTable) -> str:
             paper, ours = cell.published, cell.measured
             names = [table.name, row.network, row.network_label, row.row, row.method_label, measure.key]
             published = [paper.mean, paper.std, paper.n] if paper else [None] * 3
-            measured = [ours.mean, ours.std, ours.n, ours.censored, ours.at_least] if ours else [None] * 5
+            measured = [getattr(ours, name, None) for name in MEASURED]
             goal = table.conditions.targets.get(row.network)
             ends = [cell.ratio, cell.reason, goal, *(said[name] for name in condition.COLUMNS)]
             writer.writerow([*names, *published, *measured, *ends])

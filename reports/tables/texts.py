@@ -15,6 +15,10 @@ from results.tables import Effect, Glance, ResultCell, ResultRow, ResultTable
 BLANK = "–"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 _SIGNS = {"": "", "at least": "≥ ", "at most": "≤ "}
+RESOLUTION = (
+    "'−{}', for example: found at an evaluation, or up to so much earlier, since the one before; "
+    "± is the spread between runs alone."
+)
 CENSORED = "{}: only so many of the runs have a value; '>' is a lower bound of the mean, from how far the others went."
 
 
@@ -31,6 +35,7 @@ def published_text(value: Published | None, measure: Measure) -> str:
 def measured_text(cell: ResultCell, measure: Measure, letter: str = "") -> str:
     """'mean ± std (n)', without std for one run; '> 12.3 (2 of 3)' where runs are censored: the footer explains it.
 
+    '1.16 ± 0.00 −0.58 (3)': of what is found at evaluations, with the seconds between them.
     An exact measure's value stands alone.
     """
     text = _summary_text(cell.measured, measure) if cell.measured is not None and cell.has_value else BLANK
@@ -84,6 +89,8 @@ def footer(table: ResultTable) -> list[str]:
     if censored:
         counts = dict.fromkeys(f"({value.n - value.censored} of {value.n})" for value in censored)
         found.append(CENSORED.format(", ".join(counts)))
+    if wide := [cell.measured.resolution for cell in cells if cell.measured and cell.measured.resolution]:
+        found.append(RESOLUTION.format(_size(wide[0])))
     shown = [index for index in range(len(table.measures)) if table.refers(index)]
     if any(row.cells[index].published is None for row in table.rows for index in shown):
         blank = f"{BLANK} under '{table.reference}': "
@@ -149,18 +156,25 @@ def markdown(text: object) -> str:
 def _summary_text(value: Summary, measure: Measure) -> str:
     if value.mean is not None and measure.exact:
         return f"{value.mean:.{measure.digits}f}"
+    earlier = resolution_text(value)
     if value.mean is not None:
-        return _mean_text(value.mean, value.std, value.n, measure)
+        decimals = _decimals([value.mean], measure)
+        spread = "" if value.std is None else f" ± {value.std:.{decimals}f}"
+        return f"{value.mean:.{decimals}f}{spread}{earlier} ({value.n})"
     count = f"{value.n - value.censored} of {value.n}"
     if value.at_least is None:
         return f"({count})"
-    return f"> {value.at_least:.{_decimals([value.at_least], measure)}f} ({count})"
+    return f"> {value.at_least:.{_decimals([value.at_least], measure)}f}{earlier} ({count})"
 
 
-def _mean_text(mean: float, std: float | None, n: int, measure: Measure) -> str:
-    decimals = _decimals([mean], measure)
-    spread = "" if std is None else f" ± {std:.{decimals}f}"
-    return f"{mean:.{decimals}f}{spread} ({n})"
+def resolution_text(value: Summary) -> str:
+    """' −0.58': how much earlier than the evaluation that found it; "" where that is known."""
+    return f" −{_size(value.resolution)}" if value.resolution else ""
+
+
+def _size(value: float) -> str:
+    """Two significant digits, without an exponent where that is short."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _decimals(values: Sequence[float], measure: Measure) -> int:

@@ -57,7 +57,10 @@ class Change:
 def change(measure: Measure, first: Mapping[int, Record], second: Mapping[int, Record]) -> Change:
     """The measure over runs by seed; paired where both have the same seeds."""
     a, b = (_values(measure, side) for side in (first, second))
-    ours, theirs = summary(list(a.values())), summary(list(b.values()))
+    ours, theirs = (
+        summary(list(values.values()), resolutions=measure.resolutions(list(side.values())))
+        for values, side in ((a, first), (b, second))
+    )
     pairs = [(a[seed], b[seed]) for seed in a] if a.keys() == b.keys() else []
     if (ours.censored and theirs.censored and a == b) or (pairs and all(_close(x, y) for x, y in pairs)):
         return Change(measure.key, ours, theirs, SAME, difference=0.0, pairs=len(pairs))

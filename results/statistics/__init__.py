@@ -50,7 +50,8 @@ class Summary:
 
     `censored` of the n runs have no value. Then mean and std are None, and `at_least` is a lower bound of the mean,
     if every censored run came with one; `at_least_std` is the standard deviation of what it is the mean of: the values,
-    and for censored runs how far they went.
+    and for censored runs how far they went. `resolution`: the mean, or the bound, may be too high by up to so much,
+    since its values were found at evaluations; None: by nothing.
     """
 
     mean: float | None
@@ -59,6 +60,7 @@ class Summary:
     censored: int = 0
     at_least: float | None = None
     at_least_std: float | None = None
+    resolution: float | None = None
 
 
 def reach(record: Record, target_percent: float) -> Reach | None:
@@ -94,6 +96,14 @@ def extent(record: Record) -> Reach | None:
     return Reach(_seconds(record, last), last.epoch)
 
 
+def since(record: Record, point: Reach | Best) -> Reach:
+    """The way to an evaluation from the one before: what was found at it may have been there up to so much earlier."""
+    before = [one for one in record.evaluations if one.epoch < point.epochs]
+    if not before:
+        return Reach(point.seconds, point.epochs)
+    return Reach(point.seconds - _seconds(record, before[-1]), point.epochs - before[-1].epoch)
+
+
 def worst_best(records_by_row: Mapping[str, Sequence[Record]]) -> Target:
     """The paper's target: the best accuracy of the worst method, rounded down over that method's seeds.
 
@@ -126,23 +136,30 @@ def paper_target(records_by_row: Mapping[str, Sequence[Record]], paper_rows: Con
     return worst_best(per_row) if any(_best_accuracies(runs) for runs in per_row.values()) else None
 
 
-def summary(values: Sequence[float | None], bounds: Sequence[float | None] | None = None) -> Summary:
+def summary(
+    values: Sequence[float | None],
+    bounds: Sequence[float | None] | None = None,
+    resolutions: Sequence[float | None] = (),
+) -> Summary:
     """Mean and sample standard deviation of one value per run.
 
     None, or a value that is not finite, is a censored run. It is never dropped: there is no mean then. `bounds` says
-    for every run how far it went, in the unit of the values; a censored run's value is at least that.
+    for every run how far it went, in the unit of the values; a censored run's value is at least that. `resolutions`
+    says by how much a run's value may be too long at most.
 
     Raises:
         ValueError: values and bounds differ in length.
     """
     known = [value for value in values if value is not None and math.isfinite(value)]
     censored = len(values) - len(known)
+    wide = math.fsum(one for one in resolutions if one is not None) / len(values) if values else 0.0
     if censored or not values:
         lower = _lower(values, bounds) if censored else []
         mean = math.fsum(lower) / len(lower) if lower else None
-        return Summary(None, None, len(values), censored, mean, _sample_std(lower, mean) if mean is not None else None)
+        std = _sample_std(lower, mean) if mean is not None else None
+        return Summary(None, None, len(values), censored, mean, std, wide or None)
     mean = math.fsum(known) / len(known)
-    return Summary(mean, _sample_std(known, mean), len(known))
+    return Summary(mean, _sample_std(known, mean), len(known), resolution=wide or None)
 
 
 def reached(records: Sequence[Record], target_percent: float) -> tuple[Summary, Summary]:

@@ -24,7 +24,7 @@ SCHEMA = 2
 
 `condition`, the name of the condition that the fields of `conditions` say, is for whoever reads the file."""
 AGAIN = "make it anew with `run`, and remove this file where it still lies there"
-_COMPUTING: Any = {"measures": {"__all__": {"of_run", "bound"}}}  # code, which no file holds
+_COMPUTING: Any = {"measures": {"__all__": {"of_run", "bound", "resolution"}}}  # code, which no file holds
 
 
 def to_json(table: ResultTable) -> str:

@@ -51,7 +51,8 @@ def plain(text: object) -> str:
 
 def _words(value: Summary) -> str:
     if value.mean is not None:
-        return f"{value.mean:.4g}{_plus_minus(value.std)} ({value.n})"
+        earlier = f" −{value.resolution:.2g}" if value.resolution else ""
+        return f"{value.mean:.4g}{_plus_minus(value.std)}{earlier} ({value.n})"
     bound = f"at least {value.at_least:.4g}, " if value.at_least is not None else ""
     return f"{bound}{value.n - value.censored} of {value.n} runs have a value"
 

@@ -181,6 +181,20 @@ def test_a_missing_law_is_a_blank() -> None:
     assert "– under 'law': there is none." in screen(shown, 80)
 
 
+def test_what_is_found_at_evaluations_says_how_fine_these_are() -> None:
+    coarse = ResultCell(None, Summary(1.16, 0.0, 3, resolution=0.58))
+    late = ResultCell(None, Summary(2.0, 0.0, 3, resolution=1.0))
+    shown = table(row("bp", "BP", coarse, late))
+    said = "'−0.58', for example: found at an evaluation, or up to so much earlier, since the one before"
+    for text in (" ".join(screen(shown, 200)), to_markdown(shown)):
+        assert said in text
+        assert "1.16 ± 0.00 −0.58 (3)" in text
+        assert "2.0 ± 0.0 −1 (3)" in text
+    assert [line["resolution"] for line in csv.DictReader(io.StringIO(to_csv(shown)))] == ["0.58", "1.0"]
+    exact = table(row("bp", "BP", ResultCell(None, Summary(1.16, 0.0, 3)), ResultCell(reason="not run")))
+    assert "found at an evaluation" not in to_markdown(exact)
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
 def test_every_width_shows_every_value(shown: ResultTable, width: int) -> None:
     lines = screen(shown, width)
@@ -246,6 +260,7 @@ def test_csv_is_tidy(shown: ResultTable) -> None:
         "measured_n": "3",
         "censored": "0",
         "at_least": "",
+        "resolution": "",
         "ratio": "2.0",
         "reason": "",
         "target_percent": "60.0",
@@ -309,6 +324,10 @@ def test_names_are_taken_literally() -> None:
         (SECONDS, Summary(226.44, 10.04, 3), "226.4 ± 10.0 (3)"),
         (SECONDS, Summary(0.0123456, 0.0004, 3), "0.0123 ± 0.0004 (3)"),
         (SECONDS, Summary(4.0, 0.0, 2), "4.00 ± 0.00 (2)"),
+        (SECONDS, Summary(1.16, 0.0, 3, resolution=0.58), "1.16 ± 0.00 −0.58 (3)"),
+        (SECONDS, Summary(226.44, 10.04, 3, resolution=21.4), "226.4 ± 10.0 −21 (3)"),
+        (EPOCHS, Summary(2.0, None, 1, resolution=1.0), "2.0 −1 (1)"),
+        (SECONDS, Summary(None, None, 3, 1, 12.3, resolution=0.2), "> 12.3 −0.2 (2 of 3)"),
         (SECONDS, Summary(0.0, None, 1), "0.0 (1)"),
         (EPOCHS, Summary(5.0, None, 1), "5.0 (1)"),
         (EPOCHS, Summary(None, None, 3, 1, 12.34), "> 12.3 (2 of 3)"),

@@ -310,6 +310,15 @@ def test_what_cannot_be_judged_says_why() -> None:
     assert single.interval == "–"
 
 
+def test_an_interval_reaches_down_by_what_evaluations_leave_open() -> None:
+    """Equal values have no spread, and are no more precise than that."""
+    cell = ResultCell(PAPER, Summary(1.16, 0.0, 3, resolution=0.58))
+    assert verdicts.entry(cell, SECONDS, Seeds([1.16] * 3), "smoke").interval == "[0.58, 1.16]"
+    times = Times([40.0, 50.0, None], [None, None, 60.0], [False, False, True])
+    with_it, without = (verdicts.interval_text(Seeds([40.0, 50.0, None], times), SECONDS, by) for by in (10.0, 0.0))
+    assert with_it != without
+
+
 # ---- splits
 
 

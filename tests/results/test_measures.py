@@ -78,3 +78,35 @@ def test_lost_updates_and_torn_reads_are_shares_over_all_layers(tmp_path: Path) 
     assert [MEASURES[key].of(known) for key in ("lost_updates_percent", "torn_reads_percent")] == [5.0, None]
     layers[0] |= {"weight_reads": 40, "torn_reads": 1}
     assert MEASURES["torn_reads_percent"].of(known) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "resolution"),
+    [
+        ("time_to_target_seconds", 4.0, 2.0),
+        ("epochs_to_target", 2.0, 1.0),
+        ("time_to_best_seconds", 6.0, 2.0),
+        ("epochs_to_best", 3.0, 1.0),
+        ("train_time_seconds", 6.0, None),
+        ("best_accuracy_percent", 70.5, None),
+    ],
+)
+def test_what_is_found_at_an_evaluation_is_as_fine_as_these(
+    runs: list[Record], key: str, value: float, resolution: float | None
+) -> None:
+    found, _ = MEASURES[key].value(runs[:2], Context(60.0))
+    assert found is not None
+    assert (found.mean, found.resolution) == (value, resolution)
+
+
+def test_the_first_evaluation_has_the_beginning_before_it(runs: list[Record]) -> None:
+    found, _ = MEASURES["time_to_target_seconds"].value(runs[:1], Context(30.0))
+    assert found is not None
+    assert (found.mean, found.resolution) == (2.0, 2.0)
+
+
+def test_a_bound_may_be_too_high_by_what_its_values_may_be(runs: list[Record]) -> None:
+    """Of three runs two have values, of 2 s each too high at most; how far the third went is known."""
+    found, _ = MEASURES["time_to_target_seconds"].value(runs, Context(60.0))
+    assert found is not None
+    assert found.resolution == pytest.approx(4 / 3)

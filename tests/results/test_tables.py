@@ -19,9 +19,10 @@ from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
 
 
 def table(name: str = "table3", mean: float = 0.1 + 0.2) -> ResultTable:
+    bound = Summary(None, None, 3, 1, 12.5, resolution=0.5)
     cells = (
         ResultCell(Published(226.4, 10.0, 3, "Table 3", "a note"), Summary(mean, 1e-17, 3)),
-        ResultCell(None, Summary(None, None, 3, 1, 12.5), "1 of 3 runs diverged: \N{GREEK SMALL LETTER BETA} | <b>\n"),
+        ResultCell(None, bound, "1 of 3 runs diverged: \N{GREEK SMALL LETTER BETA} | <b>\n"),
         ResultCell(reason="not run"),
     )
     return ResultTable(
@@ -85,6 +86,7 @@ def test_the_file_says_its_schema_and_all_conditions(tmp_path: Path) -> None:
     assert [measure["unit"] for measure in content["measures"]] == ["s", "epochs", ""]
     assert content["rows"][0]["cells"][1]["measured"] == {
         "mean": None, "std": None, "n": 3, "censored": 1, "at_least": 12.5, "at_least_std": None,
+        "resolution": 0.5,
     }  # fmt: skip
 
 

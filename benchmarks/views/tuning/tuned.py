@@ -46,7 +46,7 @@ class Spent:
     """By a search: its trials, and the epochs, samples and seconds (of the executor's clock) of all their runs."""
 
     trials: int = 0
-    epochs: int = 0
+    epochs: float = 0
     samples: int = 0
     seconds: float = 0.0
 
