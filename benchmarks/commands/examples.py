@@ -17,6 +17,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "run table1 --scale small --seeds 5 --data ~/data": "real data in part",
         "run table1 --method async_lu,bp --set async_lu.queue=2": "two rows, one of them set otherwise",
         "run table1 --executor threads --seeds 1": "on real threads, in real seconds",
+        "run table3 --evaluate-every 1/4": "times to the target four times as fine",
         "run all --seeds 1 --no-tracking": "everything, without MLflow",
         "run table3 --engine slurm --slurm time=60 --per-task 4": "by jobs of a cluster",
     },

@@ -46,6 +46,17 @@ def test_a_pipe_gets_one_line_a_run() -> None:
     assert display.done == 2
 
 
+def test_a_share_of_an_epoch_is_shown_as_one() -> None:
+    file = io.StringIO()
+    with Display(RUNS, Console(file=file, width=80)) as display:
+        display(Begin("run0", RUNS[0].spec, RUNS[0].labels))
+        for epoch in (0.5, 1, 1.5):
+            display(Epoch("run0", epoch, METRICS))
+        assert display.heard == {"run0": 1.5}
+        display(Ended("run0", "finished"))
+    assert "seed 0: finished, 1.5 epochs, 12.3 %" in file.getvalue()
+
+
 def test_a_run_that_stands_still_is_named() -> None:
     """In a line of its own, which counts for nothing."""
     file = io.StringIO()

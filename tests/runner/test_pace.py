@@ -129,6 +129,15 @@ def test_what_epochs_take_now_corrects_what_was_expected(record: Record) -> None
     assert left.seconds == 0
 
 
+def test_a_share_of_an_epoch_counts_as_one(record: Record) -> None:
+    left, (first, second), clock = two(record, jobs=1)
+    left.end(second)
+    left.begin(first)
+    clock.now = 100.0
+    left.epoch(first, 0.5)
+    assert left.seconds == pytest.approx(3.5 * 200)
+
+
 def test_the_start_of_a_process_is_not_taken_for_training(record: Record) -> None:
     left, (first, second), clock = two(record, jobs=2)
     left.begin(first)
