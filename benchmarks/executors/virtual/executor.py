@@ -36,6 +36,7 @@ class VirtualExecutor:
         self._before = 0.0
         self._alive: dict[Process, None] = {}
         self.devices: dict[int, Device] = {}  # of the last call of `run`, as far as they were asked for time
+        self.asked = 0  # effects of that call, by the workers that have ended
 
     @property
     def activities(self) -> list[Activity]:
@@ -59,7 +60,7 @@ class VirtualExecutor:
         crew = list(workers)
         self._ready: Ready = deque((Process(worker), None) for worker in crew)
         self._alive = dict.fromkeys(process for process, _ in self._ready)
-        self.devices = {}
+        self.devices, self.asked = {}, 0
         self._homes = {layer: worker.device for worker in crew for layer in worker.holds}
         self._update_seconds = cache(partial(_update_seconds, self.price))
         self._stragglers = Stragglers(self.team, self.price) if self.price.delays else None
@@ -105,6 +106,7 @@ class VirtualExecutor:
                 effect = send(value)
             except StopIteration:
                 self._alive.pop(process)
+                self.asked += process.asked
                 return
             except METHOD_ERRORS as error:
                 raise WorkerFailed(process.worker.name, error) from error

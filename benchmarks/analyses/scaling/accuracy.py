@@ -1,0 +1,64 @@
+"""Training in true numerics on up to 64 simulated devices: what staleness does to accuracy as devices grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import methods
+from benchmarks.analyses.definition import Request
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.processes.memory import keep_freed_memory
+from benchmarks.tables.definition import Row
+from benchmarks.workloads.workload import Workload, workload
+
+METHODS = ("bp", "ddp", "lsgd", "lapsgd", "pdasgd")
+FAMILY, NETWORK, BATCH = "cifar10", "resnet20", 8
+"""1,024 digits in batches of 8: 128 an epoch, two for each of 64 devices."""
+PERIOD = 2
+"""K of the methods that average: with 16, as the clock's part has it, 64 devices would not meet within an epoch."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One method on so many devices: a value per seed, after the last epoch."""
+
+    method: str
+    title: str
+    devices: int
+    accuracy: tuple[float, ...]  # percent
+    staleness: tuple[float, ...]  # updates, in the last epoch
+
+
+def work_of(request: Request) -> Workload:
+    """The smoke network at whatever scale: a simulation of 64 devices trains 64 replicas."""
+    return workload(FAMILY, NETWORK, "smoke", {"batch": str(BATCH)})
+
+
+def train(request: Request, devices: Sequence[int]) -> list[Trained]:
+    """Every method on as many devices as it can have, under every seed."""
+    keep_freed_memory()  # as every process that trains does
+    found = []
+    for name in request.methods or METHODS:
+        replicated = "devices" in methods.method_class(name).Options.__dataclass_fields__
+        for many in sorted(devices) if replicated else [1]:
+            ends = [_train(request, name, many if replicated else None, seed) for seed in request.seeds]
+            title = methods.method_class(name).title
+            found.append(Trained(name, title, many, tuple(e[0] for e in ends), tuple(e[1] for e in ends)))
+    return found
+
+
+def _train(request: Request, name: str, devices: int | None, seed: int) -> tuple[float, float]:
+    """-> accuracy in percent and mean staleness in updates, after the last epoch."""
+    from benchmarks.runner.training import Training, load_data
+
+    own = {} if devices is None else {"devices": devices, "learning_rate": "published"}
+    if "period" in methods.method_class(name).Options.__dataclass_fields__:
+        own |= {"period": PERIOD}
+    work, method = work_of(request), request.method(name, **own)
+    spec = plan.run(work, Row(name), method, seed, Choices(), request.card).spec
+    training, metrics = Training(spec, load_data(work, None), request.card), dict[str, float]()
+    for epoch in range(work.epochs):
+        metrics = training.epoch(epoch)
+    return metrics["accuracy_percent"], metrics["staleness_updates"]

@@ -1,0 +1,144 @@
+"""A thousand devices, simulated: seconds per epoch and share of waiting as devices grow, and what staleness then does.
+
+The clock's part has no tensors, and no formula: it is of the effects that the methods' own workers ask for. Weak
+scaling gives every device as many batches, so that ideal seconds stay what they are; strong scaling shares one epoch
+out. The formulas that stand beside are a check (formulas.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+import methods
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
+from benchmarks.analyses.scaling import accuracy, shown
+from benchmarks.analyses.scaling.dry import Condition, Epochs, expected_effects, simulate
+from benchmarks.analyses.scaling.formulas import seconds
+from benchmarks.analyses.scaling.points import Curve, Point
+from benchmarks.errors import UserError
+from benchmarks.hardware.card import NetworkSeconds
+from methods import Method
+from methods.errors import unknown
+
+METHODS = ("bp", "ddp", "lapsgd", "lsgd", "pdasgd")
+STEPS = {"smoke": 32, "small": 64, "paper": 391}  # an epoch of 50,000 images has 391 batches of 128, the last not full
+Devices = Annotated[int, Field(ge=1, le=1024)]
+
+
+class ScalingOptions(AnalysisOptions):
+    part: Annotated[
+        Literal["clock", "accuracy", "all"], Field(description="simulated seconds, or true numerics on fewer devices")
+    ] = "clock"
+    devices: Annotated[Several[Devices], Field(description="simulated devices")] = (1, 4, 16, 64, 256, 1024)
+    steps: Annotated[
+        int | None, Field(ge=1, le=10_000, description="batches per device, weak scaling; none: the scale's")
+    ] = None
+    batches: Annotated[int, Field(ge=1, le=10**6, description="of an epoch that devices share, strong scaling")] = 4096
+    layers: Annotated[
+        Literal["stages", "blocks"], Field(description="what is updated as a unit: a stage, or each of its blocks")
+    ] = "stages"
+    constant: Annotated[
+        float, Field(ge=0, le=1000, description="delay of every eighth device before each batch, in steps")
+    ] = 1.0
+    tail: Annotated[
+        float, Field(ge=0, le=1000, description="mean of all devices' heavy-tailed delays before a batch, in steps")
+    ] = 0.25
+    alpha: Annotated[float, Field(gt=1, le=1000, description="tail index of those: smaller is heavier")] = 2.0
+    most_effects: Annotated[
+        float, Field(ge=1000, description="what would take more of them is left out: some two seconds a million")
+    ] = 2.5e6
+    accuracy_devices: Annotated[
+        Several[Annotated[int, Field(ge=1, le=64)]], Field(description="devices of the true numerics")
+    ] = (1, 8, 64)
+
+
+def run(request: Request) -> Finding:
+    """Of the first network that is asked for, ResNet-18 by default."""
+    options: ScalingOptions = request.options
+    curves = list(_curves(request)) if options.part != "accuracy" else []
+    trained = accuracy.train(request, options.accuracy_devices) if options.part != "clock" else []
+    return Finding(shown.tables(request, curves, trained), shown.picture(request, curves, trained))
+
+
+def _curves(request: Request) -> Iterator[Curve]:
+    options, known = request.options, _network(request)
+    conditions = (
+        Condition("ring", "ring"),
+        Condition("tree", "tree", collective="tree"),
+        Condition("constant", "constant stragglers", stragglers="constant", slow_steps=options.constant),
+        Condition("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=options.tail, alpha=options.alpha),
+    )
+    steps = options.steps or STEPS[request.scale]
+    for name in request.methods or METHODS:
+        for condition in conditions:
+            yield _curve(request, known, name, condition, "weak", steps)
+        yield _curve(request, known, name, conditions[0], "strong", steps)
+
+
+def _network(request: Request) -> NetworkSeconds:
+    known = request.card.networks
+    name = next(iter(request.networks), "resnet18")
+    if name not in known:
+        raise UserError(unknown(f"network of {request.card.name}", name, tuple(known)))
+    return known[name]
+
+
+def _layers(known: NetworkSeconds, how: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.split(".")[0] for name in known.layers)) if how == "stages" else known.layers
+
+
+def _on(request: Request, name: str) -> Iterable[tuple[int, Method]]:
+    """The method on as many devices as are asked for; one whose devices are no option on those that it has."""
+    if "devices" not in methods.method_class(name).Options.__dataclass_fields__:
+        made = request.method(name)
+        return [(made.devices, made)]
+    return ((devices, request.method(name, devices=devices)) for devices in sorted(request.options.devices))
+
+
+def _curve(
+    request: Request,
+    known: NetworkSeconds,
+    name: str,
+    condition: Condition,
+    scaling: Literal["weak", "strong"],
+    steps: int,
+) -> Curve:
+    """Strong: so many epochs that a device has its `steps` batches in them, at least."""
+    options, points, done = request.options, list[Point](), list[Epochs]()
+    layers = _layers(known, options.layers)
+    title = name
+    for devices, method in _on(request, name):
+        title = method.title
+        share = steps if scaling == "weak" else options.batches // devices
+        epochs = 1 if scaling == "weak" else -(-steps // max(1, share))
+        seeds = request.seeds if condition.stragglers == "heavy-tailed" else request.seeds[:1]
+        expected = expected_effects(done, devices, devices * share * epochs)
+        if not share:
+            points.append(Point(devices, reason=f"{options.batches:,} batches are too few"))
+        elif expected > options.most_effects:
+            points.append(Point(devices, reason=f"left out: about {expected / 1e6:,.0f} million effects"))
+        else:
+            prices = [condition.price(request.card, known, layers, devices, seed) for seed in seeds]
+            found = tuple(simulate(method, price, layers, steps=share, epochs=epochs) for price in prices)
+            law = None
+            if condition.stragglers != "heavy-tailed" and not request.card.delays and request.card.lanes == 1:
+                delayed = condition.stragglers == "constant" and devices > 1
+                step = prices[0].forward_seconds + prices[0].backward_seconds
+                law = seconds(method, prices[0], share, condition.slow_steps * step * delayed)
+            points.append(Point(devices, found, law))
+            done.append(found[0])
+    return Curve(name, title, condition, scaling, tuple(points))
+
+
+ANALYSIS = Analysis(
+    "scaling",
+    "Seconds per epoch and waiting on up to 1,024 simulated devices",
+    "the methods' own programs on the virtual clock; links: see the hardware card",
+    run,
+    ScalingOptions,
+    card="cluster",
+    scaled=True,
+)

@@ -1,0 +1,78 @@
+"""What was simulated of one method under one condition, as devices grow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from benchmarks.analyses.scaling.dry import Condition, Epochs
+from results.statistics import Summary
+
+WORTH = 0.5
+"""More devices are a gain while batches per second grow by at least this share of what devices grow by."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """runs: one per seed, one alone where nothing is drawn; none, and a reason. law: seconds by the formula."""
+
+    devices: int
+    runs: tuple[Epochs, ...] = ()
+    law: float | None = None
+    reason: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """The mean."""
+        return math.fsum(run.seconds for run in self.runs) / len(self.runs)
+
+    @property
+    def waiting(self) -> float:
+        """The mean, in percent."""
+        return 100 * math.fsum(run.waiting for run in self.runs) / len(self.runs)
+
+    @property
+    def batches_per_second(self) -> float:
+        """Of the mean seconds."""
+        return self.devices * self.runs[0].steps / self.seconds
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Over devices, in their order."""
+
+    method: str
+    title: str
+    condition: Condition
+    scaling: Literal["weak", "strong"]
+    points: tuple[Point, ...]
+
+    @property
+    def simulated(self) -> list[Point]:
+        return [point for point in self.points if point.runs]
+
+    def at(self, devices: int) -> Point | None:
+        return next((point for point in self.points if point.devices == devices), None)
+
+    @property
+    def gains_until(self) -> int | None:
+        """The most devices to which the last step up was worth it; None for fewer than two points."""
+        found = self.simulated
+        worth = [after.devices for before, after in pairwise(found) if _worth(before, after)]
+        return max(worth, default=found[0].devices) if len(found) > 1 else None
+
+
+def _worth(before: Point, after: Point) -> bool:
+    grown = after.batches_per_second / before.batches_per_second - 1
+    return grown >= WORTH * (after.devices / before.devices - 1)
+
+
+def summary(values: Sequence[float]) -> Summary:
+    """Mean and sample standard deviation."""
+    mean = math.fsum(values) / len(values)
+    if len(values) < 2:
+        return Summary(mean, None, 1)
+    return Summary(mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)), len(values))

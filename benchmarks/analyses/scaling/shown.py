@@ -1,0 +1,292 @@
+"""The tables and the picture of what was simulated and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.analyses.definition import Request
+from benchmarks.analyses.scaling import accuracy, formulas
+from benchmarks.analyses.scaling.accuracy import Trained
+from benchmarks.analyses.scaling.points import WORTH, Curve, Point, summary
+from results.measures import Measure
+from results.published import Published
+from results.statistics import Summary
+from results.tables import Conditions, ResultCell, ResultRow, ResultTable
+
+if TYPE_CHECKING:
+    from reports.figures import Law, Panel
+
+FORMULAS = "benchmarks/analyses/scaling/formulas.py"
+SECONDS = "Seconds per epoch"
+WAITING = "Waiting"
+WEAK = (
+    Measure("seconds_ring", f"{SECONDS}, ring", "s", digits=3, exact=True),
+    Measure("waiting_ring", f"{WAITING}, ring", "%", exact=True),
+    Measure("seconds_tree", f"{SECONDS}, tree", "s", digits=3, exact=True),
+    Measure("seconds_constant", f"{SECONDS}, constant stragglers", "s", digits=3, exact=True),
+    Measure("waiting_constant", f"{WAITING}, constant stragglers", "%", exact=True),
+    Measure("seconds_tail", f"{SECONDS}, heavy tails", "s", digits=3),
+    Measure("waiting_tail", f"{WAITING}, heavy tails", "%"),
+)
+STRONG = (
+    Measure("seconds", SECONDS, "s", digits=3, exact=True),
+    Measure("speedup", "Speed-up over 1 device", digits=1, exact=True),
+    Measure("waiting", WAITING, "%", exact=True),
+)
+TRAINED = (
+    Measure("accuracy_percent", "Accuracy", "%"),
+    Measure("staleness_updates", "Staleness", "updates", digits=2),
+)
+
+
+def tables(request: Request, curves: Sequence[Curve], trained: Sequence[Trained]) -> tuple[ResultTable, ...]:
+    """Weak and strong scaling where they were simulated, accuracy where it was trained."""
+    made = []
+    if curves:
+        made += [_weak(request, curves), _strong(request, curves)]
+    if trained:
+        made.append(_accuracy(request, trained))
+    return tuple(made)
+
+
+# ---- weak and strong scaling
+
+
+def _weak(request: Request, curves: Sequence[Curve]) -> ResultTable:
+    weak = [curve for curve in curves if curve.scaling == "weak"]
+    found = {(curve.method, curve.condition.key): curve for curve in weak}
+    rows = []
+    for first in dict.fromkeys(curve.method for curve in weak):
+        for point in found[first, "ring"].points:
+            cells = []
+            for measure in WEAK:
+                what, _, condition = measure.key.partition("_")
+                cells.append(_cell(found[first, condition].at(point.devices), what))
+            rows.append(_row(found[first, "ring"], point, cells))
+    options, steps = request.options, _steps(weak)
+    slow = f"every eighth device loses {options.constant:g} steps before each batch (constant)"
+    tail = (
+        f"every device {options.tail:g} steps on average, Pareto with alpha {options.alpha:g} (heavy tails, seeds "
+        f"{', '.join(map(str, request.seeds))}: mean and std)"
+    )
+    return replace(
+        _table(request, weak, rows, WEAK),
+        name="scaling",
+        title=f"Weak scaling: every device has {steps} batches of its own",
+        captions=(*_captions(request), f"stragglers: {slow}; or {tail}; both with ring all-reduces"),
+        notes=(*_check(weak), *_gains(weak), *_what_it_is(request)),
+    )
+
+
+def _strong(request: Request, curves: Sequence[Curve]) -> ResultTable:
+    strong = [curve for curve in curves if curve.scaling == "strong"]
+    rows = []
+    for curve in strong:
+        first = curve.simulated[0] if curve.simulated else None
+        for point in curve.points:
+            speedup = ResultCell(reason=point.reason or "no single device")
+            if point.runs and first is not None and first.devices == 1:
+                speedup = ResultCell(None, Summary(first.seconds / point.seconds, None, 1))
+            rows.append(_row(curve, point, [_cell(point, "seconds"), speedup, _cell(point, "waiting")]))
+    return replace(
+        _table(request, strong, rows, STRONG),
+        name="scaling-strong",
+        title=f"Strong scaling: devices share an epoch of {request.options.batches:,} batches",
+        captions=(
+            *_captions(request),
+            "no stragglers, ring; the batch per device stays what it is, so that the global batch grows with devices; "
+            "batches that devices do not divide are dropped",
+        ),
+        notes=(*_check(strong), *_gains(strong)),
+    )
+
+
+def _table(
+    request: Request, curves: Sequence[Curve], rows: Sequence[ResultRow], measures: tuple[Measure, ...]
+) -> ResultTable:
+    return ResultTable(
+        name="",
+        title="",
+        source=f"the methods' own programs on the virtual clock; seconds of the card: {request.card.source}",
+        measures=measures,
+        rows=tuple(rows),
+        conditions=Conditions(
+            scale=request.scale,
+            executor="virtual",
+            hardware=request.card.name,
+            seeds=request.seeds,
+            runs=sum(len(point.runs) for curve in curves for point in curve.points),
+        ),
+        reference="formula",
+        value="simulated",
+        group="Method",
+        item="Devices",
+    )
+
+
+def _row(curve: Curve, point: Point, cells: Sequence[ResultCell]) -> ResultRow:
+    many = f"{point.devices:,} device" + "s" * (point.devices > 1)
+    return ResultRow(curve.method, curve.title, f"devices={point.devices}", many, tuple(cells))
+
+
+def _cell(point: Point | None, what: str) -> ResultCell:
+    if point is None or not point.runs:
+        return ResultCell(reason=point.reason if point is not None else "not simulated")
+    if what == "waiting":
+        return ResultCell(None, summary([100 * run.waiting for run in point.runs]))
+    law = None if point.law is None else Published(point.law, None, None, FORMULAS)
+    return ResultCell(law, summary([run.seconds for run in point.runs]))
+
+
+def _steps(curves: Sequence[Curve]) -> int:
+    return next(point.runs[0].steps for curve in curves for point in curve.simulated)
+
+
+def _captions(request: Request) -> tuple[str, ...]:
+    network = next(iter(request.networks), "resnet18")
+    what = request.card.networks[network].what
+    return (
+        f"scale {request.scale}; virtual executor, hardware {request.card.name}: all seconds are simulated; no "
+        f"tensors; {what}, its {request.options.layers} updated as units",
+    )
+
+
+def _check(curves: Sequence[Curve]) -> Iterator[str]:
+    pairs = [(curve.method, point.seconds / point.law) for curve in curves for point in curve.points if point.law]
+    exact = [abs(ratio - 1) for method, ratio in pairs if method in formulas.EXACT]
+    if exact:
+        yield (
+            f"Formulas of BP, DDP and L-SGD: of {len(exact)} points none is further off than {100 * max(exact):.2g} %."
+        )
+    bounded = [ratio for method, ratio in pairs if method in formulas.BOUNDED]
+    if bounded:
+        below = sum(ratio < 1 - 1e-9 for ratio in bounded)
+        yield (
+            f"Those of LAP-SGD and PD-ASGD are lower bounds: {below or 'none'} of {len(bounded)} points below; "
+            f"at most {max(bounded):.4g} times the bound."
+        )
+
+
+def _gains(curves: Sequence[Curve]) -> Iterator[str]:
+    yield (
+        "A method gains up to the most devices to which, from the number of devices before it in this table, batches "
+        f"per second grew by at least {100 * WORTH:g} % of what devices grew by:"
+    )
+    for condition in dict.fromkeys(curve.condition.label for curve in curves):
+        mine = [curve for curve in curves if curve.condition.label == condition]
+        said = [f"{curve.title} {_until(curve)}" for curve in mine if curve.gains_until is not None]
+        if said:
+            yield f"{condition}: {'; '.join(said)}."
+
+
+def _until(curve: Curve) -> str:
+    last, most = curve.gains_until, curve.simulated[-1].devices
+    if last != most:
+        return f"gains up to {last:,}"
+    return f"gains up to {most:,}, the most that were simulated"
+
+
+def _what_it_is(request: Request) -> Iterator[str]:
+    yield (
+        "Waiting: of the devices' time from an epoch's begin to its end, the share in which nothing was under way on "
+        "them; a straggler's own delay is not waiting."
+    )
+    yield from request.card.remarks
+
+
+# ---- accuracy
+
+
+def _accuracy(request: Request, trained: Sequence[Trained]) -> ResultTable:
+    rows = []
+    for one in trained:
+        cells = [ResultCell(None, summary(values)) for values in (one.accuracy, one.staleness)]
+        many = f"{one.devices} device" + "s" * (one.devices > 1)
+        rows.append(ResultRow(one.method, one.title, f"devices={one.devices}", many, tuple(cells)))
+    work = accuracy.work_of(request)
+    return ResultTable(
+        name="scaling-accuracy",
+        title="What devices do to accuracy, as many epochs for all",
+        source="trained here, true numerics on simulated devices",
+        measures=TRAINED,
+        rows=tuple(rows),
+        captions=(
+            f"scale smoke, whatever is asked for: {work.label}, batch {work.batch} per device, {work.epochs} epochs of "
+            f"{work.train_samples} samples; virtual executor, hardware {request.card.name}; seeds "
+            f"{', '.join(map(str, request.seeds))}: mean and std after the last epoch",
+            f"the learning rate is the same for any number of devices; LAP-SGD and L-SGD average every "
+            f"{accuracy.PERIOD} updates",
+        ),
+        notes=(
+            "Not the paper's numbers: a narrow network on scikit-learn's digits, six epochs, one learning rate.",
+            "Devices that share an epoch make fewer updates each: DDP and L-SGD lose accuracy by that alone, and are "
+            "not stale. PD-ASGD makes every update on every device, of gradients that are as stale as is said.",
+        ),
+        conditions=Conditions(
+            scale="smoke",
+            executor="virtual",
+            hardware=request.card.name,
+            device="cpu",
+            seeds=request.seeds,
+            runs=len(request.seeds) * len(trained),
+        ),
+        group="Method",
+        item="Devices",
+    )
+
+
+# ---- the picture
+
+
+def picture(request: Request, curves: Sequence[Curve], trained: Sequence[Trained]) -> tuple[Path, ...]:
+    """Points are simulated, lines are formulas."""
+    from reports.figures import Law, Panel, laws
+
+    panels = list(_panels(curves))
+    if trained:
+        lines = []
+        for title in dict.fromkeys(one.title for one in trained):
+            mine = [one for one in trained if one.title == title]
+            means = [sum(one.accuracy) / len(one.accuracy) for one in mine]
+            lines.append(Law(title, [one.devices for one in mine], measured=means))
+        panels.append(Panel("true numerics, scale smoke", "devices", "accuracy, %", lines, log_x=True))
+    title = f"Simulated devices of the card {request.card.name}: simulated (points), formulas (lines)"
+    return laws(panels, request.out / "figures" / "scaling", title=title)
+
+
+def _panels(curves: Sequence[Curve]) -> Iterator[Panel]:
+    from reports.figures import Panel
+
+    for scaling in ("weak", "strong"):
+        its = [curve for curve in curves if curve.scaling == scaling]
+        for label in dict.fromkeys(curve.condition.label for curve in its):
+            mine = [curve for curve in its if curve.condition.label == label and curve.simulated]
+            title = f"{scaling} scaling, {label}"
+            yield Panel(title, "devices", "efficiency, %", [_efficiency(curve) for curve in mine], log_x=True)
+    for key in ("ring", "constant", "tail"):
+        mine = [c for c in curves if (c.scaling, c.condition.key) == ("weak", key) and c.simulated]
+        if mine:
+            lines = [_waiting(curve) for curve in mine]
+            yield Panel(f"weak scaling, {mine[0].condition.label}", "devices", "waiting, %", lines, log_x=True)
+
+
+def _efficiency(curve: Curve) -> Law:
+    """Batches per second and device, in percent of those on the fewest devices."""
+    from reports.figures import Law
+
+    first, found = curve.simulated[0], curve.simulated
+    alone = first.batches_per_second / first.devices
+    known = [point for point in found if point.law is not None]
+    exact = len(known) == len(found) and curve.method in formulas.EXACT
+    law = [100 * point.runs[0].steps / (point.law or 1.0) / alone for point in known] if exact else []
+    measured = [100 * point.batches_per_second / point.devices / alone for point in found]
+    return Law(curve.title, [point.devices for point in found], law, measured=measured)
+
+
+def _waiting(curve: Curve) -> Law:
+    from reports.figures import Law
+
+    return Law(curve.title, [p.devices for p in curve.simulated], measured=[p.waiting for p in curve.simulated])
