@@ -1,0 +1,149 @@
+"""The analysis `scaling`: many simulated devices, held to formulas that the simulation does not use."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import methods
+from benchmarks.analyses.definition import Finding, Request
+from benchmarks.analyses.registry import analysis
+from benchmarks.analyses.scaling import accuracy
+from benchmarks.analyses.scaling.dry import SLOW_EVERY, Condition, Epochs, expected_effects, simulate
+from benchmarks.analyses.scaling.formulas import BOUNDED, EXACT, seconds
+from benchmarks.analyses.scaling.points import Curve, Point
+from benchmarks.errors import UserError
+from benchmarks.hardware import cards
+from benchmarks.hardware.price import Price
+from benchmarks.workloads.workload import workload
+
+CARD = cards.load("cluster")
+KNOWN = CARD.networks["resnet18"]
+STAGES = ("stem", "stage1", "stage2", "stage3", "stage4", "head")
+STEPS = 32
+PLAIN, TREE = Condition("ring", "ring"), Condition("tree", "tree", collective="tree")
+SLOW = Condition("constant", "constant", stragglers="constant", slow_steps=1.5)
+TAIL = Condition("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=0.5)
+
+
+def made(name: str, devices: int) -> methods.Method:
+    return methods.create(name, {} if name == "bp" else {"devices": devices})
+
+
+def epochs(name: str, condition: Condition, devices: int, seed: int = 0, steps: int = STEPS) -> Epochs:
+    price = condition.price(CARD, KNOWN, STAGES, devices, seed)
+    return simulate(made(name, devices), price, STAGES, steps=steps)
+
+
+def run(tmp_path: Path, *names: str, **settings: str) -> Finding:
+    one = analysis("scaling")
+    options = one.options({"devices": "1,2,16", "steps": "4", **settings})
+    return one.run(Request("smoke", (0, 1), CARD, names, (), options, tmp_path))
+
+
+@pytest.mark.parametrize("condition", [PLAIN, TREE, SLOW], ids=lambda condition: condition.key)
+@pytest.mark.parametrize("name", [*EXACT, *BOUNDED])
+def test_what_is_simulated_is_what_the_formulas_say(name: str, condition: Condition) -> None:
+    for devices in (1, 4, 16):
+        if name == "bp" and devices > 1:
+            continue
+        price = condition.price(CARD, KNOWN, STAGES, devices, 0)
+        slow = condition.slow_steps * (price.forward_seconds + price.backward_seconds) * (devices > 1)
+        law, found = seconds(made(name, devices), price, STEPS, slow), epochs(name, condition, devices).seconds
+        if law is None:
+            assert (name, condition) == ("pdasgd", SLOW)
+        elif name in EXACT:
+            assert found == pytest.approx(law, rel=1e-12)
+        else:
+            assert law * (1 - 1e-12) <= found <= 1.01 * law
+
+
+def test_a_thousand_devices_meet() -> None:
+    found = epochs("lsgd", PLAIN, 1024, steps=16)
+    price = PLAIN.price(CARD, KNOWN, STAGES, 1024, 0)
+    assert found.seconds == pytest.approx(seconds(made("lsgd", 1024), price, 16, 0.0) or 0.0, rel=1e-12)
+    assert found.effects == 1024 * (16 * 15 + 2)  # per batch 15; an average each, and the batch that is none
+
+
+def test_who_waits_for_a_straggler_is_counted_by_the_devices() -> None:
+    """Of two devices one loses a step before each: it works and loses half the time each, the other waits half."""
+    price = replace(Price.uniform(1, 1.0, 2.0), delays=tuple(replace_steps(SLOW, 1.0)._delays(2, 0)))
+    found = simulate(methods.create("lsgd", {"devices": 2, "period": 1}), price, ["only"], steps=3)
+    assert (found.seconds, found.waiting, found.lost) == pytest.approx((18.0, 0.25, 0.25))
+
+
+def replace_steps(condition: Condition, steps: float) -> Condition:
+    return replace(condition, slow_steps=steps)
+
+
+def test_one_device_in_eight_is_slow_or_all_have_tails_of_their_own() -> None:
+    slow = SLOW.price(CARD, KNOWN, STAGES, 17, 0).delays
+    assert [delay.device for delay in slow] == [1, 1 + SLOW_EVERY]
+    tails = TAIL.price(CARD, KNOWN, STAGES, 3, 7).delays
+    assert [(delay.device, delay.seed) for delay in tails] == [(0, 7), (1, 7), (2, 7)]
+    assert len({epochs("lsgd", TAIL, 4, seed).seconds for seed in (0, 1, 1)}) == 2
+
+
+def test_averaging_beside_the_updates_waits_less_than_meeting() -> None:
+    assert epochs("lapsgd", TAIL, 16).waiting < epochs("lsgd", TAIL, 16).waiting < epochs("ddp", TAIL, 16).waiting
+
+
+def test_effects_are_expected_as_they_grew() -> None:
+    found = [epochs("pdasgd", PLAIN, devices, steps=4) for devices in (1, 4, 16, 64)]
+    assert expected_effects(found[:1], 64, 256) == 0
+    assert expected_effects(found[:3], 64, 4 * 64) == pytest.approx(found[3].effects, rel=0.15)
+
+
+def test_gains_end_where_growth_falls_short_of_half() -> None:
+    """From 4 to 16 devices batches per second grow by 1.53 of 3; to 64 not at all."""
+    points = [
+        Point(devices, (Epochs(devices, 1, devices / rate, 0, 0, 1, 0),))
+        for devices, rate in ((1, 1.0), (4, 3.4), (16, 8.6), (64, 8.6))
+    ]
+    assert Curve("ddp", "DDP", PLAIN, "weak", (*points, Point(256, reason="left out"))).gains_until == 16
+    assert Curve("ddp", "DDP", PLAIN, "weak", tuple(points[:1])).gains_until is None
+
+
+def test_tables_say_what_was_left_out(tmp_path: Path) -> None:
+    found = run(tmp_path, "bp", "pdasgd", devices="1,2,16,64", most_effects="20000", batches="32")
+    weak, strong = found.tables
+    assert [row.row for row in weak.rows if row.network == "bp"] == ["devices=1"]
+    (last,) = [row for row in weak.rows if row.row == "devices=64"]
+    assert "left out: about" in last.cells[0].reason
+    (last,) = [row for row in strong.rows if row.row == "devices=64"]
+    assert last.cells[0].reason == "32 batches are too few"
+    assert (weak.reference, weak.value) == ("formula", "simulated")
+    assert any("gains up to" in note for note in weak.notes)
+    assert all(path.is_file() for path in found.pictures)
+
+
+def test_strong_scaling_takes_epochs_until_a_device_has_its_steps(tmp_path: Path) -> None:
+    """16 batches on 16 devices: one each, in four epochs; the last average of each is waited for."""
+    (_, strong) = run(tmp_path, "lapsgd", batches="16").tables
+    (last,) = [row for row in strong.rows if row.row == "devices=16"]
+    price = PLAIN.price(CARD, KNOWN, STAGES, 16, 0)
+    step = price.forward_seconds + price.backward_seconds
+    assert last.cells[0].measured is not None
+    assert last.cells[0].measured.mean == pytest.approx(step + price.all_reduce(range(6), 16, 2))
+
+
+def test_true_numerics_on_two_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two runs of one epoch of 64 digits: PD-ASGD is stale there, and L-SGD is not."""
+    small = workload("cifar10", "resnet20", "smoke", {"epochs": "1", "train_samples": "64", "batch": "8"})
+    monkeypatch.setattr(accuracy, "work_of", lambda request: small)
+    (table,) = run(tmp_path, "lsgd", "pdasgd", part="accuracy", accuracy_devices="2").tables
+    averaged, stale = (row.cells[1].measured for row in table.rows)
+    assert averaged is not None
+    assert stale is not None
+    assert averaged.mean == 0 < (stale.mean or 0)
+    assert table.conditions.scale == "smoke"
+
+
+def test_a_network_that_the_card_does_not_know_is_a_sentence(tmp_path: Path) -> None:
+    one = analysis("scaling")
+    with pytest.raises(UserError, match="network of cluster"):
+        one.run(Request("smoke", (0,), CARD, ("bp",), ("lstm",), one.options({}), tmp_path))
+    with pytest.raises(UserError, match=r"scaling.devices"):
+        one.options({"devices": "2048"})
