@@ -19,7 +19,5 @@ def cancel(out: Path, console: Console) -> int:
         return 0
     running = sum(job.running for job in ended)
     jobs = "1 job" if len(ended) == 1 else f"{len(ended)} jobs"
-    say(
-        console, f"{jobs} of {out} cancelled, {running} of them running; the same `run` goes on from their checkpoints."
-    )
+    say(console, f"{jobs} of {out} cancelled, {running} of them running; the same `run` carries on.")
     return 0

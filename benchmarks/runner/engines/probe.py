@@ -119,10 +119,8 @@ def _silent(folder: Path, id: str) -> str:
     logs = sorted((folder / LOGS).glob("*_log.out"))
     lines = [line for log in logs for line in log.read_text(errors="replace").splitlines() if line.strip()]
     if not lines:
-        shared = "its node does not see this folder, or may not write into it"
-        return (
-            f"--out {folder.parent.parent}: the probe job {id} left nothing there ({shared}); name one that all share."
-        )
+        why = "its node does not see this folder, or may not write into it"
+        return f"--out {folder.parent.parent}: probe job {id} left nothing there: {why}; name one that all nodes share."
     return f"The probe job {id} ended without an answer: {lines[-1].strip()} [log: {logs[0]}]"
 
 

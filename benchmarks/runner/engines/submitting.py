@@ -5,7 +5,9 @@ What it pickles are the names of a module and a function of ours, and a path; wh
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import logging
 import re
 import warnings
@@ -42,7 +44,7 @@ def submit(call: Call, paths: Sequence[Path], *, name: str, logs: Path, options:
     asked = dict(options.asked)
     asked.pop("time", None)
     parallel = int(asked.pop("array_parallelism", 256))
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):  # what sbatch says is said below
         warnings.simplefilter("ignore")  # of options that submitit would call otherwise; sbatch has the say
         executor = submitit.AutoExecutor(folder=logs, cluster="slurm")
         executor.update_parameters(

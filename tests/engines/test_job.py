@@ -1,0 +1,178 @@
+"""In a job: the runs of a shard by the same code as on a machine of one's own, and leaving when it is asked to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.errors import UserError
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.engines import cluster, job
+from benchmarks.runner.engines.job import LEFT, serve
+from benchmarks.runner.engines.shards import Array, Tail, notes_of
+from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import pool
+from benchmarks.runner.processes.messages import Ended, Remark, Setting
+from benchmarks.tables.registry import table
+from results.records import JOURNAL, folder_of
+from results.records.journal import read
+from tests.commands.commands import train_here
+from tests.engines.fakes import journal_of, run_of, setting_of, train
+
+SMALL = {"workload": {"epochs": "1", "train_samples": "128", "test_samples": "50"}}
+
+
+@pytest.fixture(autouse=True)
+def _signals() -> Iterator[None]:
+    """A job listens to its own, in a process of its own."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR2, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def planned() -> list[Run]:
+    chosen = Choices(seeds=(0,), methods=("bp", "async_lu"), networks=("resnet18",), settings=SMALL)
+    return plan.runs(table("table1"), chosen)
+
+
+def shard_of(out: Path, runs: Sequence[Run], setting: Setting | None = None) -> Path:
+    return Array.create(out, [runs], setting or setting_of(out), {}).shard(0)
+
+
+def notes(shard: Path) -> list[tuple[str, str, str]]:
+    return [(line["id"], line["kind"], line["sentence"]) for line in Tail(notes_of(shard)).lines()]
+
+
+def cards(runs: Sequence[Run]) -> dict[str, Any]:
+    from benchmarks.hardware.cards import load
+
+    return {load("paper-a").sha256: load("paper-a")}
+
+
+def test_a_job_trains_its_runs_and_says_where_it_logged(
+    planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "train_all", train_here)
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    shard = shard_of(tmp_path, planned, replace(setting_of(tmp_path), cards=cards(planned)))
+    serve(str(shard))
+    for run in planned:
+        record = read(folder_of(tmp_path, run.id) / JOURNAL)
+        assert record.status == "finished"
+        assert record.labels.log == str(shard.parent / "logs" / "12_3_0_log.out")
+        assert record.environment["job"] == "12_3"
+        assert record.environment["command"] == ["python"]  # that planned it
+    assert notes(shard) == []
+    before = (folder_of(tmp_path, planned[0].id) / JOURNAL).read_bytes()
+    serve(str(shard))  # the cluster started it again: nothing is trained twice
+    assert (folder_of(tmp_path, planned[0].id) / JOURNAL).read_bytes() == before
+
+
+def test_a_node_that_would_make_other_runs_trains_none(
+    planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def listed(runs: Sequence[Run], setting: Setting, **how: Any) -> dict[str, Ended]:
+        asked.extend(run.id for run in runs)
+        return {}
+
+    monkeypatch.setattr(pool, "train_all", listed)
+    first, second = planned
+    other = replace(first, spec=first.spec.model_copy(update={"sources": "ab" * 32}))
+    shard = shard_of(tmp_path, [other, second])
+    serve(str(shard))
+    assert asked == [second.id]
+    ((id, kind, sentence),) = notes(shard)
+    assert (id, kind) == (first.id, "failed")
+    assert "has other sources (planned with abababababab, found" in sentence
+
+
+def test_what_no_journal_says_is_noted(planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = planned
+
+    def told(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Any) -> dict[str, Ended]:
+        listen(Remark(first.id, "no room for a checkpoint"))
+        listen(Ended(first.id, "failed", "its process was killed (out of memory?)"))
+        listen(Ended(second.id, "finished"))
+        return {}
+
+    monkeypatch.setattr(pool, "train_all", told)
+    shard = shard_of(tmp_path, planned)
+    serve(str(shard))
+    assert notes(shard) == [
+        (first.id, "remark", "no room for a checkpoint"),
+        (first.id, "failed", "its process was killed (out of memory?)"),
+    ]
+
+
+def test_what_the_user_can_mend_is_noted_of_all_runs(
+    planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(*given: Any, **how: Any) -> dict[str, Ended]:
+        raise UserError("CIFAR-10 is not here.")
+
+    monkeypatch.setattr(pool, "train_all", wrong)
+    shard = shard_of(tmp_path, planned)
+    with pytest.raises(UserError):
+        serve(str(shard))
+    assert notes(shard) == [(run.id, "failed", "CIFAR-10 is not here.") for run in planned]
+
+
+@pytest.mark.parametrize("further", [True, False])
+def test_before_its_time_limit_a_job_that_got_on_is_queued_again(
+    further: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that did not would come again for ever."""
+    run, asked = run_of(0), list[tuple[str, ...]]()
+
+    def asked_to_leave(*given: Any, **how: Any) -> dict[str, Ended]:
+        if further:
+            train(tmp_path, run)
+        os.kill(os.getpid(), signal.SIGUSR2)
+        raise AssertionError("it goes on")
+
+    monkeypatch.setattr(job, "_refused", lambda run, shard: False)
+    monkeypatch.setattr(pool, "train_all", asked_to_leave)
+    monkeypatch.setattr(cluster, "ask", lambda *command: asked.append(command) or "")
+    monkeypatch.setenv("SLURM_JOB_ID", "15")
+    with pytest.raises(SystemExit) as raised:
+        serve(str(shard_of(tmp_path, [run])))
+    assert raised.value.code == LEFT
+    assert asked == ([("scontrol", "requeue", "15")] if further else [])
+
+
+def test_a_job_that_is_cancelled_leaves_and_does_not_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked_to_leave(*given: Any, **how: Any) -> dict[str, Ended]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)  # once is enough
+        raise AssertionError("it goes on")
+
+    def nobody(*command: str) -> str:
+        raise AssertionError("it asks for more")
+
+    monkeypatch.setattr(job, "_refused", lambda run, shard: False)
+    monkeypatch.setattr(pool, "train_all", asked_to_leave)
+    monkeypatch.setattr(cluster, "ask", nobody)
+    with pytest.raises(SystemExit):
+        serve(str(shard_of(tmp_path, [run_of(0)])))
+
+
+def test_a_run_that_is_held_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    journal = journal_of(tmp_path, run_of(0))
+    shard = shard_of(tmp_path, [run_of(0)])
+    assert json.loads(shard.read_text())[0]["id"] == run_of(0).id
+    serve(str(shard))  # of other sources: nothing of the journal is touched
+    journal.end("finished")
+    assert read(journal.path).status == "finished"
