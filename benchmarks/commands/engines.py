@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,5 +83,6 @@ def _slurm(given: EngineOptions, jobs: int | None, console: Console) -> Slurm | 
 def _paths(selection: Selection) -> list[Path]:
     """What a job has to see, of what the command line names."""
     networks = [Path(word.partition(":")[0]) for word in selection.network or () if ".py" in word]
-    named = (selection.data, selection.data_card, *(selection.plugin or ()), *networks)
+    usual = Path(os.environ["BENCHMARKS_DATA"]) if os.environ.get("BENCHMARKS_DATA") else None
+    named = (selection.data or usual, selection.data_card, *(selection.plugin or ()), *networks)
     return [selection.out, *(path.expanduser() for path in named if path is not None)]

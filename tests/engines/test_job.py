@@ -137,6 +137,10 @@ def test_before_its_time_limit_a_job_that_got_on_is_queued_again(
     """One that did not would come again for ever."""
     run, asked = run_of(0), list[tuple[str, ...]]()
 
+    def ask(*command: str) -> str:
+        asked.append(command)
+        return ""
+
     def asked_to_leave(*given: Any, **how: Any) -> dict[str, Ended]:
         if further:
             train(tmp_path, run)
@@ -145,7 +149,7 @@ def test_before_its_time_limit_a_job_that_got_on_is_queued_again(
 
     monkeypatch.setattr(job, "_refused", lambda run, shard: False)
     monkeypatch.setattr(pool, "train_all", asked_to_leave)
-    monkeypatch.setattr(cluster, "ask", lambda *command: asked.append(command) or "")
+    monkeypatch.setattr(cluster, "ask", ask)
     monkeypatch.setenv("SLURM_JOB_ID", "15")
     with pytest.raises(SystemExit) as raised:
         serve(str(shard_of(tmp_path, [run])))
