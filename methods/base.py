@@ -81,7 +81,7 @@ class Method(ABC):
 
     @property
     def needs_one_process(self) -> bool:
-        """Whether workers of several devices share more than collectives: a replica, a channel or a counter."""
+        """Whether workers of several devices share memory: a replica, a counter, a channel of more than gradients."""
         return self.devices > self.replicas
 
     def refuses(self, executor: ExecutorProperties) -> str:

@@ -70,10 +70,6 @@ class PDASGD(Replicated, Decoupled):
     def applies_all_gradients(self) -> bool:
         return self.replicas == 1 or bool(self.options.exchange == "gradients")
 
-    @property
-    def needs_one_process(self) -> bool:
-        return self.replicas > 1 and self.applies_all_gradients
-
     def workers(self, team: Team) -> Iterable[Worker]:
         o, replicas = self.options, team.replicas
         senders = (len(replicas) - 1) * o.backward_workers if o.exchange == "gradients" else 0

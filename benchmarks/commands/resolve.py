@@ -145,9 +145,11 @@ def _all_networks(named: Iterable[str], experiments: Iterable[Experiment]) -> It
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:
     kind = executors.executor(one_of("executor", name, executors.names()))
     if record and kind.repeatable:
-        real = " or ".join(other for other in executors.names() if not executors.executor(other).repeatable)
+        real = " or ".join(other for other in executors.in_one_process() if not executors.executor(other).repeatable)
         anyway = f"runs on the {name} executor repeat bit for bit anyway"
         raise UserError(f"--record: {anyway}; leave it out, or add --executor {real}.")
+    if record and not kind.one_process:
+        raise UserError(f"--record: no schedule is kept of several processes; leave it out on the {name} executor.")
     if hardware_name and not kind.needs_card:
         priced = " or ".join(other for other in executors.names() if executors.executor(other).needs_card)
         raise UserError(f"--hardware is for the {priced} executor; real {name} run on this machine's own hardware.")

@@ -23,7 +23,7 @@ from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool
+from benchmarks.runner.processes import pool, ranks
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables.definition import Table
 from benchmarks.views import conditions, journals, notes, pictures, rerun, tracked
@@ -57,6 +57,8 @@ def run(
 
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
+    if (rank := ranks.other(chosen.kind)) is not None:
+        return ranks.take_part(rank, training.setting(experiments, chosen, out, care))
     planned, without = _plan(experiments, chosen)
     asked = [run for of_table in planned.values() for run in of_table]
     runs = plan.in_order(_named(asked, chosen))
@@ -70,6 +72,8 @@ def run(
     if engine is not None and engine.detach and missing:
         return engine.leave(missing, setting)
     train_all = pool.train_all if engine is None else engine.train_all
+    if not missing:  # ranks that were started hear that it is over
+        pool.train_all((), setting, jobs=jobs, listen=lambda event: None)
     ended = training.train(missing, setting, jobs, console, train_all, chosen.node) if missing else {}
     found = journals.read(out) if missing else found
     failed = list(training.failures(missing, ended, found))

@@ -109,6 +109,11 @@ class DryTeam:
         """Batches of the epoch, so far."""
         return self._shared
 
+    @property
+    def end(self) -> int:
+        """Batches of the epoch that are given out before the next drain."""
+        return self._end
+
     def begin_epoch(self, epoch: int) -> None:
         self.epoch, self._taken, self._shared, self._end = epoch, [0] * len(self.replicas), 0, self.steps_per_epoch
         self._part = 0
@@ -187,9 +192,20 @@ class DryTeam:
             i = self.upcoming(replica, shared)
             if i is None:
                 return None
-            self._taken[replica.index] += 1
-            self._shared += 1
+            self._note_taken(replica)
         return self.make_step(replica, i)
+
+    def take(self, replica: Any, i: int) -> Any:
+        """The shared ticket i, which this replica drew where processes draw from one counter; None beyond the last."""
+        if i >= self._end:
+            return None
+        with self._tickets:
+            self._note_taken(replica)
+        return self.make_step(replica, i)
+
+    def _note_taken(self, replica: Any) -> None:
+        self._taken[replica.index] += 1
+        self._shared += 1
 
     def upcoming(self, replica: Any, shared: bool = False) -> int | None:
         """The ticket, within the epoch, that `next_batch` gives next."""

@@ -41,6 +41,11 @@ class Ledger:
                 self.unused -= not gradient.settled
                 gradient.settled = True
 
+    def arrived(self, gradient: Entry) -> None:
+        """From another process, where it was settled by being handed on, if it had not been before."""
+        with self._lock:
+            self.unused += not gradient.settled
+
     def reduced(self, gradients: Sequence[Entry], means: Sequence[Entry]) -> None:
         """An AllReduce uses gradients up and makes as many; its only member has its own back."""
         if means[0] is not gradients[0]:

@@ -78,6 +78,11 @@ def names() -> tuple[str, ...]:
     return tuple(name for name, kind in _kinds.items() if kind.offered)
 
 
+def in_one_process() -> tuple[str, ...]:
+    """Those of them that this process can build by itself."""
+    return tuple(name for name in names() if _kinds[name].one_process)
+
+
 def executor(name: str) -> ExecutorKind:
     """Raises UserError, offering the nearest names, when there is none."""
     if name not in _kinds:
@@ -106,6 +111,17 @@ THREADS = register(
         simulated=False,
         repeatable=False,
         needs_card=False,
+    )
+)
+DISTRIBUTED = register(
+    ExecutorKind(
+        name="distributed",
+        title="real seconds, a process per device",
+        module="benchmarks.executors.distributed.executor",
+        simulated=False,
+        repeatable=False,
+        needs_card=False,
+        one_process=False,
     )
 )
 RECORDER = register(

@@ -261,6 +261,10 @@ def _labels(
     devices = f"threads on one {gpu or choices.device}"
     if choices.kind.simulated:
         devices = f"{method.devices} {'device' if method.devices == 1 else 'devices'} (simulated)"
+    elif not choices.kind.one_process:
+        devices = (
+            f"{method.devices} {'process' if method.devices == 1 else 'processes'}, a device each ({choices.device})"
+        )
     elif choices.record:
         devices += ", recorded"
     return Labels(

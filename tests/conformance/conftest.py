@@ -15,6 +15,7 @@ import pytest
 
 import methods
 from benchmarks.executors import registry as executors
+from tests.distributed import together
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    together.registered()
     load_plugins(os.pathsep.join(config.getoption("plugin", default=[])))
 
 
@@ -33,11 +35,11 @@ def load_plugins(files: str) -> None:
         methods.load_plugin(Path(path))
 
 
-def chosen(config: pytest.Config, option: str, known: list[str]) -> list[str]:
-    """What --method or --executor names, or all; a name that is not known is a user's error."""
+def chosen(config: pytest.Config, option: str, known: list[str], *more: str) -> list[str]:
+    """What --method or --executor names, or all but `more`; a name that is not known is a user's error."""
     given: list[str] = config.getoption(option)
     for name in given:
-        if name not in known:
+        if name not in [*known, *more]:
             raise pytest.UsageError(methods.unknown(option, name, known))
     return given or known
 
@@ -74,7 +76,7 @@ def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant]
 
 def _places(metafunc: pytest.Metafunc) -> tuple[str, list[str]] | None:
     """The executors; those alone that promise what the test is about where it asks for `repeatable`."""
-    names = chosen(metafunc.config, "executor", list(executors.names()))
+    names = chosen(metafunc.config, "executor", list(executors.in_one_process()), together.NAME)
     if "repeatable" in metafunc.fixturenames:
         return "repeatable", [name for name in names if executors.executor(name).repeatable]
     return ("executor", names) if "executor" in metafunc.fixturenames else None

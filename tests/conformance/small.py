@@ -116,6 +116,7 @@ class Small(Training):
         self.spec = spec
         if kind.needs_card:
             self.executor = kind.build(self.team, price(), self.work.threads)
+        self.executor.method = self.method  # type: ignore[attr-defined]  # ranks of a test make workers by themselves
         self.batches_used: list[tuple[int, int]] = []
         self.team.batches = self._noted(self.team.batches)
 

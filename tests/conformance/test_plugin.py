@@ -42,7 +42,7 @@ def hogwild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_it_trains(hogwild: str) -> None:
-    for executor in executors.names():
+    for executor in executors.in_one_process():
         test_training.test_two_epochs(hogwild, executor)
         with pytest.MonkeyPatch.context() as patch:
             test_training.test_averages_are_counted_apart(hogwild, executor, patch)
@@ -54,13 +54,13 @@ def test_it_trains(hogwild: str) -> None:
 
 
 def test_it_fails_as_it_should(hogwild: str) -> None:
-    for executor in executors.names():
+    for executor in executors.in_one_process():
         test_failing.test_a_worker_that_raises_is_named(hogwild, executor, 3)
         test_failing.test_a_worker_that_waits_for_nobody_is_named(hogwild, executor)
 
 
 def test_it_uses_an_epoch_up(hogwild: str) -> None:
-    for executor in executors.names():
+    for executor in executors.in_one_process():
         test_ledger.test_nothing_is_dropped_otherwise(hogwild, executor)
 
 

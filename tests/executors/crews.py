@@ -11,7 +11,7 @@ from benchmarks.hardware.price import Price
 from methods import Effect, Program, Worker
 from tests.conformance.small import bounded
 
-EXECUTORS = executors.names()
+EXECUTORS = executors.in_one_process()
 
 
 def team_of(layers: int = 1, replicas: int = 1, steps: int = 4) -> DryTeam:

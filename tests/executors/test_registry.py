@@ -32,12 +32,13 @@ def apart(monkeypatch: pytest.MonkeyPatch) -> ExecutorKind:
 
 def test_the_properties_of_our_own() -> None:
     virtual, threads = map(registry.executor, ("virtual", "threads"))
-    assert registry.names() == ("virtual", "threads")
+    assert registry.names() == ("virtual", "threads", "distributed")
+    assert registry.in_one_process() == ("virtual", "threads")
     assert (virtual.simulated, virtual.repeatable, virtual.needs_card) == (True, True, True)
     assert (threads.simulated, threads.repeatable, threads.needs_card) == (False, False, False)
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", registry.in_one_process())
 def test_a_clock_is_simulated_where_the_properties_say_so(name: str) -> None:
     kind, team = registry.executor(name), DryTeam.of([("only", 1)], steps_per_epoch=1)
     made = kind.build(team, Price.uniform(1, 1.0, 1.0) if kind.needs_card else None, 1)
@@ -63,9 +64,10 @@ def test_a_name_is_taken_once() -> None:
         ("ddp", {}, True),
         ("lapsgd", {}, True),
         ("async_lu", {}, False),
-        ("pdasgd", {}, False),
-        ("pdasgd", {"exchange": "none"}, True),
-        ("pdasgd", {"devices": 1}, True),
+        ("async_bu", {}, False),
+        ("adpsgd", {}, False),
+        ("pipeline", {}, False),
+        ("pdasgd", {}, True),
     ],
 )
 def test_what_shares_memory_between_devices_needs_one_process(

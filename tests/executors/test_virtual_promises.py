@@ -31,7 +31,7 @@ def test_awaiting_gives_the_count_at_the_moment_of_going_on() -> None:
     assert got == [3]
 
 
-@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("executor", executors.in_one_process())
 def test_a_collective_that_fails_fails_a_member(executor: str) -> None:
     class Broken(DryTeam):
         def mean_gradients(self, gradients: Sequence[Any]) -> list[Any]:

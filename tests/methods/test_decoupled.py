@@ -75,7 +75,7 @@ def test_on_one_device_with_free_backward_it_is_plain_sgd(sgd: list[Tensor], wor
     assert same(trained("pdasgd", FREE_BACKWARD, devices=1, backward_workers=workers), sgd)
 
 
-@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("executor", executors.in_one_process())
 def test_every_replica_applies_every_gradient(executor: str) -> None:
     """Once: on SGD without momentum the replicas agree, to rounding, at the end of an epoch."""
     training = small("pdasgd", executor=executor)

@@ -69,7 +69,7 @@ def sgd() -> list[Tensor]:
     return plain_sgd()
 
 
-@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("executor", executors.in_one_process())
 def test_backpropagation_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
     assert same(trained("bp", executor=executor), sgd)
 
@@ -88,7 +88,7 @@ def test_async_with_a_backward_pass_that_takes_time_is_not(sgd: list[Tensor], me
     assert not same(trained(method, Price.uniform(LAYERS, 1.0, 2.0)), sgd)
 
 
-@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("executor", executors.in_one_process())
 def test_ddp_on_one_device_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
     assert same(trained("ddp", executor=executor, devices=1), sgd)
 

@@ -26,7 +26,7 @@ PRICE = Price.uniform(LAYERS, 1.0, 2.0)
 # ---- on one device
 
 
-@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("executor", executors.in_one_process())
 @pytest.mark.parametrize(("method", "options"), [("cocod", {"period": 1}), ("cocod", {"period": 3}), ("adpsgd", {})])
 def test_on_one_device_they_are_plain_sgd(
     sgd: list[Tensor], executor: str, method: str, options: dict[str, Any]
@@ -124,7 +124,7 @@ def test_local_sgd_may_average_its_momentum(averages: str) -> None:
 # ---- AD-PSGD
 
 
-@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("executor", executors.in_one_process())
 @pytest.mark.parametrize("devices", [1, 2, 3, 4, 8])
 def test_gossip_comes_to_an_end(executor: str, devices: int) -> None:
     """However many ask, and few answer: an active device waits for passive ones only, and they for nobody."""
@@ -210,6 +210,6 @@ def test_late_gradients_count_less(method: str) -> None:
     assert not same(trained(method, late, rate="delay_adaptive"), trained(method, late))
 
 
-@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("executor", executors.in_one_process())
 def test_with_one_updater_it_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
     assert same(trained("hogwild", executor=executor, updaters=1, rate="delay_adaptive"), sgd)

@@ -24,7 +24,7 @@ LOCKINGS = ("none", "forward")
 PRICE = Price.uniform(LAYERS, 1.0, 2.0)
 
 
-@pytest.mark.parametrize("executor", executors.names())
+@pytest.mark.parametrize("executor", executors.in_one_process())
 @pytest.mark.parametrize("locking", LOCKINGS)
 @pytest.mark.parametrize("weights", ["current", "forward"])
 def test_one_stage_is_plain_sgd(sgd: list[Tensor], executor: str, locking: str, weights: str) -> None:

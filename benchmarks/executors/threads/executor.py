@@ -51,7 +51,7 @@ class ThreadsExecutor:
         """
         self._alive = dict.fromkeys(map(Activity, workers))
         crew = self.activities
-        self._monitor = Monitor(len(crew))
+        self._monitor = self._make_monitor(len(crew))
         self._handlers = self._make_handlers()
         threads = [threading.Thread(target=self._work, args=(one,), name=one.worker.name, daemon=True) for one in crew]
         for thread in threads:
@@ -67,6 +67,9 @@ class ThreadsExecutor:
             thread.join(None if failure is None else max(0.0, deadline - time.monotonic()))
         if failure is not None:
             raise WorkersStuck(failure, map(str, stuck), self.grace_seconds) if (stuck := self.activities) else failure
+
+    def _make_monitor(self, workers: int) -> Monitor:
+        return Monitor(workers)
 
     def _make_channels(self) -> SharedChannels:
         return SharedChannels(self._monitor)

@@ -44,11 +44,7 @@ def carry_out(
     from results.errors import AlreadyDone, JournalLost, LeaseHeld, ResultsError
 
     try:
-        key = _data_key(begin.spec)
-        if key not in loaded:
-            loaded.clear()
-            loaded[key] = _load(begin.spec, setting.data)
-        return _run(parent, setting, begin, loaded[key], watch)
+        return _run(parent, setting, begin, data_of(begin.spec, setting, loaded), watch)
     except AlreadyDone as done:  # by another command, since this one planned it
         return Ended(begin.id, done.status, done.reason)
     except LeaseHeld as held:
@@ -61,6 +57,15 @@ def carry_out(
         raise
     except BaseException as error:  # outside of its training: the process can go on
         return Ended(begin.id, "failed", f"while {watch.standing.doing}: {described(error)}")
+
+
+def data_of(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> DataSet:
+    """The run's data; loaded: what is at hand, by its key. Raises UserError as `_load`."""
+    key = _data_key(spec)
+    if key not in loaded:
+        loaded.clear()
+        loaded[key] = _load(spec, setting.data)
+    return loaded[key]
 
 
 def _load(spec: RunSpec, folder: Path | None) -> DataSet:
@@ -186,16 +191,17 @@ def _train(
     from results.errors import ResultsError
 
     try:
-        status = train(
-            begin.spec,
-            journal,
-            data=data,
-            card=setting.cards.get(begin.spec.hardware.sha256),
-            report=lambda epoch, metrics: parent.send(Epoch(begin.id, epoch, metrics)),
-            standing=standing,
-            checkpoints=checkpoints,
-            resumed=lambda found: parent.send(Resumed(begin.id, found.place[0], found.words)),
-        )
+        with _ranks(begin.spec):
+            status = train(
+                begin.spec,
+                journal,
+                data=data,
+                card=setting.cards.get(begin.spec.hardware.sha256),
+                report=lambda epoch, metrics: parent.send(Epoch(begin.id, epoch, metrics)),
+                standing=standing,
+                checkpoints=checkpoints,
+                resumed=lambda found: parent.send(Resumed(begin.id, found.place[0], found.words)),
+            )
     except (UserError, ResultsError, BrokenPipeError, signals.Terminated):
         raise
     except BaseException as error:  # Ctrl-C is ignored here: a plug-in raised it
@@ -207,3 +213,14 @@ def _train(
         journal.end("failed", reason=reason, traceback=traceback.format_exc())
         return Ended(begin.id, "failed", reason)
     return Ended(begin.id, status)
+
+
+def _ranks(spec: RunSpec) -> contextlib.AbstractContextManager[None]:
+    """Those that take part, where the executor has a process per device."""
+    from benchmarks.executors import registry as executors
+
+    if executors.executor(spec.executor).one_process:
+        return contextlib.nullcontext()
+    from benchmarks.executors.distributed.session import leading
+
+    return leading(spec)

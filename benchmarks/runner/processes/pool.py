@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import memory, one_run, openmp, process, signals
+from benchmarks.runner.processes import memory, one_run, openmp, process, ranks, signals
 from benchmarks.runner.processes.elsewhere import Elsewhere
 from benchmarks.runner.processes.heartbeat import Heartbeats
 from benchmarks.runner.processes.messages import Alive, Answer, Begin, Busy, Ended, Event, Listen, Setting, Wrong
@@ -63,6 +63,11 @@ def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Liste
 
     Raises UserError for what the user can mend; the other runs are ended, and stay to be repeated.
     """
+    with ranks.started(runs, setting):
+        return _train_all(runs, setting, jobs, listen)
+
+
+def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen) -> dict[str, Ended]:
     waiting, ended = deque(runs), dict[str, Ended]()
     elsewhere = Elsewhere(setting.out, runs, listen)
     heartbeats = Heartbeats(setting.stall_after, elsewhere.hear)

@@ -69,7 +69,7 @@ def _unforeseen(error: BaseException) -> str:
 def _serve(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:
     loaded: dict[str, DataSet] = {}
     parent = ParentPipe(pipe)
-    if wrong := _prepare(setting):
+    if wrong := prepare(setting):
         parent.send(Wrong("", wrong))  # as of any other run
         return
     while True:
@@ -89,7 +89,7 @@ def _watched(
         return carry_out(parent, setting, begin, loaded, watch)
 
 
-def _prepare(setting: Setting) -> str:
+def prepare(setting: Setting) -> str:
     """Load the plug-ins, the user's own networks and data, and import what trains -> why that cannot be done, or ""."""
     import methods
     from benchmarks.errors import UserError

@@ -1,0 +1,90 @@
+"""Tensors as one row of bytes, and back: what ranks send each other, which nothing has to be unpickled of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+STEP = 8
+"""Everything begins at a multiple of so many bytes."""
+
+
+class Form:
+    """Where tensors lie in a row: so many whole numbers first, then one tensor after the other.
+
+    like: of their shapes, kinds and, where they are dense, layouts in memory.
+    """
+
+    def __init__(self, like: Sequence[Tensor], *, numbers: int = 0) -> None:
+        self.count = numbers
+        self.parts: list[tuple[int, int, torch.dtype, tuple[int, ...], tuple[int, ...]]] = []
+        at = numbers * STEP
+        for tensor in like:
+            end = at + tensor.numel() * tensor.element_size()
+            self.parts.append((at, end, tensor.dtype, tuple(tensor.shape), _strides(tensor)))
+            at = -(-end // STEP) * STEP
+        self.bytes = at
+        kinds = {kind for _, _, kind, _, _ in self.parts}
+        self.floats = kinds == {torch.float32}
+
+    def row(self) -> Tensor:
+        """A new one, to be filled: (bytes,)."""
+        return torch.empty(self.bytes, dtype=torch.uint8)
+
+    def rows(self, count: int) -> Tensor:
+        """(count, bytes)."""
+        return torch.empty(count, self.bytes, dtype=torch.uint8)
+
+    def fill(self, row: Tensor, tensors: Sequence[Tensor], numbers: Sequence[int] = ()) -> None:
+        """Copy them in, from whatever device and layout."""
+        if self.count:
+            self.numbers(row).copy_(torch.tensor(numbers, dtype=torch.int64))
+        for view, tensor in zip(self.tensors(row), tensors, strict=True):
+            view.copy_(tensor)
+
+    def numbers(self, row: Tensor) -> Tensor:
+        """(count,), the row's own memory."""
+        return row[: self.count * STEP].view(torch.int64)
+
+    def tensors(self, row: Tensor) -> list[Tensor]:
+        """The row's own memory, in the shapes and layouts of what the form was made of."""
+        return [_laid(row[a:b].view(kind), shape, strides) for a, b, kind, shape, strides in self.parts]
+
+    def all_floats(self, rows: Tensor) -> Tensor:
+        """(count, floats) of (count, bytes): the tensors, end to end. Of a form of float32 alone."""
+        return rows[:, self.count * STEP :].view(torch.float32)
+
+    def cut(self, floats: Tensor) -> list[Tensor]:
+        """The tensors in such a row of floats."""
+        before = self.count * STEP
+        spans = (((a - before) // 4, (b - before) // 4, shape, strides) for a, b, _, shape, strides in self.parts)
+        return [_laid(floats[a:b], shape, strides) for a, b, shape, strides in spans]
+
+
+def described(named: dict[str, Tensor]) -> list[list[Any]]:
+    """Names, kinds and shapes, as JSON takes them."""
+    return [[name, str(t.dtype).removeprefix("torch."), list(t.shape)] for name, t in named.items()]
+
+
+def blank(description: Sequence[Sequence[Any]]) -> Iterator[tuple[str, Tensor]]:
+    """Names, and tensors without any memory of their own that are alike. Raises ValueError for no kind of tensor."""
+    for name, kind, shape in description:
+        dtype = getattr(torch, kind, None)
+        if not isinstance(dtype, torch.dtype):
+            raise ValueError(f"{kind} is no kind of tensor")
+        yield name, torch.empty(shape, dtype=dtype, device="meta")
+
+
+def _strides(tensor: Tensor) -> tuple[int, ...]:
+    """The tensor's own, where they fill a piece of memory; else those of a contiguous one."""
+    spans = sorted((stride, size) for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1)
+    dense = all(stride == prod(size for _, size in spans[:i]) for i, (stride, _) in enumerate(spans))
+    return tensor.stride() if dense else torch.empty(tensor.shape, device="meta").stride()
+
+
+def _laid(flat: Tensor, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
+    return flat.as_strided(shape, strides)

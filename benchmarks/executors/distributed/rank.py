@@ -1,0 +1,101 @@
+"""One rank's workers of a part, on threads, and what they share with those of other ranks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from benchmarks.executors.distributed.channels import Post, RankChannels
+from benchmarks.executors.distributed.meetings import RankMeetings
+from benchmarks.executors.distributed.monitor import RankMonitor
+from benchmarks.executors.distributed.session import Joint
+from benchmarks.executors.distributed.watch import Watch
+from benchmarks.executors.distributed.wire import LinkLost
+from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.threads.executor import GRACE_SECONDS, ThreadsExecutor
+from methods import effects as e
+
+
+class RankExecutor(ThreadsExecutor):
+    """team: right of this rank's own replica. threads: torch's, in each worker."""
+
+    def __init__(
+        self, team: TorchTeam, joint: Joint, *, threads: int = 1, grace_seconds: float = GRACE_SECONDS
+    ) -> None:
+        super().__init__(team, threads=threads, grace_seconds=grace_seconds)
+        self.torch_team, self.joint = team, joint
+        self.watch = Watch(joint)
+        self._part, self._base, self._homes = 0, 0, dict[str, int]()
+        self._forms: dict[Any, Any] = {}
+        self._post: Post | None = None
+        self._monitor: RankMonitor
+
+    @contextlib.contextmanager
+    def part(self, homes: dict[str, int], *, taken: int) -> Iterator[None]:
+        """Around a part of an epoch. homes: of channels between ranks. taken: the epoch's batches before it."""
+        self._part, self._base, self._homes = self._part + 1, taken, homes
+        wire = self.joint.wire
+        if homes and self._post is None:
+            self._post = Post(wire, self.torch_team.replicas[wire.rank].layers, self._lost)
+        with self.watch:
+            try:
+                yield
+            except BaseException as error:  # a signal, too: nobody is to wait for this rank
+                self.watch.tell(error)
+                raise
+
+    def run(self, workers: Iterable[e.Worker]) -> None:
+        """This rank's of them; the others' programs are closed, which have not begun. Within a `part`."""
+        crew = list(workers)
+        for worker in crew:
+            if worker.device != self.joint.rank:
+                worker.program.close()
+        super().run([worker for worker in crew if worker.device == self.joint.rank])
+
+    def check(self) -> None:
+        """Raises the failure that another rank's workers have had meanwhile."""
+        if self._monitor.failure is not None:
+            raise self._monitor.failure
+
+    def _make_monitor(self, workers: int) -> RankMonitor:
+        return RankMonitor(workers, self.watch.tell)
+
+    def _make_channels(self) -> RankChannels:
+        joint = self.joint
+        return RankChannels(self._monitor, self.torch_team, joint.wire, self._homes, self._part, self._post)
+
+    def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
+        meetings = RankMeetings(self.torch_team, self._monitor, self.joint.wire, self._forms)
+        handlers = super()._make_handlers() | {e.AllReduce: meetings.all_reduce, e.Average: meetings.average}
+        channels: Any = self._channels
+        self.watch.traffic = lambda: (channels.sent, channels.had)
+        self.watch.monitor = self._monitor
+        between = {kind: self._explained(handlers[kind]) for kind in (e.AllReduce, e.Average, e.Put, e.Close)}
+        return handlers | between
+
+    def _explained(self, handler: Callable[[e.Worker, Any], Any]) -> Callable[[e.Worker, Any], Any]:
+        """A connection that is lost is no failure of the worker's, but of whoever is at its other end."""
+
+        def carry_out(worker: e.Worker, effect: Any) -> Any:
+            try:
+                return handler(worker, effect)
+            except LinkLost as error:
+                raise self.watch.cause(error) from None
+
+        return carry_out
+
+    def _lost(self, error: LinkLost) -> None:
+        """Heard by a thread that listens: also where the run is over."""
+        if self.joint.closed:
+            return
+        failure = self.watch.cause(error)
+        if not self.joint.closed:
+            self._monitor.fail(failure)
+
+    def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Any:
+        if not effect.shared:
+            return super()._next_batch(worker, effect)
+        self.team.keep_pace()
+        ticket = self._base + self.joint.store.add(f"tickets of part {self._part}", 1) - 1
+        return self.team.take(effect.replica, ticket)

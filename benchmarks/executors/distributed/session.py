@@ -1,0 +1,244 @@
+"""The runs that ranks have in common: rank 0 says which comes next, and the others take part in it.
+
+All that is said goes through one store, as JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import torch.distributed as dist
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.executors.distributed import place as places
+from benchmarks.executors.distributed.place import Place
+from benchmarks.executors.distributed.wire import Store, Wire, host_towards
+from methods import Method, Worker
+from results.records.spec import RunSpec
+
+Workers = Callable[[Any], Iterable[Worker]]
+
+FIRST_NAP, LONGEST_NAP = 0.001, 0.05
+"""Seconds between two looks at the store: torch's own waits speak on stderr."""
+
+
+def serve(address: str, port: int = 0) -> Store:
+    """The store, in this process; on loopback it can be reached from this machine alone. Raises UserError."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise UserError(
+            f"Rank 0 cannot listen at {address}:{port} ({error.strerror}): set MASTER_ADDR to an address of its "
+            "machine, and MASTER_PORT to a free port."
+        ) from None
+    real = listener.getsockname()[1]
+    return dist.TCPStore(
+        address, real, None, True, timedelta(seconds=30), wait_for_workers=False, master_listen_fd=listener.detach()
+    )
+
+
+def connect(place: Place, timeout_seconds: float) -> Store:
+    """Raises UserError where nobody serves it in time."""
+    try:
+        return dist.TCPStore(
+            place.address, place.port, None, False, timedelta(seconds=timeout_seconds), wait_for_workers=False
+        )
+    except dist.DistError:
+        raise UserError(
+            f"Rank {place.rank} found nobody at {place.address}:{place.port} within {timeout_seconds:g} s: rank 0 "
+            "serves there; MASTER_ADDR and MASTER_PORT are to be the same for all ranks, and its machine reachable."
+        ) from None
+
+
+class Joint:
+    """One run, as its ranks carry it out. store: its own; root: of all runs. workers: makes them for a team."""
+
+    def __init__(
+        self,
+        root: Store,
+        number: int,
+        rank: int,
+        ranks: int,
+        workers: Workers,
+        *,
+        timeout_seconds: float,
+        host: str = places.LOOPBACK,
+    ) -> None:
+        self.root, self.number, self.rank, self.ranks, self.workers = root, number, rank, ranks, workers
+        self.timeout_seconds = timeout_seconds
+        self.store: Store = dist.PrefixStore(f"run {number}", root)
+        self.host, self.closed = host, False
+        self._wire: Wire | None = None
+        self._connecting = threading.Lock()
+
+    @property
+    def wire(self) -> Wire:
+        """Connected when it is asked for first, which all ranks do."""
+        with self._connecting:
+            if self._wire is None:
+                seconds = self.timeout_seconds
+                self._wire = Wire(self.store, self.rank, self.ranks, timeout_seconds=seconds, host=self.host)
+            return self._wire
+
+    # ---- what is said
+
+    def say(self, what: str, document: Any) -> None:
+        self.store.set(what, json.dumps(document))
+
+    def heard(self, what: str) -> Any | None:
+        """None where nobody has said it yet."""
+        return json.loads(self.store.get(what)) if self.store.check([what]) else None
+
+    def wait_for(self, what: str, look: Callable[[], None] = lambda: None) -> Any:
+        """What is said, once it is. look: is called now and then, and ends the wait by raising."""
+        nap = FIRST_NAP
+        while not self.store.check([what]):
+            look()
+            time.sleep(nap)
+            nap = min(nap * 1.5, LONGEST_NAP)
+        return json.loads(self.store.get(what))
+
+    def next_part(self, part: int) -> Any | None:
+        """What rank 0 says of it; None where the run is over, or another has begun since whoever led it has died."""
+        nap = FIRST_NAP
+        while not self.store.check([f"part {part}"]):
+            if self.store.check(["over"]) or self.root.check(["over"]) or self.root.add("runs", 0) > self.number:
+                return None
+            time.sleep(nap)
+            nap = min(nap * 1.5, LONGEST_NAP)
+        return self.heard(f"part {part}")
+
+    def ready(self, excuse: str = "") -> None:
+        """This rank can take part; or cannot, as a sentence says that the user can act on."""
+        self.say(f"ready {self.rank}", {"excuse": excuse, "host": socket.gethostname(), "process": os.getpid()})
+
+    def lost(self) -> str:
+        """A sentence where a process of the ranks has ended, as whoever started it found; else ""."""
+        return str(self.root.get("lost").decode()) if self.root.check(["lost"]) else ""
+
+    def await_ready(self) -> None:
+        """Raises UserError where a rank cannot take part, or is not heard of in time."""
+        deadline = time.monotonic() + self.timeout_seconds
+
+        def look() -> None:
+            if lost := self.lost():
+                raise UserError(lost)
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"Rank {rank} of {self.ranks} was not there within {self.timeout_seconds:g} s: see what it said, "
+                    f"or set {places.TIMEOUT} to more seconds."
+                )
+
+        for rank in range(self.ranks):
+            if rank != self.rank and (excuse := self.wait_for(f"ready {rank}", look)["excuse"]):
+                raise UserError(f"Rank {rank} cannot take part: {excuse}")
+
+    def close(self) -> None:
+        self.closed = True
+        if self._wire is not None:
+            self._wire.abort()
+            self._wire.close()
+
+
+class Session:
+    """A rank's part in the runs of a command."""
+
+    def __init__(self, place: Place, timeout_seconds: float) -> None:
+        self.place, self.timeout_seconds = place, timeout_seconds
+        self.store = dist.PrefixStore("benchmarks", connect(place, timeout_seconds))
+        self.numbered = 0
+
+    def joint(self, number: int, method: Method) -> Joint:
+        rank, host = self.place.rank, host_towards(self.place)
+        ranks, seconds = method.devices, self.timeout_seconds
+        return Joint(self.store, number, rank, ranks, method.workers, timeout_seconds=seconds, host=host)
+
+    def begin(self, spec: RunSpec) -> Joint:
+        """Rank 0: the run that comes next. Raises UserError where there are too few ranks for its devices."""
+        method = methods.create(spec.method.name, spec.method.options)
+        enough(self.place, method)
+        number = self.store.add("runs", 1)
+        self.store.set(f"run {number}", json.dumps(spec.document()))
+        return self.joint(number, method)
+
+    def excuse(self, number: int, sentence: str) -> None:
+        """This rank cannot take part in the run of this number."""
+        joint = Joint(self.store, number, self.place.rank, 0, lambda team: (), timeout_seconds=self.timeout_seconds)
+        joint.ready(sentence)
+
+    def next(self) -> tuple[int, RunSpec] | None:
+        """Other ranks: the next run, by its number; None when there are no more."""
+        self.numbered += 1
+        nap = FIRST_NAP
+        while not self.store.check([f"run {self.numbered}"]):
+            if self.store.check(["over"]):
+                return None
+            time.sleep(nap)
+            nap = min(nap * 1.5, LONGEST_NAP)
+        return self.numbered, RunSpec.model_validate(json.loads(self.store.get(f"run {self.numbered}")))
+
+
+def enough(place: Place, method: Method) -> None:
+    """Raises UserError where there are fewer ranks than devices."""
+    if method.devices > place.ranks:
+        raise UserError(
+            f"{method.name} has {method.devices} devices, a rank each, and there are {place.ranks} ranks: start "
+            f"{method.devices}, or say --set {method.name}.devices={place.ranks}."
+        )
+
+
+# ---- this process's
+
+_session: Session | None = None
+_joint: Joint | None = None
+
+
+def session() -> Session:
+    """This process's. Raises UserError where it is no rank, or finds nobody to meet."""
+    global _session
+    if _session is None:
+        place = places.found()
+        if place is None:
+            raise UserError("Nobody has started ranks for --executor distributed: `run` and `train` start them.")
+        _session = Session(place, places.timeout_seconds())
+    return _session
+
+
+def current() -> Joint | None:
+    """The run that this process is at."""
+    return _joint
+
+
+@contextlib.contextmanager
+def at(joint: Joint) -> Iterator[Joint]:
+    """The run that this process is at, while it lasts."""
+    global _joint
+    _joint = joint
+    try:
+        yield joint
+    finally:
+        _joint = None
+        joint.close()
+
+
+@contextlib.contextmanager
+def leading(spec: RunSpec) -> Iterator[None]:
+    """Rank 0 carries the run out; the others hear of it, and when it is over."""
+    with at(session().begin(spec)) as joint:
+        try:
+            yield
+        finally:
+            joint.say("over", True)

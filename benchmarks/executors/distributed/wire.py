@@ -1,0 +1,129 @@
+"""Messages between the ranks of one run, over gloo: from host to host memory, whatever the devices are.
+
+Every call that sends or receives is made by one communication thread, in turn; who asked waits by itself. A message is
+found by its tag, so that ranks need not ask in one order. gloo's own waits last long: whether a rank is still there is
+found out by the watch, which ends all waits by `abort`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from zlib import crc32
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from benchmarks.executors.distributed.place import LOOPBACK, Place
+
+Store = Any
+"""torch leaves its stores untyped."""
+ABORT, STATE, HEADER, PAYLOAD = range(4)
+"""Tags; a group's are its name's, from RESERVED on."""
+RESERVED = 16
+FOR_EVER = timedelta(days=30)
+
+
+class LinkLost(Exception):
+    """A message to or from a rank will not come any more: its process has ended, or this one was told to stop."""
+
+    def __init__(self, peer: int, cause: BaseException) -> None:
+        super().__init__(f"the connection with rank {peer} is lost")
+        self.peer = peer
+        self.__cause__ = cause
+
+
+def tag_of(name: str) -> int:
+    """Of a group, by its name."""
+    return RESERVED + crc32(name.encode()) % (2**31 - RESERVED)
+
+
+class Wire:
+    """One rank's end. store: the run's own; timeout_seconds: for the ranks to find each other. host: to listen at."""
+
+    def __init__(self, store: Store, rank: int, ranks: int, *, timeout_seconds: float, host: str = LOOPBACK) -> None:
+        self.rank, self.ranks = rank, ranks
+        self.others = [other for other in range(ranks) if other != rank]
+        backend: Any = dist.ProcessGroupGloo  # untyped
+        options = backend._Options()
+        options._devices = [backend.create_device(hostname=host)]
+        options._timeout = timedelta(seconds=timeout_seconds)
+        self._group = backend(dist.PrefixStore("gloo", store), rank, ranks, options)
+        self._line = ThreadPoolExecutor(1, thread_name_prefix="communication")
+
+    def swap(self, tag: int, rows: Tensor) -> None:
+        """All members' rows (ranks, n) of any kind; this rank's own is there before, the others' are after.
+
+        Raises LinkLost.
+        """
+        for peer, work in self._line.submit(self._swap, tag, rows).result():
+            _wait(peer, work)
+
+    def _swap(self, tag: int, rows: Tensor) -> list[tuple[int, Any]]:
+        works = []
+        with _link(self.others[0] if len(self.others) == 1 else -1):
+            for peer in self.others:
+                works.append((peer, self._group.recv([rows[peer]], peer, tag)))
+            for peer in self.others:
+                works.append((peer, self._group.send([rows[self.rank]], peer, tag)))
+        return works
+
+    def send(self, peer: int, *messages: tuple[int, Tensor]) -> None:
+        """Tags and tensors, in this order; returns once they are taken, or under way and kept. Raises LinkLost."""
+        for _, work in self._line.submit(self._send, peer, messages).result():
+            _wait(peer, work)
+
+    def _send(self, peer: int, messages: Sequence[tuple[int, Tensor]]) -> list[tuple[int, Any]]:
+        with _link(peer):
+            return [(peer, self._group.send([tensor], peer, tag)) for tag, tensor in messages if tensor.numel()]
+
+    def receive(self, peer: int, tag: int, into: Tensor) -> None:
+        """Raises LinkLost."""
+        if into.numel():
+            _wait(peer, self._line.submit(self._receive, peer, tag, into).result())
+
+    def _receive(self, peer: int, tag: int, into: Tensor) -> Any:
+        with _link(peer):
+            return self._group.recv([into], peer, tag)
+
+    def abort(self) -> None:
+        """End all waits, here and at those who wait for this rank: gloo gives a connection up that has timed out."""
+        for peer in self.others:
+            with contextlib.suppress(RuntimeError):
+                self._group.recv([torch.empty(1)], peer, ABORT).wait(timedelta(milliseconds=1))
+
+    def close(self) -> None:
+        self._line.shutdown(wait=False, cancel_futures=True)
+
+
+def _wait(peer: int, work: Any) -> None:
+    with _link(peer):
+        work.wait(FOR_EVER)
+
+
+class _Link(contextlib.AbstractContextManager[None]):
+    __slots__ = ("peer",)
+
+    def __init__(self, peer: int) -> None:
+        self.peer = peer
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, RuntimeError):
+            raise LinkLost(self.peer, error)
+
+
+_link = _Link
+
+
+def host_towards(place: Place) -> str:
+    """This machine's address on the way to where the ranks meet; loopback where they are all here."""
+    if place.local:
+        return LOOPBACK
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # sends nothing
+        probe.connect((place.address, place.port))
+        return str(probe.getsockname()[0])

@@ -1,0 +1,234 @@
+"""The ranks of an executor with a process per device: started here, unless torchrun or srun did; and what each does.
+
+The command itself is at rank 0, whose runs are trained as any others are; another rank has a process that takes part in
+the runs that rank 0 leads. Nobody but rank 0 writes a journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.executors import registry as executors
+from benchmarks.executors.distributed import place as places
+from benchmarks.executors.distributed.place import Place
+from benchmarks.runner.gpus import VISIBLE
+from benchmarks.runner.plan import Run
+from benchmarks.runner.processes import memory, one_run, openmp, orphans, process, signals
+from benchmarks.runner.processes.messages import Setting
+from results.errors import ResultsError
+from results.records.spec import RunSpec
+
+if TYPE_CHECKING:
+    from benchmarks.executors.distributed.session import Session
+    from benchmarks.runner.training import Training
+    from benchmarks.workloads.data.load import DataSet
+
+LEAVING_SECONDS = 30.0
+"""How long rank 0 waits for the others to hear that all is over; a rank may still be at its imports."""
+
+
+def other(kind: executors.ExecutorKind) -> Place | None:
+    """Where this process is another rank than 0: its place. Raises UserError as `places.found`."""
+    place = None if kind.one_process else places.found()
+    return place if place is not None and place.rank else None
+
+
+def take_part(place: Place, setting: Setting) -> int:
+    """All that another rank than 0 does, in a process of its own -> the exit code."""
+    rank = _process(place, setting, None)
+    rank.join()
+    return 1 if rank.exitcode else 0
+
+
+@contextlib.contextmanager
+def started(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
+    """While the runs are trained that need ranks, there are as many. Raises UserError where there cannot be."""
+    apart = [run for run in runs if not executors.executor(run.spec.executor).one_process]
+    place = places.found() if apart or not runs else None
+    if place is None and not apart:
+        yield
+        return
+    from benchmarks.executors.distributed import session
+
+    here, made = place is None, [methods.create(run.method.name, run.method.options) for run in apart]
+    if place is None:
+        store = session.serve(places.LOOPBACK)
+        place = Place(0, max(method.devices for method in made), port=store.port)
+    elif not place.agent:
+        store = session.serve(place.address, place.port)
+    for method in made:
+        session.enough(place, method)
+    others = _local(place, setting, apart) if here else contextlib.nullcontext()
+    with _said(place), others:
+        try:
+            yield
+        finally:
+            _dismiss(place, here=here)
+
+
+@contextlib.contextmanager
+def _said(place: Place) -> Iterator[None]:
+    """To the training processes that are started inside."""
+    before = {name: os.environ.get(name) for name in place.variables}
+    os.environ |= place.variables
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _local(place: Place, setting: Setting, runs: Sequence[Run]) -> Iterator[None]:
+    """The other ranks, on this machine."""
+    policies = {openmp.policy_of(run.spec, 1) for run in runs} - {None}
+    crew = [
+        _process(Place(rank, place.ranks, place.address, place.port), setting, next(iter(policies), None))
+        for rank in range(1, place.ranks)
+    ]
+    threading.Thread(target=_tell_of_lost, args=(place, crew), name="ranks", daemon=True).start()
+    try:
+        yield
+    finally:
+        deadline = time.monotonic() + signals.POOL_SECONDS
+        for one in crew:
+            one.join(max(0.0, deadline - time.monotonic()))
+            if one.is_alive():
+                one.kill()
+                one.join()
+
+
+def _process(place: Place, setting: Setting, policy: str | None) -> Any:
+    context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
+    made = context.Process(target=main, args=(place, setting), name=f"rank {place.rank}", daemon=True)
+    with signals.blocked(), openmp.applied(policy), memory.preloaded():
+        made.start()
+    return made
+
+
+def _tell_of_lost(place: Place, crew: Sequence[Any]) -> None:
+    """To rank 0, which waits for them: that a process has ended before it was told to."""
+    from benchmarks.executors.distributed.session import Session
+
+    by_sentinel = {one.sentinel: one for one in crew}
+    while by_sentinel:
+        for sentinel in wait(list(by_sentinel)):
+            one = by_sentinel.pop(sentinel)  # type: ignore[arg-type]
+            one.join()
+            if one.exitcode:
+                with contextlib.suppress(UserError, RuntimeError):
+                    code = one.exitcode
+                    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                    words = f"The process of {one.name} of {place.ranks} {how}; the same command trains the run again."
+                    Session(place, places.timeout_seconds()).store.set("lost", words)
+
+
+def _dismiss(place: Place, *, here: bool) -> None:
+    """Tell the other ranks that all is over; where their store is this process's, wait until they have heard it."""
+    from benchmarks.executors.distributed.session import Session
+
+    with contextlib.suppress(UserError, RuntimeError):
+        store = Session(place, LEAVING_SECONDS).store
+        store.set("over", "1")
+        deadline = time.monotonic() + LEAVING_SECONDS
+        while not (here or place.agent) and store.add("left", 0) < place.ranks - 1 and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+# ---- a rank's process
+
+
+def main(place: Place, setting: Setting) -> None:
+    """Take part in the runs that rank 0 leads, until there are no more."""
+    for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)):
+        signal.signal(number, signal.SIG_IGN)  # they reach the command, which ends us
+    orphans.end_with_parent()
+    memory.keep_freed_memory()
+    os.environ |= place.variables
+    if setting.gpus:
+        here = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or place.rank)
+        os.environ[VISIBLE] = setting.gpus[here % len(setting.gpus)]
+    wrong = process.prepare(setting)
+    from benchmarks.executors.distributed import session
+
+    try:
+        _serve(session.session(), setting, wrong)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        os._exit(2)
+    except RuntimeError:  # the store is gone with rank 0
+        os._exit(1)
+    os._exit(0)  # workers' threads may go on, and would meet an interpreter that is taken down under them
+
+
+def _serve(session: Session, setting: Setting, wrong: str) -> None:
+    loaded: dict[str, DataSet] = {}
+    while (told := session.next()) is not None:
+        number, spec = told
+        try:
+            if wrong:
+                raise UserError(wrong)
+            _run(session, number, spec, setting, loaded)
+        except (UserError, ResultsError) as error:
+            session.excuse(number, str(error))
+    session.store.add("left", 1)
+
+
+def _run(session: Session, number: int, spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> None:
+    """Raises UserError where this rank cannot take part, ResultsError where its data cannot be read."""
+    from benchmarks.executors.distributed.executor import FollowingExecutor
+    from benchmarks.executors.distributed.session import at
+    from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, described
+
+    try:
+        method = methods.create(spec.method.name, spec.method.options)
+        if session.place.rank >= method.devices:
+            return
+        _check(spec, method)
+        with at(session.joint(number, method)) as joint:
+            training = _training(spec, setting, loaded)
+            executor = training.executor
+            assert isinstance(executor, FollowingExecutor)
+            joint.ready()
+            try:
+                executor.follow()
+            except (WorkerFailed, Stalled):
+                return  # rank 0 has heard of it
+            except WorkersStuck:
+                os._exit(1)
+    except (UserError, ResultsError):
+        raise
+    except methods.MethodError as error:
+        raise UserError(str(error)) from error
+    except BaseException as error:
+        raise UserError(f"{described(error)}.") from error
+
+
+def _check(spec: RunSpec, method: Any) -> None:
+    """Raises UserError where this rank has not what rank 0 has."""
+    from benchmarks.runner.identity import sources, torch_minor
+    from benchmarks.runner.specs import workload_of
+
+    if spec.torch != torch_minor():
+        raise UserError(f"it has torch {torch_minor()}, and rank 0 has {spec.torch}: install the same on both.")
+    if spec.sources != sources(type(method), workload_of(spec.workload).network):
+        raise UserError("its sources are others than rank 0's: check out the same commit on both.")
+
+
+def _training(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> Training:
+    from benchmarks.runner.training import Training
+
+    return Training(spec, one_run.data_of(spec, setting, loaded), None)

@@ -1,0 +1,203 @@
+"""What ranks compute is what one process computes: to the last bit where a method is synchronous, else its invariants."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.executors.distributed.homes import NotBetweenRanks, homes_of
+from benchmarks.executors.errors import Stalled, WorkerFailed
+from methods import Channel, Close, Counter, Get, NextBatch, Program, Put, Worker
+from methods.effects import Count
+from tests.conformance.small import EPOCHS, STEPS, Small, bits, intercepted
+from tests.conformance.test_training import check_batches, check_staleness, check_updates
+from tests.distributed.led import led
+
+COMPUTED = (
+    "train_loss",
+    "train_accuracy_percent",
+    "loss",
+    "accuracy_percent",
+    "staleness_updates",
+    "dropped_gradients",
+)
+SYNCHRONOUS: list[tuple[str, dict[str, Any]]] = [
+    ("ddp", {"devices": 2}),
+    ("ddp", {}),
+    ("mbsgd", {"devices": 2}),
+    ("lsgd", {"devices": 2, "period": 2, "averages": "weights_and_momentum"}),
+    ("lsgd", {"period": 3}),
+    ("plsgd", {"devices": 2, "period": 2}),
+    ("plsgd", {"period": 2, "bn_buffers": "per_device"}),
+]
+
+
+def computed(training: Small, epochs: int = EPOCHS) -> list[dict[str, float]]:
+    return [{name: of[name] for name in COMPUTED} for of in training.train(epochs)]
+
+
+def one(method: str, options: dict[str, Any]) -> str:
+    return "-".join([method, *(f"{key}={value}" for key, value in options.items())])
+
+
+@pytest.mark.parametrize(("method", "options"), SYNCHRONOUS, ids=lambda part: str(part))
+def test_synchronous_methods_are_the_same_to_the_last_bit(method: str, options: dict[str, Any]) -> None:
+    """Weights, momentum, counts, the method's own state; and what an epoch reports."""
+    alone = Small(method, options)
+    with led(method, options) as training:
+        assert computed(training) == computed(alone)
+        assert bits(training.team) == bits(alone.team)
+        assert training.team.staleness.count == alone.team.staleness.count
+
+
+def test_parts_of_an_epoch_are_put_together() -> None:
+    """A drain within an epoch: counts and losses are those of the whole epoch."""
+    settings = {"drain_every": 5}
+    alone = Small("ddp", {"devices": 2}, settings=settings)
+    with led("ddp", {"devices": 2}, settings) as training:
+        assert computed(training, 1) == computed(alone, 1)
+        assert bits(training.team) == bits(alone.team)
+        assert training.team.tickets == list(range(STEPS - 1))
+
+
+@pytest.mark.parametrize("devices", [2, 3])
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("lapsgd", {"updaters": 2, "period": 2}),
+        ("lapsgd", {"shares": "dynamic"}),
+        ("lppsgd", {"updaters": 2, "stabilising": 0.0}),
+        ("pdasgd", {}),
+        ("pdasgd", {"exchange": "none"}),
+    ],
+    ids=lambda part: str(part),
+)
+def test_asynchronous_methods_use_an_epoch_up(method: str, options: dict[str, Any], devices: int) -> None:
+    """Every batch once, every gradient where it belongs, all counts and the staleness of all ranks at rank 0."""
+    with led(method, {**options, "devices": devices}) as training:
+        for epoch in range(2):
+            before = [layer.updates for replica in training.team.replicas for layer in replica.layers]
+            training.epoch(epoch)
+            check_batches(training, epoch)
+            check_updates(training, before)
+            check_staleness(training)
+            averages = {layer.averages for replica in training.team.replicas for layer in replica.layers}
+            assert len(averages) == 1
+            assert bool(averages.pop()) == training.method.averages_replicas
+
+
+def test_gradients_from_other_ranks_are_applied_once_by_each() -> None:
+    with led("pdasgd", {"devices": 3}) as training:
+        training.epoch(0)
+        steps = training.team.steps_per_epoch
+        assert {layer.updates for replica in training.team.replicas for layer in replica.layers} == {steps}
+        assert max(row["updates"] for row in training.team.staleness.per_layer()) > 0
+
+
+def test_a_run_goes_on_from_its_checkpoint() -> None:
+    """The other ranks get their replicas, momentum and all, from rank 0."""
+    alone = Small("lsgd", {"devices": 2, "period": 3})
+    alone.train()
+    with led("lsgd", {"devices": 2, "period": 3}) as first:
+        evaluations = first.train(2)
+        kept = first.progress(evaluations, 1.0)
+    with led("lsgd", {"devices": 2, "period": 3}) as second:
+        second.resume(kept)
+        second.train(1, first=2)
+        assert bits(second.team) == bits(alone.team)
+
+
+# ---- failures
+
+
+def broken() -> Program:
+    yield from ()  # what makes it a generator
+    raise ArithmeticError("broken on purpose")
+
+
+def waiting_for_ever() -> Program:
+    yield Get(Channel(name="what nobody sends"))
+
+
+class Broken:
+    """Workers of a method, of which those of one device do something else in the second epoch."""
+
+    def __init__(self, training: Small, device: int, then: Any) -> None:
+        self.workers, self.device, self.then = training.method.workers, device, then
+
+    def __call__(self, team: Any) -> list[Worker]:
+        made = list(self.workers(team))
+        if team.epoch == 0 or not hasattr(team, "losses"):
+            return made
+        return [intercepted(w, after=3, then=self.then) if w.device == self.device else w for w in made]
+
+
+@pytest.mark.parametrize("device", [0, 1])
+@pytest.mark.parametrize("method", ["ddp", "lapsgd", "pdasgd"])
+def test_a_rank_that_fails_ends_all_with_its_own_error(
+    method: str, device: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with led(method, {"devices": 2}) as training:
+        training.epoch(0)
+        failing = Broken(training, device, broken)
+        monkeypatch.setattr(type(training.method), "workers", lambda self, team: failing(team))
+        with pytest.raises(WorkerFailed, match=r"on device \d' failed: ArithmeticError: broken on purpose") as caught:
+            training.epoch(1)
+        assert f"on device {device}'" in str(caught.value)
+        assert ("[rank 1 of 2, " in str(caught.value)) == (device == 1)
+
+
+def test_ranks_that_wait_for_ever_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by what all ranks note, since each by itself could be woken by another."""
+    with led("lsgd", {"devices": 2, "period": 1}) as training:
+        training.epoch(0)
+        failing = Broken(training, 1, waiting_for_ever)
+        monkeypatch.setattr(type(training.method), "workers", lambda self, team: failing(team))
+        with pytest.raises(Stalled, match="can go on") as caught:
+            training.epoch(1)
+        assert "trainer 0 on device 1 waits for what nobody sends" in str(caught.value)
+        assert "trainer 0 on device 0 waits for the other members of everyone" in str(caught.value)
+
+
+# ---- what cannot be between ranks
+
+
+def test_a_channel_is_where_its_taker_is() -> None:
+    alone = Small("pdasgd", {"devices": 3})
+    assert homes_of(alone.method.workers, alone.team) == {f"gradients for device {q}": q for q in range(3)}
+    assert homes_of(Small("ddp").method.workers, alone.team) == {}
+
+
+def test_a_counter_is_not_shared_by_ranks() -> None:
+    def workers(team: Any) -> list[Worker]:
+        counter = Counter(name="S")
+
+        def counting(replica: Any) -> Program:
+            yield Count(counter)
+
+        return [Worker(counting(replica), device=replica.device, role="w") for replica in team.replicas]
+
+    with pytest.raises(NotBetweenRanks, match="the counter 'S' is shared by workers of several devices"):
+        homes_of(workers, Small("ddp").team)
+
+
+def test_batches_do_not_go_from_rank_to_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    def workers(self: Any, team: Any) -> list[Worker]:
+        channel = Channel(None, name="batches")
+
+        def sender() -> Program:
+            while (step := (yield NextBatch(team.replicas[0]))) is not None:
+                yield Put(channel, step)
+            yield Close(channel)
+
+        def taker() -> Program:
+            while (yield Get(channel)) is not None:
+                pass
+
+        return [Worker(sender(), device=0, role="sender"), Worker(taker(), device=1, role="taker")]
+
+    with led("lsgd", {"devices": 2}) as training:
+        monkeypatch.setattr(type(training.method), "workers", workers)
+        with pytest.raises(WorkerFailed, match="batches is between ranks, which pass gradients on"):
+            training.epoch(0)

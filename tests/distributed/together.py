@@ -1,0 +1,113 @@
+"""Ranks as threads of one process, which share a team: the conformance suite runs them as any other executor.
+
+Each rank carries out its own device's workers alone, and meets the others over gloo as ranks in processes do. What is
+left out is what rank 0 tells the others and puts together of their reports: processes are tested for that.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+import torch.distributed as dist
+
+from benchmarks.executors import registry
+from benchmarks.executors.activity import Activity
+from benchmarks.executors.distributed.homes import homes_of
+from benchmarks.executors.distributed.rank import RankExecutor
+from benchmarks.executors.distributed.session import Joint
+from benchmarks.executors.distributed.watch import RankFailed
+from benchmarks.executors.registry import ExecutorKind
+from methods import Method, Worker
+
+NAME = "ranks"
+EVERY_SECONDS = 0.05
+
+
+def joints(ranks: int, workers: Any = None, timeout_seconds: float = 30.0) -> list[Joint]:
+    """Of a run of so many ranks, which meet at one store."""
+    store = dist.HashStore()
+    return [Joint(store, 1, rank, ranks, workers, timeout_seconds=timeout_seconds) for rank in range(ranks)]
+
+
+class Together:
+    """All ranks of a run."""
+
+    now = None
+    method: Method  # set by the suite's runs
+
+    def __init__(self, team: Any, threads: int = 1) -> None:
+        self.team, self.threads, self.executors = team, threads, list[RankExecutor]()
+
+    @property
+    def activities(self) -> list[Activity]:
+        return [one for each in self.executors for one in each.activities]
+
+    def resume(self, now: float | None) -> None:
+        pass
+
+    def run(self, workers: Iterable[Worker]) -> None:
+        crew, ranks = list(workers), len(self.team.replicas)
+        homes = homes_of(self.method.workers, self.team) if ranks > 1 else {}
+        made = joints(ranks)
+        self.executors = [RankExecutor(self.team, joint, threads=self.threads) for joint in made]
+        for one in self.executors:
+            one.watch.every_seconds = EVERY_SECONDS
+        failures: dict[int, BaseException] = {}
+        taken = self.team.taken
+
+        def carry_out(one: RankExecutor) -> None:
+            mine = [worker for worker in crew if worker.device == one.joint.rank]
+            try:
+                with one.part(homes, taken=taken):
+                    one.run(mine)
+                    barrier.wait(one)
+            except BaseException as error:
+                failures[one.joint.rank] = error
+
+        barrier = Barrier(made)
+        threads = [threading.Thread(target=carry_out, args=(one,)) for one in self.executors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for joint in made:
+            joint.close()
+        if failures:
+            raise min(failures.values(), key=lambda error: isinstance(error, RankFailed))
+
+
+class Barrier:
+    """As rank 0 waits for reports: nobody leaves before all have ended, or one has failed."""
+
+    def __init__(self, made: list[Joint]) -> None:
+        self.made = made
+
+    def wait(self, one: RankExecutor) -> None:
+        one.joint.say(f"ended {one.joint.rank}", True)
+        for rank in range(one.joint.ranks):
+            one.joint.wait_for(f"ended {rank}", one.check)
+
+
+def build(team: Any, price: object, threads: int) -> Together:
+    """For the registry."""
+    return Together(team, threads)
+
+
+KIND = ExecutorKind(
+    name=NAME,
+    title="real seconds, ranks of one process",
+    module=__name__,
+    simulated=False,
+    repeatable=False,
+    needs_card=False,
+    one_process=False,
+    offered=False,
+)
+
+
+def registered() -> None:
+    """Once in a process."""
+    if NAME not in registry._kinds:
+        registry.register(KIND)
