@@ -12,6 +12,7 @@ from benchmarks.commands import settings as of_settings
 from benchmarks.commands.options import Selection
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
+from benchmarks.executors.distributed import place as places
 from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.hardware import cards
 from benchmarks.runner import gpus
@@ -107,7 +108,7 @@ def choose(
         node=node,
         data=given.data.expanduser() if given.data is not None else None,
         peak=_peak(given.out) if not kind.simulated else None,
-        settings=_with_data(fixed, given.data_card),
+        settings=_with_ranks(_with_data(fixed, given.data_card), kind, experiments, rows),
         sweeps=sweeps,
         plugins=plugins,
         plugin_methods=plugin_methods,
@@ -154,6 +155,25 @@ def _executor(name: str, record: bool, hardware_name: str | None) -> executors.E
         priced = " or ".join(other for other in executors.names() if executors.executor(other).needs_card)
         raise UserError(f"--hardware is for the {priced} executor; real {name} run on this machine's own hardware.")
     return kind
+
+
+def _with_ranks(
+    given: dict[str, dict[str, str]],
+    kind: executors.ExecutorKind,
+    experiments: Sequence[Experiment],
+    rows: Sequence[str],
+) -> dict[str, dict[str, str]]:
+    """The settings of `--set`, and as many devices as torchrun or srun has started ranks, where a method has some.
+
+    Without either, ranks are started for the devices that there are.
+    """
+    place = None if kind.one_process else places.found()
+    if place is None:
+        return given
+    tables = [row for one in experiments if isinstance(one, Table) for row in one.rows]
+    wanted = [row.method for row in tables if not rows or row.key in rows or row.method in rows]
+    having = {name for name in wanted if "devices" in methods.method_class(name).Options.__dataclass_fields__}
+    return given | {name: {"devices": str(place.ranks), **given.get(name, {})} for name in sorted(having)}
 
 
 def _with_data(given: dict[str, dict[str, str]], data_card: Path | None) -> dict[str, dict[str, str]]:

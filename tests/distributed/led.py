@@ -17,12 +17,10 @@ Options = Mapping[str, Any] | None
 
 
 @contextmanager
-def led(
-    method: str, options: Options = None, settings: Options = None, timeout_seconds: float = 60.0
-) -> Iterator[Small]:
+def led(method: str, options: Options = None, settings: Options = None) -> Iterator[Small]:
     """Rank 0's training, while the others take part. `raised` lists what they failed of."""
     made = methods.create(method, options)
-    lead, *others = joints(made.replicas, lambda team: made.workers(team), timeout_seconds)
+    lead, *others = joints(made.replicas, lambda team: made.workers(team))
     training = Small(method, options, executor="threads", settings=settings)
     training.executor = leader = LeadingExecutor(training.team, lead)
     leader.watch.every_seconds = EVERY_SECONDS

@@ -1,4 +1,4 @@
-"""What ranks compute is what one process computes: to the last bit where a method is synchronous, else its invariants."""
+"""Ranks compute what one process computes: to the last bit where a method is synchronous, else its invariants."""
 
 from __future__ import annotations
 
@@ -14,14 +14,7 @@ from tests.conformance.small import EPOCHS, STEPS, Small, bits, intercepted
 from tests.conformance.test_training import check_batches, check_staleness, check_updates
 from tests.distributed.led import led
 
-COMPUTED = (
-    "train_loss",
-    "train_accuracy_percent",
-    "loss",
-    "accuracy_percent",
-    "staleness_updates",
-    "dropped_gradients",
-)
+COMPUTED = "train_loss train_accuracy_percent loss accuracy_percent staleness_updates dropped_gradients".split()
 SYNCHRONOUS: list[tuple[str, dict[str, Any]]] = [
     ("ddp", {"devices": 2}),
     ("ddp", {}),
@@ -35,10 +28,6 @@ SYNCHRONOUS: list[tuple[str, dict[str, Any]]] = [
 
 def computed(training: Small, epochs: int = EPOCHS) -> list[dict[str, float]]:
     return [{name: of[name] for name in COMPUTED} for of in training.train(epochs)]
-
-
-def one(method: str, options: dict[str, Any]) -> str:
-    return "-".join([method, *(f"{key}={value}" for key, value in options.items())])
 
 
 @pytest.mark.parametrize(("method", "options"), SYNCHRONOUS, ids=lambda part: str(part))

@@ -1,0 +1,28 @@
+"""The conformance suite on ranks of one process: some of it here, all of it by `tox run -e distributed`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance import test_failing, test_ledger, test_training
+from tests.distributed import together
+
+METHODS = ("ddp", "lsgd", "lapsgd", "pdasgd")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _registered() -> None:
+    together.registered()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_trains(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    test_training.test_two_epochs(method, together.NAME)
+    test_training.test_averages_are_counted_apart(method, together.NAME, monkeypatch)
+    test_ledger.test_nothing_is_dropped_otherwise(method, together.NAME)
+
+
+@pytest.mark.parametrize("method", ["ddp", "lapsgd"])
+def test_it_fails_as_it_should(method: str) -> None:
+    test_failing.test_a_worker_that_raises_is_named(method, together.NAME, 4)
+    test_failing.test_an_epoch_after_a_failed_one_runs(method, together.NAME)

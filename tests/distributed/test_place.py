@@ -1,0 +1,96 @@
+"""What torchrun and srun say of ranks, and what is wrong with it: one sentence each."""
+
+from __future__ import annotations
+
+import pytest
+
+import methods
+from benchmarks.__main__ import main
+from benchmarks.errors import UserError
+from benchmarks.executors.distributed.place import Place, found, timeout_seconds
+from benchmarks.executors.distributed.session import connect, enough, serve
+
+TORCHRUN = {"RANK": "1", "WORLD_SIZE": "3", "MASTER_ADDR": "node7", "MASTER_PORT": "12345"}
+SRUN = {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2"}
+
+
+def test_nobody_has_started_ranks() -> None:
+    assert found({}) is None
+    assert found({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}) is None
+
+
+def test_torchrun_says_all() -> None:
+    assert found(TORCHRUN) == Place(1, 3, "node7", 12345)
+    assert found({**TORCHRUN, "TORCHELASTIC_USE_AGENT_STORE": "True"}) == Place(1, 3, "node7", 12345, agent=True)
+    assert found(Place(0, 2, port=5).variables) == Place(0, 2, port=5)
+
+
+def test_srun_leaves_the_address_to_us() -> None:
+    assert found({**SRUN, "MASTER_ADDR": "node7"}) == Place(1, 2, "node7", 29500)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "::1"])
+def test_ranks_of_one_machine_listen_on_it_alone(address: str) -> None:
+    assert Place(0, 2, address).local
+    assert not Place(0, 2, "10.0.0.7").local
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "sentence"),
+    [
+        (SRUN, "MASTER_ADDR is missing: srun started 2 ranks"),
+        ({**TORCHRUN, "MASTER_ADDR": ""}, "MASTER_ADDR is missing: torchrun started 3 ranks"),
+        ({"RANK": "0"}, "WORLD_SIZE is missing, beside others of torchrun's variables"),
+        ({**TORCHRUN, "RANK": "first"}, "RANK is 'first', beside others"),
+        ({**TORCHRUN, "RANK": "3"}, "RANK is 3 of WORLD_SIZE 3: ranks count from 0"),
+    ],
+)
+def test_what_is_wrong_is_said(surroundings: dict[str, str], sentence: str) -> None:
+    with pytest.raises(UserError, match=f"^{sentence}"):
+        found(surroundings)
+
+
+def test_the_timeout_is_a_number() -> None:
+    assert timeout_seconds({"BENCHMARKS_RANK_TIMEOUT": "7.5"}) == 7.5
+    with pytest.raises(UserError, match="BENCHMARKS_RANK_TIMEOUT is 'soon': give seconds"):
+        timeout_seconds({"BENCHMARKS_RANK_TIMEOUT": "soon"})
+
+
+def test_there_are_as_many_ranks_as_devices() -> None:
+    enough(Place(0, 3), methods.create("ddp"))
+    with pytest.raises(UserError, match="ddp has 3 devices, a rank each, and there are 2 ranks: start 3, or say --set ddp"):
+        enough(Place(0, 2), methods.create("ddp"))
+
+
+def test_the_store_is_on_this_machine_alone() -> None:
+    store = serve("127.0.0.1")
+    assert connect(Place(1, 2, port=store.port), 10.0).add("asked", 1) == 1
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    taken = serve("127.0.0.1")
+    with pytest.raises(UserError, match=f"^Rank 0 cannot listen at 127.0.0.1:{taken.port}"):
+        serve("127.0.0.1", taken.port)
+
+
+@pytest.mark.parametrize("method", ["async_lu", "async_bu", "pipeline", "adpsgd"])
+def test_methods_of_one_process_say_so(method: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "table3", "--executor", "distributed", "--method", method]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"{method} cannot run on --executor distributed: its workers on several devices share memory")
+    assert "choose --executor virtual or threads" in said
+
+
+def test_a_schedule_of_several_processes_is_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "table3", "--executor", "distributed", "--record", "--method", "lapsgd"]) == 2
+    assert capsys.readouterr().err.startswith("--record: no schedule is kept of several processes")
+
+
+def test_ranks_that_are_missing_are_said_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in SRUN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    assert main(["run", "table8", "--executor", "distributed", "--method", "ddp"]) == 2
+    assert capsys.readouterr().err.startswith("MASTER_ADDR is missing: srun started 2 ranks")

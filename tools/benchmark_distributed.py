@@ -1,0 +1,184 @@
+"""Two ranks on this machine against torch's DistributedDataParallel, and against two loops that never meet.
+
+    python tools/benchmark_distributed.py [--rounds N] [--full-width] [--batches N] [--threads N]
+
+Both rivals of a ratio are timed in the same two processes, in turns: a round is an epoch of each. A ratio is the median
+over the rounds of the ratios within a round, so that what else runs on the machine slows both. Of an epoch's end, rank
+0's gathering of the other's replica is said apart, and not timed: as evaluation, it comes once an epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
+
+import methods
+from benchmarks.executors.distributed import session
+from benchmarks.executors.distributed.place import Place
+from benchmarks.executors.distributed.session import Joint
+from benchmarks.runner.calibration import random_images
+from benchmarks.runner.processes.memory import keep_freed_memory
+from benchmarks.runner.training import Training, load_data
+from benchmarks.workloads.workload import workload
+from tools.measuring import milliseconds, ratio, spread, training
+
+RANKS = 2
+Given = argparse.Namespace
+
+
+def prepared(given: Given, method: str) -> Training:
+    """This rank's, of a run on two devices."""
+    if given.full_width:
+        samples = given.batches * given.batch
+        settings = {"train_samples": str(samples), "test_samples": "128", "batch": str(given.batch)}
+        work = workload("cifar10", "resnet18", "paper", settings)
+        data: Any = random_images(work)
+    else:
+        work = workload("cifar100", "resnet18", "smoke", {"train_samples": str(64 * given.batches)})
+        data = load_data(work, None)
+    work = work.model_copy(update={"threads": given.threads})
+    return training(work, method, data, "distributed", options={"devices": RANKS})
+
+
+def plain(made: Training, rank: int, wrap: Callable[[Any], Any]) -> Callable[[], list[float]]:
+    """A hand-written loop over this rank's batches -> its losses."""
+    network = torch.nn.Sequential(*made.network().values()).train()
+    wrapped, chosen = wrap(network), made.work.optimizer
+    optimizer = torch.optim.SGD(
+        network.parameters(), lr=1.0, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
+    )
+
+    def epoch() -> list[float]:
+        torch.set_num_threads(made.work.threads)
+        losses = []
+        for i in range(rank, made.team.steps_per_epoch, RANKS):
+            images, labels = made.batches.batch(0, i)
+            for group in optimizer.param_groups:
+                group["lr"] = made.team.learning_rate(i - rank)
+            loss = torch.nn.functional.cross_entropy(wrapped(images), labels)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        return losses
+
+    return epoch
+
+
+class Rank:
+    """One of the two processes: all that it can be asked for, an epoch each."""
+
+    def __init__(self, rank: int, port: int, given: Given) -> None:
+        keep_freed_memory()
+        torch.set_flush_denormal(True)
+        self.rank, self.place = rank, Place(rank, RANKS, port=port)
+        self.store = session.connect(self.place, 300.0)
+        dist.init_process_group("gloo", store=dist.PrefixStore("rival", self.store), rank=rank, world_size=RANKS)
+        self.turns: dict[str, Callable[[], Any]] = {}
+        made = [self._ours(method, given) for method in given.methods]
+        self.turns["DistributedDataParallel"] = plain(
+            made[0], rank, lambda network: torch.nn.parallel.DistributedDataParallel(network, broadcast_buffers=False)
+        )
+        self.turns["independent loops"] = plain(made[0], rank, lambda network: network)
+
+    def _ours(self, name: str, given: Given) -> Training:
+        method = methods.create(name, {"devices": RANKS})
+        root = dist.PrefixStore(name, self.store)
+        joint = Joint(root, 1, self.rank, RANKS, method.workers, timeout_seconds=300.0)
+        session.at(joint).__enter__()  # to the end of this process
+        made = prepared(given, name)
+        if self.rank:
+            joint.ready()
+            threading.Thread(target=made.executor.follow, daemon=True).start()  # type: ignore[attr-defined]
+            self.turns[name] = lambda: []
+        else:
+            self.turns[name] = lambda: _epoch(made)
+        return made
+
+    def turn(self, what: str) -> tuple[float, list[float]]:
+        """Seconds until both ranks are through."""
+        dist.barrier()
+        begun = time.perf_counter()
+        found = self.turns[what]()
+        gathering = 0.0
+        if isinstance(found, tuple):
+            found, gathering = found
+        dist.barrier()
+        return time.perf_counter() - begun - gathering, found
+
+
+def _epoch(made: Training) -> tuple[list[float], float]:
+    torch.set_num_threads(made.work.threads)
+    made.team.begin_epoch(0)
+    made.executor.run(made.method.workers(made.team))
+    made.team.end_epoch()
+    gathering: float = made.executor.gathering_seconds  # type: ignore[attr-defined]
+    return [float(loss) for _, loss in sorted(zip(made.team.tickets, made.team.losses, strict=True))], gathering
+
+
+def serve(rank: int, port: int, given: Given) -> None:
+    """Rank 0 prints."""
+    one = Rank(rank, port, given)
+    names = list(one.turns)
+    found: dict[str, list[float]] = {name: [] for name in names}
+    losses: dict[str, list[float]] = {name: [] for name in names}
+    for turn in range(given.rounds + 1):
+        for name in names:
+            seconds, of_turn = one.turn(name)
+            losses[name] += of_turn
+            if turn:  # after one to warm up
+                found[name].append(2 * seconds / given.batches)
+    theirs: list[Any] = [None] * RANKS
+    dist.all_gather_object(theirs, losses["DistributedDataParallel"])
+    if not rank:
+        _print(found, losses, theirs, given)
+    dist.barrier()
+
+
+def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, given: Given) -> None:
+    print(milliseconds(found))
+    for ours, rival in (("ddp", "DistributedDataParallel"), ("lapsgd", "independent loops")):
+        if ours in found:
+            print(f"{ours} on 2 ranks over {rival}: {ratio(found, rival, ours):.3f} ({spread(found, rival, ours)})")
+    if "ddp" in losses:
+        both = [loss for pair in zip(*theirs, strict=True) for loss in pair]
+        apart = max(abs(a - b) for a, b in zip(losses["ddp"], both, strict=True))
+        same = "to the last bit" if losses["ddp"] == both else f"to {apart:.2g}"
+        print(f"losses of {len(both)} batches: DDP's and DistributedDataParallel's are the same {same}")
+    print(f"mean seconds a batch: {({name: statistics.mean(times) for name, times in found.items()})}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batches", type=int, default=40)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--full-width", action="store_true")
+    parser.add_argument("--methods", nargs="+", default=["ddp", "lapsgd"])
+    given = parser.parse_args()
+    store = session.serve("127.0.0.1")
+    store.set_timeout(timedelta(seconds=300))
+    context = multiprocessing.get_context("spawn")
+    crew = [context.Process(target=serve, args=(rank, store.port, given)) for rank in range(RANKS)]
+    for one in crew:
+        one.start()
+    for one in crew:
+        one.join()
+
+
+if __name__ == "__main__":
+    main()
