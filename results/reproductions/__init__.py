@@ -52,6 +52,7 @@ class Value:
     at_least_std: float | None = None  # of what at_least is the mean of; no older file has it
     condition: str = ""  # the name of its condition; no older file has it, nor the seeds
     seeds: str = ""
+    resolution: float | None = None  # no older file has it either
 
     @property
     def key(self) -> Key:
@@ -61,7 +62,7 @@ class Value:
     @property
     def summary(self) -> Summary:
         """As the statistics of tables have it."""
-        return Summary(self.mean, self.std, self.n, self.censored, self.at_least, self.at_least_std)
+        return Summary(self.mean, self.std, self.n, self.censored, self.at_least, self.at_least_std, self.resolution)
 
 
 COLUMNS = tuple(field.name for field in fields(Value))
