@@ -120,6 +120,15 @@ def test_a_command_that_was_killed_as_it_submitted_left_jobs_that_are_found(
     assert grid.trained == ALL
 
 
+def test_a_job_that_is_gone_before_anybody_looks_is_replaced_once(fake: FakeCluster, grid: Grid) -> None:
+    grid.slurm.detached(RUNS, setting_of(grid.out))
+    first = next(iter(fake.jobs))
+    fake.become("NODE_FAIL", first)
+    ended = grid.train(lambda: None, lambda: None, lambda: None, grid.finish)
+    assert {end.status for end in ended.values()} == {"finished"}
+    assert grid.trained == sorted([*ALL, fake.runs(first)[0].id])
+
+
 def test_detached_returns_at_once(fake: FakeCluster, grid: Grid) -> None:
     said = grid.slurm.detached(RUNS, setting_of(grid.out))
     assert said == "Detached: 0 of 4 runs done; job 10 of SLURM goes on; the same command follows, `cancel` ends it."

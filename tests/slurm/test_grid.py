@@ -15,7 +15,8 @@ from tests.slurm.two_nodes import TwoNodes
 
 pytestmark = pytest.mark.slurm
 ROWS = ("run", "table1", "--method=bp,async_lu,ddp", "--no-tracking")
-SECONDS = 300.0  # no verdict: how long before one that hangs is given up
+LONG = 20
+SECONDS = 600.0  # no verdict: how long before one that hangs is given up
 
 
 class Grid:
@@ -33,13 +34,6 @@ class Grid:
         process = self.command(*arguments)
         out, err = process.communicate(timeout=SECONDS)
         return process.returncode, out, err
-
-    def local(self) -> str:
-        """The table as this machine makes it."""
-        here = self.folder / "here"
-        process = program(*ROWS, f"--out={here}", "--jobs=1", *self.size, cwd=self.folder)
-        assert process.wait(timeout=SECONDS) == 0
-        return written(here, "table1.csv").read_text()
 
     @property
     def table(self) -> str:
@@ -62,6 +56,20 @@ class Grid:
         until(lambda: not self.queued, SECONDS)
 
 
+def local(folder: Path, epochs: int) -> str:
+    """The table as this machine makes it."""
+    out = folder / "here"
+    process = program(*ROWS, f"--out={out}", "--jobs=2", *tiny(epochs=epochs, patience=epochs), cwd=folder)
+    assert process.wait(timeout=SECONDS) == 0
+    return written(out, "table1.csv").read_text()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of the long grid."""
+    return local(tmp_path_factory.mktemp("local"), LONG)
+
+
 @pytest.fixture
 def grid(nodes: TwoNodes, tmp_path: Path) -> Grid:
     return Grid(nodes, tmp_path, epochs=2)
@@ -69,14 +77,14 @@ def grid(nodes: TwoNodes, tmp_path: Path) -> Grid:
 
 @pytest.fixture
 def long(nodes: TwoNodes, tmp_path: Path) -> Grid:
-    return Grid(nodes, tmp_path, epochs=40)
+    return Grid(nodes, tmp_path, epochs=LONG)
 
 
-def test_two_nodes_make_the_same_table(grid: Grid) -> None:
+def test_two_nodes_make_the_same_table(grid: Grid, tmp_path: Path) -> None:
     code, out, err = grid.run("--per-task=2")
     assert (code, err) == (0, "")
     assert "Submitted 3 runs in an array of 2 jobs" in out
-    assert grid.table == grid.local()
+    assert grid.table == local(tmp_path, 2)
     grid.check_whole()
     assert grid.run()[0] == 0  # nothing is left to be done
     assert len(journals(grid.out)) == 3
@@ -122,14 +130,14 @@ def end_a_jobs_time(grid: Grid, process: subprocess.Popen[str]) -> None:
     "harm", [cancel_a_job, kill_the_follower, interrupt_the_follower, kill_a_node, end_a_jobs_time]
 )
 def test_whatever_is_killed_the_same_command_makes_the_table(
-    harm: Callable[[Grid, subprocess.Popen[str]], None], long: Grid
+    harm: Callable[[Grid, subprocess.Popen[str]], None], long: Grid, expected: str
 ) -> None:
     process = long.command()
     until(lambda: long.evaluations > 5, SECONDS)
     harm(long, process)
     assert long.run()[0] == 0
     long.check_whole()
-    assert long.table == long.local()
+    assert long.table == expected
 
 
 def test_what_is_queued_can_be_cancelled(long: Grid) -> None:

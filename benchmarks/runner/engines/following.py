@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,10 +104,10 @@ class Follower:
         """Of the jobs that are followed."""
         return tuple(one.id for one in self._jobs.values())
 
-    def follow(self, array: Array) -> None:
-        """Its jobs, as far as they have runs of this command."""
-        for index, ids in enumerate(array.shards):
-            mine = [id for id in ids if id in self._heard and id not in self.ended]
+    def follow(self, array: Array, indices: Collection[int] | None = None) -> None:
+        """Its jobs at these indices, by default all, as far as they have runs of this command."""
+        for index in range(len(array.shards)) if indices is None else indices:
+            mine = [id for id in array.shards[index] if id in self._heard and id not in self.ended]
             if mine:
                 watched = _Watched(array, index, mine, Tail(notes_of(array.shard(index))))
                 self._jobs[watched.key] = watched

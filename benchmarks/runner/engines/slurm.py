@@ -105,7 +105,7 @@ class Slurm:
                 going = [index for index in range(len(array.shards)) if _goes_on(queue, array, index)]
                 under_way |= {id for index in going for id in array.shards[index]}
                 if going:
-                    follower.follow(array)
+                    follower.follow(array, going)
                 else:
                     array.changed(over=True)
             if mine := under_way & {run.id for run in runs}:
