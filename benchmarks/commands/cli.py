@@ -105,6 +105,7 @@ def run(
     *tables: str,
     selection: Selection = DEFAULT,
     jobs: Number | None = None,
+    per_device: Number | None = None,
     target: float | None = None,
     care: Care = CARE,
     no_tracking: Flag = False,
@@ -115,6 +116,7 @@ def run(
     Args:
         tables: Such as table3; all, paper-a and paper-b name many.
         jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
+        per_device: Runs side by side on each GPU, instead of --jobs.
         target: Accuracy in percent to reach, instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
@@ -126,7 +128,7 @@ def run(
 
     of_cluster = engines.prepare(engine, selection, jobs, _console())
     found, chosen = choose(selection, tables, node=of_cluster.node if of_cluster else None)
-    many = _training_jobs(jobs, chosen) if of_cluster is None else 1
+    many = _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
     return run.run(
         found,
         chosen,
@@ -159,6 +161,7 @@ def tune(
     selection: Selection = DEFAULT,
     search: SearchOptions = SEARCH,
     jobs: Number | None = None,
+    per_device: Number | None = None,
     target: float | None = None,
     care: Care = CARE,
     no_tracking: Flag = False,
@@ -168,6 +171,7 @@ def tune(
     Args:
         table: A table or figure, such as table1.
         jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
+        per_device: Runs side by side on each GPU, instead of --jobs.
         target: Accuracy in percent to reach, instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
@@ -177,7 +181,7 @@ def tune(
     care.check()
     budget = search.budget()
     found, chosen = choose(selection, [table])
-    many = _training_jobs(jobs, chosen)
+    many = _training_jobs(jobs, chosen, per_device)
     from benchmarks.commands import tune
 
     return tune.tune(
@@ -427,9 +431,23 @@ def _is_method(name: str, plugins: list[Path] | None) -> bool:
     return name in methods.names()
 
 
-def _training_jobs(jobs: int | None, chosen: Choices) -> int:
+def _training_jobs(jobs: int | None, chosen: Choices, per_device: int | None) -> int:
+    if per_device is not None:
+        return _per_device(per_device, jobs, chosen)
     alone = jobs is None and not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
     return 1 if alone else _jobs(jobs, chosen.device)
+
+
+def _per_device(per_device: int, jobs: int | None, chosen: Choices) -> int:
+    from benchmarks.commands.resolve import default_jobs
+
+    if per_device < 1:
+        raise UserError(f"--per-device {per_device}: give the number of runs side by side on each GPU, 1 or more.")
+    if jobs is not None:
+        raise UserError("--per-device is the number of runs on each GPU, --jobs that on all: give one of them.")
+    if chosen.device != "cuda":
+        raise UserError("--per-device is for GPUs; on the CPU say --jobs, the runs side by side.")
+    return default_jobs(chosen.device, per_device)
 
 
 def _jobs(jobs: int | None, device: str) -> int:

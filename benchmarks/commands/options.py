@@ -138,6 +138,10 @@ class Selection:
         str | None, Parameter(help="Hardware card of the virtual clock: a name or a TOML file. Default: the table's.")
     ] = None
     device: Annotated[str, Parameter(help="cpu, cuda or auto.")] = "auto"
+    devices: Annotated[
+        list[str] | None,
+        _many("Only these GPUs, by number, as in 0,1,2; a run at a time on each. Default: all."),
+    ] = None
     data: Annotated[
         Path | None, Parameter(help="Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.")
     ] = None

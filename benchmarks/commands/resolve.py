@@ -73,9 +73,9 @@ def check_target(target: float | None) -> None:
         raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
 
 
-def default_jobs(device: str) -> int:
-    """The GPUs that this process sees where it trains on them, else the cores that it may use."""
-    return gpus.found().count if device == "cuda" else usable_cores()
+def default_jobs(device: str, per_device: int = 1) -> int:
+    """So many on each of the GPUs that this process sees where it trains on them, else the cores that it may use."""
+    return per_device * gpus.found().count if device == "cuda" else usable_cores()
 
 
 def choose(
@@ -89,6 +89,7 @@ def choose(
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
     experiments = chosen_experiments(names, hardware) if names is not None else []
+    numbers = split(given.devices or ())
     seeds = of_seeds.parsed(given.first_seeds)
     kind = _executor(given.first_executor, given.record, given.hardware)
     networks = _networks(split(given.network or ()))
@@ -104,7 +105,7 @@ def choose(
         executor=given.first_executor,
         record=given.record,
         card=cards.load(given.hardware, out=given.out) if given.hardware else None,
-        device=usable_device(given.device) if node is None else _device_of(node, given.device),
+        device=usable_device(given.device, numbers) if node is None else _device_of(node, given.device),
         node=node,
         data=given.data.expanduser() if given.data is not None else None,
         peak=_peak(given.out) if not kind.simulated else None,
@@ -192,20 +193,26 @@ def _peak(out: Path) -> float | None:
     return cards.load("this-machine", out=out).peak_flops_per_second
 
 
-def usable_device(device: str) -> str:
-    """cpu or cuda; "auto" is cuda where there is one.
+def usable_device(device: str, devices: Sequence[str] = ()) -> str:
+    """cpu or cuda; "auto" is cuda where there is one. devices: numbers of the GPUs to be seen; none: all.
 
-    Raises UserError where cuda was asked for and there is none, for one GPU of several, and where these differ.
+    Raises UserError where cuda was asked for and there is none, for one GPU of several, where these differ, and on a
+    number of a GPU that is not there.
     """
     kind, _, index = device.partition(":")
     if kind == "cuda" and index:
-        raise UserError(f"--device {device}: choose GPUs by CUDA_VISIBLE_DEVICES={index}, and say --device cuda.")
+        raise UserError(f"--device {device}: choose GPUs by --devices {index}, and say --device cuda.")
     one_of("device", device, ("cpu", "cuda", "auto"))
+    if devices:
+        if device == "cpu":
+            raise UserError(f"--devices {','.join(devices)}: runs on the CPU have no GPUs; say --device cuda.")
+        gpus.choose(devices)
+        device = "cuda"
     usable = device != "cpu" and gpus.usable()
     if device == "cuda" and not usable:
         raise UserError("--device cuda: no CUDA device is usable here; `python -m benchmarks doctor` says why.")
-    if usable:
-        gpus.found()
+    if usable and gpus.found().count < len(devices):
+        raise UserError(f"--devices {','.join(devices)}: torch sees {gpus.found().count} of these GPUs here.")
     return "cuda" if usable else "cpu"
 
 

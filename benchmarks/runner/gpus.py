@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,24 @@ def found() -> Gpus:
         said = ", ".join(f"{index}: {name}" for index, name in enumerate(names))
         raise UserError(f"The GPUs here differ ({said}): show equal ones, as by {VISIBLE}=0, or say --device cpu.")
     return Gpus(names[0], len(names), torch.cuda.get_device_capability(0) >= (8, 0))
+
+
+def choose(numbers: Sequence[str]) -> None:
+    """Let this process, and those that it starts, see these of the GPUs alone, in this order.
+
+    numbers: "0" is the first of those that CUDA_VISIBLE_DEVICES lets it see now. Asked before torch looks for them.
+    Raises UserError on what is no such number, on one that is there twice, and on one beyond the variable's list.
+    """
+    listed = [name.strip() for name in os.environ.get(VISIBLE, "").split(",") if name.strip()]
+    for number in numbers:
+        if not number.isdecimal():
+            raise UserError(f"--devices {number}: give the numbers of GPUs, such as 0,1; `doctor` prints them.")
+        if listed and int(number) >= len(listed):
+            seen = f"CUDA_VISIBLE_DEVICES={','.join(listed)}, which are 0 to {len(listed) - 1} here"
+            raise UserError(f"--devices {number}: there are the GPUs of {seen}.")
+    if len(set(map(int, numbers))) < len(numbers):
+        raise UserError(f"--devices {','.join(numbers)}: name each GPU once; --per-device trains several runs on each.")
+    os.environ[VISIBLE] = ",".join(listed[int(number)] if listed else str(int(number)) for number in numbers)
 
 
 def each() -> tuple[str, ...]:

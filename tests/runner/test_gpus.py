@@ -88,9 +88,43 @@ def test_no_gpu_is_said(see: See) -> None:
     assert usable_device("auto") == "cpu"
 
 
-def test_one_of_several_gpus_is_chosen_by_what_is_visible() -> None:
-    with pytest.raises(UserError, match=r"CUDA_VISIBLE_DEVICES=1, and say --device cuda\."):
+def test_one_of_several_gpus_is_chosen_by_its_number() -> None:
+    with pytest.raises(UserError, match=r"choose GPUs by --devices 1, and say --device cuda\."):
         usable_device("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("visible", "chosen", "then"),
+    [("", ["0", "2"], "0,2"), ("", ["1"], "1"), ("4, 7,GPU-a", ["2", "0"], "GPU-a,4")],
+)
+def test_gpus_are_numbered_as_the_command_sees_them(
+    visible: str, chosen: list[str], then: str, see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the processes that it starts see no other."""
+    see(*["NVIDIA H200"] * len(chosen))
+    monkeypatch.setenv(gpus.VISIBLE, visible)
+    assert usable_device("auto", chosen) == "cuda"
+    assert os.environ[gpus.VISIBLE] == then
+    assert gpus.each() == tuple(then.split(","))
+
+
+@pytest.mark.parametrize(
+    ("device", "chosen", "complaint"),
+    [
+        ("cuda", ["a"], "--devices a: give the numbers of GPUs"),
+        ("cuda", ["0", "00"], "name each GPU once; --per-device trains several runs on each"),
+        ("cuda", ["2"], r"--devices 2: there are the GPUs of CUDA_VISIBLE_DEVICES=4,7, which are 0 to 1 here"),
+        ("auto", ["0", "1"], "--devices 0,1: torch sees 1 of these GPUs here"),
+        ("cpu", ["0"], "--devices 0: runs on the CPU have no GPUs"),
+    ],
+)
+def test_gpus_that_are_not_there_are_refused(
+    device: str, chosen: list[str], complaint: str, see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    see("NVIDIA H200")
+    monkeypatch.setenv(gpus.VISIBLE, "4,7")
+    with pytest.raises(UserError, match=complaint):
+        usable_device(device, chosen)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +171,7 @@ def test_a_plan_for_the_cpu_imports_no_torch(checkout: Path) -> None:
 def test_by_default_a_run_per_gpu(see: See) -> None:
     see("NVIDIA H200", "NVIDIA H200", "NVIDIA H200")
     assert default_jobs("cuda") == 3
+    assert default_jobs("cuda", 2) == 6
     assert default_jobs("cpu") == len(os.sched_getaffinity(0))
 
 
@@ -185,7 +220,9 @@ def spread(monkeypatch: pytest.MonkeyPatch, seen: tuple[str, ...], *, jobs: int,
     monkeypatch.setattr(Pretender, "deaths", set(deaths))
     monkeypatch.setattr(pool, "TrainingProcess", Pretender)
     monkeypatch.setattr(openmp, "policy_of", lambda spec, jobs: None)
-    runs: Any = [SimpleNamespace(id=id, spec=SimpleNamespace(seed=0), labels=None) for id in "abcdef"]
+    runs: Any = [
+        SimpleNamespace(id=id, spec=SimpleNamespace(executor="virtual", seed=0), labels=None) for id in "abcdef"
+    ]
     ended = pool.train_all(runs, Setting(Path(), None, {}, (), {}, seen), jobs=jobs, listen=lambda event: None)
     assert len(ended) == len(runs)
     return Pretender.started
