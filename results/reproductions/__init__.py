@@ -247,6 +247,7 @@ def _value(text: Mapping[str, str]) -> Value:
         hardware=text["hardware"],
         condition=text.get("condition", ""),
         seeds=text.get("seeds", ""),
+        resolution=_number(text.get("resolution", "")),
     )
 
 

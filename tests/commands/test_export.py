@@ -28,7 +28,7 @@ from tests.results.samples import records, write
 def table() -> ResultTable:
     """One value, one that was not run, one of which a run has none."""
     cells = (
-        ("bp", "BP", ResultCell(Published(61.0, 0.17, 3, ""), Summary(60.5, 0.5, 3))),
+        ("bp", "BP", ResultCell(Published(61.0, 0.17, 3, ""), Summary(60.5, 0.5, 3, resolution=1.5))),
         ("ddp", "DDP", ResultCell(Published(62.0, None, 3, ""), reason="not run")),
         ("lapsgd", "LAP-SGD", ResultCell(None, Summary(None, None, 3, 1, 7.5))),
     )
