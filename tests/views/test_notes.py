@@ -63,3 +63,14 @@ def test_drains_within_an_epoch_are_said_where_they_are_set() -> None:
 
     assert said() == []
     assert len(said(settings={"workload": {"drain_every": "500"}})) == 1
+
+
+def test_evaluations_within_an_epoch_are_said_where_they_are_set() -> None:
+    def said(every: str) -> list[str]:
+        choices = Choices(seeds=(0,), settings={"workload": {"evaluate_every": every}})
+        sheet = sheet_of(table("table1"), choices, plan.runs(table("table1"), choices), Journals(()))
+        return [note for note in notes(sheet) if note.startswith("Evaluated ")]
+
+    assert said("1") == []
+    assert [note.partition(",")[0] for note in said("1/4")] == ["Evaluated 4 times in each epoch"]
+    assert [note.partition(",")[0] for note in said("2")] == ["Evaluated every 2 epochs"]
