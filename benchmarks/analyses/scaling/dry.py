@@ -112,4 +112,4 @@ def expected_effects(done: Sequence[Epochs], devices: int, batches: int) -> floa
         return 0.0
     before, last = done[-2:]
     growth = math.log(last.effects_per_batch / before.effects_per_batch) / math.log(last.devices / before.devices)
-    return last.effects_per_batch * (devices / last.devices) ** max(0.0, growth) * batches
+    return last.effects_per_batch * math.pow(devices / last.devices, max(0.0, growth)) * batches

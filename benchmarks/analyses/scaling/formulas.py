@@ -34,12 +34,13 @@ def seconds(method: Method, price: Price, steps: int, delay: float) -> float | N
     if method.name == "bp":
         return steps * (step + delay)
     if method.name == "lsgd":
-        averages = steps // method.options.period
+        averages = steps // int(method.options.period)
         return steps * (step + delay) + averages * _all_reduce(price, everything, devices)
     if method.name == "ddp":
         return steps * (delay + price.forward_seconds + _reduced(price, devices) + update)
     if method.name == "lapsgd":
-        snapshots = sum(price.snapshot(i) for i in everything) * (method.options.weights == "forward")
+        pins = bool(method.options.weights == "forward")
+        snapshots = sum(price.snapshot(i) for i in everything) * pins
         return steps * (step + delay + snapshots) + _all_reduce(price, everything, devices)
     if method.name == "pdasgd" and not delay:
         return steps * max(step, _arriving(price, devices))

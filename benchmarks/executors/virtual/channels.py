@@ -125,7 +125,8 @@ class Channels:
 
     def _bytes(self, sent: Sent, getter: e.Worker) -> float:
         if isinstance(sent.item, DryGradient):
-            return self.price.parameter_bytes[sent.item.layer.index]
+            size: float = self.price.parameter_bytes[sent.item.layer.index]
+            return size
         return self.price.batch_bytes(_cut(sent.worker, getter))
 
     def close(self, process: Process, effect: e.Close) -> Any:
