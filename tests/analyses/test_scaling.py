@@ -11,9 +11,9 @@ import methods
 from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.registry import analysis
 from benchmarks.analyses.scaling import accuracy
-from benchmarks.analyses.scaling.dry import SLOW_EVERY, Condition, Epochs, expected_effects, simulate
+from benchmarks.analyses.scaling.dry import SLOW_EVERY, Epochs, Situation, expected_effects, simulate
 from benchmarks.analyses.scaling.formulas import BOUNDED, EXACT, seconds
-from benchmarks.analyses.scaling.points import Curve, Point
+from benchmarks.analyses.scaling.points import Point, ScalingCurve
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import Price
@@ -23,16 +23,16 @@ CARD = cards.load("cluster")
 KNOWN = CARD.networks["resnet18"]
 STAGES = ("stem", "stage1", "stage2", "stage3", "stage4", "head")
 STEPS = 32
-PLAIN, TREE = Condition("ring", "ring"), Condition("tree", "tree", collective="tree")
-SLOW = Condition("constant", "constant", stragglers="constant", slow_steps=1.5)
-TAIL = Condition("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=0.5)
+PLAIN, TREE = Situation("ring", "ring"), Situation("tree", "tree", collective="tree")
+SLOW = Situation("constant", "constant", stragglers="constant", slow_steps=1.5)
+TAIL = Situation("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=0.5)
 
 
 def made(name: str, devices: int) -> methods.Method:
     return methods.create(name, {} if name == "bp" else {"devices": devices})
 
 
-def epochs(name: str, condition: Condition, devices: int, seed: int = 0, steps: int = STEPS) -> Epochs:
+def epochs(name: str, condition: Situation, devices: int, seed: int = 0, steps: int = STEPS) -> Epochs:
     price = condition.price(CARD, KNOWN, STAGES, devices, seed)
     return simulate(made(name, devices), price, STAGES, steps=steps)
 
@@ -45,7 +45,7 @@ def run(tmp_path: Path, *names: str, **settings: str) -> Finding:
 
 @pytest.mark.parametrize("condition", [PLAIN, TREE, SLOW], ids=lambda condition: condition.key)
 @pytest.mark.parametrize("name", [*EXACT, *BOUNDED])
-def test_what_is_simulated_is_what_the_formulas_say(name: str, condition: Condition) -> None:
+def test_what_is_simulated_is_what_the_formulas_say(name: str, condition: Situation) -> None:
     for devices in (1, 4, 16):
         if name == "bp" and devices > 1:
             continue
@@ -74,7 +74,7 @@ def test_who_waits_for_a_straggler_is_counted_by_the_devices() -> None:
     assert (found.seconds, found.waiting, found.lost) == pytest.approx((18.0, 0.25, 0.25))
 
 
-def replace_steps(condition: Condition, steps: float) -> Condition:
+def replace_steps(condition: Situation, steps: float) -> Situation:
     return replace(condition, slow_steps=steps)
 
 
@@ -102,8 +102,8 @@ def test_gains_end_where_growth_falls_short_of_half() -> None:
         Point(devices, (Epochs(devices, 1, devices / rate, 0, 0, 1, 0),))
         for devices, rate in ((1, 1.0), (4, 3.4), (16, 8.6), (64, 8.6))
     ]
-    assert Curve("ddp", "DDP", PLAIN, "weak", (*points, Point(256, reason="left out"))).gains_until == 16
-    assert Curve("ddp", "DDP", PLAIN, "weak", tuple(points[:1])).gains_until is None
+    assert ScalingCurve("ddp", "DDP", PLAIN, "weak", (*points, Point(256, reason="left out"))).gains_until == 16
+    assert ScalingCurve("ddp", "DDP", PLAIN, "weak", tuple(points[:1])).gains_until is None
 
 
 def test_tables_say_what_was_left_out(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from pydantic import Field
 import methods
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
 from benchmarks.analyses.scaling import accuracy, shown
-from benchmarks.analyses.scaling.dry import Condition, Epochs, expected_effects, simulate
+from benchmarks.analyses.scaling.dry import Epochs, Situation, expected_effects, simulate
 from benchmarks.analyses.scaling.formulas import seconds
-from benchmarks.analyses.scaling.points import Curve, Point
+from benchmarks.analyses.scaling.points import Point, ScalingCurve
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import NetworkSeconds
 from methods import Method
@@ -63,13 +63,13 @@ def run(request: Request) -> Finding:
     return Finding(shown.tables(request, curves, trained), shown.picture(request, curves, trained))
 
 
-def _curves(request: Request) -> Iterator[Curve]:
+def _curves(request: Request) -> Iterator[ScalingCurve]:
     options, known = request.options, _network(request)
     conditions = (
-        Condition("ring", "ring"),
-        Condition("tree", "tree", collective="tree"),
-        Condition("constant", "constant stragglers", stragglers="constant", slow_steps=options.constant),
-        Condition("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=options.tail, alpha=options.alpha),
+        Situation("ring", "ring"),
+        Situation("tree", "tree", collective="tree"),
+        Situation("constant", "constant stragglers", stragglers="constant", slow_steps=options.constant),
+        Situation("tail", "heavy tails", stragglers="heavy-tailed", slow_steps=options.tail, alpha=options.alpha),
     )
     steps = options.steps or STEPS[request.scale]
     for name in request.methods or METHODS:
@@ -102,10 +102,10 @@ def _curve(
     request: Request,
     known: NetworkSeconds,
     name: str,
-    condition: Condition,
+    condition: Situation,
     scaling: Literal["weak", "strong"],
     steps: int,
-) -> Curve:
+) -> ScalingCurve:
     """Strong: so many epochs that a device has its `steps` batches in them, at least."""
     options, points, done = request.options, list[Point](), list[Epochs]()
     layers = _layers(known, options.layers)
@@ -130,7 +130,7 @@ def _curve(
                 law = seconds(method, prices[0], share, condition.slow_steps * step * delayed)
             points.append(Point(devices, found, law))
             done.append(found[0])
-    return Curve(name, title, condition, scaling, tuple(points))
+    return ScalingCurve(name, title, condition, scaling, tuple(points))
 
 
 ANALYSIS = Analysis(

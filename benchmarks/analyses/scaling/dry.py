@@ -23,7 +23,7 @@ SLOW_EVERY = 8
 
 
 @dataclass(frozen=True)
-class Condition:
+class Situation:
     """What devices and links are like. slow_steps: a straggler's mean delay before a batch, in steps."""
 
     key: str

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from benchmarks.analyses.scaling.dry import Condition, Epochs
+from benchmarks.analyses.scaling.dry import Epochs, Situation
 from results.statistics import Summary
 
 WORTH = 0.5
@@ -41,12 +41,12 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Curve:
+class ScalingCurve:
     """Over devices, in their order."""
 
     method: str
     title: str
-    condition: Condition
+    condition: Situation
     scaling: Literal["weak", "strong"]
     points: tuple[Point, ...]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from benchmarks.analyses.definition import Request
 from benchmarks.analyses.scaling import accuracy, formulas
 from benchmarks.analyses.scaling.accuracy import Trained
-from benchmarks.analyses.scaling.points import WORTH, Curve, Point, summary
+from benchmarks.analyses.scaling.points import WORTH, Point, ScalingCurve, summary
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
@@ -42,7 +42,7 @@ TRAINED = (
 )
 
 
-def tables(request: Request, curves: Sequence[Curve], trained: Sequence[Trained]) -> tuple[ResultTable, ...]:
+def tables(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[Trained]) -> tuple[ResultTable, ...]:
     """Weak and strong scaling where they were simulated, accuracy where it was trained."""
     made = []
     if curves:
@@ -55,7 +55,7 @@ def tables(request: Request, curves: Sequence[Curve], trained: Sequence[Trained]
 # ---- weak and strong scaling
 
 
-def _weak(request: Request, curves: Sequence[Curve]) -> ResultTable:
+def _weak(request: Request, curves: Sequence[ScalingCurve]) -> ResultTable:
     weak = [curve for curve in curves if curve.scaling == "weak"]
     found = {(curve.method, curve.condition.key): curve for curve in weak}
     rows = []
@@ -81,7 +81,7 @@ def _weak(request: Request, curves: Sequence[Curve]) -> ResultTable:
     )
 
 
-def _strong(request: Request, curves: Sequence[Curve]) -> ResultTable:
+def _strong(request: Request, curves: Sequence[ScalingCurve]) -> ResultTable:
     strong = [curve for curve in curves if curve.scaling == "strong"]
     rows = []
     for curve in strong:
@@ -105,7 +105,7 @@ def _strong(request: Request, curves: Sequence[Curve]) -> ResultTable:
 
 
 def _table(
-    request: Request, curves: Sequence[Curve], rows: Sequence[ResultRow], measures: tuple[Measure, ...]
+    request: Request, curves: Sequence[ScalingCurve], rows: Sequence[ResultRow], measures: tuple[Measure, ...]
 ) -> ResultTable:
     return ResultTable(
         name="",
@@ -127,7 +127,7 @@ def _table(
     )
 
 
-def _row(curve: Curve, point: Point, cells: Sequence[ResultCell]) -> ResultRow:
+def _row(curve: ScalingCurve, point: Point, cells: Sequence[ResultCell]) -> ResultRow:
     many = f"{point.devices:,} device" + "s" * (point.devices > 1)
     return ResultRow(curve.method, curve.title, f"devices={point.devices}", many, tuple(cells))
 
@@ -141,7 +141,7 @@ def _cell(point: Point | None, what: str) -> ResultCell:
     return ResultCell(law, summary([run.seconds for run in point.runs]))
 
 
-def _steps(curves: Sequence[Curve]) -> int:
+def _steps(curves: Sequence[ScalingCurve]) -> int:
     return next(point.runs[0].steps for curve in curves for point in curve.simulated)
 
 
@@ -154,7 +154,7 @@ def _captions(request: Request) -> tuple[str, ...]:
     )
 
 
-def _check(curves: Sequence[Curve]) -> Iterator[str]:
+def _check(curves: Sequence[ScalingCurve]) -> Iterator[str]:
     pairs = [(curve.method, point.seconds / point.law) for curve in curves for point in curve.points if point.law]
     exact = [abs(ratio - 1) for method, ratio in pairs if method in formulas.EXACT]
     if exact:
@@ -170,7 +170,7 @@ def _check(curves: Sequence[Curve]) -> Iterator[str]:
         )
 
 
-def _gains(curves: Sequence[Curve]) -> Iterator[str]:
+def _gains(curves: Sequence[ScalingCurve]) -> Iterator[str]:
     yield (
         "A method gains up to the most devices to which, from the number of devices before it in this table, batches "
         f"per second grew by at least {100 * WORTH:g} % of what devices grew by:"
@@ -182,7 +182,7 @@ def _gains(curves: Sequence[Curve]) -> Iterator[str]:
             yield f"{condition}: {'; '.join(said)}."
 
 
-def _until(curve: Curve) -> str:
+def _until(curve: ScalingCurve) -> str:
     last, most = curve.gains_until, curve.simulated[-1].devices
     if last != most:
         return f"gains up to {last:,}"
@@ -241,7 +241,7 @@ def _accuracy(request: Request, trained: Sequence[Trained]) -> ResultTable:
 # ---- the picture
 
 
-def picture(request: Request, curves: Sequence[Curve], trained: Sequence[Trained]) -> tuple[Path, ...]:
+def picture(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[Trained]) -> tuple[Path, ...]:
     """Points are simulated, lines are formulas."""
     from reports.figures import Law, Panel, laws
 
@@ -257,7 +257,7 @@ def picture(request: Request, curves: Sequence[Curve], trained: Sequence[Trained
     return laws(panels, request.out / "figures" / "scaling", title=title)
 
 
-def _panels(curves: Sequence[Curve]) -> Iterator[Panel]:
+def _panels(curves: Sequence[ScalingCurve]) -> Iterator[Panel]:
     from reports.figures import Panel
 
     for scaling in ("weak", "strong"):
@@ -273,7 +273,7 @@ def _panels(curves: Sequence[Curve]) -> Iterator[Panel]:
             yield Panel(f"weak scaling, {mine[0].condition.label}", "devices", "waiting, %", lines, log_x=True)
 
 
-def _efficiency(curve: Curve) -> Law:
+def _efficiency(curve: ScalingCurve) -> Law:
     """Batches per second and device, in percent of those on the fewest devices."""
     from reports.figures import Law
 
@@ -286,7 +286,7 @@ def _efficiency(curve: Curve) -> Law:
     return Law(curve.title, [point.devices for point in found], law, measured=measured)
 
 
-def _waiting(curve: Curve) -> Law:
+def _waiting(curve: ScalingCurve) -> Law:
     from reports.figures import Law
 
     return Law(curve.title, [p.devices for p in curve.simulated], measured=[p.waiting for p in curve.simulated])

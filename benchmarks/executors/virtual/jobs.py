@@ -14,7 +14,7 @@ from methods import effects as e
 Handler = Callable[[Process, Any], Any]
 
 
-class Owner(Protocol):
+class JobOwner(Protocol):
     """The executor. What fails while an effect is carried out fails the worker that asked for it."""
 
     clock: Clock
@@ -32,7 +32,7 @@ class EffectJob(DeviceJob):
 
     def __init__(
         self,
-        owner: Owner,
+        owner: JobOwner,
         process: Process,
         effect: e.Effect,
         seconds: float,
@@ -71,7 +71,7 @@ class DelayJob(DeviceJob):
     __slots__ = ("effect", "handler", "owner", "process")
     whole = True
 
-    def __init__(self, owner: Owner, process: Process, effect: e.Effect, seconds: float, handler: Handler) -> None:
+    def __init__(self, owner: JobOwner, process: Process, effect: e.Effect, seconds: float, handler: Handler) -> None:
         super().__init__(seconds)
         self.owner, self.process, self.effect, self.handler = owner, process, effect, handler
 
