@@ -31,10 +31,11 @@ NOT_OURS = {
     "benchmarks.key",
     "benchmarks.digest",
     "benchmarks/packed",
+    "async-sgd-benchmarks.toml",
     "data/utils.py",
     "hardware/this-machine.toml",
 }
-"""MLflow's tags, a folder of wheels alone, torchtext's source, and what `calibrate` writes below out/."""
+"""MLflow's tags, a folder of wheels alone, a user's own settings, torchtext's source, and what `calibrate` writes."""
 PINS = re.compile(r"(^|/)[^/]*(requirements|constraints)[^/]*\.(txt|in)$")
 
 

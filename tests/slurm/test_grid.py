@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import subprocess
@@ -36,8 +37,8 @@ class Grid:
         return process.returncode, out, err
 
     @property
-    def table(self) -> str:
-        return written(self.out, "table1.csv").read_text()
+    def table(self) -> list[dict[str, str]]:
+        return values(self.out)
 
     @property
     def evaluations(self) -> int:
@@ -49,6 +50,11 @@ class Grid:
         """Ids of the jobs that are queued or running, but for those of other tests."""
         return self.nodes.ask("squeue", "--noheader", "--array", "--format=%i").split()
 
+    @property
+    def running(self) -> str:
+        """The id of a job that runs."""
+        return self.nodes.ask("squeue", "--noheader", "--array", "--states=running", "--format=%i").split()[0]
+
     def check_whole(self) -> None:
         """Every run finished, and was trained once from its first epoch to its last."""
         done = [journal for journal in journals(self.out) if journal["file"] == "journal.jsonl"]
@@ -56,16 +62,22 @@ class Grid:
         until(lambda: not self.queued, SECONDS)
 
 
-def local(folder: Path, epochs: int) -> str:
+def local(folder: Path, epochs: int) -> list[dict[str, str]]:
     """The table as this machine makes it."""
     out = folder / "here"
     process = program(*ROWS, f"--out={out}", "--jobs=2", *tiny(epochs=epochs, patience=epochs), cwd=folder)
     assert process.wait(timeout=SECONDS) == 0
-    return written(out, "table1.csv").read_text()
+    return values(out)
+
+
+def values(out: Path) -> list[dict[str, str]]:
+    """The table's lines, but for which commit made them."""
+    with written(out, "table1.csv").open() as file:
+        return [{name: value for name, value in line.items() if name != "commit"} for line in csv.DictReader(file)]
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
+def expected(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
     """Of the long grid."""
     return local(tmp_path_factory.mktemp("local"), LONG)
 
@@ -101,7 +113,7 @@ def test_detached_jobs_go_on_and_are_followed(long: Grid) -> None:
 
 
 def cancel_a_job(grid: Grid, process: subprocess.Popen[str]) -> None:
-    grid.nodes.ask("scancel", grid.queued[0])
+    grid.nodes.ask("scancel", grid.running)
     assert process.wait(SECONDS) == 1  # a failed cell, which the same command repeats
 
 
@@ -122,15 +134,15 @@ def kill_a_node(grid: Grid, process: subprocess.Popen[str]) -> None:
 
 
 def end_a_jobs_time(grid: Grid, process: subprocess.Popen[str]) -> None:
-    grid.nodes.ask("scancel", "--signal=USR2", grid.queued[0])
+    grid.nodes.ask("scancel", "--signal=USR2", grid.running)
     assert process.wait(SECONDS) == 0  # it came again by itself
 
 
 @pytest.mark.parametrize(
-    "harm", [cancel_a_job, kill_the_follower, interrupt_the_follower, kill_a_node, end_a_jobs_time]
+    "harm", [kill_a_node, end_a_jobs_time, cancel_a_job, kill_the_follower, interrupt_the_follower]
 )
 def test_whatever_is_killed_the_same_command_makes_the_table(
-    harm: Callable[[Grid, subprocess.Popen[str]], None], long: Grid, expected: str
+    harm: Callable[[Grid, subprocess.Popen[str]], None], long: Grid, expected: list[dict[str, str]]
 ) -> None:
     process = long.command()
     until(lambda: long.evaluations > 5, SECONDS)
