@@ -30,13 +30,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--executor", action="append", default=[], metavar="NAME", help="only this executor (default: all)")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, saying what it would take."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, saying what it would take; leave out what starts ranks, unless asked for."""
     for item in items:
         if item.get_closest_marker("cuda") and not _has_cuda():
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
         if item.get_closest_marker("torchtext") and not _torchtext_loads():
             item.add_marker(pytest.mark.skip(reason="needs torchtext beside torch 2.3: tox run -e torchtext"))
+    if "distributed" not in config.getoption("markexpr"):
+        slow = [item for item in items if item.get_closest_marker("distributed")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 def _has_cuda() -> bool:

@@ -10,6 +10,7 @@ over the rounds of the ratios within a round, so that what else runs on the mach
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import statistics
 import sys
@@ -36,6 +37,8 @@ from benchmarks.workloads.workload import workload
 from tools.measuring import milliseconds, ratio, spread, training
 
 RANKS = 2
+OPTIONS: dict[str, dict[str, Any]] = {"ddp": {"devices": RANKS}, "lapsgd": {"devices": RANKS, "switch": 0.0}}
+"""LAP-SGD averages every 16 updates of a device, as in its second phase."""
 Given = argparse.Namespace
 
 
@@ -50,7 +53,7 @@ def prepared(given: Given, method: str) -> Training:
         work = workload("cifar100", "resnet18", "smoke", {"train_samples": str(64 * given.batches)})
         data = load_data(work, None)
     work = work.model_copy(update={"threads": given.threads})
-    return training(work, method, data, "distributed", options={"devices": RANKS})
+    return training(work, method, data, "distributed", options=OPTIONS[method])
 
 
 def plain(made: Training, rank: int, wrap: Callable[[Any], Any]) -> Callable[[], list[float]]:
@@ -88,17 +91,27 @@ class Rank:
         self.store = session.connect(self.place, 300.0)
         dist.init_process_group("gloo", store=dist.PrefixStore("rival", self.store), rank=rank, world_size=RANKS)
         self.turns: dict[str, Callable[[], Any]] = {}
+        self.cpu: dict[str, list[float]] = {}  # seconds of this process, all threads
+        self.lasting = contextlib.ExitStack()
         made = [self._ours(method, given) for method in given.methods]
         self.turns["DistributedDataParallel"] = plain(
-            made[0], rank, lambda network: torch.nn.parallel.DistributedDataParallel(network, broadcast_buffers=False)
+            made[0], rank, lambda network: torch.nn.parallel.DistributedDataParallel(network)
         )
+        alone = training(made[0].work, "lapsgd", made[0].data, "threads", options={"devices": 1, "switch": 0.0})
+        alone.team.batches = self._every_other(made[0])
+        alone.team.steps_per_epoch = made[0].team.steps_per_epoch // RANKS
+        self.turns["lapsgd, apart"] = lambda: _epoch(alone)
         self.turns["independent loops"] = plain(made[0], rank, lambda network: network)
 
+    def _every_other(self, made: Training) -> Callable[[int, int], Any]:
+        """This rank's batches."""
+        return lambda epoch, i: made.batches.batch(epoch, RANKS * i + self.rank)
+
     def _ours(self, name: str, given: Given) -> Training:
-        method = methods.create(name, {"devices": RANKS})
+        method = methods.create(name, OPTIONS[name])
         root = dist.PrefixStore(name, self.store)
         joint = Joint(root, 1, self.rank, RANKS, method.workers, timeout_seconds=300.0)
-        session.at(joint).__enter__()  # to the end of this process
+        self.lasting.enter_context(session.at(joint))
         made = prepared(given, name)
         if self.rank:
             joint.ready()
@@ -111,12 +124,13 @@ class Rank:
     def turn(self, what: str) -> tuple[float, list[float]]:
         """Seconds until both ranks are through."""
         dist.barrier()
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.process_time()
         found = self.turns[what]()
         gathering = 0.0
         if isinstance(found, tuple):
             found, gathering = found
         dist.barrier()
+        self.cpu.setdefault(what, []).append(time.process_time() - busy)
         return time.perf_counter() - begun - gathering, found
 
 
@@ -125,7 +139,7 @@ def _epoch(made: Training) -> tuple[list[float], float]:
     made.team.begin_epoch(0)
     made.executor.run(made.method.workers(made.team))
     made.team.end_epoch()
-    gathering: float = made.executor.gathering_seconds  # type: ignore[attr-defined]
+    gathering: float = getattr(made.executor, "gathering_seconds", 0.0)
     return [float(loss) for _, loss in sorted(zip(made.team.tickets, made.team.losses, strict=True))], gathering
 
 
@@ -145,12 +159,15 @@ def serve(rank: int, port: int, given: Given) -> None:
     dist.all_gather_object(theirs, losses["DistributedDataParallel"])
     if not rank:
         _print(found, losses, theirs, given)
+        busy = {name: f"{2e3 * statistics.median(times[1:]) / given.batches:.1f}" for name, times in one.cpu.items()}
+        print(f"milliseconds of rank 0's CPU a batch of its own: {busy}")
     dist.barrier()
 
 
 def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, given: Given) -> None:
     print(milliseconds(found))
-    for ours, rival in (("ddp", "DistributedDataParallel"), ("lapsgd", "independent loops")):
+    pairs = (("ddp", "DistributedDataParallel"), ("lapsgd", "lapsgd, apart"), ("lapsgd", "independent loops"))
+    for ours, rival in pairs:
         if ours in found:
             print(f"{ours} on 2 ranks over {rival}: {ratio(found, rival, ours):.3f} ({spread(found, rival, ours)})")
     if "ddp" in losses:
@@ -158,7 +175,7 @@ def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs
         apart = max(abs(a - b) for a, b in zip(losses["ddp"], both, strict=True))
         same = "to the last bit" if losses["ddp"] == both else f"to {apart:.2g}"
         print(f"losses of {len(both)} batches: DDP's and DistributedDataParallel's are the same {same}")
-    print(f"mean seconds a batch: {({name: statistics.mean(times) for name, times in found.items()})}")
+    print(f"mean seconds a batch: { ({name: statistics.mean(times) for name, times in found.items()}) }")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ and rank 0's is right of all of them after it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 from benchmarks.errors import UserError
@@ -25,6 +26,7 @@ class LeadingExecutor(RankExecutor):
 
     parts = 0
     loaded = False
+    gathering_seconds = 0.0  # of the last part's end, when all workers had ended
 
     def resume(self, now: float | None) -> None:
         """The team was loaded: the other ranks get their replicas of it."""
@@ -50,15 +52,16 @@ class LeadingExecutor(RankExecutor):
             self._collect(given, losses)
 
     def _collect(self, given: Order, losses: int) -> None:
-        wire, reports, tensors = self.joint.wire, {}, {}
+        wire, tensors = self.joint.wire, {}
+        told = {peer: self.joint.wait_for(f"report {self.parts} of {peer}", self.check) for peer in wire.others}
+        reports, begun = {peer: Report.model_validate(one) for peer, one in told.items()}, time.perf_counter()
         try:
             for peer in wire.others:
-                told = self.joint.wait_for(f"report {self.parts} of {peer}", self.check)
-                reports[peer] = Report.model_validate(told)
                 tensors[peer] = report.receive(wire, peer, reports[peer].tensors)
         except LinkLost as error:
             raise self.watch.cause(error) from None
         report.merge(self.torch_team, given, reports, tensors, losses)
+        self.gathering_seconds = time.perf_counter() - begun
 
 
 class FollowingExecutor(RankExecutor):

@@ -27,7 +27,7 @@ from results.records.spec import RunSpec
 
 Workers = Callable[[Any], Iterable[Worker]]
 
-FIRST_NAP, LONGEST_NAP = 0.001, 0.05
+FIRST_NAP, LONGEST_NAP = 0.001, 0.02
 """Seconds between two looks at the store: torch's own waits speak on stderr."""
 
 
