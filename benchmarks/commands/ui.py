@@ -80,9 +80,9 @@ def _announce(shelf: Sequence[Tracked], url: str, known: Sequence[Table], asked:
         return url
     links = list(_links(shelf, known))
     latest = max(ours, key=lambda one: one.started_ms)
-    experiments = {one.experiment: one.experiment_id for one in shelf}
+    experiments = {one.experiment: one for one in shelf}
     right = links[0].experiment if links else latest.experiment
-    page = serving.experiment_link(url, experiments[right])
+    page = serving.experiment_link(url, experiments[right].experiment_id, view=experiments[right].view)
     _say(console, f"MLflow, experiment '{right}': {page}")
     found = list(dict.fromkeys(link.table.id for link in links))
     if len(found) > FEW and not asked:

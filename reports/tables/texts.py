@@ -19,6 +19,7 @@ RESOLUTION = (
     "'−{}', for example: found at an evaluation, or up to so much earlier, since the one before; "
     "± is the spread between runs alone."
 )
+BOUNDS = "≤ and ≥: bounds of a speed-up, since some runs never arrived."
 CENSORED = "{}: only so many of the runs have a value; '>' is a lower bound of the mean, from how far the others went."
 
 
@@ -91,6 +92,8 @@ def footer(table: ResultTable) -> list[str]:
         found.append(CENSORED.format(", ".join(counts)))
     if wide := [cell.measured.resolution for cell in cells if cell.measured and cell.measured.resolution]:
         found.append(RESOLUTION.format(_size(wide[0])))
+    if any(map(glance_notes, table.glances)):
+        found.append(BOUNDS)
     shown = [index for index in range(len(table.measures)) if table.refers(index)]
     if any(row.cells[index].published is None for row in table.rows for index in shown):
         blank = f"{BLANK} under '{table.reference}': "
@@ -123,6 +126,12 @@ def glance_lines(glance: Glance) -> Iterator[tuple[str, ...]]:
         theirs = effect_text(_exact(line.published_speedup), "×"), effect_text(_exact(line.published_accuracy))
         both = zip(pair, theirs, strict=True) if glance.published else zip(pair, strict=True)
         yield line.label, *(text for texts in both for text in texts), line.seeds
+
+
+def glance_notes(glance: Glance) -> tuple[str, ...]:
+    """What has to be known to read it."""
+    effects = (effect for line in glance.lines for effect in (line.speedup, line.accuracy) if effect is not None)
+    return (BOUNDS,) if any(effect.bound for effect in effects) else ()
 
 
 def effect_text(effect: Effect | None, unit: Literal["×", ""] = "") -> str:

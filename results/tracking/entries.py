@@ -37,7 +37,7 @@ from results.tracking.tags import PREFIX, run_key
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
-FORMAT = 4
+FORMAT = 5
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
 FOLLOWS = ("seed", "charged")
@@ -65,6 +65,7 @@ class TrackedInput:
 class TrackedEntry:
     """One tracked run. `key` says which one, `digest` whether it is the same as one tracked before.
 
+    name: its first letters tell it from others, since MLflow's charts show some fifteen.
     points: made when they are wanted, which a million that are there already never are. documents: kept
     with the run as JSON files under these names. files: as they are. extras: alike, but they may come and change later.
     members: the runs that a parent is made of. given: whether a table's values were laid over the parent's own.
@@ -130,7 +131,7 @@ def _parent(
     return TrackedEntry(
         experiment=one.experiment,
         key=f"ours:{one.key}",
-        name=f"{first.network} {first.row} (ours, {count}{suffix})",
+        name=f"{first.row} ours, {first.network}, {count}{suffix}",
         status=next(word for status, word in _STATUS.items() if status in statuses),
         params={**_subject("reproduced", first.network, first.row), **_texts(first.spec.document(without=FOLLOWS))},
         tags=_parent_tags(one, values, published, statuses),
@@ -162,7 +163,7 @@ def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
     return TrackedEntry(
         experiment=one.experiment,
         key=run_key(record),
-        name=f"{record.network} {record.row} seed {record.seed}",
+        name=f"{record.row} seed {record.seed}, {record.network}",
         status=_STATUS[record.status],
         params={
             **_subject("reproduced", record.network, record.row),
@@ -248,7 +249,7 @@ def _paper(experiment: str, key: str, network: str, row: str, values: Mapping[st
     return TrackedEntry(
         experiment=experiment,
         key=f"paper:{key}",
-        name=f"{network} {row} (paper)",
+        name=f"{row} paper, {network}",
         status="FINISHED",
         params={**_subject("paper", network, row), "published_in": "; ".join(sources)},
         tags={"mlflow.note.content": notes.of_paper(values)},

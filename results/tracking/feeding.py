@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from results.records.identity import identity
+from results.tracking import view
 from results.tracking.entries import TrackedEntry, TrackedInput
 from results.tracking.feeders import MEMBERS, Feeder, ended, met, rank
 from results.tracking.stores import database
@@ -29,9 +30,11 @@ _ENTITIES, _PARAMS = 1000, 100
 _EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",  # else MLflow shows the pages for language models first
     "mlflow.note.content": (
-        "Runs named *(ours, n seeds)* are means over the seeds nested under them: last values, and curves as far as "
-        "all seeds went. Runs named *(paper)* hold the published values under the same names."
+        "Runs named *ours* are means over the seeds nested under them: last values, and curves as far as all seeds "
+        "went. Runs named *paper* hold the published values under the same names. What matters first has a name of its "
+        "own; all other metrics begin with *system/*, whose charts come last."
     ),
+    view.TAG: view.text(),
 }
 
 
@@ -88,6 +91,9 @@ class Store:
             return str(self._client.create_experiment(name, _artifacts(self._uri, name), _EXPERIMENT))
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
+        for name, value in _EXPERIMENT.items():
+            if found.tags.get(name) != value:  # of an earlier version
+                self._client.set_experiment_tag(found.experiment_id, name, value)
         return str(found.experiment_id)
 
     def _once(self, experiment_id: str) -> dict[str, Any]:

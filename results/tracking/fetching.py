@@ -15,6 +15,7 @@ from results.records import JOURNAL, Record, folder_of, read
 from results.records.identity import run_id
 from results.records.journal import is_complete
 from results.records.lease import Lease
+from results.tracking import view
 from results.tracking.tags import FILES, PREFIX, search
 
 KINDS = ("ours", "run", "paper")
@@ -25,7 +26,10 @@ _ID = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A run as MLflow has it. record: our run's id, "" unless `kind` is "run". files: extra artifacts' names."""
+    """A run as MLflow has it. record: our run's id, "" unless `kind` is "run". files: extra artifacts' names.
+
+    view: whether its experiment has the view of the list of runs (results.tracking.view).
+    """
 
     kind: str
     experiment_id: str
@@ -38,19 +42,20 @@ class Tracked:
     record: str = ""
     files: tuple[str, ...] = ()
     params: Mapping[str, str] = field(default_factory=dict)
+    view: bool = False
 
 
 def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
     """What was fed to the store, the newest first."""
-    names = {one.experiment_id: one.name for one in client.search_experiments()}
+    experiments = {one.experiment_id: one for one in client.search_experiments()}
     for kind in kinds:
-        for run in search(client, list(names), f"tags.`{PREFIX}key` LIKE '{kind}:%'"):
+        for run in search(client, list(experiments), f"tags.`{PREFIX}key` LIKE '{kind}:%'"):
             info, params, tags = run.info, run.data.params, run.data.tags
             if info.status not in ("RUNNING", "SCHEDULED"):  # else a feed was stopped there
                 yield Tracked(
                     kind,
                     info.experiment_id,
-                    names[info.experiment_id],
+                    experiments[info.experiment_id].name,
                     info.run_id,
                     info.run_name,
                     params.get("network", ""),
@@ -59,6 +64,7 @@ def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
                     tags.get(f"{PREFIX}run_id", ""),
                     tuple(tags.get(FILES, "").split()),
                     params,
+                    view.TAG in experiments[info.experiment_id].tags,
                 )
 
 

@@ -13,6 +13,19 @@ from results.records import Evaluation, Record
 from results.records.evaluating import interval
 from results.statistics import Summary
 
+FIRST = (
+    "accuracy_percent",
+    "best_accuracy_percent",
+    "time_to_target_seconds",
+    "epochs_to_target",
+    "seconds_per_epoch",
+    "relative_speedup",
+    "train_time_seconds",
+    "loss",
+)
+"""The metrics that one looks at first."""
+REST = "system/"
+"""Before all others: of all prefixes the only one whose charts MLflow shows last, by themselves."""
 _FORBIDDEN = re.compile(r"[^\w\-. :/]")
 
 
@@ -26,6 +39,11 @@ class MetricPoint:
     step: int = 0
 
 
+def metric_key(name: str) -> str:
+    """The name that MLflow has a metric under: its own if that is of FIRST or has a prefix, else one after REST."""
+    return safe(name if name in FIRST or "/" in name else f"{REST}{name}")
+
+
 def summary_points(
     values: Mapping[str, Summary], timestamp_ms: int, steps: Mapping[str, int] | None = None
 ) -> list[MetricPoint]:
@@ -33,11 +51,13 @@ def summary_points(
     points = []
     for name, value in values.items():
         if value.mean is not None:
-            points.append(MetricPoint(safe(name), value.mean, timestamp_ms, (steps or {}).get(safe(name), 0)))
+            points.append(
+                MetricPoint(metric_key(name), value.mean, timestamp_ms, (steps or {}).get(metric_key(name), 0))
+            )
         elif value.at_least is not None:
-            points.append(MetricPoint(safe(f"{name}_at_least"), value.at_least, timestamp_ms))
+            points.append(MetricPoint(metric_key(f"{name}_at_least"), value.at_least, timestamp_ms))
         if value.std is not None:
-            points.append(MetricPoint(safe(f"{name}_std"), value.std, timestamp_ms))
+            points.append(MetricPoint(metric_key(f"{name}_std"), value.std, timestamp_ms))
     return points
 
 
@@ -48,7 +68,9 @@ def curve(record: Record, start_ms: int) -> Iterator[MetricPoint]:
         wall = point.metrics.get("wall_seconds", float(number))
         at = start_ms + round(1000 * wall) if math.isfinite(wall) else start_ms
         for name, value in point.metrics.items():
-            yield MetricPoint(names.get(name) or names.setdefault(name, safe(name)), value, at, _step(record, point))
+            yield MetricPoint(
+                names.get(name) or names.setdefault(name, metric_key(name)), value, at, _step(record, point)
+            )
 
 
 def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[MetricPoint]:
@@ -62,7 +84,7 @@ def mean_curves(records: Sequence[Record], timestamp_ms: int) -> Iterator[Metric
             for name in points[0].metrics:
                 values = [point.metrics[name] for point in points if name in point.metrics]
                 if len(values) == len(records):
-                    yield MetricPoint(safe(name), math.fsum(values) / len(values), timestamp_ms, step)
+                    yield MetricPoint(metric_key(name), math.fsum(values) / len(values), timestamp_ms, step)
 
 
 def last_step(records: Iterable[Record]) -> int:
@@ -84,7 +106,7 @@ def outcome(record: Record, end_ms: int) -> list[MetricPoint]:
     for layer in (record.end or {}).get("staleness", ()):
         numbers = {name: value for name, value in layer.items() if isinstance(value, int | float)}
         values |= {f"staleness/{layer.get('layer')}/{name}": float(value) for name, value in numbers.items()}
-    return [MetricPoint(safe(name), value, end_ms, step) for name, value in values.items()]
+    return [MetricPoint(metric_key(name), value, end_ms, step) for name, value in values.items()]
 
 
 def finite(points: Iterable[MetricPoint]) -> list[MetricPoint]:
@@ -97,7 +119,8 @@ def not_finite(record: Record) -> list[str]:
     """The names of the metrics, and of the outcomes, that are somewhere not finite."""
     curves = (item for point in record.evaluations for item in point.metrics.items())
     outcomes = ((point.key, point.value) for point in outcome(record, 0))
-    return list(dict.fromkeys(safe(name) for pairs in (curves, outcomes) for name, v in pairs if not math.isfinite(v)))
+    keys = [metric_key(name) for name, value in curves if not math.isfinite(value)]
+    return list(dict.fromkeys([*keys, *(name for name, value in outcomes if not math.isfinite(value))]))
 
 
 def safe(name: str) -> str:

@@ -19,6 +19,7 @@ from results.errors import ResultsError
 from results.tracking import guard
 from results.tracking.fetching import Tracked
 from results.tracking.stores import is_server, probe
+from results.tracking.view import VIEW
 
 HOST = "127.0.0.1"
 READY_SECONDS, END_SECONDS = 120.0, 6.0
@@ -130,9 +131,9 @@ def free_port(port: int) -> int:
         return int(trial.getsockname()[1])
 
 
-def experiment_link(url: str, experiment_id: str) -> str:
-    """The page with an experiment's runs."""
-    return f"{url}/#/experiments/{quote(experiment_id)}/runs"
+def experiment_link(url: str, experiment_id: str, *, view: bool = False) -> str:
+    """The page with an experiment's runs. view: which has what matters of them as columns, if the experiment has it."""
+    return f"{url}/#/experiments/{quote(experiment_id)}/runs" + (f"?viewStateShareKey={VIEW}" if view else "")
 
 
 def compare_link(url: str, runs: Sequence[Tracked]) -> str:

@@ -59,9 +59,11 @@ def test_ours_stands_beside_the_papers(store: str, page: Any, tmp_path: Path) ->
         assert server.url.startswith("http://127.0.0.1:")
         server.wait_until_ready()
         page.goto(serving.compare_link(server.url, both))
-        for name in ("resnet18 async_lu (ours, 1 seed)", "resnet18 async_lu (paper)"):
+        for name in ("async_lu ours, resnet18, 1 seed", "async_lu paper, resnet18"):
             page.get_by_text(name).first.wait_for(timeout=SETTLED_MILLISECONDS)
         metric = page.get_by_text("best_accuracy_percent").first
         metric.wait_for(state="attached", timeout=SETTLED_MILLISECONDS)
-        page.goto(serving.experiment_link(server.url, both[0].experiment_id))
-        page.get_by_text("resnet18 bp (ours, 1 seed)").first.wait_for(timeout=SETTLED_MILLISECONDS)
+        page.goto(serving.experiment_link(server.url, both[0].experiment_id, view=both[0].view))
+        for column in ("best_accuracy_percent", "time_to_target_seconds"):
+            page.get_by_text(column).first.wait_for(timeout=SETTLED_MILLISECONDS)
+        page.get_by_text("bp ours, resnet18, 1 seed").first.wait_for(timeout=SETTLED_MILLISECONDS)

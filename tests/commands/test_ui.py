@@ -72,15 +72,16 @@ def test_links_lay_methods_and_papers_side_by_side(out: Path, started: list[int]
         re.findall(r"[0-9a-f]{32}", urllib.parse.unquote(line)) for line in text.splitlines() if "/compare-runs" in line
     ]
     assert [[names[id] for id in ids] for ids in shown] == [
-        ["resnet18 async_lu (ours, 1 seed)", "resnet18 async_bu (ours, 1 seed)"],
+        ["async_lu ours, resnet18, 1 seed", "async_bu ours, resnet18, 1 seed"],
         [
-            "resnet18 async_lu (ours, 1 seed)",
-            "resnet18 async_lu (paper)",
-            "resnet18 async_bu (ours, 1 seed)",
-            "resnet18 async_bu (paper)",
+            "async_lu ours, resnet18, 1 seed",
+            "async_lu paper, resnet18",
+            "async_bu ours, resnet18, 1 seed",
+            "async_bu paper, resnet18",
         ],
     ]
-    assert "MLflow, experiment 'cifar100 (smoke)': http://127.0.0.1:5000/#/experiments/1/runs\n" in text
+    page = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=benchmarks"
+    assert f"MLflow, experiment 'cifar100 (smoke)': {page}\n" in text
     assert "compareRunsMode=CHART" in text
 
 
@@ -95,7 +96,7 @@ def test_the_right_page_is_opened(out: Path, started: list[int], monkeypatch: py
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     assert ui.ui(out, store(out), 5001, True, Console(file=io.StringIO())) == 0
-    assert opened == ["http://127.0.0.1:5001/#/experiments/1/runs"]
+    assert opened == ["http://127.0.0.1:5001/#/experiments/1/runs?viewStateShareKey=benchmarks"]
 
 
 def test_an_empty_store_is_shown_and_none_is_refused(tmp_path: Path, started: list[int]) -> None:

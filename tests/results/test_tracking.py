@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 import socket
 import sys
@@ -15,7 +16,7 @@ from results.errors import ResultsError
 from results.published import by_dataset
 from results.records.journal import Record
 from results.statistics import summary
-from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores, timed
+from results.tracking import DEFAULT_URI, feed, feeding, probe, serving, shown, stores, timed
 from tests.programs import start
 from tests.results.samples import records, write
 
@@ -73,26 +74,26 @@ def test_feeding_again_changes_nothing(fed: Path, uri: str, runs: dict[str, Any]
 
 def test_only_what_finished_is_finished(runs: dict[str, Any]) -> None:
     status = {name: run.info.status for name, run in runs.items()}
-    assert status["resnet18 async_lu seed 0"] == "FINISHED"
-    for name, words in (("seed 0", "true"), ("(ours, 1 seed)", "1 of 1 runs")):
+    assert status["async_lu seed 0, resnet18"] == "FINISHED"
+    for name, words in (("seed 0", "true"), ("ours", "1 of 1 runs")):
         assert status[f"resnet18 ddp {name}"] == "FAILED"
         assert runs[f"resnet18 ddp {name}"].data.tags["benchmarks.diverged"] == words
-    assert runs["resnet18 ddp seed 0"].data.tags["benchmarks.status"] == "diverged"
-    assert status["resnet18 bp seed 0"] == "FAILED"
-    assert status["resnet18 bp seed 1"] == "KILLED"
-    assert status["resnet18 bp (ours, no finished run)"] == "FAILED"
+    assert runs["ddp seed 0, resnet18"].data.tags["benchmarks.status"] == "diverged"
+    assert status["bp seed 0, resnet18"] == "FAILED"
+    assert status["bp seed 1, resnet18"] == "KILLED"
+    assert status["bp ours, resnet18, no finished run"] == "FAILED"
 
 
 def test_seeds_are_nested_under_a_parent_with_mean_and_std(runs: dict[str, Any]) -> None:
-    parent = runs["resnet18 async_lu (ours, 3 seeds)"]
+    parent = runs["async_lu ours, resnet18, 3 seeds"]
     for seed in range(3):
         assert runs[f"resnet18 async_lu seed {seed}"].data.tags["mlflow.parentRunId"] == parent.info.run_id
     metrics = parent.data.metrics
-    assert (metrics["accuracy_percent"], metrics["accuracy_percent_std"]) == (62.0, 1.0)
-    assert (metrics["best_accuracy_percent"], metrics["best_accuracy_percent_std"]) == (62.0, 1.0)
+    assert (metrics["accuracy_percent"], metrics["system/accuracy_percent_std"]) == (62.0, 1.0)
+    assert (metrics["best_accuracy_percent"], metrics["system/best_accuracy_percent_std"]) == (62.0, 1.0)
     # Of the rows that the paper has only this one has finished: 61 %, in the second epoch, after 4 s. The variant of
     # LAP-SGD is worse, and sets no target.
-    assert (metrics["target_percent"], metrics["time_to_target_seconds"], metrics["epochs_to_target"]) == (
+    assert (metrics["system/target_percent"], metrics["time_to_target_seconds"], metrics["epochs_to_target"]) == (
         61.0,
         4.0,
         2.0,
@@ -102,9 +103,9 @@ def test_seeds_are_nested_under_a_parent_with_mean_and_std(runs: dict[str, Any])
 
 
 def test_paper_and_reproduction_have_the_same_keys(runs: dict[str, Any]) -> None:
-    ours, paper = runs["resnet18 async_lu (ours, 3 seeds)"], runs["resnet18 async_lu (paper)"]
-    table = {"time_to_target_seconds", "epochs_to_target", "best_accuracy_percent", "time_to_best_seconds"}
-    both = table | {f"{name}_std" for name in table}
+    ours, paper = runs["async_lu ours, resnet18, 3 seeds"], runs["async_lu paper, resnet18"]
+    table = {"time_to_target_seconds", "epochs_to_target", "best_accuracy_percent"}
+    both = table | {f"system/{name}_std" for name in (*table, "time_to_best_seconds")} | {"system/time_to_best_seconds"}
     assert both <= set(ours.data.metrics) & set(paper.data.metrics)
     assert paper.data.metrics["time_to_target_seconds"] == 226.4
     for key in ("network", "row"):
@@ -112,8 +113,42 @@ def test_paper_and_reproduction_have_the_same_keys(runs: dict[str, Any]) -> None
     assert (ours.data.params["source"], paper.data.params["source"]) == ("reproduced", "paper")
 
 
+def test_what_matters_comes_first_and_is_little(runs: dict[str, Any], uri: str) -> None:
+    """MLflow draws a chart for every metric, those that begin with system/ last; a list's columns are an address'."""
+    metrics = runs["async_lu ours, resnet18, 3 seeds"].data.metrics
+    first = {name for name in metrics if not name.startswith("system/")}
+    assert {"accuracy_percent", "best_accuracy_percent", "time_to_target_seconds", "loss"} <= first
+    assert len(first) <= 8 < len(metrics) - len(first)
+    experiment = tracking._client(uri).get_experiment_by_name("cifar100 (smoke)")
+    held = json.loads(experiment.tags["mlflow.sharedViewState.benchmarks"])
+    assert held["selectedColumns"][:2] == ["metrics.`best_accuracy_percent`", "metrics.`time_to_target_seconds`"]
+    assert (
+        serving.experiment_link("http://h", "7", view=True)
+        == "http://h/#/experiments/7/runs?viewStateShareKey=benchmarks"
+    )
+
+
+def test_names_are_told_apart_by_their_first_letters(runs: dict[str, Any]) -> None:
+    """MLflow's charts and lists show some fifteen."""
+    parents = [name[:14] for name, run in runs.items() if run.data.tags.get("benchmarks.key", "").startswith("ours:")]
+    papers = [name[:14] for name, run in runs.items() if run.data.tags.get("benchmarks.key", "").startswith("paper:")]
+    assert len(parents) > 2
+    assert len({*parents, *papers}) == len(parents) + len(papers)
+
+
+def test_an_experiment_of_an_earlier_version_gets_its_view(folder: Path) -> None:
+    uri = f"sqlite:///{folder}/older.db"
+    write(folder / "older", [30.0], seed=0)
+    feed(records(folder / "older"), published={}, uri=uri)
+    client = tracking._client(uri)
+    id = client.get_experiment_by_name("cifar100 (smoke)").experiment_id
+    client.set_experiment_tag(id, "mlflow.sharedViewState.benchmarks", "{}")
+    feed(records(folder / "older"), published={}, uri=uri)
+    assert "selectedColumns" in client.get_experiment(id).tags["mlflow.sharedViewState.benchmarks"]
+
+
 def test_curves_have_epochs_as_steps_and_specs_are_params(runs: dict[str, Any], uri: str) -> None:
-    run = runs["resnet18 lapsgd@updaters=2 seed 0"]
+    run = runs["lapsgd@updaters=2 seed 0, resnet18"]
     history = tracking._client(uri).get_metric_history(run.info.run_id, "accuracy_percent")
     assert [(point.step, point.value) for point in history] == [(1, 20.0), (2, 41.5)]
     assert [point.timestamp - run.info.start_time for point in history] == [4000, 8000]
@@ -124,16 +159,16 @@ def test_curves_have_epochs_as_steps_and_specs_are_params(runs: dict[str, Any], 
 
 
 def test_values_that_are_not_finite_stay_in_the_journal(runs: dict[str, Any], uri: str) -> None:
-    run = runs["resnet18 ddp seed 0"]
+    run = runs["ddp seed 0, resnet18"]
     client = tracking._client(uri)
     assert [point.step for point in client.get_metric_history(run.info.run_id, "accuracy_percent")] == [1]
     assert run.data.tags["benchmarks.not_finite"] == "accuracy_percent"
     assert run.data.params["diverged"] == "true"
     assert all(math.isfinite(value) and value < 1e300 for value in run.data.metrics.values())
     assert [artifact.path for artifact in client.list_artifacts(run.info.run_id)] == ["config.json", "journal.jsonl"]
-    parent = runs["resnet18 ddp (ours, 1 seed)"]
+    parent = runs["ddp ours, resnet18, 1 seed"]
     assert "accuracy_percent: 0 of 1 runs" in parent.data.tags["benchmarks.censored"]
-    assert parent.data.metrics["time_to_target_seconds_at_least"] == 4.0
+    assert parent.data.metrics["system/time_to_target_seconds_at_least"] == 4.0
 
 
 def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
@@ -141,17 +176,17 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
     kind: dict[str, Any] = {"network": "resnet50", "executor": "threads"}
 
     def names() -> set[str]:
-        return {name for name in stored(uri) if name.startswith("resnet50") and "(paper)" not in name}
+        return {name for name in stored(uri) if name.startswith("resnet50") and " paper, " not in name}
 
     first: Record = write(out, [30.0], seed=0, status="interrupted", **kind)
     feed([first], published={}, uri=uri)
-    assert names() == {"resnet50 async_lu (ours, no finished run, threads)", "resnet50 async_lu seed 0"}
+    assert names() == {"async_lu ours, resnet50, no finished run, threads", "async_lu seed 0, resnet50"}
 
     second = [write(out, [30.0, 40.0], seed=seed, **kind) for seed in (0, 1)]
     report = feed(second, published={}, uri=uri)
     assert (report.added, report.replaced) == (1, 2)
-    parent = "resnet50 async_lu (ours, 2 seeds, threads)"
-    assert names() == {parent, "resnet50 async_lu seed 0", "resnet50 async_lu seed 1"}
+    parent = "async_lu ours, resnet50, 2 seeds, threads"
+    assert names() == {parent, "async_lu seed 0, resnet50", "async_lu seed 1, resnet50"}
 
     hardware = second[0].spec.hardware.name
     fewer = feed(second[:1], published={}, uri=uri)

@@ -70,7 +70,8 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: S
 
 
 def _glance(table: ResultTable, one: Glance) -> Grid:
-    return Grid(texts.glance_title(one), texts.glance_header(table, one), tuple(texts.glance_lines(one)))
+    rows = tuple(texts.glance_lines(one))
+    return Grid(texts.glance_title(one), texts.glance_header(table, one), rows, texts.glance_notes(one))
 
 
 def _blocks(table: ResultTable, values: Mapping[CellKey, Seeds], sheet: Sheet) -> Iterator[Block]:
