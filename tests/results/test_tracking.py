@@ -75,9 +75,9 @@ def test_feeding_again_changes_nothing(fed: Path, uri: str, runs: dict[str, Any]
 def test_only_what_finished_is_finished(runs: dict[str, Any]) -> None:
     status = {name: run.info.status for name, run in runs.items()}
     assert status["async_lu seed 0, resnet18"] == "FINISHED"
-    for name, words in (("seed 0", "true"), ("ours", "1 of 1 runs")):
-        assert status[f"resnet18 ddp {name}"] == "FAILED"
-        assert runs[f"resnet18 ddp {name}"].data.tags["benchmarks.diverged"] == words
+    for name, words in (("ddp seed 0, resnet18", "true"), ("ddp ours, resnet18, 1 seed", "1 of 1 runs")):
+        assert status[name] == "FAILED"
+        assert runs[name].data.tags["benchmarks.diverged"] == words
     assert runs["ddp seed 0, resnet18"].data.tags["benchmarks.status"] == "diverged"
     assert status["bp seed 0, resnet18"] == "FAILED"
     assert status["bp seed 1, resnet18"] == "KILLED"
@@ -87,7 +87,7 @@ def test_only_what_finished_is_finished(runs: dict[str, Any]) -> None:
 def test_seeds_are_nested_under_a_parent_with_mean_and_std(runs: dict[str, Any]) -> None:
     parent = runs["async_lu ours, resnet18, 3 seeds"]
     for seed in range(3):
-        assert runs[f"resnet18 async_lu seed {seed}"].data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert runs[f"async_lu seed {seed}, resnet18"].data.tags["mlflow.parentRunId"] == parent.info.run_id
     metrics = parent.data.metrics
     assert (metrics["accuracy_percent"], metrics["system/accuracy_percent_std"]) == (62.0, 1.0)
     assert (metrics["best_accuracy_percent"], metrics["system/best_accuracy_percent_std"]) == (62.0, 1.0)
@@ -176,7 +176,7 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
     kind: dict[str, Any] = {"network": "resnet50", "executor": "threads"}
 
     def names() -> set[str]:
-        return {name for name in stored(uri) if name.startswith("resnet50") and " paper, " not in name}
+        return {name for name in stored(uri) if "resnet50" in name and " paper, " not in name}
 
     first: Record = write(out, [30.0], seed=0, status="interrupted", **kind)
     feed([first], published={}, uri=uri)
@@ -202,7 +202,7 @@ def test_changed_journals_replace_their_runs(folder: Path, uri: str) -> None:
     runs = stored(uri)
     assert runs[parent].data.metrics["relative_speedup"] == 2.0
     for seed in (0, 1):
-        run = runs[f"resnet50 async_lu seed {seed}"]
+        run = runs[f"async_lu seed {seed}, resnet50"]
         assert run.data.tags["mlflow.parentRunId"] == runs[parent].info.run_id
     assert feed(second, published={}, uri=uri).unchanged == 3
 
