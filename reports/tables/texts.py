@@ -10,7 +10,7 @@ from typing import Literal
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Effect, Glance, ResultCell, ResultRow, ResultTable
+from results.tables import Glance, GlanceValue, ResultCell, ResultRow, ResultTable
 
 BLANK = "–"
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
@@ -122,29 +122,29 @@ def glance_header(table: ResultTable, glance: Glance) -> tuple[str, ...]:
 def glance_lines(glance: Glance) -> Iterator[tuple[str, ...]]:
     """'Async LU', '1.81× [1.74, 1.88]', '1.86×', '-2.3 [-4.2, -0.3]', '–', '5' under the `glance_header`."""
     for line in glance.lines:
-        pair = "the same runs" if line.same else effect_text(line.speedup, "×"), effect_text(line.accuracy)
-        theirs = effect_text(_exact(line.published_speedup), "×"), effect_text(_exact(line.published_accuracy))
+        pair = "the same runs" if line.same else glance_text(line.speedup, "×"), glance_text(line.accuracy)
+        theirs = glance_text(_exact(line.published_speedup), "×"), glance_text(_exact(line.published_accuracy))
         both = zip(pair, theirs, strict=True) if glance.published else zip(pair, strict=True)
         yield line.label, *(text for texts in both for text in texts), line.seeds
 
 
 def glance_notes(glance: Glance) -> tuple[str, ...]:
     """What has to be known to read it."""
-    effects = (effect for line in glance.lines for effect in (line.speedup, line.accuracy) if effect is not None)
-    return (BOUNDS,) if any(effect.bound for effect in effects) else ()
+    values = (value for line in glance.lines for value in (line.speedup, line.accuracy) if value is not None)
+    return (BOUNDS,) if any(value.bound for value in values) else ()
 
 
-def effect_text(effect: Effect | None, unit: Literal["×", ""] = "") -> str:
+def glance_text(shown: GlanceValue | None, unit: Literal["×", ""] = "") -> str:
     """A factor as '1.81× [1.74, 1.88]', a difference as '-2.3 [-4.2, -0.3]', with '≤' or '≥' where it is a bound."""
-    if effect is None:
+    if shown is None:
         return BLANK
     value, *ends = (
         (f"{one:.2f}" if one < 10 else f"{one:.3g}") if unit else f"{one:+.1f}"
-        for one in (effect.value, effect.low, effect.high)
+        for one in (shown.value, shown.low, shown.high)
         if one is not None
     )
     interval = f" [{', '.join(ends)}]" if ends else ""
-    return f"{_SIGNS[effect.bound]}{value}{unit}{interval}"
+    return f"{_SIGNS[shown.bound]}{value}{unit}{interval}"
 
 
 def network_labels(table: ResultTable) -> dict[str, str]:
@@ -195,8 +195,8 @@ def _decimals(values: Sequence[float], measure: Measure) -> int:
     return min(max([least, *sizes]), 6)
 
 
-def _exact(value: float | None) -> Effect | None:
-    return Effect(value) if value is not None else None
+def _exact(value: float | None) -> GlanceValue | None:
+    return GlanceValue(value) if value is not None else None
 
 
 def _few_digits(value: float) -> str:

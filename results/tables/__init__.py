@@ -10,9 +10,18 @@ from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
 from results.tables.condition import Conditions, RunCondition
-from results.tables.glance import Effect, Glance, GlanceLine
+from results.tables.glance import Glance, GlanceLine, GlanceValue
 
-__all__ = ["Conditions", "Effect", "Glance", "GlanceLine", "ResultCell", "ResultRow", "ResultTable", "RunCondition"]
+__all__ = [
+    "Conditions",
+    "Glance",
+    "GlanceLine",
+    "GlanceValue",
+    "ResultCell",
+    "ResultRow",
+    "ResultTable",
+    "RunCondition",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Bound = Literal["", "at least", "at most"]
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class GlanceValue:
     """A value with its 95 % interval, whose ends are None where runs show no spread or there is one run alone.
 
     bound: what it is of the true value, where runs never arrived.
@@ -31,9 +31,9 @@ class GlanceLine:
 
     row: str
     label: str
-    speedup: Effect | None = None
+    speedup: GlanceValue | None = None
     published_speedup: float | None = None
-    accuracy: Effect | None = None
+    accuracy: GlanceValue | None = None
     published_accuracy: float | None = None
     seeds: str = ""
     same: bool = False

@@ -18,7 +18,7 @@ from results.errors import ResultsError
 from results.measures import MEASURES, Measure
 from results.published import Published, load
 from results.statistics import Summary
-from results.tables import Conditions, Effect, Glance, GlanceLine, ResultCell, ResultRow, ResultTable, files
+from results.tables import Conditions, Glance, GlanceLine, GlanceValue, ResultCell, ResultRow, ResultTable, files
 
 SECONDS, EPOCHS = MEASURES["time_to_target_seconds"], MEASURES["epochs_to_target"]
 SOURCE = "arXiv:2410.05985v1, Table 3"
@@ -93,6 +93,7 @@ def test_on_the_screen_published_and_measured_lie_side_by_side(shown: ResultTabl
     ]
 
 
+FASTER, LOWER = GlanceValue(1.814, 1.7449, 1.88), GlanceValue(-2.25, -4.24, -0.26)
 GLANCE = Glance(
     "ResNet-18",
     "LAP-SGD",
@@ -100,9 +101,15 @@ GLANCE = Glance(
     "best accuracy",
     (
         GlanceLine(
-            "async_lu", "Async LU", Effect(1.814, 1.7449, 1.88), 2.9466, Effect(-2.25, -4.24, -0.26), 12.6, "3, weak"
+            "async_lu",
+            "Async LU",
+            GlanceValue(1.814, 1.7449, 1.88),
+            2.9466,
+            GlanceValue(-2.25, -4.24, -0.26),
+            12.6,
+            "3, weak",
         ),
-        GlanceLine("bp", "BP", Effect(12.34, bound="at most"), None, None, None, "1"),
+        GlanceLine("bp", "BP", GlanceValue(12.34, bound="at most"), None, None, None, "1"),
         GlanceLine("lppsgd", "LPP-SGD", None, 0.99, None, -0.3, "3", same=True),
     ),
 )

@@ -16,7 +16,7 @@ from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, sheet_of
 from benchmarks.views.table import assemble
-from results.tables import Effect, Glance, GlanceLine
+from results.tables import Glance, GlanceLine, GlanceValue
 from tests.views.runs import made
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
@@ -52,7 +52,7 @@ def line(found: Glance, row: str) -> GlanceLine:
     return next(line for line in found.lines if line.row == row)
 
 
-def known(effect: Effect | None) -> tuple[float, float, float]:
+def known(effect: GlanceValue | None) -> tuple[float, float, float]:
     """Of an effect with an interval its low end, its value, its high end."""
     assert effect is not None
     assert effect.low is not None
@@ -91,7 +91,7 @@ def test_accuracies_are_compared_seed_by_seed() -> None:
     assert high - value == pytest.approx(4.302653 * math.sqrt(1 / 3), rel=1e-5)
     fewer = {**THREE, "async_lu": ([40.0, 72.0],)}
     alone = line(glance(table("table1"), fewer), "async_lu")
-    assert alone.accuracy == Effect(11.0)
+    assert alone.accuracy == GlanceValue(11.0)
     assert alone.seeds == "1 against 3, weak"
 
 
@@ -105,7 +105,7 @@ def test_a_published_speedup_over_backpropagation_stands_as_it_is() -> None:
     found = glance(table("table7"), {"async_lu": THREE["async_lu"], "bp": THREE["bp"]})
     lu = line(found, "async_lu")
     assert (found.baseline, found.of) == ("BP, 1 device", "seconds per batch, simulated seconds")
-    assert lu.speedup == Effect(4.0)
+    assert lu.speedup == GlanceValue(4.0)
     assert lu.published_speedup == 1.86
     assert lu.published_accuracy is None
 

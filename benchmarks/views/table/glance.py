@@ -22,7 +22,7 @@ from results.records import Record
 from results.statistics.censoring import restricted_ratio
 from results.statistics.inference import Interval, mean_interval, weak
 from results.statistics.intervals import difference, spread, t_interval
-from results.tables.glance import Bound, Effect, Glance, GlanceLine
+from results.tables.glance import Bound, Glance, GlanceLine, GlanceValue
 
 SPEEDUP = MEASURES["relative_speedup"]
 """What a table without a time is held by; it is over backpropagation as it stands."""
@@ -102,14 +102,14 @@ class _Sides:
             return self.sheet.baseline(self.network, row.key)
         return self.sheet.complete(self.network, self.base.key)
 
-    def _faster(self, mine: Sequence[Record], against: Sequence[Record]) -> Effect | None:
+    def _faster(self, mine: Sequence[Record], against: Sequence[Record]) -> GlanceValue | None:
         if self.speed is SPEEDUP:
             return _mean(_by_seed(SPEEDUP, mine, replace(self.given, baseline=against)).values())
         theirs, ours = (self.speed.times(records, self.given) for records in (against, mine))
         found = restricted_ratio(theirs, ours) if theirs is not None and ours is not None else None
         if found is None or found.bound == "restricted":
             return None
-        return _effect(found.ratio, found.interval, "" if found.bound == "exact" else found.bound)
+        return _with_ends(found.ratio, found.interval, "" if found.bound == "exact" else found.bound)
 
     def _published_speedup(self, row: Row) -> float | None:
         mine, against = self._pair(row, self.speed)
@@ -131,7 +131,7 @@ def _by_seed(measure: Measure, records: Sequence[Record], given: Context = ALONE
     return {seed: value for seed, value in found.items() if value is not None}
 
 
-def _less(mine: Mapping[int, float], against: Mapping[int, float]) -> Effect | None:
+def _less(mine: Mapping[int, float], against: Mapping[int, float]) -> GlanceValue | None:
     """Seed by seed where two seeds or more have both, else mean less mean."""
     pairs = [mine[seed] - against[seed] for seed in mine if seed in against]
     if len(pairs) > 1 or (pairs and len(mine) == len(against) == 1):
@@ -140,19 +140,19 @@ def _less(mine: Mapping[int, float], against: Mapping[int, float]) -> Effect | N
         return None
     one, two = spread([*mine.values()]), spread([*against.values()])
     apart = math.fsum(mine.values()) / len(mine) - math.fsum(against.values()) / len(against)
-    return _effect(apart, t_interval(difference(one, two), 0.95) if one is not None and two is not None else None)
+    return _with_ends(apart, t_interval(difference(one, two), 0.95) if one is not None and two is not None else None)
 
 
-def _mean(values: Iterable[float]) -> Effect | None:
+def _mean(values: Iterable[float]) -> GlanceValue | None:
     known = list(values)
-    return _effect(math.fsum(known) / len(known), mean_interval(known)) if known else None
+    return _with_ends(math.fsum(known) / len(known), mean_interval(known)) if known else None
 
 
-def _effect(value: float, interval: Interval | None, bound: Bound = "") -> Effect:
+def _with_ends(value: float, interval: Interval | None, bound: Bound = "") -> GlanceValue:
     """Without an interval where the runs show no spread at all, as on the simulated clock."""
     if interval is None or interval.low == interval.high:
-        return Effect(value, bound=bound)
-    return Effect(value, interval.low, interval.high, bound)
+        return GlanceValue(value, bound=bound)
+    return GlanceValue(value, interval.low, interval.high, bound)
 
 
 def _seeds(mine: Sequence[Record], against: Sequence[Record]) -> str:
