@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.networks.names import TITLES
-from reports.figures.canvas import drawable
 from reports.figures.curves import Curve, coinciding
+from reports.figures.names import drawable
 from results.measures import need
 from results.records import Record
 from results.statistics import ACCURACY

@@ -10,8 +10,8 @@ from benchmarks.views.curves import caption, curves, goals, seconds_label, subti
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
 from reports.figures import curves as learning
-from reports.figures.canvas import drawable
 from reports.figures.dots import Dot, dots
+from reports.figures.names import drawable
 from results.statistics.intervals import summary_interval
 
 WORDS = "Mean and its 95 % interval, where there are two runs; hollow: published."

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.tables.texts import printable
 from results.files import replace
 
 if TYPE_CHECKING:
@@ -152,12 +151,6 @@ def columns(width: float, labels: Sequence[str]) -> int:
     """How many of a legend's entries fit side by side into so many inches of a paper."""
     longest = max(map(len, labels), default=0)
     return max(1, min(len(labels), int(width / (_HANDLE + _LETTER * longest))))
-
-
-def drawable(label: str) -> str:
-    """A label as matplotlib shows it literally: no mathematics, no control characters, not hidden from legends."""
-    text = printable(label).replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
 
 
 def _saved(figure: Figure, stem: Path, medium: Medium) -> Iterator[Path]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.figures import canvas, coincidence
-from reports.figures.canvas import Medium, Sizes, drawable
+from reports.figures.canvas import Medium, Sizes
 from reports.figures.looks import Look, looks
+from reports.figures.names import drawable
 from reports.speedups import FACTORS, SpeedupSplit
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from benchmarks.runner.tuning.search import GRID, Factors
 from benchmarks.runner.tuning.trials import tuned as at
 from benchmarks.views.tuning.tuned import Search, TunedTable
 from benchmarks.workloads.networks.names import TITLES
-from reports.figures.canvas import drawable
+from reports.figures.names import drawable
 from reports.figures.rates import RateCurve, rates
 
 
