@@ -17,6 +17,7 @@ from benchmarks.commands.settings import rows as row_names
 from benchmarks.errors import UserError
 from benchmarks.tables.own.load import is_file
 from methods.errors import unknown
+from reports.figures.canvas import COLUMN
 from reports.latex import paper
 from reports.latex.paper import PARTS, PaperColumn, PaperTable
 from results.files import replace
@@ -117,12 +118,16 @@ def _picture(made: PaperTable, out: Path, to: Path) -> Iterator[Path]:
     """Copies of the table's PDFs, and a float for each."""
     for path in (out / name for name in made.table.pictures if PurePosixPath(name).suffix == ".pdf"):
         if path.is_file() and path.resolve().is_relative_to(out.resolve()):
-            more = path.stem.removeprefix(made.table.name)
-            name = f"{made.name}{more}-figure"
+            content, name = path.read_bytes(), f"{made.name}{path.stem.removeprefix(made.table.name)}"
             words = f"{made.table.title}. {made.table.drawn} ({made.table.conditions.label})"
-            for copy, content in {
-                to / f"{name}.pdf": path.read_bytes(),
-                to / f"{name}.tex": paper.figure(made.table, f"{name}.pdf", words).encode(),
-            }.items():
-                replace(copy, content)
-                yield copy
+            copy, taken_in = (to / f"{name}-figure.{ending}" for ending in ("pdf", "tex"))
+            text = paper.figure(made.table, name, copy.name, words, wide=_wide(content))
+            for file, its in ((copy, content), (taken_in, text.encode())):
+                replace(file, its)
+                yield file
+
+
+def _wide(pdf: bytes) -> bool:
+    """Whether a page of it is wider than a column."""
+    found = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ", pdf)
+    return found is not None and float(found[1]) > 72 * COLUMN + 1

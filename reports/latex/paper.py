@@ -21,6 +21,8 @@ Part = Literal["published", "measured", "interval", "n", "ratio"]
 PARTS: tuple[Part, ...] = get_args(Part)
 COLUMN_LETTERS = 58
 """Letters of \footnotesize that fit side by side into a column of a page of two, gaps included."""
+FITTED = r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}"
+"""What makes its content smaller where that is too wide for its place."""
 _GAP = 2  # letters between two columns
 
 
@@ -55,7 +57,7 @@ class PaperTable:
                 f"\\caption{{{escape(self._caption)}}}",
                 f"\\label{{tab:{self.name}}}",
                 r"\par\smallskip",
-                r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%",
+                f"{FITTED}{{%",
                 f"\\begin{{tabular}}{{@{{}}l{'r' * len(self.columns)}@{{}}}}",
                 r"\toprule",
                 *self._headings,
@@ -253,18 +255,22 @@ def name(table: ResultTable) -> str:
     return label("-".join(filter(None, (table.name, table.conditions.slug))))
 
 
-def figure(table: ResultTable, file: str, words: str) -> str:
-    """A float that takes a picture in, as wide as it is. file: its name, found by graphicx; words: of its caption."""
+def figure(table: ResultTable, name: str, file: str, words: str, *, wide: bool = False) -> str:
+    """A float that takes a picture in, as wide as it is, or as the column where that is less.
+
+    name: of its label; file: of the picture, found by graphicx; words: of its caption; wide: over both columns.
+    """
+    kind = "figure*" if wide else "figure"
     return "\n".join(
         [
             _comment(f"{table.title} ({table.source})"),
             _comment("Needs \\usepackage{graphicx}, and \\graphicspath{{FOLDER/}} with the folder of the picture."),
-            r"\begin{figure}[tbp]",
+            f"\\begin{{{kind}}}[tbp]",
             r"\centering",
-            f"\\includegraphics{{{file}}}",
+            f"{FITTED}{{\\includegraphics{{{file}}}}}",
             f"\\caption{{{escape(words)}}}",
-            f"\\label{{fig:{file.removesuffix('.pdf')}}}",
-            r"\end{figure}",
+            f"\\label{{fig:{name}}}",
+            f"\\end{{{kind}}}",
             "",
         ]
     )
@@ -285,7 +291,7 @@ def _interval(cell: ResultCell, measure: Measure) -> str:
     if found is None:
         return BLANK
     digits = len(measured_text(cell, measure).split()[0].partition(".")[2])
-    return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]"
+    return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]".replace("-", "\N{MINUS SIGN}")
 
 
 def _sentence(text: str) -> str:

@@ -20,7 +20,7 @@ def out(tmp_path: Path) -> Path:
     place = tmp_path / "out"
     picture = place / "figures" / SMOKE.slug / "table3.pdf"
     picture.parent.mkdir(parents=True)
-    picture.write_bytes(b"%PDF")
+    picture.write_bytes(b"%PDF /MediaBox [ 0 0 486 100 ]")
     first = replace(TABLE, conditions=SMOKE).with_pictures([picture], place, "LPP lies on LAP.")
     for table in (first, replace(TABLE, conditions=THREADS)):
         files.write(table, table.conditions.folder(place / "tables"))
@@ -33,8 +33,9 @@ def test_every_condition_is_a_file_with_a_label_and_a_picture_is_a_float(cli: Cl
     names += ["table3-smoke-virtual-paper-a-figure.tex", "table3-smoke-virtual-paper-a.tex"]
     assert sorted(path.name for path in (out / "latex").iterdir()) == names
     text = (out / "latex" / names[2]).read_text(encoding="utf-8")
+    assert r"\begin{figure*}[tbp]" in text
     assert r"\includegraphics{table3-smoke-virtual-paper-a-figure.pdf}" in text
-    assert r"\label{fig:table3-smoke-virtual-paper-a-figure}" in text
+    assert r"\label{fig:table3-smoke-virtual-paper-a}" in text
     assert "LPP lies on LAP." in text
 
 
