@@ -335,11 +335,9 @@ def test_the_intervals_of_a_speedup_are_those_of_the_ratios_of_means() -> None:
     slow, fast = ((30.0, 10), (33.0, 11), (36.0, 12)), ((10.0, 10), (11.0, 11), (10.5, 10.5))
     runs = [TimedRuns(mean([t for t, _ in of]), mean([e for _, e in of]), of) for of in (slow, fast)]
     _, (_, found) = split(dict(zip(("slow", "fast"), runs, strict=True)))
-    for name, part in (("speedup", 0), ("by_epochs", 1)):
-        want, its = (
-            ratio_interval([run[part] for run in slow], [run[part] for run in fast]),
-            found.factor(name).interval,
-        )
+    for part, factor in enumerate((found.factor("speedup"), found.factor("by_epochs"))):
+        want = ratio_interval([run[part] for run in slow], [run[part] for run in fast])
+        its = factor.interval
         assert want is not None
         assert its is not None
         assert (its.low, its.high) == pytest.approx((want.low, want.high))
