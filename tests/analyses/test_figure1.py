@@ -98,7 +98,7 @@ def test_the_finding_is_a_table_and_a_picture(tmp_path: Path) -> None:
     (table,) = finding.tables
     values = [[cell.measured.mean if cell.measured else None for cell in row.cells] for row in table.rows]
     assert values[0] == [pytest.approx(200 / 3), 4, pytest.approx(6)]
-    assert [path.name for path in finding.pictures] == ["figure1.png", "figure1.svg"]
+    assert [path.name for path in finding.pictures] == [f"figure1.{ending}" for ending in ("png", "svg", "pdf")]
 
 
 def test_several_methods_on_a_network_of_the_card(tmp_path: Path) -> None:

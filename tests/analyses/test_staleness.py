@@ -51,4 +51,4 @@ def test_the_finding_shows_both_forms_and_a_picture(tmp_path: Path) -> None:
     assert [cell.ratio for row in depths.rows for cell in row.cells[:2]] == [pytest.approx(1)] * 4
     assert len(layers.rows) == 4
     assert "Erratum" in depths.notes[0]
-    assert [path.name for path in finding.pictures] == ["staleness.png", "staleness.svg"]
+    assert [path.name for path in finding.pictures] == [f"staleness.{ending}" for ending in ("png", "svg", "pdf")]

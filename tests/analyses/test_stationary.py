@@ -271,7 +271,7 @@ def test_the_analysis_repeats_to_the_byte(finding: Finding, tmp_path: Path) -> N
     again = run(tmp_path)
     assert again.tables == finding.tables
     assert [path.read_bytes() for path in again.pictures] == [path.read_bytes() for path in finding.pictures]
-    assert [path.name for path in again.pictures] == ["stationary.png", "stationary.svg"]
+    assert [path.name for path in again.pictures] == [f"stationary.{ending}" for ending in ("png", "svg", "pdf")]
 
 
 def test_seeds_are_repeats(tmp_path: Path) -> None:
