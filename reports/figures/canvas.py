@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COLUMN, TEXT = 3.25, 6.75
 """Inches: the width of a column in a page of two, and of both."""
 DOTS_PER_INCH = 150
-_SHARED: dict[str, Any] = {
+_SHARED: dict[Any, Any] = {
     "svg.hashsalt": "async-sgd-benchmarks",
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -42,7 +42,7 @@ _LEGEND_LINE = 0.15  # inches
 class Medium:
     """What a picture is drawn for. line, marker: their sizes in points; files: ending -> metadata without a date."""
 
-    style: Mapping[str, Any]
+    style: Mapping[Any, Any]
     files: Mapping[str, Mapping[str, Any]]
     line: float
     marker: float
@@ -136,11 +136,11 @@ def legend(figure: Figure, several: Sequence[Axes], medium: Medium) -> None:
 
 
 def key(figure: Figure, handles: Mapping[str, Any], medium: Medium) -> None:
-    """A legend of these handles by their labels."""
+    """A legend of these handles by their labels, clear of a long title."""
     if not handles:
         return
     if medium.titled:
-        figure.legend(list(handles.values()), list(handles), loc="outside right upper", handlelength=3.2)
+        figure.legend(list(handles.values()), list(handles), loc="outside right center", handlelength=3.2)
         return
     how: dict[str, Any] = {"handlelength": 2.6, "columnspacing": 1.0, "labelspacing": 0.3, "borderaxespad": 0.0}
     many = columns(figure.get_size_inches()[0], list(handles))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.figures import canvas, coincidence
 from reports.figures.canvas import Medium, Sizes
-from reports.figures.looks import Look, looks
+from reports.figures.looks import LineLook, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def curves(
     return canvas.picture(paint, stem, sizes, title)
 
 
-def _draw(axes: Axes, runs: Sequence[Curve], known: Mapping[str, Look], x_label: str, medium: Medium) -> None:
+def _draw(axes: Axes, runs: Sequence[Curve], known: Mapping[str, LineLook], x_label: str, medium: Medium) -> None:
     means = _means(runs, x_label)
     width = coincidence.widths(means)
     for number, (label, points) in enumerate(means.items()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.figures import canvas, coincidence
 from reports.figures.canvas import Medium, Sizes
-from reports.figures.looks import Look, looks
+from reports.figures.looks import LineLook, looks
 from reports.figures.names import drawable
 from reports.speedups import FACTORS, SpeedupSplit
 
@@ -79,7 +79,7 @@ def coinciding(values: Sequence[Ageing]) -> str:
     return coincidence.said(groups)
 
 
-def _ages(axes: Axes, mine: Sequence[Ageing], field: str, known: Mapping[str, Look], medium: Medium) -> None:
+def _ages(axes: Axes, mine: Sequence[Ageing], field: str, known: Mapping[str, LineLook], medium: Medium) -> None:
     width = coincidence.widths({one.label: one.points(field) for one in mine})
     for number, one in enumerate(mine):
         look = known[one.key]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.figures import canvas
 from reports.figures.canvas import Medium, Sizes
-from reports.figures.looks import Look, looks
+from reports.figures.looks import LineLook, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +71,7 @@ def dots(
     return canvas.picture(paint, stem, sizes, title)
 
 
-def _draw(axes: Axes, mine: Sequence[tuple[float, Dot]], look: Look, label: str, medium: Medium) -> None:
+def _draw(axes: Axes, mine: Sequence[tuple[float, Dot]], look: LineLook, label: str, medium: Medium) -> None:
     for x, dot in mine:
         if dot.low is not None and dot.high is not None:
             axes.plot([x, x], [dot.low, dot.high], color=look.colour, linewidth=0.7 * medium.line)

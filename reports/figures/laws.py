@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.figures import canvas
 from reports.figures.canvas import Medium, Sizes
-from reports.figures.looks import Look, looks, numbered
+from reports.figures.looks import LineLook, looks, numbered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def laws(panels: Sequence[Panel], stem: Path, *, title: str) -> tuple[Path, ...]
     columns = min(len(panels), PANELS_ABREAST)
     rows = math.ceil(len(panels) / columns)
     wide = canvas.COLUMN if columns == 1 else canvas.TEXT
-    sizes = Sizes((3.9 * columns + 1.4, 3.1 * rows + 0.5), (wide, 1.9 * rows), list(known))
+    sizes = Sizes((3.9 * columns + 1.4, 3.1 * rows + 0.5), (wide, 2.2 * rows), list(known))
 
     def paint(figure: Figure, medium: Medium) -> None:
         grid = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
@@ -67,15 +68,16 @@ def laws(panels: Sequence[Panel], stem: Path, *, title: str) -> tuple[Path, ...]
     return canvas.picture(paint, stem, sizes, title)
 
 
-def _looks(every: Sequence[Law]) -> dict[str, Look]:
-    """By label."""
+def _looks(every: Sequence[Law]) -> dict[str, LineLook]:
+    """By label: methods as everywhere, all else in the other colours."""
     of_methods = looks(one.key for one in every if one.key)
-    labels = dict.fromkeys(one.label for one in every)
     mine = {one.label: of_methods[one.key] for one in every if one.key}
-    return {label: mine.get(label) or numbered(number) for number, label in enumerate(labels)}
+    taken = {look.colour for look in mine.values()}
+    others = (look for look in map(numbered, count()) if look.colour not in taken)
+    return {label: mine.get(label) or next(others) for label in dict.fromkeys(one.label for one in every)}
 
 
-def _panel(axes: Axes, panel: Panel, known: Mapping[str, Look], medium: Medium) -> None:
+def _panel(axes: Axes, panel: Panel, known: Mapping[str, LineLook], medium: Medium) -> None:
     axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
     if panel.log_x:
         axes.set_xscale("log", base=2)
@@ -86,7 +88,7 @@ def _panel(axes: Axes, panel: Panel, known: Mapping[str, Look], medium: Medium) 
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if negative else -0.02 * axes.get_ylim()[1])
 
 
-def _draw(axes: Axes, one: Law, look: Look, medium: Medium) -> None:
+def _draw(axes: Axes, one: Law, look: LineLook, medium: Medium) -> None:
     line: dict[str, Any] = {"color": look.colour, "linewidth": 0.7 * medium.line}
     points: dict[str, Any] = {**look.points, "markersize": medium.marker}
     if one.law:

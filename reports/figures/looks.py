@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 COLOURS = (
@@ -33,20 +32,23 @@ _NAMED = {
     "lapsgd": (1, "dash-dot", "D"),
     "lppsgd": (4, "dotted", "v"),
     "ddp": (5, "long-dashed", "P"),
-    "mbsgd": (9, "solid", "X"),
+    "mbsgd": (7, "solid", "X"),
     "plsgd": (6, "dashed", "<"),
-    "pdasgd": (7, "dash-dot-dot", ">"),
-    "lsgd": (3, "long-dashed", "p"),
-    "hogwild": (3, "dotted", "o"),
-    "pipeline": (7, "solid", "D"),
-    "adpsgd": (9, "dash-dot", "v"),
-    "cocod": (6, "dotted", "P"),
+    "pdasgd": (3, "dash-dot-dot", ">"),
+    "lsgd": (9, "long-dashed", "p"),
+    "hogwild": (9, "dotted", "o"),
+    "pipeline": (3, "solid", "D"),
+    "adpsgd": (0, "dash-dot", "v"),
+    "cocod": (2, "dotted", "P"),
 }
-_VARIATIONS = [(dash, marker) for marker, dash in product(MARKERS, DASHES)]
+_VARIATIONS = [
+    (list(DASHES)[(number + number // 30) % len(DASHES)], MARKERS[number % len(MARKERS)]) for number in range(60)
+]
+"""Every line style with every marker once; neighbours differ in both."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LineLook:
     """A colour as '#3f90da', a line style by its name in `DASHES`, and a marker."""
 
     colour: str
@@ -64,48 +66,52 @@ class Look:
         return {"color": self.colour, "marker": self.marker, "markerfacecolor": "white"}
 
 
-def looks(keys: Iterable[str]) -> dict[str, Look]:
+def looks(keys: Iterable[str]) -> dict[str, LineLook]:
     """keys: of a figure's rows, such as 'lapsgd' and 'lapsgd@updaters=2' -> how each looks, no two alike.
 
-    A row looks the same in every figure, unless it would look like one that stands before it.
+    A row looks the same in every figure, unless it would be taken for one of its method that stands before it: as long
+    as there are markers, no two of them have one.
     """
-    found: dict[str, Look] = {}
+    found: dict[str, LineLook] = {}
     ordered = sorted(dict.fromkeys(keys), key=lambda key: "@" in key)  # what a method's own row has is its own
     for key in ordered:
         method, _, options = key.partition("@")
-        found[key] = next(look for look in _candidates(method, options) if look not in found.values())
+        fitting = [look for look in _candidates(method, options) if look not in found.values()]
+        mine = [look for look in fitting if look.colour == fitting[0].colour]
+        used = {look.marker for look in found.values() if look.colour == fitting[0].colour}
+        found[key] = next((look for look in mine if look.marker not in used), fitting[0])
     return found
 
 
-def _candidates(method: str, options: str) -> Iterable[Look]:
+def _candidates(method: str, options: str) -> Iterable[LineLook]:
     own = _own(method)
     if not options:
         yield own
-    start = _digest(options or method) % len(_VARIATIONS)
+    start = _digest(f"{method}@{options}") % len(_VARIATIONS)
     for dash, marker in (*_VARIATIONS[start:], *_VARIATIONS[:start]):
         if dash != own.dash and marker != own.marker:
-            yield Look(own.colour, dash, marker)
+            yield LineLook(own.colour, dash, marker)
     for colour in COLOURS:  # of a figure with more rows of a method than there are variations
-        yield from (Look(colour, dash, marker) for dash, marker in _VARIATIONS)
+        yield from (LineLook(colour, dash, marker) for dash, marker in _VARIATIONS)
 
 
-def _own(method: str) -> Look:
+def _own(method: str) -> LineLook:
     if method in _NAMED:
         number, dash, marker = _NAMED[method]
-        return Look(COLOURS[number], dash, marker)
+        return LineLook(COLOURS[number], dash, marker)
     at = _digest(method)
     dash, marker = _VARIATIONS[at // len(COLOURS) % len(_VARIATIONS)]
-    return Look(COLOURS[at % len(COLOURS)], dash, marker)
+    return LineLook(COLOURS[at % len(COLOURS)], dash, marker)
 
 
 def _digest(text: str) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])
 
 
-def numbered(number: int) -> Look:
+def numbered(number: int) -> LineLook:
     """Of a series that is no method's, such as a law or a layer, by its place."""
     dashes = list(DASHES)
-    return Look(colour(number), dashes[number // 2 % len(dashes)], MARKERS[number % len(MARKERS)])
+    return LineLook(colour(number), dashes[number // 2 % len(dashes)], MARKERS[number % len(MARKERS)])
 
 
 def colour(number: int) -> str:

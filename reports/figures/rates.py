@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reports.figures import canvas
 from reports.figures.canvas import Medium, Sizes
 from reports.figures.laws import PANELS_ABREAST
-from reports.figures.looks import Look, looks
+from reports.figures.looks import LineLook, looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,7 +64,7 @@ def rates(curves: Sequence[RateCurve], stem: Path, *, title: str) -> tuple[Path,
     return canvas.picture(paint, stem, sizes, title)
 
 
-def _draw(axes: Axes, curve: RateCurve, look: Look, number: int, medium: Medium) -> None:
+def _draw(axes: Axes, curve: RateCurve, look: LineLook, number: int, medium: Medium) -> None:
     line: dict[str, Any] = {**look.line, **look.points, "linewidth": 0.7 * medium.line, "markersize": medium.marker}
     tried = sorted(zip(curve.rates, curve.accuracies, strict=True))
     reached = [(rate, accuracy) for rate, accuracy in tried if accuracy is not None]

@@ -19,7 +19,7 @@ from results.tables import ResultCell, ResultRow, ResultTable
 
 Part = Literal["published", "measured", "interval", "n", "ratio"]
 PARTS: tuple[Part, ...] = get_args(Part)
-COLUMN_LETTERS = 58
+COLUMN_LETTERS = 70
 """Letters of \footnotesize that fit side by side into a column of a page of two, gaps included."""
 FITTED = r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}"
 """What makes its content smaller where that is too wide for its place."""

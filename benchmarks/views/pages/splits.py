@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.views.values import CellKey
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
 from reports.site.verdicts import Seeds
@@ -19,10 +18,10 @@ Splits = dict[tuple[str, str, str], tuple[str, list[SpeedupSplit]]]
 """(network's title, "measured" or "published", what was reached) -> the reference and the splits."""
 
 
-def splits(table: ResultTable, values: Mapping[CellKey, Seeds]) -> Splits:
+def splits(table: ResultTable, values: Mapping[tuple[str, str, str], Seeds]) -> Splits:
     """Of every network where two rows have both seconds and epochs, as measured and as published.
 
-    values: of every seed, from which the intervals are.
+    values: (network, row, measure) -> of every seed, from which the intervals are.
     """
     found: Splits = {}
     for event in ("target", "best"):
