@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reports.latex.escape import escape, label
+from reports.latex.paper import FITTED
 from reports.site.pages import Block, Claims, Grid, Page, Picture, Site
 
 
@@ -138,7 +139,7 @@ def _figure(picture: Picture, folder: Path) -> str:
         [
             r"\begin{figure}[htbp]",
             r"\centering",
-            f"\\includegraphics{{{name}.pdf}}",
+            f"{FITTED}{{\\includegraphics{{{name}.{'pdf' if picture.for_paper else 'png'}}}}}",
             f"\\caption{{{escape(picture.caption)}}}",
             r"\end{figure}",
         ]

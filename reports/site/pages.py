@@ -114,6 +114,11 @@ class Picture:
     def name(self) -> str:
         return self.stem.name
 
+    @property
+    def for_paper(self) -> bool:
+        """Whether there is the PDF, which pictures of earlier versions have not."""
+        return self.stem.with_name(f"{self.name}.pdf").is_file()
+
 
 @dataclass(frozen=True, slots=True)
 class PageLink:

@@ -63,7 +63,7 @@ def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
     assert (folder(out, "table7") / "table.tex").is_file()
     assert (folder(out) / "report.md").is_file()
     assert "Not run here" in index(out)
-    for kind in ("png", "svg"):
+    for kind in ("png", "svg", "pdf"):
         assert (folder(out) / f"curves.{kind}").stat().st_size > 1000
 
 

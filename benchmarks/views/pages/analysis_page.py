@@ -10,7 +10,7 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.papers.open_points import readings
 from benchmarks.runner.choices import Choices
 from benchmarks.views.rerun import command
-from reports.figures.canvas import ENDINGS
+from reports.figures.canvas import ENDINGS, SCREEN
 from reports.site.pages import Grid, Page, Picture
 from reports.tables.texts import footer, header, lines
 from results.files import replace
@@ -53,8 +53,9 @@ def _copied(tables: Sequence[ResultTable], out: Path, place: Path) -> Iterator[P
     """The stems of the pictures beside the page, so that the report can be moved by itself; lost ones are left out."""
     names = [out / name for table in tables for name in table.pictures]
     for stem in dict.fromkeys(path.with_suffix("") for path in names):
-        paths = [stem.with_name(f"{stem.name}.{ending}") for ending in ENDINGS]
-        if all(path.is_file() and path.resolve().is_relative_to(out.resolve()) for path in paths):
+        every = [stem.with_name(f"{stem.name}.{ending}") for ending in ENDINGS]
+        paths = [path for path in every if path.is_file() and path.resolve().is_relative_to(out.resolve())]
+        if len(paths) >= len(SCREEN.files):
             for path in paths:
                 replace(place / path.name, path.read_bytes())
             yield place / stem.name
