@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import multiprocessing
+import os
 import statistics
 import sys
 import threading
@@ -160,8 +161,9 @@ def serve(rank: int, port: int, given: Given) -> None:
     if not rank:
         _print(found, losses, theirs, given)
         busy = {name: f"{2e3 * statistics.median(times[1:]) / given.batches:.1f}" for name, times in one.cpu.items()}
-        print(f"milliseconds of rank 0's CPU a batch of its own: {busy}")
+        print(f"milliseconds of rank 0's CPU a batch of its own: {busy}", flush=True)
     dist.barrier()
+    os._exit(0)  # a rank that follows is still in its thread
 
 
 def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, given: Given) -> None:

@@ -43,26 +43,33 @@ class Form:
         """Copy them in, from whatever device and layout."""
         if self.count:
             self.numbers(row).copy_(torch.tensor(numbers, dtype=torch.int64))
-        for view, tensor in zip(self.tensors(row), tensors, strict=True):
-            view.copy_(tensor)
+        torch._foreach_copy_(self.tensors(row), list(tensors))
 
     def numbers(self, row: Tensor) -> Tensor:
         """(count,), the row's own memory."""
         return row[: self.count * STEP].view(torch.int64)
 
+    def all_numbers(self, rows: Tensor) -> list[list[int]]:
+        """Of rows (count, bytes)."""
+        found: list[list[int]] = rows[:, : self.count * STEP].view(torch.int64).tolist()
+        return found
+
     def tensors(self, row: Tensor) -> list[Tensor]:
         """The row's own memory, in the shapes and layouts of what the form was made of."""
-        return [_laid(row[a:b].view(kind), shape, strides) for a, b, kind, shape, strides in self.parts]
+        if not self.floats:
+            return [row[a:b].view(kind).as_strided(shape, strides) for a, b, kind, shape, strides in self.parts]
+        floats = row.view(torch.float32)
+        begin = floats.storage_offset()
+        return [floats.as_strided(shape, strides, begin + at // 4) for at, _, _, shape, strides in self.parts]
 
     def all_floats(self, rows: Tensor) -> Tensor:
         """(count, floats) of (count, bytes): the tensors, end to end. Of a form of float32 alone."""
         return rows[:, self.count * STEP :].view(torch.float32)
 
     def cut(self, floats: Tensor) -> list[Tensor]:
-        """The tensors in such a row of floats."""
+        """The tensors in such a row of floats, which begins where its memory does."""
         before = self.count * STEP
-        spans = (((a - before) // 4, (b - before) // 4, shape, strides) for a, b, _, shape, strides in self.parts)
-        return [_laid(floats[a:b], shape, strides) for a, b, shape, strides in spans]
+        return [floats.as_strided(shape, strides, (at - before) // 4) for at, _, _, shape, strides in self.parts]
 
 
 def described(named: dict[str, Tensor]) -> list[list[Any]]:
@@ -84,7 +91,3 @@ def _strides(tensor: Tensor) -> tuple[int, ...]:
     spans = sorted((stride, size) for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1)
     dense = all(stride == prod(size for _, size in spans[:i]) for i, (stride, _) in enumerate(spans))
     return tensor.stride() if dense else torch.empty(tensor.shape, device="meta").stride()
-
-
-def _laid(flat: Tensor, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
-    return flat.as_strided(shape, strides)

@@ -42,10 +42,8 @@ class RankMeetings:
         with gradient.stream:
             form.fill(rows[self.wire.rank], gradient.tensors, [gradient.index])
         self._swap(worker, effect, rows)
-        ticket = min(int(form.numbers(row)) for row in rows)
-        device = self.team.device
-        means = tuple(mean.to(device) for mean in _means(form, rows))
-        mean = replace(gradient, index=ticket, tensors=means, stream=NOTHING)
+        ticket = min(ticket for (ticket,) in form.all_numbers(rows))
+        mean = replace(gradient, index=ticket, tensors=self._there(_means(form, rows)), stream=NOTHING)
         self.team.ledger.reduced([gradient], [mean])
         return mean
 
@@ -58,13 +56,18 @@ class RankMeetings:
         form.fill(rows[self.wire.rank], [snapshot], [effect.last])
         self._swap(worker, effect, rows)
         mean = self.team.mean_flat([form.tensors(row)[0] for row in rows]).to(snapshot.device)
-        everyone = all(bool(form.numbers(row)) for row in rows)
+        everyone = all(bool(last) for (last,) in form.all_numbers(rows))
         return self.team.averaged(effect, mean, snapshot, everyone)
 
     def _form(self, layer: TorchLayer) -> Form:
         if layer not in self.forms:
             self.forms[layer] = Form(layer.params, numbers=1)
         return self.forms[layer]
+
+    def _there(self, tensors: list[Tensor]) -> tuple[Tensor, ...]:
+        """On the replica's device."""
+        device = self.team.device
+        return tuple(tensors) if device.type == "cpu" else tuple(tensor.to(device) for tensor in tensors)
 
     def _swap(self, worker: e.Worker, effect: e.AllReduce | e.Average, rows: Tensor) -> None:
         group = effect.group

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchmarks.executors.distributed.monitor import RankMonitor
@@ -16,7 +16,7 @@ from benchmarks.executors.distributed.session import Joint
 from benchmarks.executors.distributed.wire import LinkLost
 from benchmarks.executors.errors import Stalled, WorkerFailed
 
-EVERY_SECONDS = 0.25
+EVERY_SECONDS = 0.5
 PATIENCE_SECONDS = 3.0
 """After a connection was lost: how long the rank's own reason, or that of whoever started it, may take."""
 
@@ -57,6 +57,7 @@ class Watch:
     def __enter__(self) -> None:
         self.part += 1
         self._over.clear()
+        self.monitor = None  # the last part's
         self._beat = 0
         self._wave: dict[int, Any] = {}
         self._seen: dict[int, tuple[Any, float]] = {}
@@ -108,43 +109,51 @@ class Watch:
             if (monitor := self.monitor) is None or monitor.failure is not None:
                 continue
             try:
-                found = self.failure() or self._silent() or self._stalled(monitor)
+                found = self.failure() or self._look_around(monitor)
             except RuntimeError:
                 words = "The store that ranks meet at is gone: the process that served it, rank 0's, has ended."
                 found = RankFailed(0, words)
             if found is not None:
                 monitor.fail(found)
 
-    def _silent(self) -> RankFailed | None:
-        """A rank whose heart has not beaten for too long."""
-        self._beat += 1
-        self.joint.say(f"beat {self.joint.rank}", [self.part, self._beat])
-        now = time.monotonic()
-        for rank in range(self.joint.ranks):
-            if rank != self.joint.rank:
-                beat = self.joint.heard(f"beat {rank}")
-                last = self._seen.get(rank)
-                since = now if last is None or last[0] != beat else last[1]
-                self._seen[rank] = (beat, since)
-                if now - since > self.joint.timeout_seconds:
-                    limit = f"{self.joint.timeout_seconds:g} s"
-                    return RankFailed(rank, f"Rank {rank} of {self.joint.ranks} was not heard of for {limit}: stopped?")
-        return None
+    def _look_around(self, monitor: RankMonitor) -> RankFailed | RanksStalled | None:
+        """Rank 0 looks at all others, and they at rank 0: what it finds, it tells them."""
+        own = self._note(monitor)
+        ranks = range(self.joint.ranks) if not self.joint.rank else range(1)
+        notes = {rank: self.joint.heard(f"note {rank}") for rank in ranks if rank != self.joint.rank}
+        stalled = self._stalled({self.joint.rank: own, **notes}) if not self.joint.rank else None
+        return stalled or self._silent(notes)
 
-    def _stalled(self, monitor: RankMonitor) -> RanksStalled | None:
-        """Found by rank 0, of what all ranks note: twice the same, each time that all were idle."""
+    def _note(self, monitor: RankMonitor) -> Any:
+        """What this rank says of itself, as the others read it: that its heart beats, and whether all here wait."""
+        self._beat += 1
         idle = monitor.idle()
         if idle is not None:
             idle |= {"traffic": list(self.traffic())}
-        self.joint.say(f"idle {self.joint.rank}", {"part": self.part, "beat": self._beat, "idle": idle})
-        if self.joint.rank or idle is None:
-            return None
-        notes = {rank: self.joint.heard(f"idle {rank}") for rank in range(self.joint.ranks)}
+        note = {"part": self.part, "beat": self._beat, "idle": idle}
+        self.joint.say(f"note {self.joint.rank}", note)
+        return note
+
+    def _silent(self, notes: Mapping[int, Any]) -> RankFailed | None:
+        """A rank whose heart has not beaten for too long."""
+        now = time.monotonic()
+        for rank, note in notes.items():
+            beat = note and (note["part"], note["beat"])
+            last = self._seen.get(rank)
+            since = now if last is None or last[0] != beat else last[1]
+            self._seen[rank] = (beat, since)
+            if now - since > self.joint.timeout_seconds:
+                limit = f"{self.joint.timeout_seconds:g} s"
+                return RankFailed(rank, f"Rank {rank} of {self.joint.ranks} was not heard of for {limit}: stopped?")
+        return None
+
+    def _stalled(self, notes: Mapping[int, Any]) -> RanksStalled | None:
+        """Found by rank 0, of what all ranks note: the same for some time, in which all were idle."""
         first, self._wave = self._wave, {}
         if not all(_idle(note, self.part) for note in notes.values()) or not _for_ever(notes.values()):
             return None
         if not all(_same(first.get(rank), note) for rank, note in notes.items()):
-            self._wave = notes
+            self._wave = dict(notes)
         elif all(note["beat"] > first[rank]["beat"] + 1 for rank, note in notes.items()):  # all idle at one time
             return RanksStalled([words for note in notes.values() for words in note["idle"]["waiting"]])
         else:
