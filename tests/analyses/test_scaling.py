@@ -129,6 +129,13 @@ def test_strong_scaling_takes_epochs_until_a_device_has_its_steps(tmp_path: Path
     assert last.cells[0].measured.mean == pytest.approx(step + price.all_reduce(range(6), 16, 2))
 
 
+def test_local_steps_are_counted_over_epochs(tmp_path: Path) -> None:
+    """32 batches on 16 devices: two each, in eight epochs with one average."""
+    (_, strong) = run(tmp_path, "lsgd", batches="32", steps="16").tables
+    (last,) = [row.cells[0] for row in strong.rows if row.row == "devices=16"]
+    assert last.ratio == pytest.approx(1.0, rel=1e-12)
+
+
 def test_true_numerics_on_two_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two runs of one epoch of 64 digits: PD-ASGD is stale there, and L-SGD is not."""
     small = workload("cifar10", "resnet20", "smoke", {"epochs": "1", "train_samples": "64", "batch": "8"})

@@ -127,7 +127,7 @@ def _curve(
             if condition.stragglers != "heavy-tailed" and not request.card.delays and request.card.lanes == 1:
                 delayed = condition.stragglers == "constant" and devices > 1
                 step = prices[0].forward_seconds + prices[0].backward_seconds
-                law = seconds(method, prices[0], share, condition.slow_steps * step * delayed)
+                law = seconds(method, prices[0], share, condition.slow_steps * step * delayed, epochs)
             points.append(Point(devices, found, law))
             done.append(found[0])
     return ScalingCurve(name, title, condition, scaling, tuple(points))

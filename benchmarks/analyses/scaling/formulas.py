@@ -26,15 +26,15 @@ EXACT = ("bp", "lsgd", "ddp")
 BOUNDED = ("lapsgd", "pdasgd")
 
 
-def seconds(method: Method, price: Price, steps: int, delay: float) -> float | None:
-    """Of one epoch; None where there is no formula. delay: d, of the slowest device's every step, in seconds."""
+def seconds(method: Method, price: Price, steps: int, delay: float, epochs: int = 1) -> float | None:
+    """Of one of so many epochs; None where there is no formula. delay: d, of the slowest device's every step."""
     everything, devices = range(len(price.forward)), method.devices
     update = price.update(everything, remote=False)
     step = price.forward_seconds + price.backward_seconds + update
     if method.name == "bp":
         return steps * (step + delay)
     if method.name == "lsgd":
-        averages = steps // int(method.options.period)
+        averages = epochs * steps // int(method.options.period) / epochs  # local steps are counted over epochs
         return steps * (step + delay) + averages * _all_reduce(price, everything, devices)
     if method.name == "ddp":
         return steps * (delay + price.forward_seconds + _reduced(price, devices) + update)
