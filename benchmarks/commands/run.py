@@ -27,6 +27,7 @@ from benchmarks.runner.processes import pool, ranks
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables.definition import Table
 from benchmarks.views import conditions, journals, notes, pictures, rerun, tracked
+from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of, whole
 from benchmarks.views.table import assemble
 from reports.tables.files import write
@@ -80,11 +81,18 @@ def run(
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
     _show_all(experiments, sheets, without, chosen, out, console)
     training.complain(failed, console)
-    used = list(sheets.values())
-    if tracking and used:
-        _track(used := [*tracked.kindred(used, chosen, found, target), *used], out, console)
-    note(console, [made_elsewhere(used)])
+    _keep(list(sheets.values()), chosen, found, target, out if tracking else None, console)
     return 1 if failed else 0
+
+
+def _keep(
+    sheets: list[Sheet], chosen: Choices, found: Journals, target: float | None, out: Path | None, console: Console
+) -> None:
+    """Feed MLflow what was shown, and what it shares with others, unless out is None; say what others made."""
+    used = sheets
+    if out is not None and sheets:
+        _track(used := [*tracked.kindred(sheets, chosen, found, target), *sheets], out, console)
+    note(console, [made_elsewhere(used)])
 
 
 def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, list[Run]], dict[str, str]]:

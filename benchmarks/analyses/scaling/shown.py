@@ -17,7 +17,7 @@ from results.statistics import Summary
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
-    from reports.figures import Law, Panel
+    from reports.figures.laws import Law, Panel
 
 FORMULAS = "benchmarks/analyses/scaling/formulas.py"
 SECONDS = "Seconds per epoch"
@@ -243,7 +243,7 @@ def _accuracy(request: Request, trained: Sequence[Trained]) -> ResultTable:
 
 def picture(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[Trained]) -> tuple[Path, ...]:
     """Points are simulated, lines are formulas."""
-    from reports.figures import Law, Panel, laws
+    from reports.figures.laws import Law, Panel, laws
 
     panels = list(_panels(curves))
     if trained:
@@ -251,14 +251,14 @@ def picture(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[
         for title in dict.fromkeys(one.title for one in trained):
             mine = [one for one in trained if one.title == title]
             means = [sum(one.accuracy) / len(one.accuracy) for one in mine]
-            lines.append(Law(title, [one.devices for one in mine], measured=means))
+            lines.append(Law(title, [one.devices for one in mine], measured=means, key=mine[0].method))
         panels.append(Panel("true numerics, scale smoke", "devices", "accuracy, %", lines, log_x=True))
     title = f"Simulated devices of the card {request.card.name}: simulated (points), formulas (lines)"
     return laws(panels, request.out / "figures" / "scaling", title=title)
 
 
 def _panels(curves: Sequence[ScalingCurve]) -> Iterator[Panel]:
-    from reports.figures import Panel
+    from reports.figures.laws import Panel
 
     for scaling in ("weak", "strong"):
         its = [curve for curve in curves if curve.scaling == scaling]
@@ -275,7 +275,7 @@ def _panels(curves: Sequence[ScalingCurve]) -> Iterator[Panel]:
 
 def _efficiency(curve: ScalingCurve) -> Law:
     """Batches per second and device, in percent of those on the fewest devices."""
-    from reports.figures import Law
+    from reports.figures.laws import Law
 
     first, found = curve.simulated[0], curve.simulated
     alone = first.batches_per_second / first.devices
@@ -283,10 +283,11 @@ def _efficiency(curve: ScalingCurve) -> Law:
     exact = len(known) == len(found) and curve.method in formulas.EXACT
     law = [100 * point.runs[0].steps / (point.law or 1.0) / alone for point in known] if exact else []
     measured = [100 * point.batches_per_second / point.devices / alone for point in found]
-    return Law(curve.title, [point.devices for point in found], law, measured=measured)
+    return Law(curve.title, [point.devices for point in found], law, measured=measured, key=curve.method)
 
 
 def _waiting(curve: ScalingCurve) -> Law:
-    from reports.figures import Law
+    from reports.figures.laws import Law
 
-    return Law(curve.title, [p.devices for p in curve.simulated], measured=[p.waiting for p in curve.simulated])
+    waiting = [point.waiting for point in curve.simulated]
+    return Law(curve.title, [point.devices for point in curve.simulated], measured=waiting, key=curve.method)
