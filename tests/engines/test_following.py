@@ -12,8 +12,18 @@ from benchmarks.runner.engines.cluster import Job
 from benchmarks.runner.engines.following import TRIES, Follower
 from benchmarks.runner.engines.shards import Array, Note, take_note
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Event, Placed, QueueState, Remark, Requeued
-from results.records import JOURNAL, folder_of
+from benchmarks.runner.processes.messages import (
+    Begin,
+    Ended,
+    Epoch,
+    Event,
+    Placed,
+    QueueState,
+    Remark,
+    Requeued,
+    Resumed,
+)
+from results.records import JOURNAL, Evaluation, folder_of
 from results.records.journal import read
 from tests.engines.fakes import METRICS, journal_of, run_of, setting_of, train
 
@@ -50,6 +60,23 @@ def test_a_run_is_heard_line_by_line(tmp_path: Path) -> None:
     assert heard.look("RUNNING") == [Epoch(RUN.id, 2, METRICS), Ended(RUN.id, "finished")]
     assert heard.follower.over
     assert heard.follower.names == ()  # nobody asks for it any more
+
+
+def test_shares_of_epochs_are_heard(tmp_path: Path) -> None:
+    """Of a run that is evaluated more often than once an epoch, and was resumed within one."""
+    heard = Heard(tmp_path)
+    with journal_of(tmp_path, RUN) as journal:
+        journal.resumed(
+            [Evaluation(0.5, 2, METRICS), Evaluation(1, 4, METRICS)],
+            batch=0,
+            wall_seconds=1.0,
+            environments=[],
+            epoch=1,
+        )
+        for epoch in (1.5, 2):
+            journal.evaluation(epoch, int(4 * epoch), METRICS)
+        told = [event for event in heard.look("RUNNING") if isinstance(event, Resumed | Epoch)]
+    assert told == [Resumed(RUN.id, 1, "epoch 1"), Epoch(RUN.id, 1.5, METRICS), Epoch(RUN.id, 2, METRICS)]
 
 
 def test_who_follows_anew_hears_the_same(tmp_path: Path) -> None:

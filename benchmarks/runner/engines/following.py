@@ -44,7 +44,7 @@ class _Heard:
     begun: str = ""
     under_way: bool = False
     where: str = ""
-    epochs: int = 0
+    epochs: float = 0
     tries: int = 0
     reached: str = ""
 
@@ -162,8 +162,8 @@ class Follower:
         elif kind == "resumed":
             heard.epochs = int(line["epoch"])
             self._listen(Resumed(id, heard.epochs, words(heard.epochs, int(line["batch"]))))
-        elif kind == "evaluation" and int(line["epoch"]) > heard.epochs:
-            heard.epochs = int(line["epoch"])
+        elif kind == "evaluation" and line["epoch"] > heard.epochs:
+            heard.epochs = line["epoch"]
             self._listen(Epoch(id, heard.epochs, lines.thaw(line["metrics"])))
         elif kind == "end" and line.get("status") == "interrupted":
             self._requeue(heard, f"interrupted ({line.get('reason')}); it waits for another job")
