@@ -14,9 +14,10 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
 
 from benchmarks.checkout import CHECKOUT
 from benchmarks.runner import plan
@@ -33,6 +34,7 @@ from results.files import replace
 from results.measures import MEASURES
 from results.records import Record
 from results.statistics.inference import Interval, mean_interval
+from tools.findings_list import BEST, FINDINGS, Finding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,174 +44,7 @@ PICTURES = CHECKOUT / "docs" / "pictures"
 FEWEST = 3
 """Seeds of two rows from which on a finding has its place in a page."""
 MARKED = re.compile(r"(<!-- ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-BEST = "best_accuracy_percent"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Rows of tables that share data, network and card: those that are shown, and pairs (a, b) held against each other.
-
-    rows: key of a table's row -> its words here. against: pairs of keys; what is shown is the first less the second, in
-    the first of the measures, in which the picture is, too.
-    """
-
-    name: str
-    title: str
-    tables: Sequence[str]
-    rows: Mapping[str, str]
-    against: Sequence[tuple[str, str]]
-    measures: Sequence[str] = (BEST, "seconds_per_epoch")
-    network: str = "resnet18"
-
-
 CHOSEN = Choices(scale="small", seeds=tuple(range(10)))
-CIFAR_10, CIFAR_100 = (f"{data}, ResNet-18 at scale small" for data in ("CIFAR-10", "CIFAR-100"))
-ALL = {
-    "bp": "BP, one device",
-    "async_lu": "Async LU",
-    "async_bu": "Async BU",
-    "ddp": "DDP",
-    "lapsgd": "LAP-SGD (= LPP-SGD)",
-    "lapsgd@updaters=2": "LAP-SGD, 2 updaters",
-    "lppsgd@updaters=2": "LPP-SGD, 2 updaters",
-}
-LAP = {
-    "bp": "BP, one device",
-    "async_lu": "Async LU",
-    "ddp": "DDP",
-    "ddp@learning_rate=linear": "DDP, rate x 3",
-    "lapsgd": "LAP-SGD",
-    "lapsgd@learning_rate=linear": "LAP-SGD, rate x 3",
-    "lapsgd@updaters=4": "LAP-SGD, 4 updaters",
-    "lapsgd@updaters=4,learning_rate=linear": "LAP-SGD, 4 updaters, rate x 3",
-    "lapsgd@stem=imagenet": "LAP-SGD, 7x7 stem",
-    "lapsgd@learning_rate=linear,stem=imagenet": "LAP-SGD, rate x 3, 7x7 stem",
-    "lapsgd@updaters=4,stem=imagenet": "LAP-SGD, 4 updaters, 7x7 stem",
-    "lapsgd@updaters=4,learning_rate=linear,stem=imagenet": "LAP-SGD, 4 updaters, rate x 3, 7x7 stem",
-}
-RIVALS = (
-    ("async_lu", "bp"),
-    ("async_bu", "bp"),
-    ("async_lu", "async_bu"),
-    ("async_lu", "ddp"),
-    ("async_lu", "lapsgd"),
-    ("lapsgd@updaters=2", "lapsgd"),
-    ("lppsgd@updaters=2", "lapsgd@updaters=2"),
-)
-STALENESS = {
-    "bp": "BP, one device",
-    "async_lu": "Async LU: rendezvous, 2 backward workers",
-    "async_lu@queue=1": "Async LU, queue 1",
-    "async_lu@queue=4": "Async LU, queue 4",
-    "async_lu@queue=16": "Async LU, queue 16",
-    "async_lu@backward_workers=1": "Async LU, 1 backward worker",
-    "async_lu@backward_workers=3": "Async LU, 3 backward workers",
-    "async_lu@backward_workers=4": "Async LU, 4 backward workers",
-    "async_lu@weights=forward": "Async LU, weights of the forward pass",
-    "async_lu@updates=overwrite": "Async LU, overwriting",
-    "async_lu@queue=4,updates=overwrite": "Async LU, queue 4, overwriting",
-    "async_bu": "Async BU",
-}
-ACTIVATIONS = {
-    "bp": "BP, one device",
-    "async_lu": "Async LU",
-    "async_lu@activations=charged": "Async LU, activations charged",
-    "async_bu": "Async BU",
-    "async_bu@activations=charged": "Async BU, activations charged",
-    "async_lu@queue=4": "Async LU, queue 4",
-    "async_lu@queue=4,activations=charged": "Async LU, queue 4, activations charged",
-    "async_lu@queue=16,activations=charged": "Async LU, queue 16, activations charged",
-}
-SLOWED = {"": "", "@delay=constant": ", constant", "@delay=heavy_tailed": ", heavy-tailed", "@delay=bursts": ", bursts"}
-STRAGGLERS = {
-    **{f"ddp{key}": f"DDP{words}" for key, words in SLOWED.items()},
-    **{f"lapsgd{key}": f"LAP-SGD{words}" for key, words in SLOWED.items()},
-    **{f"pdasgd{key}": f"PD-ASGD{words}" for key, words in SLOWED.items()},
-}
-LARGE_BATCHES = {
-    "mbsgd@batch=128": "MB-SGD, batch 128",
-    "mbsgd@batch=1024": "MB-SGD, batch 1024",
-    "plsgd@batch=128": "PL-SGD, batch 128",
-    "plsgd@batch=1024": "PL-SGD, batch 1024",
-    "lapsgd@updaters=4,batch=128": "LAP-SGD, 4 updaters, batch 128",
-    "lapsgd@updaters=6,batch=128": "LAP-SGD, 6 updaters, batch 128",
-    "lapsgd@updaters=4,batch=256": "LAP-SGD, 4 updaters, batch 256",
-    "lppsgd@updaters=4,batch=128": "LPP-SGD, 4 updaters, batch 128",
-    "lppsgd@updaters=6,batch=128": "LPP-SGD, 6 updaters, batch 128",
-    "lppsgd@updaters=4,batch=256": "LPP-SGD, 4 updaters, batch 256",
-}
-TEST = ("test_accuracy_percent", "train_accuracy_percent", "train_time_seconds")
-FINDINGS = (
-    Finding("methods", CIFAR_10, ("table1", "table7"), ALL, RIVALS),
-    Finding("cifar100", CIFAR_100, ("table3", "table8"), ALL, RIVALS),
-    Finding(
-        "imdb",
-        "IMDb, LSTM at scale small",
-        ("table6",),
-        {row: ALL[row] for row in ("bp", "async_lu", "async_bu")},
-        (("async_lu", "bp"), ("async_bu", "bp"), ("async_lu", "async_bu")),
-        (BEST, "epochs_to_best", "seconds_per_epoch"),
-        "lstm",
-    ),
-    Finding(
-        "staleness",
-        CIFAR_10,
-        ("audit-staleness",),
-        STALENESS,
-        tuple((row, "async_lu") for row in STALENESS if row not in ("bp", "async_lu", "async_bu")),
-        (BEST, "staleness_updates", "lost_updates_percent", "seconds_per_epoch"),
-    ),
-    Finding(
-        "activations",
-        CIFAR_10,
-        ("audit-activations",),
-        ACTIVATIONS,
-        tuple((f"{row}@activations=charged", row) for row in ("async_lu", "async_bu")),
-        (BEST, "staleness_updates", "seconds_per_epoch"),
-    ),
-    Finding(
-        "stragglers",
-        CIFAR_100,
-        ("v3-stragglers",),
-        STRAGGLERS,
-        tuple((row, row.partition("@")[0]) for row in STRAGGLERS if "@" in row),
-        ("seconds_per_epoch", BEST),
-    ),
-    Finding(
-        "large-batches",
-        "CIFAR-10, ResNet-20 at scale small",
-        ("lap-table1", "lap-table2", "lap-table3"),
-        LARGE_BATCHES,
-        (
-            ("mbsgd@batch=1024", "mbsgd@batch=128"),
-            ("plsgd@batch=1024", "plsgd@batch=128"),
-            ("plsgd@batch=128", "mbsgd@batch=128"),
-            ("lapsgd@updaters=6,batch=128", "mbsgd@batch=128"),
-            ("lppsgd@updaters=6,batch=128", "mbsgd@batch=128"),
-            ("lapsgd@updaters=4,batch=256", "mbsgd@batch=1024"),
-        ),
-        TEST,
-        "resnet20",
-    ),
-    Finding(
-        "lap",
-        CIFAR_10,
-        ("audit-lap",),
-        LAP,
-        (
-            ("lapsgd", "bp"),
-            ("ddp", "bp"),
-            ("lapsgd", "ddp"),
-            ("ddp@learning_rate=linear", "ddp"),
-            ("lapsgd@learning_rate=linear", "lapsgd"),
-            ("lapsgd@learning_rate=linear", "bp"),
-            ("lapsgd@learning_rate=linear", "async_lu"),
-            ("lapsgd@learning_rate=linear", "ddp@learning_rate=linear"),
-            ("lapsgd@stem=imagenet", "lapsgd"),
-            ("lapsgd@updaters=4", "lapsgd"),
-        ),
-    ),
-)
 
 
 class Runs:

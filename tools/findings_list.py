@@ -1,0 +1,260 @@
+"""What docs/findings.md shows of the kept runs: rows of tables, and which are held against which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+BEST = "best_accuracy_percent"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Rows of tables that share data, network and card: those that are shown, and pairs (a, b) held against each other.
+
+    rows: key of a table's row -> its words here. against: pairs of keys; what is shown is the first less the second, in
+    the first of the measures, in which the picture is, too.
+    """
+
+    name: str
+    title: str
+    tables: Sequence[str]
+    rows: Mapping[str, str]
+    against: Sequence[tuple[str, str]]
+    measures: Sequence[str] = (BEST, "seconds_per_epoch")
+    network: str = "resnet18"
+
+
+CIFAR_10, CIFAR_100 = (f"{data}, ResNet-18 at scale small" for data in ("CIFAR-10", "CIFAR-100"))
+ALL = {
+    "bp": "BP, one device",
+    "async_lu": "Async LU",
+    "async_bu": "Async BU",
+    "ddp": "DDP",
+    "lapsgd": "LAP-SGD (= LPP-SGD)",
+    "lapsgd@updaters=2": "LAP-SGD, 2 updaters",
+    "lppsgd@updaters=2": "LPP-SGD, 2 updaters",
+}
+LAP = {
+    "bp": "BP, one device",
+    "async_lu": "Async LU",
+    "ddp": "DDP",
+    "ddp@learning_rate=linear": "DDP, rate x 3",
+    "lapsgd": "LAP-SGD",
+    "lapsgd@learning_rate=linear": "LAP-SGD, rate x 3",
+    "lapsgd@updaters=4": "LAP-SGD, 4 updaters",
+    "lapsgd@updaters=4,learning_rate=linear": "LAP-SGD, 4 updaters, rate x 3",
+    "lapsgd@stem=imagenet": "LAP-SGD, 7x7 stem",
+    "lapsgd@learning_rate=linear,stem=imagenet": "LAP-SGD, rate x 3, 7x7 stem",
+    "lapsgd@updaters=4,stem=imagenet": "LAP-SGD, 4 updaters, 7x7 stem",
+    "lapsgd@updaters=4,learning_rate=linear,stem=imagenet": "LAP-SGD, 4 updaters, rate x 3, 7x7 stem",
+}
+RIVALS = (
+    ("async_lu", "bp"),
+    ("async_bu", "bp"),
+    ("async_lu", "async_bu"),
+    ("async_lu", "ddp"),
+    ("async_lu", "lapsgd"),
+    ("lapsgd@updaters=2", "lapsgd"),
+    ("lppsgd@updaters=2", "lapsgd@updaters=2"),
+)
+STALENESS = {
+    "bp": "BP, one device",
+    "async_lu": "Async LU: rendezvous, 2 backward workers",
+    "async_lu@queue=1": "Async LU, queue 1",
+    "async_lu@queue=4": "Async LU, queue 4",
+    "async_lu@queue=16": "Async LU, queue 16",
+    "async_lu@backward_workers=1": "Async LU, 1 backward worker",
+    "async_lu@backward_workers=3": "Async LU, 3 backward workers",
+    "async_lu@backward_workers=4": "Async LU, 4 backward workers",
+    "async_lu@weights=forward": "Async LU, weights of the forward pass",
+    "async_lu@updates=overwrite": "Async LU, overwriting",
+    "async_lu@queue=4,updates=overwrite": "Async LU, queue 4, overwriting",
+    "async_bu": "Async BU",
+}
+ACTIVATIONS = {
+    "bp": "BP, one device",
+    "async_lu": "Async LU",
+    "async_lu@activations=charged": "Async LU, activations charged",
+    "async_bu": "Async BU",
+    "async_bu@activations=charged": "Async BU, activations charged",
+    "async_lu@queue=4": "Async LU, queue 4",
+    "async_lu@queue=4,activations=charged": "Async LU, queue 4, activations charged",
+    "async_lu@queue=16,activations=charged": "Async LU, queue 16, activations charged",
+}
+SLOWED = {"": "", "@delay=constant": ", constant", "@delay=heavy_tailed": ", heavy-tailed", "@delay=bursts": ", bursts"}
+STRAGGLERS = {
+    **{f"ddp{key}": f"DDP{words}" for key, words in SLOWED.items()},
+    **{f"lapsgd{key}": f"LAP-SGD{words}" for key, words in SLOWED.items()},
+    **{f"pdasgd{key}": f"PD-ASGD{words}" for key, words in SLOWED.items()},
+}
+LARGE_BATCHES = {
+    "mbsgd@batch=128": "MB-SGD, batch 128",
+    "mbsgd@batch=1024": "MB-SGD, batch 1024",
+    "plsgd@batch=128": "PL-SGD, batch 128",
+    "plsgd@batch=1024": "PL-SGD, batch 1024",
+    "lapsgd@updaters=4,batch=128": "LAP-SGD, 4 updaters, batch 128",
+    "lapsgd@updaters=6,batch=128": "LAP-SGD, 6 updaters, batch 128",
+    "lapsgd@updaters=4,batch=256": "LAP-SGD, 4 updaters, batch 256",
+    "lppsgd@updaters=4,batch=128": "LPP-SGD, 4 updaters, batch 128",
+    "lppsgd@updaters=6,batch=128": "LPP-SGD, 6 updaters, batch 128",
+    "lppsgd@updaters=4,batch=256": "LPP-SGD, 4 updaters, batch 256",
+    "lapsgd@updaters=8,batch=128": "LAP-SGD, 8 updaters, batch 128",
+    "mbsgd@batch=1024,optimizer=lars": "MB-SGD, batch 1024, LARS",
+    "plsgd@batch=1024,optimizer=lars": "PL-SGD, batch 1024, LARS",
+    "lapsgd@updaters=4,batch=256,optimizer=lars": "LAP-SGD, 4 updaters, batch 256, LARS",
+    "lppsgd@updaters=4,batch=256,optimizer=lars": "LPP-SGD, 4 updaters, batch 256, LARS",
+}
+ON_CIFAR_100 = [row for row in LARGE_BATCHES if not ("256" in row or "lars" in row or "updaters=8" in row)]
+ON_WRN = {
+    row.format(devices): f"{words}, {devices} devices"
+    for devices in (2, 4, 8)
+    for row, words in {
+        "mbsgd@devices={},batch=128": "MB-SGD, batch 128",
+        "mbsgd@devices={},batch=512": "MB-SGD, batch 512",
+        "plsgd@devices={},batch=128": "PL-SGD, batch 128",
+        "plsgd@devices={},batch=512": "PL-SGD, batch 512",
+        "lapsgd@devices={},updaters=4,batch=64": "LAP-SGD, 4 updaters, batch 64",
+        "lppsgd@devices={},updaters=3,batch=64": "LPP-SGD, 3 updaters, batch 64",
+    }.items()
+}
+STEM = {
+    "async_lu": "Async LU",
+    "lapsgd": "LAP-SGD (= LPP-SGD)",
+    "lapsgd@stem=imagenet": "LAP-SGD (= LPP-SGD), 7x7 stem",
+}
+VERSION_3 = {"pdasgd": "PD-ASGD", "ddp": "DDP", "lppsgd": "LPP-SGD", "async_lu": "Async LU", "bp": "BP, one device"}
+OTHERS = {
+    "bp": "BP, one device",
+    "pipeline": "FDG, K = 2",
+    "pipeline@locking=forward": "DDG, K = 2",
+    "pipeline@weights=forward": "FDG, K = 2, weights of the forward pass",
+    "pipeline@stages=3": "FDG, K = 3",
+    "async_lu": "Async LU",
+    "ddp": "DDP, two devices",
+    "lsgd@learning_rate=published": "L-SGD, two devices",
+    "cocod": "CoCoD-SGD, two devices",
+    "adpsgd": "AD-PSGD, two devices",
+}
+TEST = ("test_accuracy_percent", "train_accuracy_percent", "train_time_seconds")
+FINDINGS = (
+    Finding("methods", CIFAR_10, ("table1", "table7"), ALL, RIVALS),
+    Finding("cifar100", CIFAR_100, ("table3", "table8"), ALL, RIVALS),
+    Finding(
+        "imdb",
+        "IMDb, LSTM at scale small",
+        ("table6",),
+        {row: ALL[row] for row in ("bp", "async_lu", "async_bu")},
+        (("async_lu", "bp"), ("async_bu", "bp"), ("async_lu", "async_bu")),
+        (BEST, "epochs_to_best", "seconds_per_epoch"),
+        "lstm",
+    ),
+    Finding(
+        "staleness",
+        CIFAR_10,
+        ("audit-staleness",),
+        STALENESS,
+        tuple((row, "async_lu") for row in STALENESS if row not in ("bp", "async_lu", "async_bu")),
+        (BEST, "staleness_updates", "lost_updates_percent", "seconds_per_epoch"),
+    ),
+    Finding(
+        "activations",
+        CIFAR_10,
+        ("audit-activations",),
+        ACTIVATIONS,
+        tuple((f"{row}@activations=charged", row) for row in ("async_lu", "async_bu")),
+        (BEST, "staleness_updates", "seconds_per_epoch"),
+    ),
+    Finding(
+        "stragglers",
+        CIFAR_100,
+        ("v3-stragglers",),
+        STRAGGLERS,
+        tuple((row, row.partition("@")[0]) for row in STRAGGLERS if "@" in row),
+        ("seconds_per_epoch", BEST),
+    ),
+    Finding(
+        "large-batches",
+        "CIFAR-10, ResNet-20 at scale small",
+        ("lap-table1", "lap-table2", "lap-table3", "lap-table4", "lap-table11"),
+        LARGE_BATCHES,
+        (
+            ("mbsgd@batch=1024", "mbsgd@batch=128"),
+            ("plsgd@batch=1024", "plsgd@batch=128"),
+            ("plsgd@batch=128", "mbsgd@batch=128"),
+            ("lapsgd@updaters=6,batch=128", "mbsgd@batch=128"),
+            ("lppsgd@updaters=6,batch=128", "mbsgd@batch=128"),
+            ("lapsgd@updaters=4,batch=256", "mbsgd@batch=1024"),
+            ("lapsgd@updaters=8,batch=128", "lapsgd@updaters=6,batch=128"),
+            ("mbsgd@batch=1024,optimizer=lars", "mbsgd@batch=1024"),
+            ("mbsgd@batch=1024,optimizer=lars", "lapsgd@updaters=4,batch=256,optimizer=lars"),
+        ),
+        TEST,
+        "resnet20",
+    ),
+    Finding(
+        "resnet20-cifar100",
+        "CIFAR-100, ResNet-20 at scale small",
+        ("lap-table7",),
+        {row: LARGE_BATCHES[row] for row in ON_CIFAR_100},
+        tuple((row, "mbsgd@batch=128") for row in ON_CIFAR_100 if row != "mbsgd@batch=128"),
+        TEST,
+        "resnet20",
+    ),
+    Finding(
+        "wrn",
+        "CIFAR-10, WRN-16-8 at scale small",
+        ("lap-table6",),
+        ON_WRN,
+        tuple((row, row.replace("512", "128")) for row in ON_WRN if "512" in row)
+        + tuple((row, f"mbsgd@devices={row.partition('=')[2][0]},batch=128") for row in ON_WRN if "updaters" in row),
+        TEST,
+        "wrn16_8",
+    ),
+    Finding(
+        "stem",
+        CIFAR_100,
+        ("audit-stem",),
+        STEM,
+        (("lapsgd@stem=imagenet", "lapsgd"), ("async_lu", "lapsgd"), ("async_lu", "lapsgd@stem=imagenet")),
+    ),
+    Finding(
+        "v3",
+        CIFAR_100,
+        ("v3-mfu",),
+        VERSION_3,
+        tuple(("pdasgd", row) for row in VERSION_3 if row != "pdasgd"),
+        (BEST, "model_flops_utilisation_percent", "seconds_per_epoch"),
+    ),
+    Finding(
+        "others",
+        CIFAR_10,
+        ("others-cifar10",),
+        OTHERS,
+        (
+            *((row, "bp") for row in OTHERS if row != "bp"),
+            ("pipeline", "pipeline@weights=forward"),
+            ("cocod", "lsgd@learning_rate=published"),
+            ("adpsgd", "ddp"),
+        ),
+        (BEST, "test_accuracy_percent", "staleness_updates", "seconds_per_epoch"),
+    ),
+    Finding(
+        "lap",
+        CIFAR_10,
+        ("audit-lap",),
+        LAP,
+        (
+            ("lapsgd", "bp"),
+            ("ddp", "bp"),
+            ("lapsgd", "ddp"),
+            ("ddp@learning_rate=linear", "ddp"),
+            ("lapsgd@learning_rate=linear", "lapsgd"),
+            ("lapsgd@learning_rate=linear", "bp"),
+            ("lapsgd@learning_rate=linear", "async_lu"),
+            ("lapsgd@learning_rate=linear", "ddp@learning_rate=linear"),
+            ("lapsgd@stem=imagenet", "lapsgd"),
+            ("lapsgd@updaters=4", "lapsgd"),
+        ),
+    ),
+)
