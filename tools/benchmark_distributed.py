@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the too
 
 import methods
 from benchmarks.executors.distributed import session
-from benchmarks.executors.distributed.place import Place
+from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.executors.distributed.session import Joint
 from benchmarks.runner.calibration import random_images
 from benchmarks.runner.processes.memory import keep_freed_memory
@@ -88,7 +88,7 @@ class Rank:
     def __init__(self, rank: int, port: int, given: Given) -> None:
         keep_freed_memory()
         torch.set_flush_denormal(True)
-        self.rank, self.place = rank, Place(rank, RANKS, port=port)
+        self.rank, self.place = rank, RankPlace(rank, RANKS, port=port)
         self.store = session.connect(self.place, 300.0)
         dist.init_process_group("gloo", store=dist.PrefixStore("rival", self.store), rank=rank, world_size=RANKS)
         self.turns: dict[str, Callable[[], Any]] = {}

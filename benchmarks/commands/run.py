@@ -24,6 +24,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, ranks
+from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.progress import runs as many
 from benchmarks.tables.definition import Table
 from benchmarks.views import conditions, journals, notes, pictures, rerun, tracked
@@ -59,7 +60,7 @@ def run(
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
     if (rank := ranks.other(chosen.kind)) is not None:
-        return ranks.take_part(rank, training.setting(experiments, chosen, out, care))
+        return ranks.take_part(rank, training.setting(experiments, chosen, out, care), pool.RANK_WORK)
     planned, without = _plan(experiments, chosen)
     asked = [run for of_table in planned.values() for run in of_table]
     runs = plan.in_order(_named(asked, chosen))
@@ -72,10 +73,7 @@ def run(
     setting = training.setting(experiments, chosen, out, care)
     if engine is not None and engine.detach and missing:
         return engine.leave(missing, setting)
-    train_all = pool.train_all if engine is None else engine.train_all
-    if not missing:  # ranks that were started hear that it is over
-        pool.train_all((), setting, jobs=jobs, listen=lambda event: None)
-    ended = training.train(missing, setting, jobs, console, train_all, chosen.node) if missing else {}
+    ended = _train(missing, chosen, setting, jobs, engine, console)
     found = journals.read(out) if missing else found
     failed = list(training.failures(missing, ended, found))
     sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
@@ -93,6 +91,16 @@ def _keep(
     if out is not None and sheets:
         _track(used := [*tracked.kindred(sheets, chosen, found, target), *sheets], out, console)
     note(console, [made_elsewhere(used)])
+
+
+def _train(
+    missing: Sequence[Run], chosen: Choices, setting: Setting, jobs: int, engine: Engine | None, console: Console
+) -> dict[str, Ended]:
+    """-> how each run ended. Where none is missing, ranks that torchrun has started hear that all is over."""
+    if missing:
+        train_all = pool.train_all if engine is None else engine.train_all
+        return training.train(missing, setting, jobs, console, train_all, chosen.node)
+    return {} if chosen.kind.one_process else pool.train_all((), setting, jobs=jobs, listen=lambda event: None)
 
 
 def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, list[Run]], dict[str, str]]:

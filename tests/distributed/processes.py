@@ -14,7 +14,7 @@ import torch
 
 import methods
 from benchmarks.executors.distributed.executor import FollowingExecutor
-from benchmarks.executors.distributed.place import Place
+from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.executors.distributed.session import Session, at, serve
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Program, Replica, Team, register
@@ -56,7 +56,7 @@ class Ranks:
         ]
         for one in self.crew:
             one.start()
-        self.session = Session(Place(0, ranks, port=self.store.port), timeout_seconds)
+        self.session = Session(RankPlace(0, ranks, port=self.store.port), timeout_seconds)
 
     @contextlib.contextmanager
     def training(self, method: str, options: dict[str, Any], limit_seconds: float = TIMEOUT_SECONDS) -> Iterator[Small]:
@@ -81,7 +81,7 @@ def main(rank: int, ranks: int, port: int, timeout_seconds: float) -> None:
     """Another rank's process."""
     torch.set_num_threads(1)
     known()
-    session = Session(Place(rank, ranks, port=port), timeout_seconds)
+    session = Session(RankPlace(rank, ranks, port=port), timeout_seconds)
     while (told := session.next()) is not None:
         number, spec = told
         method = methods.create(spec.method.name, spec.method.options)

@@ -7,7 +7,7 @@ import pytest
 import methods
 from benchmarks.__main__ import main
 from benchmarks.errors import UserError
-from benchmarks.executors.distributed.place import Place, found, timeout_seconds
+from benchmarks.executors.distributed.place import RankPlace, found, timeout_seconds
 from benchmarks.executors.distributed.session import connect, enough, serve
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "3", "MASTER_ADDR": "node7", "MASTER_PORT": "12345"}
@@ -20,19 +20,19 @@ def test_nobody_has_started_ranks() -> None:
 
 
 def test_torchrun_says_all() -> None:
-    assert found(TORCHRUN) == Place(1, 3, "node7", 12345)
-    assert found({**TORCHRUN, "TORCHELASTIC_USE_AGENT_STORE": "True"}) == Place(1, 3, "node7", 12345, agent=True)
-    assert found(Place(0, 2, port=5).variables) == Place(0, 2, port=5)
+    assert found(TORCHRUN) == RankPlace(1, 3, "node7", 12345)
+    assert found({**TORCHRUN, "TORCHELASTIC_USE_AGENT_STORE": "True"}) == RankPlace(1, 3, "node7", 12345, agent=True)
+    assert found(RankPlace(0, 2, port=5).variables) == RankPlace(0, 2, port=5)
 
 
 def test_srun_leaves_the_address_to_us() -> None:
-    assert found({**SRUN, "MASTER_ADDR": "node7"}) == Place(1, 2, "node7", 29500)
+    assert found({**SRUN, "MASTER_ADDR": "node7"}) == RankPlace(1, 2, "node7", 29500)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "::1"])
 def test_ranks_of_one_machine_listen_on_it_alone(address: str) -> None:
-    assert Place(0, 2, address).local
-    assert not Place(0, 2, "10.0.0.7").local
+    assert RankPlace(0, 2, address).local
+    assert not RankPlace(0, 2, "10.0.0.7").local
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_the_timeout_is_a_number() -> None:
 
 
 def test_there_are_as_many_ranks_as_devices() -> None:
-    enough(Place(0, 3), methods.create("ddp"))
+    enough(RankPlace(0, 3), methods.create("ddp"))
     with pytest.raises(UserError, match=r"^ddp has 3 devices, a rank each, and there are 2 ranks: start 3, or"):
-        enough(Place(0, 2), methods.create("ddp"))
+        enough(RankPlace(0, 2), methods.create("ddp"))
 
 
 def test_the_store_is_on_this_machine_alone() -> None:
     store = serve("127.0.0.1")
-    assert connect(Place(1, 2, port=store.port), 10.0).add("asked", 1) == 1
+    assert connect(RankPlace(1, 2, port=store.port), 10.0).add("asked", 1) == 1
 
 
 def test_a_port_that_is_taken_is_said() -> None:

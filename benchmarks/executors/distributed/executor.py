@@ -14,7 +14,7 @@ from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.distributed import report, session
 from benchmarks.executors.distributed.homes import homes_of
 from benchmarks.executors.distributed.rank import RankExecutor
-from benchmarks.executors.distributed.report import Order, Report
+from benchmarks.executors.distributed.report import PartOrder, Report
 from benchmarks.executors.distributed.wire import LinkLost
 from benchmarks.executors.threads.executor import ThreadsExecutor
 from benchmarks.hardware.price import Price
@@ -51,7 +51,7 @@ class LeadingExecutor(RankExecutor):
             super().run(workers)
             self._collect(given, losses)
 
-    def _collect(self, given: Order, losses: int) -> None:
+    def _collect(self, given: PartOrder, losses: int) -> None:
         wire, tensors = self.joint.wire, {}
         told = {peer: self.joint.wait_for(f"report {self.parts} of {peer}", self.check) for peer in wire.others}
         reports, begun = {peer: Report.model_validate(one) for peer, one in told.items()}, time.perf_counter()
@@ -74,7 +74,7 @@ class FollowingExecutor(RankExecutor):
         """
         team, joint, part = self.torch_team, self.joint, 1
         while (told := joint.next_part(part)) is not None:
-            given = Order.model_validate(told)
+            given = PartOrder.model_validate(told)
             report.obey(team, given)
             with self.part(homes_of(joint.workers, team), taken=sum(given.counts.taken)):
                 if (mine := given.replicas.get(joint.rank)) is not None:

@@ -17,7 +17,7 @@ TIMEOUT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Place:
+class RankPlace:
     """One rank's. address, port: of the store that all ranks meet at; agent: torchrun serves it."""
 
     rank: int
@@ -46,7 +46,7 @@ class Place:
         }
 
 
-def found(surroundings: Mapping[str, str] = os.environ) -> Place | None:
+def found(surroundings: Mapping[str, str] = os.environ) -> RankPlace | None:
     """None where nobody has started ranks. Raises UserError where what is said of them is not whole."""
     if "RANK" in surroundings or "WORLD_SIZE" in surroundings:
         rank, ranks, starter = _number(surroundings, "RANK"), _number(surroundings, "WORLD_SIZE"), "torchrun"
@@ -63,7 +63,7 @@ def found(surroundings: Mapping[str, str] = os.environ) -> Place | None:
         )
     port = _number(surroundings, "MASTER_PORT") if surroundings.get("MASTER_PORT") else PORT
     agent = surroundings.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    return Place(rank, ranks, surroundings["MASTER_ADDR"], port, agent)
+    return RankPlace(rank, ranks, surroundings["MASTER_ADDR"], port, agent)
 
 
 def timeout_seconds(surroundings: Mapping[str, str] = os.environ) -> float:

@@ -10,7 +10,7 @@ from benchmarks.executors.distributed.channels import Post, RankChannels
 from benchmarks.executors.distributed.meetings import RankMeetings
 from benchmarks.executors.distributed.monitor import RankMonitor
 from benchmarks.executors.distributed.session import Joint
-from benchmarks.executors.distributed.watch import Watch
+from benchmarks.executors.distributed.watch import RankWatch
 from benchmarks.executors.distributed.wire import LinkLost
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import GRACE_SECONDS, ThreadsExecutor
@@ -25,7 +25,7 @@ class RankExecutor(ThreadsExecutor):
     ) -> None:
         super().__init__(team, threads=threads, grace_seconds=grace_seconds)
         self.torch_team, self.joint = team, joint
-        self.watch = Watch(joint)
+        self.watch = RankWatch(joint)
         self._part, self._base, self._homes = 0, 0, dict[str, int]()
         self._forms: dict[Any, Any] = {}
         self._post: Post | None = None

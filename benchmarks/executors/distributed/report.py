@@ -37,7 +37,7 @@ class Replicas(Told):
     tensors: Descriptions
 
 
-class Order(Told):
+class PartOrder(Told):
     """Rank 0's, of a part: up to which of the epoch's batches. counts: where the team stands.
 
     replicas: by rank, where rank 0 has loaded them, and sends their tensors.
@@ -57,7 +57,7 @@ class Report(Replicas):
 # ---- a rank
 
 
-def obey(team: TorchTeam, order: Order) -> None:
+def obey(team: TorchTeam, order: PartOrder) -> None:
     """Stand where the team stands; what is counted is counted from here."""
     nothing = StalenessSums(**{key: [0] * len(of) for key, of in order.counts.staleness.items()})  # type: ignore[typeddict-item, misc, arg-type]
     team.begin_epoch(order.counts.epoch)
@@ -90,19 +90,21 @@ def share(team: TorchTeam, rank: int, *, own: bool) -> tuple[TeamValues, dict[st
 # ---- rank 0
 
 
-def order(team: TorchTeam, *, loaded: bool) -> tuple[Order, dict[int, dict[str, Tensor]]]:
+def order(team: TorchTeam, *, loaded: bool) -> tuple[PartOrder, dict[int, dict[str, Tensor]]]:
     """And the tensors that are sent with it, by rank. Raises ValueError where a method's state is not like JSON."""
     ranks = range(1, len(team.replicas)) if loaded else ()
     shares = {rank: share(team, rank, own=False) for rank in ranks}
     replicas = {rank: Replicas(values=values, tensors=described(of)) for rank, (values, of) in shares.items()}
-    return Order(counts=team.counts(), end=team.end, replicas=replicas), {rank: of for rank, (_, of) in shares.items()}
+    return PartOrder(counts=team.counts(), end=team.end, replicas=replicas), {
+        rank: of for rank, (_, of) in shares.items()
+    }
 
 
 Tensors = Mapping[int, Mapping[str, Tensor]]
 """By rank and name."""
 
 
-def merge(team: TorchTeam, given: Order, reports: Mapping[int, Report], tensors: Tensors, losses: int) -> None:
+def merge(team: TorchTeam, given: PartOrder, reports: Mapping[int, Report], tensors: Tensors, losses: int) -> None:
     """losses: how many the team had before the part.
 
     Raises ValueError where two ranks have put different things under one key of the method's state."""

@@ -20,7 +20,7 @@ import torch.distributed as dist
 import methods
 from benchmarks.errors import UserError
 from benchmarks.executors.distributed import place as places
-from benchmarks.executors.distributed.place import Place
+from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.executors.distributed.wire import Store, Wire, host_towards
 from methods import Method, Worker
 from results.records.spec import RunSpec
@@ -50,7 +50,7 @@ def serve(address: str, port: int = 0) -> Store:
     )
 
 
-def connect(place: Place, timeout_seconds: float) -> Store:
+def connect(place: RankPlace, timeout_seconds: float) -> Store:
     """Raises UserError where nobody serves it in time."""
     try:
         return dist.TCPStore(
@@ -156,7 +156,7 @@ class Joint:
 class Session:
     """A rank's part in the runs of a command."""
 
-    def __init__(self, place: Place, timeout_seconds: float) -> None:
+    def __init__(self, place: RankPlace, timeout_seconds: float) -> None:
         self.place, self.timeout_seconds = place, timeout_seconds
         self.store = dist.PrefixStore("benchmarks", connect(place, timeout_seconds))
         self.numbered = 0
@@ -191,7 +191,7 @@ class Session:
         return self.numbered, RunSpec.model_validate(json.loads(self.store.get(f"run {self.numbered}")))
 
 
-def enough(place: Place, method: Method) -> None:
+def enough(place: RankPlace, method: Method) -> None:
     """Raises UserError where there are fewer ranks than devices."""
     if method.devices > place.ranks:
         raise UserError(

@@ -40,7 +40,7 @@ class RanksStalled(Stalled):
         self.args = (f"Every worker waits and none can go on: {'; '.join(words)}",)
 
 
-class Watch:
+class RankWatch:
     """`with watch:` while a part is under way: a thread that looks at the store now and then.
 
     traffic: how many messages this rank has sent to others' channels, and had into its own.

@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from benchmarks.executors.distributed.place import LOOPBACK, Place
+from benchmarks.executors.distributed.place import LOOPBACK, RankPlace
 
 Store = Any
 """torch leaves its stores untyped."""
@@ -120,7 +120,7 @@ class _Link(contextlib.AbstractContextManager[None]):
 _link = _Link
 
 
-def host_towards(place: Place) -> str:
+def host_towards(place: RankPlace) -> str:
     """This machine's address on the way to where the ranks meet; loopback where they are all here."""
     if place.local:
         return LOOPBACK

@@ -18,6 +18,8 @@ from benchmarks.runner.processes.elsewhere import Elsewhere
 from benchmarks.runner.processes.heartbeat import Heartbeats
 from benchmarks.runner.processes.messages import Alive, Answer, Begin, Busy, Ended, Event, Listen, Setting, Wrong
 
+RANK_WORK = ranks.RankWork(process.prepare, one_run.data_of)
+
 
 class TrainingProcess:
     """A process and the run it is at; None while it waits for one. policy: how its idle OpenMP threads wait."""
@@ -63,7 +65,7 @@ def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Liste
 
     Raises UserError for what the user can mend; the other runs are ended, and stay to be repeated.
     """
-    with ranks.started(runs, setting):
+    with ranks.started(runs, setting, RANK_WORK):
         return _train_all(runs, setting, jobs, listen)
 
 

@@ -13,46 +13,55 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import methods
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.executors.distributed import place as places
-from benchmarks.executors.distributed.place import Place
+from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import memory, one_run, openmp, orphans, process, signals
+from benchmarks.runner.processes import memory, openmp, orphans, signals
 from benchmarks.runner.processes.messages import Setting
 from results.errors import ResultsError
 from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
     from benchmarks.executors.distributed.session import Session
-    from benchmarks.runner.training import Training
-    from benchmarks.workloads.data.load import DataSet
+
+
+class RankWork(NamedTuple):
+    """What a rank's process does as any training process does: functions that lie higher up.
+
+    prepare: loads plug-ins and what trains -> why it cannot, or "". data_of: a run's data, from what is at hand.
+    """
+
+    prepare: Callable[[Setting], str]
+    data_of: Callable[[RunSpec, Setting, dict[str, Any]], Any]
+
 
 LEAVING_SECONDS = 30.0
 """How long rank 0 waits for the others to hear that all is over; a rank may still be at its imports."""
 
 
-def other(kind: executors.ExecutorKind) -> Place | None:
+def other(kind: executors.ExecutorKind) -> RankPlace | None:
     """Where this process is another rank than 0: its place. Raises UserError as `places.found`."""
     place = None if kind.one_process else places.found()
     return place if place is not None and place.rank else None
 
 
-def take_part(place: Place, setting: Setting) -> int:
+def take_part(place: RankPlace, setting: Setting, work: RankWork) -> int:
     """All that another rank than 0 does, in a process of its own -> the exit code."""
-    rank = _process(place, setting, None)
+    rank = _process(place, setting, work, None)
     rank.join()
     return 1 if rank.exitcode else 0
 
 
 @contextlib.contextmanager
-def started(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
+def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[None]:
     """While the runs are trained that need ranks, there are as many. Raises UserError where there cannot be."""
     apart = [run for run in runs if not executors.executor(run.spec.executor).one_process]
     place = places.found() if apart or not runs else None
@@ -64,12 +73,12 @@ def started(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
     here, made = place is None, [methods.create(run.method.name, run.method.options) for run in apart]
     if place is None:
         store = session.serve(places.LOOPBACK)
-        place = Place(0, max(method.devices for method in made), port=store.port)
+        place = RankPlace(0, max(method.devices for method in made), port=store.port)
     elif not place.agent:
         store = session.serve(place.address, place.port)
     for method in made:
         session.enough(place, method)
-    others = _local(place, setting, apart) if here else contextlib.nullcontext()
+    others = _local(place, setting, work, apart) if here else contextlib.nullcontext()
     with _said(place), others:
         try:
             yield
@@ -78,7 +87,7 @@ def started(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _said(place: Place) -> Iterator[None]:
+def _said(place: RankPlace) -> Iterator[None]:
     """To the training processes that are started inside."""
     before = {name: os.environ.get(name) for name in place.variables}
     os.environ |= place.variables
@@ -92,13 +101,11 @@ def _said(place: Place) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _local(place: Place, setting: Setting, runs: Sequence[Run]) -> Iterator[None]:
+def _local(place: RankPlace, setting: Setting, work: RankWork, runs: Sequence[Run]) -> Iterator[None]:
     """The other ranks, on this machine."""
     policies = {openmp.policy_of(run.spec, 1) for run in runs} - {None}
-    crew = [
-        _process(Place(rank, place.ranks, place.address, place.port), setting, next(iter(policies), None))
-        for rank in range(1, place.ranks)
-    ]
+    places_of = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
+    crew = [_process(one, setting, work, next(iter(policies), None)) for one in places_of]
     threading.Thread(target=_tell_of_lost, args=(place, crew), name="ranks", daemon=True).start()
     try:
         yield
@@ -111,15 +118,15 @@ def _local(place: Place, setting: Setting, runs: Sequence[Run]) -> Iterator[None
                 one.join()
 
 
-def _process(place: Place, setting: Setting, policy: str | None) -> Any:
+def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | None) -> Any:
     context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
-    made = context.Process(target=main, args=(place, setting), name=f"rank {place.rank}", daemon=True)
+    made = context.Process(target=main, args=(place, setting, work), name=f"rank {place.rank}", daemon=True)
     with signals.blocked(), openmp.applied(policy), memory.preloaded():
         made.start()
     return made
 
 
-def _tell_of_lost(place: Place, crew: Sequence[Any]) -> None:
+def _tell_of_lost(place: RankPlace, crew: Sequence[Any]) -> None:
     """To rank 0, which waits for them: that a process has ended before it was told to."""
     from benchmarks.executors.distributed.session import Session
 
@@ -136,7 +143,7 @@ def _tell_of_lost(place: Place, crew: Sequence[Any]) -> None:
                     Session(place, places.timeout_seconds()).store.set("lost", words)
 
 
-def _dismiss(place: Place, *, here: bool) -> None:
+def _dismiss(place: RankPlace, *, here: bool) -> None:
     """Tell the other ranks that all is over; where their store is this process's, wait until they have heard it."""
     from benchmarks.executors.distributed.session import Session
 
@@ -151,7 +158,7 @@ def _dismiss(place: Place, *, here: bool) -> None:
 # ---- a rank's process
 
 
-def main(place: Place, setting: Setting) -> None:
+def main(place: RankPlace, setting: Setting, work: RankWork) -> None:
     """Take part in the runs that rank 0 leads, until there are no more."""
     for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)):
         signal.signal(number, signal.SIG_IGN)  # they reach the command, which ends us
@@ -161,11 +168,11 @@ def main(place: Place, setting: Setting) -> None:
     if setting.gpus:
         here = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or place.rank)
         os.environ[VISIBLE] = setting.gpus[here % len(setting.gpus)]
-    wrong = process.prepare(setting)
+    wrong = work.prepare(setting)
     from benchmarks.executors.distributed import session
 
     try:
-        _serve(session.session(), setting, wrong)
+        _serve(session.session(), setting, wrong, work)
     except UserError as error:
         print(error, file=sys.stderr)
         os._exit(2)
@@ -174,24 +181,24 @@ def main(place: Place, setting: Setting) -> None:
     os._exit(0)  # workers' threads may go on, and would meet an interpreter that is taken down under them
 
 
-def _serve(session: Session, setting: Setting, wrong: str) -> None:
-    loaded: dict[str, DataSet] = {}
+def _serve(session: Session, setting: Setting, wrong: str, work: RankWork) -> None:
+    loaded: dict[str, Any] = {}
     while (told := session.next()) is not None:
         number, spec = told
         try:
             if wrong:
                 raise UserError(wrong)
-            _run(session, number, spec, setting, loaded)
+            _run(session, number, spec, lambda spec: work.data_of(spec, setting, loaded))
         except (UserError, ResultsError) as error:
             session.excuse(number, str(error))
     session.store.add("left", 1)
 
 
-def _run(session: Session, number: int, spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> None:
+def _run(session: Session, number: int, spec: RunSpec, data_of: Callable[[RunSpec], Any]) -> None:
     """Raises UserError where this rank cannot take part, ResultsError where its data cannot be read."""
-    from benchmarks.executors.distributed.executor import FollowingExecutor
     from benchmarks.executors.distributed.session import at
     from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, described
+    from benchmarks.runner.training import Training
 
     try:
         method = methods.create(spec.method.name, spec.method.options)
@@ -199,12 +206,10 @@ def _run(session: Session, number: int, spec: RunSpec, setting: Setting, loaded:
             return
         _check(spec, method)
         with at(session.joint(number, method)) as joint:
-            training = _training(spec, setting, loaded)
-            executor = training.executor
-            assert isinstance(executor, FollowingExecutor)
+            training = Training(spec, data_of(spec), None)
             joint.ready()
             try:
-                executor.follow()
+                training.executor.follow()  # type: ignore[attr-defined]  # this rank's executor is one that follows
             except (WorkerFailed, Stalled):
                 return  # rank 0 has heard of it
             except WorkersStuck:
@@ -226,9 +231,3 @@ def _check(spec: RunSpec, method: Any) -> None:
         raise UserError(f"it has torch {torch_minor()}, and rank 0 has {spec.torch}: install the same on both.")
     if spec.sources != sources(type(method), workload_of(spec.workload).network):
         raise UserError("its sources are others than rank 0's: check out the same commit on both.")
-
-
-def _training(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> Training:
-    from benchmarks.runner.training import Training
-
-    return Training(spec, one_run.data_of(spec, setting, loaded), None)
