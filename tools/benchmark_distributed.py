@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
 
@@ -31,6 +30,7 @@ import methods
 from benchmarks.executors.distributed import session
 from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.executors.distributed.session import Joint
+from benchmarks.executors.distributed.wire import dist
 from benchmarks.runner.calibration import random_images
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.runner.training import Training, load_data

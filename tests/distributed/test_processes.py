@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_a_rank_that_is_stopped_is_given_up() -> None:
     ranks.end()
 
 
-def journals(out: Path) -> list[list[dict[str, object]]]:
+def journals(out: Path) -> list[list[dict[str, Any]]]:
     return [[json.loads(line) for line in path.open()] for path in sorted(out.glob("runs/*/journal.jsonl"))]
 
 
@@ -90,9 +91,9 @@ def test_the_command_keeps_one_journal_and_shows_one_table(by: str, tmp_path: Pa
     said, errors = done.communicate()
     assert done.returncode == 0, said + errors
     assert said.count("Written: ") == 1
-    ended = [lines for lines in journals(tmp_path) if lines[0]["spec"]["method"]["name"] == "ddp"]  # type: ignore[index, call-overload]
+    ended = [lines for lines in journals(tmp_path) if lines[0]["spec"]["method"]["name"] == "ddp"]
     assert len(ended) == 1
-    assert ended[0][0]["spec"]["method"]["options"]["devices"] == 2  # type: ignore[index, call-overload]
+    assert ended[0][0]["spec"]["method"]["options"]["devices"] == 2
     assert ended[0][-1]["status"] == "finished"
 
 

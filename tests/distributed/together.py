@@ -10,14 +10,13 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-import torch.distributed as dist
-
 from benchmarks.executors import registry
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.distributed.homes import homes_of
 from benchmarks.executors.distributed.rank import RankExecutor
 from benchmarks.executors.distributed.session import Joint
 from benchmarks.executors.distributed.watch import RankFailed
+from benchmarks.executors.distributed.wire import dist
 from benchmarks.executors.registry import ExecutorKind
 from methods import Method, Worker
 

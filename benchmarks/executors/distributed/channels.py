@@ -35,7 +35,8 @@ class Post:
     def __init__(self, wire: Wire, layers: list[TorchLayer], lost: Callable[[LinkLost], None]) -> None:
         self.wire, self.lost = wire, lost
         self.forms = [Form(layer.params) for layer in layers]
-        self.part, self.deliver, self._early = 0, lambda message: None, list[Message]()
+        self.part, self._early = 0, list[Message]()
+        self.deliver: Callable[[Message], None] = self._early.append
         self._lock = threading.Lock()
         for peer in wire.others:
             threading.Thread(target=self._listen, args=(peer,), name=f"messages of rank {peer}", daemon=True).start()

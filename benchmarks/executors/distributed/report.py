@@ -59,7 +59,7 @@ class Report(Replicas):
 
 def obey(team: TorchTeam, order: PartOrder) -> None:
     """Stand where the team stands; what is counted is counted from here."""
-    nothing = StalenessSums(**{key: [0] * len(of) for key, of in order.counts.staleness.items()})  # type: ignore[typeddict-item, misc, arg-type]
+    nothing = StalenessSums(**{key: [0] * len(of) for key, of in order.counts.staleness.items()})  # type: ignore[typeddict-item, arg-type]
     team.begin_epoch(order.counts.epoch)
     team.resume(order.counts.model_copy(update={"staleness": nothing, "begun": 0, "dropped": 0}))
     team.drain_after(order.end)
@@ -118,7 +118,7 @@ def merge(team: TorchTeam, given: PartOrder, reports: Mapping[int, Report], tens
             taken=[theirs.get(rank, own).taken[rank] for rank in range(len(own.taken))],
             begun=sum(one.begun for one in everyone),
             dropped=sum(one.dropped for one in everyone),
-            staleness=StalenessSums(**{key: _added([of[key] for of in sums]) for key in sums[0]}),  # type: ignore[literal-required, misc, typeddict-item]
+            staleness=StalenessSums(**{key: _added([of[key] for of in sums]) for key in sums[0]}),  # type: ignore[literal-required, typeddict-item]
             state=_state(given.counts.state, everyone),
         )
     )
@@ -142,8 +142,9 @@ def _merge_losses(team: TorchTeam, reports: Mapping[int, Report], tensors: Tenso
         found = [tensors[rank].get(name, torch.empty(0)) for name in ("losses", "right", "tickets")]
         columns.append([(a.to(team.device), b.to(team.device), int(c)) for a, b, c in zip(*found, strict=True)])
     turns = [one for turn in zip_longest(*columns) for one in turn if one is not None]
-    for place, values in ((team.losses, 0), (team.right, 1), (team.tickets, 2)):
-        place[begun:] = [turn[values] for turn in turns]  # type: ignore[index]
+    team.losses[begun:] = [loss for loss, _, _ in turns]
+    team.right[begun:] = [right for _, right, _ in turns]
+    team.tickets[begun:] = [ticket for _, _, ticket in turns]
     team.samples += sum(told.values.samples for told in reports.values())
 
 
@@ -164,7 +165,9 @@ def _added(columns: Sequence[Sequence[Any]]) -> list[Any]:
 
 
 def _both(a: LayerConflicts, b: LayerConflicts) -> LayerConflicts:
-    return LayerConflicts(**{key: a[key] + b[key] for key in a})  # type: ignore[literal-required, misc, typeddict-item]
+    added: Any = {key: value + dict(b)[key] for key, value in dict(a).items()}  # type: ignore[operator]
+    both: LayerConflicts = added
+    return both
 
 
 # ---- the tensors' way

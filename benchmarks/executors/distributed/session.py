@@ -15,13 +15,11 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import torch.distributed as dist
-
 import methods
 from benchmarks.errors import UserError
 from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import RankPlace
-from benchmarks.executors.distributed.wire import Store, Wire, host_towards
+from benchmarks.executors.distributed.wire import Store, Wire, dist, host_towards
 from methods import Method, Worker
 from results.records.spec import RunSpec
 

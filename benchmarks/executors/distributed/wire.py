@@ -16,11 +16,12 @@ from typing import Any
 from zlib import crc32
 
 import torch
-import torch.distributed as dist
+import torch.distributed
 from torch import Tensor
 
 from benchmarks.executors.distributed.place import LOOPBACK, RankPlace
 
+dist: Any = torch.distributed  # which does not say what it exports
 Store = Any
 """torch leaves its stores untyped."""
 ABORT, STATE, HEADER, PAYLOAD = range(4)

@@ -133,7 +133,7 @@ def _tell_of_lost(place: RankPlace, crew: Sequence[Any]) -> None:
     by_sentinel = {one.sentinel: one for one in crew}
     while by_sentinel:
         for sentinel in wait(list(by_sentinel)):
-            one = by_sentinel.pop(sentinel)  # type: ignore[arg-type]
+            one = by_sentinel.pop(sentinel)
             one.join()
             if one.exitcode:
                 with contextlib.suppress(UserError, RuntimeError):
