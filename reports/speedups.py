@@ -89,6 +89,10 @@ class SpeedupSplit:
         return Factor(getattr(self, name), self.intervals.get(name))
 
 
+Splits = dict[tuple[str, str, str], tuple[str, list[SpeedupSplit]]]
+"""(network's title, "measured" or "published", what was reached) -> the reference and the splits."""
+
+
 def split(values: Mapping[str, TimedRuns]) -> tuple[str, list[SpeedupSplit]]:
     """values: label -> its runs to the target. -> the slowest label, which is the reference, and all splits.
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.views.curves import caption, curves, goals, seconds_label, subtitle
-from benchmarks.views.pages.splits import Splits
 from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.networks.names import TITLES
 from reports.figures import curves as learning
@@ -15,6 +14,7 @@ from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
 from reports.figures.studio import Studio
 from reports.site.pages import Picture
+from reports.speedups import Splits
 from results.records import Record
 
 Pictures = dict[str, tuple[Picture, ...]]

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
 from reports.site.verdicts import Seeds
-from reports.speedups import FACTORS, FactorName, SpeedupSplit, TimedRuns, split
+from reports.speedups import FACTORS, FactorName, SpeedupSplit, Splits, TimedRuns, split
 from results.tables import ResultCell, ResultRow, ResultTable
 
 INTERVALS = (
     "In brackets: 95 % intervals of the ratios of means (Student's t on their logarithms); in parentheses: the share "
     "of the speed-up's logarithm."
 )
-Splits = dict[tuple[str, str, str], tuple[str, list[SpeedupSplit]]]
-"""(network's title, "measured" or "published", what was reached) -> the reference and the splits."""
 
 
 def splits(table: ResultTable, values: Mapping[tuple[str, str, str], Seeds]) -> Splits:
