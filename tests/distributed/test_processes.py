@@ -77,7 +77,10 @@ def test_a_rank_that_is_stopped_is_given_up() -> None:
 
 
 def journals(out: Path) -> list[list[dict[str, Any]]]:
-    return [[json.loads(line) for line in path.open()] for path in sorted(out.glob("runs/*/journal.jsonl"))]
+    return [
+        [json.loads(line) for line in path.read_text().splitlines()]
+        for path in sorted(out.glob("runs/*/journal.jsonl"))
+    ]
 
 
 @pytest.mark.distributed
