@@ -15,7 +15,8 @@ from results import reproductions
 from results.records.journal import Journal, folder_of
 from tests.results.samples import write
 from tools import findings
-from tools.findings import CHOSEN, FINDINGS, Finding, Runs, block, filled, headline, paired, there
+from tools.findings import CHOSEN, Runs, block, filled, headline, paired, there
+from tools.findings_list import BEST, FINDINGS, Finding
 
 PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
 
@@ -52,7 +53,7 @@ def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
             journal.evaluation(1, 20, {"accuracy_percent": best, "virtual_seconds": 2.0, "train_seconds": 3.0})
             journal.end("finished")
     found = Runs.read(one, journals.read(tmp_path))
-    assert found.values(planned[0].labels.row, findings.BEST) == {0: 60.0}
+    assert found.values(planned[0].labels.row, BEST) == {0: 60.0}
 
 
 def test_of_one_seed_nothing_is_said(runs: Runs) -> None:
