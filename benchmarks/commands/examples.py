@@ -38,8 +38,8 @@ EXAMPLES: dict[str, dict[str, str]] = {
     },
     "latex": {
         "latex table3": "every column and row, of every condition that was run",
-        "latex table1 --rows bp,async_lu --columns epochs_to_target": "one measure of two rows",
-        "latex table1 --condition small-virtual-paper-a --name main": "main.tex, which is tab:main",
+        "latex table1 --rows bp,ddp --columns epochs_to_target": "one measure of two rows",
+        "latex table1 --network resnet18 --name main": "main.tex, which is tab:main",
     },
     "compare": {
         "compare out smoke": "yours beside the kept reproduction",

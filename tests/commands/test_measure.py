@@ -82,4 +82,4 @@ def test_mlflow_has_it_of_a_run_and_of_its_seeds(trained: Path, tmp_path: Path) 
     client = tracking._client(uri)
     (experiment,) = [one for one in client.search_experiments() if one.name.startswith("cifar10")]
     stored = client.search_runs([experiment.experiment_id])
-    assert [one.data.metrics[KEY] for one in stored] == [gradients_per_second(run, Context())] * 2
+    assert [one.data.metrics[f"system/{KEY}"] for one in stored] == [gradients_per_second(run, Context())] * 2

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import methods
-from benchmarks.executors.accounts import DryStep, DryTeam
+from benchmarks.executors.accounts import DryGradient, DryStep, DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from methods import effects as e
 from tests.conformance.small import EPOCHS, price
@@ -27,6 +27,7 @@ class Seen:
     queues: set[int | None] = field(default_factory=set)  # capacity of channels that batches go through
     updaters: set[tuple[int, str]] = field(default_factory=set)  # replica, worker that takes a gradient and applies it
     users: dict[object, set[int]] = field(default_factory=dict)  # of a replica, channel or counter: devices
+    carried: dict[object, set[type]] = field(default_factory=dict)  # by a channel: what, where it is no gradient
     versions: dict[tuple[int, Any], int] = field(default_factory=dict)  # of (step, layer), read by the forward pass
 
     def note(self, worker: e.Worker, effect: e.Effect, computed: set[int]) -> None:
@@ -52,10 +53,22 @@ class Seen:
                         self.updaters.add((gradient.layer.device, worker.name))  # type: ignore[attr-defined]
             case e.Put() | e.Get():
                 self.use(effect.channel, worker)
-                if isinstance(effect, e.Put) and isinstance(effect.item, DryStep):
-                    self.queues.add(effect.channel.capacity)
+                if isinstance(effect, e.Put):
+                    self.put(effect)
             case e.Count() | e.Await():
                 self.use(effect.counter, worker)
+
+    def put(self, effect: e.Put) -> None:
+        if isinstance(effect.item, DryStep):
+            self.queues.add(effect.channel.capacity)
+        if not isinstance(effect.item, DryGradient):
+            self.carried.setdefault(effect.channel, set()).add(type(effect.item))
+
+    @property
+    def shared(self) -> bool:
+        """Whether devices share a replica, a counter, or a channel of more than gradients."""
+        channels = {what for what in self.users if isinstance(what, e.Channel)}
+        return any(len(self.users[what]) > 1 for what in self.users.keys() - (channels - self.carried.keys()))
 
     def use(self, what: object, worker: e.Worker) -> None:
         self.users.setdefault(what, set()).add(worker.device)
@@ -92,7 +105,7 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     assert (made.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
     assert {made.updaters} == {sum(q == r.index for q, _ in seen.updaters) for r in team.replicas}
     assert {made.queue} == (seen.queues or {None})
-    assert made.needs_one_process == any(len(devices) > 1 for devices in seen.users.values())
+    assert made.needs_one_process == seen.shared
     if made.gradient_at is None:
         assert not seen.changed
     else:
