@@ -88,7 +88,7 @@ def _kept(display: Display, missing: Sequence[Run], setting: Setting) -> str:
     again = "the same command without --fresh" if setting.fresh else "the same command"
     done = f"{display.done} of {many(len(missing))} done"
     if not (display.done or display.begun):
-        return f"none of {many(len(missing))} had begun; {again} begins them"
+        return f"none of {many(len(missing))} had begun; {again} begins {'it' if len(missing) == 1 else 'them'}"
     lost = sum(not checkpoints.found(setting.out, id) for id in display.begun)
     if not lost:
         return f"{done} and kept; {again} carries on"

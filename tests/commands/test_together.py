@@ -112,7 +112,7 @@ def test_ctrl_c_ends_one_that_waits_and_the_other_goes_on(tmp_path: Path, gated:
         os.killpg(second.pid, signal.SIGINT)
         _, err = second.communicate(timeout=60)
         assert second.returncode == 130
-        assert err == "Interrupted: 0 of 1 run done and kept; the same command carries on.\n"
+        assert err == "Interrupted: none of 1 run had begun; the same command begins it.\n"
         gated.with_suffix(".open").touch()
         assert first.wait(100) == 0
     found = [(journal["file"], journal["status"]) for journal in journals(tmp_path / "out")]
