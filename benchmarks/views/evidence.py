@@ -11,7 +11,7 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.papers.fitted import is_fitted
 from benchmarks.runner.choices import Choices
 from benchmarks.views.sheets import Sheet
-from benchmarks.views.values import measured
+from benchmarks.views.values import by_seed, measured
 from results import published
 from results.published import Published
 from results.records import Record
@@ -70,6 +70,10 @@ class SheetEvidence:
 
     def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
         return self._values.get((table_id, network, row_key, measure))
+
+    def by_seed(self, table_id: str, network: str, row_key: str, measure: str) -> Mapping[int, float]:
+        found = self._sheets.get(table_id)
+        return by_seed(found, network, row_key, measure) if found is not None else {}
 
     def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
         return published.load(table_id).get((network, row_key, measure))

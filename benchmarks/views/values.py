@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from benchmarks.views.sheets import Sheet
@@ -30,6 +32,15 @@ def value(sheet: Sheet, network: str, row: str, measure: str, given: Context) ->
     if not records:
         return None, incidents(sheet.of(network, row)) or "not run"
     return MEASURES[measure].value(records, of_row(given, sheet, network, row))
+
+
+def by_seed(sheet: Sheet, network: str, row: str, measure: str) -> Mapping[int, float]:
+    """What a cell's value is the mean of; empty where not every run has one."""
+    records = sheet.complete(network, row)
+    given = of_row(context(sheet, network), sheet, network, row)
+    values = {record.seed: MEASURES[measure].of(record, given) for record in records}
+    found = {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
+    return found if len(found) == len(records) else {}
 
 
 def measured(sheet: Sheet) -> dict[CellKey, Summary]:

@@ -18,7 +18,7 @@ from results.tables import ResultTable
 @dataclass
 class Fake:
     """values: (table, network, row, measure) -> Summary; gone: (table, network, row) -> how many runs diverged;
-    rising: how many ended with their best.
+    rising: how many ended with their best; seeds: what values are the means of.
 
     charged: the hardware card.
     """
@@ -33,6 +33,7 @@ class Fake:
     gone: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     rising: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
     ids: Mapping[tuple[str, str, str], Set[str]] = field(default_factory=dict)
+    seeds: Mapping[tuple[str, str, str, str], Mapping[int, float]] = field(default_factory=dict)
 
     def fitted(self, table_id: str, network: str, row_key: str) -> bool:
         return is_fitted(self.charged, table_id, network, row_key)
@@ -45,6 +46,9 @@ class Fake:
 
     def runs(self, table_id: str, network: str, row_key: str) -> Set[str]:
         return self.ids.get((table_id, network, row_key), frozenset())
+
+    def by_seed(self, table_id: str, network: str, row_key: str, measure: str) -> Mapping[int, float]:
+        return self.seeds.get((table_id, network, row_key, measure), {})
 
     def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
         self.asked.append(Cell(table_id, network, row_key, measure))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from scipy.special import stdtrit
 
 from benchmarks.papers.claims.conditions import quotient
-from benchmarks.papers.claims.quantities import Outcome, Quantity, alone_level
+from benchmarks.papers.claims.quantities import Outcome, Quantity, alone_level, on_common_seeds
 from benchmarks.papers.claims.rules import measured
 from results.published import Published
 from results.statistics import Summary, summary
@@ -82,6 +83,54 @@ def test_a_quotient_turned_round_is_decided_alike() -> None:
     assert (1 / back.interval.high, 1 / back.interval.low) == pytest.approx((there.interval.low, there.interval.high))
 
 
+def of_seeds(values: Mapping[int, float]) -> Quantity:
+    found = Quantity.of(summary(list(values.values())), exact=False, by_seed=values)
+    assert found is not None
+    return found
+
+
+def test_means_of_the_same_seeds_are_compared_seed_by_seed() -> None:
+    """Differences 1, 2 and 3, whatever their seeds have in common: 2 +- t(2) / sqrt(3)."""
+    a, b = of_seeds({0: 11.0, 1: 52.0, 2: 93.0}), of_seeds({0: 10.0, 1: 50.0, 2: 90.0})
+    found = a.minus(b)
+    half = stdtrit(2, 0.975) / math.sqrt(3)
+    assert (found.interval.low, found.interval.high) == pytest.approx((2 - half, 2 + half))
+    assert mean_of(52.0, 41.0, 3).minus(mean_of(50.0, 40.0, 3)).interval.low < -80  # the seeds are not known
+    ratio = of_seeds({0: 2.0, 1: 4.0, 2: 6.0}).over(of_seeds({0: 1.0, 1: 2.0, 2: 3.0}))
+    assert ratio is not None
+    assert (ratio.interval.low, ratio.interval.high) == pytest.approx((2.0, 2.0))
+
+
+def test_a_mean_that_comes_twice_counts_with_the_sum_of_its_weights() -> None:
+    """(lu - theirs) / 2 - (lu - ours) / 2 does not move with lu."""
+    lu, ours, theirs = (
+        of_seeds({0: 1.0, 1: 90.0, 2: 5.0}),
+        of_seeds({0: 4.0, 1: 5.0, 2: 6.0}),
+        of_seeds({0: 1, 1: 2, 2: 3}),
+    )
+    found = lu.minus(theirs).times(0.5).minus(lu.minus(ours).times(0.5))
+    assert (found.interval.low, found.interval.high) == pytest.approx((1.5, 1.5))
+
+
+def test_the_seeds_that_all_have_count_where_two_or_more_have() -> None:
+    five, three = of_seeds(dict(enumerate([1.0, 2.0, 3.0, 40.0, 50.0]))), of_seeds(dict(enumerate([0.0, 1.0, 1.0])))
+    a, b = on_common_seeds(five, three)
+    assert (a.value, a.n, b) == (2.0, 3, three)
+    assert a.minus(b).interval.low == pytest.approx(4 / 3 - stdtrit(2, 0.975) * math.sqrt(1 / 9))
+    one = of_seeds({2: 1.0, 7: 3.0, 8: 5.0})
+    assert on_common_seeds(five, one) == (five, one)
+    assert on_common_seeds(five, mean_of(1.0, 1.0, 3))[0] is five
+    exact = mean_of(1.0, 0.0, 3, exact=True)
+    assert on_common_seeds(exact, five) == (exact, five)
+
+
+def test_two_seeds_that_differ_alike_show_no_spread() -> None:
+    """By rounding errors alone: then each mean counts by itself."""
+    a, b = of_seeds({0: 0.1 + 0.2, 1: 10.3}), of_seeds({0: 0.3, 1: 10.3})
+    plain = mean_of(5.3, math.sqrt(50), 2)
+    assert a.minus(b).interval.high == pytest.approx(plain.minus(plain).interval.high)
+
+
 def test_two_equal_runs_show_no_spread() -> None:
     assert of_runs(5.0, 5.0).minus(of_runs(6.0, 6.0)).within(-math.inf, 0.0) == "not decided"
     assert of_runs(5.0, 5.0, 5.0).minus(of_runs(6.0, 6.0, 6.0)).within(-math.inf, 0.0) == "holds"
@@ -137,6 +186,21 @@ def test_a_comparison_of_equals_is_rarely_decided(runs: tuple[int, int], spreads
         yes, no = decided(a, b, how)
         assert np.mean(yes | no) <= MOST
         assert max(np.mean(yes), np.mean(no)) <= 0.6 * MOST
+
+
+@pytest.mark.parametrize("shared", [-0.09, 0.0, 0.5])
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_of_equals_with_a_share_of_their_seeds_few_are_decided(n: int, shared: float) -> None:
+    """Seeds that move both alike, not at all, or apart: Welch's test would decide too many of those that move apart."""
+    rng = np.random.default_rng(n)
+    both = np.sqrt(abs(shared)) * rng.standard_normal((3000, n))
+    a, b = (3 + side * both + 0.1 * rng.standard_normal((3000, n)) for side in (1, math.copysign(1, shared)))
+    pairs = [tuple(of_seeds(dict(enumerate(row))) for row in rows) for rows in zip(a.tolist(), b.tolist(), strict=True)]
+    found = [ours.minus(theirs) for ours, theirs in pairs]
+    assert np.mean([one.within(0.0, math.inf) != "not decided" for one in found]) <= 0.05 + 3 * math.sqrt(0.05 / 3000)
+    if shared > 0 and n == 5:  # a difference of two of its own standard deviations, a fifth of the seeds' spread
+        there = [ours.minus(theirs).within(-0.28, math.inf) == "holds" for ours, theirs in pairs]
+        assert np.mean(there) > 0.8
 
 
 @pytest.mark.parametrize("limit", [0.9, 1.0, 1.05, 1.2])

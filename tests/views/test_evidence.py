@@ -66,3 +66,12 @@ def test_runs_that_ended_with_their_best_are_counted(tmp_path: Path) -> None:
     evidence = evidence_of(Choices(), {("resnet18", "async_lu"): runs})
     assert evidence.still_rising("table3", "resnet18", "async_lu") == 2
     assert evidence.still_rising("table1", "resnet18", "async_lu") == 0
+
+
+def test_values_are_known_by_their_seeds_where_every_run_has_one(tmp_path: Path) -> None:
+    """A run without an accuracy leaves its row to the comparison of means."""
+    runs = [write(tmp_path, curve, seed=seed) for seed, curve in ((4, [60.0, 70.0]), (9, [65.0]), (11, []))]
+    evidence = evidence_of(Choices(), {("resnet18", "async_lu"): runs[:2], ("resnet18", "lapsgd"): runs[1:]})
+    assert evidence.by_seed("table3", "resnet18", "async_lu", "best_accuracy_percent") == {4: 70.0, 9: 65.0}
+    assert evidence.by_seed("table3", "resnet18", "lapsgd", "best_accuracy_percent") == {}
+    assert evidence.by_seed("table1", "resnet18", "async_lu", "best_accuracy_percent") == {}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.papers.claims.quantities import Outcome, Quantity
+from benchmarks.papers.claims.quantities import Outcome, Quantity, on_common_seeds
 from benchmarks.papers.claims.rules import Cell, Look, Points
 from results.measures import MEASURES, words
 
@@ -32,6 +32,7 @@ class Condition:
                 ", ".join(dict.fromkeys(f"{cell.table} {cell.network} {cell.row}" for cell in cells)),
                 "missing",
             )
+        a, b = on_common_seeds(a, b)
         found = a.minus(b) if self.how == "difference" else a.over(b)
         if found is None:
             return Outcome(self.group, f"{self.a.table} {self.b.row} (not above 0)", "missing")

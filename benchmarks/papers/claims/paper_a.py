@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient, together
-from benchmarks.papers.claims.quantities import Outcome, Quantity
+from benchmarks.papers.claims.quantities import Outcome, Quantity, on_common_seeds
 from benchmarks.papers.claims.rules import Cell, Look
 from benchmarks.papers.claims.verdicts import Claim
 
@@ -27,7 +27,10 @@ def _lstm(measure: str, how: str, low: float, high: float) -> Condition:
 def _gap(look: Look, table: str, network: str) -> Quantity | None:
     """Best accuracy of Async LU less that of Async BU, in points."""
     lu, bu = (look.read(Cell(table, network, row, BEST)) for row in ("async_lu", "async_bu"))
-    return lu.minus(bu) if lu is not None and bu is not None else None
+    if lu is None or bu is None:
+        return None
+    lu, bu = on_common_seeds(lu, bu)
+    return lu.minus(bu)
 
 
 def _harder_task(look: Look) -> list[Outcome]:
@@ -52,6 +55,7 @@ def _staleness_explains(look: Look) -> list[Outcome]:
         if lu is None or theirs is None or ours is None:
             points.append(Outcome(method, method, "missing"))
             continue
+        lu, theirs, ours = on_common_seeds(lu, theirs, ours)
         gap, rest = lu.minus(theirs), lu.minus(ours)
         text = f"{method}: {gap.value:+.2f} points behind Async LU with torchvision's stem, {rest.value:+.2f} with the "
         text += f"CIFAR stem (n = {rest.n})"
@@ -63,7 +67,7 @@ def _staleness_explains(look: Look) -> list[Outcome]:
         if whether == "not decided":
             points.append(Outcome.of(method, f"{text}: whether there is a gap is open", gap, 0.0, math.inf))
             continue
-        found = lu.times(0.5).minus(ours.minus(theirs.times(0.5)))  # rest - gap / 2, each mean's error once
+        found = lu.times(0.5).minus(ours.minus(theirs.times(0.5)))  # rest - gap / 2
         points.append(Outcome.of(method, text, found, 0.0, math.inf))
     return points
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient
-from benchmarks.papers.claims.quantities import Outcome, Quantity
+from benchmarks.papers.claims.quantities import Outcome, Quantity, on_common_seeds
 from benchmarks.papers.claims.rules import Cell, Look
 from benchmarks.papers.claims.verdicts import Claim
 
@@ -31,7 +31,10 @@ def _slow_down(look: Look, method: str, delay: str) -> Quantity | None:
     """Seconds per epoch with the delay over those without."""
     late = look.read(Cell("v3-stragglers", RESNET, f"{method}@delay={delay}", EPOCH))
     plain = look.read(Cell("v3-stragglers", RESNET, method, EPOCH))
-    return late.over(plain) if late is not None and plain is not None else None
+    if late is None or plain is None:
+        return None
+    late, plain = on_common_seeds(late, plain)
+    return late.over(plain)
 
 
 def _robust(look: Look) -> list[Outcome]:

@@ -1,10 +1,13 @@
 """Quantities with their uncertainty, and when a comparison of them counts as decided.
 
 The rule, the same for every claim. A comparison of means over n >= 2 seeds holds or fails only if it does so throughout
-its 95 % interval: Student's t with Welch's degrees of freedom, taken cautiously (`cautious_freedom`); a quotient's is
-the interval of its logarithm. Of a comparison of equals at most 5 % are decided then (docs/statistics.md). Where one of
-several comparisons decides a claim by itself (one that fails, of all that must hold; one that holds, of "up to"), these
-5 % are shared among them (`alone_level`), so that no claim is decided wrongly more often for being of many. A mean that
+its 95 % interval: Student's t, seed by seed over the seeds that all its means have, where two or more have
+(`independent`: runs of one seed share the order of their data and, on one network, the first weights, so that their
+means are not independent); else with Welch's degrees of freedom, taken cautiously (`cautious_freedom`). A quotient's
+is the interval of its logarithm. Of a comparison of equals at most 5 % are decided then
+(docs/statistics.md). Where one of several comparisons decides a claim by itself (one that fails, of all that must hold;
+one that holds, of "up to"), these 5 % are shared among them (`alone_level`), so that no claim is decided wrongly more
+often for being of many. A mean that
 not all runs have is known by a lower bound, with a sampling error of its own (`bound_variance`). A single run, or two
 that are equal, show no spread and decide nothing, except for seconds of the simulated clock, which no seed changes. A
 paper's mean without a spread is taken as it stands.
@@ -13,7 +16,7 @@ paper's mean without a spread is taken as it stands.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -24,10 +27,12 @@ from results.statistics.intervals import (
     bound_variance,
     cautious_freedom,
     log_interval,
+    spread,
     t_interval,
 )
 
 LEVEL = 0.95
+_ROUNDING = 1e-9
 
 Status = Literal["holds", "does not hold", "not decided"]
 
@@ -44,7 +49,8 @@ def alone_level(comparisons: int) -> float:
 class Term(NamedTuple):
     """A mean of n runs that a quantity is computed of, which moves by `weight` when the mean moves by 1.
 
-    bounded: the mean is known by a lower bound.
+    bounded: the mean is known by a lower bound. by_seed: the seeds in order, each with its run's value; of a paper's
+    mean, a bound or an analysis's there are none.
     """
 
     mean: float
@@ -52,6 +58,11 @@ class Term(NamedTuple):
     n: int
     bounded: bool = False
     weight: float = 1.0
+    by_seed: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(seed for seed, _ in self.by_seed)
 
     @property
     def variance(self) -> float:
@@ -80,15 +91,15 @@ class Quantity:
     runs: Set[str] = frozenset()
 
     @classmethod
-    def of(cls, summary: Summary, *, exact: bool) -> Quantity | None:
-        """None if nothing was measured. A censored mean is a lower bound."""
+    def of(cls, summary: Summary, *, exact: bool, by_seed: Mapping[int, float] | None = None) -> Quantity | None:
+        """None if nothing was measured. A censored mean is a lower bound. by_seed: what it is the mean of, if known."""
         bounded = summary.mean is None
         value, std = (summary.at_least, summary.at_least_std) if bounded else (summary.mean, summary.std)
         if value is None or not math.isfinite(value):
             return None
         known = of_mean(value, std if std is not None or not bounded else 0.0, summary.n, exact=exact)
         if not bounded or known.open_above:
-            return known
+            return known.with_seeds(by_seed or {})
         return replace(known, parts=tuple(part._replace(bounded=True) for part in known.parts), open_above=True)
 
     def shares_runs_with(self, other: Quantity) -> bool:
@@ -99,15 +110,36 @@ class Quantity:
         """The same without an uncertainty."""
         return replace(self, parts=(), open_below=False, open_above=False)
 
+    def with_seeds(self, by_seed: Mapping[int, float]) -> Quantity:
+        """The same mean, known by the values it is of; without a spread it stays what it is."""
+        known = tuple(sorted(by_seed.items()))
+        return replace(self, parts=tuple(part._replace(by_seed=known) for part in self.parts))
+
+    def of_seeds(self, seeds: Set[int]) -> Quantity:
+        """Of a mean that is known seed by seed, that of some of them."""
+        if len(self.parts) != 1 or seeds == set(self.parts[0].seeds):
+            return self
+        kept = {seed: value for seed, value in self.parts[0].by_seed if seed in seeds}
+        mean, std = _moments(list(kept.values()))
+        found = of_mean(mean, std, len(kept), exact=False).with_seeds(kept)
+        return replace(
+            self,
+            value=mean,
+            parts=found.parts,
+            n=found.n,
+            open_below=self.open_below or found.open_below,
+            open_above=self.open_above or found.open_above,
+        )
+
     def minus(self, other: Quantity) -> Quantity:
-        return self._with(other, self.value - other.value, (*self.parts, *other.parts))
+        return self._with(other, self.value - other.value, (*self.parts, *_weighed(other.parts, -1.0)))
 
     def over(self, other: Quantity) -> Quantity | None:
         """The quotient of two positive quantities; None for others."""
         if self.value <= 0 or other.value <= 0:
             return None
         value = self.value / other.value
-        parts = tuple(part for of in (self, other) for part in _weighed(of.parts, value / of.value))
+        parts = (*_weighed(self.parts, value / self.value), *_weighed(other.parts, -value / other.value))
         return replace(self._with(other, value, parts), quotient=True)
 
     def times(self, factor: float) -> Quantity:
@@ -116,7 +148,7 @@ class Quantity:
 
     def with_runs(self, n: int) -> Quantity:
         """What it would be, had every mean of it n runs, with the same means and spreads."""
-        return replace(self, parts=tuple(part._replace(n=n) for part in self.parts), n=n)
+        return replace(self, parts=tuple(part._replace(n=n, by_seed=()) for part in independent(self.parts)), n=n)
 
     def _with(self, other: Quantity, value: float, parts: tuple[Term, ...]) -> Quantity:
         known = [n for n in (self.n, other.n) if n is not None]
@@ -137,10 +169,11 @@ class Quantity:
 
     def interval_at(self, level: float) -> Interval:
         """Where it lies at a level, but for what is open."""
-        variances = [part.variance for part in self.parts]
-        least = min((part.n - 1.0 for part in self.parts), default=math.inf)
-        spread = Spread(self.value, math.fsum(variances), cautious_freedom(variances, least))
-        return log_interval(spread, level) if self.quotient else t_interval(spread, level)
+        parts = independent(self.parts)
+        variances = [part.variance for part in parts]
+        least = min((part.n - 1.0 for part in parts), default=math.inf)
+        found = Spread(self.value, math.fsum(variances), cautious_freedom(variances, least))
+        return log_interval(found, level) if self.quotient else t_interval(found, level)
 
     def within(self, low: float, high: float, level: float = LEVEL) -> Status:
         """Whether it lies strictly between the bounds; never decided where a run diverged."""
@@ -161,6 +194,44 @@ def of_mean(value: float, std: float | None, n: int, *, exact: bool) -> Quantity
     if std is None or n < 2 or (n == 2 and std == 0):
         return Quantity(value, n=n, open_below=True, open_above=True)
     return Quantity(value, (Term(value, std, n),), n)
+
+
+def on_common_seeds(*means: Quantity) -> tuple[Quantity, ...]:
+    """The means of the seeds that all have, where two or more have; else as they are, and independent."""
+    seeds = set.intersection(*(set(part.seeds) for mean in means for part in mean.parts or (_NO_RUNS,)))
+    return tuple(mean.of_seeds(seeds) for mean in means) if len(seeds) > 1 else means
+
+
+def independent(parts: Sequence[Term]) -> tuple[Term, ...]:
+    """The terms with means of the same seeds made one, seed by seed, so that their errors are independent.
+
+    Two seeds that differ alike show no spread: then each mean counts by itself.
+    """
+    groups: dict[tuple[int, ...], list[Term]] = {}
+    for part in parts:
+        groups.setdefault(part.seeds, []).append(part)
+    alone = groups.pop((), [])
+    return (*alone, *(part for group in groups.values() for part in _seed_by_seed(group)))
+
+
+def _seed_by_seed(terms: Sequence[Term]) -> Sequence[Term]:
+    if len(terms) == 1:
+        return terms
+    runs = zip(*([term.weight * value for _, value in term.by_seed] for term in terms), strict=True)
+    mean, std = _moments([math.fsum(of_seed) for of_seed in runs], max(abs(term.mean * term.weight) for term in terms))
+    n = terms[0].n
+    return terms if n == 2 and std == 0 else [Term(mean, std, n)]
+
+
+def _moments(values: Sequence[float], size: float = 0.0) -> tuple[float, float]:
+    """Mean and sample standard deviation; no spread where it is a rounding error of numbers of a size."""
+    found = spread(values)
+    assert found is not None
+    error = max(values) - min(values) <= _ROUNDING * size
+    return found.mean, 0.0 if error else math.sqrt(found.variance * len(values))
+
+
+_NO_RUNS = Term(0.0, 0.0, 0)
 
 
 def _weighed(parts: Iterable[Term], factor: float) -> tuple[Term, ...]:

@@ -7,7 +7,7 @@ comparison of speed, and no comparison of seconds to which the hardware card in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -19,12 +19,13 @@ from results.statistics import Summary
 from results.tables import ResultTable
 
 RULE = (
-    "A comparison is decided where it holds, or fails, throughout its 95 % interval (Student's t; of quotients by "
-    "logarithms); of several of which any would decide a claim by itself, each has a share of the 5 %. One seed "
-    "decides nothing but seconds of the simulated clock; three seeds are weak evidence. A row of which a run diverged "
-    "decides no comparison of speed; a run that ended with its best accuracy has a lower bound of the time to it. A "
-    "comparison of seconds to which the hardware card was fitted counts for nothing: a claim that only such "
-    "comparisons could decide is not decided (fitted)."
+    "A comparison is decided where it holds, or fails, throughout its 95 % interval (Student's t, seed by seed over "
+    "the seeds that all its rows have, where two or more have; of quotients by logarithms); of several of which any "
+    "would decide a claim by itself, each has a share of the 5 %. One seed decides nothing but seconds of the "
+    "simulated clock; three seeds are weak evidence. A row of which a run diverged decides no comparison of speed; a "
+    "run that ended with its best accuracy has a lower bound of the time to it. A comparison of seconds to which the "
+    "hardware card was fitted counts for nothing: a claim that only such comparisons could decide is not decided "
+    "(fitted)."
 )
 """In a few words, for those who read verdicts."""
 
@@ -62,6 +63,10 @@ class Evidence(Protocol):
         """What the runs of a table measured; None where nothing was run. Analyses may be left to `tables`."""
         ...
 
+    def by_seed(self, table_id: str, network: str, row_key: str, measure: str, /) -> Mapping[int, float]:
+        """What the value is the mean of, seed by seed; empty where not every run has one, or seeds are not known."""
+        ...
+
     def published(self, table_id: str, network: str, row_key: str, measure: str, /) -> Published | None:
         """What the paper prints in that cell."""
         ...
@@ -92,10 +97,12 @@ Points = Callable[[Look], list[Outcome]]
 
 def measured(evidence: Evidence) -> Look:
     def read(cell: Cell) -> Quantity | None:
-        summary = evidence.value(*cell) or _in_tables(evidence.tables(cell.table), cell)
+        own = evidence.value(*cell)
+        summary = own or _in_tables(evidence.tables(cell.table), cell)
         known = MEASURES.get(cell.measure)
         exact = evidence.simulated and known is not None and known.clock
-        found = Quantity.of(summary, exact=exact) if summary is not None and summary.n > 0 else None
+        by_seed = evidence.by_seed(*cell) if own is not None else {}
+        found = Quantity.of(summary, exact=exact, by_seed=by_seed) if summary is not None and summary.n > 0 else None
         if found is not None:
             found = replace(found, runs=evidence.runs(*cell[:3]))
         if found is None or known is None or not known.speed:
