@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple, Protocol
 
@@ -139,10 +140,12 @@ class Group:
 
 
 class Effect:
+    """Nobody changes one; yet they are not frozen: that trebles what it takes to make one, millions of times."""
+
     __slots__ = ()
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class NextBatch(Effect):
     """-> Step, or None at the end of the epoch.
 
@@ -153,7 +156,7 @@ class NextBatch(Effect):
     shared: bool = False
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Snapshot(Effect):
     """Pin the layer's weights as they are now: this step's forward and backward passes see them."""
 
@@ -161,18 +164,18 @@ class Snapshot(Effect):
     step: Step
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Forward(Effect):
     layer: Layer
     step: Step
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Loss(Effect):
     step: Step
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Backward(Effect):
     """-> Gradient (None when weights is False). Layers go last to first.
 
@@ -202,7 +205,7 @@ class Update(Effect):
         self.scale = scale
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Lag(Effect):
     """-> LayerVersions of the gradient's layer, or of the same layer of another replica. Takes no time.
 
@@ -213,7 +216,7 @@ class Lag(Effect):
     replica: Replica | None = None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Drop(Effect):
     """Declare that a gradient is not applied, or that a batch leads to none. Takes no time; counted with the run.
 
@@ -223,34 +226,34 @@ class Drop(Effect):
     what: Gradient | Step
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Put(Effect):
     channel: Channel
     item: Any
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Get(Effect):
     """-> the item, or None when the channel is closed and empty."""
 
     channel: Channel
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Close(Effect):
     """One producer of a channel or counter is done."""
 
     port: Channel | Counter
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Count(Effect):
     """read-and-inc (paper B, Algorithm 1a line 4) -> the value before."""
 
     counter: Counter
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Await(Effect):
     """-> CounterValue, the counter's value now: at least at_least, unless the counter has `ended`, as the value says.
 
@@ -261,7 +264,7 @@ class Await(Effect):
     at_least: int
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class AllReduce(Effect):
     """-> the mean over the group's members of one layer's gradient."""
 
@@ -270,7 +273,7 @@ class AllReduce(Effect):
     gradient: Gradient
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Average(Effect):
     """Average the group's replicas without stopping anyone -> True when every member said last, or a Correction.
 
@@ -298,7 +301,7 @@ class Correction:
     last: bool
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Correct(Effect):
     """Add (mean of the snapshots - snapshot) of an average that was to be added later. Takes no time."""
 
@@ -321,7 +324,7 @@ class Worker:
     index: int = 0
     holds: Sequence[Layer] = ()
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.role} {self.index} on device {self.device}"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -20,8 +20,6 @@ from benchmarks.executors.ledger import Ledger
 from benchmarks.executors.resuming import TeamCounts, as_json
 from benchmarks.executors.staleness import Moment, Staleness, TimedEvent
 from methods.effects import Average, Correction, LayerVersions, Scale
-
-NOWHERE = nullcontext()
 
 
 @dataclass(eq=False)
@@ -244,13 +242,17 @@ class DryTeam:
         """
         self.ledger.applied(gradients)
         for gradient in gradients:
-            layer = target(gradient, replica)
-            with self.where(gradient), layer.mutex:
-                behind = max(0, layer.updates - gradient.read.updates)  # LayerVersions.staleness
-                self.apply(layer, gradient, worker, factor(scale, behind))
-                layer.updates += 1
-                at = self.device_time() or now
-            self.staleness.note(layer.index, behind, read=gradient.read.time, ready=gradient.ready, now=at)
+            self.update_layer(target(gradient, replica), gradient, worker, now, scale)
+
+    def update_layer(self, layer: Any, gradient: Any, worker: str, now: float, scale: Scale) -> None:
+        """One of them."""
+        with layer.mutex:
+            behind = layer.updates - gradient.read.updates
+            behind = behind if behind > 0 else 0  # LayerVersions.staleness
+            self.apply(layer, gradient, worker, scale if scale == 1.0 else factor(scale, behind))
+            layer.updates += 1
+            at = self.device_time() or now
+        self.staleness.note(layer.index, behind, gradient.read.time, gradient.ready, at)
 
     def lag(self, gradient: Any, replica: Any = None) -> LayerVersions:
         """Of the gradient's layer, or of the same layer of another replica."""
@@ -262,9 +264,6 @@ class DryTeam:
             self.ledger.drop_batch(what, len(what.replica.layers))
         else:
             self.ledger.drop(what)
-
-    def where(self, gradient: Any) -> AbstractContextManager[Any]:
-        return NOWHERE
 
     def apply(self, layer: Any, gradient: Any, worker: str, scale: float) -> None:
         """Change the layer's weights, the learning rate times scale; its mutex is held."""

@@ -32,7 +32,9 @@ class Ledger:
         """A gradient of the batch."""
         with self._lock:
             self.unused += 1
-            self._begin(step)
+            if not step.settled:  # as _begin, without its call
+                step.settled = True
+                self.begun += 1
 
     def applied(self, gradients: Sequence[Entry]) -> None:
         """To one replica or the other, or used up in another way."""

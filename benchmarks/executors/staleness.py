@@ -57,7 +57,7 @@ class Staleness:
         self.count, self.updates, self.seconds, self.wait = [0] * n, [0] * n, [0.0] * n, [0.0] * n
         self.unknown: list[tuple[int, Moment, Moment, Moment]] = []
 
-    def note(self, layer: int, updates: int, *, read: Moment, ready: Moment, now: Moment) -> None:
+    def note(self, layer: int, updates: int, read: Moment, ready: Moment, now: Moment) -> None:
         """A gradient was applied `now`, whose forward pass had read the weights at `read`, and which was `ready`."""
         with self.lock:
             self.count[layer] += 1

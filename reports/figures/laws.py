@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.figures import canvas
+from reports.figures import canvas, coincidence
 from reports.figures.canvas import Medium, Sizes
 from reports.figures.looks import LineLook, looks, numbered
 
@@ -24,7 +24,7 @@ PANELS_ABREAST = 3
 class Law:
     """A law as a line, and what was measured as points on the same positions or on some of them.
 
-    key: of a method's row, where it is one's.
+    spans: (low, high) of each measured point, where it has any. key: of a method's row, where it is one's.
     """
 
     label: str
@@ -33,6 +33,12 @@ class Law:
     measured_xs: Sequence[float] = ()
     measured: Sequence[float] = ()
     key: str = ""
+    spans: Sequence[tuple[float, float]] = ()
+
+    @property
+    def points(self) -> list[tuple[float, float]]:
+        """Those that were measured."""
+        return list(zip(self.measured_xs or self.xs, self.measured, strict=True)) if self.measured else []
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class Panel:
 def laws(panels: Sequence[Panel], stem: Path, *, title: str) -> tuple[Path, ...]:
     """Laws as lines and measured values as points of the same colour; at most three panels side by side.
 
-    The same label looks the same in every panel. Raises ResultsError where the files cannot be written.
+    The same label looks the same in every panel. Of lines that only join what was measured, those that coincide lie on
+    each other in widths of their own. Raises ResultsError where the files cannot be written.
     """
     known = _looks([one for panel in panels for one in panel.laws])
     columns = min(len(panels), PANELS_ABREAST)
@@ -82,17 +89,20 @@ def _panel(axes: Axes, panel: Panel, known: Mapping[str, LineLook], medium: Medi
     if panel.log_x:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+    width = coincidence.widths({one.label: one.points for one in panel.laws if one.measured and not one.law})
     for one in panel.laws:
-        _draw(axes, one, known[one.label], medium)
+        _draw(axes, one, known[one.label], medium, width.get(one.label, 1.0))
     negative = any(value < 0 for one in panel.laws for value in (*one.law, *one.measured))
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if negative else -0.02 * axes.get_ylim()[1])
 
 
-def _draw(axes: Axes, one: Law, look: LineLook, medium: Medium) -> None:
-    line: dict[str, Any] = {"color": look.colour, "linewidth": 0.7 * medium.line}
+def _draw(axes: Axes, one: Law, look: LineLook, medium: Medium, width: float) -> None:
+    line: dict[str, Any] = {"color": look.colour, "linewidth": 0.7 * medium.line * width}
     points: dict[str, Any] = {**look.points, "markersize": medium.marker}
     if one.law:
         axes.plot(one.xs, one.law, **line)
+    if one.spans:
+        axes.vlines(one.measured_xs or one.xs, *zip(*one.spans, strict=True), color=look.colour, linewidth=medium.line)
     if one.measured:
         style = "none" if one.law else look.line["linestyle"]
         axes.plot(one.measured_xs or one.xs, one.measured, **line | points | {"linestyle": style})

@@ -20,12 +20,11 @@ def ended(capacity: float, *jobs: tuple[float, float]) -> list[float]:
     over: dict[int, float] = {}
 
     def ask(index: int, seconds: float) -> None:
-        cores.ask(Reduction(seconds, lambda: over.__setitem__(index, clock.now)))
+        cores.ask(Reduction(seconds, cores, lambda: over.__setitem__(index, clock.now)))
 
     for index, (at, seconds) in enumerate(jobs):
         clock.after(at, lambda index=index, seconds=seconds: ask(index, seconds))  # type: ignore[misc]
-    while clock:
-        clock.tick()
+    clock.advance(())
     assert clock.now == max(over.values())
     return [over[index] for index in range(len(jobs))]
 

@@ -243,18 +243,13 @@ def _accuracy(request: Request, trained: Sequence[Trained]) -> ResultTable:
 
 def picture(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[Trained]) -> tuple[Path, ...]:
     """Points are simulated, lines are formulas."""
-    from reports.figures.laws import Law, Panel, laws
+    from reports.figures.laws import laws
 
-    panels = list(_panels(curves))
-    if trained:
-        lines = []
-        for title in dict.fromkeys(one.title for one in trained):
-            mine = [one for one in trained if one.title == title]
-            means = [sum(one.accuracy) / len(one.accuracy) for one in mine]
-            lines.append(Law(title, [one.devices for one in mine], measured=means, key=mine[0].method))
-        panels.append(Panel("true numerics, scale smoke", "devices", "accuracy, %", lines, log_x=True))
-    title = f"Simulated devices of the card {request.card.name}: simulated (points), formulas (lines)"
-    return laws(panels, request.out / "figures" / "scaling", title=title)
+    panels = [*_panels(curves), *_trained(trained)]
+    what = ["simulated (points), formulas (lines)"] if curves else []
+    what += [f"trained, {len(request.seeds)} seeds"] if trained else []
+    title = f"{'; '.join(what)}\ndevices of the card {request.card.name}"
+    return laws(panels, request.out / "figures" / "scaling", title=title[0].upper() + title[1:])
 
 
 def _panels(curves: Sequence[ScalingCurve]) -> Iterator[Panel]:
@@ -271,6 +266,28 @@ def _panels(curves: Sequence[ScalingCurve]) -> Iterator[Panel]:
         if mine:
             lines = [_waiting(curve) for curve in mine]
             yield Panel(f"weak scaling, {mine[0].condition.label}", "devices", "waiting, %", lines, log_x=True)
+
+
+def _trained(trained: Sequence[Trained]) -> Iterator[Panel]:
+    """Accuracy, and staleness, over devices: means of the seeds, and their standard deviations to either side."""
+    from reports.figures.laws import Panel
+
+    if trained:
+        yield Panel("true numerics, scale smoke", "devices", "accuracy, %", _lines(trained, "accuracy"), log_x=True)
+        yield Panel("true numerics, scale smoke", "devices", "staleness, updates", _lines(trained, "staleness"), True)
+
+
+def _lines(trained: Sequence[Trained], what: str) -> list[Law]:
+    from reports.figures.laws import Law
+
+    lines = []
+    for title in dict.fromkeys(one.title for one in trained):
+        mine = [one for one in trained if one.title == title]
+        found = [summary(getattr(one, what)) for one in mine]
+        means, stds = [one.mean or 0.0 for one in found], [one.std or 0.0 for one in found]
+        spans = [(mean - std, mean + std) for mean, std in zip(means, stds, strict=True)]
+        lines.append(Law(title, [one.devices for one in mine], measured=means, key=mine[0].method, spans=spans))
+    return lines
 
 
 def _efficiency(curve: ScalingCurve) -> Law:

@@ -20,7 +20,7 @@ from benchmarks.executors.numerics.streams import NOTHING, bound_run_ahead, stre
 from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
 from benchmarks.executors.resuming import TeamValues
 from benchmarks.executors.staleness import TimedEvent
-from methods.effects import LayerVersions
+from methods.effects import LayerVersions, Scale
 
 Autocast = Callable[[], AbstractContextManager[object]]
 BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> images (B, C, H, W), labels (B,)
@@ -190,8 +190,9 @@ class TorchTeam(DryTeam):
         assert seen is not None
         return TorchGradient(layer, step.index, seen, ready, grads[: len(leaves)], copies, step.stream, copied)
 
-    def where(self, gradient: TorchGradient) -> AbstractContextManager[Any]:
-        return gradient.stream
+    def update_layer(self, layer: TorchLayer, gradient: TorchGradient, worker: str, now: float, scale: Scale) -> None:
+        with gradient.stream:
+            super().update_layer(layer, gradient, worker, now, scale)
 
     def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str, scale: float) -> None:
         with layer.write(update=True):

@@ -10,7 +10,7 @@ they were sent (of a channel that nobody has asked yet: in which they are asked 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +32,7 @@ class Sent:
     arrival: float | None = None  # where messages queue and its getter's device is known
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Queue:
     """A channel's state: what was sent, and who waits at either end."""
 
@@ -54,31 +54,27 @@ class Channels:
 
     def __init__(self, clock: Clock, price: Price, ready: Ready, resume: Callable[[Process, Any], None]) -> None:
         self.clock, self.price, self.ready, self.resume = clock, price, ready, resume
-        self._queues: dict[e.Channel, Queue] = {}
+        self._queues: dict[e.Channel, Queue] = defaultdict(Queue)
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
         self._free: dict[tuple[str, int], float] = {}  # when a device, or a node, has received what was sent so far
 
-    def _queue(self, channel: e.Channel) -> Queue:
-        queue = self._queues.get(channel)
-        if queue is None:
-            queue = self._queues[channel] = Queue()
-        return queue
-
     def put(self, process: Process, effect: e.Put) -> Any:
-        queue, capacity = self._queue(effect.channel), effect.channel.capacity
+        queue, capacity = self._queues[effect.channel], effect.channel.capacity
         if queue.getters:
             getter = queue.getters.popleft()
-            self.resume(getter, self._hand_over(self._send(process, effect.item, queue), getter))
+            if getter.worker.device == process.worker.device:  # as below; of no use is when it was sent
+                self.resume(getter, effect.item)
+            else:
+                self.resume(getter, self._hand_over(self._send(process, effect.item, queue), getter))
         elif capacity is None or len(queue.items) < capacity:
             queue.items.append(self._send(process, effect.item, queue))
         else:
-            process.waits_for = f"room in {effect.channel.name}"
             queue.putters.append((process, effect.item))
             return BLOCKED
         return None
 
     def get(self, process: Process, effect: e.Get) -> Any:
-        queue = self._queue(effect.channel)
+        queue = self._queues[effect.channel]
         queue.getter = process.worker
         if queue.putters:
             putter, item = queue.putters.popleft()
@@ -88,7 +84,6 @@ class Channels:
             return self._hand_over(queue.items.popleft(), process)
         if queue.closed >= effect.channel.producers:
             return None
-        process.waits_for = effect.channel.name
         queue.getters.append(process)
         return BLOCKED
 
@@ -106,7 +101,6 @@ class Channels:
         seconds = arrival - self.clock.now
         if seconds <= 0:
             return sent.item
-        getter.waits_for = "a transfer"
         self.clock.after(seconds, lambda: self.resume(getter, sent.item))
         return BLOCKED
 
@@ -132,7 +126,7 @@ class Channels:
     def close(self, process: Process, effect: e.Close) -> Any:
         port = effect.port
         if isinstance(port, e.Channel):
-            queue = self._queue(port)
+            queue = self._queues[port]
             queue.closed += 1
             if queue.closed >= port.producers:
                 self.ready.extend((getter, None) for getter in queue.getters)
@@ -150,7 +144,6 @@ class Channels:
         counter = effect.counter
         if counter.value >= effect.at_least or counter.ended:
             return counter.now
-        process.waits_for = f"{counter.name} to reach {effect.at_least}"
         self._waiting.setdefault(counter, []).append((effect.at_least, process))
         return BLOCKED
 

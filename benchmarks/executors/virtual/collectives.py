@@ -15,7 +15,7 @@ from methods import effects as e
 Collective = e.AllReduce | e.Average
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Member:
     """A worker that has arrived."""
 
@@ -29,8 +29,8 @@ class Reduction(DeviceJob):
 
     __slots__ = ("then",)
 
-    def __init__(self, seconds: float, then: Callable[[], Any]) -> None:
-        super().__init__(seconds)
+    def __init__(self, seconds: float, device: Device, then: Callable[[], Any]) -> None:
+        super().__init__(seconds, device)
         self.then = then
 
     def done(self, result: Any) -> None:
@@ -38,7 +38,10 @@ class Reduction(DeviceJob):
 
 
 class Collectives:
-    """guarded: calls a function, and lets what it raises fail the worker. tell: of an effect, and when it started."""
+    """guarded: calls a function, and lets what it raises fail the worker.
+
+    tell: of an effect, and when it started; None where nobody listens.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class Collectives:
         price: Price,
         ready: Ready,
         guarded: Callable[..., Any],
-        tell: Callable[[Process, e.Effect, float], None],
+        tell: Callable[[Process, e.Effect, float], None] | None,
         device: Callable[[Process], Device],
     ) -> None:
         self.team, self.clock, self.price, self.ready, self.guarded = team, clock, price, ready, guarded
@@ -89,15 +92,16 @@ class Collectives:
         group = effect.group
         arrived = self._arrived.setdefault(group, [])
         arrived.append(Member(process, effect, brought))
-        process.waits_for = f"the other members of {group.name}"
         if len(arrived) == group.members:
             members = sorted(self._arrived.pop(group), key=lambda member: member.effect.replica.index)
             started = self.clock.now
 
             def done() -> None:
-                for member, value in zip(members, self.guarded(process, result, members), strict=True):
-                    self.tell(member.process, member.effect, started)
-                    self.ready.append((member.process, value))
+                values = self.guarded(process, result, members)
+                if self.tell is not None:
+                    for member in members:
+                        self.tell(member.process, member.effect, started)
+                self.ready.extend(zip([member.process for member in members], values, strict=True))
 
             self._charge(process, members, layers, done)
         return BLOCKED
@@ -111,7 +115,8 @@ class Collectives:
         computing = self.price.reduction(layers, len(members), weights=weights)
         computing *= len(layers) / len(set(layers))  # its optimizer's state as well
         if computing:
-            self.device(process).ask(Reduction(computing, lambda: self.clock.after(way, done)))
+            device = self.device(process)
+            device.ask(Reduction(computing, device, lambda: self.clock.after(way, done)))
         else:
             self.clock.after(way, done)
 
@@ -119,4 +124,4 @@ class Collectives:
         """How many the members' devices are of."""
         if (nodes := self.price.nodes) is None:
             return 1
-        return len({nodes.of(member.process.worker.device) for member in members})
+        return len(set(map(nodes.of, [member.process.worker.device for member in members])))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from functools import partial
 from typing import Any
 
 from benchmarks.hardware.price import Price
@@ -25,10 +26,6 @@ class Clock:
         self._times: list[float] = []  # a heap
         self._actions: dict[float, list[Action]] = {}  # at these times, in their order
         self._due: list[Action] = []  # now, the next one last
-
-    def __bool__(self) -> bool:
-        """Whether anything is going to happen."""
-        return bool(self._due or self._times)
 
     def after(self, seconds: float, action: Action) -> Event:
         time = self.now + seconds
@@ -52,12 +49,18 @@ class Clock:
             self._times.remove(time)
             heapq.heapify(self._times)
 
-    def tick(self) -> None:
-        if not self._due:
-            self.now = heapq.heappop(self._times)
-            self._due = self._actions.pop(self.now)
-            self._due.reverse()
-        self._due.pop()()
+    def advance(self, ready: Sized) -> bool:
+        """Let happen what is next until somebody is `ready` -> False where nothing is going to happen any more."""
+        due = self._due
+        while not ready:
+            if not due:
+                if not self._times:
+                    return False
+                self.now = heapq.heappop(self._times)
+                due = self._due = self._actions.pop(self.now)
+                due.reverse()
+            due.pop()()
+        return True
 
 
 class DeviceJob:
@@ -66,21 +69,17 @@ class DeviceJob:
     A job that takes the whole device waits until nothing else is under way on it, and lets nothing start beside it.
     """
 
-    __slots__ = ("device", "lanes", "result", "seconds")
+    __slots__ = ("device", "over", "result", "seconds")
     whole = False
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.device: Device  # that has granted it
-        self.lanes: int  # which it takes there
+    def __init__(self, seconds: float, device: Device) -> None:
+        self.seconds, self.device = seconds, device
+        self.over: Action = partial(device.release, self)
         self.result: Any
 
     def granted(self) -> Any: ...
 
     def done(self, result: Any) -> None: ...
-
-    def over(self) -> None:
-        self.device.release(self)
 
 
 class Device:
@@ -104,29 +103,25 @@ class Device:
             self._grant(job)
 
     def _grant(self, job: DeviceJob) -> None:
-        job.device, job.lanes = self, self.lanes if job.whole else 1
+        lanes = self.lanes if job.whole else 1
         if not self.busy:
             self._since = self.clock.now
-        self.busy += job.lanes
+        self.busy += lanes
         seconds = job.seconds
-        if job.lanes < self.lanes:  # else it is alone, and a device does at least one effect at full speed
+        if lanes < self.lanes:  # else it is alone, and a device does at least one effect at full speed
             seconds *= max(1.0, self.busy / self.price.lane_capacity)
         job.result = job.granted()
         self.clock.after(seconds, job.over)
 
     def release(self, job: DeviceJob) -> None:
         """The worker goes on before the device turns to the next one."""
-        self.busy -= job.lanes
-        if not self.busy:
-            self._account(job)
+        self.busy -= self.lanes if job.whole else 1
+        if not self.busy:  # the last one that was under way: of the time since the device was last idle
+            seconds = self.clock.now - self._since
+            self.busy_seconds += seconds
+            if job.whole:
+                self.lost_seconds += seconds
         job.done(job.result)
         queue = self.queue
         while queue and self.busy + (self.lanes if queue[0].whole else 1) <= self.lanes:
             self._grant(queue.popleft())
-
-    def _account(self, job: DeviceJob) -> None:
-        """Of the time since the device was last idle. job: the last one that was under way."""
-        seconds = self.clock.now - self._since
-        self.busy_seconds += seconds
-        if job.whole:
-            self.lost_seconds += seconds

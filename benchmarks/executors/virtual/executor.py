@@ -14,18 +14,21 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Any
 
-from benchmarks.executors.accounts import DryTeam, target
+from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed, closing
 from benchmarks.executors.virtual.channels import Channels
 from benchmarks.executors.virtual.collectives import Collectives
 from benchmarks.executors.virtual.devices import Clock, Device
-from benchmarks.executors.virtual.jobs import DelayJob, EffectJob, Handler
+from benchmarks.executors.virtual.jobs import DelayJob, EffectJob, End, Handler
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.executors.virtual.spans import Span, span_of
 from benchmarks.executors.virtual.stragglers import Stragglers
 from benchmarks.hardware.price import Price
 from methods import effects as e
+
+OF_A_STEP = (e.Snapshot, e.Forward, e.Loss, e.Backward)
+"""The effects that a straggler's delay may precede."""
 
 
 class VirtualExecutor:
@@ -62,23 +65,23 @@ class VirtualExecutor:
         self._alive = dict.fromkeys(process for process, _ in self._ready)
         self.devices, self.asked = {}, 0
         self._homes = {layer: worker.device for worker in crew for layer in worker.holds}
-        self._update_seconds = cache(partial(_update_seconds, self.price))
-        self._stragglers = Stragglers(self.team, self.price) if self.price.delays else None
+        self._update_seconds, self._snapshot_seconds = cache(self._price_update), cache(self.price.snapshot)
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
+        if self.price.delays:
+            delayed = partial(self._delayed, Stragglers(self.team, self.price))
+            self._handlers |= {kind: partial(delayed, self._handlers[kind]) for kind in OF_A_STEP}
         with closing(crew):
-            while self._ready or self.clock:
-                if self._ready:
-                    process, value = self._ready.popleft()
-                    self.go_on(process, value.now if isinstance(value, e.Counter) else value)
-                else:
-                    self.clock.tick()
+            while self.clock.advance(self._ready):
+                process, value = self._ready.popleft()
+                self.go_on(process, value.now if isinstance(value, e.Counter) else value)
             if self._alive:
                 raise Stalled((p.worker, p.waits_for) for p in self._alive)
 
     def _make_handlers(self) -> dict[type, Handler]:
         channels = Channels(self.clock, self.price, self._ready, self.go_on)
-        collectives = Collectives(self.team, self.clock, self.price, self._ready, self.guarded, self.tell, self._device)
+        tell = self.tell if self.listen is not None else None
+        collectives = Collectives(self.team, self.clock, self.price, self._ready, self.guarded, tell, self._device)
         return {
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
@@ -100,7 +103,7 @@ class VirtualExecutor:
 
     def go_on(self, process: Process, value: Any) -> None:
         """Let a worker go on until it has to wait."""
-        send = process.worker.program.send
+        send, handlers = process.send, self._handlers
         while value is not BLOCKED:
             try:
                 effect = send(value)
@@ -113,20 +116,22 @@ class VirtualExecutor:
             process.effect = effect
             process.asked += 1
             try:
-                value = self._carry_out(process, effect)
+                handler = handlers.get(type(effect)) or self._unknown(effect)
+                value = handler(process, effect)
             except (WorkerFailed, Stalled):
                 raise
             except METHOD_ERRORS as error:
                 raise WorkerFailed(process.worker.name, error) from error
 
-    def _carry_out(self, process: Process, effect: e.Effect) -> Any:
-        handler = self._handlers.get(type(effect))
-        if handler is None:
-            known = ", ".join(kind.__name__ for kind in self._handlers)
-            raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
-        if self._stragglers and (seconds := self._stragglers.seconds_before(process.worker.device, effect)):
-            process.waits_for = process.place
-            self._device(process).ask(DelayJob(self, process, effect, seconds, handler))
+    def _unknown(self, effect: Any) -> Handler:
+        known = ", ".join(kind.__name__ for kind in self._handlers)
+        raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
+
+    def _delayed(self, stragglers: Stragglers, handler: Handler, process: Process, effect: Any) -> Any:
+        """The handler, once the device has lost what a straggler loses before a step."""
+        if seconds := stragglers.seconds_before(process.worker.device, effect):
+            device = self._device(process)
+            device.ask(DelayJob(self, process, device, effect, seconds, handler))
             return BLOCKED
         return handler(process, effect)
 
@@ -147,12 +152,15 @@ class VirtualExecutor:
         effect: e.Effect,
         seconds: float,
         begin: Handler,
-        end: Callable[[Process, Any, Any], Any] | None = None,
+        end: End | None = None,
     ) -> Any:
         """A timed effect on the worker's device: begin reads and computes, end writes and gives the result."""
         if seconds > 0:
-            process.waits_for = process.place
-            self._device(process).ask(EffectJob(self, process, effect, seconds, begin, end))
+            job = process.job
+            if job is None:
+                job = process.job = EffectJob(self, process, self._device(process))
+            job.seconds, job.begin, job.end = seconds, begin, end
+            job.device.ask(job)
             return BLOCKED
         value = begin(process, effect)  # what takes no time needs no device
         if end is not None:
@@ -179,7 +187,7 @@ class VirtualExecutor:
         return self._work(process, effect, seconds, lambda *_: step) if seconds and step is not None else step
 
     def _snapshot(self, process: Process, effect: e.Snapshot) -> Any:
-        return self._work(process, effect, self.price.snapshot(effect.layer.index), self._begin_snapshot)
+        return self._work(process, effect, self._snapshot_seconds(effect.layer.index), self._begin_snapshot)
 
     def _begin_snapshot(self, process: Process, effect: e.Snapshot) -> Any:
         return self.team.snapshot(effect.layer, effect.step, self.clock.now)
@@ -211,18 +219,24 @@ class VirtualExecutor:
     def _update(self, process: Process, effect: e.Update) -> Any:
         gradients: Any = effect.gradients
         homes, device = self._homes, process.worker.device
-        layers = [target(gradient, effect.replica) for gradient in gradients]
-        away = {homes.get(layer, layer.device) if homes else layer.device for layer in layers} - {device}
+        layers = [gradient.layer for gradient in gradients]
+        if effect.replica is not None:
+            layers = [effect.replica.layers[layer.index] for layer in layers]
+        places = [homes.get(layer, layer.device) for layer in layers] if homes else [layer.device for layer in layers]
+        away = [place for place in places if place != device]
         apart = any(self.price.apart(place, device) for place in away)
         seconds = self._update_seconds(tuple([layer.index for layer in layers]), bool(away), apart)
-        return self._work(process, effect, seconds, lambda *_: None, self._end_update)
+        return self._work(process, effect, seconds, _nothing, self._end_update)
+
+    def _price_update(self, layers: Sequence[int], remote: bool, apart: bool) -> float:
+        return self.price.update(layers, remote=remote, apart=apart)
 
     def _end_update(self, process: Process, effect: e.Update, _: None) -> Any:
         return self.team.update(effect.gradients, process.worker.name, self.clock.now, effect.replica, effect.scale)
 
 
-def _update_seconds(price: Price, layers: Sequence[int], remote: bool, apart: bool) -> float:
-    return price.update(layers, remote=remote, apart=apart)
+def _nothing(*_: Any) -> None:
+    """What a write begins with."""
 
 
 def build(team: DryTeam, price: Price | None, threads: int) -> VirtualExecutor:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from benchmarks.executors.errors import METHOD_ERRORS, Stalled, WorkerFailed
-from benchmarks.executors.virtual.devices import Clock, DeviceJob
+from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
 from benchmarks.executors.virtual.processes import Process
 from benchmarks.executors.virtual.spans import Span, delay_of
 from methods import effects as e
 
 Handler = Callable[[Process, Any], Any]
+End = Callable[[Process, Any, Any], Any]
 
 
 class JobOwner(Protocol):
@@ -26,26 +27,23 @@ class JobOwner(Protocol):
 
 
 class EffectJob(DeviceJob):
-    """A timed effect: begin reads and computes once the device has time; end writes, and gives the effect's value."""
+    """A worker's timed effect: begin reads and computes once the device has time; end writes, and gives its value.
 
-    __slots__ = ("begin", "effect", "end", "owner", "process", "started")
+    One for all effects of a worker, since it waits for each: seconds, begin and end are the last effect's.
+    """
 
-    def __init__(
-        self,
-        owner: JobOwner,
-        process: Process,
-        effect: e.Effect,
-        seconds: float,
-        begin: Handler,
-        end: Callable[[Process, Any, Any], Any] | None,
-    ) -> None:
-        self.owner, self.process, self.effect, self.seconds = owner, process, effect, seconds
-        self.begin, self.end, self.started = begin, end, 0.0
+    __slots__ = ("begin", "end", "owner", "process", "started")
+
+    def __init__(self, owner: JobOwner, process: Process, device: Device) -> None:
+        super().__init__(0.0, device)
+        self.owner, self.process = owner, process
+        self.begin: Handler
+        self.end: End | None
 
     def granted(self) -> Any:
         self.started = self.owner.clock.now
         try:  # here and below: `guarded` without its call
-            return self.begin(self.process, self.effect)
+            return self.begin(self.process, self.process.effect)
         except (WorkerFailed, Stalled):
             raise
         except METHOD_ERRORS as error:
@@ -55,13 +53,13 @@ class EffectJob(DeviceJob):
         owner, process = self.owner, self.process
         if self.end is not None:
             try:
-                result = self.end(process, self.effect, result)
+                result = self.end(process, process.effect, result)
             except (WorkerFailed, Stalled):
                 raise
             except METHOD_ERRORS as error:
                 raise WorkerFailed(process.worker.name, error) from error
         if owner.listen is not None:
-            owner.tell(process, self.effect, self.started)
+            owner.tell(process, process.effect, self.started)
         owner.go_on(process, result)
 
 
@@ -71,8 +69,10 @@ class DelayJob(DeviceJob):
     __slots__ = ("effect", "handler", "owner", "process")
     whole = True
 
-    def __init__(self, owner: JobOwner, process: Process, effect: e.Effect, seconds: float, handler: Handler) -> None:
-        super().__init__(seconds)
+    def __init__(
+        self, owner: JobOwner, process: Process, device: Device, effect: e.Effect, seconds: float, handler: Handler
+    ) -> None:
+        super().__init__(seconds, device)
         self.owner, self.process, self.effect, self.handler = owner, process, effect, handler
 
     def granted(self) -> float:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.executors.activity import Activity
+from methods import effects as e
 
 
 class Blocked:
@@ -18,13 +20,27 @@ BLOCKED = Blocked()
 
 @dataclass(eq=False, slots=True)
 class Process(Activity):
-    """A worker under way. place: what it waits for while its device is at work, in words."""
+    """A worker under way. job: its timed effects, one after the other; None before the first."""
 
-    waits_for: str = ""
-    place: str = field(init=False)
+    send: Callable[[Any], e.Effect] = field(init=False)
+    job: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.place = f"device {self.worker.device}"
+        self.send = self.worker.program.send
+
+    @property
+    def waits_for(self) -> str:
+        """In words, where others let it wait; "" where its device is at work."""
+        match self.effect:
+            case e.Put():
+                return f"room in {self.effect.channel.name}"
+            case e.Get():
+                return self.effect.channel.name
+            case e.Await():
+                return f"{self.effect.counter.name} to reach {self.effect.at_least}"
+            case e.AllReduce() | e.Average():
+                return f"the other members of {self.effect.group.name}"
+        return ""
 
 
 Ready = deque[tuple[Process, Any]]  # who goes on next, and with what

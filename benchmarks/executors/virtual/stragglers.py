@@ -10,11 +10,11 @@ begun on the device over all epochs, kept in the team's state.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import Price
-from methods import effects as e
 
 
 class Stragglers:
@@ -28,10 +28,10 @@ class Stragglers:
         self._prices = {device: replace(price, delays=delays) for device, delays in of.items()}
         self._begun: set[tuple[int, int]] = set()  # (device, ticket)
 
-    def seconds_before(self, device: int, effect: e.Effect) -> float:
-        """Seconds that the device loses now, before this effect; the step has begun there from then on."""
-        step = getattr(effect, "step", None)
-        if step is None or device not in self._prices or (device, step.index) in self._begun:
+    def seconds_before(self, device: int, effect: Any) -> float:
+        """Seconds that the device loses now, before this effect of a step, which has begun there from then on."""
+        step = effect.step
+        if device not in self._prices or (device, step.index) in self._begun:
             return 0.0
         self._begun.add((device, step.index))
         counts = self.team.executor_state("steps begun")
