@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from benchmarks.commands.compare_sides import CONTEXT, Side, context
+from benchmarks.commands.compare_sides import CONTEXT, OF_BITS, Side, context
 from reports.tables.texts import printable, resolution_text
 from results.comparison import ComparedCell, Comparison
 from results.comparison.changes import CHANGED, LEVEL, NOISE, SAME, UNDECIDED, Change
@@ -71,8 +71,26 @@ def _contexts(a: Side, b: Side, found: Comparison) -> Iterator[str]:
     other = sum(any(one.field == "sources" for one in cell.context) for cell in found.cells)
     if other:
         yield f"Differs: the sources that make the numbers, in {other} of {len(found.cells)} cells"
+    yield from _other_bits(found, [name for name in OF_BITS if name in names and name not in same])
     if same:
         yield f"The same: {'; '.join(f'{name} {_listed(ours[name])}' for name in same)}"
+
+
+def _other_bits(found: Comparison, differing: Sequence[str]) -> Iterator[str]:
+    """Why runs of one setting and seed went other ways. differing: what bits hang on, and is not the same."""
+    alike = [one for one in found.cells if not one.settings]
+    common, same = (sum(getattr(one, name) for one in alike) for name in ("common", "identical"))
+    if common == same or not all(run.simulated for run in (*found.first, *found.second)):
+        return
+    why = list(differing)
+    if any(one.field == "sources" for cell in alike for one in cell.context):
+        why.append("the sources")
+    here = f"not the same, or not known, here: {', '.join(why)}" if why else "here all of them are the same"
+    yield (
+        f"Other losses in {common - same} of {common} pairs of runs of one setting and seed. On the virtual clock "
+        "those are equal to the last bit under one torch, one CPU's instructions and one state of the sources, else "
+        f"within noise; {here}"
+    )
 
 
 def _listed(values: Sequence[str] | None) -> str:

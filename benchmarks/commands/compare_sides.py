@@ -23,10 +23,13 @@ CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "torch": frames.torch,
     "python": lambda record: record.environment.get("python"),
     "cpu": lambda record: record.environment.get("cpu"),
+    "cpu_capability": lambda record: record.environment.get("cpu_capability"),
     "cores": lambda record: record.environment.get("cores"),
     "commit": frames.commit,
 }
 """What is said of two sets of runs before they are compared; the sources are said cell by cell."""
+OF_BITS = ("torch", "cpu", "cpu_capability")
+"""Of these, what a run's bits on the virtual clock hang on, beside its spec and sources."""
 
 
 @dataclass(frozen=True)

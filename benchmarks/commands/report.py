@@ -112,7 +112,7 @@ def _warnings(found: Journals, there: Sequence[AtCondition], pages: Sequence[Pag
 
 def _tables(ids: Sequence[str], there: Sequence[AtCondition], found: Journals, folder: Path) -> list[Page]:
     """The pages of tables that were run, those of a table together; their pictures are drawn into the folder."""
-    store, studio = tracking(), Studio()
+    store, studio = tracking(), Studio(folder)
     sheets = [sheet for one in there for sheet in one.sheets if not ids or sheet.table.id in ids]
     pages = [table_page.page(sheet, found, store, folder, studio) for sheet in sheets]
     studio.finish()

@@ -23,7 +23,12 @@ SETTINGS = (
     "CUBLAS_WORKSPACE_CONFIG",
     "LD_PRELOAD",
     "BENCHMARKS_SYSTEM_METRICS",
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_CBWR",
 )
+"""Variables that change a run's speed, or the bits of its numbers."""
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
@@ -50,6 +55,16 @@ def of_process() -> dict[str, Any]:
         "variables": {name: os.environ[name] for name in SETTINGS if name in os.environ},
         "wait_policy": os.environ.get("OMP_WAIT_POLICY") or "the runtime's default",
     }
+
+
+def of_training() -> dict[str, Any]:
+    """The same of a process that trains, and the instructions that torch chose there, such as AVX512.
+
+    The bits of a run hang on them, and a CPU's name, which may be that of a whole family, need not tell them.
+    """
+    import torch
+
+    return {**of_process(), "cpu_capability": torch.backends.cpu.get_cpu_capability()}
 
 
 def origin() -> dict[str, Any]:

@@ -175,6 +175,7 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "python": _distinct(one.get("python") for one in said),
         "system": _distinct(_system(str(one.get("system", ""))) for one in said),
         "cpu": _distinct(one.get("cpu") for one in said),
+        "cpu_capability": _distinct(one.get("cpu_capability") for one in said),
         "cores": _distinct(str(one.get("cores", "")) for one in said),
         "variables": _distinct(f"{name}={value}" for one in said for name, value in one.get("variables", {}).items()),
         "wait_policy": _distinct(one.get("wait_policy") for one in said),

@@ -72,6 +72,34 @@ def test_a_change_is_said_with_its_interval_and_the_context_first(a: Path, b: Pa
     assert (lines[0]["common_seeds"], lines[0]["identical_seeds"], lines[0]["pairs"]) == ("3", "0", "3")
 
 
+def place(out: Path, **environment: str) -> None:
+    """As if the runs had been made there."""
+    for path in out.glob("runs/*/journal.jsonl"):
+        lines = lines_of(path)
+        lines[0]["environment"] |= environment
+        rewrite(path, lines)
+
+
+def test_other_bits_have_their_reason(a: Path, b: Path) -> None:
+    """The CPU's name need not tell what torch's kernels choose by: the instructions do."""
+    perturb(b, 0.0)
+    assert "3 of 3 pairs" in said(a, b)
+    assert "here all of them are the same" in said(a, b)
+    place(a, cpu="EPYC", cpu_capability="AVX512")
+    place(b, cpu="EPYC", cpu_capability="AVX2")
+    text = said(a, b)
+    assert "Differs: cpu_capability: A AVX512; B AVX2" in text
+    assert "Other losses in 3 of 3 pairs" in text
+    assert "not the same, or not known, here: cpu_capability\n" in text
+
+
+def test_equal_bits_need_no_reason(a: Path, b: Path) -> None:
+    place(b, cpu_capability="AVX2")
+    text = said(a, b)
+    assert "Differs: cpu_capability: A not known; B AVX2" in text
+    assert "Other losses" not in text
+
+
 def test_rows_of_one_side_are_listed(a: Path, b: Path, tmp_path: Path) -> None:
     write(b, [1.0], method="bp", row="[red]bp[/red]\x1b")
     text = said(a, b, tmp_path / "changes.csv")

@@ -231,7 +231,7 @@ def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path) -> None:
     """Byte for byte as by one; an error is told."""
     _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
     for many in (1, FEW):
-        studio = Studio()
+        studio = Studio(tmp_path)
         for number in range(many):
             studio.draw(diagnostics.splits, {"net": found}, tmp_path / f"{many}-{number}", title="t")
         studio.finish()
@@ -240,6 +240,33 @@ def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path) -> None:
     studio.draw(diagnostics.splits, {}, tmp_path / "none", title="t")
     with pytest.raises(ValueError, match="max"):
         studio.finish()
+
+
+def test_only_pictures_whose_data_changed_are_drawn_again(tmp_path: Path) -> None:
+    """A file that is gone, or is not as it was drawn, makes a change as well; a folder that was moved does not."""
+    _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
+
+    def drawn(place: Path, *titles: str) -> list[str]:
+        studio = Studio(place)
+        for number, title in enumerate(titles):
+            studio.draw(diagnostics.splits, {"net": found}, place / str(number), title=title)
+        waiting = [order.stem.name for order in studio.waiting]
+        studio.finish()
+        return waiting
+
+    folder = tmp_path / "report"
+    folder.mkdir()
+    assert drawn(folder, "a", "b", "c", "d") == ["0", "1", "2", "3"]
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    (folder / "2.pdf").unlink()
+    (folder / "3.svg").write_text("other", encoding="utf-8")
+    assert drawn(folder, "a", "B", "c", "d") == ["1", "2", "3"]
+    assert [path.stem for path in before if path.suffix == ".png" and path.read_bytes() != before[path]] == ["1"]
+    assert before[folder / "3.svg"] == (folder / "3.svg").read_bytes()
+    moved = folder.rename(tmp_path / "moved")
+    assert drawn(moved, "a", "B", "c", "d") == []
+    (moved / "pictures.json").write_text("[1", encoding="utf-8")
+    assert drawn(moved, "a", "B", "c", "d") == ["0", "1", "2", "3"]
 
 
 def test_an_empty_site_is_still_one(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.runner import environment
 
@@ -53,3 +54,11 @@ def test_an_installed_wheel_is_named_by_its_version(rooms: Path, monkeypatch: py
 
 def test_the_release_is_that_of_these_sources(checkout: Path) -> None:
     assert f'\nversion = "{environment.release()}"\n' in (checkout / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_a_training_process_says_the_instructions_that_its_numbers_hang_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch chose them; and what held it, or the libraries below it, to others."""
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    said = environment.of_training()
+    assert said["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
+    assert said["variables"]["ONEDNN_MAX_CPU_ISA"] == "AVX2"

@@ -95,7 +95,7 @@ def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watc
     from results.records import folder_of
     from results.records.journal import Journal
 
-    here = {**setting.environment, **environment.of_process()}
+    here = {**setting.environment, **environment.of_training()}
     with Journal.create(
         folder_of(setting.out, begin.id),
         id=begin.id,
