@@ -103,9 +103,15 @@ class TwoNodes:
 
     def kill(self, node: str) -> None:
         """Its daemon, and whatever the daemon started there: as a machine that loses its power."""
-        daemon = int((self.dir / f"slurmd-{node}.pid").read_text())
-        for pid in (daemon, *self._stepds(node)):
+        for pid in (self._daemon(node), *self._stepds(node)):
             _kill_tree(pid)
+
+    def kill_daemon(self, node: str) -> None:
+        """It alone: its jobs go on, and answer the next one."""
+        os.kill(self._daemon(node), signal.SIGKILL)
+
+    def _daemon(self, node: str) -> int:
+        return int((self.dir / f"slurmd-{node}.pid").read_text())
 
     def _stepds(self, node: str) -> list[int]:
         """The processes that hold its jobs: they have the daemon's log open."""
