@@ -165,6 +165,7 @@ def tune(
     target: float | None = None,
     care: Care = CARE,
     no_tracking: Flag = False,
+    engine: EngineOptions = ENGINE,
 ) -> int:
     """Tune every row of a table by the same budget, and lay it as published beside each row at its best.
 
@@ -180,9 +181,11 @@ def tune(
     check_target(target)
     care.check()
     budget = search.budget()
-    found, chosen = choose(selection, [table])
-    many = _training_jobs(jobs, chosen, per_device)
-    from benchmarks.commands import tune
+    from benchmarks.commands import engines, tune
+
+    of_cluster = engines.prepare(engine, selection, jobs, _console(), detachable=False)
+    found, chosen = choose(selection, [table], node=of_cluster.node if of_cluster else None)
+    many = _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
 
     return tune.tune(
         one_table(found, table),
@@ -194,6 +197,7 @@ def tune(
         tracking=not no_tracking,
         target=target,
         console=_console(),
+        engine=of_cluster,
     )
 
 

@@ -34,7 +34,9 @@ class Engine:
 
     def ready(self, missing: Sequence[Run], found: Journals, chosen: Choices) -> int:
         """-> jobs side by side, at most. Raises UserError where a job's time is too short."""
-        self.slurm.check_time(missing, Pace(found.records, chosen.node))
+        pace = Pace(found.records, chosen.node)
+        self.slurm.check_time(missing, pace)
+        self.slurm.expect(missing, pace)
         return self.slurm.width(missing)
 
     @property
@@ -48,11 +50,18 @@ class Engine:
         return 0
 
 
-def prepare(given: EngineOptions, selection: Selection, jobs: int | None, console: Console) -> Engine | None:
-    """None for the local one. Asks a node what it is, by a job, unless one has answered. Raises UserError."""
+def prepare(
+    given: EngineOptions, selection: Selection, jobs: int | None, console: Console, *, detachable: bool = True
+) -> Engine | None:
+    """None for the local one. Asks a node what it is, by a job, unless one has answered. Raises UserError.
+
+    detachable: whether the command has nothing to do but what it submits.
+    """
     slurm = _slurm(given, jobs, console)
     if slurm is None:
         return None
+    if given.detach and not detachable:
+        raise UserError("--detach is for `run`: a search chooses its next runs by those that are done; leave it out.")
     cluster.check_installed()
     cluster.check_partition(slurm.options.partition)
     resolve.check_out(selection.out)

@@ -87,7 +87,9 @@ class EngineOptions:
             "Others are those of [engine.slurm] in ./async-sgd-benchmarks.toml."
         ),
     ] = None
-    per_task: Annotated[Number | None, Parameter(help="Runs of one job, one after the other. Default: 1.")] = None
+    per_task: Annotated[
+        Number | None, Parameter(help="Runs of one job, one after the other. Default: short ones together, else 1.")
+    ] = None
     detach: Annotated[Flag, Parameter(help="Submit, and return: the same command follows later.")] = False
 
 

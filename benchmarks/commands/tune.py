@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.commands import resolve, training
+from benchmarks.commands.engines import Engine
 from benchmarks.commands.options import Care
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
@@ -48,6 +49,7 @@ class _Trainer:
     jobs: int
     care: Care
     console: Console
+    engine: Engine | None = None
     seen: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
 
@@ -62,11 +64,15 @@ class _Trainer:
 
     def train(self, runs: Sequence[Run], what: str) -> None:
         self.seen |= {run.id for run in runs}
+        jobs, train_all = self.jobs, pool.train_all
+        if self.engine is not None:
+            jobs = self.engine.ready(runs, journals.read(self.out), self.chosen)
+            train_all = self.engine.train_all
         resumed = training.resumable(runs, runs, self.out, self.care)
         more = f"; {resumed} to be resumed" if resumed else ""
-        say(self.console, f"{what}: {many(len(runs))}, {self.jobs} at a time{more}")
+        say(self.console, f"{what}: {many(len(runs))}, {jobs} at a time{more}")
         setting = training.setting([self.table], self.chosen, self.out, self.care)
-        ended = training.train(runs, setting, self.jobs, self.console, pool.train_all)
+        ended = training.train(runs, setting, jobs, self.console, train_all, self.chosen.node)
         self.failed += training.failures(runs, ended, journals.read(self.out))
 
 
@@ -81,8 +87,9 @@ def tune(
     tracking: bool,
     target: float | None,
     console: Console,
+    engine: Engine | None = None,
 ) -> int:
-    """-> the exit code: 0, or 1 if a run failed. Raises as `run`."""
+    """-> the exit code: 0, or 1 if a run failed. engine: a cluster's. Raises as `run`."""
     planned = plan.runs(table, chosen)
     if not planned:
         raise UserError(f"Nothing to tune in {table.id}: --method and --network leave no row of it.")
@@ -90,7 +97,7 @@ def tune(
         raise UserError(lost)
     resolve.check_out(out)
     _announce(table, chosen, budget, planned, console)
-    trainer = _Trainer(table, chosen, out, jobs, care, console)
+    trainer = _Trainer(table, chosen, out, jobs, care, console, engine)
     found = _searched(trainer, budget)
     note(console, journals.read(out).left_out)
     over = [one for one in found if one.over]

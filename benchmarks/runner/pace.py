@@ -65,6 +65,10 @@ class Pace:
                 return rough_seconds(spec.workload) * median(self._quotients[kind][-LATEST:])
         return rough_seconds(spec.workload)
 
+    def run_seconds(self, spec: RunSpec) -> float:
+        """Of all its epochs."""
+        return self.epoch_seconds(spec) * spec.workload.epochs
+
     def knows(self, spec: RunSpec) -> bool:
         """Whether a run of its scale, on its kind of device, has finished here."""
         return any(kind in self._quotients for kind in _kinds(spec))
@@ -73,7 +77,7 @@ class Pace:
         """That training them takes, jobs at a time."""
         if not runs:
             return 0.0
-        return START_SECONDS + together([self.epoch_seconds(run.spec) * run.spec.workload.epochs for run in runs], jobs)
+        return START_SECONDS + together([self.run_seconds(run.spec) for run in runs], jobs)
 
     def basis(self, runs: Sequence[Run]) -> str:
         """What it rests on, in words."""

@@ -6,11 +6,12 @@ import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.runner.engines import cluster, probe
+from benchmarks.runner.engines import cluster, probe, slurm
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.probe import answer
 from benchmarks.runner.engines.submitting import Call, submit
@@ -108,7 +109,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, fake: FakeCluster, bin: Path) -> F
 
 def test_run_submits_and_show_says_so_before(cli: Cli, answered: FakeCluster) -> None:
     shown = cli("show", "table1", *SLURM[:2], *TINY, "--per-task=4").out
-    assert "2 runs, 0 of them done in out. To SLURM: one job of at most 4 runs each, time=60: " in shown
+    assert "2 runs, 0 of them done in out. To SLURM: one job of at most 2 runs each, time=60: " in shown
     assert "No node has been seen yet" in shown
     assert answered.jobs == {}
     said = cli("run", "table1", *SLURM, "--per-task=4", "--detach")
@@ -118,6 +119,30 @@ def test_run_submits_and_show_says_so_before(cli: Cli, answered: FakeCluster) ->
     assert "No node has been seen yet" not in cli("show", "table1", *SLURM[:2], *TINY).out
     assert cli("cancel").out == "1 job of out cancelled, 0 of them running; the same `run` carries on.\n"
     assert cli("cancel").out == "No job of out is queued or running.\n"
+
+
+def test_a_search_is_submitted_stage_by_stage(cli: Cli, answered: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained_at_once(call: Call, paths: list[Path], **how: Any) -> tuple[str, ...]:
+        ids = answered.submit(call, paths, **how)
+        answered.finish(Path("out"))
+        return ids
+
+    monkeypatch.setattr(slurm, "submit", trained_at_once)
+    said = cli("tune", "table1", *SLURM, "--grid=3", "--per-task=2")
+    assert (said.code, said.err) == (0, "")
+    stages = [line for line in said.out.splitlines() if line.startswith("Submitted")]
+    assert [line.partition(":")[0] for line in stages] == [
+        "Submitted 6 runs in an array of 3 jobs",  # three rates of two rows
+        "Submitted 4 runs in an array of 2 jobs",  # and each row as published, and at its best
+    ]
+    assert all(path.is_file() for path in answered.paths.values())
+
+
+def test_a_search_cannot_be_left_alone(cli: Cli, bin: Path, fake: FakeCluster) -> None:
+    said = cli("tune", "table1", *SLURM, "--detach")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("--detach is for `run`: a search chooses its next runs by those that are done")
+    assert fake.jobs == {}
 
 
 def test_a_time_that_is_too_short_is_said_before_anything_is_queued(cli: Cli, answered: FakeCluster) -> None:
@@ -132,8 +157,8 @@ def test_what_a_node_is_decides_what_its_runs_are(
 ) -> None:
     """On real threads the node's processor is hardware; on its GPU that is."""
     monkeypatch.setattr(probe, "_by_job", lambda *given: _said(Node("EPYC of the node", 96, Gpus("H200", 1))))
-    cli("run", "table1", *SLURM, "--executor=threads", "--device=cpu", "--detach")
-    cli("run", "table1", *SLURM, "--executor=threads", "--detach")
+    cli("run", "table1", *SLURM, "--executor=threads", "--device=cpu", "--detach", "--per-task=1")
+    cli("run", "table1", *SLURM, "--executor=threads", "--detach", "--per-task=1")
     on_cpu, on_gpu = (run for key in answered.jobs for run in answered.runs(key)[:1] if run.spec.method.name == "bp")
     assert (on_cpu.spec.hardware.name, on_cpu.spec.hardware.cores, on_cpu.spec.device) == (
         "EPYC of the node",

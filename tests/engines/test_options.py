@@ -43,9 +43,9 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     assert chosen([], 2, tmp_path).per_task == 2
 
 
-def test_without_a_file_a_job_has_one_run_and_an_hour(tmp_path: Path) -> None:
+def test_without_a_file_a_job_has_an_hour(tmp_path: Path) -> None:
     found = chosen([], None, tmp_path)
-    assert (found.asked, found.per_task, found.minutes) == ({}, 1, MINUTES)
+    assert (found.asked, found.per_task, found.minutes) == ({}, None, MINUTES)
 
 
 def test_a_short_job_is_asked_to_leave_in_its_second_half(tmp_path: Path) -> None:

@@ -10,19 +10,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hardware.cards import load
-from benchmarks.runner.engines.shards import SETTING, Array, Note, Shard, Tail, arrays, notes_of, packed, take_note
+from benchmarks.runner.engines.shards import SETTING, Array, Note, Shard, Tail, arrays, notes_of, take_note
 from results.errors import ResultsError
 from tests.engines.fakes import run_of, setting_of
-
-
-def test_a_shard_has_runs_of_one_workload() -> None:
-    runs = [run_of(seed, network) for seed in range(3) for network in ("resnet18", "resnet50")]
-    assert [[(run.spec.workload.network, run.spec.seed) for run in shard] for shard in packed(runs, 2)] == [
-        [("resnet18", 0), ("resnet18", 1)],
-        [("resnet50", 0), ("resnet50", 1)],
-        [("resnet18", 2)],
-        [("resnet50", 2)],
-    ]
 
 
 def test_a_job_reads_what_was_planned(tmp_path: Path) -> None:

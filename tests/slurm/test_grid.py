@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.commands import journals, program, tiny, until, written
+from tests.slurm.kills import Trouble, attempts, drawn, twice
 from tests.slurm.two_nodes import TwoNodes
 
 pytestmark = pytest.mark.slurm
@@ -28,7 +29,7 @@ class Grid:
         self.size = tiny(epochs=epochs, patience=epochs)
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
-        given = (*ROWS, "--engine=slurm", f"--out={self.out}", *self.size, *arguments)
+        given = (*ROWS, "--engine=slurm", "--per-task=1", f"--out={self.out}", *self.size, *arguments)
         return program(*given, environment=self.nodes.environment, cwd=self.folder)
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
@@ -93,9 +94,9 @@ def long(nodes: TwoNodes, tmp_path: Path) -> Grid:
 
 
 def test_two_nodes_make_the_same_table(grid: Grid, tmp_path: Path) -> None:
-    code, out, err = grid.run("--per-task=2")
+    code, out, err = grid.run()
     assert (code, err) == (0, "")
-    assert "Submitted 3 runs in an array of 2 jobs" in out
+    assert "Submitted 3 runs in an array of 3 jobs" in out
     assert grid.table == local(tmp_path, 2)
     grid.check_whole()
     assert grid.run()[0] == 0  # nothing is left to be done
@@ -148,6 +149,15 @@ def test_whatever_is_killed_the_same_command_makes_the_table(
     until(lambda: long.evaluations > 5, SECONDS)
     harm(long, process)
     assert long.run()[0] == 0
+    long.check_whole()
+    assert long.table == expected
+
+
+def test_kills_one_after_the_other_leave_the_table_whole(long: Grid, expected: list[dict[str, str]]) -> None:
+    trouble = Trouble(long.nodes, long.out, long.command)
+    assert list(trouble.carry_out(drawn(3, 3 * LONG, seed=0)))  # tools/benchmark_slurm.py has more of them
+    assert trouble.finish() == 0
+    assert twice(attempts(long.out)) == []
     long.check_whole()
     assert long.table == expected
 

@@ -36,10 +36,13 @@ _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
 
 @dataclass(frozen=True)
 class SlurmOptions:
-    """asked: options of sbatch, with underscores in their names. per_task: runs of a job. setup: shell before it."""
+    """asked: options of sbatch, with underscores in their names. per_task: runs of a job; None: as many as are short.
+
+    setup: shell before it.
+    """
 
     asked: Mapping[str, str] = field(default_factory=dict)
-    per_task: int = 1
+    per_task: int | None = None
     setup: tuple[str, ...] = ()
 
     @property
@@ -70,7 +73,7 @@ def chosen(given: Iterable[str], per_task: int | None, folder: Path = Path()) ->
     for name, value in asked.items():
         _check(name, value)
     runs = per_task if per_task is not None else of_file
-    if runs < 1:
+    if runs is not None and runs < 1:
         raise UserError(f"--per-task {runs}: give the number of runs that a job trains, 1 or more.")
     return SlurmOptions(asked, runs, setup)
 
@@ -110,17 +113,17 @@ def _check(name: str, value: str) -> None:
         minutes(value)
 
 
-def _read(path: Path) -> tuple[dict[str, str], int, tuple[str, ...]]:
+def _read(path: Path) -> tuple[dict[str, str], int | None, tuple[str, ...]]:
     """-> what the file asks for, runs of a job, lines of shell; what nobody says where there is no file."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}, 1, ()
+        return {}, None, ()
     except (OSError, ValueError) as error:
         raise UserError(f"{path} cannot be read as TOML ({error}).") from error
     table = _table(path, _table(path, document, "engine"), "slurm")
-    per_task, setup = table.pop(PER_TASK, 1), table.pop(SETUP, [])
-    if type(per_task) is not int:
+    per_task, setup = table.pop(PER_TASK, None), table.pop(SETUP, [])
+    if type(per_task) not in (int, type(None)):
         raise UserError(f"{path}: {PER_TASK} = {per_task!r}: give the number of runs that a job trains.")
     if not isinstance(setup, list) or not all(isinstance(line, str) for line in setup):
         raise UserError(f'{path}: {SETUP}: give lines of shell, as in {SETUP} = ["module load cuda"].')

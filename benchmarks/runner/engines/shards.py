@@ -21,7 +21,6 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Setting
 from results import files
 from results.errors import ResultsError
-from results.records.identity import identity
 from results.records.spec import Labels, RunSpec
 
 FOLDER = "slurm"
@@ -29,20 +28,6 @@ ARRAY, SETTING = "array.json", "setting.json"
 LOGS = "logs"
 
 _SETTING = TypeAdapter(Setting)
-
-
-def packed(runs: Sequence[Run], per_task: int) -> list[list[Run]]:
-    """Shards of at most so many runs, of one workload each, so that a process loads its data once."""
-    open_shards: dict[str, list[Run]] = {}
-    found: list[list[Run]] = []
-    for run in runs:
-        key = identity(run.spec.workload.document())
-        shard = open_shards.get(key)
-        if shard is None or len(shard) == per_task:
-            shard = open_shards[key] = []
-            found.append(shard)
-        shard.append(run)
-    return found
 
 
 def place(out: Path) -> Path:

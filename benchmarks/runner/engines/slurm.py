@@ -17,7 +17,8 @@ from benchmarks.runner.checkpoints.keeper import prune
 from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.following import Follower
 from benchmarks.runner.engines.options import SlurmOptions
-from benchmarks.runner.engines.shards import LOGS, Array, arrays, packed, place
+from benchmarks.runner.engines.packing import packed, shares
+from benchmarks.runner.engines.shards import LOGS, Array, arrays, place
 from benchmarks.runner.engines.submitting import Call, submit
 from benchmarks.runner.pace import START_SECONDS, Pace
 from benchmarks.runner.plan import Run
@@ -43,6 +44,7 @@ class Slurm:
     say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
     held: list[Run] = field(default_factory=list)  # that the cluster does not take yet
+    _shares: Mapping[str, int] = field(default_factory=dict)
 
     def train_all(self, runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
         """As pool.train_all, by jobs; each run whose job failed ends as failed, with the job's log.
@@ -64,6 +66,11 @@ class Slurm:
         self._begin(runs, setting, follower)
         return f"Detached: {_left(follower, len(runs))}."
 
+    def expect(self, runs: Sequence[Run], pace: Pace) -> None:
+        """Short ones of these will share jobs, unless the command line says how many do."""
+        nodes = cluster.nodes(self.options.partition)
+        self._shares = shares(runs, lambda run: pace.run_seconds(run.spec), nodes, self.options.minutes)
+
     def check_time(self, runs: Sequence[Run], pace: Pace) -> None:
         """Raises UserError where a job's time is less than an epoch of a run takes: it would never get on."""
         if not runs:
@@ -82,16 +89,21 @@ class Slurm:
         """What would be submitted of these runs, and the hours that it takes."""
         if not runs:
             return "nothing is to be submitted"
-        shards = packed(runs, self.options.per_task)
+        self.expect(runs, pace)
+        shards = self._packed(runs)
         hours = [pace.seconds(shard, 1) / 3600 for shard in shards]
         return (
-            f"{_jobs(len(shards))} of at most {many(self.options.per_task)} each, {self.options.words}: "
+            f"{_jobs(len(shards))} of at most {many(max(map(len, shards)))} each, {self.options.words}: "
             f"{sum(hours):.2g} hours of jobs in all, the longest {max(hours):.2g} ({pace.basis(runs)})"
         )
 
     def width(self, runs: Sequence[Run]) -> int:
         """Jobs side by side, at most, where nobody else has the cluster."""
-        return max(1, min(len(packed(runs, self.options.per_task)), cluster.nodes(self.options.partition)))
+        return max(1, min(len(self._packed(runs)), cluster.nodes(self.options.partition)))
+
+    def _packed(self, runs: Sequence[Run]) -> list[list[Run]]:
+        asked = self.options.per_task
+        return packed(runs, lambda key: self._shares.get(key, 1) if asked is None else asked)
 
     def _begin(self, runs: Sequence[Run], setting: Setting, follower: Follower) -> None:
         """Follow the jobs that there are, and submit the runs that none of them has."""
@@ -121,7 +133,7 @@ class Slurm:
 
         Raises UserError where it takes none.
         """
-        shards = packed(runs, self.options.per_task)
+        shards = self._packed(runs)
         most = cluster.most_jobs() if shards else 1
         for first in range(0, len(shards), most):
             chunk = shards[first : first + most]
