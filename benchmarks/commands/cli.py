@@ -126,7 +126,7 @@ def run(
     care.check()
     from benchmarks.commands import engines, run
 
-    of_cluster = engines.prepare(engine, selection, jobs, _console())
+    of_cluster = engines.prepare(engine, selection, per_device if jobs is None else jobs, _console())
     found, chosen = choose(selection, tables, node=of_cluster.node if of_cluster else None)
     many = _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
     return run.run(
@@ -183,7 +183,7 @@ def tune(
     budget = search.budget()
     from benchmarks.commands import engines, tune
 
-    of_cluster = engines.prepare(engine, selection, jobs, _console(), detachable=False)
+    of_cluster = engines.prepare(engine, selection, per_device if jobs is None else jobs, _console(), detachable=False)
     found, chosen = choose(selection, [table], node=of_cluster.node if of_cluster else None)
     many = _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
 

@@ -85,7 +85,7 @@ def _slurm(given: EngineOptions, jobs: int | None, console: Console) -> Slurm | 
                 raise UserError(f"{name} is for --engine slurm; add that, or leave it out.")
         return None
     if jobs is not None:
-        raise UserError("--jobs is for this machine; with --engine slurm say --per-task, the runs of a job.")
+        raise UserError("--jobs and --per-device are for this machine; --engine slurm has --per-task, runs of a job.")
     return Slurm(options.chosen(given.slurm or (), given.per_task), lambda text: say(console, text))
 
 

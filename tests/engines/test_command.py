@@ -67,7 +67,8 @@ def test_without_submitit_there_is_a_sentence(cli: Cli, bin: Path, monkeypatch: 
         (("--slurm=time=5",), "--slurm is for --engine slurm"),
         (("--per-task=2",), "--per-task is for --engine slurm"),
         (("--detach",), "--detach is for --engine slurm"),
-        (("--engine=slurm", "--jobs=2"), "--jobs is for this machine"),
+        (("--engine=slurm", "--jobs=2"), "--jobs and --per-device are for this machine"),
+        (("--engine=slurm", "--per-device=2"), "--jobs and --per-device are for this machine"),
         (("--engine=slurm", "--per-task=0"), "--per-task 0: give the number of runs"),
         (("--engine=slurm", "--slurm=array=1"), "--slurm array=1: the engine says"),
         (

@@ -117,7 +117,12 @@ class Trouble:
         """-> to what it was done; None where the grid is done before."""
         if kill.harm == JOB:
             running = list[str]()
-            if not self._wait(lambda: bool(running.extend(self._running()) or running)):
+
+            def seen() -> bool:
+                running[:] = self._running()
+                return bool(running)
+
+            if not self._wait(seen):
                 return None
             job = running[kill.pick % len(running)]
             self.nodes.ask("scancel", job)
