@@ -19,16 +19,21 @@ from benchmarks.runner.processes.messages import Setting
 from benchmarks.runner.processes.pool import TrainingProcess
 
 SCRIPT = """
-import resource, sys
+import resource, sys, threading
 import numpy
 from benchmarks.runner.processes.memory import keep_freed_memory
 
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
-for _ in range(3):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    numpy.ones(10_000_000)  # 80 MB, 20,000 pages or 40 huge ones, freed at once
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+def work():
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        numpy.ones(int(sys.argv[3]))  # freed at once
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+
+worker = threading.Thread(target=work)
+worker.start() if sys.argv[2] == "thread" else work()
 """
 
 
@@ -40,12 +45,14 @@ def asked_anew() -> Iterator[None]:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
-def test_a_large_block_is_mapped_once() -> None:
-    faults = {
-        how: int(subprocess.run([sys.executable, "-c", SCRIPT, how], capture_output=True, text=True, check=True).stdout)
-        for how in ("returned", "kept")
-    }
-    assert faults["kept"] < 20 < faults["returned"], faults
+@pytest.mark.parametrize("numbers", [10_000_000, 5_000_000])  # 80 and 40 MB: more and less than a thread's own arena
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_a_large_block_is_mapped_once(where: str, numbers: int) -> None:
+    def faults(how: str) -> int:
+        program = [sys.executable, "-c", SCRIPT, how, where, str(numbers)]
+        return int(subprocess.run(program, capture_output=True, text=True, check=True).stdout)
+
+    assert faults("kept") < 20 < faults("returned")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="LD_PRELOAD is Linux's")

@@ -13,7 +13,7 @@ PRELOAD = "LD_PRELOAD"
 ALLOCATORS = ("tcmalloc", "jemalloc")
 """In the order of PyTorch's own launcher, torch.backends.xeon.run_cpu, which preloads what it finds as well."""
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # <malloc.h>
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
 
 
 def keep_freed_memory() -> bool:
@@ -21,6 +21,8 @@ def keep_freed_memory() -> bool:
 
     By default glibc maps a large block afresh and unmaps it when it is freed, so that every batch pays for the page
     faults of its activations again: 10 to 20 % of a batch of a full-width ResNet-18 on a CPU (docs/measurements).
+    Threads share one arena, to be called before there are any: those of a thread's own are unmapped all the same when
+    they are empty.
     """
     if sys.platform != "linux":
         return False
@@ -28,7 +30,8 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
+    told = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_ARENA_MAX, 1))
+    return all([bool(mallopt(what, much)) for what, much in told])
 
 
 @cache  # where a library is missing, a compiler is asked for it
