@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,14 @@ from tools.measuring import milliseconds, ratio, spread, training
 RANKS = 2
 OPTIONS: dict[str, dict[str, Any]] = {"ddp": {"devices": RANKS}, "lapsgd": {"devices": RANKS, "switch": 0.0}}
 """LAP-SGD averages every 16 updates of a device, as in its second phase."""
+DDP = "DistributedDataParallel"
+RIVALS: dict[str, dict[str, Any]] = {
+    DDP: {},
+    f"{DDP}, views": {"gradient_as_bucket_view": True},
+    f"{DDP}, views, static graph": {"gradient_as_bucket_view": True, "static_graph": True},
+    f"{DDP}, views, 8 MB": {"gradient_as_bucket_view": True, "bucket_cap_mb": 8},
+}
+"""torch's, with its default settings and with others that may serve it better: the fastest is who is to be met."""
 Given = argparse.Namespace
 
 
@@ -95,14 +104,19 @@ class Rank:
         self.cpu: dict[str, list[float]] = {}  # seconds of this process, all threads
         self.lasting = contextlib.ExitStack()
         made = [self._ours(method, given) for method in given.methods]
-        self.turns["DistributedDataParallel"] = plain(
-            made[0], rank, lambda network: torch.nn.parallel.DistributedDataParallel(network)
-        )
-        alone = training(made[0].work, "lapsgd", made[0].data, "threads", options={"devices": 1, "switch": 0.0})
-        alone.team.batches = self._every_other(made[0])
-        alone.team.steps_per_epoch = made[0].team.steps_per_epoch // RANKS
+        for name, settings in RIVALS.items():
+            if "ddp" in given.methods:
+                self.turns[name] = plain(made[0], rank, partial(torch.nn.parallel.DistributedDataParallel, **settings))
+        if "lapsgd" in given.methods:
+            self._apart(made[0])
+
+    def _apart(self, made: Training) -> None:
+        """Two loops that never meet."""
+        alone = training(made.work, "lapsgd", made.data, "threads", options={"devices": 1, "switch": 0.0})
+        alone.team.batches = self._every_other(made)
+        alone.team.steps_per_epoch = made.team.steps_per_epoch // RANKS
         self.turns["lapsgd, apart"] = lambda: _epoch(alone)
-        self.turns["independent loops"] = plain(made[0], rank, lambda network: network)
+        self.turns["independent loops"] = plain(made, self.rank, lambda network: network)
 
     def _every_other(self, made: Training) -> Callable[[int, int], Any]:
         """This rank's batches."""
@@ -157,7 +171,7 @@ def serve(rank: int, port: int, given: Given) -> None:
             if turn:  # after one to warm up
                 found[name].append(2 * seconds / given.batches)
     theirs: list[Any] = [None] * RANKS
-    dist.all_gather_object(theirs, losses["DistributedDataParallel"])
+    dist.all_gather_object(theirs, losses.get(DDP, []))
     if not rank:
         _print(found, losses, theirs, given)
         busy = {name: f"{2e3 * statistics.median(times[1:]) / given.batches:.1f}" for name, times in one.cpu.items()}
@@ -168,7 +182,7 @@ def serve(rank: int, port: int, given: Given) -> None:
 
 def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, given: Given) -> None:
     print(milliseconds(found))
-    pairs = (("ddp", "DistributedDataParallel"), ("lapsgd", "lapsgd, apart"), ("lapsgd", "independent loops"))
+    pairs = [*(("ddp", name) for name in RIVALS), ("lapsgd", "lapsgd, apart"), ("lapsgd", "independent loops")]
     for ours, rival in pairs:
         if ours in found:
             print(f"{ours} on 2 ranks over {rival}: {ratio(found, rival, ours):.3f} ({spread(found, rival, ours)})")

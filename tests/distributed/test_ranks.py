@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.executors.distributed.homes import NotBetweenRanks, homes_of
+from benchmarks.executors.distributed.homes import NotBetweenRanks, crossings_of
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Channel, Close, Counter, Get, NextBatch, Program, Put, Worker
 from methods.effects import Count
@@ -154,8 +154,10 @@ def test_ranks_that_wait_for_ever_are_told_so(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_channel_is_where_its_taker_is() -> None:
     alone = Small("pdasgd", {"devices": 3})
-    assert homes_of(alone.method.workers, alone.team) == {f"gradients for device {q}": q for q in range(3)}
-    assert homes_of(Small("ddp").method.workers, alone.team) == {}
+    found = crossings_of(alone.method.workers, alone.team)
+    assert found.homes == {f"gradients for device {q}": q for q in range(3)}
+    assert not found.rounds
+    assert not crossings_of(Small("ddp").method.workers, alone.team).homes
 
 
 def test_a_counter_is_not_shared_by_ranks() -> None:
@@ -168,7 +170,7 @@ def test_a_counter_is_not_shared_by_ranks() -> None:
         return [Worker(counting(replica), device=replica.device, role="w") for replica in team.replicas]
 
     with pytest.raises(NotBetweenRanks, match="the counter 'S' is shared by workers of several devices"):
-        homes_of(workers, Small("ddp").team)
+        crossings_of(workers, Small("ddp").team)
 
 
 def test_batches_do_not_go_from_rank_to_rank(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.executors import registry
 from benchmarks.executors.activity import Activity
-from benchmarks.executors.distributed.homes import homes_of
+from benchmarks.executors.distributed.homes import Crossings, crossings_of
 from benchmarks.executors.distributed.rank import RankExecutor
 from benchmarks.executors.distributed.session import Joint
 from benchmarks.executors.distributed.watch import RankFailed
@@ -48,7 +48,7 @@ class Together:
 
     def run(self, workers: Iterable[Worker]) -> None:
         crew, ranks = list(workers), len(self.team.replicas)
-        homes = homes_of(self.method.workers, self.team) if ranks > 1 else {}
+        crossings = crossings_of(self.method.workers, self.team) if ranks > 1 else Crossings()
         made = joints(ranks)
         self.executors = [RankExecutor(self.team, joint, threads=self.threads) for joint in made]
         for one in self.executors:
@@ -59,7 +59,7 @@ class Together:
         def carry_out(one: RankExecutor) -> None:
             mine = [worker for worker in crew if worker.device == one.joint.rank]
             try:
-                with one.part(homes, taken=taken):
+                with one.part(crossings, taken=taken):
                     one.run(mine)
                     barrier.wait(one)
             except BaseException as error:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from benchmarks.errors import UserError
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.distributed import report, session
-from benchmarks.executors.distributed.homes import homes_of
+from benchmarks.executors.distributed.homes import crossings_of
 from benchmarks.executors.distributed.rank import RankExecutor
 from benchmarks.executors.distributed.report import PartOrder, Report
 from benchmarks.executors.distributed.wire import LinkLost
@@ -42,9 +42,9 @@ class LeadingExecutor(RankExecutor):
             joint.await_ready()
         self.parts += 1
         (given, loaded), losses = report.order(team, loaded=self.loaded), len(team.losses)
-        homes = homes_of(joint.workers, team)
+        crossings = crossings_of(joint.workers, team)
         joint.say(f"part {self.parts}", given.model_dump(mode="json"))  # before: ranks connect when they hear of it
-        with self.part(homes, taken=team.taken):
+        with self.part(crossings, taken=team.taken):
             for peer, tensors in loaded.items():
                 report.send(joint.wire, peer, tensors)
             self.loaded = False
@@ -76,7 +76,7 @@ class FollowingExecutor(RankExecutor):
         while (told := joint.next_part(part)) is not None:
             given = PartOrder.model_validate(told)
             report.obey(team, given)
-            with self.part(homes_of(joint.workers, team), taken=sum(given.counts.taken)):
+            with self.part(crossings_of(joint.workers, team), taken=sum(given.counts.taken)):
                 if (mine := given.replicas.get(joint.rank)) is not None:
                     report.restore(team, joint.rank, mine, report.receive(joint.wire, 0, mine.tensors))
                 self.run(joint.workers(team))

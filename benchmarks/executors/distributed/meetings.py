@@ -1,87 +1,141 @@
 """Collectives between ranks: every member has what all brought, and computes what the house computes of it.
 
 So the sums are those of one process, in the order of the replicas, to the last bit; a mean is not added up on the way,
-in whatever order messages come.
+in whatever order messages come. An AllReduce gives a mean that is still to come; whoever uses it waits for it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from benchmarks.executors.distributed.buckets import Bucket, ComingMean, Delivery, parted
 from benchmarks.executors.distributed.form import Form
 from benchmarks.executors.distributed.monitor import Away, RankMonitor
 from benchmarks.executors.distributed.wire import Wire, tag_of
 from benchmarks.executors.numerics.replica import TorchLayer
-from benchmarks.executors.numerics.streams import NOTHING
 from benchmarks.executors.numerics.team import TorchTeam
 from methods import effects as e
 
-FEW = 4
-"""Ranks of which torch adds up one long row as it does each tensor by itself: one after the other."""
+
+class Line:
+    """A group's buckets, kept over parts. round: the layers of those that are filled in turn; else each has its own."""
+
+    def __init__(self, name: str, round: Sequence[TorchLayer], wire: Wire, device: torch.device) -> None:
+        self.name, self.wire, self.device = name, wire, device
+        parts = list(parted(round))
+        made = [Bucket(layers, wire, tag_of(f"{name}, bucket {i}"), device) for i, layers in enumerate(parts)]
+        self._round = [bucket for bucket in made for _ in bucket.layers]
+        self._own: dict[TorchLayer, Bucket] = {}
+        self._brought = 0
+        self._open: dict[Bucket, Delivery] = {}
+        self.left: Delivery | None = None  # the last one that did
+
+    def delivery(self, layer: TorchLayer) -> Delivery:
+        """Which takes the layer's gradient. Raises ValueError where the layer is not the next one."""
+        bucket = self._bucket(layer)
+        if bucket not in self._open:
+            self._open[bucket] = Delivery(bucket)
+        found = self._open[bucket]
+        if bucket.layers[len(found.means)] is not layer:
+            raise ValueError(f"{self.name} was brought {layer.name} in another order than in its first steps")
+        return found
+
+    def leave(self, delivery: Delivery) -> Delivery | None:
+        """-> the one that left before it."""
+        del self._open[delivery.bucket]
+        delivery.leave()
+        before, self.left = self.left, delivery
+        return before
+
+    def _bucket(self, layer: TorchLayer) -> Bucket:
+        if self._round:
+            self._brought += 1
+            return self._round[(self._brought - 1) % len(self._round)]
+        if layer not in self._own:
+            self._own[layer] = Bucket([layer], self.wire, tag_of(f"{self.name}, {layer.name}"), self.device)
+        return self._own[layer]
 
 
 class RankMeetings:
-    """Of one part. forms: of layers' gradients, kept over parts."""
+    """Of one part. lines: of the groups of gradients, by name, kept over parts. rounds: as Crossings has them."""
 
-    def __init__(self, team: TorchTeam, monitor: RankMonitor, wire: Wire, forms: dict[TorchLayer, Form]) -> None:
-        self.team, self.monitor, self.wire, self.forms = team, monitor, wire, forms
+    def __init__(
+        self,
+        team: TorchTeam,
+        monitor: RankMonitor,
+        wire: Wire,
+        lines: dict[str, Line],
+        rounds: Mapping[str, Sequence[int]],
+    ) -> None:
+        self.team, self.monitor, self.wire, self.lines, self.rounds = team, monitor, wire, lines, rounds
         self._groups: dict[str, e.Group] = {}
-        self._met: Counter[str] = Counter()
 
     def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Any:
         gradient: Any = effect.gradient
         if effect.group.members == 1:
             return self.team.all_reduce([gradient])[0]
-        form = self._form(gradient.layer)
-        rows = form.rows(self.wire.ranks)
-        with gradient.stream:
-            form.fill(rows[self.wire.rank], gradient.tensors, [gradient.index])
-        self._swap(worker, effect, rows)
-        ticket = min(ticket for (ticket,) in form.all_numbers(rows))
-        mean = replace(gradient, index=ticket, tensors=self._there(_means(form, rows)), stream=NOTHING)
+        self._check(effect.group)
+        self.settle(worker, gradient)
+        line = self._line(effect.group, effect.replica)
+        delivery = line.delivery(gradient.layer)
+        mean = delivery.add(gradient)
         self.team.ledger.reduced([gradient], [mean])
+        if delivery.full:
+            before = line.leave(delivery)
+            self._meet(effect.group, delivery)
+            if before is not None:  # its means are computed while this one is under way
+                self._await(worker, before)
         return mean
+
+    def settle(self, worker: e.Worker, what: Any) -> None:
+        """A mean that comes is there after this."""
+        if isinstance(what, ComingMean) and what.delivery is not None:
+            self._await(worker, what.delivery)
 
     def average(self, worker: e.Worker, effect: e.Average) -> Any:
         snapshot = self.team.flat(effect.replica, state=effect.state)  # type: ignore[arg-type]
         if effect.group.members == 1:
             return self.team.averaged(effect, self.team.mean_flat([snapshot]), snapshot, effect.last)
+        self._check(effect.group)
         form = Form([snapshot], numbers=1)
         rows = form.rows(self.wire.ranks)
         form.fill(rows[self.wire.rank], [snapshot], [effect.last])
-        self._swap(worker, effect, rows)
+        with self.monitor.meeting(worker, self._meet(effect.group)):
+            self.wire.swap(tag_of(effect.group.name), rows)
         mean = self.team.mean_flat([form.tensors(row)[0] for row in rows]).to(snapshot.device)
         everyone = all(bool(last) for (last,) in form.all_numbers(rows))
         return self.team.averaged(effect, mean, snapshot, everyone)
 
-    def _form(self, layer: TorchLayer) -> Form:
-        if layer not in self.forms:
-            self.forms[layer] = Form(layer.params, numbers=1)
-        return self.forms[layer]
+    def _line(self, group: e.Group, replica: Any) -> Line:
+        if group.name not in self.lines:
+            round = [replica.layers[i] for i in self.rounds.get(group.name, ())]
+            self.lines[group.name] = Line(group.name, round, self.wire, self.team.device)
+        return self.lines[group.name]
 
-    def _there(self, tensors: list[Tensor]) -> tuple[Tensor, ...]:
-        """On the replica's device."""
-        device = self.team.device
-        return tuple(tensors) if device.type == "cpu" else tuple(tensor.to(device) for tensor in tensors)
+    def _await(self, worker: e.Worker, delivery: Delivery) -> None:
+        if delivery.there:
+            return
+        if delivery.meeting is None:
+            with self.monitor:
+                self.monitor.wait(worker, "what is sent together", lambda: delivery.meeting is not None)
+        with self.monitor.meeting(worker, delivery.meeting):
+            delivery.await_all()
 
-    def _swap(self, worker: e.Worker, effect: e.AllReduce | e.Average, rows: Tensor) -> None:
-        group = effect.group
+    def _check(self, group: e.Group) -> None:
         if group.members != self.wire.ranks:
             raise ValueError(f"{group.name} has {group.members} members of {self.wire.ranks}: between ranks, all meet")
         if self._groups.setdefault(group.name, group) is not group:
             raise ValueError(f"two groups are named '{group.name}': between ranks, a name stands for one")
-        self._met[group.name] += 1
-        with self.monitor.meeting(worker, Away(group.name, self._met[group.name])):
-            self.wire.swap(tag_of(group.name), rows)
 
-
-def _means(form: Form, rows: Tensor) -> list[Tensor]:
-    """What averages.mean_gradients makes of them, to the last bit."""
-    if form.floats and len(rows) <= FEW:
-        return form.cut(form.all_floats(rows).mean(0))
-    return [torch.stack(same).mean(0) for same in zip(*(form.tensors(row) for row in rows), strict=True)]
+    def _meet(self, group: e.Group, delivery: Delivery | None = None) -> Away:
+        """This rank has brought its share of the group's next meeting -> which that is."""
+        with self.monitor:
+            self.monitor.met[group.name] += 1
+            meeting = Away(group.name, self.monitor.met[group.name])
+            if delivery is not None:
+                delivery.meeting = meeting
+            self.monitor.changed()
+            return meeting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ class RankMonitor(Monitor):
         self.failed = failed
         self.away: dict[e.Worker, Away] = {}
         self.woken = 0  # waits that ended
+        self.met: Counter[str] = Counter()  # of each group, the meetings to which this rank has brought its share
 
     def _check_for_stall(self) -> None:
         """The watch does, over all ranks."""
@@ -70,6 +72,7 @@ class RankMonitor(Monitor):
             words += [(worker, f"the other members of {away.group}") for worker, away in self.away.items()]
             return {
                 "woken": self.woken,
+                "met": dict(self.met),
                 "away": [[away.group, away.meeting] for away in self.away.values()],
                 "waiting": [
                     f"{worker.name} waits for {what} ({standing(worker)})".replace(" ()", "") for worker, what in words

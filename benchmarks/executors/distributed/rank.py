@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from benchmarks.executors.distributed.channels import Post, RankChannels
-from benchmarks.executors.distributed.meetings import RankMeetings
+from benchmarks.executors.distributed.homes import Crossings
+from benchmarks.executors.distributed.meetings import Line, RankMeetings
 from benchmarks.executors.distributed.monitor import RankMonitor
 from benchmarks.executors.distributed.session import Joint
 from benchmarks.executors.distributed.watch import RankWatch
@@ -15,6 +16,9 @@ from benchmarks.executors.distributed.wire import LinkLost
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import GRACE_SECONDS, ThreadsExecutor
 from methods import effects as e
+
+BETWEEN = (e.AllReduce, e.Average, e.Update, e.Put, e.Close)
+"""Effects that may wait for other ranks."""
 
 
 class RankExecutor(ThreadsExecutor):
@@ -26,17 +30,17 @@ class RankExecutor(ThreadsExecutor):
         super().__init__(team, threads=threads, grace_seconds=grace_seconds)
         self.torch_team, self.joint = team, joint
         self.watch = RankWatch(joint)
-        self._part, self._base, self._homes = 0, 0, dict[str, int]()
-        self._forms: dict[Any, Any] = {}
+        self._part, self._base, self._crossings = 0, 0, Crossings()
+        self._lines: dict[str, Line] = {}
         self._post: Post | None = None
         self._monitor: RankMonitor
 
     @contextlib.contextmanager
-    def part(self, homes: dict[str, int], *, taken: int) -> Iterator[None]:
-        """Around a part of an epoch. homes: of channels between ranks. taken: the epoch's batches before it."""
-        self._part, self._base, self._homes = self._part + 1, taken, homes
+    def part(self, crossings: Crossings, *, taken: int) -> Iterator[None]:
+        """Around a part of an epoch. taken: the epoch's batches before it."""
+        self._part, self._base, self._crossings = self._part + 1, taken, crossings
         wire = self.joint.wire
-        if homes and self._post is None:
+        if crossings.homes and self._post is None:
             self._post = Post(wire, self.torch_team.replicas[wire.rank].layers, self._lost)
         with self.watch:
             try:
@@ -63,15 +67,29 @@ class RankExecutor(ThreadsExecutor):
 
     def _make_channels(self) -> RankChannels:
         joint = self.joint
-        return RankChannels(self._monitor, self.torch_team, joint.wire, self._homes, self._part, self._post)
+        return RankChannels(self._monitor, self.torch_team, joint.wire, self._crossings.homes, self._part, self._post)
 
     def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
-        meetings = RankMeetings(self.torch_team, self._monitor, self.joint.wire, self._forms)
+        team, rounds = self.torch_team, self._crossings.rounds
+        meetings = RankMeetings(team, self._monitor, self.joint.wire, self._lines, rounds)
         handlers = super()._make_handlers() | {e.AllReduce: meetings.all_reduce, e.Average: meetings.average}
+        update, put = handlers[e.Update], handlers[e.Put]
+
+        def settled_update(worker: e.Worker, effect: e.Update) -> None:
+            for gradient in effect.gradients:
+                meetings.settle(worker, gradient)
+            update(worker, effect)
+
+        def settled_put(worker: e.Worker, effect: e.Put) -> None:
+            if effect.channel.name in self._crossings.homes:
+                meetings.settle(worker, effect.item)
+            put(worker, effect)
+
+        handlers |= {e.Update: settled_update, e.Put: settled_put}
         channels: Any = self._channels
         self.watch.traffic = lambda: (channels.sent, channels.had)
         self.watch.monitor = self._monitor
-        between = {kind: self._explained(handlers[kind]) for kind in (e.AllReduce, e.Average, e.Put, e.Close)}
+        between = {kind: self._explained(handlers[kind]) for kind in BETWEEN}
         return handlers | between
 
     def _explained(self, handler: Callable[[e.Worker, Any], Any]) -> Callable[[e.Worker, Any], Any]:

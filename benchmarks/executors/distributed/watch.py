@@ -173,6 +173,6 @@ def _for_ever(notes: Iterable[Any]) -> bool:
     """Of ranks that are all idle: no message is on its way, no meeting complete; and somebody waits."""
     idle = [note["idle"] for note in notes]
     sent, had = (sum(one["traffic"][i] for one in idle) for i in (0, 1))
-    away = [tuple(one) for each in idle for one in each["away"]]
-    complete = any(away.count(one) == len(idle) for one in away)
+    away = [one for each in idle for one in each["away"]]
+    complete = any(all(one["met"].get(group, 0) >= meeting for one in idle) for group, meeting in away)
     return sent == had and not complete and any(one["waiting"] for one in idle)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from zlib import crc32
@@ -28,6 +28,11 @@ ABORT, STATE, HEADER, PAYLOAD = range(4)
 """Tags; a group's are its name's, from RESERVED on."""
 RESERVED = 16
 FOR_EVER = timedelta(days=30)
+
+
+Works = list[tuple[int, Any]]
+"""By peer, what can be waited for."""
+Task = Future[Works]
 
 
 class LinkLost(Exception):
@@ -55,6 +60,7 @@ class Wire:
         options._devices = [backend.create_device(hostname=host)]
         options._timeout = timedelta(seconds=timeout_seconds)
         self._group = backend(dist.PrefixStore("gloo", store), rank, ranks, options)
+        self._only = self.others[0] if len(self.others) == 1 else -1
         self._line = ThreadPoolExecutor(1, thread_name_prefix="communication")
 
     def swap(self, tag: int, rows: Tensor) -> None:
@@ -62,17 +68,23 @@ class Wire:
 
         Raises LinkLost.
         """
-        for peer, work in self._line.submit(self._swap, tag, rows).result():
-            _wait(peer, work)
+        finish([self.expect(tag, rows), self.give(tag, rows)])
 
-    def _swap(self, tag: int, rows: Tensor) -> list[tuple[int, Any]]:
-        works = []
-        with _link(self.others[0] if len(self.others) == 1 else -1):
-            for peer in self.others:
-                works.append((peer, self._group.recv([rows[peer]], peer, tag)))
-            for peer in self.others:
-                works.append((peer, self._group.send([rows[self.rank]], peer, tag)))
-        return works
+    def expect(self, tag: int, rows: Tensor) -> Task:
+        """Begin to receive the others' rows (ranks, n): best before they are sent, which spares them a wait."""
+        return self._line.submit(self._receive_rows, tag, rows)
+
+    def give(self, tag: int, rows: Tensor) -> Task:
+        """Begin to send this rank's row, of the others' (ranks, n), to all of them."""
+        return self._line.submit(self._send_row, tag, rows)
+
+    def _receive_rows(self, tag: int, rows: Tensor) -> Works:
+        with _link(self._only):
+            return [(peer, self._group.recv([rows[peer]], peer, tag)) for peer in self.others]
+
+    def _send_row(self, tag: int, rows: Tensor) -> Works:
+        with _link(self._only):
+            return [(peer, self._group.send([rows[self.rank]], peer, tag)) for peer in self.others]
 
     def send(self, peer: int, *messages: tuple[int, Tensor]) -> None:
         """Tags and tensors, in this order; returns once they are taken, or under way and kept. Raises LinkLost."""
@@ -100,6 +112,13 @@ class Wire:
 
     def close(self) -> None:
         self._line.shutdown(wait=False, cancel_futures=True)
+
+
+def finish(tasks: Sequence[Task]) -> None:
+    """Wait until all that they began has ended. Raises LinkLost."""
+    for task in tasks:
+        for peer, work in task.result():
+            _wait(peer, work)
 
 
 def _wait(peer: int, work: Any) -> None:

@@ -31,7 +31,7 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError):
         return False
     told = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_ARENA_MAX, 1))
-    return all([bool(mallopt(what, much)) for what, much in told])
+    return all(bool(mallopt(what, much)) for what, much in told)
 
 
 @cache  # where a library is missing, a compiler is asked for it

@@ -1,0 +1,117 @@
+"""Gradients of several layers in one message, as torch's DistributedDataParallel sends them: in buckets.
+
+What a rank brings is copied into its bucket at once, and the bucket leaves when its last layer is there, while the
+backward pass goes on. The means are of the same layers, and the same bits, whatever is sent together.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from benchmarks.executors.distributed.form import Form
+from benchmarks.executors.distributed.monitor import Away
+from benchmarks.executors.distributed.wire import Wire, finish
+from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
+
+FIRST_BYTES, BYTES = 2**20, 8 * 2**20
+"""A bucket leaves when it has so many. torch takes 1 MiB and 25 MiB; what is sent last, nothing is computed beside."""
+FEW = 4
+"""Ranks of which torch adds up one long row as it does each tensor by itself: one after the other."""
+
+
+def parted(layers: Iterable[TorchLayer]) -> Iterator[list[TorchLayer]]:
+    """The layers of each bucket, of those of a round in the order in which they are brought."""
+    bucket: list[TorchLayer] = []
+    limit, size = FIRST_BYTES, 0
+    for layer in layers:
+        bucket.append(layer)
+        size += sum(p.numel() * p.element_size() for p in layer.params)
+        if size >= limit:
+            yield bucket
+            bucket, limit, size = [], BYTES, 0
+    if bucket:
+        yield bucket
+
+
+@dataclass(slots=True)
+class ComingMean(TorchGradient):
+    """A mean whose tensors and ticket come with its delivery."""
+
+    delivery: Delivery | None = None
+
+
+class Bucket:
+    """Its rows, used in round after round. tag: its messages'. device: of the means."""
+
+    def __init__(self, layers: Sequence[TorchLayer], wire: Wire, tag: int, device: torch.device) -> None:
+        self.layers, self.wire, self.tag, self.device = layers, wire, tag, device
+        self.last: Delivery | None = None
+        self.form = Form([p for layer in layers for p in layer.params], numbers=len(layers))
+        self.rows = self.form.rows(wire.ranks)
+        own = self.rows[wire.rank]
+        self.tickets = self.form.numbers(own)
+        self.places = list(self.by_layer(self.form.tensors(own)))
+
+    def by_layer(self, tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+        """The form's, in its order."""
+        at = 0
+        for layer in self.layers:
+            yield list(tensors[at : at + len(layer.params)])
+            at += len(layer.params)
+
+    def means(self) -> list[Tensor]:
+        """What averages.mean_gradients makes of each tensor, to the last bit."""
+        form, rows = self.form, self.rows
+        if form.floats and len(rows) <= FEW:
+            return form.cut(form.all_floats(rows).mean(0))
+        return [torch.stack(same).mean(0) for same in zip(*(form.tensors(row) for row in rows), strict=True)]
+
+
+class Delivery:
+    """What a bucket brings in one round, once the one before is there. meeting: the group's, once it has left."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        if bucket.last is not None:
+            bucket.last.await_all()
+        bucket.last = self
+        self.bucket = bucket
+        self.meeting: Away | None = None
+        self.means: list[ComingMean] = []
+        self._tasks = [bucket.wire.expect(bucket.tag, bucket.rows)]  # so early, the others need not wait for it
+        self._lock, self.there = threading.Lock(), False
+
+    def add(self, gradient: TorchGradient) -> ComingMean:
+        """This rank's, of the bucket's next layer."""
+        bucket, place = self.bucket, len(self.means)
+        with gradient.stream:
+            if gradient.tensors:
+                torch._foreach_copy_(bucket.places[place], list(gradient.tensors))
+        bucket.tickets[place] = gradient.index
+        layer, read, ready = gradient.layer, gradient.read, gradient.ready
+        self.means.append(ComingMean(layer, gradient.index, read, ready, copied=gradient.copied, delivery=self))
+        return self.means[-1]
+
+    @property
+    def full(self) -> bool:
+        return len(self.means) == len(self.bucket.layers)
+
+    def leave(self) -> None:
+        """All layers are there."""
+        self._tasks.append(self.bucket.wire.give(self.bucket.tag, self.bucket.rows))
+
+    def await_all(self) -> None:
+        """Until the others' rows are here; then the means are known. Raises LinkLost."""
+        with self._lock:
+            if self.there:
+                return
+            finish(self._tasks)
+            tickets = [min(same) for same in zip(*self.bucket.form.all_numbers(self.bucket.rows), strict=True)]
+            by_layer = self.bucket.by_layer(self.bucket.means())
+            for mean, ticket, tensors in zip(self.means, tickets, by_layer, strict=True):
+                mean.index, mean.tensors = ticket, tuple(tensor.to(self.bucket.device) for tensor in tensors)
+            self.means, self.there = [], True
