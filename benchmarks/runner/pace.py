@@ -54,20 +54,27 @@ class Pace:
 
     def _learn(self, record: Record) -> None:
         if record.end is not None and record.evaluations:
-            guess = rough_seconds(record.spec.workload) * record.evaluations[-1].epoch
+            guess = rough_seconds(record.spec.workload, _samples_seen(record)) * record.evaluations[-1].epoch
             for kind in _kinds(record.spec):
                 self._quotients.setdefault(kind, []).append(float(record.end["wall_seconds"]) / guess)
 
-    def epoch_seconds(self, spec: RunSpec) -> float:
-        """As the latest runs took that are most like it: the same but for the seed, else of its workload, its scale."""
+    def epoch_seconds(self, spec: RunSpec, samples: int | None = None) -> float:
+        """As the latest runs took that are most like it: the same but for the seed, else of its workload, its scale.
+
+        samples: of an epoch, where its data's card does not tell.
+        """
         for kind in _kinds(spec):
             if kind in self._quotients:
-                return rough_seconds(spec.workload) * median(self._quotients[kind][-LATEST:])
-        return rough_seconds(spec.workload)
+                return rough_seconds(spec.workload, samples) * median(self._quotients[kind][-LATEST:])
+        return rough_seconds(spec.workload, samples)
 
-    def run_seconds(self, spec: RunSpec) -> float:
+    def of(self, run: Run) -> float:
+        """Seconds of an epoch of a planned run, on the data as they were found."""
+        return self.epoch_seconds(run.spec, run.data.train_samples)
+
+    def run_seconds(self, run: Run) -> float:
         """Of all its epochs."""
-        return self.epoch_seconds(spec) * spec.workload.epochs
+        return self.of(run) * run.spec.workload.epochs
 
     def knows(self, spec: RunSpec) -> bool:
         """Whether a run of its scale, on its kind of device, has finished here."""
@@ -77,7 +84,7 @@ class Pace:
         """That training them takes, jobs at a time."""
         if not runs:
             return 0.0
-        return START_SECONDS + together([self.run_seconds(run.spec) for run in runs], jobs)
+        return START_SECONDS + together([self.run_seconds(run) for run in runs], jobs)
 
     def basis(self, runs: Sequence[Run]) -> str:
         """What it rests on, in words."""
@@ -92,7 +99,7 @@ class Remaining:
 
     def __init__(self, runs: Sequence[Run], pace: Pace, jobs: int, now: Callable[[], float] = time.monotonic) -> None:
         self._jobs, self._now = jobs, now
-        self._epoch_seconds = {run.id: pace.epoch_seconds(run.spec) for run in runs}
+        self._epoch_seconds = {run.id: pace.of(run) for run in runs}
         self._epochs: dict[str, float] = {run.id: run.spec.workload.epochs for run in runs}  # that each still has
         self._heard: dict[str, float] = {}  # when, of those under way
         self._fresh: set[str] = set()  # of which no epoch was heard
@@ -148,14 +155,24 @@ def together(seconds: Sequence[float], jobs: int) -> float:
     return max(max(seconds, default=0.0), sum(seconds) / max(1, jobs))
 
 
-def rough_seconds(work: WorkloadSpec) -> float:
-    """Of an epoch on a CPU core, whatever the machine: samples cost the same in batches of any size."""
+def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
+    """Of an epoch on a CPU core, whatever the machine: samples cost the same in batches of any size.
+
+    found: training samples that there are, where that is known; else as the data's card has them published.
+    """
     given = work.document()
-    samples = given.get("train_samples") or card(work.dataset).train_samples
+    samples = given.get("train_samples") or found or card(work.dataset).train_samples
     assert isinstance(samples, int)
     network = str(given.get("like") or work.network)  # one of the user's own may take any time
     batch = ROUGH_LSTM_SECONDS[work.scale] if network == "lstm" else ROUGH_BATCH_SECONDS[work.scale][network]
     return batch * samples / workload(work.family, network, work.scale).batch
+
+
+def _samples_seen(record: Record) -> int | None:
+    """Of an epoch, by its batches: a folder in ImageNet's place has what it has, and a spec says no counts."""
+    last, given = record.evaluations[-1], record.spec.workload.document()
+    seen = round(last.step / last.epoch) * int(given["batch"])
+    return seen if card(record.spec.workload.dataset).kind == "folder" else None
 
 
 def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.pace import START_SECONDS, Pace, Remaining, rough_seconds
 from benchmarks.runner.plan import Run
+from benchmarks.workloads.data.cards import card
 from results.records import Record
 from results.records.spec import Labels, RunSpec
 from tests.results.samples import spec_of, write
@@ -46,6 +47,16 @@ def test_without_runs_it_is_a_guess() -> None:
 def test_a_batch_of_another_size_takes_the_same_for_a_sample() -> None:
     other = spec_of().workload.model_copy(update={"batch": 256})
     assert rough_seconds(other) == ROUGH
+
+
+def test_a_folder_of_images_takes_as_long_as_the_images_that_it_has(record: Record) -> None:
+    work = {"family": "imagenet", "dataset": "imagenet", "scale": "small", "network": "resnet18"}
+    spec = spec_of().model_copy(update={"workload": spec_of().workload.model_copy(update=work)})
+    found = replace(card("imagenet"), train_samples=1500)
+    run, published = (Run("id", spec, Labels(), found=one) for one in (found, None))
+    assert Pace().of(published) / Pace().of(run) == pytest.approx(1_281_167 / 1500)
+    seen = Pace([took(record, 30.0, spec)])  # 20 batches of 64 an epoch
+    assert seen.of(run) == pytest.approx(30.0 * 1500 / 1280)
 
 
 @pytest.mark.parametrize(

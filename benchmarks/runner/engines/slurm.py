@@ -69,16 +69,16 @@ class Slurm:
     def expect(self, runs: Sequence[Run], pace: Pace) -> None:
         """Short ones of these will share jobs, unless the command line says how many do."""
         nodes = cluster.nodes(self.options.partition)
-        self._shares = shares(runs, lambda run: pace.run_seconds(run.spec), nodes, self.options.minutes)
+        self._shares = shares(runs, pace.run_seconds, nodes, self.options.minutes)
 
     def check_time(self, runs: Sequence[Run], pace: Pace) -> None:
         """Raises UserError where a job's time is less than an epoch of a run takes: it would never get on."""
         if not runs:
             return
-        longest = max(runs, key=lambda run: pace.epoch_seconds(run.spec))
-        needed = pace.epoch_seconds(longest.spec) + START_SECONDS + self.options.signal_seconds
+        longest = max(runs, key=pace.of)
+        needed = pace.of(longest) + START_SECONDS + self.options.signal_seconds
         if needed > 60 * self.options.minutes:
-            epoch = duration(pace.epoch_seconds(longest.spec))
+            epoch = duration(pace.of(longest))
             raise UserError(
                 f"--slurm time={self.options.minutes:g}: an epoch of {longest.title} takes about {epoch} "
                 f"({pace.basis([longest])}), and a job leaves {self.options.signal_seconds} s before its end; give it "
