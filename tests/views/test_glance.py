@@ -136,3 +136,12 @@ def test_a_table_of_ones_own_has_a_glance_only_with_a_baseline() -> None:
     rest = replace(mine, rows=mine.rows[:2])
     assert assemble(sheet(rest, {row: curves[row] for row in ("async_lu", "ddp")})).glances == ()
     assert assemble(sheet(mine, {"bp": curves["bp"]})).glances == ()
+
+
+def test_of_several_rows_of_backpropagation_the_plain_one_is_the_baseline() -> None:
+    rates = (Row("bp", workload={"schedule.lr": 0.04}).in_full, Row("bp"))
+    own = Table("mine", "Mine", "", "cifar10", (Row("async_lu"), *rates), ("best_accuracy_percent",), values={})
+    curves = {"async_lu": ([50.0],), "bp@workload.schedule.lr=0.04": ([40.0],), "bp": ([60.0],)}
+    found = glance(own, curves)
+    assert found.baseline == "BP, 1 device"
+    assert line(found, "async_lu").accuracy == GlanceValue(-10.0)

@@ -50,7 +50,7 @@ def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
 
 def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:
     there = [row for row in sheet.rows if sheet.complete(network, row.key)]
-    plain = [row for row in there if row.method == BASELINE.method]
+    plain = sorted((row for row in there if row.method == BASELINE.method), key=lambda row: row.key != BASELINE.key)
     theirs = {row.key: sheet.table.published.get((network, row.key, speed.key)) for row in there}
     means = {key: value.mean for key, value in theirs.items() if value is not None}
     if speed is SPEEDUP or len(means) < 2 or any(row.key in means for row in plain):
