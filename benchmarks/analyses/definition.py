@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +73,12 @@ class Analysis:
     paper: Literal["paper-a", "paper-b", ""] = ""  # the group that names it, as "all" does; none: its own name alone
     card: str = "paper-a"
     scaled: bool = False  # whether --scale changes what it does
+    seconds: Callable[[str, Any], float] | None = None  # of wall clock, roughly, by scale and options
+
+    @property
+    def about(self) -> str:
+        """What it is, in a sentence: the first of its module."""
+        return (sys.modules[self.run.__module__].__doc__ or "").partition("\n")[0]
 
     def options(self, settings: Mapping[str, str]) -> AnalysisOptions:
         """Raises UserError for an unknown option, offering the nearest, or for a bad value."""

@@ -12,6 +12,7 @@ from pydantic import Field
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.pace import ROUGH_BATCH_SECONDS, START_SECONDS
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import Workload, workload
 from results import published, statistics
@@ -135,6 +136,11 @@ def _notes(scale: str) -> Iterator[str]:
     yield "Forward pass with the loss; backward pass: the gradients of all parameters, no update; random inputs."
 
 
+def _roughly_seconds(scale: str, options: Table9Options) -> float:
+    batches = options.batches + options.warm_up
+    return START_SECONDS + batches * sum(ROUGH_BATCH_SECONDS[scale][name] for name in NETWORKS)
+
+
 ANALYSIS = Analysis(
     "table9",
     "CIFAR-100: seconds of a forward and of a backward pass",
@@ -143,4 +149,5 @@ ANALYSIS = Analysis(
     Table9Options,
     paper="paper-a",
     scaled=True,
+    seconds=_roughly_seconds,
 )

@@ -19,10 +19,12 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
+from benchmarks.runner.progress import duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
+from benchmarks.workloads.data.cards import DataCard, card
 from results.measures import MEASURES
 from results.published import Published
 from results.records.spec import flat
@@ -45,13 +47,24 @@ def show_experiments(
         runs = plan.runs(one, chosen)
         everything += runs
         _show_table(one, chosen, runs, console)
-    analyses = [one.id for one in found if isinstance(one, Analysis)]
-    if engine is None:
+    analyses = [_with_seconds(one, chosen) for one in found if isinstance(one, Analysis)]
+    if engine is None and not everything:
+        are = "are analyses, which plan" if len(analyses) > 1 else "is an analysis, which plans"
+        say(console, f"{', '.join(analyses)} {are} no runs of a table. Seconds are a guess, of wall clock.")
+    elif engine is None:
         print_expected(plan.distinct(everything), analyses, out, jobs, console)
     else:
         _print_jobs(plan.in_order(plan.distinct(everything)), out, engine, console)
     for clock in notes.clocks(found, chosen):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
+
+
+def _with_seconds(one: Analysis, chosen: Choices) -> str:
+    """ "table9 (about 7 s)"."""
+    if one.seconds is None:
+        return one.id
+    options = one.options(chosen.settings.get(one.id, {}))
+    return f"{one.id} (about {duration(one.seconds(chosen.scale, options))})"
 
 
 def print_expected(runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs: int, console: Console) -> None:
@@ -78,6 +91,8 @@ def _print_jobs(runs: Sequence[Run], out: Path, engine: Engine, console: Console
 
 def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({escape(one.source)})", highlight=False)
+    if one.about:
+        say(console, one.about)
     options = one.options(chosen.settings.get(one.id, {})).model_dump(mode="json")
     console.print(f"options as resolved: {escape(_words(flat(options))) or 'none'}", highlight=False, style="dim")
     for option in option_list.options(one.Options):
@@ -98,6 +113,7 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
         if not mine:
             continue
         console.print(f"\n[bold]{network}[/]: {escape(mine[0].labels.network_label)}", highlight=False)
+        say(console, _data(one, mine[0].data))
         console.print(escape(_words(flat(mine[0].spec.workload.document()))), highlight=False, style="dim")
         grid = Grid("row", *(f"{MEASURES[m].heading}, published" for m in one.measures), box=None)
         grid.columns[0].overflow = "fold"  # names of rows stay whole
@@ -115,6 +131,13 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
     for line in readings.readings_of(one.id, runs):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
+
+
+def _data(one: Table, found: DataCard) -> str:
+    """What is trained on, as it was found, and what the published values are of where that is something else."""
+    paper = card(one.family)
+    other = f"; the published values are of {paper.title}" if one.published and found.unlike(paper) else ""
+    return f"Data: {found.label or found.title}{other}."
 
 
 def _value(value: Published | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 import shutil
 from pathlib import Path
@@ -41,6 +42,29 @@ def test_show_says_what_an_analysis_would_do(cli: Cli) -> None:
     assert said.code == 0
     assert "options as resolved: batches=" in said.out
     assert "Reading: " in said.out
+
+
+def test_show_says_what_an_analysis_on_real_seconds_is_and_what_it_takes(cli: Cli) -> None:
+    said = cli("show", "table9", "--scale=paper")
+    assert "real seconds of the forward and the backward pass on the machine at hand" in said.out
+    assert "table9 (about 2 min) is an analysis, which plans no runs of a table." in said.out
+    assert "0 runs" not in said.out
+    assert "Expected" not in said.out
+    more = cli("show", "table9", "--scale=paper", "--set=table9.batches=1000").out
+    assert "table9 (about 2.9 h)" in more
+    beside = cli("show", "table9", "table1").out
+    assert "analyses take their own time: table9 (about 6 s)." in beside
+
+
+def test_show_says_what_is_trained_on_and_what_the_published_values_are_of(cli: Cli, tmp_path: Path) -> None:
+    for split, kind, number in itertools.product(("train", "val"), ("ant", "bee"), range(40)):
+        image = tmp_path / "insects" / split / kind / f"{number}.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.write_bytes(b"x")
+    said = cli("show", "lap-table10", "--scale=small", f"--data={tmp_path / 'insects'}").out
+    assert "\nData: insects (a folder of images): 2 classes, 80 training and 80 test images (ImageNet-1k: " in said
+    assert "; the published values are of ImageNet-1k.\n" in said
+    assert re.search(r"Expected: about \d+ s of training", said), "80 images, not ImageNet's million"
 
 
 def test_show_says_which_rows_a_setting_renames(cli: Cli) -> None:
