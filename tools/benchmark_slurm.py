@@ -4,7 +4,7 @@
     python tools/benchmark_slurm.py --grid [--kills 20] [--seed 0] [-- ARGUMENTS OF run]
 
 The first follows a thousand short runs: jobs write what runs of no length leave, and what is counted is the processor
-time of this process and of the commands that it asks, from the plan's runs to the last one's end. --grid trains the 42
+time of this process and of the commands that it asks, from the plan to the last run's end. --grid trains the 42
 runs of table3 at scale smoke by the local pool and by jobs, two at a time each, and compares wall clocks and tables.
 --kills does so while jobs, nodes, daemons and the command itself are killed, as drawn by the seed, and gives the same
 command again. Exits with 1 if a goal is missed.
@@ -77,6 +77,7 @@ def thousand(count: int, per_task: int, folder: Path) -> bool:
 
     cluster.ask = counted
     slurm.SERVE = Call("tools.benchmark_slurm", "serve")
+    began, before = time.monotonic(), processor_seconds()
     wanted = choices.Choices(seeds=tuple(range(count)), methods=("bp",), networks=("resnet18",))
     runs = [run for run in plan.runs(tables.table("table1"), wanted) if run.labels.row == "bp"]
     out = Path(tempfile.mkdtemp(dir=folder))
@@ -88,7 +89,6 @@ def thousand(count: int, per_task: int, folder: Path) -> bool:
         time.sleep(seconds)
 
     engine = slurm.Slurm(chosen([], per_task), print, sleep)
-    began, before = time.monotonic(), processor_seconds()
     with Display(runs, Console(file=(out / "display").open("w"))) as display:
         ended = engine.train_all(runs, Setting(out, None, {}, (), {}), jobs=2, listen=display)
     used, took = processor_seconds() - before, time.monotonic() - began
