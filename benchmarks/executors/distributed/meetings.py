@@ -121,6 +121,7 @@ class RankMeetings:
         if delivery.meeting is None:
             with self.monitor:
                 self.monitor.wait(worker, "what is sent together", lambda: delivery.meeting is not None)
+        assert delivery.meeting is not None
         with self.monitor.meeting(worker, delivery.meeting):
             delivery.await_all()
 

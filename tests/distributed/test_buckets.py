@@ -1,0 +1,112 @@
+"""Layers' gradients that are sent together: which, how often, and that nobody waits for what does not come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks.executors.distributed import buckets
+from benchmarks.executors.distributed.buckets import parted
+from benchmarks.executors.distributed.homes import crossings_of
+from benchmarks.executors.distributed.wire import Task, Wire
+from benchmarks.executors.errors import WorkerFailed
+from methods import AllReduce, Group, NextBatch, Program, Replica, Team, Update, Worker, backward, forward
+from methods.ddp import DDP
+from tests.conformance.small import Small, bits
+from tests.distributed.led import led
+
+Trainer = Callable[[Replica, Group], Program]
+LAST = 5
+"""A step after those that are looked at before."""
+
+
+def layer_by_layer(replica: Replica, everyone: Group) -> Program:
+    """Each mean is used before the next gradient is brought: nothing can be sent together."""
+    while (step := (yield NextBatch(replica))) is not None:
+        yield from forward(replica, step)
+        for gradient in (yield from backward(replica, step)):
+            yield Update((yield AllReduce(everyone, replica, gradient)))
+
+
+def turning(replica: Replica, everyone: Group) -> Program:
+    """In one order first, and in another one later."""
+    count = 0
+    while (step := (yield NextBatch(replica))) is not None:
+        yield from forward(replica, step)
+        gradients, means = (yield from backward(replica, step)), []
+        for gradient in gradients if count < LAST else reversed(gradients):
+            means.append((yield AllReduce(everyone, replica, gradient)))
+        yield Update(*means)
+        count += 1
+
+
+def trained_by(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DDP, by other workers."""
+
+    def workers(self: DDP, team: Team) -> Iterable[Worker]:
+        everyone = Group(members=len(team.replicas), name="all-reduce")
+        return [Worker(trainer(one, everyone), device=one.device, role="trainer") for one in team.replicas]
+
+    monkeypatch.setattr(DDP, "workers", workers)
+
+
+def rounds(training: Small) -> dict[str, list[int]]:
+    found = crossings_of(training.method.workers, training.team).rounds
+    return {name: list(layers) for name, layers in found.items()}
+
+
+def test_a_bucket_ends_with_the_layer_that_fills_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers: list[Any] = list(reversed(Small("ddp").team.replicas[0].layers))
+    sizes = [4 * layer.size for layer in layers]
+    monkeypatch.setattr(buckets, "FIRST_BYTES", sizes[0] + 1)
+    monkeypatch.setattr(buckets, "BYTES", sizes[2])
+    assert [[layer.name for layer in one] for one in parted(layers)] == [["head", "pool"], ["block"], ["stem"]]
+
+
+@pytest.mark.parametrize("devices", [2, 3])
+@pytest.mark.parametrize("limits", [(1, 1), (1, 2**20), (2**20, 1)], ids=["each", "one-and-rest", "all"])
+def test_what_is_sent_together_changes_no_bit(
+    limits: tuple[int, int], devices: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, give = list[int](), Wire.give
+
+    def noted(self: Wire, tag: int, rows: torch.Tensor) -> Task:
+        given.append(tag)
+        return give(self, tag, rows)
+
+    monkeypatch.setattr(Wire, "give", noted)
+    monkeypatch.setattr(buckets, "FIRST_BYTES", limits[0])
+    monkeypatch.setattr(buckets, "BYTES", limits[1])
+    alone = Small("ddp", {"devices": devices})
+    alone.epoch(0)
+    with led("ddp", {"devices": devices}) as training:
+        training.epoch(0)
+        assert bits(training.team) == bits(alone.team)
+    messages = {(1, 1): 4, (1, 2**20): 2, (2**20, 1): 1}[limits]
+    assert len(given) == messages * training.team.steps_per_epoch
+
+
+def test_layers_come_round_after_round() -> None:
+    assert rounds(Small("ddp")) == {"all-reduce": [3, 2, 1, 0]}
+    assert rounds(Small("mbsgd")) == {"all-reduce": [3, 2, 1, 0]}
+    assert rounds(Small("lapsgd")) == {}
+
+
+def test_whoever_uses_each_mean_at_once_waits_for_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained_by(layer_by_layer, monkeypatch)
+    alone = Small("ddp", {"devices": 2})
+    assert rounds(alone) == {}
+    alone.epoch(0)
+    with led("ddp", {"devices": 2}) as training:
+        training.epoch(0)
+        assert bits(training.team) == bits(alone.team)
+
+
+def test_another_order_than_at_first_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained_by(turning, monkeypatch)
+    said = "all-reduce was brought stem in another order than in its first steps"
+    with led("ddp", {"devices": 2}) as training, pytest.raises(WorkerFailed, match=said):
+        training.epoch(0)
