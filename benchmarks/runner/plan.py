@@ -132,7 +132,8 @@ def runs(table: Table, choices: Choices) -> list[Run]:
         for row in its_rows:
             work = row_workload(table, network, row, choices.scale, choices.settings)
             method = row_method(table, row, choices.settings)
-            planned += [of_row(work, row, method, seed, choices, shared) for seed in choices.seeds]
+            first = of_row(work, row, method, choices.seeds[0], choices, shared)
+            planned += [first, *(_of_seed(first, seed) for seed in choices.seeds[1:])]
             devices = max(devices, method.devices)
     if planned and shared is not None:
         delays = shared.delayed([delay for row in its_rows for delay in row.delays]).delays
@@ -172,6 +173,12 @@ def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices:
     if not choices.alias or method.trained_as is method:
         return own
     return replace(run(work, row, method.trained_as, seed, choices, shared), own=own.spec.method)
+
+
+def _of_seed(run: Run, seed: int) -> Run:
+    """The same with another seed, in which alone runs of a row differ: a plan of many seeds takes its time here."""
+    spec = run.spec.model_copy(update={"seed": seed})
+    return replace(run, id=run_id(spec), spec=spec)
 
 
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
