@@ -22,6 +22,7 @@ from results.records.identity import identity
 from results.records.spec import flat
 from results.statistics import Summary
 from results.tracking import notes
+from results.tracking.names import short
 from results.tracking.points import (
     MetricPoint,
     curve,
@@ -131,7 +132,7 @@ def _parent(
     return TrackedEntry(
         experiment=one.experiment,
         key=f"ours:{one.key}",
-        name=f"{first.row} ours, {first.network}, {count}{suffix}",
+        name=f"{short(first.row)} ours, {first.network}, {count}{suffix}",
         status=next(word for status, word in _STATUS.items() if status in statuses),
         params={**_subject("reproduced", first.network, first.row), **_texts(first.spec.document(without=FOLLOWS))},
         tags=_parent_tags(one, values, published, statuses),
@@ -163,7 +164,7 @@ def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
     return TrackedEntry(
         experiment=one.experiment,
         key=run_key(record),
-        name=f"{record.row} seed {record.seed}, {record.network}",
+        name=f"{short(record.row)} seed {record.seed}, {record.network}",
         status=_STATUS[record.status],
         params={
             **_subject("reproduced", record.network, record.row),
@@ -249,7 +250,7 @@ def _paper(experiment: str, key: str, network: str, row: str, values: Mapping[st
     return TrackedEntry(
         experiment=experiment,
         key=f"paper:{key}",
-        name=f"{row} paper, {network}",
+        name=f"{short(row)} paper, {network}",
         status="FINISHED",
         params={**_subject("paper", network, row), "published_in": "; ".join(sources)},
         tags={"mlflow.note.content": notes.of_paper(values)},

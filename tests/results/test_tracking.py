@@ -148,7 +148,7 @@ def test_an_experiment_of_an_earlier_version_gets_its_view(folder: Path) -> None
 
 
 def test_curves_have_epochs_as_steps_and_specs_are_params(runs: dict[str, Any], uri: str) -> None:
-    run = runs["lapsgd@updaters=2 seed 0, resnet18"]
+    run = runs["lapsgd u2 seed 0, resnet18"]
     history = tracking._client(uri).get_metric_history(run.info.run_id, "accuracy_percent")
     assert [(point.step, point.value) for point in history] == [(1, 20.0), (2, 41.5)]
     assert [point.timestamp - run.info.start_time for point in history] == [4000, 8000]
