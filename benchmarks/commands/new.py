@@ -12,6 +12,7 @@ from rich.console import Console
 
 import methods
 from benchmarks.commands.resolve import one_of
+from benchmarks.commands.screen import say
 from benchmarks.errors import UserError
 
 STARTERS = Path(__file__).parent / "starters"
@@ -19,10 +20,11 @@ STARTERS = Path(__file__).parent / "starters"
 
 @dataclass(frozen=True)
 class Kind:
-    """What a starter is of. then: what to type next, of {name}, {file} and its absolute {path}."""
+    """What a starter is of. then: what to type next, of {name}, {file} and its absolute {path}; first: what before."""
 
     suffix: str
     then: tuple[str, ...]
+    first: str = ""
 
 
 KINDS = {
@@ -33,9 +35,19 @@ KINDS = {
             "python -m pytest tests/conformance --plugin {path} --method {name}   (in a checkout of the suite)",
         ),
     ),
-    "network": Kind(".py", ("python -m benchmarks run table1 --network {file} --method bp,async_lu --seeds 1",)),
+    "network": Kind(
+        ".py",
+        (
+            "python -m benchmarks run table1 --network {file} --method bp,async_lu --seeds 1 --hardware paper-a-ideal",
+            "python -m benchmarks run table1 --network {file} --method bp,async_lu --seeds 1 --executor threads",
+        ),
+    ),
     "table": Kind(".toml", ("python -m benchmarks show {file}", "python -m benchmarks run {file}")),
-    "data": Kind(".toml", ("python -m benchmarks run table1 --data-card {file} --method bp,async_lu --seeds 1",)),
+    "data": Kind(
+        ".toml",
+        ("python -m benchmarks run table1 --data-card {file} --method bp,async_lu --network resnet18 --seeds 1",),
+        "images go into {name}/train/CLASS/ and {name}/test/CLASS/, a folder a class",
+    ),
 }
 """A kind is an entry here and a file in starters/, with $name, $Class and $title for what the user calls it."""
 
@@ -58,12 +70,10 @@ def new(kind: str, name: str, folder: Path, console: Console) -> None:
     except FileExistsError:
         raise UserError(f"{path.name} is there already: choose another name, or move it away.") from None
     console.print(f"Written: {path.name}", highlight=False)
+    if chosen.first:
+        say(console, f"First:   {chosen.first.format(name=name)}")
     for command in chosen.then:
-        console.print(
-            f"Next:    {command.format(name=name, file=path.name, path=path.resolve())}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(console, f"Next:    {command.format(name=name, file=path.name, path=path.resolve())}")
 
 
 def check_name(kind: str, name: str) -> None:

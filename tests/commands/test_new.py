@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import tomllib
 from pathlib import Path
@@ -19,7 +20,9 @@ def test_a_starter_is_written_once(cli: Cli, tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"my_own{KINDS[kind].suffix}"
     assert (said.code, said.err) == (0, "")
     assert said.out.splitlines()[0] == f"Written: {path.name}"
-    assert said.out.splitlines()[1].startswith("Next:    python -m benchmarks ")
+    assert "Next:    python -m benchmarks " in said.out
+    images = "First:   images go into my_own/train/CLASS/ and my_own/test/CLASS/, a folder a class\n"
+    assert (images in said.out) == (kind == "data")
     assert "$" not in path.read_text(encoding="utf-8")
     path.write_text("mine", encoding="utf-8")
     again = cli("new", kind, "my_own")
@@ -81,3 +84,19 @@ def test_a_new_table_is_one_that_is_run(cli: Cli, here: None) -> None:
     said = cli("show", "my_table.toml")
     assert (said.code, said.err) == (0, "")
     assert "async_lu" in said.out
+
+
+def test_the_walk_of_the_page_for_ones_own_paper_is_planned(cli: Cli, checkout: Path, tmp_path: Path) -> None:
+    """Its files, written as it says, and its commands up to the first that trains."""
+    page = (checkout / "docs" / "your-paper.md").read_text(encoding="utf-8").partition("## Your own table")[0]
+    blocks = dict(re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL))
+    exec(blocks["python"], {})
+    (tmp_path / "leaves.toml").write_text(blocks["toml"], encoding="utf-8")
+    commands = re.findall(r"^ +python -m benchmarks ((?:new|show|run|report) .*?)(?: +#.*)?$", page, re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["new", "new", "new", "show", "run", "report"]
+    for command in commands[:4]:
+        said = cli(*shlex.split(command))
+        assert (said.code, said.err) == (0, ""), command
+    assert "25 runs, 0 of them done" in said.out
+    assert "Data: my_leaves: 4 classes, 384 training and 96 test images" in said.out
+    assert commands[4].split()[1:] == commands[5].split()[1:] == commands[3].split()[1:]

@@ -69,7 +69,8 @@ def test_a_folder_is_looked_through_once_until_names_in_it_change(
 def test_of_several_folders_one_has_to_be_named(tmp_path: Path) -> None:
     plant(tmp_path / "one")
     plant(tmp_path / "two")
-    how = rf"holds several folders of images \(one, two\): name one, such as --data {tmp_path}/one, or call it imagenet"
+    command = f"`python -m benchmarks run table5 --scale small --data {tmp_path}/one`"
+    how = rf"holds several folders of images \(one, two\): name one, such as {command}, or call it imagenet"
     with pytest.raises(UserError, match=how):
         folder_tree.locate(IMAGENET, tmp_path)
     assert folder_tree.locate(IMAGENET, tmp_path / "two") == tmp_path / "two"

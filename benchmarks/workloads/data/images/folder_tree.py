@@ -87,8 +87,8 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
         if len(inside) > 1:
             found = ", ".join(path.name for path in inside)
             raise UserError(
-                f"{card.title}: {place} holds several folders of images ({found}): name one, such as --data "
-                f"{inside[0]}, or call it {USUAL[0]}."
+                f"{card.title}: {place} holds several folders of images ({found}): name one, such as "
+                f"`python -m benchmarks run table5 --scale small --data {inside[0]}`, or call it {USUAL[0]}."
             )
         if inside:
             return inside[0]
