@@ -74,7 +74,7 @@ def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
 
 def test_the_data_card_is_toml(cli: Cli, tmp_path: Path) -> None:
     cli("new", "data", "leaves")
-    said = tomllib.loads((tmp_path / "leaves.toml").read_text(encoding="utf-8"))
+    said = tomllib.loads((tmp_path / "my_paper.toml").read_text(encoding="utf-8"))
     assert (said["name"], said["folder"], said["kind"]) == ("leaves", "leaves", "images")
 
 
@@ -91,7 +91,7 @@ def test_the_walk_of_the_page_for_ones_own_paper_is_planned(cli: Cli, checkout: 
     page = (checkout / "docs" / "your-paper.md").read_text(encoding="utf-8").partition("## Your own table")[0]
     blocks = dict(re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL))
     exec(blocks["python"], {})
-    (tmp_path / "leaves.toml").write_text(blocks["toml"], encoding="utf-8")
+    (tmp_path / "my_paper.toml").write_text(blocks["toml"], encoding="utf-8")
     commands = re.findall(r"^ +python -m benchmarks ((?:new|show|run|report) .*?)(?: +#.*)?$", page, re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["new", "new", "new", "show", "run", "report"]
     for command in commands[:4]:
