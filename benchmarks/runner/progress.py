@@ -217,7 +217,8 @@ def runs(count: int) -> str:
 def clock(metrics: Mapping[str, float]) -> str:
     """The seconds of an evaluation on its run's clock, in words."""
     if "virtual_seconds" in metrics:
-        return f"{metrics['virtual_seconds']:.2f} simulated s"
+        seconds = metrics["virtual_seconds"]
+        return f"{seconds:.2f} simulated s" if seconds >= 0.1 else f"{seconds:.2g} simulated s"
     return f"{metrics['train_seconds']:.1f} s of training"
 
 

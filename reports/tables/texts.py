@@ -13,6 +13,7 @@ from results.statistics import Summary
 from results.tables import Glance, GlanceValue, ResultCell, ResultRow, ResultTable
 
 BLANK = "–"
+MOST_DECIMALS = 6
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 _SIGNS = {"": "", "at least": "≥ ", "at most": "≤ "}
 RESOLUTION = (
@@ -138,13 +139,16 @@ def glance_text(shown: GlanceValue | None, unit: Literal["×", ""] = "") -> str:
     """A factor as '1.81× [1.74, 1.88]', a difference as '-2.3 [-4.2, -0.3]', with '≤' or '≥' where it is a bound."""
     if shown is None:
         return BLANK
-    value, *ends = (
-        (f"{one:.2f}" if one < 10 else f"{one:.3g}") if unit else f"{one:+.1f}"
-        for one in (shown.value, shown.low, shown.high)
-        if one is not None
-    )
+    known = (one for one in (shown.value, shown.low, shown.high) if one is not None)
+    value, *ends = (_factor(one) if unit else f"{one:+.1f}" for one in known)
     interval = f" [{', '.join(ends)}]" if ends else ""
     return f"{_SIGNS[shown.bound]}{value}{unit}{interval}"
+
+
+def _factor(value: float) -> str:
+    if 0.1 <= value < 10 or value == 0:
+        return f"{value:.2f}"
+    return f"{value:.3g}" if value >= 10 else f"{value:.2g}"
 
 
 def network_labels(table: ResultTable) -> dict[str, str]:
@@ -167,13 +171,12 @@ def _summary_text(value: Summary, measure: Measure) -> str:
         return f"{value.mean:.{measure.digits}f}"
     earlier = resolution_text(value)
     if value.mean is not None:
-        decimals = _decimals([value.mean], measure)
-        spread = "" if value.std is None else f" ± {value.std:.{decimals}f}"
-        return f"{value.mean:.{decimals}f}{spread}{earlier} ({value.n})"
+        mean, std = _alike(value.mean, value.std, measure)
+        return f"{mean}{f' ± {std}' if std else ''}{earlier} ({value.n})"
     count = f"{value.n - value.censored} of {value.n}"
     if value.at_least is None:
         return f"({count})"
-    return f"> {value.at_least:.{_decimals([value.at_least], measure)}f}{earlier} ({count})"
+    return f"> {_alike(value.at_least, None, measure)[0]}{earlier} ({count})"
 
 
 def resolution_text(value: Summary) -> str:
@@ -192,7 +195,15 @@ def _decimals(values: Sequence[float], measure: Measure) -> int:
     if measure.digits == 0:
         return least
     sizes = [2 - math.floor(math.log10(abs(value))) for value in values if value and math.isfinite(value)]
-    return min(max([least, *sizes]), 6)
+    return min(max([least, *sizes]), MOST_DECIMALS)
+
+
+def _alike(mean: float, std: float | None, measure: Measure) -> tuple[str, str]:
+    """Both with the decimals that the mean takes; with an exponent where three digits of it would take too many."""
+    if 0 < abs(mean) < 10 ** (2 - MOST_DECIMALS):
+        return f"{mean:.3g}", "" if std is None else f"{std:.2g}"
+    decimals = _decimals([mean], measure)
+    return f"{mean:.{decimals}f}", "" if std is None else f"{std:.{decimals}f}"
 
 
 def _exact(value: float | None) -> GlanceValue | None:

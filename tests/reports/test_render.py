@@ -13,7 +13,7 @@ from reports.tables.csv import to_csv
 from reports.tables.files import write
 from reports.tables.markdown import to_markdown
 from reports.tables.screen import to_rich
-from reports.tables.texts import measured_text, published_text, ratio_text
+from reports.tables.texts import glance_text, measured_text, published_text, ratio_text
 from results.errors import ResultsError
 from results.measures import MEASURES, Measure
 from results.published import Published, load
@@ -337,6 +337,9 @@ def test_names_are_taken_literally() -> None:
         (EPOCHS, Summary(2.0, None, 1, resolution=1.0), "2.0 −1 (1)"),
         (SECONDS, Summary(None, None, 3, 1, 12.3, resolution=0.2), "> 12.3 −0.2 (2 of 3)"),
         (SECONDS, Summary(0.0, None, 1), "0.0 (1)"),
+        (SECONDS, Summary(4.213e-07, 0.0, 3), "4.21e-07 ± 0 (3)"),
+        (SECONDS, Summary(1.512e-05, 2e-06, 3, resolution=1e-05), "1.51e-05 ± 2e-06 −1e-05 (3)"),
+        (SECONDS, Summary(0.0001512, 2e-06, 3), "0.000151 ± 0.000002 (3)"),
         (EPOCHS, Summary(5.0, None, 1), "5.0 (1)"),
         (EPOCHS, Summary(None, None, 3, 1, 12.34), "> 12.3 (2 of 3)"),
         (EPOCHS, Summary(None, None, 3, 3), "(0 of 3)"),
@@ -414,3 +417,11 @@ def test_written_files_are_whole_or_not_there(
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 def test_what_is_not_finite_is_shown_as_it_is(value: str) -> None:
     assert measured_text(ResultCell(None, Summary(float(value), None, 1)), SECONDS) == f"{value} (1)"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.00×"), (1.7e-05, "1.7e-05×"), (0.0312, "0.031×"), (0.5, "0.50×"), (1.814, "1.81×"), (12.34, "12.3×")],
+)
+def test_factors_however_small(value: float, text: str) -> None:
+    assert glance_text(GlanceValue(value), "×") == text
