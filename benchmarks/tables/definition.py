@@ -84,7 +84,8 @@ class Row:
         """Its name for people: "LAPSGD, updaters 2, batch 128"."""
         title = method_class(self.method).title
         said = {**{key: value for key, value in self.variant.items() if key not in self.swept}, **self.swept}
-        suffix = ", ".join(f"{key.replace('_', ' ')} {text_of(value)}" for key, value in said.items())
+        names = {key: key.removeprefix(WORKLOAD).replace("_", " ") for key in said}
+        suffix = ", ".join(f"{names[key]} {text_of(value)}" for key, value in said.items())
         return f"{title}, {suffix}" if suffix else title
 
     @property

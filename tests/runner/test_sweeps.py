@@ -93,12 +93,12 @@ def test_a_row_for_each_value_and_its_own_keeps_the_published_name() -> None:
         table("table7"), chosen("async_lu.queue=0,2", "workload.schedule.lr=0.05,0.1", rows=("async_lu",))
     )
     assert [row.label for row in found] == [
-        "Async LU, queue 0, workload.schedule.lr 0.05",
-        "Async LU, queue 0, workload.schedule.lr 0.1",
-        "Async LU, queue 2, workload.schedule.lr 0.05",
-        "Async LU, queue 2, workload.schedule.lr 0.1",
-        "BP, 1 device, workload.schedule.lr 0.05",
-        "BP, 1 device, workload.schedule.lr 0.1",
+        "Async LU, queue 0, schedule.lr 0.05",
+        "Async LU, queue 0, schedule.lr 0.1",
+        "Async LU, queue 2, schedule.lr 0.05",
+        "Async LU, queue 2, schedule.lr 0.1",
+        "BP, 1 device, schedule.lr 0.05",
+        "BP, 1 device, schedule.lr 0.1",
     ]
     others = [row for row in table("table3").rows if row.method != "lapsgd"]
     assert [row for row in rows if row.method != "lapsgd"] == others

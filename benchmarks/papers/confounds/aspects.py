@@ -85,7 +85,8 @@ def _updates(row: AuditedRow) -> str:
 
 def _rate(row: AuditedRow) -> str:
     schedule, epochs = row.work.schedule, row.work.epochs
-    warm_up = f"{schedule.warm_up} warm-up of {schedule.warm_up_epochs:g} epochs"
+    many = "" if schedule.warm_up_epochs == 1 else "s"
+    warm_up = f"{schedule.warm_up} warm-up of {schedule.warm_up_epochs:g} epoch{many}"
     shape = {"cosine": f"cosine, T_max {schedule.t_max:g}"}.get(schedule.kind, schedule.kind)
     if schedule.kind == "multistep":
         shape = f"steps x {schedule.gamma:g} at {', '.join(f'{m:g}' for m in schedule.milestones)}"

@@ -64,4 +64,6 @@ class Heartbeats:
 def _sentence(silence: _Silence) -> str:
     what = f"no sign of life from its process for {silence.seconds:.0f} s"
     at = f", last {silence.at}" if silence.at else ""
-    return f"{what}{at} (it was stopped, or native code keeps Python's lock); the same command repeats the run"
+    why = "it was stopped, or native code keeps Python's lock"
+    starting = "" if silence.begun else "it may still be loading libraries, or "
+    return f"{what}{at} ({starting}{why}); the same command repeats the run"
