@@ -37,7 +37,7 @@ SIZES = {
     "lap-table10": 30,
     "lap-table11": 12,
     "lap-figure1": 16,
-    "others-cifar10": 4,
+    "others-cifar10": 5,
 }
 
 SUBJECTS = {
