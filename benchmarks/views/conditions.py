@@ -127,8 +127,13 @@ def _settings(one: Table | Analysis | None, chosen: Choices) -> dict[str, str]:
     """What was set of an experiment: nothing of methods that it has not; of none, all."""
     known = [owner for owner in chosen.settings if one is None or _knows(one, owner, chosen)]
     said = {f"{owner}.{key}": value for owner in known for key, value in chosen.settings[owner].items()}
+    if chosen.own.data is not None:  # its card says all of it, unless a part was asked for
+        said = {name: value for name, value in said.items() if name not in _OF_A_CARD or value != "none"}
     swept = [sweep for sweep in chosen.sweeps if one is None or _knows(one, sweep.owner, chosen)]
     return {**said, **{sweep.name: sweep.text for sweep in swept}}
+
+
+_OF_A_CARD = ("workload.train_samples", "workload.test_samples", "workload.resolution")
 
 
 def _knows(one: Table | Analysis, owner: str, chosen: Choices) -> bool:

@@ -34,6 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("walk") / "out"
     tiny = [*(setting for setting in TINY if "samples" not in setting), "--set=workload.train_samples=256"]
+    tiny += ["--set=workload.optimizer.weight_decay=0.001", "--set=workload.schedule.warm_up_epochs=0.5"]  # a long name
     few = ["--set=speedup.batches=4,16", "--set=speedup.betas=2", "--set=speedup.workers=2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "train_all", train_here)
