@@ -272,6 +272,7 @@ def latex(
     condition: str = "",
     name: str = "",
     notes: Flag = False,
+    plugin: Plugins = None,
     out: Path = Path("out"),
     to: Path | None = None,
 ) -> int:
@@ -292,6 +293,7 @@ def latex(
     from benchmarks.commands.latex import PaperChoices, latex
     from benchmarks.commands.resolve import split
 
+    _load(plugin)
     chosen = PaperChoices(
         tuple(split(columns or ())), tuple(rows or ()), tuple(split(network or ())), condition, name, notes
     )
@@ -430,9 +432,15 @@ def _console() -> Console:
 def _is_method(name: str, plugins: list[Path] | None) -> bool:
     import methods
 
+    _load(plugins)
+    return name in methods.names()
+
+
+def _load(plugins: list[Path] | None) -> None:
+    import methods
+
     for path in plugins or []:
         methods.load_plugin(path)
-    return name in methods.names()
 
 
 def _training_jobs(jobs: int | None, chosen: Choices, per_device: int | None) -> int:

@@ -74,3 +74,18 @@ def test_what_is_not_there_is_said(cli: Cli, out: Path, arguments: list[str], wo
     assert said.code == 2
     assert words in said.err
     assert not (out / "latex").exists()
+
+
+def test_a_table_of_ones_own_may_have_a_method_of_ones_own(cli: Cli, out: Path) -> None:
+    cli("new", "method", "my_sgd")
+    words = 'id = "mine"\ntitle = "Mine"\nsource = "here"\nfamily = "cifar10"\nnetworks = ["resnet18"]\n'
+    rows = '[[rows]]\nmethod = "my_sgd"\n'
+    text = f'[table]\n{words}measures = ["best_accuracy_percent"]\n\n{rows}'
+    (out.parent / "mine.toml").write_text(text, encoding="utf-8")
+    for folder in (out / "tables").iterdir():
+        (folder / "mine.json").write_bytes((folder / "table3.json").read_bytes())
+    unknown = cli("latex", "mine.toml")
+    assert (unknown.code, "mine.toml, line 9: Unknown method 'my_sgd'" in unknown.err) == (2, True)
+    said = cli("latex", "mine.toml", "--plugin=my_sgd.py", f"--condition={SMOKE.slug}", "--name=main")
+    assert (said.code, said.err) == (0, "")
+    assert (out / "latex" / "main.tex").is_file()
