@@ -197,7 +197,9 @@ def test_fresh_repeats_what_is_there_once(fake: FakeCluster, grid: Grid) -> None
 def test_a_job_has_to_have_time_for_an_epoch() -> None:
     pace = Pace()
     Slurm(SlurmOptions({"time": "60"}), print).check_time(RUNS, pace)
-    with pytest.raises(UserError, match=r"^--slurm time=0\.1: an epoch of .* takes about .* minutes or more\.$"):
+    with pytest.raises(
+        UserError, match=r"^--slurm time=0:06: an epoch of .* takes about 3 s .* give it 1 minute or more\.$"
+    ):
         Slurm(SlurmOptions({"time": "0:06"}), print).check_time(RUNS, pace)
 
 

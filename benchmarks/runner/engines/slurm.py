@@ -78,11 +78,12 @@ class Slurm:
         longest = max(runs, key=pace.of)
         needed = pace.of(longest) + START_SECONDS + self.options.signal_seconds
         if needed > 60 * self.options.minutes:
-            epoch = duration(pace.of(longest))
+            epoch, enough = duration(math.ceil(pace.of(longest))), math.ceil(needed / 60)
+            given = self.options.asked.get("time", f"{self.options.minutes:g}")
             raise UserError(
-                f"--slurm time={self.options.minutes:g}: an epoch of {longest.title} takes about {epoch} "
+                f"--slurm time={given}: an epoch of {longest.title} takes about {epoch} "
                 f"({pace.basis([longest])}), and a job leaves {self.options.signal_seconds} s before its end; give it "
-                f"{math.ceil(needed / 60)} minutes or more."
+                f"{enough} {'minute' if enough == 1 else 'minutes'} or more."
             )
 
     def described(self, runs: Sequence[Run], pace: Pace) -> str:

@@ -65,5 +65,7 @@ def submit(call: Call, paths: Sequence[Path], *, name: str, logs: Path, options:
 
 def _said(error: Exception) -> str:
     """The last thing that sbatch said, and what it was about."""
-    said = [_NOISE.sub("", line.strip()) for line in str(error).splitlines() if "error:" in line]
-    return "; ".join(dict.fromkeys(line.rstrip(".") for line in said)) or str(error).strip().splitlines()[-1]
+    lines = [line.strip().rstrip(".") for line in str(error).splitlines() if line.strip()]
+    errors = [_NOISE.sub("", line) for line in lines if "error:" in line]
+    others = [_NOISE.sub("", line) for line in lines if not line.startswith("Try ")]  # 'Try "sbatch --help"'
+    return "; ".join(dict.fromkeys(errors)) or (others or lines)[-1]
