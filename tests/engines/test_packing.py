@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.runner.engines.options import SlurmOptions
-from benchmarks.runner.engines.packing import packed, shares, workload_of
+from benchmarks.runner.engines.packing import kind_of, packed, shares
 from benchmarks.runner.engines.slurm import Slurm
 from benchmarks.runner.pace import Pace
 from tests.engines.fakes import FakeCluster, run_of
 
 NETWORKS = ("resnet18", "resnet50")
 RUNS = [run_of(seed, network) for seed in range(12) for network in NETWORKS]
-KEYS = [workload_of(run_of(0, network)) for network in NETWORKS]
+KEYS = [kind_of(run_of(0, network)) for network in NETWORKS]
 
 
-def test_a_shard_has_runs_of_one_workload() -> None:
+def test_a_shard_has_runs_of_one_network() -> None:
     shards = packed(RUNS[:6], lambda key: 2)
     assert [[(run.spec.workload.network, run.spec.seed) for run in shard] for shard in shards] == [
         [("resnet18", 0), ("resnet18", 1)],
@@ -40,9 +42,16 @@ def test_short_runs_share_a_job(seconds: float, nodes: int, minutes: float, each
     assert shares(RUNS, lambda run: seconds, nodes, minutes) == dict.fromkeys(KEYS, each)
 
 
+def test_rates_of_a_search_share_a_job() -> None:
+    first = run_of(0)
+    work = first.spec.workload.model_copy(update={"epochs": 9})
+    other = replace(first, spec=first.spec.model_copy(update={"workload": work}))
+    assert packed([first, other], lambda key: 2) == [[first, other]]
+
+
 def test_runs_count_by_the_time_they_take() -> None:
     quick, slow = KEYS
-    found = shares(RUNS, lambda run: 60 if workload_of(run) == slow else 1, 2, 60)
+    found = shares(RUNS, lambda run: 60 if kind_of(run) == slow else 1, 2, 60)
     assert found == {quick: 12, slow: 2}
 
 

@@ -7,18 +7,17 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.runner.plan import Run
-from results.records.identity import identity
 
 LEAST_SECONDS, MOST_SECONDS = 30.0, 120.0
 """That short runs of one job train together. A job's start takes a few seconds, and its loss these."""
 
 
 def packed(runs: Sequence[Run], per_task: Callable[[str], int]) -> list[list[Run]]:
-    """Shards of one workload each, so that a process loads its data once. per_task: most runs of a `workload_of`."""
+    """Shards of one `kind_of` run each, so that a process loads its data once. per_task: most runs of such a shard."""
     open_shards: dict[str, list[Run]] = {}
     found: list[list[Run]] = []
     for run in runs:
-        key = workload_of(run)
+        key = kind_of(run)
         shard = open_shards.get(key)
         if shard is None or len(shard) >= per_task(key):
             shard = open_shards[key] = []
@@ -28,18 +27,19 @@ def packed(runs: Sequence[Run], per_task: Callable[[str], int]) -> list[list[Run
 
 
 def shares(runs: Sequence[Run], seconds: Callable[[Run], float], nodes: int, minutes: float) -> Mapping[str, int]:
-    """Runs of a job, by `workload_of`, so that every node has some if that is worth a start, and none much longer.
+    """Runs of a job, by `kind_of`, so that every node has some if that is worth a start, and none much longer.
 
     seconds: that a run trains; minutes: a job's time limit, half of which is never planned to be used by short runs.
     """
     groups: dict[str, list[float]] = defaultdict(list)
     for run in runs:
-        groups[workload_of(run)].append(seconds(run))
+        groups[kind_of(run)].append(seconds(run))
     even = sum(map(sum, groups.values())) / nodes
     share = min(max(LEAST_SECONDS, even), MOST_SECONDS, 30 * minutes)
     return {key: math.ceil(len(of_key) / max(1, round(sum(of_key) / share))) for key, of_key in groups.items()}
 
 
-def workload_of(run: Run) -> str:
-    """The same for runs of one workload."""
-    return identity(run.spec.workload.document())
+def kind_of(run: Run) -> str:
+    """The same for runs of one network on one data set, at whatever rates: they take alike long, and load alike."""
+    work = run.spec.workload
+    return f"{work.scale} {work.dataset} {work.network}"
