@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-import torch
 
 from benchmarks.executors.distributed import buckets
 from benchmarks.executors.distributed.buckets import parted
@@ -73,9 +72,9 @@ def test_what_is_sent_together_changes_no_bit(
 ) -> None:
     given, give = list[int](), Wire.give
 
-    def noted(self: Wire, tag: int, rows: torch.Tensor) -> Task:
+    def noted(self: Wire, tag: int, *rest: Any) -> Task:
         given.append(tag)
-        return give(self, tag, rows)
+        return give(self, tag, *rest)
 
     monkeypatch.setattr(Wire, "give", noted)
     monkeypatch.setattr(buckets, "FIRST_BYTES", limits[0])

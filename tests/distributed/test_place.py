@@ -7,7 +7,7 @@ import pytest
 import methods
 from benchmarks.__main__ import main
 from benchmarks.errors import UserError
-from benchmarks.executors.distributed.place import RankPlace, found, timeout_seconds
+from benchmarks.executors.distributed.place import RankPlace, asked_backend, backend, found, timeout_seconds
 from benchmarks.executors.distributed.session import connect, enough, serve
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "3", "MASTER_ADDR": "node7", "MASTER_PORT": "12345"}
@@ -96,3 +96,35 @@ def test_ranks_that_are_missing_are_said_before_anything_is_trained(
     monkeypatch.delenv("MASTER_ADDR", raising=False)
     assert main(["run", "table8", "--executor", "distributed", "--method", "ddp"]) == 2
     assert capsys.readouterr().err.startswith("MASTER_ADDR is missing: srun started 2 ranks")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "groups", "available", "why"),
+    [
+        (["", ""], 1, True, "not all ranks have a GPU: say --device cuda"),
+        (["GPU-1", ""], 1, True, "not all ranks have a GPU: say --device cuda"),
+        (["GPU-1", "GPU-1"], 1, True, "ranks share a GPU, which NCCL refuses"),
+        (["GPU-1", "GPU-2"], 1, False, "this torch is built without it: install one for CUDA"),
+        (["GPU-1", "GPU-2"], 0, True, "NCCL carries gradients of one group alone, and here 0 groups reduce any"),
+        (["GPU-1", "GPU-2"], 2, True, "NCCL carries gradients of one group alone, and here 2 groups reduce any"),
+    ],
+)
+def test_nccl_is_refused_by_a_sentence_and_else_left_alone(
+    gpus: list[str], groups: int, available: bool, why: str
+) -> None:
+    assert backend("auto", gpus, groups, available=available) == "gloo"
+    assert backend("gloo", gpus, groups, available=available) == "gloo"
+    with pytest.raises(UserError, match=f"^BENCHMARKS_RANK_BACKEND is 'nccl', and {why}.*, or say"):
+        backend("nccl", gpus, groups, available=available)
+
+
+@pytest.mark.parametrize(("asked", "chosen"), [("auto", "nccl"), ("nccl", "nccl"), ("gloo", "gloo")])
+def test_a_gpu_for_each_rank_is_what_nccl_takes(asked: str, chosen: str) -> None:
+    assert backend(asked, ["GPU-1", "GPU-2"], 1, available=True) == chosen
+
+
+def test_the_backend_is_one_of_three() -> None:
+    assert asked_backend({}) == "auto"
+    assert asked_backend({"BENCHMARKS_RANK_BACKEND": "gloo"}) == "gloo"
+    with pytest.raises(UserError, match=r"^BENCHMARKS_RANK_BACKEND is 'mpi': say auto, gloo or nccl\.$"):
+        asked_backend({"BENCHMARKS_RANK_BACKEND": "mpi"})

@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchmarks.executors.distributed.form import Form
 from benchmarks.executors.distributed.monitor import Away
-from benchmarks.executors.distributed.wire import Wire, finish
+from benchmarks.executors.distributed.wire import NcclWire, Wire, finish
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
 
 FIRST_BYTES, BYTES = 2**20, 8 * 2**20
@@ -48,11 +49,11 @@ class ComingMean(TorchGradient):
 class Bucket:
     """Its rows, used in round after round. tag: its messages'. device: of the means."""
 
-    def __init__(self, layers: Sequence[TorchLayer], wire: Wire, tag: int, device: torch.device) -> None:
+    def __init__(self, layers: Sequence[TorchLayer], wire: Wire | NcclWire, tag: int, device: torch.device) -> None:
         self.layers, self.wire, self.tag, self.device = layers, wire, tag, device
         self.last: Delivery | None = None
         self.form = Form([p for layer in layers for p in layer.params], numbers=len(layers))
-        self.rows = self.form.rows(wire.ranks)
+        self.rows = self.form.rows(wire.ranks, wire.device)
         own = self.rows[wire.rank]
         self.tickets = self.form.numbers(own)
         self.places = list(self.by_layer(self.form.tensors(own)))
@@ -78,11 +79,14 @@ class Delivery:
     def __init__(self, bucket: Bucket) -> None:
         if bucket.last is not None:
             bucket.last.await_all()
+            bucket.last.read()
         bucket.last = self
         self.bucket = bucket
         self.meeting: Away | None = None
         self.means: list[ComingMean] = []
         self._tasks = [bucket.wire.expect(bucket.tag, bucket.rows)]  # so early, the others need not wait for it
+        self._filled: list[Any] = []
+        self._read: Any = None
         self._lock, self.there = threading.Lock(), False
 
     def add(self, gradient: TorchGradient) -> ComingMean:
@@ -91,7 +95,8 @@ class Delivery:
         with gradient.stream:
             if gradient.tensors:
                 torch._foreach_copy_(bucket.places[place], list(gradient.tensors))
-        bucket.tickets[place] = gradient.index
+            bucket.tickets[place] = gradient.index
+            self._filled.append(bucket.wire.event())
         layer, read, ready = gradient.layer, gradient.read, gradient.ready
         self.means.append(ComingMean(layer, gradient.index, read, ready, copied=gradient.copied, delivery=self))
         return self.means[-1]
@@ -102,7 +107,7 @@ class Delivery:
 
     def leave(self) -> None:
         """All layers are there."""
-        self._tasks.append(self.bucket.wire.give(self.bucket.tag, self.bucket.rows))
+        self._tasks.append(self.bucket.wire.give(self.bucket.tag, self.bucket.rows, self._filled))
 
     def await_all(self) -> None:
         """Until the others' rows are here; then the means are known. Raises LinkLost."""
@@ -114,4 +119,9 @@ class Delivery:
             by_layer = self.bucket.by_layer(self.bucket.means())
             for mean, ticket, tensors in zip(self.means, tickets, by_layer, strict=True):
                 mean.index, mean.tensors = ticket, tuple(tensor.to(self.bucket.device) for tensor in tensors)
-            self.means, self.there = [], True
+            self.means, self.there, self._read = [], True, self.bucket.wire.event()
+
+    def read(self) -> None:
+        """Wait, on the host, until the device has read the rows for the means."""
+        if self._read is not None:
+            self._read.synchronize()

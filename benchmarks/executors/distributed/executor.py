@@ -43,6 +43,8 @@ class LeadingExecutor(RankExecutor):
         self.parts += 1
         (given, loaded), losses = report.order(team, loaded=self.loaded), len(team.losses)
         crossings = crossings_of(joint.workers, team)
+        if self.parts == 1:
+            joint.choose_backend(crossings.groups)
         joint.say(f"part {self.parts}", given.model_dump(mode="json"))  # before: ranks connect when they hear of it
         with self.part(crossings, taken=team.taken):
             for peer, tensors in loaded.items():

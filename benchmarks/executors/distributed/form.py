@@ -35,9 +35,9 @@ class Form:
         """A new one, to be filled: (bytes,)."""
         return torch.empty(self.bytes, dtype=torch.uint8)
 
-    def rows(self, count: int) -> Tensor:
+    def rows(self, count: int, device: torch.device | str = "cpu") -> Tensor:
         """(count, bytes)."""
-        return torch.empty(count, self.bytes, dtype=torch.uint8)
+        return torch.empty(count, self.bytes, dtype=torch.uint8, device=device)
 
     def fill(self, row: Tensor, tensors: Sequence[Tensor], numbers: Sequence[int] = ()) -> None:
         """Copy them in, from whatever device and layout."""

@@ -36,6 +36,7 @@ class Crossings:
 
     homes: Mapping[str, int] = field(default_factory=dict)
     rounds: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    groups: int = 0
 
 
 @dataclass
@@ -70,8 +71,8 @@ def crossings_of(workers: Workers, team: Any) -> Crossings:
     """workers: makes them for a team. Raises NotBetweenRanks."""
     dry, uses = _dry(team), Uses()
     ThreadsExecutor(dry).run([replace(one, program=_noted(one, uses)) for one in workers(dry)])
-    found = Crossings(dict(_crossing(uses)), dict(_rounds(uses)))
-    return found if not found.rounds or _can_be_late(found, workers, team) else Crossings(found.homes)
+    found = Crossings(dict(_crossing(uses)), dict(_rounds(uses)), len(uses.brought))
+    return found if not found.rounds or _can_be_late(found, workers, team) else replace(found, rounds={})
 
 
 def _dry(team: Any) -> DryTeam:

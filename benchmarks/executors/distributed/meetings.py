@@ -14,7 +14,7 @@ import torch
 from benchmarks.executors.distributed.buckets import Bucket, ComingMean, Delivery, parted
 from benchmarks.executors.distributed.form import Form
 from benchmarks.executors.distributed.monitor import Away, RankMonitor
-from benchmarks.executors.distributed.wire import Wire, tag_of
+from benchmarks.executors.distributed.wire import NcclWire, Wire, tag_of
 from benchmarks.executors.numerics.replica import TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from methods import effects as e
@@ -23,7 +23,7 @@ from methods import effects as e
 class Line:
     """A group's buckets, kept over parts. round: the layers of those that are filled in turn; else each has its own."""
 
-    def __init__(self, name: str, round: Sequence[TorchLayer], wire: Wire, device: torch.device) -> None:
+    def __init__(self, name: str, round: Sequence[TorchLayer], wire: Wire | NcclWire, device: torch.device) -> None:
         self.name, self.wire, self.device = name, wire, device
         parts = list(parted(round))
         made = [Bucket(layers, wire, tag_of(f"{name}, bucket {i}"), device) for i, layers in enumerate(parts)]
@@ -60,17 +60,22 @@ class Line:
 
 
 class RankMeetings:
-    """Of one part. lines: of the groups of gradients, by name, kept over parts. rounds: as Crossings has them."""
+    """Of one part. lines: of the groups of gradients, by name, kept over parts. rounds: as Crossings has them.
+
+    carrier: of gradients.
+    """
 
     def __init__(
         self,
         team: TorchTeam,
         monitor: RankMonitor,
         wire: Wire,
+        carrier: Wire | NcclWire,
         lines: dict[str, Line],
         rounds: Mapping[str, Sequence[int]],
     ) -> None:
-        self.team, self.monitor, self.wire, self.lines, self.rounds = team, monitor, wire, lines, rounds
+        self.team, self.monitor, self.wire = team, monitor, wire
+        self.carrier, self.lines, self.rounds = carrier, lines, rounds
         self._groups: dict[str, e.Group] = {}
 
     def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Any:
@@ -112,7 +117,7 @@ class RankMeetings:
     def _line(self, group: e.Group, replica: Any) -> Line:
         if group.name not in self.lines:
             round = [replica.layers[i] for i in self.rounds.get(group.name, ())]
-            self.lines[group.name] = Line(group.name, round, self.wire, self.team.device)
+            self.lines[group.name] = Line(group.name, round, self.carrier, self.team.device)
         return self.lines[group.name]
 
     def _await(self, worker: e.Worker, delivery: Delivery) -> None:

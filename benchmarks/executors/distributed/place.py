@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -14,6 +14,8 @@ PORT = 29500
 """torch's own default, where only the address is said."""
 TIMEOUT = "BENCHMARKS_RANK_TIMEOUT"
 TIMEOUT_SECONDS = 300.0
+BACKEND = "BENCHMARKS_RANK_BACKEND"
+BACKENDS = ("auto", "gloo", "nccl")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,34 @@ def timeout_seconds(surroundings: Mapping[str, str] = os.environ) -> float:
     if not 0 < seconds < float("inf"):
         raise UserError(f"{TIMEOUT} is '{given}': give seconds, more than 0.")
     return seconds
+
+
+def asked_backend(surroundings: Mapping[str, str] = os.environ) -> str:
+    """One of BACKENDS. Raises UserError where another is asked for."""
+    asked = surroundings.get(BACKEND) or BACKENDS[0]
+    if asked not in BACKENDS:
+        raise UserError(f"{BACKEND} is '{asked}': say {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}.")
+    return asked
+
+
+def backend(asked: str, gpus: Sequence[str], groups: int, *, available: bool) -> str:
+    """What carries the gradients of an AllReduce: nccl where it is asked for or everything fits, else gloo.
+
+    gpus: each rank's, by a name that no other GPU has; "" where it has none. groups: whose members reduce gradients.
+    available: whether torch has NCCL. Raises UserError where nccl is asked for and cannot be.
+    """
+    wrong = None
+    if not available:
+        wrong = "this torch is built without it: install one for CUDA"
+    elif not all(gpus):
+        wrong = "not all ranks have a GPU: say --device cuda"
+    elif len(set(gpus)) < len(gpus):
+        wrong = "ranks share a GPU, which NCCL refuses: start as many on a machine as it has GPUs"
+    elif groups != 1:
+        wrong = f"NCCL carries gradients of one group alone, and here {groups} groups reduce any: take another method"
+    if asked == "nccl" and wrong is not None:
+        raise UserError(f"{BACKEND} is 'nccl', and {wrong}, or say {BACKEND}=gloo.")
+    return "gloo" if asked == "gloo" or wrong is not None else "nccl"
 
 
 def _number(surroundings: Mapping[str, str], name: str) -> int:

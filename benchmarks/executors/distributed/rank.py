@@ -12,7 +12,7 @@ from benchmarks.executors.distributed.meetings import Line, RankMeetings
 from benchmarks.executors.distributed.monitor import RankMonitor
 from benchmarks.executors.distributed.session import Joint
 from benchmarks.executors.distributed.watch import RankWatch
-from benchmarks.executors.distributed.wire import LinkLost
+from benchmarks.executors.distributed.wire import LinkLost, NcclWire, Wire, gpu_of
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import GRACE_SECONDS, ThreadsExecutor
 from methods import effects as e
@@ -33,6 +33,8 @@ class RankExecutor(ThreadsExecutor):
         self._part, self._base, self._crossings = 0, 0, Crossings()
         self._lines: dict[str, Line] = {}
         self._post: Post | None = None
+        self._carrier: Wire | NcclWire | None = None
+        joint.gpu = gpu_of(team.device)
         self._monitor: RankMonitor
 
     @contextlib.contextmanager
@@ -71,7 +73,7 @@ class RankExecutor(ThreadsExecutor):
 
     def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
         team, rounds = self.torch_team, self._crossings.rounds
-        meetings = RankMeetings(team, self._monitor, self.joint.wire, self._lines, rounds)
+        meetings = RankMeetings(team, self._monitor, self.joint.wire, self._carry(), self._lines, rounds)
         handlers = super()._make_handlers() | {e.AllReduce: meetings.all_reduce, e.Average: meetings.average}
         update, put = handlers[e.Update], handlers[e.Put]
 
@@ -91,6 +93,14 @@ class RankExecutor(ThreadsExecutor):
         self.watch.monitor = self._monitor
         between = {kind: self._explained(handlers[kind]) for kind in BETWEEN}
         return handlers | between
+
+    def _carry(self) -> Wire | NcclWire:
+        """What carries gradients, as rank 0 has said."""
+        if self._carrier is None:
+            nccl, device, joint = self.joint.heard("backend") == "nccl", self.torch_team.device, self.joint
+            streams: Any = self.torch_team.device_streams
+            self._carrier = NcclWire(joint.store, joint.wire, device, streams) if nccl else joint.wire
+        return self._carrier
 
     def _explained(self, handler: Callable[[e.Worker, Any], Any]) -> Callable[[e.Worker, Any], Any]:
         """A connection that is lost is no failure of the worker's, but of whoever is at its other end."""

@@ -78,7 +78,7 @@ class Joint:
         self.root, self.number, self.rank, self.ranks, self.workers = root, number, rank, ranks, workers
         self.timeout_seconds = timeout_seconds
         self.store: Store = dist.PrefixStore(f"run {number}", root)
-        self.host, self.closed = host, False
+        self.host, self.gpu, self.closed = host, "", False
         self._wire: Wire | None = None
         self._connecting = threading.Lock()
 
@@ -121,7 +121,10 @@ class Joint:
 
     def ready(self, excuse: str = "") -> None:
         """This rank can take part; or cannot, as a sentence says that the user can act on."""
-        self.say(f"ready {self.rank}", {"excuse": excuse, "host": socket.gethostname(), "process": os.getpid()})
+        self.say(
+            f"ready {self.rank}",
+            {"excuse": excuse, "gpu": self.gpu, "host": socket.gethostname(), "process": os.getpid()},
+        )
 
     def lost(self) -> str:
         """A sentence where a process of the ranks has ended, as whoever started it found; else ""."""
@@ -143,6 +146,13 @@ class Joint:
         for rank in range(self.ranks):
             if rank != self.rank and (excuse := self.wait_for(f"ready {rank}", look)["excuse"]):
                 raise UserError(f"Rank {rank} cannot take part: {excuse}")
+
+    def choose_backend(self, groups: int) -> None:
+        """Rank 0, once all are ready: what carries gradients. groups: that reduce them. Raises UserError."""
+        others = [rank for rank in range(self.ranks) if rank != self.rank]
+        gpus = [self.gpu, *(self.heard(f"ready {rank}")["gpu"] for rank in others)]
+        chosen = places.backend(places.asked_backend(), gpus, groups, available=dist.is_nccl_available())
+        self.say("backend", chosen)
 
     def close(self) -> None:
         self.closed = True

@@ -100,6 +100,8 @@ class RankWatch:
                 if lost := self.joint.lost():
                     return RankFailed(error.peer, lost)
             time.sleep(0.02)
+        if error.peer < 0:
+            return RankFailed(error.peer, f"The connection between ranks is lost: {error.__cause__}")
         return RankFailed(error.peer, f"Rank {error.peer} of {self.joint.ranks} is gone: its process has ended.")
 
     # ---- the thread

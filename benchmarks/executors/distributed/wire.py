@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -20,6 +20,7 @@ import torch.distributed
 from torch import Tensor
 
 from benchmarks.executors.distributed.place import LOOPBACK, RankPlace
+from benchmarks.executors.numerics.streams import DeviceStreams
 
 dist: Any = torch.distributed  # which does not say what it exports
 Store = Any
@@ -44,6 +45,14 @@ class LinkLost(Exception):
         self.__cause__ = cause
 
 
+def gpu_of(device: torch.device) -> str:
+    """By a name that no other GPU has; "" of what is none."""
+    if device.type != "cuda":
+        return ""
+    properties: Any = torch.cuda.get_device_properties(device)
+    return str(properties.uuid)
+
+
 def tag_of(name: str) -> int:
     """Of a group, by its name."""
     return RESERVED + crc32(name.encode()) % (2**31 - RESERVED)
@@ -60,8 +69,10 @@ class Wire:
         options._devices = [backend.create_device(hostname=host)]
         options._timeout = timedelta(seconds=timeout_seconds)
         self._group = backend(dist.PrefixStore("gloo", store), rank, ranks, options)
+        self.device, self.event = torch.device("cpu"), no_event
         self._only = self.others[0] if len(self.others) == 1 else -1
-        self._line = ThreadPoolExecutor(1, thread_name_prefix="communication")
+        self.line = ThreadPoolExecutor(1, thread_name_prefix="communication")
+        self.ends: list[Callable[[], None]] = []  # of what else the communication thread carries
 
     def swap(self, tag: int, rows: Tensor) -> None:
         """All members' rows (ranks, n) of any kind; this rank's own is there before, the others' are after.
@@ -72,11 +83,11 @@ class Wire:
 
     def expect(self, tag: int, rows: Tensor) -> Task:
         """Begin to receive the others' rows (ranks, n): best before they are sent, which spares them a wait."""
-        return self._line.submit(self._receive_rows, tag, rows)
+        return self.line.submit(self._receive_rows, tag, rows)
 
-    def give(self, tag: int, rows: Tensor) -> Task:
-        """Begin to send this rank's row, of the others' (ranks, n), to all of them."""
-        return self._line.submit(self._send_row, tag, rows)
+    def give(self, tag: int, rows: Tensor, filled: Sequence[Any] = ()) -> Task:
+        """Begin to send this rank's row, of the others' (ranks, n), to all of them. filled: no events of this host."""
+        return self.line.submit(self._send_row, tag, rows)
 
     def _receive_rows(self, tag: int, rows: Tensor) -> Works:
         with _link(self._only):
@@ -88,7 +99,7 @@ class Wire:
 
     def send(self, peer: int, *messages: tuple[int, Tensor]) -> None:
         """Tags and tensors, in this order; returns once they are taken, or under way and kept. Raises LinkLost."""
-        for _, work in self._line.submit(self._send, peer, messages).result():
+        for _, work in self.line.submit(self._send, peer, messages).result():
             _wait(peer, work)
 
     def _send(self, peer: int, messages: Sequence[tuple[int, Tensor]]) -> list[tuple[int, Any]]:
@@ -98,7 +109,7 @@ class Wire:
     def receive(self, peer: int, tag: int, into: Tensor) -> None:
         """Raises LinkLost."""
         if into.numel():
-            _wait(peer, self._line.submit(self._receive, peer, tag, into).result())
+            _wait(peer, self.line.submit(self._receive, peer, tag, into).result())
 
     def _receive(self, peer: int, tag: int, into: Tensor) -> Any:
         with _link(peer):
@@ -106,12 +117,80 @@ class Wire:
 
     def abort(self) -> None:
         """End all waits, here and at those who wait for this rank: gloo gives a connection up that has timed out."""
+        for end in self.ends:
+            end()
         for peer in self.others:
             with contextlib.suppress(RuntimeError):
                 self._group.recv([torch.empty(1)], peer, ABORT).wait(timedelta(milliseconds=1))
 
     def close(self) -> None:
-        self._line.shutdown(wait=False, cancel_futures=True)
+        self.line.shutdown(wait=False, cancel_futures=True)
+
+
+def no_event() -> None:
+    """The host's memory is written when the call returns."""
+
+
+class NcclWire:
+    """Rows from GPU to GPU by NCCL, all ranks' at once, on a stream of its own; called by the communication thread.
+
+    NCCL takes calls in one order on all ranks, so this carries one group's. The host waits wherever a stream would do:
+    it has never been executed, for want of a machine with two GPUs. streams: of the device.
+    """
+
+    def __init__(
+        self, store: Store, wire: Wire, device: torch.device, streams: DeviceStreams, group: Any = None
+    ) -> None:
+        self.rank, self.ranks, self.device, self.event = wire.rank, wire.ranks, device, streams.event
+        self.streams, self._line, self._stream = streams, wire.line, streams.stream()
+        self._group = dist.ProcessGroupNCCL(dist.PrefixStore("nccl", store), wire.rank, wire.ranks)
+        self._aborted = False
+        wire.ends.append(self.abort)
+
+    def expect(self, tag: int, rows: Tensor) -> Task:
+        """NCCL receives when it sends."""
+        task: Task = Future()
+        task.set_result([])
+        return task
+
+    def give(self, tag: int, rows: Tensor, filled: Sequence[Any] = ()) -> Task:
+        """Begin to gather the rows (ranks, n). filled: events, after which this rank's own is there."""
+        return self._line.submit(self._gather, rows, list(filled))
+
+    def _gather(self, rows: Tensor, filled: Sequence[Any]) -> Works:
+        for event in filled:
+            event.synchronize()
+        before = self.streams.current()
+        self.streams.use(self._stream)
+        try:
+            with _link(-1):
+                work = self._group.allgather([list(rows.unbind(0))], [rows[self.rank].clone()])
+                work.wait()  # the stream does, for NCCL's own
+            return [(-1, _Came(self, self.event()))]
+        finally:
+            self.streams.use(before)
+
+    def abort(self) -> None:
+        """End all waits here; the watch does so at the other ranks."""
+        self._aborted = True
+        with contextlib.suppress(RuntimeError):
+            self._group.abort()
+
+    def check(self) -> None:
+        """Raises RuntimeError once it was aborted: rows may hold anything."""
+        if self._aborted:
+            raise RuntimeError("aborted")
+
+
+class _Came:
+    """As gloo's works are waited for."""
+
+    def __init__(self, wire: NcclWire, event: Any) -> None:
+        self.wire, self.event = wire, event
+
+    def wait(self, limit: timedelta) -> None:
+        self.event.synchronize()
+        self.wire.check()
 
 
 def finish(tasks: Sequence[Task]) -> None:
