@@ -16,7 +16,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool
+from benchmarks.runner.processes import pool, ranks
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.tuning.search import TuningBudget
 from benchmarks.tables.definition import Table
@@ -90,6 +90,7 @@ def tune(
     engine: Engine | None = None,
 ) -> int:
     """-> the exit code: 0, or 1 if a run failed. engine: a cluster's. Raises as `run`."""
+    ranks.started_here(chosen.kind, "tune")
     planned = plan.runs(table, chosen)
     if not planned:
         raise UserError(f"Nothing to tune in {table.id}: --method and --network leave no row of it.")

@@ -128,3 +128,11 @@ def test_the_backend_is_one_of_three() -> None:
     assert asked_backend({"BENCHMARKS_RANK_BACKEND": "gloo"}) == "gloo"
     with pytest.raises(UserError, match=r"^BENCHMARKS_RANK_BACKEND is 'mpi': say auto, gloo or nccl\.$"):
         asked_backend({"BENCHMARKS_RANK_BACKEND": "mpi"})
+
+
+def test_a_search_is_not_led_by_every_rank(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    assert main(["tune", "table8", "--executor", "distributed", "--method", "ddp"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("`tune` cannot run under torchrun or srun, where every rank would search by itself")

@@ -53,6 +53,15 @@ def other(kind: executors.ExecutorKind) -> RankPlace | None:
     return place if place is not None and place.rank else None
 
 
+def started_here(kind: executors.ExecutorKind, command: str) -> None:
+    """For commands whose runs follow from others' outcomes. Raises UserError where torchrun or srun has started ranks."""
+    if not kind.one_process and places.found() is not None:
+        raise UserError(
+            f"`{command}` cannot run under torchrun or srun, where every rank would search by itself: leave them out, "
+            "and it starts ranks on this machine."
+        )
+
+
 def take_part(place: RankPlace, setting: Setting, work: RankWork) -> int:
     """All that another rank than 0 does, in a process of its own -> the exit code."""
     rank = _process(place, setting, work, None)
