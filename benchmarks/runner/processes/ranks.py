@@ -54,7 +54,7 @@ def other(kind: executors.ExecutorKind) -> RankPlace | None:
 
 
 def started_here(kind: executors.ExecutorKind, command: str) -> None:
-    """For commands whose runs follow from others' outcomes. Raises UserError where torchrun or srun has started ranks."""
+    """For commands whose runs follow from others' outcomes: raises UserError where torchrun or srun started ranks."""
     if not kind.one_process and places.found() is not None:
         raise UserError(
             f"`{command}` cannot run under torchrun or srun, where every rank would search by itself: leave them out, "
