@@ -97,9 +97,10 @@ class Delivery:
                 torch._foreach_copy_(bucket.places[place], list(gradient.tensors))
             bucket.tickets[place] = gradient.index
             self._filled.append(bucket.wire.event())
-        layer, read, ready = gradient.layer, gradient.read, gradient.ready
-        self.means.append(ComingMean(layer, gradient.index, read, ready, copied=gradient.copied, delivery=self))
-        return self.means[-1]
+        mean = ComingMean(gradient.layer, gradient.index, gradient.read, gradient.ready, delivery=self)
+        mean.weights, mean.copied = gradient.weights, gradient.copied
+        self.means.append(mean)
+        return mean
 
     @property
     def full(self) -> bool:

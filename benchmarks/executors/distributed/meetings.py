@@ -20,7 +20,7 @@ from benchmarks.executors.numerics.team import TorchTeam
 from methods import effects as e
 
 
-class Line:
+class GroupLine:
     """A group's buckets, kept over parts. round: the layers of those that are filled in turn; else each has its own."""
 
     def __init__(self, name: str, round: Sequence[TorchLayer], wire: Wire | NcclWire, device: torch.device) -> None:
@@ -71,7 +71,7 @@ class RankMeetings:
         monitor: RankMonitor,
         wire: Wire,
         carrier: Wire | NcclWire,
-        lines: dict[str, Line],
+        lines: dict[str, GroupLine],
         rounds: Mapping[str, Sequence[int]],
     ) -> None:
         self.team, self.monitor, self.wire = team, monitor, wire
@@ -114,10 +114,10 @@ class RankMeetings:
         everyone = all(bool(last) for (last,) in form.all_numbers(rows))
         return self.team.averaged(effect, mean, snapshot, everyone)
 
-    def _line(self, group: e.Group, replica: Any) -> Line:
+    def _line(self, group: e.Group, replica: Any) -> GroupLine:
         if group.name not in self.lines:
             round = [replica.layers[i] for i in self.rounds.get(group.name, ())]
-            self.lines[group.name] = Line(group.name, round, self.carrier, self.team.device)
+            self.lines[group.name] = GroupLine(group.name, round, self.carrier, self.team.device)
         return self.lines[group.name]
 
     def _await(self, worker: e.Worker, delivery: Delivery) -> None:

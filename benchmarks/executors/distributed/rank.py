@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.executors.distributed.channels import Post, RankChannels
 from benchmarks.executors.distributed.homes import Crossings
-from benchmarks.executors.distributed.meetings import Line, RankMeetings
+from benchmarks.executors.distributed.meetings import GroupLine, RankMeetings
 from benchmarks.executors.distributed.monitor import RankMonitor
 from benchmarks.executors.distributed.session import Joint
 from benchmarks.executors.distributed.watch import RankWatch
@@ -31,7 +31,7 @@ class RankExecutor(ThreadsExecutor):
         self.torch_team, self.joint = team, joint
         self.watch = RankWatch(joint)
         self._part, self._base, self._crossings = 0, 0, Crossings()
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[str, GroupLine] = {}
         self._post: Post | None = None
         self._carrier: Wire | NcclWire | None = None
         joint.gpu = gpu_of(team.device)
