@@ -150,7 +150,7 @@ class Joint:
     def choose_backend(self, groups: int) -> None:
         """Rank 0, once all are ready: what carries gradients. groups: that reduce them. Raises UserError."""
         others = [rank for rank in range(self.ranks) if rank != self.rank]
-        gpus = [self.gpu, *(self.heard(f"ready {rank}")["gpu"] for rank in others)]
+        gpus = [self.gpu, *(self.wait_for(f"ready {rank}")["gpu"] for rank in others)]
         chosen = places.backend(places.asked_backend(), gpus, groups, available=dist.is_nccl_available())
         self.say("backend", chosen)
 
