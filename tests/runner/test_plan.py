@@ -56,6 +56,14 @@ def test_a_delay_on_a_device_that_no_run_has_is_refused(methods: tuple[str, ...]
     assert len(plan.runs(table("table1"), replace(CHOICES, card=fitting, methods=methods))) > 0
 
 
+def test_seeds_planned_together_are_planned_as_each_alone() -> None:
+    for id in ("table3", "lap-table3", "v3-stragglers"):
+        alone = [run for seed in (7, 2) for run in plan.runs(table(id), replace(Choices(), seeds=(seed,)))]
+        together = plan.runs(table(id), replace(Choices(), seeds=(7, 2)))
+        assert sorted(alone, key=lambda run: run.id) == sorted(together, key=lambda run: run.id)
+        assert all(run.id == hashed(run.spec.document()) for run in together)
+
+
 def test_tables_that_show_the_same_runs_share_them() -> None:
     assert ids("table3") == ids("table4")
     assert ids("table1") == ids("table2")
