@@ -22,7 +22,7 @@ MOST_PROCESSES = 4
 
 
 @dataclass(frozen=True)
-class Order:
+class Commission:
     """A picture to draw, from this content."""
 
     stem: Path
@@ -37,14 +37,14 @@ class Studio:
     """Pictures to draw, in their order. folder: where they lie; what was drawn there from the same data stays."""
 
     def __init__(self, folder: Path) -> None:
-        self.waiting: list[Order] = []
+        self.waiting: list[Commission] = []
         self._drawn = Drawn(folder)
 
     def draw(self, picture: Callable[..., object], data: Any, stem: Path, **options: Any) -> None:
         """Have a picture drawn until `finish` is through: a function of a module, and what it is given, as data."""
         found = content(picture, (data, options))
         if not self._drawn.current(stem, found):
-            self.waiting.append(Order(stem, found, partial(picture, data, stem, **options)))
+            self.waiting.append(Commission(stem, found, partial(picture, data, stem, **options)))
 
     def finish(self) -> None:
         """Draw them. Raises ResultsError where a file cannot be written."""

@@ -250,7 +250,7 @@ def test_only_pictures_whose_data_changed_are_drawn_again(tmp_path: Path) -> Non
         studio = Studio(place)
         for number, title in enumerate(titles):
             studio.draw(diagnostics.splits, {"net": found}, place / str(number), title=title)
-        waiting = [order.stem.name for order in studio.waiting]
+        waiting = [one.stem.name for one in studio.waiting]
         studio.finish()
         return waiting
 
