@@ -249,7 +249,7 @@ class DryTeam:
         with layer.mutex:
             behind = layer.updates - gradient.read.updates
             behind = behind if behind > 0 else 0  # LayerVersions.staleness
-            self.apply(layer, gradient, worker, scale if scale == 1.0 else factor(scale, behind))
+            self.apply(layer, gradient, worker, 1.0 if scale == 1.0 else factor(scale, behind))
             layer.updates += 1
             at = self.device_time() or now
         self.staleness.note(layer.index, behind, gradient.read.time, gradient.ready, at)
