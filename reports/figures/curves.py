@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TINY = 1e-3
 MARKS = 6
 """Markers along a line, about: each line has them at other places."""
 
@@ -63,6 +64,7 @@ def curves(
             if medium.titled or not alone:
                 axes.set_title(panel)
             _draw(axes, [run for run in runs if run.panel == panel], known, x_label, medium)
+            tick_in_full(axes)
             if targets and panel in targets and (not alone or number == columns - 1):
                 _name(axes, targets[panel])
             if targets and panel in targets:
@@ -84,6 +86,12 @@ def _draw(axes: Axes, runs: Sequence[Curve], known: Mapping[str, LineLook], x_la
         step = max(1, len(points) // MARKS)
         marks: dict[str, Any] = {"markevery": (number % step, step), "markersize": medium.marker, **look.points}
         axes.plot(*zip(*points, strict=True), linewidth=medium.line * width[label], label=label, **look.line | marks)
+
+
+def tick_in_full(axes: Axes) -> None:
+    """Write tiny positions as they are: a common factor of them would stand on the axis' name."""
+    if abs(axes.get_xlim()[1]) < TINY:
+        axes.xaxis.set_major_formatter("{x:g}")
 
 
 def _means(runs: Sequence[Curve], x_label: str) -> dict[str, list[tuple[float, float]]]:

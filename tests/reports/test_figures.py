@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from reports.figures import canvas, coincidence, curves, timelines
 from reports.figures.curves import Curve
@@ -157,3 +158,13 @@ def test_a_caption_says_what_coincides_over_every_axis() -> None:
     said = "LPP lies on LAP, drawn wide below (ResNet-18)"
     assert curves.coinciding([curve("LAP", 1), curve("LPP", 1), curve("BP", 3)]) == said
     assert curves.coinciding([curve("LAP", 1), curve("BP", 3)]) == ""
+
+
+@pytest.mark.parametrize("most", [7e-7, 7e-5, 7.0])
+def test_no_factor_of_tiny_seconds_stands_on_an_axis_name(most: float) -> None:
+    axes = Figure().subplots()
+    axes.plot([0.0, most], [1.0, 2.0])
+    curves.tick_in_full(axes)
+    axes.figure.canvas.draw()
+    assert axes.xaxis.get_offset_text().get_text() == ""
+    assert any(label.get_text() not in ("", "0") for label in axes.get_xticklabels())
