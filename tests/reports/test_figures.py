@@ -160,11 +160,10 @@ def test_a_caption_says_what_coincides_over_every_axis() -> None:
     assert curves.coinciding([curve("LAP", 1), curve("BP", 3)]) == ""
 
 
-@pytest.mark.parametrize("most", [7e-7, 7e-5, 7.0])
-def test_no_factor_of_tiny_seconds_stands_on_an_axis_name(most: float) -> None:
+@pytest.mark.parametrize(("most", "label"), [(7e-7, "2e\N{MINUS SIGN}07"), (7e-5, "2e\N{MINUS SIGN}05"), (7.0, "2")])
+def test_no_factor_of_tiny_seconds_stands_on_an_axis_name(most: float, label: str) -> None:
     axes = Figure().subplots()
     axes.plot([0.0, most], [1.0, 2.0])
     curves.tick_in_full(axes)
     axes.figure.canvas.draw()
-    assert axes.xaxis.get_offset_text().get_text() == ""
-    assert any(label.get_text() not in ("", "0") for label in axes.get_xticklabels())
+    assert label in {text.get_text() for text in axes.get_xticklabels()}
