@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cyclopts import App
 from rich.console import Console
@@ -176,17 +176,14 @@ def tune(
         target: Accuracy in percent to reach, instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
-    from benchmarks.commands.resolve import check_target, choose, one_table
+    from benchmarks.commands.resolve import check_target, one_table
 
     check_target(target)
     care.check()
     budget = search.budget()
-    from benchmarks.commands import engines, tune
+    from benchmarks.commands import tune
 
-    of_cluster = engines.prepare(engine, selection, per_device if jobs is None else jobs, _console(), detachable=False)
-    found, chosen = choose(selection, [table], node=of_cluster.node if of_cluster else None)
-    many = _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
-
+    of_cluster, found, chosen, many = _searched(table, selection, engine, jobs, per_device)
     return tune.tune(
         one_table(found, table),
         chosen,
@@ -441,6 +438,19 @@ def _load(plugins: list[Path] | None) -> None:
 
     for path in plugins or []:
         methods.load_plugin(path)
+
+
+def _searched(
+    table: str, selection: Selection, engine: EngineOptions, jobs: int | None, per_device: int | None
+) -> tuple[Any, Any, Choices, int]:
+    """The engine of a search, its table, its choices, and runs side by side."""
+    from benchmarks.commands import engines
+    from benchmarks.commands.resolve import choose
+
+    asked = per_device if jobs is None else jobs
+    of_cluster = engines.prepare(engine, selection, asked, _console(), detachable=False)
+    found, chosen = choose(selection, [table], node=of_cluster.node if of_cluster else None)
+    return of_cluster, found, chosen, _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
 
 
 def _training_jobs(jobs: int | None, chosen: Choices, per_device: int | None) -> int:
