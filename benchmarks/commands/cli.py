@@ -176,13 +176,12 @@ def tune(
         target: Accuracy in percent to reach, instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
+    from benchmarks.commands import tune
     from benchmarks.commands.resolve import check_target, one_table
 
     check_target(target)
     care.check()
     budget = search.budget()
-    from benchmarks.commands import tune
-
     of_cluster, found, chosen, many = _searched(table, selection, engine, jobs, per_device)
     return tune.tune(
         one_table(found, table),

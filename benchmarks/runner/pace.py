@@ -170,8 +170,9 @@ def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
 
 def _samples_seen(record: Record) -> int | None:
     """Of an epoch, by its batches: a folder in ImageNet's place has what it has, and a spec says no counts."""
-    last, given = record.evaluations[-1], record.spec.workload.document()
-    seen = round(last.step / last.epoch) * int(given["batch"])
+    last, batch = record.evaluations[-1], record.spec.workload.document()["batch"]
+    assert isinstance(batch, int)
+    seen = round(last.step / last.epoch) * batch
     return seen if card(record.spec.workload.dataset).kind == "folder" else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ PRICES = {
         activations=Activations([100.0, 300.0, 50.0], [40.0, 20.0, 4.0]),
     ),
 }
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "bp": {},
     "ddp": {"devices": 4},
     "lsgd": {"devices": 4, "period": 3},

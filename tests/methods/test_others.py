@@ -144,10 +144,15 @@ def test_even_devices_ask_odd_ones_at_random() -> None:
     pairs: dict[Any, set[int]] = {}
 
     class Watching(VirtualExecutor):
-        def _carry_out(self, process: Any, effect: Any) -> Any:
-            if isinstance(effect, Average):
+        def _make_handlers(self) -> dict[type, Any]:
+            handlers = super()._make_handlers()
+            average = handlers[Average]
+
+            def watched(process: Any, effect: Any) -> Any:
                 pairs.setdefault(effect.group, set()).add(effect.replica.index)
-            return super()._carry_out(process, effect)
+                return average(process, effect)
+
+            return {**handlers, Average: watched}
 
     Watching(team, Price.uniform(1, 1.0, 2.0)).run(made.workers(team))
     assert {frozenset(pair) for pair in pairs.values()} == {frozenset((a, b)) for a in (0, 2, 4) for b in (1, 3)}

@@ -59,6 +59,7 @@ class EffectJob(DeviceJob):
             except METHOD_ERRORS as error:
                 raise WorkerFailed(process.worker.name, error) from error
         if owner.listen is not None:
+            assert process.effect is not None
             owner.tell(process, process.effect, self.started)
         owner.go_on(process, result)
 
