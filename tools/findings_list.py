@@ -118,6 +118,16 @@ ON_WRN = {
         "lppsgd@devices={},updaters=3,batch=64": "LPP-SGD, 3 updaters, batch 64",
     }.items()
 }
+PERIOD = {
+    f"lapsgd@updaters=6,period={period},switch={switch},batch=128": f"LAP-SGD, K = {period}, P = {share}"
+    for period, switch, share in (
+        (1, 0.5, "half"),
+        (4, 0.5, "half"),
+        (8, 0.5, "half"),
+        (8, 0, "none"),
+        (16, 0.5, "half"),
+    )
+}
 STEM = {
     "async_lu": "Async LU",
     "lapsgd": "LAP-SGD (= LPP-SGD)",
@@ -210,6 +220,15 @@ FINDINGS = (
         + tuple((row, f"mbsgd@devices={row.partition('=')[2][0]},batch=128") for row in ON_WRN if "updaters" in row),
         TEST,
         "wrn16_8",
+    ),
+    Finding(
+        "period",
+        "CIFAR-10, ResNet-20 at scale small",
+        ("lap-table5",),
+        PERIOD,
+        tuple((row, list(PERIOD)[-1]) for row in list(PERIOD)[:-1]),
+        TEST,
+        "resnet20",
     ),
     Finding(
         "stem",
