@@ -74,7 +74,7 @@ def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
 
 def test_the_data_card_is_toml(cli: Cli, tmp_path: Path) -> None:
     cli("new", "data", "leaves")
-    said = tomllib.loads((tmp_path / "my_paper.toml").read_text(encoding="utf-8"))
+    said = tomllib.loads((tmp_path / "leaves.toml").read_text(encoding="utf-8"))
     assert (said["name"], said["folder"], said["kind"]) == ("leaves", "leaves", "images")
 
 
