@@ -89,8 +89,9 @@ def _draw(axes: Axes, runs: Sequence[Curve], known: Mapping[str, LineLook], x_la
 
 
 def tick_in_full(axes: Axes) -> None:
-    """Write tiny positions as they are: a common factor of them would stand on the axis' name."""
+    """Write tiny positions as they are, and few: a common factor of them would stand on the axis' name."""
     if abs(axes.get_xlim()[1]) < TINY:
+        axes.locator_params(axis="x", nbins=2)
         axes.xaxis.set_major_formatter("{x:g}")
 
 

@@ -160,10 +160,12 @@ def test_a_caption_says_what_coincides_over_every_axis() -> None:
     assert curves.coinciding([curve("LAP", 1), curve("BP", 3)]) == ""
 
 
-@pytest.mark.parametrize(("most", "label"), [(7e-7, "2e\N{MINUS SIGN}07"), (7e-5, "2e\N{MINUS SIGN}05"), (7.0, "2")])
+@pytest.mark.parametrize(("most", "label"), [(7e-7, "5e\N{MINUS SIGN}07"), (7e-5, "5e\N{MINUS SIGN}05"), (7.0, "2")])
 def test_no_factor_of_tiny_seconds_stands_on_an_axis_name(most: float, label: str) -> None:
     axes = Figure().subplots()
     axes.plot([0.0, most], [1.0, 2.0])
     curves.tick_in_full(axes)
     axes.figure.canvas.draw()
-    assert label in {text.get_text() for text in axes.get_xticklabels()}
+    ticks = [text.get_text() for text in axes.get_xticklabels()]
+    assert label in ticks
+    assert most > 1 or len(ticks) <= 4, "so long, they would lie on each other"
