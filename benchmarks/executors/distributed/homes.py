@@ -31,7 +31,7 @@ class Crossings:
     """homes: the channels that devices put into which do not take from them, by name, and the device that takes.
 
     rounds: of groups whose members bring the same layers over and over, by name: these layers, in this order, whose
-    means may all come after the last of them was brought. So they can be sent together.
+    means may all come after the last of them was brought. So they can be sent together. groups: that reduce gradients.
     """
 
     homes: Mapping[str, int] = field(default_factory=dict)

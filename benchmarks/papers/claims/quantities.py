@@ -110,6 +110,11 @@ class Quantity:
         """The same without an uncertainty."""
         return replace(self, parts=(), open_below=False, open_above=False)
 
+    @property
+    def seeds(self) -> frozenset[int]:
+        """Of a mean that is known seed by seed; of all else none."""
+        return frozenset(self.parts[0].seeds) if len(self.parts) == 1 else frozenset()
+
     def with_seeds(self, by_seed: Mapping[int, float]) -> Quantity:
         """The same mean, known by the values it is of; without a spread it stays what it is."""
         known = tuple(sorted(by_seed.items()))
@@ -117,7 +122,7 @@ class Quantity:
 
     def of_seeds(self, seeds: Set[int]) -> Quantity:
         """Of a mean that is known seed by seed, that of some of them."""
-        if len(self.parts) != 1 or seeds == set(self.parts[0].seeds):
+        if seeds == self.seeds:
             return self
         kept = {seed: value for seed, value in self.parts[0].by_seed if seed in seeds}
         mean, std = _moments(list(kept.values()))
@@ -198,7 +203,7 @@ def of_mean(value: float, std: float | None, n: int, *, exact: bool) -> Quantity
 
 def on_common_seeds(*means: Quantity) -> tuple[Quantity, ...]:
     """The means of the seeds that all have, where two or more have; else as they are, and independent."""
-    seeds = set.intersection(*(set(part.seeds) for mean in means for part in mean.parts or (_NO_RUNS,)))
+    seeds = frozenset.intersection(*(mean.seeds for mean in means))
     return tuple(mean.of_seeds(seeds) for mean in means) if len(seeds) > 1 else means
 
 
@@ -229,9 +234,6 @@ def _moments(values: Sequence[float], size: float = 0.0) -> tuple[float, float]:
     assert found is not None
     error = max(values) - min(values) <= _ROUNDING * size
     return found.mean, 0.0 if error else math.sqrt(found.variance * len(values))
-
-
-_NO_RUNS = Term(0.0, 0.0, 0)
 
 
 def _weighed(parts: Iterable[Term], factor: float) -> tuple[Term, ...]:
