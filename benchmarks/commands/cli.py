@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cyclopts import App
 from rich.console import Console
@@ -27,6 +27,10 @@ from benchmarks.commands.options import (
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.commands.engines import Engine
+    from benchmarks.experiments import Experiment
     from benchmarks.runner.choices import Choices
 
 app = App(
@@ -120,15 +124,12 @@ def run(
         target: Accuracy in percent to reach, instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
-    from benchmarks.commands.resolve import check_target, choose
+    from benchmarks.commands import run
+    from benchmarks.commands.resolve import check_target
 
     check_target(target)
     care.check()
-    from benchmarks.commands import engines, run
-
-    of_cluster = engines.prepare(engine, selection, per_device if jobs is None else jobs, _console())
-    found, chosen = choose(selection, tables, node=of_cluster.node if of_cluster else None)
-    many = _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
+    of_cluster, found, chosen, many = _placed(tables, selection, engine, jobs, per_device)
     return run.run(
         found,
         chosen,
@@ -182,7 +183,7 @@ def tune(
     check_target(target)
     care.check()
     budget = search.budget()
-    of_cluster, found, chosen, many = _searched(table, selection, engine, jobs, per_device)
+    of_cluster, found, chosen, many = _placed([table], selection, engine, jobs, per_device, detachable=False)
     return tune.tune(
         one_table(found, table),
         chosen,
@@ -439,16 +440,22 @@ def _load(plugins: list[Path] | None) -> None:
         methods.load_plugin(path)
 
 
-def _searched(
-    table: str, selection: Selection, engine: EngineOptions, jobs: int | None, per_device: int | None
-) -> tuple[Any, Any, Choices, int]:
-    """The engine of a search, its table, its choices, and runs side by side."""
+def _placed(
+    tables: Sequence[str],
+    selection: Selection,
+    engine: EngineOptions,
+    jobs: int | None,
+    per_device: int | None,
+    *,
+    detachable: bool = True,
+) -> tuple[Engine | None, list[Experiment], Choices, int]:
+    """Where runs are trained, None for here; what is asked for, on the nodes of there; and runs side by side, here."""
     from benchmarks.commands import engines
     from benchmarks.commands.resolve import choose
 
     asked = per_device if jobs is None else jobs
-    of_cluster = engines.prepare(engine, selection, asked, _console(), detachable=False)
-    found, chosen = choose(selection, [table], node=of_cluster.node if of_cluster else None)
+    of_cluster = engines.prepare(engine, selection, asked, _console(), detachable=detachable)
+    found, chosen = choose(selection, tables, node=of_cluster.node if of_cluster else None)
     return of_cluster, found, chosen, _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
 
 
