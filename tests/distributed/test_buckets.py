@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.executors.distributed import buckets
-from benchmarks.executors.distributed.buckets import parted
+from benchmarks.executors.distributed.buckets import Delivery, parted
 from benchmarks.executors.distributed.homes import crossings_of
 from benchmarks.executors.distributed.wire import Task, Wire
 from benchmarks.executors.errors import WorkerFailed
@@ -86,6 +86,29 @@ def test_what_is_sent_together_changes_no_bit(
         assert bits(training.team) == bits(alone.team)
     messages = {(1, 1): 4, (1, 2**20): 2, (2**20, 1): 1}[limits]
     assert len(given) == messages * training.team.steps_per_epoch
+
+
+def test_no_bucket_is_awaited_before_all_of_its_round_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: dict[int, list[str]] = {0: [], 1: []}  # by rank
+    give, await_all = Wire.give, Delivery.await_all
+
+    def leaving(self: Wire, tag: int, *rest: Any) -> Task:
+        noted[self.rank].append("leaves")
+        return give(self, tag, *rest)
+
+    def awaiting(self: Delivery) -> None:
+        if not self.there:
+            noted[self.bucket.wire.rank].append("is awaited")
+        await_all(self)
+
+    monkeypatch.setattr(Wire, "give", leaving)
+    monkeypatch.setattr(Delivery, "await_all", awaiting)
+    monkeypatch.setattr(buckets, "FIRST_BYTES", 1)
+    monkeypatch.setattr(buckets, "BYTES", 1)
+    with led("ddp", {"devices": 2}) as training:
+        training.epoch(0)
+    step = ["leaves"] * 4 + ["is awaited"] * 4
+    assert noted[0] == noted[1] == step * (len(noted[0]) // len(step)) != []
 
 
 def test_layers_come_round_after_round() -> None:

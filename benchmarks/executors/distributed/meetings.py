@@ -26,12 +26,11 @@ class GroupLine:
     def __init__(self, name: str, round: Sequence[TorchLayer], wire: Wire | NcclWire, device: torch.device) -> None:
         self.name, self.wire, self.device = name, wire, device
         parts = list(parted(round))
-        made = [Bucket(layers, wire, tag_of(f"{name}, bucket {i}"), device) for i, layers in enumerate(parts)]
-        self._round = [bucket for bucket in made for _ in bucket.layers]
+        self._buckets = [Bucket(layers, wire, tag_of(f"{name}, bucket {i}"), device) for i, layers in enumerate(parts)]
+        self._round = [bucket for bucket in self._buckets for _ in bucket.layers]
         self._own: dict[TorchLayer, Bucket] = {}
         self._brought = 0
         self._open: dict[Bucket, Delivery] = {}
-        self.left: Delivery | None = None  # the last one that did
 
     def delivery(self, layer: TorchLayer) -> Delivery:
         """Which takes the layer's gradient. Raises ValueError where the layer is not the next one."""
@@ -43,12 +42,16 @@ class GroupLine:
             raise ValueError(f"{self.name} was brought {layer.name} in another order than in its first steps")
         return found
 
-    def leave(self, delivery: Delivery) -> Delivery | None:
-        """-> the one that left before it."""
+    def leave(self, delivery: Delivery) -> list[Delivery]:
+        """-> of the last one of a round, those that left before it: what is to be awaited while it is under way.
+
+        None is awaited sooner: ranks that are slow in turns would wait for each other at every bucket.
+        """
         del self._open[delivery.bucket]
         delivery.leave()
-        before, self.left = self.left, delivery
-        return before
+        if not self._round or delivery.bucket is not self._buckets[-1]:
+            return []
+        return [bucket.last for bucket in self._buckets[:-1] if bucket.last is not None]
 
     def _bucket(self, layer: TorchLayer) -> Bucket:
         if self._round:
@@ -91,8 +94,8 @@ class RankMeetings:
         if delivery.full:
             before = line.leave(delivery)
             self._meet(effect.group, delivery)
-            if before is not None:  # its means are computed while this one is under way
-                self._await(worker, before)
+            for one in before:  # their means are computed while this one is under way
+                self._await(worker, one)
         return mean
 
     def settle(self, worker: e.Worker, what: Any) -> None:
