@@ -207,6 +207,19 @@ def test_one_seed_decides_nothing(cli: Cli, fake: Fake) -> None:
     )
 
 
+def test_rows_are_compared_seed_by_seed(cli: Cli, fake: Fake) -> None:
+    """Seeds differ by ten points; Async LU is ahead by one, give or take a tenth, in each of them."""
+
+    def rule(run: Run) -> float:
+        behind = 0.0 if run.spec.method.name == "async_lu" else 1 + 0.1 * (run.spec.seed % 2)
+        return 60.0 + 10 * (run.spec.seed % 3) - behind
+
+    fake.rule = rule
+    assert cli("tune", "table1", *ROWS, "--seeds=3").code == 0
+    text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
+    assert "what is decided at the published rates stays as it was (1 as before)" in text
+
+
 @pytest.mark.usefixtures("fake")
 def test_the_report_has_a_page_of_it(cli: Cli) -> None:
     cli("tune", "table1", "--seeds=2", "--grid=3", *ROWS)

@@ -1,8 +1,8 @@
 """Whether tuning changes the order of a table's rows, pair by pair, by the inference that claims are judged by.
 
 A pair is decided at the published rates, or with each at its best, where the 95 % interval of its difference (of
-accuracies) or quotient (of all else) leaves out 0 or 1: benchmarks.papers.claims.rules has the rule. A single run a row
-decides nothing but the simulated clock's own seconds.
+accuracies) or quotient (of all else) leaves out 0 or 1, seed by seed: benchmarks.papers.claims.rules has the rule. A
+single run a row decides nothing but the simulated clock's own seconds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from benchmarks.papers.claims.quantities import Quantity
+from benchmarks.papers.claims.quantities import Quantity, on_common_seeds
 from benchmarks.tables.definition import Row
 from benchmarks.views.tuning.tuned import SIDES, Side, TunedTable
 from results.measures import Measure, words
@@ -99,6 +99,7 @@ def _contrast(tuned: TunedTable, side: Side, network: str, one: Row, other: Row,
     a, b = (_quantity(tuned, side, network, row, measure) for row in (one, other))
     if a is None or b is None:
         return None
+    a, b = on_common_seeds(a, b)
     made = a.minus(b) if measure.points else a.over(b)
     if made is None:
         return None
@@ -111,7 +112,8 @@ def _contrast(tuned: TunedTable, side: Side, network: str, one: Row, other: Row,
 def _quantity(tuned: TunedTable, side: Side, network: str, row: Row, measure: Measure) -> Quantity | None:
     summary, _ = tuned.value(side, network, row, measure)
     exact = tuned.published.choices.kind.simulated and measure.clock
-    found = Quantity.of(summary, exact=exact) if summary is not None and summary.n else None
+    by_seed = tuned.by_seed(side, network, row, measure)
+    found = Quantity.of(summary, exact=exact, by_seed=by_seed) if summary is not None and summary.n else None
     gone = sum(record.status == "diverged" for record in tuned.records(side, network, row))
     if found is None or not measure.speed or not gone:
         return found
