@@ -101,6 +101,13 @@ def test_an_mfu_that_the_card_was_fitted_to_decides_nothing(card: str, status: s
     )
 
 
+def test_a_claim_of_fitted_seconds_alone_is_called_so_where_these_are_open_too() -> None:
+    of = ("v3-mfu", "resnet18")
+    never = Summary(None, None, 1, censored=1, at_least=10.7)
+    evidence = Fake({(*of, "pdasgd", TTA): Summary(9.0, None, 1), (*of, "lppsgd", TTA): never}, charged="paper-a3")
+    assert claim("v3-over-lppsgd").evaluate(evidence).status == "not decided (fitted)"
+
+
 def test_real_seconds_are_fitted_to_nothing() -> None:
     rows = {"async_bu": 1.0, "async_lu": 2.0, "lapsgd": 3.0, "lppsgd": 3.0}
     values = {

@@ -132,7 +132,7 @@ class Claim:
         """By the comparisons that rest on no fitted seconds; fitted where only the others could decide it."""
         found = self._of({point.status for point in points if not point.fitted})
         decided = [point for point in points if point.status in ("holds", "does not hold")]
-        if found == "not decided" and decided and all(point.fitted for point in decided):
+        if found == "not decided" and points and all(point.fitted for point in decided or points):
             return "not decided (fitted)"
         return found
 
