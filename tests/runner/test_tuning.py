@@ -35,6 +35,7 @@ def tried(*accuracies: float | None, span: float = 16.0) -> list[Trial]:
 
 def test_the_grid_is_even_in_logarithms_around_the_published_rate() -> None:
     assert TuningBudget().rates == (0.25, 0.5, 1.0, 2.0, 4.0)
+    assert TuningBudget(grid=7, span=64.0, trials=7).rates == (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
     three = TuningBudget(grid=3, span=100.0, trials=3).rates
     assert three == pytest.approx((0.1, 1.0, 10.0))
     assert three[1] == 1.0

@@ -73,8 +73,11 @@ class TuningBudget:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """The factors of the grid, from the least; the one in the middle is 1."""
-        return tuple(self.span ** (i / (self.grid - 1) - 0.5) for i in range(self.grid))
+        """The factors of the grid, from the least; the one in the middle is 1.
+
+        Of so few digits that a wider grid has the very rates of a narrower one, and its runs.
+        """
+        return tuple(float(f"{self.span ** (i / (self.grid - 1) - 0.5):.12g}") for i in range(self.grid))
 
     @property
     def words(self) -> str:
