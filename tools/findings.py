@@ -1,7 +1,7 @@
 """The numbers and the pictures of docs/findings.md, made of the runs that a reproduction keeps.
 
-    python tools/findings.py                  # of results/reproductions/small, into docs/findings.md and docs/pictures
-    python tools/findings.py --runs out       # of a folder of results of one's own
+    python tools/findings.py                  # of results/reproductions, into docs/findings.md and docs/pictures
+    python tools/findings.py --runs out       # of folders of results of one's own
     python tools/findings.py --check          # write nothing; exit 1 where the pages say otherwise
 
 What stands in a page between `<!-- NAME -->` and `<!-- end -->` is made here, and nothing else of the page is touched.
@@ -34,13 +34,15 @@ from results.files import replace
 from results.measures import MEASURES
 from results.records import Record
 from results.statistics.inference import Interval, mean_interval
-from tools.findings_list import BEST, FINDINGS, Finding
+from tools.findings_list import BEST, FINDINGS, REPRODUCED, TUNED, Finding
+from tools.findings_others import ReproducedTable, TunedRows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PAGES = (CHECKOUT / "docs" / "findings.md", CHECKOUT / "README.md")
 PICTURES = CHECKOUT / "docs" / "pictures"
+KEPT = [reproductions.FOLDER / name for name in ("small", "paper")]
 FEWEST = 3
 """Seeds of two rows from which on a finding has its place in a page."""
 MARKED = re.compile(r"(<!-- ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -140,9 +142,28 @@ def picture(runs: Runs, one: Finding, stem: Path) -> None:
         axes.set_yticks(range(len(one.rows)), one.rows.values())
         axes.invert_yaxis()
 
-    _, *others = canvas.picture(paint, stem, sizes, one.title)
-    for path in others:  # the pages show PNG
+    as_png(canvas.picture(paint, stem, sizes, one.title))
+
+
+def as_png(files: Sequence[Path]) -> None:
+    """Of a picture's files, the one that the pages show."""
+    for path in files[1:]:
         path.unlink()
+
+
+def others(found: Journals) -> list[ReproducedTable | TunedRows]:
+    """The findings of other kinds for which there are runs."""
+    beside = [ReproducedTable(one, found) for one in REPRODUCED]
+    tuned = [TunedRows(one, found) for one in TUNED]
+    every: list[ReproducedTable | TunedRows] = [*beside, *tuned]
+    return [one for one in every if one.there]
+
+
+def together(folders: Iterable[Path]) -> Journals:
+    """All their runs. Raises UserError where a folder has none."""
+    found = list(map(journals.some, folders))
+    records = sorted((record for one in found for record in one.records), key=lambda record: record.started)
+    return Journals(tuple(records), tuple(said for one in found for said in one.left_out))
 
 
 def filled(page: str, blocks: Mapping[str, str]) -> str:
@@ -152,13 +173,15 @@ def filled(page: str, blocks: Mapping[str, str]) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=Path, default=reproductions.FOLDER / "small")
+    parser.add_argument("--runs", type=Path, nargs="+", default=KEPT)
     parser.add_argument("--check", action="store_true")
     chosen = parser.parse_args(arguments)
-    found = journals.some(chosen.runs)
+    found = together(chosen.runs)
     runs = {one.name: Runs.read(one, found) for one in FINDINGS}
     texts = {one.name: block(runs[one.name], one) for one in FINDINGS}
     texts["headline"] = headline(runs["methods"], FINDINGS[0])
+    more = others(found)
+    texts |= {one.one.name: one.block() for one in more}
     blocks = {name: "\n".join(lines) for name, lines in texts.items()}
     wrong = 0
     for path in PAGES:
@@ -172,6 +195,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for one in FINDINGS:
             if there(runs[one.name], one):
                 picture(runs[one.name], one, PICTURES / f"finding-{one.name}")
+        for other in more:
+            as_png(other.picture(PICTURES / f"finding-{other.one.name}"))
     return int(wrong > 0)
 
 

@@ -25,6 +25,30 @@ class Finding:
     network: str = "resnet18"
 
 
+@dataclass(frozen=True)
+class Reproduced:
+    """A table at the papers' own scale, beside what was published. settings: of the workload, other than published."""
+
+    name: str
+    title: str
+    table: str
+    network: str
+    rows: Mapping[str, str]
+    measures: Sequence[str]
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Rows of a table as published, and each at its own best rate. methods: as `tune --method` takes them."""
+
+    name: str
+    title: str
+    table: str
+    network: str
+    methods: Sequence[str]
+
+
 CIFAR_10, CIFAR_100 = (f"{data}, ResNet-18 at scale small" for data in ("CIFAR-10", "CIFAR-100"))
 ALL = {
     "bp": "BP, one device",
@@ -277,3 +301,15 @@ FINDINGS = (
         ),
     ),
 )
+REPRODUCED = (
+    Reproduced(
+        "imdb-paper",
+        "IMDb, LSTM at scale paper, a patience of 2 epochs",
+        "table6",
+        "lstm",
+        {row: ALL[row] for row in ("async_lu", "async_bu", "bp")},
+        (BEST, "epochs_to_best", "time_to_best_seconds"),
+        {"patience": "2"},
+    ),
+)
+TUNED = (Tuned("tuned", CIFAR_10, "table7", "resnet18", ("async_lu", "ddp", "lapsgd")),)

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
 from benchmarks.runner.settings import Settings
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
-from results import reproductions
+from benchmarks.views.tuning.search import final_runs, searches
 from results.records.journal import Journal, folder_of
 from tests.results.samples import write
 from tools import findings
 from tools.findings import CHOSEN, Runs, block, filled, headline, paired, there
-from tools.findings_list import BEST, FINDINGS, Finding
+from tools.findings_list import BEST, FINDINGS, REPRODUCED, TUNED, Finding
+from tools.findings_others import BUDGET, ReproducedTable, TunedRows
 
 PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
+
+
+def kept(out: Path, planned: Iterable[Run], best: Callable[[Run], float]) -> None:
+    for run in planned:
+        folder = folder_of(out, run.id)
+        with Journal.create(folder, id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
+            journal.evaluation(1, 20, {"accuracy_percent": best(run), "virtual_seconds": 2.0, "train_seconds": 3.0})
+            journal.end("finished")
 
 
 @pytest.fixture
@@ -47,11 +59,7 @@ def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
     of = table("table1")
     rates: tuple[Settings, ...] = ({}, {"workload": {"schedule.lr": "0.2"}})
     planned = [plan.runs(of, replace(CHOSEN, seeds=(0,), settings=settings))[0] for settings in rates]
-    for run, best in zip(planned, (60.0, 90.0), strict=True):
-        folder = folder_of(tmp_path, run.id)
-        with Journal.create(folder, id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
-            journal.evaluation(1, 20, {"accuracy_percent": best, "virtual_seconds": 2.0, "train_seconds": 3.0})
-            journal.end("finished")
+    kept(tmp_path, planned, lambda run: 60.0 if run is planned[0] else 90.0)
     found = Runs.read(one, journals.read(tmp_path))
     assert found.values(planned[0].labels.row, BEST) == {0: 60.0}
 
@@ -76,6 +84,50 @@ def test_the_pages_say_what_the_kept_runs_say() -> None:
 def test_pages_have_a_place_for_every_finding(runs: Runs) -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in findings.PAGES)
     names = {name for _, name, _ in findings.MARKED.findall(text)}
-    found = journals.read(reproductions.FOLDER / "small")
-    assert names == {one.name for one in FINDINGS if there(Runs.read(one, found), one)} | {"headline"}
+    found = findings.together(findings.KEPT)
+    shown = {one.name for one in FINDINGS if there(Runs.read(one, found), one)}
+    assert names == shown | {other.one.name for other in findings.others(found)} | {"headline"}
     assert all(line.count("|") == 6 for line in headline(runs, FINDINGS[0]))
+
+
+def test_a_reproduced_table_stands_beside_what_was_published(tmp_path: Path) -> None:
+    one = replace(REPRODUCED[0], rows={"async_lu": "LU"})
+    chosen = Choices(scale="paper", seeds=(0, 1, 2), settings={"workload": one.settings})
+    planned = [run for run in plan.runs(table(one.table), chosen) if run.labels.row == "async_lu"]
+    kept(tmp_path / "one", planned[:1], lambda run: 84.0)
+    kept(tmp_path / "three", planned, lambda run: 84.0 + 0.01 * run.spec.seed)
+    alone, three = (ReproducedTable(one, journals.read(tmp_path / name)) for name in ("one", "three"))
+    assert alone.there
+    assert "| LU | 85.15 ± 0.15 | 84.00 | 6.00 ± 1.00 | 1.00 | 49.30 ± 9.46 | 2.00 | 1 |" in alone.block()
+    assert any(line.startswith("| LU | 85.15 ± 0.15 | 84.01 ± 0.01 (undecided) |") for line in three.block())
+
+
+def test_tuned_rows_stand_at_either_rate(tmp_path: Path) -> None:
+    """Async LU is best at the table's rate, DDP at twice it."""
+    one = replace(TUNED[0], methods=("async_lu", "ddp"))
+    of, chosen = (
+        table(one.table),
+        Choices(scale="small", seeds=(0, 1), methods=tuple(one.methods), networks=(one.network,)),
+    )
+    own = plan.runs(of, chosen)[0].work.schedule.lr
+
+    def best(run: Run) -> float:
+        at = run.work.schedule.lr / own
+        return 50.0 + run.spec.seed % 3 - (3 * abs(at - 1) if run.spec.method.name == "async_lu" else abs(at - 2))
+
+    kept(tmp_path, plan.runs(of, chosen), best)
+    while True:
+        found = journals.read(tmp_path)
+        searched = searches(of, chosen, BUDGET, found.of)
+        missing = [run for search in searched for run in search.open] or [
+            run for run in final_runs(of, searched, chosen) if found.of(run) is None
+        ]
+        if not missing:
+            break
+        kept(tmp_path, missing, best)
+    rows = TunedRows(one, found)
+    text = "\n".join(rows.block())
+    assert rows.there
+    assert f"| Async LU | {own:g} | 50.50 [44.15, 56.85] | {own:g} | 50.50 [44.15, 56.85] | 2 |" in text
+    assert f"| DDP | {own:g} | 49.50 [43.15, 55.85] | {2 * own:g} | 50.50 [44.15, 56.85] | 2 |" in text
+    assert "| Async LU less DDP | +1.00" in text
