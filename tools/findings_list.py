@@ -188,7 +188,10 @@ FINDINGS = (
         CIFAR_10,
         ("audit-staleness",),
         STALENESS,
-        tuple((row, "async_lu") for row in STALENESS if row not in ("bp", "async_lu", "async_bu")),
+        (
+            *((row, "async_lu") for row in STALENESS if row not in ("bp", "async_lu", "async_bu")),
+            ("async_lu@backward_workers=4", "async_bu"),
+        ),
         (BEST, "staleness_updates", "lost_updates_percent", "seconds_per_epoch"),
     ),
     Finding(

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LEVEL_TICKS = 6
+"""So many labels fit beside each other."""
+
 
 @dataclass(frozen=True)
 class RateCurve:
@@ -82,7 +85,7 @@ def _axis(axes: Axes, curves: Sequence[RateCurve]) -> None:
     axes.set_xscale("log")
     ticks = sorted({rate for curve in curves for rate in curve.rates})
     if len(ticks) <= 9:
-        axes.set_xticks(ticks, [f"{rate:.3g}" for rate in ticks])
+        axes.set_xticks(ticks, [f"{rate:.3g}" for rate in ticks], rotation=45 if len(ticks) > LEVEL_TICKS else 0)
         axes.set_xticks([], minor=True)
     for number, rate in enumerate(sorted({curve.published for curve in curves})):
         look: dict[str, Any] = {"color": "black", "linewidth": 0.8, "linestyle": (0, (1, 2))}
