@@ -6,7 +6,7 @@ Whatever shows, tracks, exports or compares values reads `MEASURES`: one entry m
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -120,6 +120,13 @@ class Measure:
         return Times(
             values, limits, [value is None and run.complete for value, run in zip(values, records, strict=True)]
         )
+
+
+def by_seed(records: Sequence[Record], measure: Measure, given: Context) -> Mapping[int, float]:
+    """Runs' values of a measure; empty where not every run has one."""
+    values = {record.seed: measure.of(record, given) for record in records}
+    found = {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
+    return found if len(found) == len(records) else {}
 
 
 def incidents(records: Sequence[Record]) -> str:

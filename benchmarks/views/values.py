@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from benchmarks.views.sheets import Sheet
-from results import published
-from results.measures import MEASURES, Context, Measure, incidents, need
-from results.records import Record
+from results import measures, published
+from results.measures import MEASURES, Context, incidents, need
 from results.statistics import Summary
 
 CellKey = tuple[str, str, str]
@@ -38,14 +36,7 @@ def value(sheet: Sheet, network: str, row: str, measure: str, given: Context) ->
 def by_seed(sheet: Sheet, network: str, row: str, measure: str) -> Mapping[int, float]:
     """What a cell's value is the mean of; empty where not every run has one."""
     given = of_row(context(sheet, network), sheet, network, row)
-    return of_each(sheet.complete(network, row), MEASURES[measure], given)
-
-
-def of_each(records: Sequence[Record], measure: Measure, given: Context) -> Mapping[int, float]:
-    """Runs' values by seed; empty where not every run has one."""
-    values = {record.seed: measure.of(record, given) for record in records}
-    found = {seed: value for seed, value in values.items() if value is not None and math.isfinite(value)}
-    return found if len(found) == len(records) else {}
+    return measures.by_seed(sheet.complete(network, row), MEASURES[measure], given)
 
 
 def measured(sheet: Sheet) -> dict[CellKey, Summary]:

@@ -10,8 +10,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning.search import Trial, TuningBudget, best
 from benchmarks.tables.definition import Row
 from benchmarks.views.sheets import Sheet
-from benchmarks.views.values import of_each
-from results.measures import MEASURES, Context, Measure, incidents
+from results.measures import MEASURES, Context, Measure, by_seed, incidents
 from results.records import Record
 from results.statistics import Summary, extent
 from results.statistics.inference import mean_interval
@@ -100,7 +99,7 @@ class TunedTable:
 
     def by_seed(self, side: Side, network: str, row: Row, measure: Measure) -> Mapping[int, float]:
         """What such a value is the mean of; empty where not every run has one."""
-        return of_each(self.records(side, network, row), measure, self._context(side, network, row))
+        return by_seed(self.records(side, network, row), measure, self._context(side, network, row))
 
     def _context(self, side: Side, network: str, row: Row) -> Context:
         return replace(self.contexts[network], baseline=self.sheets[side].baseline(network, row.key))
