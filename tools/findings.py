@@ -162,7 +162,9 @@ def others(found: Journals) -> list[ReproducedTable | TunedRows]:
 def together(folders: Iterable[Path]) -> Journals:
     """All their runs. Raises UserError where a folder has none."""
     found = list(map(journals.some, folders))
-    records = sorted((record for one in found for record in one.records), key=lambda record: record.started)
+    records = sorted(
+        (record for one in found for record in one.records), key=lambda record: (record.started, record.id)
+    )
     return Journals(tuple(records), tuple(said for one in found for said in one.left_out))
 
 

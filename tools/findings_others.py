@@ -14,12 +14,12 @@ from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.tables.registry import table
 from benchmarks.views import curves as of_sheet
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, sheet_of
+from benchmarks.views.sheets import sheet_of
 from benchmarks.views.tuning.order import RowPair, pairs
 from benchmarks.views.tuning.picture import draw
-from benchmarks.views.tuning.search import final_runs, searches
-from benchmarks.views.tuning.tuned import ACCURACY, Search, Side, TunedTable
-from benchmarks.views.values import context, value
+from benchmarks.views.tuning.search import searches, tuned_table
+from benchmarks.views.tuning.tuned import ACCURACY, Search, Side
+from benchmarks.views.values import by_seed, context, value
 from reports.figures.curves import curves
 from results import published
 from results.measures import MEASURES
@@ -62,7 +62,7 @@ class ReproducedTable:
             return f"{said} | {_spread(ours.mean, ours.std)}"
         of = MEASURES[measure]
         margin = margin_of(theirs.mean, points=of.points)
-        known = [found for run in self.sheet.complete(self.one.network, row) if (found := of.of(run)) is not None]
+        known = list(by_seed(self.sheet, self.one.network, row, measure).values())
         status = equivalence(known, theirs.mean, theirs.std, theirs.n, margin).status
         return f"{said} | {_spread(ours.mean, ours.std)} ({status})"
 
@@ -79,11 +79,7 @@ class TunedRows:
         chosen = Choices(scale="small", seeds=SEEDS, methods=tuple(one.methods), networks=(one.network,))
         self.one = one
         self.over = [search for search in searches(of, chosen, BUDGET, found.of) if search.over]
-        sides: dict[Side, Sheet] = {
-            "published": sheet_of(of, chosen, plan.runs(of, chosen), found),
-            "best": sheet_of(of, chosen, final_runs(of, self.over, chosen), found),
-        }
-        self.tuned = TunedTable(BUDGET, self.over, sides, {one.network: context(sides["published"], one.network)})
+        self.tuned = tuned_table(of, chosen, BUDGET, self.over, found)
 
     @property
     def there(self) -> bool:

@@ -24,15 +24,13 @@ from benchmarks.views import journals, tracked
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import clocks
 from benchmarks.views.rerun import tuning as again
-from benchmarks.views.sheets import sheet_of
 from benchmarks.views.tuning.names import FOLDER, name_of
 from benchmarks.views.tuning.notes import captions, notes
 from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
-from benchmarks.views.tuning.search import Done, done_by, final_runs, searches
+from benchmarks.views.tuning.search import Done, done_by, final_runs, searches, tuned_table
 from benchmarks.views.tuning.tables import conditions_of, pairs_table, rows_table, runs_table
 from benchmarks.views.tuning.tuned import Search, TunedTable
-from benchmarks.views.values import context
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results import published, tracking
@@ -143,11 +141,7 @@ def _finals(
     at_best = final_runs(trainer.table, over, trainer.chosen)
     if missing := trainer.missing([*planned, *at_best], journals.read(trainer.out)):
         trainer.train(missing, "As published, and at the best rates")
-    found = journals.read(trainer.out)
-    sides = {"published": planned, "best": at_best}
-    sheets = {side: sheet_of(trainer.table, trainer.chosen, runs, found, target) for side, runs in sides.items()}
-    contexts = {one.network: context(sheets["published"], one.network) for one in over}
-    return TunedTable(budget, over, {"published": sheets["published"], "best": sheets["best"]}, contexts)
+    return tuned_table(trainer.table, trainer.chosen, budget, over, journals.read(trainer.out), target)
 
 
 def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:

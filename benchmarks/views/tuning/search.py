@@ -11,7 +11,9 @@ from benchmarks.runner.tuning import trials
 from benchmarks.runner.tuning.search import Factors, Trial, TuningBudget
 from benchmarks.tables.definition import Row, Table
 from benchmarks.views.journals import Journals
-from benchmarks.views.tuning.tuned import Search
+from benchmarks.views.sheets import sheet_of
+from benchmarks.views.tuning.tuned import Search, TunedTable
+from benchmarks.views.values import context
 from results.records import Record
 
 Done = Callable[[Run], Record | None]
@@ -56,6 +58,21 @@ def search(table: Table, network: str, row: Row, choices: Choices, budget: Tunin
 def final_runs(table: Table, found: Sequence[Search], choices: Choices) -> list[Run]:
     """Those of the rows at their best, at the table's seeds, as far as their search is over."""
     return [run for one in found if one.over for run in of_factors(table, one, one.best.factors, choices)]
+
+
+def tuned_table(
+    table: Table,
+    choices: Choices,
+    budget: TuningBudget,
+    over: Sequence[Search],
+    found: Journals,
+    target: float | None = None,
+) -> TunedTable:
+    """The rows whose searches are over, by the runs at hand at the table's rates and at each one's best."""
+    published = sheet_of(table, choices, plan.runs(table, choices), found, target)
+    best = sheet_of(table, choices, final_runs(table, over, choices), found, target)
+    contexts = {one.network: context(published, one.network) for one in over}
+    return TunedTable(budget, over, {"published": published, "best": best}, contexts)
 
 
 def of_factors(table: Table, one: Search, factors: Factors, choices: Choices) -> tuple[Run, ...]:
