@@ -1,8 +1,8 @@
-"""Two ranks on this machine against torch's DistributedDataParallel, and against two loops that never meet.
+"""Ranks on this machine against torch's DistributedDataParallel, and against loops that never meet.
 
-    python tools/benchmark_distributed.py [--rounds N] [--full-width] [--batches N] [--threads N]
+    python tools/benchmark_distributed.py [--ranks N] [--rounds N] [--full-width] [--batches N] [--threads N]
 
-Both rivals of a ratio are timed in the same two processes, in turns: a round is an epoch of each. A ratio is the median
+Both rivals of a ratio are timed in the same processes, in turns: a round is an epoch of each. A ratio is the median
 over the rounds of the ratios within a round, so that what else runs on the machine slows both. Of an epoch's end, rank
 0's gathering of the other's replica is said apart, and not timed: as evaluation, it comes once an epoch.
 """
@@ -28,7 +28,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
 
 import methods
-from benchmarks.executors.distributed import session
+from benchmarks.executors.distributed import session, shares
 from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.executors.distributed.session import Joint
 from benchmarks.executors.distributed.wire import dist
@@ -38,8 +38,7 @@ from benchmarks.runner.training import Training, load_data
 from benchmarks.workloads.workload import workload
 from tools.measuring import milliseconds, ratio, spread, training
 
-RANKS = 2
-OPTIONS: dict[str, dict[str, Any]] = {"ddp": {"devices": RANKS}, "lapsgd": {"devices": RANKS, "switch": 0.0}}
+OPTIONS: dict[str, dict[str, Any]] = {"ddp": {}, "lapsgd": {"switch": 0.0}}
 """LAP-SGD averages every 16 updates of a device, as in its second phase."""
 DDP = "DistributedDataParallel"
 RIVALS: dict[str, dict[str, Any]] = {
@@ -49,11 +48,18 @@ RIVALS: dict[str, dict[str, Any]] = {
     f"{DDP}, views, 8 MB": {"gradient_as_bucket_view": True, "bucket_cap_mb": 8},
 }
 """torch's, with its default settings and with others that may serve it better: the fastest is who is to be met."""
+WHOLE = "ddp, whole rows"
+"""Every rank's to all others, as short ones are sent."""
+APART = ("lapsgd, apart", "independent loops")
 Given = argparse.Namespace
 
 
+def options(method: str, given: Given) -> dict[str, Any]:
+    return OPTIONS[method] | {"devices": given.ranks}
+
+
 def prepared(given: Given, method: str) -> Training:
-    """This rank's, of a run on two devices."""
+    """This rank's, of a run on as many devices."""
     if given.full_width:
         samples = given.batches * given.batch
         settings = {"train_samples": str(samples), "test_samples": "128", "batch": str(given.batch)}
@@ -63,10 +69,10 @@ def prepared(given: Given, method: str) -> Training:
         work = workload("cifar100", "resnet18", "smoke", {"train_samples": str(64 * given.batches)})
         data = load_data(work, None)
     work = work.model_copy(update={"threads": given.threads})
-    return training(work, method, data, "distributed", options=OPTIONS[method])
+    return training(work, method, data, "distributed", options=options(method, given))
 
 
-def plain(made: Training, rank: int, wrap: Callable[[Any], Any]) -> Callable[[], list[float]]:
+def plain(made: Training, rank: int, ranks: int, wrap: Callable[[Any], Any]) -> Callable[[], list[float]]:
     """A hand-written loop over this rank's batches -> its losses."""
     network = torch.nn.Sequential(*made.network().values()).train()
     wrapped, chosen = wrap(network), made.work.optimizer
@@ -77,7 +83,7 @@ def plain(made: Training, rank: int, wrap: Callable[[Any], Any]) -> Callable[[],
     def epoch() -> list[float]:
         torch.set_num_threads(made.work.threads)
         losses = []
-        for i in range(rank, made.team.steps_per_epoch, RANKS):
+        for i in range(rank, made.team.steps_per_epoch, ranks):
             images, labels = made.batches.batch(0, i)
             for group in optimizer.param_groups:
                 group["lr"] = made.team.learning_rate(i - rank)
@@ -92,52 +98,65 @@ def plain(made: Training, rank: int, wrap: Callable[[Any], Any]) -> Callable[[],
 
 
 class Rank:
-    """One of the two processes: all that it can be asked for, an epoch each."""
+    """One of the processes: all that it can be asked for, an epoch each."""
 
     def __init__(self, rank: int, port: int, given: Given) -> None:
         keep_freed_memory()
         torch.set_flush_denormal(True)
-        self.rank, self.place = rank, RankPlace(rank, RANKS, port=port)
+        self.rank, self.ranks, self.place = rank, given.ranks, RankPlace(rank, given.ranks, port=port)
         self.store = session.connect(self.place, 300.0)
-        dist.init_process_group("gloo", store=dist.PrefixStore("rival", self.store), rank=rank, world_size=RANKS)
+        rival = dist.PrefixStore("rival", self.store)
+        dist.init_process_group("gloo", store=rival, rank=rank, world_size=given.ranks)
         self.turns: dict[str, Callable[[], Any]] = {}
         self.cpu: dict[str, list[float]] = {}  # seconds of this process, all threads
         self.lasting = contextlib.ExitStack()
-        made = [self._ours(method, given) for method in given.methods]
+        made = [self._ours(method, method, given) for method in given.methods]
         for name, settings in RIVALS.items():
             if "ddp" in given.methods:
-                self.turns[name] = plain(made[0], rank, partial(torch.nn.parallel.DistributedDataParallel, **settings))
+                wrap = partial(torch.nn.parallel.DistributedDataParallel, **settings)
+                self.turns[name] = plain(made[0], rank, given.ranks, wrap)
+        if "ddp" in given.methods:
+            self._ours("ddp", WHOLE, given)
+            self.turns[WHOLE] = partial(self._whole, self.turns[WHOLE])
         if "lapsgd" in given.methods:
             self._apart(made[0])
 
+    def _whole(self, turn: Callable[[], Any]) -> Any:
+        least, shares.LEAST_BYTES = shares.LEAST_BYTES, sys.maxsize
+        try:
+            return turn()
+        finally:
+            dist.barrier()  # whoever follows has no part in the epoch's end
+            shares.LEAST_BYTES = least
+
     def _apart(self, made: Training) -> None:
-        """Two loops that never meet."""
+        """Loops that never meet."""
         alone = training(made.work, "lapsgd", made.data, "threads", options={"devices": 1, "switch": 0.0})
         alone.team.batches = self._every_other(made)
-        alone.team.steps_per_epoch = made.team.steps_per_epoch // RANKS
-        self.turns["lapsgd, apart"] = lambda: _epoch(alone)
-        self.turns["independent loops"] = plain(made, self.rank, lambda network: network)
+        alone.team.steps_per_epoch = made.team.steps_per_epoch // self.ranks
+        self.turns[APART[0]] = lambda: _epoch(alone)
+        self.turns[APART[1]] = plain(made, self.rank, self.ranks, lambda network: network)
 
     def _every_other(self, made: Training) -> Callable[[int, int], Any]:
         """This rank's batches."""
-        return lambda epoch, i: made.batches.batch(epoch, RANKS * i + self.rank)
+        return lambda epoch, i: made.batches.batch(epoch, self.ranks * i + self.rank)
 
-    def _ours(self, name: str, given: Given) -> Training:
-        method = methods.create(name, OPTIONS[name])
-        root = dist.PrefixStore(name, self.store)
-        joint = Joint(root, 1, self.rank, RANKS, method.workers, timeout_seconds=300.0)
+    def _ours(self, name: str, turn: str, given: Given) -> Training:
+        method = methods.create(name, options(name, given))
+        root = dist.PrefixStore(turn, self.store)
+        joint = Joint(root, 1, self.rank, self.ranks, method.workers, timeout_seconds=300.0)
         self.lasting.enter_context(session.at(joint))
         made = prepared(given, name)
         if self.rank:
             joint.ready()
             threading.Thread(target=made.executor.follow, daemon=True).start()  # type: ignore[attr-defined]
-            self.turns[name] = lambda: []
+            self.turns[turn] = lambda: []
         else:
-            self.turns[name] = lambda: _epoch(made)
+            self.turns[turn] = lambda: _epoch(made)
         return made
 
     def turn(self, what: str) -> tuple[float, list[float]]:
-        """Seconds until both ranks are through."""
+        """Seconds until all ranks are through."""
         dist.barrier()
         begun, busy = time.perf_counter(), time.process_time()
         found = self.turns[what]()
@@ -169,12 +188,13 @@ def serve(rank: int, port: int, given: Given) -> None:
             seconds, of_turn = one.turn(name)
             losses[name] += of_turn
             if turn:  # after one to warm up
-                found[name].append(2 * seconds / given.batches)
-    theirs: list[Any] = [None] * RANKS
+                found[name].append(given.ranks * seconds / given.batches)
+    theirs: list[Any] = [None] * given.ranks
     dist.all_gather_object(theirs, losses.get(DDP, []))
     if not rank:
         _print(found, losses, theirs, given)
-        busy = {name: f"{2e3 * statistics.median(times[1:]) / given.batches:.1f}" for name, times in one.cpu.items()}
+        scale = 1e3 * given.ranks / given.batches
+        busy = {name: f"{scale * statistics.median(times[1:]):.1f}" for name, times in one.cpu.items()}
         print(f"milliseconds of rank 0's CPU a batch of its own: {busy}", flush=True)
     dist.barrier()
     os._exit(0)  # a rank that follows is still in its thread
@@ -182,10 +202,11 @@ def serve(rank: int, port: int, given: Given) -> None:
 
 def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, given: Given) -> None:
     print(milliseconds(found))
-    pairs = [*(("ddp", name) for name in RIVALS), ("lapsgd", "lapsgd, apart"), ("lapsgd", "independent loops")]
+    pairs = [*(("ddp", name) for name in (*RIVALS, WHOLE)), *(("lapsgd", name) for name in APART)]
     for ours, rival in pairs:
         if ours in found:
-            print(f"{ours} on 2 ranks over {rival}: {ratio(found, rival, ours):.3f} ({spread(found, rival, ours)})")
+            said = f"{ratio(found, rival, ours):.3f} ({spread(found, rival, ours)})"
+            print(f"{ours} on {given.ranks} ranks over {rival}: {said}")
     if "ddp" in losses:
         both = [loss for pair in zip(*theirs, strict=True) for loss in pair]
         apart = max(abs(a - b) for a, b in zip(losses["ddp"], both, strict=True))
@@ -196,6 +217,7 @@ def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batches", type=int, default=40)
     parser.add_argument("--batch", type=int, default=128)
@@ -206,7 +228,7 @@ def main() -> None:
     store = session.serve("127.0.0.1")
     store.set_timeout(timedelta(seconds=300))
     context = multiprocessing.get_context("spawn")
-    crew = [context.Process(target=serve, args=(rank, store.port, given)) for rank in range(RANKS)]
+    crew = [context.Process(target=serve, args=(rank, store.port, given)) for rank in range(given.ranks)]
     for one in crew:
         one.start()
     for one in crew:

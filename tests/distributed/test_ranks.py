@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.executors.distributed import shares
 from benchmarks.executors.distributed.homes import NotBetweenRanks, crossings_of
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Channel, Close, Counter, Get, NextBatch, Program, Put, Worker
@@ -18,18 +19,27 @@ COMPUTED = "train_loss train_accuracy_percent loss accuracy_percent staleness_up
 SYNCHRONOUS: list[tuple[str, dict[str, Any]]] = [
     ("ddp", {"devices": 2}),
     ("ddp", {}),
+    ("ddp", {"devices": 4}),  # of more, torch does not add up one row after the other
     ("mbsgd", {"devices": 2}),
     ("lsgd", {"devices": 2, "period": 2, "averages": "weights_and_momentum"}),
     ("lsgd", {"period": 3}),
+    ("lsgd", {"devices": 5, "period": 2}),
     ("plsgd", {"devices": 2, "period": 2}),
     ("plsgd", {"period": 2, "bn_buffers": "per_device"}),
 ]
+
+
+@pytest.fixture(params=[0, 2**30], ids=["shared", "whole"])
+def sharing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether ranks add up a share each of what is averaged, or all of them all of it."""
+    monkeypatch.setattr(shares, "LEAST_BYTES", request.param)
 
 
 def computed(training: Small, epochs: int = EPOCHS) -> list[dict[str, float]]:
     return [{name: of[name] for name in COMPUTED} for of in training.train(epochs)]
 
 
+@pytest.mark.usefixtures("sharing")
 @pytest.mark.parametrize(("method", "options"), SYNCHRONOUS, ids=lambda part: str(part))
 def test_synchronous_methods_are_the_same_to_the_last_bit(method: str, options: dict[str, Any]) -> None:
     """Weights, momentum, counts, the method's own state; and what an epoch reports."""
@@ -122,6 +132,7 @@ class Broken:
         return [intercepted(w, after=3, then=self.then) if w.device == self.device else w for w in made]
 
 
+@pytest.mark.usefixtures("sharing")
 @pytest.mark.parametrize("device", [0, 1])
 @pytest.mark.parametrize("method", ["ddp", "lapsgd", "pdasgd"])
 def test_a_rank_that_fails_ends_all_with_its_own_error(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +17,12 @@ from torch import Tensor
 
 from benchmarks.executors.distributed.form import Form
 from benchmarks.executors.distributed.monitor import Away
-from benchmarks.executors.distributed.wire import NcclWire, Wire, finish
+from benchmarks.executors.distributed.shares import SharedMean, worth_sharing
+from benchmarks.executors.distributed.wire import NcclWire, Task, Wire, finish
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
 
 FIRST_BYTES, BYTES = 2**20, 8 * 2**20
 """A bucket leaves when it has so many. torch takes 1 MiB and 25 MiB; what is sent last, nothing is computed beside."""
-FEW = 4
-"""Ranks of which torch adds up one long row as it does each tensor by itself: one after the other."""
 
 
 def parted(layers: Iterable[TorchLayer]) -> Iterator[list[TorchLayer]]:
@@ -47,10 +47,20 @@ class ComingMean(TorchGradient):
 
 
 class Bucket:
-    """Its rows, used in round after round. tag: its messages'. device: of the means."""
+    """Its rows, used in round after round. tag: its messages'. device: of the means.
 
-    def __init__(self, layers: Sequence[TorchLayer], wire: Wire | NcclWire, tag: int, device: torch.device) -> None:
-        self.layers, self.wire, self.tag, self.device = layers, wire, tag, device
+    adding: the thread that adds up, beside the backward pass, this rank's share of what is worth sharing.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[TorchLayer],
+        wire: Wire | NcclWire,
+        tag: int,
+        device: torch.device,
+        adding: ThreadPoolExecutor | None = None,
+    ) -> None:
+        self.layers, self.wire, self.tag, self.device, self.adding = layers, wire, tag, device, adding
         self.last: Delivery | None = None
         self.form = Form([p for layer in layers for p in layer.params], numbers=len(layers))
         self.rows = self.form.rows(wire.ranks, wire.device)
@@ -66,11 +76,20 @@ class Bucket:
             at += len(layer.params)
 
     def means(self) -> list[Tensor]:
-        """What averages.mean_gradients makes of each tensor, to the last bit."""
+        """What averages.mean_gradients makes of each tensor.
+
+        To the last bit on up to four ranks, whose rows torch adds up one after the other; more, as they lie in memory.
+        """
         form, rows = self.form, self.rows
-        if form.floats and len(rows) <= FEW:
+        if form.floats:
             return form.cut(form.all_floats(rows).mean(0))
         return [torch.stack(same).mean(0) for same in zip(*(form.tensors(row) for row in rows), strict=True)]
+
+    def delivery(self) -> Delivery:
+        """Of the round that begins now."""
+        if self.adding is None or not worth_sharing(self.form, self.wire.ranks) or not isinstance(self.wire, Wire):
+            return Delivery(self)
+        return SharedDelivery(self, self.wire, self.adding)
 
 
 class Delivery:
@@ -84,10 +103,11 @@ class Delivery:
         self.bucket = bucket
         self.meeting: Away | None = None
         self.means: list[ComingMean] = []
-        self._tasks = [bucket.wire.expect(bucket.tag, bucket.rows)]  # so early, the others need not wait for it
+        self._tasks: list[Task] = []
         self._filled: list[Any] = []
         self._read: Any = None
         self._lock, self.there = threading.Lock(), False
+        self._begin()
 
     def add(self, gradient: TorchGradient) -> ComingMean:
         """This rank's, of the bucket's next layer."""
@@ -106,18 +126,13 @@ class Delivery:
     def full(self) -> bool:
         return len(self.means) == len(self.bucket.layers)
 
-    def leave(self) -> None:
-        """All layers are there."""
-        self._tasks.append(self.bucket.wire.give(self.bucket.tag, self.bucket.rows, self._filled))
-
     def await_all(self) -> None:
-        """Until the others' rows are here; then the means are known. Raises LinkLost."""
+        """Until all means are known. Raises LinkLost."""
         with self._lock:
             if self.there:
                 return
-            finish(self._tasks)
-            tickets = [min(same) for same in zip(*self.bucket.form.all_numbers(self.bucket.rows), strict=True)]
-            by_layer = self.bucket.by_layer(self.bucket.means())
+            tickets, found = self._found()
+            by_layer = self.bucket.by_layer(found)
             for mean, ticket, tensors in zip(self.means, tickets, by_layer, strict=True):
                 mean.index, mean.tensors = ticket, tuple(tensor.to(self.bucket.device) for tensor in tensors)
             self.means, self.there, self._read = [], True, self.bucket.wire.event()
@@ -126,3 +141,41 @@ class Delivery:
         """Wait, on the host, until the device has read the rows for the means."""
         if self._read is not None:
             self._read.synchronize()
+
+    def _begin(self) -> None:
+        """To receive: so early, the others need not wait for it."""
+        self._tasks.append(self.bucket.wire.expect(self.bucket.tag, self.bucket.rows))
+
+    def leave(self) -> None:
+        """All layers are there."""
+        self._tasks.append(self.bucket.wire.give(self.bucket.tag, self.bucket.rows, self._filled))
+
+    def _found(self) -> tuple[list[int], list[Tensor]]:
+        """The first ticket of every layer and the mean of every tensor, once they are here. Raises LinkLost."""
+        finish(self._tasks)
+        return self.bucket.form.least_numbers(self.bucket.rows), self.bucket.means()
+
+
+class SharedDelivery(Delivery):
+    """Whose means the ranks share the work of, adding up while the backward pass goes on."""
+
+    def __init__(self, bucket: Bucket, wire: Wire, adding: ThreadPoolExecutor) -> None:
+        self.wire, self.adding = wire, adding
+        super().__init__(bucket)
+
+    def _begin(self) -> None:
+        self._mean = SharedMean(self.wire, self.bucket.tag, self.bucket.form, self.bucket.rows, mean_of)
+
+    def leave(self) -> None:
+        self._mean.give()
+        self._added = self.adding.submit(self._mean.add_up)
+
+    def _found(self) -> tuple[list[int], list[Tensor]]:
+        self._added.result()
+        row, form = self._mean.wait(), self.bucket.form
+        del self._mean
+        return form.numbers(row).tolist(), form.tensors(row)
+
+
+def mean_of(rows: Tensor, into: Tensor) -> None:
+    torch.mean(rows, 0, out=into)

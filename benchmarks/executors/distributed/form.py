@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -49,9 +50,9 @@ class Form:
         """(count,), the row's own memory."""
         return row[: self.count * STEP].view(torch.int64)
 
-    def all_numbers(self, rows: Tensor) -> list[list[int]]:
-        """Of rows (count, bytes)."""
-        found: list[list[int]] = rows[:, : self.count * STEP].view(torch.int64).tolist()
+    def least_numbers(self, rows: Tensor) -> list[int]:
+        """The least of each over rows (count, bytes)."""
+        found: list[int] = rows[:, : self.count * STEP].view(torch.int64).amin(0).tolist()
         return found
 
     def tensors(self, row: Tensor) -> list[Tensor]:
@@ -70,6 +71,16 @@ class Form:
         """The tensors in such a row of floats, which begins where its memory does."""
         before = self.count * STEP
         return [floats.as_strided(shape, strides, (at - before) // 4) for at, _, _, shape, strides in self.parts]
+
+    def shares(self, count: int) -> list[slice]:
+        """A row's bytes in so many pieces of about one size, the numbers in the first."""
+        begin = self.count * STEP
+        ends = [begin + (self.bytes - begin) * i // count // STEP * STEP for i in range(1, count)]
+        return [slice(a, b) for a, b in pairwise([0, *ends, self.bytes])]
+
+    def floats_of(self, share: slice) -> slice:
+        """The bytes of a share that are no numbers."""
+        return slice(max(share.start, self.count * STEP), share.stop)
 
 
 def described(named: dict[str, Tensor]) -> list[list[Any]]:

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarks.executors.distributed.buckets import Bucket, ComingMean, Delivery, parted
 from benchmarks.executors.distributed.form import Form
 from benchmarks.executors.distributed.monitor import Away, RankMonitor
+from benchmarks.executors.distributed.shares import SharedMean, worth_sharing
 from benchmarks.executors.distributed.wire import NcclWire, Wire, tag_of
 from benchmarks.executors.numerics.replica import TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
@@ -25,8 +27,11 @@ class GroupLine:
 
     def __init__(self, name: str, round: Sequence[TorchLayer], wire: Wire | NcclWire, device: torch.device) -> None:
         self.name, self.wire, self.device = name, wire, device
-        parts = list(parted(round))
-        self._buckets = [Bucket(layers, wire, tag_of(f"{name}, bucket {i}"), device) for i, layers in enumerate(parts)]
+        adding = wire.thread("adding up") if round and isinstance(wire, Wire) else None
+        self._buckets = [
+            Bucket(layers, wire, tag_of(f"{name}, bucket {i}"), device, adding)
+            for i, layers in enumerate(parted(round))
+        ]
         self._round = [bucket for bucket in self._buckets for _ in bucket.layers]
         self._own: dict[TorchLayer, Bucket] = {}
         self._brought = 0
@@ -36,7 +41,7 @@ class GroupLine:
         """Which takes the layer's gradient. Raises ValueError where the layer is not the next one."""
         bucket = self._bucket(layer)
         if bucket not in self._open:
-            self._open[bucket] = Delivery(bucket)
+            self._open[bucket] = bucket.delivery()
         found = self._open[bucket]
         if bucket.layers[len(found.means)] is not layer:
             raise ValueError(f"{self.name} was brought {layer.name} in another order than in its first steps")
@@ -108,14 +113,27 @@ class RankMeetings:
         if effect.group.members == 1:
             return self.team.averaged(effect, self.team.mean_flat([snapshot]), snapshot, effect.last)
         self._check(effect.group)
-        form = Form([snapshot], numbers=1)
-        rows = form.rows(self.wire.ranks)
-        form.fill(rows[self.wire.rank], [snapshot], [effect.last])
         with self.monitor.meeting(worker, self._meet(effect.group)):
-            self.wire.swap(tag_of(effect.group.name), rows)
-        mean = self.team.mean_flat([form.tensors(row)[0] for row in rows]).to(snapshot.device)
-        everyone = all(bool(last) for (last,) in form.all_numbers(rows))
-        return self.team.averaged(effect, mean, snapshot, everyone)
+            mean, everyone = self._mean_flat(effect.group, snapshot, effect.last)
+        return self.team.averaged(effect, mean.to(snapshot.device), snapshot, everyone)
+
+    def _mean_flat(self, group: e.Group, snapshot: Tensor, last: bool) -> tuple[Tensor, bool]:
+        """(n,) -> the mean (n,) over the ranks, on the host, and whether it is the last of all."""
+        form, tag = Form([snapshot], numbers=1), tag_of(group.name)
+        rows = form.rows(self.wire.ranks)
+        form.fill(rows[self.wire.rank], [snapshot], [last])
+        if not worth_sharing(form, self.wire.ranks):
+            self.wire.swap(tag, rows)
+            mean = self.team.mean_flat([form.tensors(row)[0] for row in rows])
+            return mean, bool(*form.least_numbers(rows))
+        shared = SharedMean(self.wire, tag, form, rows, self._add_up)
+        shared.give()
+        shared.add_up()
+        row = shared.wait()
+        return form.tensors(row)[0], bool(form.numbers(row))
+
+    def _add_up(self, rows: Tensor, into: Tensor) -> None:
+        into.copy_(self.team.mean_flat(list(rows)))
 
     def _line(self, group: e.Group, replica: Any) -> GroupLine:
         if group.name not in self.lines:

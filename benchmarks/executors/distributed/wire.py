@@ -73,6 +73,13 @@ class Wire:
         self._only = self.others[0] if len(self.others) == 1 else -1
         self.line = ThreadPoolExecutor(1, thread_name_prefix="communication")
         self.ends: list[Callable[[], None]] = []  # of what else the communication thread carries
+        self._threads = [self.line]
+
+    def thread(self, name: str) -> ThreadPoolExecutor:
+        """One that waits for messages, and computes of them as its caller would: with as many threads of torch's."""
+        made = ThreadPoolExecutor(1, name, initializer=_as_workers_do, initargs=(torch.get_num_threads(),))
+        self._threads.append(made)
+        return made
 
     def swap(self, tag: int, rows: Tensor) -> None:
         """All members' rows (ranks, n) of any kind; this rank's own is there before, the others' are after.
@@ -83,19 +90,27 @@ class Wire:
 
     def expect(self, tag: int, rows: Tensor) -> Task:
         """Begin to receive the others' rows (ranks, n): best before they are sent, which spares them a wait."""
-        return self.line.submit(self._receive_rows, tag, rows)
+        return self.expect_each(tag, rows.unbind(0))
 
     def give(self, tag: int, rows: Tensor, filled: Sequence[Any] = ()) -> Task:
         """Begin to send this rank's row, of the others' (ranks, n), to all of them. filled: no events of this host."""
-        return self.line.submit(self._send_row, tag, rows)
+        return self.give_each(tag, [rows[self.rank]] * self.ranks)
 
-    def _receive_rows(self, tag: int, rows: Tensor) -> Works:
-        with _link(self._only):
-            return [(peer, self._group.recv([rows[peer]], peer, tag)) for peer in self.others]
+    def expect_each(self, tag: int, pieces: Sequence[Tensor]) -> Task:
+        """Begin to receive from every other rank its piece, of one a rank; nothing is sent where that is empty."""
+        return self.line.submit(self._receive_each, tag, pieces)
 
-    def _send_row(self, tag: int, rows: Tensor) -> Works:
+    def give_each(self, tag: int, pieces: Sequence[Tensor]) -> Task:
+        """Begin to send every other rank its piece."""
+        return self.line.submit(self._send_each, tag, pieces)
+
+    def _receive_each(self, tag: int, pieces: Sequence[Tensor]) -> Works:
         with _link(self._only):
-            return [(peer, self._group.send([rows[self.rank]], peer, tag)) for peer in self.others]
+            return [(peer, self._group.recv([pieces[peer]], peer, tag)) for peer in self.others if pieces[peer].numel()]
+
+    def _send_each(self, tag: int, pieces: Sequence[Tensor]) -> Works:
+        with _link(self._only):
+            return [(peer, self._group.send([pieces[peer]], peer, tag)) for peer in self.others if pieces[peer].numel()]
 
     def send(self, peer: int, *messages: tuple[int, Tensor]) -> None:
         """Tags and tensors, in this order; returns once they are taken, or under way and kept. Raises LinkLost."""
@@ -124,7 +139,8 @@ class Wire:
                 self._group.recv([torch.empty(1)], peer, ABORT).wait(timedelta(milliseconds=1))
 
     def close(self) -> None:
-        self.line.shutdown(wait=False, cancel_futures=True)
+        for thread in self._threads:
+            thread.shutdown(wait=False, cancel_futures=True)
 
 
 def no_event() -> None:
@@ -191,6 +207,12 @@ class _Came:
     def wait(self, limit: timedelta) -> None:
         self.event.synchronize()
         self.wire.check()
+
+
+def _as_workers_do(threads: int) -> None:
+    """A thread inherits neither from the one that has made it."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
 
 
 def finish(tasks: Sequence[Task]) -> None:

@@ -1,0 +1,92 @@
+"""Rows that ranks add up a share each of: how they are cut, what is sent, and that a share's bits are the whole's."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.executors.distributed import shares
+from benchmarks.executors.distributed.buckets import mean_of
+from benchmarks.executors.distributed.form import STEP, Form
+from benchmarks.executors.distributed.wire import Task, Wire
+from tests.conformance.small import EPOCHS
+from tests.distributed.led import led
+
+SHAPES = [(7,), (64, 3, 3, 3), (1,), (257,), (1000, 9), (0,), (5, 5)]
+
+
+def form_of(shapes: Sequence[tuple[int, ...]] = SHAPES) -> Form:
+    return Form([torch.empty(shape) for shape in shapes], numbers=3)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4, 5, 8, 64])
+def test_shares_are_all_of_a_row_and_of_about_one_size(ranks: int) -> None:
+    form = form_of()
+    cut = form.shares(ranks)
+    assert [byte for share in cut for byte in range(form.bytes)[share]] == list(range(form.bytes))
+    sizes = [len(range(form.bytes)[form.floats_of(share)]) for share in cut]
+    assert form.floats_of(cut[0]).start == 3 * STEP
+    assert max(sizes) - min(sizes) <= 2 * STEP
+    assert all(share.start % STEP == 0 for share in cut)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_the_mean_of_shares_has_the_bits_of_whole_tensors(ranks: int) -> None:
+    form, draw = form_of(), torch.Generator().manual_seed(3)
+    rows = form.rows(ranks)
+    for row in rows:
+        form.fill(row, [torch.randn(shape, generator=draw) for shape in SHAPES], [0, 1, 2])
+    found = form.row()
+    for share in map(form.floats_of, form.shares(ranks)):
+        mean_of(rows[:, share].view(torch.float32), found[share].view(torch.float32))
+    whole = [torch.stack(same).mean(0) for same in zip(*map(form.tensors, rows), strict=True)]
+    assert all(torch.equal(a, b) for a, b in zip(form.tensors(found), whole, strict=True))
+
+
+@pytest.mark.parametrize(("method", "options"), [("ddp", {}), ("lsgd", {"period": 2})])
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_a_rank_sends_less_than_two_rows_or_a_whole_one_to_each_other(
+    method: str, options: dict[str, Any], ranks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent, give = Counter[int](), Wire.give_each  # bytes, by rank
+
+    def noted(self: Wire, tag: int, pieces: Sequence[Tensor]) -> Task:
+        sent[self.rank] += sum(pieces[peer].numel() for peer in self.others)
+        return give(self, tag, pieces)
+
+    def most_sent(least: int) -> int:
+        monkeypatch.setattr(shares, "LEAST_BYTES", least)
+        sent.clear()
+        with led(method, {"devices": ranks, **options}) as training:
+            training.epoch(EPOCHS - 1)  # the one in which L-SGD averages every K updates
+        assert len(sent) == ranks
+        return max(sent.values())
+
+    monkeypatch.setattr(Wire, "give_each", noted)
+    row = most_sent(2**30) / (ranks - 1)
+    assert most_sent(0) == pytest.approx(2 * (ranks - 1) / ranks * row, rel=0.1)
+
+
+def test_numbers_are_the_least_of_all_ranks() -> None:
+    form = form_of()
+    rows = form.rows(2)
+    for row, numbers in zip(rows, ([5, 1, 0], [4, 2, 0]), strict=True):
+        form.fill(row, [torch.zeros(shape) for shape in SHAPES], numbers)
+    assert form.least_numbers(rows) == [4, 1, 0]
+    assert Form([torch.empty(2)]).least_numbers(torch.zeros(2, 8, dtype=torch.uint8)) == []
+
+
+def test_only_floats_are_shared_and_only_where_that_spares_much() -> None:
+    def shared(ranks: int, *tensors: Any) -> bool:
+        return shares.worth_sharing(Form(tensors), ranks)
+
+    assert not shared(2, torch.empty(2**24))  # half a row twice, or a row once
+    assert not shared(3, torch.empty(2**19))
+    assert shared(3, torch.empty(2**20))
+    assert shared(8, torch.empty(2**17))
+    assert not shared(8, torch.empty(2**20, dtype=torch.float64))
