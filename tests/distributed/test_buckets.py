@@ -12,6 +12,7 @@ from benchmarks.executors.distributed.buckets import Delivery, parted
 from benchmarks.executors.distributed.homes import crossings_of
 from benchmarks.executors.distributed.wire import Task, Wire
 from benchmarks.executors.errors import WorkerFailed
+from benchmarks.executors.numerics.team import TorchTeam
 from methods import AllReduce, Group, NextBatch, Program, Replica, Team, Update, Worker, backward, forward
 from methods.ddp import DDP
 from tests.conformance.small import Small, bits
@@ -108,6 +109,29 @@ def test_no_bucket_is_awaited_before_all_of_its_round_have_left(monkeypatch: pyt
     with led("ddp", {"devices": 2}) as training:
         training.epoch(0)
     step = ["leaves"] * 4 + ["is awaited"] * 4
+    assert noted[0] == noted[1] == step * (len(noted[0]) // len(step)) != []
+
+
+def test_what_came_is_applied_while_the_last_bucket_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: dict[int, list[str]] = {0: [], 1: []}  # by rank
+    await_all, update = Delivery.await_all, TorchTeam.update_layer
+
+    def awaiting(self: Delivery) -> None:
+        if not self.there:
+            noted[self.bucket.wire.rank].append("is awaited")
+        await_all(self)
+
+    def updating(self: TorchTeam, layer: Any, *rest: Any) -> None:
+        noted[layer.device].append("is updated")
+        update(self, layer, *rest)
+
+    monkeypatch.setattr(Delivery, "await_all", awaiting)
+    monkeypatch.setattr(TorchTeam, "update_layer", updating)
+    monkeypatch.setattr(buckets, "FIRST_BYTES", 1)
+    monkeypatch.setattr(buckets, "BYTES", 1)
+    with led("ddp", {"devices": 2}) as training:
+        training.epoch(0)
+    step = ["is awaited"] * 3 + ["is updated"] * 3 + ["is awaited", "is updated"]
     assert noted[0] == noted[1] == step * (len(noted[0]) // len(step)) != []
 
 

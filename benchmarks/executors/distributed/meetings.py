@@ -6,7 +6,8 @@ in whatever order messages come. An AllReduce gives a mean that is still to come
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -107,6 +108,13 @@ class RankMeetings:
         """A mean that comes is there after this."""
         if isinstance(what, ComingMean) and what.delivery is not None:
             self._await(worker, what.delivery)
+
+    def as_they_come(self, worker: e.Worker, gradients: Iterable[Any]) -> Iterator[list[Any]]:
+        """Those that come together, once they are there: they can be applied while others are under way."""
+        for _, together in groupby(gradients, key=lambda gradient: id(getattr(gradient, "delivery", None))):
+            there = list(together)
+            self.settle(worker, there[0])
+            yield there
 
     def average(self, worker: e.Worker, effect: e.Average) -> Any:
         snapshot = self.team.flat(effect.replica, state=effect.state)  # type: ignore[arg-type]

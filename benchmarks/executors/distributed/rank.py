@@ -78,9 +78,8 @@ class RankExecutor(ThreadsExecutor):
         update, put = handlers[e.Update], handlers[e.Put]
 
         def settled_update(worker: e.Worker, effect: e.Update) -> None:
-            for gradient in effect.gradients:
-                meetings.settle(worker, gradient)
-            update(worker, effect)
+            for gradients in meetings.as_they_come(worker, effect.gradients):
+                update(worker, e.Update(*gradients, replica=effect.replica, scale=effect.scale))
 
         def settled_put(worker: e.Worker, effect: e.Put) -> None:
             if effect.channel.name in self._crossings.homes:
