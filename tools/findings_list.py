@@ -82,6 +82,7 @@ RIVALS = (
     ("lapsgd@updaters=2", "lapsgd"),
     ("lppsgd@updaters=2", "lapsgd@updaters=2"),
 )
+DEEPER = [row for row in ALL if row not in ("bp", "ddp", "lppsgd@updaters=2")]
 STALENESS = {
     "bp": "BP, one device",
     "async_lu": "Async LU: rendezvous, 2 backward workers",
@@ -174,6 +175,17 @@ TEST = ("test_accuracy_percent", "train_accuracy_percent", "train_time_seconds")
 FINDINGS = (
     Finding("methods", CIFAR_10, ("table1", "table7"), ALL, RIVALS),
     Finding("cifar100", CIFAR_100, ("table3", "table8"), ALL, RIVALS),
+    *(
+        Finding(
+            f"resnet50{ending}",
+            f"{data}, ResNet-50 at scale small",
+            tables,
+            {row: ALL[row] for row in DEEPER},
+            tuple(pair for pair in RIVALS if set(pair) <= set(DEEPER)),
+            network="resnet50",
+        )
+        for ending, data, tables in (("", "CIFAR-10", ("table1",)), ("-cifar100", "CIFAR-100", ("table3",)))
+    ),
     Finding(
         "imdb",
         "IMDb, LSTM at scale small",

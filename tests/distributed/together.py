@@ -19,6 +19,7 @@ from benchmarks.executors.distributed.watch import RankFailed
 from benchmarks.executors.distributed.wire import dist
 from benchmarks.executors.registry import ExecutorKind
 from methods import Method, Worker
+from tests.conformance.small import PATIENCE_SECONDS
 
 NAME = "ranks"
 EVERY_SECONDS = 0.05
@@ -50,7 +51,9 @@ class Together:
         crew, ranks = list(workers), len(self.team.replicas)
         crossings = crossings_of(self.method.workers, self.team) if ranks > 1 else Crossings()
         made = joints(ranks)
-        self.executors = [RankExecutor(self.team, joint, threads=self.threads) for joint in made]
+        self.executors = [
+            RankExecutor(self.team, joint, threads=self.threads, grace_seconds=PATIENCE_SECONDS) for joint in made
+        ]
         for one in self.executors:
             one.watch.every_seconds = EVERY_SECONDS
         failures: dict[int, BaseException] = {}
