@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmarks.papers.claims.quantities import Outcome, Quantity, on_common_seeds
@@ -91,5 +91,6 @@ def quotient(
     )
 
 
-def together(*those: Points) -> Points:
-    return lambda look: [point for one in those for point in one(look)]
+def together(*statements: Points) -> Points:
+    """All of them, of a claim that joins several statements."""
+    return lambda look: [replace(point, part=i) for i, one in enumerate(statements) for point in one(look)]

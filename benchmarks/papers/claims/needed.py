@@ -41,6 +41,11 @@ class Need:
 DECIDED = Need()
 
 
+def fitted_parts(points: Sequence[Outcome]) -> set[int]:
+    """The statements of a claim for which there are fitted seconds alone."""
+    return {point.part for point in points} - {point.part for point in points if not point.fitted}
+
+
 def need(points: Sequence[Outcome], needs: Sequence[str], level: float, *, any_of: bool) -> Need:
     """Of a claim that is not decided, from all its comparisons. level: of one that decides the claim by itself."""
     counted = [point for point in points if not point.fitted]
@@ -48,7 +53,7 @@ def need(points: Sequence[Outcome], needs: Sequence[str], level: float, *, any_o
     missing = list(dict.fromkeys(lost))
     if all(point.status == "missing" for point in points):
         return Need(f"runs of {', '.join(needs)}: there are none")
-    if not counted:
+    if fitted_parts(points):
         return Need(FITTED)
     undecided = [point for point in counted if point.status == "not decided"]
     if not undecided and not missing:

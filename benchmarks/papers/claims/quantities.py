@@ -246,7 +246,8 @@ class Outcome:
 
     text: what was compared, with its numbers; of a missing point, what was not measured. fitted: it compares seconds
     that the hardware card was fitted to, so that its status counts for nothing. why: it is not decided. found: what was
-    held against the bounds low and high, in `unit`; None of a law and of what is missing.
+    held against the bounds low and high, in `unit`; None of a law and of what is missing. part: the statement that it
+    belongs to, of a claim that joins several.
     """
 
     group: str
@@ -260,6 +261,7 @@ class Outcome:
     low: float = -math.inf
     high: float = math.inf
     unit: str = ""
+    part: int = 0
 
     @classmethod
     def of(

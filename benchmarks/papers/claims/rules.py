@@ -24,8 +24,8 @@ RULE = (
     "would decide a claim by itself, each has a share of the 5 %. One seed decides nothing but seconds of the "
     "simulated clock; three seeds are weak evidence. A row of which a run diverged decides no comparison of speed; a "
     "run that ended with its best accuracy has a lower bound of the time to it. A comparison of seconds to which the "
-    "hardware card was fitted counts for nothing: a claim that only such comparisons could decide is not decided "
-    "(fitted)."
+    "hardware card was fitted counts for nothing: a claim that only such comparisons could decide, or one of the "
+    "statements that it joins, is not decided (fitted)."
 )
 """In a few words, for those who read verdicts."""
 

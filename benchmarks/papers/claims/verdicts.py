@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.papers.claims.needed import DECIDED, Need, need
+from benchmarks.papers.claims.needed import DECIDED, Need, fitted_parts, need
 from benchmarks.papers.claims.quantities import Outcome, Status, alone_level
 from benchmarks.papers.claims.rules import Evidence, Points, as_published, measured
 
@@ -129,8 +129,10 @@ class Claim:
         return [point.at(level) if point.status == alone else point for point in points], level
 
     def status(self, points: Sequence[Outcome]) -> Decision:
-        """By the comparisons that rest on no fitted seconds; fitted where only the others could decide it."""
+        """By the comparisons that rest on no fitted seconds; fitted where only others could decide it, or a part."""
         found = self._of({point.status for point in points if not point.fitted})
+        if found == "holds" and fitted_parts(points):
+            return "not decided (fitted)"
         decided = [point for point in points if point.status in ("holds", "does not hold")]
         if found == "not decided" and points and all(point.fitted for point in decided or points):
             return "not decided (fitted)"
