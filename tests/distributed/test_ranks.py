@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 
-from benchmarks.executors.distributed import shares
+from benchmarks.executors.distributed import shares, watch
 from benchmarks.executors.distributed.homes import NotBetweenRanks, crossings_of
+from benchmarks.executors.distributed.rank import RankExecutor
+from benchmarks.executors.distributed.session import Joint
+from benchmarks.executors.distributed.wire import LinkLost
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Channel, Close, Counter, Get, NextBatch, Program, Put, Worker
 from methods.effects import Count
-from tests.conformance.small import EPOCHS, STEPS, Small, bits, intercepted
+from tests.conformance.small import EPOCHS, PATIENCE_SECONDS, STEPS, Small, bits, intercepted
 from tests.conformance.test_training import check_batches, check_staleness, check_updates
 from tests.distributed.led import led
+from tests.distributed.together import joints
 
 COMPUTED = "train_loss train_accuracy_percent loss accuracy_percent staleness_updates dropped_gradients".split()
 SYNCHRONOUS: list[tuple[str, dict[str, Any]]] = [
@@ -146,6 +151,51 @@ def test_a_rank_that_fails_ends_all_with_its_own_error(
             training.epoch(1)
         assert f"on device {device}'" in str(caught.value)
         assert ("[rank 1 of 2, " in str(caught.value)) == (device == 1)
+
+
+def test_a_rank_that_is_lost_before_a_part_begins_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first one, when nobody runs yet; and between two, when the last one's monitor is nobody's any more."""
+    monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.0)
+    executor = RankExecutor(Small("pdasgd", {"devices": 2}).team, joints(2)[0])
+    executor._lost(LinkLost(1, RuntimeError("Connection closed by peer")))
+    for _ in range(2):
+        assert "Rank 1 of 2 is gone" in str(executor._make_monitor(1).failure)
+
+
+def test_nobody_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, going_on, say = threading.Event(), threading.Event(), Joint.say
+
+    def slow(self: Joint, what: str, document: Any) -> None:
+        if what == "connected 1":
+            said.wait(PATIENCE_SECONDS)
+        say(self, what, document)
+
+    def connect(joint: Joint) -> None:
+        assert joint.wire.rank == joint.rank
+        if joint.rank == 0:
+            going_on.set()
+
+    monkeypatch.setattr(Joint, "say", slow)
+    made = joints(2)
+    threads = [threading.Thread(target=connect, args=(joint,)) for joint in made]
+    for thread in threads:
+        thread.start()
+    assert not going_on.wait(0.2)
+    said.set()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+    assert going_on.is_set()
+    for joint in made:
+        joint.close()
+
+
+def test_a_failure_before_ranks_are_connected_connects_none() -> None:
+    joint = joints(2)[0]
+    RankExecutor(Small("ddp", {"devices": 2}).team, joint).watch.tell(ValueError("no such file"))
+    said = joint.heard("failure")
+    assert said is not None
+    assert "no such file" in said["words"]
+    assert joint._wire is None
 
 
 def test_ranks_that_wait_for_ever_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:

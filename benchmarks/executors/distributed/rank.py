@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from benchmarks.executors.distributed.homes import Crossings
 from benchmarks.executors.distributed.meetings import GroupLine, RankMeetings
 from benchmarks.executors.distributed.monitor import RankMonitor
 from benchmarks.executors.distributed.session import Joint
-from benchmarks.executors.distributed.watch import RankWatch
+from benchmarks.executors.distributed.watch import RankFailed, RankWatch
 from benchmarks.executors.distributed.wire import LinkLost, NcclWire, Wire, gpu_of
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import GRACE_SECONDS, ThreadsExecutor
@@ -35,13 +36,19 @@ class RankExecutor(ThreadsExecutor):
         self._post: Post | None = None
         self._carrier: Wire | NcclWire | None = None
         joint.gpu = gpu_of(team.device)
+        self._newest: RankMonitor | None = None
+        self._gone: RankFailed | None = None
+        self._making = threading.Lock()
         self._monitor: RankMonitor
 
     @contextlib.contextmanager
     def part(self, crossings: Crossings, *, taken: int) -> Iterator[None]:
         """Around a part of an epoch. taken: the epoch's batches before it."""
         self._part, self._base, self._crossings = self._part + 1, taken, crossings
-        wire = self.joint.wire
+        try:
+            wire = self.joint.wire
+        except RuntimeError as error:
+            raise self.watch.cause(LinkLost(-1, error)) from None
         if crossings.homes and self._post is None:
             self._post = Post(wire, self.torch_team.replicas[wire.rank].layers, self._lost)
         with self.watch:
@@ -65,7 +72,12 @@ class RankExecutor(ThreadsExecutor):
             raise self._monitor.failure
 
     def _make_monitor(self, workers: int) -> RankMonitor:
-        return RankMonitor(workers, self.watch.tell)
+        monitor = RankMonitor(workers, self.watch.tell)
+        with self._making:
+            self._newest = monitor
+        if self._gone is not None:
+            monitor.fail(self._gone)
+        return monitor
 
     def _make_channels(self) -> RankChannels:
         joint = self.joint
@@ -113,12 +125,15 @@ class RankExecutor(ThreadsExecutor):
         return carry_out
 
     def _lost(self, error: LinkLost) -> None:
-        """Heard by a thread that listens: also where the run is over."""
+        """Heard by a thread that listens: also where the run is over, and between two parts or before the first."""
         if self.joint.closed:
             return
         failure = self.watch.cause(error)
         if not self.joint.closed:
-            self._monitor.fail(failure)
+            with self._making:
+                self._gone, monitor = failure, self._newest
+            if monitor is not None:
+                monitor.fail(failure)
 
     def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Any:
         if not effect.shared:

@@ -84,12 +84,22 @@ class Joint:
 
     @property
     def wire(self) -> Wire:
-        """Connected when it is asked for first, which all ranks do."""
+        """Connected when it is asked for first, which all ranks do; nobody goes on, and fails, before all are.
+
+        Raises RuntimeError, gloo's, where they do not come together; UserError where another's process has ended.
+        """
         with self._connecting:
             if self._wire is None:
                 seconds = self.timeout_seconds
                 self._wire = Wire(self.store, self.rank, self.ranks, timeout_seconds=seconds, host=self.host)
+                self.say(f"connected {self.rank}", True)
+                self._await_all("connected")
             return self._wire
+
+    def abort(self) -> None:
+        """End all waits for messages, where ranks are connected."""
+        if self._wire is not None:
+            self._wire.abort()
 
     # ---- what is said
 
@@ -132,6 +142,12 @@ class Joint:
 
     def await_ready(self) -> None:
         """Raises UserError where a rank cannot take part, or is not heard of in time."""
+        for rank, said in self._await_all("ready"):
+            if excuse := said["excuse"]:
+                raise UserError(f"Rank {rank} cannot take part: {excuse}")
+
+    def _await_all(self, what: str) -> list[tuple[int, Any]]:
+        """The other ranks, and what each says of this, once they all have. Raises UserError."""
         deadline = time.monotonic() + self.timeout_seconds
 
         def look() -> None:
@@ -143,9 +159,11 @@ class Joint:
                     f"or set {places.TIMEOUT} to more seconds."
                 )
 
+        found = []
         for rank in range(self.ranks):
-            if rank != self.rank and (excuse := self.wait_for(f"ready {rank}", look)["excuse"]):
-                raise UserError(f"Rank {rank} cannot take part: {excuse}")
+            if rank != self.rank:
+                found.append((rank, self.wait_for(f"{what} {rank}", look)))
+        return found
 
     def choose_backend(self, groups: int) -> None:
         """Rank 0, once all are ready: what carries gradients. groups: that reduce them. Raises UserError."""
@@ -156,8 +174,8 @@ class Joint:
 
     def close(self) -> None:
         self.closed = True
+        self.abort()
         if self._wire is not None:
-            self._wire.abort()
             self._wire.close()
 
 

@@ -75,7 +75,7 @@ class RankWatch:
             said = {"rank": self.joint.rank, "words": self._words(error)}
             with contextlib.suppress(RuntimeError):  # the store is gone with whoever served it
                 self.joint.store.compare_set("failure", "", json.dumps(said))
-            self.joint.wire.abort()
+            self.joint.abort()
 
     def _words(self, error: BaseException) -> str:
         if isinstance(error, RankFailed | RanksStalled):
