@@ -93,7 +93,7 @@ class Joint:
                 seconds = self.timeout_seconds
                 self._wire = Wire(self.store, self.rank, self.ranks, timeout_seconds=seconds, host=self.host)
                 self.say(f"connected {self.rank}", True)
-                self._await_all("connected")
+                list(self._await_all("connected"))
             return self._wire
 
     def abort(self) -> None:
@@ -146,8 +146,8 @@ class Joint:
             if excuse := said["excuse"]:
                 raise UserError(f"Rank {rank} cannot take part: {excuse}")
 
-    def _await_all(self, what: str) -> list[tuple[int, Any]]:
-        """The other ranks, and what each says of this, once they all have. Raises UserError."""
+    def _await_all(self, what: str) -> Iterator[tuple[int, Any]]:
+        """The other ranks in turn, and what each says of this, once it has. Raises UserError."""
         deadline = time.monotonic() + self.timeout_seconds
 
         def look() -> None:
@@ -159,11 +159,9 @@ class Joint:
                     f"or set {places.TIMEOUT} to more seconds."
                 )
 
-        found = []
         for rank in range(self.ranks):
             if rank != self.rank:
-                found.append((rank, self.wait_for(f"{what} {rank}", look)))
-        return found
+                yield rank, self.wait_for(f"{what} {rank}", look)
 
     def choose_backend(self, groups: int) -> None:
         """Rank 0, once all are ready: what carries gradients. groups: that reduce them. Raises UserError."""
