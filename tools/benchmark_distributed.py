@@ -115,7 +115,7 @@ class Rank:
             if "ddp" in given.methods:
                 wrap = partial(torch.nn.parallel.DistributedDataParallel, **settings)
                 self.turns[name] = plain(made[0], rank, given.ranks, wrap)
-        if "ddp" in given.methods:
+        if "ddp" in given.methods and given.ranks > 2:  # two share nothing
             self._ours("ddp", WHOLE, given)
             self.turns[WHOLE] = partial(self._whole, self.turns[WHOLE])
         if "lapsgd" in given.methods:
@@ -204,7 +204,7 @@ def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs
     print(milliseconds(found))
     pairs = [*(("ddp", name) for name in (*RIVALS, WHOLE)), *(("lapsgd", name) for name in APART)]
     for ours, rival in pairs:
-        if ours in found:
+        if ours in found and rival in found:
             said = f"{ratio(found, rival, ours):.3f} ({spread(found, rival, ours)})"
             print(f"{ours} on {given.ranks} ranks over {rival}: {said}")
     if "ddp" in losses:

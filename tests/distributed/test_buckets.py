@@ -89,50 +89,49 @@ def test_what_is_sent_together_changes_no_bit(
     assert len(given) == messages * training.team.steps_per_epoch
 
 
+def noted_awaits(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
+    """What each rank does, in which its waits for buckets are noted already: a bucket a layer."""
+    noted: dict[int, list[str]] = {0: [], 1: []}
+    await_all = Delivery.await_all
+
+    def awaiting(self: Delivery) -> None:
+        if not self.there:
+            noted[self.bucket.wire.rank].append("is awaited")
+        await_all(self)
+
+    monkeypatch.setattr(Delivery, "await_all", awaiting)
+    monkeypatch.setattr(buckets, "FIRST_BYTES", 1)
+    monkeypatch.setattr(buckets, "BYTES", 1)
+    return noted
+
+
+def check_steps(noted: dict[int, list[str]], step: list[str]) -> None:
+    """In an epoch of DDP, each rank does the same over and over."""
+    with led("ddp", {"devices": 2}) as training:
+        training.epoch(0)
+    assert noted[0] == noted[1] == step * (len(noted[0]) // len(step)) != []
+
+
 def test_no_bucket_is_awaited_before_all_of_its_round_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    noted: dict[int, list[str]] = {0: [], 1: []}  # by rank
-    give, await_all = Wire.give, Delivery.await_all
+    noted, give = noted_awaits(monkeypatch), Wire.give
 
     def leaving(self: Wire, tag: int, *rest: Any) -> Task:
         noted[self.rank].append("leaves")
         return give(self, tag, *rest)
 
-    def awaiting(self: Delivery) -> None:
-        if not self.there:
-            noted[self.bucket.wire.rank].append("is awaited")
-        await_all(self)
-
     monkeypatch.setattr(Wire, "give", leaving)
-    monkeypatch.setattr(Delivery, "await_all", awaiting)
-    monkeypatch.setattr(buckets, "FIRST_BYTES", 1)
-    monkeypatch.setattr(buckets, "BYTES", 1)
-    with led("ddp", {"devices": 2}) as training:
-        training.epoch(0)
-    step = ["leaves"] * 4 + ["is awaited"] * 4
-    assert noted[0] == noted[1] == step * (len(noted[0]) // len(step)) != []
+    check_steps(noted, ["leaves"] * 4 + ["is awaited"] * 4)
 
 
 def test_what_came_is_applied_while_the_last_bucket_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    noted: dict[int, list[str]] = {0: [], 1: []}  # by rank
-    await_all, update = Delivery.await_all, TorchTeam.update_layer
-
-    def awaiting(self: Delivery) -> None:
-        if not self.there:
-            noted[self.bucket.wire.rank].append("is awaited")
-        await_all(self)
+    noted, update = noted_awaits(monkeypatch), TorchTeam.update_layer
 
     def updating(self: TorchTeam, layer: Any, *rest: Any) -> None:
         noted[layer.device].append("is updated")
         update(self, layer, *rest)
 
-    monkeypatch.setattr(Delivery, "await_all", awaiting)
     monkeypatch.setattr(TorchTeam, "update_layer", updating)
-    monkeypatch.setattr(buckets, "FIRST_BYTES", 1)
-    monkeypatch.setattr(buckets, "BYTES", 1)
-    with led("ddp", {"devices": 2}) as training:
-        training.epoch(0)
-    step = ["is awaited"] * 3 + ["is updated"] * 3 + ["is awaited", "is updated"]
-    assert noted[0] == noted[1] == step * (len(noted[0]) // len(step)) != []
+    check_steps(noted, ["is awaited"] * 3 + ["is updated"] * 3 + ["is awaited", "is updated"])
 
 
 def test_layers_come_round_after_round() -> None:

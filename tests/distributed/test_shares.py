@@ -72,6 +72,26 @@ def test_a_rank_sends_less_than_two_rows_or_a_whole_one_to_each_other(
     assert most_sent(0) == pytest.approx(2 * (ranks - 1) / ranks * row, rel=0.1)
 
 
+def flushes() -> bool:
+    """Whether this thread counts numbers too small for full precision as none."""
+    return not torch.full((8,), 1e-40).mul(0.5).count_nonzero()
+
+
+def test_what_adds_up_rounds_as_workers_do() -> None:
+    """Whatever its caller does."""
+    before = flushes()
+    with led("ddp", {"devices": 2}) as training:
+        training.epoch(0)
+        executor: Any = training.executor
+        adding = executor.joint.wire.thread("adding up")
+        torch.set_flush_denormal(False)
+        try:
+            assert not flushes()
+            assert adding.submit(flushes).result()
+        finally:
+            torch.set_flush_denormal(before)
+
+
 def test_numbers_are_the_least_of_all_ranks() -> None:
     form = form_of()
     rows = form.rows(2)
