@@ -96,9 +96,9 @@ def _complain(errors: Patient, sentence: str) -> None:
     if not sentence:
         return
     try:
-        from rich.console import Console
+        from benchmarks.commands.screen import Screen
 
-        console = Console(file=errors.text, soft_wrap=True)
+        console = Screen(file=errors.text, soft_wrap=True)
         console.print(sentence, style="red", highlight=False, markup=False)
     except (ImportError, MemoryError):
         errors.write(f"{sentence}\n")
@@ -113,9 +113,11 @@ def program() -> NoReturn:
     from benchmarks.runner.processes import signals
 
     try:
-        signals.command.listen()
+        signals.command.listen(signals.of_commands())
         code = main()
-    except signals.Signalled as asked:  # while the end was being said
+        signals.command.look()
+    except signals.Signalled as error:  # while the end was being said
+        asked = signals.signalled(error)
         code = asked.code
         with contextlib.suppress(OSError, ValueError):
             print(f"{asked.word}.", file=sys.stderr, flush=True)

@@ -9,5 +9,12 @@ class Interrupted(Exception):
         self.code = code
 
 
+def check_printable(text: str) -> str:
+    """The text of a name. Raises ValueError where it has control characters, or several lines."""
+    if not text.isprintable():
+        raise ValueError("a name has no control characters")
+    return text
+
+
 class UserError(Exception):
     """Bad input: the text is one sentence that says what is wrong and what to do; the exit code is 2."""

@@ -50,10 +50,11 @@ from methods.effects import (
     forward,
 )
 from methods.errors import MethodError, unknown
-from methods.rates import RateOptions, delay_adaptive, scale_of
+from methods.rates import NEVER_LATE, RateOptions, delay_adaptive, scale_of
 from methods.registry import create, load_plugin, method_class, names, register, with_defaults
 
 __all__ = [
+    "NEVER_LATE",
     "AllReduce",
     "Average",
     "Await",

@@ -20,6 +20,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from methods import (
+    NEVER_LATE,
     Backward,
     Channel,
     Close,
@@ -67,9 +68,19 @@ class Decoupled(Method):
 
     @property
     def scale(self) -> Scale:
-        """Of updates: M of a delay-adaptive rate are the batches that may be under way at once."""
-        o = self.options
-        return scale_of(o.rate, self.replicas * (o.forward_workers + o.queue + o.backward_workers))
+        """The scale of updates: M of a delay-adaptive rate are the threads that compute, whatever waits in a queue."""
+        return scale_of(self.options.rate, self.replicas * self.threads)
+
+    @property
+    def threads(self) -> int:
+        """Forward and backward threads of a replica."""
+        return int(self.options.forward_workers + self.options.backward_workers)
+
+    @property
+    def special_case(self) -> str:
+        """Batches of two threads that meet in a rendezvous stay in their order, so that one alone is ahead of each."""
+        alone = self.replicas == 1 and self.threads == 2 and self.options.queue == 0
+        return NEVER_LATE if alone and self.options.rate == "delay_adaptive" else ""
 
     @property
     def gradient_at(self) -> Literal["forward", "current"]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from inspect import isgeneratorfunction
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from methods.effects import Team, Worker
+from methods.effects import Layer, Team, Worker
 
 Devices = Annotated[int, Field(ge=1, le=1024)]
 Workers = Annotated[int, Field(ge=1, le=256)]
@@ -65,6 +66,8 @@ class Method(ABC):
     source: ClassVar[str]
     file: ClassVar[str]
     Options: ClassVar[Any] = Options
+    earlier: ClassVar[Mapping[str, Any]] = {}
+    """Values that runs had before an option existed, where that is not its default: option -> value."""
 
     def __init__(self, options: Any = None) -> None:
         self.options = self.Options() if options is None else options
@@ -93,7 +96,15 @@ class Method(ABC):
     def check_layers(self, layers: int) -> None:  # noqa: B027
         """Raises MethodError where it cannot train a network of so many layers; asked before anything is trained."""
 
-    # ---- what is audited where rows are compared: of the options where these say it, else to be overridden
+    def check_network(self, network: str) -> None:  # noqa: B027
+        """Raises MethodError where it cannot train the network of this name, "" for one of no name; asked likewise."""
+
+    def parts(self, team: Team) -> Sequence[Sequence[Layer]]:
+        """The layers that each device holds, in their order, where the network is cut into parts; else none."""
+        return ()
+
+    # ---- what is audited where rows are compared and no run has counted it: of the options where these say it, else to
+    # be overridden; a default that neither says is "not declared" of a plug-in (`declares`)
 
     @property
     def learning_rate_factor(self) -> float:
@@ -114,6 +125,11 @@ class Method(ABC):
     def applies_all_gradients(self) -> bool:
         """Whether every replica applies the gradient of every batch, the other replicas' as well."""
         return self.replicas == 1
+
+    @property
+    def updates_all_layers(self) -> bool:
+        """Whether every update is of all layers, none of a part of the network alone."""
+        return True
 
     @property
     def averages_replicas(self) -> bool:
@@ -161,6 +177,20 @@ class Method(ABC):
         other = self.same_as if "same_as" in vars(type(self)) else None
         return self if other is None else other.trained_as
 
+    def declares(self, name: str) -> bool:
+        """Whether it says so itself what the property of this name is.
+
+        It does where its class has the property, or an option that the default asks for. What a plug-in takes over from
+        another method says nothing of workers of its own. The suite holds its own methods to all of it.
+        """
+        line = type(self).__mro__
+        owner = next(i for i, cls in enumerate(line) if name in vars(cls))
+        if all(cls.__module__.partition(".")[0] == __package__ for cls in line[: line.index(Method)]):
+            return True
+        if line[owner] is Method:
+            return _ASKED_FOR.get(name) in self.Options.__dataclass_fields__
+        return not any(map(_has_workers, line[:owner]))
+
     def as_method(self, other: type[Method]) -> Method:
         """Another method, whose options this one has all, with the values they have here."""
         return other(other.Options(**{key: getattr(self.options, key) for key in other.Options.__dataclass_fields__}))
@@ -175,6 +205,21 @@ class Method(ABC):
     def describe(self) -> dict[str, Any]:
         """The options as resolved, for the record."""
         return asdict(self.options)
+
+
+_ASKED_FOR = {
+    "shares_batches": "shares",
+    "averages_state": "averages",
+    "updaters": "updaters",
+    "gradient_at": "weights",
+    "queue": "queue",
+}
+"""The option by which a property's default is decided."""
+
+
+def _has_workers(cls: type) -> bool:
+    """Whether it defines workers, or a program of theirs."""
+    return any(name == "workers" or isgeneratorfunction(made) for name, made in vars(cls).items())
 
 
 @options

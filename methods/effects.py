@@ -57,6 +57,10 @@ class Team(Protocol):
     @property
     def replica(self) -> Replica: ...  # the first, for methods with one
     @property
+    def network(self) -> str: ...  # its name, such as "resnet18"; "" where it has none
+    @property
+    def layer_flops(self) -> Sequence[float]: ...  # of each layer's forward pass, of one sample
+    @property
     def epoch(self) -> int: ...  # 0 in the first epoch
     @property
     def epochs(self) -> int: ...  # planned
@@ -292,13 +296,14 @@ class Average(Effect):
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Correction:
-    """What an average adds to a replica, opaque to methods. last: whether every member said last."""
+    """The correction that an average of so many members adds to a replica. last: whether every one said last."""
 
     replica: Replica
     mean: Any
     snapshot: Any
     state: bool
     last: bool
+    members: int
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -23,6 +23,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from methods import (
+    NEVER_LATE,
     Average,
     Await,
     Close,
@@ -82,6 +83,10 @@ class LAPSGD(Replicated):
     def scale(self) -> Scale:
         """Of updates: M of a delay-adaptive rate are a device's updaters."""
         return scale_of(self.options.rate, self.options.updaters)
+
+    @property
+    def special_case(self) -> str:
+        return NEVER_LATE if self.updaters == 1 and self.options.rate == "delay_adaptive" else ""
 
     def workers(self, team: Team) -> Iterable[Worker]:
         averagers = Group(members=len(team.replicas), name="averagers")

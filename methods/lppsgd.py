@@ -12,12 +12,12 @@ Departures and choices beside those of lapsgd.py:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from methods import Backward, Layer, Method, MethodError, Program, Replica, Team, Update, options, register
+from methods.cuts import evenly
 from methods.lapsgd import LAPSGD, LapOptions
 
 
@@ -46,6 +46,10 @@ class LPPSGD(LAPSGD):
     @property
     def same_as(self) -> Method | None:
         return self.as_method(LAPSGD) if self.special_case else None
+
+    @property
+    def updates_all_layers(self) -> bool:
+        return bool(self.special_case)
 
     def check_layers(self, layers: int) -> None:
         if self.updaters > layers:
@@ -78,19 +82,10 @@ class LPPSGD(LAPSGD):
 
 
 def partition(layers: Sequence[Layer], parts: int) -> list[list[Layer]]:
-    """Contiguous runs of layers, disjoint and covering, none empty.
-
-    The i-th cut is the boundary nearest to i / parts of the cumulative size that leaves every part a layer; of two as
-    near the first. Raises MethodError for more parts than layers.
-    """
+    """Contiguous runs of layers of about the same size, none empty. Raises MethodError for more parts than layers."""
     if parts > len(layers):
         raise MethodError(too_many(parts, len(layers)))
-    cumulative = list(accumulate((layer.size for layer in layers), initial=0))
-    cuts = [0]
-    for i in range(1, parts):
-        possible = range(cuts[-1] + 1, len(layers) - parts + i + 1)
-        cuts.append(min(possible, key=lambda cut: abs(cumulative[cut] * parts - cumulative[-1] * i)))
-    return [list(layers[start:end]) for start, end in pairwise([*cuts, len(layers)])]
+    return evenly(layers, [layer.size for layer in layers], parts)
 
 
 def too_many(updaters: int, layers: int) -> str:

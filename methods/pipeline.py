@@ -14,8 +14,10 @@ Departures and choices:
 - Stages go on as their messages come, instead of turn by turn together: the same numbers, on threads as well.
 - The backward pass uses the weights of now, as the public code does (its optimizer writes into what the graph has
   saved); `weights=forward` stashes those of the forward pass, as the papers' gradients are written.
-- Stages are contiguous runs of layers by cumulative size (as in lppsgd.py); the authors cut by hand, in two after the
-  second of four groups of blocks for ResNet-18.
+- Stages are contiguous runs of layers. `cut=authors` is the public code's, made by hand for some networks (cuts.py): in
+  two after the second of four groups of blocks for ResNet-18. Other networks have none, so that the default balances
+  what a pipeline's speed hangs on, each stage's work: `cut=flops`, of forward passes. `layers` and `parameters` balance
+  those; by parameters a ResNet's first stage has nearly all layers, since its last blocks have most of the weights.
 - A pipeline is drained at the end of an epoch and filled anew in the next; theirs runs on.
 - Of a batch's way from stage to stage the virtual clock charges the link's latency, and of its bytes those of a loss;
   with `workload.activations=charged` those of the output of the stage before, and of its gradient.
@@ -25,9 +27,9 @@ Departures and choices:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -56,12 +58,16 @@ from methods import (
     options,
     register,
 )
-from methods.lppsgd import partition
+from methods.cuts import as_published, check_published, evenly
 
 
 @options
 class PipelineOptions(Options):
     stages: Annotated[Devices, Field(description="K, contiguous parts of the network, a device each")] = 2
+    cut: Annotated[
+        Literal["flops", "layers", "parameters", "authors"],
+        Field(description="what stages have equal shares of; or where FDG's authors cut, for networks that they print"),
+    ] = "flops"
     locking: Annotated[
         Literal["none", "forward"], Field(description="none: FDG, fully decoupled; forward: DDG, backward passes alone")
     ] = "none"
@@ -90,6 +96,7 @@ class Pipeline(Method):
     """K stages, each with a worker that passes batches on in both directions and updates its own layers."""
 
     Options = PipelineOptions
+    earlier: ClassVar[Mapping[str, Any]] = {"cut": "parameters"}
 
     @property
     def devices(self) -> int:
@@ -112,21 +119,35 @@ class Pipeline(Method):
                 f"parts: set pipeline.stages to at most {layers}."
             )
 
+    def check_network(self, network: str) -> None:
+        if self.options.cut == "authors":
+            check_published(network, self.options.stages)
+
+    def parts(self, team: Team) -> list[list[Layer]]:
+        layers, count = team.replica.layers, self.options.stages
+        self.check_layers(len(layers))
+        match self.options.cut:
+            case "authors":
+                return as_published(team.network, layers, count)
+            case "flops":
+                return evenly(layers, team.layer_flops, count)
+            case "parameters":
+                return evenly(layers, [layer.size for layer in layers], count)
+        return evenly(layers, [1] * len(layers), count)
+
     def workers(self, team: Team) -> Iterable[Worker]:
-        for stage in self.stages(team.replica):
+        for stage in self.stages(team):
             program = self.turns(team.replica, stage)
             yield Worker(program, device=stage.index, role="stage", index=stage.index, holds=stage.layers)
 
-    def stages(self, replica: Replica) -> list[Stage]:
+    def stages(self, team: Team) -> list[Stage]:
         count = self.options.stages
-        self.check_layers(len(replica.layers))
         down = [Channel(None, name=f"activations for stage {k}") for k in range(1, count)]
         up = [Channel(None, name=f"gradients for stage {k}") for k in range(count - 1)]
         locks = [Channel(None, name=f"turns of stage {k}") for k in range(count - 1)]
         turns = [*locks, None] if self.options.locking == "forward" else [None] * count
         ahead = 1 if self.options.locking == "forward" else 2
-        parts = partition(replica.layers, count)
-        ends = zip(parts, [None, *down], [*down, None], [*up, None], [None, *up], turns, strict=True)
+        ends = zip(self.parts(team), [None, *down], [*down, None], [*up, None], [None, *up], turns, strict=True)
         made = [Stage(k, part, ahead * (count - 1 - k), *of) for k, (part, *of) in enumerate(ends)]
         made[-1].listeners = [turn for turn in turns if turn is not None]
         return made

@@ -4,9 +4,14 @@ Source: Mishchenko et al., "Asynchronous SGD Beats Minibatch SGD Under Arbitrary
 of their public code (konstmish/asynchronous_sgd): with M workers a gradient of delay d is applied at the rate times
 M / max(M, d). A delay counts the update itself, so that it is 1 more than the staleness, which counts those of others.
 
+What does it do? Of M workers at equal speeds none gets ahead of another, so that no delay is beyond M: the rate is then
+the schedule's, update by update. It is lower where workers differ in speed (`delays` of a hardware card, real threads),
+and where batches wait between workers: those of Async LU's queue, which is at no worker and is not counted in M.
+
 Departures and choices:
 - The delay is each layer's own, since here layers are updated one by one.
-- M are the batches that a replica's updates may come from at once: what it is, a method says.
+- M are the workers that compute for a replica: Async LU's forward and backward threads, LAP-SGD's updaters. In the
+  public code a worker takes weights and brings a gradient by itself; here forward and backward threads share a batch.
 - The rate is the optimizer's: with momentum the whole step is scaled, not what the gradient leaves in the momentum.
   (Their analysis and code have no momentum.)
 """
@@ -25,14 +30,20 @@ from methods.effects import Scale
 class RateOptions(Options):
     rate: Annotated[
         Literal["scheduled", "delay_adaptive"],
-        Field(description="the schedule's for all gradients, or lower for those of a longer delay (arXiv:2206.07638)"),
+        Field(
+            description="the schedule's for all gradients, or lower for those whose delay is beyond the number of "
+            "workers (arXiv:2206.07638): none is where workers are equally fast and no queue is between them"
+        ),
     ] = "scheduled"
 
 
 def scale_of(rate: str, workers: int) -> Scale:
-    """What `Update` takes. workers: M, batches that updates of one replica may come from at once."""
+    """The scale that `Update` takes. workers: M, those that compute for one replica."""
     return delay_adaptive(workers) if rate == "delay_adaptive" else 1.0
 
 
 def delay_adaptive(workers: int) -> Scale:
     return lambda staleness: workers / max(workers, staleness + 1)
+
+
+NEVER_LATE = "{rows} has no gradient that is later than it has workers: its delay-adaptive rate is the schedule's."

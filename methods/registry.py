@@ -171,10 +171,14 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
 
 
 def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a record, and the defaults of those that its method has got since; as they are if unknown."""
+    """The options of a record, and of those that its method has got since what it did before; as they are if unknown.
+
+    That is an option's default, unless the method says otherwise (`Method.earlier`).
+    """
     _load_all()
-    defaults = asdict(_methods[name].Options()) if name in _methods else {}
-    return {**defaults, **options}
+    method = _methods.get(name)
+    before = {**asdict(method.Options()), **method.earlier} if method else {}
+    return {**before, **options}
 
 
 def _explain(name: str, error: ValidationError) -> str:

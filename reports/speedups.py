@@ -6,7 +6,8 @@ and a factor's share is its part of the sum. Shares of opposite signs mean that 
 
 T and E are means over runs. The intervals of the three ratios are Student's t on their logarithms: delta method
 (Hedges, Gurevitch & Curtis, 1999, equation 1), for s with the covariance of a run's seconds and epochs, and Welch's
-degrees of freedom, as `results.statistics.intervals.ratio_interval` has them for few runs.
+degrees of freedom, as `results.statistics.intervals.ratio_interval` has them for few runs. T and E are found at
+evaluations, so that their ratios reach as far as these leave open (results.statistics.resolution); T / E is exact.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from results.statistics.intervals import Interval, Spread, difference, spread, t_interval
+from results.statistics.intervals import Interval, Spread, spread
+from results.statistics.resolution import Bracketed, ratio_hull
 
 SMALL = 0.05
 """Below this logarithm a speed-up (within 5 % of 1) has no shares worth naming."""
+Spreads = tuple[Spread, Spread]
 FactorName = Literal["speedup", "by_epochs", "by_seconds"]
 FACTORS: dict[FactorName, str] = {
     "speedup": "speed-up, their product",
@@ -30,24 +33,30 @@ FACTORS: dict[FactorName, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TimedRuns:
-    """One method's runs: means of seconds and epochs to the target, and both of every run, where they are known."""
+    """One method's runs: means of seconds and epochs to the target, and both of every run, where they are known.
+
+    widths: of both of every run, by how much they may be too long, since the evaluation before.
+    """
 
     seconds: float
     epochs: float
     per_run: Sequence[tuple[float, float]] = ()
+    widths: Sequence[tuple[float, float]] = ()
 
     @property
     def known(self) -> bool:
         """Whether there is a positive, finite mean of both."""
         return self.seconds > 0 and self.epochs > 0 and math.isfinite(self.seconds + self.epochs)
 
-    def log(self, name: FactorName) -> Spread | None:
-        """The logarithm of T, E or T / E, with its squared standard error; None for fewer than two runs."""
-        value = {"speedup": self.seconds, "by_epochs": self.epochs, "by_seconds": self.seconds / self.epochs}[name]
-        shares = [(t / self.seconds, e / self.epochs) for t, e in self.per_run]
-        parts = {"speedup": [t for t, _ in shares], "by_epochs": [e for _, e in shares]}
-        found = spread(parts.get(name) or [t - e for t, e in shares])
-        return None if found is None else Spread(math.log(value), found.variance, found.freedom)
+    def spreads(self, name: FactorName) -> Spreads | None:
+        """The earliest and the latest T or E, or T / E, with squared standard errors; None for fewer than two runs."""
+        if name == "by_seconds":
+            shares = [t / self.seconds - e / self.epochs for t, e in self.per_run]
+            found, pace = spread(shares), self.seconds / self.epochs
+            exact = None if found is None else Spread(pace, found.variance * pace**2, found.freedom)
+            return None if exact is None else (exact, exact)
+        at = 0 if name == "speedup" else 1
+        return Bracketed.of([run[at] for run in self.per_run], [width[at] for width in self.widths]).spreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +122,5 @@ def _split(label: str, mine: TimedRuns, slowest: TimedRuns) -> SpeedupSplit:
 
 
 def _interval(name: FactorName, mine: TimedRuns, slowest: TimedRuns) -> Interval | None:
-    base, ours = slowest.log(name), mine.log(name)
-    if base is None or ours is None:
-        return None
-    logs = t_interval(difference(base, ours), 0.95)
-    return Interval(math.exp(logs.low), math.exp(logs.high))
+    base, ours = slowest.spreads(name), mine.spreads(name)
+    return None if base is None or ours is None else ratio_hull(base, ours, 0.95)

@@ -1,8 +1,9 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and written nowhere but where they are meant to be."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,36 @@ from pathlib import Path
 from typing import BinaryIO
 
 from results.errors import ResultsError
+from results.reading import Unfit
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
+
+
+def own_folder(root: Path, folder: Path) -> Path:
+    """The folder, to write into or to remove from: on the way from `root`, a folder of results, no link is followed.
+
+    Raises:
+        ResultsError: a folder below `root` is a link, or the folder is not below it.
+    """
+    place = root
+    for part in folder.relative_to(root).parts if folder.is_relative_to(root) else ("..",):
+        place = place / part
+        if part == ".." or place.is_symlink():
+            why = "leads out of it" if part == ".." else "is a link, and what links lead to is not changed"
+            raise ResultsError(f"{place} {why}: move it away, or choose another --out.")
+    return folder
+
+
+def unwritable(path: Path, error: OSError, then: str = "") -> ResultsError:
+    """A sentence on a file that cannot be written, and what to do about it. then: what follows that."""
+    reason = error.strerror or str(error)
+    mend = "choose another --out"
+    if isinstance(error, Unfit) or error.errno in _IN_THE_WAY:
+        mend = f"move away what is at {error.filename2 or error.filename or path}, or {mend}"
+    elif error.errno in _FULL:
+        mend = f"make room or {mend}"
+    return ResultsError(f"{path} cannot be written ({reason}); {mend}{then}.")
 
 
 def replace(path: Path, data: bytes) -> None:
@@ -34,8 +65,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
         with _renamed(path) as file:
             yield file
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise ResultsError(f"{path} cannot be written ({reason}); make room or choose another --out.") from error
+        raise unwritable(path, error) from error
 
 
 @contextlib.contextmanager
@@ -64,7 +94,7 @@ def moved(path: Path, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         os.replace(path, folder / path.name)
     except OSError as error:
-        raise ResultsError(f"{folder} cannot be written ({error.strerror}); choose another --out.") from error
+        raise unwritable(folder, error) from error
     return folder / path.name
 
 
@@ -74,7 +104,7 @@ def set_aside(path: Path, word: str) -> None:
     Raises OSError where the folder cannot be written.
     """
     number = 1
-    while (name := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")).exists():
+    while os.path.lexists(name := path.with_name(f"{path.stem}.{word}-{number}{path.suffix}")):
         number += 1
     os.replace(path, name)
 

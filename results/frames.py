@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.measures import Measure, of_runs
 from results.records import Record
+from results.records.identity import checkout, known_flag
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -66,7 +67,7 @@ RUNS = _SUBJECT | {
     "cpu": "string",
     "gpu": "string",
     "cores": "float64",
-    "modified": "bool",
+    "modified": "boolean",
     "started": "string",
     "ended": "string",
     "sources": "string",
@@ -170,7 +171,7 @@ def _run(record: Record) -> dict[str, Any]:
         "ended": _text(end.get("ended")),
         "cores": environment.get("cores"),
         "gpu": _text(record.spec.gpu),
-        "modified": bool(environment.get("modified", False)),
+        "modified": known_flag(environment.get("modified")),
         **{name: _text(environment.get(name)) for name in ("python", "cpu")},
         "started": _text(record.started),
         "sources": _text(record.spec.sources),
@@ -230,8 +231,7 @@ def torch(record: Record) -> str:
 
 def commit(record: Record) -> str:
     """The commit that the run was made at; "" where it is not known."""
-    found, changed = record.environment.get("commit"), record.environment.get("modified")
-    return f"{found}{', modified' if changed else ''}" if found else ""
+    return checkout(record.environment.get("commit"), record.environment.get("modified"))
 
 
 def _text(value: Any) -> str:

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.measures import Context, need, of_runs
-from results.published import ANY_ROW, Key, Published
+from results.published import TARGET, Key, Published
 from results.records import Record
 from results.records.identity import identity
-from results.records.spec import RunSpec
 from results.statistics import Summary, paper_target, summary
 
 FIRST_TRIAL_SEED = 1000
 """Seeds from here choose a learning rate (`tune`), and are no row's: a mean over a row's seeds leaves them out."""
-Measured = Mapping[Key, Summary]
-"""Values of tables by (network, row, measure); a target stands under (network, "*", "target_percent")."""
+Runs = tuple[str, frozenset[str]]
+"""A row, and the ids of its runs that are complete: what a value is of. No two settings have a run in common."""
+Measured = Mapping[Runs, Mapping[str, Summary]]
+"""Measured values of runs by measure; the target stands under "target_percent"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,9 @@ class SeedGroup:
         return f"{self.first.family} ({self.first.scale})"
 
     @property
-    def clock(self) -> str:
-        """What tables' values are held under: the family and the hardware that its seconds are of."""
-        return clock_of(self.first.spec)
+    def runs(self) -> Runs:
+        """The key that tables' values are held under."""
+        return runs_of(self.first.row, self.complete)
 
     @property
     def context(self) -> str:
@@ -52,9 +53,9 @@ class SeedGroup:
         return identity({name: spec.get(name) for name in ("workload", "executor", "hardware", "device")})
 
 
-def clock_of(spec: RunSpec) -> str:
-    """The family of a run and the hardware that its seconds are of."""
-    return f"{spec.workload.family} on {spec.hardware.name}"
+def runs_of(row: str, records: Iterable[Record]) -> Runs:
+    """The name of these runs of a row, taken together."""
+    return row, frozenset(record.id for record in records)
 
 
 def group(records: Iterable[Record]) -> list[SeedGroup]:
@@ -67,7 +68,7 @@ def group(records: Iterable[Record]) -> list[SeedGroup]:
 
 
 def targets(
-    groups: Sequence[SeedGroup], measured: Mapping[str, Measured], published: Mapping[str, Mapping[Key, Published]]
+    groups: Sequence[SeedGroup], measured: Measured, published: Mapping[str, Mapping[Key, Published]]
 ) -> dict[str, float]:
     """The target of every group: the given one, else the table's rule (`paper_target`) within the group's context."""
     contexts: dict[str, dict[str, SeedGroup]] = {}
@@ -75,7 +76,7 @@ def targets(
         contexts.setdefault(one.context, {})[one.first.row] = one
     found: dict[str, float] = {}
     for one in groups:
-        given = measured.get(one.clock, {}).get((one.first.network, ANY_ROW, "target_percent"))
+        given = measured.get(one.runs, {}).get(TARGET)
         rows = {row: other.complete for row, other in contexts[one.context].items()}
         if given is not None and given.mean is not None:
             found[one.key] = given.mean
@@ -90,21 +91,18 @@ def _timed_rows(one: SeedGroup, published: Mapping[str, Mapping[Key, Published]]
     return {row for network, row, measure in keys if network == one.first.network and need([measure], "target")}
 
 
-def values_of(one: SeedGroup, target: float | None, measured: Measured | None) -> dict[str, Summary]:
+def values_of(one: SeedGroup, target: float | None, measured: Mapping[str, Summary]) -> dict[str, Summary]:
     """The values of a parent: final values under the curves' names, then the measures, a table's over our own."""
     runs = one.complete
     names = dict.fromkeys(name for run in runs if run.evaluations for name in run.evaluations[-1].metrics)
     values = {name: summary([_final(run, name) for run in runs]) for name in names}
     if target is not None:
-        values["target_percent"] = Summary(target, None, len(runs))
+        values[TARGET] = Summary(target, None, len(runs))
     for known in of_runs():
         its, _ = known.value(runs, Context(target))
         if its is not None and (its.n > its.censored or its.at_least is not None):
             values[known.key] = its
-    for (network, row, measure), value in (measured or {}).items():
-        if (network, row) == (one.first.network, one.first.row):
-            values[measure] = value
-    return values
+    return values | {name: value for name, value in measured.items() if name != TARGET}
 
 
 def _final(run: Record, name: str) -> float | None:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from results.records import Record
 from results.statistics import Best, Reach, Summary, best, extent, reach, since, summary
 from results.statistics.censoring import Times
+
+if TYPE_CHECKING:
+    from results.statistics.intervals import Interval
 
 NO_TARGET = "no target: no run finished of the rows whose worst sets it"
 NO_BASELINE = "no BP run of the same seed to compare with"
@@ -21,10 +24,14 @@ NO_PEAK = "no peak was known when it ran: a hardware card states it, `python -m 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a run's value may rest on beside the run: the target, and BP's runs on the same network."""
+    """Facts that a run's value may rest on beside the run: the target, and BP's runs on the same network.
+
+    no_target: why there is none, where it is known.
+    """
 
     target_percent: float | None = None
     baseline: Sequence[Record] = ()
+    no_target: str = ""
 
 
 ALONE = Context()
@@ -98,7 +105,7 @@ class Measure:
             ValueError: no run has it.
         """
         if self.needs == "target" and context.target_percent is None:
-            return None, incidents(records) or NO_TARGET
+            return None, incidents(records) or context.no_target or NO_TARGET
         values = [self.of(record, context) for record in records]
         if self.needs == "baseline" and None in values:
             return None, NO_BASELINE
@@ -117,9 +124,13 @@ class Measure:
             return None
         values = [self.of(record, context) for record in records]
         limits = [self.bound(record, context) or 0.0 for record in records]
-        return Times(
-            values, limits, [value is None and run.complete for value, run in zip(values, records, strict=True)]
-        )
+        never = [value is None and run.complete for value, run in zip(values, records, strict=True)]
+        return Times(values, limits, never, self.resolutions(records, context))
+
+    def possible(self, interval: Interval) -> Interval:
+        """The part of an interval in which the measure can lie: none is below 0, and no share above 100 %."""
+        low, high = max(0.0, interval.low), max(0.0, interval.high)
+        return replace(interval, low=low, high=min(100.0, high) if self.unit == "%" else high)
 
 
 def by_seed(records: Sequence[Record], measure: Measure, given: Context) -> Mapping[int, float]:

@@ -193,13 +193,3 @@ def test_what_prose_names_is_there(checkout: Path) -> None:
         (name, what) for name in ours for text in prose(checkout / name) for what in lost_names(checkout, text, files)
     }
     assert not {f"{name}: {what}" for name, what in lost if what not in NOT_OURS}
-
-
-def test_no_two_public_classes_share_a_name(checkout: Path) -> None:
-    """A name stands for one thing in the whole house."""
-    homes: dict[str, list[str]] = {}
-    for file in sources(checkout, *ROOMS):
-        for node in ast.parse(file.read_text(encoding="utf-8"), str(file)).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                homes.setdefault(node.name, []).append(str(file.relative_to(checkout)))
-    assert {name: files for name, files in homes.items() if len(files) > 1} == {}

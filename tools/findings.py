@@ -97,9 +97,17 @@ def block(runs: Runs, one: Finding) -> Iterator[str]:
         yield f"| {words} | {' | '.join(cell(values) for values in columns)} | {len(columns[0])} |"
     yield from ("", f"| {headings[0]} | difference, 95 % interval | n | |", "|---|---|---|---|")
     for a, b in one.against:
-        found = paired(runs, a, b, one.measures[0])
-        said = verdict(mean_interval(found)) if found else ""
-        yield f"| {one.rows[a]} less {one.rows[b]} | {cell(found, '+')} | {len(found)} | {said} |"
+        yield compared(f"{one.rows[a]} less {one.rows[b]}", list(paired(runs, a, b, one.measures[0]).values()))
+    for (a, b), (c, d) in one.interactions:
+        words = f"({one.rows[a]} less {one.rows[b]}) less ({one.rows[c]} less {one.rows[d]})"
+        first, second = paired(runs, a, b, one.measures[0]), paired(runs, c, d, one.measures[0])
+        yield compared(words, [first[seed] - second[seed] for seed in first if seed in second])
+
+
+def compared(words: str, differences: Sequence[float]) -> str:
+    """A line of Markdown: differences seed by seed, their mean, its interval and what it decides."""
+    said = verdict(mean_interval(differences)) if differences else ""
+    return f"| {words} | {cell(differences, '+')} | {len(differences)} | {said} |"
 
 
 def headline(runs: Runs, one: Finding) -> Iterator[str]:
@@ -108,14 +116,14 @@ def headline(runs: Runs, one: Finding) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for row, words in one.rows.items():
         best, seconds = (list(runs.values(row, measure).values()) for measure in one.measures)
-        beside = "" if row == "bp" else cell(paired(runs, row, "bp"), "+")
+        beside = "" if row == "bp" else cell(list(paired(runs, row, "bp").values()), "+")
         yield f"| {words} | {cell(best)} | {beside} | {cell(seconds)} | {len(best)} |"
 
 
-def paired(runs: Runs, a: str, b: str, measure: str = BEST) -> list[float]:
-    """What a has of a measure less what b has, seed by seed."""
+def paired(runs: Runs, a: str, b: str, measure: str = BEST) -> dict[int, float]:
+    """Seed -> what a has of a measure less what b has, of the seeds that both have."""
     ours, theirs = (runs.values(row, measure) for row in (a, b))
-    return [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
 
 
 def there(runs: Runs, one: Finding) -> bool:

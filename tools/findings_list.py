@@ -13,7 +13,8 @@ class Finding:
     """Rows of tables that share data, network and card: those that are shown, and pairs (a, b) held against each other.
 
     rows: key of a table's row -> its words here. against: pairs of keys; what is shown is the first less the second, in
-    the first of the measures, in which the picture is, too.
+    the first of the measures, in which the picture is, too. interactions: two pairs each; what is shown is the first
+    pair's difference less the second pair's, which is 0 where two effects add up.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Finding:
     against: Sequence[tuple[str, str]]
     measures: Sequence[str] = (BEST, "seconds_per_epoch")
     network: str = "resnet18"
+    interactions: Sequence[tuple[tuple[str, str], tuple[str, str]]] = ()
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,10 @@ STEM = {
 VERSION_3 = {"pdasgd": "PD-ASGD", "ddp": "DDP", "lppsgd": "LPP-SGD", "async_lu": "Async LU", "bp": "BP, one device"}
 OTHERS = {
     "bp": "BP, one device",
-    "pipeline": "FDG, K = 2",
-    "pipeline@locking=forward": "DDG, K = 2",
-    "pipeline@weights=forward": "FDG, K = 2, weights of the forward pass",
-    "pipeline@stages=3": "FDG, K = 3",
+    "pipeline@cut=authors": "FDG, K = 2",
+    "pipeline@cut=authors,locking=forward": "DDG, K = 2",
+    "pipeline@cut=authors,weights=forward": "FDG, K = 2, weights of the forward pass",
+    "pipeline@cut=authors,stages=3": "FDG, K = 3",
     "async_lu": "Async LU",
     "ddp": "DDP, two devices",
     "lsgd@learning_rate=published": "L-SGD, two devices",
@@ -235,7 +237,10 @@ FINDINGS = (
             ("lppsgd@updaters=6,batch=128", "mbsgd@batch=128"),
             ("lapsgd@updaters=4,batch=256", "mbsgd@batch=1024"),
             ("lapsgd@updaters=8,batch=128", "lapsgd@updaters=6,batch=128"),
+            ("mbsgd@batch=1024,optimizer=lars", "mbsgd@batch=128"),
+            ("plsgd@batch=1024,optimizer=lars", "plsgd@batch=128"),
             ("mbsgd@batch=1024,optimizer=lars", "mbsgd@batch=1024"),
+            ("plsgd@batch=1024,optimizer=lars", "plsgd@batch=1024"),
             ("mbsgd@batch=1024,optimizer=lars", "lapsgd@updaters=4,batch=256,optimizer=lars"),
         ),
         TEST,
@@ -291,7 +296,7 @@ FINDINGS = (
         OTHERS,
         (
             *((row, "bp") for row in OTHERS if row != "bp"),
-            ("pipeline", "pipeline@weights=forward"),
+            ("pipeline@cut=authors", "pipeline@cut=authors,weights=forward"),
             ("cocod", "lsgd@learning_rate=published"),
             ("adpsgd", "ddp"),
         ),
@@ -312,8 +317,11 @@ FINDINGS = (
             ("lapsgd@learning_rate=linear", "async_lu"),
             ("lapsgd@learning_rate=linear", "ddp@learning_rate=linear"),
             ("lapsgd@stem=imagenet", "lapsgd"),
+            ("lapsgd@updaters=4,stem=imagenet", "lapsgd@updaters=4"),
             ("lapsgd@updaters=4", "lapsgd"),
+            ("lapsgd@updaters=4,stem=imagenet", "lapsgd@stem=imagenet"),
         ),
+        interactions=((("lapsgd@updaters=4,stem=imagenet", "lapsgd@updaters=4"), ("lapsgd@stem=imagenet", "lapsgd")),),
     ),
 )
 REPRODUCED = (

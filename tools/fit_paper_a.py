@@ -19,12 +19,8 @@ from benchmarks.hardware.card import Card, Costs, NetworkSeconds
 from benchmarks.hardware.cards import CARDS, write
 from benchmarks.hardware.step_price import counted
 from benchmarks.papers.fitted import PAPER_A, VERSION_3
-from benchmarks.papers.predicted_seconds import (
-    STEPS,
-    predictions,
-    published_epoch_seconds,
-    seconds_per_epoch,
-)
+from benchmarks.papers.predicted_seconds import STEPS, seconds_per_epoch
+from benchmarks.papers.residuals import predictions, published_epoch_seconds
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import workload

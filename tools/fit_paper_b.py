@@ -6,7 +6,7 @@ A step of MB-SGD takes a + c B seconds at a local batch of B; two rows of MB-SGD
 and 10, T / (epochs x steps)). So a holds all that a step costs whatever its batch: launches, communication, its share
 of logging and evaluation. The seconds are split over passes and layers by their FLOPs; links are free: a has them.
 How much concurrent updaters gain on a device, its capacity, comes from one row of LAP-SGD (Table 2, U = 4, B = 128).
-All other rows of LAP-SGD, LPP-SGD and PL-SGD, and MB-SGD on 4 and 8 devices, are held-out predictions, printed here.
+All other rows are printed here, each with whether it is held out or follows from the fit (benchmarks.papers.fitted).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from benchmarks.hardware.cards import CARDS, write
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.step_price import counted
 from benchmarks.papers.fitted import LAP_SGD, MB_SGD, Fit
-from benchmarks.papers.predicted_seconds import predictions, training_seconds
+from benchmarks.papers.predicted_seconds import training_seconds
+from benchmarks.papers.residuals import predictions
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.build import network_of

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
@@ -102,6 +103,27 @@ def bare(made: Training, *, layout: torch.memory_format = torch.preserve_format,
     return timed
 
 
+def bare_in_threads(made: Sequence[Training]) -> Timed:
+    """Bare loops that share nothing, each in a thread with one torch thread: what threads reach here at best."""
+    loops = [bare(one) for one in made]
+
+    def alone(loop: Timed) -> None:
+        torch.set_flush_denormal(True)  # as every worker's thread
+        with torch.autograd.set_multithreading_enabled(False):
+            loop()
+
+    def timed() -> float:
+        threads = [threading.Thread(target=alone, args=(loop,)) for loop in loops]
+        begun = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return (time.perf_counter() - begun) / sum(one.batches.steps() for one in made)
+
+    return timed
+
+
 def _optimizer(work: Workload, network: torch.nn.Module) -> torch.optim.Optimizer:
     """torch's own, fused, one for all layers."""
     chosen, lr = work.optimizer, work.schedule.lr
@@ -137,3 +159,11 @@ def spread(found: Mapping[str, list[float]], of: str, over: str) -> str:
 
 def milliseconds(found: Mapping[str, list[float]]) -> str:
     return "; ".join(f"{name}: {statistics.median(times) * 1e3:.1f} ms a batch" for name, times in found.items())
+
+
+def ranges(found: Mapping[str, list[float]]) -> str:
+    """Milliseconds a batch of each rival: the median and the range over the rounds."""
+    return "; ".join(
+        f"{name}: {statistics.median(times) * 1e3:.1f} ({min(times) * 1e3:.1f} to {max(times) * 1e3:.1f}) ms a batch"
+        for name, times in found.items()
+    )

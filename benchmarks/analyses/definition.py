@@ -16,6 +16,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
 from methods import Method
 from methods.errors import unknown
+from results.files import own_folder
 from results.tables import ResultTable
 
 Value = TypeVar("Value")
@@ -47,6 +48,11 @@ class Request:
     options: Any
     out: Path
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # of methods, by their names
+
+    @property
+    def figures(self) -> Path:
+        """The folder of pictures. Raises ResultsError where it is a link."""
+        return own_folder(self.out, self.out / "figures")
 
     def method(self, name: str, **options: Any) -> Method:
         """With the user's settings of it. Raises UserError where it cannot run on a simulated clock."""

@@ -117,7 +117,7 @@ def run(request: Request) -> Finding:
     tables = [_grid_table(request.options, points)]
     if request.card.networks:
         tables.append(_network_table(request))
-    return Finding(tuple(tables), _picture(request.options, points, request.out / "figures" / "speedup"))
+    return Finding(tuple(tables), _picture(request.options, points, request.figures / "speedup"))
 
 
 # ---- the law's grid

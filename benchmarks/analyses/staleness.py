@@ -115,7 +115,7 @@ def run(request: Request) -> Finding:
     options: StalenessOptions = request.options
     points = [point(layers, beta, options) for beta in options.betas for layers in options.depths]
     one = point(options.depth, options.betas[len(options.betas) // 2], options)
-    pictures = _picture(points, one, request.out / "figures" / "staleness")
+    pictures = _picture(points, one, request.figures / "staleness")
     return Finding((_depth_table(options, points), _layer_table(options, one)), pictures)
 
 

@@ -24,7 +24,7 @@ from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.hardware.price import Price
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.environment import cpu_name, of_process, usable_cores
+from benchmarks.runner.environment import allocator, cpu_name, of_process, usable_cores
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.workload import Workload, workload
@@ -138,7 +138,8 @@ def _predicted(card: Calibration, made: Training) -> float:
     known = card.seconds()
     sizes = [(layer.name, layer.size) for layer in made.team.replica.layers]
     price = replace(_price(known), lane_capacity=card.capacity())
-    return predicted_seconds(made.method, price, sizes, steps=made.team.steps_per_epoch, epochs=made.team.epochs)
+    team = made.team
+    return predicted_seconds(made.method, price, sizes, steps=team.steps_per_epoch, epochs=team.epochs, like=team)
 
 
 def _price(known: NetworkSeconds) -> Price:
@@ -146,17 +147,24 @@ def _price(known: NetworkSeconds) -> Price:
 
 
 def predicted_seconds(
-    method: Method, price: Price, layers: Sequence[tuple[str, int]], *, steps: int, epochs: int
+    method: Method,
+    price: Price,
+    layers: Sequence[tuple[str, int]],
+    *,
+    steps: int,
+    epochs: int,
+    like: DryTeam | None = None,
 ) -> float:
     """Simulated seconds of a first epoch whose workers all share one machine, lane_capacity of them at full speed.
 
-    price: of one worker by itself. layers: (name, parameters).
+    price: of one worker by itself. layers: (name, parameters). like: a team of the same network.
     """
     replicas = [
         DryReplica(q, 0, [DryLayer(name, i, size, 0) for i, (name, size) in enumerate(layers)])
         for q in range(method.replicas)
     ]
-    team = DryTeam(replicas, steps_per_epoch=steps, epochs=epochs)
+    network, flops = ("", None) if like is None else (like.network, lambda: like.layer_flops)
+    team = DryTeam(replicas, steps_per_epoch=steps, epochs=epochs, network=network, flops=flops)
     executor = OneMachine(team, price)
     executor.run(replace(worker, device=0) for worker in method.workers(team))
     team.end_epoch()
@@ -179,8 +187,9 @@ def _table(request: Request, pairs: Sequence[Pair]) -> ResultTable:
         captions=(
             f"scale {request.scale}; predicted: simulated seconds on this machine's card; measured: real seconds of "
             f"the threads executor on {hardware}",
-            f"{threads} torch thread(s) in each worker, OpenMP's idle threads wait by {of_process()['wait_policy']}; "
-            f"mean ± standard deviation of {options.rounds} epochs, methods in turns; residuals against their median",
+            f"{threads} torch thread(s) in each worker, OpenMP's idle threads wait by {of_process()['wait_policy']}, "
+            f"malloc is that of {allocator()}; mean ± standard deviation of {options.rounds} epochs, methods in turns; "
+            "residuals against their median",
         ),
         notes=tuple(_notes(pairs)),
         conditions=Conditions(scale=request.scale, executor="virtual and threads", hardware=hardware, device="cpu"),

@@ -18,6 +18,7 @@ from benchmarks.runner.calibration import Calibration, random_images
 from benchmarks.runner.environment import cpu_name, of_process
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.workloads.workload import workload
+from results.files import own_folder
 
 ROUNDS = 5
 BATCHES = 12
@@ -42,7 +43,7 @@ def calibrate(scale: str, device: str, out: Path, console: Console) -> Path:
             highlight=False,
         )
     made = _card(entries, rates, scale, device)
-    path = out / "hardware" / "this-machine.toml"
+    path = own_folder(out, out / "hardware") / "this-machine.toml"
     write(made, path, "Made by `python -m benchmarks calibrate`.")
     console.print(f"Written: {path}; use it with --hardware this-machine", highlight=False, markup=False)
     return path

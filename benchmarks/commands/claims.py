@@ -21,7 +21,7 @@ from benchmarks.views import conditions, journals
 from benchmarks.views.evidence import SheetEvidence
 from benchmarks.views.sheets import at_conditions, made_elsewhere, other_data, whole
 from reports.tables.texts import printable
-from results.files import replace
+from results.files import own_folder, replace
 from results.tables import Conditions
 
 STYLES = {"holds": "bold green", "does not hold": "bold red"}
@@ -38,7 +38,7 @@ def claims(chosen: Choices, out: Path, console: Console, *, every: Set[str] = fr
     given = [conditions.found(one.sheets, conditions.of_choices(one.chosen)) for one in evidence]
     judge(list(zip(given, evidence, strict=True)), console, out)
     sheets = [sheet for one in evidence for sheet in one.sheets]
-    note(console, (*found.left_out, made_elsewhere(sheets), other_data(sheets)))
+    note(console, (*found.remarks, made_elsewhere(sheets), other_data(sheets)))
     return 0
 
 
@@ -60,9 +60,10 @@ def judge(
         last = found[-1].given
         words = f"--scale {last.scale}" + (f" --executor {last.executor}" if last.executor else "")
         console.print(f"Why, under one condition: python -m benchmarks claims {words}", highlight=False, markup=False)
+    folder = own_folder(out, out / "claims")
     for one in found:
         for kind, text in {"csv": to_csv, "md": to_markdown, "json": to_json}.items():
-            path = out / "claims" / f"{one.given.slug}.{kind}"
+            path = folder / f"{one.given.slug}.{kind}"
             replace(path, text(one).encode())
             say(console, f"written: {path}")
 

@@ -15,6 +15,7 @@ from benchmarks.papers.claims.rules import RULE
 from benchmarks.papers.claims.verdicts import DECISIONS, Judged, Verdict
 from reports.tables.texts import markdown
 from results.records.lines import strict
+from results.spreadsheets import cell
 from results.tables import Conditions, condition
 
 COLUMNS = (
@@ -58,7 +59,7 @@ def to_csv(one: JudgedAt) -> str:
         head = [claim.id, claim.text, claim.source, " ".join(claim.needs)]
         said = [verdict.measured, verdict.status, verdict.scale, verdict.why]
         needed = [verdict.need.words, verdict.need.seeds]
-        writer.writerow([*head, *said, *_effect(verdict), *needed, *known])
+        writer.writerow(map(cell, [*head, *said, *_effect(verdict), *needed, *known]))
     return text.getvalue()
 
 

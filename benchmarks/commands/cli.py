@@ -289,12 +289,13 @@ def latex(
     """
     from benchmarks.commands.latex import PaperChoices, latex
     from benchmarks.commands.resolve import split
+    from results.files import own_folder
 
     _load(plugin)
     chosen = PaperChoices(
         tuple(split(columns or ())), tuple(rows or ()), tuple(split(network or ())), condition, name, notes
     )
-    return latex(split(tables), chosen, out=out, to=to or out / "latex", console=_console())
+    return latex(split(tables), chosen, out=out, to=to or own_folder(out, out / "latex"), console=_console())
 
 
 @app.command
@@ -325,13 +326,14 @@ def export(
         with_runs: Keep the runs' journals there, too.
     """
     from benchmarks.commands import export
+    from results.files import own_folder
 
     if reproduction is not None and INSTALLED:
         raise UserError("--reproduction keeps values in a checkout, to be committed there; this is an installed wheel.")
     if with_runs and reproduction is None:
         raise UserError("--with-runs: say under which name, by --reproduction.")
 
-    code = export.export(out, to or out / "export", _console())
+    code = export.export(out, to or own_folder(out, out / "export"), _console())
     if reproduction is not None:
         code = export.keep(out, reproduction, _console(), with_runs=with_runs)
     return code
@@ -423,7 +425,9 @@ def doctor(*, out: Path = Path("out"), data: Path | None = None) -> int:
 
 def _console() -> Console:
     """Wide enough for a table where nobody's terminal says otherwise."""
-    return Console() if sys.stdout.isatty() else Console(width=120)
+    from benchmarks.commands.screen import Screen
+
+    return Screen() if sys.stdout.isatty() else Screen(width=120)
 
 
 def _is_method(name: str, plugins: list[Path] | None) -> bool:

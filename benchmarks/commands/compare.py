@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import csv as csv_module
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from benchmarks.commands.compare_screen import show
-from benchmarks.commands.compare_sides import as_values, side
+from benchmarks.commands.compare_sides import as_values, forms, side
 from benchmarks.commands.screen import say
 from results import comparison
 from results.comparison import ComparedCell, Comparison
 from results.comparison.changes import LEVEL, Change
 from results.files import replace
 from results.records import of_rows
+from results.spreadsheets import cell
 
 COLUMNS = (
     "group network row measure a_mean a_std a_n b_mean b_std b_n difference low high level ratio p pairs "
@@ -39,7 +41,7 @@ def compare(first: Path, second: Path, console: Console, csv: Path | None = None
         a, b = as_values(a, first, b), as_values(b, second, a)
         found = comparison.compare_values(a.values, b.values)
     else:
-        found = comparison.compare_runs(of_rows(a.records), of_rows(b.records))
+        found = comparison.compare_runs(of_rows(a.records), of_rows(b.records), forms())
     show(a, b, found, console)
     if csv is not None:
         replace(csv, to_csv(found).encode())
@@ -53,11 +55,15 @@ def to_csv(found: Comparison) -> str:
     writer = csv_module.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for one in found.cells:
-        writer.writerows(_line(one, change) for change in one.changes)
+        writer.writerows(_safe(_line(one, change)) for change in one.changes)
     for lone in found.alone:
         subject = {"group": lone.group, "network": lone.network, "row": lone.row}
-        writer.writerow({**subject, "verdict": f"only in {lone.side}", "why": lone.why})
+        writer.writerow(_safe({**subject, "verdict": f"only in {lone.side}", "why": lone.why}))
     return text.getvalue()
+
+
+def _safe(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: cell(value) for name, value in line.items()}
 
 
 def _line(one: ComparedCell, change: Change) -> dict[str, Any]:

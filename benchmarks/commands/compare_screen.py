@@ -63,6 +63,9 @@ def _heads(a: Side, b: Side) -> Iterator[str]:
 def _contexts(a: Side, b: Side, found: Comparison) -> Iterator[str]:
     ours = a.context or context(found.first)  # not of runs that stand alone
     theirs = b.context or context(found.second)
+    apart = dict.fromkeys(one.data for one in found.alone if one.side == "A" and one.data)
+    for mine, theirs_are in apart:
+        yield f"Differs: data, so that these rows stand alone: A {mine}; B {theirs_are}"
     names = [name for name in CONTEXT if ours.get(name) or theirs.get(name)]
     same = [name for name in names if ours.get(name) == theirs.get(name)]
     for name in names:

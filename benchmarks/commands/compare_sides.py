@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +10,16 @@ from typing import Any
 
 from benchmarks.errors import UserError
 from benchmarks.views import journals
+from benchmarks.workloads.data.cards import card, names
 from results import frames, reproductions
+from results.comparison.matching import data_name
+from results.reading import TEXT_BYTES, parsed_json
 from results.records import Record
 from results.reproductions import Value
 
 CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "scale": lambda record: record.scale,
+    "data": data_name,
     "executor": lambda record: record.spec.executor,
     "hardware": frames.card,
     "device": lambda record: record.spec.device,
@@ -28,6 +32,7 @@ CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "commit": frames.commit,
 }
 """What is said of two sets of runs before they are compared; the sources are said cell by cell."""
+_DIGEST = re.compile(r"sha256 ([0-9a-f]{8})[0-9a-f]*")
 OF_BITS = ("torch", "cpu", "cpu_capability")
 """Of these, what a run's bits on the virtual clock hang on, beside its spec and sources."""
 
@@ -70,7 +75,7 @@ def side(path: Path) -> Side:
         raise UserError(f"There is no {folder}: name an out folder{known}.")
     found = journals.some(folder)
     chosen = _chosen(found.records, word, folder) if word else found.records
-    return Side(str(path), records=chosen, left_out=found.left_out)
+    return Side(str(path), records=chosen, left_out=found.remarks)
 
 
 def _chosen(found: Sequence[Record], word: str, folder: Path) -> list[Record]:
@@ -86,6 +91,12 @@ def _chosen(found: Sequence[Record], word: str, folder: Path) -> list[Record]:
     return chosen
 
 
+def forms() -> dict[str, str]:
+    """The fingerprints of the suite's data that come in two forms, an archive and a tree of the same images."""
+    found = [card(name) for name in names()]
+    return {one.tree.sha256: one.fingerprint for one in found if one.tree is not None}
+
+
 def _words(record: Record) -> tuple[set[str], str]:
     """What a run can be chosen by, and its commit."""
     names = {record.scale, record.spec.executor, frames.hardware(record), frames.torch(record)}
@@ -98,16 +109,20 @@ def as_values(one: Side, path: Path, like: Side) -> Side:
         return one
     values = reproductions.of_tables(path / "tables", like.values)
     if not values:
-        raise UserError(f"There are no tables in {path / 'tables'}: a reproduction is compared with tables; run some.")
+        where = f"{path / 'tables'} on the data of {like.name}"
+        raise UserError(f"There are no tables in {where}: a reproduction is compared with tables; run some.")
     return replace(one, values=values, context=context(one.records))
 
 
 def _said(environment: Path) -> dict[str, list[str]]:
     """What a reproduction's environment file says; nothing where there is none."""
     try:
-        known = json.loads(environment.read_text(encoding="utf-8")) if environment.is_file() else {}
-        return {name: [str(value) for value in known[name]] for name in CONTEXT if name in known}
-    except (ValueError, TypeError) as error:
+        known = parsed_json(environment, TEXT_BYTES)
+        said = {name: [str(value) for value in known[name]] for name in CONTEXT if name in known}
+        return said | {"data": [_DIGEST.sub(r"\1", one) for one in said["data"]]} if "data" in said else said
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{environment} is no environment file ({error}): write the reproduction again.") from error
 
 

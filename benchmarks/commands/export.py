@@ -18,6 +18,7 @@ from results.errors import ResultsError
 from results.files import replace
 from results.records import of_rows
 from results.reproductions.runs import keep as keep_runs
+from results.spreadsheets import cell
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -44,13 +45,14 @@ def export(out: Path, to: Path, console: Console) -> int:
         say(console, f"{name}: {words}")
     if not parquet:
         say(console, NO_PARQUET, style="yellow")
-    note(console, found.left_out)
+    note(console, found.remarks)
     return 0
 
 
 def to_csv(frame: DataFrame) -> bytes:
     """UTF-8; floats in full, "NaN", "inf" and "-inf" for what is not finite; text that is missing is empty."""
-    return bytes(frame.to_csv(index=False, na_rep="NaN", lineterminator="\n").encode())
+    texts = {name: its.map(cell, na_action="ignore") for name, its in frame.items() if its.dtype.kind not in "biuf"}
+    return bytes(frame.assign(**texts).to_csv(index=False, na_rep="NaN", lineterminator="\n").encode())
 
 
 def to_parquet(frame: DataFrame) -> bytes:

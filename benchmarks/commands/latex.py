@@ -21,6 +21,8 @@ from reports.figures.canvas import COLUMN
 from reports.latex import paper
 from reports.latex.paper import PARTS, PaperColumn, PaperTable
 from results.files import replace
+from results.reading import MOST_BYTES
+from results.reading import content as bytes_of
 from results.tables import ResultTable, files
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
@@ -118,7 +120,7 @@ def _picture(made: PaperTable, out: Path, to: Path) -> Iterator[Path]:
     """Copies of the table's PDFs, and a float for each."""
     for path in (out / name for name in made.table.pictures if PurePosixPath(name).suffix == ".pdf"):
         if path.is_file() and path.resolve().is_relative_to(out.resolve()):
-            content, name = path.read_bytes(), f"{made.name}{path.stem.removeprefix(made.table.name)}"
+            content, name = bytes_of(path, MOST_BYTES), f"{made.name}{path.stem.removeprefix(made.table.name)}"
             words = f"{made.table.title}. {made.table.drawn} ({made.table.conditions.label})"
             copy, taken_in = (to / f"{name}-figure.{ending}" for ending in ("pdf", "tex"))
             text = paper.figure(made.table, name, copy.name, words, wide=_wide(content))

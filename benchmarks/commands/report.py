@@ -28,6 +28,7 @@ from reports.figures.studio import Studio
 from reports.site import kept
 from reports.site.kept import Kept
 from reports.site.pages import Page, Site
+from results.files import own_folder
 
 
 def report(
@@ -58,11 +59,10 @@ def report(
     began = time.perf_counter()
     if not out.is_dir():
         raise UserError(f"There is no folder {out}: run a table first, or name the folder of results with --out.")
-    folder, found = out / "report", journals.read(out)
+    folder, found = own_folder(out, out / "report"), journals.read(out)
     before = kept.read(folder)
     made = _site(ids, chosen, found, before, out, target, every)
-    gone = kept.swept(folder, made)
-    files = site.write(made, folder)
+    files, gone = site.write(made, folder, before.files)
     note(console, (*before.unreadable, *made.warnings))
     if gone:
         say(console, f"Removed {len(gone)} pages of earlier reports whose runs are gone, or that had another place.")
@@ -104,7 +104,7 @@ def _at(chosen: Choices, sheets: tuple[Sheet, ...], found: Journals, out: Path, 
 def _warnings(found: Journals, there: Sequence[AtCondition], pages: Sequence[Page], out: Path) -> Iterator[str]:
     """What is amiss with the runs at hand."""
     shown = {id for page in pages for id in freshness.runs(page.made_of)} | tuned_page.runs(out)
-    yield from found.left_out
+    yield from found.remarks
     yield from not_shown(found, [sheet for one in there for sheet in one.sheets], shown)
     sheets = [sheet for one in there for sheet in (*one.sheets, *one.full)]
     yield from filter(None, (made_elsewhere(sheets), other_data(sheets)))

@@ -34,7 +34,7 @@ from benchmarks.views.table import assemble
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
-from results.files import moved
+from results.files import moved, own_folder
 from results.tables import ResultTable
 
 METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
@@ -69,7 +69,7 @@ def run(
     missing = [run for run in runs if care.fresh or not found.done(run)]
     jobs = engine.ready(missing, found, chosen) if engine is not None else jobs
     _announce(experiments, chosen, runs, missing, jobs, console, training.resumable(runs, missing, out, care))
-    note(console, (*plan.trained_as_others(asked), *found.left_out))
+    note(console, (*plan.trained_as_others(asked), *found.remarks))
     setting = training.setting(experiments, chosen, out, care)
     if engine is not None and engine.detach and missing:
         return engine.leave(missing, setting)
@@ -200,7 +200,7 @@ def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief:
     again = rerun.command([one.id], chosen)
     made = [replace(table, command=again) for table in conditions.of_analysis(one, chosen, found.tables)]
     given = made[0].conditions
-    pictures = [moved(path, given.folder(path.parent)) for path in found.pictures]
+    pictures = [moved(path, own_folder(out, given.folder(path.parent))) for path in found.pictures]
     *others, last = made
     for table in (*others, last.with_pictures(pictures, out)):
         _print(table, given.folder(out / "tables"), out, console, brief)
@@ -210,7 +210,7 @@ def _print(result: ResultTable, folder: Path, out: Path, console: Console, brief
     """folder: of the condition. brief: the notes and the audit are in the Markdown file alone."""
     console.print()
     console.print(to_rich(result, brief=brief))
-    written, *made = write(result, folder)
+    written, *made = write(result, own_folder(out, folder))
     files = ", ".join([str(written), *(path.name for path in made), *(str(out / name) for name in result.pictures)])
     more = "; notes and audit: the .md" if brief else ""
     say(console, f"Written: {files}{more}", style="dim")

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""All but tabs and ends of lines; and what turns the direction of text."""
+
+
+class Screen(Console):
+    """A console whose colours and cursor are its own: control characters in a text, as in names, are left out."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render as a Console does, without control characters."""
+        for segment in super().render(renderable, options):
+            own = segment.control or segment.text.isprintable()
+            yield segment if own else Segment(_CONTROL.sub("", segment.text), segment.style)
 
 
 def say(console: Console, text: str, style: str = "") -> None:

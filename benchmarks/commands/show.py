@@ -24,10 +24,14 @@ from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
+from benchmarks.views.sheets import Sheet
 from benchmarks.workloads.data.cards import DataCard, card
 from results.measures import MEASURES
 from results.published import Published
 from results.records.spec import flat
+
+MOST_ROWS = 100
+"""The most rows of a table that are printed."""
 
 
 def show_experiments(
@@ -76,7 +80,7 @@ def print_expected(runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs
         f"{'; analyses take their own time: ' + ', '.join(analyses) if analyses else ''}.",
         highlight=False,
     )
-    note(console, found.left_out)
+    note(console, found.remarks)
 
 
 def _print_jobs(runs: Sequence[Run], out: Path, engine: Engine, console: Console) -> None:
@@ -86,7 +90,7 @@ def _print_jobs(runs: Sequence[Run], out: Path, engine: Engine, console: Console
     done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done in {out}"
     say(console, f"{done}. To SLURM: {engine.slurm.described(missing, pace)}.")
     unseen = "" if engine.node is not None else "No node has been seen yet: runs are planned as for this machine."
-    note(console, [unseen, *found.left_out])
+    note(console, [unseen, *found.remarks])
 
 
 def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
@@ -107,36 +111,46 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({one.source})", highlight=False)
     for line in (*renamed(plan.rows(one, chosen)), *plan.trained_as_others(runs)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    values = one.published
+    values = Sheet(one, chosen, (), (), runs, {}).published
     for network in plan.networks(one, chosen):
-        mine = [run for run in runs if run.spec.workload.network == network]
-        if not mine:
+        of_network = [run for run in runs if run.spec.workload.network == network]
+        if not of_network:
             continue
-        console.print(f"\n[bold]{network}[/]: {escape(mine[0].labels.network_label)}", highlight=False)
-        say(console, _data(one, mine[0].data))
-        console.print(escape(_words(flat(mine[0].spec.workload.document()))), highlight=False, style="dim")
+        rows, first = plan.rows(one, chosen), of_network[0]
+        mine = {run.labels.row: run for run in reversed(of_network)}
+        document = flat(first.spec.workload.document())
+        console.print(f"\n[bold]{network}[/]: {escape(first.labels.network_label)}", highlight=False)
+        say(console, _data(one, first.data, beside=bool(values)))
+        console.print(escape(_words(document)), highlight=False, style="dim")
         grid = Grid("row", *(f"{MEASURES[m].heading}, published" for m in one.measures), box=None)
         grid.columns[0].overflow = "fold"  # names of rows stay whole
-        for row in plan.rows(one, chosen):
+        for row in rows[:MOST_ROWS]:
             cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
             grid.add_row(escape(row.key), *cells)
         console.print(grid)
         console.print("options as resolved")
-        for row in plan.rows(one, chosen):
-            run = next(run for run in mine if run.labels.row == row.key)
-            first, its = (flat(one.spec.workload.document()) for one in (mine[0], run))
-            own = {key: value for key, value in its.items() if value != first.get(key)}
-            options = _words({**flat(run.method.options), **own})
+        for row in rows[:MOST_ROWS]:
+            its = flat(mine[row.key].spec.workload.document())
+            own = {key: value for key, value in its.items() if value != document.get(key)}
+            options = _words({**flat(mine[row.key].method.options), **own})
             console.print(f"  {row.key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
+        if more := len(rows[MOST_ROWS:]):
+            say(console, f"  and {more:,} more rows: name those to show by --method")
+    for line in notes.warm_ups(runs, chosen):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     for line in readings.readings_of(one.id, runs):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
 
 
-def _data(one: Table, found: DataCard) -> str:
-    """What is trained on, as it was found, and what the published values are of where that is something else."""
+def _data(one: Table, found: DataCard, *, beside: bool) -> str:
+    """Says what is trained on, as it was found, and what the published values are of where that is something else.
+
+    beside: whether these stand beside the runs.
+    """
     paper = card(one.family)
-    other = f"; the published values are of {paper.title}" if one.published and found.unlike(paper) else ""
+    apart = "" if beside else ", and do not stand beside it"
+    other = f"; the published values are of {paper.title}{apart}" if one.published and found.unlike(paper) else ""
     return f"Data: {found.label or found.title}{other}."
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from benchmarks.commands.screen import note, say
 from benchmarks.views import journals
+from benchmarks.views.tracked import apart
 from results import published, tracking
 from results.records import of_rows
 
@@ -20,6 +21,7 @@ def track(out: Path, uri: str | None, console: Console) -> int:
         ResultsError: mlflow is not installed, or the store does not answer.
     """
     found = journals.some(out)
-    say(console, str(tracking.feed(of_rows(found.records), published=published.by_dataset(), uri=uri)))
-    note(console, found.left_out)
+    records = of_rows(found.records)
+    say(console, str(tracking.feed(records, published=published.by_dataset(), uri=uri, apart=apart(records))))
+    note(console, found.remarks)
     return 0

@@ -35,6 +35,7 @@ from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results import published, tracking
 from results.errors import ResultsError
+from results.files import own_folder
 
 
 @dataclass
@@ -98,7 +99,7 @@ def tune(
     _announce(table, chosen, budget, planned, console)
     trainer = _Trainer(table, chosen, out, jobs, care, console, engine)
     found = _searched(trainer, budget)
-    note(console, journals.read(out).left_out)
+    note(console, journals.read(out).remarks)
     over = [one for one in found if one.over]
     if over:
         tuned = _finals(trainer, over, planned, budget, target)
@@ -148,13 +149,14 @@ def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
     """On the screen the rows alone; files hold the pairs and the runs as well."""
     name = name_of(tuned.published.table.id)
     given = conditions_of(tuned)
-    drawn = draw(tuned, given.folder(out / "figures") / name)
+    drawn = draw(tuned, own_folder(out, given.folder(out / "figures")) / name)
     found = list(pairs(tuned))
     rows = rows_table(tuned, captions(tuned), notes(tuned, found, command), command).with_pictures(drawn, out)
     console.print()
     console.print(to_rich(rows))
     others = (pairs_table(tuned, found), runs_table(tuned))
-    files = [path for table in (rows, *others) for path in write(table, given.folder(out / FOLDER))]
+    folder = own_folder(out, given.folder(out / FOLDER))
+    files = [path for table in (rows, *others) for path in write(table, folder)]
     say(console, f"Written: {', '.join(map(str, (*files, *drawn)))}", style="dim")
 
 
@@ -166,6 +168,6 @@ def _track(tuned: TunedTable, target: float | None, out: Path, console: Console)
     try:
         say(console, str(tracked.feed([*tracked.kindred([sheet], sheet.choices, found, target), sheet], out)))
         if others:
-            say(console, str(tracking.feed(others, published=published.by_dataset())))
+            say(console, str(tracking.feed(others, published=published.by_dataset(), apart=tracked.apart(others))))
     except ResultsError as error:
         say(console, f"Not tracked: {error}", style="yellow")

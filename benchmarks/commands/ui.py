@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.experiments import own_table
+from benchmarks.runner.processes import signals
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Table
 from benchmarks.tables.own.load import is_file
@@ -67,7 +68,8 @@ def ui(
             if not stores.is_server(store):
                 console.print("Ctrl-C ends the server.")
             server.wait()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        signals.signalled(error)
         console.print("The server has ended.")
     return 0
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
 from typing import Any
 
+from benchmarks.executors.counting import EffectCounter
 from benchmarks.executors.errors import EpochUnfinished
 from benchmarks.executors.ledger import Ledger
 from benchmarks.executors.resuming import TeamCounts, as_json
@@ -50,57 +52,89 @@ class Read:
 
     updates: int
     time: Moment
+    averages: int = 0
+
+    def moved(self, layer: DryLayer) -> bool:
+        """Whether the layer's weights were changed since then."""
+        return self.updates != layer.updates or self.averages != layer.averages
 
 
 class DryStep:
     """One batch on its way."""
 
-    __slots__ = ("__weakref__", "index", "reads", "replica", "settled")
+    __slots__ = ("__weakref__", "index", "pinned", "reads", "replica", "settled")
 
     def __init__(self, replica: Any, index: int) -> None:
         self.replica, self.index, self.settled = replica, index, False
         self.reads: list[Read | None] = [None] * len(replica.layers)
+        self.pinned: set[int] | None = None  # layers
+
+    def pins(self, layer: Any) -> bool:
+        return self.pinned is not None and layer.index in self.pinned
 
 
 @dataclass(slots=True)
 class DryGradient:
-    """The gradient of one layer for one step. `ready` is the time its computation ended, 0 where nobody has said."""
+    """The gradient of one layer for one step, or the mean of several `batches`.
+
+    ready: the time its computation ended, 0 where nobody has said.
+    """
 
     layer: Any
     index: int
     read: Read
     ready: Moment = 0.0
     settled: bool = field(default=False, init=False)
+    batches: int = field(default=1, init=False)
 
 
 class DryTeam:
-    """The accounts of a team. sizes: per layer, trainable parameters. seed: of the methods' random numbers."""
+    """The accounts of a team. seed: of the methods' random numbers.
+
+    network: its name. flops: counts those of each layer's forward pass, of one sample; only methods that ask have them
+    counted.
+    """
 
     state_copies = 1
     """Tensors of a parameter's size in the optimizer's state: what an average of it sends beside the weights."""
 
-    def __init__(self, replicas: Sequence[Any], *, steps_per_epoch: int, epochs: int, seed: int = 0) -> None:
-        self.replicas = list(replicas)
+    def __init__(
+        self,
+        replicas: Sequence[Any],
+        *,
+        steps_per_epoch: int,
+        epochs: int,
+        seed: int = 0,
+        network: str = "",
+        flops: Callable[[], Sequence[float]] | None = None,
+    ) -> None:
+        self.replicas, self.network, self._flops = list(replicas), network, flops
         self.steps_per_epoch, self.epochs, self.epoch, self.seed = steps_per_epoch, epochs, 0, seed
         self.state: dict[str, Any] = {}
         self.staleness = Staleness([layer.name for layer in self.replica.layers])
         self.ledger = Ledger()
+        self.effects = EffectCounter(len(self.replica.layers))
         self._taken, self._shared, self._end = [0] * len(self.replicas), 0, steps_per_epoch
         self._part = 0  # batches taken before the part of the epoch that is under way
         self._tickets = threading.Lock()
 
     @classmethod
-    def of(cls, layers: Iterable[tuple[str, int]], *, replicas: int = 1, steps_per_epoch: int) -> DryTeam:
-        """layers: (name, parameters). The steps that replicas do not divide are dropped."""
+    def of(cls, layers: Iterable[tuple[str, int]], *, replicas: int = 1, steps_per_epoch: int, **more: Any) -> DryTeam:
+        """layers: (name, parameters). The steps that replicas do not divide are dropped. more: as the class takes."""
         layers = list(layers)
         team = [
             DryReplica(q, q, [DryLayer(name, i, n, q) for i, (name, n) in enumerate(layers)]) for q in range(replicas)
         ]
-        return cls(team, steps_per_epoch=steps_per_epoch // replicas * replicas, epochs=1)
+        return cls(team, steps_per_epoch=steps_per_epoch // replicas * replicas, epochs=1, **more)
 
     @property
     def replica(self) -> Any:
         return self.replicas[0]
+
+    @cached_property
+    def layer_flops(self) -> Sequence[float]:
+        """FLOPs of each layer's forward pass of one sample; 2 a parameter where nobody counts them."""
+        return self._flops() if self._flops else [2.0 * layer.size for layer in self.replica.layers]
 
     @property
     def taken(self) -> int:
@@ -141,6 +175,7 @@ class DryTeam:
             begun=self.ledger.begun,
             dropped=self.ledger.dropped,
             staleness=self.staleness.sums(),
+            effects=self.effects.counts,
             state=as_json(self.state),
         )
         return kept.model_copy(deep=True)
@@ -149,6 +184,7 @@ class DryTeam:
         """Raises ValueError where they are no counts of such a team."""
         sums, taken = counts.staleness, sum(counts.taken)
         lengths = {len(sums["count"]), len(sums["updates"]), len(sums["seconds"]), len(sums["wait"])}
+        lengths.add(len(counts.effects["updates"]))
         fits = len(counts.taken) == len(self.replicas) and lengths == {len(self.staleness.layers)}
         if not fits or taken > self.steps_per_epoch or counts.begun > taken or counts.epoch >= self.epochs:
             raise ValueError("its counts are of another team")
@@ -161,6 +197,7 @@ class DryTeam:
         self.staleness.resume(counts.staleness)
         self.ledger.clear()
         self.ledger.begun, self.ledger.dropped = counts.begun, counts.dropped
+        self.effects.counts = counts.effects
         self.state = dict(counts.state)
 
     def random(self, worker: str) -> Random:
@@ -191,6 +228,8 @@ class DryTeam:
             if i is None:
                 return None
             self._note_taken(replica)
+        if shared:
+            self.effects.took_shared()
         return self.make_step(replica, i)
 
     def take(self, replica: Any, i: int) -> Any:
@@ -199,6 +238,7 @@ class DryTeam:
             return None
         with self._tickets:
             self._note_taken(replica)
+        self.effects.took_shared()
         return self.make_step(replica, i)
 
     def _note_taken(self, replica: Any) -> None:
@@ -214,9 +254,10 @@ class DryTeam:
         return DryStep(replica, self.epoch * self.steps_per_epoch + i)
 
     def note_read(self, layer: Any, step: Any, now: Any) -> None:
-        step.reads[layer.index] = Read(layer.updates, now)
+        step.reads[layer.index] = Read(layer.updates, now, layer.averages)
 
     def snapshot(self, layer: Any, step: Any, now: float) -> None:
+        step.pinned = {layer.index} if step.pinned is None else step.pinned | {layer.index}
         self.note_read(layer, step, now)
 
     def forward(self, layer: Any, step: Any, now: float) -> None:
@@ -229,13 +270,18 @@ class DryTeam:
     def backward(self, layer: Any, step: Any, *, weights: bool, inputs: bool) -> Any:
         if not weights:
             return None
-        self.ledger.made(step)
+        self.note_gradient(layer, step, moved=not step.pins(layer) and step.reads[layer.index].moved(layer))
         return DryGradient(layer, step.index, step.reads[layer.index])
+
+    def note_gradient(self, layer: Any, step: Any, *, moved: bool) -> None:
+        """Count a gradient of the step. moved: the layer's weights are no longer those of the forward pass."""
+        self.ledger.made(step)
+        self.effects.computed(pinned=step.pins(layer), moved=moved)
 
     def update(
         self, gradients: Sequence[Any], worker: str, now: float, replica: Any = None, scale: Scale = 1.0
     ) -> None:
-        """replica: whose layers change, by default the gradients' own.
+        """replica: whose layers change, by default the gradients' own. Counted as an update by who has the effect.
 
         A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
         Raises ValueError where the scale comes to no finite number of at least 0.
@@ -272,7 +318,10 @@ class DryTeam:
 
     def all_reduce(self, gradients: Sequence[Any]) -> list[Any]:
         """-> each member's mean."""
+        batches = sum(gradient.batches for gradient in gradients)
         means = self.mean_gradients(gradients)
+        for mean in means:
+            mean.batches = batches
         self.ledger.reduced(gradients, means)
         return means
 
@@ -288,7 +337,7 @@ class DryTeam:
 
     def averaged(self, effect: Average, mean: Any, snapshot: Any, last: bool) -> Any:
         """Add what the average comes to, unless that is to be later -> what the effect gives."""
-        correction = Correction(effect.replica, mean, snapshot, effect.state, last)
+        correction = Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
         if effect.later:
             return correction
         self.correct(correction)
@@ -296,6 +345,7 @@ class DryTeam:
 
     def correct(self, correction: Correction) -> None:
         c = correction
+        self.effects.averaged(c)
         self.add_mean(c.replica, c.mean, c.snapshot, state=c.state)
 
     def add_mean(self, replica: Any, mean: Any, snapshot: Any, *, state: bool = False) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from typing_extensions import TypedDict
 
+from benchmarks.executors.counting import EffectCounts
 from benchmarks.executors.staleness import StalenessSums
 
 Natural = Annotated[int, Field(ge=0)]
@@ -21,7 +22,7 @@ class _Kept(BaseModel):
 class TeamCounts(_Kept):
     """Of a team at a drain. taken: the epoch's batches, per replica; begun: those used up, as the ledger counts them.
 
-    dropped: gradients over all epochs. state: the methods' and the executor's own.
+    dropped: gradients over all epochs, as `effects` counts. state: the methods' and the executor's own.
     """
 
     epoch: Natural
@@ -29,6 +30,7 @@ class TeamCounts(_Kept):
     begun: Natural
     dropped: Natural
     staleness: StalenessSums
+    effects: EffectCounts
     state: dict[str, JsonValue]
 
 

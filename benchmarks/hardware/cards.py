@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from methods.errors import unknown
 from results.files import replace
-from results.reading import content
+from results.reading import content, parsed_toml
 
 CARDS = CHECKOUT / "benchmarks" / "hardware"
 MOST_BYTES = 2**20  # the largest of ours has 20 kB
@@ -24,6 +23,10 @@ MOST_BYTES = 2**20  # the largest of ours has 20 kB
 def names() -> list[str]:
     """The names of this folder's cards, sorted."""
     return sorted(path.stem for path in CARDS.glob("*.toml"))
+
+
+_given: dict[str, Path] = {}
+"""By digest, the files that cards were loaded from by their paths."""
 
 
 def load(name: str, *, out: Path | None = None) -> Card:
@@ -37,20 +40,27 @@ def load(name: str, *, out: Path | None = None) -> Card:
     if name.endswith(".toml"):
         if not Path(name).is_file():
             raise UserError(f"There is no hardware card {name}; --hardware takes a name or the path of a TOML file.")
-        return _read(Path(name))
+        found = _read(Path(name))
+        _given[found.sha256] = Path(name)
+        return found
     if name == "this-machine":
         raise UserError("This machine has not been measured yet: run `python -m benchmarks calibrate` first.")
     raise UserError(unknown("hardware card", name, [*names(), "this-machine"]))
 
 
+def file_of(card: Card) -> Path | None:
+    """The file that a card was loaded from by its path; None of a card that has a name."""
+    return _given.get(card.sha256)
+
+
 @cache
 def _read(path: Path) -> Card:
     try:
-        values = tomllib.loads(content(path, MOST_BYTES).decode("utf-8"))
+        values = parsed_toml(content(path, MOST_BYTES).decode("utf-8"))
         base = values.pop("extends", None)  # a card of this folder, whose values hold where none are given
         inherited = _read(CARDS / f"{base}.toml").model_dump() if base else {}
         return Card.model_validate({**inherited, **values}, context={"folder": path.parent})
-    except (OSError, ValueError, RecursionError) as error:  # lists in lists in lists, or a card that extends itself
+    except (OSError, ValueError, RecursionError) as error:  # a card that extends itself
         raise UserError(f"The hardware card {path} is not valid: {_first(error)}") from error
 
 

@@ -33,6 +33,12 @@ def counted(work: Workload, known: DataCard, network: Mapping[str, nn.Module], b
     return [replace(layer, forward_flops=layer.forward_flops * batch / 2) for layer in two]
 
 
+def layers_of(work: Workload, known: DataCard) -> list[LayerWork]:
+    """Name, bytes and FLOPs of a sample for each layer of the workload's network; nothing is computed."""
+    with torch.device("meta"):
+        return counted(work, known, network_of(work, known), 1)
+
+
 def moved(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> Activations:
     """The activations of a batch, in proportion to those of a batch of two."""
     dtype = torch.int64 if work.text is not None else torch.float32

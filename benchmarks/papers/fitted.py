@@ -1,18 +1,30 @@
-"""The published seconds that hardware cards were fitted to, which their simulated seconds therefore cannot confirm."""
+"""The published seconds that hardware cards were fitted to, which their simulated seconds therefore cannot confirm.
+
+What else they cannot confirm is found by changing what was fitted: `possible` makes the cards that other published
+seconds would have led to, with each fitted number halved and doubled. Seconds that are in one proportion to fitted ones
+on all of them follow from the fit (`kind`); a comparison of seconds that comes out alike on all of them could not have
+come out otherwise (`relative_seconds`, `claims.quantities`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-import methods
+from benchmarks.hardware import cards
+from benchmarks.hardware.card import Card
+from benchmarks.papers.predicted_seconds import row_seconds
 from benchmarks.tables import registry as tables
-from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.definition import Row
 
 Kind = Literal["fitted", "follows from the fit", "held out"]
-"""How published seconds stand to a card: fitted to; of a run that the card charges like a fitted one; or neither."""
+"""Relation of published seconds to a card: fitted to, in proportion to these whatever was fitted, or neither."""
+FACTORS = (0.5, 2.0)
+"""By which a fitted number may have come out another one."""
+_ALIKE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -24,12 +36,42 @@ class Fit:
     rows: tuple[str, ...]
 
 
+Change = Callable[[Card, float], Card]
+"""Multiplies one of a card's numbers by a factor, within its bounds."""
+
+
 @dataclass(frozen=True)
 class CardFits:
-    """All that a card was fitted to. alike: methods that cost on it what another one costs, by their names."""
+    """Published rows that a card was fitted to, and the numbers that were fitted.
+
+    Not among these is a factor common to all seconds of a network, which moves no comparison.
+    """
 
     fits: tuple[Fit, ...]
-    alike: Mapping[str, str]
+    numbers: tuple[Change, ...]
+
+
+def _latency(card: Card, factor: float) -> Card:
+    link = card.link.model_copy(update={"latency_seconds": factor * card.link.latency_seconds})
+    return card.model_copy(update={"link": link})
+
+
+def _bandwidth(card: Card, factor: float) -> Card:
+    link = card.link.model_copy(update={"bytes_per_second": factor * card.link.bytes_per_second})
+    return card.model_copy(update={"link": link})
+
+
+def _capacity(card: Card, factor: float) -> Card:
+    capacity = min(max(1.0, factor * card.lane_capacity), float(card.lanes))
+    return card.model_copy(update={"lane_capacity": capacity})
+
+
+def _fixed_share(card: Card, factor: float) -> Card:
+    networks = {
+        name: known.model_copy(update={"fixed_share": min(1.0, factor * known.fixed_share)})
+        for name, known in card.networks.items()
+    }
+    return card.model_copy(update={"networks": networks})
 
 
 PAPER_A = Fit(("table1", "table2", "table3", "table4"), ("resnet18", "resnet50"), ("async_lu", "async_bu"))
@@ -47,47 +89,59 @@ LAP_SGD = Fit(("lap-table2",), ("resnet20",), ("lapsgd@updaters=4,batch=128",))
 """A training time, for the lanes' capacity (tools/fit_paper_b.py)."""
 
 CARDS: Mapping[str, CardFits] = {
-    "paper-a": CardFits((PAPER_A,), {}),
-    "paper-a3": CardFits((PAPER_A, VERSION_3), {}),
-    "paper-b": CardFits((*MB_SGD, LAP_SGD), {"plsgd": "mbsgd"}),  # its links are free
+    "paper-a": CardFits((PAPER_A,), (_latency, _bandwidth)),
+    "paper-a3": CardFits((PAPER_A, VERSION_3), (_latency, _bandwidth, _capacity)),
+    "paper-b": CardFits((*MB_SGD, LAP_SGD), (_fixed_share, _capacity)),
 }
 """By the card's name. Others are fitted to nothing: ideal ones, and those that were measured."""
 
 
-def kind(card: str, table_id: str, network: str, row_key: str) -> Kind:
-    """How the seconds of a table's row stand to a card."""
-    if card not in CARDS or table_id not in tables.IDS:
-        return "held out"
-    if any(table_id in fit.tables and network in fit.networks and row_key in fit.rows for fit in CARDS[card].fits):
-        return "fitted"
-    table = tables.table(table_id)
-    row = next((row for row in table.rows if row.key == row_key), None)
-    charged = _charged(table, network, row, CARDS[card].alike) if row is not None else None
-    return "follows from the fit" if charged in _fitted(card) else "held out"
-
-
-def is_fitted(card: str, table_id: str, network: str, row_key: str) -> bool:
-    """Whether the simulated seconds of a table's row are those that the card was fitted to, there or elsewhere."""
-    return kind(card, table_id, network, row_key) != "held out"
+@cache
+def possible(name: str) -> tuple[Card, ...]:
+    """The card, and those that other published seconds would have led to."""
+    card = cards.load(name)
+    return card, *(change(card, factor) for change in CARDS[name].numbers for factor in FACTORS)
 
 
 @cache
-def _fitted(card: str) -> frozenset[str]:
-    return frozenset(_fitted_runs(CARDS[card]))
+def relative_seconds(card: str, table_id: str, network: str, row_key: str) -> tuple[float, ...]:
+    """A row's seconds on each possible card over those on the card itself; empty where it was fitted to nothing.
+
+    Empty as well for what is no row of the table, or charged by FLOPs.
+    """
+    if card not in CARDS or table_id not in tables.IDS or network not in tables.table(table_id).networks:
+        return ()
+    row = _row(table_id, row_key)
+    found = [row_seconds(one, tables.table(table_id), network, row) for one in possible(card)] if row else []
+    known = [seconds for seconds in found if seconds is not None]
+    return tuple(seconds / known[0] for seconds in known)
 
 
-def _fitted_runs(its: CardFits) -> Iterator[str]:
-    for fit in its.fits:
-        for table in map(tables.table, fit.tables):
-            rows = [row for row in table.rows if row.key in fit.rows]
-            yield from (_charged(table, network, row, its.alike) for network in fit.networks for row in rows)
+def kind(card: str, table_id: str, network: str, row_key: str) -> Kind:
+    """How the seconds of a table's row stand to a card."""
+    if card not in CARDS:
+        return "held out"
+    if any(table_id in fit.tables and network in fit.networks and row_key in fit.rows for fit in CARDS[card].fits):
+        return "fitted"
+    own = relative_seconds(card, table_id, network, row_key)
+    return "follows from the fit" if own and any(_alike(own, of) for of in _fitted(card, network)) else "held out"
 
 
-def _charged(table: Table, network: str, row: Row, alike: Mapping[str, str]) -> str:
-    """What a card's seconds depend on: equal for two runs that it charges alike."""
-    name = alike.get(row.method, row.method)
-    known = methods.method_class(name).Options.__dataclass_fields__
-    options = {key: value for key, value in table.options_of(row).items() if key in known}
-    images = "cifar" if table.family.startswith("cifar") else table.family
-    stem = row.workload.get("stem")
-    return repr((images, network, stem, row.batch, row.delays, name, methods.create(name, options).describe()))
+def is_fitted(card: str, table_id: str, network: str, row_key: str) -> bool:
+    """Whether the simulated seconds of a table's row are those that the card was fitted to, or follow from them."""
+    return kind(card, table_id, network, row_key) != "held out"
+
+
+def _row(table_id: str, key: str) -> Row | None:
+    return next((row for row in tables.table(table_id).rows if row.key == key), None)
+
+
+def _fitted(card: str, network: str) -> Iterator[tuple[float, ...]]:
+    """The relative seconds of the rows on that network to which the card was fitted."""
+    for fit in CARDS[card].fits:
+        if network in fit.networks:
+            yield from (relative_seconds(card, id, network, row) for id in fit.tables for row in fit.rows)
+
+
+def _alike(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(math.isclose(a, b, rel_tol=_ALIKE) for a, b in zip(one, other, strict=True))

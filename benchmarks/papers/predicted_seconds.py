@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import methods
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.card import Card, NetworkSeconds
-from benchmarks.papers import fitted
-from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import workload
-from results import published
 
 STEPS = 390  # full batches of 128 in 50,000 images
 # A point of each phase, and its share: LPP-SGD's stabilising epochs, those with K = 1, those with K > 1.
@@ -32,14 +28,17 @@ def seconds_per_epoch(
     batch: int | None = None,
     simulated: int | None = None,
     progress: float = 1.0,
+    network: str = "",
 ) -> float:
     """Simulated seconds of one epoch of so many batches; `simulated` of them are scaled up, ramps and all.
 
-    progress: the share of the training that lies behind, on which averaging and partitioning depend.
+    progress: the share of the training that lies behind, on which averaging and partitioning depend. network: its name,
+    on which a pipeline's published cut depends.
     """
     algorithm = methods.create(method, options)
     layers = [(name, int(size // 4)) for name, size in zip(known.layers, known.parameter_bytes, strict=True)]
-    team = DryTeam.of(layers, replicas=algorithm.replicas, steps_per_epoch=min(steps, simulated or steps))
+    batches = min(steps, simulated or steps)
+    team = DryTeam.of(layers, replicas=algorithm.replicas, steps_per_epoch=batches, network=network)
     team.epochs = 1000
     team.epoch = int(progress * team.epochs)
     executor = VirtualExecutor(team, card.price(known, batch=batch))
@@ -48,78 +47,41 @@ def seconds_per_epoch(
     return executor.now * steps / team.steps_per_epoch
 
 
-def published_epoch_seconds() -> dict[tuple[str, str], list[float]]:
-    """(network, row) -> TTA / epochs of every CIFAR table of paper A that has both."""
-    found: dict[tuple[str, str], list[float]] = {}
-    for table, times, epochs in (
-        ("table1", "time_to_target_seconds", "epochs_to_target"),
-        ("table2", "time_to_best_seconds", "epochs_to_best"),
-        ("table3", "time_to_target_seconds", "epochs_to_target"),
-        ("table4", "time_to_best_seconds", "epochs_to_best"),
-    ):
-        values = published.load(table)
-        for (network, row, measure), value in values.items():
-            if measure == times:
-                found.setdefault((network, row), []).append(value.mean / values[network, row, epochs].mean)
-    return found
+def row_seconds(card: Card, one: Table, network: str, row: Row) -> float | None:
+    """Simulated seconds of an average epoch of a table's row at the paper's scale.
 
-
-def predictions(card: Card) -> tuple[str, list[str]]:
-    """A heading and the lines below it; nothing for a card that is of no paper."""
-    if card.name.startswith("paper-a"):
-        heading = (
-            f"Simulated seconds per epoch of {STEPS} batches of 128, against TTA / epochs as published (Tables 1 to 4, "
-            "geometric mean), and speed-ups (Tables 7, 8)"
-        )
-        return heading, list(residuals_a(card))
-    if card.name.startswith("paper-b"):
-        return "Simulated seconds of the whole training at the paper's scale, against T as published", list(
-            residuals_b(card)
-        )
-    return "", []
-
-
-def residuals_a(card: Card) -> Iterator[str]:
-    """Per network and row: predicted and published seconds, their ratio, and whether the card was fitted to them."""
-    for (network, row), values in sorted(published_epoch_seconds().items()):
-        seconds = seconds_per_epoch(card, card.networks[network], row)
-        mean = math.exp(sum(map(math.log, values)) / len(values))
-        kind = fitted.kind(card.name, "table1", network, row)
-        yield f"{network} {row:9} {seconds:6.2f} s, published {mean:5.2f} s, ratio {seconds / mean:.2f} ({kind})"
-    for table, data in (("table7", "CIFAR-10"), ("table8", "CIFAR-100")):
-        for (network, row, _), value in sorted(published.load(table).items()):
-            known = card.networks[network]
-            speedup = seconds_per_epoch(card, known, "bp") / seconds_per_epoch(card, known, row)
-            kind = fitted.kind(card.name, table, network, row)
-            yield f"{network} {row:9} speed-up {speedup:.2f}, published {value.mean:.2f} ({data}, {kind})"
-
-
-def residuals_b(card: Card) -> Iterator[str]:
-    """Per row of paper B's tables: predicted and published seconds of training, and which rows were fitted."""
-    for id in ("lap-table1", "lap-table2", "lap-table3", "lap-table6", "lap-table8", "lap-table9", "lap-table10"):
-        one = tables.table(id)
-        values = published.load(id)
-        for row in one.rows:
-            network = one.networks[0]
-            theirs = values[network, row.key, "train_time_seconds"].mean
-            ours = training_seconds(card, one, row)
-            kind = fitted.kind(card.name, id, network, row.key)
-            yield f"{id:11} {row.key:38} {ours:6.0f} s, published {theirs:5.0f} s, ratio {ours / theirs:.2f} ({kind})"
-
-
-def training_seconds(card: Card, one: Table, row: Row) -> float:
-    """Of a row of paper B at the paper's scale."""
-    work = workload(one.family, one.networks[0], "paper")
-    known = card.seconds_of(work.network, family=work.family, stem=work.stem)
-    assert known is not None, f"{card.name} does not know {work.name}"
+    None where the card has no seconds of the network, or the row is charged others.
+    """
+    work = workload(one.family, network, "paper", {**one.workload, **row.workload})
+    known = card.seconds_of(work.network, family=work.family, stem=work.charged_stem)
+    if known is None or work.price != "published" or work.activations != "free":
+        return None
     options, batch = one.options_of(row), row.batch or work.batch
-    replicas = methods.create(row.method, options).replicas
+    algorithm = methods.create(row.method, options)
+    replicas, phases = algorithm.replicas, PHASES if hasattr(algorithm.options, "switch") else ((1.0, 1.0),)
     full = (work.train_samples or data_card(work.dataset).train_samples) // batch
     steps, few = full - full % replicas, 24 * replicas
+    delayed = card.delayed(row.delays)
 
     def epoch(progress: float) -> float:
         return seconds_per_epoch(
-            card, known, row.method, options, steps=steps, batch=batch, simulated=min(few, steps), progress=progress
+            delayed,
+            known,
+            row.method,
+            options,
+            steps=steps,
+            batch=batch,
+            simulated=min(few, steps),
+            progress=progress,
+            network=network,
         )
 
-    return work.epochs * sum(share * epoch(progress) for progress, share in PHASES)
+    return sum(share * epoch(progress) for progress, share in phases)
+
+
+def training_seconds(card: Card, one: Table, row: Row) -> float:
+    """Simulated seconds of a whole training of a row of paper B at the paper's scale."""
+    network = one.networks[0]
+    seconds = row_seconds(card, one, network, row)
+    assert seconds is not None, f"{card.name} does not know {network}"
+    return workload(one.family, network, "paper").epochs * seconds

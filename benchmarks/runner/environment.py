@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -14,7 +15,9 @@ from typing import Any
 
 from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED, ROOMS
 from benchmarks.runner import gpus
+from results.records import identity
 
+GIT_SECONDS = 10.0
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "mlflow", "pandas")
 SETTINGS = (
     "OMP_WAIT_POLICY",
@@ -29,6 +32,8 @@ SETTINGS = (
     "MKL_CBWR",
 )
 """Variables that change a run's speed, or the bits of its numbers."""
+MAPS = Path("/proc/self/maps")
+PRELOADED = ("libtcmalloc", "libjemalloc", "libmimalloc")
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
@@ -58,30 +63,42 @@ def of_process() -> dict[str, Any]:
 
 
 def of_training() -> dict[str, Any]:
-    """The same of a process that trains, and the instructions that torch chose there, such as AVX512.
+    """Environment of a training process, with its allocator and the instructions that torch chose, such as AVX512.
 
     The bits of a run hang on them, and a CPU's name, which may be that of a whole family, need not tell them.
     """
     import torch
 
-    return {**of_process(), "cpu_capability": torch.backends.cpu.get_cpu_capability()}
+    return {
+        **of_process(),
+        "allocator": allocator(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def allocator() -> str:
+    """The file name of the preloaded library whose malloc this process has; else the C library and its version."""
+    with contextlib.suppress(OSError):
+        names = (line.rpartition("/")[2] for line in MAPS.read_text(encoding="utf-8").splitlines())
+        if loaded := next((name for name in names if name.startswith(PRELOADED)), None):
+            return loaded
+    return " ".join(filter(None, platform.libc_ver())) or "the C library's"
 
 
 def origin() -> dict[str, Any]:
-    """The sources' commit, and whether they were modified; of a wheel its version; None where neither is known."""
+    """The sources' commit, and whether they were modified; of a wheel its version; None of what is not known."""
     if INSTALLED:
         return {"commit": f"wheel {release()}", "modified": False}
     if _git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is None:  # a repository around it is another's
-        return {"commit": None, "modified": False}
+        return {"commit": None, "modified": None}
     changed = _git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": _git("rev-parse", "HEAD"), "modified": bool(changed)}
+    return {"commit": _git("rev-parse", "HEAD"), "modified": None if changed is None else bool(changed)}
 
 
 def version() -> str:
     """The suite's version, the commit of its checkout, and torch's, on a line."""
     made = origin()
-    where = f"commit {made['commit'] or 'unknown'}{', modified' if made['modified'] else ''}"
-    whence = " (wheel)" if INSTALLED else f", {where}"
+    whence = " (wheel)" if INSTALLED else f", commit {identity.checkout(**made) or 'unknown'}"
     return f"{DISTRIBUTION} {release()}{whence}, torch {package('torch') or 'not installed'}"
 
 
@@ -103,15 +120,14 @@ def package(name: str) -> str:
 @cache
 def checkout() -> str:
     """What is checked out or installed, as `results.frames.commit` says it of a run; "" where it is not known."""
-    made = origin()
-    return f"{made['commit']}{', modified' if made['modified'] else ''}" if made["commit"] else ""
+    return identity.checkout(**origin())
 
 
 def _git(*arguments: str) -> str | None:
+    """Git's answer; None where it is missing, refuses (another's checkout), or takes too long."""
+    command = ["git", "--no-optional-locks", "-C", str(ROOMS), *arguments]
     try:
-        done = subprocess.run(
-            ["git", "--no-optional-locks", "-C", str(ROOMS), *arguments], capture_output=True, text=True, timeout=10
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -13,7 +13,7 @@ from benchmarks.hardware.cards import load as load_card
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
-from benchmarks.runner.settings import row_method, row_workload, run_of, settled, swept
+from benchmarks.runner.settings import row_method, row_workload, run_of, settled, swept, told_apart
 from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables import registry
 from benchmarks.tables.definition import Row, Table
@@ -75,7 +75,8 @@ def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
     """The table's rows, those of plug-ins, methods and rows that were asked for by name; filtered by --method.
 
     As they are set: a row that --set makes another has the name of that, and there is one for each value of a sweep
-    (runner.settings). Raises UserError or MethodError on a name or setting that is none.
+    (runner.settings). A rate that is scaled by default is in a label beside one that is not. Raises UserError or
+    MethodError on a name or setting that is none.
     """
     wanted = (*choices.plugin_methods, *choices.methods, *(sweep.owner for sweep in choices.sweeps))
     chosen = list(table.rows)
@@ -88,7 +89,8 @@ def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
         if need(table.measures, "baseline") and BASELINE.key not in {row.key for row in chosen}:
             chosen.append(BASELINE)
     as_set = settled(table, chosen, choices.scale, choices.settings)
-    return swept(table, as_set, choices.scale, choices.settings, choices.sweeps)
+    as_swept = swept(table, as_set, choices.scale, choices.settings, choices.sweeps)
+    return told_apart(table, as_swept, choices.settings)
 
 
 def _not_there(table: Table) -> str:
@@ -186,7 +188,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
 
     Raises UserError for delayed devices in real time, for a precision that the device lacks, and where torch, the GPU
     or the data's folder cannot be named, and where a network of the user's own fails; MethodError where the method
-    cannot train a network of so many layers.
+    cannot train this network, or one of so many layers.
     """
     if row.delays and shared is None:
         raise UserError(
@@ -197,6 +199,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         _check_recorded(work, method)
     _check_evaluations(work, method, choices)
     method.check_layers(_layers(work, choices))
+    method.check_network(work.network)
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = choices.gpus
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)

@@ -66,6 +66,23 @@ def swept(
     return tuple(found.values())
 
 
+def told_apart(table: Table, rows: Sequence[Row], settings: Settings) -> tuple[Row, ...]:
+    """The rows; those whose rate is times their devices are labelled so where other rows' of several devices is not.
+
+    Without it defaults of two methods would differ in silence: DDP's rate is the schedule's, L-SGD's is not.
+    """
+    made = [row_method(table, row, settings) for row in rows]
+    scaled = [method.learning_rate_factor != 1 for method in made]
+    if len({one for one, method in zip(scaled, made, strict=True) if method.replicas > 1}) < 2:
+        return tuple(rows)
+    return tuple(_with_rate(row, method) if one else row for row, method, one in zip(rows, made, scaled, strict=True))
+
+
+def _with_rate(row: Row, method: methods.Method) -> Row:
+    said = getattr(method.options, "learning_rate", f"x {method.learning_rate_factor:g}")
+    return row if "learning_rate" in row.variant else replace(row, swept={"learning_rate": said, **row.swept})
+
+
 def _points(row: Row, sweeps: Sequence[Sweep]) -> Iterator[Settings]:
     """What is set at each point of the grid of those that concern the row: one point, {}, where none does."""
     mine = [sweep for sweep in sweeps if sweep.owner in (row.method, "workload")]

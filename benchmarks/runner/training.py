@@ -15,6 +15,7 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
+from benchmarks.executors.counting import counted_effects
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.registry import Executor
@@ -123,6 +124,8 @@ class Training:
             streams=streams,
             autocast=self.autocast,
             seed=self.seed,
+            network=self.work.network,
+            flops=lambda: [layer.forward_flops for layer in counted(self.work, self.data.card, self.network(), 1)],
         )
 
     def learning_rate(self, epochs: float) -> float:
@@ -381,6 +384,7 @@ def _end(training: Training, course: Course, journal: Journal, wall_seconds: flo
         epochs=course.epoch,
         early_stopped=course.stopped_early,
         staleness=training.team.per_layer(),
+        effects=counted_effects(training.team),
         step_flops=training.step_flops,
         wall_seconds=wall_seconds,
     )

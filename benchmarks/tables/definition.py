@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ class Row:
 
     batch: per device, as published; at smaller scales it shrinks with the workload's. workload: settings of this row
     alone; named: those of them that its name says in full. delays: stragglers among the devices, added to the hardware
-    card. By --set alone: `instead`, the names of the table's rows in whose place it stands, and `swept`, what a
-    sweep gave it, which its label says even where it had that before.
+    card. By --set alone: `instead`, the names of the table's rows in whose place it stands. swept: what its label says
+    even where it is a default, of a sweep or where other rows of the table differ in it.
     """
 
     method: str
@@ -136,17 +137,26 @@ class Table:
         for row in self.rows:
             create(row.method, self.options_of(row))
             check_fields((*self.workload, *row.workload))
-        names = [row.in_full.key for row in self.rows]
-        for name in names:
-            if names.count(name) > 1:
+        names = Counter(row.in_full.key for row in self.rows)
+        for name, count in names.items():
+            if count > 1:
                 raise UserError(f"{self.id}: the row {name} is there twice.")
+        rows = self.keys
         for key in self.published:
-            self.check_cell(key)
+            self.check_cell(key, rows)
 
-    def check_cell(self, key: Key) -> None:
-        """Raises UserError unless there is such a cell, (network, row, measure), or target of a network."""
+    @property
+    def keys(self) -> dict[str, Row]:
+        """The rows by their names."""
+        return {row.key: row for row in self.rows}
+
+    def check_cell(self, key: Key, rows: Collection[str] = ()) -> None:
+        """Raises UserError unless there is such a cell, (network, row, measure), or target of a network.
+
+        rows: `keys`, where they are at hand.
+        """
         network, row, measure = key
-        rows = [one.key for one in self.rows]
+        rows = rows or self.keys
         if (row, measure) == (ANY_ROW, TARGET):
             rows, measure = [ANY_ROW], self.measures[0]
         wanted = (("network", network, self.networks), ("row", row, rows), ("measure", measure, self.measures))

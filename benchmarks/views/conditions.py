@@ -24,7 +24,7 @@ from results.tables import Conditions, ResultTable, RunCondition
 def of_sheet(sheet: Sheet) -> Conditions:
     """Of a table, with what was found."""
     asked = sheet.asked or sheet.choices
-    goals = {net: goal.percent for net in sheet.networks if (goal := sheet.target_of(net)) is not None}
+    goals = {net: goal.percent for net in sheet.networks if (goal := sheet.goal_of(net)) is not None}
     targets = goals if need(sheet.table.measures, "target") else {}
     given = of_table(sheet.table, asked, sheet.target)
     return replace(found([sheet], given), settings=_settings(sheet.table, asked), targets=targets)

@@ -29,7 +29,7 @@ def goals(sheet: Sheet) -> dict[str, float]:
     """Network's title -> the target in percent, of a table that asks for the way to it."""
     if not need(sheet.table.measures, "target"):
         return {}
-    return {TITLES[net]: goal.percent for net in sheet.networks if (goal := sheet.target_of(net)) is not None}
+    return {TITLES[net]: goal.percent for net in sheet.networks if (goal := sheet.goal_of(net)) is not None}
 
 
 def caption(sheet: Sheet, drawn: Sequence[Curve], levels: Mapping[str, float]) -> str:

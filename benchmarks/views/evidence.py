@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.analyses import registry as analyses
-from benchmarks.papers.fitted import is_fitted
+from benchmarks.papers.fitted import is_fitted, relative_seconds
 from benchmarks.runner.choices import Choices
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import by_seed, measured
@@ -52,9 +52,15 @@ class SheetEvidence:
         }
 
     def fitted(self, table_id: str, network: str, row_key: str) -> bool:
+        return is_fitted(self._card(table_id), table_id, network, row_key)
+
+    def relative_seconds(self, table_id: str, network: str, row_key: str) -> tuple[float, ...]:
+        return relative_seconds(self._card(table_id), table_id, network, row_key)
+
+    def _card(self, table_id: str) -> str:
+        """The name of the card that charged a table's runs; "" in real time, and where nothing of it was run."""
         found = self._sheets.get(table_id)
-        card = found.card if found is not None else None
-        return card is not None and is_fitted(card.name, table_id, network, row_key)
+        return found.card.name if found is not None and found.card is not None else ""
 
     def diverged(self, table_id: str, network: str, row_key: str) -> int:
         found = self._sheets.get(table_id)

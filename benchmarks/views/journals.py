@@ -50,6 +50,15 @@ class Journals:
     records: tuple[Record, ...] = ()
     left_out: tuple[str, ...] = ()
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on the folder's journals: those that are left out, and those whose lines are not chained."""
+        loose = sum(not record.chained for record in self.records)
+        if not loose:
+            return self.left_out
+        earlier = f"{loose} of {len(self.records)} journals are of an earlier version: each of their lines is checked, "
+        return *self.left_out, earlier + "but not that the lines are of one run."
+
     @cached_property
     def _by_id(self) -> Mapping[str, Record]:
         return {record.id: record for record in self.records}

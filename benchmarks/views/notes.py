@@ -8,6 +8,7 @@ from fractions import Fraction
 from benchmarks.hardware.card import Card, Costs
 from benchmarks.runner import plan, seeds
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run
 from benchmarks.runner.settings import renamed, row_method, row_workload
 from benchmarks.tables.definition import Table
 from benchmarks.views.sheets import Sheet, made_elsewhere
@@ -16,6 +17,7 @@ from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import Workload
 from results import published
 from results.measures import need
+from results.records import Record
 
 
 def captions(sheet: Sheet) -> Iterator[str]:
@@ -27,10 +29,12 @@ def captions(sheet: Sheet) -> Iterator[str]:
 
 def _target_line(sheet: Sheet, network: str) -> str:
     target = sheet.target_of(network)
-    theirs = sheet.table.published.get((network, published.ANY_ROW, published.TARGET))
+    theirs = sheet.published.get((network, published.ANY_ROW, published.TARGET))
     paper = f"; the paper's: {theirs.mean:g} %" if theirs else ""
     if target is None:
         return f"{network}: no target, since no run finished of the rows whose worst sets it{paper}"
+    if target.near_chance:
+        return f"{network}: {target.near_chance}{paper}"
     if sheet.target is not None:
         return f"{network}: target {target.percent:g} % (--target){paper}"
     gone = f"; without finished runs: {', '.join(target.left_out)}" if target.left_out else ""
@@ -79,10 +83,12 @@ def notes(sheet: Sheet) -> Iterator[str]:
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
     for sweep in sheet.choices.sweeps:
         yield f"Swept: {sweep.name} over {', '.join(sweep.values)}."
+    yield from warm_ups(sheet.planned, sheet.choices)
     yield from _drains(sheet)
     yield from _evaluations(sheet)
     yield from renamed(sheet.rows)
     yield from plan.trained_as_others(sheet.planned)
+    yield from _same_numbers(sheet)
     yield from _drops(sheet)
     yield from _remainders(sheet)
     yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
@@ -131,6 +137,34 @@ def _drops(sheet: Sheet) -> Iterator[str]:
         if dropped:
             batches = sum(end.step for end in ends)
             yield f"{row.label} dropped {dropped:,.0f} gradients of its layers over {batches:,} batches."
+
+
+def _same_numbers(sheet: Sheet) -> Iterator[str]:
+    """Notes on rows that differ in name and in nothing measured but seconds."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for network in sheet.networks:
+        alike: dict[tuple[object, ...], dict[frozenset[str], str]] = {}
+        for row in sheet.rows:
+            if records := sheet.complete(network, row.key):
+                ids = frozenset(record.id for record in records)
+                alike.setdefault(_numbers(records), {}).setdefault(ids, row.label)
+        for rows in alike.values():
+            if len(rows) > 1:
+                said.setdefault(tuple(rows.values()), []).append(network)
+    for labels, networks in said.items():
+        yield (
+            f"The same losses and accuracies to the last digit ({', '.join(networks)}), in each evaluation of each "
+            f"seed: {'; '.join(labels)}."
+        )
+
+
+def _numbers(records: Sequence[Record]) -> tuple[object, ...]:
+    """Losses and accuracies of each seed, evaluation by evaluation."""
+    names = ("train_loss", "loss", "accuracy_percent")
+    return tuple(
+        (record.seed, tuple(tuple(one.metrics.get(name) for name in names) for one in record.evaluations))
+        for record in sorted(records, key=lambda record: record.seed)
+    )
 
 
 def _remainders(sheet: Sheet) -> Iterator[str]:
@@ -227,3 +261,19 @@ def _devices(sheet: Sheet) -> Iterator[str]:
     named = any("devices" in row.options for row in sheet.rows)  # then a row's name says it
     for devices, titles in seen.items():
         yield f"{devices} for {f'{len(titles)} rows' if named else ', '.join(titles)}"
+
+
+def warm_ups(runs: Sequence[Run], chosen: Choices) -> Iterator[str]:
+    """Where a learning rate was set and that of the warm-up was not: what the latter is then, beside it."""
+    given = {*chosen.settings.get("workload", {}), *(one.key for one in chosen.sweeps if one.owner == "workload")}
+    given |= {key for key in ("schedule.lr", "schedule.warm_up_lr") if any(f"{key}=" in row for row in chosen.methods)}
+    if "schedule.lr" not in given or "schedule.warm_up_lr" in given:
+        return
+    schedules = dict.fromkeys(run.work.schedule for run in runs if run.work.schedule.warm_up_epochs)
+    pairs = dict.fromkeys((one.warm_up_lr, one.lr) for one in schedules)
+    said = ", ".join(f"{warm:g} is {warm / rate:.3g} times {rate:g}" for warm, rate in pairs)
+    if said:
+        yield (
+            f"The learning rate was set, that of the warm-up was not, and stays what it was: {said}. "
+            "Set workload.schedule.warm_up_lr as well."
+        )

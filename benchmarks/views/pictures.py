@@ -12,7 +12,9 @@ from benchmarks.views.table import assemble
 from reports.figures import curves as learning
 from reports.figures.dots import Dot, dots
 from reports.figures.names import drawable
-from results.statistics.intervals import summary_interval
+from results.files import own_folder
+from results.measures import MEASURES
+from results.statistics.resolution import summary_interval
 
 WORDS = "Mean and its 95 % interval, where there are two runs; hollow: published."
 
@@ -22,7 +24,7 @@ def draw(sheet: Sheet, out: Path) -> tuple[tuple[Path, ...], str]:
 
     Nothing where there is nothing to be drawn. Raises ResultsError where they cannot be written.
     """
-    stem = conditions.of_sheet(sheet).folder(out / "figures") / sheet.table.id
+    stem = own_folder(out, conditions.of_sheet(sheet).folder(out / "figures")) / sheet.table.id
     title = f"{sheet.table.title}\n({subtitle(sheet)})"
     if sheet.table.picture == "dots" and sheet.used:
         label = f"training time\n({seconds_label(sheet)})"
@@ -41,7 +43,8 @@ def _dots(sheet: Sheet) -> Iterator[Dot]:
         devices, label = _devices(sheet, row.network, row.row), row.method_label
         cell = row.cells[0]
         value = cell.measured
-        interval = summary_interval(value.mean, value.std, value.n) if value is not None else None
+        known = summary_interval(value) if value is not None else None
+        interval = MEASURES[sheet.table.measures[0]].possible(known) if known is not None else None
         yield Dot(
             f"{devices} devices",
             drawable(label.replace(f", devices {devices}", "")),

@@ -23,7 +23,9 @@ from benchmarks.workloads.workload import SCALES, Workload, workload
 from methods import MethodError
 from results import statistics
 from results.groups import FIRST_TRIAL_SEED
+from results.published import Key, Published
 from results.records import Record
+from results.statistics.chance import near_chance, near_chance_percent
 
 FEW = 4
 """Origins of runs that a sentence names."""
@@ -65,6 +67,19 @@ class Sheet:
         return f"{ours.format(' training', ' test')} samples of {paper.title}, not {theirs.format('', '')}"
 
     @property
+    def published(self) -> Mapping[Key, Published]:
+        """Published values of the table: none where its data were chosen, and are another set than the scale's.
+
+        A scale's own stand-ins are laid beside the paper's values, and said to be stand-ins.
+        """
+        if self.planned:
+            work, paper = self.planned[0].work, data_card(self.planned[0].work.family)
+            others = work.dataset == paper.name and self.planned[0].data.unlike(paper)
+            if others or work.dataset != workload(work.family, work.network, work.scale).dataset:
+                return {}
+        return self.table.published
+
+    @property
     def judged(self) -> bool:
         """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
         stands_in = self.choices.scale != "paper" and data_card(self.planned[0].work.dataset).embedded
@@ -88,13 +103,39 @@ class Sheet:
         return self.complete(network, next(alike, BASELINE.key))
 
     def target_of(self, network: str) -> statistics.Target | None:
-        """The paper's rule over the rows that the paper has; all rows where none of those was run, or there is none."""
-        if self.target is not None:
-            return statistics.Target(self.target, "--target")
-        papers = self.table.published if self.table.file is None else {}
+        """The paper's rule over the rows that the paper has; all rows where none of those was run, or there is none.
+
+        One that runs may reach that have learnt nothing says so, and is none.
+        """
+        found = statistics.Target(self.target, "--target") if self.target is not None else self._worst_best(network)
+        return replace(found, near_chance=self._near_chance(network, found)) if found is not None else None
+
+    def goal_of(self, network: str) -> statistics.Target | None:
+        """The target, where it is one."""
+        found = self.target_of(network)
+        return found if found is not None and not found.near_chance else None
+
+    def _worst_best(self, network: str) -> statistics.Target | None:
+        papers = self.published if self.table.file is None else {}
         paper_rows = {row for net, row, _ in papers if net == network}
         per_row = {row.key: self.complete(network, row.key) for row in self.rows}
         return statistics.paper_target(per_row, paper_rows)
+
+    def _near_chance(self, network: str, target: statistics.Target) -> str:
+        """Why a target is none, by the runs that set it, or by itself where the user did; "" where it is one."""
+        mine = [run for run in self.complete(network, target.row) if run.status == "finished"]
+        tops = [top.accuracy_percent for run in mine if (top := statistics.best(run)) is not None]
+        every = [record for (net, _), of in self.records.items() if net == network for record in of]
+        evaluations = max((len(record.evaluations) for record in mine or every), default=1)
+        planned = next((run for run in self.planned if run.spec.workload.network == network), None)
+        if planned is None:
+            return ""
+        classes, samples = planned.data.classes, _taken(planned.work, planned.data)[1]
+        if classes < 2 or not near_chance(tops or [target.percent], max(1, evaluations), classes, samples):
+            return ""
+        chance = f"chance is {100 / classes:.3g} %, up to {near_chance_percent(classes):.3g} % is near it"
+        tried = f"{samples:,} test samples, {evaluations} evaluations a run"
+        return f"no target: {target.percent:g} % may be reached without learning; {chance} ({tried})"
 
 
 def sheet_of(

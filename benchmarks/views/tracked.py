@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.runner.choices import Choices
@@ -10,8 +10,11 @@ from benchmarks.views import conditions
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, every_sheet, method_of, whole
 from benchmarks.views.values import measured as measured_of
+from benchmarks.workloads.data.cards import card, names
 from results import published, tracking
-from results.groups import clock_of
+from results.groups import Runs, runs_of
+from results.published import ANY_ROW, TARGET
+from results.records import Record
 from results.statistics import Summary
 from results.tracking import FeedReport
 
@@ -33,24 +36,48 @@ def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
 
     Raises ResultsError where mlflow is not installed, or the store does not answer.
     """
-    measured: dict[str, dict[tuple[str, str, str], Summary]] = {}
+    measured: dict[Runs, dict[str, Summary]] = {}
     artifacts: dict[str, list[Path]] = {}
     for sheet in sheets:
         files = _files(sheet, out)
         for record in sheet.used:
             kept = artifacts.setdefault(record.id, [])
             kept += [file for file in files if file not in kept]
-        for key, value in measured_of(sheet).items():
-            measured.setdefault(clock_of(sheet.planned[0].spec), {}).setdefault(key, value)
+        for runs, values in _of_runs(sheet).items():
+            measured[runs] = values | measured.get(runs, {})
     theirs = [
         published.PublishedLine(sheet.table.id, sheet.table.family, key, value)
         for sheet in sheets
         for key, value in (sheet.table.values or {}).items()
     ]
     found = {(record.id, method_of(record.row)): record for sheet in reversed(sheets) for record in sheet.used}
+    records = list(found.values())
     return tracking.feed(
-        list(found.values()), published=published.by_dataset(theirs), measured=measured, artifacts=artifacts
+        records,
+        published=published.by_dataset(theirs),
+        measured=measured,
+        artifacts=artifacts,
+        apart=apart(records),
     )
+
+
+def apart(records: Iterable[Record]) -> set[str]:
+    """The fingerprints of data that were chosen in the place of a family's own: no published value belongs beside."""
+    works = [record.spec.workload for record in records]
+    ours = {name: card(name).family for name in names()}
+    return {work.dataset_sha256 for work in works if ours.get(work.dataset) != work.family}
+
+
+def _of_runs(sheet: Sheet) -> dict[Runs, dict[str, Summary]]:
+    """A table's values by the runs of each row, with the target that they rest on."""
+    found: dict[Runs, dict[str, Summary]] = {}
+    values = measured_of(sheet)
+    for (network, row, measure), value in values.items():
+        if row != ANY_ROW:
+            target = values.get((network, ANY_ROW, TARGET))
+            runs = runs_of(row, sheet.complete(network, row))
+            found.setdefault(runs, {} if target is None else {TARGET: target})[measure] = value
+    return found
 
 
 def _files(sheet: Sheet, out: Path) -> list[Path]:

@@ -15,6 +15,8 @@ from typing import Any
 
 from reports.figures.canvas import ENDINGS
 from results.files import replace
+from results.reading import TEXT_BYTES, parsed_json
+from results.reading import content as bytes_of
 
 INDEX = "pictures.json"
 DRAWERS = Path(__file__).parents[1]
@@ -55,7 +57,15 @@ def content(picture: Callable[..., object], given: Any) -> str:
 def _files(stem: Path) -> dict[str, str]:
     """Ending -> digest, of those that are there."""
     paths = {ending: stem.with_name(f"{stem.name}.{ending}") for ending in ENDINGS}
-    return {ending: hashlib.sha256(path.read_bytes()).hexdigest() for ending, path in paths.items() if path.is_file()}
+    return {ending: _sha256(path) for ending, path in paths.items() if path.is_file()}
+
+
+def _sha256(path: Path) -> str:
+    """ "" for what no picture is."""
+    try:
+        return hashlib.sha256(bytes_of(path, TEXT_BYTES)).hexdigest()
+    except OSError:
+        return ""
 
 
 @cache
@@ -70,7 +80,7 @@ def _drawers() -> str:
 def _read(index: Path) -> dict[str, dict[str, str]]:
     """Nothing where there is none, or none that can be read: then all are drawn."""
     try:
-        found = json.loads(index.read_text(encoding="utf-8"))
+        found = parsed_json(index, TEXT_BYTES)
     except (OSError, ValueError):
         return {}
     return {name: known for name, known in found.items() if isinstance(known, dict)} if isinstance(found, dict) else {}

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+import signal
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
 from reports.figures.drawn import Drawn, content
+from results import children
+from results.errors import ResultsError
+from results.files import own_folder
 
 FEW = 16
 """Pictures that are drawn sooner than other processes have loaded matplotlib."""
 MOST_PROCESSES = 4
+END_SECONDS = 0.5
+"""Seconds that processes have to remove what is half-written."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,11 @@ class Studio:
         self._drawn = Drawn(folder)
 
     def draw(self, picture: Callable[..., object], data: Any, stem: Path, **options: Any) -> None:
-        """Have a picture drawn until `finish` is through: a function of a module, and what it is given, as data."""
+        """Have a picture drawn until `finish` is through: a function of a module, and what it is given, as data.
+
+        Raises ResultsError where it would be drawn behind a link.
+        """
+        own_folder(self._drawn.folder, stem.parent)
         found = content(picture, (data, options))
         if not self._drawn.current(stem, found):
             self.waiting.append(Commission(stem, found, partial(picture, data, stem, **options)))
@@ -53,14 +64,57 @@ class Studio:
             for one in self.waiting:
                 one()
         else:
-            with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn")) as pool:
-                for _ in pool.map(_call, self.waiting):
-                    pass
+            _side_by_side([self.waiting[first::cores] for first in range(cores)])
         for one in self.waiting:
             self._drawn.note(one.stem, one.content)
         self._drawn.write()
         self.waiting.clear()
 
 
-def _call(picture: Callable[[], object]) -> None:
-    picture()
+def _side_by_side(shares: Sequence[Sequence[Commission]]) -> None:
+    """Draw each share in a process of its own. Raises what one of them does, ResultsError where it was killed."""
+    context = multiprocessing.get_context("spawn")
+    crew: list[Any] = []
+    pipes: list[Connection] = []
+    try:
+        for share in shares:
+            ours, theirs = context.Pipe(duplex=False)
+            crew.append(context.Process(target=_draw, args=(theirs, share), daemon=True))
+            with children.blocked():
+                crew[-1].start()
+            theirs.close()
+            pipes.append(ours)
+        while pipes:
+            ready = wait(pipes)
+            for pipe in [pipe for pipe in pipes if pipe in ready]:
+                _hear(pipe)
+                pipes.remove(pipe)
+    finally:
+        started = [one for one in crew if one.pid is not None]
+        for one in started:
+            one.terminate()
+        children.gone(started, END_SECONDS)
+
+
+def _hear(pipe: Connection) -> None:
+    """Wait for what a process says at its end."""
+    try:
+        error = pipe.recv()
+    except (EOFError, OSError):
+        raise ResultsError("A process that drew was killed (out of memory?); the same command draws again.") from None
+    if error is not None:
+        raise error
+
+
+def _draw(parent: Connection, share: Sequence[Commission]) -> None:
+    """Draw these in a process of its own, and tell the parent what was raised, or None."""
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
+    )  # a file that is half-written is removed
+    children.follow_parent()
+    try:
+        for one in share:
+            one()
+        parent.send(None)
+    except Exception as error:
+        parent.send(error)

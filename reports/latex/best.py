@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from results.measures import Measure
 from results.statistics import Summary
-from results.statistics.intervals import Spread, difference, t_interval
+from results.statistics.resolution import difference_hull, of_summary
 
 RULE = (
     "Bold: the best, and what the 95 % interval of the difference of means (Welch's) does not tell apart from it; "
@@ -40,14 +40,8 @@ def _may_be_better(censored: Summary, top: Summary, sign: int) -> bool:
 def _apart(value: Summary, top: Summary, *, exact: bool) -> bool:
     if math.isclose(_mean(value), _mean(top), rel_tol=1e-9):
         return False
-    one, other = _spread(value), _spread(top)
+    one, other = of_summary(value), of_summary(top)
     if one is None or other is None:
         return exact
-    found = t_interval(difference(one, other), 0.95)
+    found = difference_hull(one, other)
     return not found.low <= 0 <= found.high
-
-
-def _spread(value: Summary) -> Spread | None:
-    if value.std is None or value.n < 2:
-        return None
-    return Spread(_mean(value), value.std**2 / value.n, value.n - 1.0)

@@ -14,7 +14,7 @@ from reports.latex.escape import escape, label
 from reports.tables.texts import BLANK, CENSORED, footer, measured_text, notes, published_text, ratio_text
 from results.measures import Measure
 from results.statistics.inference import weak
-from results.statistics.intervals import summary_interval
+from results.statistics.resolution import summary_interval
 from results.tables import ResultCell, ResultRow, ResultTable
 
 Part = Literal["published", "measured", "interval", "n", "ratio"]
@@ -287,9 +287,10 @@ def _titles(table: ResultTable) -> dict[str, tuple[str, str]]:
 def _interval(cell: ResultCell, measure: Measure) -> str:
     """'[58.1, 64.2]', with the mean's decimals."""
     value = cell.measured
-    found = summary_interval(value.mean, value.std, value.n) if value is not None and not measure.exact else None
-    if found is None:
+    known = summary_interval(value) if value is not None and not measure.exact else None
+    if known is None:
         return BLANK
+    found = measure.possible(known)
     digits = len(measured_text(cell, measure).split()[0].partition(".")[2])
     return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]".replace("-", "\N{MINUS SIGN}")
 

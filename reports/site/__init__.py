@@ -11,6 +11,7 @@ their own in `reports.tables.texts` and `reports.site.latex`.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,8 @@ from reports.site import kept, latex, pages
 from reports.site.beside import Beside, besides
 from reports.site.pages import Page, Picture, Site
 from reports.tables.texts import markdown, printable
-from results.files import replace
+from results.files import own_folder, replace
+from results.reading import MOST_BYTES, opened
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,13 +30,13 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 _NAMES = {"html": "index.html", "md": "report.md"}
 
 
-def write(site: Site, folder: Path) -> list[Path]:
-    """Write the whole site into the folder, and remove pages that it has not; gives all files written, the index first.
+def write(site: Site, folder: Path, before: Collection[str] = ()) -> tuple[list[Path], list[Path]]:
+    """Write the whole site into the folder -> all files written, the index first, and folders of pages removed.
 
-    Pictures must be there already.
+    Pictures must be there already. before: files that earlier reports wrote; those that this one has not are removed.
 
     Raises:
-        ResultsError: the folder cannot be written, or the disk is full.
+        ResultsError: the folder cannot be written, the disk is full, or a folder below it is a link.
     """
     beside = {one.id: one for one in besides(site)}
     files = {folder / _NAMES[kind]: _render(f"index.{kind}.j2", folder, site=site, beside=beside) for kind in _NAMES}
@@ -51,10 +53,14 @@ def write(site: Site, folder: Path) -> list[Path]:
             files[place / name] = _render(f"claims.{kind}.j2", folder, place, site=site)
         files[place / "table.tex"] = latex.claims(site.claims)
     files[folder / "report.tex"] = latex.document(site, folder)
+    for path in files:
+        own_folder(folder, path.parent)
     for path, text in files.items():
         replace(path, text.encode())
-    replace(folder / kept.INDEX, kept.index_json(site.asked, site.columns))
-    return list(files)
+    noted = {path.relative_to(folder).as_posix() for path in (*files, *kept.picture_files(folder, site.pages))}
+    gone = kept.remove(folder, {*before} - noted)
+    replace(folder / kept.INDEX, kept.index_json(site.asked, site.columns, sorted(noted)))
+    return list(files), gone
 
 
 def _page(site: Site, page: Page, folder: Path, beside: Beside | None) -> dict[Path, str]:
@@ -116,7 +122,10 @@ def size(picture: Picture) -> tuple[int, int] | None:
     from PIL import Image
 
     try:
-        with Image.open(picture.stem.with_name(f"{picture.name}.png"), formats=["PNG"]) as image:
+        with (
+            opened(picture.stem.with_name(f"{picture.name}.png"), MOST_BYTES) as file,
+            Image.open(file, formats=["PNG"]) as image,
+        ):
             return image.size
     except OSError:
         return None

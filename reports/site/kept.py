@@ -1,21 +1,24 @@
 """What earlier reports hold, so that a later one adds to it: every page as JSON beside its HTML, and an index.
 
 report/<condition>/<id>/page.json     a Page, of which its HTML, Markdown and LaTeX are made
-report/index.json                     what was ever asked for, and the claims' columns
+report/index.json                     what was ever asked for, the claims' columns, and the files that reports wrote
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
+import stat
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reports.figures.canvas import ENDINGS
-from reports.site.beside import besides
-from reports.site.pages import ClaimColumn, Page, Picture, Site
+from reports.site.pages import ClaimColumn, Page, Picture
+from results.errors import ResultsError
+from results.files import own_folder
+from results.reading import TEXT_BYTES, parsed_json
 from results.records.lines import strict
 
 if TYPE_CHECKING:
@@ -24,16 +27,18 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """The version of the fields of both files: another meaning or name makes a new number."""
 PAGE, INDEX = "page.json", "index.json"
-FILES = ("index.html", "report.md", "table.tex", PAGE)
-"""What lies in a page's folder, beside its pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """asked: ids of tables and analyses. unreadable: a sentence for every file that this version cannot read."""
+    """asked: ids of tables and analyses. files: that reports wrote and may remove, from the report's folder.
+
+    unreadable: a sentence for every file that this version cannot read.
+    """
 
     asked: tuple[str, ...] = ()
     columns: tuple[ClaimColumn, ...] = ()
+    files: tuple[str, ...] = ()
     pages: tuple[Page, ...] = ()
     unreadable: tuple[str, ...] = ()
 
@@ -43,9 +48,8 @@ def read(folder: Path) -> Kept:
     unreadable: list[str] = []
     pages = [page for path in _pages(folder) if (page := _read(Page, path, unreadable)) is not None]
     index = _read(Kept, folder / INDEX, unreadable) if (folder / INDEX).is_file() else None
-    columns = index.columns if index is not None else ()
     placed = tuple(_moved(page, lambda stem: folder / stem) for page in pages)
-    return Kept(index.asked if index is not None else (), columns, placed, tuple(unreadable))
+    return replace(index if index is not None else Kept(), pages=placed, unreadable=tuple(unreadable))
 
 
 def page_json(page: Page, folder: Path) -> bytes:
@@ -57,43 +61,46 @@ def page_json(page: Page, folder: Path) -> bytes:
     return _json(Page, _moved(page, inside))
 
 
-def index_json(asked: Collection[str], columns: Collection[ClaimColumn]) -> bytes:
-    return _json(Kept, Kept(tuple(asked), tuple(columns)))
+def index_json(asked: Collection[str], columns: Collection[ClaimColumn], files: Collection[str]) -> bytes:
+    return _json(Kept, Kept(tuple(asked), tuple(columns), tuple(files)))
 
 
-def swept(folder: Path, site: Site) -> list[Path]:
-    """Remove pages that the site has not, and pictures that its pages no longer show -> the folders of the pages.
+def picture_files(folder: Path, pages: Iterable[Page]) -> Iterator[Path]:
+    """The files of the pages' pictures that are there, each beside its page: a report draws none elsewhere."""
+    for page in pages:
+        stems = [picture.stem for picture in page.pictures if picture.stem.parent == folder / page.place]
+        paths = [stem.with_name(f"{stem.name}.{ending}") for stem in stems for ending in ENDINGS]
+        yield from (path for path in paths if path.is_file())
 
-    Nothing else is touched: a page's folder is one that holds both index.html and report.md.
+
+def remove(folder: Path, files: Iterable[str]) -> list[Path]:
+    """Remove files of earlier reports, and folders that they leave empty -> the folders of pages among them.
+
+    files: that were noted as written. What is no file below the folder, or behind a link, is left as it is.
     """
-    shown = {folder / page.place: {picture.name for picture in page.pictures} for page in site.pages}
-    shown |= {folder / one.place: set() for one in besides(site)}
     gone = []
-    for place in _places(folder):
-        pictures = [path for path in place.iterdir() if path.suffix[1:] in ENDINGS]
-        _unlink(path for path in pictures if path.stem not in shown.get(place, ()))
-        if place not in shown:
-            _unlink(place / name for name in FILES)
-            gone.append(place)
-            for empty in (place, place.parent):
-                if empty != folder and not any(empty.iterdir()):
-                    empty.rmdir()
+    for path in filter(None, (_noted(folder, name) for name in sorted(files))):
+        path.unlink(missing_ok=True)
+        if path.name == "index.html":
+            gone.append(path.parent)
+        for parent in (path.parent, path.parent.parent):
+            if parent.is_relative_to(folder) and parent != folder and not any(parent.iterdir()):
+                parent.rmdir()
     return gone
 
 
-def _places(folder: Path) -> list[Path]:
-    """Folders of pages, but for that of the claims: <condition>/<id>, and <id> of what has no condition."""
-    found = {path.parent for pattern in ("*/*", "*") for path in folder.glob(f"{pattern}/index.html")}
-    return [place for place in sorted(found) if (place / "report.md").is_file() and place != folder / "claims"]
+def _noted(folder: Path, name: str) -> Path | None:
+    """The file of that name where it is one, below the folder."""
+    path = folder / PurePosixPath(name)
+    try:
+        there = stat.S_ISREG((own_folder(folder, path.parent) / path.name).lstat().st_mode)
+    except (OSError, ResultsError, ValueError):
+        return None
+    return path if there else None
 
 
 def _pages(folder: Path) -> list[Path]:
     return sorted([*folder.glob(f"*/{PAGE}"), *folder.glob(f"*/*/{PAGE}")])
-
-
-def _unlink(paths: Iterable[Path]) -> None:
-    for path in paths:
-        path.unlink(missing_ok=True)
 
 
 def _moved(page: Page, where: Callable[[Path], Path]) -> Page:
@@ -112,11 +119,14 @@ def _json(kind: type[Page] | type[Kept], content: Any) -> bytes:
 def _read(kind: type[Page] | type[Kept], path: Path, unreadable: list[str]) -> Any:
     """None, and a sentence, where it cannot be read: `report` makes it anew."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parsed_json(path, TEXT_BYTES)
         if not isinstance(content, dict) or (schema := content.pop("schema", None)) != SCHEMA:
             raise ValueError(f"its schema is {schema!r}, and {SCHEMA} is read")
-        return _adapter(kind).validate_python(content)
-    except (OSError, ValueError, RecursionError) as error:  # pydantic's error is a ValueError
+        found = _adapter(kind).validate_python(content)
+        if isinstance(found, Page) and {"", ".", ".."} & {*found.place.split("/")}:
+            raise ValueError(f"its place is {found.place!r}")
+        return found
+    except (OSError, ValueError) as error:  # pydantic's error is a ValueError
         first = str(error).splitlines()[0]
         unreadable.append(f"{path} is of another version, or damaged ({first}), and was left out.")
         return None

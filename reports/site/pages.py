@@ -16,14 +16,14 @@ from typing import Literal
 from reports.tables.texts import BLANK
 from results.tables import Conditions, RunCondition
 
-Status = Literal["agrees", "differs", "undecided", "not reached", "not comparable", "not run", "no reference"]
+Status = Literal["agrees", "differs", "undecided", "not reached", "not comparable", "not measured", "no reference"]
 SYMBOLS: dict[Status, str] = {
     "agrees": "✓",
     "differs": "≠",
     "undecided": "?",
     "not reached": "↓",
     "not comparable": "~",
-    "not run": "○",
+    "not measured": "○",
     "no reference": "·",
 }
 MEANINGS: dict[Status, str] = {
@@ -32,7 +32,7 @@ MEANINGS: dict[Status, str] = {
     "undecided": "too few runs, or too much spread, to say",
     "not reached": "some or all runs never got there",
     "not comparable": "measured, but not under the paper's conditions, at a smaller scale",
-    "not run": "nothing was measured, the page says why",
+    "not measured": "nothing was measured, the page says why",
     "no reference": "measured; the paper gives no value",
 }
 

@@ -17,9 +17,9 @@ from results.statistics.inference import (
     Interval,
     equivalence,
     margin_of,
-    mean_interval,
     weak,
 )
+from results.statistics.resolution import Bracketed
 from results.tables import ResultCell
 
 WEAK = "n = {} is weak"
@@ -30,7 +30,7 @@ RULES = (
     "Intervals are 95 % confidence intervals of the mean (Student's t); of a time to a target that not all runs "
     "reached, the mean restricted to how far the runs went (area under the Kaplan-Meier curve).",
     "Times and epochs until something is reached are those of an evaluation: behind them stands, as −0.58, how much "
-    "earlier it may have been, since the evaluation before; intervals of their means reach down by so much.",
+    "earlier it may have been, since the evaluation before; their intervals include it.",
     "A run that never reaches the target is never dropped. Three seeds are weak evidence: it is said wherever they are "
     "shown.",
 )
@@ -38,15 +38,26 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """One cell's runs. values: one per run, None where it has none; times: of a time to a target."""
+    """One cell's runs. values: one per run, None where it has none; times: of a time to a target.
+
+    widths: by how much each value may be too high, since it was found at an evaluation.
+    """
 
     values: Sequence[float | None] = ()
     times: Times | None = None
+    widths: Sequence[float | None] = ()
 
     @property
     def known(self) -> list[float]:
         """The finite values."""
-        return [value for value in self.values if value is not None and math.isfinite(value)]
+        return list(self.bracketed.latest)
+
+    @property
+    def bracketed(self) -> Bracketed:
+        """The finite values, each between two evaluations."""
+        pairs = zip(self.values, self.widths or (None,) * len(self.values), strict=True)
+        known = [(value, width) for value, width in pairs if value is not None and math.isfinite(value)]
+        return Bracketed.of([value for value, _ in known], [width for _, width in known])
 
 
 def entry(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_data: str = "") -> ShownCell:
@@ -54,7 +65,7 @@ def entry(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_da
     return ShownCell(
         published=published_text(cell.published, measure),
         measured=measured_text(cell, measure),
-        interval=interval_text(seeds, measure, (cell.measured and cell.measured.resolution) or 0.0),
+        interval=interval_text(seeds, measure),
         ratio=ratio_text(cell) if scale == "paper" else BLANK,
         n=count_text(cell.measured),
         light=light(cell, measure, seeds, scale, other_data),
@@ -68,36 +79,34 @@ def count_text(value: Summary | None) -> str:
     return WEAK.format(value.n) if weak(value.n) else f"n = {value.n}"
 
 
-def interval_text(seeds: Seeds, measure: Measure, resolution: float = 0.0) -> str:
-    """'[0.4, 0.6]' of the mean; of censored times the restricted mean; a dash for a single run.
-
-    resolution: by how much the mean may be too long, which the interval's lower end then is below.
-    """
+def interval_text(seeds: Seeds, measure: Measure) -> str:
+    """'[0.4, 0.6]' of the mean; of censored times the restricted mean; a dash for a single run."""
     if measure.exact or len(seeds.values) < 2:
         return BLANK
     if len(seeds.known) < len(seeds.values):
-        return _restricted(seeds.times, resolution)
-    return _range(mean_interval(seeds.known), resolution)
+        return _restricted(seeds.times)
+    found = seeds.bracketed.interval()
+    return BLANK if found is None else _range(measure.possible(found))
 
 
-def _restricted(times: Times | None, resolution: float) -> str:
+def _restricted(times: Times | None) -> str:
     if times is None or not times.arrived:
         return BLANK
     found = restricted_mean(times)
     interval = Interval(found.low, found.high) if found.low is not None and found.high is not None else None
-    spread = f" {_range(interval, resolution)}" if interval is not None else ""
+    spread = f" {_range(interval)}" if interval is not None else ""
     return f"restricted mean {_short(found.mean)}{spread} up to {_short(found.horizon)}"
 
 
-def _range(interval: Interval | None, resolution: float) -> str:
-    return BLANK if interval is None else f"[{_short(interval.low - resolution)}, {_short(interval.high)}]"
+def _range(interval: Interval) -> str:
+    return f"[{_short(interval.low)}, {_short(interval.high)}]"
 
 
 def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_data: str = "") -> Light:
     """The verdict; at a scale, or on data, that is not the paper's nothing agrees or differs."""
     value = cell.measured
     if value is None or not cell.has_value:
-        return Light("not run", cell.reason)
+        return Light("not measured", cell.reason)
     if value.mean is None:
         why = f"{value.censored} of {value.n} runs" if value.censored else "no value"
         return Light("not reached", f"{why}; {cell.reason}" if cell.reason else why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from results.spreadsheets import cell as safe
 from results.tables import ResultTable, condition
 
 MEASURED = "mean", "std", "n", "censored", "at_least", "resolution"
@@ -32,5 +33,5 @@ def to_csv(table: ResultTable) -> str:
             measured = [getattr(ours, name, None) for name in MEASURED]
             goal = table.conditions.targets.get(row.network)
             ends = [cell.ratio, cell.reason, goal, *(said[name] for name in condition.COLUMNS)]
-            writer.writerow([*names, *published, *measured, *ends])
+            writer.writerow(map(safe, [*names, *published, *measured, *ends]))
     return text.getvalue()

@@ -20,7 +20,7 @@ RESOLUTION = (
     "'−{}', for example: found at an evaluation, or up to so much earlier, since the one before; "
     "± is the spread between runs alone."
 )
-BOUNDS = "≤ and ≥: bounds of a speed-up, since some runs never arrived."
+BOUNDS = "≤ and ≥: bounds of a speed-up, since some runs never arrived, or all were there at the first evaluation."
 CENSORED = "{}: only so many of the runs have a value; '>' is a lower bound of the mean, from how far the others went."
 
 

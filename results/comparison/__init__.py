@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.comparison.changes import SAME, Change, change, value_change
-from results.comparison.matching import NO_TABLE, Alone, SpecDifference, differences, matched
+from results.comparison.matching import NO_TABLE, Alone, Forms, SpecDifference, differences, matched
 from results.groups import SeedGroup, group
 from results.measures import MEASURES
 from results.records import Record
@@ -60,13 +60,15 @@ COMPARED = ("best_accuracy_percent", "seconds_per_epoch", "time_to_best_seconds"
 """The measures of two sets of runs that are compared."""
 
 
-def compare_runs(first: Iterable[Record], second: Iterable[Record]) -> Comparison:
+def compare_runs(first: Iterable[Record], second: Iterable[Record], forms: Forms | None = None) -> Comparison:
     """A and B as runs: those that finished or diverged are compared, the others are said.
+
+    forms: which fingerprints are of the same data; of others no two rows are laid beside each other.
 
     Raises:
         ResultsError: a record lacks its clock.
     """
-    pairs, alone = matched(group(first), group(second))
+    pairs, alone = matched(group(first), group(second), forms or {})
     runs = (tuple(run for pair in pairs for run in pair[side].complete) for side in (0, 1))
     return Comparison(tuple(_cell(a, b) for a, b in pairs), tuple(alone), *runs)
 
@@ -78,11 +80,11 @@ def compare_values(first: Sequence[Value], second: Sequence[Value]) -> Compariso
         Alone(name, value.table, value.network, value.row, value.row, value.n, _missing(value, other))
         for name, mine, other in (("A", sides[0], sides[1]), ("B", sides[1], sides[0]))
         for key, value in mine.items()
-        if key not in other
+        if key not in other or not _of_one_data(value, other[key])
     ]
     rows: dict[tuple[str, str, str], list[Change]] = {}
     for key, value in sides[0].items():
-        if key in sides[1]:
+        if key in sides[1] and _of_one_data(value, sides[1][key]):
             rows.setdefault(key[:3], []).append(value_change(value, sides[1][key]))
     cells = (ComparedCell(table, network, row, row, tuple(changes)) for (table, network, row), changes in rows.items())
     return Comparison(tuple(cells), tuple(dict.fromkeys(alone)))
@@ -131,7 +133,14 @@ def _incidents(side: str, one: SeedGroup) -> str:
 # ---- values of tables
 
 
+def _of_one_data(first: Value, second: Value) -> bool:
+    """Unless their data are known to be others."""
+    return not (first.data and second.data) or first.data == second.data
+
+
 def _missing(value: Value, other: Mapping[tuple[str, str, str, str], Value]) -> str:
+    if value.key in other:
+        return f"its data have the fingerprint {value.data}, the other's {other[value.key].data}"
     if not any(key[0] == value.table for key in other):
         return NO_TABLE
     same = any(key[:3] == value.key[:3] for key in other)

@@ -3,7 +3,8 @@
 The rule of decision: the 95 % interval of the mean difference, Student's t over the differences of equal seeds, or
 Welch's t where the seeds differ. It excludes 0: "changed". It holds 0: "within noise", which says that no change was
 shown and not that there is none. The p value of the permutation test stands beside it as a check that assumes no
-distribution.
+distribution. Times that were found at evaluations lie between two of them, and so does what is said of them
+(results.statistics.resolution).
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from results.measures import Measure
 from results.records import Record
 from results.reproductions import Value
 from results.statistics import Summary, summary
+
+if TYPE_CHECKING:
+    from results.statistics.resolution import Bracketed
 
 LEVEL = 0.95
 ROUNDING = 1e-12
@@ -70,7 +74,8 @@ def change(measure: Measure, first: Mapping[int, Record], second: Mapping[int, R
         difference = theirs.mean - ours.mean
         why = "simulated seconds, without noise"
         return Change(measure.key, ours, theirs, CHANGED, why, difference, difference, difference, None, len(pairs))
-    return _tested(measure.key, ours, theirs, [y - x for x, y in pairs if x is not None and y is not None], (a, b))
+    one, two = (_bracketed(measure, [side[seed] for seed in sorted(side)]) for side in (first, second))
+    return _tested(measure.key, ours, theirs, (one, two), paired=bool(pairs))
 
 
 def _values(measure: Measure, runs: Mapping[int, Record]) -> dict[int, float | None]:
@@ -78,38 +83,40 @@ def _values(measure: Measure, runs: Mapping[int, Record]) -> dict[int, float | N
     return {seed: measure.of(run) for seed, run in runs.items()}
 
 
-def _tested(
-    measure: str,
-    ours: Summary,
-    theirs: Summary,
-    paired: Sequence[float],
-    values: tuple[Mapping[int, float | None], Mapping[int, float | None]],
-) -> Change:
-    from results.statistics.inference import mean_interval, permutation_test
+def _bracketed(measure: Measure, runs: Sequence[Record]) -> Bracketed:
+    """The values of runs that all have one, each between the evaluations that it lies between."""
+    from results.statistics.resolution import Bracketed
 
-    a, b = ([value for value in side.values() if value is not None] for side in values)
-    p = permutation_test(a, b).p if min(len(a), len(b)) >= 2 else None
-    interval = mean_interval(paired, LEVEL)
-    if interval is None:
+    values = [value for run in runs if (value := measure.of(run)) is not None]
+    return Bracketed.of(values, measure.resolutions(runs))
+
+
+def _tested(
+    measure: str, ours: Summary, theirs: Summary, values: tuple[Bracketed, Bracketed], *, paired: bool
+) -> Change:
+    from results.statistics.inference import permutation_test
+    from results.statistics.resolution import nearest
+
+    a, b = values
+    p = permutation_test(*nearest(a, b)).p if min(len(a.latest), len(b.latest)) >= 2 else None
+    interval = b.minus(a).interval(LEVEL) if paired else None
+    if interval is None or ours.mean is None or theirs.mean is None:
         return _welch_change(measure, ours, theirs, p)
-    difference = math.fsum(paired) / len(paired)
-    verdict, why = _verdict(interval.low, interval.high, len(paired))
-    return Change(measure, ours, theirs, verdict, why, difference, interval.low, interval.high, p, len(paired))
+    difference, n = theirs.mean - ours.mean, len(a.latest)
+    verdict, why = _verdict(interval.low, interval.high, n)
+    return Change(measure, ours, theirs, verdict, why, difference, interval.low, interval.high, p, n)
 
 
 def _welch_change(measure: str, ours: Summary, theirs: Summary, p: float | None) -> Change:
-    from results.statistics.intervals import Spread, t_interval
-    from results.statistics.intervals import difference as welch
+    from results.statistics.resolution import difference_hull, of_summary
 
-    if ours.mean is None or theirs.mean is None or ours.std is None or theirs.std is None:
-        difference = theirs.mean - ours.mean if ours.mean is not None and theirs.mean is not None else None
+    one, two = of_summary(ours), of_summary(theirs)
+    difference = theirs.mean - ours.mean if ours.mean is not None and theirs.mean is not None else None
+    if one is None or two is None:
         return Change(measure, ours, theirs, UNDECIDED, "one run says nothing of noise", difference)
-    one = Spread(ours.mean, ours.std**2 / ours.n, ours.n - 1.0)
-    two = Spread(theirs.mean, theirs.std**2 / theirs.n, theirs.n - 1.0)
-    both = welch(two, one)
-    interval = t_interval(both, LEVEL)
+    interval = difference_hull(two, one, LEVEL)
     verdict, why = _verdict(interval.low, interval.high, min(ours.n, theirs.n))
-    return Change(measure, ours, theirs, verdict, why, both.mean, interval.low, interval.high, p)
+    return Change(measure, ours, theirs, verdict, why, difference, interval.low, interval.high, p)
 
 
 def _verdict(low: float, high: float, n: int) -> tuple[Verdict, str]:

@@ -1,8 +1,8 @@
-"""Which runs of A belong beside which runs of B: the same row, network and family, then the nearest spec."""
+"""Which runs of A belong beside which runs of B: the same row, network, family and data, then the nearest spec."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,9 @@ NO_TABLE = "the other has no values of this table"
 SHOWN = 4
 """Differences that a sentence names."""
 
-Subject = tuple[str, str, str]
+Subject = tuple[str, str, str, str]
+Forms = Mapping[str, str]
+"""Fingerprint of each published form of a data set (archive, images) -> that of one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,10 @@ class SpecDifference:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """Runs that only one side has, and why nothing of the other stands beside them."""
+    """Runs that only one side has, and why nothing of the other stands beside them.
+
+    data: theirs and the other's, each where the other has the row on other data alone.
+    """
 
     side: str
     group: str
@@ -43,23 +48,24 @@ class Alone:
     label: str
     runs: int
     why: str
+    data: tuple[str, ...] = ()
 
 
 def matched(
-    first: Sequence[SeedGroup], second: Sequence[SeedGroup]
+    first: Sequence[SeedGroup], second: Sequence[SeedGroup], forms: Forms
 ) -> tuple[list[tuple[SeedGroup, SeedGroup]], list[Alone]]:
     """-> the pairs of groups to compare, in A's order, and the rest.
 
-    Within a family, network and row the two groups with the fewest differences go together first: those of scale weigh
-    most, then settings, then the context. Groups without a run that finished or diverged stay alone.
+    Within a family, network, row and data the two groups with the fewest differences go together first: those of scale
+    weigh most, then settings, then the context. Groups without a run that finished or diverged stay alone.
     """
-    theirs = _by_subject(second)
+    theirs = _by_subject(second, forms)
     pairs: list[tuple[SeedGroup, SeedGroup]] = []
-    for subject, ours in _by_subject(first).items():
+    for subject, ours in _by_subject(first, forms).items():
         pairs += _nearest(ours, theirs.get(subject, []))
     used = {id(one) for pair in pairs for one in pair}
     sides = (("A", first, second), ("B", second, first))
-    alone = [_alone(side, one, other) for side, mine, other in sides for one in mine if id(one) not in used]
+    alone = [_alone(side, one, other, forms) for side, mine, other in sides for one in mine if id(one) not in used]
     return pairs, alone
 
 
@@ -95,18 +101,29 @@ def _distance(first: SeedGroup, second: SeedGroup) -> tuple[bool, int, int]:
     return first.first.scale != second.first.scale, len(settings), len(context)
 
 
-def _alone(side: str, one: SeedGroup, others: Sequence[SeedGroup]) -> Alone:
+def data_name(record: Record) -> str:
+    """'60 leaves (ab12cd34)': what its data are called, and their fingerprint."""
+    work = record.spec.workload
+    return f"{record.labels.data_label or work.dataset} ({_short(work.dataset_sha256)})"
+
+
+def _alone(side: str, one: SeedGroup, others: Sequence[SeedGroup], forms: Forms) -> Alone:
     record = one.first
     label = record.labels.method_title or record.row
-    return Alone(side, record.family, record.network, record.row, label, len(one.records), _why(one, others))
+    its = side, record.family, record.network, record.row, label, len(one.records)
+    like = [other for other in others if _subject(other, forms)[:3] == _subject(one, forms)[:3]]
+    if one.complete and like and all(_subject(other, forms) != _subject(one, forms) for other in like):
+        data = data_name(record), ", ".join(dict.fromkeys(data_name(other.first) for other in like))
+        return Alone(*its, f"its data are {data[0]}, those of the other's row {data[1]}", data)
+    return Alone(*its, _why(one, others, forms))
 
 
-def _why(one: SeedGroup, others: Sequence[SeedGroup]) -> str:
+def _why(one: SeedGroup, others: Sequence[SeedGroup], forms: Forms) -> str:
     if not one.complete:
         return f"no run of it finished ({', '.join(dict.fromkeys(run.status for run in one.records))})"
-    same = _by_subject(others).get(_subject(one), [])
+    same = _by_subject(others, forms).get(_subject(one, forms), [])
     if not same:
-        near = any(_subject(other)[:2] == _subject(one)[:2] for other in others)
+        near = any(_subject(other, forms)[:2] == _subject(one, forms)[:2] for other in others)
         return "the other has no runs of this row" if near else NO_NETWORK
     there = [other for other in same if other.complete]
     if not there:
@@ -117,15 +134,16 @@ def _why(one: SeedGroup, others: Sequence[SeedGroup]) -> str:
     return f"the nearest of the other differs in {', '.join(named[:SHOWN])}{more}, and is compared with another"
 
 
-def _by_subject(groups: Sequence[SeedGroup]) -> dict[Subject, list[SeedGroup]]:
+def _by_subject(groups: Sequence[SeedGroup], forms: Forms) -> dict[Subject, list[SeedGroup]]:
     found: dict[Subject, list[SeedGroup]] = {}
     for one in groups:
-        found.setdefault(_subject(one), []).append(one)
+        found.setdefault(_subject(one, forms), []).append(one)
     return found
 
 
-def _subject(one: SeedGroup) -> Subject:
-    return one.first.family, one.first.network, one.first.row
+def _subject(one: SeedGroup, forms: Forms) -> Subject:
+    data = one.first.spec.workload.dataset_sha256
+    return one.first.family, one.first.network, one.first.row, forms.get(data, data)
 
 
 def _short(value: Any) -> str:

@@ -6,6 +6,7 @@ Only the csv module is used: the command line reads published values at start-up
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from results.errors import ResultsError
+from results.reading import TEXT_BYTES, content
 
 FOLDER = Path(__file__).parent
 COLUMNS = ("table", "dataset", "network", "row", "measure", "mean", "std", "n", "source", "note")
@@ -91,16 +93,15 @@ def _lines() -> tuple[PublishedLine, ...]:
 def read(path: Path) -> Iterator[PublishedLine]:
     """The values of a CSV with these COLUMNS. Raises ResultsError where it cannot be read, naming file and line."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if lost := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-                wanted = ",".join(COLUMNS)
-                raise ResultsError(f"{path}, line 1: there is no column {lost[0]}; the first line is {wanted}.")
-            for row in reader:
-                try:
-                    yield _line(row, reader.line_num)
-                except (KeyError, TypeError, ValueError) as error:
-                    raise ResultsError(f"{path}, line {reader.line_num}: not a published value ({error}).") from error
+        reader = csv.DictReader(io.StringIO(content(path, TEXT_BYTES).decode("utf-8-sig"), newline=""))
+        if lost := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+            wanted = ",".join(COLUMNS)
+            raise ResultsError(f"{path}, line 1: there is no column {lost[0]}; the first line is {wanted}.")
+        for row in reader:
+            try:
+                yield _line(row, reader.line_num)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ResultsError(f"{path}, line {reader.line_num}: not a published value ({error}).") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ResultsError(f"{path} cannot be read ({error}).") from error
 

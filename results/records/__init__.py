@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from results.errors import ResultsError
 from results.reading import MOST_BYTES, content
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until, interval
-from results.records.lines import parse, summed, thaw
-from results.records.spec import Labels, RunSpec
+from results.records.lines import Reader, thaw
+from results.records.spec import Effects, Labels, RunSpec
 
 JOURNAL = "journal.jsonl"
 STATUSES = ("finished", "diverged", "failed", "interrupted")
@@ -50,7 +50,10 @@ class Resumption:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the journal of one run says; `end` is None while the run goes on, or once it was killed."""
+    """The journal of one run; `end` is None while the run goes on, or once it was killed.
+
+    chained: whether its checksums say that its lines belong together; those of earlier versions do not.
+    """
 
     id: str
     spec: RunSpec
@@ -62,6 +65,7 @@ class Record:
     started: str = field(default="", compare=False)
     resumed: Resumption | None = None
     elsewhere: bool = False  # shown as another row than its journal's
+    chained: bool = field(default=True, compare=False)
 
     @property
     def status(self) -> str:
@@ -139,11 +143,9 @@ def read(path: Path) -> Record:
     Raises:
         ResultsError: the file is missing, or a line is no line of a journal: the text names file and line.
     """
-    lines = _lines(path)
+    lines, chained = _lines(path)
     if not lines:
         raise ResultsError(f"{path} holds no run yet: it was cut before its first line; run it again.")
-    if lines[0].get("type") != "run":
-        raise _garbage(path, 1, "the first line must be the run")
     spec, labels = _head(path, lines[0])
     evaluations: list[Evaluation] = []
     end: Mapping[str, Any] | None = None
@@ -152,6 +154,8 @@ def read(path: Path) -> Record:
         if end is not None:
             raise _garbage(path, number, "nothing may follow the end of a run")
         if line.get("type") == "evaluation":
+            if evaluations and evaluations[-1].epoch == spec.workload.epochs:
+                raise _garbage(path, number, f"no evaluation follows that of epoch {spec.workload.epochs}, the last")
             evaluations.append(_evaluation(path, number, line, _due(spec, len(evaluations) + 1)))
         elif line.get("type") == "end" and line.get("status") in STATUSES:
             end = _end(path, number, line, evaluations[-1].epoch if evaluations else 0)
@@ -169,24 +173,26 @@ def read(path: Path) -> Record:
         path=path,
         started=str(lines[0].get("started", "")),
         resumed=resumed,
+        chained=chained,
     )
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def _lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
+    """The objects of the lines, and whether they are chained."""
     try:
         *whole, rest = content(path, MOST_BYTES).split(b"\n")
     except OSError as error:
         raise ResultsError(f"{path} cannot be read ({error.strerror}).") from error
-    lines, checked = [], summed(whole)
+    lines, reader = [], Reader()
     for number, line in enumerate(whole, start=1):
         try:
-            lines.append(parse(line, checked=checked))
+            lines.append(reader.parse(line))
         except ValueError as error:
             raise _garbage(path, number, str(error)) from error
     if rest:
         with contextlib.suppress(ValueError):  # the last line was cut: the crash came before its newline
-            lines.append(parse(rest, checked=checked))
-    return lines
+            lines.append(reader.parse(rest))
+    return lines, reader.chained
 
 
 def _head(path: Path, head: Mapping[str, Any]) -> tuple[RunSpec, Labels]:
@@ -255,10 +261,17 @@ def _end(path: Path, number: int, line: Mapping[str, Any], epochs: float) -> Map
     end: Mapping[str, Any] = thaw(line)
     try:
         for name in ("wall_seconds", "step_flops"):
-            _number(name, end.get(name) or 0)
+            if end.get(name) is not None:
+                _number(name, end[name])
         for layer in end.get("staleness") or ():
             for name in layer.keys() - {"layer"}:
                 _number(name, layer[name])
+        if "effects" in end:
+            Effects.model_validate(end["effects"])
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, ("effects", *wrong["loc"])))
+        raise _garbage(path, number, f"no end: {where}: {wrong['msg']}") from error
     except (TypeError, AttributeError) as error:
         raise _garbage(path, number, f"no end: {error}") from error
     if end["status"] in ("finished", "diverged") and end.get("epochs", epochs) != epochs:

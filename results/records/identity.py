@@ -1,4 +1,4 @@
-"""A run's identity: the hash of everything that defines its numbers."""
+"""A run's identity: the hash of everything that defines its numbers, and the words for the checkout that made it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,17 @@ def identity(spec: Any) -> str:
 def run_id(spec: RunSpec) -> str:
     """A run's identity, from all that defines its numbers; raises like `canonical`."""
     return identity(spec.document())
+
+
+def checkout(commit: str | None, modified: bool | None) -> str:
+    """A commit, and that its files were modified, perhaps where that is not known; "" without one."""
+    changed = {False: "", True: ", modified", None: ", perhaps modified"}[known_flag(modified)]
+    return f"{commit}{changed}" if commit else ""
+
+
+def known_flag(value: Any) -> bool | None:
+    """True or False as recorded; None for anything else: unknown."""
+    return value if isinstance(value, bool) else None
 
 
 def as_read(value: Any) -> Any:

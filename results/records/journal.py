@@ -1,9 +1,9 @@
 """The journal of a run: append-only JSON lines, the source of truth for everything shown later.
 
 `out/runs/<id>/journal.jsonl` holds a `run` line, a `resumed` line where the run went on from a checkpoint, one
-`evaluation` line per evaluation, and an `end` line. Every line is flushed and fsynced, and ends with a checksum
-(`results.records.lines`). Who writes it holds the run's lease (`results.records.lease`), and sees before each line that
-it still does.
+`evaluation` line per evaluation, and an `end` line. Every line is flushed and fsynced, and ends with a checksum of all
+lines up to it (`results.records.lines`). Who writes it holds the run's lease (`results.records.lease`), and sees before
+each line that it still does.
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from results.errors import AlreadyDone, JournalLost, ResultsError
-from results.files import set_aside
+from results.files import own_folder, set_aside, unwritable
 from results.records import JOURNAL, STATUSES, Evaluation, Record, folder_of, read
 from results.records.lease import Lease
-from results.records.lines import render
+from results.records.lines import FORMAT, chained
 from results.records.spec import Labels, RunSpec
 from results.records.usable import usable
 
 __all__ = ["Evaluation", "Journal", "Record", "folder_of", "read"]
+
+RERUN = ", then run again"
 
 
 class Journal:
@@ -40,7 +42,7 @@ class Journal:
         self.lease = lease
         self.lock = threading.RLock()
         self._file = file
-        self._size = 0
+        self._written = 0, 0  # bytes of whole lines, and their checksum: one value, whenever a signal comes
         self._epochs: float = 0
         self._ended = False
 
@@ -66,17 +68,17 @@ class Journal:
             ResultsError: the folder cannot be written, or the disk is full.
         """
         path = folder / JOURNAL
-        head = {"id": id, "spec": spec.document(), "environment": dict(environment), "labels": labels.document()}
+        said = {"spec": spec.document(), "environment": dict(environment), "labels": labels.document()}
         with contextlib.ExitStack() as undo:
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                own_folder(folder.parents[1], folder).mkdir(parents=True, exist_ok=True)
                 lease = Lease.take(folder)
                 undo.callback(lease.release)
                 _set_aside(path, fresh)
                 journal = cls(path, undo.enter_context(path.open("xb", buffering=0)), lease)
             except OSError as error:
-                raise _unwritable(path, error) from error
-            journal._write({"type": "run", **head, "started": _now()})
+                raise unwritable(path, error, RERUN) from error
+            journal._write({"type": "run", "format": FORMAT, "id": id, **said, "started": _now()})
             undo.pop_all()
         return journal
 
@@ -158,27 +160,29 @@ class Journal:
         self.close()
 
     def _write(self, *lines: Mapping[str, Any]) -> None:
-        data = b"".join(render(line) + b"\n" for line in lines)
         with self.lock:
             if self._file.closed:
                 raise ResultsError(f"{self.path} is closed; a run that goes on needs a new journal.")
+            size, before = self._written
+            data, checksum = chained(lines, before)
             try:
                 self.check()
+                self._drop_half_line()  # a signal may have ended a write before this one
                 _write_all(self._file, data)
                 os.fsync(self._file.fileno())
+                self._written = size + len(data), checksum
             except JournalLost:
                 self.close()
                 raise
             except OSError as error:
                 self._drop_half_line()
-                raise _unwritable(self.path, error) from error
-            self._size += len(data)
+                raise unwritable(self.path, error, RERUN) from error
 
     def _drop_half_line(self) -> None:
         # Cutting works on a full disk too; should it fail, the reader still ignores a last line that is cut.
         with contextlib.suppress(OSError):
-            os.ftruncate(self._file.fileno(), self._size)
-            self._file.seek(self._size)
+            os.ftruncate(self._file.fileno(), self._written[0])
+            self._file.seek(self._written[0])
 
 
 def _line(point: Evaluation) -> dict[str, Any]:
@@ -230,11 +234,6 @@ def is_complete(path: Path) -> bool:
         return read(path).complete
     except ResultsError:
         return False
-
-
-def _unwritable(path: Path, error: OSError) -> ResultsError:
-    reason = error.strerror or str(error)
-    return ResultsError(f"{path} cannot be written ({reason}); make room or choose another --out, then run again.")
 
 
 def _now() -> str:

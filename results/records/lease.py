@@ -21,9 +21,11 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from results import reading
 from results.errors import JournalLost, LeaseHeld
 
 LEASE = "lease"
+LEASE_BYTES = 10_000
 BEAT_SECONDS = 5.0
 SILENT_SECONDS = 60.0
 """Without a beat an owner counts as dead after so long, unless that it has ended is known sooner."""
@@ -139,7 +141,7 @@ class Lease:
             OSError: the file system does not say.
         """
         try:
-            content = self.path.read_bytes()
+            content = _content(self.path)
         except OSError as error:
             if error.errno not in _GONE:
                 raise
@@ -154,7 +156,7 @@ class Lease:
         """Give it back, if it is still this process's; once is enough."""
         self._over.set()
         with contextlib.suppress(OSError):
-            if self.path.read_bytes() == self._content:
+            if _content(self.path) == self._content:
                 self.path.unlink()
         self._thread.join()
 
@@ -258,12 +260,16 @@ def _created(path: Path, content: bytes) -> bool:
 def _find(path: Path) -> _Found | None:
     """What lies there; opening a file makes NFS ask its server, where looking at it alone would not."""
     try:
-        with path.open("rb") as file:
-            return _Found(file.read(10_000), os.fstat(file.fileno()).st_mtime_ns)
+        with reading.opened(path, reading.MOST_BYTES) as file:
+            return _Found(file.read(LEASE_BYTES), os.fstat(file.fileno()).st_mtime_ns)
     except OSError as error:
         if error.errno in _GONE:
             return None
         raise
+
+
+def _content(path: Path) -> bytes:
+    return reading.content(path, LEASE_BYTES)
 
 
 def _said(path: str) -> str:

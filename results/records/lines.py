@@ -1,7 +1,10 @@
 """The lines of a journal: strict JSON objects, each with a checksum at its end.
 
-Lines of earlier versions have no checksum, and are read without. Strict JSON knows no NaN: floats that are not finite
-are written as the strings "NaN", "Infinity" and "-Infinity".
+The checksums of a journal are chained: each covers all lines up to its own, from the run's first line on, so that no
+line of another run fits. The first line says so by its `format`. Journals of earlier versions have none: their lines
+have checksums of their own (`crc32`), or none at all, and are read by that rule. The first line decides for all.
+
+Strict JSON knows no NaN: floats that are not finite are written as the strings "NaN", "Infinity" and "-Infinity".
 """
 
 from __future__ import annotations
@@ -13,33 +16,110 @@ import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-CHECKSUM = "crc32"
-"""The last field of a line: eight hexadecimal digits, of the bytes before it. Finds every burst of up to 32 bits."""
+FORMAT = 2
+"""Format of journals whose checksums are chained."""
+CHAIN, CHECKSUM = "chain", "crc32"
+"""The last field of a line: eight hexadecimal digits, a CRC-32 of what stands before it, in all lines or in its own.
+
+It finds every burst of up to 32 bits; it is no signature: whoever computes checksums can write what they like.
+"""
 DEEPEST = 32
 """Levels of nesting that a line may have; those of a run have seven."""
 
-_NAMED = f',"{CHECKSUM}":"'.encode()
-_SUMMED = re.compile(rb'(.*),"crc32":"([0-9a-f]{8})"\}', re.DOTALL)
+_SUMMED = {
+    name: re.compile(rb'(.*),"' + name.encode() + rb'":"([0-9a-f]{8})"\}', re.DOTALL) for name in (CHAIN, CHECKSUM)
+}
 _NON_FINITE = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 _TEXT = frozenset({"type", "status", "reason", "layer", "ended"})
 
 
 def render(line: Mapping[str, Any]) -> bytes:
-    """The line with its checksum, and without its newline."""
-    data = json.dumps(strict(line), separators=(",", ":"), allow_nan=False).encode()[:-1]
-    return data + f',"{CHECKSUM}":"{zlib.crc32(data):08x}"}}'.encode()
+    """The line with a checksum of its own, and without its newline."""
+    return _ended(_object(line), CHECKSUM)[0]
 
 
-def summed(lines: Iterable[bytes]) -> bool:
-    """Whether any of a journal's lines has a checksum: then all of them have one."""
-    return any(_NAMED in line for line in lines)
+def chained(lines: Iterable[Mapping[str, Any]], before: int = 0) -> tuple[bytes, int]:
+    """A journal's lines with their checksums and newlines, and where the next lines go on.
 
-
-def parse(line: bytes, *, checked: bool = False) -> dict[str, Any]:
-    """The object of a line, without its checksum. checked: it has to have one.
-
-    Text that no file could hold (a command line of strange bytes) is spelt out, as "\\udcff". Raises ValueError.
+    before: where the lines before them ended; 0: the first is the run's.
     """
+    parts = []
+    for line in lines:
+        part, before = _ended(_object(line), CHAIN, before)
+        parts.append(part + b"\n")
+    return b"".join(parts), before
+
+
+def parse(line: bytes) -> dict[str, Any]:
+    """The object of a line that has a checksum of its own, without it. Raises ValueError."""
+    value = _parsed(line)
+    _check(line, value, CHECKSUM)
+    return value
+
+
+class Reader:
+    """Reads the lines of one journal in their order: the first says by which rule they are checked."""
+
+    def __init__(self) -> None:
+        self._rule: str | None = None  # not known yet
+        self._before = 0
+
+    @property
+    def chained(self) -> bool:
+        """Whether it is known that the lines belong together."""
+        return self._rule == CHAIN
+
+    def parse(self, line: bytes) -> dict[str, Any]:
+        """The object of the next line, without its checksum.
+
+        Text that no file could hold (a command line of strange bytes) is spelt out, as "\\udcff".
+
+        Raises:
+            ValueError: it is no JSON object, it was changed, or it is not the next line of this journal.
+        """
+        value = _parsed(line)
+        rule = _rule(value) if self._rule is None else self._rule
+        before = _check(line, value, rule, self._before)
+        self._rule, self._before = rule, before if rule == CHAIN else 0
+        return value
+
+
+def _rule(first: Mapping[str, Any]) -> str:
+    """The name of the checksums' field; "" where there are none. Raises ValueError where that is not known."""
+    if first.get("type") != "run":
+        raise ValueError("the first line must be the run")
+    if "format" not in first and CHAIN not in first:
+        return CHECKSUM if CHECKSUM in first else ""
+    if first.get("format") != FORMAT:
+        raise ValueError(f"it was changed, or is newer: its format is {first.get('format')}, and {FORMAT} is known")
+    return CHAIN
+
+
+def _check(line: bytes, value: dict[str, Any], rule: str, before: int = 0) -> int:
+    """Take the checksum off the value -> what it was. Raises ValueError where it is not that of the rule."""
+    there = {CHAIN, CHECKSUM} & value.keys()
+    if there != ({rule} if rule else set()):
+        raise ValueError("it was changed: its checksum is another, or gone")
+    if not rule:
+        return 0
+    del value[rule]
+    found = _SUMMED[rule].fullmatch(line)
+    if found is None or int(found[2], 16) != zlib.crc32(found[1], before):
+        why = "it was changed, or it is another run's" if rule == CHAIN else "it was changed"
+        raise ValueError(f"{why}: its checksum is another")
+    return int(found[2], 16)
+
+
+def _object(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(strict(line), separators=(",", ":"), allow_nan=False).encode()[:-1]
+
+
+def _ended(data: bytes, name: str, before: int = 0) -> tuple[bytes, int]:
+    crc = zlib.crc32(data, before)
+    return data + f',"{name}":"{crc:08x}"}}'.encode(), crc
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
     parsers: dict[str, Any] = {"parse_constant": _refuse, "parse_float": _float, "parse_int": _int}
     try:
         value = _plain(json.loads(line.decode(), **parsers), DEEPEST)
@@ -47,11 +127,6 @@ def parse(line: bytes, *, checked: bool = False) -> dict[str, Any]:
         raise ValueError(f"more than {DEEPEST} levels of nesting") from None
     if not isinstance(value, dict):
         raise ValueError("no JSON object")
-    if checked or CHECKSUM in value:
-        value.pop(CHECKSUM, None)
-        found = _SUMMED.fullmatch(line)
-        if found is None or int(found[2], 16) != zlib.crc32(found[1]):
-            raise ValueError("it was changed: its checksum is another, or gone")
     return value
 
 

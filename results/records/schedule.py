@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from results.errors import ResultsError
-from results.files import set_aside
+from results.files import set_aside, unwritable
 from results.reading import MOST_BYTES, content
 from results.records.lines import parse, render
 
 SCHEDULE = "schedule.jsonl"
+RERUN = ", then run again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,12 @@ def begin(folder: Path, after: int = 0) -> None:
         kept = _lines(path)[:after] if after else []
         if len(kept) < after:
             raise ResultsError(f"{path} has {len(kept)} of the {after} epochs before; run again with --fresh.")
-        if path.exists():
+        if os.path.lexists(path):
             set_aside(path, "replaced")
         if kept:
             _append(path, b"".join(line + b"\n" for line in kept))
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error, RERUN) from error
 
 
 def append(folder: Path, epoch: int, parts: Sequence[Part]) -> None:
@@ -57,7 +58,7 @@ def append(folder: Path, epoch: int, parts: Sequence[Part]) -> None:
     try:
         _append(folder / SCHEDULE, render(line) + b"\n")
     except OSError as error:
-        raise _unwritable(folder / SCHEDULE, error) from error
+        raise unwritable(folder / SCHEDULE, error, RERUN) from error
 
 
 def load(folder: Path) -> list[list[Part]]:
@@ -70,7 +71,7 @@ def load(folder: Path) -> list[list[Part]]:
     epochs = []
     for epoch, line in enumerate(lines, start=1):
         try:
-            epochs.append(_epoch(parse(line, checked=True), folder.name, epoch))
+            epochs.append(_epoch(parse(line), folder.name, epoch))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ResultsError(f"{path}, line {epoch}: not the schedule of epoch {epoch} ({error}).") from error
     return epochs
@@ -100,8 +101,3 @@ def _append(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _unwritable(path: Path, error: OSError) -> ResultsError:
-    reason = error.strerror or str(error)
-    return ResultsError(f"{path} cannot be written ({reason}); make room or choose another --out, then run again.")

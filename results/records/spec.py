@@ -1,12 +1,14 @@
-"""What defines a run, and what people call it: typed, frozen, and written again exactly as it was read."""
+"""A run's spec, labels and counts: typed, frozen, and written again as they were read."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Document = dict[str, JsonValue]
+Natural = Annotated[int, Field(ge=0)]
 
 
 class Recorded(BaseModel):
@@ -106,6 +108,29 @@ class Labels(Recorded):
     data_label: str = ""
     also: Sequence[RowLabels] = ()
     log: str = ""
+
+
+class Effects(Recorded):
+    """Counts of what a run's workers asked for and got, over all replicas. A gradient is of one layer.
+
+    shared_batches: taken by whoever asked for the next one. gradients: that were computed; pinned: at pinned weights;
+    moved: at the replica's weights, which were no more those that the forward pass had read. updates: per layer, how
+    often `Update` changed it, whatever the number of gradients at once; applied: these gradients; applied_batches: the
+    batches that they are of. averages: of replicas, each counted; state_averages: those that took the optimizer's state
+    along. dropped: gradients. replicas: that were changed by any of it.
+    """
+
+    shared_batches: Natural
+    gradients: Natural
+    pinned: Natural
+    moved: Natural
+    updates: Sequence[Natural]
+    applied: Natural
+    applied_batches: Natural
+    averages: Natural
+    state_averages: Natural
+    dropped: Natural
+    replicas: Natural
 
 
 def flat(values: Mapping[str, JsonValue], prefix: str = "") -> Document:

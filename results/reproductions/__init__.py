@@ -17,7 +17,10 @@ from typing import Any
 
 from results.errors import ResultsError
 from results.frames import card, commit, torch
+from results.reading import TEXT_BYTES, content
 from results.records import Record
+from results.spreadsheets import cell as safe
+from results.spreadsheets import text_of
 from results.statistics import Summary
 from results.tables import ResultTable, files
 
@@ -53,6 +56,7 @@ class Value:
     condition: str = ""  # the name of its condition; no older file has it, nor the seeds
     seeds: str = ""
     resolution: float | None = None  # no older file has it either
+    data: str = ""  # the fingerprints' beginnings; no older file has it either
 
     @property
     def key(self) -> Key:
@@ -97,14 +101,18 @@ def read(path: Path) -> list[Value]:
 def of_tables(folder: Path, like: Sequence[Value] = ()) -> list[Value]:
     """What the tables measured that `run` wrote to this folder; cells that were not measured are left out.
 
-    Of several conditions of a table that of `like` counts, where it is given, and of these the plainest.
+    Of several conditions of a table that of `like` counts, where it is given, and of these the plainest. Those on data
+    that were chosen for it count only where `like` knows of what data it is.
 
     Raises:
         ResultsError: a table cannot be read, or nothing says which of several conditions counts.
     """
     wanted = {value.table: (value.scale, value.executor, value.hardware) for value in like}
     by_name: dict[str, list[ResultTable]] = {}
+    known = not like or any(value.data for value in like)
     for table in files.every(folder):
+        if not known and "workload.dataset" in table.conditions.settings:
+            continue
         by_name.setdefault(table.name, []).append(table)
     return [value for name, tables in by_name.items() for value in _measured(_one(tables, wanted.get(name), folder))]
 
@@ -138,6 +146,7 @@ def _measured(table: ResultTable) -> Iterator[Value]:
                     hardware=given.hardware,
                     condition=given.slug,
                     seeds=" ".join(map(str, given.seeds)),
+                    data=" ".join(sorted({fingerprint[:8] for fingerprint in given.data.values()})),
                 )
 
 
@@ -146,7 +155,7 @@ def to_csv(values: Iterable[Value]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(astuple(value) for value in values)
+    writer.writerows(map(safe, astuple(value)) for value in values)
     return text.getvalue()
 
 
@@ -218,23 +227,22 @@ def _command(arguments: Sequence[str]) -> str:
 
 def _lines(path: Path) -> Iterator[Value]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            for line in reader:
-                try:
-                    yield _value(line)
-                except (KeyError, TypeError, ValueError) as error:
-                    text = f"{path}, line {reader.line_num}: not a value of a table ({error}); write it again."
-                    raise ResultsError(text) from error
+        reader = csv.DictReader(io.StringIO(content(path, TEXT_BYTES).decode(), newline=""))
+        for line in reader:
+            try:
+                yield _value(line)
+            except (KeyError, TypeError, ValueError) as error:
+                text = f"{path}, line {reader.line_num}: not a value of a table ({error}); write it again."
+                raise ResultsError(text) from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ResultsError(f"{path} cannot be read ({error}); name a reproduction's CSV or an out folder.") from error
 
 
 def _value(text: Mapping[str, str]) -> Value:
     return Value(
-        table=text["table"],
-        network=text["network"],
-        row=text["row"],
+        table=text_of(text["table"]),
+        network=text_of(text["network"]),
+        row=text_of(text["row"]),
         measure=text["measure"],
         mean=_number(text["mean"]),
         std=_number(text["std"]),
@@ -245,10 +253,11 @@ def _value(text: Mapping[str, str]) -> Value:
         published=_number(text["published"]),
         scale=text["scale"],
         executor=text["executor"],
-        hardware=text["hardware"],
+        hardware=text_of(text["hardware"]),
         condition=text.get("condition", ""),
         seeds=text.get("seeds", ""),
         resolution=_number(text.get("resolution", "")),
+        data=text.get("data") or "",
     )
 
 

@@ -37,11 +37,15 @@ class Best:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target accuracy, the row that sets it, and the rows without any run that could take part."""
+    """A target accuracy, the row that sets it, and the rows without any run that could take part.
+
+    near_chance: why it is none, in words, where runs that have learnt nothing may reach it; else "".
+    """
 
     percent: float
     row: str
     left_out: tuple[str, ...] = ()
+    near_chance: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from results.statistics.intervals import Interval, Spread, log_ratio_interval, ratio_interval, t_interval
+from results.statistics.intervals import Interval, Spread, t_interval
+from results.statistics.resolution import Bracketed, bracketed_ratio, hull, ratio_hull
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Times:
     `limits` says how far the runs went, a must for those that did not arrive. `never` marks those of them that would
     not have arrived later either (they diverged, or their epochs were over): they stay on their way for good, as in
     Fine & Gray (1999), for censoring one where it fell apart would count it as good as the rest. The others were cut
-    short, and might have arrived.
+    short, and might have arrived. `widths` says by how much each time may be too long (results.statistics.resolution).
 
     Raises:
         ValueError: the lengths differ, a time is negative or not finite, or a run that did not arrive has no limit.
@@ -31,15 +32,22 @@ class Times:
     values: Sequence[float | None]
     limits: Sequence[float | None] = ()
     never: Sequence[bool] = ()
+    widths: Sequence[float | None] = ()
 
     def __post_init__(self) -> None:
         n = len(self.values)
-        for name, given in (("values", self.values), ("limits", self.limits), ("never", self.never)):
+        for name, given in (
+            ("values", self.values),
+            ("limits", self.limits),
+            ("never", self.never),
+            ("widths", self.widths),
+        ):
             object.__setattr__(self, name, tuple(given))
         object.__setattr__(self, "limits", self.limits or (None,) * n)
         object.__setattr__(self, "never", self.never or (False,) * n)
-        if not len(self.limits) == len(self.never) == n:
-            raise ValueError("values, limits and never differ in length")
+        object.__setattr__(self, "widths", self.widths or (None,) * n)
+        if not len(self.limits) == len(self.never) == len(self.widths) == n:
+            raise ValueError("values, limits, never and widths differ in length")
         if any(value is None and limit is None for value, limit in zip(self.values, self.limits, strict=True)):
             raise ValueError("a run that did not arrive needs a limit: how far it went")
         if any(not 0 <= time < math.inf for time in self._known):
@@ -49,6 +57,19 @@ class Times:
     def arrived(self) -> tuple[float, ...]:
         """The times of the runs that arrived."""
         return tuple(value for value in self.values if value is not None)
+
+    @property
+    def bracketed(self) -> Bracketed:
+        """The times of the runs that arrived, each between two evaluations."""
+        pairs = [(value, width) for value, width in zip(self.values, self.widths, strict=True) if value is not None]
+        return Bracketed.of([value for value, _ in pairs], [width for _, width in pairs])
+
+    @property
+    def earliest(self) -> Times:
+        """These times with every run that arrived at its earliest."""
+        runs = zip(self.values, self.widths, strict=True)
+        values = [None if value is None else max(0.0, value - (width or 0.0)) for value, width in runs]
+        return Times(values, self.limits, self.never)
 
     @property
     def open_ends(self) -> tuple[float, ...]:
@@ -94,7 +115,7 @@ class Estimate:
     """A mean time, restricted to `horizon` (math.inf: not restricted, the ordinary mean), of n runs.
 
     `censored` of them were not seen to arrive by then. low and high are None where fewer than two arrived; if
-    none did, `mean` is the horizon, and no more than a lower bound.
+    none did, `mean` is the horizon, and no more than a lower bound. spreads: of the earliest and of the latest times.
     """
 
     mean: float
@@ -103,7 +124,7 @@ class Estimate:
     horizon: float
     n: int
     censored: int
-    spread: Spread | None = None
+    spreads: tuple[Spread, Spread] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +157,8 @@ def restricted_mean(times: Times, horizon: float | None = None, level: float = 0
 
     Its variance is the Greenwood-type sum of Klein & Moeschberger (2003, equation 4.5.2), times m / (m - 1), with m the
     runs that arrived by the horizon; the interval is Student's with m - 1 degrees of freedom. Where all runs arrived,
-    that makes it exactly the t interval of their times. The upper end is at most the horizon.
+    that makes it exactly the t interval of their times, which reaches down to those of the evaluations before. The
+    upper end is at most the horizon.
 
     Raises:
         ValueError: there is no run, or the horizon lies beyond what was followed.
@@ -144,15 +166,15 @@ def restricted_mean(times: Times, horizon: float | None = None, level: float = 0
     end = times.horizon if horizon is None else horizon
     if not times.values or end > times.horizon:
         raise ValueError("no run was followed to the horizon; take common_horizon of the groups")
-    steps = [step for step in kaplan_meier(times) if step.time < end]
-    mean, variance = _area(steps, end)
+    latest, n = _restricted(times, end), len(times.values)
     seen = sum(time <= end for time in times.arrived)
-    n, censored = len(times.values), len(times.values) - seen
     if seen < 2:
-        return Estimate(mean, None, None, end, n, censored)
-    found = Spread(mean, variance * seen / (seen - 1), seen - 1.0)
-    interval = t_interval(found, level)
-    return Estimate(mean, max(interval.low, 0.0), min(interval.high, end), end, n, censored, found)
+        return Estimate(latest.mean, None, None, end, n, n - seen)
+    earliest = _restricted(times.earliest, end) if any(times.widths) else latest
+    least = times.bracketed.least / n
+    low, high = (one._replace(variance=max(one.variance, least)) for one in (earliest, latest))
+    interval = hull(t_interval(low, level), t_interval(high, level))
+    return Estimate(latest.mean, max(interval.low, 0.0), min(interval.high, end), end, n, n - seen, (low, high))
 
 
 def common_horizon(*groups: Times) -> float:
@@ -163,8 +185,8 @@ def common_horizon(*groups: Times) -> float:
 def restricted_ratio(a: Times, b: Times, level: float = 0.95, seed: int = 0) -> Ratio | None:
     """Mean time of a over that of b, the speed-up of b over a, with its interval; None where b's mean is 0.
 
-    Without runs that did not arrive it is `ratio_interval` of the times; else Student's t on the log ratio of the means
-    restricted to the common horizon (delta method, Welch's degrees of freedom).
+    Without runs that did not arrive it is `bracketed_ratio` of the times; else Student's t on the log ratio of the
+    means restricted to the common horizon (delta method, Welch's degrees of freedom).
 
     Raises:
         ValueError: a group has no run.
@@ -175,9 +197,9 @@ def restricted_ratio(a: Times, b: Times, level: float = 0.95, seed: int = 0) -> 
         return None
     interval = None
     if not one.censored and not two.censored and min((*a.arrived, *b.arrived)) > 0:
-        interval = ratio_interval(a.arrived, b.arrived, level, seed)
-    elif one.spread is not None and two.spread is not None:
-        interval = log_ratio_interval(one.spread, two.spread, level)
+        interval = bracketed_ratio(a.bracketed, b.bracketed, level, seed)
+    elif one.spreads is not None and two.spreads is not None:
+        interval = ratio_hull(one.spreads, two.spreads, level)
     return Ratio(one.mean / two.mean, interval, horizon, _BOUNDS[a.goes_beyond(horizon), b.goes_beyond(horizon)])
 
 
@@ -187,6 +209,13 @@ _BOUNDS: dict[tuple[bool, bool], Literal["exact", "at least", "at most", "restri
     (False, True): "at most",
     (True, True): "restricted",
 }
+
+
+def _restricted(times: Times, end: float) -> Spread:
+    """The area under the curve up to the end, with its variance and degrees of freedom."""
+    mean, variance = _area([step for step in kaplan_meier(times) if step.time < end], end)
+    seen = sum(time <= end for time in times.arrived)
+    return Spread(mean, variance * seen / (seen - 1) if seen > 1 else 0.0, seen - 1.0)
 
 
 def _area(steps: Sequence[SurvivalStep], end: float) -> tuple[float, float]:

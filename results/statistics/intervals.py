@@ -43,13 +43,6 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> Interval | No
     return None if found is None else t_interval(found, level)
 
 
-def summary_interval(mean: float | None, std: float | None, n: int, level: float = 0.95) -> Interval | None:
-    """The same of values that are known by their mean and sample standard deviation alone; None without a spread."""
-    if mean is None or std is None or n < 2:
-        return None
-    return t_interval(Spread(mean, std**2 / n, n - 1.0), level)
-
-
 def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95, seed: int = 0) -> Interval | None:
     """The ratio of the means of two independent groups, mean(a) / mean(b); None if one has fewer than two runs.
 
@@ -104,15 +97,18 @@ def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.
     return Interval(low, high, level)
 
 
-def spread(values: Sequence[float]) -> Spread | None:
-    """Mean, squared standard error and degrees of freedom; None for fewer than two runs."""
+def spread(values: Sequence[float], least: float = 0.0) -> Spread | None:
+    """Mean, squared standard error and degrees of freedom; None for fewer than two runs.
+
+    least: the variance that the values have at least, whatever they show.
+    """
     known, n = finite(values), len(values)
     if n < 2:
         return None
     mean = math.fsum(known) / n
     # Equal values may differ from their mean by a rounding error, which is no spread.
     squares = math.fsum((value - mean) ** 2 for value in known) if min(known) < max(known) else 0.0
-    return Spread(mean, squares / (n - 1) / n, n - 1.0)
+    return Spread(mean, max(squares / (n - 1), least) / n, n - 1.0)
 
 
 def welch_freedom(a: Spread, b: Spread) -> float:

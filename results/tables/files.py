@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.errors import ResultsError
 from results.files import replace
+from results.reading import parsed_json
 from results.records.lines import strict
 from results.tables import ResultTable
 
@@ -54,7 +55,7 @@ def read(path: Path) -> ResultTable:
     from pydantic import ValidationError
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parsed_json(path)
         if not isinstance(content, dict) or "schema" not in content:
             raise ValueError("it has no schema")
         if (schema := content.pop("schema")) != SCHEMA:
@@ -65,7 +66,7 @@ def read(path: Path) -> ResultTable:
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"]))
         raise ResultsError(f"{path} is no table ({where}: {wrong['msg']}); {AGAIN}.") from error
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise ResultsError(f"{path} is no table ({error}); {AGAIN}.") from error
 
 

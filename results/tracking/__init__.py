@@ -12,7 +12,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,9 @@ def feed(
     *,
     published: Mapping[str, Values],
     uri: str | None = None,
-    measured: Mapping[str, Measured] | None = None,
+    measured: Measured | None = None,
     artifacts: Mapping[str, Sequence[Path]] | None = None,
+    apart: Collection[str] = (),
 ) -> FeedReport:
     """Lay the records into MLflow: one experiment per family and scale, seeds nested under a parent, paper beside it.
 
@@ -73,18 +74,19 @@ def feed(
             parent that is there and covers these seeds and more is kept.
         published: the papers' values by family, as `results.published.by_dataset()` gives them.
         uri: the store; default: $MLFLOW_TRACKING_URI, else `DEFAULT_URI`.
-        measured: tables' measured values by family and hardware (`groups.clock_of`); they are laid over what the
+        measured: tables' measured values by the runs that they are of (`groups.runs_of`); they are laid over what the
             parents would compute themselves (final and best values, and the worst method's best accuracy as target).
         artifacts: by a record's id the files that show it, such as out/tables/smoke-virtual-paper-a/table3.csv; the
             parent of the run keeps them as tables/smoke-virtual-paper-a/table3.csv, and follows their changes.
             Journals and resolved configurations are kept without being asked for.
+        apart: fingerprints of data beside which nothing published belongs.
 
     Raises:
         ResultsError: mlflow is not installed, or the store does not answer or refuses; the text says how to go on.
     """
     began = time.perf_counter()
     uri = chosen(uri)
-    wanted = entries(records, published, measured or {}, artifacts)
+    wanted = entries(records, published, measured or {}, artifacts, apart)
     require_mlflow()
     probe(uri)
     with _settings(), _as_results_error(uri), fresh_store(uri, _client):

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ from results.tracking.tags import PREFIX, run_key
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
-FORMAT = 5
+FORMAT = 6
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
 FOLLOWS = ("seed", "charged")
@@ -100,21 +100,27 @@ class TrackedEntry:
 def entries(
     records: Iterable[Record],
     published: Mapping[str, Values],
-    measured: Mapping[str, Measured],
+    measured: Measured,
     artifacts: Mapping[str, Sequence[Path]] | None = None,
+    apart: Collection[str] = (),
 ) -> list[TrackedEntry]:
-    """All entries of these records: groups first, then their runs, then the published rows beside them."""
+    """All entries of these records: groups first, then their runs, then the published rows beside them.
+
+    apart: fingerprints of data beside which nothing published belongs.
+    """
     groups = group(records)
-    goals = targets(groups, measured, published)
+    beside = [one for one in groups if one.first.spec.workload.dataset_sha256 not in apart]
+    goals = targets(beside, measured, published) | targets([one for one in groups if one not in beside], {}, {})
     made: list[TrackedEntry] = []
     for one in groups:
-        values = values_of(one, goals.get(one.key), measured.get(one.clock))
+        its = measured.get(one.runs, {})
+        values = values_of(one, goals.get(one.key), its)
         hashes = {record.id: _sha256(record.path) for record in one.records}
-        theirs = published.get(one.first.family, {})
-        parent = _parent(one, values, theirs, bool(measured.get(one.clock)), hashes)
+        theirs = published.get(one.first.family, {}) if one in beside else {}
+        parent = _parent(one, values, theirs, bool(its), hashes)
         made.append(replace(parent, extras=_extras(one, artifacts or {})))
         made.extend(_child(one, record, hashes[record.id]) for record in one.records)
-    return [*made, *_papers(groups, published)]
+    return [*made, *_papers(beside, published)]
 
 
 def _parent(
@@ -143,7 +149,7 @@ def _parent(
         documents={CONFIG: first.spec.document(without=("seed",))},
         dataset=_dataset(first),
         network=_network(first),
-        members=frozenset(f"{record.id[:16]}:{hashes[record.id][:16]}" for record in one.records),
+        members=frozenset(f"{FORMAT}:{record.id[:16]}:{hashes[record.id][:16]}" for record in one.records),
         given=given,
     )
 

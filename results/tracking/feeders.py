@@ -1,61 +1,77 @@
-"""Several feeds of one store at the same time: whose a run is that is being written, and which of two is kept.
+"""Several feeds of one store at the same time: they take turns, and which of two runs with one key is kept.
 
-A local database is fed by one at a time (`stores.fresh_store`). A server is fed by whoever comes, and knows no locks:
-what two feeds make at once is made twice, and mended. Each feed, once all its runs are written, reads the keys again
-and keeps of the runs with one key the first by `rank`, which everybody computes alike. Whoever reads last sees all of
-them, so that one is left. A run that is RUNNING is its feeder's, unless that is dead: then it is a feed that stopped.
+A local database is fed by one at a time (`stores.fresh_store`). A server knows no locks: there a feed that has
+something to write says so in a tag of the experiment, by a name that it draws, and again with each run; others wait
+until the tag is empty, or has not changed for SILENT_SECONDS, since who wrote it is dead. Two that take a turn in the
+same moment may still make the same twice. Each feed, once all its runs are written, reads the keys again and keeps of
+the runs with one key the first by `rank`, which everybody computes alike. Whoever reads last sees all of them, so that
+one is left.
 """
 
 from __future__ import annotations
 
 import contextlib
+import random
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from results.records.lease import Owner
 from results.tracking.tags import PREFIX
 
-FEEDER, FED = f"{PREFIX}feeder", f"{PREFIX}fed_ms"
-"""Tags of a run: who laid it in, and when, in milliseconds since 1970."""
+TURN = f"{PREFIX}feeding"
+"""A tag of an experiment: whose turn it is, and a number that changes while it goes on; "" where it is nobody's."""
+FED = f"{PREFIX}fed_ms"
+"""A tag of a run: when it was laid in, in milliseconds since 1970."""
 MEMBERS = f"{PREFIX}members"
-WRITING_SECONDS = 600.0
-"""For so long a run may be RUNNING under a feeder of which nothing else is known; it takes seconds, clocks differ."""
+SILENT_SECONDS = 30.0
+SETTLE_SECONDS = 0.5
+"""Between a claim and the look whether it stands: longer than a server takes for a tag."""
 
-_live: set[str] = set()
-"""The feeds of this process that go on."""
 _MET = ("unique constraint", "already exists", "duplicate", "state is deleted", "database is locked")
+_over: set[str] = set()
+"""The turns of this process that have come to an end, or could not say so."""
 
 
-class Feeder:
-    """One feed. alone: whether it holds the store, so that no other feed goes on."""
+class Turn:
+    """A feed's turn to write into an experiment of a server. It names no machine: a store may be everybody's."""
 
-    def __init__(self, *, alone: bool) -> None:
-        self.alone = alone
-        self._owner = Owner.here().written()
+    def __init__(self, client: Any, experiment_id: str) -> None:
+        self._client, self._id = client, experiment_id
+        self._name, self._beats = uuid.uuid4().hex, 0
 
     @contextlib.contextmanager
-    def at_work(self) -> Iterator[None]:
-        """While it writes runs: one that it leaves RUNNING is nobody's afterwards."""
-        _live.add(self._owner)
+    def taken(self) -> Iterator[None]:
+        """Wait for it, and give it back."""
+        self._take()
         try:
             yield
         finally:
-            _live.discard(self._owner)
+            _over.add(self._name)
+            if self._held().startswith(self._name):
+                self._client.set_experiment_tag(self._id, TURN, "")
 
-    def tags(self) -> dict[str, str]:
-        """Of a run that it makes now."""
-        return {FEEDER: self._owner, FED: str(round(1000 * time.time()))}
+    def beat(self) -> None:
+        """Say that it goes on."""
+        self._beats += 1
+        self._client.set_experiment_tag(self._id, TURN, f"{self._name} {self._beats}")
 
-    def may_be_writing(self, run: Any) -> bool:
-        """Whether another feed may be writing this run."""
-        theirs = run.data.tags.get(FEEDER, "")
-        if ended(run) or self.alone or theirs in ("", self._owner):
-            return False
-        owner = Owner.read(theirs.encode())
-        if owner == Owner.here():
-            return theirs in _live
-        return not (owner and owner.gone()) and abs(time.time() - _fed_ms(run) / 1000) < WRITING_SECONDS
+    def _take(self) -> None:
+        seen, since = "", time.monotonic()
+        while True:
+            held = self._held()
+            if held != seen:
+                seen, since = held, time.monotonic()
+            dead = time.monotonic() - since >= SILENT_SECONDS
+            if not held or dead or held.partition(" ")[0] in _over:
+                self.beat()
+                time.sleep(SETTLE_SECONDS)
+                if self._held().startswith(self._name):
+                    return
+            time.sleep(random.uniform(0.1, 0.3))
+
+    def _held(self) -> str:
+        return str(self._client.get_experiment(self._id).tags.get(TURN, ""))
 
 
 def ended(run: Any) -> bool:

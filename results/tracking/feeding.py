@@ -8,7 +8,7 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from results.records.identity import identity
 from results.tracking import view
 from results.tracking.entries import TrackedEntry, TrackedInput
-from results.tracking.feeders import MEMBERS, Feeder, ended, met, rank
+from results.tracking.feeders import FED, MEMBERS, Turn, ended, met, rank
 from results.tracking.stores import database
 from results.tracking.tags import FILES, FILES_DIGEST, PREFIX, search
 
@@ -46,7 +46,7 @@ class Store:
         self._uri = uri
         self._entities = entities
         self._networks: dict[str, dict[str, str]] = {}
-        self._feeder = Feeder(alone=database(uri) is not None)
+        self._alone = database(uri) is not None
         self._did: dict[tuple[str, str], str] = {}
 
     def count(self, word: str) -> int:
@@ -57,16 +57,38 @@ class Store:
         """Lay the entries of one experiment in, each once, whoever does the same meanwhile."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                with self._feeder.at_work():
-                    self._feed(experiment, wanted)
+                self._feed(self._experiment(experiment), wanted)
                 return
             except Exception as error:
                 if attempt == _ATTEMPTS or not met(error):
                     raise
             time.sleep(random.uniform(0, 0.1 * 2**attempt))  # what was done stays: the rest is laid in
 
-    def _feed(self, experiment: str, wanted: Sequence[TrackedEntry]) -> None:
-        id = self._experiment(experiment)
+    def _feed(self, id: str, wanted: Sequence[TrackedEntry]) -> None:
+        """Write nothing where all is there; else in a turn of this feed's own, unless it has the store alone."""
+        if self._all_there(id, wanted):
+            for entry in wanted:
+                self._did.setdefault((id, entry.key), "unchanged")
+        elif self._alone:
+            self._lay(id, wanted, lambda: None)
+        else:
+            turn = Turn(self._client, id)
+            with turn.taken():
+                self._lay(id, wanted, turn.beat)
+
+    def _all_there(self, id: str, wanted: Sequence[TrackedEntry]) -> bool:
+        """Whether each entry has one run, as it should be, under its parent, with its files."""
+        found = self._found(id)
+        runs = {key: same[0] for key, same in found.items() if len(same) == 1}
+        return len(runs) == len(found) and all(
+            entry.key in runs
+            and _same(runs[entry.key], entry)
+            and _files_there(runs[entry.key], entry)
+            and (not entry.parent or _under(runs[entry.key], runs.get(entry.parent)))
+            for entry in wanted
+        )
+
+    def _lay(self, id: str, wanted: Sequence[TrackedEntry], beat: Callable[[], None]) -> None:
         there = self._once(id)
         ids: dict[str, str] = {}
         for entry in sorted(wanted, key=lambda entry: bool(entry.parent)):  # parents come before their runs
@@ -75,14 +97,15 @@ class Store:
             if old is not None and _same(old, entry):
                 ids[entry.key], word = self._keep(old, entry, parent), "unchanged"
             else:
-                if old is not None and not self._feeder.may_be_writing(old):
+                beat()
+                if old is not None:
                     self._delete(old)
                     word = "replaced"
                 ids[entry.key] = self._add(id, entry, parent)
                 if word == "replaced" and old is not None:
                     self._adopt(there.values(), {old.info.run_id: ids[entry.key]})
-            self._did.setdefault((experiment, entry.key), word)
-        if not self._feeder.alone:
+            self._did.setdefault((id, entry.key), word)
+        if not self._alone:
             self._nest(self._once(id), wanted)
 
     def _experiment(self, name: str) -> str:
@@ -97,20 +120,24 @@ class Store:
         return str(found.experiment_id)
 
     def _once(self, experiment_id: str) -> dict[str, Any]:
-        """The run of each key, of which there is one then; another feed may still be writing a second."""
-        found: dict[str, list[Any]] = {}
-        for run in search(self._client, [experiment_id], f"tags.`{PREFIX}key` != ''"):
-            found.setdefault(run.data.tags[f"{PREFIX}key"], []).append(run)
+        """The run of each key, of which there is one then."""
+        found = self._found(experiment_id)
         heirs: dict[str, str] = {}
         kept: dict[str, Any] = {}
         for key, runs in found.items():
             kept[key], *doubles = sorted(runs, key=rank)
             for run in doubles:
-                if not self._feeder.may_be_writing(run):
-                    self._delete(run)
-                    heirs[run.info.run_id] = kept[key].info.run_id
+                self._delete(run)
+                heirs[run.info.run_id] = kept[key].info.run_id
         self._adopt(kept.values(), heirs)
         return kept
+
+    def _found(self, experiment_id: str) -> dict[str, list[Any]]:
+        """All runs of each key."""
+        found: dict[str, list[Any]] = {}
+        for run in search(self._client, [experiment_id], f"tags.`{PREFIX}key` != ''"):
+            found.setdefault(run.data.tags[f"{PREFIX}key"], []).append(run)
+        return found
 
     def _delete(self, run: Any) -> None:
         try:
@@ -136,10 +163,9 @@ class Store:
     def _keep(self, old: Any, entry: TrackedEntry, parent: str) -> str:
         if parent and old.data.tags.get(PARENT) != parent:
             self._client.set_tag(old.info.run_id, PARENT, parent)
-        extras = _extras(entry)
-        if extras.get(FILES_DIGEST, "") not in ("", old.data.tags.get(FILES_DIGEST)):
+        if not _files_there(old, entry):
             self._put(old, entry.extras)
-            for name, value in extras.items():
+            for name, value in _extras(entry).items():
                 self._client.set_tag(old.info.run_id, name, value)
         return str(old.info.run_id)
 
@@ -147,7 +173,7 @@ class Store:
         now = round(1000 * time.time())
         # Tags come with the run itself: a feed that is stopped leaves nothing that the next one does not know.
         tags = {f"{PREFIX}key": entry.key, f"{PREFIX}digest": entry.digest, **entry.tags, **_extras(entry)}
-        tags |= self._feeder.tags() | ({PARENT: parent} if parent else {})
+        tags |= {FED: str(now)} | ({PARENT: parent} if parent else {})
         tags |= {MEMBERS: " ".join(sorted(entry.members))} if entry.members else {}
         short = {name: value[:5000] for name, value in tags.items()}
         start = entry.start_ms or now
@@ -236,6 +262,14 @@ def _extras(entry: TrackedEntry) -> dict[str, str]:
         return {}
     contents = [[name, hashlib.sha256(path.read_bytes()).hexdigest()] for name, path in sorted(entry.extras.items())]
     return {FILES: " ".join(sorted(entry.extras)), FILES_DIGEST: identity(contents)}
+
+
+def _files_there(old: Any, entry: TrackedEntry) -> bool:
+    return _extras(entry).get(FILES_DIGEST, "") in ("", old.data.tags.get(FILES_DIGEST))
+
+
+def _under(run: Any, parent: Any) -> bool:
+    return parent is not None and run.data.tags.get(PARENT) == parent.info.run_id
 
 
 def _same(old: Any, entry: TrackedEntry) -> bool:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from results.errors import LeaseHeld, ResultsError
-from results.files import replace, set_aside
+from results.files import own_folder, replace, set_aside, unwritable
+from results.reading import MOST_BYTES, content
 from results.records import JOURNAL, Record, folder_of, read
-from results.records.identity import run_id
-from results.records.journal import is_complete
 from results.records.lease import Lease
+from results.records.usable import check, usable
 from results.tracking import view
 from results.tracking.tags import FILES, PREFIX, search
 
@@ -86,11 +86,14 @@ def fetch(client: Any, folder: Path, complain: Callable[[str], None]) -> int:
 
 def _kept(folder: Path, id: str) -> bool:
     """Whether a complete journal of this run is there: what is at hand goes before what is fetched."""
-    return _ID.fullmatch(id) is not None and is_complete(folder_of(folder, id) / JOURNAL)
+    try:
+        return _ID.fullmatch(id) is not None and usable(folder_of(folder, id) / JOURNAL).complete
+    except ResultsError:
+        return False
 
 
 def _download(client: Any, one: Tracked, scratch: Path) -> Record:
-    """The run's journal, read as strictly as any: JSON only, of this run, with the identity that its spec has."""
+    """The run's journal, read as strictly as any: JSON only, of this run, with its spec's identity, and plausible."""
     target = scratch / one.run_id
     try:
         target.mkdir()
@@ -100,10 +103,9 @@ def _download(client: Any, one: Tracked, scratch: Path) -> Record:
         raise ResultsError(f"The journal of '{one.name}' cannot be fetched ({reason}).") from error
     try:
         record = read(path)
+        check(record, one.record)
     except ResultsError as error:
         raise ResultsError(f"The journal of '{one.name}' in the store is left out: {error}") from error
-    if not _ID.fullmatch(record.id) or record.id != one.record or run_id(record.spec) != record.id:
-        raise ResultsError(f"The journal of '{one.name}' in the store is left out: it is not that run's.")
     return record
 
 
@@ -113,22 +115,18 @@ def _place(found: Record, folder: Path) -> int:
     if path.exists() and not found.complete:
         return 0
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        own_folder(folder, path.parent).mkdir(parents=True, exist_ok=True)
         lease = Lease.take(path.parent)
     except LeaseHeld:
         return 0
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     try:
         if path.exists():  # never deleted: it may be somebody's only trace of a run
             set_aside(path, "interrupted")
-        replace(path, found.path.read_bytes())
+        replace(path, content(found.path, MOST_BYTES))
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         lease.release()
     return 1
-
-
-def _unwritable(path: Path, error: OSError) -> ResultsError:
-    return ResultsError(f"{path} cannot be written ({error.strerror}); choose another folder.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,19 @@ def test_a_reproduction_needs_tables_beside_it(a: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match="There are no tables in"):
         said(a, tmp_path / "x.csv")
+
+
+def test_tables_on_own_data_are_not_laid_beside_a_reproduction(a: Path, tmp_path: Path) -> None:
+    """Whose file does not say what its data were, as older ones do not; and where it says that they were others."""
+    there = table()
+    chosen = replace(there.conditions, settings={"workload.dataset": "leaves"}, data={"60 leaves": "ab" * 32})
+    write_table(replace(there, conditions=chosen), a / "tables" / "leaves")
+    kept = tmp_path / "kept.csv"
+    write_table(there, tmp_path / "plain" / "smoke")
+    plain = reproductions.of_tables(tmp_path / "plain")
+    kept.write_text(reproductions.to_csv(plain), encoding="utf-8")
+    with pytest.raises(UserError, match="on the data of kept"):
+        said(a, kept)
+    kept.write_text(reproductions.to_csv([replace(one, data="cdcdcdcd") for one in plain]), encoding="utf-8")
+    assert "abababab" in said(a, kept)
+    assert "0 cells, 0 values" in said(a, kept)

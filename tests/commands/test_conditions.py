@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runner.processes import pool
+from reports.site import kept
 from results.tables.files import SCHEMA
 from tests.commands.commands import TINY, Cli, train_here, written
 from tests.results.samples import lines_of, rewrite
@@ -81,11 +82,14 @@ def there(out: Path) -> set[str]:
 
 
 def test_a_report_of_one_table_keeps_the_index_of_all(cli: Cli, out: Path) -> None:
-    """Every page that lies there is named, also where an earlier version had put some elsewhere."""
+    """Every page that lies there is named; one that an earlier report has written elsewhere is removed."""
     stray = out / "report" / "smoke" / "table9"
     stray.mkdir(parents=True)
-    for name in ("index.html", "report.md", "table.tex", "curves.png"):
+    names = ("index.html", "report.md", "table.tex", "curves.png")
+    for name in names:
         (stray / name).write_text("of an earlier version", encoding="utf-8")
+    index_json = {"schema": kept.SCHEMA, "files": [f"smoke/table9/{name}" for name in names]}
+    (out / "report" / kept.INDEX).write_text(json.dumps(index_json), encoding="utf-8")
     own = stray / "notes.txt"
     own.write_text("somebody's own", encoding="utf-8")
     said = cli("report", "table1", "table7", "table9", f"--out={out}", *TINY)

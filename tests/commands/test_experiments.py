@@ -63,7 +63,7 @@ def test_show_says_what_is_trained_on_and_what_the_published_values_are_of(cli: 
         image.write_bytes(b"x")
     said = cli("show", "lap-table10", "--scale=small", f"--data={tmp_path / 'insects'}").out
     assert "\nData: insects (a folder of images): 2 classes, 80 training and 80 test images (ImageNet-1k: " in said
-    assert "; the published values are of ImageNet-1k.\n" in said
+    assert "; the published values are of ImageNet-1k, and do not stand beside it.\n" in said
     assert re.search(r"Expected: about \d+ s of training", said), "80 images, not ImageNet's million"
 
 

@@ -53,7 +53,7 @@ def said(out: Path, to: Path) -> str:
 def out(tmp_path: Path) -> Path:
     """Two runs, one of them diverged, and one table."""
     out = tmp_path / "out"
-    write(out, [10.0, math.inf, math.nan], status="diverged")
+    write(out, [10.0, 12.0, math.nan], status="diverged")
     write(out, [10.0, 20.0], seed=1)
     write_table(table(), out / "tables")
     (out / "tables" / "claims.csv").write_text("claim,text\nx,y\n", encoding="utf-8")

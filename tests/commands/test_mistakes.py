@@ -116,7 +116,7 @@ for line in {lines!r}:
 
 def test_without_arguments_it_helps() -> None:
     process = program()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     for command in ("list", "show", "run", "calibrate", "track", "doctor"):
         assert f" {command} " in out
@@ -150,4 +150,4 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     process.stdout.close()
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert process.wait(timeout=60) in (0, 1)
+    assert process.wait(timeout=300) in (0, 1)

@@ -52,7 +52,7 @@ def test_a_reader_that_reads_nothing_holds_nothing_up(trained: Path, tmp_path: P
     until(lambda: list(out.glob("tables/*/table7.md")) != [])
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=60)[1] == "Terminated.\n"
+    assert process.communicate(timeout=300)[1] == "Terminated.\n"
     assert process.returncode == 143
     os.close(reading)
     os.close(writing)

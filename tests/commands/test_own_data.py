@@ -42,6 +42,11 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     first = json.loads(next((tmp_path / "out").glob("runs/*/journal.jsonl")).read_text().splitlines()[0])
     assert (first["spec"]["workload"]["dataset"], len(first["spec"]["workload"]["dataset_sha256"])) == ("leaves", 64)
     assert first["labels"]["data_label"].endswith("(leaves.toml): not the paper's data")
+    table = json.loads(written(tmp_path / "out", "table1.json").read_text())
+    assert all(cell["published"] is None for row in table["rows"] for cell in row["cells"])
+    assert table["published_audit"] == []
+    shown = cli("show", "table1", *given[:-2]).out
+    assert "do not stand beside it" in " ".join(shown.split())
     assert "2 of them done before" in cli("run", "table1", *given).out
     judged = cli("claims", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
     assert "No claim is judged by table1" in " ".join(judged.out.split())

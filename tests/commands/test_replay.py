@@ -15,6 +15,7 @@ from results.records import JOURNAL, schedule
 from results.records.lines import parse, render
 from results.records.schedule import SCHEDULE
 from tests.commands.commands import TINY, Cli, train_here
+from tests.results.samples import lines_of, rewrite
 
 RECORD = ("--executor=threads", "--record", "--no-tracking", "--method=async_lu")
 
@@ -54,7 +55,7 @@ def test_a_recorded_run_has_the_same_losses_again(cli: Cli, out: Path) -> None:
 
 
 def test_recording_is_part_of_the_run_and_said(cli: Cli, out: Path) -> None:
-    spec = parse((run_of(out) / JOURNAL).read_bytes().splitlines()[0])["spec"]
+    spec = lines_of(run_of(out) / JOURNAL)[0]["spec"]
     assert spec["recorded"] is True
     assert spec["executor"] == "threads"
     said = cli("show", "table3", *RECORD[:2], "--method=async_lu", f"--out={out}", *TINY)
@@ -73,10 +74,9 @@ def test_a_run_that_is_repeated_begins_its_schedule_anew(cli: Cli, here: None, o
 
 def test_the_first_difference_is_said(cli: Cli, out: Path) -> None:
     path = run_of(out) / JOURNAL
-    head, first, *rest = path.read_bytes().splitlines()
-    line = parse(first)
-    line["metrics"]["loss"] += 1.0
-    path.write_bytes(b"\n".join([head, render(line), *rest, b""]))
+    lines = lines_of(path)
+    lines[1]["metrics"]["loss"] += 1.0
+    rewrite(path, lines)
     said = cli("replay", run_of(out).name, f"--out={out}")
     assert said.code == 1
     assert said.out.splitlines()[-1].startswith("Epoch 1: loss is ")

@@ -35,7 +35,7 @@ def csv(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Of a run that was not ended."""
     out = tmp_path_factory.mktemp("whole")
     process = program(*RUN, f"--out={out}")
-    _, err = process.communicate(timeout=100)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert list(out.glob("runs/*/checkpoints")) == []
     return written(out, "table1.csv").read_text(encoding="utf-8")
@@ -62,7 +62,7 @@ def test_a_command_that_is_ended_goes_on_when_it_is_given_again(
     until(lambda: epochs(out) >= 3)
     crew = children(process.pid)
     os.killpg(process.pid, number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     until(lambda: not any(map(alive, crew)))
     done = epochs(out)
     assert done < EPOCHS, "it was over before it could be ended"
@@ -86,7 +86,7 @@ def test_fresh_begins_anew(cli: Cli, csv: str, tmp_path: Path) -> None:
     process = program(*RUN, f"--out={out}", "--checkpoint-every=0")
     until(lambda: epochs(out) >= 2)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     said = cli(*RUN, f"--out={out}", "--fresh")
     assert "resumed" not in said.out
     assert read(next(out.glob(f"runs/*/{JOURNAL}"))).resumed is None

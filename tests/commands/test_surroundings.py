@@ -27,7 +27,7 @@ def test_few_files_no_home_and_no_temporary_folder_are_enough(tmp_path: Path) ->
         prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)),
         environment=environment | {"TMPDIR": "/not/there", "MLFLOW_TRACKING_URI": uri},
     )
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     assert "MLflow: " in out
     assert written(tmp_path / "out", "table1.csv").is_file()
@@ -44,7 +44,7 @@ def test_little_memory_is_a_sentence(tmp_path: Path) -> None:
         cwd=CHECKOUT,
         prepare=lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size)),
     )
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 2
     assert err.startswith(("What this takes cannot be loaded (", "No run can be trained: "))  # by what fits
     assert err.count("\n") == 1
@@ -78,7 +78,7 @@ def test_files_of_the_users_folder_are_not_taken_for_modules(tmp_path: Path) -> 
     for name in ("methods", "results", "torch", "random", "queue"):
         (tmp_path / f"{name}.py").write_text('raise RuntimeError("taken for a module")\n', encoding="utf-8")
     process = program("run", "table1", "--method=bp", "--no-tracking", *TINY, cwd=tmp_path)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     assert "/table1.json" in out
 

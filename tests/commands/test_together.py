@@ -64,7 +64,7 @@ def test_each_run_is_trained_once_and_both_show_it(tmp_path: Path, staggered: bo
         if staggered:
             until(lambda: any(journal["evaluations"] for journal in journals_of(out)))
         with command(out, ROWS, *SOME) as second:
-            answers = [one.communicate(timeout=100) for one in (first, second)]
+            answers = [one.communicate(timeout=300) for one in (first, second)]
     assert [(one.returncode, err) for one, (_, err) in zip((first, second), answers, strict=True)] == [(0, "")] * 2
     assert [(journal["file"], journal["status"]) for journal in journals(out)] == [("journal.jsonl", "finished")] * 2
     assert table(answers[0][0]) == table(answers[1][0])
@@ -99,7 +99,7 @@ def test_one_waits_says_so_once_and_takes_over_from_one_that_is_killed(tmp_path:
     with waiting(tmp_path / "out", gated) as (first, second):
         os.killpg(first.pid, signal.SIGKILL)
         gated.with_suffix(".open").touch()
-        out, err = second.communicate(timeout=100)
+        out, err = second.communicate(timeout=300)
     assert (second.returncode, err) == (0, "")
     assert "waiting" not in out
     found = [(journal["file"], journal["status"]) for journal in journals(tmp_path / "out")]
@@ -110,7 +110,7 @@ def test_one_waits_says_so_once_and_takes_over_from_one_that_is_killed(tmp_path:
 def test_ctrl_c_ends_one_that_waits_and_the_other_goes_on(tmp_path: Path, gated: Path) -> None:
     with waiting(tmp_path / "out", gated) as (first, second):
         os.killpg(second.pid, signal.SIGINT)
-        _, err = second.communicate(timeout=60)
+        _, err = second.communicate(timeout=300)
         assert second.returncode == 130
         assert err == "Interrupted: none of 1 run had begun; the same command begins it.\n"
         gated.with_suffix(".open").touch()
@@ -133,7 +133,7 @@ def test_the_sibling_of_a_run_that_is_busy_goes_on(tmp_path: Path, trained: Path
         assert busy.startswith("cifar10-resnet18 Async LU, seed 0: trained by another command (pid ")
         until(lambda: [journal["status"] for journal in journals_of(out)] == ["finished"])
         held.release()
-        said, err = process.communicate(timeout=100)
+        said, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     assert [journal["status"] for journal in journals(out)] == ["finished", "finished"]
     assert table(said)

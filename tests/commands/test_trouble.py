@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool, signals
+from benchmarks.runner.processes import pool
 from benchmarks.runner.processes.messages import Ended, Epoch, Event, Listen
+from results.children import blocked
 from results.records.spec import Labels
 from tests.commands.commands import TINY, Cli, alive, children, journals, program, tiny, train_here, until
 from tests.results.samples import spec_of
@@ -70,7 +71,7 @@ def test_a_full_disk_is_a_sentence_and_a_rerun_carries_on(cli: Cli, tmp_path: Pa
 
     command = ["run", "table1", "--method=bp", "--no-tracking", "--jobs=1", f"--out={tmp_path / 'out'}", *TINY]
     process = program(*command, prepare=limit)
-    _, err = process.communicate(timeout=100)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 2
     assert "journal.jsonl cannot be written (File too large); make room or choose another --out, then run again" in err
     assert err.count("\n") == 1
@@ -118,7 +119,7 @@ def test_a_signal_keeps_what_is_done_and_a_rerun_does_the_rest(
     assert len(crew) == 1
     os.killpg(process.pid, number)
     os.killpg(process.pid, number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert err == f"{word}: 1 of 2 runs done and kept; the same command carries on.\n"
     assert process.returncode == code
     until(lambda: not any(map(alive, crew)))
@@ -151,8 +152,8 @@ def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
     crew = children(process.pid)
     assert len(crew) == 1
     process.kill()
-    process.communicate(timeout=60)
-    until(lambda: not any(map(alive, crew)), seconds=10)
+    process.communicate(timeout=300)
+    until(lambda: not any(map(alive, crew)))
     assert [journal["status"] for journal in journals(out)] == [None]
 
 
@@ -262,7 +263,7 @@ def test_a_signal_while_the_end_is_synced_writes_no_second_end(tmp_path: Path) -
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="no signal masks")
 def test_ctrl_c_is_blocked_only_while_a_process_starts() -> None:
-    with signals.blocked():
+    with blocked():
         inherited = subprocess.run(
             [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, []))"],
             capture_output=True,

@@ -60,7 +60,7 @@ class Fake:
         folder = folder_of(out, run.id)
         shutil.rmtree(folder, ignore_errors=True)
         with Journal.create(folder, id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
-            for epoch in range(1, 4):
+            for epoch in range(1, run.spec.workload.epochs + 1):
                 shown = (accuracy or 0.0) * (0.5 if epoch == 1 else 1.0)
                 metrics = {"accuracy_percent": shown, "train_seconds": 1.0 * epoch, "virtual_seconds": 2.0 * epoch}
                 journal.evaluation(epoch, 18 * epoch, metrics)
@@ -115,7 +115,7 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
 def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> None:
     said = cli("tune", "table1", "--seeds=1", "--trials=7", "--tuning-seeds=2", "--grid=3", *ROWS)
     assert said.code == 0
-    for measure, value in (("trials", 7), ("epochs", 7 * 2 * 3), ("samples", 14 * 3 * 18 * 64), ("seconds", 14 * 6)):
+    for measure, value in (("trials", 7), ("epochs", 7 * 2 * 6), ("samples", 14 * 6 * 18 * 64), ("seconds", 14 * 12)):
         assert cell("async_lu@best", f"tuning_{measure}") == cell("ddp@best", f"tuning_{measure}") == value
         assert cell("ddp", f"tuning_{measure}") == 0
     assert "7 trials of 2 seeds: 3 learning rates, x 0.25 to x 4" in table().captions[-2]
@@ -277,5 +277,5 @@ def test_real_time_is_tuned_as_well(cli: Cli, fake: Fake) -> None:
     said = cli("tune", "table1", "--seeds=2", "--executor=threads", *ROWS)
     assert (said.code, said.err) == (0, "")
     assert "1 at a time" in said.out
-    assert cell("ddp@best", "tuning_seconds") == 5 * 3.0
+    assert cell("ddp@best", "tuning_seconds") == 5 * 6.0
     assert "Seconds spent" in {measure.heading for measure in table().measures}

@@ -122,9 +122,9 @@ def test_whatever_ends_the_command_ends_the_server_and_all_its_processes(out: Pa
     family = below(process.pid)
     assert len(family) >= 2
     process.send_signal(number)
-    text, errors = process.communicate(timeout=30)
+    text, errors = process.communicate(timeout=300)
     if number == signal.SIGKILL:
-        until(lambda: not any(map(alive, family)), seconds=5)
+        until(lambda: not any(map(alive, family)))
     else:
         assert (process.returncode, text.splitlines()[-1], errors) == (0, "The server has ended.", "")
         assert not [pid for pid in family if alive(pid)]

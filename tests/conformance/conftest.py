@@ -131,8 +131,9 @@ def _candidates(hint: Any) -> tuple[Any, ...]:
 
 
 def _accepted(name: str, key: str, value: Any) -> bool:
+    """Whether it takes the value, on a network that is nobody's, as the suite's."""
     try:
-        methods.create(name, {key: value})
+        methods.create(name, {key: value}).check_network("")
     except methods.MethodError:
         return False
     return True

@@ -104,7 +104,9 @@ def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str)
 
 
 def dry_run(method: str, executor: str) -> tuple[DryTeam, Executor]:
-    layers = [(layer.name, sum(p.numel() for p in layer.params)) for layer in Small(method).team.replica.layers]
-    dry = DryTeam.of(layers, replicas=methods.create(method).replicas, steps_per_epoch=STEPS)
+    team = Small(method).team
+    layers = [(layer.name, sum(p.numel() for p in layer.params)) for layer in team.replica.layers]
+    many = methods.create(method).replicas
+    dry = DryTeam.of(layers, replicas=many, steps_per_epoch=STEPS, flops=lambda: team.layer_flops)
     dry.epochs = EPOCHS
     return dry, executors.executor(executor).build(dry, price(), 1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import methods
 from benchmarks.executors.accounts import DryGradient, DryStep, DryTeam
+from benchmarks.executors.counting import counted_effects
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from methods import effects as e
 from tests.conformance.small import EPOCHS, price
@@ -105,11 +106,28 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     assert (made.applies_all_gradients and several) == (max(totals) > EPOCHS * team.steps_per_epoch)
     assert {made.updaters} == {sum(q == r.index for q, _ in seen.updaters) for r in team.replicas}
     assert {made.queue} == (seen.queues or {None})
+    check_counted(made, team)
     assert made.needs_one_process == seen.shared
     if made.gradient_at is None:
         assert not seen.changed
     else:
         assert (made.gradient_at == "forward") == seen.pinned
+
+
+def check_counted(made: methods.Method, team: DryTeam, epochs: int = EPOCHS) -> None:
+    """Counts by the executor agree with what the method declares."""
+    found, steps = counted_effects(team), epochs * team.steps_per_epoch
+    most = steps * (made.replicas if made.applies_all_gradients else 1)
+    assert all(updates == most if made.updates_all_layers else 0 < updates < most for updates in found["updates"])
+    assert found["applied"] == sum(found["updates"])
+    assert found["applied_batches"] == found["applied"] * made.batches_per_update
+    assert bool(found["shared_batches"]) == made.shares_batches
+    assert bool(found["averages"]) == (made.averages_replicas and made.replicas > 1)
+    assert bool(found["state_averages"]) == made.averages_state
+    assert (found["replicas"], found["dropped"]) == (made.replicas, 0)
+    assert not found["moved"] or made.gradient_at == "current"
+    assert not found["pinned"] or made.gradient_at != "current"
+    assert found["pinned"] in (0, found["gradients"])
 
 
 def test_a_method_does_what_it_says(method: str) -> None:

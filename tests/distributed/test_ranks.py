@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.executors.counting import counted_effects
 from benchmarks.executors.distributed import shares, watch
 from benchmarks.executors.distributed.homes import NotBetweenRanks, crossings_of
 from benchmarks.executors.distributed.rank import RankExecutor
@@ -16,6 +17,7 @@ from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Channel, Close, Counter, Get, NextBatch, Program, Put, Worker
 from methods.effects import Count
 from tests.conformance.small import EPOCHS, PATIENCE_SECONDS, STEPS, Small, bits, intercepted
+from tests.conformance.test_statements import check_counted
 from tests.conformance.test_training import check_batches, check_staleness, check_updates
 from tests.distributed.led import led
 from tests.distributed.together import joints
@@ -53,6 +55,7 @@ def test_synchronous_methods_are_the_same_to_the_last_bit(method: str, options: 
         assert computed(training) == computed(alone)
         assert bits(training.team) == bits(alone.team)
         assert training.team.staleness.count == alone.team.staleness.count
+        assert counted_effects(training.team) == counted_effects(alone.team)
 
 
 def test_parts_of_an_epoch_are_put_together() -> None:
@@ -89,6 +92,7 @@ def test_asynchronous_methods_use_an_epoch_up(method: str, options: dict[str, An
             averages = {layer.averages for replica in training.team.replicas for layer in replica.layers}
             assert len(averages) == 1
             assert bool(averages.pop()) == training.method.averages_replicas
+        check_counted(training.method, training.team, epochs=2)
 
 
 def test_gradients_from_other_ranks_are_applied_once_by_each() -> None:

@@ -44,7 +44,8 @@ def train(out: Path, run: Run, *, epochs: int = 2, status: str | None = "finishe
     for epoch in range(1, epochs + 1):
         journal.evaluation(epoch, 4 * epoch, METRICS)
     if status is not None:
-        journal.end(status, reason=reason, wall_seconds=1.0)
+        early = status == "finished" and epochs < run.spec.workload.epochs
+        journal.end(status, reason=reason, early_stopped=early, wall_seconds=1.0)
     journal.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from benchmarks.runner.engines import cluster, job
 from benchmarks.runner.engines.job import LEFT, serve
 from benchmarks.runner.engines.shards import Array, Tail, notes_of
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool
+from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Remark, Setting
 from benchmarks.tables.registry import table
 from results.records import JOURNAL, folder_of
@@ -31,8 +32,10 @@ SMALL = {"workload": {"epochs": "1", "train_samples": "128", "test_samples": "50
 
 
 @pytest.fixture(autouse=True)
-def _signals() -> Iterator[None]:
+def _signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A job listens to its own, in a process of its own."""
+    monkeypatch.setattr(signals, "command", signals.EndRequest())
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # to be put back
     before = {number: signal.getsignal(number) for number in (signal.SIGUSR2, signal.SIGTERM)}
     yield
     for number, handler in before.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def test_a_command_that_was_killed_as_it_submitted_left_jobs_that_are_found(
 
     def killed(*given: object, **how: object) -> tuple[str, ...]:
         submit(*given, **how)  # type: ignore[arg-type]
-        raise signals.Terminated
+        raise signals.Terminated(signal.SIGTERM)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmarks.runner.engines.slurm.submit", killed)

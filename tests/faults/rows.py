@@ -22,10 +22,13 @@ class Row:
 
 
 JOURNAL, DAMAGE = "tests/results/test_journal.py", "tests/results/test_damage.py"
+CHAINED, PLAUSIBLE = "tests/results/test_chained.py", "tests/results/test_plausible.py"
 CHECKPOINTS = "tests/runner/test_checkpoints.py"
 CIFAR, IMDB = "tests/workloads/data/test_cifar.py", "tests/workloads/data/test_imdb.py"
 BOUNDS = "tests/workloads/data/test_bounds.py"
 FAILING = "tests/conformance/test_failing.py"
+
+SIGNALS, STUDIO = "tests/runner/test_signals.py", "tests/reports/test_studio.py"
 
 _ROWS = (
     Row(
@@ -61,6 +64,21 @@ _ROWS = (
             f"{DAMAGE}::test_the_epochs_of_an_end_are_all_there_in_their_order",
             f"{DAMAGE}::test_the_journal_of_another_run_is_left_out_with_a_sentence",
         ),
+    ),
+    Row(
+        "journal-spliced",
+        "lines of another run, with their own checksums, in a journal; a checksum's field or the format left out",
+        "as above",
+        also=(
+            f"{CHAINED}::test_no_field_makes_it_a_journal_of_an_earlier_version",
+            f"{CHAINED}::test_the_first_line_is_covered_whole_by_each_that_follows",
+        ),
+    ),
+    Row(
+        "journal-nonsense",
+        "falling steps or seconds, 250 %, NaN where none can be, a finish too early, under true checksums",
+        "the run does not count, with a sentence that names the file and what is implausible",
+        also=(f"{PLAUSIBLE}::test_nonsense_under_true_checksums_does_not_count",),
     ),
     Row(
         "journal-types",
@@ -186,6 +204,47 @@ _ROWS = (
         within_seconds=10.0,
     ),
     Row(
+        "request-lost",
+        "a signal in a weakref's callback, `__del__`, C code or a plug-in, where what its handler raises is dropped",
+        "as if it had come elsewhere: the command's in a sentence and exit code 143, within 10 s; its run interrupted",
+        attempts=10,
+        within_seconds=10.0,
+        also=(
+            f"{SIGNALS}::test_a_request_that_is_lost_is_raised_again",
+            f"{SIGNALS}::test_a_training_process_loses_no_request_at_any_stage",
+        ),
+    ),
+    Row(
+        "report-killed",
+        "`report` SIGKILLed while it draws",
+        "no process of it after 5 s",
+        attempts=5,
+        also=(f"{STUDIO}::test_who_draws_ends_with_a_command_that_is_killed",),
+    ),
+    Row(
+        "report-asked-to-end",
+        "SIGINT, SIGTERM or SIGHUP while a report draws, or one of its processes SIGKILLed",
+        "a sentence within 3 s, no process left and no file half-written",
+        attempts=3,
+        within_seconds=3.0,
+        also=(
+            f"{STUDIO}::test_a_command_that_is_asked_to_end_ends_who_draws_and_leaves_no_half",
+            f"{STUDIO}::test_a_process_that_was_killed_as_it_drew_is_a_sentence",
+        ),
+    ),
+    Row(
+        "git-silent",
+        "a `git status` that hangs, fails or is refused; no git at all",
+        "whether the checkout was modified is recorded as unknown",
+        also=tuple(
+            f"tests/runner/test_environment.py::test_{name}"
+            for name in (
+                "where_git_does_not_say_whether_files_were_modified_nobody_else_does",
+                "without_git_nothing_is_said_of_the_sources",
+            )
+        ),
+    ),
+    Row(
         "child-stopped",
         "a training process SIGSTOPped, with --stall-after",
         "its run failed by name within 2 s after the deadline; the others go on",
@@ -304,6 +363,34 @@ _ROWS = (
                     "kept_tokens_without_an_end_are_made_anew",
                 )
             ),
+        ),
+    ),
+    Row(
+        "links-lead-out",
+        "links below --out in the place of a folder or a file; notes and names that lead out of it",
+        "nothing that a link leads to is changed or removed, nor anything that was not noted as written; a sentence "
+        "where something would have to be written there",
+    ),
+    Row(
+        "no-end",
+        "a pipe, a link to /dev/zero, a file of a terabyte, a folder in the place of a file of --out",
+        "read up to a bound, or not at all: left out, set aside, or a sentence that says what is in the way",
+        also=(f"{CHECKPOINTS}::test_a_checkpoint_without_an_end_is_set_aside",),
+    ),
+    Row(
+        "no-bottom",
+        "TOML, JSON and settings of 200,000 brackets, or of a key of as many parts",
+        "one sentence that names the file, exit code 2; what a report only adds to is left out",
+    ),
+    Row(
+        "names-that-act",
+        "terminal escapes in names, in files' names and in errors; labels that begin as a formula does",
+        "no character of them moves the cursor or changes a colour; in a CSV they are text, read back as they were",
+        also=(
+            "tests/commands/test_screen.py::test_escapes_in_texts_are_left_out_and_our_own_stay",
+            "tests/commands/test_screen.py::test_names_in_errors_have_none",
+            "tests/commands/test_screen.py::test_names_with_control_characters_are_refused",
+            "tests/results/test_spreadsheets.py::test_a_formula_is_a_text_and_comes_back",
         ),
     ),
     Row(

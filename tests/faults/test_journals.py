@@ -7,15 +7,16 @@ import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from benchmarks.views import journals
 from results.records import Record
-from results.records.lines import render
+from results.records.plausible import CLOCKS
 from tests.faults.counting import Attempt
-from tests.results.samples import lines_of, write
+from tests.results.samples import lines_of, rewrite, write
 
 SEQUENCE = (10.0, 20.5, 30.0)
 
@@ -81,6 +82,58 @@ def test_lines_doubled_left_out_and_exchanged(attempt: Attempt, sound: Record, t
     check_all(attempt, sound, tmp_path, shuffled())
 
 
+@pytest.mark.fault("journal-spliced")
+def test_lines_of_another_run(attempt: Attempt, sound: Record, tmp_path: Path) -> None:
+    """Each one, and all from each on, of fifteen runs that differ in their seeds alone."""
+    own = sound.path.read_bytes().splitlines(keepends=True)
+
+    def spliced() -> Iterator[bytes]:
+        for seed in range(1, 16):
+            other = write(tmp_path / "other", SEQUENCE, seed=seed).path.read_bytes().splitlines(keepends=True)
+            for at in range(len(own)):
+                yield b"".join([*own[:at], other[at], *own[at + 1 :]])
+                yield b"".join([*own[:at], *other[at:]])
+
+    for damaged in spliced():
+        sound.path.write_bytes(damaged)
+        found = journals.read(tmp_path)
+        assert found.records == ()
+        assert str(sound.path) in found.left_out[0]
+        attempt.cases += 1
+
+
+def by_percent(line: dict[str, Any], draw: Random) -> None:
+    line["metrics"]["accuracy_percent"] = draw.choice([-1, 1]) * draw.uniform(101, 1e6)
+
+
+def by_step(line: dict[str, Any], draw: Random) -> None:
+    line["step"] = -draw.randrange(0, 1000)
+
+
+def by_clock(line: dict[str, Any], draw: Random) -> None:
+    line["metrics"][draw.choice(CLOCKS)] = -draw.uniform(0.1, 1e6)
+
+
+def by_number(line: dict[str, Any], draw: Random) -> None:
+    line["metrics"][draw.choice(["accuracy_percent", "loss", *CLOCKS])] = draw.choice([math.nan, math.inf, -math.inf])
+
+
+@pytest.mark.fault("journal-nonsense")
+@pytest.mark.parametrize("make", [by_percent, by_step, by_clock, by_number])
+def test_nonsense_under_true_checksums(
+    attempt: Attempt, sound: Record, tmp_path: Path, make: Callable[[dict[str, Any], Random], None]
+) -> None:
+    text = json.dumps(lines_of(sound.path))
+    for _ in range(25):
+        lines = json.loads(text)
+        make(lines[attempt.random.randrange(1, len(SEQUENCE) + 1)], attempt.random)
+        rewrite(sound.path, lines)
+        found = journals.read(tmp_path)
+        assert found.records == ()
+        assert str(sound.path) in found.left_out[0]
+        attempt.cases += 1
+
+
 STRANGE: list[Any] = [None, True, [], {}, "text", "NaN", "Infinity", -1, 1e300, 2**62, math.nan, ["a"], {"b": {}}]
 
 
@@ -99,7 +152,7 @@ def test_values_of_other_types_under_true_checksums(attempt: Attempt, sound: Rec
     for place in range(len(list(places(json.loads(text))))):
         lines = json.loads(text)
         list(places(lines))[place](attempt.random.choice(STRANGE))
-        sound.path.write_bytes(b"".join(render(line) + b"\n" for line in lines))
+        rewrite(sound.path, lines)
         found = journals.read(tmp_path)
         assert len(found.records) + len(found.left_out) == 1
         attempt.cases += 1

@@ -288,6 +288,10 @@ def test_a_card_that_goes_in_circles_or_too_deep(tmp_path: Path) -> None:
     (tmp_path / "card.toml").write_text(f"extends = '{tmp_path}/card'", encoding="utf-8")
     (tmp_path / "deep.toml").write_text("title = " + "[" * 100_000, encoding="utf-8")
     (tmp_path / "long.toml").write_text("notes = ['" + "x" * 2**20 + "']", encoding="utf-8")
-    for name, words in (("card", "recursion"), ("deep", "recursion"), ("long", "more than 1,048,576 bytes")):
+    for name, words in (
+        ("card", "recursion|nested"),
+        ("deep", "nested too deep"),
+        ("long", "more than 1,048,576 bytes"),
+    ):
         with pytest.raises(UserError, match=f"is not valid: .*{words}"):
             cards.load(str(tmp_path / f"{name}.toml"))

@@ -10,7 +10,8 @@ from benchmarks.hardware import cards
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.step_price import charge, counted
 from benchmarks.papers.fitted import kind
-from benchmarks.papers.predicted_seconds import predictions, training_seconds
+from benchmarks.papers.predicted_seconds import training_seconds
+from benchmarks.papers.residuals import predictions
 from benchmarks.tables.registry import table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card

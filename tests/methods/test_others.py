@@ -215,6 +215,37 @@ def test_late_gradients_count_less(method: str) -> None:
     assert not same(trained(method, late, rate="delay_adaptive"), trained(method, late))
 
 
+@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
+def test_what_waited_in_a_queue_is_late(method: str) -> None:
+    """M are the workers: a loss in the queue is at none of them, and makes all others' gradients later."""
+    slow_backward = Price.uniform(LAYERS, 1.0, 4.0)
+    assert not same(
+        trained(method, slow_backward, rate="delay_adaptive", queue=6), trained(method, slow_backward, queue=6)
+    )
+    assert same(trained(method, slow_backward, rate="delay_adaptive"), trained(method, slow_backward))
+
+
+@pytest.mark.parametrize(("method", "workers"), [("async_lu", 5), ("async_bu", 5), ("pdasgd", 15)])
+def test_the_workers_are_counted_and_no_queue(method: str, workers: int) -> None:
+    options = {"forward_workers": 2, "backward_workers": 3, "queue": 16, "rate": "delay_adaptive"}
+    scale = methods.create(method, options).scale  # type: ignore[attr-defined]
+    assert [scale(staleness) for staleness in (workers - 1, 2 * workers - 1)] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("method", "never", "late"),
+    [
+        ("async_lu", {"backward_workers": 1}, {"backward_workers": 1, "queue": 1}),
+        ("hogwild", {"updaters": 1}, {"updaters": 2}),
+        ("lapsgd", {"updaters": 1}, {"updaters": 2}),
+    ],
+)
+def test_a_rate_that_cannot_be_lower_is_said_to_be(method: str, never: dict[str, int], late: dict[str, int]) -> None:
+    assert methods.create(method, {**never, "rate": "delay_adaptive"}).special_case
+    assert not methods.create(method, {**late, "rate": "delay_adaptive"}).special_case
+    assert not methods.create(method, never).special_case
+
+
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_with_one_updater_it_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
     assert same(trained("hogwild", executor=executor, updaters=1, rate="delay_adaptive"), sgd)

@@ -41,7 +41,7 @@ def test_threads_have_the_clocks_bits(sgd: list[Tensor], stages: int, locking: s
 
 
 def test_in_two_stages_fdg_and_ddg_are_the_same_numbers() -> None:
-    fdg, ddg = small("pipeline", PRICE), small("pipeline", PRICE, locking="forward")
+    fdg, ddg = (small("pipeline", PRICE, cut="parameters", locking=locking) for locking in ("none", "forward"))
     losses = [[metrics["train_loss"] for metrics in training.train()] for training in (fdg, ddg)]
     assert losses[0] == losses[1]
     assert ddg.executor.now is not None
@@ -54,7 +54,7 @@ def by_hand() -> list[Tensor]:
     """FDG in two stages with stashed weights, in the loop of its authors' code: their graph is a copy of the module."""
     like = Small("pipeline")
     layers = network(like.seed)
-    cut = [layer.name for layer in Pipeline().stages(like.team.replica)[0].layers]
+    cut = [layer.name for layer in Pipeline().stages(like.team)[0].layers]
     first = nn.Sequential(*(module for name, module in layers.items() if name in cut)).train()
     last = nn.Sequential(*(module for name, module in layers.items() if name not in cut)).train()
     chosen, schedule = like.work.optimizer, like.work.schedule

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from benchmarks.papers.claims.catalogue import CLAIMS
 from benchmarks.papers.claims.rules import Cell
 from benchmarks.papers.claims.verdicts import Claim
-from benchmarks.papers.fitted import is_fitted
+from benchmarks.papers.fitted import is_fitted, relative_seconds
 from results import published
 from results.published import Published
 from results.statistics import Summary
@@ -37,6 +37,9 @@ class Fake:
 
     def fitted(self, table_id: str, network: str, row_key: str) -> bool:
         return is_fitted(self.charged, table_id, network, row_key)
+
+    def relative_seconds(self, table_id: str, network: str, row_key: str) -> tuple[float, ...]:
+        return relative_seconds(self.charged, table_id, network, row_key)
 
     def diverged(self, table_id: str, network: str, row_key: str) -> int:
         return self.gone.get((table_id, network, row_key), 0)

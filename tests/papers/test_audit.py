@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, PAPER_B, table
 from methods import registry
+from results.records import Record
 from results.records.spec import WorkloadSpec
 
 SAME = "The same for all rows: "
@@ -35,7 +36,8 @@ def test_rows_of_one_value_stand_together() -> None:
     lines = audit(runs("table3"))
     updates = line(lines, "Updates per epoch (of one replica)")
     assert "390 (Async LU, Async BU, BP)" in updates
-    assert "130 (the others)" in updates
+    assert "130 (LAPSGD, LPPSGD)" in updates
+    assert "130 at most, some of a part of the layers (LPPSGD with updaters 2)" in updates
     assert "128 per update, global batch 384" in line(lines, "Batch")
     assert "1 (LAPSGD, LPPSGD, BP)" in line(lines, "Updaters per replica")
     assert "local to each updater, never averaged (LAPSGD, LPPSGD with updaters 2)" in line(lines, "Momentum")
@@ -163,6 +165,9 @@ class Peers(Method):
 
     Options = PeerOptions
     gradient_at = "forward"
+    averages_replicas = averages_state = applies_all_gradients = False
+    updates_all_layers = True
+    batches_per_update = 1
 
     @property
     def replicas(self):
@@ -192,12 +197,15 @@ class Together(LAPSGD):
     """What is derived from LAP-SGD, and is nothing like it."""
 
     Options = TogetherOptions
-    averages_replicas = False
+    averages_replicas = averages_state = False
     gradient_at = None
 
     @property
     def batches_per_update(self):
         return self.replicas
+
+    def workers(self, team):
+        return ()
 '''
 
 
@@ -221,7 +229,7 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 
 @pytest.mark.parametrize("name", ["peers", "my_ddp_sgd", "lapsgd_alone"])
 def test_a_plug_in_is_audited_by_what_it_is(plugged: Callable[[str, str], list[str]], name: str) -> None:
-    """Q replicas, pinned weights, momentum that nobody averages: whatever it is called."""
+    """Q replicas, pinned weights, momentum that nobody averages, as it declares: whatever it is called."""
     lines = plugged(PLUGIN.format(name=name), name)
     assert "128 per update, global batch 512 (Peers)" in line(lines, "Batch")
     assert "97 (Peers)" in line(lines, "Updates per epoch (of one replica)")
@@ -238,6 +246,92 @@ def test_a_plug_in_is_audited_by_what_it_is(plugged: Callable[[str, str], list[s
 def test_what_a_plug_in_is_derived_from_says_nothing(plugged: Callable[[str, str], list[str]]) -> None:
     lines = plugged(REDUCING, "together")
     assert "640 per update, global batch 640 (Together)" in line(lines, "Batch")
+    assert "not declared (Together)" in line(lines, "Updates per epoch (of one replica)")
     assert "alike on all devices (Together)" in line(lines, "Momentum")
     assert "each device its own running statistics (Together)" in line(lines, "BatchNorm")
     assert "Together" not in line(lines, "Weights of the backward pass")
+
+
+# ---- what was counted comes before what is declared
+
+UPDATES = "Updates per epoch (of one replica)"
+SILENT = """
+from methods import Method, NextBatch, Update, Worker, backward, forward, register
+
+
+@register(title="Silent", source="this file", name="silent")
+class Silent(Method):
+    def workers(self, team):
+        yield Worker(self.train(team.replica), device=0, role="trainer")
+
+    def train(self, replica):
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step)
+            yield Update(*(yield from backward(replica, step)))
+"""
+EFFECTS = {
+    "shared_batches": 0,
+    "gradients": 360,
+    "pinned": 0,
+    "moved": 0,
+    "updates": [36, 36],
+    "applied": 72,
+    "applied_batches": 72,
+    "averages": 0,
+    "state_averages": 0,
+    "dropped": 0,
+    "replicas": 1,
+}
+
+
+def ran(run: Run, **effects: Any) -> Record:
+    """The record of a run of two epochs. effects: where it counted others than EFFECTS; without any, none."""
+    end = {"status": "finished", "epochs": 2} | ({"effects": EFFECTS | effects} if effects else {})
+    return Record(run.id, run.spec, {}, run.labels, (), end, Path())
+
+
+def counted(rows: Mapping[str, Mapping[str, Any]], id: str = "table3") -> list[str]:
+    """The audit of the table's rows on ResNet-18, of which these were run and counted."""
+    planned = runs(id, networks=("resnet18",))
+    return audit(
+        planned,
+        {("resnet18", run.labels.row): [ran(run, **rows[run.labels.row])] for run in planned if run.labels.row in rows},
+    )
+
+
+@pytest.mark.parametrize(
+    ("effects", "aspect", "said"),
+    [
+        ({"updates": [12, 12], "dropped": 240}, UPDATES, "6, 66.7 % of the gradients dropped"),
+        ({"updates": [36, 12]}, UPDATES, "6 to 18, by layer"),
+        ({"pinned": 360}, "Weights of the backward pass", "those the forward pass read"),
+        ({"pinned": 90, "moved": 20}, "Weights of the backward pass", "those of now, for 25 % of the gradients those"),
+        ({"updates": [18, 18]}, "Batch", "256 per update (2 gradients of 128 each), global batch 128"),
+        ({"applied_batches": 144}, "Batch", "256 per update, global batch 128"),
+    ],
+)
+def test_what_was_counted_comes_first(effects: Mapping[str, Any], aspect: str, said: str) -> None:
+    """Whatever the method says of itself, as backpropagation does here."""
+    assert f"{said}" in line(counted({"bp": effects}), aspect)
+
+
+def test_averages_are_counted() -> None:
+    lines = counted({"lapsgd": {"replicas": 3, "averages": 9, "state_averages": 9}})
+    assert "averaged with the weights (LAPSGD)" in line(lines, "Momentum")
+    lines = counted({"lapsgd": {"replicas": 3}})
+    assert "each device its own running statistics (LAPSGD)" in line(lines, "BatchNorm")
+
+
+def test_what_is_neither_counted_nor_declared_is_said_so(plugged: Callable[[str, str], list[str]]) -> None:
+    lines = plugged(SILENT, "silent")
+    for aspect in ("Updates per epoch (of one replica)", "Batch", "Weights of the backward pass"):
+        assert "not declared (Silent)" in line(lines, aspect)
+
+
+def test_runs_that_counted_nothing_are_as_declared() -> None:
+    lines = counted({"bp": {}, "async_lu": {"moved": 5}})
+    assert "those of now (Async LU, Async BU)" in line(lines, "Weights of the backward pass")
+    source = line(lines, "Updates, batches per update, averages and the weights of backward passes")
+    assert "counted in the runs of Async LU;" in source
+    (everything,) = [text for text in counted({"bp": {}}) if text.startswith("Updates, batches")]
+    assert "declare" in everything

@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.papers.claims.conditions import best_of, conditions, quotient
 from benchmarks.papers.claims.needed import FITTED, MOST, POWER, need
-from benchmarks.papers.claims.quantities import LEVEL, Outcome, Quantity, alone_level
+from benchmarks.papers.claims.quantities import Outcome, Quantity, alone_level
 from benchmarks.papers.claims.rules import Points
+from benchmarks.papers.claims.terms import LEVEL
 from benchmarks.papers.claims.verdicts import Claim, Verdict
 from results.statistics import Summary
 from results.statistics.inference import chance_beyond
@@ -161,3 +162,15 @@ def test_runs_that_diverge_or_end_early() -> None:
 def test_a_law_needs_nothing_but_its_measurement() -> None:
     points = conditions()
     assert need(points(None), ["speedup"], LEVEL, any_of=False).words == "runs of speedup: there are none"  # type: ignore[arg-type]
+
+
+def test_an_effect_below_the_resolution_needs_finer_evaluations() -> None:
+    """No number of seeds tells what lies between two evaluations."""
+    a, b = (Quantity.of(Summary(mean, 0.3, 3, resolution=1.0), exact=False) for mean in (9.5, 9.0))
+    assert a is not None
+    assert b is not None
+    point = Outcome.of("", "", a.minus(b), 0.0, math.inf)
+    assert point.status == "not decided"
+    found = need([point], ("table1",), LEVEL, any_of=False)
+    assert found.seeds is None
+    assert "--evaluate-every" in found.words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
@@ -275,3 +275,50 @@ def test_a_claim_of_many_comparisons_is_rarely_wrong(
             _, theirs = equals((n, n), spreads, seed=100 + place * rivals + rival)
             wrong |= decided(ours, theirs, "difference", level=level)[1]
     assert np.mean(wrong) <= MOST
+
+
+# ---- what was found at evaluations
+
+
+def of_evaluations(values: Sequence[float], width: float = 1.0) -> Quantity:
+    by_seed = dict(enumerate(values))
+    found = Quantity.of(summary(values, resolutions=[width] * len(values)), exact=False, by_seed=by_seed)
+    assert found is not None
+    return found
+
+
+def test_equal_epochs_are_no_certainty() -> None:
+    """Three runs an evaluation apart from three others may have been as quick; two evaluations apart they were not."""
+    early, late, later = (of_evaluations([at] * 3) for at in (8.0, 9.0, 12.0))
+    assert late.minus(early).within(0.0, math.inf) == "not decided"
+    near, far = late.over(early), later.over(early)
+    assert near is not None
+    assert far is not None
+    assert near.within(1.0, math.inf) == "not decided"
+    assert later.minus(early).within(0.0, math.inf) == "holds"
+    assert far.within(1.0, math.inf) == "holds"
+
+
+def test_a_quotient_of_what_was_reached_at_the_first_evaluation_is_open() -> None:
+    found = of_evaluations([5.0] * 3).over(of_evaluations([1.0] * 3))
+    assert found is not None
+    assert found.open_above
+    assert not found.open_below
+
+
+def test_a_part_of_the_seeds_keeps_the_resolution() -> None:
+    found = of_evaluations([8.0, 9.0, 9.0]).of_seeds({1, 2}).times(2.0)
+    assert (found.earliest.value, found.latest.value) == (16.0, 18.0)
+    assert found.interval.low < 16.0
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("std", [0.3, 0.7, 2.0])
+def test_of_equals_whose_epochs_are_counted_few_are_decided(n: int, std: float) -> None:
+    rng = np.random.default_rng(n)
+    wrong = 0
+    for _ in range(300):
+        a, b = np.ceil(12.1 + std * rng.standard_normal((2, n))).tolist()
+        found = of_evaluations(a).minus(of_evaluations(b))
+        wrong += found.within(0.0, math.inf) != "not decided"
+    assert wrong <= 0.05 * 300

@@ -129,7 +129,7 @@ def test_what_matters_comes_first(shown: ResultTable) -> None:
         "",
     ]
     text = to_markdown(with_glance)
-    assert "≤ and ≥: bounds of a speed-up, since some runs never arrived." in text
+    assert "≤ and ≥: bounds of a speed-up, since some runs never arrived" in text
     assert text.index("**At a glance: ResNet-18 against LAP-SGD") < text.index("| Network | Method |")
     assert "| Async LU | 1.81× \\[1.74, 1.88\\] | 2.95× | -2.2 \\[-4.2, -0.3\\] | +12.6 | 3, weak |" in text
     alone = replace(GLANCE, lines=(replace(GLANCE.lines[1]),))

@@ -77,7 +77,7 @@ def read(path: Path) -> Reader:
 
 
 def page(folder: Path, text: str = HOSTILE) -> Page:
-    entry = ShownCell("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not run", text))
+    entry = ShownCell("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not measured", text))
     grid = Grid(text, ("Method", text), ((text, text),), (text,))
     ageing = [Ageing(f"_$x {text}", "ResNet-18", ["stem", "head"], [1.0, 0.0], [0.1, 0.0], "bp")]
     diagnostics.staleness(ageing, folder / "smoke" / "table3" / "staleness", title="t", seconds="s")
@@ -270,7 +270,7 @@ def test_only_pictures_whose_data_changed_are_drawn_again(tmp_path: Path) -> Non
 
 
 def test_an_empty_site_is_still_one(tmp_path: Path) -> None:
-    files = site.write(Site("Report", (), (), warnings=("Nothing was run.",)), tmp_path)
+    files, _ = site.write(Site("Report", (), (), warnings=("Nothing was run.",)), tmp_path)
     assert files[0] == tmp_path / "index.html"
     read(files[0])
     assert "Nothing was run." in files[0].read_text(encoding="utf-8")
@@ -330,7 +330,9 @@ def test_what_cannot_be_judged_says_why() -> None:
     assert entry.light == Light("not reached", "2 of 3 runs")
     assert entry.interval.startswith("restricted mean 53.3")
     assert entry.n == "n = 3 is weak"
-    assert verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, Seeds(), "paper") == Light("not run", "no data")
+    assert verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, Seeds(), "paper") == Light(
+        "not measured", "no data"
+    )
     single = verdicts.entry(ResultCell(PAPER, Summary(100.0, None, 1)), SECONDS, Seeds([100.0]), "paper")
     assert single.light.status == "undecided"
     assert "single run" in single.light.why
@@ -338,12 +340,14 @@ def test_what_cannot_be_judged_says_why() -> None:
 
 
 def test_an_interval_reaches_down_by_what_evaluations_leave_open() -> None:
-    """Equal values have no spread, and are no more precise than that."""
-    cell = ResultCell(PAPER, Summary(1.16, 0.0, 3, resolution=0.58))
-    assert verdicts.entry(cell, SECONDS, Seeds([1.16] * 3), "smoke").interval == "[0.58, 1.16]"
-    times = Times([40.0, 50.0, None], [None, None, 60.0], [False, False, True])
-    with_it, without = (verdicts.interval_text(Seeds([40.0, 50.0, None], times), SECONDS, by) for by in (10.0, 0.0))
-    assert with_it != without
+    """Equal values have no spread, and are no more precise than that; no time is below 0."""
+    assert verdicts.interval_text(Seeds([1.16] * 5), SECONDS) == "[1.16, 1.16]"
+    assert verdicts.interval_text(Seeds([1.16] * 5, widths=[0.58] * 5), SECONDS) == "[0.372, 1.37]"
+    assert verdicts.interval_text(Seeds([1.16] * 3, widths=[1.16] * 3), SECONDS).startswith("[0, ")
+    plain = Times([40.0, 41.0, 42.0, 43.0, None], [60.0] * 5, [False] * 4 + [True])
+    coarse = replace(plain, widths=(10.0, 10.0, 10.0, 10.0, None))
+    one, other = (verdicts.interval_text(Seeds(times.values, times), SECONDS) for times in (plain, coarse))
+    assert one != other
 
 
 # ---- splits

@@ -42,8 +42,8 @@ def test_restricted_mean_of_the_six_mp_trial() -> None:
     found = restricted_mean(SIX_MP)
     assert found.mean == pytest.approx(23.287, abs=5e-4)
     assert (found.horizon, found.n, found.censored) == (35.0, 21, 12)
-    assert found.spread is not None
-    assert math.sqrt(found.spread.variance * 8 / 9) == pytest.approx(2.827, abs=5e-4)
+    assert found.spreads is not None
+    assert math.sqrt(found.spreads[1].variance * 8 / 9) == pytest.approx(2.827, abs=5e-4)
     assert found.low is not None
     assert found.high is not None
     assert found.low < found.mean < found.high <= 35.0
@@ -169,7 +169,8 @@ def test_times_to_target_of_records(tmp_path: Path) -> None:
         return found
 
     seconds = times("time_to_target_seconds", runs)
-    assert seconds == Times([4.0, None, None, None, None], [6.0, 6.0, 2.0, 4.0, 0.0], [False, True, True, False, True])
+    limits, never = [6.0, 6.0, 2.0, 4.0, 0.0], [False, True, True, False, True]
+    assert seconds == Times([4.0, None, None, None, None], limits, never, [2.0, None, None, None, None])
     assert times("epochs_to_target", runs).values == (2.0, None, None, None, None)
     assert restricted_mean(seconds).horizon == 6.0
     assert restricted_mean(seconds).mean == pytest.approx((4 + 4 * 6) / 5)

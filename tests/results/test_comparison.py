@@ -178,3 +178,60 @@ def test_no_value_on_either_side_is_undecided() -> None:
     change = only(compare_values([gone], [replace(gone, at_least=6.0)]).cells, "time_to_target_seconds")
     assert change.verdict == UNDECIDED
     assert "A: 3 of 3 runs without a value" in change.why
+
+
+# ---- data
+
+
+def on_data(records: Sequence[Record], dataset: str, fingerprint: str) -> list[Record]:
+    data = {"dataset": dataset, "dataset_sha256": fingerprint}
+    return [
+        replace(one, spec=one.spec.model_copy(update={"workload": one.spec.workload.model_copy(update=data)}))
+        for one in records
+    ]
+
+
+@pytest.mark.parametrize(("dataset", "fingerprint"), [("leaves", "ab" * 32), ("digit-pairs", "ab" * 32)])
+def test_other_data_are_never_laid_beside_each_other(tmp_path: Path, dataset: str, fingerprint: str) -> None:
+    """Under another name, or with another content under the same one."""
+    a = runs(tmp_path / "a", [60.0, 61.0])
+    found = compare_runs(on_data(a, dataset, fingerprint), a)
+    assert not found.cells
+    assert [(one.side, one.data) for one in found.alone] == [
+        ("A", (f"{dataset} (abababab)", "digit-pairs (efefefef)")),
+        ("B", ("digit-pairs (efefefef)", f"{dataset} (abababab)")),
+    ]
+
+
+def test_rows_of_the_same_data_find_each_other(tmp_path: Path) -> None:
+    a = runs(tmp_path / "a", [60.0, 61.0])
+    leaves = on_data(a, "leaves", "ab" * 32)
+    found = compare_runs([*a, *leaves], leaves)
+    assert [cell.unchanged for cell in found.cells] == [True]
+    assert [(one.side, one.data) for one in found.alone] == [("A", ("digit-pairs (efefefef)", "leaves (abababab)"))]
+
+
+def test_two_forms_of_the_same_data_are_compared(tmp_path: Path) -> None:
+    a = runs(tmp_path / "a", [60.0, 61.0])
+    tree = on_data(a, "digit-pairs", "ab" * 32)
+    (cell,) = compare_runs(a, tree, {"ab" * 32: "ef" * 32}).cells
+    assert [one.field for one in cell.settings] == ["workload.dataset_sha256"]
+
+
+def test_values_of_other_data_are_never_laid_beside_each_other() -> None:
+    """Where both are known; an older file does not say."""
+    mine, theirs, unknown = (value("best_accuracy_percent", 60.0, 1.0, 3, data=data) for data in ("ab12", "cd34", ""))
+    found = compare_values([mine], [theirs])
+    assert (found.cells, [one.side for one in found.alone]) == ((), ["A", "B"])
+    assert "ab12" in found.alone[0].why
+    assert len(compare_values([mine], [mine]).cells) == len(compare_values([mine], [unknown]).cells) == 1
+
+
+def test_times_an_evaluation_apart_are_no_change() -> None:
+    """All runs of A at one evaluation and all of B at the next show no spread, and may have been as quick."""
+    a, b, later = (value("time_to_best_seconds", at, 0.0, 5, resolution=2.0) for at in (10.0, 12.0, 20.0))
+    assert only(compare_values([a], [b]).cells, "time_to_best_seconds").verdict == NOISE
+    found = only(compare_values([a], [later]).cells, "time_to_best_seconds")
+    assert found.verdict == CHANGED
+    assert found.low is not None
+    assert found.low < 8.0

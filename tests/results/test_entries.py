@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from results.published import Published
 from results.tracking.entries import entries
 from tests.results.samples import write
 
@@ -26,3 +27,14 @@ def test_a_clock_that_was_set_back_gives_no_negative_duration(
 def test_a_clock_that_was_set_forward_gives_no_long_duration(tmp_path: Path) -> None:
     record = replace(write(tmp_path, [10.0, 20.0]), started="1999-01-01T00:00:00.000+00:00")
     assert {entry.end_ms - entry.start_ms for entry in entries([record], {}, {})} == {12000}
+
+
+def test_nothing_published_stands_beside_other_data(tmp_path: Path) -> None:
+    """Neither a value, nor a row of its own, nor the rows of the paper's target."""
+    record = write(tmp_path, [10.0, 20.0])
+    values = {("resnet18", "async_lu", "best_accuracy_percent"): Published(61.0, 0.1, 3, "their Table 1")}
+    beside, apart = (entries([record], {"cifar100": values}, {}, apart=which) for which in ((), ("ef" * 32,)))
+    assert [one.key.partition(":")[0] for one in beside] == ["ours", "run", "paper"]
+    assert [one.key.partition(":")[0] for one in apart] == ["ours", "run"]
+    assert "61" in beside[0].tags["mlflow.note.content"]
+    assert "61" not in apart[0].tags["mlflow.note.content"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +14,9 @@ import pytest
 from results import tracking
 from results.published import by_dataset
 from results.records.lease import Owner
-from results.tracking import feeding
+from results.tracking import feeders, feeding
 from results.tracking.entries import TrackedEntry, entries
-from results.tracking.feeders import FED, FEEDER, WRITING_SECONDS, Feeder
+from results.tracking.feeders import TURN
 from results.tracking.feeding import PARENT, Store
 from tests.results.samples import write
 
@@ -26,7 +25,6 @@ pytest.importorskip("mlflow")
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
 
 NAME = "cifar100 (smoke)"
-LIVE = replace(Owner.here(), host="elsewhere")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +45,8 @@ def fresh(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     from mlflow import entities
 
     monkeypatch.setattr(feeding, "_artifacts", lambda uri, name: tmp_path.as_uri())
+    for name in ("SILENT_SECONDS", "SETTLE_SECONDS"):  # whoever comes has a turn: what that doubles is mended
+        monkeypatch.setattr(feeders, name, 0.0)
     monkeypatch.setattr(feeding, "random", SimpleNamespace(uniform=lambda least, most: 0.0))
     yield lambda: Store(client, "http://a-server", entities)
     client.rename_experiment(client.get_experiment_by_name(NAME).experiment_id, f"before {tmp_path}")
@@ -123,28 +123,72 @@ def test_what_was_doubled_before_is_repaired_and_the_oldest_kept(
     assert {key: run.info.run_id for key, run in after.items()} == {key: run.info.run_id for key, run in before.items()}
 
 
-@pytest.mark.parametrize(
-    ("owner", "age_seconds", "left"),
-    [(LIVE, 0, True), (LIVE, 2 * WRITING_SECONDS, False), (replace(Owner.here(), started="1"), 0, False)],
-)
-def test_a_run_that_another_feed_writes_is_left_to_it_unless_that_is_dead(
-    fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry], owner: Owner, age_seconds: float, left: bool
+def test_a_run_that_a_dead_feed_left_half_written_is_made_anew(
+    fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry]
 ) -> None:
     store = fresh()
     store.feed(NAME, wanted)
-    key = wanted[1].key
-    run = once(client, wanted)[key].info.run_id
-    client.set_tag(run, FEEDER, json.dumps(asdict(owner) | {"nonce": "n"}))
-    client.set_tag(run, FED, str(int(client.get_run(run).data.tags[FED]) - round(1000 * age_seconds)))
-    client.update_run(run, "RUNNING")
-    for _ in range(2):
-        fresh().feed(NAME, wanted)
-        found = client.search_runs([store._experiment(NAME)], f"tags.`benchmarks.key` = '{key}'")
-        assert sorted(one.info.status for one in found) == ["FINISHED", "RUNNING"][: 1 + left]
-    if left:  # it comes to its end, and the next feed sees to the rest
-        client.set_terminated(run, "FINISHED")
-        fresh().feed(NAME, wanted)
+    client.update_run(once(client, wanted)[wanted[1].key].info.run_id, "RUNNING")
+    client.set_experiment_tag(store._experiment(NAME), TURN, "somebody 7")
+    fresh().feed(NAME, wanted)
     once(client, wanted)
+    assert client.get_experiment(store._experiment(NAME)).tags[TURN] == ""
+
+
+def test_a_feed_waits_for_the_turn_of_another_and_then_has_nothing_to_write(
+    fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has seen that all is missing; when its turn has come all is there, and nothing is deleted."""
+    monkeypatch.setattr(feeders, "SILENT_SECONDS", math.inf)
+    experiment = fresh()._experiment(NAME)
+    client.set_experiment_tag(experiment, TURN, "somebody 7")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            fresh()._lay(experiment, wanted, lambda: client.set_experiment_tag(experiment, TURN, "somebody 8"))
+            client.set_experiment_tag(experiment, TURN, "")
+
+    monkeypatch.setattr(feeders, "time", SimpleNamespace(sleep=wait, monotonic=lambda: float(len(waits))))
+    store = fresh()
+    store.feed(NAME, wanted)
+    once(client, wanted)
+    assert store.count("unchanged") == len(wanted)
+    assert deleted(client) == []
+
+
+def deleted(client: Any) -> list[Any]:
+    from mlflow.entities import ViewType
+
+    return list(client.search_runs([client.get_experiment_by_name(NAME).experiment_id], "", ViewType.DELETED_ONLY))
+
+
+def test_a_second_feed_writes_nothing(
+    fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh().feed(NAME, wanted)
+    calls: list[str] = []
+
+    class Counted:
+        def __getattr__(self, name: str) -> Any:
+            calls.append(name)
+            return getattr(client, name)
+
+    store = fresh()
+    store._client = Counted()
+    store.feed(NAME, wanted)
+    assert set(calls) == {"get_experiment_by_name", "search_runs"}
+    assert deleted(client) == []
+
+
+def test_what_is_tracked_names_no_machine(fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry]) -> None:
+    fresh().feed(NAME, wanted)
+    here = Owner.here()
+    names = {here.host, here.machine, here.boot, here.pid_namespace} - {""}
+    experiment = client.get_experiment_by_name(NAME)
+    said = [*experiment.tags.values(), *(v for run in once(client, wanted).values() for v in run.data.tags.values())]
+    assert [text for text in said for name in names if name in text] == []
 
 
 @pytest.mark.parametrize("moment", ["_log", "_inputs", "_put", "_once", "_nest"])
@@ -166,17 +210,3 @@ def test_what_a_feed_left_undone_the_next_one_does(
             fresh().feed(NAME, wanted)
     fresh().feed(NAME, wanted)
     once(client, wanted)
-
-
-def test_who_holds_a_store_alone_knows_of_no_other(client: Any) -> None:
-    assert not Feeder(alone=True).may_be_writing(run_by(LIVE, client))
-
-
-def run_by(owner: Owner, client: Any) -> Any:
-    from mlflow.entities import RunStatus
-
-    tags = Feeder(alone=False).tags() | {FEEDER: owner.written()}
-    run = client.create_run("0", tags=tags)
-    assert run.info.status == RunStatus.to_string(RunStatus.RUNNING)
-    assert Feeder(alone=False).may_be_writing(run) == (owner.host == "elsewhere")
-    return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def half(path: Path, error: Exception) -> None:
 def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     replace(path, b"before")
-    for error, told in ((KeyError(), KeyError), (OSError("no room"), ResultsError)):
+    for error, told in ((KeyError(), KeyError), (OSError(errno.ENOSPC, "no room"), ResultsError)):
         with pytest.raises(told, match=r"^$|file.txt cannot be written \(no room\); make room"):
             half(path, error)
     assert path.read_bytes() == b"before"

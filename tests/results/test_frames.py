@@ -6,8 +6,12 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from results.frames import EVALUATIONS, METRICS, RUNS, STALENESS, evaluations, measures, runs, staleness
+import pandas
+import pytest
+
+from results.frames import EVALUATIONS, METRICS, RUNS, STALENESS, commit, evaluations, measures, runs, staleness
 from results.records.spec import Labels
 from tests.results.samples import write
 
@@ -34,6 +38,18 @@ def test_a_run_is_one_row(tmp_path: Path) -> None:
     assert row["final_accuracy_percent"] == 20.0
     assert json.loads(row["options"]) == {"backward_workers": 2}
     assert json.loads(row["spec"]) == record.spec.document()
+
+
+@pytest.mark.parametrize(
+    ("modified", "said"),
+    [(False, "0f"), (True, "0f, modified"), (None, "0f, perhaps modified"), ("no", "0f, perhaps modified")],
+)
+def test_files_that_nobody_looked_at_are_not_said_to_be_unmodified(tmp_path: Path, modified: Any, said: str) -> None:
+    record = write(tmp_path, [10.0])
+    record = replace(record, environment={"commit": "0f", "modified": modified})
+    assert commit(record) == said
+    (kept,) = runs([record])["modified"]
+    assert kept is pandas.NA if said.endswith("perhaps modified") else kept == modified
 
 
 def test_every_evaluation_and_layer_is_one_row(tmp_path: Path) -> None:

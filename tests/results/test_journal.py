@@ -15,9 +15,8 @@ import pytest
 from results.errors import JournalLost, ResultsError
 from results.records import JOURNAL, journal
 from results.records.journal import Journal, folder_of, read
-from results.records.lines import render
 from results.records.spec import Labels
-from tests.results.samples import spec_of, write
+from tests.results.samples import lines_of, rewrite, spec_of, write
 
 
 def start(folder: Path) -> Journal:
@@ -32,7 +31,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert record.evaluations[1].step == 40
     assert record.evaluations[1].metrics["accuracy_percent"] == 20.5
     assert record.end is not None
-    assert (record.end["epochs"], record.end["early_stopped"], record.end["reason"]) == (2, False, "")
+    assert (record.end["epochs"], record.end["early_stopped"], record.end["reason"]) == (2, True, "")
     assert record.end["staleness"][0]["layer"] == "stem"
     assert (record.status, record.complete, record.clock) == ("finished", True, "virtual_seconds")
     assert (record.method, record.network, record.row, record.seed) == ("async_lu", "resnet18", "async_lu", 0)
@@ -104,15 +103,18 @@ def test_a_journal_cut_in_its_first_line_is_no_record_and_is_repeated(tmp_path: 
     [
         (b"garbage", "Expecting value"),
         (b"[1]", "no JSON object"),
-        (render({"type": "evaluation", "epoch": 1}), "no evaluation"),
+        ({"type": "evaluation", "epoch": 1}, "no evaluation"),
         (b'{"type": "evaluation", "epoch": 1, "step": 1, "metrics": {"loss": NaN}}', "not strict JSON"),
-        (render({"type": "end", "status": "fine"}), "neither"),
+        ({"type": "end", "status": "fine"}, "neither"),
         (b"\xff\xfe", "codec"),
     ],
 )
-def test_garbage_is_named_by_file_and_line(tmp_path: Path, line: bytes, why: str) -> None:
+def test_garbage_is_named_by_file_and_line(tmp_path: Path, line: bytes | dict[str, Any], why: str) -> None:
     path = write(tmp_path, [10.0], status=None).path
-    path.write_bytes(path.read_bytes() + line + b"\n")
+    if isinstance(line, bytes):
+        path.write_bytes(path.read_bytes() + line + b"\n")
+    else:
+        rewrite(path, [*lines_of(path), line])
     with pytest.raises(ResultsError, match=f"journal.jsonl, line 3: .*{why}"):
         read(path)
 
@@ -120,7 +122,7 @@ def test_garbage_is_named_by_file_and_line(tmp_path: Path, line: bytes, why: str
 def test_the_first_line_must_be_a_whole_run_and_nothing_follows_the_end(tmp_path: Path) -> None:
     path = write(tmp_path, [10.0]).path
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join([*lines, lines[1]]))
+    rewrite(path, [*lines_of(path), lines_of(path)[1]])
     with pytest.raises(ResultsError, match=r"line 4: .*nothing may follow"):
         read(path)
     path.write_bytes(b"".join(lines[1:]))
@@ -191,6 +193,31 @@ def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, monkeypatch: p
     record = read(journal.path)
     assert [point.epoch for point in record.evaluations] == [1]
     assert record.status == "failed"
+
+
+@pytest.mark.parametrize("step", ["write", "fsync"])
+def test_what_a_signal_ends_in_the_midst_of_a_line_is_followed_by_whole_lines(
+    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the line was written in part, or whole."""
+
+    def ended(*arguments: Any) -> None:
+        if step == "write":
+            arguments[0].write(arguments[1][:10])
+        raise KeyboardInterrupt
+
+    def train() -> None:
+        with start(tmp_path) as made:
+            made.evaluation(1, 20, {"loss": 1.0})
+            with monkeypatch.context() as patch:
+                patch.setattr(*((journal, "_write_all") if step == "write" else (os, "fsync")), ended)
+                made.evaluation(2, 40, {"loss": 0.5})
+
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    record = read(tmp_path / JOURNAL)
+    assert (len(record.evaluations), record.status) == (1, "interrupted")
+    assert record.end is not None
 
 
 @pytest.mark.parametrize("step", ["write", "fsync"])

@@ -52,7 +52,7 @@ def test_what_cannot_be_opened_is_set_aside(tmp_path: Path) -> None:
 
 def test_a_run_that_was_finished_meanwhile_is_replaced_on_request_alone(tmp_path: Path) -> None:
     with start(tmp_path) as journal:
-        journal.end("finished")
+        journal.end("finished", early_stopped=True)
     with pytest.raises(AlreadyDone) as done:
         start(tmp_path, fresh=False)
     assert done.value.status == "finished"

@@ -34,7 +34,7 @@ def write(out: Path, every: float, epochs: Sequence[float], resumed_after: int |
             journal.resumed(before, epoch=resumed_after, batch=0, wall_seconds=1.0, environments=[])
         for point in points[len(before) :]:
             journal.evaluation(point.epoch, point.step, point.metrics)
-        journal.end("finished", wall_seconds=9.0)
+        journal.end("finished", early_stopped=epochs[-1] < spec.workload.epochs, wall_seconds=9.0)
     return journal.path
 
 

@@ -108,7 +108,7 @@ def _changed(**values: Any) -> Callable[[dict[str, Any]], str]:
     [
         (lambda content: "", "Expecting value"),
         (lambda content: json.dumps(content)[:-40], "Expecting|delimiter|Unterminated"),
-        (lambda content: "[" * 100_000, "recursion"),
+        (lambda content: "[" * 100_000, "nested too deep"),
         (lambda content: "[1, 2]", "it has no schema"),
         (lambda content: '{"kernels": []}', "it has no schema"),
         (_changed(schema=99), "its schema is 99, of another version, and 2 is read"),

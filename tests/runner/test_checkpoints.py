@@ -23,7 +23,7 @@ import methods
 from benchmarks.hardware import cards
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner import plan
-from benchmarks.runner.checkpoints import keeper
+from benchmarks.runner.checkpoints import file, keeper
 from benchmarks.runner.checkpoints.file import Checkpoint, folder, found, read, render
 from benchmarks.runner.checkpoints.keeper import KEPT, Checkpoints
 from benchmarks.runner.choices import Choices
@@ -176,6 +176,32 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     used = kept(tmp_path).resume(lambda checkpoint: None)
     assert used is not None
     assert used.place == (1, 0)
+
+
+@pytest.mark.parametrize("size", [2**33, 2**40])
+def test_a_checkpoint_without_an_end_is_set_aside(tmp_path: Path, size: int) -> None:
+    """A sparse file of more bytes than memory has; the name of its digest is nobody's."""
+    ended(tmp_path)
+    last, before = found(tmp_path, ID)
+    os.truncate(last, 0)
+    os.truncate(last, size)
+    said = list[str]()
+    used = kept(tmp_path, say=said.append).resume(lambda checkpoint: None)
+    assert (used is not None and used.place, len(said)) == ((1, 0), 1)
+    assert found(tmp_path, ID) == [before]
+
+
+def test_a_checkpoint_that_does_not_fit_into_memory_is_set_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*given: Any) -> bytes:
+        raise MemoryError
+
+    ended(tmp_path)
+    monkeypatch.setattr(file, "content", none_left)
+    said = list[str]()
+    assert kept(tmp_path, say=said.append).resume(lambda checkpoint: None) is None
+    assert ["fit into memory" in one for one in said] == [True, True]
 
 
 def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> None:

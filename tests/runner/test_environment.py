@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -44,7 +47,46 @@ def test_the_commit_of_a_checkout_is_recorded(rooms: Path) -> None:
 
 def test_the_commit_of_a_repository_around_it_is_not(rooms: Path) -> None:
     """An environment, or a copy without git, may lie in the repository of something else."""
-    assert made() == (None, False)
+    assert made() == (None, None)
+
+
+GIT = """#!/bin/sh
+case "$*" in *" status "*) {} ;; esac
+exec "$REAL" "$@"
+"""
+
+
+@pytest.mark.parametrize("instead", ["exec sleep 1000", "exit 128", 'exec "$REAL" no-such-command'])
+def test_where_git_does_not_say_whether_files_were_modified_nobody_else_does(
+    rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instead: str
+) -> None:
+    """It hangs, on a network's file system, or refuses."""
+    git(rooms, "add", "benchmarks/checkout.py")
+    git(rooms, "commit", "--quiet", "--message", "the suite")
+    (rooms / "benchmarks" / "checkout.py").write_text("# edited")
+    head, real = git(rooms, "rev-parse", "HEAD"), shutil.which("git")
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(GIT.format(instead), encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("REAL", str(real))
+    ask = subprocess.run
+
+    def impatient(command: list[str], **options: Any) -> Any:
+        return ask(command, **options | {"timeout": 0.2 if "status" in command else 60})
+
+    monkeypatch.setattr(subprocess, "run", impatient)
+    environment.checkout.cache_clear()
+    assert made() == (head, None)
+    assert f"commit {head}, perhaps modified" in environment.version()
+    assert environment.checkout() == f"{head}, perhaps modified"
+    environment.checkout.cache_clear()
+
+
+def test_without_git_nothing_is_said_of_the_sources(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert made() == (None, None)
 
 
 def test_an_installed_wheel_is_named_by_its_version(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:

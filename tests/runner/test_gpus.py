@@ -199,7 +199,7 @@ class Pretender:
     def __init__(self, setting: Setting, policy: str | None) -> None:
         self.pipe, self._theirs = multiprocessing.Pipe()
         self.gpus, self.policy, self.run = setting.gpus, policy, None
-        self.process = SimpleNamespace(join=lambda: None, exitcode=-9)
+        self.process = SimpleNamespace(join=lambda seconds=0.0: None, is_alive=lambda: False, exitcode=-9)
         self.started.append(setting.gpus)
 
     def begin(self, run: Any) -> None:

@@ -140,3 +140,38 @@ def test_published_values_stand_beside_what_the_table_says_alone(id: str) -> Non
     rows = plan.rows(table(id), chosen(*settings))
     theirs = {row for _, row, _ in published.load(id) if row.partition("@")[0] in touched}
     assert not theirs & {row.key for row in rows}
+
+
+# ---- what differs by default
+
+
+def labels(id: str, *asked: str, **rates: str) -> list[str]:
+    settings = {method: {"learning_rate": rate} for method, rate in rates.items()}
+    rows = plan.rows(table(id), Choices(methods=asked, settings=settings))
+    return [row.label for row in rows if row.method != "bp" or not asked]
+
+
+def test_a_rate_that_is_scaled_by_default_is_said_beside_one_that_is_not() -> None:
+    assert labels("table7", "lsgd", "ddp", "mbsgd") == [
+        "DDP",
+        "L-SGD, learning rate linear",
+        "MB-SGD, learning rate linear",
+    ]
+    keys = {row.key for row in plan.rows(table("table7"), Choices(methods=("lsgd", "ddp")))}
+    assert {"lsgd", "ddp"} <= keys
+
+
+def test_where_all_rows_have_one_rule_no_name_says_it() -> None:
+    assert labels("table7", "lsgd", "ddp", lsgd="published") == ["DDP", "L-SGD"]
+    assert labels("table7", "lsgd", "mbsgd") == ["L-SGD", "MB-SGD"]
+    assert labels("table7", "lsgd", "ddp", ddp="linear") == ["DDP", "L-SGD"]
+    assert labels("lap-table1") == [row.label for row in table("lap-table1").rows]
+
+
+def test_a_name_that_says_it_says_it_once() -> None:
+    assert labels("table7", "ddp", "ddp@learning_rate=linear") == ["DDP", "DDP, learning rate linear"]
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_the_tables_own_rows_are_called_as_ever(id: str) -> None:
+    assert labels(id) == [row.label for row in table(id).rows]

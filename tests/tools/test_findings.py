@@ -15,8 +15,7 @@ from benchmarks.runner.settings import Settings
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.tuning.search import final_runs, searches
-from results.records.journal import Journal, folder_of
-from tests.results.samples import write
+from tests.results.samples import finish, write
 from tools import findings
 from tools.findings import CHOSEN, Runs, block, filled, headline, paired, there
 from tools.findings_list import BEST, FINDINGS, REPRODUCED, TUNED, Finding
@@ -27,10 +26,7 @@ PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}
 
 def kept(out: Path, planned: Iterable[Run], best: Callable[[Run], float]) -> None:
     for run in planned:
-        folder = folder_of(out, run.id)
-        with Journal.create(folder, id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
-            journal.evaluation(1, 20, {"accuracy_percent": best(run), "virtual_seconds": 2.0, "train_seconds": 3.0})
-            journal.end("finished")
+        finish(out, run, best(run))
 
 
 @pytest.fixture
@@ -46,11 +42,21 @@ def runs(tmp_path: Path) -> Runs:
 
 
 def test_differences_are_taken_seed_by_seed(runs: Runs) -> None:
-    assert paired(runs, "async_lu", "bp") == [-1.0, -0.5]
+    assert paired(runs, "async_lu", "bp") == {0: -1.0, 1: -0.5}
     text = "\n".join(block(runs, PAIR))
     assert "| LU | 62.00 [57.03, 66.97] | 2.00 | 3 |" in text
     assert "| DDP | not run | not run | 0 |" in text
     assert "| LU less BP | -0.75 [-3.93, +2.43] | 2 | undecided |" in text
+
+
+def test_an_interaction_is_the_difference_of_two_differences(tmp_path: Path) -> None:
+    """Seed by seed: with x, b is 1 and 2 points above a; without it 4 and 6 points."""
+    tops = {"a": [50.0, 50.0], "b": [54.0, 56.0], "ax": [40.0, 41.0], "bx": [41.0, 43.0]}
+    known = Runs(
+        {row: [write(tmp_path, [top], method=row, seed=n) for n, top in enumerate(t)] for row, t in tops.items()}
+    )
+    of = Finding("four", "", (), dict(zip(tops, tops, strict=True)), (), interactions=((("bx", "ax"), ("b", "a")),))
+    assert "| (bx less ax) less (b less a) | -3.50 [-9.85, +2.85] | 2 | undecided |" in block(known, of)
 
 
 def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:

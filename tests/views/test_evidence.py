@@ -62,7 +62,7 @@ def test_runs_that_ended_with_their_best_are_counted(tmp_path: Path) -> None:
     """But for one that was stopped early, which had its chance."""
     curves = ([10.0, 50.0], [50.0, 10.0], [10.0, 50.0], [20.0, 30.0])
     runs = [write(tmp_path, curve, seed=seed) for seed, curve in enumerate(curves)]
-    runs[2] = replace(runs[2], end={**(runs[2].end or {}), "early_stopped": True})
+    runs = [replace(run, end={**(run.end or {}), "early_stopped": run is runs[2]}) for run in runs]
     evidence = evidence_of(Choices(), {("resnet18", "async_lu"): runs})
     assert evidence.still_rising("table3", "resnet18", "async_lu") == 2
     assert evidence.still_rising("table1", "resnet18", "async_lu") == 0

@@ -145,3 +145,33 @@ def test_of_several_rows_of_backpropagation_the_plain_one_is_the_baseline() -> N
     found = glance(own, curves)
     assert found.baseline == "BP, 1 device"
     assert line(found, "async_lu").accuracy == GlanceValue(-10.0)
+
+
+def test_seeds_that_arrive_together_are_no_certainty() -> None:
+    """All of Async LU after 2 epochs of 1 s, all of LAP-SGD after 3 of 2 s: 6 s over 2 s, found a whole epoch apart."""
+    curves = {"async_lu": [[40.0, 71.0]] * 5, "lapsgd": [[20.0, 40.0, 61.0]] * 5}
+    low, value, high = known(line(glance(table("table1"), curves), "async_lu").speedup)
+    assert value == 3.0
+    assert low < 4.0 / 2.0
+    assert high > 6.0 / 1.0
+
+
+def test_what_arrives_at_the_first_evaluation_is_as_fast_as_that_at_least() -> None:
+    curves = {"async_lu": [[71.0]] * 5, "lapsgd": [[20.0, 40.0, 61.0]] * 5}
+    found = line(glance(table("table1"), curves), "async_lu").speedup
+    assert found is not None
+    assert found.bound == "at least"
+    assert found.value < 4.0
+    assert found.low is None
+
+
+def test_a_target_near_chance_is_none() -> None:
+    """With ten classes 12 % is luck: no time to it, no headline, and the table says why."""
+    found = assemble(
+        sheet(table("table1"), {row: [[11.0, 12.0], [12.0, 13.0]] for row in ("async_lu", "lapsgd", "bp")})
+    )
+    assert not found.glances
+    assert found.conditions.targets == {}
+    assert any("no target" in line and "chance" in line for line in found.captions)
+    index = [measure.key for measure in found.measures].index("time_to_target_seconds")
+    assert not any(row.cells[index].has_value for row in found.rows)

@@ -74,3 +74,20 @@ def test_evaluations_within_an_epoch_are_said_where_they_are_set() -> None:
     assert said("1") == []
     assert [note.partition(",")[0] for note in said("1/4")] == ["Evaluated 4 times in each epoch"]
     assert [note.partition(",")[0] for note in said("2")] == ["Evaluated every 2 epochs"]
+
+
+def test_rows_that_are_the_same_numbers_are_named() -> None:
+    """Not those that are one run, of which another sentence speaks, nor rows that differ in one seed."""
+
+    def said(other: float) -> list[str]:
+        choices = Choices(seeds=(0, 1), networks=("resnet18",), methods=("async_lu", "async_bu", "bp"))
+        runs = plan.runs(table("table3"), choices)
+        best = {("async_bu", 1): other, ("bp", 0): 10.0, ("bp", 1): 10.0}
+        records = [made(run, "2026", curve=(best.get((run.method.name, run.spec.seed), 50.0),)) for run in runs]
+        sheet = sheet_of(table("table3"), choices, runs, Journals(tuple(records)))
+        return [note for note in notes(sheet) if note.startswith("The same losses and accuracies")]
+
+    (line,) = said(50.0)
+    assert "(resnet18)" in line
+    assert line.endswith("Async LU; Async BU.")
+    assert said(49.0) == []

@@ -8,7 +8,6 @@ import pytest
 
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
@@ -17,7 +16,7 @@ from benchmarks.views.notes import notes
 from benchmarks.views.sheets import Sheet, other_data, sheet_of
 from benchmarks.views.table import assemble
 from benchmarks.workloads.data.images import folder_tree
-from results.records.journal import Journal, folder_of
+from tests.results.samples import finish
 
 ID = "table5"  # ImageNet's
 
@@ -40,12 +39,6 @@ def sheet(data: Path, scale: str = "paper", out: Path | None = None) -> Sheet:
     chosen = Choices(scale=scale, seeds=(0,), data=data)
     found = journals.read(out) if out is not None else Journals()
     return sheet_of(table(ID), chosen, plan.runs(table(ID), chosen), found)
-
-
-def finish(out: Path, run: Run) -> None:
-    with Journal.create(folder_of(out, run.id), id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
-        journal.evaluation(1, 1, {"accuracy_percent": 50.0, "loss": 1.0, "virtual_seconds": 1.0, "train_seconds": 1.0})
-        journal.end("finished")
 
 
 def test_classes_and_counts_are_in_the_runs_label_and_under_the_table(tmp_path: Path) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
+import numpy as np
 import pytest
 
 from benchmarks.papers.claims.quantities import Quantity
 from benchmarks.tables.definition import Row
-from benchmarks.views.tuning.order import Contrast, RowPair, verdict
+from benchmarks.views.tuning.order import Contrast, RowPair, level_of, verdict
 from results.measures import MEASURES
+from results.statistics import summary
 
 
 def pair(before: bool | None, now: bool | None) -> RowPair:
@@ -48,3 +53,30 @@ def test_what_is_said_of_all_pairs(found: list[RowPair], words: str) -> None:
 def test_the_ends_of_what_is_not_known_are_open() -> None:
     assert Contrast(Quantity(2.0, open_below=True, open_above=True), None).ends == (float("-inf"), float("inf"))
     assert Contrast(Quantity(2.0), True).ends == (2.0, 2.0)
+
+
+@pytest.mark.parametrize("n", [3, 5])
+def test_of_several_pairs_of_equals_any_is_rarely_decided(n: int) -> None:
+    """Six pairs of four rows, whose every word would be reported; each at 95 % one in six would be wrong."""
+    rng = np.random.default_rng(n)
+    alone = together = 0
+    for _ in range(300):
+        rows = [_row(values) for values in rng.standard_normal((4, n)).tolist()]
+        made = [a.minus(b) for a, b in itertools.combinations(rows, 2)]
+        level = level_of(made)
+        alone += any(one.within(0.0, math.inf) != "not decided" for one in made)
+        together += any(one.within(0.0, math.inf, level) != "not decided" for one in made)
+    assert level == pytest.approx(1 - 0.05 / 6)
+    assert together <= 0.05 * 300 < alone
+
+
+def test_what_has_no_spread_takes_no_share() -> None:
+    exact = Quantity(1.0).minus(Quantity(0.5))
+    assert level_of([exact, None]) == 0.95
+    assert level_of([exact, _row([1.0, 2.0, 3.0]), _row([1.0, 2.0, 4.0])]) == 0.975
+
+
+def _row(values: list[float]) -> Quantity:
+    found = Quantity.of(summary(values), exact=False, by_seed=dict(enumerate(values)))
+    assert found is not None
+    return found

@@ -70,7 +70,7 @@ def _one(request: Request, name: str, suffix: str) -> Finding:
         watched.layers,
         [_bar(span, unit) for span in watched.spans],
         [replace(arrow, start=arrow.start * unit, end=arrow.end * unit) for arrow in arrows(watched)],
-        request.out / "figures" / f"figure1{suffix}",
+        request.figures / f"figure1{suffix}",
         title=title,
         x_label=label,
     )

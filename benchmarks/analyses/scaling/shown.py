@@ -249,7 +249,7 @@ def picture(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[
     what = ["simulated (points), formulas (lines)"] if curves else []
     what += [f"trained, {len(request.seeds)} seeds"] if trained else []
     title = f"{'; '.join(what)}\ndevices of the card {request.card.name}"
-    return laws(panels, request.out / "figures" / "scaling", title=title[0].upper() + title[1:])
+    return laws(panels, request.figures / "scaling", title=title[0].upper() + title[1:])
 
 
 def _panels(curves: Sequence[ScalingCurve]) -> Iterator[Panel]:

@@ -97,7 +97,7 @@ def asynchronous(
     return Asynchronous(np.stack(swarm.samples, axis=1), sigma_stale, updates)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Seen(Read):
     """A read that keeps what it saw: (potentials, chains)."""
 
@@ -126,7 +126,7 @@ class Swarm(DryTeam):
         self.squares, self.count = np.zeros(len(potentials)), 0
 
     def note_read(self, layer: Any, step: Any, now: float) -> None:
-        step.reads[layer.index] = Seen(layer.updates, now, self.theta[layer.index].copy())
+        step.reads[layer.index] = Seen(layer.updates, now, theta=self.theta[layer.index].copy())
 
     def apply(self, layer: Any, gradient: Any, worker: str, scale: float = 1.0) -> None:
         theta, seen = self.theta[layer.index], gradient.read.theta

@@ -221,7 +221,7 @@ def picture(found: Sequence[Injected], request: Request) -> tuple[Path, ...]:
     return densities(
         [[_panel(one, ratio, request) for ratio in one.shown] for one in found],
         [FORMULAS[formula] for formula in _DRAWN],
-        request.out / "figures" / "stationary",
+        request.figures / "stationary",
         title="SGD with injected staleness noise: measured, and p* of equation 7",
         x_label="θ",
     )

@@ -75,8 +75,8 @@ class Post:
             self._early.append(message)
 
 
-HEAD = ("kind", "part", "channel", "layer", "replica", "ticket", "updates", "settled", "read", "ready")
-PART, CHANNEL, LAYER, REPLICA, TICKET, UPDATES, SETTLED, READ, READY = range(1, len(HEAD))
+HEAD = ("kind", "part", "channel", "layer", "replica", "ticket", "updates", "settled", "batches", "read", "ready")
+PART, CHANNEL, LAYER, REPLICA, TICKET, UPDATES, SETTLED, BATCHES, READ, READY = range(1, len(HEAD))
 
 
 class RankChannels(SharedChannels):
@@ -125,7 +125,9 @@ class RankChannels(SharedChannels):
             form.fill(row, gradient.tensors)
         moments = torch.tensor([CLOCKS + _seconds(gradient.read.time), CLOCKS + _seconds(gradient.ready)]).double()
         said = [GRADIENT, self.part, tag_of(channel.name), gradient.layer.index, gradient.layer.device, gradient.index]
-        header = torch.cat([torch.tensor([*said, gradient.read.updates, settled]), moments.view(torch.int64)])
+        header = torch.cat(
+            [torch.tensor([*said, gradient.read.updates, settled, gradient.batches]), moments.view(torch.int64)]
+        )
         self._count()
         self.wire.send(home, (HEADER, header), (PAYLOAD, row))
 
@@ -153,7 +155,7 @@ class RankChannels(SharedChannels):
         read, ready = (min(moment, now) for moment in moments.tolist())
         here = tuple(tensor.to(self.team.device) for tensor in tensors)
         gradient = TorchGradient(layer, said[TICKET], Read(said[UPDATES], read), ready, here)
-        gradient.settled = bool(said[SETTLED])
+        gradient.settled, gradient.batches = bool(said[SETTLED]), said[BATCHES]
         self.team.ledger.arrived(gradient)
         return gradient
 

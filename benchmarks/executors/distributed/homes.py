@@ -77,7 +77,7 @@ def crossings_of(workers: Workers, team: Any) -> Crossings:
 
 def _dry(team: Any) -> DryTeam:
     layers, replicas = [(layer.name, 1) for layer in team.replica.layers], len(team.replicas)
-    dry = DryTeam.of(layers, replicas=replicas, steps_per_epoch=STEPS * replicas)
+    dry = DryTeam.of(layers, replicas=replicas, steps_per_epoch=STEPS * replicas, network=team.network)
     dry.epoch, dry.epochs, dry.seed, dry.state = team.epoch, team.epochs, team.seed, deepcopy(team.state)
     return dry
 

@@ -96,6 +96,7 @@ class RankMeetings:
         line = self._line(effect.group, effect.replica)
         delivery = line.delivery(gradient.layer)
         mean = delivery.add(gradient)
+        mean.batches = gradient.batches * effect.group.members  # all bring as many
         self.team.ledger.reduced([gradient], [mean])
         if delivery.full:
             before = line.leave(delivery)

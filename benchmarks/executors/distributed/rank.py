@@ -87,11 +87,12 @@ class RankExecutor(ThreadsExecutor):
         team, rounds = self.torch_team, self._crossings.rounds
         meetings = RankMeetings(team, self._monitor, self.joint.wire, self._carry(), self._lines, rounds)
         handlers = super()._make_handlers() | {e.AllReduce: meetings.all_reduce, e.Average: meetings.average}
-        update, put = handlers[e.Update], handlers[e.Put]
+        put = handlers[e.Put]
 
         def settled_update(worker: e.Worker, effect: e.Update) -> None:
+            team.effects.updated(effect.gradients)
             for gradients in meetings.as_they_come(worker, effect.gradients):
-                update(worker, e.Update(*gradients, replica=effect.replica, scale=effect.scale))
+                self._apply(worker, e.Update(*gradients, replica=effect.replica, scale=effect.scale))
 
         def settled_put(worker: e.Worker, effect: e.Put) -> None:
             if effect.channel.name in self._crossings.homes:

@@ -13,6 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from benchmarks.executors.counting import added, no_effects
 from benchmarks.executors.distributed.form import Form, blank, described
 from benchmarks.executors.distributed.wire import STATE, Wire
 from benchmarks.executors.numerics import state
@@ -61,7 +62,8 @@ def obey(team: TorchTeam, order: PartOrder) -> None:
     """Stand where the team stands; what is counted is counted from here."""
     nothing = StalenessSums(**{key: [0] * len(of) for key, of in order.counts.staleness.items()})  # type: ignore[typeddict-item, arg-type]
     team.begin_epoch(order.counts.epoch)
-    team.resume(order.counts.model_copy(update={"staleness": nothing, "begun": 0, "dropped": 0}))
+    effects = no_effects(len(nothing["count"]))
+    team.resume(order.counts.model_copy(update={"staleness": nothing, "begun": 0, "dropped": 0, "effects": effects}))
     team.drain_after(order.end)
 
 
@@ -119,6 +121,7 @@ def merge(team: TorchTeam, given: PartOrder, reports: Mapping[int, Report], tens
             begun=sum(one.begun for one in everyone),
             dropped=sum(one.dropped for one in everyone),
             staleness=StalenessSums(**{key: _added([of[key] for of in sums]) for key in sums[0]}),  # type: ignore[literal-required, typeddict-item]
+            effects=added([one.effects for one in everyone]),
             state=_state(given.counts.state, everyone),
         )
     )

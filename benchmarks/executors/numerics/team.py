@@ -32,8 +32,7 @@ class TorchTeam(DryTeam):
     networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one images
     (B, C, H, W), and the last gives logits (B, classes). learning_rate: global ticket -> rate. autocast: makes the
     context of a forward pass of lower precision; None: float32. streams: every batch in flight has a stream of its own
-    where the device has any; without, all is launched in one thread, on its stream. seed: of the methods' random
-    numbers.
+    where the device has any; without, all is launched in one thread, on its stream. The rest as in DryTeam.
     """
 
     def __init__(
@@ -52,17 +51,16 @@ class TorchTeam(DryTeam):
         streams: bool = False,
         autocast: Autocast | None = None,
         seed: int = 0,
+        network: str = "",
+        flops: Callable[[], Sequence[float]] | None = None,
     ) -> None:
-        replicas, device = [], next(p.device for m in networks[0].values() for p in m.parameters())
-        self.device, self.device_streams = device, streams_of(device)
+        self.device = next(p.device for m in networks[0].values() for p in m.parameters())
+        self.device_streams = streams_of(self.device)
         self.streams = self.device_streams if streams else None
-        for q, network in enumerate(networks):
-            layers = [
-                TorchLayer(name, i, m, q, lock_free=lock_free, streams=self.streams, concurrent=streams)
-                for i, (name, m) in enumerate(network.items())
-            ]
-            replicas.append(TorchReplica(q, q, layers, self.streams))
-        super().__init__(replicas, steps_per_epoch=steps_per_epoch, epochs=epochs, seed=seed)
+        replicas = [self._replica(q, modules, lock_free, streams) for q, modules in enumerate(networks)]
+        super().__init__(
+            replicas, steps_per_epoch=steps_per_epoch, epochs=epochs, seed=seed, network=network, flops=flops
+        )
         self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum)
         self.learning_rate, self.batches = learning_rate, batches
         self.overwrite, self.average_buffers = overwrite, average_buffers
@@ -74,6 +72,13 @@ class TorchTeam(DryTeam):
         self.tickets: list[int] = []  # per batch, in the order in which the losses came
         self.samples = 0
         self.tally: AbstractContextManager[Any] = threading.Lock()
+
+    def _replica(self, q: int, modules: dict[str, nn.Module], lock_free: bool, concurrent: bool) -> TorchReplica:
+        layers = [
+            TorchLayer(name, i, m, q, lock_free=lock_free, streams=self.streams, concurrent=concurrent)
+            for i, (name, m) in enumerate(modules.items())
+        ]
+        return TorchReplica(q, q, layers, self.streams)
 
     def begin_epoch(self, epoch: int) -> None:
         super().begin_epoch(epoch)
@@ -177,7 +182,10 @@ class TorchTeam(DryTeam):
         into = [x] if inputs and x.requires_grad else []
         live = self.reads(layer, step, copies=self.overwrite and weights)
         reading, read = (layer.reading, layer.read()) if live else (NOTHING, NOTHING)
+        seen = step.reads[layer.index]
+        assert seen is not None
         with step.stream, reading, read:
+            moved = not step.pins(layer) and seen.moved(layer)
             copied = layer.traffic.kept
             copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
             grads = gradients(y, [*leaves, *into], step.upstream) if leaves or into else ()
@@ -185,9 +193,7 @@ class TorchTeam(DryTeam):
         step.upstream = grads[-1] if into else None
         if not weights:
             return None
-        self.ledger.made(step)
-        seen = step.reads[layer.index]
-        assert seen is not None
+        self.note_gradient(layer, step, moved=moved)
         return TorchGradient(layer, step.index, seen, ready, grads[: len(leaves)], copies, step.stream, copied)
 
     def update_layer(self, layer: TorchLayer, gradient: TorchGradient, worker: str, now: float, scale: Scale) -> None:

@@ -173,6 +173,7 @@ class ReplayExecutor:
         return gradient
 
     def _update(self, player: Player, effect: e.Update) -> Carried:
+        self.team.effects.updated(effect.gradients)
         for gradient in effect.gradients:
             one: Any = gradient
             layer = target(one, effect.replica)
@@ -209,7 +210,7 @@ class ReplayExecutor:
             yield from self._access(player, layer, self._needs(layer, writes=False, statistics=False), copy)
         player.layer = ""
         mean, everyone = yield from self._places.meet(player, effect, (snapshot, effect.last), self._mean_of_snapshots)
-        correction = e.Correction(replica, mean, snapshot, effect.state, bool(everyone))
+        correction = e.Correction(replica, mean, snapshot, effect.state, bool(everyone), effect.group.members)
         if effect.later:
             return correction
         yield from self._correct(player, e.Correct(correction))
@@ -217,6 +218,7 @@ class ReplayExecutor:
 
     def _correct(self, player: Player, effect: e.Correct) -> Carried:
         made: Any = effect.correction
+        self.team.effects.averaged(made)
         for layer, add in self.team.add_mean_by_layer(made.replica, made.mean, made.snapshot, state=made.state):
             yield from self._access(player, layer, self._needs(layer, writes=True, statistics=True), add)
 

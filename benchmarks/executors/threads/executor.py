@@ -142,6 +142,10 @@ class ThreadsExecutor:
         return gradient
 
     def _update(self, worker: e.Worker, effect: e.Update) -> None:
+        self.team.effects.updated(effect.gradients)
+        self._apply(worker, effect)
+
+    def _apply(self, worker: e.Worker, effect: e.Update) -> None:
         self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
 

@@ -232,6 +232,7 @@ class VirtualExecutor:
         return self.price.update(layers, remote=remote, apart=apart)
 
     def _end_update(self, process: Process, effect: e.Update, _: None) -> Any:
+        self.team.effects.updated(effect.gradients)
         return self.team.update(effect.gradients, process.worker.name, self.clock.now, effect.replica, effect.scale)
 
 

@@ -14,7 +14,10 @@ from results.measures import MEASURES, words
 
 @dataclass(frozen=True)
 class Condition:
-    """low < a - b < high, or low < a / b < high; strictly."""
+    """low < a - b < high, or low < a / b < high; strictly.
+
+    Bounds in points of accuracy are of b's share above chance where points are read as shares.
+    """
 
     group: str
     a: Cell
@@ -39,8 +42,15 @@ class Condition:
         text = _compared(self, a, b, found)
         if self.a.measure == self.b.measure and a.shares_runs_with(b):  # two rows of one algorithm: no chance in it
             text, found = f"{text}, the same runs", found.certain()
-        unit = {"%": "points"}.get(of.unit, of.unit) if (of := MEASURES.get(self.a.measure)) else ""
-        return Outcome.of(self.group, text, found, self.low, self.high, unit=unit)
+        of = MEASURES.get(self.a.measure)
+        unit = {"%": "points"}.get(of.unit, of.unit) if of else ""
+        share = look.above_chance(self.b, b) / 100 if look.shares and of and of.points and self._margin else 1.0
+        low, high = (share * bound if math.isfinite(bound) else bound for bound in (self.low, self.high))
+        return Outcome.of(self.group, text, found, low, high, unit=unit)
+
+    @property
+    def _margin(self) -> bool:
+        return self.how == "difference" and any(bound and math.isfinite(bound) for bound in (self.low, self.high))
 
 
 def _compared(condition: Condition, a: Quantity, b: Quantity, found: Quantity) -> str:

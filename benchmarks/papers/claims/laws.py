@@ -81,7 +81,7 @@ def _greatest_speedup(look: Look) -> list[Outcome]:
 
 
 def _grows(look: Look) -> list[Outcome]:
-    """The wait summed over the layers follows beta T (M - 1) / 2, and grows from each depth to the next."""
+    """The wait summed over the layers follows beta T (M - 1) / 2, and grows with each depth and each beta."""
     table = _named(look, "staleness")
     if table is None:
         return _missing("staleness")
@@ -96,7 +96,19 @@ def _grows(look: Look) -> list[Outcome]:
         )
         text += f" at {rows[-1].method_label}"
         points.append(Outcome(f"growth {network}", text, Quantity(least).within(0.0, math.inf), least))
-    return points
+    return [*points, *_grows_with_beta(table)]
+
+
+def _grows_with_beta(table: ResultTable) -> Iterator[Outcome]:
+    """Per depth: the wait summed over the layers, from each time of a backward pass to the next."""
+    for depth in dict.fromkeys(row.row for row in table.rows if row.row != "layers=1"):
+        rows = sorted((float(row.network.removeprefix("beta=")), row) for row in table.rows if row.row == depth)
+        sums = [value.value for _, row in rows if (value := _value(table, row, "wait_sum")) is not None]
+        if len(sums) > 1:
+            least = min(b - a for a, b in pairwise(sums))
+            text = f"{rows[0][1].method_label}: {sums[0]:.3g} T at β = {rows[0][0]:g} to {sums[-1]:.3g} T at "
+            text += f"β = {rows[-1][0]:g}"
+            yield Outcome(f"growth {depth}", text, Quantity(least).within(0.0, math.inf), least)
 
 
 def _averages(look: Look) -> list[Outcome]:
@@ -171,7 +183,7 @@ STALENESS = (
         f"{SOURCE}, section 3.4",
         ("staleness",),
         _grows,
-        rule="within 2 % of β T (M - 1) / 2 summed over the layers, and growing with M",
+        rule="within 2 % of β T (M - 1) / 2 summed over the layers, and growing with M and with β",
         remark="This is the sum over the layers: a layer's own share stays below β T / 2 (see a-staleness-average).",
     ),
     Claim(

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from benchmarks.papers.claims.quantities import LEVEL, Outcome
+from benchmarks.papers.claims.quantities import Outcome, Quantity
+from benchmarks.papers.claims.terms import LEVEL
 from results.statistics.inference import WEAK_RUNS, chance_beyond
 
 POWER = 0.8
@@ -25,8 +26,8 @@ SEEDS = (
 )
 """In a few words, for those who read numbers of seeds."""
 FITTED = (
-    "no runs on this hardware card can: it was fitted to the seconds compared; runs in real time (--executor threads) "
-    "or on another card can"
+    "no runs on this hardware card can: the seconds compared follow from what it was fitted to; runs in real time "
+    "(--executor threads) or on another card can"
 )
 
 
@@ -71,18 +72,24 @@ def chance(point: Outcome, n: int, level: float = LEVEL) -> float:
     if found is None or found.diverged or not found.parts:
         return 0.0
     of = found.with_runs(n)
-    error = math.sqrt(math.fsum(part.variance for part in of.parts))
-    low, value, high = point.low, found.value, point.high
-    if of.quotient:  # by logarithms, as its interval
-        error, (low, value, high) = error / value, [math.log(at) if at > 0 else -math.inf for at in (low, value, high)]
-    if low < value < high:
-        known = (low == -math.inf or not of.open_below) and (high == math.inf or not of.open_above)
-        beyond = [chance_beyond(gap, error, n - 1, level) for gap in (value - low, high - value) if gap < math.inf]
+    if point.low < found.value < point.high:
+        known = (point.low == -math.inf or not of.open_below) and (point.high == math.inf or not of.open_above)
+        gaps = (_gap(of.earliest, point.low, above=True), _gap(of.latest, point.high, above=False))
+        beyond = [chance_beyond(gap, error, n - 1, level) for gap, error in gaps if gap < math.inf]
         return max(0.0, 1 - math.fsum(1 - one for one in beyond)) if known else 0.0
-    above = value >= high
+    above = found.value >= point.high
     if of.open_below if above else of.open_above:
         return 0.0
-    return chance_beyond(value - high if above else low - value, error, n - 1, level)
+    gap, error = _gap(of.earliest, point.high, above=True) if above else _gap(of.latest, point.low, above=False)
+    return chance_beyond(gap, error, n - 1, level)
+
+
+def _gap(of: Quantity, bound: float, *, above: bool) -> tuple[float, float]:
+    """Distance to a bound and its standard error; a quotient's by logarithms, as its interval."""
+    error, value = math.sqrt(math.fsum(part.variance for part in of.parts)), of.value
+    if of.quotient:
+        error, value, bound = error / value, math.log(value), math.log(bound) if bound > 0 else -math.inf
+    return (value - bound if above else bound - value), error
 
 
 def _inside(point: Outcome) -> bool:
@@ -100,6 +107,7 @@ def _seeds(points: Sequence[Outcome], level: float, enough: Callable[[list[float
     return Need(f"{n} seeds of every row", n)
 
 
+TOO_COARSE = "finer evaluations (--evaluate-every): the effect is too small beside the time between two of them"
 _TOO_SMALL = f"more than {MOST} seeds: the effect is too small beside the spread"
 
 
@@ -114,4 +122,6 @@ def _why_not(point: Outcome) -> str:
         return f"{WEAK_RUNS} seeds or more: {alone} no spread"
     if (found.open_below or found.open_above) and not chance(point, MOST):
         return "longer runs: a time is known by a lower bound alone"
+    if found.ends is not None and chance(replace(point, found=replace(found, ends=None)), MOST) >= POWER:
+        return TOO_COARSE
     return _TOO_SMALL

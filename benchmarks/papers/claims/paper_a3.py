@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient
+from benchmarks.papers.claims.conditions import Condition, best_of, conditions, quotient, together
 from benchmarks.papers.claims.quantities import Outcome, Quantity, on_common_seeds
 from benchmarks.papers.claims.rules import Cell, Look
 from benchmarks.papers.claims.verdicts import Claim
@@ -94,7 +94,8 @@ CLAIMS = (
                 for rival in ("ddp", "lppsgd")
             )
         ),
-        rule="best accuracy at most a point below DDP's and LPP-SGD's",
+        rule="on CIFAR-100, the data of the whole sentence, best accuracy at most a point below DDP's and LPP-SGD's",
+        remark="The Key Results name CIFAR-10 and IMDb as well, without a number or a setting: no table has them.",
     ),
     Claim(
         "v3-straggler-accuracy",
@@ -129,26 +130,29 @@ CLAIMS = (
         "a 1:2 ratio compensates for the 2× longer backward pass and increases hardware utilization",
         f"{SOURCE}, Mechanism 1",
         ("v3-ratio",),
-        conditions(
-            Condition(
-                "MFU",
-                Cell("v3-ratio", RESNET, _ratio("pdasgd", 2), MFU),
-                Cell("v3-ratio", RESNET, _ratio("pdasgd", 1), MFU),
-                "quotient",
-                low=1.02,
+        together(
+            conditions(
+                Condition(
+                    "MFU",
+                    Cell("v3-ratio", RESNET, _ratio("pdasgd", 2), MFU),
+                    Cell("v3-ratio", RESNET, _ratio("pdasgd", 1), MFU),
+                    "quotient",
+                    low=1.02,
+                )
             ),
-            _steps("pdasgd", 2, 3, 0.0, 1.1),
+            conditions(_steps("pdasgd", 2, 3, 0.0, 1.1)),
         ),
         rule="MFU rises by more than 2 % from 1:1 to 1:2, and 1:3 is at most 1.1x faster than 1:2",
         remark="PD-ASGD's workers share their device: what a second backward worker gains depends on the card's lanes.",
     ),
     Claim(
         "a-ratio",
-        "twice as many backward threads than forward threads ... significantly speeding-up the training process",
+        "the imbalance ... is taken care of by having twice as many backward threads than forward threads ... "
+        "significantly speeding-up the training process",
         "arXiv:2410.05985v1, section 1",
         ("v3-ratio",),
-        conditions(_steps("async_lu", 1, 2, 1.5), _steps("async_lu", 2, 3, 0.0, 1.1)),
-        rule="1:2 at least 1.5x faster than 1:1, and 1:3 at most 1.1x faster than 1:2",
+        together(conditions(_steps("async_lu", 1, 2, 1.1)), conditions(_steps("async_lu", 2, 3, 0.0, 1.1))),
+        rule="significantly: 1:2 more than 1.1x faster than 1:1; taken care of: 1:3 at most 1.1x faster than 1:2",
         remark="Each backward worker of Async LU has a device of its own: 1:2 takes three devices, 1:1 two.",
     ),
 )

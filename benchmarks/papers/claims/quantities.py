@@ -7,7 +7,8 @@ means are not independent); else with Welch's degrees of freedom, taken cautious
 is the interval of its logarithm. Of a comparison of equals at most 5 % are decided then
 (docs/statistics.md). Where one of several comparisons decides a claim by itself (one that fails, of all that must hold;
 one that holds, of "up to"), these 5 % are shared among them (`alone_level`), so that no claim is decided wrongly more
-often for being of many. A mean that
+often for being of many. Epochs and times that were found at evaluations lie between two of them: so does all that is
+computed of them (`Quantity.earliest`, by the rule of `results.statistics.resolution`). A mean that
 not all runs have is known by a lower bound, with a sampling error of its own (`bound_variance`). A single run, or two
 that are equal, show no spread and decide nothing, except for seconds of the simulated clock, which no seed changes. A
 paper's mean without a spread is taken as it stands.
@@ -16,23 +17,15 @@ paper's mean without a spread is taken as it stands.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+import operator
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from benchmarks.papers.claims.terms import LEVEL, Term, independent, moments, weighed
 from results.statistics import Summary
-from results.statistics.intervals import (
-    Interval,
-    Spread,
-    bound_variance,
-    cautious_freedom,
-    log_interval,
-    spread,
-    t_interval,
-)
-
-LEVEL = 0.95
-_ROUNDING = 1e-9
+from results.statistics.intervals import Interval, Spread, cautious_freedom, log_interval, t_interval
+from results.statistics.resolution import rounding_variance
 
 Status = Literal["holds", "does not hold", "not decided"]
 
@@ -46,38 +39,16 @@ def alone_level(comparisons: int) -> float:
     return max(LEVEL, 1 - 2 * (1 - LEVEL) / max(comparisons, 1))
 
 
-class Term(NamedTuple):
-    """A mean of n runs that a quantity is computed of, which moves by `weight` when the mean moves by 1.
-
-    bounded: the mean is known by a lower bound. by_seed: the seeds in order, each with its run's value; of a paper's
-    mean, a bound or an analysis's there are none.
-    """
-
-    mean: float
-    std: float
-    n: int
-    bounded: bool = False
-    weight: float = 1.0
-    by_seed: tuple[tuple[int, float], ...] = ()
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(seed for seed, _ in self.by_seed)
-
-    @property
-    def variance(self) -> float:
-        """Its squared standard error, in the quantity's unit squared."""
-        own = self.std**2 / self.n
-        return self.weight**2 * (bound_variance(self.mean, own, self.n, LEVEL) if self.bounded else own)
-
-
 @dataclass(frozen=True)
 class Quantity:
     """A value with its uncertainty, by default none.
 
     parts: the means with a spread that it is computed of. n: the fewest runs it rests on. open_below, open_above: it
     may lie anywhere under, or over, that. quotient: its interval is that of its logarithm. fitted: it rests on seconds
-    that the hardware card was fitted to. diverged: the runs that fell apart, in words. runs: a row's, by identity.
+    that the hardware card was fitted to. elsewhere: of the simulated clock alone, the values that it would have had on
+    the cards that other published seconds would have led to. diverged: the runs that fell apart, in words. runs: a
+    row's, by identity. ends: the same of the earliest and of the latest values that its evaluations leave open, where
+    they leave any.
     """
 
     value: float
@@ -87,19 +58,32 @@ class Quantity:
     open_above: bool = False
     quotient: bool = False
     fitted: bool = False
+    elsewhere: tuple[float, ...] = ()
     diverged: str = ""
     runs: Set[str] = frozenset()
+    ends: tuple[Quantity, Quantity] | None = None
 
     @classmethod
     def of(cls, summary: Summary, *, exact: bool, by_seed: Mapping[int, float] | None = None) -> Quantity | None:
         """None if nothing was measured. A censored mean is a lower bound. by_seed: what it is the mean of, if known."""
+        found = cls._of(summary, by_seed or {}, exact=exact)
+        if found is None or not (width := summary.resolution):
+            return found
+        mean, bound = (None if of is None else of - width for of in (summary.mean, summary.at_least))
+        before = {seed: value - width for seed, value in (by_seed or {}).items()}
+        earliest = cls._of(replace(summary, mean=mean, at_least=bound), before, exact=exact)
+        return replace(found, ends=(earliest, found)) if earliest is not None else None
+
+    @classmethod
+    def _of(cls, summary: Summary, by_seed: Mapping[int, float], *, exact: bool) -> Quantity | None:
         bounded = summary.mean is None
         value, std = (summary.at_least, summary.at_least_std) if bounded else (summary.mean, summary.std)
         if value is None or not math.isfinite(value):
             return None
-        known = of_mean(value, std if std is not None or not bounded else 0.0, summary.n, exact=exact)
+        least = rounding_variance([summary.resolution])
+        known = of_mean(value, std if std is not None or not bounded else 0.0, summary.n, exact=exact, least=least)
         if not bounded or known.open_above:
-            return known.with_seeds(by_seed or {})
+            return known.with_seeds(by_seed)
         return replace(known, parts=tuple(part._replace(bounded=True) for part in known.parts), open_above=True)
 
     def shares_runs_with(self, other: Quantity) -> bool:
@@ -108,7 +92,22 @@ class Quantity:
 
     def certain(self) -> Quantity:
         """The same without an uncertainty."""
-        return replace(self, parts=(), open_below=False, open_above=False)
+        return replace(self, parts=(), open_below=False, open_above=False, ends=None)
+
+    @property
+    def earliest(self) -> Quantity:
+        """The quantity at the lowest values that the evaluations leave open."""
+        return self if self.ends is None else self.ends[0]
+
+    @property
+    def latest(self) -> Quantity:
+        """The quantity at the highest values that the evaluations leave open."""
+        return self if self.ends is None else self.ends[1]
+
+    def _at_ends(self, made: Callable[[Quantity], Quantity]) -> Quantity:
+        """Apply a function to the quantity and to both of its ends."""
+        ends = None if self.ends is None else (made(self.ends[0]), made(self.ends[1]))
+        return replace(made(replace(self, ends=None)), ends=ends)
 
     @property
     def seeds(self) -> frozenset[int]:
@@ -124,9 +123,12 @@ class Quantity:
         """Of a mean that is known seed by seed, that of some of them."""
         if seeds == self.seeds:
             return self
+        return self._at_ends(lambda of: of._of_seeds(seeds))
+
+    def _of_seeds(self, seeds: Set[int]) -> Quantity:
         kept = {seed: value for seed, value in self.parts[0].by_seed if seed in seeds}
-        mean, std = _moments(list(kept.values()))
-        found = of_mean(mean, std, len(kept), exact=False).with_seeds(kept)
+        mean, std = moments(list(kept.values()))
+        found = of_mean(mean, std, len(kept), exact=False, least=self.parts[0].least).with_seeds(kept)
         return replace(
             self,
             value=mean,
@@ -137,25 +139,49 @@ class Quantity:
         )
 
     def minus(self, other: Quantity) -> Quantity:
-        return self._with(other, self.value - other.value, (*self.parts, *_weighed(other.parts, -1.0)))
+        found = self._less(other)
+        if self.ends is None and other.ends is None:
+            return found
+        return replace(found, ends=(self.earliest._less(other.latest), self.latest._less(other.earliest)))
 
     def over(self, other: Quantity) -> Quantity | None:
         """The quotient of two positive quantities; None for others."""
+        found = self._over(other)
+        if found is None or (self.ends is None and other.ends is None):
+            return found
+        low, high = self.earliest._over(other.latest), self.latest._over(other.earliest)
+        below, above = found.open_below or low is None, found.open_above or high is None
+        found = replace(found, open_below=below, open_above=above)
+        return replace(found, ends=(low or found, high or found))
+
+    def _less(self, other: Quantity) -> Quantity:
+        parts = (*self.parts, *weighed(other.parts, -1.0))
+        return self._with(other, self.value - other.value, parts, operator.sub)
+
+    def _over(self, other: Quantity) -> Quantity | None:
         if self.value <= 0 or other.value <= 0:
             return None
         value = self.value / other.value
-        parts = (*_weighed(self.parts, value / self.value), *_weighed(other.parts, -value / other.value))
-        return replace(self._with(other, value, parts), quotient=True)
+        parts = (*weighed(self.parts, value / self.value), *weighed(other.parts, -value / other.value))
+        return replace(self._with(other, value, parts, operator.truediv), quotient=True)
 
     def times(self, factor: float) -> Quantity:
         """A positive multiple."""
-        return replace(self, value=factor * self.value, parts=_weighed(self.parts, factor))
+        elsewhere = tuple(factor * value for value in self.elsewhere)
+        made = self._at_ends(lambda of: replace(of, value=factor * of.value, parts=weighed(of.parts, factor)))
+        return replace(made, elsewhere=elsewhere)
 
     def with_runs(self, n: int) -> Quantity:
         """What it would be, had every mean of it n runs, with the same means and spreads."""
-        return replace(self, parts=tuple(part._replace(n=n, by_seed=()) for part in independent(self.parts)), n=n)
 
-    def _with(self, other: Quantity, value: float, parts: tuple[Term, ...]) -> Quantity:
+        def many(of: Quantity) -> Quantity:
+            return replace(of, parts=tuple(part._replace(n=n, by_seed=()) for part in independent(of.parts)), n=n)
+
+        return self._at_ends(many)
+
+    def _with(
+        self, other: Quantity, value: float, parts: tuple[Term, ...], how: Callable[[float, float], float]
+    ) -> Quantity:
         known = [n for n in (self.n, other.n) if n is not None]
         return Quantity(
             value,
@@ -164,6 +190,7 @@ class Quantity:
             open_below=self.open_below or other.open_above,
             open_above=self.open_above or other.open_below,
             fitted=self.fitted or other.fitted,
+            elsewhere=tuple(map(how, self.elsewhere, other.elsewhere)),
             diverged="; ".join(dict.fromkeys(filter(None, (self.diverged, other.diverged)))),
         )
 
@@ -173,7 +200,11 @@ class Quantity:
         return self.interval_at(LEVEL)
 
     def interval_at(self, level: float) -> Interval:
-        """Where it lies at a level, but for what is open."""
+        """Where it lies at a level, but for what is open: of the earliest values and the latest ones, and between."""
+        low, high = self.earliest._interval(level), self.latest._interval(level)
+        return Interval(min(low.low, high.low), max(low.high, high.high), level)
+
+    def _interval(self, level: float) -> Interval:
         parts = independent(self.parts)
         variances = [part.variance for part in parts]
         least = min((part.n - 1.0 for part in parts), default=math.inf)
@@ -191,14 +222,21 @@ class Quantity:
             return "holds"
         return "does not hold" if most <= low or least >= high else "not decided"
 
+    def cannot_move(self, low: float, high: float) -> bool:
+        """Whether it would lie within the bounds, or without them, on every card that might have been fitted."""
+        return len({low < value < high for value in self.elsewhere}) == 1
 
-def of_mean(value: float, std: float | None, n: int, *, exact: bool) -> Quantity:
-    """exact: no seed changes it. Else one run shows no spread, nor do two that are equal by chance."""
+
+def of_mean(value: float, std: float | None, n: int, *, exact: bool, least: float = 0.0) -> Quantity:
+    """exact: no seed changes it. Else one run shows no spread, nor do two that are equal by chance.
+
+    least: the variance that a run's value has at least.
+    """
     if exact and not std:
         return Quantity(value, n=n)
-    if std is None or n < 2 or (n == 2 and std == 0):
+    if std is None or n < 2 or (n == 2 and std == 0 and not least):
         return Quantity(value, n=n, open_below=True, open_above=True)
-    return Quantity(value, (Term(value, std, n),), n)
+    return Quantity(value, (Term(value, std, n, least=least),), n)
 
 
 def on_common_seeds(*means: Quantity) -> tuple[Quantity, ...]:
@@ -207,45 +245,13 @@ def on_common_seeds(*means: Quantity) -> tuple[Quantity, ...]:
     return tuple(mean.of_seeds(seeds) for mean in means) if len(seeds) > 1 else means
 
 
-def independent(parts: Sequence[Term]) -> tuple[Term, ...]:
-    """The terms with means of the same seeds made one, seed by seed, so that their errors are independent.
-
-    Two seeds that differ alike show no spread: then each mean counts by itself.
-    """
-    groups: dict[tuple[int, ...], list[Term]] = {}
-    for part in parts:
-        groups.setdefault(part.seeds, []).append(part)
-    alone = groups.pop((), [])
-    return (*alone, *(part for group in groups.values() for part in _seed_by_seed(group)))
-
-
-def _seed_by_seed(terms: Sequence[Term]) -> Sequence[Term]:
-    if len(terms) == 1:
-        return terms
-    runs = zip(*([term.weight * value for _, value in term.by_seed] for term in terms), strict=True)
-    mean, std = _moments([math.fsum(of_seed) for of_seed in runs], max(abs(term.mean * term.weight) for term in terms))
-    n = terms[0].n
-    return terms if n == 2 and std == 0 else [Term(mean, std, n)]
-
-
-def _moments(values: Sequence[float], size: float = 0.0) -> tuple[float, float]:
-    """Mean and sample standard deviation; no spread where it is a rounding error of numbers of a size."""
-    found = spread(values)
-    assert found is not None
-    error = max(values) - min(values) <= _ROUNDING * size
-    return found.mean, 0.0 if error else math.sqrt(found.variance * len(values))
-
-
-def _weighed(parts: Iterable[Term], factor: float) -> tuple[Term, ...]:
-    return tuple(part._replace(weight=factor * part.weight) for part in parts)
-
-
 @dataclass(frozen=True)
 class Outcome:
     """One condition of a claim as it turned out. Of a group, only the point that stands worst is shown.
 
     text: what was compared, with its numbers; of a missing point, what was not measured. fitted: it compares seconds
-    that the hardware card was fitted to, so that its status counts for nothing. why: it is not decided. found: what was
+    that the hardware card was fitted to, or that would compare so whatever it was fitted to (fixed), so that its status
+    counts for nothing. why: it is not decided. found: what was
     held against the bounds low and high, in `unit`; None of a law and of what is missing. part: the statement that it
     belongs to, of a claim that joins several.
     """
@@ -256,6 +262,7 @@ class Outcome:
     margin: float = 0.0
     n: int | None = None
     fitted: bool = False
+    fixed: bool = False
     why: str = ""
     found: Quantity | None = None
     low: float = -math.inf
@@ -276,10 +283,13 @@ class Outcome:
     ) -> Outcome:
         """Whether what was found lies between low and high. margin: by default the distance to the nearer bound."""
         near = min(found.value - low, high - found.value) if margin is None else margin
-        said = "".join(f"; {word}" for word in (found.diverged, "fitted" if found.fitted else "") if word)
+        fixed = not found.fitted and found.cannot_move(low, high)
+        word = "fitted" if found.fitted else "so on every card" if fixed else ""
+        said = "".join(f"; {words}" for words in (found.diverged, word) if words)
         status = found.within(low, high)
         why, unit = _undecided(found, status), "×" if found.quotient else unit
-        return cls(group, f"{text}{said}", status, near, found.n, found.fitted, why, found, low, high, unit)
+        empty = found.fitted or fixed
+        return cls(group, f"{text}{said}", status, near, found.n, empty, fixed, why, found, low, high, unit)
 
     def at(self, level: float) -> Outcome:
         """The same, not decided where it is open at another level."""

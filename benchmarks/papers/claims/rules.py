@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from benchmarks.papers.claims.quantities import Outcome, Quantity, of_mean
+from benchmarks.tables import registry as tables
 from benchmarks.tables.shared import BASELINE
-from results.measures import MEASURES
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.workload import workload
+from results.measures import MEASURES, Measure
 from results.published import Published
 from results.statistics import Summary
 from results.tables import ResultTable
@@ -24,8 +27,10 @@ RULE = (
     "would decide a claim by itself, each has a share of the 5 %. One seed decides nothing but seconds of the "
     "simulated clock; three seeds are weak evidence. A row of which a run diverged decides no comparison of speed; a "
     "run that ended with its best accuracy has a lower bound of the time to it. A comparison of seconds to which the "
-    "hardware card was fitted counts for nothing: a claim that only such comparisons could decide, or one of the "
-    "statements that it joins, is not decided (fitted)."
+    "hardware card was fitted, or that comes out alike with each fitted number halved and doubled, counts for nothing: "
+    "a claim that only such comparisons could decide, or one of the statements that it joins, is not decided (fitted). "
+    "Points of accuracy are read twice, as points and as per cent of what the accuracy has above chance: a claim that "
+    "does not come out alike is not decided."
 )
 """In a few words, for those who read verdicts."""
 
@@ -44,7 +49,12 @@ class Evidence(Protocol):
         ...
 
     def fitted(self, table_id: str, network: str, row_key: str, /) -> bool:
-        """Whether the hardware card that charged the row's runs was fitted to their seconds; never in real time."""
+        """Whether the hardware card that charged the row's runs was fitted to their seconds, or to seconds in one
+        proportion to these; never in real time."""
+        ...
+
+    def relative_seconds(self, table_id: str, network: str, row_key: str, /) -> Sequence[float]:
+        """The row's seconds on each card that might have been fitted over those on its own; empty of real time."""
         ...
 
     def diverged(self, table_id: str, network: str, row_key: str, /) -> int:
@@ -85,14 +95,28 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Look:
-    """One way to read cells: as measured, or as published."""
+    """One way to read cells: as measured, or as published.
+
+    scale: of the accuracies. shares: points of accuracy are taken as per cent of what an accuracy has above chance.
+    """
 
     read: Callable[[Cell], Quantity | None]
     tables: Callable[[str], Sequence[ResultTable]]
+    scale: str = "paper"
+    shares: bool = False
+
+    def above_chance(self, cell: Cell, accuracy: Quantity) -> float:
+        """Points that an accuracy has above chance; 0 where it has none."""
+        return max(0.0, accuracy.value - chance_percent(cell.table, cell.network, self.scale))
 
 
 Points = Callable[[Look], list[Outcome]]
 """The comparisons of a claim, as somebody looks at them."""
+
+
+def chance_percent(table_id: str, network: str, scale: str) -> float:
+    """The accuracy of guessing on a table's data at a scale: 10 where there are ten classes."""
+    return 100 / data_card(workload(tables.table(table_id).family, network, scale).dataset).classes
 
 
 def measured(evidence: Evidence) -> Look:
@@ -114,15 +138,26 @@ def measured(evidence: Evidence) -> Look:
         return replace(
             found,
             fitted=known.timed and evidence.fitted(*cell[:3]),
+            elsewhere=_elsewhere(evidence, cell, known, found.value) if known.clock else (),
             diverged="; ".join(f"{count} of {found.n} runs of {row} diverged" for row, count in gone.items() if count),
         )
 
-    return Look(read, evidence.tables)
+    return Look(read, evidence.tables, evidence.scale)
 
 
-def _in_tables(tables: Sequence[ResultTable], cell: Cell) -> Summary | None:
+def _elsewhere(evidence: Evidence, cell: Cell, known: Measure, value: float) -> tuple[float, ...]:
+    """The value of the clock alone on each card that might have been fitted."""
+    own = evidence.relative_seconds(*cell[:3])
+    if known.better == "less":
+        return tuple(value * seconds for seconds in own)
+    of_baseline = known.needs == "baseline"
+    over = evidence.relative_seconds(cell.table, cell.network, BASELINE.key) if of_baseline else (1.0,) * len(own)
+    return tuple(value * base / seconds for base, seconds in zip(over, own, strict=True)) if over else ()
+
+
+def _in_tables(found: Sequence[ResultTable], cell: Cell) -> Summary | None:
     """What an analysis measured."""
-    for table in tables:
+    for table in found:
         for row in table.rows:
             if (row.network, row.row) == (cell.network, cell.row):
                 keys = [measure.key for measure in table.measures]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from benchmarks.papers.claims.needed import DECIDED, Need, fitted_parts, need
 from benchmarks.papers.claims.quantities import Outcome, Status, alone_level
-from benchmarks.papers.claims.rules import Evidence, Points, as_published, measured
+from benchmarks.papers.claims.rules import Evidence, Look, Points, as_published, measured
 
 Decision = Literal["holds", "does not hold", "not decided", "not decided (fitted)"]
 """What becomes of a claim."""
@@ -21,6 +21,7 @@ DECISIONS: dict[Decision, str] = {
     "not decided (fitted)": "are not decided (fitted)",
 }
 """All of them, as said of one claim and of many."""
+DECIDED_AS = ("holds", "does not hold")
 _RANK = {"does not hold": 0, "not decided": 1, "missing": 2, "holds": 3}
 
 
@@ -88,6 +89,14 @@ class Verdict:
         return self.status if self.scale == "paper" else f"{self.status} at {self.scale}"
 
 
+class Assessment(NamedTuple):
+    """A claim's comparisons as somebody read them, the level of one that decides it alone, and what becomes of it."""
+
+    points: Sequence[Outcome]
+    level: float
+    status: Decision
+
+
 @dataclass(frozen=True)
 class Claim:
     """What a paper says in words. needs: tables and analyses; rule: what the words are taken to mean.
@@ -105,13 +114,14 @@ class Claim:
     any_of: bool = False
 
     def evaluate(self, evidence: Evidence) -> Verdict:
-        points, level = self.held(self.points(measured(evidence)))
-        status = self.status(points)
-        parts = [_why(self, points, status), self.rule and f"Taken as: {self.rule}.", self._paper(evidence)]
+        (points, level, status), twice = self._read(measured(evidence))
+        parts = [_why(self, points, status), twice, self.rule and f"Taken as: {self.rule}.", self._paper(evidence)]
         said = "; ".join(point.text for point in _shown([point for point in points if point.status != "missing"]))
         why = " ".join(part for part in [*parts, self.remark] if part)
-        decided = status in ("holds", "does not hold")
+        decided = status in DECIDED_AS
         needed = DECIDED if decided else need(points, self.needs, level, any_of=self.any_of)
+        if not decided and needed == DECIDED:
+            needed = Need("no number of seeds: points and shares come out otherwise")
         return Verdict(status, evidence.scale, said or "-", why, self._effect(points, status), needed)
 
     def _effect(self, points: Sequence[Outcome], status: Decision) -> Grounds | None:
@@ -121,6 +131,23 @@ class Claim:
             return None
         best = self.any_of and status == "holds"
         return Grounds.of((max if best else min)(same or there, key=lambda point: point.margin))
+
+    def _read(self, look: Look) -> tuple[Assessment, str]:
+        """The claim as it is read, and why it is not decided where points and shares of them come out otherwise.
+
+        It is read in points where that is undecided or both are alike, else as shares.
+        """
+        in_points, as_shares = (self._assess(replace(look, shares=shares)) for shares in (False, True))
+        if in_points.status == as_shares.status:
+            return in_points, ""
+        said = (
+            f"In points it {_said(in_points.status)}, as a share of what is above chance it {_said(as_shares.status)}."
+        )
+        return (as_shares if in_points.status in DECIDED_AS else in_points)._replace(status="not decided"), said
+
+    def _assess(self, look: Look) -> Assessment:
+        points, level = self.held(self.points(look))
+        return Assessment(points, level, self.status(points))
 
     def held(self, points: Sequence[Outcome]) -> tuple[list[Outcome], float]:
         """The comparisons, those that would decide the claim by themselves held to `alone_level`; and that level."""
@@ -133,7 +160,7 @@ class Claim:
         found = self._of({point.status for point in points if not point.fitted})
         if found == "holds" and fitted_parts(points):
             return "not decided (fitted)"
-        decided = [point for point in points if point.status in ("holds", "does not hold")]
+        decided = [point for point in points if point.status in DECIDED_AS]
         if found == "not decided" and points and all(point.fitted for point in decided or points):
             return "not decided (fitted)"
         return found
@@ -149,15 +176,19 @@ class Claim:
 
     def _paper(self, evidence: Evidence) -> str:
         """The same conditions on the paper's own figures."""
-        held, _ = self.held(self.points(as_published(evidence)))
-        points = [point for point in held if point.status != "missing"]
+        look = as_published(evidence)
+        there = replace(self, points=lambda look: [p for p in self.points(look) if p.status != "missing"])
+        (points, _, status), _ = there._read(look)
         if not points:
             return ""
-        status = self.status(points)
         those = sorted((p for p in _shown(points) if p.status == status), key=lambda point: point.margin)
         many = 1 if status == "holds" else 3
-        says = "is not decided" if status == "not decided" else status
-        return f"On the paper's own figures it {says} ({'; '.join(p.text for p in those[:many])})."
+        shown = f" ({'; '.join(p.text for p in those[:many])})" if those else ""
+        return f"On the paper's own figures it {_said(status)}{shown}."
+
+
+def _said(status: Decision) -> str:
+    return status if status in DECIDED_AS else f"is {status}"
 
 
 def _shown(points: Sequence[Outcome]) -> list[Outcome]:
@@ -176,14 +207,16 @@ def _why(claim: Claim, points: Sequence[Outcome], status: Decision) -> str:
         return f"Not run: needs {', '.join(claim.needs)}."
     count = [p for p in points if not p.fitted]
     said = [_counted(count)] if count else []
-    if fitted := len(points) - len(count):
+    if fixed := sum(point.fixed for point in points):
+        said.append(f"{fixed} of {len(points)} comparisons would come out so whatever the hardware card was fitted to")
+    if fitted := len(points) - len(count) - fixed:
         said.append(f"{fitted} of {len(points)} comparisons are of seconds that the hardware card was fitted to")
     if missing := [p for p in points if p.status == "missing"]:
         names = list(dict.fromkeys(point.text for point in missing))
         said.append(f"not measured: {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}")
     runs = [point.n for point in there if point.n is not None]
     reasons = list(dict.fromkeys(point.why for point in count if point.why))
-    if status not in ("holds", "does not hold"):
+    if status not in DECIDED_AS:
         said += reasons
     elif runs and 1 < min(runs) <= 3:
         said.append(f"n = {min(runs)} is weak evidence")

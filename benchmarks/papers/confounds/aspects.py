@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import methods
 from benchmarks.executors import registry as executors
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.papers.confounds.counted import Counted
 from benchmarks.runner.plan import Run
 from benchmarks.workloads.networks.names import BATCHNORM_FREE, TITLES
 from benchmarks.workloads.workload import Workload
 from results.records.spec import RunSpec
 
 
+class NotDeclared(Exception):
+    """Raised for a plug-in that was not run yet and declares nothing."""
+
+
 @dataclass(frozen=True)
 class AuditedRow:
-    """One row on one network."""
+    """One row on one network. counted: what its runs did, where they are there and have counted it."""
 
     label: str
     run: Run
+    counted: Counted | None = None
 
     @property
     def spec(self) -> RunSpec:
@@ -33,9 +41,22 @@ class AuditedRow:
     def method(self) -> methods.Method:
         return methods.create(self.run.method.name, self.run.method.options)
 
+    def says(self, name: str) -> Any:
+        """A property: as counted, else as the method declares it. Raises NotDeclared where it is neither."""
+        if self.counted is not None and hasattr(self.counted, name):
+            return getattr(self.counted, name)
+        if self.method.declares(name):
+            return getattr(self.method, name)
+        raise NotDeclared
+
     @property
-    def samples_per_update(self) -> int:
-        return self.work.batch * self.method.batches_per_update
+    def cuts_the_network(self) -> bool:
+        return type(self.method).parts is not methods.Method.parts
+
+    @property
+    def samples_per_update(self) -> float:
+        """Raises NotDeclared."""
+        return float(self.work.batch * self.says("batches_per_update"))
 
     @property
     def learning_rate(self) -> float:
@@ -69,18 +90,27 @@ def _data(row: AuditedRow) -> str:
 def _shares(row: AuditedRow) -> str | None:
     if row.method.replicas == 1:
         return None
-    return "the next batch goes to whoever asks" if row.method.shares_batches else "as many for all"
+    return "the next batch goes to whoever asks" if row.says("shares_batches") else "as many for all"
 
 
 def _batch(row: AuditedRow) -> str:
-    batch, replicas = row.work.batch, row.method.replicas
-    return f"{row.samples_per_update} per update, global batch {batch * replicas}"
+    everywhere = f"global batch {row.work.batch * row.method.replicas}"
+    samples, at_once = row.samples_per_update, 1.0 if row.counted is None else row.counted.gradients_per_update
+    if at_once in (0, 1):
+        return f"{samples:.4g} per update, {everywhere}"
+    return f"{samples * at_once:.4g} per update ({at_once:.3g} gradients of {samples:.4g} each), {everywhere}"
 
 
 def _updates(row: AuditedRow) -> str:
+    if row.counted is not None:
+        few, many = (f"{count:.4g}" for count in row.counted.updates_per_epoch)
+        dropped = row.counted.share("dropped")
+        said = few if few == many else f"{few} to {many}, by layer"
+        return f"{said}, {100 * dropped:.3g} % of the gradients dropped" if dropped else said
     samples = row.work.train_samples or row.run.data.train_samples
     steps = samples // row.work.batch
-    return str(steps if row.method.applies_all_gradients else steps // row.method.replicas)
+    most = steps if row.says("applies_all_gradients") else steps // row.method.replicas
+    return str(most) if row.says("updates_all_layers") else f"{most} at most, some of a part of the layers"
 
 
 def _rate(row: AuditedRow) -> str:
@@ -94,8 +124,10 @@ def _rate(row: AuditedRow) -> str:
 
 
 def _rate_per_sample(row: AuditedRow) -> str:
-    rate, everywhere = row.learning_rate, row.work.batch * row.method.replicas
-    return f"{rate / row.samples_per_update:.3g} per sample of an update, {rate / everywhere:.3g} of the global batch"
+    rate, everywhere, samples = row.learning_rate, row.work.batch * row.method.replicas, row.samples_per_update
+    if not samples:
+        return "no update"
+    return f"{rate / samples:.3g} per sample of an update, {rate / everywhere:.3g} of the global batch"
 
 
 def _decay(row: AuditedRow) -> str:
@@ -112,13 +144,13 @@ def _optimizer(row: AuditedRow) -> str:
 
 def _momentum(row: AuditedRow) -> str:
     method = row.method
-    if method.options.momentum == "per_updater" and method.updaters > 1:
+    if method.options.momentum == "per_updater" and row.says("updaters") > 1:
         return "local to each updater, never averaged"
     if method.replicas == 1:
         return "one"
-    if method.averages_state:
+    if row.says("averages_state"):
         return "averaged with the weights"
-    return "alike on all devices" if method.batches_per_update > 1 else "local to each device, never averaged"
+    return "alike on all devices" if row.says("batches_per_update") > 1 else "local to each device, never averaged"
 
 
 def _batchnorm(row: AuditedRow) -> str | None:
@@ -126,7 +158,7 @@ def _batchnorm(row: AuditedRow) -> str | None:
         return None
     if row.method.replicas == 1:
         return "one set of running statistics"
-    averaged = row.method.averages_replicas and row.method.options.bn_buffers == "averaged"
+    averaged = row.says("averages_replicas") and row.method.options.bn_buffers == "averaged"
     return "running statistics averaged with the weights" if averaged else "each device its own running statistics"
 
 
@@ -153,13 +185,45 @@ def _charged(row: AuditedRow) -> str | None:
 
 
 def _queue(row: AuditedRow) -> str | None:
-    capacity = row.method.queue
+    capacity = row.method.queue  # an option of its own, or none
     return None if capacity is None else f"{capacity}{' (a rendezvous)' if capacity == 0 else ''}"
 
 
 def _gradient_at(row: AuditedRow) -> str | None:
-    where = row.method.gradient_at
-    return None if where is None else {"forward": "those the forward pass read", "current": "those of now"}[where]
+    read, now = "those the forward pass read", "those of now"
+    if row.counted is None:
+        where = row.says("gradient_at")
+        return None if where is None else {"forward": read, "current": now}[where]
+    pinned, moved = row.counted.share("pinned"), row.counted.share("moved")
+    if pinned and moved:
+        return f"{now}, for {100 * pinned:.3g} % of the gradients {read}"
+    return read if pinned else now if moved else None
+
+
+def _stages(row: AuditedRow) -> str | None:
+    """Asked of those methods alone that cut networks: it builds the row's, for which torch is imported."""
+    if not row.cuts_the_network:
+        return None
+    from benchmarks.hardware.step_price import layers_of
+
+    layers = layers_of(row.work, row.run.data)
+    flops = [layer.forward_flops for layer in layers]
+    sizes = [(layer.name, int(layer.parameter_bytes)) for layer in layers]
+    team = DryTeam.of(sizes, steps_per_epoch=1, network=row.work.network, flops=lambda: flops)
+    parts = row.method.parts(team)
+    return (
+        f"{_joined(len(part) for part in parts)} layers, "
+        f"{_shares_of([sum(layer.size for layer in part) for part in parts])} % of the parameters, "
+        f"{_shares_of([sum(flops[layer.index] for layer in part) for part in parts])} % of the FLOPs"
+    )
+
+
+def _shares_of(values: Sequence[float]) -> str:
+    return _joined(f"{100 * value / sum(values):.0f}" for value in values)
+
+
+def _joined(values: Iterable[object]) -> str:
+    return " + ".join(map(str, values))
 
 
 def _update(row: AuditedRow) -> str:
@@ -184,8 +248,9 @@ ASPECTS: Mapping[str, Callable[[AuditedRow], str | None]] = {
     "Clock": _clock,
     "Simulated seconds are those of": _charged,
     "Devices": lambda row: str(row.method.devices),
-    "Updaters per replica": lambda row: str(row.method.updaters),
+    "Updaters per replica": lambda row: str(row.says("updaters")),
     "Queue between forward and backward workers": _queue,
     "Weights of the backward pass": _gradient_at,
+    "Stages (first to last)": _stages,
     "Update": _update,
 }

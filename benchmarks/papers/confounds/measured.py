@@ -1,7 +1,8 @@
 """The confound audit: what differs between rows that a table compares, beside their methods.
 
-It reads the plan's specs and what a method says of itself (methods.Method), so that it can be printed before anything
-is run, and holds for a plug-in. Seeds are no confound. What differs between the rows of the papers' own experiments
+It reads the plan's specs, what the runs' journals have counted, and where they have not, what a method declares of
+itself (methods.Method): so it can be printed before anything is run. What a plug-in was neither counted at nor declares
+is "not declared". Seeds are no confound. What differs between the rows of the papers' own experiments
 stands in published.py.
 """
 
@@ -9,17 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from benchmarks.papers.confounds.aspects import ASPECTS, AuditedRow
+from benchmarks.papers.confounds.aspects import ASPECTS, AuditedRow, NotDeclared
+from benchmarks.papers.confounds.counted import Counted
 from benchmarks.papers.confounds.naming import named
 from benchmarks.runner.plan import Run
+from results.records import Record
+
+Records = Mapping[tuple[str, str], Sequence[Record]]
+"""By network and row."""
 
 
-def audit(runs: Sequence[Run]) -> list[str]:
+def audit(runs: Sequence[Run], records: Records | None = None) -> list[str]:
     """One line per aspect in which rows of a network differ, rows of one value together; last, what they share.
 
-    A line that does not hold for all networks begins with those it holds for.
+    A line that does not hold for all networks begins with those it holds for. records: the runs that are there.
     """
-    networks = {network: _subjects(runs, network) for network in dict.fromkeys(map(_network_of, runs))}
+    networks = {network: _subjects(runs, network, records or {}) for network in dict.fromkeys(map(_network_of, runs))}
     lines: dict[str, list[str]] = {}
     same: dict[str, list[str]] = {}
     for network, rows in networks.items():
@@ -29,7 +35,7 @@ def audit(runs: Sequence[Run]) -> list[str]:
                 lines.setdefault(f"{name}: {_grouped(groups, rows)}.", []).append(network)
             elif groups:
                 same.setdefault(f"{_lowered(name)} {next(iter(groups))}", []).append(network)
-        for line in _special_cases(rows):
+        for line in (*_special_cases(rows), *_sources(rows, any_run=bool(records))):
             lines.setdefault(line, []).append(network)
     everywhere = len(networks)
     said = [line if len(nets) == everywhere else f"{', '.join(nets)}: {line}" for line, nets in lines.items()]
@@ -41,19 +47,26 @@ def _network_of(run: Run) -> str:
     return run.spec.workload.network
 
 
-def _subjects(runs: Sequence[Run], network: str) -> list[AuditedRow]:
+def _subjects(runs: Sequence[Run], network: str, records: Records) -> list[AuditedRow]:
     """A row's first seed stands for it."""
     firsts: dict[str, Run] = {}
     for run in runs:
         if _network_of(run) == network:
             firsts.setdefault(run.labels.row, run)
-    return [AuditedRow(run.labels.method_title, run) for run in firsts.values()]
+    return [
+        AuditedRow(run.labels.method_title, run, Counted.of(records.get((network, row), ())))
+        for row, run in firsts.items()
+    ]
 
 
 def _groups(rows: Sequence[AuditedRow], aspect: Callable[[AuditedRow], str | None]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for row in rows:
-        if (value := aspect(row)) is not None:
+        try:
+            value = aspect(row)
+        except NotDeclared:
+            value = "not declared"
+        if value is not None:
             groups.setdefault(value, []).append(row.label)
     return groups
 
@@ -77,3 +90,18 @@ def _special_cases(rows: Sequence[AuditedRow]) -> Iterator[str]:
     for said in dict.fromkeys(row.method.special_case for row in rows):
         if said:
             yield said.replace("{rows}", " / ".join(row.label for row in rows if row.method.special_case == said))
+
+
+def _sources(rows: Sequence[AuditedRow], *, any_run: bool) -> Iterator[str]:
+    """Whether updates, batches per update, averages and the weights of backward passes were counted, or declared."""
+    counted = [row.label for row in rows if row.counted is not None]
+    others = [row.label for row in rows if row.counted is None]
+    if any_run and counted and others:
+        labels = [row.label for row in rows]
+        yield (
+            f"Updates, batches per update, averages and the weights of backward passes: counted in the runs of "
+            f"{named(counted, labels)}; as their methods declare them for {named(others, labels)}."
+        )
+    elif any_run:
+        how = "counted in the runs" if counted else "as the methods declare them, since the runs have not counted them"
+        yield f"Updates, batches per update, averages and the weights of backward passes: {how}."

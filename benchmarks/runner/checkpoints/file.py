@@ -13,7 +13,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -22,7 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from benchmarks.executors.resuming import Natural, TeamValues
 from results.errors import ResultsError
-from results.files import whole
+from results.files import own_folder, whole
+from results.reading import content, opened
 from results.records import folder_of
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ if TYPE_CHECKING:
 
 FOLDER = "checkpoints"
 MOST_JSON_BYTES = 2**26
+MOST_BYTES = 2**36
 
 _NAME = re.compile(r"epoch-(\d{1,9})\.batch-(\d{1,9})\.([0-9a-f]{32})\.safetensors")
+_OURS = re.compile(_NAME.pattern.replace(r"\.safetensors", r"(?:\.damaged-\d+)?\.safetensors"))
+_STAGED = re.compile(rf"\.(?:{_NAME.pattern})\.\w+")
 _METADATA = "checkpoint"
 
 
@@ -99,6 +103,31 @@ def found(out: Path, id: str) -> list[Path]:
     return sorted(names, key=lambda path: (_place(path), path.name), reverse=True)
 
 
+def remove(out: Path, id: str) -> None:
+    """Remove a run's checkpoints, with those that were set aside; nothing else, and nothing that a link leads to."""
+    remove_staged(out, id)
+    for path in _named(out, id, _OURS):
+        _unlink(path)
+    with contextlib.suppress(OSError):
+        folder(out, id).rmdir()
+
+
+def remove_staged(out: Path, id: str) -> None:
+    """Remove what a process that was killed has left half-written."""
+    for path in _named(out, id, _STAGED):
+        _unlink(path)
+
+
+def _named(out: Path, id: str, names: re.Pattern[str]) -> Iterator[Path]:
+    with contextlib.suppress(OSError, ResultsError):
+        yield from [path for path in own_folder(out, folder(out, id)).iterdir() if names.fullmatch(path.name)]
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
 def _place(path: Path) -> tuple[int, int]:
     parts = _NAME.fullmatch(path.name)
     assert parts is not None
@@ -108,8 +137,10 @@ def _place(path: Path) -> tuple[int, int]:
 def read(path: Path, id: str) -> Checkpoint:
     """Raises ResultsError where it is damaged, of another run or version, or no checkpoint at all."""
     try:
-        data = _verified(path)
-        progress, tensors = _parsed(data)
+        _check_bytes(path)
+        progress, tensors = _parsed(content(path, MOST_BYTES))
+    except MemoryError as error:
+        raise ResultsError(f"{path} does not fit into memory") from error
     except OSError as error:
         raise ResultsError(f"{path} cannot be read ({error.strerror or error})") from error
     except (ValueError, RecursionError) as error:
@@ -119,14 +150,14 @@ def read(path: Path, id: str) -> Checkpoint:
     return Checkpoint(progress, tensors)
 
 
-def _verified(path: Path) -> bytes:
+def _check_bytes(path: Path) -> None:
+    """See that they are those that were written, without holding them: a sparse file may have any number of zeros."""
     parts = _NAME.fullmatch(path.name)
     if parts is None or not stat.S_ISREG(path.lstat().st_mode):
         raise ValueError("it is no file of such a name")
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest()[:32] != parts[3]:
-        raise ValueError("its bytes are not those that were written")
-    return data
+    with opened(path, MOST_BYTES) as file:
+        if not any(file.peek(8)[:8]) or hashlib.file_digest(file, "sha256").hexdigest()[:32] != parts[3]:
+            raise ValueError("its bytes are not those that were written")
 
 
 def _parsed(data: bytes) -> tuple[Progress, dict[str, Tensor]]:

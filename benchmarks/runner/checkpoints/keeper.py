@@ -14,9 +14,10 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from benchmarks.runner.checkpoints import file
 from benchmarks.runner.checkpoints.file import Checkpoint, Stint, folder, found, read, render, write
 from results.errors import ResultsError
-from results.files import set_aside
+from results.files import own_folder, set_aside
 
 KEPT = 2
 EVERY_SECONDS = 1.0
@@ -62,8 +63,12 @@ class Checkpoints:
 
         Others are set aside, and it is said.
         """
-        for staged in self.folder.glob(".*"):  # what a process that was killed has left half-written
-            staged.unlink(missing_ok=True)
+        try:
+            own_folder(self.out, self.folder)
+        except ResultsError as error:
+            self.say(f"no checkpoint is used: {error}")
+            return None
+        file.remove_staged(self.out, self.id)
         for path in found(self.out, self.id):
             try:
                 checkpoint = read(path, self.id)
@@ -114,7 +119,7 @@ class Checkpoints:
     def remove(self) -> None:
         """Nobody needs any of them any more."""
         self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        file.remove(self.out, self.id)
         self.last = self.written = None
 
     def close(self) -> None:
@@ -155,7 +160,7 @@ class Checkpoints:
     def _write(self, checkpoint: Checkpoint) -> None:
         name, data = render(checkpoint)
         self.check()
-        self.folder.mkdir(exist_ok=True)
+        own_folder(self.out, self.folder).mkdir(exist_ok=True)
         if shutil.disk_usage(self.folder).free < len(data) + RESERVE_BYTES:
             raise OSError(f"its disk has too little room for {len(data):,} bytes")
         write(self.folder / name, data)
@@ -173,4 +178,4 @@ def prune(out: Path, ids: Iterable[str]) -> None:
     """Remove what runs that have finished left, since they were killed at their very end."""
     for id in ids:
         if found(out, id):
-            shutil.rmtree(folder(out, id), ignore_errors=True)
+            file.remove(out, id)

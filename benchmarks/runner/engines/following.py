@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.runner.checkpoints.file import found as checkpoints
 from benchmarks.runner.checkpoints.file import words
 from benchmarks.runner.engines.cluster import Job, Key
-from benchmarks.runner.engines.shards import Array, Tail, notes_of
+from benchmarks.runner.engines.shards import Array, Parse, Tail, notes_of
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import (
     Begin,
@@ -84,7 +84,7 @@ class Follower:
 
     def __init__(self, runs: Sequence[Run], out: Path, listen: Listen) -> None:
         self._out, self._listen = out, listen
-        self._heard = {run.id: _Heard(run, Tail(folder_of(out, run.id) / JOURNAL, lines.parse)) for run in runs}
+        self._heard = {run.id: _Heard(run, Tail(folder_of(out, run.id) / JOURNAL, _parser)) for run in runs}
         self._jobs: dict[Key, _Watched] = {}
         self._said = ""
         self.ended: dict[str, Ended] = {}
@@ -227,6 +227,10 @@ class Follower:
             more = ", ..." if len(places) > NAMED else ""
             parts.append(f"{len(running)} running on {', '.join(places[:NAMED])}{more}")
         return ", ".join(parts)
+
+
+def _parser() -> Parse:
+    return lines.Reader().parse
 
 
 def _complete(path: Path) -> Record | None:

@@ -11,7 +11,6 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 
 import methods
 from benchmarks.errors import UserError
@@ -21,7 +20,7 @@ from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.shards import LOGS, Note, Shard, take_note
 from benchmarks.runner.node import different
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool
+from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Event, Remark, Setting, Standstill
 from benchmarks.workloads import own_files
 from results.errors import ResultsError
@@ -32,37 +31,18 @@ LEFT = 75
 """The exit code of a job that was asked to leave: a temporary failure (sysexits.h)."""
 
 
-class Leave(KeyboardInterrupt):
-    """The cluster asked the job to go. number: of the signal."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def serve(path: str) -> None:
     """Train the runs of the shard at this path."""
-    _listen()
+    signals.command.listen((signal.SIGUSR2, signal.SIGTERM), seconds=None)
     shard = Shard.read(Path(path))
     before = _places(shard)
     try:
         _train(shard)
-    except Leave as asked:
+    except signals.Signalled as asked:
+        signals.signalled(asked)
         if asked.number == signal.SIGUSR2 and _places(shard) != before:  # else it would come again for ever
             cluster.requeue(_id())
         sys.exit(LEFT)
-
-
-def _listen() -> None:
-    """The first of both raises Leave in the main thread; the runs are ended then, and later ones change nothing."""
-
-    def hear(number: int, frame: FrameType | None) -> None:
-        for one in (signal.SIGUSR2, signal.SIGTERM):
-            signal.signal(one, signal.SIG_IGN)
-        raise Leave(number)
-
-    for one in (signal.SIGUSR2, signal.SIGTERM):
-        signal.signal(one, hear)
 
 
 def _train(shard: Shard) -> None:

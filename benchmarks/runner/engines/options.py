@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from benchmarks.errors import UserError
 from methods.errors import unknown
+from results.reading import TEXT_BYTES, content, parsed_toml
 
 FILE = "async-sgd-benchmarks.toml"
 ENGINES = ("local", "slurm")
@@ -116,7 +116,7 @@ def _check(name: str, value: str) -> None:
 def _read(path: Path) -> tuple[dict[str, str], int | None, tuple[str, ...]]:
     """-> what the file asks for, runs of a job, lines of shell; what nobody says where there is no file."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = parsed_toml(content(path, TEXT_BYTES).decode())
     except FileNotFoundError:
         return {}, None, ()
     except (OSError, ValueError) as error:

@@ -25,6 +25,7 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Gpus
 from benchmarks.runner.node import Node, different
 from results import files
+from results.reading import TEXT_BYTES, content, parsed_json
 from results.records.identity import identity as digest
 
 ANSWER = "probe.json"
@@ -86,7 +87,7 @@ def known(out: Path) -> Node | None:
 def _by_job(
     question: Question, out: Path, options: SlurmOptions, say: Callable[[str], None], sleep: Callable[[float], None]
 ) -> dict[str, Any]:
-    folder = place(out).absolute() / f"probe-{time.time_ns():x}"
+    folder = files.own_folder(out, place(out)).absolute() / f"probe-{time.time_ns():x}"
     asked, answered = folder / "question.json", folder / ANSWER
     files.replace(asked, json.dumps(asdict(question)).encode())
     (id,) = submit(Call(__name__, answer.__name__), [asked], name=folder.name, logs=folder / LOGS, options=options)
@@ -117,11 +118,18 @@ def _over(name: str) -> bool:
 def _silent(folder: Path, id: str) -> str:
     """Why a probe job ended without an answer, as far as its log tells."""
     logs = sorted((folder / LOGS).glob("*_log.out"))
-    lines = [line for log in logs for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    lines = [line for log in logs for line in _tail(log).splitlines() if line.strip()]
     if not lines:
         why = "its node does not see this folder, or may not write into it"
         return f"--out {folder.parent.parent}: probe job {id} left nothing there: {why}; name one that all nodes share."
     return f"The probe job {id} ended without an answer: {lines[-1].strip()} [log: {logs[0]}]"
+
+
+def _tail(log: Path) -> str:
+    try:
+        return content(log, TEXT_BYTES).decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _versions() -> dict[str, str]:
@@ -134,7 +142,7 @@ def _gpus() -> Gpus | None:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        said = json.loads(path.read_bytes())
+        said = parsed_json(path, TEXT_BYTES)
     except (OSError, ValueError):
         return None
     return said if isinstance(said, dict) and {"host", "node", "versions", "missing"} <= said.keys() else None

@@ -21,12 +21,14 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Setting
 from results import files
 from results.errors import ResultsError
+from results.reading import MOST_BYTES, opened, parsed_json
 from results.records.spec import Labels, RunSpec
 
 FOLDER = "slurm"
 ARRAY, SETTING = "array.json", "setting.json"
 LOGS = "logs"
 
+Parse = Callable[[bytes], dict[str, Any]]
 _SETTING = TypeAdapter(Setting)
 
 
@@ -55,7 +57,7 @@ class Array:
     @classmethod
     def create(cls, out: Path, shards: Sequence[Sequence[Run]], setting: Setting, before: Mapping[str, str]) -> Array:
         """Its files are whole before sbatch is asked. Raises ResultsError where they cannot be written."""
-        folder = place(out).absolute() / f"asgd-{uuid.uuid4().hex[:10]}"
+        folder = files.own_folder(out, place(out)).absolute() / f"asgd-{uuid.uuid4().hex[:10]}"
         made = datetime.now(UTC).isoformat(timespec="seconds")
         array = cls(folder, tuple(tuple(run.id for run in shard) for shard in shards), before, (), made)
         files.replace(folder / SETTING, _json(_SETTING.dump_python(_absolute(setting))))
@@ -68,7 +70,7 @@ class Array:
     def read(cls, path: Path) -> Array | None:
         """None where it is no such file."""
         try:
-            fields = json.loads(path.read_bytes())
+            fields = parsed_json(path)
             shards = tuple(tuple(map(str, shard)) for shard in fields["shards"])
             jobs, over = tuple(map(str, fields["jobs"])), bool(fields["over"])
             return cls(path.parent, shards, dict(fields["before"]), jobs, str(fields["made"]), over)
@@ -114,8 +116,8 @@ class Shard:
     def read(cls, path: Path) -> Shard:
         """Raises ResultsError where it is none."""
         try:
-            setting = _SETTING.validate_python(json.loads((path.parent / SETTING).read_bytes()))
-            runs = tuple(_run(one) for one in json.loads(path.read_bytes()))
+            setting = _SETTING.validate_python(parsed_json(path.parent / SETTING))
+            runs = tuple(_run(one) for one in parsed_json(path))
         except (OSError, ValueError, TypeError, KeyError, ValidationError) as error:
             raise ResultsError(f"{path} is no shard of runs ({error}); run again.") from error
         if wrong := [name for name, card in setting.cards.items() if card.sha256 != name]:
@@ -149,10 +151,13 @@ def take_note(shard: Path, note: Note) -> None:
 
 
 class Tail:
-    """Lines of a file that others append to, each once; parse: may raise ValueError, and the line is left out."""
+    """Lines of a file that others append to, each once; a line that cannot be parsed (ValueError) is left out.
 
-    def __init__(self, path: Path, parse: Callable[[bytes], dict[str, Any]] = json.loads) -> None:
-        self.path, self._parse = path, parse
+    parser: makes what parses the lines of one file.
+    """
+
+    def __init__(self, path: Path, parser: Callable[[], Parse] = lambda: json.loads) -> None:
+        self.path, self._parser, self._parse = path, parser, parser()
         self._inode, self._offset = 0, 0
 
     def lines(self) -> Iterator[dict[str, Any]]:
@@ -161,10 +166,10 @@ class Tail:
             seen = self.path.stat()
             if (seen.st_ino, seen.st_size) == (self._inode, self._offset):
                 return
-            with self.path.open("rb") as file:
+            with opened(self.path, MOST_BYTES) as file:
                 self._inode, before = seen.st_ino, self._inode
                 if before != seen.st_ino or seen.st_size < self._offset:
-                    self._offset = 0
+                    self._offset, self._parse = 0, self._parser()
                 file.seek(self._offset)
                 data = file.read()
         except OSError:

@@ -27,7 +27,7 @@ from benchmarks.runner.processes.messages import Ended, Listen, Setting
 from benchmarks.runner.progress import duration
 from benchmarks.runner.progress import runs as many
 from results.errors import LeaseHeld, ResultsError
-from results.files import set_aside
+from results.files import own_folder, set_aside
 from results.records import JOURNAL, folder_of, read
 from results.records.lease import Lease, Lookout
 
@@ -234,7 +234,7 @@ def _put_aside(out: Path, id: str) -> None:
     """What --fresh replaces; jobs train what is not there."""
     folder = folder_of(out, id)
     with contextlib.suppress(FileNotFoundError, LeaseHeld):
-        lease = Lease.take(folder)
+        lease = Lease.take(own_folder(out, folder))
         try:
             prune(out, [id])
             set_aside(folder / JOURNAL, "replaced")

@@ -209,6 +209,8 @@ def _train(
             raise error.__cause__ from None
         if isinstance(error, WorkersStuck):
             _give_up(parent, journal, begin.id, str(error), traceback.format_exc())
+        if (number := signals.training.asked) is not None:  # that was raised, and made into something else
+            raise signals.Terminated(number) from error
         reason = str(error) if isinstance(error, WorkerFailed | EpochUnfinished) else described(error)
         journal.end("failed", reason=reason, traceback=traceback.format_exc())
         return Ended(begin.id, "failed", reason)

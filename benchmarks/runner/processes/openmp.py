@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import methods
@@ -12,11 +12,12 @@ from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.runner.environment import usable_cores
 from benchmarks.runner.specs import workload_of
+from benchmarks.workloads.networks.names import BLOCKS, layer_names
 from results.records.spec import RunSpec
 
 VARIABLE = "OMP_WAIT_POLICY"
 LAYERS = 256
-"""Of the network on which workers are counted: as many as a method may have updaters, each with layers of its own."""
+"""Layers assumed of a network that is not the suite's: as many as a method may have updaters, each with its own."""
 
 
 def wait_policy(jobs: int, threads: int, cores: int) -> Literal["PASSIVE"] | None:
@@ -29,12 +30,14 @@ def wait_policy(jobs: int, threads: int, cores: int) -> Literal["PASSIVE"] | Non
     return "PASSIVE" if threads > 1 and jobs * threads > cores else None
 
 
-def callers(method: methods.Method, *, simulated: bool) -> int:
+def callers(method: methods.Method, *, simulated: bool, network: str = "", blocks: Sequence[int] | None = None) -> int:
     """Threads that call torch at the same time: on real threads every worker, on a simulated clock one for all."""
     if simulated:
         return 1
-    layers = [(str(i), 1) for i in range(LAYERS)]
-    workers = list(method.workers(DryTeam.of(layers, replicas=method.replicas, steps_per_epoch=method.replicas)))
+    names = layer_names(network, blocks) if network in BLOCKS else map(str, range(LAYERS))
+    layers, many = [(name, 1) for name in names], method.replicas
+    team = DryTeam.of(layers, replicas=many, steps_per_epoch=many, network=network)
+    workers = list(method.workers(team))
     for worker in workers:
         worker.program.close()
     return len(workers)
@@ -42,12 +45,14 @@ def callers(method: methods.Method, *, simulated: bool) -> int:
 
 def policy_of(spec: RunSpec, jobs: int) -> str | None:
     """For a process that trains the run, jobs of them at a time; a user's own in the environment goes before."""
-    threads = workload_of(spec.workload).threads
+    work = workload_of(spec.workload)
+    threads = work.threads
     if threads == 1 or os.environ.get(VARIABLE):
         return os.environ.get(VARIABLE) or None
     method = methods.create(spec.method.name, spec.method.options)
     simulated = executors.executor(spec.executor).simulated
-    return wait_policy(jobs * callers(method, simulated=simulated), threads, usable_cores())
+    many = callers(method, simulated=simulated, network=work.network, blocks=work.blocks)
+    return wait_policy(jobs * many, threads, usable_cores())
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from benchmarks.runner.processes import memory, one_run, openmp, process, ranks,
 from benchmarks.runner.processes.elsewhere import Elsewhere
 from benchmarks.runner.processes.heartbeat import Heartbeats
 from benchmarks.runner.processes.messages import Alive, Answer, Begin, Busy, Ended, Event, Listen, Setting, Wrong
+from results import children
 
 RANK_WORK = ranks.RankWork(process.prepare, one_run.data_of)
 
@@ -31,7 +31,7 @@ class TrainingProcess:
         context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=process.main, args=(theirs, setting, one_run.carry_out), daemon=True)
-        with signals.blocked(), openmp.applied(policy), memory.preloaded():
+        with children.blocked(), openmp.applied(policy), memory.preloaded():
             self.process.start()
         theirs.close()
         self.gpus, self.policy = setting.gpus, policy
@@ -50,12 +50,9 @@ class TrainingProcess:
         if self.run is not None:
             self.process.terminate()
 
-    def join(self, seconds: float = signals.POOL_SECONDS) -> None:
-        """Wait until it has gone, so many seconds at most before it is killed."""
-        self.process.join(max(0.0, seconds))
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
+    def join(self) -> None:
+        """Wait until it has gone, which it is asked for."""
+        children.gone([self.process], signals.POOL_SECONDS)
 
 
 def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
@@ -109,11 +106,9 @@ def _give_up(running: Mapping[str, TrainingProcess], heartbeats: Heartbeats) -> 
 
 def _end(crew: Sequence[TrainingProcess]) -> None:
     """All of them at once, so that the patience with one is that with all."""
-    deadline = time.monotonic() + signals.POOL_SECONDS
     for job in crew:
         job.dismiss()
-    for job in crew:
-        job.join(deadline - time.monotonic())
+    children.gone([job.process for job in crew], signals.POOL_SECONDS)
 
 
 def _placed(setting: Setting, crew: Sequence[TrainingProcess]) -> Setting:

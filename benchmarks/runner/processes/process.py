@@ -13,14 +13,15 @@ import sys
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.runner.gpus import VISIBLE
-from benchmarks.runner.processes import orphans, signals
+from benchmarks.runner.processes import signals
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.runner.processes.messages import Alive, Begin, Busy, Ended, ParentPipe, Setting, Standstill, Wrong
 from benchmarks.runner.processes.watch import Watch
 from benchmarks.runner.standing import Standing
+from results import children
 
 if TYPE_CHECKING:
     from benchmarks.workloads.data.load import DataSet
@@ -28,26 +29,18 @@ if TYPE_CHECKING:
 CarryOut = Callable[[ParentPipe, Setting, Begin, "dict[str, DataSet]", Watch], Ended | Busy | Wrong]
 
 
-def _terminate(signum: int, frame: Any) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what follows writes the journal's end
-    signals.end_within(signals.TRAINING_SECONDS, signals.TERMINATED)  # also where a plug-in catches what is raised here
-    raise signals.Terminated
-
-
 def main(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:
     """Serve until the parent hangs up. carry_out: trains one run."""
-    for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGUSR2") if hasattr(signal, name)):
-        signal.signal(number, signal.SIG_IGN)  # they reach the parent, which ends us; the last one is a cluster's
-    signal.signal(signal.SIGTERM, _terminate)
-    orphans.end_with_parent()
+    signals.training.at_once = True
+    signals.training.listen([signal.SIGTERM], signals.Terminated, signals.TRAINING_SECONDS)
+    children.follow_parent()
     keep_freed_memory()
     if setting.gpus:  # by the environment, since torch.cuda.set_device would hold for this thread alone
         os.environ[VISIBLE] = ",".join(setting.gpus)
     try:
         _serve(pipe, setting, carry_out)
-    except (
-        signals.Terminated
-    ):  # workers' threads may go on, and would meet an interpreter that is taken down under them
+    except signals.Terminated:
+        # Workers' threads may go on, and would meet an interpreter that is taken down under them.
         for stream in filter(None, (sys.stdout, sys.stderr)):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
@@ -73,7 +66,10 @@ def _serve(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:
         parent.send(Wrong("", wrong))  # as of any other run
         return
     while True:
-        parent.send(_watched(parent, setting, pipe.recv(), loaded, carry_out))
+        begin = pipe.recv()
+        with signals.training.raised():  # its journal is to have an end
+            answer = _watched(parent, setting, begin, loaded, carry_out)
+        parent.send(answer)
 
 
 def _watched(
@@ -100,8 +96,6 @@ def prepare(setting: Setting) -> str:
             methods.load_plugin(plugin)
         own_files.load(setting.own)
         from benchmarks.runner import training  # noqa: F401
-    except signals.Terminated:
-        raise
     except BaseException as error:
         from benchmarks.executors.errors import described
 

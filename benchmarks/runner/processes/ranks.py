@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import signal
 import sys
 import threading
 import time
@@ -24,8 +23,9 @@ from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import memory, openmp, orphans, signals
+from benchmarks.runner.processes import memory, openmp, signals
 from benchmarks.runner.processes.messages import Setting
+from results import children
 from results.errors import ResultsError
 from results.records.spec import RunSpec
 
@@ -119,18 +119,13 @@ def _local(place: RankPlace, setting: Setting, work: RankWork, runs: Sequence[Ru
     try:
         yield
     finally:
-        deadline = time.monotonic() + signals.POOL_SECONDS
-        for one in crew:
-            one.join(max(0.0, deadline - time.monotonic()))
-            if one.is_alive():
-                one.kill()
-                one.join()
+        children.gone(crew, signals.POOL_SECONDS)
 
 
 def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | None) -> Any:
     context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
     made = context.Process(target=main, args=(place, setting, work), name=f"rank {place.rank}", daemon=True)
-    with signals.blocked(), openmp.applied(policy), memory.preloaded():
+    with children.blocked(), openmp.applied(policy), memory.preloaded():
         made.start()
     return made
 
@@ -169,9 +164,7 @@ def _dismiss(place: RankPlace, *, here: bool) -> None:
 
 def main(place: RankPlace, setting: Setting, work: RankWork) -> None:
     """Take part in the runs that rank 0 leads, until there are no more."""
-    for number in (getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)):
-        signal.signal(number, signal.SIG_IGN)  # they reach the command, which ends us
-    orphans.end_with_parent()
+    children.follow_parent()
     memory.keep_freed_memory()
     os.environ |= place.variables
     if setting.gpus:

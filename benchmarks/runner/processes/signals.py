@@ -6,9 +6,15 @@ import _thread
 import contextlib
 import os
 import signal
+import sys
+import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
+from typing import Any
+
+from results.children import end_within
 
 WORDS = {"SIGINT": "Interrupted", "SIGTERM": "Terminated", "SIGHUP": "Hung up"}
 TRAINING_SECONDS, POOL_SECONDS, COMMAND_SECONDS = 7.0, 8.0, 9.5
@@ -17,39 +23,76 @@ TRAINING_SECONDS, POOL_SECONDS, COMMAND_SECONDS = 7.0, 8.0, 9.5
 TERMINATED = 143
 """The exit code of a process that was asked to end."""
 
+AGAIN_SECONDS = 0.1
+"""Between two looks whether a request was lost."""
 
-class Terminated(BaseException):
-    """The parent, or somebody else, asked this process to end."""
 
-
-class Signalled(KeyboardInterrupt):
-    """The command was asked to end. word: what a sentence on it begins with; code: the exit code, as shells have it."""
+class Asked(BaseException):
+    """Somebody asked this process to end. number: of the signal; code: the exit code, as shells have it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
-        self.word, self.code = WORDS[signal.Signals(number).name], 128 + number
+        self.number, self.code = number, 128 + number
+
+
+class Terminated(Asked):
+    """The parent, or somebody else, asked this training process to end."""
+
+
+class Signalled(Asked, KeyboardInterrupt):
+    """The command was asked to end. word: what a sentence on it begins with."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.word = WORDS.get(signal.Signals(number).name, "Asked to end")
 
 
 def signalled(error: KeyboardInterrupt) -> Signalled:
-    """The same, of a Ctrl-C that Python itself has raised as well."""
+    """Answer the command's request -> it, of a Ctrl-C that Python itself has raised as well."""
+    command.answered = True
     return error if isinstance(error, Signalled) else Signalled(signal.SIGINT)
 
 
-class Command:
-    """How the main thread of a command hears of the three: the first raises Signalled, later ones change nothing.
+def of_commands() -> list[int]:
+    """The signals that a command hears: one that was ignored from the start (nohup, background) stays ignored."""
+    there = [getattr(signal, name) for name in WORDS if hasattr(signal, name)]
+    return [number for number in there if signal.getsignal(number) != signal.SIG_IGN]
 
-    One that was ignored when the command began (SIGHUP under nohup, SIGINT in the background) stays ignored.
+
+class EndRequest:
+    """A request to end, by signals: the first raises in the main thread, later ones change nothing.
+
+    Python drops what is raised in a weakref's callback, in `__del__` or at exit, and a library or a plug-in may swallow
+    it. Until it is `answered`, what was raised is therefore raised again once nothing refers to it any more.
+
+    Attributes:
+        asked: the number of the first signal that came.
+        answered: set by whoever acts on it.
+        at_once: there is nothing to write first: the process ends where it is.
     """
 
     def __init__(self) -> None:
         self.asked: int | None = None
-        self._held, self._due = 0, False
+        self.answered = self.at_once = False
+        self._held, self._due, self._lost = 0, False, False
 
-    def listen(self) -> None:
-        """From now on. Only the main thread may call it."""
-        for number in (getattr(signal, name) for name in WORDS if hasattr(signal, name)):
-            if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._hear)
+    def listen(
+        self,
+        numbers: Iterable[int],
+        error: Callable[[int], BaseException] = Signalled,
+        seconds: float | None = COMMAND_SECONDS,
+    ) -> None:
+        """Hear these signals from now on; only the main thread may call it.
+
+        Args:
+            numbers: of the signals.
+            error: what is raised, of a signal's number.
+            seconds: from the request to the end of the process, whatever it is at; None: as long as it takes.
+        """
+        self._error, self._seconds = error, seconds
+        for number in numbers:
+            signal.signal(number, self._hear)
+        sys.unraisablehook = _without_requests(sys.unraisablehook)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -62,41 +105,68 @@ class Command:
             if self._due and not self._held:
                 self._raise()
 
+    @contextlib.contextmanager
+    def raised(self) -> Iterator[None]:
+        """In the block it raises; outside of it, it ends the process at once."""
+        self.at_once = False
+        try:
+            yield
+        finally:
+            self.at_once = True
+
+    def look(self) -> None:
+        """Raise what was asked for, and nobody has answered."""
+        if self.asked is not None and not self.answered:
+            self._raise()
+
     def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.at_once:
+            os._exit(128 + number)
         if self.asked is None:
             self.asked = number
-            end_within(COMMAND_SECONDS, 128 + number)
+            if self._seconds is not None:
+                end_within(self._seconds, 128 + number)
+            with contextlib.suppress(RuntimeError):  # no memory for a thread
+                _thread.start_new_thread(self._remind, ())
             self._raise()
+        elif self._lost:
+            self.look()
 
     def _raise(self) -> None:
         assert self.asked is not None
         self._due = self._held > 0
-        if not self._due:
-            raise Signalled(self.asked)
+        if self._due:
+            return
+        error, self._lost = self._error(self.asked), False
+        self._followed = weakref.ref(error, self._lose)
+        try:
+            raise error
+        finally:
+            del error  # or its traceback would refer to it
+
+    def _lose(self, reference: Any) -> None:
+        self._lost = True
+
+    def _remind(self) -> None:
+        """Have the handler look again, in the main thread, each time that what it raised was lost."""
+        assert self.asked is not None
+        while not self.answered:
+            time.sleep(AGAIN_SECONDS)
+            if self._lost and hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(threading.main_thread().ident or 0, self.asked)
+            elif self._lost:
+                _thread.interrupt_main(signal.Signals(self.asked))
 
 
-command = Command()
-"""Of this process."""
+def _without_requests(shown: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Python's hook for exceptions that it drops, which says nothing of one that is raised again."""
+
+    def hook(unraisable: Any) -> None:
+        if not isinstance(unraisable.exc_value, Asked):
+            shown(unraisable)
+
+    return hook
 
 
-def end_within(seconds: float, code: int) -> None:
-    """End this process so many seconds from now, whatever its threads do then; safe in a handler of signals."""
-
-    def end() -> None:
-        time.sleep(seconds)
-        os._exit(code)
-
-    _thread.start_new_thread(end, ())  # threading.Thread takes locks that the interrupted code may hold
-
-
-@contextlib.contextmanager
-def blocked() -> Iterator[None]:
-    """A process that is started inside inherits what is blocked: no signal to the group ends it during its imports."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP, signal.SIGUSR2})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is delivered now
+command, training = EndRequest(), EndRequest()
+"""The end request of this process, whether it is a command or it trains."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import fields
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 import methods
+from benchmarks.errors import check_printable
 from benchmarks.hardware.delays import Delay
 from benchmarks.tables.definition import Row, Table
-from benchmarks.tables.own.place import WRONG, Place, line_of, line_of_row
+from benchmarks.tables.own.place import WRONG, Place, line_of, lines_of_rows
 from methods.errors import unknown
+from results.reading import parsed_toml
 from results.records.spec import flat
 
 
@@ -52,20 +54,24 @@ class _Head(_Part):
     workload: dict[str, Any] = Field(default_factory=dict)
     picture: str = ""
 
+    @field_validator("title", "source")
+    @classmethod
+    def _printable(cls, text: str) -> str:
+        return check_printable(text)
+
 
 def of_toml(path: Path, text: str) -> Table:
     """Raises UserError on keys, values and names that there are not, with their line where it is known."""
     try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        values = parsed_toml(text)
+    except ValueError as error:
         raise Place(path, None, f"{error}.") from error
     _check_keys(values, ("table", "rows"), "key", path, text)
     head = _part(_Head, values.get("table", {}), "[table]", path, text, None)
     rows, given = [], values.get("rows", [])
     if not isinstance(given, list):
         raise Place(path, None, "rows are written as [[rows]], one after the other.")
-    for number, one in enumerate(given):
-        line = line_of_row(text, number)
+    for one, line in zip_longest(given, lines_of_rows(text)[: len(given)]):
         part = _part(_Row, one, "[[rows]]", path, text, line)
         try:
             rows.append(_row(part, path))

@@ -23,6 +23,7 @@ from results.published import Key, Published
 from results.reading import content
 
 MOST_BYTES = 2**20
+TABLE = re.compile(r"^[ \t]*(\[table\]|\[\[rows\]\]|table[ \t]*=)", re.MULTILINE)
 ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -30,7 +31,7 @@ def is_file(name: str) -> bool:
     """Whether a name on the command line is a table's file; a TOML file may be a hardware card as well."""
     if name.endswith(".toml"):
         try:
-            return re.search(r"^\s*(\[table\]|\[\[rows\]\]|table\s*=)", _text(Path(name)), re.MULTILINE) is not None
+            return TABLE.search(_text(Path(name))) is not None
         except UserError:
             return True
     return name.endswith(".py")
@@ -86,11 +87,12 @@ def _published(table: Table, path: Path) -> Mapping[Key, Published]:
     found: dict[Key, Published] = {}
     if not path.exists():
         return found
+    rows = table.keys
     for line in published.read(path):
         try:
             if line.table != table.id:
                 raise UserError(f"it is of the table '{line.table}', and this one is {table.id}.")
-            table.check_cell(line.key)
+            table.check_cell(line.key, rows)
         except UserError as error:
             raise Place(path, line.number, error) from error
         if line.key in found:

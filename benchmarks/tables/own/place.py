@@ -26,7 +26,12 @@ def line_of(text: str, key: str) -> int | None:
     return text.count("\n", 0, found.start()) + 1 if found else None
 
 
+def lines_of_rows(text: str) -> list[int]:
+    """Line number of each row's [[rows]], from 1."""
+    row = re.compile(r"[ \t]*\[\[[ \t]*rows[ \t]*\]\]")
+    return [number for number, line in enumerate(text.split("\n"), start=1) if row.match(line)]
+
+
 def line_of_row(text: str, number: int) -> int | None:
-    """Of a row's [[rows]]."""
-    found = list(re.finditer(r"^[ \t]*\[\[\s*rows\s*\]\]", text, re.MULTILINE))
-    return text.count("\n", 0, found[number].start()) + 1 if number < len(found) else None
+    """Line number of the [[rows]] of that number, counted from 0; None where there is none."""
+    return next(iter(lines_of_rows(text)[number:]), None)

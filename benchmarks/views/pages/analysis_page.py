@@ -13,7 +13,8 @@ from benchmarks.views.rerun import command
 from reports.figures.canvas import ENDINGS, SCREEN
 from reports.site.pages import Grid, Page, Picture
 from reports.tables.texts import footer, header, lines
-from results.files import replace
+from results.files import own_folder, replace
+from results.reading import MOST_BYTES, content
 from results.tables import ResultTable, files
 
 
@@ -32,7 +33,7 @@ def pages(id: str, chosen: Choices, out: Path, folder: Path) -> Iterator[Page]:
             title=one.title,
             source=one.source,
             grids=tuple(map(grid, tables)),
-            curves=drawn(tables, caption, out, folder / place / id),
+            curves=drawn(tables, caption, out, own_folder(folder, folder / place / id)),
             readings=tuple(readings.readings(id)),
             command=tables[0].command or again,
             condition=given,
@@ -57,5 +58,5 @@ def _copied(tables: Sequence[ResultTable], out: Path, place: Path) -> Iterator[P
         paths = [path for path in every if path.is_file() and path.resolve().is_relative_to(out.resolve())]
         if len(paths) >= len(SCREEN.files):
             for path in paths:
-                replace(place / path.name, path.read_bytes())
+                replace(place / path.name, content(path, MOST_BYTES))
             yield place / stem.name

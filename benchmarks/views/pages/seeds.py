@@ -23,4 +23,5 @@ def _seeds(sheet: Sheet, network: str, row: str, measure: str, given: Context) -
     records = sorted(sheet.complete(network, row), key=lambda record: record.seed)
     known, given = MEASURES[measure], of_row(given, sheet, network, row)
     alone = [its for record in records if (its := known.value([record], given)[0]) is not None]
-    return Seeds([its.mean for its in alone], known.times(records, given) if alone else None)
+    values, widths = [its.mean for its in alone], [its.resolution for its in alone]
+    return Seeds(values, known.times(records, given) if alone else None, widths)

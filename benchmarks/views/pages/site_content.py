@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -216,11 +217,12 @@ def _bears(page: Page, given: RunCondition) -> bool:
 
 def _again(pages: Sequence[Page]) -> Iterator[str]:
     """The commands that make the runs of the pages, those of one selection in one."""
-    start, by_rest = "python -m benchmarks run", dict[str, list[str]]()
+    start, by_rest = ["python", "-m", "benchmarks", "run"], dict[tuple[str, ...], list[str]]()
     for page in pages:
-        own = f"{start} {page.id} "
-        if page.command.startswith(own):
-            by_rest.setdefault(page.command.removeprefix(own), []).append(page.id)
-    for rest, ids in by_rest.items():
-        every = set(ids) >= set(experiments.members("all"))
-        yield f"{start} {'all' if every else ' '.join(dict.fromkeys(ids))} {rest}"
+        words = shlex.split(page.command)
+        if words[:4] == start and len(words) > 4:
+            by_rest.setdefault(tuple(words[5:]), []).append(words[4])  # a table of one's own is named by its file
+    for rest, names in by_rest.items():
+        members = set(experiments.members("all"))
+        named = ["all", *(name for name in names if name not in members)] if set(names) >= members else names
+        yield shlex.join([*start, *dict.fromkeys(named), *rest])

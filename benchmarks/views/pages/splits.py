@@ -44,14 +44,20 @@ def splits(table: ResultTable, values: Mapping[tuple[str, str, str], Seeds]) -> 
 def _measured(row: ResultRow, at: Sequence[int], seeds: Sequence[Seeds | None]) -> TimedRuns | None:
     """With every run's seconds and epochs, where all runs got there."""
     cells = [row.cells[index].measured for index in at]
-    seconds, epochs = ([] if one is None else one.values for one in seeds)
-    pairs = [(t, e) for t, e in zip(seconds, epochs, strict=False) if t is not None and e is not None]
-    return _runs([cell.mean if cell is not None else None for cell in cells], pairs)
+    seconds, epochs = ((Seeds() if one is None else one).bracketed for one in seeds)
+    pairs = list(zip(seconds.latest, epochs.latest, strict=False))
+    before = list(zip(seconds.earliest, epochs.earliest, strict=False))
+    widths = [(t - t0, e - e0) for (t, e), (t0, e0) in zip(pairs, before, strict=True)]
+    return _runs([cell.mean if cell is not None else None for cell in cells], pairs, widths)
 
 
-def _runs(means: Sequence[float | None], per_run: Sequence[tuple[float, float]] = ()) -> TimedRuns | None:
+def _runs(
+    means: Sequence[float | None],
+    per_run: Sequence[tuple[float, float]] = (),
+    widths: Sequence[tuple[float, float]] = (),
+) -> TimedRuns | None:
     seconds, epochs = means
-    return TimedRuns(seconds, epochs, per_run) if seconds is not None and epochs is not None else None
+    return TimedRuns(seconds, epochs, per_run, widths) if seconds is not None and epochs is not None else None
 
 
 def _published(cell: ResultCell) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.views.pages.analysis_page import drawn, grid
 from benchmarks.views.tuning.names import FOLDER, name_of, runs_name
 from reports.site.pages import Page
+from results.files import own_folder
 from results.tables import files
 
 
@@ -24,7 +25,7 @@ def pages(id: str, out: Path, folder: Path) -> Iterator[Page]:
             title=rows.title,
             source=rows.source,
             grids=tuple(map(grid, tables)),
-            curves=drawn(tables, caption, out, folder / place / rows.name),
+            curves=drawn(tables, caption, out, own_folder(folder, folder / place / rows.name)),
             command=rows.command,
             condition=rows.conditions,
         )

@@ -24,15 +24,15 @@ def assemble(sheet: Sheet) -> ResultTable:
         rows=tuple(_rows(sheet)),
         captions=tuple(notes.captions(sheet)),
         notes=tuple(notes.notes(sheet)),
-        audit=tuple(audit(sheet.planned)),
-        published_audit=tuple(published_audit(sheet.table.id)),
+        audit=tuple(audit(sheet.planned, sheet.records)),
+        published_audit=tuple(published_audit(sheet.table.id)) if sheet.published else (),
         conditions=conditions.of_sheet(sheet),
         glances=tuple(filter(None, (glance(sheet, network, context(sheet, network)) for network in sheet.networks))),
     )
 
 
 def _rows(sheet: Sheet) -> Iterator[ResultRow]:
-    theirs = sheet.table.published
+    theirs = sheet.published
     for network in sheet.networks:
         given = context(sheet, network)
         work = plan.table_workload(sheet.table, network, sheet.choices)

@@ -35,6 +35,8 @@ def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
     times = [measure for measure in MEASURES.values() if measure.time and measure.key in sheet.table.measures]
     accuracies = [key for key in ACCURACIES if key in sheet.table.measures] or ACCURACIES
     speed = times[0] if times else SPEEDUP
+    if speed.needs == "target" and given.target_percent is None:
+        return None
     base = _baseline(sheet, network, speed)
     if base is None:
         return None
@@ -51,7 +53,7 @@ def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
 def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:
     there = [row for row in sheet.rows if sheet.complete(network, row.key)]
     plain = sorted((row for row in there if row.method == BASELINE.method), key=lambda row: row.key != BASELINE.key)
-    theirs = {row.key: sheet.table.published.get((network, row.key, speed.key)) for row in there}
+    theirs = {row.key: sheet.published.get((network, row.key, speed.key)) for row in there}
     means = {key: value.mean for key, value in theirs.items() if value is not None}
     if speed is SPEEDUP or len(means) < 2 or any(row.key in means for row in plain):
         return next(iter(plain), None)
@@ -60,7 +62,7 @@ def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:
 
 def _published(sheet: Sheet) -> Mapping[Key, Published]:
     """What was published of the rows: in the table, and in the other tables of its paper on the same data."""
-    own, paper = sheet.table.published, sheet.table.source.partition(",")[0]
+    own, paper = sheet.published, sheet.table.source.partition(",")[0]
     if sheet.table.values is not None or not own:
         return own
     others = published.by_dataset().get(sheet.table.family, {}).items()
@@ -109,7 +111,7 @@ class _Sides:
         found = restricted_ratio(theirs, ours) if theirs is not None and ours is not None else None
         if found is None or found.bound == "restricted":
             return None
-        return _with_ends(found.ratio, found.interval, "" if found.bound == "exact" else found.bound)
+        return _ratio(found.ratio, found.interval, "" if found.bound == "exact" else found.bound)
 
     def _published_speedup(self, row: Row) -> float | None:
         mine, against = self._pair(row, self.speed)
@@ -148,8 +150,17 @@ def _mean(values: Iterable[float]) -> GlanceValue | None:
     return _with_ends(math.fsum(known) / len(known), mean_interval(known)) if known else None
 
 
+def _ratio(value: float, interval: Interval | None, bound: Bound) -> GlanceValue | None:
+    """A bound where one of the two may have taken no time, since all its runs were there at the first evaluation."""
+    if interval is None or (interval.low > 0 and math.isfinite(interval.high)):
+        return _with_ends(value, interval, bound)
+    ends: dict[Bound, float] = {"at least": interval.low, "at most": interval.high}
+    known = [at for at, end in ends.items() if 0 < end < math.inf]
+    return GlanceValue(ends[known[0]], bound=known[0]) if known and bound in ("", known[0]) else None
+
+
 def _with_ends(value: float, interval: Interval | None, bound: Bound = "") -> GlanceValue:
-    """Without an interval where the runs show no spread at all, as on the simulated clock."""
+    """Without an interval for one run alone, and for what is exact: the simulated clock's seconds per batch."""
     if interval is None or interval.low == interval.high:
         return GlanceValue(value, bound=bound)
     return GlanceValue(value, interval.low, interval.high, bound)

@@ -26,7 +26,8 @@ SCALED = (
 )
 RULE = (
     "Decided is a pair of rows whose difference of accuracies, or quotient of all else, lies on one side throughout "
-    "its 95 % interval (docs/statistics.md), without a correction for the number of pairs."
+    "an interval at 1 - 5 %/m, m the pairs of a network that are compared by a measure (docs/statistics.md). The 95 % "
+    "intervals that are shown are of each pair by itself, and may leave no doubt where the word does."
 )
 
 

@@ -140,7 +140,8 @@ def pairs_table(tuned: TunedTable, found: Sequence[RowPair]) -> ResultTable:
         rows=tuple(_pair_row(tuned, pair) for pair in found),
         captions=(
             "Accuracies: the first row less the second, in percentage points; all else: the first over the second",
-            "footnotes: what tuning does to the pair; decided is what its 95 % interval leaves no doubt of",
+            "footnotes: what tuning does to the pair; decided is what leaves no doubt at 1 - 5 %/m, of m pairs",
+            "the 95 % intervals are of each pair by itself",
         ),
         conditions=conditions_of(tuned),
         value="",

@@ -108,7 +108,8 @@ class TunedTable:
         """Of the mean accuracy, in percent; None for fewer than two runs."""
         values = [ACCURACY.of(record) for record in self.records(side, network, row)]
         known = [value for value in values if value is not None]
-        return mean_interval(known) if len(known) == len(values) else None
+        found = mean_interval(known) if len(known) == len(values) else None
+        return ACCURACY.possible(found) if found is not None else None
 
     def ranks(self, side: Side, network: str, measure: Measure) -> dict[str, int]:
         """By row; equal means share a rank. A mean that not all runs have comes last, by its lower bound."""

@@ -14,13 +14,12 @@ Further: title, classes and sha256 (compared with what is found), held_out, and 
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, check_printable
 from benchmarks.workloads.data.cards import OWN, Augmentation, DataCard, OwnData, card, names
 from methods.errors import unknown
 from results import reading
@@ -47,6 +46,11 @@ class OwnCardFile(BaseModel):
     held_out: Annotated[float | None, Field(gt=0, lt=1)] = None
     sha256: str | None = None
     augmentation: Augmentation = Augmentation()
+
+    @field_validator("title", "source", "licence", "folder")
+    @classmethod
+    def _printable(cls, text: str) -> str:
+        return check_printable(text)
 
     @model_validator(mode="after")
     def _shape(self) -> OwnCardFile:
@@ -79,7 +83,7 @@ def load(path: Path) -> str:
 
 def _said(file: Path) -> OwnCardFile:
     try:
-        values = tomllib.loads(reading.content(file, _FILE_BYTES).decode("utf-8"))
+        values = reading.parsed_toml(reading.content(file, _FILE_BYTES).decode("utf-8"))
         if strange := next((key for key in values if key not in OwnCardFile.model_fields), None):
             raise UserError(f"{file.name}: {unknown('field of a data card', strange, OwnCardFile.model_fields)}")
         return OwnCardFile.model_validate(values)

@@ -54,6 +54,14 @@ def words_of(networks: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{OWN[name].file}:{name}" for name in networks if name in OWN)
 
 
-def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:
+def layer_names(network: str, blocks: Sequence[int] | None = None) -> list[str]:
     """Layers that are updated as units: the first one, a block each, and the head. blocks: None as published."""
-    return 2 + sum(blocks or BLOCKS[network])
+    blocks = blocks or BLOCKS[network]
+    if network == "lstm":
+        return ["embedding", *(f"lstm{i + 1}" for i in range(blocks[0])), "head"]
+    return ["stem", *(f"stage{s + 1}.{i}" for s, count in enumerate(blocks) for i in range(count)), "head"]
+
+
+def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:
+    """Number of a network's layers."""
+    return len(layer_names(network, blocks))

@@ -1,0 +1,81 @@
+"""Where a network is cut into contiguous parts: a pipeline's stages, the partition of LPP-SGD.
+
+The published cuts are those of FDG's public code (ZHUANGHP/FDG, `DG_models.py`), in which DDG was run again as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import accumulate, pairwise
+
+from methods.effects import Layer
+from methods.errors import MethodError
+
+Place = tuple[int, Fraction]
+"""A group of blocks, 1 the first, and the share of it that lies before the cut."""
+
+
+def _places(blocks: Sequence[int], *cuts: tuple[int, int]) -> tuple[Place, ...]:
+    """cuts: (group, blocks of it before the cut), as printed."""
+    return tuple((group, Fraction(before, blocks[group - 1])) for group, before in cuts)
+
+
+AUTHORS: Mapping[str, Mapping[int, tuple[Place, ...]]] = {
+    "resnet18": {2: _places((2, 2, 2, 2), (3, 0)), 3: _places((2, 2, 2, 2), (2, 0), (3, 1))},
+    "resnet50": {
+        2: _places((3, 4, 6, 3), (3, 0)),
+        3: _places((3, 4, 6, 3), (2, 2), (3, 3)),
+        4: _places((3, 4, 6, 3), (2, 1), (3, 1), (3, 5)),
+    },
+    "resnet20": {2: _places((3, 3, 3), (2, 1)), 3: _places((3, 3, 3), (2, 0), (3, 0))},
+}
+"""Network -> number of stages -> where its authors cut it."""
+
+
+def split(
+    layers: Sequence[Layer], weights: Sequence[float | Fraction], targets: Sequence[Fraction]
+) -> list[list[Layer]]:
+    """Contiguous runs of layers, disjoint and covering, none empty: one more than there are targets.
+
+    Each cut is the boundary whose cumulative weight is nearest to its target, of those that leave every part a layer;
+    of two as near the first. There must be as many layers as parts.
+    """
+    parts, cuts = len(targets) + 1, [0]
+    cumulative = list(accumulate((Fraction(weight) for weight in weights), initial=Fraction(0)))
+    for i, target in enumerate(targets, start=1):
+        possible = range(cuts[-1] + 1, len(layers) - parts + i + 1)
+        cuts.append(min(possible, key=lambda cut: abs(cumulative[cut] - target)))
+    return [list(layers[start:end]) for start, end in pairwise([*cuts, len(layers)])]
+
+
+def evenly(layers: Sequence[Layer], weights: Sequence[float], parts: int) -> list[list[Layer]]:
+    """Split layers into so many parts of about the same weight, as `split` does."""
+    total = sum((Fraction(weight) for weight in weights), Fraction(0))
+    return split(layers, weights, [total * i / parts for i in range(1, parts)])
+
+
+def check_published(network: str, parts: int) -> None:
+    """Raises MethodError where the authors have printed no cut of such a network into so many parts."""
+    if parts > 1 and parts not in AUTHORS.get(network, {}):
+        known = ", ".join(f"{name} into {' or '.join(map(str, cuts))}" for name, cuts in AUTHORS.items())
+        raise MethodError(
+            f"FDG's authors print no cut of {network or 'this network'} into {parts} stages (they cut {known}): "
+            "set pipeline.cut to flops, layers or parameters."
+        )
+
+
+def as_published(network: str, layers: Sequence[Layer], parts: int) -> list[list[Layer]]:
+    """The authors' parts. A network with other numbers of blocks is cut at the same shares of its groups.
+
+    Layers are told by their names: `stage2.0` is the first block of the second group. Raises MethodError as
+    `check_published`, and where layers have no such names.
+    """
+    check_published(network, parts)
+    groups = [layer.name.partition(".")[0] for layer in layers]
+    targets = [group - 1 + share for group, share in AUTHORS[network][parts]] if parts > 1 else []
+    if missing := {f"stage{int(target) + 1}" for target in targets} - set(groups):
+        raise MethodError(f"{network} has no layers of {', '.join(sorted(missing))}, at which its authors cut it.")
+    blocks = [group.startswith("stage") for group in groups]
+    weights = [Fraction(int(block), groups.count(group)) for block, group in zip(blocks, groups, strict=True)]
+    return split(layers, weights, targets)

@@ -1,0 +1,99 @@
+"""Executors count what workers ask for alike, and over a run's pauses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks.executors.counting import counted_effects
+from methods import Backward, Drop, NextBatch, Snapshot, Update, Worker, backward, forward
+from tests.conformance.small import EPOCHS, STEPS, Small
+from tests.conformance.test_statements import check_counted
+
+LAYERS = 4
+EXECUTORS = ("virtual", "threads")
+
+
+def counted(program: Any, executor: str, replicas: int = 1) -> dict[str, Any]:
+    """Counts of an epoch whose only worker, or one a replica, does this."""
+    training = Small(
+        "bp" if replicas == 1 else "ddp", {} if replicas == 1 else {"devices": replicas}, executor=executor
+    )
+    training.team.begin_epoch(0)
+    training.executor.run([Worker(program(one), device=one.device, role="w") for one in training.team.replicas])
+    training.team.end_epoch()
+    return counted_effects(training.team)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_what_is_dropped_is_no_update(executor: str) -> None:
+    def third(replica: Any) -> Any:
+        turn = 0
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step)
+            gradients = yield from backward(replica, step)
+            if turn % 3 == 0:
+                yield Update(*gradients)
+            else:
+                for gradient in gradients:
+                    yield Drop(gradient)
+            turn += 1
+
+    found = counted(third, executor)
+    assert found["updates"] == [5] * LAYERS  # of 13 batches
+    assert (found["gradients"], found["dropped"]) == (STEPS * LAYERS, 8 * LAYERS)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_gradients_that_are_applied_at_once_are_one_update(executor: str) -> None:
+    def two(replica: Any) -> Any:
+        kept: list[Any] = []
+        while (step := (yield NextBatch(replica))) is not None:
+            yield from forward(replica, step)
+            kept += yield from backward(replica, step)
+            if len(kept) == 2 * LAYERS or step.index == STEPS - 1:
+                yield Update(*kept)
+                kept = []
+
+    found = counted(two, executor)
+    assert found["updates"] == [7] * LAYERS
+    assert found["applied"] == found["applied_batches"] == STEPS * LAYERS
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_pinned_weights_are_told_from_those_of_now(executor: str) -> None:
+    """The first layer is pinned; every layer is updated between its passes, by a gradient of the batch before."""
+
+    def late(replica: Any) -> Any:
+        before: list[Any] = []
+        while (step := (yield NextBatch(replica))) is not None:
+            yield Snapshot(replica.layers[0], step)
+            yield from forward(replica, step)
+            if before:
+                yield Update(*before)
+            before = []
+            for layer in reversed(replica.layers):
+                before.append((yield Backward(layer, step)))
+        yield Update(*before)
+
+    found = counted(late, executor)
+    assert (found["pinned"], found["moved"]) == (STEPS, (STEPS - 1) * (LAYERS - 1))
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("method", ["bp", "async_lu", "ddp", "pdasgd", "lapsgd", "cocod"])
+def test_methods_declare_what_is_counted(method: str, executor: str) -> None:
+    training = Small(method, executor=executor)
+    training.train(EPOCHS)
+    check_counted(training.method, training.team)
+
+
+def test_a_run_that_goes_on_goes_on_counting() -> None:
+    whole, first, second = (Small("lsgd", {"averages": "weights_and_momentum", "period": 2}) for _ in range(3))
+    whole.train()
+    evaluations = first.train(2)
+    second.resume(first.progress(evaluations, 1.0))
+    second.train(1, first=2)
+    assert counted_effects(second.team) == counted_effects(whole.team)
+    assert counted_effects(whole.team)["state_averages"] > 0

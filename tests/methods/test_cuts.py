@@ -1,0 +1,165 @@
+"""Where a pipeline's network is cut: as its authors printed it, or into equal shares; and what is refused."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import pytest
+import torch
+
+import methods
+from benchmarks.executors.accounts import DryTeam
+from benchmarks.hardware.flops import layer_work
+from benchmarks.hardware.step_price import layers_of
+from benchmarks.papers.confounds.measured import audit
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.processes import openmp
+from benchmarks.tables.registry import table
+from benchmarks.views.journals import experiment
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.networks.names import BLOCKS, layer_names
+from benchmarks.workloads.scales import PAIRS
+from benchmarks.workloads.workload import workload
+from methods.cuts import AUTHORS
+from results.records.spec import MethodSpec
+from tests.conformance.small import BATCH, SHAPE, Small, network
+
+PRINTED = {  # the first layer of each later stage, as DG_models.py has them (layer3[:1] ends before stage3.1)
+    ("resnet18", 2): ["stage3.0"],
+    ("resnet18", 3): ["stage2.0", "stage3.1"],
+    ("resnet50", 2): ["stage3.0"],
+    ("resnet50", 3): ["stage2.2", "stage3.3"],
+    ("resnet50", 4): ["stage2.1", "stage3.1", "stage3.5"],
+    ("resnet20", 2): ["stage2.1"],
+    ("resnet20", 3): ["stage2.0", "stage3.0"],
+}
+CUTS = ("flops", "layers", "parameters", "authors")
+
+
+def cut(team: DryTeam, how: str, stages: int = 2) -> list[list[str]]:
+    parts = methods.create("pipeline", {"stages": stages, "cut": how}).parts(team)
+    return [[layer.name for layer in part] for part in parts]
+
+
+def team_of(name: str, blocks: tuple[int, ...] | None = None) -> DryTeam:
+    return DryTeam.of([(layer, 1) for layer in layer_names(name, blocks)], steps_per_epoch=1, network=name)
+
+
+@pytest.mark.parametrize(("name", "stages"), PRINTED)
+def test_the_authors_cut_is_the_printed_one(name: str, stages: int) -> None:
+    assert [part[0] for part in cut(team_of(name), "authors", stages)[1:]] == PRINTED[name, stages]
+    assert {(one, many) for one, cuts in AUTHORS.items() for many in cuts} == set(PRINTED)
+
+
+@pytest.mark.parametrize(("family", "name"), [pair for pair in PAIRS if pair[1] in AUTHORS])
+@pytest.mark.parametrize("scale", ["smoke", "small"])
+def test_a_smaller_network_is_cut_at_the_same_shares(family: str, name: str, scale: str) -> None:
+    blocks = workload(family, name, scale).blocks
+    for stages in AUTHORS[name]:
+        parts = cut(team_of(name, blocks), "authors", stages)
+        assert [layer for part in parts for layer in part] == layer_names(name, blocks)
+        assert all(parts)
+    if blocks is None:
+        assert [part[0] for part in cut(team_of(name, blocks), "authors")[1:]] == PRINTED[name, 2]
+
+
+def test_a_cut_within_a_group_goes_to_its_nearest_block() -> None:
+    assert cut(team_of("resnet50", (2, 2, 2, 2)), "authors", 3)[1][0] == "stage2.1"  # half of a group, as printed
+    assert [part[0] for part in cut(team_of("resnet50", (1, 1, 1, 1)), "authors", 4)] == [
+        "stem",
+        "stage2.0",
+        "stage3.0",
+        "stage4.0",
+    ]
+
+
+def test_shares_are_equal_of_what_is_named() -> None:
+    flops, sizes = [1.0, 1.0, 1.0, 1.0, 1.0, 5.0], [5, 1, 1, 1, 1, 1]
+    layers = [(str(i), size) for i, size in enumerate(sizes)]
+    team = DryTeam.of(layers, steps_per_epoch=1, flops=lambda: flops)
+    assert [list(map(len, cut(team, how))) for how in CUTS[:3]] == [[5, 1], [3, 3], [1, 5]]
+    assert [part.name for part in methods.create("pipeline").parts(team)[1]] == ["5"]
+
+
+def test_a_team_counts_the_flops_of_its_own_network() -> None:
+    counted = [layer.forward_flops / BATCH for layer in layer_work(network(0), (BATCH, *SHAPE))]
+    assert list(Small("pipeline").team.layer_flops) == pytest.approx(counted)
+
+
+def test_bp_counts_none() -> None:
+    training = Small("bp")
+    training.train(1)
+    assert "layer_flops" not in vars(training.team)
+
+
+@pytest.mark.parametrize(("family", "name"), sorted(PAIRS))
+def test_the_default_leaves_no_stage_twice_the_work(family: str, name: str) -> None:
+    """Halves of a network's FLOPs are as near as its largest layer lets them be."""
+    work = workload(family, name, "paper")
+    layers = layers_of(work, card(work.dataset))
+    flops = [layer.forward_flops for layer in layers]
+    sizes = [(layer.name, 1) for layer in layers]
+    parts = cut(DryTeam.of(sizes, steps_per_epoch=1, flops=lambda: flops), "flops")
+    first = list(accumulate(flops))[len(parts[0]) - 1]
+    assert abs(2 * first - sum(flops)) <= max(flops)
+
+
+@pytest.mark.parametrize("stages", [2, 3])
+@pytest.mark.parametrize("name", ["lstm", "wrn16_8", ""])
+def test_what_the_authors_did_not_cut_is_refused(name: str, stages: int) -> None:
+    made = methods.create("pipeline", {"cut": "authors", "stages": stages})
+    with pytest.raises(methods.MethodError, match=r"set pipeline\.cut to flops, layers or parameters\."):
+        made.check_network(name)
+    methods.create("pipeline", {"stages": stages}).check_network(name)
+    methods.create("pipeline", {"cut": "authors", "stages": 1}).check_network(name)
+
+
+def test_it_is_refused_before_anything_is_trained() -> None:
+    asked = Choices(scale="smoke", methods=("pipeline@cut=authors",))
+    with pytest.raises(methods.MethodError, match="print no cut of lstm into 2 stages"):
+        plan.runs(table("table6"), asked)
+    with pytest.raises(methods.MethodError, match="print no cut of resnet18 into 4 stages"):
+        plan.runs(table("others-cifar10"), Choices(settings={"pipeline": {"stages": "4"}}))
+
+
+def test_layers_of_other_names_are_refused() -> None:
+    team = DryTeam.of([("a", 1), ("b", 1)], steps_per_epoch=1, network="resnet18")
+    with pytest.raises(methods.MethodError, match="resnet18 has no layers of stage3"):
+        cut(team, "authors")
+
+
+def test_the_names_of_layers_are_those_that_are_built() -> None:
+    with torch.device("meta"):
+        for family, name in PAIRS:
+            work = workload(family, name, "paper")
+            assert [layer.name for layer in layers_of(work, card(work.dataset))] == layer_names(name)
+    assert set(BLOCKS) == {name for _, name in PAIRS}
+
+
+@pytest.mark.parametrize("how", CUTS)
+def test_its_workers_are_counted_whatever_the_cut(how: str) -> None:
+    made = methods.create("pipeline", {"cut": how, "stages": 3})
+    assert openmp.callers(made, simulated=False, network="resnet18") == 3
+
+
+def test_the_audit_says_the_cut_as_run() -> None:
+    def said(**choices: str) -> str:
+        asked = Choices(scale="paper", networks=("resnet18",), settings={"pipeline": choices})
+        (line,) = (text for text in audit(plan.runs(table("others-cifar10"), asked)) if text.startswith("Stages "))
+        return line
+
+    assert "5 + 5 layers, 6 + 94 % of the parameters, 52 + 48 % of the FLOPs" in said()
+    assert "3 + 3 + 4 layers" in said()
+    assert "8 + 2 layers, 58 + 42 % of the parameters" in said(cut="parameters")
+
+
+def test_kept_runs_without_the_option_were_cut_by_parameters() -> None:
+    def of(how: str) -> plan.Run:
+        asked = Choices(networks=("resnet18",), methods=("pipeline@stages=3",), settings={"pipeline": {"cut": how}})
+        return plan.runs(table("others-cifar10"), asked)[0]
+
+    spec = of("parameters").spec
+    options = {key: value for key, value in spec.method.options.items() if key != "cut"}
+    older = experiment(spec.model_copy(update={"method": MethodSpec(name="pipeline", options=options)}))
+    assert [how for how in CUTS if experiment(of(how).spec) == older] == ["parameters"]

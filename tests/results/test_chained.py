@@ -1,0 +1,143 @@
+"""Lines that belong to one run: a journal's checksums are chained, and what earlier versions wrote stays readable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.views import journals
+from results.errors import ResultsError
+from results.records import read
+from results.records.lines import chained, render
+from results.records.usable import usable
+from results.reproductions import FOLDER
+from results.reproductions.runs import keep
+from tests.results.samples import lines_of, records, write
+
+Lines = list[bytes]
+
+
+def test_no_line_of_another_run_is_accepted(tmp_path: Path) -> None:
+    """Not the body of one under the head of another, nor any one line, in all pairs of runs."""
+    runs = [write(tmp_path, [10.0 + seed, 20.0, 30.0], seed=seed) for seed in range(6)]
+    whole = [run.path.read_bytes().splitlines(keepends=True) for run in runs]
+    for own, run in zip(whole, runs, strict=True):
+        for other in (one for one in whole if one is not own):
+            mixed = [[own[0], *other[1:]], *([*own[:at], other[at], *own[at + 1 :]] for at in range(len(own)))]
+            for lines in mixed:
+                run.path.write_bytes(b"".join(lines))
+                with pytest.raises(ResultsError, match=r"journal.jsonl, line \d: .*(checksum|another run)"):
+                    read(run.path)
+        run.path.write_bytes(b"".join(own))
+        assert read(run.path) == run
+
+
+@pytest.mark.parametrize("part", ["spec", "environment", "labels", "started", "id"])
+def test_the_first_line_is_covered_whole_by_each_that_follows(tmp_path: Path, part: str) -> None:
+    """With a checksum of its own that is true, too."""
+    one = write(tmp_path, [10.0, 20.0])
+    lines = lines_of(one.path)
+    lines[0][part] = {"spec": {"seed": 7}, "environment": {"cores": 9}, "labels": {"row": "x"}}.get(part, "x")
+    head, _ = chained(lines[:1])
+    one.path.write_bytes(head + b"".join(one.path.read_bytes().splitlines(keepends=True)[1:]))
+    with pytest.raises(ResultsError, match="line 2: "):
+        read(one.path)
+
+
+def old(path: Path, line: Callable[[Any], bytes]) -> None:
+    """Make it a journal of an earlier version."""
+    head, *rest = lines_of(path)
+    head.pop("format", None)
+    path.write_bytes(b"".join(line(one) + b"\n" for one in [head, *rest]))
+
+
+def bare(line: Any) -> bytes:
+    return json.dumps(line).encode()
+
+
+@pytest.mark.parametrize("line", [render, bare])
+def test_journals_of_earlier_versions_are_read_and_known_by_that(tmp_path: Path, line: Callable[[Any], bytes]) -> None:
+    record = write(tmp_path, [10.0, 20.5])
+    assert record.chained
+    old(record.path, line)
+    assert read(record.path) == record
+    assert not read(record.path).chained
+
+
+def dropped(lines: Lines) -> Lines:
+    return [line.replace(b'"format":2,', b"") for line in lines]
+
+
+def renamed(lines: Lines) -> Lines:
+    return [line.replace(b'"chain"', b'"crc32"') for line in lines]
+
+
+def taken_off(lines: Lines) -> Lines:
+    return [line[: line.rfind(b',"chain"')] + b"}\n" for line in lines]
+
+
+def own(lines: Lines) -> Lines:
+    """Each with the checksum of an earlier version, and all else as it was."""
+    return [render({k: v for k, v in json.loads(line).items() if k != "chain"}) + b"\n" for line in lines]
+
+
+def last_old(lines: Lines) -> Lines:
+    return [*lines[:-1], *own(lines[-1:])]
+
+
+def head_old(lines: Lines) -> Lines:
+    return [*own(dropped(lines[:1])), *lines[1:]]
+
+
+def body_old(lines: Lines) -> Lines:
+    return [*lines[:1], *own(lines[1:])]
+
+
+@pytest.mark.parametrize("change", [dropped, renamed, taken_off, own, last_old, head_old, body_old])
+def test_no_field_makes_it_a_journal_of_an_earlier_version(tmp_path: Path, change: Callable[[Lines], Lines]) -> None:
+    path = write(tmp_path, [10.0, 20.5]).path
+    path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+    with pytest.raises(ResultsError, match=r"journal.jsonl, line \d: "):
+        read(path)
+
+
+@pytest.mark.parametrize("version", [1, 3, "2", None])
+def test_a_format_that_is_not_known_is_said(tmp_path: Path, version: object) -> None:
+    path = write(tmp_path, [10.0, 20.5]).path
+    path.write_bytes(path.read_bytes().replace(b'"format":2', f'"format":{json.dumps(version)}'.encode()))
+    with pytest.raises(ResultsError, match=r"line 1: .*format"):
+        read(path)
+
+
+def test_what_is_kept_of_an_earlier_version_is_chained_and_says_the_same(tmp_path: Path) -> None:
+    record = write(tmp_path / "out", [10.0, 20.5])
+    old(record.path, render)
+    first, *rest = lines_of(record.path)
+    contents = []
+    for where, to in (("out", "kept"), ("kept", "again")):
+        (path,) = keep(records(tmp_path / where), tmp_path / where, tmp_path / to)
+        kept = read(path)
+        assert (kept.chained, kept.id, kept.evaluations, kept.end) == (True, record.id, record.evaluations, record.end)
+        head, *others = lines_of(path)
+        assert others == rest
+        assert {**head, "environment": {}} == {**first, "environment": {}, "format": 2}
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_a_folder_of_earlier_versions_is_said_to_be_unchained(tmp_path: Path) -> None:
+    one, _ = (write(tmp_path, [10.0], seed=seed) for seed in range(2))
+    assert journals.read(tmp_path).remarks == ()
+    old(one.path, render)
+    (remark,) = journals.read(tmp_path).remarks
+    assert "1 of 2 journals" in remark
+
+
+def test_every_kept_run_is_chained_and_plausible() -> None:
+    kept = [usable(path) for path in sorted(FOLDER.glob("*/runs/*/journal.jsonl"))]
+    assert len(kept) > 500
+    assert [record.path for record in kept if not record.chained] == []

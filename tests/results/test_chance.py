@@ -1,0 +1,35 @@
+"""When a target may be reached without learning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from results.statistics.chance import near_chance, near_chance_percent
+
+
+@pytest.mark.parametrize(
+    ("best", "classes", "samples", "near"),
+    [
+        (3.4, 100, 500, True),
+        (4.0, 100, 10_000, True),
+        (14.8, 100, 2000, False),
+        (56.0, 2, 384, True),
+        (61.0, 10, 360, False),
+    ],
+)
+def test_a_target_at_or_near_chance_is_none(best: float, classes: int, samples: int, near: bool) -> None:
+    assert near_chance([best] * 3, 6, classes, samples) is near
+
+
+def test_the_best_of_many_evaluations_is_higher_by_chance() -> None:
+    assert not near_chance([20.0], 1, 10, 360)
+    assert near_chance([20.0], 30, 10, 360)
+
+
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_runs_that_learn_next_to_nothing_rarely_set_a_target(n: int) -> None:
+    rng = np.random.default_rng(n)
+    hits = rng.binomial(500, near_chance_percent(100) / 100, (1000, n, 6)).max(2)
+    said = [near_chance((100 * of / 500).tolist(), 6, 100, 500) for of in hits]
+    assert said.count(False) <= 0.06 * len(said)

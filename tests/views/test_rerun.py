@@ -1,0 +1,130 @@
+"""A printed command plans the runs that it is printed for, whatever was chosen and wherever it lies."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import methods
+from benchmarks.commands.cli import app
+from benchmarks.commands.options import Selection
+from benchmarks.commands.resolve import choose
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.definition import Table
+from benchmarks.views import rerun
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
+from methods import registry
+from tests.papers.test_audit import SILENT
+from tests.workloads.own_files import card, images, network
+
+OWN_TABLE = """[table]
+id = "mine"
+title = "Mine"
+source = "a test"
+family = "cifar10"
+networks = ["resnet18"]
+measures = ["best_accuracy_percent"]
+[[rows]]
+method = "bp"
+[[rows]]
+method = "silent"
+[[rows]]
+method = "lapsgd"
+"""
+GIVEN = {
+    "a table": "table3",
+    "named seeds": "table3 --seeds 0-2,7",
+    "one seed by its name": "table3 --seeds 7-7",
+    "rows": "table3 --method bp --method lapsgd@updaters=2 --no-alias",
+    "settings": "table3 --set lapsgd.period=2 --set workload.schedule.milestones=3,5 --evaluate-every 1/4",
+    "a sweep": "table3 --set lapsgd.period=1,4 --set 'workload.schedule.milestones=(3,5),(4,6)'",
+    "an executor": "table3 --executor threads --record",
+    "another scale": "table3 --scale small --data data",
+    "hardware": "table3 --hardware 'my cards/slow.toml'",
+    "hardware by name": "table3 --hardware paper-a-ideal",
+    "a plug-in": "table3 --plugin 'my code/silent.py'",
+    "a table of one's own": "'my code/mine.toml' --plugin 'my code/silent.py' --seeds 2",
+    "a network of one's own": "table1 --network 'my code/mynet.py:mlp' --network resnet18",
+    "data of one's own": "table1 --data-card leaves.toml --set workload.batch=8",
+    "part of such data": "table1 --data-card leaves.toml --set workload.train_samples=16 --set workload.batch=8",
+}
+
+
+@pytest.fixture(autouse=True)
+def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Without what a test made known."""
+    methods.names()
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    monkeypatch.setattr(registry, "_plugins", {})
+    free = set(BATCHNORM_FREE)
+    yield
+    cards.OWN.clear()
+    cards.card.cache_clear()
+    for name in OWN:
+        del TITLES[name]
+    OWN.clear()
+    BATCHNORM_FREE.intersection_update(free)
+
+
+def planned(words: list[str]) -> tuple[list[str], Choices, set[str]]:
+    """The tables' names, the choices and the runs' identities of `run` with these words."""
+    _, bound, _ = app.parse_args(["run", *words], exit_on_error=False, print_error=False)
+    experiments, chosen = choose(bound.arguments.get("selection") or Selection(), bound.arguments["tables"])
+    tables = [one for one in experiments if isinstance(one, Table)]
+    return [one.id for one in tables], chosen, {run.id for one in tables for run in plan.runs(one, chosen)}
+
+
+@pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_printed_command_plans_the_same_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, elsewhere: bool
+) -> None:
+    """From the folder that its files lie in, and given with whole paths from another."""
+    files = tmp_path / "my code"
+    files.mkdir()
+    (files / "silent.py").write_text(SILENT, encoding="utf-8")
+    (files / "mine.toml").write_text(OWN_TABLE, encoding="utf-8")
+    network(files)
+    (tmp_path / "my cards").mkdir()
+    (tmp_path / "my cards" / "slow.toml").write_text('extends = "paper-a"\nname = "slow"\n', encoding="utf-8")
+    images(tmp_path / "leaves", {"train": 24, "test": 8})
+    card(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(given)
+    if elsewhere:
+        words = [str(tmp_path / word) if Path(word.partition(":")[0]).exists() else word for word in words]
+        (tmp_path / "other").mkdir()
+        monkeypatch.chdir(tmp_path / "other")
+    names, chosen, runs = planned(words)
+    assert runs
+    start, *rest = shlex.split(rerun.command(names, chosen))
+    assert [start, *rest[:3]] == ["python", "-m", "benchmarks", "run"]
+    assert planned(rest[3:])[2] == runs
+
+
+def test_a_reports_index_repeats_tables_of_ones_own() -> None:
+    """Beside the suite's, in one command where the rest is the same."""
+    from dataclasses import dataclass
+
+    from benchmarks.views.pages.site_content import _again
+
+    @dataclass
+    class Page:
+        command: str
+
+    commands = [
+        "run table3 --seeds 0-2,7",
+        "run 'my code/mine.toml' --seeds 0-2,7",
+        "tune table3",
+        "run table1 --seeds 2",
+    ]
+    found = list(_again([Page(f"python -m benchmarks {one}") for one in commands]))  # type: ignore[misc]
+    assert found == [
+        "python -m benchmarks run table3 'my code/mine.toml' --seeds 0-2,7",
+        "python -m benchmarks run table1 --seeds 2",
+    ]
