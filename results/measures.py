@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from results.records import Record
 from results.statistics import Best, Reach, Summary, best, extent, reach, since, summary
-from results.statistics.censoring import Times
+from results.statistics.seeds import Seeds
 
 if TYPE_CHECKING:
     from results.statistics.intervals import Interval
@@ -118,14 +118,20 @@ class Measure:
         """By how much each run's value may be too long: None where it has none, or it is exact."""
         return [self.resolution(record, context) for record in records] if self.resolution is not None else []
 
-    def times(self, records: Sequence[Record], context: Context) -> Times | None:
-        """One time per run, with how far it went, and whether it would never have arrived; None without a bound."""
+    def by_run(self, records: Sequence[Record], context: Context) -> Seeds:
+        """Values of the runs; of none where what the measure needs is not there."""
+        if self.needs == "target" and context.target_percent is None:
+            return Seeds()
+        runs = sorted(records, key=lambda record: record.seed)
+        if self.needs == "baseline":
+            runs = [run for run in runs if self.of(run, context) is not None]
+        values = [self.of(run, context) for run in runs]
+        widths, seeds = self.resolutions(runs, context), [run.seed for run in runs]
         if self.bound is None:
-            return None
-        values = [self.of(record, context) for record in records]
-        limits = [self.bound(record, context) or 0.0 for record in records]
-        never = [value is None and run.complete for value, run in zip(values, records, strict=True)]
-        return Times(values, limits, never, self.resolutions(records, context))
+            return Seeds(values, widths=widths, seeds=seeds)
+        limits = [self.bound(run, context) or 0.0 for run in runs]
+        never = [value is None and run.complete for value, run in zip(values, runs, strict=True)]
+        return Seeds(values, limits, never, widths, seeds)
 
     def possible(self, interval: Interval) -> Interval:
         """The part of an interval in which the measure can lie: none is below 0, and no share above 100 %."""

@@ -9,6 +9,7 @@ from benchmarks.views.sheets import Sheet
 from results import measures, published
 from results.measures import MEASURES, Context, incidents, need
 from results.statistics import Summary
+from results.statistics.seeds import Seeds
 
 CellKey = tuple[str, str, str]
 """(network, row, measure)."""
@@ -33,6 +34,11 @@ def value(sheet: Sheet, network: str, row: str, measure: str, given: Context) ->
     if not records:
         return None, incidents(sheet.of(network, row)) or "not run"
     return MEASURES[measure].value(records, of_row(given, sheet, network, row))
+
+
+def by_run(sheet: Sheet, network: str, row: str, measure: str, given: Context) -> Seeds:
+    """What the value is of, run by run."""
+    return MEASURES[measure].by_run(sheet.complete(network, row), of_row(given, sheet, network, row))
 
 
 def by_seed(sheet: Sheet, network: str, row: str, measure: str) -> Mapping[int, float]:

@@ -8,40 +8,49 @@ from collections.abc import Sequence
 from results.measures import Measure
 from results.statistics import Summary
 from results.statistics.resolution import difference_hull, of_summary
+from results.statistics.seeds import apart
+from results.tables import ResultCell
 
 RULE = (
-    "Bold: the best, and what the 95 % interval of the difference of means (Welch's) does not tell apart from it; "
-    "nothing where that is every row, or where runs that never arrived leave it open."
+    "Bold: the best, and what a 95 % interval does not tell apart from it (of differences seed by seed, of times of "
+    "their ratio); nothing where that is every row, or where runs that never arrived leave it open."
 )
 
 
-def best(values: Sequence[Summary | None], measure: Measure) -> frozenset[int]:
-    """values: of the methods on one network. -> the places of those in bold."""
-    known = {place: value for place, value in enumerate(values) if value is not None and value.mean is not None}
+def best(cells: Sequence[ResultCell], measure: Measure) -> frozenset[int]:
+    """cells: of the methods on one network. -> the places of those in bold."""
+    values = [cell.measured for cell in cells if cell.measured is not None]
+    known = {place: cell for place, cell in enumerate(cells) if not math.isnan(_mean(cell))}
     if not measure.better or len(known) < 2:
         return frozenset()
     sign = 1 if measure.better == "more" else -1
-    top = max(known.values(), key=lambda value: sign * _mean(value))
-    if any(_may_be_better(value, top, sign) for value in values if value is not None and value.mean is None):
+    top = max(known.values(), key=lambda cell: sign * _mean(cell))
+    if any(_may_be_better(value, _mean(top), sign) for value in values if value.mean is None):
         return frozenset()
-    alike = frozenset(place for place, value in known.items() if not _apart(value, top, exact=measure.exact))
+    alike = frozenset(place for place, cell in known.items() if not _apart(cell, top, exact=measure.exact))
     return alike if len(alike) < len(known) else frozenset()
 
 
-def _mean(value: Summary) -> float:
-    return math.nan if value.mean is None else value.mean
+def _mean(cell: ResultCell) -> float:
+    return math.nan if cell.measured is None or cell.measured.mean is None else cell.measured.mean
 
 
-def _may_be_better(censored: Summary, top: Summary, sign: int) -> bool:
+def _may_be_better(censored: Summary, top: float, sign: int) -> bool:
     """Whether runs without a value, known by a lower bound at most, may have a better mean."""
-    return sign > 0 or censored.at_least is None or censored.at_least < _mean(top)
+    return sign > 0 or censored.at_least is None or censored.at_least < top
 
 
-def _apart(value: Summary, top: Summary, *, exact: bool) -> bool:
-    if math.isclose(_mean(value), _mean(top), rel_tol=1e-9):
+def _apart(cell: ResultCell, top: ResultCell, *, exact: bool) -> bool:
+    if math.isclose(_mean(cell), _mean(top), rel_tol=1e-9):
         return False
-    one, other = of_summary(value), of_summary(top)
+    found = apart(cell.runs, top.runs) if cell.runs.values and top.runs.values else _by_means(cell, top)
+    return exact if found is None else found
+
+
+def _by_means(cell: ResultCell, top: ResultCell) -> bool | None:
+    """The same of values that are known by mean and standard deviation alone, as an analysis's."""
+    one, other = (of_summary(of.measured) if of.measured is not None else None for of in (cell, top))
     if one is None or other is None:
-        return exact
+        return None
     found = difference_hull(one, other)
     return not found.low <= 0 <= found.high

@@ -133,7 +133,7 @@ class PaperTable:
 
     def _bold(self, rows: Sequence[ResultRow]) -> Mapping[int, frozenset[int]]:
         measures = enumerate(self.table.measures)
-        return {index: best([row.cells[index].measured for row in rows], measure) for index, measure in measures}
+        return {index: best([row.cells[index] for row in rows], measure) for index, measure in measures}
 
     def _cell(self, row: ResultRow, column: PaperColumn, bold: bool) -> str:
         cell = row.cells[column.index]

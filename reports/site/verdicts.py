@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from reports.site.pages import Light, ShownCell
 from reports.tables.texts import BLANK, measured_text, published_text, ratio_text
@@ -19,7 +17,7 @@ from results.statistics.inference import (
     margin_of,
     weak,
 )
-from results.statistics.resolution import Bracketed
+from results.statistics.seeds import Seeds
 from results.tables import ResultCell
 
 WEAK = "n = {} is weak"
@@ -36,39 +34,15 @@ RULES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Seeds:
-    """One cell's runs. values: one per run, None where it has none; times: of a time to a target.
-
-    widths: by how much each value may be too high, since it was found at an evaluation.
-    """
-
-    values: Sequence[float | None] = ()
-    times: Times | None = None
-    widths: Sequence[float | None] = ()
-
-    @property
-    def known(self) -> list[float]:
-        """The finite values."""
-        return list(self.bracketed.latest)
-
-    @property
-    def bracketed(self) -> Bracketed:
-        """The finite values, each between two evaluations."""
-        pairs = zip(self.values, self.widths or (None,) * len(self.values), strict=True)
-        known = [(value, width) for value, width in pairs if value is not None and math.isfinite(value)]
-        return Bracketed.of([value for value, _ in known], [width for _, width in known])
-
-
-def entry(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_data: str = "") -> ShownCell:
+def entry(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") -> ShownCell:
     """One cell as shown. other_data: what the runs are on, where that is not the paper's data."""
     return ShownCell(
         published=published_text(cell.published, measure),
         measured=measured_text(cell, measure),
-        interval=interval_text(seeds, measure),
+        interval=interval_text(cell.runs, measure),
         ratio=ratio_text(cell) if scale == "paper" else BLANK,
         n=count_text(cell.measured),
-        light=light(cell, measure, seeds, scale, other_data),
+        light=light(cell, measure, scale, other_data),
     )
 
 
@@ -102,7 +76,7 @@ def _range(interval: Interval) -> str:
     return f"[{_short(interval.low)}, {_short(interval.high)}]"
 
 
-def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_data: str = "") -> Light:
+def light(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") -> Light:
     """The verdict; at a scale, or on data, that is not the paper's nothing agrees or differs."""
     value = cell.measured
     if value is None or not cell.has_value:
@@ -119,8 +93,8 @@ def light(cell: ResultCell, measure: Measure, seeds: Seeds, scale: str, other_da
     margin = margin_of(cell.published.mean, points=measure.points)
     if not margin > 0:
         return Light("undecided", "a published value of 0 has no margin")
-    found = equivalence(seeds.known, cell.published.mean, cell.published.std, cell.published.n, margin)
-    alone = "; a single run shows no spread" if len(seeds.known) < 2 else ""
+    found = equivalence(cell.runs.known, cell.published.mean, cell.published.std, cell.published.n, margin)
+    alone = "; a single run shows no spread" if len(cell.runs.known) < 2 else ""
     return Light(found.status, f"margin ± {_short(margin)}{alone}")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
+from results.statistics.seeds import NO_SEEDS, Seeds
 from results.tables.condition import Conditions, RunCondition
 from results.tables.glance import Glance, GlanceLine, GlanceValue
 
@@ -26,11 +27,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ResultCell:
-    """One published and one measured value. `reason` becomes a footnote, and is a must where nothing was measured."""
+    """One published and one measured value. `reason` becomes a footnote, and is a must where nothing was measured.
+
+    runs: what was measured, run by run, where that is known.
+    """
 
     published: Published | None = None
     measured: Summary | None = None
     reason: str = ""
+    runs: Seeds = NO_SEEDS
 
     def __post_init__(self) -> None:
         if not self.has_value and not self.reason:

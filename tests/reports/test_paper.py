@@ -16,7 +16,8 @@ from reports.latex.escape import label
 from reports.latex.paper import PaperColumn, PaperTable
 from results.measures import MEASURES
 from results.published import Published
-from results.statistics import Summary
+from results.statistics import Summary, summary
+from results.statistics.seeds import Seeds
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 from tests.reports.test_latex import HOSTILE, columns, sound
 
@@ -75,11 +76,30 @@ def test_the_best_is_bold_with_what_the_runs_do_not_tell_apart_from_it() -> None
     ],
 )
 def test_what_is_bold(values: list[Summary | None], places: set[int]) -> None:
-    assert best(values, SECONDS) == places
+    assert best([ResultCell(None, value, "" if value else "not run") for value in values], SECONDS) == places
+
+
+@pytest.mark.parametrize(("differences", "places"), [([1.0, 1.1, 0.9], {0}), ([4.0, -2.0, 1.0], set())])
+def test_rows_are_told_apart_seed_by_seed(differences: list[float], places: set[int]) -> None:
+    """The seeds lie ten points apart: independent means would tell neither pair apart."""
+    below = [40.0, 50.0, 60.0]
+    above = [value + more for value, more in zip(below, differences, strict=True)]
+    cells = [ResultCell(None, summary(its), runs=Seeds(its, seeds=(0, 1, 2))) for its in (above, below)]
+    assert best(cells, BEST) == places
+
+
+def test_times_are_told_apart_as_at_a_glance() -> None:
+    """Found at evaluations 5 s apart, 10 and 14 s may be one time; at evaluations 0.1 s apart they are two."""
+    for width, places in ((5.0, set()), (0.1, {0})):
+        its = [Seeds([time] * 3, [60.0] * 3, [False] * 3, [width] * 3, (0, 1, 2)) for time in (10.0, 14.0)]
+        means = [summary(one.values, resolutions=one.widths) for one in its]
+        cells = [ResultCell(None, mean, runs=one) for mean, one in zip(means, its, strict=True)]
+        assert best(cells, SECONDS) == places
 
 
 def test_a_measure_without_a_better_has_no_best() -> None:
-    assert best([Summary(1.0, 0.0, 5), Summary(2.0, 0.0, 5)], MEASURES["staleness_updates"]) == frozenset()
+    cells = [ResultCell(None, Summary(mean, 0.0, 5)) for mean in (1.0, 2.0)]
+    assert best(cells, MEASURES["staleness_updates"]) == frozenset()
 
 
 def test_the_number_of_runs_is_said_once_where_it_is_one_number() -> None:

@@ -35,13 +35,12 @@ from reports.site.pages import (
     Status,
     slug,
 )
-from reports.site.verdicts import Seeds
 from reports.speedups import TimedRuns, split
 from results.measures import MEASURES
 from results.published import Published
 from results.statistics import Summary
-from results.statistics.censoring import Times
 from results.statistics.intervals import ratio_interval
+from results.statistics.seeds import Seeds
 from results.tables import Conditions, ResultCell, RunCondition
 
 SCRIPT = "<script>alert(1)</script>"
@@ -313,27 +312,24 @@ PAPER = Published(100.0, 5.0, 3, "Table 1")
 )
 def test_verdicts(scale: str, mean: float, paper: Published | None, status: Status) -> None:
     values = [mean - 0.5 + number / 10 for number in range(11)]
-    cell = ResultCell(paper, Summary(mean, 0.33, 11))
-    assert verdicts.light(cell, SECONDS, Seeds(values), scale).status == status
+    cell = ResultCell(paper, Summary(mean, 0.33, 11), runs=Seeds(values))
+    assert verdicts.light(cell, SECONDS, scale).status == status
 
 
 def test_on_other_data_nothing_agrees_or_differs() -> None:
-    cell = ResultCell(PAPER, Summary(200.0, 0.33, 11))
-    found = verdicts.light(cell, SECONDS, Seeds([199.5, 200.5]), "paper", "pets: 2 classes")
+    cell = ResultCell(PAPER, Summary(200.0, 0.33, 11), runs=Seeds([199.5, 200.5]))
+    found = verdicts.light(cell, SECONDS, "paper", "pets: 2 classes")
     assert found == Light("not comparable", "pets: 2 classes")
 
 
 def test_what_cannot_be_judged_says_why() -> None:
-    censored = ResultCell(PAPER, Summary(None, None, 3, 2, 50.0))
-    seeds = Seeds([40.0, None, None], Times([40.0, None, None], [None, 60.0, 60.0]))
-    entry = verdicts.entry(censored, SECONDS, seeds, "paper")
+    seeds = Seeds([40.0, None, None], [None, 60.0, 60.0])
+    entry = verdicts.entry(ResultCell(PAPER, Summary(None, None, 3, 2, 50.0), runs=seeds), SECONDS, "paper")
     assert entry.light == Light("not reached", "2 of 3 runs")
     assert entry.interval.startswith("restricted mean 53.3")
     assert entry.n == "n = 3 is weak"
-    assert verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, Seeds(), "paper") == Light(
-        "not measured", "no data"
-    )
-    single = verdicts.entry(ResultCell(PAPER, Summary(100.0, None, 1)), SECONDS, Seeds([100.0]), "paper")
+    assert verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, "paper") == Light("not measured", "no data")
+    single = verdicts.entry(ResultCell(PAPER, Summary(100.0, None, 1), runs=Seeds([100.0])), SECONDS, "paper")
     assert single.light.status == "undecided"
     assert "single run" in single.light.why
     assert single.interval == "–"
@@ -344,9 +340,9 @@ def test_an_interval_reaches_down_by_what_evaluations_leave_open() -> None:
     assert verdicts.interval_text(Seeds([1.16] * 5), SECONDS) == "[1.16, 1.16]"
     assert verdicts.interval_text(Seeds([1.16] * 5, widths=[0.58] * 5), SECONDS) == "[0.372, 1.37]"
     assert verdicts.interval_text(Seeds([1.16] * 3, widths=[1.16] * 3), SECONDS).startswith("[0, ")
-    plain = Times([40.0, 41.0, 42.0, 43.0, None], [60.0] * 5, [False] * 4 + [True])
+    plain = Seeds([40.0, 41.0, 42.0, 43.0, None], [60.0] * 5, [False] * 4 + [True])
     coarse = replace(plain, widths=(10.0, 10.0, 10.0, 10.0, None))
-    one, other = (verdicts.interval_text(Seeds(times.values, times), SECONDS) for times in (plain, coarse))
+    one, other = (verdicts.interval_text(seeds, SECONDS) for seeds in (plain, coarse))
     assert one != other
 
 

@@ -164,7 +164,7 @@ def test_times_to_target_of_records(tmp_path: Path) -> None:
     ]
 
     def times(key: str, runs: list[Record]) -> Times:
-        found = MEASURES[key].times(runs, Context(60.0))
+        found = MEASURES[key].by_run(runs, Context(60.0)).times
         assert found is not None
         return found
 
@@ -175,4 +175,4 @@ def test_times_to_target_of_records(tmp_path: Path) -> None:
     assert restricted_mean(seconds).horizon == 6.0
     assert restricted_mean(seconds).mean == pytest.approx((4 + 4 * 6) / 5)
     assert restricted_mean(times("time_to_target_seconds", runs[1:3])).mean == 6.0
-    assert MEASURES["seconds_per_epoch"].times(runs, Context()) is None
+    assert MEASURES["seconds_per_epoch"].by_run(runs, Context()).times is None

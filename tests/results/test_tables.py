@@ -15,13 +15,16 @@ from results.errors import ResultsError
 from results.measures import MEASURES, Measure
 from results.published import Published
 from results.statistics import Summary
+from results.statistics.seeds import Seeds
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
+
+RUNS = Seeds((1.0, None, 0.1), (9.0, 9.0, 9.0), (False, True, False), (0.5, None, 0.25), (0, 1, 4))
 
 
 def table(name: str = "table3", mean: float = 0.1 + 0.2) -> ResultTable:
     bound = Summary(None, None, 3, 1, 12.5, resolution=0.5)
     cells = (
-        ResultCell(Published(226.4, 10.0, 3, "Table 3", "a note"), Summary(mean, 1e-17, 3)),
+        ResultCell(Published(226.4, 10.0, 3, "Table 3", "a note"), Summary(mean, 1e-17, 3), runs=RUNS),
         ResultCell(None, bound, "1 of 3 runs diverged: \N{GREEK SMALL LETTER BETA} | <b>\n"),
         ResultCell(reason="not run"),
     )

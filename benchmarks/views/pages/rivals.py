@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
 
 from benchmarks.views.sheets import Sheet
-from benchmarks.views.values import CellKey
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
-from reports.site.verdicts import Seeds
 from reports.tables.texts import BLANK
 from results.measures import MEASURES, words
 from results.statistics.censoring import Times, restricted_mean, restricted_ratio
 from results.statistics.inference import permutation_test, seeds_needed, weak
 from results.statistics.resolution import nearest
+from results.statistics.seeds import Seeds
+from results.tables import ResultTable
 
 NOTES = (
     "Ratio of mean times, with a 95 % confidence interval; of runs that did not arrive the mean is restricted to how "
@@ -27,29 +27,22 @@ NOTES = (
 )
 
 
-def rivals(sheet: Sheet, values: Mapping[CellKey, Seeds]) -> Iterator[Grid]:
+def rivals(sheet: Sheet, table: ResultTable) -> Iterator[Grid]:
     """Per network, for the first of the table's times; none where no two methods have two runs each."""
-    times = [measure.key for measure in MEASURES.values() if measure.time and measure.key in sheet.table.measures]
+    times = [one.key for one in MEASURES.values() if one.time and one in table.measures]
     for measure, network in itertools.product(times[:1], sheet.networks):
-        seeds = {row.label: values.get((network, row.key, measure)) for row in sheet.rows}
+        at = [one.key for one in table.measures].index(measure)
+        seeds = {row.method_label: row.cells[at].runs for row in table.rows if row.network == network}
         known = {label: found for label, its in seeds.items() if (found := _times(its)) is not None}
         if len(known) > 1:
-            lost = [label for label, its in seeds.items() if _none_arrived(its)]
+            lost = [label for label, its in seeds.items() if its.values and not its.known]
             runs = {row.label: {record.id for record in sheet.complete(network, row.key)} for row in sheet.rows}
             yield _grid(TITLES[network], words(measure), known, lost, runs)
 
 
-def _times(seeds: Seeds | None) -> Times | None:
+def _times(seeds: Seeds) -> Times | None:
     """At least two runs, one of which arrived."""
-    if seeds is None or len(seeds.values) < 2 or not seeds.known:
-        return None
-    if seeds.times is not None:
-        return seeds.times
-    return Times(seeds.known) if len(seeds.known) == len(seeds.values) else None
-
-
-def _none_arrived(seeds: Seeds | None) -> bool:
-    return seeds is not None and len(seeds.values) > 0 and not seeds.known
+    return seeds.times if len(seeds.values) > 1 and seeds.known else None
 
 
 def _grid(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks.workloads.networks.names import TITLES
 from reports.site.pages import Grid
-from reports.site.verdicts import Seeds
 from reports.speedups import FACTORS, FactorName, SpeedupSplit, Splits, TimedRuns, split
 from results.tables import ResultCell, ResultRow, ResultTable
 
@@ -16,23 +15,17 @@ INTERVALS = (
 )
 
 
-def splits(table: ResultTable, values: Mapping[tuple[str, str, str], Seeds]) -> Splits:
-    """Of every network where two rows have both seconds and epochs, as measured and as published.
-
-    values: (network, row, measure) -> of every seed, from which the intervals are.
-    """
+def splits(table: ResultTable) -> Splits:
+    """Of every network where two rows have both seconds and epochs, as measured and as published."""
     found: Splits = {}
     for event in ("target", "best"):
         found_at = [index for index, measure in enumerate(table.measures) if measure.event == event]
         at = sorted(found_at, key=lambda index: not table.measures[index].time)  # seconds, then epochs
         if len(at) != 2:
             continue
-        keys = [table.measures[index].key for index in at]
         for network in table.networks:
             rows = [row for row in table.rows if row.network == network]
-            measured = {
-                row.method_label: _measured(row, at, [values.get((network, row.row, k)) for k in keys]) for row in rows
-            }
+            measured = {row.method_label: _measured(row, at) for row in rows}
             published = {row.method_label: _runs([_published(row.cells[index]) for index in at]) for row in rows}
             for side, of_rows in (("measured", measured), ("published", published)):
                 usable = {label: runs for label, runs in of_rows.items() if runs is not None and runs.known}
@@ -41,10 +34,10 @@ def splits(table: ResultTable, values: Mapping[tuple[str, str, str], Seeds]) -> 
     return found
 
 
-def _measured(row: ResultRow, at: Sequence[int], seeds: Sequence[Seeds | None]) -> TimedRuns | None:
+def _measured(row: ResultRow, at: Sequence[int]) -> TimedRuns | None:
     """With every run's seconds and epochs, where all runs got there."""
     cells = [row.cells[index].measured for index in at]
-    seconds, epochs = ((Seeds() if one is None else one).bracketed for one in seeds)
+    seconds, epochs = (row.cells[index].runs.bracketed for index in at)
     pairs = list(zip(seconds.latest, epochs.latest, strict=False))
     before = list(zip(seconds.earliest, epochs.earliest, strict=False))
     widths = [(t - t0, e - e0) for (t, e), (t0, e0) in zip(pairs, before, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -13,26 +13,23 @@ from benchmarks.views.pages import conflicts, pictures, provenance, splits
 from benchmarks.views.pages.freshness import made_of
 from benchmarks.views.pages.links import Tracking
 from benchmarks.views.pages.rivals import rivals
-from benchmarks.views.pages.seeds import per_seed
 from benchmarks.views.rerun import command
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
-from benchmarks.views.values import CellKey
 from benchmarks.workloads.networks.names import TITLES
 from reports.figures.studio import Studio
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page
-from reports.site.verdicts import Seeds
 from reports.tables import texts
 from results.tables import Glance, ResultRow, ResultTable
 
 
 def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: Studio) -> Page:
     """found: all runs. folder: of the report; pictures are drawn into the page's own, once the studio has finished."""
-    table, values = assemble(sheet), per_seed(sheet)
+    table = assemble(sheet)
     runs = [(row.label, r) for net in sheet.networks for row in sheet.rows for r in sheet.of(net, row.key)]
     records = [record for _, record in runs]
-    shares = splits.splits(table, values)
+    shares = splits.splits(table)
     ours = {name: one for name, one in shares.items() if name[1] == "measured"}
     drawn = pictures.draw(sheet, ours, table.conditions.folder(folder), studio)
     refresh = command([table.name], sheet.asked or sheet.choices, sheet.target, verb="report")
@@ -42,13 +39,13 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: S
         source=table.source,
         captions=table.captions,
         measures=tuple(measure.heading for measure in table.measures),
-        blocks=tuple(_blocks(table, values, sheet)),
+        blocks=tuple(_blocks(table, sheet)),
         notes=table.notes,
         audit=table.audit,
         published_audit=table.published_audit,
         readings=tuple(readings.readings_of(table.name, sheet.planned)),
         curves=drawn["curves"],
-        rivals=tuple(rivals(sheet, values)),
+        rivals=tuple(rivals(sheet, table)),
         splits=tuple(splits.grid(*key, *one) for key, one in shares.items()),
         split_pictures=drawn["splits"],
         staleness=(*_staleness(sheet), *conflicts.grids(sheet)),
@@ -74,18 +71,17 @@ def _glance(table: ResultTable, one: Glance) -> Grid:
     return Grid(texts.glance_title(one), texts.glance_header(table, one), rows, texts.glance_notes(one))
 
 
-def _blocks(table: ResultTable, values: Mapping[CellKey, Seeds], sheet: Sheet) -> Iterator[Block]:
+def _blocks(table: ResultTable, sheet: Sheet) -> Iterator[Block]:
     for _, of_network in groupby(table.rows, key=lambda row: row.network):
         rows = list(of_network)
-        lines = tuple(_line(table, row, values, sheet) for row in rows)
+        lines = tuple(_line(table, row, sheet) for row in rows)
         yield Block(rows[0].network_label, lines, rows[0].network)
 
 
-def _line(table: ResultTable, row: ResultRow, values: Mapping[CellKey, Seeds], sheet: Sheet) -> Line:
+def _line(table: ResultTable, row: ResultRow, sheet: Sheet) -> Line:
     scale, other = sheet.choices.scale, sheet.other_data
     entries = (
-        verdicts.entry(cell, measure, values.get((row.network, row.row, measure.key), Seeds()), scale, other)
-        for measure, cell in zip(table.measures, row.cells, strict=True)
+        verdicts.entry(cell, measure, scale, other) for measure, cell in zip(table.measures, row.cells, strict=True)
     )
     return Line(row.method_label, tuple(entries), row.row)
 

@@ -10,7 +10,7 @@ from benchmarks.runner import plan
 from benchmarks.views import conditions, notes
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table.glance import glance
-from benchmarks.views.values import context, value
+from benchmarks.views.values import by_run, context, value
 from results.measures import MEASURES, incidents
 from results.tables import ResultCell, ResultRow, ResultTable
 
@@ -42,5 +42,6 @@ def _rows(sheet: Sheet) -> Iterator[ResultRow]:
             for measure in sheet.table.measures:
                 ours, reason = value(sheet, network, row.key, measure, given)
                 reason = reason or incidents(sheet.of(network, row.key))
-                cells.append(ResultCell(theirs.get((network, row.key, measure)), ours, reason))
+                its = by_run(sheet, network, row.key, measure, given)
+                cells.append(ResultCell(theirs.get((network, row.key, measure)), ours, reason, its))
             yield ResultRow(network, label, row.key, row.label, tuple(cells))

@@ -8,7 +8,7 @@ published, such as the LPP-SGD of "up to 2.97x". Where that was not run there is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.tables.definition import Row
@@ -21,7 +21,7 @@ from results.published import Key, Published
 from results.records import Record
 from results.statistics.censoring import restricted_ratio
 from results.statistics.inference import Interval, mean_interval, weak
-from results.statistics.intervals import difference, spread, t_interval
+from results.statistics.seeds import difference
 from results.tables.glance import Bound, Glance, GlanceLine, GlanceValue
 
 SPEEDUP = MEASURES["relative_speedup"]
@@ -92,7 +92,7 @@ class _Sides:
             label=row.label,
             speedup=None if same else self._faster(mine, against),
             published_speedup=self._published_speedup(row),
-            accuracy=None if same else _less(_by_seed(self.accuracy, mine), _by_seed(self.accuracy, against)),
+            accuracy=None if same else self._less(mine, against),
             published_accuracy=self._published_accuracy(row),
             seeds=_seeds(mine, against),
             same=same,
@@ -106,12 +106,17 @@ class _Sides:
 
     def _faster(self, mine: Sequence[Record], against: Sequence[Record]) -> GlanceValue | None:
         if self.speed is SPEEDUP:
-            return _mean(_by_seed(SPEEDUP, mine, replace(self.given, baseline=against)).values())
-        theirs, ours = (self.speed.times(records, self.given) for records in (against, mine))
+            known = SPEEDUP.by_run(mine, replace(self.given, baseline=against)).known
+            return _with_ends(math.fsum(known) / len(known), mean_interval(known)) if known else None
+        theirs, ours = (self.speed.by_run(records, self.given).times for records in (against, mine))
         found = restricted_ratio(theirs, ours) if theirs is not None and ours is not None else None
         if found is None or found.bound == "restricted":
             return None
         return _ratio(found.ratio, found.interval, "" if found.bound == "exact" else found.bound)
+
+    def _less(self, mine: Sequence[Record], against: Sequence[Record]) -> GlanceValue | None:
+        found = difference(*(self.accuracy.by_run(records, ALONE) for records in (mine, against)))
+        return _with_ends(*found) if found is not None else None
 
     def _published_speedup(self, row: Row) -> float | None:
         mine, against = self._pair(row, self.speed)
@@ -126,28 +131,6 @@ class _Sides:
     def _pair(self, row: Row, measure: Measure) -> tuple[Published | None, Published | None]:
         mine, against = (self.theirs.get((self.network, key, measure.key)) for key in (row.key, self.base.key))
         return mine, against
-
-
-def _by_seed(measure: Measure, records: Sequence[Record], given: Context = ALONE) -> dict[int, float]:
-    found = {record.seed: measure.of(record, given) for record in records}
-    return {seed: value for seed, value in found.items() if value is not None}
-
-
-def _less(mine: Mapping[int, float], against: Mapping[int, float]) -> GlanceValue | None:
-    """Seed by seed where two seeds or more have both, else mean less mean."""
-    pairs = [mine[seed] - against[seed] for seed in mine if seed in against]
-    if len(pairs) > 1 or (pairs and len(mine) == len(against) == 1):
-        return _mean(pairs)
-    if not mine or not against:
-        return None
-    one, two = spread([*mine.values()]), spread([*against.values()])
-    apart = math.fsum(mine.values()) / len(mine) - math.fsum(against.values()) / len(against)
-    return _with_ends(apart, t_interval(difference(one, two), 0.95) if one is not None and two is not None else None)
-
-
-def _mean(values: Iterable[float]) -> GlanceValue | None:
-    known = list(values)
-    return _with_ends(math.fsum(known) / len(known), mean_interval(known)) if known else None
 
 
 def _ratio(value: float, interval: Interval | None, bound: Bound) -> GlanceValue | None:

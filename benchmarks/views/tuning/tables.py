@@ -92,7 +92,8 @@ def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
 
 
 def _measured(tuned: TunedTable, one: Search, side: Side, measure: Measure) -> ResultCell:
-    return ResultCell(None, *tuned.value(side, one.network, one.row, measure))
+    its = side, one.network, one.row, measure
+    return ResultCell(None, *tuned.value(*its), tuned.by_run(*its))
 
 
 def _exact(value: float | None, note: str = "", or_else: str = "") -> ResultCell:

@@ -15,6 +15,7 @@ from results.records import Record
 from results.statistics import Summary, extent
 from results.statistics.inference import mean_interval
 from results.statistics.intervals import Interval
+from results.statistics.seeds import Seeds
 
 ACCURACY = MEASURES["best_accuracy_percent"]
 """What rows are tuned for, and ranked by first."""
@@ -96,6 +97,10 @@ class TunedTable:
             return None, "not run"
         found, reason = measure.value(records, self._context(side, network, row))
         return found, reason or incidents(records)
+
+    def by_run(self, side: Side, network: str, row: Row, measure: Measure) -> Seeds:
+        """What such a value is of, run by run."""
+        return measure.by_run(self.records(side, network, row), self._context(side, network, row))
 
     def by_seed(self, side: Side, network: str, row: Row, measure: Measure) -> Mapping[int, float]:
         """What such a value is the mean of; empty where not every run has one."""
