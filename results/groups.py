@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from results.measures import Context, need, of_runs
 from results.published import TARGET, Key, Published
 from results.records import Record
 from results.records.identity import identity
-from results.statistics import Summary, paper_target, summary
+from results.statistics import Summary, against_chance, paper_target, summary
+from results.statistics.chance import Chance
 
 FIRST_TRIAL_SEED = 1000
 """Seeds from here choose a learning rate (`tune`), and are no row's: a mean over a row's seeds leaves them out."""
 Runs = tuple[str, frozenset[str]]
 """A row, and the ids of its runs that are complete: what a value is of. No two settings have a run in common."""
+ChanceOf = Callable[[Record], Chance | None]
+"""Guessing on the data of a run; None where it is not known."""
 Measured = Mapping[Runs, Mapping[str, Summary]]
 """Measured values of runs by measure; the target stands under "target_percent"."""
 
@@ -53,6 +56,10 @@ class SeedGroup:
         return identity({name: spec.get(name) for name in ("workload", "executor", "hardware", "device")})
 
 
+def unknown_chance(record: Record) -> None:
+    """The chance of every run, where it is not known of any."""
+
+
 def runs_of(row: str, records: Iterable[Record]) -> Runs:
     """The name of these runs of a row, taken together."""
     return row, frozenset(record.id for record in records)
@@ -68,9 +75,15 @@ def group(records: Iterable[Record]) -> list[SeedGroup]:
 
 
 def targets(
-    groups: Sequence[SeedGroup], measured: Measured, published: Mapping[str, Mapping[Key, Published]]
+    groups: Sequence[SeedGroup],
+    measured: Measured,
+    published: Mapping[str, Mapping[Key, Published]],
+    chance: ChanceOf = unknown_chance,
 ) -> dict[str, float]:
-    """The target of every group: the given one, else the table's rule (`paper_target`) within the group's context."""
+    """The target of every group: the given one, else the table's rule (`paper_target`) within the group's context.
+
+    A group has none whose target runs may reach that have learnt nothing.
+    """
     contexts: dict[str, dict[str, SeedGroup]] = {}
     for one in groups:  # of two groups in one row, as after a change of the sources, the later one counts
         contexts.setdefault(one.context, {})[one.first.row] = one
@@ -80,7 +93,9 @@ def targets(
         rows = {row: other.complete for row, other in contexts[one.context].items()}
         if given is not None and given.mean is not None:
             found[one.key] = given.mean
-        elif (target := paper_target(rows, _timed_rows(one, published))) is not None:
+            continue
+        target = paper_target(rows, _timed_rows(one, published))
+        if target is not None and not against_chance(target, rows, chance(one.first)).near_chance:
             found[one.key] = target.percent
     return found
 
@@ -91,15 +106,15 @@ def _timed_rows(one: SeedGroup, published: Mapping[str, Mapping[Key, Published]]
     return {row for network, row, measure in keys if network == one.first.network and need([measure], "target")}
 
 
-def values_of(one: SeedGroup, target: float | None, measured: Mapping[str, Summary]) -> dict[str, Summary]:
+def values_of(one: SeedGroup, given: Context, measured: Mapping[str, Summary]) -> dict[str, Summary]:
     """The values of a parent: final values under the curves' names, then the measures, a table's over our own."""
     runs = one.complete
     names = dict.fromkeys(name for run in runs if run.evaluations for name in run.evaluations[-1].metrics)
     values = {name: summary([_final(run, name) for run in runs]) for name in names}
-    if target is not None:
-        values[TARGET] = Summary(target, None, len(runs))
+    if given.target_percent is not None:
+        values[TARGET] = Summary(given.target_percent, None, len(runs))
     for known in of_runs():
-        its, _ = known.value(runs, Context(target))
+        its, _ = known.value(runs, given)
         if its is not None and (its.n > its.censored or its.at_least is not None):
             values[known.key] = its
     return values | {name: value for name, value in measured.items() if name != TARGET}

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from results.records import Record
-from results.statistics import Best, Reach, Summary, best, extent, reach, since, summary
+from results.statistics import Best, Reach, Summary, best, extent, learnt_nothing, reach, since, summary
+from results.statistics.chance import Chance
 from results.statistics.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -26,12 +27,18 @@ NO_PEAK = "no peak was known when it ran: a hardware card states it, `python -m 
 class Context:
     """Facts that a run's value may rest on beside the run: the target, and BP's runs on the same network.
 
-    no_target: why there is none, where it is known.
+    no_target: why there is none, where it is known. chance: guessing on the runs' data; None where it is not known.
     """
 
     target_percent: float | None = None
     baseline: Sequence[Record] = ()
     no_target: str = ""
+    chance: Chance | None = None
+
+    @property
+    def learnt_nothing(self) -> str:
+        """Why a run that may have learnt nothing has no way to its best."""
+        return f"learnt nothing: {self.chance.words}" if self.chance is not None else ""
 
 
 ALONE = Context()
@@ -109,10 +116,13 @@ class Measure:
         values = [self.of(record, context) for record in records]
         if self.needs == "baseline" and None in values:
             return None, NO_BASELINE
+        missing = self.missing if all(value is None for value in values) else ""
+        if self.event == "best" and (nothing := sum(learnt_nothing(record, context.chance) for record in records)):
+            if nothing == len(records):
+                return None, context.learnt_nothing
+            missing = f"{nothing} of {len(records)} runs {context.learnt_nothing}"
         bounds = None if self.bound is None else [self.bound(record, context) for record in records]
-        return summary(values, bounds, self.resolutions(records, context)), "" if any(
-            value is not None for value in values
-        ) else self.missing
+        return summary(values, bounds, self.resolutions(records, context)), missing
 
     def resolutions(self, records: Sequence[Record], context: Context = ALONE) -> list[float | None]:
         """By how much each run's value may be too long: None where it has none, or it is exact."""
@@ -184,8 +194,8 @@ def _best(record: Record, context: Context) -> Best | None:
 
 
 def _best_of_whole(record: Record, context: Context) -> Best | None:
-    """Of finished runs alone: what a run took that fell apart, or was cut short, is no training's time."""
-    return best(record) if record.status == "finished" else None
+    """Of finished runs that learnt anything: what another took is no training's time."""
+    return best(record) if record.status == "finished" and not learnt_nothing(record, context.chance) else None
 
 
 def _target(record: Record, context: Context) -> Reach | None:

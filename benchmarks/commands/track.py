@@ -7,9 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.commands.screen import note, say
-from benchmarks.views import journals
-from benchmarks.views.tracked import apart
-from results import published, tracking
+from benchmarks.views import journals, tracked
 from results.records import of_rows
 
 
@@ -22,6 +20,6 @@ def track(out: Path, uri: str | None, console: Console) -> int:
     """
     found = journals.some(out)
     records = of_rows(found.records)
-    say(console, str(tracking.feed(records, published=published.by_dataset(), uri=uri, apart=apart(records))))
+    say(console, str(tracked.feed_records(records, uri)))
     note(console, found.remarks)
     return 0

@@ -33,7 +33,6 @@ from benchmarks.views.tuning.tables import conditions_of, pairs_table, rows_tabl
 from benchmarks.views.tuning.tuned import Search, TunedTable
 from reports.tables.files import write
 from reports.tables.screen import to_rich
-from results import published, tracking
 from results.errors import ResultsError
 from results.files import own_folder
 
@@ -168,6 +167,6 @@ def _track(tuned: TunedTable, target: float | None, out: Path, console: Console)
     try:
         say(console, str(tracked.feed([*tracked.kindred([sheet], sheet.choices, found, target), sheet], out)))
         if others:
-            say(console, str(tracking.feed(others, published=published.by_dataset(), apart=tracked.apart(others))))
+            say(console, str(tracked.feed_records(others)))
     except ResultsError as error:
         say(console, f"Not tracked: {error}", style="yellow")

@@ -285,6 +285,8 @@ def _labels(
         device_count=method.devices if hardware is not None else choices.real_devices,
         peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
         data_label=known.label,
+        classes=known.classes,
+        test_samples=work.test_samples or known.test_samples,
     )
 
 

@@ -25,7 +25,7 @@ from results import statistics
 from results.groups import FIRST_TRIAL_SEED
 from results.published import Key, Published
 from results.records import Record
-from results.statistics.chance import near_chance, near_chance_percent
+from results.statistics.chance import Chance
 
 FEW = 4
 """Origins of runs that a sentence names."""
@@ -108,7 +108,8 @@ class Sheet:
         One that runs may reach that have learnt nothing says so, and is none.
         """
         found = statistics.Target(self.target, "--target") if self.target is not None else self._worst_best(network)
-        return replace(found, near_chance=self._near_chance(network, found)) if found is not None else None
+        records = {row: of for (net, row), of in self.records.items() if net == network}
+        return statistics.against_chance(found, records, self.chance(network)) if found is not None else None
 
     def goal_of(self, network: str) -> statistics.Target | None:
         """The target, where it is one."""
@@ -121,21 +122,10 @@ class Sheet:
         per_row = {row.key: self.complete(network, row.key) for row in self.rows}
         return statistics.paper_target(per_row, paper_rows)
 
-    def _near_chance(self, network: str, target: statistics.Target) -> str:
-        """Why a target is none, by the runs that set it, or by itself where the user did; "" where it is one."""
-        mine = [run for run in self.complete(network, target.row) if run.status == "finished"]
-        tops = [top.accuracy_percent for run in mine if (top := statistics.best(run)) is not None]
-        every = [record for (net, _), of in self.records.items() if net == network for record in of]
-        evaluations = max((len(record.evaluations) for record in mine or every), default=1)
+    def chance(self, network: str) -> Chance | None:
+        """Guessing on the network's data; None where nothing is planned, or there are no classes."""
         planned = next((run for run in self.planned if run.spec.workload.network == network), None)
-        if planned is None:
-            return ""
-        classes, samples = planned.data.classes, _taken(planned.work, planned.data)[1]
-        if classes < 2 or not near_chance(tops or [target.percent], max(1, evaluations), classes, samples):
-            return ""
-        chance = f"chance is {100 / classes:.3g} %, up to {near_chance_percent(classes):.3g} % is near it"
-        tried = f"{samples:,} test samples, {evaluations} evaluations a run"
-        return f"no target: {target.percent:g} % may be reached without learning; {chance} ({tried})"
+        return Chance.of(planned.labels) if planned is not None else None
 
 
 def sheet_of(

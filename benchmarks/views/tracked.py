@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.runner.choices import Choices
@@ -12,10 +12,12 @@ from benchmarks.views.sheets import Sheet, every_sheet, method_of, whole
 from benchmarks.views.values import measured as measured_of
 from benchmarks.workloads.data.cards import card, names
 from results import published, tracking
-from results.groups import Runs, runs_of
+from results.groups import Measured, Runs, runs_of
 from results.published import ANY_ROW, TARGET
 from results.records import Record
+from results.records.spec import Labels
 from results.statistics import Summary
+from results.statistics.chance import Chance
 from results.tracking import FeedReport
 
 
@@ -52,12 +54,26 @@ def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
     ]
     found = {(record.id, method_of(record.row)): record for sheet in reversed(sheets) for record in sheet.used}
     records = list(found.values())
+    return feed_records(records, theirs=theirs, measured=measured, artifacts=artifacts)
+
+
+def feed_records(
+    records: Sequence[Record],
+    uri: str | None = None,
+    *,
+    theirs: Iterable[published.PublishedLine] = (),
+    measured: Measured | None = None,
+    artifacts: Mapping[str, Sequence[Path]] | None = None,
+) -> FeedReport:
+    """Lay runs into MLflow. theirs: published values of tables of the user's own. Raises as `feed`."""
     return tracking.feed(
         records,
         published=published.by_dataset(theirs),
+        uri=uri,
         measured=measured,
         artifacts=artifacts,
         apart=apart(records),
+        chance=chance,
     )
 
 
@@ -66,6 +82,15 @@ def apart(records: Iterable[Record]) -> set[str]:
     works = [record.spec.workload for record in records]
     ours = {name: card(name).family for name in names()}
     return {work.dataset_sha256 for work in works if ours.get(work.dataset) != work.family}
+
+
+def chance(record: Record) -> Chance | None:
+    """Guessing on a run's data: by its labels, else, as of an earlier version's run, by the card of the data."""
+    dataset = record.spec.workload.dataset
+    if record.labels.classes or dataset not in names():
+        return Chance.of(record.labels)
+    known, taken = card(dataset), record.spec.workload.test_samples
+    return Chance.of(Labels(classes=known.classes, test_samples=taken or known.test_samples))
 
 
 def _of_runs(sheet: Sheet) -> dict[Runs, dict[str, Summary]]:

@@ -17,10 +17,10 @@ CellKey = tuple[str, str, str]
 
 def context(sheet: Sheet, network: str) -> Context:
     """What the values of a network's runs rest on."""
-    target = sheet.target_of(network)
+    target, chance = sheet.target_of(network), sheet.chance(network)
     if target is None or target.near_chance:
-        return Context(None, sheet.baseline(network), target.near_chance if target is not None else "")
-    return Context(target.percent, sheet.baseline(network))
+        return Context(None, sheet.baseline(network), target.near_chance if target is not None else "", chance)
+    return Context(target.percent, sheet.baseline(network), chance=chance)
 
 
 def of_row(given: Context, sheet: Sheet, network: str, row: str) -> Context:

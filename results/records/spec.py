@@ -38,6 +38,7 @@ class WorkloadSpec(Recorded):
     epochs: int
     evaluate_every: int | float = 1
     dataset_sha256: str
+    test_samples: int | None = None
 
 
 class MethodSpec(Recorded):
@@ -96,7 +97,7 @@ class Labels(Recorded):
 
     also: rows of other methods that are this one as they are set, and whose run it is as well.
     device_count: of the clock's devices, each of peak_flops_per_second (None: not known). log: what the job of a
-    cluster printed that trained it.
+    cluster printed that trained it. classes, test_samples: of the data that accuracies are of; 0 where not known.
     """
 
     row: str = ""
@@ -106,6 +107,8 @@ class Labels(Recorded):
     device_count: int = 1
     peak_flops_per_second: float | None = None
     data_label: str = ""
+    classes: Natural = 0
+    test_samples: Natural = 0
     also: Sequence[RowLabels] = ()
     log: str = ""
 

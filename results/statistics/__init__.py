@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from results.errors import ResultsError
 from results.records import Evaluation, Record
+from results.statistics.chance import Chance
 
 ACCURACY = "accuracy_percent"
 
@@ -138,6 +139,27 @@ def paper_target(records_by_row: Mapping[str, Sequence[Record]], paper_rows: Con
     theirs = {row: runs for row, runs in records_by_row.items() if row in paper_rows and runs}
     per_row = theirs or records_by_row
     return worst_best(per_row) if any(_best_accuracies(runs) for runs in per_row.values()) else None
+
+
+def against_chance(target: Target, records_by_row: Mapping[str, Sequence[Record]], chance: Chance | None) -> Target:
+    """The target with why it is none, where runs that have learnt nothing may reach it.
+
+    It is judged by the runs that set it, or by itself, as one run's, where no run did. chance: None where not known.
+    """
+    mine = [run for run in records_by_row.get(target.row, ()) if run.status == "finished"]
+    runs = mine or [run for of in records_by_row.values() for run in of]
+    evaluations = max([1, *(len(run.evaluations) for run in runs)])
+    if chance is None or not chance.near(_best_accuracies(mine) or [target.percent], evaluations):
+        return target
+    tried = f"{chance.samples:,} test samples, {evaluations} evaluations a run"
+    why = f"no target: {target.percent:g} % may be reached without learning; {chance.words} ({tried})"
+    return replace(target, near_chance=why)
+
+
+def learnt_nothing(record: Record, chance: Chance | None) -> bool:
+    """Whether the run's best accuracy may be that of a network that has learnt nothing. chance: None: not known."""
+    top = best(record)
+    return chance is not None and top is not None and chance.near([top.accuracy_percent], len(record.evaluations))
 
 
 def summary(

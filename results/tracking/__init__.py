@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from results.errors import ResultsError
-from results.groups import Measured
+from results.groups import ChanceOf, Measured, unknown_chance
 from results.records import Record
 from results.tracking import fetching
 from results.tracking.entries import TrackedEntry, Values, entries
@@ -66,6 +66,7 @@ def feed(
     measured: Measured | None = None,
     artifacts: Mapping[str, Sequence[Path]] | None = None,
     apart: Collection[str] = (),
+    chance: ChanceOf = unknown_chance,
 ) -> FeedReport:
     """Lay the records into MLflow: one experiment per family and scale, seeds nested under a parent, paper beside it.
 
@@ -80,13 +81,14 @@ def feed(
             parent of the run keeps them as tables/smoke-virtual-paper-a/table3.csv, and follows their changes.
             Journals and resolved configurations are kept without being asked for.
         apart: fingerprints of data beside which nothing published belongs.
+        chance: guessing on a run's data: what it may reach is no target, and who learns no more has no way to a best.
 
     Raises:
         ResultsError: mlflow is not installed, or the store does not answer or refuses; the text says how to go on.
     """
     began = time.perf_counter()
     uri = chosen(uri)
-    wanted = entries(records, published, measured or {}, artifacts, apart)
+    wanted = entries(records, published, measured or {}, artifacts, apart, chance)
     require_mlflow()
     probe(uri)
     with _settings(), _as_results_error(uri), fresh_store(uri, _client):

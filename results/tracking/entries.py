@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from results.groups import Measured, SeedGroup, group, targets, values_of
+from results.groups import ChanceOf, Measured, SeedGroup, group, targets, unknown_chance, values_of
+from results.measures import Context
 from results.published import Key, Published
 from results.records import Record
 from results.records.identity import identity
@@ -38,7 +39,7 @@ from results.tracking.tags import PREFIX, run_key
 
 PAPERS_OWN = ("paper-a", "paper-b", "")
 """Hardware cards that a parent's name leaves out: those of the tables themselves."""
-FORMAT = 6
+FORMAT = 7
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
 FOLLOWS = ("seed", "charged")
@@ -103,6 +104,7 @@ def entries(
     measured: Measured,
     artifacts: Mapping[str, Sequence[Path]] | None = None,
     apart: Collection[str] = (),
+    chance: ChanceOf = unknown_chance,
 ) -> list[TrackedEntry]:
     """All entries of these records: groups first, then their runs, then the published rows beside them.
 
@@ -110,16 +112,18 @@ def entries(
     """
     groups = group(records)
     beside = [one for one in groups if one.first.spec.workload.dataset_sha256 not in apart]
-    goals = targets(beside, measured, published) | targets([one for one in groups if one not in beside], {}, {})
+    others = [one for one in groups if one not in beside]
+    goals = targets(beside, measured, published, chance) | targets(others, {}, {}, chance)
     made: list[TrackedEntry] = []
     for one in groups:
         its = measured.get(one.runs, {})
-        values = values_of(one, goals.get(one.key), its)
+        guessing = Context(chance=chance(one.first))
+        values = values_of(one, replace(guessing, target_percent=goals.get(one.key)), its)
         hashes = {record.id: _sha256(record.path) for record in one.records}
         theirs = published.get(one.first.family, {}) if one in beside else {}
         parent = _parent(one, values, theirs, bool(its), hashes)
         made.append(replace(parent, extras=_extras(one, artifacts or {})))
-        made.extend(_child(one, record, hashes[record.id]) for record in one.records)
+        made.extend(_child(one, record, hashes[record.id], guessing) for record in one.records)
     return [*made, *_papers(beside, published)]
 
 
@@ -165,7 +169,7 @@ def _parent_tags(
     return tags
 
 
-def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
+def _child(one: SeedGroup, record: Record, sha256: str, given: Context) -> TrackedEntry:
     start, end = _times(record)
     return TrackedEntry(
         experiment=one.experiment,
@@ -178,7 +182,7 @@ def _child(one: SeedGroup, record: Record, sha256: str) -> TrackedEntry:
             **_texts(record.spec.document()),
         },
         tags=_child_tags(record),
-        points=lambda: finite([*curve(record, start), *outcome(record, end)]),
+        points=lambda: finite([*curve(record, start), *outcome(record, end, given)]),
         content=sha256,
         start_ms=start,
         end_ms=end,

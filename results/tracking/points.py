@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from results.measures import of_runs
+from results.measures import ALONE, Context, of_runs
 from results.records import Evaluation, Record
 from results.records.evaluating import interval
 from results.statistics import Summary
@@ -97,11 +97,11 @@ def _step(record: Record, point: Evaluation) -> int:
     return round(point.epoch * interval(record.spec.workload.evaluate_every).denominator)
 
 
-def outcome(record: Record, end_ms: int) -> list[MetricPoint]:
+def outcome(record: Record, end_ms: int, given: Context = ALONE) -> list[MetricPoint]:
     """The run's measures and its layers' staleness, at the last step; the curves' charts come before these."""
     step = last_step([record])
     curves = record.evaluations[-1].metrics if record.evaluations else {}  # their last points say their measures
-    found = {measure.key: measure.of(record) for measure in of_runs() if measure.key not in curves}
+    found = {measure.key: measure.of(record, given) for measure in of_runs() if measure.key not in curves}
     values = {key: value for key, value in found.items() if value is not None}
     for layer in (record.end or {}).get("staleness", ()):
         numbers = {name: value for name, value in layer.items() if isinstance(value, int | float)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from results.statistics.chance import near_chance, near_chance_percent
+from results.statistics.chance import Chance
 
 
 @pytest.mark.parametrize(
@@ -19,17 +19,18 @@ from results.statistics.chance import near_chance, near_chance_percent
     ],
 )
 def test_a_target_at_or_near_chance_is_none(best: float, classes: int, samples: int, near: bool) -> None:
-    assert near_chance([best] * 3, 6, classes, samples) is near
+    assert Chance(classes, samples).near([best] * 3, 6) is near
 
 
 def test_the_best_of_many_evaluations_is_higher_by_chance() -> None:
-    assert not near_chance([20.0], 1, 10, 360)
-    assert near_chance([20.0], 30, 10, 360)
+    assert not Chance(10, 360).near([20.0], 1)
+    assert Chance(10, 360).near([20.0], 30)
 
 
 @pytest.mark.parametrize("n", [1, 3, 5])
 def test_runs_that_learn_next_to_nothing_rarely_set_a_target(n: int) -> None:
     rng = np.random.default_rng(n)
-    hits = rng.binomial(500, near_chance_percent(100) / 100, (1000, n, 6)).max(2)
-    said = [near_chance((100 * of / 500).tolist(), 6, 100, 500) for of in hits]
+    guessing = Chance(100, 500)
+    hits = rng.binomial(500, guessing.near_percent / 100, (1000, n, 6)).max(2)
+    said = [guessing.near((100 * of / 500).tolist(), 6) for of in hits]
     assert said.count(False) <= 0.06 * len(said)

@@ -11,6 +11,7 @@ from reports.tables.texts import measured_text
 from results.measures import MEASURES, Context, incidents
 from results.records import Record
 from results.statistics import Summary
+from results.statistics.chance import Chance
 from results.tables import ResultCell
 from tests.results.samples import write
 
@@ -50,6 +51,24 @@ def test_what_is_per_epoch_or_the_best_so_far_stays(runs: list[Record]) -> None:
     assert MEASURES["seconds_per_epoch"].value(runs, Context())[0] == Summary(2.0, 0.0, 3)
     assert MEASURES["relative_speedup"].value(runs, Context(baseline=runs))[0] == Summary(1.0, 0.0, 3)
     assert MEASURES["best_accuracy_percent"].of(runs[2]) == 65.0
+
+
+def test_who_learnt_nothing_has_no_way_to_a_best(tmp_path: Path) -> None:
+    """Three of a hundred classes by luck: when that was is no speed. One reason for all such rows, in no other cell."""
+    mine = [write(tmp_path, [2.0, 3.5], seed=seed) for seed in (0, 1)]
+    given = Context(chance=Chance(100, 500))
+    reasons = {MEASURES[key].value(mine, given) for key in ("time_to_best_seconds", "epochs_to_best")}
+    assert len(reasons) == 1
+    ((value, reason),) = reasons
+    assert value is None
+    assert reason
+    assert MEASURES["best_accuracy_percent"].value(mine, given) == (Summary(3.5, 0.0, 2), "")
+    learnt = write(tmp_path, [20.0, 30.0], seed=2)
+    mixed, why = MEASURES["time_to_best_seconds"].value([*mine, learnt], given)
+    assert mixed is not None
+    assert (mixed.mean, mixed.censored) == (None, 2)
+    assert why
+    assert MEASURES["time_to_best_seconds"].value([learnt], given) == (Summary(4.0, None, 1, resolution=2.0), "")
 
 
 def test_a_run_that_was_cut_short_has_no_training_time(tmp_path: Path) -> None:
