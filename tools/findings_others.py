@@ -20,7 +20,7 @@ from benchmarks.views.tuning.order import RowPair, pairs
 from benchmarks.views.tuning.picture import draw
 from benchmarks.views.tuning.search import searches, tuned_table
 from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Search, Side
-from benchmarks.views.values import by_seed, context, value
+from benchmarks.views.values import by_run, context, value
 from reports.figures.curves import curves
 from results import published
 from results.measures import MEASURES
@@ -56,7 +56,8 @@ class ReproducedTable:
     def _cells(self, row: str, measure: str) -> str:
         """'85.15 ± 0.15 | 83.01': where there are seeds enough, with what equivalence testing says."""
         theirs = published.load(self.one.table).get((self.one.network, row, measure))
-        ours, why = value(self.sheet, self.one.network, row, measure, context(self.sheet, self.one.network))
+        cell = self.sheet, self.one.network, row, measure, context(self.sheet, self.one.network)
+        ours, why = value(*cell)
         said = "-" if theirs is None else _spread(theirs.mean, theirs.std)
         if ours is None or ours.mean is None:
             return f"{said} | {why}"
@@ -64,8 +65,8 @@ class ReproducedTable:
             return f"{said} | {_spread(ours.mean, ours.std)}"
         of = MEASURES[measure]
         margin = margin_of(theirs.mean, points=of.points)
-        known = list(by_seed(self.sheet, self.one.network, row, measure).values())
-        status = equivalence(known, theirs.mean, theirs.std, theirs.n, margin).status
+        runs = by_run(*cell).bracketed
+        status = equivalence(runs.latest, theirs.mean, theirs.std, theirs.n, margin, widths=runs.widths).status
         return f"{said} | {_spread(ours.mean, ours.std)} ({status})"
 
     def picture(self, stem: Path) -> tuple[Path, ...]:

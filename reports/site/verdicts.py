@@ -93,8 +93,9 @@ def light(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") 
     margin = margin_of(cell.published.mean, points=measure.points)
     if not margin > 0:
         return Light("undecided", "a published value of 0 has no margin")
-    found = equivalence(cell.runs.known, cell.published.mean, cell.published.std, cell.published.n, margin)
-    alone = "; a single run shows no spread" if len(cell.runs.known) < 2 else ""
+    ours, paper = cell.runs.bracketed, cell.published
+    found = equivalence(ours.latest, paper.mean, paper.std, paper.n, margin, widths=ours.widths)
+    alone = "; a single run shows no spread" if len(ours.latest) < 2 else ""
     return Light(found.status, f"margin ± {_short(margin)}{alone}")
 
 

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from results.statistics import intervals
 from results.statistics.intervals import (
     Interval,
     Spread,
@@ -20,9 +19,9 @@ from results.statistics.intervals import (
     mean_interval,
     ratio_interval,
     spread,
-    t_interval,
     welch_freedom,
 )
+from results.statistics.resolution import Bracketed, difference_hull
 
 __all__ = [
     "Equivalence",
@@ -179,6 +178,7 @@ def equivalence(
     published_n: int | None,
     margin: float,
     alpha: float = 0.05,
+    widths: Sequence[float | None] = (),
 ) -> Equivalence:
     """Two one-sided t tests (TOST: Schuirmann, 1987) by Welch's standard error and degrees of freedom.
 
@@ -186,19 +186,22 @@ def equivalence(
     the two is wrong in at most alpha of the cases. Without a published standard deviation, or where its n is not
     known, the published mean counts as exact and the interval is that of ours alone. Nothing agrees within 0.
 
+    Args:
+        widths: by how much each of ours may be too high, since it was found at an evaluation; () where all are exact.
+
     Raises:
-        ValueError: the margin is negative, or a value is not finite.
+        ValueError: the margin is negative, a value is not finite, or there are not as many widths as values.
     """
     if not margin >= 0:
         raise ValueError("a margin cannot be negative")
     difference = math.fsum(finite(ours)) / len(ours) - published_mean if ours else math.nan
-    own = spread(ours)
+    own = Bracketed.of(ours, widths).spreads
     if own is None:
         return Equivalence("undecided", margin, difference, None)
     theirs = Spread(published_mean, 0.0, 1.0)
     if published_std is not None and published_n is not None and published_n >= 2:
         theirs = Spread(published_mean, published_std**2 / published_n, published_n - 1.0)
-    interval = t_interval(intervals.difference(own, theirs), 1 - 2 * alpha)
+    interval = difference_hull(own, (theirs, theirs), 1 - 2 * alpha)
     if -margin < interval.low and interval.high < margin:
         return Equivalence("agrees", margin, difference, interval)
     beyond = interval.low > margin or interval.high < -margin

@@ -69,6 +69,11 @@ class Bracketed:
         return self.earliest == self.latest
 
     @property
+    def widths(self) -> tuple[float, ...]:
+        """By how much each value may be too high."""
+        return tuple(late - early for early, late in zip(self.earliest, self.latest, strict=True))
+
+    @property
     def spreads(self) -> tuple[Spread, Spread] | None:
         """Spreads of the earliest and of the latest values; None for fewer than two runs."""
         low, high = spread(self.earliest, self.least), spread(self.latest, self.least)

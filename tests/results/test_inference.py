@@ -223,6 +223,22 @@ def test_differs_is_a_test_beyond_the_margin() -> None:
     assert equivalence([60.0, 63.0, 66.0], 61.0, 0.2, 3, margin=1.0).status == "undecided"
 
 
+def test_what_evaluations_leave_open_decides_nothing() -> None:
+    """Found at 100 s, evaluations 15 s apart: it may be 86 s, which is beyond a margin of 10 s; 150 s is so anyway."""
+    ours, widths = [99.0, 100.0, 101.0], [15.0] * 3
+    assert equivalence(ours, 100.0, None, None, margin=10.0).status == "agrees"
+    found = equivalence(ours, 100.0, None, None, margin=10.0, widths=widths)
+    assert found.status == "undecided"
+    low, high = ends(found.interval)
+    assert low < -14.0
+    assert high > 0.0
+    assert equivalence(ours, 150.0, None, None, margin=10.0, widths=widths).status == "differs"
+    assert equivalence(ours, 88.0, None, None, margin=9.0).status == "differs"
+    assert equivalence(ours, 88.0, None, None, margin=9.0, widths=widths).status == "undecided"
+    equal = equivalence([100.0] * 3, 100.0, None, None, margin=16.0, widths=widths)  # arrived together: no certainty
+    assert equal.status == "undecided"
+
+
 def test_without_a_published_spread_ours_stands_alone() -> None:
     ours = [60.9, 61.0, 61.1]
     alone = equivalence(ours, 61.0, None, None, margin=1.0)
