@@ -47,13 +47,16 @@ _complete = False
 def register(*, title: str, source: str, name: str | None = None) -> Callable[[M], M]:
     """Class decorator. The name is the class's in snake case (AsyncLU -> async_lu) unless given.
 
-    Raises MethodError when the name is taken or is no identifier.
+    Raises MethodError when the name is taken or is no identifier, and where title or source, which people read, have
+    control characters or several lines.
     """
 
     def decorate(cls: M) -> M:
         key = name or snake_case(cls.__name__)
         if not key.isidentifier():
             raise MethodError(f"'{key}' cannot name a method: use letters, digits and underscores.")
+        if not f"{title}{source}".isprintable():
+            raise MethodError(f"Title and source of {key} are one line each, without control characters.")
         if key in _methods:
             raise MethodError(f"Two methods are named '{key}': {_methods[key].file} and {_file(cls)}; rename one.")
         cls.name, cls.title, cls.source, cls.file = key, title, source, _file(cls)

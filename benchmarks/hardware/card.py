@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, check_printable
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import EffectSeconds, Nodes, Price
 
@@ -22,6 +22,14 @@ LATER = ("nodes", "collective", "queues")
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _printable(cls, value: Any) -> Any:
+        for text in value if isinstance(value, tuple | dict) else (value,):
+            if isinstance(text, str):
+                check_printable(text)
+        return value
 
 
 class Costs(_Part):

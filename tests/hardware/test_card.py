@@ -237,6 +237,8 @@ VALID = {
         ({"name": "name = "}, "Invalid value"),
         ({"title": ""}, "title: Field required"),
         ({"flops_per_second": "flops_per_second = 0"}, "flops_per_second: Input should be greater than 0"),
+        ({"title": 'title = "a\\u001b[31m"'}, "title: Value error, a name has no control characters"),
+        ({"more": 'notes = ["a", "b\\u0007"]'}, "notes: Value error, a name has no control characters"),
         ({"more": "lane = 2"}, "lane: Extra inputs are not permitted"),
         ({"more": "[link]\nlatency_seconds = -1"}, "link.latency_seconds: Input should be greater than or equal to 0"),
         (

@@ -69,6 +69,13 @@ def test_a_name_is_an_identifier() -> None:
         register(title="Mine", source="made up", name="my-method")(type("Mine", (Method,), {"__module__": __name__}))
 
 
+@pytest.mark.parametrize("said", [{"title": "Mine\x1b[31m", "source": "me"}, {"title": "Mine", "source": "a\nb"}])
+def test_what_people_read_of_a_method_is_one_line_without_control_characters(said: dict[str, str]) -> None:
+    with pytest.raises(MethodError):
+        register(**said)(type("Coloured", (Method,), {"__module__": __name__}))
+    assert "coloured" not in methods.names()
+
+
 @pytest.mark.parametrize(
     ("given", "offer"),
     [

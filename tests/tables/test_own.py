@@ -216,6 +216,7 @@ def test_a_mistake_names_the_file_and_the_nearest(old: str, new: str, tmp_path: 
         ("TABLE", "TABEL", "there is no TABLE = Table(...) in it"),
         ("relative_speedup", "relative_speed", "line 10: Unknown measure 'relative_speed'"),
         ("family=", "familie=", "line 4: TypeError: "),
+        ('title="', 'title="\\x1b[31m', "title: "),
     ],
 )
 def test_a_mistake_in_python_names_the_line(old: str, new: str, words: str, tmp_path: Path) -> None:

@@ -165,6 +165,10 @@ HEAD = "import torch\nfrom torch import nn\n\n\n"
             HEAD + "def f(shape, classes):\n    return nn.Linear(1, 1)\n",
             r"line 5: f gives a Linear, not a dict of layers",
         ),
+        (
+            HEAD + "def f(shape, classes):\n    return {'a\\x1b[31m': nn.Linear(1, 1)}\n",
+            r"line 5: f names a layer 'a\\x1b\[31m'",
+        ),
         (HEAD + "def f(shape, classes):\n    return {'a': 3}\n", r"line 5: f gives a dict with a int, not a dict"),
         (
             HEAD + "def f(shape, classes):\n    return {'a': nn.Flatten()}\n",

@@ -8,10 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import methods
-from benchmarks.errors import check_printable
 from benchmarks.hardware.delays import Delay
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.place import WRONG, Place, line_of, lines_of_rows
@@ -53,11 +52,6 @@ class _Head(_Part):
     options: dict[str, dict[str, Any]] = Field(default_factory=dict)
     workload: dict[str, Any] = Field(default_factory=dict)
     picture: str = ""
-
-    @field_validator("title", "source")
-    @classmethod
-    def _printable(cls, text: str) -> str:
-        return check_printable(text)
 
 
 def of_toml(path: Path, text: str) -> Table:

@@ -44,6 +44,8 @@ def load(path: Path) -> Table:
     table = of_python(path) if path.suffix == ".py" else of_toml(path, text)
     if not ID.fullmatch(table.id):
         raise Place(path, line_of(text, "id"), f"'{table.id}' is no id: small letters, digits, '-', '.' and '_'.")
+    if strange := next((name for name in ("title", "source") if not getattr(table, name).isprintable()), None):
+        raise Place(path, line_of(text, strange), f"{strange}: it is one line, without control characters.")
     try:
         check_measures(table)
     except UserError as error:

@@ -138,6 +138,8 @@ def build(name: str, offered: Mapping[str, Any]) -> Layers:
             "the forward pass."
         )
     layers = {str(key): layer for key, layer in made.items()}
+    if strange := next((key for key in layers if not key.isprintable()), None):
+        raise UserError(f"{where}: {name} names a layer {strange!r}: a name has no control characters.")
     _check_weights(where, layers)
     return layers
 
