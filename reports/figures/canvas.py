@@ -154,8 +154,10 @@ def columns(width: float, labels: Sequence[str]) -> int:
 
 
 def _saved(figure: Figure, stem: Path, medium: Medium) -> Iterator[Path]:
-    figure.draw_without_rendering()  # lays it out, which takes as long as to draw it: once for all files
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)  # once for all files: laying out takes as long as drawing
+    figure.set_layout_engine(None)  # "none" would leave a placeholder, for which `savefig` draws everything twice
     for ending, metadata in medium.files.items():
         path, file = stem.with_name(f"{stem.name}.{ending}"), io.BytesIO()
         figure.savefig(file, format=ending, dpi=DOTS_PER_INCH, metadata=dict(metadata))

@@ -12,6 +12,9 @@ import methods
 from benchmarks.__main__ import main
 from benchmarks.runner.processes import pool
 from methods import registry
+from reports.figures import studio
+from reports.figures.canvas import ENDINGS
+from results.files import replace
 from tests.commands.commands import TINY, Cli, Said, train_here
 
 
@@ -34,6 +37,25 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     for name in set(sys.modules) - modules:
         if name.startswith("plugin_"):
             del sys.modules[name]
+
+
+@pytest.fixture(autouse=True)
+def _sketched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a report's pictures empty, which take most of its time; a test that uses `drawn` has them drawn."""
+    if "drawn" in request.fixturenames:
+        return
+
+    def sketch(job: studio.Commission) -> None:
+        for ending in ENDINGS:
+            replace(job.stem.with_name(f"{job.stem.name}.{ending}"), b"")
+
+    monkeypatch.setattr(studio.Commission, "__call__", sketch)
+    monkeypatch.setattr(studio, "FEW", sys.maxsize)
+
+
+@pytest.fixture
+def drawn() -> None:
+    """Have pictures drawn."""
 
 
 @pytest.fixture

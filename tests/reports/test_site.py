@@ -13,8 +13,10 @@ import pytest
 
 from reports import site
 from reports.figures import diagnostics
+from reports.figures import studio as studios
+from reports.figures.canvas import ENDINGS
 from reports.figures.diagnostics import Ageing
-from reports.figures.studio import FEW, Studio
+from reports.figures.studio import Studio
 from reports.site import verdicts
 from reports.site.pages import (
     SYMBOLS,
@@ -226,29 +228,35 @@ def test_a_command_that_trains_more_than_is_there_says_so(states: tuple[str, ...
             assert said in (place / name).read_text(encoding="utf-8")
 
 
-def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path) -> None:
+def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Byte for byte as by one; an error is told."""
+    monkeypatch.setattr(studios, "FEW", 2)
     _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
-    for many in (1, FEW):
+    for many in (1, 2):
         studio = Studio(tmp_path)
         for number in range(many):
             studio.draw(diagnostics.splits, {"net": found}, tmp_path / f"{many}-{number}", title="t")
         studio.finish()
-    assert len(list(tmp_path.glob("*.png"))) == 1 + FEW
+    assert len(list(tmp_path.glob("*.png"))) == 3
     assert len({path.read_bytes() for path in tmp_path.glob("*.png")}) == 1
     studio.draw(diagnostics.splits, {}, tmp_path / "none", title="t")
     with pytest.raises(ValueError, match="max"):
         studio.finish()
 
 
+def scribble(data: int, stem: Path, *, title: str) -> None:
+    """A picture that is drawn in no time."""
+    for ending in ENDINGS:
+        stem.with_name(f"{stem.name}.{ending}").write_text(f"{data} {title}", encoding="utf-8")
+
+
 def test_only_pictures_whose_data_changed_are_drawn_again(tmp_path: Path) -> None:
     """A file that is gone, or is not as it was drawn, makes a change as well; a folder that was moved does not."""
-    _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
 
     def drawn(place: Path, *titles: str) -> list[str]:
         studio = Studio(place)
         for number, title in enumerate(titles):
-            studio.draw(diagnostics.splits, {"net": found}, place / str(number), title=title)
+            studio.draw(scribble, 1, place / str(number), title=title)
         waiting = [one.stem.name for one in studio.waiting]
         studio.finish()
         return waiting
