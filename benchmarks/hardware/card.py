@@ -19,6 +19,27 @@ Seconds = Annotated[float, Field(ge=0)]
 LATER = ("nodes", "collective", "queues")
 """A card's fields that are younger than runs that are kept: its fingerprint has those that are set."""
 
+NOTES_OF_KEPT_RUNS: dict[str, tuple[str, ...]] = {
+    "cluster": (
+        "Nothing of it was measured here: links are stated rates, which no network reaches in practice.",
+        "A node has one link to all others. A device, and a node from others, receives one message at a time.",
+    ),
+    "paper-a": (
+        "Fitted: one link latency, one link bandwidth. Updates on the device itself are free.",
+        "LAP-SGD, LPP-SGD and DDP were not fitted: their seconds are held-out predictions.",
+    ),
+    "paper-a3": (
+        "Lanes: as many as PD-ASGD has workers on a device. Capacity: fitted to the quotient of the two published "
+        "MFUs, which its table therefore cannot confirm.",
+        "The summary names no device: paper-a's is taken. Peak: the A100's stated 156 TFLOP/s in TF32.",
+    ),
+    "paper-b": (
+        "Fitted: per network two MB-SGD rows; of LAP-SGD one row (Table 2, U = 4, B = 128), for the capacity.",
+        "All other rows are held-out predictions. Links are free: communication is in what a step costs anyway.",
+    ),
+}
+"""Notes as they stood while they were in the fingerprint, which still has them; a card's file says what is true."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -113,9 +134,10 @@ class Card(_Part):
 
     @property
     def sha256(self) -> str:
-        """Of the card's content, 64 hexadecimal digits, whatever its file looks like: part of a run's identity."""
+        """Of the card's content but its notes, 64 hexadecimal digits: part of a run's identity."""
         unset = {name for name in LATER if getattr(self, name) == type(self).model_fields[name].default}
-        return hashlib.sha256(json.dumps(self.model_dump(exclude=unset), sort_keys=True).encode()).hexdigest()
+        said = self.model_dump(exclude=unset) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -115,6 +115,10 @@ def test_the_content_of_a_card_is_its_identity() -> None:
     assert cards.load("paper-a").sha256 != cards.load("paper-a-ideal").sha256
 
 
+def test_a_note_is_no_part_of_it() -> None:
+    assert SMALL.sha256 == SMALL.model_copy(update={"notes": ("It was measured on a Monday.",)}).sha256
+
+
 def test_paper_as_seconds_are_table_9s() -> None:
     """Forward and backward at batch 128, in milliseconds; the backward pass costs no update there."""
     for name in PAPER_A:

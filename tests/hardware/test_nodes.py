@@ -14,7 +14,7 @@ from benchmarks.hardware.price import Nodes, Price
 SIZE = 1200.0
 ONE = Price([1.0], [1.0], [1.0], [SIZE], latency_seconds=0.5, bytes_per_second=100.0)
 MANY = replace(ONE, nodes=Nodes(8, latency_seconds=2.0, bytes_per_second=10.0))
-KEPT = {"paper-a": "93fde30d5fc9", "paper-a3": "266ba2affd04", "paper-b": "58f359dfa5dd"}
+KEPT = {"cluster": "19395e3a", "paper-a": "93fde30d5fc9", "paper-a3": "266ba2affd04", "paper-b": "58f359dfa5dd"}
 
 
 @pytest.mark.parametrize(("name", "sha256"), KEPT.items())
