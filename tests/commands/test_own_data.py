@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.workloads.data import cards
-from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
 from tests.commands.commands import Cli, journals, written
-from tests.workloads.own_files import TEXTS, card, images, network, texts
+from tests.workloads.own_files import TEXTS, card, forgotten, images, network, texts
 
 SHORT = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.batch=8", "--no-tracking", "--jobs=1")
 
@@ -19,14 +17,8 @@ SHORT = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.batch=8", "--no
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """Without what a test made known."""
-    free = set(BATCHNORM_FREE)
-    yield
-    cards.OWN.clear()
-    cards.card.cache_clear()
-    for name in OWN:
-        del TITLES[name]
-    OWN.clear()
-    BATCHNORM_FREE.intersection_update(free)
+    with forgotten():
+        yield
 
 
 def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
+from benchmarks.workloads.networks.names import OWN
 from tests.commands.commands import Cli, journals, written
-from tests.workloads.own_files import MLP, network
+from tests.workloads.own_files import MLP, forgotten, network
 
 TINY = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.train_samples=256", "--set=workload.test_samples=100")
 RUN = ("run", "table3", "--method=bp,async_lu", "--no-tracking", "--jobs=1", *TINY)
@@ -19,12 +19,8 @@ RUN = ("run", "table3", "--method=bp,async_lu", "--no-tracking", "--jobs=1", *TI
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """Without what a test made known."""
-    titles, free = dict(TITLES), set(BATCHNORM_FREE)
-    yield
-    OWN.clear()
-    BATCHNORM_FREE.intersection_update(free)
-    for name in set(TITLES) - set(titles):
-        del TITLES[name]
+    with forgotten():
+        yield
 
 
 def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: None, tmp_path: Path) -> None:

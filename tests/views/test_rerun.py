@@ -16,11 +16,9 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.tables.definition import Table
 from benchmarks.views import rerun
-from benchmarks.workloads.data import cards
-from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
 from methods import registry
 from tests.papers.test_audit import SILENT
-from tests.workloads.own_files import card, images, network
+from tests.workloads.own_files import card, forgotten, images, network
 
 OWN_TABLE = """[table]
 id = "mine"
@@ -61,14 +59,8 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     methods.names()
     monkeypatch.setattr(registry, "_methods", dict(registry._methods))
     monkeypatch.setattr(registry, "_plugins", {})
-    free = set(BATCHNORM_FREE)
-    yield
-    cards.OWN.clear()
-    cards.card.cache_clear()
-    for name in OWN:
-        del TITLES[name]
-    OWN.clear()
-    BATCHNORM_FREE.intersection_update(free)
+    with forgotten():
+        yield
 
 
 def planned(words: list[str]) -> tuple[list[str], Choices, set[str]]:

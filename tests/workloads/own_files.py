@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES
 
 MLP = """
 import math
@@ -21,6 +25,19 @@ def mlp(shape, classes, width=64):
         "head": nn.Linear(width, classes),
     }
 """
+
+
+@contextmanager
+def forgotten() -> Iterator[None]:
+    """Forgets networks and data of a user's own that were made known within."""
+    free = set(BATCHNORM_FREE)
+    yield
+    cards.OWN.clear()
+    cards.card.cache_clear()
+    for name in OWN:
+        del TITLES[name]
+    OWN.clear()
+    BATCHNORM_FREE.intersection_update(free)
 
 
 def network(folder: Path, text: str = MLP, name: str = "mynet.py") -> Path:

@@ -21,20 +21,16 @@ from benchmarks.tables.registry import table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks import own
-from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, TITLES, words_of
+from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, words_of
 from benchmarks.workloads.workload import Workload, workload
-from tests.workloads.own_files import MLP, network
+from tests.workloads.own_files import MLP, forgotten, network
 
 
 @pytest.fixture(autouse=True)
 def registries() -> Iterator[None]:
     """Without what a test made known."""
-    free = set(BATCHNORM_FREE)
-    yield
-    for name in OWN:
-        del TITLES[name]
-    OWN.clear()
-    BATCHNORM_FREE.intersection_update(free)
+    with forgotten():
+        yield
 
 
 def given(**changes: Any) -> tuple[tuple[str, Any], ...]:

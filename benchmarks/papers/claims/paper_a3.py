@@ -38,15 +38,11 @@ def _slow_down(look: Look, method: str, delay: str) -> Quantity | None:
 
 
 def _robust(look: Look) -> list[Outcome]:
+    words = "{}: slowed down {{:.3g}}x against DDP's {{:.3g}}x"
     points = []
     for delay in DELAYS:
-        ours, ddp = _slow_down(look, "pdasgd", delay), _slow_down(look, "ddp", delay)
-        found = ours.over(ddp) if ours is not None and ddp is not None else None
-        if ours is None or ddp is None or found is None:
-            points.append(Outcome(delay, delay, "missing"))
-            continue
-        text = f"{delay}: slowed down {ours.value:.3g}x against DDP's {ddp.value:.3g}x (n = {found.n})"
-        points.append(Outcome.of(delay, text, found, 0.0, 1.0, 1.0 - found.value))
+        ours, ddp = (_slow_down(look, method, delay) for method in ("pdasgd", "ddp"))
+        points.append(Outcome.of_quotient(delay, words.format(delay), ours, ddp, -math.inf, 1.0))
     return points
 
 

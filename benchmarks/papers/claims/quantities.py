@@ -291,6 +291,16 @@ class Outcome:
         empty = found.fitted or fixed
         return cls(group, f"{text}{said}", status, near, found.n, empty, fixed, why, found, low, high, unit)
 
+    @classmethod
+    def of_quotient(
+        cls, group: str, words: str, over: Quantity | None, under: Quantity | None, low: float, high: float
+    ) -> Outcome:
+        """Whether one quantity over another lies between low and high. words: with a place for each of the two."""
+        found = over.over(under) if over is not None and under is not None else None
+        if over is None or under is None or found is None:
+            return cls(group, group, "missing")
+        return cls.of(group, f"{words.format(over.value, under.value)} (n = {found.n})", found, low, high)
+
     def at(self, level: float) -> Outcome:
         """The same, not decided where it is open at another level."""
         if self.found is None or self.found.within(self.low, self.high, level) == self.status:
