@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 from torch.utils.data import DataLoader
 
-from benchmarks.runner.environment import cpu_name, of_process, usable_cores
+from benchmarks.hardware.cores import usable_cores
+from benchmarks.runner.environment import cpu_name, of_process
 from benchmarks.runner.processes import openmp
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.images.in_memory import ImageBatches, load

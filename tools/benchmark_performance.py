@@ -34,6 +34,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
+from benchmarks.hardware.cores import usable_cores
 from benchmarks.papers.predicted_seconds import STEPS, seconds_per_epoch
 from benchmarks.runner import environment
 from benchmarks.runner.calibration import random_images
@@ -177,7 +178,7 @@ def baselines(network: str, scale: Scale) -> dict[str, Rival]:
         allocator = "" if preload else ", nothing preloaded"
         bp = Rival(network, executor=None, scale=scale, preload=preload)
         found[f"BP, 1 thread{allocator}"] = bp
-        for threads in range(2, environment.usable_cores() + 1):
+        for threads in range(2, usable_cores() + 1):
             for policy in (own,) if own else (None, "PASSIVE"):
                 name = f"BP, {threads} threads, wait policy {policy or 'default'}{allocator}"
                 found[name] = replace(bp, threads=threads, policy=policy)
@@ -294,7 +295,7 @@ def main() -> int:
     parser.add_argument("--threads-only", action="store_true", help="only Async LU on real threads, and its rivals")
     chosen = parser.parse_args()
     print(
-        f"torch {torch.__version__}, {environment.cpu_name()}, {environment.usable_cores()} cores, "
+        f"torch {torch.__version__}, {environment.cpu_name()}, {usable_cores()} cores, "
         f"{chosen.rounds} rounds, processes preload {os.environ.get(memory.PRELOAD) or preloads() or 'no allocator'}",
         flush=True,
     )
@@ -317,7 +318,7 @@ def others(chosen: argparse.Namespace) -> None:
     clock(chosen.networks, 5)
     if not chosen.quick:
         what, count = "ResNet-18, width 64, batch 128", max(3, chosen.rounds // 3)
-        on_virtual_clock(what, "resnet18", count, 0.97, scale="paper", threads=environment.usable_cores())
+        on_virtual_clock(what, "resnet18", count, 0.97, scale="paper", threads=usable_cores())
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ from pydantic import Field
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
+from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.environment import cpu_name, usable_cores
+from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.workload import Workload, workload

@@ -21,10 +21,11 @@ from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryLayer, DryReplica, DryTeam
 from benchmarks.executors.virtual.sharing import OneMachine
 from benchmarks.hardware.card import Card, NetworkSeconds
+from benchmarks.hardware.cores import usable_cores
 from benchmarks.hardware.price import Price
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.environment import allocator, cpu_name, of_process, usable_cores
+from benchmarks.runner.environment import allocator, cpu_name, of_process
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.workload import Workload, workload

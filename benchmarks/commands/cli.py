@@ -367,7 +367,7 @@ def calibrate(*, scale: str = "smoke", device: str = "auto", out: Path = Path("o
         out: Folder of results; the card goes to hardware/this-machine.toml in it.
     """
     from benchmarks.commands.resolve import check_out, one_of, usable_device
-    from benchmarks.runner.environment import usable_cores
+    from benchmarks.hardware.cores import usable_cores
     from benchmarks.runner.processes.openmp import applied, wait_policy
     from benchmarks.workloads.workload import SCALES, workload
 

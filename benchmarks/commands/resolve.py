@@ -15,10 +15,10 @@ from benchmarks.executors import registry as executors
 from benchmarks.executors.distributed import place as places
 from benchmarks.experiments import GROUPS, IDS, Experiment, expand, experiment
 from benchmarks.hardware import cards
+from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner import gpus
 from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.environment import usable_cores
 from benchmarks.runner.node import Node
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table

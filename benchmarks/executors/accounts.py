@@ -209,6 +209,8 @@ class DryTeam:
         kept: dict[str, Any] = self.state.setdefault("executor", {}).setdefault(what, {})
         return kept
 
+    device_lags = False  # behind the host, which launches and goes on
+
     def keep_pace(self) -> None:
         """Called when a worker takes a batch, also from a channel: where a device runs behind, wait for it."""
 

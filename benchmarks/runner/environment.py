@@ -133,11 +133,6 @@ def _git(*arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def usable_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def real_devices(device: str) -> int:
     """What real threads share: this machine's cores, or its one GPU."""
     return 1 if device == "cuda" else os.cpu_count() or 1

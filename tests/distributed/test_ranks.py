@@ -163,7 +163,7 @@ def test_a_rank_that_is_lost_before_a_part_begins_ends_it(monkeypatch: pytest.Mo
     executor = RankExecutor(Small("pdasgd", {"devices": 2}).team, joints(2)[0])
     executor._lost(LinkLost(1, RuntimeError("Connection closed by peer")))
     for _ in range(2):
-        assert "Rank 1 of 2 is gone" in str(executor._make_monitor(1).failure)
+        assert "Rank 1 of 2 is gone" in str(executor._make_monitor([]).failure)
 
 
 def test_nobody_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from tests.conformance.small import bounded
 from tests.executors.crews import carry_out, crew, endless, team_of
 
 
-def test_a_worker_is_a_thread_of_its_own_with_its_own_settings() -> None:
+def test_a_worker_is_on_a_thread_with_settings_of_its_own() -> None:
     """torch's threads as told, and autograd in the thread that calls it; the caller's settings stay."""
     seen = list[Any]()
 
@@ -45,14 +45,13 @@ def test_a_failure_ends_those_who_work() -> None:
 
 def test_a_failure_is_told_where_others_never_end() -> None:
     """One in its own code, and one that holds the monitor while it is."""
-    release, entered = threading.Event(), threading.Barrier(3, timeout=30)
+    release, held, entered = threading.Event(), threading.Event(), threading.Barrier(3, timeout=30)
 
     class Holding(Counter):
         @property
         def ended(self) -> bool:
-            if not release.is_set():
-                entered.wait()
-                release.wait()
+            held.set()
+            release.wait()
             return super().ended
 
     def spins() -> Program:
@@ -61,15 +60,16 @@ def test_a_failure_is_told_where_others_never_end() -> None:
         yield Count(Counter())
 
     def holds() -> Program:
+        entered.wait()
         yield Await(Holding(), at_least=1)
 
     def fails() -> Program:
         entered.wait()
-        if not release.is_set():
+        if held.wait(30) and not release.is_set():
             raise KeyError("lost")
         yield Count(Counter())
 
-    executor = ThreadsExecutor(team_of(), grace_seconds=0.05)
+    executor = ThreadsExecutor(team_of(), carriers=3, grace_seconds=0.05)
     with pytest.raises(WorkersStuck, match=r"Worker 'w 2 .* failed: KeyError: 'lost' \(.*; 0\.05 s later") as caught:
         bounded(lambda: executor.run(crew(spins(), holds(), fails())))
     release.set()
@@ -160,4 +160,33 @@ def test_threads_overlap() -> None:
         yield Count(Counter())
         barrier.wait()
 
-    carry_out("threads", meets(), meets())
+    bounded(lambda: ThreadsExecutor(team_of(), carriers=2).run(crew(meets(), meets())))
+
+
+def test_workers_take_turns_where_there_are_fewer_threads() -> None:
+    """Each after one effect of the others; so nobody takes all of an epoch's batches."""
+    asked, counter = list[int](), Counter()
+
+    def counts(i: int) -> Program:
+        for _ in range(5):
+            yield Count(counter)
+            asked.append(i)
+
+    bounded(lambda: ThreadsExecutor(team_of(), carriers=1).run(crew(*map(counts, range(3)))))
+    assert asked == [0, 1, 2] * 5
+
+
+def test_who_waits_leaves_the_thread_to_others() -> None:
+    there, back, got = Channel(capacity=0), Channel(capacity=None), list[int]()
+
+    def puts() -> Program:
+        for i in range(5):
+            yield Put(there, i)
+            got.append((yield Get(back)))
+
+    def answers() -> Program:
+        for _ in range(5):
+            yield Put(back, 10 * (yield Get(there)))
+
+    bounded(lambda: ThreadsExecutor(team_of(), carriers=1).run(crew(puts(), answers())))
+    assert got == [0, 10, 20, 30, 40]

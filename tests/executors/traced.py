@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from torch import Tensor
 
 from benchmarks.executors.accounts import DryStep
-from benchmarks.executors.activity import Activity
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import ThreadsExecutor
+from benchmarks.executors.threads.monitor import Wait
 from benchmarks.runner.training import Training
 from methods import Effect, Worker
 from tests.conformance.small import Small, bounded
@@ -33,12 +34,13 @@ class TracedThreads(ThreadsExecutor):
     def run(self, workers: Iterable[Worker]) -> None:
         self.device.begin()
         self._left: dict[Worker, list[tuple[int, int]]] = defaultdict(list)
+        self._last: dict[Worker, tuple[int, int]] = {}  # a worker's last access: its stream and time
         super().run(workers)
         self.device.end()
 
-    def _drive(self, activity: Activity) -> None:
+    def _take_turns(self) -> None:
         with Launches(self.device):
-            super()._drive(activity)
+            super()._take_turns()
 
     def _make_handlers(self) -> dict[type, Callable[[Worker, Any], Any]]:
         return {kind: self._told(kind.__name__, handler) for kind, handler in super()._make_handlers().items()}
@@ -47,18 +49,32 @@ class TracedThreads(ThreadsExecutor):
         def told(worker: Worker, effect: Effect) -> Any:
             layer = getattr(effect, "layer", None)
             doing = f"{kind} {layer.name if layer is not None else ''} by {worker.name} #{sum(self.all.values())}"
-            last = self.device.last()
-            self.device.doing(doing)
-            value = handler(worker, effect)
-            self.all[kind] += 1
-            self.unordered[kind] += any(said.startswith(doing + " ") for said in self.device.unordered)
-            if isinstance(value, DryStep):
-                left = self._left[worker]
-                left.append(last)
-                self.ahead = max(self.ahead, sum(not self.device.has_finished(dict([one])) for one in left))
-            return value
+            last = self._last.get(worker, (0, 0))
+
+            def noted(give: Callable[[], Any]) -> Any:
+                self.device.doing(doing)
+                before = self.device.last()  # of this thread, which may have been another worker's
+                value = give()
+                if (latest := self.device.last()) != before:
+                    self._last[worker] = latest
+                if not isinstance(value, Wait):
+                    self._note(kind, doing, worker, last, value)
+                return value
+
+            found = noted(lambda: handler(worker, effect))
+            if isinstance(found, Wait):
+                return replace(found, use=lambda met: noted(lambda: found.use(met)))
+            return found
 
         return told
+
+    def _note(self, kind: str, doing: str, worker: Worker, last: tuple[int, int], value: Any) -> None:
+        self.all[kind] += 1
+        self.unordered[kind] += any(said.startswith(doing + " ") for said in self.device.unordered)
+        if isinstance(value, DryStep):
+            left = self._left[worker]
+            left.append(last)
+            self.ahead = max(self.ahead, sum(not self.device.has_finished(dict([one])) for one in left))
 
 
 class Traced(Small):

@@ -8,7 +8,7 @@ import shutil
 
 from benchmarks.commands.doctor.check import Check
 from benchmarks.errors import UserError
-from benchmarks.runner.environment import usable_cores
+from benchmarks.hardware.cores import usable_cores
 
 
 def processors() -> Check:

@@ -16,7 +16,7 @@ from benchmarks.executors.distributed.wire import HEADER, PAYLOAD, LinkLost, Wir
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.channels import SharedChannels, SharedQueue
-from benchmarks.executors.threads.monitor import Monitor
+from benchmarks.executors.threads.monitor import Monitor, Wait
 from methods import effects as e
 
 GRADIENT, CLOSE = 1, 2
@@ -96,16 +96,16 @@ class RankChannels(SharedChannels):
     def _queue(self, channel: e.Channel) -> SharedQueue:
         return self._named[tag_of(channel.name)] if channel.name in self.homes else super()._queue(channel)
 
-    def put(self, worker: e.Worker, effect: e.Put) -> None:
+    def put(self, worker: e.Worker, effect: e.Put) -> Wait | None:
         if (home := self.homes.get(effect.channel.name, self.wire.rank)) == self.wire.rank:
-            super().put(worker, effect)
-            return
+            return super().put(worker, effect)
         item = effect.item
         if not isinstance(item, TorchGradient) or effect.channel.capacity is not None:
             raise ValueError(
                 f"{effect.channel.name} is between ranks, which pass gradients on, through channels without a bound"
             )
         self._send(home, effect.channel, item)
+        return None
 
     def close(self, worker: e.Worker, effect: e.Close) -> None:
         port = effect.port

@@ -142,14 +142,18 @@ class LateExecutor(ThreadsExecutor):
         super().__init__(team)
         self.crossings, self._brought = crossings, Counter[tuple[str, int]]()
 
+    def _carriers(self, workers: int) -> int:
+        """A thread each: a mean that is late keeps its worker's."""
+        return workers
+
     def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
         handlers = super()._make_handlers()
         reduce, put, update = handlers[e.AllReduce], handlers[e.Put], handlers[e.Update]
 
-        def late_put(worker: e.Worker, effect: e.Put) -> None:
+        def late_put(worker: e.Worker, effect: e.Put) -> Any:
             if effect.channel.name in self.crossings.homes:
                 self._await(worker, effect.item)
-            put(worker, effect)
+            return put(worker, effect)
 
         def late_update(worker: e.Worker, effect: e.Update) -> None:
             for gradient in effect.gradients:

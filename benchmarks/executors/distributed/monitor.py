@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.executors.errors import standing
-from benchmarks.executors.threads.monitor import Monitor
+from benchmarks.executors.threads.monitor import Monitor, Turn
 from methods import effects as e
 
 WAKING_SECONDS = 1.0
@@ -27,11 +27,10 @@ class Away:
 class RankMonitor(Monitor):
     """failed: hears of the first failure, in whatever thread."""
 
-    def __init__(self, workers: int, failed: Callable[[Exception], None]) -> None:
-        super().__init__(workers)
+    def __init__(self, turns: list[Turn], failed: Callable[[Exception], None]) -> None:
+        super().__init__(turns)
         self.failed = failed
         self.away: dict[e.Worker, Away] = {}
-        self.woken = 0  # waits that ended
         self.met: Counter[str] = Counter()  # of each group, the meetings to which this rank has brought its share
 
     def _check_for_stall(self) -> None:
@@ -45,10 +44,6 @@ class RankMonitor(Monitor):
             if self._lock.acquire(timeout=WAKING_SECONDS):  # the watch fails, and is no worker that ends and wakes them
                 self._wake_all()
                 self._lock.release()
-
-    def wait(self, worker: e.Worker, what: str, ready: Callable[[], bool]) -> None:
-        super().wait(worker, what, ready)
-        self.woken += 1
 
     @contextlib.contextmanager
     def meeting(self, worker: e.Worker, away: Away) -> Iterator[None]:

@@ -16,6 +16,7 @@ from benchmarks.executors.distributed.watch import RankFailed, RankWatch
 from benchmarks.executors.distributed.wire import LinkLost, NcclWire, Wire, gpu_of
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import GRACE_SECONDS, ThreadsExecutor
+from benchmarks.executors.threads.monitor import Turn
 from methods import effects as e
 
 BETWEEN = (e.AllReduce, e.Average, e.Update, e.Put, e.Close)
@@ -66,13 +67,17 @@ class RankExecutor(ThreadsExecutor):
                 worker.program.close()
         super().run([worker for worker in crew if worker.device == self.joint.rank])
 
+    def _carriers(self, workers: int) -> int:
+        """A thread each: what waits for another rank keeps its thread."""
+        return workers
+
     def check(self) -> None:
         """Raises the failure that another rank's workers have had meanwhile."""
         if self._monitor.failure is not None:
             raise self._monitor.failure
 
-    def _make_monitor(self, workers: int) -> RankMonitor:
-        monitor = RankMonitor(workers, self.watch.tell)
+    def _make_monitor(self, turns: list[Turn]) -> RankMonitor:
+        monitor = RankMonitor(turns, self.watch.tell)
         with self._making:
             self._newest = monitor
         if self._gone is not None:
@@ -94,10 +99,10 @@ class RankExecutor(ThreadsExecutor):
             for gradients in meetings.as_they_come(worker, effect.gradients):
                 self._apply(worker, e.Update(*gradients, replica=effect.replica, scale=effect.scale))
 
-        def settled_put(worker: e.Worker, effect: e.Put) -> None:
+        def settled_put(worker: e.Worker, effect: e.Put) -> Any:
             if effect.channel.name in self._crossings.homes:
                 meetings.settle(worker, effect.item)
-            put(worker, effect)
+            return put(worker, effect)
 
         handlers |= {e.Update: settled_update, e.Put: settled_put}
         channels: Any = self._channels

@@ -8,8 +8,8 @@ read. So the notes of all workers, each in its own order, say what every access 
 
 from __future__ import annotations
 
-import threading
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any
 
 from benchmarks.executors.numerics.locks import ReadWriteLock
@@ -35,21 +35,16 @@ class Versions:
         return len(self.readers)
 
 
-class _Thread(threading.local):
-    def __init__(self) -> None:
-        self.notes: list[int] = []
-
-
-_thread = _Thread()
+_notes: ContextVar[list[int]] = ContextVar("notes")
 
 
 def note_into(notes: list[int]) -> None:
-    """From now on, this thread's accesses."""
-    _thread.notes = notes
+    """From now on, the accesses of this context, which is a worker's."""
+    _notes.set(notes)
 
 
 def note(number: int) -> None:
-    _thread.notes.append(number)
+    _notes.get().append(number)
 
 
 class NotedAccess:
@@ -60,7 +55,7 @@ class NotedAccess:
 
     def __enter__(self) -> None:
         self.base.__enter__()
-        versions, notes = self.versions, _thread.notes
+        versions, notes = self.versions, _notes.get()
         notes.append(versions.written)
         if self.writes:
             notes.append(versions.reads)

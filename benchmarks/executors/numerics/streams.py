@@ -7,9 +7,9 @@ what is read and written on several of them is ordered by events.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import torch
@@ -84,16 +84,22 @@ def streams_of(device: torch.device) -> DeviceStreams | None:
 # ---- a batch's own stream
 
 
-class _Thread(threading.local):
-    """What the thread's worker has launched, and where."""
+class _Launched:
+    """What a worker has launched, and where."""
 
     def __init__(self) -> None:
         self.outside: list[Any] = []  # the streams to go back to, innermost last
         self.stream: BatchStream | None = None  # the last one used
-        self.left: deque[tuple[Any, Any]] = deque()  # two events per batch: on its stream, on the thread's own
+        self.left: deque[tuple[Any, Any]] = deque()  # two events per batch: on its stream, on its thread's own
 
 
-_thread = _Thread()
+_of_worker: ContextVar[_Launched] = ContextVar("launched")
+
+
+def _launched() -> _Launched:
+    if (found := _of_worker.get(None)) is None:
+        _of_worker.set(found := _Launched())
+    return found
 
 
 class BatchStream:
@@ -103,21 +109,23 @@ class BatchStream:
         self.streams, self.stream = streams, streams.stream()
 
     def __enter__(self) -> None:
-        _thread.outside.append(self.streams.current())
-        _thread.stream = self
+        launched = _launched()
+        launched.outside.append(self.streams.current())
+        launched.stream = self
         self.streams.use(self.stream)
 
     def __exit__(self, *exc: object) -> None:
-        self.streams.use(_thread.outside.pop())
+        self.streams.use(_launched().outside.pop())
 
 
 def bound_run_ahead(streams: DeviceStreams) -> None:
-    """Called when the thread's worker turns to its next batch: wait until it is at most AHEAD of them ahead."""
-    with _thread.stream or NOTHING:
+    """Called when a worker turns to its next batch: wait until it is at most AHEAD of them ahead."""
+    mine = _launched()
+    with mine.stream or NOTHING:
         launched = streams.event()
-    _thread.left.append((launched, streams.event()))
-    if len(_thread.left) > AHEAD:
-        for event in _thread.left.popleft():
+    mine.left.append((launched, streams.event()))
+    if len(mine.left) > AHEAD:
+        for event in mine.left.popleft():
             event.synchronize()
 
 

@@ -91,6 +91,10 @@ class TorchTeam(DryTeam):
         if self.device_streams is not None:
             self.device_streams.synchronize()
 
+    @property
+    def device_lags(self) -> bool:  # type: ignore[override]
+        return self.streams is not None
+
     def keep_pace(self) -> None:
         if self.streams is not None:
             bound_run_ahead(self.streams)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.executors.threads.monitor import Monitor
+from benchmarks.executors.threads.monitor import Monitor, Wait
 from methods import effects as e
 
 
@@ -32,29 +32,33 @@ class SharedChannels:
             self._queues[channel] = SharedQueue(self.make_items())
         return self._queues[channel]
 
-    def put(self, worker: e.Worker, effect: e.Put) -> None:
-        channel = effect.channel
+    def put(self, worker: e.Worker, effect: e.Put) -> Wait | None:
+        channel, room = effect.channel, effect.channel.capacity
         with self.monitor:
             queue = self._queue(channel)
-            if channel.capacity is not None:
-                room = channel.capacity
-                self.monitor.wait(worker, f"room in {channel.name}", lambda: len(queue.items) < room + queue.asked)
+
+        def append() -> None:
             queue.items.append(effect.item)
             self.monitor.changed()
 
-    def get(self, worker: e.Worker, effect: e.Get) -> Any:
+        return Wait(
+            f"room in {channel.name}", lambda: room is None or len(queue.items) < room + queue.asked, take=append
+        )
+
+    def get(self, worker: e.Worker, effect: e.Get) -> Wait:
         channel = effect.channel
         with self.monitor:
             queue = self._queue(channel)
             queue.asked += 1
             self.monitor.changed()
-            try:
-                self.monitor.wait(worker, channel.name, lambda: bool(queue.items) or queue.closed >= channel.producers)
-            finally:
-                queue.asked -= 1
+
+        def popleft() -> Any:
+            queue.asked -= 1
             item = queue.items.popleft() if queue.items else None
             self.monitor.changed()
             return item
+
+        return Wait(channel.name, lambda: bool(queue.items) or queue.closed >= channel.producers, take=popleft)
 
     def close(self, worker: e.Worker, effect: e.Close) -> None:
         with self.monitor:
@@ -70,10 +74,10 @@ class SharedChannels:
             self.monitor.changed()
             return effect.counter.value - 1
 
-    def wait(self, worker: e.Worker, effect: e.Await) -> e.CounterValue:
+    def wait(self, worker: e.Worker, effect: e.Await) -> Wait:
         counter, least = effect.counter, effect.at_least
-        with self.monitor:
-            self.monitor.wait(
-                worker, f"{counter.name} to reach {least}", lambda: counter.ended or counter.value >= least
-            )
-            return counter.now
+        return Wait(
+            f"{counter.name} to reach {least}",
+            lambda: counter.ended or counter.value >= least,
+            take=lambda: counter.now,
+        )

@@ -1,8 +1,9 @@
-"""Real time: every worker a thread.
+"""Real time: workers take turns on as many threads as the process may use cores.
 
-One monitor guards what workers share with each other (channels, counters, groups); what they share of the network is
-guarded layer by layer in the team. An update costs a mutex, a wait costs a condition: next to a batch's arithmetic,
-nothing. On CUDA every batch in flight has a stream of its own, and a backward pass runs in its caller's thread.
+A worker that waits leaves its thread to another one, so that no core is idle while a worker could go on; where more
+workers can go on than there are threads, they take turns after each effect. One monitor guards what workers share with
+each other (channels, counters, groups); what they share of the network is guarded layer by layer in the team. On CUDA
+every batch in flight has a stream of its own, and a backward pass runs in its caller's thread.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, closing
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import Meetings
-from benchmarks.executors.threads.monitor import Monitor
+from benchmarks.executors.threads.monitor import Monitor, Turn, Wait
+from benchmarks.hardware.cores import usable_cores
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
@@ -27,13 +29,23 @@ GRACE_SECONDS = 10.0
 """After a failure: how long the others have to come to their next effect; one effect is a layer's pass at most."""
 
 
+class _Over(Exception):
+    """A worker's program has ended, or is to end because another worker has failed."""
+
+
 class ThreadsExecutor:
-    """Runs a method's workers on threads. threads: torch's threads in each of them."""
+    """Runs a method's workers on threads.
+
+    threads: torch's threads in each of them. carriers: how many of them carry workers; None is as many as cores, and
+    on a device other than the CPU as many as workers, which wait for it most of the time.
+    """
 
     now = None  # real time
 
-    def __init__(self, team: DryTeam, *, threads: int = 1, grace_seconds: float = GRACE_SECONDS) -> None:
-        self.team, self.threads, self.grace_seconds = team, threads, grace_seconds
+    def __init__(
+        self, team: DryTeam, *, threads: int = 1, carriers: int | None = None, grace_seconds: float = GRACE_SECONDS
+    ) -> None:
+        self.team, self.threads, self.carriers, self.grace_seconds = team, threads, carriers, grace_seconds
         self._alive: dict[Activity, None] = {}
 
     @property
@@ -50,15 +62,21 @@ class ThreadsExecutor:
         Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where others do not end after that.
         """
         self._alive = dict.fromkeys(map(Activity, workers))
-        crew = self.activities
-        self._monitor = self._make_monitor(len(crew))
+        turns = [Turn(activity) for activity in self._alive]
+        self._monitor = self._make_monitor(turns)
         self._handlers = self._make_handlers()
-        threads = [threading.Thread(target=self._work, args=(one,), name=one.worker.name, daemon=True) for one in crew]
+        many = min(len(turns), self._carriers(len(turns)))
+        threads = [threading.Thread(target=self._take_turns, daemon=True) for _ in range(many)]
         for thread in threads:
             thread.start()
         if threads:
             self._monitor.over.wait()
         self._join(threads)
+
+    def _carriers(self, workers: int) -> int:
+        if self.carriers is not None:
+            return self.carriers
+        return workers if self.team.device_lags else usable_cores()
 
     def _join(self, threads: Sequence[threading.Thread]) -> None:
         """Raises the failure, if there was one: after it nobody waits for a thread that is stuck in a worker's code."""
@@ -68,8 +86,8 @@ class ThreadsExecutor:
         if failure is not None:
             raise WorkersStuck(failure, map(str, stuck), self.grace_seconds) if (stuck := self.activities) else failure
 
-    def _make_monitor(self, workers: int) -> Monitor:
-        return Monitor(workers)
+    def _make_monitor(self, turns: list[Turn]) -> Monitor:
+        return Monitor(turns)
 
     def _make_channels(self) -> SharedChannels:
         return SharedChannels(self._monitor)
@@ -96,41 +114,67 @@ class ThreadsExecutor:
             e.Correct: lambda worker, effect: team.correct(effect.correction),
         }
 
-    def _work(self, activity: Activity) -> None:
-        worker = activity.worker
+    def _take_turns(self) -> None:
+        """Carry on whichever worker can go on, until all have ended."""
         torch.set_num_threads(self.threads)  # neither is inherited from the parent thread
         torch.set_flush_denormal(True)
-        try:
-            with closing([worker]), torch.autograd.set_multithreading_enabled(False):
-                self._drive(activity)
-        except (Stalled, WorkerFailed) as error:
-            self._monitor.fail(error)
-        except BaseException as error:  # whoever ended silently would leave a run that looks finished
-            self._monitor.fail(WorkerFailed(worker.name, error))
-        finally:
-            del self._alive[activity]
-            self._monitor.ended()
+        with torch.autograd.set_multithreading_enabled(False):
+            while (turn := self._monitor.next()) is not None:
+                threading.current_thread().name = turn.worker.name
+                try:
+                    wait = turn.context.run(self._drive, turn)
+                except BaseException as error:  # whoever ended silently would leave a run that looks finished
+                    self._end(turn, error)
+                else:
+                    self._monitor.leave(turn, wait)
 
-    def _drive(self, activity: Activity) -> None:
-        worker, value = activity.worker, None
-        while self._monitor.failure is None:
+    def _drive(self, turn: Turn) -> Wait | None:
+        """Carry out effects until the worker has to wait, or another one is to have its turn (None).
+
+        Raises _Over when the worker has ended, or another one has failed.
+        """
+        activity, worker, monitor = turn.activity, turn.worker, self._monitor
+        while monitor.failure is None:
+            value = turn.take()
             try:
                 effect = worker.program.send(value)
             except StopIteration:
-                return
+                raise _Over from None
             activity.effect = effect
             activity.asked += 1
             if type(effect) not in self._handlers:
                 known = ", ".join(kind.__name__ for kind in self._handlers)
                 raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
-            value = self._handlers[type(effect)](worker, effect)
+            found = self._handlers[type(effect)](worker, effect)
+            if not isinstance(found, Wait):
+                turn.value = found
+            elif not monitor.give(turn, found):
+                return found
+            if monitor.turns:
+                return None
+        raise _Over
+
+    def _end(self, turn: Turn, error: BaseException) -> None:
+        try:
+            with closing([turn.worker]):
+                if not isinstance(error, _Over):
+                    raise error
+        except (Stalled, WorkerFailed) as failure:
+            self._monitor.fail(failure)
+        except BaseException as failure:
+            self._monitor.fail(WorkerFailed(turn.worker.name, failure))
+        finally:
+            del self._alive[turn.activity]
+            self._monitor.ended()
 
     def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Any:
         self.team.keep_pace()
         return self.team.next_batch(effect.replica, effect.shared)
 
-    def _get(self, worker: e.Worker, effect: e.Get) -> Any:
-        item = self._channels.get(worker, effect)
+    def _get(self, worker: e.Worker, effect: e.Get) -> Wait:
+        return self._channels.get(worker, effect).then(self._paced)
+
+    def _paced(self, item: Any) -> Any:
         if isinstance(item, DryStep):
             self.team.keep_pace()
         return item

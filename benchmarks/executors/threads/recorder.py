@@ -14,10 +14,10 @@ from typing import Any
 
 from benchmarks.errors import UserError
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.activity import Activity
 from benchmarks.executors.numerics.accesses import Accesses, note, note_into
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.executor import ThreadsExecutor
+from benchmarks.executors.threads.monitor import Monitor, Turn
 from benchmarks.hardware.price import Price
 from methods import effects as e
 from results.records import schedule
@@ -100,9 +100,10 @@ class RecordingExecutor(ThreadsExecutor):
             self._begun = True
         schedule.append(folder, epoch, self.taken())
 
-    def _work(self, activity: Activity) -> None:
-        note_into(self._noted[activity.worker.name].numbers)
-        super()._work(activity)
+    def _make_monitor(self, turns: list[Turn]) -> Monitor:
+        for turn in turns:
+            turn.context.run(note_into, self._noted[turn.worker.name].numbers)
+        return super()._make_monitor(turns)
 
     def _make_channels(self) -> SharedChannels:
         return NotedChannels(self._monitor)
@@ -140,10 +141,12 @@ def _with(outcome: Outcome, handler: Handler) -> Handler:
 
 
 def _get(handler: Handler, worker: e.Worker, effect: e.Get) -> Any:
-    item = handler(worker, effect)
-    if item is None:
-        note(END)
-    return item
+    def got(item: Any) -> Any:
+        if item is None:
+            note(END)
+        return item
+
+    return handler(worker, effect).then(got)
 
 
 def _count(handler: Handler, worker: e.Worker, effect: e.Count) -> int:
@@ -152,11 +155,13 @@ def _count(handler: Handler, worker: e.Worker, effect: e.Count) -> int:
     return value
 
 
-def _await(handler: Handler, worker: e.Worker, effect: e.Await) -> e.CounterValue:
-    value: e.CounterValue = handler(worker, effect)
-    note(int(value))
-    note(int(value.ended))
-    return value
+def _await(handler: Handler, worker: e.Worker, effect: e.Await) -> Any:
+    def reached(value: e.CounterValue) -> e.CounterValue:
+        note(int(value))
+        note(int(value.ended))
+        return value
+
+    return handler(worker, effect).then(reached)
 
 
 def _average(handler: Handler, worker: e.Worker, effect: e.Average) -> Any:

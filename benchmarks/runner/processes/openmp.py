@@ -10,7 +10,7 @@ from typing import Literal
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
-from benchmarks.runner.environment import usable_cores
+from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner.specs import workload_of
 from benchmarks.workloads.networks.names import BLOCKS, layer_names
 from results.records.spec import RunSpec
