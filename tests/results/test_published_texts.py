@@ -41,7 +41,7 @@ MEASURES = {
     "table2": BEST,
     "table3": REACH,
     "table4": BEST,
-    "table5": ("best_accuracy_percent", "train_accuracy_percent", "time_to_best_seconds"),
+    "table5": ("best_accuracy_percent", "train_accuracy_percent", "time_to_target_seconds"),
     "table6": BEST,
     "table7": ("relative_speedup",),
     "table8": ("relative_speedup",),
@@ -62,7 +62,7 @@ def reading_of_a(table: str) -> dict[Key, tuple[float, float | None]]:
         for measure, cell in zip(MEASURES[table], cells, strict=True):
             mean, *std = re.split(r"\\pm|±", cell)
             # Table 5 is in thousands of seconds.
-            thousands = 1000 if (table, measure) == ("table5", "time_to_best_seconds") else 1
+            thousands = 1000 if (table, measure) == ("table5", "time_to_target_seconds") else 1
             found[network, row, measure] = (round(float(mean) * thousands, 6), float(std[0]) if std else None)
     return found
 

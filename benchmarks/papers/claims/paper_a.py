@@ -205,11 +205,11 @@ CLAIMS = (
         f"{SOURCE}, section 4.1, Table 5",
         ("table5",),
         together(
-            quotient([("table5", "resnet50")], "bp", "async_lu", "time_to_best_seconds", low=0.9 * 3),
+            quotient([("table5", "resnet50")], "bp", "async_lu", TTA, low=0.9 * 3),
             conditions(_beside_bp("table5", "resnet50")),
         ),
-        rule="times to the best accuracy, at least 3x less a tenth, and Async LU's best at most a point below "
-        "backpropagation's, so that both are times to one accuracy",
+        rule="times to the worse best accuracy of the two, at least 3x less a tenth, and Async LU's best at most a "
+        "point below backpropagation's, so that the accuracy is the sentence's",
         remark="Three devices against one; the paper gives one run each, without a spread.",
     ),
     Claim(
