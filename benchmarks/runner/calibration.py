@@ -46,6 +46,7 @@ SPLIT = 4
 MEMBERS = 3
 """Of the means and of the ring that are timed."""
 LAPS = 100
+ALL = slice(None)
 
 Key = tuple[str, int]  # effect, layer
 
@@ -63,6 +64,7 @@ class Calibration:
         self.team, self.device = self.made.team, torch.device(device)
         self._rounds: dict[Key, list[float]] = defaultdict(list)  # per round the mean over its batches
         self._capacity: list[float] = []
+        self._capacity_of_one: list[float] = []
         self._epoch(self.team.replicas)  # warm up: optimizer state, slots, caches
 
     def round(self) -> None:
@@ -75,43 +77,52 @@ class Calibration:
         self._means(gradients)
         self._messages()
         if len(self.team.replicas) > 1:
-            begun = time.perf_counter()
-            self._epoch(self.team.replicas)
-            self._capacity.append(alone / (time.perf_counter() - begun))
+            for replicas, capacity in (
+                (self.team.replicas, self._capacity),
+                (self.team.replicas[:1] * len(self.team.replicas), self._capacity_of_one),
+            ):
+                begun = time.perf_counter()
+                self._epoch(replicas)
+                capacity.append(alone / (time.perf_counter() - begun))
 
-    def capacity(self) -> float:
-        """Workers' worth of work that the cores do at once, when all workers ask for it."""
-        return max(1.0, statistics.median(self._capacity)) if self._capacity else 1.0
+    def capacity(self, rounds: slice = ALL, *, shared: bool = False) -> float:
+        """Workers' worth of work that the cores do at once, when all workers ask for it: the median of the rounds.
 
-    def seconds(self) -> NetworkSeconds:
+        shared: where they share a replica, whose weights and locks are then in all their hands.
+        """
+        found = self._capacity_of_one if shared else self._capacity
+        return max(1.0, statistics.median(found[rounds])) if found else 1.0
+
+    def seconds(self, rounds: slice = ALL) -> NetworkSeconds:
         """The workload's entry of a card: medians of the rounds."""
         work, names = self.made.work, [layer.name for layer in self.team.replica.layers]
         layers = range(len(names))
         known = counted(work, data_card(work.dataset), self.made.network(), work.batch)
-        whole, inputs = self._of("backward", layers), (0.0, *self._of("inputs", layers[1:]))
+
+        def of(effect: str, layers: Iterable[int]) -> tuple[float, ...]:
+            return tuple(statistics.median(self._rounds[effect, i][rounds]) for i in layers)
+
+        whole, inputs = of("backward", layers), (0.0, *of("inputs", layers[1:]))
         inputs = tuple(min(one, both) for one, both in zip(inputs, whole, strict=True))
         return NetworkSeconds(
             what=f"{work.label}, batch {work.batch}, measured",
             batch=work.batch,
             families=(work.family,),
             layers=tuple(names),
-            forward_seconds=self._of("forward", layers),
+            forward_seconds=of("forward", layers),
             backward_input_seconds=inputs,
             backward_weight_seconds=tuple(both - one for one, both in zip(inputs, whole, strict=True)),
             parameter_bytes=tuple(layer.parameter_bytes for layer in known),
             effects=MeasuredEffects(
-                next_batch_seconds=self._of("next batch", [0])[0],
-                loss_seconds=self._of("loss", [0])[0],
-                update_seconds=self._of("update", layers),
-                snapshot_seconds=self._of("snapshot", layers),
-                all_reduce_seconds=self._of("mean", layers),
-                average_seconds=self._of("average", [0])[0],
-                message_seconds=self._of("message", [0])[0],
+                next_batch_seconds=of("next batch", [0])[0],
+                loss_seconds=of("loss", [0])[0],
+                update_seconds=of("update", layers),
+                snapshot_seconds=of("snapshot", layers),
+                all_reduce_seconds=of("mean", layers),
+                average_seconds=of("average", [0])[0],
+                message_seconds=of("message", [0])[0],
             ),
         )
-
-    def _of(self, effect: str, layers: Iterable[int]) -> tuple[float, ...]:
-        return tuple(statistics.median(self._rounds[effect, i]) for i in layers)
 
     # ---- one epoch
 

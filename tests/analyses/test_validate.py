@@ -114,6 +114,8 @@ def test_a_network_that_is_none_of_them_is_told(tmp_path: Path) -> None:
         found(tmp_path, "squeezenet")
 
 
-def test_a_residual_is_against_the_median() -> None:
-    pair = Pair(workload("cifar100", "resnet18", "smoke"), methods.create("bp"), 1.1, (1.0, 0.5, 9.0), 1.0)
+def test_a_residual_is_the_median_of_those_within_a_round() -> None:
+    """Rounds in which the machine is slow are slow for both."""
+    known, real = (1.1, 2.2, 9.0), (1.0, 2.0, 1.0)
+    pair = Pair(workload("cifar100", "resnet18", "smoke"), methods.create("bp"), known, real, 1.0)
     assert pair.residual_percent == pytest.approx(10)

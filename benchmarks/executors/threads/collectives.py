@@ -42,10 +42,13 @@ class Meetings:
         with self.monitor:
             meeting = self._open.setdefault(group, Meeting())
             meeting.brought[member] = brought
-            if len(meeting.brought) == group.members:
+            if last := len(meeting.brought) == group.members:
                 del self._open[group]
-                order = sorted(meeting.brought)
-                meeting.results = dict(zip(order, result([meeting.brought[i] for i in order]), strict=True))
+        if last:
+            order = sorted(meeting.brought)
+            results = dict(zip(order, result([meeting.brought[i] for i in order]), strict=True))
+            with self.monitor:
+                meeting.results = results
                 self.monitor.changed()
 
         def share() -> Any:
