@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED, ROOMS
+from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner import gpus
 from results.records import identity
 
@@ -65,13 +66,15 @@ def of_process() -> dict[str, Any]:
 def of_training() -> dict[str, Any]:
     """Environment of a training process, with its allocator and the instructions that torch chose, such as AVX512.
 
-    The bits of a run hang on them, and a CPU's name, which may be that of a whole family, need not tell them.
+    The bits of a run hang on them, and a CPU's name, which may be that of a whole family, need not tell them. The
+    executor of real threads has a thread for each usable core, which taskset and cgroups may make fewer than there are.
     """
     import torch
 
     return {
         **of_process(),
         "allocator": allocator(),
+        "usable_cores": usable_cores(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }
 
