@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
@@ -27,45 +28,87 @@ from results.tables import Conditions
 STYLES = {"holds": "bold green", "does not hold": "bold red"}
 
 
-def claims(chosen: Choices, out: Path, console: Console, *, every: Set[str] = frozenset()) -> int:
+def claims(chosen: Choices, out: Path, console: Console, *, every: Set[str] = frozenset(), why: bool = False) -> int:
     """Judge all claims on the runs of a folder -> the exit status 0: a claim that does not hold is no error.
 
-    every: what was left open (views.sheets.EVERYTHING). Raises ResultsError where nothing can be written.
+    every: what was left open (views.sheets.EVERYTHING); why: say all of each, not the verdicts of the decided alone.
+    Raises ResultsError where nothing can be written.
     """
     found = journals.read(out)
     there = at_conditions(whole(chosen), found, every=every, out=out)
     evidence = [SheetEvidence(one, out, sheets) for one, sheets in there]
     given = [conditions.found(one.sheets, conditions.of_choices(one.chosen)) for one in evidence]
-    judge(list(zip(given, evidence, strict=True)), console, out)
+    judge(list(zip(given, evidence, strict=True)), console, out, why=why)
     sheets = [sheet for one in evidence for sheet in one.sheets]
     note(console, (*found.remarks, made_elsewhere(sheets), other_data(sheets)))
     return 0
 
 
 def judge(
-    evidence: Sequence[tuple[Conditions, Evidence]], console: Console, out: Path, chosen: Iterable[Claim] = CLAIMS
+    evidence: Sequence[tuple[Conditions, Evidence]],
+    console: Console,
+    out: Path,
+    chosen: Iterable[Claim] = CLAIMS,
+    *,
+    why: bool = False,
 ) -> None:
     """Judge the claims under each condition, print them, write OUT/claims/<condition>.csv, .md and .json.
 
-    Raises ResultsError where nothing can be written.
+    why: print all that is said of each. Raises ResultsError where nothing can be written.
     """
     chosen = tuple(chosen)
     found = [JudgedAt(given, judged(one, chosen)) for given, one in evidence]
-    console.print(_grid(found[0].judged) if len(found) == 1 else _matrix(found))
     for one in found:
         said = f"{one.given.label}: {counts(one.judged)}. {scale_words(one.given.scale)}"
         console.print(said, highlight=False, markup=False)
-    console.print(f"{RULE} {SEEDS}", highlight=False, markup=False)
-    if len(found) > 1:
-        last = found[-1].given
-        words = f"--scale {last.scale}" + (f" --executor {last.executor}" if last.executor else "")
-        console.print(f"Why, under one condition: python -m benchmarks claims {words}", highlight=False, markup=False)
+    if why:
+        console.print(_grid(found[0].judged) if len(found) == 1 else _matrix(found))
+        console.print(f"{RULE} {SEEDS}", highlight=False, markup=False)
+    else:
+        if (grid := _decided(found)).row_count:
+            console.print(grid)
+        for words, ids in _open(found).items():
+            console.print(f"{words[0].upper()}{words[1:]}: {', '.join(ids)}", highlight=False, markup=False)
     folder = own_folder(out, out / "claims")
+    files = {"md": to_markdown, "csv": to_csv, "json": to_json}
     for one in found:
-        for kind, text in {"csv": to_csv, "md": to_markdown, "json": to_json}.items():
-            path = folder / f"{one.given.slug}.{kind}"
-            replace(path, text(one).encode())
-            say(console, f"written: {path}")
+        for kind, text in files.items():
+            replace(folder / f"{one.given.slug}.{kind}", text(one).encode())
+    names = ", ".join(f"{one.given.slug}.md" for one in found)
+    more = "" if why else "Why, and what would decide the others: claims --why. "
+    say(console, f"{more}Written: {folder}/{names}, each with .csv and .json", style="dim")
+
+
+def _decided(found: Sequence[JudgedAt]) -> Grid:
+    """A line for each claim that is decided under any condition: the verdict and the effect under each."""
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), expand=True)
+    grid.add_column("Claim", no_wrap=True)
+    for one in found:
+        grid.add_column(escape(printable(one.given.label)), no_wrap=True)
+    grid.add_column("As the paper has it", no_wrap=True, overflow="ellipsis", ratio=1)
+    for pairs in zip(*(one.judged for one in found), strict=True):
+        if any(_is_decided(verdict) for _, verdict in pairs):
+            claim = pairs[0][0]
+            grid.add_row(claim.id, *(_line(verdict) for _, verdict in pairs), f"“{claim.text}”")
+    return grid
+
+
+def _line(verdict: Verdict) -> Text:
+    effect = verdict.effect.said.partition(", claimed")[0] if verdict.effect and _is_decided(verdict) else ""
+    return Text.assemble(_status(verdict, verdict.status), f" {printable(effect)}" if effect else "")
+
+
+def _is_decided(verdict: Verdict) -> bool:
+    return verdict.status in STYLES
+
+
+def _open(found: Sequence[JudgedAt]) -> dict[str, list[str]]:
+    """The claims that are decided nowhere, by their status under the last condition."""
+    names: dict[str, list[str]] = {}
+    for pairs in zip(*(one.judged for one in found), strict=True):
+        if not any(_is_decided(verdict) for _, verdict in pairs):
+            names.setdefault(pairs[-1][1].status, []).append(pairs[0][0].id)
+    return names
 
 
 def _grid(judged: Judged) -> Grid:

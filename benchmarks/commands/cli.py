@@ -63,7 +63,11 @@ def list_(*, plugin: Plugins = None) -> None:
 
 @app.command
 def show(
-    *tables: str, selection: Selection = DEFAULT, jobs: Number | None = None, engine: EngineOptions = ENGINE
+    *tables: str,
+    selection: Selection = DEFAULT,
+    jobs: Number | None = None,
+    audit: Flag = False,
+    engine: EngineOptions = ENGINE,
 ) -> None:
     """Show what `run` would do: the runs, the options as resolved, the published values, the expected duration.
 
@@ -73,6 +77,7 @@ def show(
     Args:
         tables: Tables, figures and analyses, such as table3; or one hardware card, method, or workload.
         jobs: Runs side by side.
+        audit: Instead: all that qualifies the tables, and in what their rows differ, here and in the paper's setting.
     """
     from benchmarks.commands.resolve import choose
     from benchmarks.experiments import GROUPS, members
@@ -96,10 +101,13 @@ def show(
             show_card(cards.load(tables[0], out=selection.out), _console())
         return
     from benchmarks.commands import engines
-    from benchmarks.commands.show import show_experiments
+    from benchmarks.commands.show import show_audit, show_experiments
 
     of_cluster = engines.imagine(engine, selection.out, jobs, _console())
     found, chosen = choose(selection, tables, hardware=known, node=of_cluster.node if of_cluster else None)
+    if audit:
+        show_audit(found, chosen, selection.out, _console())
+        return
     many = _jobs(jobs, chosen.device) if of_cluster is None else 1
     show_experiments(found, chosen, selection.out, many, _console(), of_cluster)
 
@@ -222,17 +230,20 @@ def replay(
 
 
 @app.command
-def claims(*, selection: Shown = SHOWN) -> int:
-    """Hold the papers' claims against the runs at hand: what was measured, whether the claim holds, what would decide.
+def claims(*, selection: Shown = SHOWN, why: Flag = False) -> int:
+    """Hold the papers' claims against the runs at hand: which hold, which do not, which are open.
 
-    Under every condition that has runs, side by side; `--scale small --executor virtual` says of one why, too.
+    Under every condition that has runs, side by side; `--scale small --executor virtual` is one of them.
+
+    Args:
+        why: Say of each claim what was measured, why, and what would decide it.
     """
     from benchmarks.commands.claims import claims as judge
     from benchmarks.commands.resolve import check_out, choose
 
     _, chosen = choose(selection, None)
     check_out(selection.out)
-    return judge(chosen, selection.out, _console(), every=selection.every)
+    return judge(chosen, selection.out, _console(), every=selection.every, why=why)
 
 
 @app.command

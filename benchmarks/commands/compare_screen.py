@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from benchmarks.commands.compare_sides import CONTEXT, OF_BITS, Side, context
-from reports.tables.texts import printable, resolution_text
+from reports.tables.texts import printable
 from results.comparison import ComparedCell, Comparison
 from results.comparison.changes import CHANGED, LEVEL, NOISE, SAME, UNDECIDED, Change
 from results.comparison.matching import NO_NETWORK, NO_TABLE, Alone
@@ -25,7 +25,7 @@ RULE = (
     "[ ]: 95 % interval of the mean difference, Student's t over seeds that both have, else Welch's t. It excludes 0: "
     "changed. It holds 0: within noise, so that no change is shown, which is not to say that there is none. "
     "p: permutation test of A's runs against B's, which pairs no seeds and assumes no distribution. "
-    "Three seeds are weak evidence. −0.58 behind a time: found at an evaluation, or up to so much earlier."
+    "Three seeds are weak evidence. A time until something is reached is that of an evaluation."
 )
 
 
@@ -158,7 +158,7 @@ def _mean(value: Summary) -> str:
         return f"– ({value.n - value.censored} of {value.n})"
     rounding = 1e-9 * abs(value.mean)  # sums in another order are no spread
     spread = f" ± {value.std if value.std > rounding else 0:.2g}" if value.std is not None else ""
-    return f"{value.mean:.4g}{spread}{resolution_text(value)} ({value.n})"
+    return f"{value.mean:.4g}{spread} ({value.n})"
 
 
 def _signed(value: float | None) -> str:

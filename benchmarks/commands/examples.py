@@ -31,7 +31,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "new table my_table": "rows of your choice, in TOML",
     },
     "replay": {"replay 3f9a": "the run of `run --record` whose id begins so"},
-    "claims": {"claims": "of every scale that has runs", "claims --scale small": "of one, and why"},
+    "claims": {"claims": "of every scale that has runs", "claims --scale small --why": "of one, and why"},
     "report": {
         "report": "all that was run, at every scale",
         "report table1 table2 --scale small": "two tables, of one scale",

@@ -39,8 +39,6 @@ from results.tables import ResultTable
 
 METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
 """What an analysis may raise of the method that it is asked for."""
-FEW = 4
-"""Tables whose notes one reads on a screen; of more, the Markdown files have them."""
 
 
 def run(
@@ -168,20 +166,21 @@ def _show_all(
         if one.id in without:
             console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
         else:
-            _show(one, sheets.get(one.id), chosen, out, console, len(experiments) > FEW)
+            _show(one, sheets.get(one.id), chosen, out, console)
 
 
-def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, console: Console, brief: bool) -> None:
+def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, console: Console) -> None:
     """A table from its sheet, or an analysis, which is carried out."""
     if isinstance(one, Analysis):
-        _analyse(one, chosen, out, console, brief)
+        _analyse(one, chosen, out, console)
     elif sheet is not None:
         drawn, words = pictures.draw(sheet, out)
         table = assemble(sheet).with_pictures(drawn, out, words)
-        _print(table, table.conditions.folder(out / "tables"), out, console, brief)
+        full = f"; in full: show {one.file or one.id} --audit"
+        _print(table, table.conditions.folder(out / "tables"), out, console, full)
 
 
-def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief: bool) -> None:
+def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console) -> None:
     settings = chosen.settings.get(one.id, {})
     request = Request(
         scale=chosen.scale,
@@ -203,17 +202,16 @@ def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console, brief:
     pictures = [moved(path, own_folder(out, given.folder(path.parent))) for path in found.pictures]
     *others, last = made
     for table in (*others, last.with_pictures(pictures, out)):
-        _print(table, given.folder(out / "tables"), out, console, brief)
+        _print(table, given.folder(out / "tables"), out, console)
 
 
-def _print(result: ResultTable, folder: Path, out: Path, console: Console, brief: bool) -> None:
-    """folder: of the condition. brief: the notes and the audit are in the Markdown file alone."""
+def _print(result: ResultTable, folder: Path, out: Path, console: Console, full: str = "") -> None:
+    """folder: of the condition; full: where all stands that is said of it."""
     console.print()
-    console.print(to_rich(result, brief=brief))
+    console.print(to_rich(result))
     written, *made = write(result, own_folder(out, folder))
-    files = ", ".join([str(written), *(path.name for path in made), *(str(out / name) for name in result.pictures)])
-    more = "; notes and audit: the .md" if brief else ""
-    say(console, f"Written: {files}{more}", style="dim")
+    files = ", ".join([str(written), *(path.suffix for path in made), *(str(out / name) for name in result.pictures)])
+    say(console, f"Written: {files}{full}", style="dim")
 
 
 def _track(sheets: Sequence[Sheet], out: Path, console: Console) -> None:

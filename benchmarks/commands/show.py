@@ -24,8 +24,10 @@ from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.sheets import Sheet, sheet_of
+from benchmarks.views.table import assemble
 from benchmarks.workloads.data.cards import DataCard, card
+from reports.tables.texts import notes as table_notes
 from results.measures import MEASURES
 from results.published import Published
 from results.records.spec import flat
@@ -61,6 +63,18 @@ def show_experiments(
         _print_jobs(plan.in_order(plan.distinct(everything)), out, engine, console)
     for clock in notes.clocks(found, chosen):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
+
+
+def show_audit(found: Sequence[Experiment], chosen: Choices, out: Path, console: Console) -> None:
+    """Say all that qualifies the tables, by their runs in `out` as far as they are there."""
+    there = journals.read(out)
+    for one in found:
+        if isinstance(one, Table):
+            table = assemble(sheet_of(one, chosen, plan.runs(one, chosen), there))
+            say(console, f"{table.title} ({table.source})", "bold")
+            for line in (*table.captions, *table_notes(table)):
+                say(console, line)
+            console.print()
 
 
 def _with_seconds(one: Analysis, chosen: Choices) -> str:

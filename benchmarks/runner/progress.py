@@ -1,4 +1,4 @@
-"""The live display of a grid of runs; where there is no terminal a line for each that ends, and one a minute."""
+"""The line that says how far a grid of runs is; without a terminal one for each run that ends, and one a minute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from benchmarks.runner.pace import Pace, Remaining
 from benchmarks.runner.plan import Run
@@ -50,7 +51,6 @@ class Display:
         self.runs = {run.id: run for run in runs}
         self.console, self.done, self.now = console, 0, now
         self.remaining = Remaining(runs, pace or Pace(), jobs, now)
-        self.tasks: dict[str, TaskID] = {}
         self.heard: dict[str, float] = {}  # epochs of each run that is under way
         self.last: dict[str, str] = {}  # how far each run is, in words
         self.where: dict[str, str] = {}  # of runs that jobs have: on which node
@@ -59,19 +59,14 @@ class Display:
         self.progress: Progress | None = None
         self.over, self.said = threading.Event(), now()
         if console.is_terminal:
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=20),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[detail]}"),
-                TimeElapsedColumn(),
-            )
-            self.progress = Progress(*columns, console=console, transient=True)
+            detail = TextColumn("{task.fields[detail]}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+            bar = BarColumn(bar_width=20), MofNCompleteColumn()
+            self.progress = Progress(*bar, TimeElapsedColumn(), detail, console=console, transient=True)
 
     def __enter__(self) -> Self:
         if self.progress is not None:
             self.progress.start()
-            self.whole = self.progress.add_task("[bold]all runs", total=len(self.runs), detail=self.left)
+            self.whole = self.progress.add_task("", total=len(self.runs), detail=self.left)
         else:
             threading.Thread(target=self._beat, name="progress", daemon=True).start()
         return self
@@ -119,12 +114,22 @@ class Display:
         """Say how far it is, if nothing has been said for long."""
         if self.now() - self.said < EVERY_SECONDS:
             return
+        self._say(f"[{self.done}/{len(self.runs)}] {self._line}")
+
+    @property
+    def _line(self) -> str:
+        """What remains, and what is under way."""
         ids = self.begun
         named = ", ".join(escape(self._standing(id)) for id in ids[:NAMED])
         more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
         under_way = f"; under way: {named}{more}" if ids else ""
         queue = f"; {escape(self.queue)}" if self.queue else ""
-        self._say(f"[{self.done}/{len(self.runs)}] {self.left}{queue}{under_way}")
+        return f"{self.left}{queue}{under_way}"
+
+    def _update(self) -> None:
+        """The line on a terminal."""
+        if self.progress is not None:
+            self.progress.update(self.whole, completed=self.done, detail=self._line)
 
     def _beat(self) -> None:
         while not self.over.wait(max(0.0, self.said + EVERY_SECONDS - self.now())):
@@ -145,33 +150,25 @@ class Display:
     def _begin(self, run: Run) -> None:
         self.heard[run.id] = 0
         self.remaining.begin(run.id)
-        if self.progress is not None:
-            total = run.spec.workload.epochs
-            detail = escape(self.where.get(run.id, ""))
-            self.tasks[run.id] = self.progress.add_task(escape(run.title), total=total, detail=detail)
+        self._update()
 
     def _resumed(self, run: Run, epoch: int, words: str) -> None:
         self.heard[run.id] = epoch
         self.remaining.resumed(run.id, epoch)
-        if self.progress is not None:
-            self.progress.update(self.tasks[run.id], completed=epoch)
+        self._update()
         self._say(f"{escape(run.title)}: resumed after {words} of {run.spec.workload.epochs}")
 
     def _epoch(self, run: Run, epoch: float, metrics: Mapping[str, float]) -> None:
         self.remaining.epoch(run.id, epoch - self.heard[run.id])
         self.heard[run.id] = epoch
-        if self.progress is not None:
-            detail = escape(f"{metrics['accuracy_percent']:.1f} %, {clock(metrics)}{self._on(run.id)}")
-            self.progress.update(self.tasks[run.id], completed=epoch, detail=detail)
-            self.progress.update(self.whole, detail=self.left)
+        self._update()
         self.last[run.id] = (
             f", {epoch:g} epoch{'' if epoch == 1 else 's'}, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
         )
 
     def _queue(self, words: str) -> None:
         self.queue = words
-        if self.progress is not None:
-            self.progress.update(self.whole, description=f"[bold]all runs[/] {escape(words)}", detail=self.left)
+        self._update()
 
     def _requeue(self, run: Run, words: str) -> None:
         self._leave(run)
@@ -183,8 +180,7 @@ class Display:
         self.heard.pop(run.id, None)
         self.where.pop(run.id, None)
         self.remaining.wait(run.id)
-        if self.progress is not None and run.id in self.tasks:
-            self.progress.remove_task(self.tasks.pop(run.id))
+        self._update()
 
     def _wait(self, run: Run, who: str) -> None:
         self._leave(run)
@@ -196,10 +192,7 @@ class Display:
         self.done += 1
         self.heard.pop(run.id, None)
         self.remaining.end(run.id)
-        if self.progress is not None:
-            if run.id in self.tasks:
-                self.progress.remove_task(self.tasks.pop(run.id))
-            self.progress.update(self.whole, completed=self.done, detail=self.left)
+        self._update()
         if status == "finished" and self.progress is not None:
             return
         words = status if status == "finished" else f"[bold red]{status}[/]{': ' + escape(reason) if reason else ''}"

@@ -30,15 +30,15 @@ def captions(sheet: Sheet) -> Iterator[str]:
 def _target_line(sheet: Sheet, network: str) -> str:
     target = sheet.target_of(network)
     theirs = sheet.published.get((network, published.ANY_ROW, published.TARGET))
-    paper = f"; the paper's: {theirs.mean:g} %" if theirs else ""
+    paper = f" (paper: {theirs.mean:g} %)" if theirs else ""
     if target is None:
         return f"{network}: no target, since no run finished of the rows whose worst sets it{paper}"
     if target.near_chance:
         return f"{network}: {target.near_chance}{paper}"
     if sheet.target is not None:
-        return f"{network}: target {target.percent:g} % (--target){paper}"
+        return f"{network}: target {target.percent:g} % by --target{paper}"
     gone = f"; without finished runs: {', '.join(target.left_out)}" if target.left_out else ""
-    return f"{network}: target {target.percent:g} %, the best accuracy of {target.row}, rounded down{gone}{paper}"
+    return f"{network}: target {target.percent:g} %, the best of {target.row}{gone}{paper}"
 
 
 def clock(choices: Choices, card: Card | None) -> str:
@@ -56,29 +56,20 @@ def clocks(experiments: Sequence[object], choices: Choices) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def notes(sheet: Sheet) -> Iterator[str]:
+def caveats(sheet: Sheet) -> Iterator[str]:
+    """What qualifies the table wherever it is shown, a line each: scale, clock and hardware, whatever was chosen."""
     if sheet.choices.scale != "paper":
         yield f"At scale {sheet.choices.scale} no number is the paper's: other data or less of it, narrower networks."
     if others := made_elsewhere([sheet]):
         yield others
-    yield from _departures(sheet)
     yield from _forms(sheet)
+    hardware = sheet.planned[0].spec.hardware
     if sheet.card is not None:
-        yield from _price_notes(sheet, sheet.card)
-        if (gpu := sheet.planned[0].spec.gpu) is not None:
-            yield f"The numerics were computed on {gpu}."
+        yield f"Hardware {sheet.card.name}: {sheet.card.title}."
     else:
-        hardware = sheet.planned[0].spec.hardware
         many = f"{hardware.cores} cores" if hardware.gpus is None else f"{hardware.gpus} of them, a run on one"
         yield f"Hardware: {hardware.name}, {many}."
     yield from _precision_notes(sheet)
-    yield "Devices: " + "; ".join(_devices(sheet)) + "."
-    if sheet.choices.scale != "paper" and any(row.batch for row in sheet.rows):
-        work = plan.table_workload(sheet.table, sheet.networks[0], sheet.choices)
-        yield f"A row's batch is the published one; at this scale {work.price_batch} stands for {work.batch} samples."
-    for row in sheet.rows:
-        if row.note:
-            yield f"{row.label}: {row.note}."
     for owner, options in sheet.choices.settings.items():
         yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
     for sweep in sheet.choices.sweeps:
@@ -87,11 +78,29 @@ def notes(sheet: Sheet) -> Iterator[str]:
     yield from _drains(sheet)
     yield from _evaluations(sheet)
     yield from renamed(sheet.rows)
-    yield from plan.trained_as_others(sheet.planned)
     yield from _same_numbers(sheet)
     yield from _drops(sheet)
     yield from _remainders(sheet)
-    yield "Mean ± sample standard deviation over seeds (n); three seeds are weak evidence. Accuracy is on the test set."
+
+
+def notes(sheet: Sheet) -> Iterator[str]:
+    """What else there is to know of it."""
+    yield from plan.trained_as_others(sheet.planned)
+    yield from _departures(sheet)
+    if sheet.card is not None:
+        yield from _price_notes(sheet, sheet.card)
+        if (gpu := sheet.planned[0].spec.gpu) is not None:
+            yield f"The numerics were computed on {gpu}."
+    yield "Devices: " + "; ".join(_devices(sheet)) + "."
+    if sheet.choices.scale != "paper" and any(row.batch for row in sheet.rows):
+        work = plan.table_workload(sheet.table, sheet.networks[0], sheet.choices)
+        yield f"A row's batch is the published one; at this scale {work.price_batch} stands for {work.batch} samples."
+    for row in sheet.rows:
+        if row.note:
+            yield f"{row.label}: {row.note}."
+    if need(sheet.table.measures, "target"):
+        yield "A target is the best accuracy of the worst row, rounded down over its seeds, unless --target sets one."
+    yield "Accuracy is on the test set."
     yield from sheet.table.notes
 
 
@@ -213,7 +222,8 @@ def _other_folder(sheet: Sheet) -> Iterator[str]:
 
 
 def _price_notes(sheet: Sheet, card: Card) -> Iterator[str]:
-    yield f"Hardware {card.name}: {card.title}. {' '.join(card.remarks)}".strip()
+    if card.remarks:
+        yield f"{card.name}: {' '.join(card.remarks)}"
     rate = f"at {card.flops_per_second / 1e12:.3g} TFLOP/s"
     for network in sheet.networks:
         work = plan.table_workload(sheet.table, network, sheet.choices)

@@ -11,9 +11,18 @@ from typing import Literal, get_args
 
 from reports.latex.best import RULE, best
 from reports.latex.escape import escape, label
-from reports.tables.texts import BLANK, CENSORED, footer, measured_text, notes, published_text, ratio_text
+from reports.tables.texts import (
+    BLANK,
+    cell_notes,
+    footer,
+    measured_text,
+    notes,
+    published_text,
+    ratio_text,
+    resolution_notes,
+    spread_text,
+)
 from results.measures import Measure
-from results.statistics.inference import weak
 from results.statistics.resolution import summary_interval
 from results.tables import ResultCell, ResultRow, ResultTable
 
@@ -150,7 +159,7 @@ class PaperTable:
             case "published":
                 return published_text(cell.published, measure)
             case "measured":
-                return measured_text(cell, measure).removesuffix(f" ({self._n})")
+                return measured_text(cell, measure, n=self._n)
             case "interval":
                 return _interval(cell, measure)
             case "n":
@@ -201,24 +210,13 @@ class PaperTable:
         """How values are to be read."""
         measures = [self.table.measures[column.index] for column in self.columns]
         if not all(measure.exact for measure in measures):
-            yield self._spread_words
-        censored = [cell.measured for cell in self._shown if cell.measured is not None and cell.measured.censored]
-        if censored:
-            counts = dict.fromkeys(f"({value.n - value.censored} of {value.n})" for value in censored)
-            yield CENSORED.format(", ".join(counts))
+            yield spread_text(self._n, others=False)
+        yield from cell_notes([cell.measured for cell in self._shown])
+        yield from resolution_notes(self.table, sorted({one.index for one in self.columns if one.part == "measured"}))
         if any(column.part == "published" for column in self.columns):
             yield from (line for line in footer(self.table) if line.startswith(BLANK))
         if any(places for network in self.table.networks for places in self._bold_on(network)):
             yield RULE
-
-    @property
-    def _spread_words(self) -> str:
-        n = self._n
-        if n == 1:
-            return "A single run a value, which shows no spread."
-        runs = f"{n} runs a value" if n is not None else "as many runs a value as stand in parentheses"
-        few = ", which is weak evidence" if n is not None and weak(n) else ""
-        return f"Mean ± sample standard deviation, {runs}{few}."
 
     def _bold_on(self, network: str) -> list[frozenset[int]]:
         bold = self._bold([row for row in self.table.rows if row.network == network])

@@ -223,7 +223,7 @@ class Paper:
 class ClaimCell:
     """What became of a claim under one condition: status and label ('holds at smoke'), the effect, its interval, ...
 
-    condition: in words. compared: the comparison that it stands on, with its numbers. needed: what would decide it.
+    condition: in words. needed: what would decide it.
     evidence: its tables' pages of that condition, as addresses from the report's folder.
     """
 
@@ -231,7 +231,6 @@ class ClaimCell:
     status: str
     label: str
     effect: str
-    compared: str
     needed: str
     measured: str
     why: str

@@ -27,8 +27,8 @@ RULES = (
     "published value for all else; wholly beyond that it differs, and anything else is undecided.",
     "Intervals are 95 % confidence intervals of the mean (Student's t); of a time to a target that not all runs "
     "reached, the mean restricted to how far the runs went (area under the Kaplan-Meier curve).",
-    "Times and epochs until something is reached are those of an evaluation: behind them stands, as −0.58, how much "
-    "earlier it may have been, since the evaluation before; their intervals include it.",
+    "Times and epochs until something is reached are those of an evaluation, and may be too high by what lies between "
+    "two; their intervals include it.",
     "A run that never reaches the target is never dropped. Three seeds are weak evidence: it is said wherever they are "
     "shown.",
 )
@@ -38,7 +38,7 @@ def entry(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") 
     """One cell as shown. other_data: what the runs are on, where that is not the paper's data."""
     return ShownCell(
         published=published_text(cell.published, measure),
-        measured=measured_text(cell, measure),
+        measured=measured_text(cell, measure, n=cell.measured.n if cell.measured is not None else None),
         interval=interval_text(cell.runs, measure),
         ratio=ratio_text(cell) if scale == "paper" else BLANK,
         n=count_text(cell.measured),

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
-from results.tables import Glance, GlanceValue, ResultCell, ResultRow, ResultTable
+from results.statistics.inference import weak
+from results.tables import Glance, GlanceLine, GlanceValue, ResultCell, ResultRow, ResultTable
 
 BLANK = "–"
 MOST_DECIMALS = 6
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 _SIGNS = {"": "", "at least": "≥ ", "at most": "≤ "}
-RESOLUTION = (
-    "'−{}', for example: found at an evaluation, or up to so much earlier, since the one before; "
-    "± is the spread between runs alone."
-)
-BOUNDS = "≤ and ≥: bounds of a speed-up, since some runs never arrived, or all were there at the first evaluation."
-CENSORED = "{}: only so many of the runs have a value; '>' is a lower bound of the mean, from how far the others went."
+RESOLUTION = "Found at evaluations, and so too high by up to: {}."
+BOUNDS = "≤ and ≥ bound a speed-up where some runs never arrived, or all at the first evaluation."
+CENSORED = "{}: so many of the runs have a value; > is a lower bound, from how far the others went."
 
 
 def published_text(value: Published | None, measure: Measure) -> str:
@@ -34,13 +32,12 @@ def published_text(value: Published | None, measure: Measure) -> str:
     return f"{mean} ± {value.std:g}" if measure.std_digits is None else f"{mean} ± {value.std:.{measure.std_digits}f}"
 
 
-def measured_text(cell: ResultCell, measure: Measure, letter: str = "") -> str:
-    """'mean ± std (n)', without std for one run; '> 12.3 (2 of 3)' where runs are censored: the footer explains it.
+def measured_text(cell: ResultCell, measure: Measure, letter: str = "", n: int | None = None) -> str:
+    """'mean ± std', without std for one run; '> 12.3 (2/3)' where runs are censored: the footer explains it.
 
-    '1.16 ± 0.00 −0.58 (3)': of what is found at evaluations, with the seconds between them.
-    An exact measure's value stands alone.
+    Of another number of runs than n it is 'mean ± std (5)'. An exact measure's value stands alone.
     """
-    text = _summary_text(cell.measured, measure) if cell.measured is not None and cell.has_value else BLANK
+    text = _summary_text(cell.measured, measure, n) if cell.measured is not None and cell.has_value else BLANK
     return f"{text} [{letter}]" if letter else text
 
 
@@ -62,7 +59,7 @@ def headings(table: ResultTable, index: int) -> tuple[str, ...]:
 def cell_texts(table: ResultTable, row: ResultRow, index: int) -> tuple[str, ...]:
     """One row's texts under the `headings` of a measure."""
     cell, measure = row.cells[index], table.measures[index]
-    measured = measured_text(cell, measure, table.footnotes.get(cell.reason, ""))
+    measured = measured_text(cell, measure, table.footnotes.get(cell.reason, ""), table.n)
     if not table.refers(index):
         return (measured,)
     both = published_text(cell.published, measure), measured
@@ -84,17 +81,8 @@ def lines(table: ResultTable) -> Iterator[tuple[str, ...]]:
 
 
 def footer(table: ResultTable) -> list[str]:
-    """All that stands below the table: footnotes first, then what blanks mean, then the `notes`."""
-    found = [f"[{letter}] {reason}" for reason, letter in table.footnotes.items()]
-    cells = [cell for row in table.rows for cell in row.cells]
-    censored = [cell.measured for cell in cells if cell.measured is not None and cell.measured.censored]
-    if censored:
-        counts = dict.fromkeys(f"({value.n - value.censored} of {value.n})" for value in censored)
-        found.append(CENSORED.format(", ".join(counts)))
-    if wide := [cell.measured.resolution for cell in cells if cell.measured and cell.measured.resolution]:
-        found.append(RESOLUTION.format(_size(wide[0])))
-    if any(map(glance_notes, table.glances)):
-        found.append(BOUNDS)
+    """All that stands below the table: what its cells mean, then its `notes`."""
+    found = [*footnotes(table), *legend(table)]
     shown = [index for index in range(len(table.measures)) if table.refers(index)]
     if any(row.cells[index].published is None for row in table.rows for index in shown):
         blank = f"{BLANK} under '{table.reference}': "
@@ -102,16 +90,64 @@ def footer(table: ResultTable) -> list[str]:
     return [*found, *notes(table)]
 
 
+def footnotes(table: ResultTable) -> list[str]:
+    """What is said of single cells."""
+    return [f"[{letter}] {reason}" for reason, letter in table.footnotes.items()]
+
+
+def legend(table: ResultTable) -> list[str]:
+    """What cells mean."""
+    found = []
+    if table.conditions.runs and not all(measure.exact for measure in table.measures):
+        found.append(spread_text(table.n, others=len(table.counts) > 1))
+    found += cell_notes([cell.measured for row in table.rows for cell in row.cells])
+    found += resolution_notes(table, range(len(table.measures)))
+    if any(map(glance_notes, table.glances)):
+        found.append(BOUNDS)
+    return found
+
+
+def spread_text(n: int | None, *, others: bool) -> str:
+    """What ± is, of n runs; others: whether some cells are of as many as stand in parentheses."""
+    if n == 1 and not others:
+        return "Single runs (n = 1), which show no spread."
+    few = ", weak evidence" if n is not None and weak(n) else ""
+    runs = f"n = {n} runs{few}" if n is not None else "as many runs as stand in parentheses"
+    return f"Mean ± sample standard deviation, {runs}{'; (2): of two' if n is not None and others else ''}."
+
+
+def cell_notes(values: Iterable[Summary | None]) -> list[str]:
+    """What is said of values that not all runs have."""
+    counts = dict.fromkeys(_arrived(one) for one in values if one and one.censored)
+    return [CENSORED.format(", ".join(counts))] if counts else []
+
+
+def resolution_notes(table: ResultTable, indices: Iterable[int]) -> list[str]:
+    """How fine the measures are that are found at evaluations: 'Time to target (s) 0.096 to 0.84'."""
+    said = []
+    for index in indices:
+        values = [row.cells[index].measured for row in table.rows]
+        if widths := [one.resolution for one in values if one is not None and one.resolution]:
+            ends = dict.fromkeys(map(_size, (min(widths), max(widths))))
+            said.append(f"{table.measures[index].heading} {' to '.join(ends)}")
+    return [RESOLUTION.format(", ".join(said))] if said else []
+
+
 def notes(table: ResultTable) -> list[str]:
     """The table's own notes, then the audit."""
     ours = (f"Audit: {line}" for line in table.audit)
-    return [*table.notes, *ours, *(f"Audit, the published setting: {line}" for line in table.published_audit)]
+    theirs = (f"Audit, the published setting: {line}" for line in table.published_audit)
+    return [*table.caveats, *table.notes, *ours, *theirs]
 
 
 def glance_title(glance: Glance) -> str:
     """What is held against what, and by what."""
-    what = f"speed-up ({glance.of}) and difference in {glance.accuracy}, with 95 % intervals"
-    return f"{glance.network} against {glance.baseline}: {what}"
+    return f"{glance.network} {glance_rule(glance)}"
+
+
+def glance_rule(glance: Glance) -> str:
+    """The same for any network."""
+    return f"against {glance.baseline}: speed-up ({glance.of}) and {glance.accuracy}, with 95 % intervals"
 
 
 def glance_header(table: ResultTable, glance: Glance) -> tuple[str, ...]:
@@ -123,10 +159,18 @@ def glance_header(table: ResultTable, glance: Glance) -> tuple[str, ...]:
 def glance_lines(glance: Glance) -> Iterator[tuple[str, ...]]:
     """'Async LU', '1.81× [1.74, 1.88]', '1.86×', '-2.3 [-4.2, -0.3]', '–', '5' under the `glance_header`."""
     for line in glance.lines:
-        pair = "the same runs" if line.same else glance_text(line.speedup, "×"), glance_text(line.accuracy)
-        theirs = glance_text(_exact(line.published_speedup), "×"), glance_text(_exact(line.published_accuracy))
-        both = zip(pair, theirs, strict=True) if glance.published else zip(pair, strict=True)
-        yield line.label, *(text for texts in both for text in texts), line.seeds
+        both = zip(glance_pair(line), published_pair(line), strict=True)
+        yield line.label, *(text for pair in both for text in pair[: 1 + glance.published]), line.seeds
+
+
+def glance_pair(line: GlanceLine) -> tuple[str, str]:
+    """Speed-up and accuracy as measured."""
+    return "the same runs" if line.same else glance_text(line.speedup, "×"), glance_text(line.accuracy)
+
+
+def published_pair(line: GlanceLine) -> tuple[str, str]:
+    """Speed-up and accuracy as published."""
+    return glance_text(_exact(line.published_speedup), "×"), glance_text(_exact(line.published_accuracy))
 
 
 def glance_notes(glance: Glance) -> tuple[str, ...]:
@@ -140,7 +184,8 @@ def glance_text(shown: GlanceValue | None, unit: Literal["×", ""] = "") -> str:
     if shown is None:
         return BLANK
     known = (one for one in (shown.value, shown.low, shown.high) if one is not None)
-    value, *ends = (_factor(one) if unit else f"{one:+.1f}" for one in known)
+    value, *ends = (_factor(one) if unit else f"{one:.1f}" for one in known)
+    value = value if unit or value.startswith("-") else f"+{value}"
     interval = f" [{', '.join(ends)}]" if ends else ""
     return f"{_SIGNS[shown.bound]}{value}{unit}{interval}"
 
@@ -166,22 +211,19 @@ def markdown(text: object) -> str:
     return _MARKDOWN.sub(r"\\\1", printable(str(text)))
 
 
-def _summary_text(value: Summary, measure: Measure) -> str:
+def _summary_text(value: Summary, measure: Measure, n: int | None) -> str:
     if value.mean is not None and measure.exact:
         return f"{value.mean:.{measure.digits}f}"
-    earlier = resolution_text(value)
     if value.mean is not None:
         mean, std = _alike(value.mean, value.std, measure)
-        return f"{mean}{f' ± {std}' if std else ''}{earlier} ({value.n})"
-    count = f"{value.n - value.censored} of {value.n}"
+        return f"{mean}{f' ± {std}' if std else ''}{f' ({value.n})' if value.n != n else ''}"
     if value.at_least is None:
-        return f"({count})"
-    return f"> {_alike(value.at_least, None, measure)[0]}{earlier} ({count})"
+        return _arrived(value)
+    return f"> {_alike(value.at_least, None, measure)[0]} {_arrived(value)}"
 
 
-def resolution_text(value: Summary) -> str:
-    """' −0.58': how much earlier than the evaluation that found it; "" where that is known."""
-    return f" −{_size(value.resolution)}" if value.resolution else ""
+def _arrived(value: Summary) -> str:
+    return f"({value.n - value.censored}/{value.n})"
 
 
 def _size(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,7 +78,8 @@ class ResultRow:
 class ResultTable:
     """A whole table. `name` names its files, in a folder that its conditions name. Rows of a network are adjacent.
 
-    Captions stand above it, then what matters at a glance; notes below.
+    Captions stand above it, then what matters at a glance; below it caveats, a line each, and on request and in files
+    notes.
     `value` and `reference` head the columns of what was measured and of what it is laid beside: "published", or "law".
     `group` and `item` say what a row's network and method are, where they are something else. The audit says what
     differs between the rows beside their methods, here and in the paper. pictures: files, from the folder of results;
@@ -91,6 +93,7 @@ class ResultTable:
     measures: tuple[Measure, ...]
     rows: tuple[ResultRow, ...]
     captions: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     audit: tuple[str, ...] = ()
     published_audit: tuple[str, ...] = ()
@@ -126,6 +129,22 @@ class ResultTable:
     def ratios(self) -> bool:
         """Whether measured over reference says anything, which a smaller scale's value over the paper's does not."""
         return self.reference != "published" or self.conditions.scale in ("", "paper")
+
+    @property
+    def counts(self) -> Counter[int]:
+        """How many values are means of how many runs; exact ones are none."""
+        measured = (
+            cell.measured
+            for row in self.rows
+            for cell, one in zip(row.cells, self.measures, strict=True)
+            if not one.exact
+        )
+        return Counter(one.n for one in measured if one is not None and one.mean is not None)
+
+    @property
+    def n(self) -> int | None:
+        """Runs behind most of the values; None where there are no values."""
+        return next((n for n, _ in self.counts.most_common(1)), None)
 
     @property
     def footnotes(self) -> dict[str, str]:

@@ -41,7 +41,7 @@ class GlanceLine:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """One network's rows against one of them. network, baseline: for people.
+    """One network's rows against one of them. network, baseline: for people; key, row: the same as keys.
 
     of, accuracy: in words, of what the speed-up is, such as "time to target, simulated seconds", and which accuracy.
     """
@@ -51,6 +51,8 @@ class Glance:
     of: str
     accuracy: str
     lines: tuple[GlanceLine, ...]
+    key: str = ""
+    row: str = ""
 
     @property
     def published(self) -> bool:

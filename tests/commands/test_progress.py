@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -150,12 +151,15 @@ def test_runs_that_ended_early_are_not_waited_for() -> None:
     assert display.remaining.seconds < alone.remaining.seconds
 
 
-def test_a_terminal_gets_bars() -> None:
+@pytest.mark.parametrize("width", [60, 200])
+def test_a_terminal_gets_one_line_that_changes(width: int) -> None:
     file = io.StringIO()
-    told(Console(file=file, width=120, force_terminal=True, _environ={"TERM": "xterm"}))
-    assert "\x1b[" in file.getvalue()
+    told(Console(file=file, width=width, force_terminal=True, _environ={"TERM": "xterm"}))
     assert "━" in file.getvalue()
-    assert "resnet18 [bold]x[/nope], seed 2" in file.getvalue()
+    assert ("resnet18 [bold]x[/nope], seed 2" in file.getvalue()) == (width > 60)
+    drawn = [line for line in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", file.getvalue()).split("\n") if "━" in line]
+    assert drawn
+    assert "\x1b[1A" not in file.getvalue().partition("━")[2].rpartition("━")[0]  # never up to a second line
 
 
 def test_no_color_is_heeded() -> None:

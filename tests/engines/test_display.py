@@ -47,5 +47,5 @@ def test_a_pipe_hears_where_runs_are_and_what_waits() -> None:
 def test_a_terminal_shows_the_same() -> None:
     display, said = shown(terminal=True)
     assert display.done == 2
-    assert display.tasks == {}
+    assert display.begun == ()
     assert "submitted again" in said

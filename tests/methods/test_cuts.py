@@ -146,7 +146,9 @@ def test_its_workers_are_counted_whatever_the_cut(how: str) -> None:
 def test_the_audit_says_the_cut_as_run() -> None:
     def said(**choices: str) -> str:
         asked = Choices(scale="paper", networks=("resnet18",), settings={"pipeline": choices})
-        (line,) = (text for text in audit(plan.runs(table("others-cifar10"), asked)) if text.startswith("Stages "))
+        (line,) = (
+            text for text in audit(plan.runs(table("others-cifar10"), asked)).lines if text.startswith("Stages ")
+        )
         return line
 
     assert "5 + 5 layers, 6 + 94 % of the parameters, 52 + 48 % of the FLOPs" in said()

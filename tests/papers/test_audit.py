@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.papers.confounds.measured import audit
+from benchmarks.papers.confounds.aspects import ASPECTS
+from benchmarks.papers.confounds.measured import Audit, audit
 from benchmarks.papers.confounds.published import DIFFERENCES, published_audit
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
@@ -33,7 +34,7 @@ def line(lines: list[str], aspect: str) -> str:
 
 
 def test_rows_of_one_value_stand_together() -> None:
-    lines = audit(runs("table3"))
+    lines = audit(runs("table3")).lines
     updates = line(lines, "Updates per epoch (of one replica)")
     assert "390 (Async LU, Async BU, BP)" in updates
     assert "130 (LAPSGD, LPPSGD)" in updates
@@ -44,14 +45,14 @@ def test_rows_of_one_value_stand_together() -> None:
 
 
 def test_one_updater_makes_lpp_sgd_lap_sgd() -> None:
-    alone = [text for text in audit(runs("audit-updaters")) if text.startswith("One updater per device (U = 1)")]
+    alone = [text for text in audit(runs("audit-updaters")).lines if text.startswith("One updater per device (U = 1)")]
     assert len(alone) == 1
     assert "LPPSGD, updaters 1 is the whole network" in alone[0]
     assert "updaters 2" not in alone[0]
 
 
 def test_what_agrees_is_summed_up_in_the_last_line() -> None:
-    *_, last = audit(runs("table3"))
+    *_, last = audit(runs("table3")).lines
     assert last.startswith(SAME)
     assert "weight decay 0.005" in last
     assert "network and stem ResNet-18, width 64, cifar stem (resnet18)" in last
@@ -60,13 +61,13 @@ def test_what_agrees_is_summed_up_in_the_last_line() -> None:
 
 
 def test_the_stem_experiment_differs_in_the_stem() -> None:
-    stem = line(audit(runs("audit-stem")), "Network and stem")
+    stem = line(audit(runs("audit-stem")).lines, "Network and stem")
     assert "imagenet stem (LAPSGD, LPPSGD with stem imagenet)" in stem
     assert "cifar stem (the others)" in stem
 
 
 def test_seeds_are_no_confound() -> None:
-    assert audit(runs("audit-stem", seeds=(0, 1, 2))) == audit(runs("audit-stem"))
+    assert audit(runs("audit-stem", seeds=(0, 1, 2))).lines == audit(runs("audit-stem")).lines
 
 
 def test_a_line_of_one_network_names_it() -> None:
@@ -74,18 +75,18 @@ def test_a_line_of_one_network_names_it() -> None:
     odd = next(run for run in planned if run.spec.workload.network == "resnet18")
     work = WorkloadSpec.model_validate({**odd.spec.workload.document(), "batch": 64})
     spec = odd.spec.model_copy(update={"workload": work})
-    lines = audit([Run(odd.id, spec, odd.labels), *(run for run in planned if run is not odd)])
+    lines = audit([Run(odd.id, spec, odd.labels), *(run for run in planned if run is not odd)]).lines
     assert any(text.startswith("resnet18: Batch: 64 per update") for text in lines)
 
 
 def test_ddp_takes_the_batches_of_all_devices_for_an_update() -> None:
-    lines = audit(runs("table8"))
+    lines = audit(runs("table8")).lines
     assert "384 per update, global batch 384 (DDP)" in line(lines, "Batch")
     assert "3.91e-05 per sample of an update" in line(lines, "Learning rate against batch")
 
 
 def test_paper_b_compares_schedules_and_batches() -> None:
-    lines = audit(runs("lap-table9"))
+    lines = audit(runs("lap-table9")).lines
     rate = line(lines, "Learning rate")
     assert "steps x 0.1 at 150, 225" in rate
     assert "cosine" in rate
@@ -93,7 +94,7 @@ def test_paper_b_compares_schedules_and_batches() -> None:
 
 
 def test_delays_and_shares_are_differences() -> None:
-    lines = audit(runs("v3-stragglers"))
+    lines = audit(runs("v3-stragglers")).lines
     assert "delayed: " in line(lines, "Clock")
     shares = line(lines, "Batches of a device")
     assert "the next batch goes to whoever asks" in shares
@@ -104,14 +105,44 @@ def test_delays_and_shares_are_differences() -> None:
 @pytest.mark.parametrize("id", IDS)
 @pytest.mark.parametrize("scale", ["smoke", "paper"])
 def test_every_table_can_be_audited(id: str, scale: str) -> None:
-    lines = audit(runs(id, scale=scale))
+    lines = audit(runs(id, scale=scale)).lines
     assert lines[-1].startswith(SAME)
     assert len(lines) == len(set(lines))
     assert not any("\n" in text for text in lines)
 
 
 def test_nothing_to_audit() -> None:
-    assert audit([]) == []
+    assert audit([]) == Audit()
+
+
+@pytest.mark.parametrize(
+    ("id", "aspect"), [("audit-stem", "Network and stem"), ("v3-stragglers", "Clock"), ("audit-stem", "Precision")]
+)
+def test_what_decides_a_comparison_is_brief_in_full(id: str, aspect: str) -> None:
+    """Other data, network or clock: as the audit has it; all else by name."""
+    planned = list(runs(id))
+    if aspect == "Precision":
+        first = planned[0]
+        work = WorkloadSpec.model_validate({**first.spec.workload.document(), "precision": "bf16"})
+        planned[0] = Run(first.id, first.spec.model_copy(update={"workload": work}), first.labels)
+    found = audit(planned)
+    full = line([text.removeprefix("resnet18: ") for text in found.lines], aspect)
+    assert any(text.endswith(full[1:]) for text in found.brief)
+
+
+def test_all_else_in_which_rows_differ_is_brief_by_name() -> None:
+    (said,) = audit(runs("table3")).brief
+    for aspect in ("batch", "updates per epoch", "momentum", "BatchNorm", "devices", "weights of the backward pass"):
+        assert f" {aspect}," in said or f" {aspect}." in said
+    assert len(said) < 240
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_no_aspect_is_left_out_in_brief(id: str) -> None:
+    found, said = audit(runs(id)), " ".join(audit(runs(id)).brief).lower()
+    for text in found.lines:
+        name = next((one for one in ASPECTS if f"{one}: " in text), None)
+        assert name is None or name.partition(" (")[0].lower() in said
 
 
 # ---- the papers' own settings
@@ -222,7 +253,7 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         path = tmp_path / f"{name}.py"
         path.write_text(source, encoding="utf-8")
         assert methods.load_plugin(path) == [name]
-        return audit(runs("table3", plugin_methods=(name,), networks=("resnet18",)))
+        return audit(runs("table3", plugin_methods=(name,), networks=("resnet18",))).lines
 
     return audited
 
@@ -237,7 +268,7 @@ def test_a_plug_in_is_audited_by_what_it_is(plugged: Callable[[str, str], list[s
     assert "those the forward pass read (LAPSGD, LPPSGD, Peers)" in line(lines, "Weights of the backward pass")
     assert "local to each device, never averaged (LAPSGD, LPPSGD, Peers)" in line(lines, "Momentum")
     assert "each device its own running statistics (Peers)" in line(lines, "BatchNorm")
-    assert "the first replica (Peers)" in line(lines, "Evaluated")
+    assert "the first replica (Peers)" in line(lines, "Model evaluated")
     assert "0.000117 per sample of an update, 2.93e-05 of the global batch (Peers)" in line(
         lines, "Learning rate against batch"
     )
@@ -296,7 +327,7 @@ def counted(rows: Mapping[str, Mapping[str, Any]], id: str = "table3") -> list[s
     return audit(
         planned,
         {("resnet18", run.labels.row): [ran(run, **rows[run.labels.row])] for run in planned if run.labels.row in rows},
-    )
+    ).lines
 
 
 @pytest.mark.parametrize(

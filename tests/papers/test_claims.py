@@ -308,7 +308,7 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=200)
     evidence = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
     evidence.scale = "smoke"
-    judge([(Conditions("smoke", "virtual", seeds=(0, 1, 2)), evidence)], console, tmp_path)
+    judge([(Conditions("smoke", "virtual", seeds=(0, 1, 2)), evidence)], console, tmp_path, why=True)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "does not hold at smoke" in " ".join(text.replace("│", " ").split())
     assert f"{len(CLAIMS)} claims:" in text
@@ -326,18 +326,29 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     assert markdown.count("\n| `") == len(CLAIMS)
 
 
+def test_the_command_prints_a_line_a_decided_claim_and_the_names_of_the_others(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=120)
+    small = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
+    smoke = accuracies(("async_lu", 93.7, 0.1, 3), ("async_bu", 92.7, 1.0, 3))
+    judge([(Conditions("smoke"), smoke), (Conditions("small"), small)], console, tmp_path)
+    printed = console.file.getvalue()  # type: ignore[attr-defined]
+    assert len(printed.splitlines()) <= 40
+    (line,) = [line for line in printed.splitlines() if line.startswith("a-highest-accuracy")]
+    assert "does not hold -2 points [-2.23, -1.77], n = 3" in line
+    assert all(one.id in printed for one in CLAIMS)
+
+
 def test_several_scales_stand_side_by_side(tmp_path: Path) -> None:
     """The verdict, the effect with its interval and what would decide it; and all of it as JSON."""
     console = Console(file=io.StringIO(), width=200)
     smoke = accuracies(("async_lu", 93.7, 0.1, 3), ("async_bu", 92.7, 1.0, 3))
     small = accuracies(("async_lu", 90.7, 0.1, 3), ("async_bu", 92.7, 0.1, 3))
     smoke.scale, small.scale = "smoke", "small"
-    judge([(Conditions("smoke"), smoke), (Conditions("small"), small)], console, tmp_path)
+    judge([(Conditions("smoke"), smoke), (Conditions("small"), small)], console, tmp_path, why=True)
     printed = console.file.getvalue().replace("│", " ").replace("┃", " ")  # type: ignore[attr-defined]
     text = " ".join(printed.split())
     assert "Claim, source smoke small" in text
     assert "-2 points [-2.23, -1.77], n = 3" in text
-    assert "claims --scale small" in text
     files = [json.loads((tmp_path / "claims" / f"{name}.json").read_text("utf-8")) for name in ("smoke", "small")]
     assert [(one["schema"], one["condition"]) for one in files] == [(2, "smoke"), (2, "small")]
     assert [one["id"] for one in files[0]["claims"]] == [one.id for one in CLAIMS]

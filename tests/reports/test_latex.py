@@ -101,7 +101,7 @@ def test_the_document_takes_all_tables_in(tmp_path: Path) -> None:
 
 
 def test_claims_are_a_matrix_and_a_table_per_scale() -> None:
-    cells = (ClaimCell(scale, "holds", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE) for scale in SCALES)
+    cells = (ClaimCell(scale, "holds", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE) for scale in SCALES)
     line = ClaimLine("one", HOSTILE, HOSTILE, tuple(cells))
     text = latex.claims(Claims(("holds",), tuple(map(RunCondition, SCALES)), ((1,), (1,)), (HOSTILE,), (line,)))
     sound(text)

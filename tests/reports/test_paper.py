@@ -103,13 +103,13 @@ def test_a_measure_without_a_better_has_no_best() -> None:
 
 
 def test_the_number_of_runs_is_said_once_where_it_is_one_number() -> None:
-    assert "Mean $\\pm$ sample standard deviation, 5 runs a value." in str(paper.of(TABLE))
+    assert "Mean $\\pm$ sample standard deviation, n = 5 runs." in str(paper.of(TABLE))
     mixed = replace(TABLE, rows=(*ROWS[:2], row("bu", Summary(50.0, 0.5, 3), Summary(15.0, 0.1, 3))))
     text = str(paper.of(mixed))
     assert r"50.0 $\pm$ 0.5 (3)" in text
-    assert "as many runs a value as stand in parentheses" in text
+    assert "as many runs as stand in parentheses" in text
     weak = replace(TABLE, rows=tuple(row(key, Summary(1.0, 1.0, 3), Summary(1.0, 1.0, 3)) for key in ("bp", "lu")))
-    assert "3 runs a value, which is weak evidence." in str(paper.of(weak))
+    assert "n = 3 runs, weak evidence." in str(paper.of(weak))
 
 
 def test_notes_are_below_the_table_and_the_long_ones_in_comments() -> None:

@@ -103,7 +103,7 @@ def claims() -> Claims:
 
     def cell(scale: str, status: str, needed: str = "") -> ClaimCell:
         link = PageLink("table3", "smoke/table3/index.html")
-        return ClaimCell(scale, status, f"{status} at {scale}", HOSTILE, HOSTILE, needed, HOSTILE, HOSTILE, (link,))
+        return ClaimCell(scale, status, f"{status} at {scale}", HOSTILE, needed, HOSTILE, HOSTILE, (link,))
 
     lines = (
         ClaimLine(

@@ -43,7 +43,7 @@ def test_the_seconds_of_a_diverged_run_are_a_lower_bound(runs: list[Record], key
 def test_the_cell_shows_the_bound_and_why(runs: list[Record]) -> None:
     value, _ = MEASURES["train_time_seconds"].value(runs, Context())
     cell = ResultCell(None, value, incidents(runs))
-    assert measured_text(cell, MEASURES["train_time_seconds"], "a") == "> 4.7 (2 of 3) [a]"
+    assert measured_text(cell, MEASURES["train_time_seconds"], "a") == "> 4.7 (2/3) [a]"
     assert cell.reason == "1 of 3 runs diverged: "
 
 

@@ -22,7 +22,7 @@ from benchmarks.runner.identity import NUMERICS
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, table
 from benchmarks.views.journals import Journals
-from benchmarks.views.notes import notes
+from benchmarks.views.notes import caveats, notes
 from benchmarks.views.sheets import sheet_of
 from methods import registry
 from results.records.identity import identity as hashed
@@ -283,7 +283,7 @@ def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.Mon
     ):
         on("NVIDIA H200", 2, choices)
         sheet = sheet_of(table("table3"), choices, plan.runs(table("table3"), choices), Journals(()), None)
-        assert sentence in list(notes(sheet))
+        assert sentence in [*caveats(sheet), *notes(sheet)]
 
 
 # ---- the digest of the sources

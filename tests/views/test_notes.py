@@ -8,7 +8,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
-from benchmarks.views.notes import captions, notes
+from benchmarks.views.notes import captions, caveats
 from benchmarks.views.sheets import sheet_of
 from benchmarks.views.table import assemble
 from tests.views.runs import made
@@ -17,7 +17,7 @@ from tests.views.runs import made
 def left_out(id: str, **changes: Any) -> list[str]:
     choices = Choices(seeds=(0,), **changes)
     sheet = sheet_of(table(id), choices, plan.runs(table(id), choices), Journals(()))
-    return [note for note in notes(sheet) if note.startswith("Samples that fill no batch")]
+    return [note for note in caveats(sheet) if note.startswith("Samples that fill no batch")]
 
 
 def test_where_the_papers_rows_diverged_other_rows_have_finished_all_the_same() -> None:
@@ -32,7 +32,7 @@ def test_where_the_papers_rows_diverged_other_rows_have_finished_all_the_same() 
         "async_lu": {"1 of 1 runs diverged: "},
         "bp": {"no target: no run finished of the rows whose worst sets it"},
     }
-    assert "resnet18: no target, since no run finished of the rows whose worst sets it; the paper's: 60 %" in list(
+    assert "resnet18: no target, since no run finished of the rows whose worst sets it (paper: 60 %)" in list(
         captions(sheet)
     )
 
@@ -59,7 +59,9 @@ def test_drains_within_an_epoch_are_said_where_they_are_set() -> None:
     def said(**changes: Any) -> list[str]:
         choices = Choices(seeds=(0,), **changes)
         sheet = sheet_of(table("table1"), choices, plan.runs(table("table1"), choices), Journals(()))
-        return [note for note in notes(sheet) if note.startswith("Within an epoch all workers are drained after every")]
+        return [
+            note for note in caveats(sheet) if note.startswith("Within an epoch all workers are drained after every")
+        ]
 
     assert said() == []
     assert len(said(settings={"workload": {"drain_every": "500"}})) == 1
@@ -69,7 +71,7 @@ def test_evaluations_within_an_epoch_are_said_where_they_are_set() -> None:
     def said(every: str) -> list[str]:
         choices = Choices(seeds=(0,), settings={"workload": {"evaluate_every": every}})
         sheet = sheet_of(table("table1"), choices, plan.runs(table("table1"), choices), Journals(()))
-        return [note for note in notes(sheet) if note.startswith("Evaluated ")]
+        return [note for note in caveats(sheet) if note.startswith("Evaluated ")]
 
     assert said("1") == []
     assert [note.partition(",")[0] for note in said("1/4")] == ["Evaluated 4 times in each epoch"]
@@ -85,7 +87,7 @@ def test_rows_that_are_the_same_numbers_are_named() -> None:
         best = {("async_bu", 1): other, ("bp", 0): 10.0, ("bp", 1): 10.0}
         records = [made(run, "2026", curve=(best.get((run.method.name, run.spec.seed), 50.0),)) for run in runs]
         sheet = sheet_of(table("table3"), choices, runs, Journals(tuple(records)))
-        return [note for note in notes(sheet) if note.startswith("The same losses and accuracies")]
+        return [note for note in caveats(sheet) if note.startswith("The same losses and accuracies")]
 
     (line,) = said(50.0)
     assert "(resnet18)" in line

@@ -53,7 +53,7 @@ def test_classes_and_counts_are_in_the_runs_label_and_under_the_table(tmp_path: 
     }
     shown = assemble(made)
     assert {row.network_label for row in shown.rows} == {made.planned[0].labels.network_label}
-    assert f"Data: {label}." in shown.notes
+    assert f"Data: {label}." in shown.caveats
     (departs,) = (note for note in notes(made) if note.startswith("Departs from the paper scale in"))
     assert label in departs
 
@@ -96,6 +96,6 @@ def test_part_of_the_samples_is_not_the_papers_data_at_its_scale(tmp_path: Path)
 def test_what_is_counted_is_what_is_there(tmp_path: Path) -> None:
     """Batches of 300 at paper scale: none of 80 images, and no line of the audit has ImageNet's million."""
     shown = assemble(sheet(plant(tmp_path / "insects"), "small"))
-    said = [*shown.audit, *shown.notes]
+    said = [*shown.audit, *shown.caveats]
     assert any("imagenet (80 training samples)" in line for line in said)
     assert any("20 % (batches of 32 x 2 devices)" in line or "20 % (batches of 32)" in line for line in said)

@@ -20,7 +20,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
-from benchmarks.views.notes import notes
+from benchmarks.views.notes import caveats
 from benchmarks.views.sheets import sheet_of
 from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.workload import workload
@@ -198,7 +198,7 @@ def said(id: str, settings: dict[str, str], **choices: Any) -> str:
     """What of a table's notes is of precision."""
     chosen = replace(CHOICES, settings={"workload": settings}, **choices)
     sheet = sheet_of(table(id), chosen, plan.runs(table(id), chosen), Journals(()), None)
-    return " ".join(text for text in notes(sheet) if text.startswith("Computed in "))
+    return " ".join(text for text in caveats(sheet) if text.startswith("Computed in "))
 
 
 def test_a_table_says_what_does_not_follow_the_precision() -> None:
@@ -213,7 +213,7 @@ def test_rows_of_different_precision_are_audited() -> None:
     first, second, *rest = plan.runs(table("table3"), replace(CHOICES, networks=("resnet18",)))
     work = second.spec.workload.model_copy(update={"precision": "bf16"})
     odd = replace(second, spec=second.spec.model_copy(update={"workload": work}))
-    (line,) = [text for text in audit([first, odd, *rest]) if text.startswith("Precision: ")]
+    (line,) = [text for text in audit([first, odd, *rest]).lines if text.startswith("Precision: ")]
     assert line == f"Precision: bf16 ({second.labels.method_title}); float32 (the others)."
     assert any(text.startswith("Precision: not stated") for text in published_audit("table3"))
 

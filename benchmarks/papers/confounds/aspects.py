@@ -243,7 +243,7 @@ ASPECTS: Mapping[str, Callable[[AuditedRow], str | None]] = {
     "Optimizer": _optimizer,
     "Momentum": _momentum,
     "BatchNorm": _batchnorm,
-    "Evaluated": _evaluated,
+    "Model evaluated": _evaluated,
     "Precision": lambda row: row.work.precision,
     "Clock": _clock,
     "Simulated seconds are those of": _charged,

@@ -9,6 +9,7 @@ stands in published.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from benchmarks.papers.confounds.aspects import ASPECTS, AuditedRow, NotDeclared
 from benchmarks.papers.confounds.counted import Counted
@@ -18,9 +19,34 @@ from results.records import Record
 
 Records = Mapping[tuple[str, str], Sequence[Record]]
 """By network and row."""
+DECISIVE = (
+    "Network and stem",
+    "Data, augmentation and loader",
+    "Batches of a device",
+    "Precision",
+    "Clock",
+    "Simulated seconds are those of",
+)
+"""Aspects whose differences are said in full wherever the table is shown."""
 
 
-def audit(runs: Sequence[Run], records: Records | None = None) -> list[str]:
+@dataclass(frozen=True)
+class Audit:
+    """In what rows differ. lines: in full, an aspect each; apart: those of DECISIVE; others: names of all others."""
+
+    lines: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    @property
+    def brief(self) -> list[str]:
+        """What no output leaves out: data, network and clock in full, all else by name."""
+        also = " also" if self.apart else ""
+        named = [f"The rows differ{also} in: {', '.join(self.others)}."] if self.others else []
+        return [*(f"The rows differ in {_lowered(line)}" for line in self.apart), *named]
+
+
+def audit(runs: Sequence[Run], records: Records | None = None) -> Audit:
     """One line per aspect in which rows of a network differ, rows of one value together; last, what they share.
 
     A line that does not hold for all networks begins with those it holds for. records: the runs that are there.
@@ -28,19 +54,26 @@ def audit(runs: Sequence[Run], records: Records | None = None) -> list[str]:
     networks = {network: _subjects(runs, network, records or {}) for network in dict.fromkeys(map(_network_of, runs))}
     lines: dict[str, list[str]] = {}
     same: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
     for network, rows in networks.items():
         for name, aspect in ASPECTS.items():
             groups = _groups(rows, aspect)
             if len(groups) > 1:
-                lines.setdefault(f"{name}: {_grouped(groups, rows)}.", []).append(network)
+                line = f"{name}: {_grouped(groups, rows)}."
+                names[line] = name
+                lines.setdefault(line, []).append(network)
             elif groups:
                 same.setdefault(f"{_lowered(name)} {next(iter(groups))}", []).append(network)
         for line in (*_special_cases(rows), *_sources(rows, any_run=bool(records))):
             lines.setdefault(line, []).append(network)
     everywhere = len(networks)
-    said = [line if len(nets) == everywhere else f"{', '.join(nets)}: {line}" for line, nets in lines.items()]
+    said = {line: line if len(nets) == everywhere else f"{', '.join(nets)}: {line}" for line, nets in lines.items()}
     shared = [text if len(nets) == everywhere else f"{text} ({', '.join(nets)})" for text, nets in same.items()]
-    return [*said, f"The same for all rows: {'; '.join(shared)}."] if shared else said
+    return Audit(
+        (*said.values(), *([f"The same for all rows: {'; '.join(shared)}."] if shared else [])),
+        tuple(said[line] for line, name in names.items() if name in DECISIVE),
+        tuple(dict.fromkeys(_lowered(name.partition(" (")[0]) for name in names.values() if name not in DECISIVE)),
+    )
 
 
 def _network_of(run: Run) -> str:

@@ -220,6 +220,13 @@ DIFFERENCES = (
 )
 
 
+def published_brief(table_id: str) -> list[str]:
+    """The aspects of `published_audit` by name, in a sentence; none for a table without rows."""
+    names = [difference.aspect for difference in DIFFERENCES if table_id in difference.tables]
+    lowered = (name if name.startswith("BatchNorm") else name[0].lower() + name[1:] for name in names)
+    return [f"The paper's rows differ, or are not stated, in: {', '.join(lowered)}."] if names else []
+
+
 def published_audit(table_id: str) -> list[str]:
     """What differs between the rows in the paper's own setting, one line per aspect; empty for a table without rows."""
     return [difference.line for difference in DIFFERENCES if table_id in difference.tables]

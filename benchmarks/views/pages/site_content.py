@@ -158,7 +158,6 @@ def _cell(verdict: Verdict, given: RunCondition) -> ClaimCell:
         status=verdict.status,
         label=verdict.label,
         effect=verdict.effect.said if verdict.effect is not None else "",
-        compared=verdict.effect.text if verdict.effect is not None else "",
         needed=verdict.need.words,
         measured=verdict.measured,
         why=verdict.why,
@@ -194,7 +193,7 @@ def _weight(one: ClaimColumn) -> tuple[bool, bool, int]:
 
 
 def _unknown(given: RunCondition) -> ClaimCell:
-    return ClaimCell(given.label, "not decided", "not decided", "", "", "", "-", "judged before there was this claim")
+    return ClaimCell(given.label, "not decided", "not decided", "", "", "-", "judged before there was this claim")
 
 
 def _evidence(claim: Claim, given: RunCondition, pages: Sequence[Page]) -> tuple[PageLink, ...]:

@@ -40,7 +40,7 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: S
         captions=table.captions,
         measures=tuple(measure.heading for measure in table.measures),
         blocks=tuple(_blocks(table, sheet)),
-        notes=table.notes,
+        notes=(*table.caveats, *table.notes),
         audit=table.audit,
         published_audit=table.published_audit,
         readings=tuple(readings.readings_of(table.name, sheet.planned)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.papers.confounds.measured import audit
-from benchmarks.papers.confounds.published import published_audit
+from benchmarks.papers.confounds.published import published_audit, published_brief
 from benchmarks.runner import plan
 from benchmarks.views import conditions, notes
 from benchmarks.views.sheets import Sheet
@@ -16,6 +16,7 @@ from results.tables import ResultCell, ResultRow, ResultTable
 
 
 def assemble(sheet: Sheet) -> ResultTable:
+    found = audit(sheet.planned, sheet.records)
     return ResultTable(
         name=sheet.table.id,
         title=sheet.table.title,
@@ -23,8 +24,9 @@ def assemble(sheet: Sheet) -> ResultTable:
         measures=tuple(MEASURES[measure] for measure in sheet.table.measures),
         rows=tuple(_rows(sheet)),
         captions=tuple(notes.captions(sheet)),
+        caveats=(*notes.caveats(sheet), *found.brief, *(published_brief(sheet.table.id) if sheet.published else ())),
         notes=tuple(notes.notes(sheet)),
-        audit=tuple(audit(sheet.planned, sheet.records)),
+        audit=found.lines,
         published_audit=tuple(published_audit(sheet.table.id)) if sheet.published else (),
         conditions=conditions.of_sheet(sheet),
         glances=tuple(filter(None, (glance(sheet, network, context(sheet, network)) for network in sheet.networks))),

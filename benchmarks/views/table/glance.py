@@ -45,9 +45,8 @@ def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
     if not lines:
         return None
     name = base.label if base.method == BASELINE.method else f"{base.label}, the slowest as published"
-    clock = f"{'simulated' if sheet.choices.kind.simulated else 'real'} seconds"
-    what = f"{words(speed.key) if times else 'seconds per batch'}, {clock}"
-    return Glance(TITLES[network], name, what, words(accuracies[0]), lines)
+    what = words(speed.key) if times else "seconds per batch"
+    return Glance(TITLES[network], name, what, words(accuracies[0]), lines, network, base.key)
 
 
 def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:

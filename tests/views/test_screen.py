@@ -1,0 +1,80 @@
+"""What a table says on one screen, and that nothing it must say is left to its files alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from benchmarks.runner import plan
+from benchmarks.runner.choices import Choices
+from benchmarks.tables.registry import table
+from benchmarks.views.journals import Journals
+from benchmarks.views.sheets import sheet_of
+from benchmarks.views.table import assemble
+from reports.tables.screen import to_rich
+from reports.tables.texts import notes
+from results.tables import ResultTable
+from tests.views.runs import made
+
+FAST, SLOW = (30.0, 50.0, 60.0, 70.0, 74.0, 76.0), (2.0, 5.0, 9.0, 13.0, 18.0, 20.0)
+
+
+def shown(id: str, seeds: int = 3, **choices: Any) -> ResultTable:
+    """The table with made-up runs, whose seeds differ a little."""
+    chosen = Choices(seeds=tuple(range(seeds)), **choices)
+    runs = plan.runs(table(id), chosen)
+    found = []
+    for run in runs:
+        more = sum(map(ord, run.id)) % 97 / 50  # the same for rows of one run
+        curve = SLOW if run.method.name == "lapsgd" else FAST
+        found.append(made(run, "2026", curve=[one + more for one in curve], pace=0.1))
+    return assemble(sheet_of(table(id), chosen, runs, Journals(tuple(found))))
+
+
+def lines(one: ResultTable, width: int = 120) -> list[str]:
+    console = Console(width=width, file=io.StringIO(), color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(to_rich(one))
+    return capture.get().splitlines()
+
+
+def test_table_3_fits_a_screen() -> None:
+    """With the line of its files and MLflow's it has 40; one block of lines a network."""
+    said = lines(shown("table3"))
+    assert len(said) <= 38
+    assert sum(line.startswith("Method ") for line in said) == 2
+
+
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        (
+            {},
+            ("scale smoke", "simulated", "paper-a", "n = 3 runs, weak", "differ in: batch", "no number is the paper's"),
+        ),
+        ({"settings": {"workload": {"precision": "bf16"}}}, ("Set: workload.precision=bf16.",)),
+    ],
+)
+def test_what_qualifies_a_table_is_on_the_screen(choices: Mapping[str, Any], told: tuple[str, ...]) -> None:
+    said = " ".join(line.strip() for line in lines(shown("table3", networks=("resnet18",), **choices)))
+    assert [words for words in told if words not in said] == []
+
+
+def test_rows_on_another_network_or_clock_say_so_in_full() -> None:
+    """Whatever else moves to the files."""
+    for id, full in (
+        ("audit-stem", "imagenet stem (LAPSGD, LPPSGD with stem imagenet)"),
+        ("v3-stragglers", "delayed: "),
+    ):
+        assert full in " ".join(line.strip() for line in lines(shown(id, 1)))
+
+
+def test_all_of_it_is_in_the_notes() -> None:
+    one = shown("table3")
+    said = notes(one)
+    assert {*one.caveats, *one.notes} < {*said}
+    assert len(said) == len(one.caveats) + len(one.notes) + len(one.audit) + len(one.published_audit)
