@@ -98,7 +98,7 @@ def footnotes(table: ResultTable) -> list[str]:
 def legend(table: ResultTable) -> list[str]:
     """What cells mean."""
     found = []
-    if table.conditions.runs and not all(measure.exact for measure in table.measures):
+    if table.conditions.runs and table.n is not None:
         found.append(spread_text(table.n, others=len(table.counts) > 1))
     found += cell_notes([cell.measured for row in table.rows for cell in row.cells])
     found += resolution_notes(table, range(len(table.measures)))
