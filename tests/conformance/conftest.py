@@ -1,5 +1,8 @@
 """Every test that asks for `method`, `executor`, `variant` or `alias` runs for all of them.
 
+One that asks for `representative` tries what methods have no part in: it runs for three of them, or for those of
+`--method`. So do options that all methods share, which the team implements.
+
 `pytest tests/conformance --plugin path/to/file.py` holds a method of one's own to the suite as well.
 """
 
@@ -16,6 +19,9 @@ import pytest
 import methods
 from benchmarks.executors import registry as executors
 from tests.distributed import together
+
+REPRESENTATIVES = ["async_lu", "lapsgd", "ddp"]
+"""Several workers on one replica; replicas that are averaged; gradients that are."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,8 +76,16 @@ def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant]
     if "alias" in metafunc.fixturenames:
         return "alias", [(name, options) for name in names for options in _aliases(name)]
     if "variant" in metafunc.fixturenames:
-        return "variant", [(name, key, value) for name in names for key, value in other_values(name)]
+        shared, few = methods.Method.Options.__dataclass_fields__, _representatives(metafunc.config)
+        every = [(name, key, value) for name in names for key, value in other_values(name)]
+        return "variant", [one for one in every if one[0] in few or one[1] not in shared]
+    if "representative" in metafunc.fixturenames:
+        return "representative", _representatives(metafunc.config)
     return ("method", names) if "method" in metafunc.fixturenames else None
+
+
+def _representatives(config: pytest.Config) -> list[str]:
+    return config.getoption("method") or REPRESENTATIVES
 
 
 def _places(metafunc: pytest.Metafunc) -> tuple[str, list[str]] | None:

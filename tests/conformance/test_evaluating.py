@@ -26,10 +26,15 @@ def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Sm
     return record, made
 
 
-@pytest.mark.parametrize("every", EVERY)
-def test_all_samples_are_used_and_all_evaluations_made(
-    method: str, executor: str, every: float, tmp_path: Path
-) -> None:
+def test_all_samples_are_used_and_all_evaluations_made(method: str, executor: str, tmp_path: Path) -> None:
+    check_evaluations(method, executor, 0.5, tmp_path)
+
+
+def test_whole_epochs_lie_between_evaluations(representative: str, executor: str, tmp_path: Path) -> None:
+    check_evaluations(representative, executor, 2, tmp_path)
+
+
+def check_evaluations(method: str, executor: str, every: float, tmp_path: Path) -> None:
     record, made = run(tmp_path, method, executor, every)
     replicas = made.method.replicas
     steps = STEPS - STEPS % replicas
@@ -46,8 +51,8 @@ def test_all_samples_are_used_and_all_evaluations_made(
 
 
 @pytest.mark.parametrize("every", EVERY)
-def test_resumed_equals_uninterrupted(method: str, repeatable: str, every: float, tmp_path: Path) -> None:
-    ended = check_chain(tmp_path, small(method, executor=repeatable, settings={"evaluate_every": every}))
+def test_resumed_equals_uninterrupted(representative: str, repeatable: str, every: float, tmp_path: Path) -> None:
+    ended = check_chain(tmp_path, small(representative, executor=repeatable, settings={"evaluate_every": every}))
     assert ended == (2 * EPOCHS - 1 if every < 1 else EPOCHS - 1)  # at every drain
 
 

@@ -27,8 +27,8 @@ for method in methods:
 """
 
 
-def test_resumed_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
-    assert check_chain(tmp_path, small(method, executor=repeatable)) == EPOCHS - 1
+def test_resumed_equals_uninterrupted(representative: str, repeatable: str, tmp_path: Path) -> None:
+    assert check_chain(tmp_path, small(representative, executor=repeatable)) == EPOCHS - 1
 
 
 def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
