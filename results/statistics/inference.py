@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from results.statistics.intervals import (
     Interval,
@@ -23,6 +23,10 @@ from results.statistics.intervals import (
 )
 from results.statistics.resolution import Bracketed, difference_hull
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
+
 __all__ = [
     "Equivalence",
     "Interval",
@@ -33,6 +37,7 @@ __all__ = [
     "margin_of",
     "mean_interval",
     "permutation_test",
+    "permuted",
     "ratio_interval",
     "seeds_for_effect",
     "seeds_needed",
@@ -105,7 +110,7 @@ def permutation_test(a: Sequence[float], b: Sequence[float], seed: int = 0) -> P
         raise ValueError("a test between two methods needs runs of both")
     n_a, n_b = len(finite(a)), len(finite(b))
     divisions = math.comb(n_a + n_b, n_a)
-    p = _permuted(a, b, seed) if min(n_a, n_b) > 1 else _lone(*sorted((list(a), list(b)), key=len))
+    p = float(permuted(a, b, seed)) if min(n_a, n_b) > 1 else _lone(*sorted((list(a), list(b)), key=len))
     return PValue(p, divisions <= _PERMUTATIONS, n_a, n_b, min(1.0, 2 / divisions), _welch_p(a, b))
 
 
@@ -208,15 +213,16 @@ def equivalence(
     return Equivalence("differs" if beyond else "undecided", margin, difference, interval)
 
 
-def _permuted(a: Sequence[float], b: Sequence[float], seed: int) -> float:
+def permuted(a: ArrayLike, b: ArrayLike, seed: int = 0) -> np.ndarray:
+    """Return the p of `permutation_test` for each pair of rows, (..., n_a) and (..., n_b) -> (...)."""
     import numpy as np
     from scipy.stats import permutation_test as test
 
     def difference(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
         return np.asarray(np.mean(x, axis=axis) - np.mean(y, axis=axis))
 
-    options = {"n_resamples": _PERMUTATIONS, "vectorized": True, "rng": np.random.default_rng(seed)}
-    return float(test((np.asarray(a, float), np.asarray(b, float)), difference, **options).pvalue)
+    options = {"n_resamples": _PERMUTATIONS, "vectorized": True, "rng": np.random.default_rng(seed), "axis": -1}
+    return np.asarray(test((np.asarray(a, float), np.asarray(b, float)), difference, **options).pvalue)
 
 
 def _lone(lone: Sequence[float], others: Sequence[float]) -> float:
