@@ -31,16 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what this machine cannot run, saying what it would take; leave out what starts ranks, unless asked for."""
+    """Skip what this machine cannot run, saying what it would take; leave out what takes long, unless asked for."""
     for item in items:
         if item.get_closest_marker("cuda") and not _has_cuda():
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
         if item.get_closest_marker("torchtext") and not _torchtext_loads():
             item.add_marker(pytest.mark.skip(reason="needs torchtext beside torch 2.3: tox run -e torchtext"))
-    if "distributed" not in config.getoption("markexpr"):
-        slow = [item for item in items if item.get_closest_marker("distributed")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item not in slow]
+    later = {marker for marker in ("distributed", "slow") if marker not in config.getoption("markexpr")}
+    if out := {item for item in items if any(map(item.get_closest_marker, later))}:
+        config.hook.pytest_deselected(items=list(out))
+        items[:] = [item for item in items if item not in out]
 
 
 def _has_cuda() -> bool:
