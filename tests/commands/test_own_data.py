@@ -47,6 +47,7 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     assert "--data-card leaves.toml" in page
 
 
+@pytest.mark.slow
 def test_texts_and_a_network_of_ones_own_in_another_process(cli: Cli, tmp_path: Path) -> None:
     texts(tmp_path / "notes", {"train": 24, "test": 8})
     bag = """

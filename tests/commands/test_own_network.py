@@ -51,6 +51,7 @@ def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: 
     assert "--network mynet.py:mlp" in page
 
 
+@pytest.mark.slow
 def test_beside_the_suites_it_is_trained_in_another_process(cli: Cli, tmp_path: Path) -> None:
     said = cli(*RUN, "--network", f"resnet18,{network(tmp_path)}:mlp")
     assert (said.code, said.err) == (0, "")

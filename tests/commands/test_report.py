@@ -51,6 +51,7 @@ def index(out: Path) -> str:
     return (out / "report" / "index.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("drawn")
 def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
     said = cli("report", f"--out={out}", *TINY)

@@ -49,6 +49,7 @@ def epochs(out: Path) -> int:
         return 0
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize(
     ("number", "every"), [(signal.SIGKILL, "0"), (signal.SIGTERM, "1000"), (signal.SIGINT, "1000")]
@@ -80,6 +81,7 @@ def test_a_command_that_is_ended_goes_on_when_it_is_given_again(
     assert list(out.glob("runs/*/checkpoints")) == []
 
 
+@pytest.mark.slow
 @LINUX
 def test_fresh_begins_anew(cli: Cli, csv: str, tmp_path: Path) -> None:
     out = tmp_path / "out"

@@ -91,6 +91,7 @@ def test_a_second_run_trains_nothing_and_shows_the_same(cli: Cli, out: Path, tra
         assert written(out, name).read_bytes() == written(trained, name).read_bytes()
 
 
+@pytest.mark.slow
 def test_numbers_do_not_depend_on_jobs_folder_or_repetition(cli: Cli, out: Path, trained: Path) -> None:
     """Nor on the process: what is compared with was trained in this one."""
     said = cli("run", "table1", "table7", ROWS, "--no-tracking", "--fresh", "--jobs=2", *TINY)

@@ -17,6 +17,7 @@ from tests.programs import start
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no limits")
 
 
+@pytest.mark.slow
 def test_few_files_no_home_and_no_temporary_folder_are_enough(tmp_path: Path) -> None:
     import resource
 
@@ -73,6 +74,7 @@ def test_what_the_system_refuses_is_a_sentence(
     assert (answer.code, answer.err) == (2, f"{said}\n")
 
 
+@pytest.mark.slow
 def test_files_of_the_users_folder_are_not_taken_for_modules(tmp_path: Path) -> None:
     """Neither for ours nor for Python's own: by the command, or by the processes that it starts."""
     for name in ("methods", "results", "torch", "random", "queue"):

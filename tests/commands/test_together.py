@@ -56,6 +56,7 @@ def table(said: str) -> list[str]:
     return lines[next(number for number, line in enumerate(lines) if line.startswith("CIFAR-10: ")) :]
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize("staggered", [False, True])
 def test_each_run_is_trained_once_and_both_show_it(tmp_path: Path, staggered: bool) -> None:
@@ -94,6 +95,7 @@ def waiting(out: Path, gated: Path) -> Iterator[tuple[subprocess.Popen[str], sub
             yield first, second
 
 
+@pytest.mark.slow
 @LINUX
 def test_one_waits_says_so_once_and_takes_over_from_one_that_is_killed(tmp_path: Path, gated: Path) -> None:
     with waiting(tmp_path / "out", gated) as (first, second):
@@ -106,6 +108,7 @@ def test_one_waits_says_so_once_and_takes_over_from_one_that_is_killed(tmp_path:
     assert ("journal.jsonl", "finished") in found
 
 
+@pytest.mark.slow
 @LINUX
 def test_ctrl_c_ends_one_that_waits_and_the_other_goes_on(tmp_path: Path, gated: Path) -> None:
     with waiting(tmp_path / "out", gated) as (first, second):
@@ -119,6 +122,7 @@ def test_ctrl_c_ends_one_that_waits_and_the_other_goes_on(tmp_path: Path, gated:
     assert found == [("journal.jsonl", "finished")]
 
 
+@pytest.mark.slow
 @LINUX
 def test_the_sibling_of_a_run_that_is_busy_goes_on(tmp_path: Path, trained: Path) -> None:
     """At the same time, where two may be trained at once; the other one once it can be had."""

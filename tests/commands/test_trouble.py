@@ -61,6 +61,7 @@ def test_damaged_data_is_named_and_left_alone(cli: Cli, tmp_path: Path, monkeypa
     assert not (tmp_path / "cache").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on files")
 @pytest.mark.usefixtures("here")
 def test_a_full_disk_is_a_sentence_and_a_rerun_carries_on(cli: Cli, tmp_path: Path) -> None:
@@ -93,6 +94,7 @@ def test_tables_that_cannot_be_written(cli: Cli, trained: Path, tmp_path: Path) 
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.slow
 @LINUX
 @pytest.mark.parametrize(
     ("number", "code", "word", "options"),
@@ -144,6 +146,7 @@ def journals_of(out: Path) -> list[dict[str, Any]]:
         return []
 
 
+@pytest.mark.slow
 @LINUX
 def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
     out = tmp_path / "out"
@@ -157,6 +160,7 @@ def test_children_end_with_a_command_that_is_killed(tmp_path: Path) -> None:
     assert [journal["status"] for journal in journals(out)] == [None]
 
 
+@pytest.mark.slow
 def test_a_killed_process_takes_one_run_with_it(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train_all, crew = pool.train_all, list[pool.TrainingProcess]()
 
@@ -208,6 +212,7 @@ class Stuck(Backpropagation):
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_stands_still_fails_and_the_next_goes_on(cli: Cli, tmp_path: Path) -> None:
     """In a process of its own: the first one ended with its run."""
     plugin = tmp_path / "mine.py"

@@ -107,6 +107,7 @@ def test_an_empty_store_is_shown_and_none_is_refused(tmp_path: Path, started: li
     assert "The store has no runs yet" in said(tmp_path / "out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_ends_the_command_ends_the_server_and_all_its_processes(out: Path, number: signal.Signals) -> None:
     program = (

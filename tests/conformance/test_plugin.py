@@ -70,6 +70,7 @@ def test_it_repeats(hogwild: str, tmp_path: Path) -> None:
     test_repeating.test_the_clock_does_not_depend_on_the_numerics(hogwild, "virtual")
 
 
+@pytest.mark.slow
 def test_it_repeats_in_another_process(hogwild: str, checkout: Path) -> None:
     """Where it has to be loaded as well."""
     test_repeating.test_same_bits_in_another_process([hogwild], "virtual", checkout, methods.method_class(hogwild).file)

@@ -76,6 +76,7 @@ def test_so_it_does_drained_within_epochs(monkeypatch: pytest.MonkeyPatch, metho
     assert replay(method, parts) == outcome
 
 
+@pytest.mark.slow
 def test_so_it_does_in_another_process_from_the_file(tmp_path: Path, checkout: Path) -> None:
     parts, outcome = record("async_lu")
     for epoch, part in enumerate(parts, start=1):

@@ -214,6 +214,7 @@ def test_a_feed_that_was_stopped_is_made_good(folder: Path, uri: str, monkeypatc
     assert {run.info.status for name, run in stored(uri).items() if "resnet34" in name} == {"FINISHED"}
 
 
+@pytest.mark.slow
 def test_two_processes_may_create_one_store(tmp_path: Path, checkout: Path) -> None:
     for seed in (0, 1):
         write(tmp_path / f"out{seed}", [50.0], seed=seed, network=f"net{seed}")

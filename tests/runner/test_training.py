@@ -48,6 +48,7 @@ def test_images_and_convolutions_have_their_channels_last_on_a_cpu(network: str)
         assert name == "head" or x.is_contiguous(memory_format=last), name
 
 
+@pytest.mark.slow
 def test_a_training_process_imports_neither_torchs_compiler_nor_torchvision() -> None:
     """They take longer than torch itself, in every process."""
     done = subprocess.run([sys.executable, "-c", IMPORTS], cwd=CHECKOUT, capture_output=True, text=True, check=True)

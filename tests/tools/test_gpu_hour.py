@@ -169,6 +169,7 @@ def test_a_folder_of_another_kind_of_hour_is_refused(checkout: Path, tmp_path: P
     )
 
 
+@pytest.mark.slow
 def test_a_real_step_leaves_its_record(checkout: Path, tmp_path: Path) -> None:
     done = tool(checkout, "--out", str(tmp_path), "--device", "cpu", "--only", "bits", "--commit", "abc")
     assert done.returncode == 0, done.stdout + done.stderr
