@@ -310,7 +310,7 @@ def latex(
 
 
 @app.command
-def compare(first: Path, second: Path, *, csv: Path | None = None) -> int:
+def compare(first: Path, second: Path, *, csv: Path | None = None, all_: Flag = False) -> int:
     """Compare two sets of runs, cell by cell with intervals: what changed, and whether it is noise.
 
     Args:
@@ -318,10 +318,11 @@ def compare(first: Path, second: Path, *, csv: Path | None = None) -> int:
             executor, a hardware card, a commit) alone.
         second: Another one: of another commit, machine or scale.
         csv: A file for the comparison.
+        all_: Print all cells that differ; else, where they are many, those of a change alone.
     """
     from benchmarks.commands.compare import compare as lay_beside
 
-    return lay_beside(first, second, _console(), csv)
+    return lay_beside(first, second, _console(), csv, every=all_)
 
 
 @app.command

@@ -26,11 +26,12 @@ COLUMNS = (
 ).split()
 
 
-def compare(first: Path, second: Path, console: Console, csv: Path | None = None) -> int:
+def compare(first: Path, second: Path, console: Console, csv: Path | None = None, *, every: bool = False) -> int:
     """Print what changed from A to B, and write every measure of every cell to `csv` if asked -> 0.
 
     A and B are folders of results (--out), a folder with a word that chooses among its runs (out@small, out@threads,
     out@f14cd69: a scale, executor, hardware, torch or commit), a reproduction's CSV, or a committed one's name.
+    every: print all cells that differ, not those of a change alone where they are many.
 
     Raises:
         UserError: there is no such folder or reproduction, or it has no runs.
@@ -42,7 +43,7 @@ def compare(first: Path, second: Path, console: Console, csv: Path | None = None
         found = comparison.compare_values(a.values, b.values)
     else:
         found = comparison.compare_runs(of_rows(a.records), of_rows(b.records), forms())
-    show(a, b, found, console)
+    show(a, b, found, console, every=every)
     if csv is not None:
         replace(csv, to_csv(found).encode())
         say(console, f"Written: {csv}", style="dim")

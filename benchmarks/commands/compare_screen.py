@@ -18,6 +18,8 @@ from results.comparison.matching import NO_NETWORK, NO_TABLE, Alone
 from results.measures import MEASURES
 from results.statistics import Summary
 
+FEW = 10
+"""Cells that differ are all shown up to that, beyond it those that have changed."""
 MANY = 40
 """Cells that are the same are counted beyond that, not named."""
 STYLES = {CHANGED: "bold yellow", NOISE: "", UNDECIDED: "dim", SAME: "dim"}
@@ -29,16 +31,23 @@ RULE = (
 )
 
 
-def show(a: Side, b: Side, found: Comparison, console: Console) -> None:
-    """Print all of a comparison: contexts, cells with their intervals, a summary, and what stands alone."""
+def show(a: Side, b: Side, found: Comparison, console: Console, *, every: bool = False) -> None:
+    """Print a comparison: a summary, contexts, cells with their intervals, and what stands alone.
+
+    Where more than FEW cells differ, those of a change alone, unless every is asked for.
+    """
+    _summary(found, console)
     for line in (*_heads(a, b), *_contexts(a, b, found)):
         console.print(Text(printable(line)), soft_wrap=True)
     _unchanged(found, console)
-    notes = _notes(found)
+    apart = [one for one in found.cells if not one.unchanged]
+    shown = [one for one in apart if every or len(apart) <= FEW or _has_changed(one)]
+    if len(shown) < len(apart):
+        console.print(f"{len(apart) - len(shown)} cells differ within noise, or undecided: --all.", highlight=False)
+    notes = _notes(shown)
     groups: dict[tuple[str, str], list[ComparedCell]] = {}
-    for one in found.cells:
-        if not one.unchanged:
-            groups.setdefault((one.group, one.network), []).append(one)
+    for one in shown:
+        groups.setdefault((one.group, one.network), []).append(one)
     for (group, network), cells in groups.items():
         console.print()
         console.print(Text(printable(f"{group} {network}"), style="bold underline"))
@@ -49,8 +58,14 @@ def show(a: Side, b: Side, found: Comparison, console: Console) -> None:
         console.print()
     for why, sign in notes.items():
         console.print(Text(printable(f"[{sign}] {why}"), style="dim"), soft_wrap=True)
-    _summary(found, console)
+    if found.tested:
+        chance = (1 - LEVEL) * found.tested
+        console.print(f"\n{RULE} Of {found.tested} intervals about {chance:.1f} exclude 0 by chance.", highlight=False)
     _alone(found.alone, console)
+
+
+def _has_changed(one: ComparedCell) -> bool:
+    return any(change.verdict == CHANGED for change in one.changes)
 
 
 def _heads(a: Side, b: Side) -> Iterator[str]:
@@ -143,9 +158,9 @@ def _texts(change: Change, notes: Mapping[str, int]) -> Iterator[Text]:
     yield Text.assemble((change.verdict, STYLES[change.verdict]), (note, "dim"))
 
 
-def _notes(found: Comparison) -> dict[str, int]:
+def _notes(cells: Sequence[ComparedCell]) -> dict[str, int]:
     """A number for every reason."""
-    whys = dict.fromkeys(change.why for one in found.cells for change in one.changes if change.why)
+    whys = dict.fromkeys(change.why for one in cells for change in one.changes if change.why)
     return {why: number for number, why in enumerate(whys, start=1)}
 
 
@@ -186,10 +201,7 @@ def _summary(found: Comparison, console: Console) -> None:
             counts[change.verdict] += 1
     total = sum(counts.values())
     words = ", ".join(f"{count} {word}" for word, count in counts.items())
-    console.print(f"\n{len(found.cells)} cells, {total} values: {words}.", highlight=False)
-    if found.tested:
-        chance = (1 - LEVEL) * found.tested
-        console.print(f"{RULE} Of {found.tested} intervals about {chance:.1f} exclude 0 by chance.", highlight=False)
+    console.print(f"{len(found.cells)} cells, {total} values: {words}.", highlight=False)
 
 
 def _alone(alone: Sequence[Alone], console: Console) -> None:

@@ -25,7 +25,7 @@ from benchmarks.views.journals import Journals
 from benchmarks.views.notes import clocks
 from benchmarks.views.rerun import tuning as again
 from benchmarks.views.tuning.names import FOLDER, name_of
-from benchmarks.views.tuning.notes import captions, notes
+from benchmarks.views.tuning.notes import captions, caveats, notes
 from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
 from benchmarks.views.tuning.search import Done, done_by, final_runs, searches, tuned_table
@@ -150,7 +150,8 @@ def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
     given = conditions_of(tuned)
     drawn = draw(tuned, own_folder(out, given.folder(out / "figures")) / name)
     found = list(pairs(tuned))
-    rows = rows_table(tuned, captions(tuned), notes(tuned, found, command), command).with_pictures(drawn, out)
+    said = captions(tuned), caveats(tuned, found), notes(tuned, command)
+    rows = rows_table(tuned, *said, command).with_pictures(drawn, out)
     console.print()
     console.print(to_rich(rows))
     others = (pairs_table(tuned, found), runs_table(tuned))

@@ -5,6 +5,7 @@ It needs booktabs and graphicx, an encoding of UTF-8 and no more.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -188,10 +189,14 @@ class PaperTable:
         return [row.cells[index] for row in self.table.rows for index in sorted(indices)]
 
     @property
+    def _counts(self) -> Counter[int]:
+        """How many values are of how many runs."""
+        return Counter(cell.measured.n for cell in self._shown if cell.measured is not None and cell.has_value)
+
+    @property
     def _n(self) -> int | None:
         """Of every value, where it is one number."""
-        counts = {cell.measured.n for cell in self._shown if cell.measured is not None and cell.has_value}
-        return counts.pop() if len(counts) == 1 else None
+        return next(iter(self._counts)) if len(self._counts) == 1 else None
 
     @property
     def _below(self) -> Iterator[str]:
@@ -209,8 +214,8 @@ class PaperTable:
     def _reading(self) -> Iterator[str]:
         """How values are to be read."""
         measures = [self.table.measures[column.index] for column in self.columns]
-        if not all(measure.exact for measure in measures):
-            yield spread_text(self._n, others=False)
+        if self._counts and not all(measure.exact for measure in measures):
+            yield spread_text(self._counts, all_said=True)
         yield from cell_notes([cell.measured for cell in self._shown])
         yield from resolution_notes(self.table, sorted({one.index for one in self.columns if one.part == "measured"}))
         if any(column.part == "published" for column in self.columns):

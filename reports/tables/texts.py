@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -99,7 +100,7 @@ def legend(table: ResultTable) -> list[str]:
     """What cells mean."""
     found = []
     if table.conditions.runs and table.n is not None:
-        found.append(spread_text(table.n, others=len(table.counts) > 1))
+        found.append(spread_text(table.counts))
     found += cell_notes([cell.measured for row in table.rows for cell in row.cells])
     found += resolution_notes(table, range(len(table.measures)))
     if any(map(glance_notes, table.glances)):
@@ -107,13 +108,16 @@ def legend(table: ResultTable) -> list[str]:
     return found
 
 
-def spread_text(n: int | None, *, others: bool) -> str:
-    """What ± is, of n runs; others: whether some cells are of as many as stand in parentheses."""
-    if n == 1 and not others:
+def spread_text(counts: Counter[int], *, all_said: bool = False) -> str:
+    """What ± is. counts: how many values are of how many runs; all_said: of values of several counts each says its."""
+    n, several = counts.most_common(1)[0][0], len(counts) > 1
+    if counts.keys() == {1}:
         return "Single runs (n = 1), which show no spread."
-    few = ", weak evidence" if n is not None and weak(n) else ""
-    runs = f"n = {n} runs{few}" if n is not None else "as many runs as stand in parentheses"
-    return f"Mean ± sample standard deviation, {runs}{'; (2): of two' if n is not None and others else ''}."
+    few = " (three or fewer: weak evidence)" if several else ", weak evidence"
+    runs = f"n = {n} runs{', or as many as stand in ( )' if several else ''}"
+    if several and all_said:
+        runs = "as many runs as stand in ( )"
+    return f"Mean ± sample standard deviation, {runs}{few if any(map(weak, counts)) else ''}."
 
 
 def cell_notes(values: Iterable[Summary | None]) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.commands import export
+from benchmarks.commands import compare_screen
 from benchmarks.commands.compare import COLUMNS, compare
 from benchmarks.errors import UserError
 from reports.tables.files import write as write_table
@@ -79,6 +80,18 @@ def place(out: Path, **environment: str) -> None:
         lines = lines_of(path)
         lines[0]["environment"] |= environment
         rewrite(path, lines)
+
+
+def test_of_many_cells_those_without_a_change_are_counted(a: Path, b: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    perturb(b, 0.0)
+    write(a, [1.0, 50.0], method="bp", row="bp")
+    write(b, [1.0, 50.5], method="bp", row="bp")
+    monkeypatch.setattr(compare_screen, "FEW", 1)
+    console = Console(file=io.StringIO(), width=200)
+    assert compare(a, b, console, every=True) == 0
+    every = str(console.file.getvalue())  # type: ignore[attr-defined]
+    assert "2 cells differ within noise, or undecided: --all." in said(a, b)
+    assert len(said(a, b).splitlines()) < len(every.splitlines())
 
 
 def test_other_bits_have_their_reason(a: Path, b: Path) -> None:

@@ -107,7 +107,7 @@ def test_the_number_of_runs_is_said_once_where_it_is_one_number() -> None:
     mixed = replace(TABLE, rows=(*ROWS[:2], row("bu", Summary(50.0, 0.5, 3), Summary(15.0, 0.1, 3))))
     text = str(paper.of(mixed))
     assert r"50.0 $\pm$ 0.5 (3)" in text
-    assert "as many runs as stand in parentheses" in text
+    assert "as many runs as stand in ( )" in text
     weak = replace(TABLE, rows=tuple(row(key, Summary(1.0, 1.0, 3), Summary(1.0, 1.0, 3)) for key in ("bp", "lu")))
     assert "n = 3 runs, weak evidence." in str(paper.of(weak))
 

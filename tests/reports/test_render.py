@@ -393,7 +393,7 @@ def test_a_value_says_its_runs_where_they_are_not_as_many_as_elsewhere() -> None
     assert shown.n == 3
     assert text.count("(5)") == 1
     assert "(3)" not in text
-    assert "n = 3 runs, weak evidence" in text
+    assert "n = 3 runs, or as many as stand in ( ) (three or fewer: weak" in text
 
 
 def test_notes_are_in_files_where_there_are_caveats(shown: ResultTable) -> None:

@@ -42,7 +42,8 @@ def captions(tuned: TunedTable) -> Iterator[str]:
     yield f"spent by a row: {budget.trials} trials, {epochs} epochs; the columns have each row's own"
 
 
-def notes(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Iterator[str]:
+def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
+    """The order of the rows, and what qualifies it, a line each."""
     sheet = tuned.published
     for network, measure in itertools.product(tuned.networks, tuned.ranked):
         where, mine = (
@@ -58,10 +59,7 @@ def notes(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Iterator[s
         if mine:
             yield f"{where}: {verdict(mine)}."
     yield from _searches(tuned)
-    yield from plan.trained_as_others(sheet.planned)
-    yield RULE
-    yield SELECTION.format(first=FIRST_TRIAL_SEED)
-    yield SCALED
+    yield f"Rates are chosen by test accuracy, at seeds from {FIRST_TRIAL_SEED}: the choice has seen the test set."
     if sheet.choices.scale != "paper":
         yield (
             f"At scale {sheet.choices.scale} the table's own rate is this scale's, not the paper's, and no number is "
@@ -69,6 +67,14 @@ def notes(tuned: TunedTable, found: Sequence[RowPair], again: str) -> Iterator[s
         )
     if others := made_elsewhere(tuned.sheets.values()):
         yield others
+
+
+def notes(tuned: TunedTable, again: str) -> Iterator[str]:
+    """What else there is to know of it. again: the command that makes it."""
+    yield from plan.trained_as_others(tuned.published.planned)
+    yield RULE
+    yield SELECTION.format(first=FIRST_TRIAL_SEED)
+    yield SCALED
     yield f"Again: {again}"
 
 

@@ -25,8 +25,10 @@ MOST_DIGITS = 8
 ENDS = ("low", "high")
 
 
-def rows_table(tuned: TunedTable, captions: Iterable[str], notes: Iterable[str], command: str) -> ResultTable:
-    """Every row as published, and at its best. captions, notes: tuning.notes has them. command: what makes it."""
+def rows_table(
+    tuned: TunedTable, captions: Iterable[str], caveats: Iterable[str], notes: Iterable[str], command: str
+) -> ResultTable:
+    """Every row as published, and at its best. captions, ...: tuning.notes has them. command: what makes it."""
     table = tuned.published.table
     works = [_work(tuned, one, side) for one in tuned.searches for side in SIDES]
     return ResultTable(
@@ -44,6 +46,7 @@ def rows_table(tuned: TunedTable, captions: Iterable[str], notes: Iterable[str],
         ),
         rows=tuple(_row(tuned, one, side) for one in tuned.searches for side in SIDES),
         captions=tuple(captions),
+        caveats=tuple(caveats),
         notes=tuple(notes),
         conditions=conditions_of(tuned),
         value="",
