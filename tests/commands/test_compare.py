@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.commands import export
-from benchmarks.commands import compare_screen
+from benchmarks.commands import compare_screen, export
 from benchmarks.commands.compare import COLUMNS, compare
 from benchmarks.errors import UserError
 from reports.tables.files import write as write_table
