@@ -68,7 +68,8 @@ def report(
         say(console, f"Removed {len(gone)} pages of earlier reports whose runs are gone, or that had another place.")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     many, seconds = len(list(made.pages)), time.perf_counter() - began
-    say(console, f"Written: {files[0]} ({many} pages, {size:.1f} MB in all, {seconds:.0f} s)")
+    pages = f"{many} {'page' if many == 1 else 'pages'}"
+    say(console, f"Written: {files[0]} ({pages}, {size:.1f} MB in all, {seconds:.0f} s)")
     return 0
 
 

@@ -20,6 +20,10 @@ _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 _SIGNS = {"": "", "at least": "≥ ", "at most": "≤ "}
 RESOLUTION = "Found at evaluations, and so too high by up to: {}."
 BOUNDS = "≤ and ≥ bound a speed-up where some runs never arrived, or all at the first evaluation."
+UNBOUNDED = (
+    "Nothing bounds a speed-up of –: both rows were there at their first evaluation (--evaluate-every makes more of "
+    "them), or runs of both never arrived."
+)
 CENSORED = "{}: so many of the runs have a value; > is a lower bound, from how far the others went."
 
 
@@ -103,8 +107,7 @@ def legend(table: ResultTable) -> list[str]:
         found.append(spread_text(table.counts))
     found += cell_notes([cell.measured for row in table.rows for cell in row.cells])
     found += resolution_notes(table, range(len(table.measures)))
-    if any(map(glance_notes, table.glances)):
-        found.append(BOUNDS)
+    found += dict.fromkeys(note for glance in table.glances for note in glance_notes(glance))
     return found
 
 
@@ -179,8 +182,9 @@ def published_pair(line: GlanceLine) -> tuple[str, str]:
 
 def glance_notes(glance: Glance) -> tuple[str, ...]:
     """What has to be known to read it."""
-    values = (value for line in glance.lines for value in (line.speedup, line.accuracy) if value is not None)
-    return (BOUNDS,) if any(value.bound for value in values) else ()
+    speedups = [line.speedup for line in glance.lines if not line.same]
+    bound = any(one is not None and one.bound for one in speedups)
+    return (*((BOUNDS,) if bound else ()), *((UNBOUNDED,) if None in speedups else ()))
 
 
 def glance_text(shown: GlanceValue | None, unit: Literal["×", ""] = "") -> str:

@@ -16,6 +16,7 @@ from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, sheet_of
 from benchmarks.views.table import assemble
+from reports.tables import texts
 from results.tables import Glance, GlanceLine, GlanceValue
 from tests.views.runs import made
 
@@ -163,6 +164,15 @@ def test_what_arrives_at_the_first_evaluation_is_as_fast_as_that_at_least() -> N
     assert found.bound == "at least"
     assert found.value < 4.0
     assert found.low is None
+
+
+def test_a_speedup_that_nothing_bounds_is_said_to_be_so() -> None:
+    """Both rows at their first evaluation: how long either took is not known."""
+    found = assemble(sheet(table("table1"), {"async_lu": [[71.0]] * 5, "lapsgd": [[61.0]] * 5}))
+    assert line(found.glances[0], "async_lu").speedup is None
+    assert texts.UNBOUNDED in texts.footer(found)
+    known = assemble(sheet(table("table1"), THREE))
+    assert texts.UNBOUNDED not in texts.footer(known)
 
 
 def test_a_target_near_chance_is_none() -> None:

@@ -20,7 +20,8 @@ from results.tables import ResultTable
 
 NOTES = (
     "Ratio of mean times, with a 95 % confidence interval; of runs that did not arrive the mean is restricted to how "
-    "far all went, which makes the speed-up a bound where it says so.",
+    "far all went, which makes the speed-up a bound where it says so. Open: both may have been there at "
+    "once, since all runs were there at the first evaluation.",
     "p: two-sided permutation test of the means; three seeds against three cannot go below 0.1. Seeds needed: per "
     "method, to find the difference seen with 80 % power at 5 %, if it is the true one; from three a rough guess. Both "
     "are of the least difference that the evaluations leave open between which the times lie.",
@@ -71,7 +72,10 @@ def _row(label: str, mine: Times, slowest: Times) -> tuple[str, ...]:
     if found is None:
         return label, BLANK, BLANK, BLANK, BLANK, n
     bound = "" if found.bound == "exact" else f"{found.bound} "
-    interval = f"[{found.interval.low:.2f}, {found.interval.high:.2f}]" if found.interval is not None else BLANK
+    interval = BLANK
+    if found.interval is not None:
+        low, high = found.interval.low, found.interval.high
+        interval = f"[{low:.2f}, {high:.2f}]".replace("inf", "∞") if low > 0 or math.isfinite(high) else "open"
     return label, f"{bound}× {found.ratio:.2f}", interval, *_tested(mine, slowest), n
 
 

@@ -134,7 +134,7 @@ def _of_condition(pages: Sequence[Page]) -> tuple[str, str]:
     said = [
         "all seconds are simulated, the numerics are real" if _simulated(given) else "real seconds",
         f"seeds {', '.join(map(str, seeds))}" + ("; n ≤ 3 is weak evidence" if len(seeds) <= 3 else ""),
-        f"{len(mine)} runs in {len(pages)} tables and figures ({statuses})",
+        f"{len(mine)} runs in {len(pages)} {'table' if len(pages) == 1 else 'tables and figures'} ({statuses})",
     ]
     said += ["no number here is the papers'"] if given.scale != "paper" else []
     return given.label, "; ".join(said)
