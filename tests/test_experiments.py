@@ -7,8 +7,8 @@ import pytest
 from benchmarks.analyses.definition import Analysis
 from benchmarks.errors import UserError
 from benchmarks.experiments import GROUPS, IDS, expand, experiment, members
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables import registry as tables
 from benchmarks.tables.definition import Row, Table
 from results import published
@@ -29,7 +29,7 @@ def test_every_name_has_something_behind_it(id: str) -> None:
     assert one.title
     assert one.source
     if isinstance(one, Table):
-        runs = plan.runs(one, Choices(seeds=(0,)))
+        runs = resolve(one, Choices(seeds=(0,))).runs
         assert len(runs) == len(one.rows) * len(one.networks)
     else:
         assert isinstance(one, Analysis)
@@ -95,24 +95,24 @@ def test_a_table_gives_its_devices_to_methods_that_have_any() -> None:
 def test_what_a_row_is_trained_with() -> None:
     """Its batch in proportion to the scale's, its schedule, its table's options; the user's settings before all."""
     one = tables.table("lap-table1")
-    works = {run.labels.row: run.work for run in plan.runs(one, Choices(seeds=(0,)))}
+    works = {run.labels.row: run.work for run in resolve(one, Choices(seeds=(0,))).runs}
     small, large = (works[f"mbsgd@batch={batch}"] for batch in (128, 1024))
     assert large.batch == 8 * small.batch
     assert (small.price_batch, large.price_batch) == (128, 1024)
     assert small.schedule.kind == "multistep"
-    lap = plan.runs(tables.table("lap-table2"), Choices(seeds=(0,)))[0]
+    lap = resolve(tables.table("lap-table2"), Choices(seeds=(0,))).runs[0]
     assert lap.work.schedule.kind == "cosine"
     assert lap.spec.method.options["learning_rate"] == "linear"
     settings = {"workload": {"schedule.kind": "cosine"}, "mbsgd": {"learning_rate": "published"}}
-    forced = plan.runs(one, Choices(seeds=(0,), settings=settings))[0]
+    forced = resolve(one, Choices(seeds=(0,), settings=settings)).runs[0]
     assert forced.work.schedule.kind == "cosine"
     assert forced.spec.method.options["learning_rate"] == "published"
 
 
 def test_stragglers_are_part_of_a_runs_identity() -> None:
-    runs = plan.runs(tables.table("v3-stragglers"), Choices(seeds=(0,), methods=("ddp",)))
+    runs = resolve(tables.table("v3-stragglers"), Choices(seeds=(0,), methods=("ddp",))).runs
     assert len({run.id for run in runs}) == 4
     assert len({run.spec.hardware.sha256 for run in runs}) == 4
     assert [len(run.spec.hardware.delays) for run in runs] == [0, 1, 1, 1]
     with pytest.raises(UserError, match=r"ddp@delay=constant: devices can be delayed on the virtual clock only"):
-        plan.runs(tables.table("v3-stragglers"), Choices(seeds=(0,), executor="threads"))
+        resolve(tables.table("v3-stragglers"), Choices(seeds=(0,), executor="threads"))

@@ -27,11 +27,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.runner import choices, plan
+from benchmarks.runner import choices
 from benchmarks.runner.engines import cluster, slurm
 from benchmarks.runner.engines.options import chosen
 from benchmarks.runner.engines.shards import Shard
 from benchmarks.runner.engines.submitting import Call
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.processes.messages import Setting
 from benchmarks.runner.progress import Display
 from benchmarks.tables import registry as tables
@@ -78,7 +79,7 @@ def thousand(count: int, per_task: int, folder: Path) -> bool:
     slurm.SERVE = Call("tools.benchmark_slurm", "serve")
     began, before = time.monotonic(), processor_seconds()
     wanted = choices.Choices(seeds=tuple(range(count)), methods=("bp",), networks=("resnet18",))
-    runs = [run for run in plan.runs(tables.table("table1"), wanted) if run.labels.row == "bp"]
+    runs = [run for run in resolve(tables.table("table1"), wanted).runs if run.labels.row == "bp"]
     out = Path(tempfile.mkdtemp(dir=folder))
     looks = 0
 

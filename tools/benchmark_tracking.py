@@ -21,7 +21,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.runner import choices, environment, plan
+from benchmarks.runner import choices, environment
+from benchmarks.runner.grid import resolve
 from benchmarks.tables import registry as tables
 from benchmarks.views import journals
 from results import published, tracking
@@ -36,8 +37,8 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 def write_journals(out: Path, runs: int, evaluations: int) -> None:
     """Journals as training leaves them, of Table 3's runs with as many seeds as it takes; written at once, unsynced."""
     table = tables.table("table3")
-    few = len(plan.runs(table, choices.Choices(seeds=(0,))))
-    planned = plan.runs(table, choices.Choices(seeds=tuple(range(-(-runs // few)))))
+    few = len(resolve(table, choices.Choices(seeds=(0,))).runs)
+    planned = resolve(table, choices.Choices(seeds=tuple(range(-(-runs // few))))).runs
     found = environment.describe()
     for number, run in enumerate(itertools.islice(planned, runs)):
         started = BEGUN + timedelta(minutes=number)

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
 
 from benchmarks.checkout import CHECKOUT
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
@@ -58,7 +58,7 @@ class Runs:
     @classmethod
     def read(cls, one: Finding, found: Journals) -> Runs:
         """As its tables show them: of the settings that they have at this scale, diverged ones included."""
-        sheets = [sheet_of(of, CHOSEN, plan.runs(of, CHOSEN), found) for of in map(table, one.tables)]
+        sheets = [sheet_of(resolve(of, CHOSEN), found) for of in map(table, one.tables)]
         rows = {key: of for sheet in sheets for (network, key), of in sheet.records.items() if network == one.network}
         return cls({key: [record for record in records if record.complete] for key, records in rows.items()})
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.tables.registry import table
 from benchmarks.views import curves as of_sheet
@@ -37,7 +37,7 @@ class ReproducedTable:
 
     def __init__(self, one: Reproduced, found: Journals) -> None:
         of, chosen = table(one.table), Choices(scale="paper", seeds=SEEDS, settings={"workload": one.settings})
-        self.one, self.sheet = one, sheet_of(of, chosen, plan.runs(of, chosen), found)
+        self.one, self.sheet = one, sheet_of(resolve(of, chosen), found)
 
     @property
     def there(self) -> bool:
@@ -81,11 +81,12 @@ class TunedRows:
         of = table(one.table)
         chosen = Choices(scale="small", seeds=SEEDS, methods=tuple(one.methods), networks=(one.network,))
         self.one = one
-        self.over = [search for search in searches(of, chosen, BUDGET, found.of) if search.over]
-        every = tuned_table(of, chosen, BUDGET, self.over, found)
+        self.over = [search for search in searches(resolve(of, chosen), BUDGET, found.of) if search.over]
+        every = tuned_table(resolve(of, chosen), BUDGET, self.over, found)
         rows = [every.records(side, one.network, search.row) for search in self.over for side in SIDES]
         common = set(SEEDS).intersection(*({record.seed for record in records} for records in rows))
-        self.tuned = tuned_table(of, replace(chosen, seeds=tuple(sorted(common)) or SEEDS), BUDGET, self.over, found)
+        shared = replace(chosen, seeds=tuple(sorted(common)) or SEEDS)
+        self.tuned = tuned_table(resolve(of, shared), BUDGET, self.over, found)
 
     @property
     def there(self) -> bool:
@@ -112,7 +113,7 @@ class TunedRows:
         known = "not run" if found is None or found.mean is None else f"{found.mean:.2f}"
         if interval is not None:
             known += f" [{interval.low:.2f}, {interval.high:.2f}]"
-        mine = (run for run in self.tuned.sheets[side].planned if run.labels.row == search.row.key)
+        mine = (run for run in self.tuned.sheets[side].grid.runs if run.labels.row == search.row.key)
         ends = edges(search.trials) if side == "best" else ()
         edge = f", the {' and '.join(ends)} tried" if ends else ""
         return f"{next(mine).work.schedule.lr:g}{edge}", known

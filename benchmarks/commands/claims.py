@@ -19,8 +19,9 @@ from benchmarks.papers.claims.rules import RULE, Evidence
 from benchmarks.papers.claims.verdicts import Claim, Judged, Verdict
 from benchmarks.runner.choices import Choices
 from benchmarks.views import conditions, journals
+from benchmarks.views.every_condition import at_conditions
 from benchmarks.views.evidence import SheetEvidence
-from benchmarks.views.sheets import at_conditions, made_elsewhere, other_data, whole
+from benchmarks.views.sheets import made_elsewhere, other_data
 from reports.tables.texts import printable
 from results.files import own_folder, replace
 from results.tables import Conditions
@@ -31,13 +32,13 @@ STYLES = {"holds": "bold green", "does not hold": "bold red"}
 def claims(chosen: Choices, out: Path, console: Console, *, every: Set[str] = frozenset(), why: bool = False) -> int:
     """Judge all claims on the runs of a folder -> the exit status 0: a claim that does not hold is no error.
 
-    every: what was left open (views.sheets.EVERYTHING); why: say all of each, not the verdicts of the decided alone.
-    Raises ResultsError where nothing can be written.
+    every: what was left open (views.every_condition.EVERYTHING); why: say all of each, not the verdicts of the decided
+    alone. Raises ResultsError where nothing can be written.
     """
     found = journals.read(out)
-    there = at_conditions(whole(chosen), found, every=every, out=out)
-    evidence = [SheetEvidence(one, out, sheets) for one, sheets in there]
-    given = [conditions.found(one.sheets, conditions.of_choices(one.chosen)) for one in evidence]
+    there = at_conditions(chosen.whole, found, every=every, out=out)
+    evidence = [SheetEvidence(one.condition, out, one.full) for one in there]
+    given = [conditions.found(one.full, one.condition) for one in there]
     judge(list(zip(given, evidence, strict=True)), console, out, why=why)
     sheets = [sheet for one in evidence for sheet in one.sheets]
     note(console, (*found.remarks, made_elsewhere(sheets), other_data(sheets)))

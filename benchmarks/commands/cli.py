@@ -133,11 +133,9 @@ def run(
         no_tracking: Leave MLflow alone; it need not be installed.
     """
     from benchmarks.commands import run
-    from benchmarks.commands.resolve import check_target
 
-    check_target(target)
     care.check()
-    of_cluster, found, chosen, many = _placed(tables, selection, engine, jobs, per_device)
+    of_cluster, found, chosen, many = _placed(tables, selection, engine, jobs, per_device, target)
     return run.run(
         found,
         chosen,
@@ -145,7 +143,6 @@ def run(
         jobs=many,
         care=care,
         tracking=not no_tracking,
-        target=target,
         console=_console(),
         engine=of_cluster,
     )
@@ -186,12 +183,11 @@ def tune(
         no_tracking: Leave MLflow alone; it need not be installed.
     """
     from benchmarks.commands import tune
-    from benchmarks.commands.resolve import check_target, one_table
+    from benchmarks.commands.resolve import one_table
 
-    check_target(target)
     care.check()
     budget = search.budget()
-    of_cluster, found, chosen, many = _placed([table], selection, engine, jobs, per_device, detachable=False)
+    of_cluster, found, chosen, many = _placed([table], selection, engine, jobs, per_device, target, detachable=False)
     return tune.tune(
         one_table(found, table),
         chosen,
@@ -200,7 +196,6 @@ def tune(
         jobs=many,
         care=care,
         tracking=not no_tracking,
-        target=target,
         console=_console(),
         engine=of_cluster,
     )
@@ -259,16 +254,15 @@ def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, 
         uri: A tracking store to fetch journals from first, so that a team shares one.
     """
     from benchmarks.commands.report import report as make
-    from benchmarks.commands.resolve import check_target, choose
+    from benchmarks.commands.resolve import choose
 
-    check_target(target)
-    found, chosen = choose(selection, tables or None)
+    found, chosen = choose(selection, tables or None, target=target)
     if uri is not None:
         from results import tracking
 
         tracking.fetch(uri, selection.out)
     names = [one.id for one in found]
-    return make(names, chosen, out=selection.out, target=target, console=_console(), every=selection.every)
+    return make(names, chosen, out=selection.out, console=_console(), every=selection.every)
 
 
 @app.command
@@ -462,6 +456,7 @@ def _placed(
     engine: EngineOptions,
     jobs: int | None,
     per_device: int | None,
+    target: float | None,
     *,
     detachable: bool = True,
 ) -> tuple[Engine | None, list[Experiment], Choices, int]:
@@ -471,7 +466,7 @@ def _placed(
 
     asked = per_device if jobs is None else jobs
     of_cluster = engines.prepare(engine, selection, asked, _console(), detachable=detachable)
-    found, chosen = choose(selection, tables, node=of_cluster.node if of_cluster else None)
+    found, chosen = choose(selection, tables, node=of_cluster.node if of_cluster else None, target=target)
     return of_cluster, found, chosen, _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
 
 

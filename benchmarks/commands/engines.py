@@ -13,7 +13,6 @@ from benchmarks.commands import resolve
 from benchmarks.commands.options import EngineOptions, Selection
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.engines import cluster, options, probe
 from benchmarks.runner.engines.options import ENGINES
 from benchmarks.runner.engines.slurm import Slurm
@@ -32,9 +31,9 @@ class Engine:
     node: Node | None
     detach: bool = False
 
-    def ready(self, missing: Sequence[Run], found: Journals, chosen: Choices) -> int:
+    def ready(self, missing: Sequence[Run], found: Journals, node: Node | None) -> int:
         """-> jobs side by side, at most. Raises UserError where a job's time is too short."""
-        pace = Pace(found.records, chosen.node)
+        pace = Pace(found.records, node)
         self.slurm.check_time(missing, pace)
         self.slurm.expect(missing, pace)
         return self.slurm.width(missing)

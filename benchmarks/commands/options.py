@@ -206,7 +206,7 @@ class Shown(Selection):
 
     @property
     def every(self) -> frozenset[str]:
-        """What is left open (views.sheets.EVERYTHING); of it the smallest is chosen, and the default."""
+        """What is left open (views.every_condition.EVERYTHING); of it the smallest is chosen, and the default."""
         real = self.hardware or self.record
         given = {"scale": self.scale == ALL, "executor": self.executor == ALL and not real, "seeds": self.seeds == ALL}
         return frozenset(name for name, left_open in given.items() if left_open)

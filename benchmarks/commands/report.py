@@ -13,15 +13,17 @@ from benchmarks.analyses import registry as analyses
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.papers.claims.catalogue import judged
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import tables
+from benchmarks.runner.rerun import command
 from benchmarks.views import journals
+from benchmarks.views.every_condition import AtCondition, at_conditions
 from benchmarks.views.evidence import SheetEvidence
 from benchmarks.views.journals import Journals
 from benchmarks.views.pages import analysis_page, freshness, table_page, tuned_page
 from benchmarks.views.pages.links import tracking
-from benchmarks.views.pages.site_content import AtCondition, column, content
-from benchmarks.views.sheets import Sheet, at_conditions, every_sheet, made_elsewhere, not_shown, other_data, whole
+from benchmarks.views.pages.site_content import column, content
+from benchmarks.views.sheets import made_elsewhere, not_shown, other_data
 from benchmarks.views.tuning.names import name_of
 from reports import site
 from reports.figures.studio import Studio
@@ -36,7 +38,6 @@ def report(
     chosen: Choices,
     *,
     out: Path,
-    target: float | None,
     console: Console,
     every: Set[str] = frozenset(),
 ) -> int:
@@ -48,9 +49,8 @@ def report(
         ids: tables and analyses whose pages are made anew.
         chosen: under which condition.
         out: folder of results.
-        target: percent, if the user fixed one.
         console: where to say what was written.
-        every: what was left open (views.sheets.EVERYTHING): each that has runs.
+        every: what was left open (views.every_condition.EVERYTHING): each that has runs.
 
     Raises:
         UserError: there is no such folder.
@@ -61,7 +61,7 @@ def report(
         raise UserError(f"There is no folder {out}: run a table first, or name the folder of results with --out.")
     folder, found = own_folder(out, out / "report"), journals.read(out)
     before = kept.read(folder)
-    made = _site(ids, chosen, found, before, out, target, every)
+    made = _site(ids, chosen, found, before, out, every)
     files, gone = site.write(made, folder, before.files)
     note(console, (*before.unreadable, *made.warnings))
     if gone:
@@ -79,27 +79,17 @@ def _site(
     found: Journals,
     before: Kept,
     out: Path,
-    target: float | None,
     every: Set[str],
 ) -> Site:
     """What is shown, made anew or kept; pictures are drawn into the folder of the report."""
     folder = out / "report"
-    there = [
-        _at(one, sheets, found, out, target)
-        for one, sheets in at_conditions(chosen, found, target, every=every, out=out)
-    ]
+    there = at_conditions(chosen, found, every=every, out=out)
     asked = [id for id in experiments.IDS if not ids or id in ids or id in before.asked]
     pages = [*_tables(ids, there, found, folder), *_others(ids, before, chosen, out, folder)]
     pages += freshness.kept(before.pages, {page.place for page in pages}, found)
-    columns = [column(one, found) for one in there]
+    columns = [column(one, judged(SheetEvidence(one.condition, out, one.full)), found) for one in there]
     columns += freshness.kept_columns(before.columns, {one.condition.slug for one in columns}, found)
     return content(asked, columns, pages, _warnings(found, there, pages, out))
-
-
-def _at(chosen: Choices, sheets: tuple[Sheet, ...], found: Journals, out: Path, target: float | None) -> AtCondition:
-    """What there is under a condition; its claims are judged on all rows."""
-    full = tuple(every_sheet(whole(chosen), found, target)) if chosen.methods else sheets
-    return AtCondition(chosen, sheets, full, judged(SheetEvidence(chosen, out, full)))
 
 
 def _warnings(found: Journals, there: Sequence[AtCondition], pages: Sequence[Page], out: Path) -> Iterator[str]:
@@ -125,7 +115,7 @@ def _others(ids: Sequence[str], before: Kept, chosen: Choices, out: Path, folder
     known = {page.id for page in before.pages}
     for id in analyses.IDS:
         if not ids or id in ids or id in known:
-            yield from analysis_page.pages(id, chosen, out, folder)
-    for id in (table.id for table in plan.tables(chosen)):
+            yield from analysis_page.pages(id, command([id], chosen), out, folder)
+    for id in (table.id for table in tables(chosen)):
         if not ids or id in ids or name_of(id) in known:
             yield from tuned_page.pages(id, out, folder)

@@ -79,13 +79,18 @@ def default_jobs(device: str, per_device: int = 1) -> int:
 
 
 def choose(
-    given: Selection, names: Sequence[str] | None, hardware: Sequence[str] = (), node: Node | None = None
+    given: Selection,
+    names: Sequence[str] | None,
+    hardware: Sequence[str] = (),
+    node: Node | None = None,
+    target: float | None = None,
 ) -> tuple[list[Experiment], Choices]:
     """The experiments of these names, none where there are no names, and the options as given -> what is chosen.
 
     hardware: as `chosen_experiments`. node: that trains the runs, if it is not this machine. Raises UserError or
     MethodError on the first that cannot be.
     """
+    check_target(target)
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
     experiments = chosen_experiments(names, hardware) if names is not None else []
@@ -116,6 +121,7 @@ def choose(
         own=OwnFiles(networks=words_of(_all_networks(networks, experiments)), data=given.data_card),
         own_tables=tuple(one for one in experiments if isinstance(one, Table) and one.file is not None),
         alias=not given.no_alias,
+        target=target,
     )
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-import methods
 from benchmarks.analyses.definition import Analysis, Request
-from benchmarks.commands import resolve, training
+from benchmarks.commands import training
 from benchmarks.commands.engines import Engine
 from benchmarks.commands.options import Care
+from benchmarks.commands.resolve import check_out, missing_data
 from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.executors.errors import EpochUnfinished, Stalled, WorkerFailed, WorkersStuck
@@ -22,14 +21,16 @@ from benchmarks.experiments import Experiment
 from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import Grid, grids, resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, ranks
 from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.progress import runs as many
+from benchmarks.runner.rerun import command
 from benchmarks.tables.definition import Table
-from benchmarks.views import conditions, journals, notes, pictures, rerun, tracked
+from benchmarks.views import conditions, journals, notes, pictures, tracked
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, made_elsewhere, sheet_of, whole
+from benchmarks.views.sheets import Sheet, every_sheet, made_elsewhere, sheet_of
 from benchmarks.views.table import assemble
 from reports.tables.files import write
 from reports.tables.screen import to_rich
@@ -49,7 +50,6 @@ def run(
     jobs: int,
     care: Care,
     tracking: bool,
-    target: float | None,
     console: Console,
     engine: Engine | None = None,
 ) -> int:
@@ -58,36 +58,46 @@ def run(
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
     if (rank := ranks.other(chosen.kind)) is not None:
-        return ranks.take_part(rank, training.setting(experiments, chosen, out, care), pool.RANK_WORK)
+        shared = [resolve(one, chosen) for one in experiments if isinstance(one, Table)]
+        return ranks.take_part(rank, training.setting(shared, chosen, out, care), pool.RANK_WORK)
     planned, without = _plan(experiments, chosen)
-    asked = [run for of_table in planned.values() for run in of_table]
-    runs = plan.in_order(_named(asked, chosen))
-    resolve.check_out(out)
+    asked = [run for grid in planned.values() for run in grid.runs]
+    families = {grid.table.family for grid in planned.values()}
+    others = list(grids(chosen.whole, families))
+    runs = plan.in_order(_named(asked, others))
+    check_out(out)
     found = journals.read(out)
     missing = [run for run in runs if care.fresh or not found.done(run)]
-    jobs = engine.ready(missing, found, chosen) if engine is not None else jobs
-    _announce(experiments, chosen, runs, missing, jobs, console, training.resumable(runs, missing, out, care))
+    jobs = engine.ready(missing, found, chosen.node) if engine is not None else jobs
+    _announce(
+        experiments,
+        chosen,
+        planned.values(),
+        runs,
+        missing,
+        jobs,
+        console,
+        training.resumable(runs, missing, out, care),
+    )
     note(console, (*plan.trained_as_others(asked), *found.remarks))
-    setting = training.setting(experiments, chosen, out, care)
+    setting = training.setting(planned.values(), chosen, out, care)
     if engine is not None and engine.detach and missing:
         return engine.leave(missing, setting)
     ended = _train(missing, chosen, setting, jobs, engine, console)
     found = journals.read(out) if missing else found
     failed = list(training.failures(missing, ended, found))
-    sheets = {one.id: sheet_of(one, chosen, planned[one.id], found, target) for one in _tables(experiments, planned)}
+    sheets = {id: sheet_of(grid, found) for id, grid in planned.items()}
     _show_all(experiments, sheets, without, chosen, out, console)
     training.complain(failed, console)
-    _keep(list(sheets.values()), chosen, found, target, out if tracking else None, console)
+    _keep(list(sheets.values()), others, found, out if tracking else None, console)
     return 1 if failed else 0
 
 
-def _keep(
-    sheets: list[Sheet], chosen: Choices, found: Journals, target: float | None, out: Path | None, console: Console
-) -> None:
+def _keep(sheets: list[Sheet], others: Sequence[Grid], found: Journals, out: Path | None, console: Console) -> None:
     """Feed MLflow what was shown, and what it shares with others, unless out is None; say what others made."""
     used = sheets
     if out is not None and sheets:
-        _track(used := [*tracked.kindred(sheets, chosen, found, target), *sheets], out, console)
+        _track(used := [*every_sheet(others, found), *sheets], out, console)
     note(console, [made_elsewhere(used)])
 
 
@@ -101,45 +111,39 @@ def _train(
     return {} if chosen.kind.one_process else pool.train_all((), setting, jobs=jobs, listen=lambda event: None)
 
 
-def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, list[Run]], dict[str, str]]:
-    """-> per table its runs; per table that cannot run why."""
-    planned: dict[str, list[Run]] = {}
+def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, Grid], dict[str, str]]:
+    """-> per table its grid; per table that cannot run why."""
+    planned: dict[str, Grid] = {}
     without: dict[str, str] = {}
     for one in experiments:
         if isinstance(one, Analysis):
             continue
-        runs = plan.runs(one, chosen)
-        if not runs and len(experiments) == 1:
+        grid = resolve(one, chosen)
+        if not grid.cells and len(experiments) == 1:
             raise UserError(f"Nothing to run for {one.id}: --method and --network leave no row of it.")
-        lost = resolve.missing_data(runs, chosen.data)
+        lost = missing_data(grid.runs, chosen.data)
         if lost and len(experiments) == 1:
             raise UserError(lost)
-        if lost or not runs:
+        if lost or not grid.cells:
             without[one.id] = lost or "--method and --network leave no row of it."
         else:
-            planned[one.id] = runs
+            planned[one.id] = grid
     if without and len(without) == len(experiments):
         raise UserError(next(iter(without.values())))
     return planned, without
 
 
-def _named(asked: Sequence[Run], chosen: Choices) -> list[Run]:
+def _named(asked: Sequence[Run], others: Sequence[Grid]) -> list[Run]:
     """Each run once, named after all rows of all tables whose run it is: its journal is written once."""
-    ids, families, others = {run.id for run in asked}, {run.work.family for run in asked}, []
-    for table in plan.tables(chosen):
-        if table.family in families:
-            with contextlib.suppress(UserError, methods.MethodError):  # a table that was not asked for may not go
-                others += [run for run in plan.runs(table, whole(chosen)) if run.id in ids]
-    return plan.distinct([*asked, *others, *asked])  # in the order, and under the rows, that were asked for
-
-
-def _tables(experiments: Sequence[Experiment], planned: dict[str, list[Run]]) -> list[Table]:
-    return [one for one in experiments if isinstance(one, Table) and one.id in planned]
+    ids = {run.id for run in asked}
+    same = [run for grid in others for run in grid.runs if run.id in ids]
+    return plan.distinct([*asked, *same, *asked])  # in the order, and under the rows, that were asked for
 
 
 def _announce(
     experiments: Sequence[Experiment],
     chosen: Choices,
+    planned: Collection[Grid],
     runs: Sequence[Run],
     missing: Sequence[Run],
     jobs: int,
@@ -150,7 +154,7 @@ def _announce(
     done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {jobs} at a time"
     done += f"; {resumable} to be resumed" if resumable else ""
     console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done if runs else 'nothing to train'}", highlight=False)
-    for clock in notes.clocks(experiments, chosen):
+    for clock in notes.clocks(planned):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
 
@@ -196,7 +200,7 @@ def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console) -> Non
         found = one.run(request)
     except METHOD_FAILURES as error:
         raise UserError(f"{one.id} is not made: {error}.") from error
-    again = rerun.command([one.id], chosen)
+    again = command([one.id], chosen).text()
     made = [replace(table, command=again) for table in conditions.of_analysis(one, chosen, found.tables)]
     given = made[0].conditions
     pictures = [moved(path, own_folder(out, given.folder(path.parent))) for path in found.pictures]

@@ -9,7 +9,7 @@ import methods
 from benchmarks.analyses.registry import IDS as ANALYSES
 from benchmarks.analyses.registry import analysis
 from benchmarks.errors import UserError
-from benchmarks.runner.sweeps import Sweep
+from benchmarks.runner.choices import Sweep
 from benchmarks.tables.naming import OF_THE_TABLE, pieces
 from benchmarks.workloads.workload import PARTS, Workload
 from methods.errors import unknown

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table as Grid
+from rich.table import Table as Columns
 
 from benchmarks.analyses.definition import Analysis
 from benchmarks.commands import option_list, training
@@ -17,6 +17,7 @@ from benchmarks.experiments import Experiment
 from benchmarks.papers.open_points import readings
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import Grid, resolve
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
 from benchmarks.runner.progress import duration
@@ -24,7 +25,7 @@ from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
-from benchmarks.views.sheets import Sheet, sheet_of
+from benchmarks.views.sheets import sheet_of
 from benchmarks.views.table import assemble
 from benchmarks.workloads.data.cards import DataCard, card
 from reports.tables.texts import notes as table_notes
@@ -45,14 +46,14 @@ def show_experiments(
     engine: Engine | None = None,
 ) -> None:
     """engine: a cluster's, to which nothing is submitted."""
-    everything: list[Run] = []
+    grids: list[Grid] = []
     for one in found:
         if isinstance(one, Analysis):
             _show_analysis(one, chosen, console)
-            continue
-        runs = plan.runs(one, chosen)
-        everything += runs
-        _show_table(one, chosen, runs, console)
+        else:
+            grids.append(resolve(one, chosen))
+            _show_table(grids[-1], console)
+    everything = [run for grid in grids for run in grid.runs]
     analyses = [_with_seconds(one, chosen) for one in found if isinstance(one, Analysis)]
     if engine is None and not everything:
         are = "are analyses, which plan" if len(analyses) > 1 else "is an analysis, which plans"
@@ -61,7 +62,7 @@ def show_experiments(
         print_expected(plan.distinct(everything), analyses, out, jobs, console)
     else:
         _print_jobs(plan.in_order(plan.distinct(everything)), out, engine, console)
-    for clock in notes.clocks(found, chosen):
+    for clock in notes.clocks(grids):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
 
@@ -70,7 +71,7 @@ def show_audit(found: Sequence[Experiment], chosen: Choices, out: Path, console:
     there = journals.read(out)
     for one in found:
         if isinstance(one, Table):
-            table = assemble(sheet_of(one, chosen, plan.runs(one, chosen), there))
+            table = assemble(sheet_of(resolve(one, chosen), there))
             say(console, f"{table.title} ({table.source})", "bold")
             for line in (*table.captions, *table_notes(table)):
                 say(console, line)
@@ -121,27 +122,24 @@ def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
     console.print()
 
 
-def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Console) -> None:
+def _show_table(grid: Grid, console: Console) -> None:
+    one, rows, values = grid.table, grid.rows, grid.published
     console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({one.source})", highlight=False)
-    for line in (*renamed(plan.rows(one, chosen)), *plan.trained_as_others(runs)):
+    for line in (*renamed(rows), *plan.trained_as_others(grid.runs)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    values = Sheet(one, chosen, (), (), runs, {}).published
-    for network in plan.networks(one, chosen):
-        of_network = [run for run in runs if run.spec.workload.network == network]
-        if not of_network:
-            continue
-        rows, first = plan.rows(one, chosen), of_network[0]
-        mine = {run.labels.row: run for run in reversed(of_network)}
+    for network in grid.networks if rows else ():
+        mine = {cell.row.key: cell.runs[0] for cell in grid.cells if cell.network == network}
+        first = mine[rows[0].key]
         document = flat(first.spec.workload.document())
         console.print(f"\n[bold]{network}[/]: {escape(first.labels.network_label)}", highlight=False)
         say(console, _data(one, first.data, beside=bool(values)))
         console.print(escape(_words(document)), highlight=False, style="dim")
-        grid = Grid("row", *(f"{MEASURES[m].heading}, published" for m in one.measures), box=None)
-        grid.columns[0].overflow = "fold"  # names of rows stay whole
+        columns = Columns("row", *(f"{MEASURES[m].heading}, published" for m in one.measures), box=None)
+        columns.columns[0].overflow = "fold"  # names of rows stay whole
         for row in rows[:MOST_ROWS]:
             cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
-            grid.add_row(escape(row.key), *cells)
-        console.print(grid)
+            columns.add_row(escape(row.key), *cells)
+        console.print(columns)
         console.print("options as resolved")
         for row in rows[:MOST_ROWS]:
             its = flat(mine[row.key].spec.workload.document())
@@ -150,9 +148,9 @@ def _show_table(one: Table, chosen: Choices, runs: Sequence[Run], console: Conso
             console.print(f"  {row.key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
         if more := len(rows[MOST_ROWS:]):
             say(console, f"  and {more:,} more rows: name those to show by --method")
-    for line in notes.warm_ups(runs, chosen):
+    for line in grid.cautions:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for line in readings.readings_of(one.id, runs):
+    for line in readings.readings_of(one.id, grid.runs):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,12 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.errors import Interrupted
-from benchmarks.experiments import Experiment
-from benchmarks.hardware.card import Card
-from benchmarks.runner import environment, gpus, plan
+from benchmarks.runner import environment, gpus
 from benchmarks.runner.checkpoints import file as checkpoints
 from benchmarks.runner.checkpoints import keeper
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import Grid
 from benchmarks.runner.node import Node
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
@@ -24,7 +23,6 @@ from benchmarks.runner.processes import signals
 from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
-from benchmarks.tables.definition import Table
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
 
@@ -40,10 +38,11 @@ class Careful(Protocol):
     def fresh(self) -> bool: ...
 
 
-def setting(experiments: Sequence[Experiment], chosen: Choices, out: Path, care: Careful) -> Setting:
-    """What all runs of these experiments share."""
+def setting(grids: Iterable[Grid], chosen: Choices, out: Path, care: Careful) -> Setting:
+    """What all runs of these tables share."""
     own = chosen.device == "cuda" and chosen.node is None  # a node's GPUs are found there
-    cards, here = _cards(experiments, chosen), environment.describe("cuda" if own else "cpu")
+    cards = {digest: card for grid in grids for digest, card in grid.cards.items()}
+    here = environment.describe("cuda" if own else "cpu")
     seen = gpus.each() if own else ()
     given = chosen.data, cards, chosen.plugins, here, seen
     return Setting(out, *given, care.stall_after, care.fresh, care.checkpoints, chosen.own)
@@ -113,14 +112,3 @@ def complain(failed: Sequence[str], console: Console) -> None:
     """Say these sentences."""
     for sentence in failed:
         console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
-
-
-def _cards(experiments: Sequence[Experiment], chosen: Choices) -> dict[str, Card]:
-    """The cards of all rows, delays and all, by their content."""
-    found = {}
-    for one in experiments:
-        card = plan.card_of(one, chosen) if isinstance(one, Table) else None
-        if card is not None and isinstance(one, Table):
-            for row in plan.rows(one, chosen):
-                found[card.delayed(row.delays).sha256] = card.delayed(row.delays)
-    return found

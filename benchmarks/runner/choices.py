@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.executors import registry as executors
@@ -12,20 +12,40 @@ from benchmarks.runner import gpus
 from benchmarks.runner.environment import real_devices
 from benchmarks.runner.gpus import Gpus
 from benchmarks.runner.node import Node
-from benchmarks.runner.sweeps import Sweep
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.own import OwnFiles
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A setting with several values, a row for each. owner: "workload" or a method; values: as text, at least two."""
+
+    owner: str
+    key: str
+    values: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The values as `--set` has them."""
+        return ",".join(self.values)
+
+    @property
+    def name(self) -> str:
+        """As `--set` has it: "lapsgd.period"."""
+        return f"{self.owner}.{self.key}"
 
 
 @dataclass(frozen=True)
 class Choices:
     """What the command line chose, checked; whoever makes one by hand answers for names that there are.
 
+    `runner.grid.resolve` makes a table's grid of it; what trains and what shows runs read the grid.
+
     any_seed: whether the seeds are those that have runs. methods: names of methods, of a table's rows, or of rows to be
     added to it; none: all. networks: likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`,
     by owner ("workload", a method, an analysis) and key, as text, but for what has several values: sweeps.
     plugin_methods: those of the plug-ins, in their order. own: files of the user's own networks and data, for other
-    processes.
+    processes. target: percent.
     """
 
     scale: str = "smoke"
@@ -47,6 +67,7 @@ class Choices:
     own: OwnFiles = field(default_factory=OwnFiles)
     alias: bool = True  # rows that are one algorithm are trained once
     node: Node | None = None  # that trains the runs, if it is not this machine
+    target: float | None = None
 
     @property
     def kind(self) -> executors.ExecutorKind:
@@ -66,3 +87,8 @@ class Choices:
         if self.node is not None and self.device != "cuda":
             return self.node.cores
         return real_devices(self.device)
+
+    @property
+    def whole(self) -> Choices:
+        """With all rows, for what compares rows: a target is the worst row's, a claim is of several."""
+        return replace(self, methods=())

@@ -1,28 +1,23 @@
-"""From tables and choices to runs: what exactly is going to be done, before any of it is. Imports no torch."""
+"""One run as planned: what exactly is going to be done, before any of it is. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import methods
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
-from benchmarks.hardware.cards import load as load_card
-from benchmarks.hardware.delays import Delay
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
-from benchmarks.runner.settings import row_method, row_workload, run_of, settled, swept, told_apart
 from benchmarks.runner.specs import workload_of, workload_spec
-from benchmarks.tables import registry
-from benchmarks.tables.definition import Row, Table
-from benchmarks.tables.shared import BASELINE
+from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.present import any_form, as_found
 from benchmarks.workloads.networks.names import OWN, layer_count
-from benchmarks.workloads.workload import Workload, workload
-from results.measures import need
+from benchmarks.workloads.workload import Workload
 from results.records.identity import as_read, run_id
 from results.records.spec import Labels, MethodSpec, RowLabels, RunSpec
 
@@ -60,113 +55,23 @@ class Run:
         instead = f" (trained as {methods.method_class(self.spec.method.name).title})" if self.own else ""
         return f"{self.spec.workload.name} {who}{instead}, seed {self.spec.seed}"
 
+    def at(self, *, seed: int | None = None, work: Workload | None = None) -> Run:
+        """The same with another seed, or another workload of the same network and data."""
+        changed: dict[str, Any] = {} if seed is None else {"seed": seed}
+        if work is not None:
+            changed["workload"] = workload_spec(work, self.data, self.spec.workload.dataset_sha256)
+        spec = self.spec.model_copy(update=changed)
+        return replace(self, id=run_id(spec), spec=spec)
+
     @cached_property
     def work(self) -> Workload:
         """The workload that its spec holds."""
         return workload_of(self.spec.workload)
 
 
-def tables(choices: Choices) -> tuple[Table, ...]:
-    """All that there are: ours, and those that were named by their files."""
-    return (*map(registry.table, registry.IDS), *choices.own_tables)
-
-
-def rows(table: Table, choices: Choices) -> tuple[Row, ...]:
-    """The table's rows, those of plug-ins, methods and rows that were asked for by name; filtered by --method.
-
-    As they are set: a row that --set makes another has the name of that, and there is one for each value of a sweep
-    (runner.settings). A rate that is scaled by default is in a label beside one that is not. Raises UserError or
-    MethodError on a name or setting that is none.
-    """
-    wanted = (*choices.plugin_methods, *choices.methods, *(sweep.owner for sweep in choices.sweeps))
-    chosen = list(table.rows)
-    for name in dict.fromkeys(name for name in wanted if name in methods.names()):
-        if name not in {row.method for row in chosen}:
-            chosen.append(Row(name, note=_not_there(table)))
-    if choices.methods:
-        chosen = [row for row in chosen if row.method in choices.methods or row.key in choices.methods]
-        chosen += _asked(table, chosen, choices)
-        if need(table.measures, "baseline") and BASELINE.key not in {row.key for row in chosen}:
-            chosen.append(BASELINE)
-    as_set = settled(table, chosen, choices.scale, choices.settings)
-    as_swept = swept(table, as_set, choices.scale, choices.settings, choices.sweeps)
-    return told_apart(table, as_swept, choices.settings)
-
-
-def _not_there(table: Table) -> str:
-    return "not in the paper's table" if table.file is None else "not in the table's file"
-
-
-def _asked(table: Table, chosen: Iterable[Row], choices: Choices) -> Iterator[Row]:
-    """Rows that --method names by their options and that are not chosen yet: the table's own, or one to be added.
-
-    What all of the table's rows of a method have and do not say, a schedule for example, the new one has as well.
-    """
-    there = {run_of(table, row, choices.scale, {}): row for row in table.rows}
-    known = {row.key for row in chosen}
-    for name in dict.fromkeys(choices.methods):
-        if "@" not in name or name in known:
-            continue
-        asked = Row.parsed(name)
-        unsaid = [row.unsaid for row in table.rows if row.method == asked.method]
-        shared = unsaid[0] if unsaid and all(one == unsaid[0] for one in unsaid) else {}
-        row = replace(asked, workload={**shared, **asked.workload}, note=_not_there(table))
-        row = there.setdefault(run_of(table, row, choices.scale, {}), row)
-        if row.key not in known:
-            known.add(row.key)
-            yield row
-
-
-def networks(table: Table, choices: Choices) -> tuple[str, ...]:
-    """The table's networks in its order, filtered by --network, maybe to none; then those of the user's own."""
-    chosen = [network for network in table.networks if not choices.networks or network in choices.networks]
-    return tuple(dict.fromkeys([*chosen, *(network for network in choices.networks if network in OWN)]))
-
-
-def runs(table: Table, choices: Choices) -> list[Run]:
-    """The runs of a table: network x row x seed. Tables that show the same runs share them, by identity.
-
-    Raises UserError or MethodError on a setting that a workload or method does not take, UserError where the card or a
-    row delays a device that none of them has, and as `run`.
-    """
-    planned, shared, devices, its_rows = [], card_of(table, choices), 0, rows(table, choices)
-    for network in networks(table, choices):
-        for row in its_rows:
-            work = row_workload(table, network, row, choices.scale, choices.settings)
-            method = row_method(table, row, choices.settings)
-            first = of_row(work, row, method, choices.seeds[0], choices, shared)
-            planned += [first, *(_of_seed(first, seed) for seed in choices.seeds[1:])]
-            devices = max(devices, method.devices)
-    if planned and shared is not None:
-        delays = shared.delayed([delay for row in its_rows for delay in row.delays]).delays
-        _check_delays(table, delays, devices)
-    return planned
-
-
-def _check_delays(table: Table, delays: Iterable[Delay], devices: int) -> None:
-    for delay in delays:
-        if delay.device >= devices:
-            there = f"devices 0 to {devices - 1}" if devices > 1 else "device 0 alone"
-            raise UserError(
-                f"The runs of {table.id} have {there}, and device {delay.device} is to be delayed: "
-                "name one that they have, or leave the delay out."
-            )
-
-
-def table_workload(table: Table, network: str, choices: Choices) -> Workload:
-    """What the rows of a table have in common on a network. Raises UserError on a setting that it does not take."""
-    settings = {**table.workload, **choices.settings.get("workload", {})}
-    return workload(table.family, network, choices.scale, settings, like=table.networks[0])
-
-
 def data_of(work: Workload, choices: Choices) -> DataCard:
     """The card of the data as they are found. Raises UserError where a folder of images has another layout."""
     return as_found(card(work.dataset), choices.data)
-
-
-def card_of(table: Table, choices: Choices) -> Card | None:
-    """The hardware card that all rows of a table share; None for real time. Raises UserError if it cannot be read."""
-    return choices.card or load_card(table.card) if choices.kind.needs_card else None
 
 
 def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
@@ -175,12 +80,6 @@ def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices:
     if not choices.alias or method.trained_as is method:
         return own
     return replace(run(work, row, method.trained_as, seed, choices, shared), own=own.spec.method)
-
-
-def _of_seed(run: Run, seed: int) -> Run:
-    """The same with another seed, in which alone runs of a row differ: a plan of many seeds takes its time here."""
-    spec = run.spec.model_copy(update={"seed": seed})
-    return replace(run, id=run_id(spec), spec=spec)
 
 
 def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
@@ -242,7 +141,7 @@ def _check_evaluations(work: Workload, method: methods.Method, choices: Choices)
     """Raises UserError where an epoch has fewer batches on a device than evaluations."""
     if work.interval >= 1:
         return
-    samples = work.train_samples or data_of(work, choices).train_samples
+    samples, _ = work.samples_of(data_of(work, choices))
     batches = max(1, samples // work.batch // method.replicas)
     if work.interval.denominator > batches:
         raise UserError(

@@ -14,7 +14,7 @@ from itertools import product
 from typing import Any
 
 import methods
-from benchmarks.runner.sweeps import Sweep
+from benchmarks.runner.choices import Sweep
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.naming import SHORT, WORKLOAD
 from benchmarks.workloads.workload import Workload, workload

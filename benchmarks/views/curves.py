@@ -16,13 +16,13 @@ from results.statistics import ACCURACY
 
 def subtitle(sheet: Sheet) -> str:
     """What one has to know to read a picture: scale, clock and seeds."""
-    clock = f"hardware {sheet.card.name}" if sheet.card is not None else "real threads"
-    return f"scale {sheet.choices.scale}, {clock}, n = {len(sheet.choices.seeds)}"
+    clock = f"hardware {sheet.grid.card.name}" if sheet.grid.card is not None else "real threads"
+    return f"scale {sheet.grid.scale}, {clock}, n = {len(sheet.seeds)}"
 
 
 def seconds_label(sheet: Sheet) -> str:
     """Of an axis of seconds."""
-    return "simulated seconds" if sheet.card is not None else "seconds"
+    return "simulated seconds" if sheet.grid.card is not None else "seconds"
 
 
 def goals(sheet: Sheet) -> dict[str, float]:

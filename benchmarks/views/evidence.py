@@ -8,15 +8,15 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.analyses import registry as analyses
+from benchmarks.executors.registry import executor
 from benchmarks.papers.fitted import is_fitted, relative_seconds
-from benchmarks.runner.choices import Choices
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.values import by_seed, measured
 from results import published
 from results.published import Published
 from results.records import Record
 from results.statistics import Summary, best, extent
-from results.tables import ResultTable, files
+from results.tables import ResultTable, RunCondition, files
 
 Key = tuple[str, str, str, str]
 """(table, network, row, measure)."""
@@ -26,17 +26,17 @@ Key = tuple[str, str, str, str]
 class SheetEvidence:
     """What the papers' claims ask for: tables from sheets with all their rows, analyses from what `run` wrote."""
 
-    chosen: Choices
+    condition: RunCondition
     out: Path
     sheets: tuple[Sheet, ...]
 
     @property
     def scale(self) -> str:
-        return self.chosen.scale
+        return self.condition.scale
 
     @property
     def simulated(self) -> bool:
-        return self.chosen.kind.simulated
+        return executor(self.condition.executor).simulated
 
     @cached_property
     def _sheets(self) -> Mapping[str, Sheet]:
@@ -47,7 +47,7 @@ class SheetEvidence:
         return {
             (sheet.table.id, *key): value
             for sheet in self.sheets
-            if not sheet.planned or sheet.judged
+            if not sheet.grid.cells or sheet.grid.judged
             for key, value in measured(sheet).items()
         }
 
@@ -60,7 +60,7 @@ class SheetEvidence:
     def _card(self, table_id: str) -> str:
         """The name of the card that charged a table's runs; "" in real time, and where nothing of it was run."""
         found = self._sheets.get(table_id)
-        return found.card.name if found is not None and found.card is not None else ""
+        return found.grid.card.name if found is not None and found.grid.card is not None else ""
 
     def diverged(self, table_id: str, network: str, row_key: str) -> int:
         found = self._sheets.get(table_id)

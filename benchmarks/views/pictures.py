@@ -58,5 +58,5 @@ def _dots(sheet: Sheet) -> Iterator[Dot]:
 
 def _devices(sheet: Sheet, network: str, row: str) -> int:
     """Of a row's runs, as planned."""
-    mine = (run for run in sheet.planned if (run.spec.workload.network, run.labels.row) == (network, row))
+    mine = (run for run in sheet.grid.runs if (run.spec.workload.network, run.labels.row) == (network, row))
     return next(run.labels.device_count for run in mine)

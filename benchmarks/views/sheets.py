@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from benchmarks.errors import UserError
-from benchmarks.executors import registry as executors
-from benchmarks.hardware.card import Card
-from benchmarks.hardware.cards import load as load_card
-from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import Grid
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.views.journals import Journals, experiment
-from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.workload import SCALES, Workload, workload
-from methods import MethodError
 from results import statistics
-from results.groups import FIRST_TRIAL_SEED
-from results.published import Key, Published
 from results.records import Record
 from results.statistics.chance import Chance
 
@@ -34,56 +22,27 @@ Records = Mapping[tuple[str, str], Sequence[Record]]  # (network, row key) -> on
 
 @dataclass(frozen=True)
 class Sheet:
-    """All that a table is made of. planned: its runs, of which `records` holds those that count.
+    """A table's grid and those of its runs that are there and count."""
 
-    choices.seeds are those of the runs that are there, where there are any; asked: the choices as they were made.
-    """
-
-    table: Table
-    choices: Choices
-    rows: Sequence[Row]
-    networks: Sequence[str]
-    planned: Sequence[Run]
+    grid: Grid
     records: Records
-    target: float | None = None  # percent, if the user fixed one
-    asked: Choices | None = None
 
     @property
-    def card(self) -> Card | None:
-        return plan.card_of(self.table, self.choices)
+    def table(self) -> Table:
+        return self.grid.table
 
     @property
-    def other_data(self) -> str:
-        """What the data are where they are not the paper's, at its scale all of them, in words; "" where they are."""
-        if not self.planned:
-            return ""
-        work = self.planned[0].work
-        paper = data_card(work.family)
-        known, full = self.planned[0].data, workload(work.family, work.network, "paper")
-        taken = [_taken(one, paper) for one in (work, full)]
-        if (other := known.unlike(paper)) or work.scale != "paper" or taken[0] == taken[1]:
-            return other
-        ours, theirs = (" and ".join(f"{count:,}{{}}" for count in pair) for pair in taken)
-        return f"{ours.format(' training', ' test')} samples of {paper.title}, not {theirs.format('', '')}"
+    def rows(self) -> Sequence[Row]:
+        return self.grid.rows
 
     @property
-    def published(self) -> Mapping[Key, Published]:
-        """Published values of the table: none where its data were chosen, and are another set than the scale's.
-
-        A scale's own stand-ins are laid beside the paper's values, and said to be stand-ins.
-        """
-        if self.planned:
-            work, paper = self.planned[0].work, data_card(self.planned[0].work.family)
-            others = work.dataset == paper.name and self.planned[0].data.unlike(paper)
-            if others or work.dataset != workload(work.family, work.network, work.scale).dataset:
-                return {}
-        return self.table.published
+    def networks(self) -> Sequence[str]:
+        return self.grid.networks
 
     @property
-    def judged(self) -> bool:
-        """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
-        stands_in = self.choices.scale != "paper" and data_card(self.planned[0].work.dataset).embedded
-        return stands_in or not self.other_data
+    def seeds(self) -> tuple[int, ...]:
+        """Those of the runs that are there, where there are any."""
+        return tuple(sorted({record.seed for record in self.used})) or self.grid.seeds
 
     @property
     def used(self) -> list[Record]:
@@ -107,7 +66,8 @@ class Sheet:
 
         One that runs may reach that have learnt nothing says so, and is none.
         """
-        found = statistics.Target(self.target, "--target") if self.target is not None else self._worst_best(network)
+        fixed = self.grid.target
+        found = statistics.Target(fixed, "--target") if fixed is not None else self._worst_best(network)
         records = {row: of for (net, row), of in self.records.items() if net == network}
         return statistics.against_chance(found, records, self.chance(network)) if found is not None else None
 
@@ -117,29 +77,24 @@ class Sheet:
         return found if found is not None and not found.near_chance else None
 
     def _worst_best(self, network: str) -> statistics.Target | None:
-        papers = self.published if self.table.file is None else {}
+        papers = self.grid.published if self.table.file is None else {}
         paper_rows = {row for net, row, _ in papers if net == network}
         per_row = {row.key: self.complete(network, row.key) for row in self.rows}
         return statistics.paper_target(per_row, paper_rows)
 
     def chance(self, network: str) -> Chance | None:
         """Guessing on the network's data; None where nothing is planned, or there are no classes."""
-        planned = next((run for run in self.planned if run.spec.workload.network == network), None)
+        planned = next((cell.runs[0] for cell in self.grid.cells if cell.network == network), None)
         return Chance.of(planned.labels) if planned is not None else None
 
 
-def sheet_of(
-    table: Table, chosen: Choices, planned: Sequence[Run], journals: Journals, target: float | None = None
-) -> Sheet:
-    """planned: the table's runs as chosen."""
+def sheet_of(grid: Grid, journals: Journals) -> Sheet:
     found: dict[tuple[str, str], list[Record]] = {}
-    for run in planned:
-        if (record := journals.of(run)) is not None:
-            key = run.spec.workload.network, run.labels.row
-            found.setdefault(key, []).append(_as_row(record, run))
-    seeds = {record.seed for of_row in found.values() for record in of_row}
-    there = replace(chosen, seeds=tuple(sorted(seeds)) or chosen.seeds)
-    return Sheet(table, there, plan.rows(table, chosen), plan.networks(table, chosen), planned, found, target, chosen)
+    for cell in grid.cells:
+        for run in cell.runs:
+            if (record := journals.of(run)) is not None:
+                found.setdefault((cell.network, cell.row.key), []).append(_as_row(record, run))
+    return Sheet(grid, found)
 
 
 def _as_row(record: Record, run: Run) -> Record:
@@ -155,85 +110,10 @@ def method_of(row: str) -> str:
     return row.partition("@")[0]
 
 
-def every_sheet(chosen: Choices, journals: Journals, target: float | None = None) -> Iterator[Sheet]:
-    """Of every table as chosen that has a run."""
-    for table in plan.tables(chosen):
-        try:
-            sheet = sheet_of(table, chosen, plan.runs(table, chosen), journals, target)
-        except (UserError, MethodError):  # it takes no such setting or network, or no real time
-            continue
-        if sheet.records:
-            yield sheet
-
-
-def whole(chosen: Choices) -> Choices:
-    """All rows, whatever --method says, for what compares rows: a target is the worst row's, a claim is of several."""
-    return replace(chosen, methods=())
-
-
-EVERYTHING = frozenset({"scale", "executor", "seeds"})
-"""What `at_conditions` may leave open; with the executor its hardware card, and whether schedules are recorded."""
-
-
-def at_conditions(
-    chosen: Choices,
-    journals: Journals,
-    target: float | None = None,
-    *,
-    every: Set[str] = frozenset(),
-    out: Path | None = None,
-) -> list[tuple[Choices, tuple[Sheet, ...]]]:
-    """The choices under every condition that has runs, the smallest scale first, with their sheets.
-
-    every: which of EVERYTHING was left open; the choices stand as they are where nothing was. A condition whose runs
-    belong to no table as chosen is left out, unless no other is left. out: where `calibrate` put its card.
-    """
-    made: list[tuple[Choices, tuple[Sheet, ...]]] = []
-    for one in _open(chosen, journals, every):
-        made.append((one, tuple(every_sheet(one, journals, target))))
-        if "executor" in every and one.kind.needs_card and one.card is None:
-            made += _on_other_cards(one, made[-1][1], journals, target, out)
-    return [pair for pair in made if pair[1]] or made[:1]
-
-
-def _open(chosen: Choices, journals: Journals, every: Set[str]) -> list[Choices]:
-    there = {(record.scale, record.spec.executor, bool(record.spec.recorded)) for record in journals.records}
-    scales = SCALES if "scale" in every else (chosen.scale,)
-    kinds = executors.names() if "executor" in every else (chosen.executor,)
-    recorded = (False, True) if "executor" in every else (chosen.record,)
-    found = [
-        _seeded(replace(chosen, scale=scale, executor=kind, record=record), journals, every)
-        for scale in scales
-        for kind in kinds
-        for record in recorded
-        if not every or (scale, kind, record) in there
-    ]
-    return found or [chosen]
-
-
-def _on_other_cards(
-    chosen: Choices, shown: Sequence[Sheet], journals: Journals, target: float | None, out: Path | None
-) -> Iterator[tuple[Choices, tuple[Sheet, ...]]]:
-    """The same on hardware cards that tables have not by themselves, as far as runs on them are left."""
-    used = {record.id for sheet in shown for record in sheet.used}
-    simulated = (record for record in journals.records if record.simulated and record.scale == chosen.scale)
-    left = {record.id: record.spec.hardware.name for record in simulated if record.id not in used}
-    for name in sorted(set(left.values())):
-        try:
-            one = replace(chosen, card=load_card(name, out=out))
-        except UserError:  # a file that the user named, and may name again
-            continue
-        sheets = every_sheet(one, journals, target)
-        yield one, tuple(sheet for sheet in sheets if any(record.id in left for record in sheet.used))
-
-
-def _seeded(chosen: Choices, journals: Journals, every: Set[str]) -> Choices:
-    """With the seeds of all runs of the scale, where seeds were left open."""
-    if "seeds" not in every:
-        return chosen
-    found = {record.seed for record in journals.records if record.scale == chosen.scale}
-    seeds = tuple(sorted(seed for seed in found if seed < FIRST_TRIAL_SEED))
-    return replace(chosen, seeds=seeds or chosen.seeds, any_seed=True)
+def every_sheet(grids: Iterable[Grid], journals: Journals) -> Iterator[Sheet]:
+    """Of every grid that has a run."""
+    sheets = (sheet_of(grid, journals) for grid in grids)
+    return (sheet for sheet in sheets if sheet.records)
 
 
 # ---- what one has to know of the runs
@@ -242,7 +122,7 @@ def _seeded(chosen: Choices, journals: Journals, every: Set[str]) -> Choices:
 def made_elsewhere(sheets: Iterable[Sheet]) -> str:
     """A sentence on the runs that count though other sources, another torch or other data made them; or ""."""
     made = list(sheets)
-    planned = {run.id: run for sheet in made for run in sheet.planned}
+    planned = {run.id: run for sheet in made for run in sheet.grid.runs}
     used = {record.id: record for sheet in made for record in sheet.used}
     others = [record for record in used.values() if record.id not in planned]
     if not others:
@@ -261,14 +141,9 @@ def made_elsewhere(sheets: Iterable[Sheet]) -> str:
 
 def other_data(sheets: Iterable[Sheet]) -> str:
     """A sentence on the tables by which no claim is judged, since their data are others; "" where there are none."""
-    said = {sheet.table.id: sheet.other_data for sheet in sheets if sheet.planned and not sheet.judged}
+    said = {one.table.id: one.other_data for one in (sheet.grid for sheet in sheets) if one.cells and not one.judged}
     those = "; ".join(dict.fromkeys(said.values()))
     return f"No claim is judged by {', '.join(said)}, whose data are not the paper's: {those}." if said else ""
-
-
-def _taken(work: Workload, known: DataCard) -> tuple[int, int]:
-    """Samples for training and for testing."""
-    return work.train_samples or known.train_samples, work.test_samples or known.test_samples
 
 
 def _commit(record: Record) -> str:

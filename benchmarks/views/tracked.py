@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.runner.choices import Choices
 from benchmarks.views import conditions
-from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, every_sheet, method_of, whole
+from benchmarks.views.sheets import Sheet, method_of
 from benchmarks.views.values import measured as measured_of
 from benchmarks.workloads.data.cards import card, names
 from results import published, tracking
@@ -19,18 +17,6 @@ from results.records.spec import Labels
 from results.statistics import Summary
 from results.statistics.chance import Chance
 from results.tracking import FeedReport
-
-
-def kindred(sheets: Sequence[Sheet], chosen: Choices, journals: Journals, target: float | None) -> Iterator[Sheet]:
-    """All tables of the same workloads, with all their rows, as far as their runs are there.
-
-    What MLflow says of a method then depends on the runs that there are, and not on the table or on the --method that
-    was asked for last.
-    """
-    families = {sheet.table.family for sheet in sheets}
-    for sheet in every_sheet(whole(chosen), journals, target):
-        if sheet.table.family in families:
-            yield sheet
 
 
 def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:

@@ -187,6 +187,10 @@ class Workload(BaseModel):
             return (known.shape[0], self.resolution, self.resolution)
         return tuple(known.shape)
 
+    def samples_of(self, known: DataCard) -> tuple[int, int]:
+        """Samples for training and for testing."""
+        return self.train_samples or known.train_samples, self.test_samples or known.test_samples
+
     @property
     def departures(self) -> list[str]:
         """How it departs from the paper's workload of that name, in words."""

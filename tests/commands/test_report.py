@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
+from benchmarks.runner.rerun import command
 from benchmarks.tables.registry import table
-from benchmarks.views import rerun
 from benchmarks.views.pages import analysis_page, links, rivals, site_content
 from results.measures import Measure
 from results.published import Published
@@ -162,7 +162,7 @@ def test_runs_of_older_sources_are_shown_and_named(cli: Cli, out: Path) -> None:
 
 
 def test_an_analysis_is_shown_from_its_json_alone(tmp_path: Path) -> None:
-    assert list(analysis_page.pages("speedup", Choices(), tmp_path, tmp_path / "report")) == []
+    assert list(analysis_page.pages("speedup", command([], Choices()), tmp_path, tmp_path / "report")) == []
     cells = ResultCell(Published(2.0, None, None, ""), Summary(1.0, None, 1)), ResultCell(reason="not | run")
     made = ResultTable(
         name="speedup",
@@ -179,7 +179,7 @@ def test_an_analysis_is_shown_from_its_json_alone(tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     for kind in ("png", "svg"):
         (tmp_path / "figures" / f"speedup.{kind}").write_bytes(b"picture")
-    (page,) = analysis_page.pages("speedup", Choices(), tmp_path, tmp_path / "report")
+    (page,) = analysis_page.pages("speedup", command([], Choices()), tmp_path, tmp_path / "report")
     (grid,) = page.grids
     assert (grid.caption, grid.headers[2:]) == ("Law <b>", ("A, law", "A, measured", "A, ratio", "B, measured"))
     assert grid.rows == (("K = 1", "b_1", "2.00", "1.00", "0.5", "– [a]"),)
@@ -193,13 +193,15 @@ def test_a_report_takes_no_picture_from_elsewhere(tmp_path: Path) -> None:
         (tmp_path / f"secret.{kind}").write_bytes(b"secret")
     made = ResultTable("speedup", "Law", "", (), (), pictures=("../secret.png",))
     files.write(made, tmp_path / "out" / "tables")
-    (page,) = analysis_page.pages("speedup", Choices(), tmp_path / "out", tmp_path / "report")
+    (page,) = analysis_page.pages("speedup", command([], Choices()), tmp_path / "out", tmp_path / "report")
     assert page.curves == ()
 
 
 def test_the_command_that_repeats_it_is_quoted() -> None:
-    chosen = Choices(methods=("lapsgd@updaters=2",), settings={"workload": {"text": "a b; rm"}}, executor="threads")
-    assert rerun.command(["table3"], chosen, 60.0) == (
+    chosen = Choices(
+        methods=("lapsgd@updaters=2",), settings={"workload": {"text": "a b; rm"}}, executor="threads", target=60.0
+    )
+    assert command(["table3"], chosen).text() == (
         "python -m benchmarks run table3 --scale smoke --seeds 3 --method lapsgd@updaters=2 --executor threads "
         "--target 60 --set 'workload.text=a b; rm'"
     )
@@ -270,7 +272,7 @@ def test_all_scales_are_in_one_report_and_each_can_be_had_alone(cli: Cli, out: P
     """By default every scale that has runs, the smallest first, each with pages and a column of its own."""
     few = [setting for setting in TINY if "workload" not in setting]
     for scale in ("smoke", "small"):
-        run = plan.runs(table("table1"), Choices(scale=scale, seeds=(0,)))[0]
+        run = resolve(table("table1"), Choices(scale=scale, seeds=(0,))).runs[0]
         finish(out, run)
     assert cli("report", f"--out={out}", *few).code == 0
     text = index(out)

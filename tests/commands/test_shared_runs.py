@@ -14,6 +14,7 @@ from benchmarks.__main__ import main
 from benchmarks.commands import run as run_command
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import grids, resolve
 from benchmarks.runner.processes import pool
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
@@ -103,10 +104,11 @@ def test_the_report_and_export_show_both_rows(cli: Cli, out: Path) -> None:
 def test_whoever_trains_one_row_names_the_other() -> None:
     """Whatever rows were asked for, since a journal is written once; under those that were asked for, if it can be."""
     chosen = Choices(seeds=(0,), networks=("resnet18",), methods=(LAP,))
-    (named,) = run_command._named(plan.runs(table("audit-updaters"), chosen), chosen)
+    others = list(grids(chosen.whole))
+    (named,) = run_command._named(resolve(table("audit-updaters"), chosen).runs, others)
     assert (named.labels.row, [other.row for other in named.labels.also]) == (LAP, [LPP])
     apart = replace(chosen, alias=False)
-    (alone,) = run_command._named(plan.runs(table("audit-updaters"), apart), apart)
+    (alone,) = run_command._named(resolve(table("audit-updaters"), apart).runs, list(grids(apart.whole)))
     assert not alone.labels.also
 
 
@@ -131,14 +133,14 @@ def test_a_sheet_names_the_other_row_as_the_journal_does(out: Path) -> None:
     chosen = Choices(seeds=(0, 1), networks=("resnet18",), settings=settings)
     found = journals.read(out)
     for id, rows in (("audit-updaters", (LAP, LPP)), ("table3", ("lapsgd", "lppsgd"))):
-        sheet = sheet_of(table(id), chosen, plan.runs(table(id), chosen), found)
+        sheet = sheet_of(resolve(table(id), chosen), found)
         assert [{record.row for record in sheet.of("resnet18", row)} for row in rows] == [{LAP}, {LPP}]
 
 
 def test_all_tables_share_what_is_one_run() -> None:
     """Of LPP-SGD with one updater, whatever the table calls it."""
     chosen = Choices(seeds=(0,), networks=("resnet18",))
-    planned = [run for id in ("table3", "audit-updaters") for run in plan.runs(table(id), chosen)]
+    planned = [run for id in ("table3", "audit-updaters") for run in resolve(table(id), chosen).runs]
     assert rows_of(plan.distinct(planned), "lppsgd@updaters=1") == ["lapsgd@updaters=1", "lppsgd@updaters=1"]
 
 

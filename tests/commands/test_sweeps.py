@@ -30,8 +30,10 @@ def test_a_sweep_is_trained_and_shown_row_by_row(cli: Cli) -> None:
         assert row["cells"][0]["measured"]["mean"] > 0
     content = json.loads(written(Path("out"), "table7.json").read_text(encoding="utf-8"))
     assert content["conditions"]["settings"]["async_lu.queue"] == "0,2"
-    assert "Swept: async_lu.queue over 0, 2." in content["notes"]
-    assert not any("schedule.lr 0.05" in note for note in content["notes"]), "no row has the scale's rate"
+    assert "Swept: async_lu.queue over 0, 2." in content["caveats"]
+    assert not any("schedule.lr 0.05" in note for note in (*content["caveats"], *content["notes"])), (
+        "no row has the scale's rate"
+    )
     again = cli("run", "table7", "--no-tracking", "--set=async_lu.queue=2", "--set=workload.schedule.lr=0.02", *TINY)
     assert "2 runs, 1 of them done before" not in again.out
     assert ", 2 of them done before" in again.out, "a run is the same, swept or not"

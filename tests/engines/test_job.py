@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.engines import cluster, job
 from benchmarks.runner.engines.job import LEFT, serve
 from benchmarks.runner.engines.shards import Array, Tail, notes_of
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Remark, Setting
@@ -45,7 +45,7 @@ def _signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def planned() -> list[Run]:
     chosen = Choices(seeds=(0,), methods=("bp", "async_lu"), networks=("resnet18",), settings=SMALL)
-    return plan.runs(table("table1"), chosen)
+    return resolve(table("table1"), chosen).runs
 
 
 def shard_of(out: Path, runs: Sequence[Run], setting: Setting | None = None) -> Path:

@@ -15,8 +15,8 @@ from benchmarks.executors import registry
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.registry import ExecutorKind
 from benchmarks.hardware.price import Price
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from methods import Method, Team, Worker
 
@@ -83,8 +83,8 @@ def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) 
     with pytest.raises(
         UserError, match=r"^async_lu cannot run on --executor apart: .* choose --executor virtual or thr"
     ):
-        plan.runs(table("table3"), Choices(seeds=(0,), executor="apart"))
-    assert plan.runs(table("table3"), Choices(seeds=(0,), executor="apart", methods=("lapsgd", "bp")))
+        resolve(table("table3"), Choices(seeds=(0,), executor="apart"))
+    assert resolve(table("table3"), Choices(seeds=(0,), executor="apart", methods=("lapsgd", "bp"))).runs
 
 
 @pytest.mark.parametrize("command", ["show", "run"])

@@ -14,6 +14,7 @@ from benchmarks.hardware.step_price import layers_of
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.processes import openmp
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import experiment
@@ -118,9 +119,9 @@ def test_what_the_authors_did_not_cut_is_refused(name: str, stages: int) -> None
 def test_it_is_refused_before_anything_is_trained() -> None:
     asked = Choices(scale="smoke", methods=("pipeline@cut=authors",))
     with pytest.raises(methods.MethodError, match="print no cut of lstm into 2 stages"):
-        plan.runs(table("table6"), asked)
+        resolve(table("table6"), asked)
     with pytest.raises(methods.MethodError, match="print no cut of resnet18 into 4 stages"):
-        plan.runs(table("others-cifar10"), Choices(settings={"pipeline": {"stages": "4"}}))
+        resolve(table("others-cifar10"), Choices(settings={"pipeline": {"stages": "4"}}))
 
 
 def test_layers_of_other_names_are_refused() -> None:
@@ -146,9 +147,8 @@ def test_its_workers_are_counted_whatever_the_cut(how: str) -> None:
 def test_the_audit_says_the_cut_as_run() -> None:
     def said(**choices: str) -> str:
         asked = Choices(scale="paper", networks=("resnet18",), settings={"pipeline": choices})
-        (line,) = (
-            text for text in audit(plan.runs(table("others-cifar10"), asked)).lines if text.startswith("Stages ")
-        )
+        lines = audit(resolve(table("others-cifar10"), asked).runs).lines
+        (line,) = (text for text in lines if text.startswith("Stages "))
         return line
 
     assert "5 + 5 layers, 6 + 94 % of the parameters, 52 + 48 % of the FLOPs" in said()
@@ -159,7 +159,7 @@ def test_the_audit_says_the_cut_as_run() -> None:
 def test_kept_runs_without_the_option_were_cut_by_parameters() -> None:
     def of(how: str) -> plan.Run:
         asked = Choices(networks=("resnet18",), methods=("pipeline@stages=3",), settings={"pipeline": {"cut": how}})
-        return plan.runs(table("others-cifar10"), asked)[0]
+        return resolve(table("others-cifar10"), asked).runs[0]
 
     spec = of("parameters").spec
     options = {key: value for key, value in spec.method.options.items() if key != "cut"}

@@ -12,8 +12,8 @@ import methods
 from benchmarks.papers.confounds.aspects import ASPECTS
 from benchmarks.papers.confounds.measured import Audit, audit
 from benchmarks.papers.confounds.published import DIFFERENCES, published_audit
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, PAPER_B, table
 from methods import registry
@@ -24,7 +24,7 @@ SAME = "The same for all rows: "
 
 
 def runs(id: str, **choices: Any) -> list[Run]:
-    return plan.runs(table(id), Choices(**{"scale": "paper", "seeds": (0,), **choices}))
+    return resolve(table(id), Choices(**{"scale": "paper", "seeds": (0,), **choices})).runs
 
 
 def line(lines: list[str], aspect: str) -> str:

@@ -10,8 +10,8 @@ import methods
 from benchmarks.analyses import registry as analyses
 from benchmarks.papers.open_points.reading import Reading
 from benchmarks.papers.open_points.readings import READINGS, accepted, readings, readings_of
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, table
 
@@ -23,7 +23,7 @@ def name(reading: Reading) -> str:
 
 
 def runs(id: str, settings: dict[str, dict[str, str]] | None = None, scale: str = "paper") -> list[Run]:
-    return plan.runs(table(id), Choices(scale=scale, seeds=(0,), settings=settings or {}))
+    return resolve(table(id), Choices(scale=scale, seeds=(0,), settings=settings or {})).runs
 
 
 def line(lines: list[str], item: str) -> str:

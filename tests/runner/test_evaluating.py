@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.commands.settings import settings
 from benchmarks.errors import UserError
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.training import Course
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
@@ -41,7 +41,7 @@ def test_several_are_a_row_each() -> None:
 
 
 def specs(**changes: Any) -> list[Any]:
-    return [run.spec for run in plan.runs(table("table3"), Choices(seeds=(0,), networks=("resnet18",), **changes))]
+    return [run.spec for run in resolve(table("table3"), Choices(seeds=(0,), networks=("resnet18",), **changes)).runs]
 
 
 def test_the_default_is_no_part_of_a_run() -> None:

@@ -17,9 +17,10 @@ import torch
 
 from benchmarks.commands.resolve import default_jobs, usable_device
 from benchmarks.errors import UserError
-from benchmarks.runner import environment, gpus, plan
+from benchmarks.runner import environment, gpus
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Gpus
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.processes import one_run, openmp, pool, process
 from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.tables.registry import table
@@ -65,10 +66,10 @@ def test_tf32_needs_a_gpu_that_has_it(see: See) -> None:
     """Elsewhere torch would compute in float32, and the record would say TF32."""
     chosen = Choices(seeds=(0,), device="cuda", settings={"workload": {"precision": "tf32"}})
     see("NVIDIA H200")
-    assert plan.runs(table("table3"), chosen)[0].spec.workload.document()["precision"] == "tf32"
+    assert resolve(table("table3"), chosen).runs[0].spec.workload.document()["precision"] == "tf32"
     see("Tesla V100", capability=(7, 0))
     with pytest.raises(UserError, match="precision=tf32: the Tesla V100 has no TF32"):
-        plan.runs(table("table3"), chosen)
+        resolve(table("table3"), chosen)
 
 
 def test_gpus_that_differ_are_no_one_hardware(see: See) -> None:
@@ -157,8 +158,8 @@ def test_the_environment_has_the_gpus_on_cuda_alone(see: See, monkeypatch: pytes
 
 def test_a_plan_for_the_cpu_imports_no_torch(checkout: Path) -> None:
     program = (
-        "import sys; from benchmarks.runner import plan; from benchmarks.runner.choices import Choices; "
-        "from benchmarks.tables.registry import table; plan.runs(table('table3'), Choices(seeds=(0,))); "
+        "import sys; from benchmarks.runner.grid import resolve; from benchmarks.runner.choices import Choices; "
+        "from benchmarks.tables.registry import table; resolve(table('table3'), Choices(seeds=(0,))).runs; "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import messages, one_run, openmp, pool, process
 from benchmarks.runner.processes.messages import Begin, Ended
@@ -33,7 +33,7 @@ def _no_policy(monkeypatch: pytest.MonkeyPatch) -> None:
 def runs(executor: str = "virtual", threads: int = 1, seeds: tuple[int, ...] = (0,), method: str = "bp") -> list[Run]:
     settings = {"workload": {"threads": str(threads)}}
     chosen = Choices(executor=executor, methods=(method,), networks=("resnet18",), seeds=seeds, settings=settings)
-    return plan.runs(table("table1"), chosen)
+    return resolve(table("table1"), chosen).runs
 
 
 @pytest.mark.parametrize(

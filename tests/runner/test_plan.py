@@ -18,6 +18,7 @@ from benchmarks.hardware.cards import load
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner import gpus, identity, plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.identity import NUMERICS
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, table
@@ -31,7 +32,7 @@ CHOICES = Choices(card=cards.load("paper-a"))
 
 
 def ids(id: str = "table3", **changes: Any) -> list[str]:
-    return [run.id for run in plan.runs(table(id), replace(CHOICES, **changes))]
+    return [run.id for run in resolve(table(id), replace(CHOICES, **changes)).runs]
 
 
 # ---- which runs
@@ -39,10 +40,10 @@ def ids(id: str = "table3", **changes: Any) -> list[str]:
 
 @pytest.mark.parametrize("id", IDS)
 def test_a_plan_is_network_by_row_by_seed(id: str) -> None:
-    runs = plan.runs(table(id), CHOICES)
+    runs = resolve(table(id), CHOICES).runs
     grid = [(n, row.key, seed) for n in table(id).networks for row in table(id).rows for seed in range(3)]
     assert [(run.spec.workload.network, run.labels.row, run.spec.seed) for run in runs] == grid
-    assert len({run.id for run in plan.runs(table(id), replace(CHOICES, alias=False))}) == len(runs)
+    assert len({run.id for run in resolve(table(id), replace(CHOICES, alias=False)).runs}) == len(runs)
     assert all(run.id == hashed(run.spec.document()) for run in runs)
 
 
@@ -51,15 +52,15 @@ def test_a_delay_on_a_device_that_no_run_has_is_refused(methods: tuple[str, ...]
     """Whatever one row has, may be delayed: BP's rivals have more devices than itself."""
     late = CHOICES.card.delayed((Delay(kind="constant", device=77),)) if CHOICES.card is not None else None
     with pytest.raises(UserError, match=f"The runs of table1 have {there}, and device 77 is to be delayed: name one"):
-        plan.runs(table("table1"), replace(CHOICES, card=late, methods=methods))
+        resolve(table("table1"), replace(CHOICES, card=late, methods=methods))
     fitting = late.model_copy(update={"delays": (Delay(kind="constant", device=0),)}) if late is not None else None
-    assert len(plan.runs(table("table1"), replace(CHOICES, card=fitting, methods=methods))) > 0
+    assert len(resolve(table("table1"), replace(CHOICES, card=fitting, methods=methods)).runs) > 0
 
 
 def test_seeds_planned_together_are_planned_as_each_alone() -> None:
     for id in ("table3", "lap-table3", "v3-stragglers"):
-        alone = [run for seed in (7, 2) for run in plan.runs(table(id), replace(Choices(), seeds=(seed,)))]
-        together = plan.runs(table(id), replace(Choices(), seeds=(7, 2)))
+        alone = [run for seed in (7, 2) for run in resolve(table(id), replace(Choices(), seeds=(seed,))).runs]
+        together = resolve(table(id), replace(Choices(), seeds=(7, 2))).runs
         assert sorted(alone, key=lambda run: run.id) == sorted(together, key=lambda run: run.id)
         assert all(run.id == hashed(run.spec.document()) for run in together)
 
@@ -69,21 +70,21 @@ def test_tables_that_show_the_same_runs_share_them() -> None:
     assert ids("table1") == ids("table2")
     assert not set(ids("table1")) & set(ids("table3"))
     assert set(ids("table8")) & set(ids("table3")), "Async LU and BP on CIFAR-100"
-    both = [run for id in ("table3", "table4") for run in plan.runs(table(id), CHOICES)]
+    both = [run for id in ("table3", "table4") for run in resolve(table(id), CHOICES).runs]
     assert [run.id for run in plan.distinct(both)] == list(dict.fromkeys(ids("table3")))
 
 
 def test_rows_that_are_one_algorithm_share_their_runs() -> None:
     """LPP-SGD with one updater is trained as LAP-SGD, in every table, and is shown as itself."""
     chosen = replace(CHOICES, networks=("resnet18",), seeds=(0,))
-    runs = {run.labels.row: run for run in plan.runs(table("table3"), chosen)}
+    runs = {run.labels.row: run for run in resolve(table("table3"), chosen).runs}
     lap, lpp = runs["lapsgd"], runs["lppsgd"]
     assert lpp.id == lap.id
     assert (lpp.spec, lpp.spec.method.name) == (lap.spec, "lapsgd")
     assert (lpp.method.name, lpp.method.options["stabilising"]) == ("lppsgd", 0.1)
     assert (lpp.labels.method_title, lpp.title) == ("LPPSGD", "cifar100-resnet18 LPPSGD (trained as LAPSGD), seed 0")
     assert runs["lppsgd@updaters=2"].id != runs["lapsgd@updaters=2"].id
-    audited = [run for run in plan.runs(table("audit-updaters"), chosen) if run.id == lap.id]
+    audited = [run for run in resolve(table("audit-updaters"), chosen).runs if run.id == lap.id]
     assert [run.labels.row for run in audited] == ["lapsgd@updaters=1", "lppsgd@updaters=1"]
     (said,) = plan.trained_as_others(runs.values())
     assert said.startswith("LPPSGD is trained as LAPSGD: the same algorithm with these options")
@@ -91,17 +92,17 @@ def test_rows_that_are_one_algorithm_share_their_runs() -> None:
 
 def test_a_run_that_rows_share_is_named_after_each() -> None:
     chosen = replace(CHOICES, methods=("lapsgd", "lppsgd"), networks=("resnet18",), seeds=(0,))
-    planned = plan.runs(table("table3"), chosen)
+    planned = resolve(table("table3"), chosen).runs
     for order in (planned, planned[::-1]):
         (shared,) = (run for run in plan.distinct(order) if run.labels.also)
         assert (shared.labels.row, [other.row for other in shared.labels.also]) == ("lapsgd", ["lppsgd"])
         assert shared.title == "cifar100-resnet18 LAPSGD and LPPSGD, seed 0"
-    alone = plan.distinct(plan.runs(table("table3"), replace(chosen, methods=("lppsgd",))))
+    alone = plan.distinct(resolve(table("table3"), replace(chosen, methods=("lppsgd",))).runs)
     assert [run.labels.row for run in alone] == ["lppsgd", "lppsgd@updaters=2"]
 
 
 def test_rows_can_be_trained_each_by_itself() -> None:
-    alone = plan.runs(table("table3"), replace(CHOICES, alias=False))
+    alone = resolve(table("table3"), replace(CHOICES, alias=False)).runs
     assert len(set(ids())) == len({run.id for run in alone}) - 2 * 3  # networks x seeds
     assert all(run.spec.method == run.method and not run.labels.also for run in alone)
     assert not list(plan.trained_as_others(alone))
@@ -111,17 +112,17 @@ def test_the_rows_options_are_checked_whatever_is_trained() -> None:
     """LPP-SGD with nothing but stabilising epochs is LAP-SGD, whose updaters may be more than the layers."""
     given = {"lppsgd": {"updaters": "64", "stabilising": "1"}}
     with pytest.raises(methods.MethodError, match=r"set lppsgd\.updaters to at most"):
-        plan.runs(table("table3"), replace(CHOICES, settings=given, methods=("lppsgd",)))
+        resolve(table("table3"), replace(CHOICES, settings=given, methods=("lppsgd",)))
 
 
 def test_seeds_are_run_one_after_the_other() -> None:
-    ordered = plan.in_order(plan.runs(table("table3"), CHOICES))
+    ordered = plan.in_order(resolve(table("table3"), CHOICES).runs)
     assert [run.spec.seed for run in ordered] == sorted(run.spec.seed for run in ordered)
     assert sorted(run.id for run in ordered) == sorted(ids())
 
 
 def keys(id: str, **changes: Any) -> list[str]:
-    return [row.key for row in plan.rows(table(id), replace(CHOICES, **changes))]
+    return [row.key for row in resolve(table(id), replace(CHOICES, **changes)).rows]
 
 
 def test_rows_can_be_chosen_by_method_or_by_row() -> None:
@@ -140,13 +141,13 @@ def test_a_speedup_needs_its_baseline() -> None:
 
 
 def test_networks_can_be_chosen() -> None:
-    assert plan.networks(table("table3"), replace(CHOICES, networks=("resnet50",))) == ("resnet50",)
+    assert resolve(table("table3"), replace(CHOICES, networks=("resnet50",))).networks == ("resnet50",)
     assert set(ids(networks=("resnet50",))) < set(ids())
 
 
 def test_settings_reach_their_method_and_the_workload() -> None:
     settings = {"async_lu": {"backward_workers": "3"}, "workload": {"epochs": "2"}}
-    for run in plan.runs(table("table3"), replace(CHOICES, settings=settings)):
+    for run in resolve(table("table3"), replace(CHOICES, settings=settings)).runs:
         options = run.spec.method.options
         assert run.spec.workload.epochs == 2
         if run.spec.method.name.startswith("async"):
@@ -155,16 +156,16 @@ def test_settings_reach_their_method_and_the_workload() -> None:
 
 def test_settings_go_before_a_rows_own_options() -> None:
     settings = {"lapsgd": {"updaters": "4", "period": "2"}}
-    runs = plan.runs(table("table3"), replace(CHOICES, settings=settings, methods=("lapsgd",), seeds=(0,)))
+    runs = resolve(table("table3"), replace(CHOICES, settings=settings, methods=("lapsgd",), seeds=(0,))).runs
     found = [(run.labels.row, run.spec.method.options) for run in runs]
     assert [(key, o["updaters"], o["period"]) for key, o in found] == 2 * [("lapsgd@updaters=4", 4, 2)]
 
 
 def test_what_a_record_says_of_devices() -> None:
-    (run,) = plan.runs(table("table3"), replace(CHOICES, methods=("async_lu",), networks=("resnet18",), seeds=(0,)))
+    (run,) = resolve(table("table3"), replace(CHOICES, methods=("async_lu",), networks=("resnet18",), seeds=(0,))).runs
     assert run.labels.devices == "3 devices (simulated)"
     threads = replace(CHOICES, methods=("bp",), networks=("resnet18",), seeds=(0,), executor="threads", card=None)
-    (run,) = plan.runs(table("table3"), threads)
+    (run,) = resolve(table("table3"), threads).runs
     assert run.labels.devices == "threads on one cpu"
 
 
@@ -213,7 +214,7 @@ def test_a_plug_ins_file_is_part_of_its_identity(plugin: Any) -> None:
 
 
 def first_run() -> Run:
-    return plan.runs(table("table3"), replace(CHOICES, seeds=(0,)))[0]
+    return resolve(table("table3"), replace(CHOICES, seeds=(0,))).runs[0]
 
 
 def test_the_spec_has_what_defines_a_run_and_no_more() -> None:
@@ -250,7 +251,7 @@ def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.chdir(tmp_path)
     assert ids(plugins=(Path("x.py"),)) == plain
     other = replace(table("table3"), title="another title", source="another source", notes=())
-    assert [run.id for run in plan.runs(other, CHOICES)] == plain
+    assert [run.id for run in resolve(other, CHOICES).runs] == plain
 
 
 def test_real_time_names_this_machine() -> None:
@@ -267,7 +268,7 @@ def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.Mon
 
     def on(name: str, count: int, choices: Choices) -> Run:
         monkeypatch.setattr(gpus, "found", lambda: gpus.Gpus(name, count))
-        return plan.runs(table("table3"), choices)[0]
+        return resolve(table("table3"), choices).runs[0]
 
     first = on("NVIDIA H200", 2, real)
     assert first.spec.hardware.document() == {"name": "NVIDIA H200", "gpus": 2}
@@ -282,7 +283,7 @@ def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.Mon
         (chosen, "The numerics were computed on NVIDIA H200."),
     ):
         on("NVIDIA H200", 2, choices)
-        sheet = sheet_of(table("table3"), choices, plan.runs(table("table3"), choices), Journals(()), None)
+        sheet = sheet_of(resolve(table("table3"), choices), Journals(()))
         assert sentence in [*caveats(sheet), *notes(sheet)]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.settings import renamed, row_method, row_workload
 from benchmarks.tables.registry import IDS, table
@@ -32,10 +32,10 @@ def chosen(*settings: str, **changes: Any) -> Choices:
 def by_row(id: str, *settings: str, **changes: Any) -> Mapping[str, Run]:
     """The table's runs on its first network, by row; each row is a run of its own."""
     choices = chosen(*settings, **changes)
-    runs = plan.runs(table(id), choices)
+    runs = resolve(table(id), choices).runs
     found = {run.labels.row: run for run in runs if run.work.network == table(id).networks[0]}
-    assert list(found) == [row.key for row in plan.rows(table(id), choices)]
-    alone = plan.runs(table(id), replace(choices, alias=False))
+    assert list(found) == [row.key for row in resolve(table(id), choices).rows]
+    alone = resolve(table(id), replace(choices, alias=False)).runs
     assert len({run.id for run in alone}) == len(runs) == len(found) * len(table(id).networks)
     return found
 
@@ -76,14 +76,14 @@ def test_no_row_keeps_the_name_of_a_stem_that_it_has_not() -> None:
 
 
 def test_rows_that_become_one_run_are_shown_once_under_the_tables_own_name() -> None:
-    rows = plan.rows(table("table3"), chosen("lapsgd.updaters=2"))
+    rows = resolve(table("table3"), chosen("lapsgd.updaters=2")).rows
     assert [row.key for row in rows] == [
         "async_lu", "async_bu", "lapsgd@updaters=2", "lppsgd", "lppsgd@updaters=2", "bp"
     ]  # fmt: skip
     assert list(renamed(rows)) == [
         "--set goes before the table: lapsgd and lapsgd@updaters=2 are one run, shown once as lapsgd@updaters=2."
     ]
-    rows = plan.rows(table("table3"), chosen("lapsgd.updaters=3"))
+    rows = resolve(table("table3"), chosen("lapsgd.updaters=3")).rows
     assert "lapsgd@updaters=3" in [row.key for row in rows]
     assert "are one run, shown once as lapsgd@updaters=3." in next(renamed(rows))
 
@@ -93,8 +93,8 @@ def test_a_row_that_is_still_the_tables_keeps_its_name() -> None:
     plain = list(by_row("table3"))
     for setting in ("lapsgd.devices=3", "async_lu.queue=8", "workload.epochs=2", "async_lu.backward_workers=3"):
         assert list(by_row("table3", setting)) == plain, setting
-        assert not list(renamed(plan.rows(table("table3"), chosen(setting))))
-    assert plan.rows(table("table3"), SMALL) == table("table3").rows
+        assert not list(renamed(resolve(table("table3"), chosen(setting)).rows))
+    assert resolve(table("table3"), SMALL).rows == table("table3").rows
 
 
 def test_what_a_table_decides_for_all_rows_is_said_where_it_is_set() -> None:
@@ -130,14 +130,14 @@ def test_a_part_of_a_workload_may_be_too_small_for_the_tables_batch() -> None:
 @pytest.mark.parametrize("id", IDS)
 def test_published_values_stand_beside_what_the_table_says_alone(id: str) -> None:
     """Whatever it decides is set to another value: no row is left under a published name."""
-    others = {"updaters": "7", "devices": "5", "period": "3", "switch": "0.25", "learning_rate": "published"}
+    others = {"updaters": "5", "devices": "5", "period": "3", "switch": "0.25", "learning_rate": "published"}
     settings = [
         f"{method}.{key}={others[key]}"
         for method in dict.fromkeys(row.method for row in table(id).rows)
         for key in sorted(table(id).stated(method) & set(others))
     ]
     touched = {setting.partition(".")[0] for setting in settings}
-    rows = plan.rows(table(id), chosen(*settings))
+    rows = resolve(table(id), chosen(*settings)).rows
     theirs = {row for _, row, _ in published.load(id) if row.partition("@")[0] in touched}
     assert not theirs & {row.key for row in rows}
 
@@ -147,7 +147,7 @@ def test_published_values_stand_beside_what_the_table_says_alone(id: str) -> Non
 
 def labels(id: str, *asked: str, **rates: str) -> list[str]:
     settings = {method: {"learning_rate": rate} for method, rate in rates.items()}
-    rows = plan.rows(table(id), Choices(methods=asked, settings=settings))
+    rows = resolve(table(id), Choices(methods=asked, settings=settings)).rows
     return [row.label for row in rows if row.method != "bp" or not asked]
 
 
@@ -157,7 +157,7 @@ def test_a_rate_that_is_scaled_by_default_is_said_beside_one_that_is_not() -> No
         "L-SGD, learning rate linear",
         "MB-SGD, learning rate linear",
     ]
-    keys = {row.key for row in plan.rows(table("table7"), Choices(methods=("lsgd", "ddp")))}
+    keys = {row.key for row in resolve(table("table7"), Choices(methods=("lsgd", "ddp"))).rows}
     assert {"lsgd", "ddp"} <= keys
 
 

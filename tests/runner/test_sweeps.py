@@ -8,12 +8,11 @@ import pytest
 
 from benchmarks.commands import settings
 from benchmarks.errors import UserError
-from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
-from benchmarks.runner.sweeps import Sweep
+from benchmarks.runner.choices import Choices, Sweep
+from benchmarks.runner.grid import resolve
+from benchmarks.runner.rerun import command
 from benchmarks.tables.definition import Row
 from benchmarks.tables.registry import IDS, table
-from benchmarks.views import rerun
 from methods import MethodError
 
 
@@ -23,7 +22,7 @@ def chosen(*given: str, rows: tuple[str, ...] = (), **changes: Any) -> Choices:
 
 
 def keys(id: str, *given: str, **changes: Any) -> list[str]:
-    return [row.key for row in plan.rows(table(id), chosen(*given, **changes))]
+    return [row.key for row in resolve(table(id), chosen(*given, **changes)).rows]
 
 
 # ---- what --set says
@@ -81,7 +80,7 @@ def test_options_go_on_the_row_before_them() -> None:
 
 
 def test_a_row_for_each_value_and_its_own_keeps_the_published_name() -> None:
-    rows = plan.rows(table("table3"), chosen("lapsgd.period=1,4,16"))
+    rows = resolve(table("table3"), chosen("lapsgd.period=1,4,16")).rows
     assert [row.key for row in rows if row.method == "lapsgd"] == [
         "lapsgd@period=1", "lapsgd@period=4", "lapsgd",
         "lapsgd@updaters=2,period=1", "lapsgd@updaters=2,period=4", "lapsgd@updaters=2",
@@ -89,9 +88,9 @@ def test_a_row_for_each_value_and_its_own_keeps_the_published_name() -> None:
     assert [row.label for row in rows if row.method == "lapsgd"][:3] == [
         "LAPSGD, period 1", "LAPSGD, period 4", "LAPSGD, period 16"
     ]  # fmt: skip
-    found = plan.rows(
+    found = resolve(
         table("table7"), chosen("async_lu.queue=0,2", "workload.schedule.lr=0.05,0.1", rows=("async_lu",))
-    )
+    ).rows
     assert [row.label for row in found] == [
         "Async LU, queue 0, schedule.lr 0.05",
         "Async LU, queue 0, schedule.lr 0.1",
@@ -106,7 +105,7 @@ def test_a_row_for_each_value_and_its_own_keeps_the_published_name() -> None:
 
 def test_each_row_of_a_sweep_trains_its_value_with_what_is_set_beside_it() -> None:
     choices = chosen("lapsgd.period=1,4", "lapsgd.switch=0.25", "workload.epochs=2", rows=("lapsgd",))
-    found = {run.labels.row: run for run in plan.runs(table("table3"), choices)}
+    found = {run.labels.row: run for run in resolve(table("table3"), choices).runs}
     assert {key: run.method.options["period"] for key, run in found.items() if "updaters" not in key} == {
         "lapsgd@period=1": 1, "lapsgd@period=4": 4
     }  # fmt: skip
@@ -140,7 +139,7 @@ def test_a_batch_and_a_list_can_be_swept() -> None:
 
 
 def test_a_part_that_is_swept_may_need_what_is_set_beside_it() -> None:
-    runs = plan.runs(table("lap-table1"), chosen("workload.train_samples=64,128", "workload.batch=16"))
+    runs = resolve(table("lap-table1"), chosen("workload.train_samples=64,128", "workload.batch=16")).runs
     assert {run.work.train_samples for run in runs} == {64, 128}
 
 
@@ -151,17 +150,17 @@ def test_a_swept_method_that_the_table_lacks_is_added() -> None:
 
 @pytest.mark.parametrize("id", IDS)
 def test_every_table_can_be_swept(id: str) -> None:
-    plain = {run.id for run in plan.runs(table(id), Choices(seeds=(0,)))}
-    runs = plan.runs(table(id), chosen("workload.schedule.lr=0.0123,0.0456"))
+    plain = {run.id for run in resolve(table(id), Choices(seeds=(0,))).runs}
+    runs = resolve(table(id), chosen("workload.schedule.lr=0.0123,0.0456")).runs
     assert not plain & {run.id for run in runs}
     assert {run.work.schedule.lr for run in runs} == {0.0123, 0.0456}
-    rows = plan.rows(table(id), chosen("workload.schedule.lr=0.0123,0.0456"))
+    rows = resolve(table(id), chosen("workload.schedule.lr=0.0123,0.0456")).rows
     assert len(rows) == len({row.key for row in rows}) == 2 * len(table(id).rows)
 
 
 def test_a_sweep_can_be_repeated_by_its_command() -> None:
     choices = chosen("workload.schedule.milestones=(3,5),(4,6)", "lapsgd.period=1,4")
-    words = rerun.command(["table3"], choices)
+    words = command(["table3"], choices).text()
     assert "--set 'workload.schedule.milestones=(3,5),(4,6)' --set lapsgd.period=1,4" in words
 
 
@@ -174,10 +173,10 @@ def test_a_rows_name_says_what_it_is(key: str) -> None:
 
 
 def test_a_row_that_the_table_lacks_is_added() -> None:
-    rows = plan.rows(table("table3"), chosen(rows=("lapsgd@updaters=4", "bp")))
+    rows = resolve(table("table3"), chosen(rows=("lapsgd@updaters=4", "bp"))).rows
     assert [row.key for row in rows] == ["bp", "lapsgd@updaters=4"]
     assert rows[-1].note == "not in the paper's table"
-    (run,) = plan.runs(table("table3"), chosen(rows=("lapsgd@updaters=4",), networks=("resnet18",)))
+    (run,) = resolve(table("table3"), chosen(rows=("lapsgd@updaters=4",), networks=("resnet18",))).runs
     assert run.method.options["updaters"] == 4
     assert keys("table3", rows=("hogwild@updaters=2",)) == ["hogwild@updaters=2"]
 
@@ -189,7 +188,7 @@ def test_a_row_that_the_table_has_under_another_name_is_that_row() -> None:
 
 
 def test_an_added_row_has_what_all_of_the_tables_have_unsaid() -> None:
-    (run,) = plan.runs(table("lap-table1"), chosen(rows=("mbsgd@batch=256",), scale="paper"))
+    (run,) = resolve(table("lap-table1"), chosen(rows=("mbsgd@batch=256",), scale="paper")).runs
     assert run.work.schedule.kind == "multistep"
     assert (run.work.batch, run.labels.row) == (256, "mbsgd@batch=256")
     assert run.method.options["devices"] == 2
@@ -197,7 +196,7 @@ def test_an_added_row_has_what_all_of_the_tables_have_unsaid() -> None:
 
 def test_an_added_row_may_have_settings_of_the_workload() -> None:
     rows = ("bp@stem=imagenet,workload.schedule.lr=0.1", "bp@optimizer=adam")
-    runs = plan.runs(table("table3"), chosen(rows=rows, networks=("resnet18",)))
+    runs = resolve(table("table3"), chosen(rows=rows, networks=("resnet18",))).runs
     assert [run.labels.row for run in runs] == list(rows)
     assert (runs[0].work.stem, runs[0].work.schedule.lr) == ("imagenet", 0.1)
     assert runs[1].work.optimizer.name == "adam"

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.runner import plan, seeds
+from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import GridRow, resolve
 from benchmarks.runner.tuning import samplers
 from benchmarks.runner.tuning.search import PUBLISHED, Factors, Trial, TuningBudget, best, decays, edges
-from benchmarks.runner.tuning.trials import DECAY_OF_NONE, next_factors, runs, tuned, tuning_seeds
-from benchmarks.tables.definition import Row, Table
+from benchmarks.runner.tuning.trials import DECAY_OF_NONE, at, next_factors, tuned, tuning_seeds
+from benchmarks.tables.definition import Table
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
 from results.groups import FIRST_TRIAL_SEED
@@ -112,6 +113,11 @@ def test_a_best_at_the_edge_is_said() -> None:
 # ---- the runs of a trial
 
 
+def cell(method: str) -> GridRow:
+    """Of ResNet-18."""
+    return next(cell for cell in resolve(TABLE, SMOKE).cells if cell.method.name == method)
+
+
 def test_no_seed_of_tuning_is_one_of_a_table() -> None:
     most = seeds.parsed(str(FIRST_TRIAL_SEED))
     assert most[-1] < FIRST_TRIAL_SEED == tuning_seeds(TuningBudget(seeds=3))[0]
@@ -119,15 +125,13 @@ def test_no_seed_of_tuning_is_one_of_a_table() -> None:
 
 @pytest.mark.parametrize("method", ["async_lu", "lapsgd", "lppsgd"])  # LPP-SGD with one updater is LAP-SGD
 def test_at_the_published_rate_the_runs_are_the_tables_own(method: str) -> None:
-    row = next(row for row in plan.rows(TABLE, SMOKE) if row.method == method)
-    own = [run for run in plan.runs(TABLE, SMOKE) if run.labels.row == row.key]
-    made = runs(TABLE, "resnet18", row, PUBLISHED, range(2), SMOKE)
-    assert list(made) == [run for run in own if run.spec.workload.network == "resnet18"]
+    own = cell(method)
+    assert at(own, PUBLISHED, SMOKE.seeds) == own
 
 
 def test_another_rate_is_another_run_and_its_label_says_so() -> None:
-    (own,) = runs(TABLE, "resnet18", Row("bp"), PUBLISHED, [FIRST_TRIAL_SEED], SMOKE)
-    (twice,) = runs(TABLE, "resnet18", Row("bp"), Factors(2.0, 0.25), [FIRST_TRIAL_SEED], SMOKE)
+    (own,) = at(cell("bp"), PUBLISHED, [FIRST_TRIAL_SEED]).runs
+    (twice,) = at(cell("bp"), Factors(2.0, 0.25), [FIRST_TRIAL_SEED]).runs
     assert own.id != twice.id
     assert own.labels.row == twice.labels.row
     assert "rate" not in own.title

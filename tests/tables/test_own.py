@@ -14,11 +14,11 @@ from rich.console import Console
 from benchmarks.commands.show import MOST_ROWS, show_experiments
 from benchmarks.errors import UserError
 from benchmarks.experiments import experiment
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
+from benchmarks.runner.rerun import command
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.load import is_file, load
-from benchmarks.views import rerun
 from results.errors import ResultsError
 
 PYTHON = """from benchmarks.hardware.delays import Delay
@@ -114,7 +114,7 @@ def test_a_table_of_ones_own_is_a_table(own: Table) -> None:
     ]
     assert own.published[("resnet18", "async_lu", "best_accuracy_percent")].mean == 61.5
     assert (own.id, own.source, own.notes, own.devices) == ("my-paper", "my draft, Table 1", ("A note of mine.",), 2)
-    runs = {run.labels.row: run for run in plan.runs(own, Choices(seeds=(0,), own_tables=(own,)))}
+    runs = {run.labels.row: run for run in resolve(own, Choices(seeds=(0,), own_tables=(own,))).runs}
     assert {run.work.epochs for run in runs.values()} == {2}
     assert {run.work.schedule.milestones for run in runs.values()} == {(1.0, 2.0)}
     assert runs["lapsgd@updaters=2,batch=128"].method.options["period"] == 4
@@ -127,7 +127,7 @@ def test_a_table_of_ones_own_is_a_table(own: Table) -> None:
 def test_either_form_has_the_same_runs(tmp_path: Path) -> None:
     one, other = (loaded(written(tmp_path, text, name)) for text, name in ((PYTHON, "a.py"), (TOML, "b.toml")))
     assert replace(one, file=None) == replace(other, file=None)
-    ids = [[run.id for run in plan.runs(table, Choices(seeds=(0,)))] for table in (one, other)]
+    ids = [[run.id for run in resolve(table, Choices(seeds=(0,))).runs] for table in (one, other)]
     assert ids[0] == ids[1]
 
 
@@ -137,25 +137,25 @@ def test_runs_are_shared_with_our_tables(tmp_path: Path) -> None:
     chosen = Choices(seeds=(0,), methods=("bp",), networks=("resnet18",))
     ours = experiment("table3")
     assert isinstance(ours, Table)
-    assert [run.id for run in plan.runs(own, chosen)] == [run.id for run in plan.runs(ours, chosen)]
+    assert [run.id for run in resolve(own, chosen).runs] == [run.id for run in resolve(ours, chosen).runs]
 
 
 def test_what_is_set_goes_before_the_whole_tables_workload_and_renames(own: Table) -> None:
-    rows = plan.rows(own, Choices(settings={"workload": {"epochs": "3"}}))
+    rows = resolve(own, Choices(settings={"workload": {"epochs": "3"}})).rows
     assert rows[0].key == "async_lu@workload.epochs=3"
-    assert plan.rows(own, Choices(settings={"workload": {"epochs": "2"}})) == own.rows
-    assert plan.table_workload(own, "resnet18", Choices()).epochs == 2
+    assert resolve(own, Choices(settings={"workload": {"epochs": "2"}})).rows == own.rows
+    assert resolve(own, Choices()).works["resnet18"].epochs == 2
 
 
 def test_the_command_that_repeats_it_names_the_file(own: Table) -> None:
     assert own.file is not None
-    assert f" run {own.file} --scale smoke" in rerun.command(["my-paper"], Choices(own_tables=(own,)))
+    assert f" run {own.file} --scale smoke" in command(["my-paper"], Choices(own_tables=(own,))).text()
 
 
 def test_a_card_beside_the_table_is_its_own(tmp_path: Path) -> None:
     (tmp_path / "fast.toml").write_text('extends = "paper-a"\nname = "fast"\n', encoding="utf-8")
     own = loaded(written(tmp_path, TOML.replace("devices = 2", 'devices = 2\ncard = "fast.toml"')))
-    assert {run.spec.hardware.name for run in plan.runs(own, Choices(seeds=(0,)))} == {"fast"}
+    assert {run.spec.hardware.name for run in resolve(own, Choices(seeds=(0,))).runs} == {"fast"}
     assert is_file(str(tmp_path / "my_table.toml"))
     assert not is_file(str(tmp_path / "fast.toml")), "a hardware card is no table"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.settings import Settings
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
-from benchmarks.views.tuning.search import final_runs, searches
+from benchmarks.views.tuning.search import at_best, searches
 from tests.results.samples import finish, write
 from tools import findings
 from tools.findings import CHOSEN, Runs, block, filled, headline, paired, there
@@ -64,7 +64,7 @@ def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
     one = next(one for one in FINDINGS if one.name == "methods")
     of = table("table1")
     rates: tuple[Settings, ...] = ({}, {"workload": {"schedule.lr": "0.2"}})
-    planned = [plan.runs(of, replace(CHOSEN, seeds=(0,), settings=settings))[0] for settings in rates]
+    planned = [resolve(of, replace(CHOSEN, seeds=(0,), settings=settings)).runs[0] for settings in rates]
     kept(tmp_path, planned, lambda run: 60.0 if run is planned[0] else 90.0)
     found = Runs.read(one, journals.read(tmp_path))
     assert found.values(planned[0].labels.row, BEST) == {0: 60.0}
@@ -99,7 +99,7 @@ def test_pages_have_a_place_for_every_finding(runs: Runs) -> None:
 def test_a_reproduced_table_stands_beside_what_was_published(tmp_path: Path) -> None:
     one = replace(REPRODUCED[0], rows={"async_lu": "LU"})
     chosen = Choices(scale="paper", seeds=(0, 1, 2), settings={"workload": one.settings})
-    planned = [run for run in plan.runs(table(one.table), chosen) if run.labels.row == "async_lu"]
+    planned = [run for run in resolve(table(one.table), chosen).runs if run.labels.row == "async_lu"]
     kept(tmp_path / "one", planned[:1], lambda run: 84.0)
     kept(tmp_path / "three", planned, lambda run: 84.0 + 0.01 * run.spec.seed)
     alone, three = (ReproducedTable(one, journals.read(tmp_path / name)) for name in ("one", "three"))
@@ -115,18 +115,19 @@ def test_tuned_rows_stand_at_either_rate(tmp_path: Path) -> None:
         table(one.table),
         Choices(scale="small", seeds=(0, 1), methods=tuple(one.methods), networks=(one.network,)),
     )
-    own = plan.runs(of, chosen)[0].work.schedule.lr
+    grid = resolve(of, chosen)
+    own = grid.runs[0].work.schedule.lr
 
     def best(run: Run) -> float:
         at = run.work.schedule.lr / own
         return 50.0 + run.spec.seed % 3 - (3 * abs(at - 1) if run.spec.method.name == "async_lu" else abs(at - 2))
 
-    kept(tmp_path, plan.runs(of, chosen), best)
+    kept(tmp_path, grid.runs, best)
     while True:
         found = journals.read(tmp_path)
-        searched = searches(of, chosen, BUDGET, found.of)
+        searched = searches(grid, BUDGET, found.of)
         missing = [run for search in searched for run in search.open] or [
-            run for run in final_runs(of, searched, chosen) if found.of(run) is None
+            run for run in at_best(grid, searched).runs if found.of(run) is None
         ]
         if not missing:
             break

@@ -11,6 +11,7 @@ from benchmarks.hardware import cards
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import real_devices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import conditions
 
@@ -29,22 +30,22 @@ from benchmarks.views import conditions
     ],
 )
 def test_the_words_of_a_selection(id: str, changes: dict[str, Any], selection: tuple[str, ...]) -> None:
-    assert conditions.of_table(table(id), replace(Choices(), **changes)).selection == selection
+    assert resolve(table(id), replace(Choices(), **changes)).condition.selection == selection
 
 
 def test_a_target_and_seeds_are_said() -> None:
-    assert conditions.of_table(table("table3"), Choices(), 62.5).selection == ("target-62.5",)
+    assert resolve(table("table3"), Choices(target=62.5)).condition.selection == ("target-62.5",)
     said = {(0,): "1-seed", (0, 1, 2, 3, 4): "5-seeds", (0, 1, 2, 3, 4, 7): "seeds-0-4+7", (3, 5): "seeds-3+5"}
     assert {these: seeds.slug(these) for these in said} == said
 
 
 def test_hardware_is_a_tables_own_another_card_or_this_machine() -> None:
-    assert conditions.of_table(table("table3"), Choices()).slug == "smoke-virtual-paper-a"
-    assert conditions.of_table(table("lap-table2"), Choices()).slug == "smoke-virtual-paper-b"
+    assert resolve(table("table3"), Choices()).condition.slug == "smoke-virtual-paper-a"
+    assert resolve(table("lap-table2"), Choices()).condition.slug == "smoke-virtual-paper-b"
     ideal = cards.load("paper-a-ideal")
-    assert conditions.of_table(table("table3"), Choices(card=ideal)).slug == "smoke-virtual-paper-a-ideal"
+    assert resolve(table("table3"), Choices(card=ideal)).condition.slug == "smoke-virtual-paper-a-ideal"
     edited = ideal.model_copy(update={"title": "edited"})
-    assert conditions.of_table(table("table3"), Choices(card=edited)).mark == edited.sha256[:6]
-    threads = conditions.of_table(table("table3"), Choices(executor="threads"))
+    assert resolve(table("table3"), Choices(card=edited)).condition.mark == edited.sha256[:6]
+    threads = resolve(table("table3"), Choices(executor="threads")).condition
     assert threads.mark == f"x{real_devices('cpu')}"
     assert conditions.of_choices(Choices()).slug == "smoke-virtual"

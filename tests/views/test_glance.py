@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
@@ -29,8 +29,8 @@ PACE = {"async_lu": 1.0, "lapsgd": 2.0, "ddp": 1.0, "bp": 4.0}
 def sheet(one: Table, curves: Curves, network: str = "resnet18", ends: Mapping[str, str] | None = None) -> Sheet:
     seeds = tuple(range(max(map(len, curves.values()))))
     chosen = Choices(seeds=seeds, networks=(network,))
-    runs = plan.runs(one, chosen)
-    there = [run for run in runs if run.spec.seed < len(curves.get(run.labels.row, ()))]
+    grid = resolve(one, chosen)
+    there = [run for run in grid.runs if run.spec.seed < len(curves.get(run.labels.row, ()))]
     found = (
         made(
             run,
@@ -41,7 +41,7 @@ def sheet(one: Table, curves: Curves, network: str = "resnet18", ends: Mapping[s
         )
         for run in there
     )
-    return sheet_of(one, chosen, runs, Journals(tuple(found)))
+    return sheet_of(grid, Journals(tuple(found)))
 
 
 def glance(one: Table, curves: Curves, **given: Any) -> Glance:

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import grids, resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
+from benchmarks.views.every_condition import at_conditions
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import at_conditions, every_sheet, made_elsewhere, not_shown, sheet_of
+from benchmarks.views.sheets import every_sheet, made_elsewhere, not_shown, sheet_of
 from results.groups import FIRST_TRIAL_SEED
 from results.records.spec import MethodSpec
 from tests.results.samples import lines_of, rewrite, write
@@ -25,7 +26,7 @@ CHOSEN = Choices(seeds=(0, 1), networks=("resnet18",), methods=("bp",))
 
 
 def planned() -> list[Run]:
-    return plan.runs(table("table1"), CHOSEN)
+    return resolve(table("table1"), CHOSEN).runs
 
 
 def test_the_run_of_exactly_this_identity_counts_before_later_ones() -> None:
@@ -43,7 +44,7 @@ def test_else_the_latest_run_of_the_same_experiment_counts_and_is_said() -> None
     assert held.of(run) is second
     assert held.of(other_seed) is None
     assert not held.done(run), "`run` trains it"
-    (sheet,) = (one for one in every_sheet(CHOSEN, held) if one.table.id == "table1")
+    (sheet,) = (one for one in every_sheet(grids(CHOSEN), held) if one.table.id == "table1")
     assert sheet.used == [second]
     assert made_elsewhere([sheet]) == (
         "1 of 1 runs were made by another torch than this one: commit abababababab, torch 1.0."
@@ -63,7 +64,8 @@ def test_runs_on_another_form_of_the_data_count_where_these_are_not_here(
     (elsewhere / "cifar100-png" / "train").mkdir(parents=True)
     (elsewhere / "cifar100-png" / "test").mkdir()
     there, here = (
-        plan.runs(table("table3"), replace(CHOSEN, scale="small", data=folder))[0] for folder in (elsewhere, tmp_path)
+        resolve(table("table3"), replace(CHOSEN, scale="small", data=folder)).runs[0]
+        for folder in (elsewhere, tmp_path)
     )
     kept = made(there, "2026-01")
     assert (there.any_form, here.any_form) == (False, True)
@@ -71,7 +73,7 @@ def test_runs_on_another_form_of_the_data_count_where_these_are_not_here(
     held = Journals((kept,))
     assert held.of(here) is kept
     assert not held.done(here), "`run` needs the data"
-    sheet = sheet_of(table("table3"), replace(CHOSEN, scale="small", data=tmp_path), [here], held)
+    sheet = sheet_of(resolve(table("table3"), replace(CHOSEN, scale="small", data=tmp_path)), held)
     assert "on another form of their data" in made_elsewhere([sheet])
     published = replace(here, any_form=False)
     assert held.of(published) is None, "where the published form is, another counts for nothing"
@@ -79,11 +81,11 @@ def test_runs_on_another_form_of_the_data_count_where_these_are_not_here(
 
 def test_without_seeds_those_that_have_runs_are_shown() -> None:
     """Of the scale; trials of tuning are no table's."""
-    runs = plan.runs(table("table1"), replace(CHOSEN, seeds=(0, 3, FIRST_TRIAL_SEED)))
+    runs = resolve(table("table1"), replace(CHOSEN, seeds=(0, 3, FIRST_TRIAL_SEED))).runs
     held = Journals(tuple(made(run, "2026-01") for run in runs))
-    ((chosen, sheets),) = at_conditions(CHOSEN, held, every={"scale", "seeds"})
-    assert (chosen.scale, chosen.seeds) == ("smoke", (0, 3))
-    assert [len(sheet.used) for sheet in sheets if sheet.table.id == "table1"] == [2]
+    (there,) = at_conditions(CHOSEN, held, every={"scale", "seeds"})
+    (sheet,) = (one for one in there.sheets if one.table.id == "table1")
+    assert (there.condition.scale, sheet.grid.seeds, len(sheet.used)) == ("smoke", (0, 3), 2)
 
 
 def test_only_sources_and_torch_may_differ() -> None:
@@ -99,14 +101,15 @@ def test_an_unfinished_run_of_exactly_this_identity_is_to_be_trained() -> None:
 
 
 def test_a_query_leaves_the_reader_unchanged() -> None:
-    runs = planned()
+    grid = resolve(table("table1"), CHOSEN)
+    runs = grid.runs
     held = Journals(tuple(made(run, "2026-01") for run in runs))
     before = held.records, held.left_out, list(not_shown(held, []))
-    sheet = sheet_of(table("table1"), CHOSEN, runs, held)
+    sheet = sheet_of(grid, held)
     assert held.of(runs[0]) is not None
     assert (held.records, held.left_out, list(not_shown(held, []))) == before
     assert list(not_shown(held, [sheet])) == []
-    assert sheet_of(table("table1"), CHOSEN, runs, held) == sheet
+    assert sheet_of(grid, held) == sheet
 
 
 def test_what_cannot_be_used_is_left_out_with_a_sentence(tmp_path: Path) -> None:
@@ -142,8 +145,8 @@ def test_nothing_to_use_is_one_sentence_with_the_first_reason(tmp_path: Path) ->
 def test_the_seeds_of_a_sheet_are_those_that_are_there() -> None:
     first, _ = planned()
     held = Journals((made(first, "2026-01"),))
-    sheet = sheet_of(table("table1"), replace(CHOSEN, seeds=(0, 1)), planned(), held)
-    assert sheet.choices.seeds == (0,)
+    sheet = sheet_of(resolve(table("table1"), CHOSEN), held)
+    assert sheet.seeds == (0,)
 
 
 def test_a_run_made_before_an_option_was_there_counts() -> None:
@@ -159,4 +162,4 @@ def test_a_run_made_before_an_option_was_there_counts() -> None:
 
 def of_rate(rate: str) -> Run:
     settings = {"async_lu": {"rate": rate}}
-    return plan.runs(table("table1"), replace(CHOSEN, methods=("async_lu",), settings=settings))[0]
+    return resolve(table("table1"), replace(CHOSEN, methods=("async_lu",), settings=settings)).runs[0]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import captions, caveats
@@ -16,17 +16,17 @@ from tests.views.runs import made
 
 def left_out(id: str, **changes: Any) -> list[str]:
     choices = Choices(seeds=(0,), **changes)
-    sheet = sheet_of(table(id), choices, plan.runs(table(id), choices), Journals(()))
+    sheet = sheet_of(resolve(table(id), choices), Journals(()))
     return [note for note in caveats(sheet) if note.startswith("Samples that fill no batch")]
 
 
 def test_where_the_papers_rows_diverged_other_rows_have_finished_all_the_same() -> None:
     """BP takes no part in the target, and is not denied that it finished."""
     choices = Choices(seeds=(0,), networks=("resnet18",), methods=("async_lu", "bp"))
-    runs = plan.runs(table("table3"), choices)
+    grid = resolve(table("table3"), choices)
     ends = {"bp": "finished", "async_lu": "diverged"}
-    found = Journals(tuple(made(run, "2026", ends[run.method.name]) for run in runs))
-    sheet = sheet_of(table("table3"), choices, runs, found)
+    found = Journals(tuple(made(run, "2026", ends[run.method.name]) for run in grid.runs))
+    sheet = sheet_of(grid, found)
     reasons = {row.row: {cell.reason for cell in row.cells} for row in assemble(sheet).rows}
     assert reasons == {
         "async_lu": {"1 of 1 runs diverged: "},
@@ -58,7 +58,7 @@ def test_what_is_set_counts() -> None:
 def test_drains_within_an_epoch_are_said_where_they_are_set() -> None:
     def said(**changes: Any) -> list[str]:
         choices = Choices(seeds=(0,), **changes)
-        sheet = sheet_of(table("table1"), choices, plan.runs(table("table1"), choices), Journals(()))
+        sheet = sheet_of(resolve(table("table1"), choices), Journals(()))
         return [
             note for note in caveats(sheet) if note.startswith("Within an epoch all workers are drained after every")
         ]
@@ -70,7 +70,7 @@ def test_drains_within_an_epoch_are_said_where_they_are_set() -> None:
 def test_evaluations_within_an_epoch_are_said_where_they_are_set() -> None:
     def said(every: str) -> list[str]:
         choices = Choices(seeds=(0,), settings={"workload": {"evaluate_every": every}})
-        sheet = sheet_of(table("table1"), choices, plan.runs(table("table1"), choices), Journals(()))
+        sheet = sheet_of(resolve(table("table1"), choices), Journals(()))
         return [note for note in caveats(sheet) if note.startswith("Evaluated ")]
 
     assert said("1") == []
@@ -83,10 +83,10 @@ def test_rows_that_are_the_same_numbers_are_named() -> None:
 
     def said(other: float) -> list[str]:
         choices = Choices(seeds=(0, 1), networks=("resnet18",), methods=("async_lu", "async_bu", "bp"))
-        runs = plan.runs(table("table3"), choices)
+        grid = resolve(table("table3"), choices)
         best = {("async_bu", 1): other, ("bp", 0): 10.0, ("bp", 1): 10.0}
-        records = [made(run, "2026", curve=(best.get((run.method.name, run.spec.seed), 50.0),)) for run in runs]
-        sheet = sheet_of(table("table3"), choices, runs, Journals(tuple(records)))
+        records = [made(run, "2026", curve=(best.get((run.method.name, run.spec.seed), 50.0),)) for run in grid.runs]
+        sheet = sheet_of(grid, Journals(tuple(records)))
         return [note for note in caveats(sheet) if note.startswith("The same losses and accuracies")]
 
     (line,) = said(50.0)

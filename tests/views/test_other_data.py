@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.evidence import SheetEvidence
@@ -38,7 +38,7 @@ def plant(place: Path, classes: tuple[str, ...] = ("ant", "bee")) -> Path:
 def sheet(data: Path, scale: str = "paper", out: Path | None = None) -> Sheet:
     chosen = Choices(scale=scale, seeds=(0,), data=data)
     found = journals.read(out) if out is not None else Journals()
-    return sheet_of(table(ID), chosen, plan.runs(table(ID), chosen), found)
+    return sheet_of(resolve(table(ID), chosen), found)
 
 
 def test_classes_and_counts_are_in_the_runs_label_and_under_the_table(tmp_path: Path) -> None:
@@ -47,12 +47,12 @@ def test_classes_and_counts_are_in_the_runs_label_and_under_the_table(tmp_path: 
         "insects (a folder of images): 2 classes, 80 training and 20 test images "
         "(ImageNet-1k: 1,000 classes, 1,281,167 and 50,000)"
     )
-    assert {run.labels.data_label for run in made.planned} == {label}
-    assert {run.labels.network_label for run in made.planned} == {
+    assert {run.labels.data_label for run in made.grid.runs} == {label}
+    assert {run.labels.network_label for run in made.grid.runs} == {
         "ResNet-50 (width 64, imagenet stem) on 3x224x224 insects (a folder of images)"
     }
     shown = assemble(made)
-    assert {row.network_label for row in shown.rows} == {made.planned[0].labels.network_label}
+    assert {row.network_label for row in shown.rows} == {made.grid.runs[0].labels.network_label}
     assert f"Data: {label}." in shown.caveats
     (departs,) = (note for note in notes(made) if note.startswith("Departs from the paper scale in"))
     assert label in departs
@@ -61,32 +61,34 @@ def test_classes_and_counts_are_in_the_runs_label_and_under_the_table(tmp_path: 
 def test_nothing_agrees_or_differs_and_no_claim_is_judged(tmp_path: Path) -> None:
     place, out = plant(tmp_path / "insects"), tmp_path / "out"
     for scale in ("small", "paper"):
-        for run in sheet(place, scale).planned:
+        for run in sheet(place, scale).grid.runs:
             finish(out, run)
     for scale in ("small", "paper"):
         made = sheet(place, scale, out)
         row = made.rows[0].key
         assert made.complete("resnet50", row)
-        assert made.other_data.startswith("insects (a folder of images): 2 classes")
-        evidence = SheetEvidence(made.choices, out, (made,))
+        assert made.grid.other_data.startswith("insects (a folder of images): 2 classes")
+        evidence = SheetEvidence(made.grid.condition, out, (made,))
         assert evidence.value(ID, "resnet50", row, "best_accuracy_percent") is None
-        assert other_data([made]) == f"No claim is judged by {ID}, whose data are not the paper's: {made.other_data}."
+        assert (
+            other_data([made]) == f"No claim is judged by {ID}, whose data are not the paper's: {made.grid.other_data}."
+        )
 
 
 def test_a_stand_in_says_that_it_is_one_and_claims_are_judged_at_its_scale(tmp_path: Path) -> None:
     made = sheet(tmp_path, "smoke")
-    assert "not the paper's data" in made.other_data
-    finish(tmp_path, made.planned[0])
+    assert "not the paper's data" in made.grid.other_data
+    finish(tmp_path, made.grid.runs[0])
     made = sheet(tmp_path, "smoke", tmp_path)
-    evidence = SheetEvidence(made.choices, tmp_path, (made,))
-    assert evidence.value(ID, "resnet50", made.planned[0].labels.row, "best_accuracy_percent") is not None
+    evidence = SheetEvidence(made.grid.condition, tmp_path, (made,))
+    assert evidence.value(ID, "resnet50", made.grid.runs[0].labels.row, "best_accuracy_percent") is not None
     assert other_data([made]) == ""
 
 
 def test_part_of_the_samples_is_not_the_papers_data_at_its_scale(tmp_path: Path) -> None:
     def of(**settings: str) -> str:
         chosen = Choices(scale="paper", seeds=(0,), settings={"workload": settings})
-        return sheet_of(table("table1"), chosen, plan.runs(table("table1"), chosen), Journals()).other_data
+        return resolve(table("table1"), chosen).other_data
 
     assert of() == ""
     assert of(train_samples="5000") == "5,000 training and 10,000 test samples of CIFAR-10, not 50,000 and 10,000"

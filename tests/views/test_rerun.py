@@ -12,10 +12,10 @@ import methods
 from benchmarks.commands.cli import app
 from benchmarks.commands.options import Selection
 from benchmarks.commands.resolve import choose
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
+from benchmarks.runner.rerun import command
 from benchmarks.tables.definition import Table
-from benchmarks.views import rerun
 from methods import registry
 from tests.papers.test_audit import SILENT
 from tests.workloads.own_files import card, forgotten, images, network
@@ -68,7 +68,7 @@ def planned(words: list[str]) -> tuple[list[str], Choices, set[str]]:
     _, bound, _ = app.parse_args(["run", *words], exit_on_error=False, print_error=False)
     experiments, chosen = choose(bound.arguments.get("selection") or Selection(), bound.arguments["tables"])
     tables = [one for one in experiments if isinstance(one, Table)]
-    return [one.id for one in tables], chosen, {run.id for one in tables for run in plan.runs(one, chosen)}
+    return [one.id for one in tables], chosen, {run.id for one in tables for run in resolve(one, chosen).runs}
 
 
 @pytest.mark.parametrize("given", GIVEN.values(), ids=GIVEN)
@@ -94,7 +94,7 @@ def test_a_printed_command_plans_the_same_runs(
         monkeypatch.chdir(tmp_path / "other")
     names, chosen, runs = planned(words)
     assert runs
-    start, *rest = shlex.split(rerun.command(names, chosen))
+    start, *rest = shlex.split(command(names, chosen).text())
     assert [start, *rest[:3]] == ["python", "-m", "benchmarks", "run"]
     assert planned(rest[3:])[2] == runs
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import sheet_of
@@ -26,13 +26,13 @@ FAST, SLOW = (30.0, 50.0, 60.0, 70.0, 74.0, 76.0), (2.0, 5.0, 9.0, 13.0, 18.0, 2
 def shown(id: str, seeds: int = 3, **choices: Any) -> ResultTable:
     """The table with made-up runs, whose seeds differ a little."""
     chosen = Choices(seeds=tuple(range(seeds)), **choices)
-    runs = plan.runs(table(id), chosen)
+    grid = resolve(table(id), chosen)
     found = []
-    for run in runs:
+    for run in grid.runs:
         more = sum(map(ord, run.id)) % 97 / 50  # the same for rows of one run
         curve = SLOW if run.method.name == "lapsgd" else FAST
         found.append(made(run, "2026", curve=[one + more for one in curve], pace=0.1))
-    return assemble(sheet_of(table(id), chosen, runs, Journals(tuple(found))))
+    return assemble(sheet_of(grid, Journals(tuple(found))))
 
 
 def lines(one: ResultTable, width: int = 120) -> list[str]:

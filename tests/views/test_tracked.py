@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals, tracked
 from benchmarks.views.sheets import Sheet, sheet_of
@@ -25,12 +25,12 @@ def sheets(out: Path, settings: Sequence[tuple[str, tuple[int, ...], float]]) ->
     chosen = [
         Choices(seeds=seeds, methods=(ROW,), settings={"workload": {"epochs": epochs}}) for epochs, seeds, _ in settings
     ]
-    runs = [plan.runs(table(ID), one) for one in chosen]
-    for planned, (_, _, accuracy) in zip(runs, settings, strict=True):
-        for run in planned:
+    grids = [resolve(table(ID), one) for one in chosen]
+    for grid, (_, _, accuracy) in zip(grids, settings, strict=True):
+        for run in grid.runs:
             finish(out, run, accuracy)
     found = journals.read(out)
-    return [sheet_of(table(ID), one, planned, found) for one, planned in zip(chosen, runs, strict=True)]
+    return [sheet_of(grid, found) for grid in grids]
 
 
 def parents(made: Sequence[Sheet], out: Path, monkeypatch: pytest.MonkeyPatch) -> list[TrackedEntry]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.commands.settings import settings
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
-from benchmarks.views.notes import warm_ups
 
 
 def said(*given: str, rows: tuple[str, ...] = ()) -> list[str]:
     fixed, sweeps = settings(list(given))
     chosen = Choices(seeds=(0,), settings=fixed, sweeps=sweeps, methods=rows, networks=("resnet18",))
-    return list(warm_ups(plan.runs(table("table3"), chosen), chosen))
+    return list(resolve(table("table3"), chosen).cautions)
 
 
 def test_a_warm_up_that_is_left_behind_is_said() -> None:

@@ -17,6 +17,7 @@ from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.step_price import charge
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card
@@ -114,7 +115,7 @@ def test_all_that_multiplies_is_counted() -> None:
 
 
 def runs(*networks: str, **changes: Any) -> list[plan.Run]:
-    return plan.runs(table("table3"), Choices(seeds=(0,), methods=("bp", "ddp"), networks=networks, **changes))
+    return resolve(table("table3"), Choices(seeds=(0,), methods=("bp", "ddp"), networks=networks, **changes)).runs
 
 
 def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:

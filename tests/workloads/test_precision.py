@@ -16,8 +16,8 @@ from benchmarks.hardware import cards
 from benchmarks.hardware.price import Price
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.papers.confounds.published import published_audit
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import caveats
@@ -176,7 +176,7 @@ def test_precision_is_identity_and_a_departure() -> None:
     made = workload("cifar100", "resnet18", "paper", {"precision": "bf16"})
     assert made.departures == ["precision bf16 (paper scale: float32)"]
     plain, other = (
-        plan.runs(table("table3"), replace(CHOICES, settings=given))[0]
+        resolve(table("table3"), replace(CHOICES, settings=given)).runs[0]
         for given in ({}, {"workload": {"precision": "bf16"}})
     )
     assert plain.spec.workload.document()["precision"] == "float32"
@@ -186,7 +186,7 @@ def test_precision_is_identity_and_a_departure() -> None:
 def test_tf32_needs_a_gpu() -> None:
     chosen = replace(CHOICES, settings={"workload": {"precision": "tf32"}})
     with pytest.raises(UserError, match="precision=tf32: the cpu has no TF32"):
-        plan.runs(table("table3"), chosen)
+        resolve(table("table3"), chosen)
 
 
 def test_an_unknown_precision_is_the_users_mistake() -> None:
@@ -197,7 +197,7 @@ def test_an_unknown_precision_is_the_users_mistake() -> None:
 def said(id: str, settings: dict[str, str], **choices: Any) -> str:
     """What of a table's notes is of precision."""
     chosen = replace(CHOICES, settings={"workload": settings}, **choices)
-    sheet = sheet_of(table(id), chosen, plan.runs(table(id), chosen), Journals(()), None)
+    sheet = sheet_of(resolve(table(id), chosen), Journals(()))
     return " ".join(text for text in caveats(sheet) if text.startswith("Computed in "))
 
 
@@ -210,7 +210,7 @@ def test_a_table_says_what_does_not_follow_the_precision() -> None:
 
 
 def test_rows_of_different_precision_are_audited() -> None:
-    first, second, *rest = plan.runs(table("table3"), replace(CHOICES, networks=("resnet18",)))
+    first, second, *rest = resolve(table("table3"), replace(CHOICES, networks=("resnet18",))).runs
     work = second.spec.workload.model_copy(update={"precision": "bf16"})
     odd = replace(second, spec=second.spec.model_copy(update={"workload": work}))
     (line,) = [text for text in audit([first, odd, *rest]).lines if text.startswith("Precision: ")]

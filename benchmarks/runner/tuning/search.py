@@ -58,6 +58,13 @@ class TuningBudget:
     seeds: int = 1
     sampler: str = GRID
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """As the command line has them."""
+        given = {"grid": self.grid, "span": f"{self.span:g}", "trials": self.trials, "tuning-seeds": self.seeds}
+        words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+        return (*words, *(["--sampler", self.sampler] if self.sampler != GRID else []))
+
     def check(self) -> None:
         """Raises UserError where one of them is none."""
         if self.grid < 3 or self.grid % 2 == 0:

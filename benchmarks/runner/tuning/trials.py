@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import GridRow
 from benchmarks.runner.plan import Run
-from benchmarks.runner.settings import row_method, row_workload
 from benchmarks.runner.tuning.samplers import next_drawn
 from benchmarks.runner.tuning.search import GRID, Factors, Trial, TuningBudget, next_on_grid
-from benchmarks.tables.definition import Row, Table
 from benchmarks.workloads.workload import Workload
 from results.groups import FIRST_TRIAL_SEED
 from results.records import Record
@@ -50,13 +47,11 @@ def tuning_seeds(budget: TuningBudget) -> range:
     return range(FIRST_TRIAL_SEED, FIRST_TRIAL_SEED + budget.seeds)
 
 
-def runs(
-    table: Table, network: str, row: Row, factors: Factors, seeds: Sequence[int], choices: Choices
-) -> tuple[Run, ...]:
-    """A row's runs at these factors; at 1 and a table's seeds they are the table's. Raises as `plan.runs`."""
-    work = tuned(row_workload(table, network, row, choices.scale, choices.settings), factors)
-    method, shared = row_method(table, row, choices.settings), plan.card_of(table, choices)
-    return tuple(_named(plan.of_row(work, row, method, seed, choices, shared), factors) for seed in seeds)
+def at(cell: GridRow, factors: Factors, seeds: Sequence[int]) -> GridRow:
+    """The row at these factors; at 1 and a table's seeds its runs are the table's."""
+    work = tuned(cell.work, factors)
+    runs = tuple(_named(cell.runs[0].at(seed=seed, work=work), factors) for seed in seeds)
+    return replace(cell, work=work, runs=runs)
 
 
 def _named(run: Run, factors: Factors) -> Run:

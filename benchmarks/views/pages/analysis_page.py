@@ -8,8 +8,7 @@ from pathlib import Path
 
 from benchmarks.analyses import registry as analyses
 from benchmarks.papers.open_points import readings
-from benchmarks.runner.choices import Choices
-from benchmarks.views.rerun import command
+from benchmarks.runner.rerun import Command
 from reports.figures.canvas import ENDINGS, SCREEN
 from reports.site.pages import Grid, Page, Picture
 from reports.tables.texts import footer, header, lines
@@ -18,15 +17,17 @@ from results.reading import MOST_BYTES, content
 from results.tables import ResultTable, files
 
 
-def pages(id: str, chosen: Choices, out: Path, folder: Path) -> Iterator[Page]:
-    """One for every condition that `run` has written tables of it under. folder: of the report.
+def pages(id: str, again: Command, out: Path, folder: Path) -> Iterator[Page]:
+    """One for every condition that `run` has written tables of it under.
+
+    again: makes the analysis anew. folder: of the report.
 
     Raises ResultsError where a table cannot be read or a picture not be written.
     """
     one = analyses.analysis(id)
     for place, tables in files.by_condition(out / "tables", id).items():
         given = tables[0].conditions
-        again = command([id], changed(chosen, scale=given.scale or chosen.scale))
+        mine = changed(again, names=(id,), scale=given.scale or again.scale)
         caption = f"{one.title} ({one.source})."
         yield Page(
             id=id,
@@ -35,7 +36,7 @@ def pages(id: str, chosen: Choices, out: Path, folder: Path) -> Iterator[Page]:
             grids=tuple(map(grid, tables)),
             curves=drawn(tables, caption, out, own_folder(folder, folder / place / id)),
             readings=tuple(readings.readings(id)),
-            command=tables[0].command or again,
+            command=tables[0].command or mine.text(),
             condition=given,
         )
 

@@ -16,7 +16,7 @@ MadeOf = Mapping[str, str]
 
 
 def made_of(sheets: Iterable[Sheet], found: Journals) -> dict[str, str]:
-    planned = {run.id: run for sheet in sheets for run in sheet.planned}
+    planned = {run.id: run for sheet in sheets for run in sheet.grid.runs}
     records = {id: found.of(run) for id, run in planned.items()}
     return {id: _state(record) if record is not None else "" for id, record in records.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from benchmarks import experiments
 from benchmarks.analyses import registry as analyses
@@ -16,11 +16,13 @@ from benchmarks.papers.claims.rules import RULE
 from benchmarks.papers.claims.verdicts import DECISIONS, Claim, Judged, Verdict
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import checkout
+from benchmarks.runner.rerun import command
 from benchmarks.tables import registry as tables
-from benchmarks.views import conditions, rerun
+from benchmarks.views import conditions
+from benchmarks.views.every_condition import AtCondition
 from benchmarks.views.journals import Journals
 from benchmarks.views.pages.freshness import made_of, runs
-from benchmarks.views.sheets import FEW, Sheet, whole
+from benchmarks.views.sheets import FEW
 from benchmarks.views.tuning.names import name_of
 from benchmarks.workloads.workload import SCALES
 from reports.site import verdicts
@@ -39,16 +41,6 @@ PAPERS = {
 }
 
 NOTHING = "Nothing was run here yet, or nothing that belongs to a table as chosen."
-
-
-@dataclass(frozen=True)
-class AtCondition:
-    """What the runs at hand say under one condition. sheets: as chosen; full, which claims are judged on: all rows."""
-
-    chosen: Choices
-    sheets: Sequence[Sheet]
-    full: Sequence[Sheet]
-    judged: Judged
 
 
 def content(
@@ -104,7 +96,7 @@ def _papers(asked: Collection[str], pages: Sequence[Page]) -> Iterator[Paper]:
         wanted = [id for id in members if id in asked]
         there = tuple(page for id in members for page in pages if page.id == id)
         absent = tuple(
-            Absent(id, experiments.experiment(id).title, "not run here", rerun.command([id], Choices()))
+            Absent(id, experiments.experiment(id).title, "not run here", command([id], Choices()).text())
             for id in wanted
             if id not in {page.id for page in there}
         )
@@ -143,12 +135,10 @@ def _of_condition(pages: Sequence[Page]) -> tuple[str, str]:
 # ---- claims
 
 
-def column(one: AtCondition, found: Journals) -> ClaimColumn:
+def column(one: AtCondition, judged: Judged, found: Journals) -> ClaimColumn:
     """The claims under a condition, judged on all rows."""
-    given = conditions.found(one.full, conditions.of_choices(whole(one.chosen)))
-    lines = tuple(
-        ClaimLine(claim.id, claim.text, claim.source, (_cell(verdict, given),)) for claim, verdict in one.judged
-    )
+    given = conditions.found(one.full, one.condition)
+    lines = tuple(ClaimLine(claim.id, claim.text, claim.source, (_cell(verdict, given),)) for claim, verdict in judged)
     return ClaimColumn(given, lines, made_of(one.full, found), checkout())
 
 

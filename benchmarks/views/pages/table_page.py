@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from benchmarks.views.pages import conflicts, pictures, provenance, splits
 from benchmarks.views.pages.freshness import made_of
 from benchmarks.views.pages.links import Tracking
 from benchmarks.views.pages.rivals import rivals
-from benchmarks.views.rerun import command
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
 from benchmarks.workloads.networks.names import TITLES
@@ -32,7 +32,7 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: S
     shares = splits.splits(table)
     ours = {name: one for name, one in shares.items() if name[1] == "measured"}
     drawn = pictures.draw(sheet, ours, table.conditions.folder(folder), studio)
-    refresh = command([table.name], sheet.asked or sheet.choices, sheet.target, verb="report")
+    refresh = sheet.grid.command.text("report")
     return Page(
         id=table.name,
         title=table.title,
@@ -43,7 +43,7 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: S
         notes=(*table.caveats, *table.notes),
         audit=table.audit,
         published_audit=table.published_audit,
-        readings=tuple(readings.readings_of(table.name, sheet.planned)),
+        readings=tuple(readings.readings_of(table.name, sheet.grid.runs)),
         curves=drawn["curves"],
         rivals=tuple(rivals(sheet, table)),
         splits=tuple(splits.grid(*key, *one) for key, one in shares.items()),
@@ -56,7 +56,7 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: S
         environment=tuple(provenance.environments(records)),
         tracking=store.hint(records),
         links=store.links(runs),
-        command=command([table.name], sheet.choices, sheet.target),
+        command=replace(sheet.grid.command, seeds=sheet.seeds).text(),
         condition=table.conditions,
         facts=tuple(provenance.machines(records)),
         refresh=refresh,
@@ -79,7 +79,7 @@ def _blocks(table: ResultTable, sheet: Sheet) -> Iterator[Block]:
 
 
 def _line(table: ResultTable, row: ResultRow, sheet: Sheet) -> Line:
-    scale, other = sheet.choices.scale, sheet.other_data
+    scale, other = sheet.grid.scale, sheet.grid.other_data
     entries = (
         verdicts.entry(cell, measure, scale, other) for measure, cell in zip(table.measures, row.cells, strict=True)
     )

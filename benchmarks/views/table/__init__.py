@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.papers.confounds.published import published_audit, published_brief
-from benchmarks.runner import plan
 from benchmarks.views import conditions, notes
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table.glance import glance
@@ -16,7 +15,7 @@ from results.tables import ResultCell, ResultRow, ResultTable
 
 
 def assemble(sheet: Sheet) -> ResultTable:
-    found = audit(sheet.planned, sheet.records)
+    found, beside = audit(sheet.grid.runs, sheet.records), bool(sheet.grid.published)
     return ResultTable(
         name=sheet.table.id,
         title=sheet.table.title,
@@ -24,21 +23,23 @@ def assemble(sheet: Sheet) -> ResultTable:
         measures=tuple(MEASURES[measure] for measure in sheet.table.measures),
         rows=tuple(_rows(sheet)),
         captions=tuple(notes.captions(sheet)),
-        caveats=(*notes.caveats(sheet), *found.brief, *(published_brief(sheet.table.id) if sheet.published else ())),
+        caveats=(
+            *notes.caveats(sheet),
+            *found.brief,
+            *(published_brief(sheet.table.id) if beside else ()),
+        ),
         notes=tuple(notes.notes(sheet)),
         audit=found.lines,
-        published_audit=tuple(published_audit(sheet.table.id)) if sheet.published else (),
+        published_audit=tuple(published_audit(sheet.table.id)) if beside else (),
         conditions=conditions.of_sheet(sheet),
         glances=tuple(filter(None, (glance(sheet, network, context(sheet, network)) for network in sheet.networks))),
     )
 
 
 def _rows(sheet: Sheet) -> Iterator[ResultRow]:
-    theirs = sheet.published
+    theirs = sheet.grid.published
     for network in sheet.networks:
-        given = context(sheet, network)
-        work = plan.table_workload(sheet.table, network, sheet.choices)
-        label = work.label_on(plan.data_of(work, sheet.choices))
+        given, label = context(sheet, network), sheet.grid.label(network)
         for row in sheet.rows:
             cells = []
             for measure in sheet.table.measures:

@@ -52,7 +52,7 @@ def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
 def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:
     there = [row for row in sheet.rows if sheet.complete(network, row.key)]
     plain = sorted((row for row in there if row.method == BASELINE.method), key=lambda row: row.key != BASELINE.key)
-    theirs = {row.key: sheet.published.get((network, row.key, speed.key)) for row in there}
+    theirs = {row.key: sheet.grid.published.get((network, row.key, speed.key)) for row in there}
     means = {key: value.mean for key, value in theirs.items() if value is not None}
     if speed is SPEEDUP or len(means) < 2 or any(row.key in means for row in plain):
         return next(iter(plain), None)
@@ -61,7 +61,7 @@ def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:
 
 def _published(sheet: Sheet) -> Mapping[Key, Published]:
     """What was published of the rows: in the table, and in the other tables of its paper on the same data."""
-    own, paper = sheet.published, sheet.table.source.partition(",")[0]
+    own, paper = sheet.grid.published, sheet.table.source.partition(",")[0]
     if sheet.table.values is not None or not own:
         return own
     others = published.by_dataset().get(sheet.table.family, {}).items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from benchmarks.runner import plan
+from benchmarks.runner.plan import trained_as_others
 from benchmarks.runner.tuning.search import PUBLISHED, edges
 from benchmarks.views import notes as of_sheets
 from benchmarks.views.sheets import made_elsewhere
@@ -60,9 +60,9 @@ def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
             yield f"{where}: {verdict(mine)}."
     yield from _searches(tuned)
     yield f"Rates are chosen by test accuracy, at seeds from {FIRST_TRIAL_SEED}: the choice has seen the test set."
-    if sheet.choices.scale != "paper":
+    if sheet.grid.scale != "paper":
         yield (
-            f"At scale {sheet.choices.scale} the table's own rate is this scale's, not the paper's, and no number is "
+            f"At scale {sheet.grid.scale} the table's own rate is this scale's, not the paper's, and no number is "
             "the paper's: what carries over is whether rows want different rates."
         )
     if others := made_elsewhere(tuned.sheets.values()):
@@ -71,7 +71,7 @@ def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
 
 def notes(tuned: TunedTable, again: str) -> Iterator[str]:
     """What else there is to know of it. again: the command that makes it."""
-    yield from plan.trained_as_others(tuned.published.planned)
+    yield from trained_as_others(tuned.published.grid.runs)
     yield RULE
     yield SELECTION.format(first=FIRST_TRIAL_SEED)
     yield SCALED

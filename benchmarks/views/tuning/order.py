@@ -126,7 +126,7 @@ def _contrast(made: Quantity, measure: Measure, level: float) -> Contrast:
 
 def _quantity(tuned: TunedTable, side: Side, network: str, row: Row, measure: Measure) -> Quantity | None:
     summary, _ = tuned.value(side, network, row, measure)
-    exact = tuned.published.choices.kind.simulated and measure.clock
+    exact = tuned.published.grid.kind.simulated and measure.clock
     by_seed = tuned.by_seed(side, network, row, measure)
     found = Quantity.of(summary, exact=exact, by_seed=by_seed) if summary is not None and summary.n else None
     gone = sum(record.status == "diverged" for record in tuned.records(side, network, row))

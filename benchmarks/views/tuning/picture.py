@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.runner.settings import row_workload
 from benchmarks.runner.tuning.search import GRID, Factors
 from benchmarks.runner.tuning.trials import tuned as at
 from benchmarks.views.tuning.tuned import Search, TunedTable
@@ -18,7 +17,7 @@ def draw(tuned: TunedTable, stem: Path) -> tuple[Path, ...]:
     """-> the files written. Raises ResultsError where they cannot be written."""
     sheet = tuned.published
     title = f"{sheet.table.id}: accuracy over the learning rate"
-    small = f"(scale {sheet.choices.scale}, tuning seeds; filled: chosen)"
+    small = f"(scale {sheet.grid.scale}, tuning seeds; filled: chosen)"
     return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}")
 
 
@@ -28,15 +27,13 @@ def _curves(tuned: TunedTable) -> Iterator[RateCurve]:
         yield RateCurve(
             drawable(one.row.label),
             TITLES[one.network],
-            [_rate(tuned, one, trial.factors) for trial in shown],
+            [_rate(one, trial.factors) for trial in shown],
             [trial.accuracy for trial in shown],
-            _rate(tuned, one, Factors()),
-            _rate(tuned, one, one.best.factors),
+            _rate(one, Factors()),
+            _rate(one, one.best.factors),
             one.row.key,
         )
 
 
-def _rate(tuned: TunedTable, one: Search, factors: Factors) -> float:
-    sheet = tuned.published
-    work = row_workload(sheet.table, one.network, one.row, sheet.choices.scale, sheet.choices.settings)
-    return at(work, factors).schedule.lr
+def _rate(one: Search, factors: Factors) -> float:
+    return at(one.cell.work, factors).schedule.lr

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 
-from benchmarks.runner import plan
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.views import conditions
@@ -65,7 +64,7 @@ def _rank(measure: Measure) -> Measure:
 
 
 def _spent_measures(tuned: TunedTable) -> tuple[Measure, ...]:
-    clock = "Simulated seconds" if tuned.published.card is not None else "Seconds"
+    clock = "Simulated seconds" if tuned.published.grid.card is not None else "Seconds"
     return (
         Measure("tuning_trials", "Trials spent", digits=0, exact=True),
         Measure("tuning_epochs", "Epochs spent", "epochs", digits=0, exact=True),
@@ -88,10 +87,8 @@ def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
         *(_measured(tuned, one, side, measure) for measure in tuned.measures if measure is not ACCURACY),
         *map(_exact, (cost.trials, cost.epochs, cost.samples, cost.seconds)),
     )
-    work = plan.table_workload(tuned.published.table, network, tuned.published.choices)
-    label = work.label_on(plan.data_of(work, tuned.published.choices))
     key = row.key if side == "published" else f"{row.key}@best"
-    return ResultRow(network, label, key, f"{row.label}, {WORDS[side]}", cells)
+    return ResultRow(network, tuned.published.grid.label(network), key, f"{row.label}, {WORDS[side]}", cells)
 
 
 def _measured(tuned: TunedTable, one: Search, side: Side, measure: Measure) -> ResultCell:
@@ -113,9 +110,8 @@ def _edge_note(one: Search, side: Side) -> str:
 
 
 def _work(tuned: TunedTable, one: Search, side: Side) -> Workload:
-    sheet = tuned.sheets[side]
-    mine = (run for run in sheet.planned if (run.spec.workload.network, run.labels.row) == (one.network, one.row.key))
-    return next(mine).work
+    cells = tuned.sheets[side].grid.cells
+    return next(cell.work for cell in cells if (cell.network, cell.row) == (one.network, one.row))
 
 
 def conditions_of(tuned: TunedTable) -> Conditions:

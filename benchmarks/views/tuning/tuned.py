@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from benchmarks.runner.grid import GridRow
 from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning.search import Trial, TuningBudget, best
 from benchmarks.tables.definition import Row
@@ -25,13 +26,20 @@ SIDES: tuple[Side, ...] = ("published", "best")
 
 @dataclass(frozen=True)
 class Search:
-    """One row on one network. trials: those whose runs are done. open: runs that the next trials are waiting for."""
+    """Of one row on one network. trials: those whose runs are done. open: runs that the next trials are waiting for."""
 
-    network: str
-    row: Row
+    cell: GridRow
     trials: tuple[Trial, ...]
     records: tuple[Record, ...]
     open: tuple[Run, ...]
+
+    @property
+    def network(self) -> str:
+        return self.cell.network
+
+    @property
+    def row(self) -> Row:
+        return self.cell.row
 
     @property
     def over(self) -> bool:

@@ -1,0 +1,275 @@
+"""From a table and what was chosen to its grid: the one place where settings become rows, runs and words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import methods
+from benchmarks.errors import UserError
+from benchmarks.executors.registry import ExecutorKind
+from benchmarks.hardware.card import Card
+from benchmarks.hardware.cards import load as load_card
+from benchmarks.hardware.delays import Delay
+from benchmarks.runner import conditions
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.plan import Run, of_row
+from benchmarks.runner.rerun import Command, command
+from benchmarks.runner.settings import row_method, row_workload, run_of, settled, swept, told_apart
+from benchmarks.tables import registry
+from benchmarks.tables.definition import Row, Table
+from benchmarks.tables.shared import BASELINE
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.networks.names import OWN
+from benchmarks.workloads.workload import Workload, workload
+from results.measures import need
+from results.published import Key, Published
+from results.tables import RunCondition
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """A row on a network as it is trained. runs: one a seed."""
+
+    network: str
+    row: Row
+    work: Workload
+    method: methods.Method
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as chosen: all that is trained for it, and what an output says of it before anything was.
+
+    rows: the same on every network; cells: network by network. works: what the rows of a network share. card: that all
+    of them share; None in real time. settings: "workload.stem" -> value, of the table's methods. swept: fields of the
+    workload that have several values. remarks: sentences on what was set; cautions: on what then was not. target:
+    percent, if the user fixed one.
+    """
+
+    table: Table
+    rows: tuple[Row, ...]
+    works: Mapping[str, Workload]
+    cells: tuple[GridRow, ...]
+    kind: ExecutorKind
+    recorded: bool
+    card: Card | None
+    seeds: tuple[int, ...]
+    condition: RunCondition
+    command: Command
+    settings: Mapping[str, str]
+    swept: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
+    target: float | None = None
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return tuple(self.works)
+
+    @property
+    def scale(self) -> str:
+        return self.condition.scale
+
+    @property
+    def runs(self) -> list[Run]:
+        """Network by network, row by row, seed by seed."""
+        return [run for cell in self.cells for run in cell.runs]
+
+    @property
+    def data(self) -> DataCard:
+        """The card of the data as they were found."""
+        return self.cells[0].runs[0].data
+
+    @property
+    def cards(self) -> dict[str, Card]:
+        """The hardware cards of all rows, delays and all, by their content."""
+        delayed = [self.card.delayed(row.delays) for row in self.rows] if self.card is not None else []
+        return {card.sha256: card for card in delayed}
+
+    def label(self, network: str) -> str:
+        """The network in words, on the data as they were found."""
+        return self.works[network].label_on(self.data)
+
+    @property
+    def other_data(self) -> str:
+        """What the data are where they are not the paper's, at its scale all of them, in words; "" where they are."""
+        if not self.cells:
+            return ""
+        work, known = self.cells[0].work, self.data
+        paper, full = data_card(work.family), workload(work.family, work.network, "paper")
+        taken = [one.samples_of(paper) for one in (work, full)]
+        if (other := known.unlike(paper)) or work.scale != "paper" or taken[0] == taken[1]:
+            return other
+        ours, theirs = (" and ".join(f"{count:,}{{}}" for count in pair) for pair in taken)
+        return f"{ours.format(' training', ' test')} samples of {paper.title}, not {theirs.format('', '')}"
+
+    @property
+    def published(self) -> Mapping[Key, Published]:
+        """Published values of the table: none where its data were chosen, and are another set than the scale's.
+
+        A scale's own stand-ins are laid beside the paper's values, and said to be stand-ins.
+        """
+        if self.cells:
+            work, paper = self.cells[0].work, data_card(self.cells[0].work.family)
+            others = work.dataset == paper.name and self.data.unlike(paper)
+            if others or work.dataset != workload(work.family, work.network, work.scale).dataset:
+                return {}
+        return self.table.published
+
+    @property
+    def judged(self) -> bool:
+        """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
+        stands_in = self.scale != "paper" and data_card(self.cells[0].work.dataset).embedded
+        return stands_in or not self.other_data
+
+
+def tables(choices: Choices) -> tuple[Table, ...]:
+    """All that there are: ours, and those that were named by their files."""
+    return (*map(registry.table, registry.IDS), *choices.own_tables)
+
+
+def grids(choices: Choices, families: Collection[str] = ()) -> Iterator[Grid]:
+    """Of every table, of these families where there are any, that takes the settings, networks and executor."""
+    for table in tables(choices):
+        if families and table.family not in families:
+            continue
+        with contextlib.suppress(UserError, methods.MethodError):
+            yield resolve(table, choices)
+
+
+def resolve(table: Table, choices: Choices) -> Grid:
+    """Tables that show the same runs share them, by identity.
+
+    Raises UserError or MethodError on a setting that a workload or method does not take, UserError where the card or a
+    row delays a device that none of them has, and as `plan.run`.
+    """
+    its_rows, its_networks = _rows(table, choices), _networks(table, choices)
+    card = choices.card or load_card(table.card) if choices.kind.needs_card else None
+    cells = tuple(_cell(table, network, row, choices, card) for network in its_networks for row in its_rows)
+    if cells and card is not None:
+        _check_delays(table, cells, card)
+    owners = {"workload", *(row.method for row in its_rows)}
+    fewer = bool(choices.methods) and {row.key for row in its_rows} != {row.key for row in _rows(table, choices.whole)}
+    words = conditions.words(choices, owners, rows=fewer, networks=its_networks != table.networks)
+    return Grid(
+        table=table,
+        rows=its_rows,
+        works={network: _shared(table, network, choices) for network in its_networks},
+        cells=cells,
+        kind=choices.kind,
+        recorded=choices.record,
+        card=card,
+        seeds=choices.seeds,
+        condition=conditions.condition(choices, card, words),
+        command=command([table.id], choices),
+        settings=conditions.settings(choices, owners),
+        swept=tuple(sweep.key for sweep in choices.sweeps if sweep.owner == "workload"),
+        remarks=tuple(_remarks(choices)),
+        cautions=tuple(_cautions(choices, cells)),
+        target=choices.target,
+    )
+
+
+def _cell(table: Table, network: str, row: Row, choices: Choices, card: Card | None) -> GridRow:
+    work = row_workload(table, network, row, choices.scale, choices.settings)
+    method = row_method(table, row, choices.settings)
+    first = of_row(work, row, method, choices.seeds[0], choices, card)
+    runs = (first, *(first.at(seed=seed) for seed in choices.seeds[1:]))  # many seeds take their time otherwise
+    return GridRow(network, row, work, method, runs)
+
+
+def _shared(table: Table, network: str, choices: Choices) -> Workload:
+    """What the rows of a table have in common on a network."""
+    settings = {**table.workload, **choices.settings.get("workload", {})}
+    return workload(table.family, network, choices.scale, settings, like=table.networks[0])
+
+
+def _rows(table: Table, choices: Choices) -> tuple[Row, ...]:
+    """The table's rows, those of plug-ins, methods and rows that were asked for by name; filtered by --method.
+
+    As they are set: a row that --set makes another has the name of that, and there is one for each value of a sweep
+    (runner.settings). A rate that is scaled by default is in a label beside one that is not. Raises UserError or
+    MethodError on a name or setting that is none.
+    """
+    wanted = (*choices.plugin_methods, *choices.methods, *(sweep.owner for sweep in choices.sweeps))
+    chosen = list(table.rows)
+    for name in dict.fromkeys(name for name in wanted if name in methods.names()):
+        if name not in {row.method for row in chosen}:
+            chosen.append(Row(name, note=_not_there(table)))
+    if choices.methods:
+        chosen = [row for row in chosen if row.method in choices.methods or row.key in choices.methods]
+        chosen += _asked(table, chosen, choices)
+        if need(table.measures, "baseline") and BASELINE.key not in {row.key for row in chosen}:
+            chosen.append(BASELINE)
+    as_set = settled(table, chosen, choices.scale, choices.settings)
+    as_swept = swept(table, as_set, choices.scale, choices.settings, choices.sweeps)
+    return told_apart(table, as_swept, choices.settings)
+
+
+def _not_there(table: Table) -> str:
+    return "not in the paper's table" if table.file is None else "not in the table's file"
+
+
+def _asked(table: Table, chosen: Iterable[Row], choices: Choices) -> Iterator[Row]:
+    """Rows that --method names by their options and that are not chosen yet: the table's own, or one to be added.
+
+    What all of the table's rows of a method have and do not say, a schedule for example, the new one has as well.
+    """
+    there = {run_of(table, row, choices.scale, {}): row for row in table.rows}
+    known = {row.key for row in chosen}
+    for name in dict.fromkeys(choices.methods):
+        if "@" not in name or name in known:
+            continue
+        asked = Row.parsed(name)
+        unsaid = [row.unsaid for row in table.rows if row.method == asked.method]
+        shared = unsaid[0] if unsaid and all(one == unsaid[0] for one in unsaid) else {}
+        row = replace(asked, workload={**shared, **asked.workload}, note=_not_there(table))
+        row = there.setdefault(run_of(table, row, choices.scale, {}), row)
+        if row.key not in known:
+            known.add(row.key)
+            yield row
+
+
+def _networks(table: Table, choices: Choices) -> tuple[str, ...]:
+    """The table's networks in its order, filtered by --network, maybe to none; then those of the user's own."""
+    chosen = [network for network in table.networks if not choices.networks or network in choices.networks]
+    return tuple(dict.fromkeys([*chosen, *(network for network in choices.networks if network in OWN)]))
+
+
+def _check_delays(table: Table, cells: Sequence[GridRow], card: Card) -> None:
+    devices = max(cell.method.devices for cell in cells)
+    delays: Sequence[Delay] = card.delayed([delay for cell in cells for delay in cell.row.delays]).delays
+    for delay in delays:
+        if delay.device >= devices:
+            there = f"devices 0 to {devices - 1}" if devices > 1 else "device 0 alone"
+            raise UserError(
+                f"The runs of {table.id} have {there}, and device {delay.device} is to be delayed: "
+                "name one that they have, or leave the delay out."
+            )
+
+
+def _remarks(choices: Choices) -> Iterator[str]:
+    for owner, options in choices.settings.items():
+        yield f"Set: {', '.join(f'{owner}.{key}={value}' for key, value in options.items())}."
+    for sweep in choices.sweeps:
+        yield f"Swept: {sweep.name} over {', '.join(sweep.values)}."
+
+
+def _cautions(choices: Choices, cells: Sequence[GridRow]) -> Iterator[str]:
+    """Where a learning rate was set and that of the warm-up was not: what the latter is then, beside it."""
+    given = {*choices.settings.get("workload", {}), *(one.key for one in choices.sweeps if one.owner == "workload")}
+    given |= {key for key in ("schedule.lr", "schedule.warm_up_lr") if any(f"{key}=" in row for row in choices.methods)}
+    if "schedule.lr" not in given or "schedule.warm_up_lr" in given:
+        return
+    schedules = [cell.work.schedule for cell in cells if cell.work.schedule.warm_up_epochs]
+    pairs = dict.fromkeys((one.warm_up_lr, one.lr) for one in schedules)
+    said = ", ".join(f"{warm:g} is {warm / rate:.3g} times {rate:g}" for warm, rate in pairs)
+    if said:
+        yield (
+            f"The learning rate was set, that of the warm-up was not, and stays what it was: {said}. "
+            "Set workload.schedule.warm_up_lr as well."
+        )

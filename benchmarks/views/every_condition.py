@@ -1,0 +1,95 @@
+"""Every condition that has runs, where the command line left it open, and the tables under each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.errors import UserError
+from benchmarks.executors import registry as executors
+from benchmarks.hardware.cards import load as load_card
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import grids
+from benchmarks.views import conditions
+from benchmarks.views.journals import Journals
+from benchmarks.views.sheets import Sheet, every_sheet
+from benchmarks.workloads.workload import SCALES
+from results.groups import FIRST_TRIAL_SEED
+from results.tables import RunCondition
+
+EVERYTHING = frozenset({"scale", "executor", "seeds"})
+"""What `at_conditions` may leave open; with the executor its hardware card, and whether schedules are recorded."""
+
+
+@dataclass(frozen=True)
+class AtCondition:
+    """What there is under one condition. sheets: as chosen; full, which claims are judged on: with all rows."""
+
+    condition: RunCondition
+    sheets: tuple[Sheet, ...]
+    full: tuple[Sheet, ...]
+
+
+def at_conditions(
+    chosen: Choices, journals: Journals, *, every: Set[str] = frozenset(), out: Path | None = None
+) -> list[AtCondition]:
+    """The tables under every condition that has runs, the smallest scale first.
+
+    every: which of EVERYTHING was left open; the choices stand as they are where nothing was. A condition whose runs
+    belong to no table as chosen is left out, unless no other is left. out: where `calibrate` put its card.
+    """
+    made: list[AtCondition] = []
+    for one in _open(chosen, journals, every):
+        made.append(_at(one, tuple(every_sheet(grids(one), journals)), journals))
+        if "executor" in every and one.kind.needs_card and one.card is None:
+            made += _on_other_cards(one, made[-1].sheets, journals, out)
+    return [one for one in made if one.sheets] or made[:1]
+
+
+def _at(chosen: Choices, sheets: tuple[Sheet, ...], journals: Journals) -> AtCondition:
+    whole = replace(chosen.whole, target=None)
+    full = tuple(every_sheet(grids(chosen.whole), journals)) if chosen.methods else sheets
+    return AtCondition(conditions.of_choices(whole), sheets, full)
+
+
+def _open(chosen: Choices, journals: Journals, every: Set[str]) -> list[Choices]:
+    there = {(record.scale, record.spec.executor, bool(record.spec.recorded)) for record in journals.records}
+    scales = SCALES if "scale" in every else (chosen.scale,)
+    kinds = executors.names() if "executor" in every else (chosen.executor,)
+    recorded = (False, True) if "executor" in every else (chosen.record,)
+    found = [
+        _seeded(replace(chosen, scale=scale, executor=kind, record=record), journals, every)
+        for scale in scales
+        for kind in kinds
+        for record in recorded
+        if not every or (scale, kind, record) in there
+    ]
+    return found or [chosen]
+
+
+def _on_other_cards(
+    chosen: Choices, shown: Sequence[Sheet], journals: Journals, out: Path | None
+) -> Iterator[AtCondition]:
+    """The same on hardware cards that tables have not by themselves, as far as runs on them are left."""
+    used = {record.id for sheet in shown for record in sheet.used}
+    simulated = (record for record in journals.records if record.simulated and record.scale == chosen.scale)
+    left = {record.id: record.spec.hardware.name for record in simulated if record.id not in used}
+    for name in sorted(set(left.values())):
+        try:
+            one = replace(chosen, card=load_card(name, out=out))
+        except UserError:  # a file that the user named, and may name again
+            continue
+        sheets = [
+            sheet for sheet in every_sheet(grids(one), journals) if any(record.id in left for record in sheet.used)
+        ]
+        yield _at(one, tuple(sheets), journals)
+
+
+def _seeded(chosen: Choices, journals: Journals, every: Set[str]) -> Choices:
+    """With the seeds of all runs of the scale, where seeds were left open."""
+    if "seeds" not in every:
+        return chosen
+    found = {record.seed for record in journals.records if record.scale == chosen.scale}
+    seeds = tuple(sorted(seed for seed in found if seed < FIRST_TRIAL_SEED))
+    return replace(chosen, seeds=seeds or chosen.seeds, any_seed=True)
