@@ -130,23 +130,23 @@ def _check_recorded(work: Workload, method: methods.Method) -> None:
             f"{method.name}: without its mutex a layer may be read and written at once, which no schedule tells; "
             "leave out --record, or lock_free."
         )
-    if work.interval != 1:
+    if work.evaluate_every != 1:
         raise UserError(
-            f"workload.evaluate_every={work.interval}: a schedule is recorded epoch by epoch, each with an evaluation; "
-            "leave out --record, or --evaluate-every."
+            f"workload.evaluate_every={work.evaluate_every}: a schedule is recorded epoch by epoch, each with an "
+            "evaluation; leave out --record, or --evaluate-every."
         )
 
 
 def _check_evaluations(work: Workload, method: methods.Method, choices: Choices) -> None:
     """Raises UserError where an epoch has fewer batches on a device than evaluations."""
-    if work.interval >= 1:
+    if work.evaluate_every >= 1:
         return
     samples, _ = work.samples_of(data_of(work, choices))
     batches = max(1, samples // work.batch // method.replicas)
-    if work.interval.denominator > batches:
+    if work.evaluate_every.denominator > batches:
         raise UserError(
-            f"workload.evaluate_every={work.interval}: an epoch of {method.name} has {batches} batches on each device, "
-            f"and is evaluated after each of them at most: 1/{batches}."
+            f"workload.evaluate_every={work.evaluate_every}: an epoch of {method.name} has {batches} batches on each "
+            f"device, and is evaluated after each of them at most: 1/{batches}."
         )
 
 

@@ -217,7 +217,7 @@ class Training:
         """Go on from there. Raises ValueError where it is of another training, which this one stays then."""
         progress, counts, steps = checkpoint.progress, checkpoint.progress.team.counts, self.team.steps_per_epoch
         done = counts.epoch + Fraction(sum(counts.taken), steps)
-        due = evaluations_until(done, self.work.interval, self.work.epochs)
+        due = evaluations_until(done, self.work.evaluate_every, self.work.epochs)
         if done != progress.epoch + Fraction(progress.batch, steps) or len(progress.evaluations) != due:
             raise ValueError("its counts are not those of its epoch and batch")
         if not all(metrics.keys() >= JUDGED for metrics in progress.evaluations):
@@ -332,7 +332,7 @@ def train(
     """
     begun = time.perf_counter()
     training = Training(spec, data, card, standing, journal.path.parent)
-    course = Course(training.work.epochs, training.work.patience, training.work.interval)
+    course = Course(training.work.epochs, training.work.patience, training.work.evaluate_every)
     if checkpoints is not None:
         begun -= _resume(training, course, journal, checkpoints, resumed)
         training.drained = lambda: checkpoints.offer(

@@ -122,7 +122,7 @@ def _drains(grid: Grid) -> Iterator[str]:
 
 def _evaluations(grid: Grid) -> Iterator[str]:
     """When runs are evaluated, where that is not once in each epoch."""
-    for every in sorted({cell.work.interval for cell in grid.cells} - {Fraction(1)}):
+    for every in sorted({cell.work.evaluate_every for cell in grid.cells} - {Fraction(1)}):
         also = "the schedule of the learning rate and the patience of early stopping count epochs all the same"
         if every > 1:
             yield f"Evaluated every {every} epochs, and after the last; {also}."

@@ -6,12 +6,11 @@ smoke: embedded data, narrow networks, seconds. small: the real data set in part
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, card
@@ -20,7 +19,7 @@ from benchmarks.workloads.networks.names import BLOCKS, NETWORKS, OWN, TITLES
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
 from methods.errors import unknown
-from results.records.evaluating import epoch_number, interval
+from results.records.evaluating import Every
 
 Scale = Literal["smoke", "small", "paper"]
 SCALES: tuple[Scale, ...] = ("smoke", "small", "paper")
@@ -36,24 +35,6 @@ def _known(network: str) -> str:
 
 
 Network = Annotated[str, AfterValidator(_known)]
-
-
-def _every(given: Any) -> float:
-    """ "1/4" -> 0.25, "2" -> 2. Raises ValueError."""
-    share = re.fullmatch(r"\s*1\s*/\s*([1-9]\d{0,8})\s*", given) if isinstance(given, str) else None
-    try:
-        return epoch_number(interval(1 / int(share[1]) if share is not None else float(given)))
-    except (TypeError, ValueError):
-        raise ValueError(
-            "give a whole number of epochs, or 1/k (such as 1/4, or 0.25) for k evaluations in each"
-        ) from None
-
-
-Every = Annotated[
-    int | float,
-    BeforeValidator(_every),
-    Field(description="epochs between two evaluations: whole ones, or 1/k for k in each, with workers drained"),
-]
 
 
 class Optimizer(BaseModel):
@@ -121,7 +102,7 @@ class Workload(BaseModel):
         int | None,
         Field(ge=1, description="batches after which workers are drained within an epoch; none: at its end alone"),
     ] = None
-    evaluate_every: Every = 1
+    evaluate_every: Every = Fraction(1)
     price: Annotated[
         Literal["published", "flops"],
         Field(description="simulated seconds of a step: the published network's, or by this network's own FLOPs"),
@@ -141,11 +122,6 @@ class Workload(BaseModel):
         if self.network in OWN and self.price != "flops":
             raise ValueError(f"{self.network} has no published seconds: its price is that of its own FLOPs, flops")
         return self
-
-    @property
-    def interval(self) -> Fraction:
-        """Epochs between two evaluations."""
-        return interval(self.evaluate_every)
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from results.errors import ResultsError
 from results.reading import MOST_BYTES, content
-from results.records.evaluating import epoch_number, evaluated_at, evaluations_until, interval
+from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
 from results.records.lines import Reader, thaw
 from results.records.spec import Effects, Labels, RunSpec
 
@@ -201,20 +201,17 @@ def _head(path: Path, head: Mapping[str, Any]) -> tuple[RunSpec, Labels]:
             raise _garbage(path, 1, f"the run needs '{name}'")
     try:
         spec, labels = RunSpec.model_validate(head["spec"]), Labels.model_validate(head["labels"])
-        interval(spec.workload.evaluate_every)
     except ValidationError as error:
         wrong = error.errors()[0]
         part = "labels" if error.title == Labels.__name__ else "spec"
         raise _garbage(path, 1, f"{'.'.join(map(str, (part, *wrong['loc'])))}: {wrong['msg']}") from error
-    except ValueError as error:
-        raise _garbage(path, 1, f"spec.workload.evaluate_every: {error}") from error
     return spec, labels
 
 
 def _due(spec: RunSpec, number: int) -> float:
     """The epoch of the evaluation of this number."""
     work = spec.workload
-    return epoch_number(evaluated_at(number, interval(work.evaluate_every), work.epochs))
+    return epoch_number(evaluated_at(number, work.evaluate_every, work.epochs))
 
 
 def _evaluation(path: Path, number: int, line: Mapping[str, Any], epoch: float) -> Evaluation:
@@ -244,7 +241,7 @@ def _resumption(path: Path, line: Mapping[str, Any]) -> Resumption:
 def _check_resumption(path: Path, spec: RunSpec, resumed: Resumption, there: int) -> None:
     """Raises ResultsError where evaluations are missing that were there when the run went on."""
     work = spec.workload
-    due = evaluations_until(Fraction(resumed.epoch), interval(work.evaluate_every), work.epochs)
+    due = evaluations_until(Fraction(resumed.epoch), work.evaluate_every, work.epochs)
     if there < due:
         raise _garbage(
             path, 2, f"resumed after epoch {resumed.epoch} with {due} evaluations, of which {there} are there"

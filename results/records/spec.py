@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from results.records.evaluating import Every
 
 Document = dict[str, JsonValue]
 Natural = Annotated[int, Field(ge=0)]
@@ -25,10 +28,7 @@ class Recorded(BaseModel):
 
 
 class WorkloadSpec(Recorded):
-    """The workload as resolved: further fields are those of its settings, and of the data's card.
-
-    evaluate_every: epochs between two evaluations (`results.records.evaluating`); only where it is not 1.
-    """
+    """The workload as resolved: further fields are those of its settings, and of the data's card."""
 
     name: str
     family: str
@@ -36,7 +36,7 @@ class WorkloadSpec(Recorded):
     dataset: str
     network: str
     epochs: int
-    evaluate_every: int | float = 1
+    evaluate_every: Every = Fraction(1)  # only where it is another
     dataset_sha256: str
     test_samples: int | None = None
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from results.measures import ALONE, Context, of_runs
 from results.records import Evaluation, Record
-from results.records.evaluating import interval
 from results.statistics import Summary
 
 FIRST = (
@@ -94,7 +93,7 @@ def last_step(records: Iterable[Record]) -> int:
 
 def _step(record: Record, point: Evaluation) -> int:
     """MLflow's are whole numbers."""
-    return round(point.epoch * interval(record.spec.workload.evaluate_every).denominator)
+    return round(point.epoch * record.spec.workload.evaluate_every.denominator)
 
 
 def outcome(record: Record, end_ms: int, given: Context = ALONE) -> list[MetricPoint]:

@@ -22,8 +22,11 @@ from results.records.evaluating import epoch_number, evaluated_at, evaluations_u
     [("1", 1), ("2", 2), ("2.0", 2), (" 1/4 ", 0.25), ("0.25", 0.25), ("1/3", 1 / 3), ("0.333333", 1 / 3), (0.5, 0.5)],
 )
 def test_what_may_be_given(given: Any, kept: float) -> None:
-    made = workload("cifar10", "resnet18", "smoke", {"evaluate_every": given}).evaluate_every
+    """A fraction, and in JSON the number that journals have always had."""
+    work = workload("cifar10", "resnet18", "smoke", {"evaluate_every": given})
+    made = work.model_dump(mode="json")["evaluate_every"]
     assert (made, type(made)) == (kept, type(kept))
+    assert work.evaluate_every == Fraction(kept).limit_denominator(100)
 
 
 @pytest.mark.parametrize(
