@@ -68,6 +68,7 @@ def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
         assert (folder(out) / f"curves.{kind}").stat().st_size > 1000
 
 
+@pytest.mark.usefixtures("drawn")
 def test_only_what_was_asked_for(cli: Cli, out: Path) -> None:
     assert cli("report", "table7", "table8", f"--out={out}", *TINY).code == 0
     assert [path.parent.name for path in out.glob("report/smoke*/*/index.html")] == ["table7"]
