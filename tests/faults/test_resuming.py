@@ -107,7 +107,7 @@ checkpoints = keeper.Checkpoints(out, "id", environment={})
 
 def places():
     found = file.found(out, "id")
-    return [file._place(path)[0] for path in found], [file._verified(path) for path in found]
+    return [file._place(path)[0] for path in found], [file._check_bytes(path) for path in found]
 
 number = 1
 checkpoints._write(number)
