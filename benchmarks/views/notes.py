@@ -58,9 +58,11 @@ def clocks(grids: Iterable[Grid]) -> list[str]:
 
 def caveats(sheet: Sheet) -> Iterator[str]:
     """What qualifies the table wherever it is shown, a line each: scale, clock and hardware, whatever was chosen."""
-    grid = sheet.grid
+    grid, data = sheet.grid, sheet.grid.other_data.removesuffix(": not the paper's data")
     if grid.scale != "paper":
-        yield f"At scale {grid.scale} no number is the paper's: other data or less of it, narrower networks."
+        yield f"At scale {grid.scale} no number is the paper's: {data or 'less data, narrower networks'}."
+    elif data:
+        yield f"Data: {data}."
     if others := made_elsewhere([sheet]):
         yield others
     yield from _forms(sheet)
@@ -107,7 +109,7 @@ def _forms(sheet: Sheet) -> Iterator[str]:
     labels = [record.labels for record in sheet.used] or [run.labels for run in sheet.grid.runs]
     embedded = data_card(sheet.grid.cells[0].work.dataset).embedded
     seen = {label.data_label for label in labels} if not embedded else set[str]()
-    for label in sorted(seen - {""}):
+    for label in sorted(seen - {"", sheet.grid.other_data}):
         yield f"Data: {label}."
 
 

@@ -28,7 +28,7 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     assert (said.code, said.err) == (0, "")
     words = " ".join(said.out.split())
     assert "ResNet-18 (width 8, cifar stem) on 3x8x8 leaves" in words
-    assert "data: leaves: 2 classes, 48 training and 16 test images of 3x8x8 pixels, sha256" in words
+    assert "leaves: 2 classes, 48 training and 16 test images of 3x8x8 pixels, sha256" in words
     found = journals(tmp_path / "out")
     assert [one["status"] for one in found] == ["finished"] * 2
     first = json.loads(next((tmp_path / "out").glob("runs/*/journal.jsonl")).read_text().splitlines()[0])

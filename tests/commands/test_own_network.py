@@ -27,12 +27,10 @@ def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: 
     path = network(tmp_path)
     said = cli(*RUN, "--network", str(path))
     assert (said.code, said.err) == (0, "")
-    for part in (
-        "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits",
-        "mlp is charged by its own FLOPs at",
-        "network: mlp of mynet.py, with ResNet-18's settings",
-    ):
-        assert part in " ".join(said.out.split())
+    assert "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits" in " ".join(said.out.split())
+    audit = cli("show", "table3", "--method=bp,async_lu", *TINY, "--network", str(path), "--audit").out
+    for part in ("mlp is charged by its own FLOPs at", "network: mlp of mynet.py, with ResNet-18's settings"):
+        assert part in audit
     assert [one["status"] for one in journals(tmp_path / "out")] == ["finished"] * 2
     first = next((tmp_path / "out").glob("runs/*/journal.jsonl"))
     spec = json.loads(first.read_text().splitlines()[0])["spec"]
