@@ -347,12 +347,17 @@ def export(
 
 @app.command
 def ui(
-    *tables: str, out: Path = Path("out"), uri: str | None = None, port: Number = 5000, no_browser: Flag = False
+    *tables: str,
+    plugin: Plugins = None,
+    out: Path = Path("out"),
+    uri: str | None = None,
+    port: Number = 5000,
+    no_browser: Flag = False,
 ) -> int:
     """Open MLflow's UI at these runs, on this machine alone, with links that compare ours with the paper's.
 
     Args:
-        tables: Tables whose links are printed. Default: those that were run.
+        tables: Tables whose links are printed, or files of tables. Default: those of the suite that were run.
         out: Folder of results.
         uri: Tracking store. Default: $MLFLOW_TRACKING_URI, else MLflow's own default.
         port: Port on 127.0.0.1.
@@ -360,6 +365,7 @@ def ui(
     """
     from benchmarks.commands.ui import ui as serve
 
+    _load(plugin)
     return serve(out, uri, port, not no_browser, _console(), tables)
 
 

@@ -46,7 +46,10 @@ def metric_key(name: str) -> str:
 def summary_points(
     values: Mapping[str, Summary], timestamp_ms: int, steps: Mapping[str, int] | None = None
 ) -> list[MetricPoint]:
-    """Mean and standard deviation, or how far those went that have none. steps: of the means that end a curve."""
+    """Mean and standard deviation, or how far those went that have none. steps: of the means that end a curve.
+
+    Those of FIRST come last, the first of them at the end: MLflow's compare page opens on what was written last.
+    """
     points = []
     for name, value in values.items():
         if value.mean is not None:
@@ -57,7 +60,7 @@ def summary_points(
             points.append(MetricPoint(metric_key(f"{name}_at_least"), value.at_least, timestamp_ms))
         if value.std is not None:
             points.append(MetricPoint(metric_key(f"{name}_std"), value.std, timestamp_ms))
-    return points
+    return sorted(points, key=lambda point: -FIRST.index(point.key) if point.key in FIRST else -len(FIRST))
 
 
 def curve(record: Record, start_ms: int) -> Iterator[MetricPoint]:

@@ -20,7 +20,8 @@ from benchmarks.errors import UserError
 from results.errors import ResultsError
 from results.published import by_dataset
 from results.tracking import feed, serving, tracked
-from tests.commands.commands import CHECKOUT, alive, until
+from tests.commands.commands import CHECKOUT, Cli, alive, until
+from tests.papers.test_audit import SILENT
 from tests.programs import start
 from tests.results.samples import records, write
 
@@ -105,6 +106,18 @@ def test_an_empty_store_is_shown_and_none_is_refused(tmp_path: Path, started: li
     assert not started
     feed([], published={}, uri=store(tmp_path / "out"))
     assert "The store has no runs yet" in said(tmp_path / "out")
+
+
+def test_a_table_of_ones_own_brings_its_methods_along(cli: Cli, out: Path, started: list[int], tmp_path: Path) -> None:
+    head = 'id = "mine"\ntitle = "Mine"\nfamily = "cifar100"\nnetworks = ["resnet18"]\nmeasures = ["train_loss"]'
+    rows = "".join(f'[[rows]]\nmethod = "{method}"\n' for method in ("silent", "async_lu", "async_bu"))
+    (tmp_path / "mine.toml").write_text(f"[table]\n{head}\n{rows}")
+    (tmp_path / "silent.py").write_text(SILENT)
+    given = ("--no-browser", f"--uri={store(out)}")
+    assert cli("ui", "mine.toml", *given).code == 2
+    found = cli("ui", "mine.toml", "--plugin", "silent.py", *given)
+    assert (found.code, started) == (0, [5000])
+    assert "/compare-runs" in found.out
 
 
 @pytest.mark.slow

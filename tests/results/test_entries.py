@@ -29,6 +29,13 @@ def test_a_clock_that_was_set_forward_gives_no_long_duration(tmp_path: Path) -> 
     assert {entry.end_ms - entry.start_ms for entry in entries([record], {}, {})} == {12000}
 
 
+def test_what_one_looks_at_first_is_written_last(tmp_path: Path) -> None:
+    """MLflow's compare page opens on the metric that was."""
+    made = entries([write(tmp_path, [30.0, 60.0], seed=seed) for seed in (0, 1)], {}, {})
+    (ours,) = (entry for entry in made if entry.key.startswith("ours:"))
+    assert [point.key for point in ours.points()][-2:] == ["best_accuracy_percent", "accuracy_percent"]
+
+
 def test_nothing_published_stands_beside_other_data(tmp_path: Path) -> None:
     """Neither a value, nor a row of its own, nor the rows of the paper's target."""
     record = write(tmp_path, [10.0, 20.0])
