@@ -86,6 +86,7 @@ def test_a_folder_that_is_deleted_meanwhile_fails_the_run(attempt: Attempt, tmp_
     assert "is not where it was when the run began" in outcome.said
 
 
+@pytest.mark.slow
 @pytest.mark.fault("write-fails")
 @pytest.mark.usefixtures("here")
 def test_each_write_that_fails_is_a_sentence_and_a_rerun_ends_with_the_same_table(
