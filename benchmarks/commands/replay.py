@@ -22,7 +22,7 @@ from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import Training, load_data
 from benchmarks.workloads import own_files
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.networks.names import NETWORKS, OWN
+from benchmarks.workloads.networks.names import known as networks
 from benchmarks.workloads.own import OwnFiles
 from results.records import JOURNAL, Evaluation, Record, schedule
 from results.records.usable import usable
@@ -79,7 +79,7 @@ def _journal(run: str, out: Path) -> Path:
 def _check(record: Record, data: Path | None) -> None:
     """Raises UserError unless the run was recorded, by these sources and this torch, on this data."""
     spec, network = record.spec, record.spec.workload.network
-    if network not in (*NETWORKS, *OWN):
+    if network not in networks():
         raise UserError(f"Run {record.id[:12]} is of a network of one's own, {network}: name its file with --network.")
     known = card(spec.workload.dataset)
     if not spec.recorded:

@@ -25,7 +25,7 @@ from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.load import is_file
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.present import check_present
-from benchmarks.workloads.networks.names import NETWORKS, OWN, words_of
+from benchmarks.workloads.networks.names import known, words_of
 from benchmarks.workloads.own import OwnFiles
 from benchmarks.workloads.workload import SCALES
 from methods.errors import unknown
@@ -141,7 +141,7 @@ def _networks(given: Sequence[str]) -> tuple[str, ...]:
         from benchmarks.workloads.networks import own  # torch, which others go without
 
         named = {word: own.load(word) for word in files}
-    return tuple(named.get(word) or one_of("network", word, (*NETWORKS, *OWN)) for word in given)
+    return tuple(named.get(word) or one_of("network", word, known()) for word in given)
 
 
 def _all_networks(named: Iterable[str], experiments: Iterable[Experiment]) -> Iterable[str]:

@@ -16,7 +16,7 @@ from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.present import any_form, as_found
-from benchmarks.workloads.networks.names import OWN, layer_count
+from benchmarks.workloads.networks.names import NETWORKS, layer_count
 from benchmarks.workloads.workload import Workload
 from results.records.identity import as_read, run_id
 from results.records.spec import Labels, MethodSpec, RowLabels, RunSpec
@@ -151,7 +151,7 @@ def _check_evaluations(work: Workload, method: methods.Method, choices: Choices)
 
 
 def _layers(work: Workload, choices: Choices) -> int:
-    if work.network not in OWN:
+    if work.network in NETWORKS:
         return layer_count(work.network, work.blocks)
     from benchmarks.workloads.build import own_layer_count  # torch, which others' plans go without
 

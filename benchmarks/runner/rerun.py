@@ -14,7 +14,6 @@ from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.workloads.data import own_card
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.networks.names import OWN
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,9 @@ def command(ids: Sequence[str], chosen: Choices) -> Command:
 
 def _options(chosen: Choices) -> Iterator[str]:
     yield from (word for name in chosen.methods for word in ("--method", name))
-    yield from (word for name in chosen.networks for word in ("--network", _network(name)))
+    words = (word.rpartition(":") for word in chosen.own.networks)
+    files = {name: f"{_place(Path(file))}:{name}" for file, _, name in words}
+    yield from (word for name in chosen.networks for word in ("--network", files.get(name, name)))
     yield from ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []
     yield from ["--record"] if chosen.record else []
     yield from ["--hardware", _hardware(chosen.card)] if chosen.card is not None else []
@@ -50,10 +51,6 @@ def _options(chosen: Choices) -> Iterator[str]:
     yield from ["--data-card", _place(chosen.own.data)] if chosen.own.data is not None else []
     yield from ["--no-alias"] if not chosen.alias else []
     yield from ["--data", _place(chosen.data)] if chosen.data is not None else []
-
-
-def _network(name: str) -> str:
-    return f"{_place(OWN[name].file)}:{name}" if name in OWN else name
 
 
 def _hardware(chosen: Card) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.views.sheets import Sheet
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from reports.figures.curves import Curve, coinciding
 from reports.figures.names import drawable
 from results.measures import need
@@ -29,7 +29,7 @@ def goals(sheet: Sheet) -> dict[str, float]:
     """Network's title -> the target in percent, of a table that asks for the way to it."""
     if not need(sheet.table.measures, "target"):
         return {}
-    return {TITLES[net]: goal.percent for net in sheet.networks if (goal := sheet.goal_of(net)) is not None}
+    return {title_of(net): goal.percent for net in sheet.networks if (goal := sheet.goal_of(net)) is not None}
 
 
 def caption(sheet: Sheet, drawn: Sequence[Curve], levels: Mapping[str, float]) -> str:
@@ -48,7 +48,7 @@ def curves(sheet: Sheet) -> Iterator[Curve]:
                 if points := list(_points(record)):
                     epochs, seconds, accuracies = zip(*points, strict=True)
                     xs = {"epoch": epochs, seconds_label(sheet): seconds}
-                    yield Curve(drawable(row.label), TITLES[network], xs, accuracies, row.key)
+                    yield Curve(drawable(row.label), title_of(network), xs, accuracies, row.key)
 
 
 def _points(record: Record) -> Iterator[tuple[float, float, float]]:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.text.options import Text
-from benchmarks.workloads.networks.names import BLOCKS, NETWORKS, OWN, TITLES
+from benchmarks.workloads.networks.names import BLOCKS, OWN, OwnNetwork, known, title_of
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
 from methods.errors import unknown
@@ -29,7 +29,7 @@ Precision = Literal["float32", "tf32", "bf16"]
 
 
 def _known(network: str) -> str:
-    if network not in NETWORKS and network not in OWN:
+    if network not in known():
         raise ValueError(f"there is no network {network!r} here: of one of your own name the file with --network")
     return network
 
@@ -119,9 +119,14 @@ class Workload(BaseModel):
     def _stages(self) -> Workload:
         if self.blocks is not None and len(self.blocks) != len(BLOCKS.get(self.network, self.blocks)):
             raise ValueError(f"{self.network} takes {len(BLOCKS[self.network])} numbers of blocks, a stage each")
-        if self.network in OWN and self.price != "flops":
+        if self.own is not None and self.price != "flops":
             raise ValueError(f"{self.network} has no published seconds: its price is that of its own FLOPs, flops")
         return self
+
+    @property
+    def own(self) -> OwnNetwork | None:
+        """The network, where it is the user's own."""
+        return OWN.get(self.network)
 
     @property
     def name(self) -> str:
@@ -135,22 +140,22 @@ class Workload(BaseModel):
 
     def label_on(self, known: DataCard) -> str:
         """The network as it is, in words, on the data as they are found."""
-        if self.network in OWN:
+        if self.own is not None:
             size = f"{self.text.length} words of" if self.text else "x".join(map(str, self.input_shape(known)))
-            return f"{self.network} ({', '.join(self._own())}) on {size} {known.title}"
+            return f"{self.network} ({', '.join(self._settings_of(self.own))}) on {size} {known.title}"
         if self.text is not None:
             shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
-            return f"{TITLES[self.network]} ({shape}) on {self.text.length} words of {known.title}"
+            return f"{title_of(self.network)} ({shape}) on {self.text.length} words of {known.title}"
         blocks = f", blocks {self.blocks}" if self.blocks else ""
         stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
         size = "x".join(map(str, self.input_shape(known)))
-        return f"{TITLES[self.network]} (width {self.width}{blocks}{stem}) on {size} {known.title}"
+        return f"{title_of(self.network)} (width {self.width}{blocks}{stem}) on {size} {known.title}"
 
-    def _own(self) -> Iterator[str]:
-        """What there is to say of a network of the user's own: its file, and the settings that it takes."""
-        yield OWN[self.network].file.name
+    def _settings_of(self, own: OwnNetwork) -> Iterator[str]:
+        """The file of a network of the user's own, and the settings that it takes."""
+        yield own.file.name
         for field in ("width", "blocks", "stem"):
-            if field in OWN[self.network].takes and (value := getattr(self, field)) is not None:
+            if field in own.takes and (value := getattr(self, field)) is not None:
                 yield f"{field} {value}"
 
     def at(self, scale: str, settings: dict[str, Any] | None = None) -> Workload:
@@ -171,10 +176,8 @@ class Workload(BaseModel):
     def departures(self) -> list[str]:
         """How it departs from the paper's workload of that name, in words."""
         paper, said = self.at("paper"), list[str]()
-        if self.like is not None:
-            said.append(
-                f"network: {self.network} of {OWN[self.network].file.name}, with {TITLES[self.like]}'s settings"
-            )
+        if self.own is not None and self.like is not None:
+            said.append(f"network: {self.network} of {self.own.file.name}, with {title_of(self.like)}'s settings")
         if self.dataset != paper.dataset:
             said.append(f"data: {card(self.dataset).label}")
         published = dict(_flat(paper))
@@ -235,10 +238,9 @@ def workload(
     where none is named, or one that no paper trains on it.
     Raises UserError on an unknown name, field or value, offering the nearest.
     """
-    networks = (*NETWORKS, *OWN)
-    for what, given, known in (("family", family, FAMILIES), ("network", network, networks), ("scale", scale, SCALES)):
-        if given not in known:
-            raise UserError(unknown(what, given, known))
+    for what, given, there in (("family", family, FAMILIES), ("network", network, known()), ("scale", scale, SCALES)):
+        if given not in there:
+            raise UserError(unknown(what, given, there))
     fields = {"family": family, "network": network, "scale": scale}
     if network in OWN:
         first = next(of_paper for data, of_paper in PAIRS if data == family)
@@ -280,7 +282,7 @@ def _check_samples(made: Workload, data: DataCard) -> None:
     if (data.kind == "text") != (made.text is not None):
         ours, theirs = ("texts", "images") if data.kind == "text" else ("images", "texts")
         raise UserError(
-            f"{made.dataset} are {ours}, and {TITLES[made.network]} on {made.family} takes {theirs}: name a table of "
+            f"{made.dataset} are {ours}, and {title_of(made.network)} on {made.family} takes {theirs}: name a table of "
             f"{ours}."
         )
     if made.train_samples is not None and made.train_samples < made.batch:

@@ -22,7 +22,7 @@ from benchmarks.tables.registry import table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks import own
-from benchmarks.workloads.networks.names import BATCHNORM_FREE, OWN, words_of
+from benchmarks.workloads.networks.names import OWN, has_batchnorm, words_of
 from benchmarks.workloads.workload import Workload, workload
 from tests.workloads.own_files import MLP, forgotten, network
 
@@ -48,7 +48,7 @@ def test_a_function_is_a_network_by_its_name(tmp_path: Path) -> None:
     assert own.load(str(path)) == own.load(f"{path}:mlp") == "mlp"
     assert words_of(["resnet18", "mlp"]) == (f"{path}:mlp",)
     assert tried(path) == 3
-    assert "mlp" in BATCHNORM_FREE
+    assert not has_batchnorm("mlp")
     made = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=3)
     assert list(made) == ["first", "middle", "head"]
     assert made["head"].state_dict()["weight"].shape == (100, 8)  # smoke's width

@@ -12,7 +12,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.papers.confounds.counted import Counted
 from benchmarks.runner.plan import Run
-from benchmarks.workloads.networks.names import BATCHNORM_FREE, TITLES
+from benchmarks.workloads.networks.names import has_batchnorm, title_of
 from benchmarks.workloads.workload import Workload
 from results.records.spec import RunSpec
 
@@ -73,7 +73,7 @@ def _network(row: AuditedRow) -> str:
     work = row.work
     stem = f", {work.stem} stem" if work.network.startswith("resnet") and work.network != "resnet20" else ""
     blocks = f", blocks {'-'.join(map(str, work.blocks))}" if work.blocks else ""
-    return f"{TITLES.get(work.network, work.network)}, width {work.width}{blocks}{stem}"
+    return f"{title_of(work.network)}, width {work.width}{blocks}{stem}"
 
 
 def _data(row: AuditedRow) -> str:
@@ -154,7 +154,7 @@ def _momentum(row: AuditedRow) -> str:
 
 
 def _batchnorm(row: AuditedRow) -> str | None:
-    if row.work.network in BATCHNORM_FREE:
+    if not has_batchnorm(row.work.network):
         return None
     if row.method.replicas == 1:
         return "one set of running statistics"
@@ -181,7 +181,7 @@ def _charged(row: AuditedRow) -> str | None:
     if charged is None:
         return None
     stem = f", {charged.stem} stem" if charged.network in ("resnet18", "resnet50") else ""
-    return f"{TITLES.get(charged.network, charged.network)}, width {charged.width}{stem}"
+    return f"{title_of(charged.network)}, width {charged.width}{stem}"
 
 
 def _queue(row: AuditedRow) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.views.sheets import Sheet
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from reports.site.pages import Grid
 from results.records import Record
 
@@ -40,7 +40,7 @@ def grids(sheet: Sheet) -> Iterator[Grid]:
             )
             if rows:
                 names = max(known.values(), key=len)
-                yield Grid(f"{TITLES[network]}: {what} (%), and at most", ("Method", *names), rows, notes)
+                yield Grid(f"{title_of(network)}: {what} (%), and at most", ("Method", *names), rows, notes)
 
 
 def _counts(records: Sequence[Record]) -> Counts:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.views.curves import caption, curves, goals, seconds_label, subtitle
 from benchmarks.views.sheets import Sheet
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
 from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
@@ -69,7 +69,7 @@ def ageing(sheet: Sheet, network: str) -> list[Ageing]:
             continue
         means = [_mean([layers[name] for layers in per_run]) for name in per_run[0]]
         updates, seconds = map(list, zip(*means, strict=True))
-        found.append(Ageing(row.label, TITLES[network], list(per_run[0]), updates, seconds, row.key))
+        found.append(Ageing(row.label, title_of(network), list(per_run[0]), updates, seconds, row.key))
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.views.sheets import Sheet
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from reports.site.pages import Grid, grid_of_pairs
 from reports.tables.texts import BLANK
 from results.frames import commit, torch
@@ -21,7 +21,7 @@ def runs(made: Sequence[tuple[str, Record]]) -> Grid:
         last = record.evaluations[-1] if record.evaluations else None
         seconds = last.metrics.get(record.clock) if last is not None else None
         went = (str(last.epoch) if last else BLANK, f"{seconds:.4g}" if seconds is not None else BLANK)
-        network = TITLES.get(record.network, record.network)
+        network = title_of(record.network)
         rows.append((label, network, str(record.seed), record.status, *went, record.id[:16]))
     headers = ("Method", "Network", "Seed", "Status", "Epochs", "Seconds", "Journal")
     return Grid("Runs; a journal's folder begins with these letters", headers, tuple(rows), numbers=False)
@@ -52,12 +52,12 @@ def configuration(sheet: Sheet) -> Iterator[Grid]:
         shared = {k for k in keys if len({spec.get(k) for spec in specs.values()}) == 1}
         first = next(iter(specs.values()))
         common = [(key, str(first[key])) for key in keys if key in shared]
-        yield grid_of_pairs(f"{TITLES[network]}: what all runs share", ("Setting", "Value"), common)
+        yield grid_of_pairs(f"{title_of(network)}: what all runs share", ("Setting", "Value"), common)
         own = [
             (label, ", ".join(f"{key}={spec[key]}" for key in keys if key in spec and key not in shared))
             for label, spec in specs.items()
         ]
-        yield grid_of_pairs(f"{TITLES[network]}: what runs have of their own", ("Method", "Settings"), own)
+        yield grid_of_pairs(f"{title_of(network)}: what runs have of their own", ("Method", "Settings"), own)
 
 
 def environments(runs: Sequence[Record]) -> Iterator[Grid]:

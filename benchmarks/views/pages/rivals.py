@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
 
 from benchmarks.views.sheets import Sheet
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from reports.site.pages import Grid
 from reports.tables.texts import BLANK
 from results.measures import MEASURES, words
@@ -38,7 +38,7 @@ def rivals(sheet: Sheet, table: ResultTable) -> Iterator[Grid]:
         if len(known) > 1:
             lost = [label for label, its in seeds.items() if its.values and not its.known]
             runs = {row.label: {record.id for record in sheet.complete(network, row.key)} for row in sheet.rows}
-            yield _grid(TITLES[network], words(measure), known, lost, runs)
+            yield _grid(title_of(network), words(measure), known, lost, runs)
 
 
 def _times(seeds: Seeds) -> Times | None:

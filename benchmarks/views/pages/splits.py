@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from reports.site.pages import Grid
 from reports.speedups import FACTORS, FactorName, SpeedupSplit, Splits, TimedRuns, split
 from results.tables import ResultCell, ResultRow, ResultTable
@@ -30,7 +30,7 @@ def splits(table: ResultTable) -> Splits:
             for side, of_rows in (("measured", measured), ("published", published)):
                 usable = {label: runs for label, runs in of_rows.items() if runs is not None and runs.known}
                 if len(usable) > 1:
-                    found[TITLES[network], side, event] = split(usable)
+                    found[title_of(network), side, event] = split(usable)
     return found
 
 

@@ -16,7 +16,7 @@ from benchmarks.views.pages.links import Tracking
 from benchmarks.views.pages.rivals import rivals
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from reports.figures.studio import Studio
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page
@@ -92,4 +92,6 @@ def _staleness(sheet: Sheet) -> Iterator[Grid]:
         if found:
             layers = max((one.layers for one in found), key=len)
             updates = tuple((one.label, *(f"{value:.3g}" for value in one.updates)) for one in found)
-            yield Grid(f"{TITLES[network]}: others' updates between reading and updating", ("Method", *layers), updates)
+            yield Grid(
+                f"{title_of(network)}: others' updates between reading and updating", ("Method", *layers), updates
+            )

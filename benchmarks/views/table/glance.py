@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from benchmarks.tables.definition import Row
 from benchmarks.tables.shared import BASELINE
 from benchmarks.views.sheets import Sheet
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from results import published
 from results.measures import ALONE, MEASURES, Context, Measure, words
 from results.published import Key, Published
@@ -46,7 +46,7 @@ def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
         return None
     name = base.label if base.method == BASELINE.method else f"{base.label}, the slowest as published"
     what = words(speed.key) if times else "seconds per batch"
-    return Glance(TITLES[network], name, what, words(accuracies[0]), lines, network, base.key)
+    return Glance(title_of(network), name, what, words(accuracies[0]), lines, network, base.key)
 
 
 def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:

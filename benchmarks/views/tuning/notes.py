@@ -11,7 +11,7 @@ from benchmarks.views import notes as of_sheets
 from benchmarks.views.sheets import made_elsewhere
 from benchmarks.views.tuning.order import RowPair, verdict
 from benchmarks.views.tuning.tuned import SIDES, TunedTable, spent
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from results.groups import FIRST_TRIAL_SEED
 from results.measures import need, words
 
@@ -47,7 +47,7 @@ def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
     sheet = tuned.published
     for network, measure in itertools.product(tuned.networks, tuned.ranked):
         where, mine = (
-            f"{TITLES[network]}, {words(measure.key)}",
+            f"{title_of(network)}, {words(measure.key)}",
             [pair for pair in found if (pair.network, pair.measure.key) == (network, measure.key)],
         )
         before, now = (tuned.order(side, network, measure) for side in SIDES)
@@ -81,7 +81,7 @@ def notes(tuned: TunedTable, again: str) -> Iterator[str]:
 def _searches(tuned: TunedTable) -> Iterator[str]:
     """Rows that are at an edge, that fell apart, or whose best is the table's own."""
     for one in tuned.searches:
-        where = f"{one.row.label} on {TITLES[one.network]}"
+        where = f"{one.row.label} on {title_of(one.network)}"
         lost = sum(trial.accuracy is None for trial in one.trials)
         if lost:
             yield f"{where}: {lost} of {len(one.trials)} trials diverged; each counts as worse than any other."
@@ -89,5 +89,5 @@ def _searches(tuned: TunedTable) -> Iterator[str]:
             yield f"{where}: its best is the {' and '.join(ends)} tried, so that it is not tuned; widen --span."
     own = [one for one in tuned.searches if one.best.factors == PUBLISHED]
     if own:
-        said = ", ".join(f"{one.row.label} on {TITLES[one.network]}" for one in own)
+        said = ", ".join(f"{one.row.label} on {title_of(one.network)}" for one in own)
         yield f"Best at the table's own rate, the same runs on either side: {said}."

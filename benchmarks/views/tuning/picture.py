@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.runner.tuning.search import GRID, Factors
 from benchmarks.runner.tuning.trials import tuned as at
 from benchmarks.views.tuning.tuned import Search, TunedTable
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from reports.figures.names import drawable
 from reports.figures.rates import RateCurve, rates
 
@@ -26,7 +26,7 @@ def _curves(tuned: TunedTable) -> Iterator[RateCurve]:
         shown = [trial for trial in one.trials if trial.factors.decay == 1 or tuned.budget.sampler != GRID]
         yield RateCurve(
             drawable(one.row.label),
-            TITLES[one.network],
+            title_of(one.network),
             [_rate(one, trial.factors) for trial in shown],
             [trial.accuracy for trial in shown],
             _rate(one, Factors()),

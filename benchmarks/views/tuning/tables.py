@@ -12,7 +12,7 @@ from benchmarks.views import conditions
 from benchmarks.views.tuning.names import name_of, order_name, runs_name
 from benchmarks.views.tuning.order import Contrast, RowPair
 from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Search, Side, Spent, TunedTable, every_record, spent
-from benchmarks.workloads.networks.names import TITLES
+from benchmarks.workloads.networks.names import title_of
 from benchmarks.workloads.workload import Workload
 from results.measures import Measure, incidents, words
 from results.records import Record
@@ -152,7 +152,7 @@ def pairs_table(tuned: TunedTable, found: Sequence[RowPair]) -> ResultTable:
 def _pair_row(tuned: TunedTable, pair: RowPair) -> ResultRow:
     cells = (*_contrast(pair.published), *_contrast(pair.best, pair.kind))
     key = f"{pair.measure.key}:{pair.first.key}:{pair.second.key}"
-    return ResultRow(pair.network, TITLES[pair.network], key, pair.label, tuple(cells))
+    return ResultRow(pair.network, title_of(pair.network), key, pair.label, tuple(cells))
 
 
 def _contrast(one: Contrast, note: str = "") -> Iterator[ResultCell]:
@@ -196,4 +196,4 @@ def _run_row(one: Search, record: Record, work: Workload) -> ResultRow:
         _exact(last.epochs if last is not None else None, or_else="none"),
         _exact(last.seconds if last is not None else None, or_else="none"),
     )
-    return ResultRow(one.network, TITLES[one.network], record.id, one.row.label, cells)
+    return ResultRow(one.network, title_of(one.network), record.id, one.row.label, cells)

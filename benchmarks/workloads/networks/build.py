@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from benchmarks.errors import UserError
 from benchmarks.workloads.networks import own
 from benchmarks.workloads.networks.lstm import lstm
-from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH, OWN
+from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH
 from benchmarks.workloads.networks.parts import Layers, Plan
 from benchmarks.workloads.networks.resnet import resnet18, resnet20, resnet50
 from benchmarks.workloads.networks.squeezenet import squeezenet
@@ -49,7 +49,7 @@ def build(
     Raises UserError on blocks of another number of stages, without a vocabulary where one is needed, and where a
     network of the user's own fails (`own.build`).
     """
-    if network in OWN:
+    if network not in BUILDERS:
         offered = {"shape": tuple(shape), "classes": classes, "width": width, "blocks": blocks, "stem": stem}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

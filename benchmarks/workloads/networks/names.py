@@ -16,7 +16,7 @@ TITLES = {
     "lstm": "LSTM",
 }
 NETWORKS = tuple(TITLES)
-BATCHNORM_FREE = {"lstm"}
+BATCHNORM_FREE = frozenset({"lstm"})
 
 # Channels of the first stage; WRN: the widening factor; SqueezeNet: the first squeeze; LSTM: hidden units.
 DEFAULT_WIDTH = {"resnet18": 64, "resnet50": 64, "resnet20": 16, "wrn16_8": 8, "squeezenet": 16, "lstm": 256}
@@ -33,15 +33,33 @@ BLOCKS: dict[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class OwnNetwork:
-    """A network of the user's own. function: gives its layers. takes: the arguments that it names."""
+    """A network of the user's own. function: gives its layers. takes: the arguments that it names.
+
+    batchnorm: whether a layer normalises by the batch, as it was found when the network was tried.
+    """
 
     file: Path
     function: Callable[..., Any]
     takes: tuple[str, ...]
+    batchnorm: bool = True
 
 
 OWN: dict[str, OwnNetwork] = {}
-"""By name; `own.load` puts them here, their names into TITLES, and those without BatchNorm into BATCHNORM_FREE."""
+"""By name: `own.load` adds them, as the methods of plug-ins are added to theirs."""
+
+
+def known() -> tuple[str, ...]:
+    """All that there are, the user's own last."""
+    return (*NETWORKS, *OWN)
+
+
+def title_of(network: str) -> str:
+    """For people: "ResNet-18"; one of the user's own is called by its name."""
+    return TITLES.get(network, network)
+
+
+def has_batchnorm(network: str) -> bool:
+    return OWN[network].batchnorm if network in OWN else network not in BATCHNORM_FREE
 
 
 def files_of(network: str) -> tuple[Path, ...]:

@@ -18,6 +18,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -27,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.networks.names import BATCHNORM_FREE, NETWORKS, OWN, TITLES, OwnNetwork
+from benchmarks.workloads.networks.names import NETWORKS, OWN, OwnNetwork
 from benchmarks.workloads.networks.parts import Layers
 
 ARGUMENTS = ("shape", "classes", "width", "blocks", "stem", "vocabulary", "embedding")
@@ -57,7 +58,6 @@ def load(word: str) -> str:
             "otherwise."
         )
     OWN[name] = OwnNetwork(file, function, _takes(file, name, function))
-    TITLES[name] = name
     layer_count.cache_clear()
     return name
 
@@ -185,8 +185,8 @@ def layer_count(name: str, given: tuple[tuple[str, Any], ...], dtype: torch.dtyp
         first, second = (_pass(own, made, inputs) for made in (layers, again))
     _check_output(where, name, first, second, offered["classes"])
     _check_used(where, layers)
-    if not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for one in layers.values() for part in one.modules()):
-        BATCHNORM_FREE.add(name)
+    parts = [part for layer in layers.values() for part in layer.modules()]
+    OWN[name] = replace(own, batchnorm=any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in parts))
     return len(layers)
 
 
