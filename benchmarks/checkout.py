@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from importlib import resources
 from pathlib import Path
 
@@ -17,3 +18,15 @@ INSTALLED = _PACKED.is_dir()
 
 CHECKOUT = _PACKED if INSTALLED else ROOMS
 """The folder that holds the data cards, the hardware cards and pyproject.toml; a wheel's is laid out as a checkout."""
+
+GIT_SECONDS = 10.0
+
+
+def git(*arguments: str) -> str | None:
+    """Git's answer of this checkout; None where it is missing, refuses (another's checkout), or takes too long."""
+    command = ["git", "--no-optional-locks", "-C", str(ROOMS), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.rstrip() if done.returncode == 0 else None

@@ -50,8 +50,9 @@ from methods.effects import (
     forward,
 )
 from methods.errors import MethodError, unknown
+from methods.later import Later
 from methods.rates import NEVER_LATE, RateOptions, delay_adaptive, scale_of
-from methods.registry import create, load_plugin, method_class, names, register, with_defaults
+from methods.registry import create, load_plugin, method_class, names, recorded, register, with_defaults
 
 __all__ = [
     "NEVER_LATE",
@@ -75,6 +76,7 @@ __all__ = [
     "Gradient",
     "Group",
     "Lag",
+    "Later",
     "Layer",
     "LayerVersions",
     "Loss",
@@ -104,6 +106,7 @@ __all__ = [
     "method_class",
     "names",
     "options",
+    "recorded",
     "register",
     "scale_of",
     "unknown",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from inspect import isgeneratorfunction
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from methods.effects import Layer, Team, Worker
+from methods.later import unsaid
 
 Devices = Annotated[int, Field(ge=1, le=1024)]
 Workers = Annotated[int, Field(ge=1, le=256)]
@@ -66,8 +67,6 @@ class Method(ABC):
     source: ClassVar[str]
     file: ClassVar[str]
     Options: ClassVar[Any] = Options
-    earlier: ClassVar[Mapping[str, Any]] = {}
-    """Values that runs had before an option existed, where that is not its default: option -> value."""
 
     def __init__(self, options: Any = None) -> None:
         self.options = self.Options() if options is None else options
@@ -203,8 +202,13 @@ class Method(ABC):
         """
 
     def describe(self) -> dict[str, Any]:
-        """The options as resolved, for the record."""
+        """All options as resolved."""
         return asdict(self.options)
+
+    def recorded(self) -> dict[str, Any]:
+        """The options that define a run: without those that came later and do here what runs did before."""
+        left_out = unsaid(self.options)
+        return {name: value for name, value in self.describe().items() if name not in left_out}
 
 
 _ASKED_FOR = {

@@ -36,6 +36,7 @@ from methods import (
     options,
     register,
 )
+from methods.later import Later
 from methods.mbsgd import MinibatchOptions
 
 
@@ -43,6 +44,7 @@ from methods.mbsgd import MinibatchOptions
 class AveragingOptions(ReplicatedOptions):
     averages: Annotated[
         Literal["weights", "weights_and_momentum"],
+        Later("weights"),
         Field(description="what becomes the mean of the replicas': the weights, or the optimizer's state as well"),
     ] = "weights"
 

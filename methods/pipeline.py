@@ -27,9 +27,9 @@ Departures and choices:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -59,6 +59,7 @@ from methods import (
     register,
 )
 from methods.cuts import as_published, check_published, evenly
+from methods.later import Later
 
 
 @options
@@ -66,6 +67,7 @@ class PipelineOptions(Options):
     stages: Annotated[Devices, Field(description="K, contiguous parts of the network, a device each")] = 2
     cut: Annotated[
         Literal["flops", "layers", "parameters", "authors"],
+        Later("parameters"),
         Field(description="what stages have equal shares of; or where FDG's authors cut, for networks that they print"),
     ] = "flops"
     locking: Annotated[
@@ -96,7 +98,6 @@ class Pipeline(Method):
     """K stages, each with a worker that passes batches on in both directions and updates its own layers."""
 
     Options = PipelineOptions
-    earlier: ClassVar[Mapping[str, Any]] = {"cut": "parameters"}
 
     @property
     def devices(self) -> int:

@@ -24,12 +24,14 @@ from pydantic import Field
 
 from methods.base import Options, options
 from methods.effects import Scale
+from methods.later import Later
 
 
 @options
 class RateOptions(Options):
     rate: Annotated[
         Literal["scheduled", "delay_adaptive"],
+        Later("scheduled"),
         Field(
             description="the schedule's for all gradients, or lower for those whose delay is beyond the number of "
             "workers (arXiv:2206.07638): none is where workers are equally fast and no queue is between them"

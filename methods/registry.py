@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from methods.base import Method
 from methods.errors import MethodError, unknown
+from methods.later import with_unsaid
 
 ENTRY_POINTS = "async_sgd_benchmarks.methods"
 PLUGIN_BYTES = 2**20
@@ -174,14 +175,18 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
 
 
 def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a record, and of those that its method has got since what it did before; as they are if unknown.
+    """The options of a record, and those that it lacks, as its method did before it had them; no others if unknown.
 
-    That is an option's default, unless the method says otherwise (`Method.earlier`).
+    That is an option's default, unless it says otherwise (`Later`).
     """
     _load_all()
     method = _methods.get(name)
-    before = {**asdict(method.Options()), **method.earlier} if method else {}
-    return {**before, **options}
+    return {**asdict(method.Options()), **with_unsaid(method.Options, options)} if method else dict(options)
+
+
+def recorded(name: str, options: Mapping[str, Any]) -> Method:
+    """The method of a run, by its spec; raises as `create`."""
+    return create(name, with_defaults(name, options))
 
 
 def _explain(name: str, error: ValidationError) -> str:

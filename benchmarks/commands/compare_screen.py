@@ -23,6 +23,8 @@ FEW = 10
 MANY = 40
 """Cells that are the same are counted beyond that, not named."""
 STYLES = {CHANGED: "bold yellow", NOISE: "", UNDECIDED: "dim", SAME: "dim"}
+CODE = ("numerics", "sources")
+"""Fields of a spec that say which code made the numbers."""
 RULE = (
     "[ ]: 95 % interval of the mean difference, Student's t over seeds that both have, else Welch's t. It excludes 0: "
     "changed. It holds 0: within noise, so that no change is shown, which is not to say that there is none. "
@@ -86,7 +88,7 @@ def _contexts(a: Side, b: Side, found: Comparison) -> Iterator[str]:
     for name in names:
         if name not in same:
             yield f"Differs: {name}: A {_listed(ours.get(name))}; B {_listed(theirs.get(name))}"
-    other = sum(any(one.field == "sources" for one in cell.context) for cell in found.cells)
+    other = sum(any(one.field in CODE for one in cell.context) for cell in found.cells)
     if other:
         yield f"Differs: the sources that make the numbers, in {other} of {len(found.cells)} cells"
     yield from _other_bits(found, [name for name in OF_BITS if name in names and name not in same])
@@ -101,7 +103,7 @@ def _other_bits(found: Comparison, differing: Sequence[str]) -> Iterator[str]:
     if common == same or not all(run.simulated for run in (*found.first, *found.second)):
         return
     why = list(differing)
-    if any(one.field == "sources" for cell in alike for one in cell.context):
+    if any(one.field in CODE for cell in alike for one in cell.context):
         why.append("the sources")
     here = f"not the same, or not known, here: {', '.join(why)}" if why else "here all of them are the same"
     yield (

@@ -86,7 +86,9 @@ def _check(record: Record, data: Path | None) -> None:
         raise UserError(f"Run {record.id[:12]} was not recorded: run it with --executor threads --record.")
     if not record.evaluations:
         raise UserError(f"Run {record.id[:12]} ended before its first evaluation: there is nothing to compare with.")
-    if identity.sources(methods.method_class(spec.method.name), network) != spec.sources:
+    kind = methods.method_class(spec.method.name)
+    now = identity.version(kind, spec.executor, spec.workload), identity.sources(kind, network)
+    if now != (spec.numerics, spec.sources):
         commit = record.environment.get("commit") or "not known"
         raise UserError(f"These sources are not those that made run {record.id[:12]} (its commit: {commit}).")
     if identity.torch_minor() != spec.torch:

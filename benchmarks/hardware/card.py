@@ -14,10 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from benchmarks.errors import UserError, check_printable
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import EffectSeconds, Nodes, Price
+from methods.later import Later, unsaid
 
 Seconds = Annotated[float, Field(ge=0)]
-LATER = ("nodes", "collective", "queues")
-"""A card's fields that are younger than runs that are kept: its fingerprint has those that are set."""
 
 NOTES_OF_KEPT_RUNS: dict[str, tuple[str, ...]] = {
     "cluster": (
@@ -125,18 +124,19 @@ class Card(_Part):
     link: Costs = Costs()
     update: Costs = Costs()
     delays: Annotated[tuple[Delay, ...], Field(description="stragglers")] = ()
-    nodes: Annotated[NodeLinks | None, Field(description="none: all devices are one node")] = None
-    collective: Annotated[Literal["ring", "tree"], Field(description="how an all-reduce goes")] = "ring"
+    nodes: Annotated[NodeLinks | None, Later(None), Field(description="none: all devices are one node")] = None
+    collective: Annotated[Literal["ring", "tree"], Later("ring"), Field(description="how an all-reduce goes")] = "ring"
     queues: Annotated[
-        bool, Field(description="whether a device, and a node from others, receives one message at a time")
+        bool,
+        Later(False),
+        Field(description="whether a device, and a node from others, receives one message at a time"),
     ] = False
     networks: dict[str, NetworkSeconds] = Field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
         """Of the card's content but its notes, 64 hexadecimal digits: part of a run's identity."""
-        unset = {name for name in LATER if getattr(self, name) == type(self).model_fields[name].default}
-        said = self.model_dump(exclude=unset) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
+        said = self.model_dump(exclude=unsaid(self)) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property

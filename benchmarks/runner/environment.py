@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import subprocess
 import sys
 import tomllib
 from functools import cache
@@ -13,12 +12,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED, ROOMS
+from benchmarks import numerics
+from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED, git
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner import gpus
 from results.records import identity
 
-GIT_SECONDS = 10.0
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "mlflow", "pandas")
 SETTINGS = (
     "OMP_WAIT_POLICY",
@@ -38,7 +37,9 @@ PRELOADED = ("libtcmalloc", "libjemalloc", "libmimalloc")
 
 
 def describe(device: str = "cpu") -> dict[str, Any]:
-    """Machine, packages, settings, commit and command line, as JSON; what cannot be found out is None or left out.
+    """Machine, packages, settings, commit, a digest of the numerics' files, and the command line, as JSON.
+
+    What cannot be found out is None or left out.
 
     device: "cuda" adds the GPUs, their driver and torch's CUDA. Raises UserError where there are none of one kind.
     """
@@ -51,6 +52,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
         "packages": {name: found for name in PACKAGES if (found := package(name))},
         **of_process(),
         **origin(),
+        "sources": numerics.digest(),
         "command": ["python", "-m", "benchmarks", *sys.argv[1:]],
     }
 
@@ -92,10 +94,10 @@ def origin() -> dict[str, Any]:
     """The sources' commit, and whether they were modified; of a wheel its version; None of what is not known."""
     if INSTALLED:
         return {"commit": f"wheel {release()}", "modified": False}
-    if _git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is None:  # a repository around it is another's
+    if git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is None:  # a repository around it is another's
         return {"commit": None, "modified": None}
-    changed = _git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": _git("rev-parse", "HEAD"), "modified": None if changed is None else bool(changed)}
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return {"commit": git("rev-parse", "HEAD"), "modified": None if changed is None else bool(changed)}
 
 
 def version() -> str:
@@ -124,16 +126,6 @@ def package(name: str) -> str:
 def checkout() -> str:
     """What is checked out or installed, as `results.frames.commit` says it of a run; "" where it is not known."""
     return identity.checkout(**origin())
-
-
-def _git(*arguments: str) -> str | None:
-    """Git's answer; None where it is missing, refuses (another's checkout), or takes too long."""
-    command = ["git", "--no-optional-locks", "-C", str(ROOMS), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def real_devices(device: str) -> int:

@@ -1,15 +1,15 @@
-"""What defines a run's numbers: its data, its hardware, its sources."""
+"""What defines a run's numbers: its data, its hardware, the version of the numerics, a user's own files."""
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from pathlib import Path
 
 import methods
+from benchmarks import numerics
 from benchmarks.checkout import ROOMS
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
@@ -21,18 +21,7 @@ from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.data.present import as_found
 from benchmarks.workloads.networks.names import files_of
 from benchmarks.workloads.workload import Workload
-from results.records.spec import ChargedSpec, HardwareSpec
-
-NUMERICS = (
-    "methods",
-    "benchmarks/executors",
-    "benchmarks/hardware",
-    "benchmarks/workloads",
-    "benchmarks/runner/training.py",
-    "results/records/evaluating.py",
-)
-"""Whole rooms, the training loop, and where in it runs are evaluated: an edit in them makes other runs; one of tables,
-reports or other records does not."""
+from results.records.spec import ChargedSpec, HardwareSpec, RunSpec, WorkloadSpec
 
 SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resolution", "text")
 
@@ -70,31 +59,40 @@ def hardware_of(card: Card | None, gpus: Gpus | None = None, node: Node | None =
 def torch_minor() -> str:
     """Raises UserError when torch is not installed."""
     try:
-        return ".".join(version("torch").split("+")[0].split(".")[:2])
-    except PackageNotFoundError:
+        return ".".join(metadata.version("torch").split("+")[0].split(".")[:2])
+    except metadata.PackageNotFoundError:
         raise UserError(
             "PyTorch is not installed: follow the README's first command, or `pip install torch`."
         ) from None
 
 
-def sources(method: type[methods.Method], network: str = "") -> str:
-    """A digest of the rooms that make a run's numbers, and of the own files of a method or network that is not ours."""
+def version(method: type[methods.Method], executor: str, work: Workload | WorkloadSpec) -> int:
+    """The version of the numerics that such a run has."""
+    line = [cls.name for cls in method.__mro__ if issubclass(cls, methods.Method) and hasattr(cls, "name")]
+    return numerics.version(line, executor, work.network, work.dataset)
+
+
+def sources(method: type[methods.Method], network: str = "", *, ours: bool | None = None) -> str | None:
+    """A digest of a method's and network's own files where they are a user's; and of our numerics' files.
+
+    ours: whether those are in it: only where they were edited, by default. None where there is nothing to digest.
+    """
+    ours = numerics.edited() if ours is None else ours
     own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
     plugins = [path for path in own if not path.is_relative_to(ROOMS / "methods")]
-    return _digest(ROOMS, tuple(dict.fromkeys([*plugins, *files_of(network)])))
+    files = tuple(dict.fromkeys([*plugins, *files_of(network)]))
+    return numerics.digest(files, ours=ours) if ours or files else None
 
 
-@cache
-def _digest(checkout: Path, plugins: tuple[Path, ...]) -> str:
-    digest = hashlib.sha256()
-    for path in _files(checkout):
-        digest.update(path.relative_to(checkout).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    for path in plugins:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+def different(spec: RunSpec, code: str | None) -> str:
+    """What would make other numbers of a planned run here: "torch", "numerics" or "sources"; "" where nothing would.
 
-
-def _files(checkout: Path) -> list[Path]:
-    places = [checkout / name for name in NUMERICS]
-    found = [path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))]
-    return sorted(found, key=lambda path: path.relative_to(checkout).as_posix())
+    code: the digest of the numerics' files where it was planned.
+    """
+    method = methods.method_class(spec.method.name)
+    if spec.torch != torch_minor():
+        return "torch"
+    if spec.numerics != version(method, spec.executor, spec.workload):
+        return "numerics"
+    here = [sources(method, spec.workload.network, ours=ours) for ours in (False, True)]
+    return "" if code == numerics.digest() and spec.sources in here else "sources"

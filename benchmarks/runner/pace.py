@@ -180,7 +180,7 @@ def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:
     """What a run is like, from the narrowest to the widest."""
     work, where = spec.workload, (spec.executor, spec.device, spec.gpu or "")
     return (
-        (identity(spec.document(without=("seed", "sources", "torch"))),),
+        (identity(spec.document(without=("seed", "numerics", "sources", "torch"))),),
         (*where, work.scale, work.dataset, work.network, spec.method.name),
         (*where, work.scale, work.dataset, work.network),
         (*where, work.scale),

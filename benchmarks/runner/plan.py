@@ -11,7 +11,7 @@ import methods
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor
+from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor, version
 from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import DataCard, card
@@ -43,10 +43,11 @@ class Run:
         """The card of the data as they were found, or as published."""
         return self.found or card(self.spec.workload.dataset)
 
-    @property
+    @cached_property
     def method(self) -> MethodSpec:
-        """The row's, whatever is trained in its place."""
-        return self.own or self.spec.method
+        """The row's with all of its options, whatever is trained in its place."""
+        its = self.own or self.spec.method
+        return MethodSpec(name=its.name, options=methods.with_defaults(its.name, its.options))
 
     @property
     def title(self) -> str:
@@ -105,14 +106,16 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     known = data_of(work, choices)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),
-        method=MethodSpec(name=method.name, options=as_read(method.describe())),
+        method=MethodSpec(name=method.name, options=as_read(method.recorded())),
         executor=choices.executor,
         hardware=hardware_of(hardware, seen, choices.node),
         device=choices.device,
         seed=seed,
         torch=torch_minor(),
-        sources=sources(type(method), work.network),
+        numerics=version(type(method), choices.executor, work),
     )
+    if (files := sources(type(method), work.network)) is not None:
+        spec = spec.model_copy(update={"sources": files})
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
     if choices.record:

@@ -66,7 +66,7 @@ class Training:
         self.standing, self.folder = standing or Standing(), folder
         self.standing.doing = "building the network"
         self.work = workload_of(spec.workload)
-        self.method = methods.create(spec.method.name, spec.method.options)
+        self.method = methods.recorded(spec.method.name, spec.method.options)
         self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
         torch.set_num_threads(self.work.threads)
         set_flags(self.work.precision)

@@ -2,8 +2,8 @@
 
 One rule, for every command that shows runs. For a planned run counts
 
-1. the run of exactly its identity, which this checkout's sources made under this torch; else
-2. the latest run of the same experiment: of the same spec but for `sources` and `torch`; else
+1. the run of exactly its identity, of the same version of the numerics under this torch; else
+2. the latest run of the same experiment: of the same spec but for `numerics`, `sources` and `torch`; else
 3. where the data are not here, but are known in several forms: the latest one on another form, of the same samples.
 
 A run that counts by 2 or 3 is said wherever it mattered (`sheets.made_elsewhere`). `run` trains whatever has no
@@ -28,8 +28,8 @@ from results.records.identity import identity
 from results.records.spec import Document, RunSpec
 from results.records.usable import usable
 
-ELSEWHERE = ("sources", "torch")
-"""What two runs of the same experiment may differ in: the sources that made them, and torch's version."""
+ELSEWHERE = ("numerics", "sources", "torch")
+"""What two runs of the same experiment may differ in: the code that made them, and torch's version."""
 
 
 class Planned(Protocol):

@@ -13,6 +13,7 @@ from benchmarks.tables.shared import BASELINE
 from benchmarks.views.journals import Journals, experiment
 from results import statistics
 from results.records import Record
+from results.records.spec import RunSpec
 from results.statistics.chance import Chance
 
 FEW = 4
@@ -127,8 +128,8 @@ def made_elsewhere(sheets: Iterable[Sheet]) -> str:
     others = [record for record in used.values() if record.id not in planned]
     if not others:
         return ""
-    here, torch = ({getattr(run.spec, name) for run in planned.values()} for name in ("sources", "torch"))
-    if any(record.spec.sources not in here for record in others):
+    here, torch = {_code(run.spec) for run in planned.values()}, {run.spec.torch for run in planned.values()}
+    if any(_code(record.spec) not in here for record in others):
         what = "by other sources than this checkout's"
     elif any(record.spec.torch not in torch for record in others):
         what = "by another torch than this one"
@@ -137,6 +138,10 @@ def made_elsewhere(sheets: Iterable[Sheet]) -> str:
     origins = list(dict.fromkeys(f"commit {_commit(one)}, torch {one.spec.torch}" for one in others))
     more = f"; {len(origins) - FEW} more" if len(origins) > FEW else ""
     return f"{len(others)} of {len(used)} runs were made {what}: {'; '.join(origins[:FEW])}{more}."
+
+
+def _code(spec: RunSpec) -> tuple[int | None, str | None]:
+    return spec.numerics, spec.sources
 
 
 def other_data(sheets: Iterable[Sheet]) -> str:

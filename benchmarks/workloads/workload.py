@@ -19,6 +19,7 @@ from benchmarks.workloads.networks.names import BLOCKS, OWN, OwnNetwork, known, 
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
 from methods.errors import unknown
+from methods.later import Later
 from results.records.evaluating import Every
 
 Scale = Literal["smoke", "small", "paper"]
@@ -81,7 +82,9 @@ class Workload(BaseModel):
     text: Text | None = None
     network: Network
     like: Annotated[
-        Network | None, Field(description="the network whose settings one of the user's own began with; none: its own")
+        Network | None,
+        Later(None),
+        Field(description="the network whose settings one of the user's own began with; none: its own"),
     ] = None
     stem: Literal["cifar", "imagenet"] = "cifar"
     width: Annotated[
@@ -100,9 +103,10 @@ class Workload(BaseModel):
     ] = "float32"
     drain_every: Annotated[
         int | None,
+        Later(None),
         Field(ge=1, description="batches after which workers are drained within an epoch; none: at its end alone"),
     ] = None
-    evaluate_every: Every = Fraction(1)
+    evaluate_every: Annotated[Every, Later(Fraction(1))] = Fraction(1)
     price: Annotated[
         Literal["published", "flops"],
         Field(description="simulated seconds of a step: the published network's, or by this network's own FLOPs"),
@@ -112,6 +116,7 @@ class Workload(BaseModel):
     ] = None
     activations: Annotated[
         Literal["free", "charged"],
+        Later("free"),
         Field(description="on the virtual clock, moving what a backward worker on another device needs of a batch"),
     ] = "free"
 

@@ -10,7 +10,7 @@ from results.groups import SeedGroup
 from results.records import Record
 from results.records.spec import flat
 
-CONTEXT = ("executor", "hardware", "charged", "device", "torch", "sources")
+CONTEXT = ("executor", "hardware", "charged", "device", "torch", "numerics", "sources")
 """The parts of a spec in which two sets of runs may differ and still be the same cell: where and by what it was run."""
 NO_NETWORK = "the other has no runs of this network and family"
 NO_TABLE = "the other has no values of this table"

@@ -70,6 +70,8 @@ class RunSpec(Recorded):
     """All that defines a run's numbers.
 
     charged: under a simulated clock only; gpu: its name, on CUDA only; recorded: only where the schedule is.
+    numerics: the version of the code that makes the numbers; None of runs from before there was one.
+    sources: a digest of a user's own files, or of ours where they were edited; before there was a version, of all.
     """
 
     workload: WorkloadSpec
@@ -82,7 +84,8 @@ class RunSpec(Recorded):
     recorded: bool | None = None
     seed: int
     torch: str
-    sources: str
+    numerics: int | None = None
+    sources: str | None = None
 
 
 class RowLabels(Recorded):

@@ -98,8 +98,9 @@ def test_a_schedule_that_does_not_fit_stops_at_the_first_mismatch(cli: Cli, out:
     assert (said.code, said.err.endswith("was cut within line 1: it can be replayed no more.\n")) == (2, True)
 
 
-def test_other_sources_are_refused(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identity, "sources", lambda method, network="": "others")
+@pytest.mark.parametrize("identity_of", ["sources", "version"])
+def test_other_sources_are_refused(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch, identity_of: str) -> None:
+    monkeypatch.setattr(identity, identity_of, lambda *of: "others")
     said = cli("replay", run_of(out).name, f"--out={out}")
     assert said.code == 2
     assert said.err.startswith(f"These sources are not those that made run {run_of(out).name[:12]}")

@@ -30,7 +30,9 @@ def test_options_are_recorded(method: str) -> None:
     described = json.loads(json.dumps(made.describe()))
     assert set(described) == {field.name for field in fields(made.options)}
     assert methods.create(method, described).options == made.options
-    assert planned(method).spec.method.document() == {"name": method, "options": described}
+    run = planned(method)
+    assert run.method.document() == {"name": method, "options": described}
+    assert methods.recorded(method, run.spec.method.options).options == made.options
 
 
 def test_options_cannot_be_changed(method: str) -> None:
@@ -42,7 +44,7 @@ def test_options_cannot_be_changed(method: str) -> None:
 def test_options_change_the_identity(variant: Variant) -> None:
     method, key, value = variant
     changed = planned(method, {key: value})
-    assert changed.spec.method.options[key] == value
+    assert changed.method.options[key] == value
     assert changed.id != planned(method).id
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.runner.engines import cluster, slurm
 from benchmarks.runner.engines.cluster import ClusterSilent, Job, Key
@@ -31,7 +32,8 @@ def run_of(seed: int, network: str = "resnet18") -> Run:
 
 
 def setting_of(out: Path, *, fresh: bool = False) -> Setting:
-    return Setting(out, None, {}, (), {"command": ["python"]}, fresh=fresh)
+    said = {"command": ["python"], "sources": numerics.digest()}
+    return Setting(out, None, {}, (), said, fresh=fresh)
 
 
 def journal_of(out: Path, run: Run) -> Journal:

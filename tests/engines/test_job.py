@@ -99,7 +99,7 @@ def test_a_node_that_would_make_other_runs_trains_none(
     assert asked == [second.id]
     ((id, kind, sentence),) = notes(shard)
     assert (id, kind) == (first.id, "failed")
-    assert "has other sources (planned with abababababab, found" in sentence
+    assert sentence.endswith("has other sources")
 
 
 def test_what_no_journal_says_is_noted(planned: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

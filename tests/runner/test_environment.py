@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmarks import checkout as place
 from benchmarks.runner import environment
 
 
@@ -28,7 +29,7 @@ def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rooms = tmp_path / "environment" / "site-packages"
     (rooms / "benchmarks").mkdir(parents=True)
     (rooms / "benchmarks" / "checkout.py").touch()
-    monkeypatch.setattr(environment, "ROOMS", rooms)
+    monkeypatch.setattr(place, "ROOMS", rooms)
     return rooms
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 import methods
+from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.cards import load
@@ -19,7 +18,6 @@ from benchmarks.hardware.delays import Delay
 from benchmarks.runner import gpus, identity, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
-from benchmarks.runner.identity import NUMERICS
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, table
 from benchmarks.views.journals import Journals
@@ -104,7 +102,7 @@ def test_a_run_that_rows_share_is_named_after_each() -> None:
 def test_rows_can_be_trained_each_by_itself() -> None:
     alone = resolve(table("table3"), replace(CHOICES, alias=False)).runs
     assert len(set(ids())) == len({run.id for run in alone}) - 2 * 3  # networks x seeds
-    assert all(run.spec.method == run.method and not run.labels.also for run in alone)
+    assert all(run.spec.method.name == run.method.name and not run.labels.also for run in alone)
     assert not list(plan.trained_as_others(alone))
 
 
@@ -217,9 +215,10 @@ def first_run() -> Run:
     return resolve(table("table3"), replace(CHOICES, seeds=(0,))).runs[0]
 
 
-def test_the_spec_has_what_defines_a_run_and_no_more() -> None:
+def test_the_spec_has_what_defines_a_run_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numerics, "edited", lambda: False)
     assert set(first_run().spec.document()) == {
-        "workload", "method", "executor", "hardware", "charged", "device", "seed", "torch", "sources"
+        "workload", "method", "executor", "hardware", "charged", "device", "seed", "torch", "numerics"
     }  # fmt: skip
     assert "data" in first_run().spec.workload.document()
     assert "threads" in first_run().spec.workload.document()
@@ -285,93 +284,3 @@ def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.Mon
         on("NVIDIA H200", 2, choices)
         sheet = sheet_of(resolve(table("table3"), choices), Journals(()))
         assert sentence in [*caveats(sheet), *notes(sheet)]
-
-
-# ---- the digest of the sources
-
-
-@pytest.fixture
-def copy(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the checkout's code, which the digest is then of."""
-    for room in ("benchmarks", "methods", "reports", "results"):
-        shutil.copytree(checkout / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(identity, "ROOMS", tmp_path)
-    return tmp_path
-
-
-def digest() -> str:
-    identity._digest.cache_clear()
-    return identity.sources(methods.method_class("bp"))
-
-
-def test_an_edit_makes_other_runs_wherever_numbers_are_made_and_nowhere_else(copy: Path) -> None:
-    """Every file of the house is touched: in a room of NUMERICS the digest changes, outside it stays."""
-    plain = digest()
-    for path in sorted(copy.rglob("*.py")):
-        before = path.read_bytes()
-        path.write_bytes(before + b"\n# edited\n")
-        name = path.relative_to(copy).as_posix()
-        assert (digest() != plain) == name.startswith(NUMERICS), name
-        path.write_bytes(before)
-    assert digest() == plain
-
-
-def test_a_new_file_of_a_room_makes_other_runs(copy: Path) -> None:
-    plain = digest()
-    (copy / "benchmarks" / "workloads" / "more.py").write_text("")
-    assert digest() != plain
-
-
-# Imported by what trains, but what they decide is in the spec, or decides no number.
-NO_NUMERICS = {
-    "benchmarks/__init__.py",
-    "benchmarks/checkout.py",
-    "benchmarks/errors.py",
-    "benchmarks/runner/__init__.py",
-    "benchmarks/runner/checkpoints/__init__.py",
-    "benchmarks/runner/checkpoints/file.py",
-    "benchmarks/runner/checkpoints/keeper.py",
-    "benchmarks/runner/specs.py",
-    "benchmarks/runner/standing.py",
-    "benchmarks/runner/usage.py",
-    "results/__init__.py",
-    "results/errors.py",
-    "results/files.py",
-    "results/reading.py",
-    "results/records/identity.py",
-    "results/records/journal.py",
-    "results/records/lease.py",
-    "results/records/lines.py",
-    "results/records/plausible.py",
-    "results/records/schedule.py",
-    "results/records/spec.py",
-    "results/records/usable.py",
-    "results/records/__init__.py",
-}
-
-
-def test_whatever_trains_is_digested(checkout: Path) -> None:
-    """Whatever the training loop imports lies in a room of the digest, or is said not to matter."""
-    seen: set[str] = set()
-    waiting = ["benchmarks/runner/training.py"]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting += imported(checkout, name)
-    assert {name for name in seen if not name.startswith(NUMERICS)} <= NO_NUMERICS
-
-
-def imported(checkout: Path, name: str) -> list[str]:
-    """Our own files that a file imports."""
-    found: list[str] = []
-    for node in ast.walk(ast.parse((checkout / name).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    paths = [
-        module.replace(".", "/") for module in found if module.split(".")[0] in ("benchmarks", "methods", "results")
-    ]
-    candidates = [candidate for path in paths for candidate in (f"{path}.py", f"{path}/__init__.py")]
-    return [candidate for candidate in candidates if (checkout / candidate).is_file()]

@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import methods
+from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import RankPlace
@@ -192,9 +193,10 @@ class Session:
 
     def begin(self, spec: RunSpec) -> Joint:
         """Rank 0: the run that comes next. Raises UserError where there are too few ranks for its devices."""
-        method = methods.create(spec.method.name, spec.method.options)
+        method = methods.recorded(spec.method.name, spec.method.options)
         enough(self.place, method)
         number = self.store.add("runs", 1)
+        self.store.set("sources", numerics.digest())
         self.store.set(f"run {number}", json.dumps(spec.document()))
         return self.joint(number, method)
 

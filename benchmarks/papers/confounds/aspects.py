@@ -39,7 +39,7 @@ class AuditedRow:
 
     @cached_property
     def method(self) -> methods.Method:
-        return methods.create(self.run.method.name, self.run.method.options)
+        return methods.recorded(self.run.method.name, self.run.method.options)
 
     def says(self, name: str) -> Any:
         """A property: as counted, else as the method declares it. Raises NotDeclared where it is neither."""

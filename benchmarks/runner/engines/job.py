@@ -18,7 +18,6 @@ from benchmarks.runner import environment, gpus, identity
 from benchmarks.runner.checkpoints.file import found as checkpoints
 from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.shards import LOGS, Note, Shard, take_note
-from benchmarks.runner.node import different
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Event, Remark, Setting, Standstill
@@ -82,11 +81,7 @@ def _here(setting: Setting, device: str) -> Setting:
 
 def _refused(run: Run, shard: Shard) -> bool:
     """Where this node would make another run of it, which is noted."""
-    kind = methods.method_class(run.spec.method.name)
-    why = different(
-        {"sources": run.spec.sources, "torch": run.spec.torch},
-        {"sources": identity.sources(kind, run.spec.workload.network), "torch": identity.torch_minor()},
-    )
+    why = identity.different(run.spec, shard.setting.environment.get("sources"))
     if not why and not run.spec.hardware.sha256:
         seen = gpus.found() if run.spec.device == "cuda" else None
         here = identity.hardware_of(None, seen)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import methods
+from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.runner import gpus, identity
 from benchmarks.runner.engines import cluster
@@ -133,7 +133,7 @@ def _tail(log: Path) -> str:
 
 
 def _versions() -> dict[str, str]:
-    return {"sources": identity.sources(methods.method_class("bp")), "torch": identity.torch_minor()}
+    return {"sources": numerics.digest(), "torch": identity.torch_minor()}
 
 
 def _gpus() -> Gpus | None:

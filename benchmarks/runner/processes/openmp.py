@@ -49,7 +49,7 @@ def policy_of(spec: RunSpec, jobs: int) -> str | None:
     threads = work.threads
     if threads == 1 or os.environ.get(VARIABLE):
         return os.environ.get(VARIABLE) or None
-    method = methods.create(spec.method.name, spec.method.options)
+    method = methods.recorded(spec.method.name, spec.method.options)
     simulated = executors.executor(spec.executor).simulated
     many = callers(method, simulated=simulated, network=work.network, blocks=work.blocks)
     return wait_policy(jobs * many, threads, usable_cores())

@@ -79,7 +79,7 @@ def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[N
         return
     from benchmarks.executors.distributed import session
 
-    here, made = place is None, [methods.create(run.method.name, run.method.options) for run in apart]
+    here, made = place is None, [methods.recorded(run.method.name, run.method.options) for run in apart]
     if place is None:
         store = session.serve(places.LOOPBACK)
         place = RankPlace(0, max(method.devices for method in made), port=store.port)
@@ -203,10 +203,10 @@ def _run(session: Session, number: int, spec: RunSpec, data_of: Callable[[RunSpe
     from benchmarks.runner.training import Training
 
     try:
-        method = methods.create(spec.method.name, spec.method.options)
+        method = methods.recorded(spec.method.name, spec.method.options)
         if session.place.rank >= method.devices:
             return
-        _check(spec, method)
+        _check(spec, session.store.get("sources").decode())
         with at(session.joint(number, method)) as joint:
             training = Training(spec, data_of(spec), None)
             joint.ready()
@@ -224,12 +224,12 @@ def _run(session: Session, number: int, spec: RunSpec, data_of: Callable[[RunSpe
         raise UserError(f"{described(error)}.") from error
 
 
-def _check(spec: RunSpec, method: Any) -> None:
-    """Raises UserError where this rank has not what rank 0 has."""
-    from benchmarks.runner.identity import sources, torch_minor
-    from benchmarks.runner.specs import workload_of
+def _check(spec: RunSpec, code: str) -> None:
+    """Raises UserError where this rank has not what rank 0 has. code: the digest of the numerics' files there."""
+    from benchmarks.runner.identity import different, torch_minor
 
-    if spec.torch != torch_minor():
-        raise UserError(f"it has torch {torch_minor()}, and rank 0 has {spec.torch}: install the same on both.")
-    if spec.sources != sources(type(method), workload_of(spec.workload).network):
-        raise UserError("its sources are others than rank 0's: check out the same commit on both.")
+    match different(spec, code):
+        case "torch":
+            raise UserError(f"it has torch {torch_minor()}, and rank 0 has {spec.torch}: install the same on both.")
+        case "numerics" | "sources":
+            raise UserError("its sources are others than rank 0's: check out the same commit on both.")

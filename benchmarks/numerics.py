@@ -1,0 +1,87 @@
+"""The version of the numerics: what stands in a run's identity for the code that made its numbers.
+
+`tests/golden` holds the code to it: an edit that moves a bit fails there until HISTORY has a new line. One that moves
+none needs no line, and leaves every run what it is (docs/decisions/0016-identity.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from benchmarks.checkout import INSTALLED, ROOMS, git
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of runs' numbers. methods, executors, networks, datasets: whose runs it concerns; of () all.
+
+    date: year, month and day. what: what changed, for readers of old results.
+    """
+
+    version: int
+    date: str
+    what: str
+    methods: tuple[str, ...] = ()
+    executors: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+
+
+HISTORY = (Change(1, "2026-11-23", "the first version that is stated; runs that were kept before have its bits"),)
+"""The latest last, each version once. A line that is there is never changed."""
+
+SOURCES = (
+    "methods",
+    "benchmarks/executors",
+    "benchmarks/hardware",
+    "benchmarks/workloads",
+    "benchmarks/runner/training.py",
+    "results/records/evaluating.py",
+)
+"""The code that makes numbers: packages, the training loop, and where in it runs are evaluated."""
+
+
+def version(methods: Iterable[str], executor: str, network: str, dataset: str) -> int:
+    """The version of the last change that concerns such a run. methods: its own, and those that it is derived from."""
+    run = tuple(methods), (executor,), (network,), (dataset,)
+    concerned = [
+        change.version
+        for change in HISTORY
+        for of in [(change.methods, change.executors, change.networks, change.datasets)]
+        if all(not whose or set(whose) & set(its) for whose, its in zip(of, run, strict=True))
+    ]
+    return max(concerned)
+
+
+@cache
+def edited() -> bool:
+    """Whether this checkout's numerics may differ from those of its commit, untracked files included.
+
+    Git says so; where there is none, nobody can. A wheel's are taken for those that were built.
+    """
+    if INSTALLED:
+        return False
+    if git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is None:  # a repository around it is another's
+        return True
+    changed = git("status", "--porcelain", "--untracked-files=all", "--", *SOURCES)
+    return changed is None or any(line.rstrip('"').endswith(".py") for line in changed.splitlines())
+
+
+def digest(own: Iterable[Path] = (), *, ours: bool = True) -> str:
+    """The sha256 of the numerics' files, and of a user's. ours: False: of the user's alone."""
+    return _digest(tuple(own), ours)
+
+
+@cache
+def _digest(own: tuple[Path, ...], ours: bool) -> str:
+    places = [ROOMS / name for name in SOURCES if ours]
+    files = [path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))]
+    named = sorted((path.relative_to(ROOMS).as_posix(), path) for path in files)
+    found = hashlib.sha256()
+    for name, path in [*named, *((path.name, path) for path in own)]:
+        found.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return found.hexdigest()

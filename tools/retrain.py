@@ -1,0 +1,137 @@
+"""Trains a sample of kept runs again, and compares every metric but wall-clock times, to the last digit.
+
+    python tools/retrain.py results/reproductions/small --data DATA --sample 60 --epochs 3 --to bits.jsonl
+    python tools/retrain.py results/reproductions/small --data DATA --sample 10 --to whole.jsonl
+
+Give the command again to go on: runs that the file names are not trained a second time. Bits hang on torch's minor
+version and on the kind of CPU, so that a run of others is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.executors.counting import counted_effects
+from benchmarks.executors.registry import executor
+from benchmarks.hardware.card import Card
+from benchmarks.hardware.cards import load as load_card
+from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.identity import torch_minor
+from benchmarks.runner.specs import workload_of
+from benchmarks.runner.training import Course, Training, load_data
+from benchmarks.tables import registry
+from benchmarks.views.journals import some
+from benchmarks.workloads.data.load import DataSet
+from results.records import Record
+
+WALL = "train_seconds"
+"""The one metric of an evaluation that a wall clock decides, among those that training gives."""
+
+
+def main() -> int:
+    asked = _arguments()
+    done = {json.loads(line)["started"] for line in asked.to.read_text().splitlines()} if asked.to.exists() else set()
+    drawn = random.Random(asked.seed).sample(some(asked.runs).records, asked.sample)  # in the order of their starts
+    waiting = sorted(
+        (one for one in drawn if one.started not in done), key=lambda one: (one.spec.workload.name, one.started)
+    )
+    begun, loaded = time.monotonic(), dict[str, DataSet]()
+    for number, record in enumerate(waiting, start=1):
+        epochs = min(asked.epochs or record.spec.workload.epochs, record.evaluations[-1].epoch)
+        expected = float((record.end or {})["wall_seconds"]) * epochs / record.evaluations[-1].epoch
+        if time.monotonic() - begun + expected > 60 * asked.minutes:
+            print(f"{len(waiting) - number + 1} of {len(drawn)} are left; give the command again")
+            return 2
+        started = time.monotonic()
+        other = differences(record, epochs, _data(record, asked.data, loaded))
+        line = {
+            "started": record.started,
+            "row": record.row,
+            "seed": record.seed,
+            "workload": record.spec.workload.name,
+        }
+        line |= {"epochs": epochs, "seconds": round(time.monotonic() - started, 1), "differences": other}
+        with asked.to.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(line, flush=True)
+    lines = [json.loads(line) for line in asked.to.read_text().splitlines()]
+    print(f"{sum(not line['differences'] for line in lines)} of {len(lines)} runs are equal to the last digit")
+    return int(any(line["differences"] for line in lines))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, help="a folder of results")
+    parser.add_argument("--data", type=Path, help="the folder of the data sets")
+    parser.add_argument("--to", type=Path, required=True, help="a line per run goes here")
+    parser.add_argument("--sample", type=int, required=True, help="runs to draw")
+    parser.add_argument("--epochs", type=int, help="of each run the first so many; all by default")
+    parser.add_argument("--seed", type=int, default=24, help="of the draw")
+    parser.add_argument("--minutes", type=float, default=9.0, help="begin no run that would end later")
+    return parser.parse_args()
+
+
+def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
+    """Train the run until so many epochs; what is not equal to its journal, in words. Raises SystemExit elsewhere."""
+    spec = record.spec
+    there = (spec.torch, record.environment["cpu"], record.environment.get("cpu_capability"))
+    here = (torch_minor(), cpu_name(), torch.backends.cpu.get_cpu_capability())
+    if there[:2] != here[:2] or there[2] not in (None, here[2]) or not executor(spec.executor).repeatable:
+        raise SystemExit(f"{record.id[:12]} was made by {there} on {spec.executor}: no bits to expect by {here}")
+    training = Training(spec, data, _card(spec.hardware.sha256))
+    course = Course(training.work.epochs, training.work.patience, training.work.evaluate_every)
+    found = []
+    for point in record.evaluations:
+        if point.epoch > epochs:
+            break
+        course.evaluations.append(metrics := training.until(course.following))
+        found += [
+            f"epoch {point.epoch:g}: {name} {point.metrics[name]!r}, now {value!r}"
+            for name, value in metrics.items()
+            if name != WALL and not _same(point.metrics[name], value)
+        ]
+    if epochs == record.evaluations[-1].epoch and record.end is not None:
+        ends = {"staleness": training.team.per_layer(), "effects": counted_effects(training.team)}
+        found += [name for name, value in ends.items() if not _same(record.end.get(name, {}), value)]
+    return found
+
+
+def _same(was: Any, now: Any) -> bool:
+    """To the last digit, as far as the journal says what it was."""
+    if isinstance(was, Mapping):
+        return all(_same(value, now[name]) for name, value in was.items())
+    if isinstance(was, list | tuple):
+        return len(was) == len(now) and all(map(_same, was, now))
+    return bool(was == now or (was != was and now != now))
+
+
+def _card(sha256: str) -> Card | None:
+    """The hardware profile of this digest, of the tables' rows as well; None: real time."""
+    tables = [registry.table(name) for name in registry.IDS]
+    cards = [load_card(table.card).delayed(row.delays) for table in tables for row in table.rows]
+    return next(card for card in cards if card.sha256 == sha256) if sha256 else None
+
+
+def _data(record: Record, folder: Path | None, loaded: dict[str, DataSet]) -> DataSet:
+    """The run's data, kept until another's are asked for."""
+    work = workload_of(record.spec.workload)
+    key = json.dumps([work.dataset, work.train_samples, work.test_samples, str(work.text), work.resolution])
+    if key not in loaded:
+        loaded.clear()
+        loaded[key] = load_data(work, folder)
+    if loaded[key].card.fingerprint != record.spec.workload.dataset_sha256:
+        raise SystemExit(f"{record.id[:12]}: {work.dataset} is here in another form")
+    return loaded[key]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
