@@ -1,0 +1,367 @@
+"""Golden runs: very small ones whose numbers are kept, of every method, executor, network and family of data.
+
+A case is its spec, written out, so that what it is changes with no default and no table. `tools/golden.py` keeps what
+they gave in `golden.json`; `test_golden.py` holds the code to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tempfile
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+import methods
+from benchmarks.executors import registry as executors
+from benchmarks.executors.threads.recorder import RecordingExecutor
+from benchmarks.hardware.card import Card, Costs
+from benchmarks.hardware.delays import Delay
+from benchmarks.runner import identity
+from benchmarks.runner.environment import cpu_name
+from benchmarks.runner.specs import workload_of
+from benchmarks.runner.training import Training
+from benchmarks.workloads.data.cards import Augmentation
+from benchmarks.workloads.data.images.in_memory import ImageSet
+from benchmarks.workloads.data.load import DataSet, load
+from methods.registry import OWN
+from results.records.schedule import Part, WorkerSchedule
+from results.records.spec import RunSpec
+from tests.distributed import together
+
+FILE = Path(__file__).with_name("golden.json")
+CLOSE = 1e-5
+"""How near numbers have to come under another torch or on another kind of CPU, relative to them where beyond 1."""
+BF16_CLOSE = 0.02
+EVERYWHERE = ("train_loss", "loss", "learning_rate", "staleness_updates")
+SIMULATED = ("staleness_seconds", "gradient_wait_seconds", "virtual_seconds")
+
+CARD = Card(
+    name="golden",
+    title="a device of golden runs",
+    source="made up: compute, links and updates all take time",
+    flops_per_second=2e7,
+    link=Costs(latency_seconds=2e-4, bytes_per_second=1e7),
+    update=Costs(latency_seconds=1e-4, bytes_per_second=1e8),
+)
+
+WORKLOAD: dict[str, Any] = {
+    "name": "cifar10-resnet20",
+    "family": "cifar10",
+    "scale": "smoke",
+    "dataset": "digits",
+    "dataset_sha256": "",
+    "train_samples": 107,  # neither 2 nor 3 devices divide the 13 batches; three samples are left over
+    "test_samples": 40,
+    "augment": False,
+    "resolution": None,
+    "text": None,
+    "network": "resnet20",
+    "stem": "cifar",
+    "width": 4,
+    "blocks": [1, 1, 1],
+    "embedding": None,
+    "batch": 8,
+    "epochs": 2,
+    "patience": 2,
+    "optimizer": {
+        "name": "sgd",
+        "momentum": 0.9,
+        "weight_decay": 0.0005,
+        "decay_bn": True,
+        "nesterov": False,
+        "lars_trust": 0.001,
+    },
+    "schedule": {
+        "kind": "cosine",
+        "lr": 0.02,
+        "base_batch": None,
+        "warm_up": "constant",
+        "warm_up_epochs": 1.0,
+        "warm_up_lr": 0.01,
+        "t_max": 2.0,
+        "after_t_max": "torch",
+        "milestones": [],
+        "gamma": 0.1,
+        "stepped": "epoch",
+    },
+    "threads": 1,
+    "precision": "float32",
+    "price": "flops",
+    "price_batch": None,
+}
+"""All fields that are in the spec of every run."""
+FEW: dict[str, Any] = {
+    "epochs": 1,
+    "width": 8,
+    "batch": 16,
+    "train_samples": 67,
+    "schedule": {"lr": 0.002, "warm_up_lr": 0.002},
+}
+"""Four batches, of which no weight gets far: on other processors networks of many layers leave each other soon."""
+NETWORKS: dict[str, dict[str, Any]] = {
+    "resnet18 on digit-pairs": {
+        "family": "cifar100",
+        "dataset": "digit-pairs",
+        "network": "resnet18",
+        "blocks": [1, 1, 1, 1],
+    },
+    "resnet18 on digit-scenes": {
+        "family": "imagenet",
+        "dataset": "digit-scenes",
+        "network": "resnet18",
+        "stem": "imagenet",
+        "blocks": [1, 1, 1, 1],
+    },
+    "resnet50 on digits": {"network": "resnet50", "blocks": [1, 1, 1, 1]},
+    "resnet20 on digit-pairs": {"family": "cifar100", "dataset": "digit-pairs", "blocks": [2, 1, 1]},
+    "wrn16_8 on digits": {"network": "wrn16_8", "width": 1},
+    "squeezenet on digits": {"network": "squeezenet", "width": 4},
+    "lstm on reviews": {
+        "family": "imdb",
+        "dataset": "reviews",
+        "network": "lstm",
+        "text": {"vocabulary": 1000, "length": 40, "keep": "last"},
+        "width": 16,
+        "blocks": None,
+        "embedding": 16,
+        "optimizer": {"name": "adam", "weight_decay": 0.0},
+    },
+    "resnet18 on a folder of images": {
+        "family": "imagenet",
+        "dataset": "imagenet",
+        "network": "resnet18",
+        "stem": "imagenet",
+        "blocks": [1, 1, 1, 1],
+        "resolution": 24,
+        "augment": True,
+        "train_samples": None,
+        "test_samples": None,
+        "batch": 4,
+    },
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "adam": {"optimizer": {"name": "adam"}},
+    "lars": {"optimizer": {"name": "lars", "lars_trust": 0.03}},
+    "nesterov": {"optimizer": {"nesterov": True, "decay_bn": False}},
+    "crops and flips": {"augment": True},
+    "bfloat16": {"precision": "bf16"},
+    "drained": {"drain_every": 5},
+    "evaluated within epochs": {"evaluate_every": 0.5},
+    "steps down": {"schedule": {"kind": "multistep", "milestones": [1.0], "warm_up_epochs": 0.0, "stepped": "update"}},
+    "linear warm-up": {"schedule": {"kind": "constant", "warm_up": "linear", "stepped": "update", "base_batch": 4}},
+}
+"""Of a workload, tried with Async LU."""
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("bp", {"momentum": "per_updater", "updates": "overwrite"}),
+    ("async_lu", {"queue": 4, "backward_workers": 3, "momentum": "per_updater"}),
+    ("async_lu", {"updates": "overwrite", "weights": "forward", "forward_workers": 2}),
+    ("async_lu", {"rate": "delay_adaptive", "backward_workers": 3}),
+    ("async_bu", {"updates": "overwrite", "queue": 2}),
+    ("lapsgd", {"updaters": 2, "weights": "current", "shares": "dynamic", "bn_buffers": "per_device"}),
+    ("lapsgd", {"updaters": 2, "period": 2, "switch": 0.0, "consensus": "first"}),
+    ("lppsgd", {"updaters": 2}),
+    ("pdasgd", {"exchange": "none", "queue": 1}),
+    ("hogwild", {"weights": "current"}),
+    ("plsgd", {"averages": "weights_and_momentum", "period": 2}),
+    ("cocod", {"averages": "weights_and_momentum", "period": 2}),
+    ("adpsgd", {"devices": 4, "weights": "current", "shares": "dynamic"}),
+    ("pipeline", {"stages": 3, "locking": "forward", "weights": "forward", "cut": "parameters"}),
+)
+PLAIN: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("bp", {}),
+    ("mbsgd", {"devices": 1}),
+    ("ddp", {"devices": 1}),
+    ("lapsgd", {"devices": 1}),
+)
+"""Methods that are plain SGD so, whatever carries them out."""
+DELAYS = tuple(
+    Delay(kind=kind, device=device, steps=2.0) for device, kind in enumerate(("heavy_tailed", "bursts", "constant"))
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """name: what it is called in the file. same_as: the case whose numbers it has as well, but for seconds."""
+
+    name: str
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    workload: Mapping[str, Any] = field(default_factory=dict)
+    executor: str = "virtual"
+    card: Card = CARD
+    same_as: str = ""
+
+    @property
+    def spec(self) -> RunSpec:
+        simulated = executors.executor(self.executor).simulated
+        work = merged(WORKLOAD, self.workload)
+        work["name"] = f"{work['family']}-{work['network']}"
+        hardware = {"name": self.card.name, "sha256": self.card.sha256} if simulated else {"name": "", "cores": 1}
+        fields = {
+            "workload": work,
+            "method": {"name": self.method, "options": methods.create(self.method, self.options).recorded()},
+            "executor": self.executor,
+            "hardware": hardware,
+            "device": "cpu",
+            "seed": 0,
+            "torch": "",
+        }
+        return RunSpec.model_validate(fields)
+
+    @property
+    def digest(self) -> str:
+        """Of how it is made: with another one it is another case."""
+        return hashlib.sha256(json.dumps(self.spec.document(), sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def version(self) -> int:
+        """Of the numerics that concern it."""
+        made = methods.method_class(self.method)
+        return identity.version(made, self.executor, self.spec.workload)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """With these changes, part by part."""
+    found = deepcopy(dict(base))
+    for name, value in changes.items():
+        inside = found.get(name)
+        found[name] = merged(inside, value) if isinstance(value, Mapping) and isinstance(inside, dict) else value
+    return found
+
+
+def cases() -> list[Case]:
+    """All, those of replay among them, whose schedules are in the file."""
+    found = [Case(f"{name}, virtual", name) for name in OWN]
+    found += [Case(f"{_titled(name, its)}, virtual", name, its) for name, its in OPTIONS]
+    found += [Case(f"async_lu, {title}", "async_lu", workload=changes) for title, changes in SETTINGS.items()]
+    found += [Case("pdasgd, stragglers", "pdasgd", card=CARD.delayed(DELAYS))]
+    found += [Case(title, "bp", workload=merged(FEW, changes)) for title, changes in NETWORKS.items()]
+    for name, its in PLAIN:
+        for place in ("threads", together.NAME):
+            found += [Case(f"{_titled(name, its)}, {place}", name, its, executor=place, same_as="bp, virtual")]
+    found += [Case(f"{name}, replay", name, executor="replay") for name in OWN]
+    return found
+
+
+def _titled(name: str, options: Mapping[str, Any]) -> str:
+    return " ".join([name, *(f"{key}={value}" for key, value in options.items())])
+
+
+# ---- carrying them out
+
+
+def carried_out(case: Case, schedule: str = "") -> dict[str, Any]:
+    """Its metrics after the last epoch, and a digest of all weights and buffers. schedule: of a replay."""
+    with tempfile.TemporaryDirectory() as folder:
+        training = _training(case, Path(folder))
+        if case.executor == "replay":
+            training.executor.follow(_unpacked(schedule))  # type: ignore[attr-defined]
+        return _outcome(training, simulated=executors.executor(case.executor).simulated)
+
+
+def recorded(case: Case) -> str:
+    """A schedule for the replay of its method, from threads."""
+    with tempfile.TemporaryDirectory() as folder:
+        training = _training(replace(case, executor="threads"), Path(folder), record=True)
+        _outcome(training, simulated=False)
+    assert isinstance(training.executor, RecordingExecutor)
+    return _packed(training.executor.taken())
+
+
+def _training(case: Case, folder: Path, *, record: bool = False) -> Training:
+    together.registered()
+    spec = case.spec.model_copy(update={"recorded": True}) if record else case.spec
+    training = Training(spec, _data(case, folder), case.card if executors.executor(case.executor).needs_card else None)
+    training.executor.method = training.method  # type: ignore[attr-defined]  # ranks of a process ask for it
+    return training
+
+
+def _data(case: Case, folder: Path) -> DataSet:
+    work = workload_of(case.spec.workload)
+    if work.dataset == "imagenet":
+        return _images(folder)
+    data = load(work.dataset, train_samples=work.train_samples, test_samples=work.test_samples, text=work.text)
+    if work.augment and isinstance(data, ImageSet):
+        return replace(data, card=replace(data.card, augmentation=Augmentation(1, True)))
+    return data
+
+
+def _images(folder: Path) -> DataSet:
+    """A tree of images of several sizes, decoded."""
+    draw = np.random.default_rng(7)
+    for split, many in (("train", 6), ("val", 3)):
+        for label in ("n01440764", "n02102040"):
+            (folder / split / label).mkdir(parents=True)
+            for number in range(many):
+                pixels = draw.integers(0, 256, (30 + number, 40, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / label / f"{number}.png")
+    return load("imagenet", folder=folder, resolution=24)
+
+
+def _outcome(training: Training, *, simulated: bool) -> dict[str, Any]:
+    work = training.work
+    for number in range(1, int(work.epochs / work.evaluate_every) + 1):
+        metrics = training.until(number * work.evaluate_every)
+    digest = hashlib.sha256()
+    for layer in (layer for replica in training.team.replicas for layer in replica.layers):
+        for tensor in layer.module.state_dict().values():
+            digest.update(str((tensor.dtype, tuple(tensor.shape))).encode() + tensor.numpy().tobytes())
+    names = (*EVERYWHERE, *(SIMULATED if simulated else ()))
+    return {"weights": digest.hexdigest()[:16], **{name: metrics[name] for name in names}}
+
+
+def _packed(parts: Sequence[Part]) -> str:
+    said = [{name: ["".join(one.effects), one.numbers] for name, one in part.items()} for part in parts]
+    return b64encode(zlib.compress(json.dumps(said).encode(), 9)).decode()
+
+
+def _unpacked(text: str) -> list[Part]:
+    said = json.loads(zlib.decompress(b64decode(text)))
+    return [
+        {name: WorkerSchedule(list(letters), numbers) for name, (letters, numbers) in part.items()} for part in said
+    ]
+
+
+# ---- comparing
+
+
+def here() -> dict[str, str]:
+    """What bits hang on beside the code."""
+    return {
+        "torch": identity.torch_minor(),
+        "cpu": cpu_name(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def kept() -> dict[str, Any]:
+    """What the file has: where it was made, and the outcome of each case by its name."""
+    if not FILE.is_file():
+        return {"where": here(), "cases": {}}
+    found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def moved(case: Case, was: Mapping[str, Any], now: Mapping[str, Any], *, exactly: bool) -> list[str]:
+    """What of a case's outcome is another, in words: in any bit, or beyond what another processor may round."""
+    close = BF16_CLOSE if case.workload.get("precision") == "bf16" else CLOSE
+
+    def same(name: str) -> bool:
+        a, b = was[name], now[name]
+        return bool(a == b) or (
+            not exactly and (isinstance(a, str) or math.isclose(a, b, rel_tol=close, abs_tol=close))
+        )
+
+    both = [name for name in ("weights", *EVERYWHERE, *SIMULATED) if name in was and name in now]
+    return [f"{name} {was[name]!r}, now {now[name]!r}" for name in both if not same(name)]

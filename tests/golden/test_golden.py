@@ -1,0 +1,74 @@
+"""The numerics are those of their version: golden runs have the bits that `golden.json` keeps (`tools/golden.py`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmarks import numerics
+from benchmarks.numerics import Change
+from benchmarks.runner.specs import ADDED, workload_of
+from benchmarks.workloads.data import cards
+from benchmarks.workloads.networks.names import NETWORKS
+from methods.later import unsaid
+from tests.golden.cases import Case, carried_out, cases, here, kept, moved
+from tools import golden
+
+KEPT, CASES = kept(), cases()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_golden_run_has_the_numbers_of_its_version(case: Case) -> None:
+    """Where they are to move, the version is raised (CONTRIBUTING, "Change what runs compute")."""
+    was = KEPT["cases"][case.name]
+    assert (was["case"], was["numerics"]) == (case.digest, case.version), "make the file anew: tools/golden.py"
+    now = carried_out(case, was.get("schedule", ""))
+    assert moved(case, was, now, exactly=KEPT["where"] == here()) == []
+
+
+def test_plain_sgd_has_the_same_bits_whatever_carries_it_out() -> None:
+    found = KEPT["cases"]
+    for case in CASES:
+        if case.same_as:
+            assert moved(case, found[case.same_as], found[case.name], exactly=True) == []
+
+
+def test_every_network_and_embedded_data_set_is_among_them() -> None:
+    used = [workload_of(case.spec.workload) for case in CASES]
+    assert {work.network for work in used} == set(NETWORKS)
+    embedded = {name for name in cards.names() if not cards.card(name).download and cards.card(name).kind != "folder"}
+    assert embedded <= {work.dataset for work in used}
+
+
+def test_their_specs_have_all_fields_and_no_other() -> None:
+    """One that is added without `Later` would make strangers of all runs that are there."""
+    for case in CASES:
+        work = workload_of(case.spec.workload)
+        assert work.model_dump(mode="json", exclude=unsaid(work)) == case.spec.workload.document(without=ADDED)
+
+
+def entry(case: Case, **changes: Any) -> dict[str, Any]:
+    return {**KEPT["cases"][case.name], **changes}
+
+
+def test_the_file_is_made_anew_only_where_the_version_was_raised_or_no_bit_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = CASES[0]
+    before = {"where": here(), "cases": KEPT["cases"]}
+    assert list(golden.unraised([case], before, {case.name: entry(case)})) == []
+    other = {case.name: entry(case, weights="0" * 16)}
+    (sentence,) = golden.unraised([case], before, other)
+    assert sentence.startswith(f"{case.name}: weights ")
+    monkeypatch.setattr(numerics, "HISTORY", (*numerics.HISTORY, Change(99, "2030-01-01", "doubled")))
+    assert list(golden.unraised([case], before, {case.name: entry(case, weights="0" * 16, numerics=99)})) == []
+
+
+def test_on_another_processor_numbers_are_the_same_to_rounding() -> None:
+    case = CASES[0]
+    was = KEPT["cases"][case.name]
+    rounded = {**was, "weights": "0" * 16, "loss": was["loss"] * (1 + 1e-6)}
+    assert moved(case, was, rounded, exactly=False) == []
+    assert moved(case, was, rounded, exactly=True) != []
+    assert moved(case, was, {**was, "loss": was["loss"] + 1e-4}, exactly=False) != []
