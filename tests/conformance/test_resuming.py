@@ -53,6 +53,7 @@ def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, mome
     check_chain(tmp_path, small("lapsgd", {"momentum": momentum, "updaters": 2}, settings=settings))
 
 
+@pytest.mark.slow
 def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, checkout: Path, plugins: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS, str(tmp_path), plugins, *all_methods],

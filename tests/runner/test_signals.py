@@ -210,6 +210,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "said"), [("prepared", ""), ("trains", "heard\n"), ("ends", "")])
 @pytest.mark.parametrize("how", LOSSES)
 def test_a_training_process_loses_no_request_at_any_stage(tmp_path: Path, stage: str, said: str, how: str) -> None:
