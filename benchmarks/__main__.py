@@ -75,7 +75,7 @@ def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
             return 2, str(error)
         except Interrupted as error:
             return error.code, str(error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not (said := raised_in_plugin(error)):
                 raise
             return 2, said

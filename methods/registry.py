@@ -56,7 +56,8 @@ def register(*, title: str, source: str, name: str | None = None) -> Callable[[M
         key = name or snake_case(cls.__name__)
         if not key.isidentifier():
             raise MethodError(f"'{key}' cannot name a method: use letters, digits and underscores.")
-        if not f"{title}{source}".isprintable():
+        said: tuple[object, ...] = (title, source)
+        if not all(isinstance(text, str) and text.isprintable() for text in said):
             raise MethodError(f"Title and source of {key} are one line each, without control characters.")
         if key in _methods:
             raise MethodError(f"Two methods are named '{key}': {_methods[key].file} and {_file(cls)}; rename one.")
@@ -160,7 +161,10 @@ def method_class(name: str) -> type[Method]:
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
-    """A method with its options set. Raises MethodError on an unknown name, option or value."""
+    """A method with its options set.
+
+    Raises MethodError on an unknown name, option or value, and where a property of the method has no such value.
+    """
     cls = method_class(name)
     if missing := ", ".join(sorted(cls.__abstractmethods__)):
         raise MethodError(f"The method '{name}' does not define {missing}: see CONTRIBUTING, 'Add a method'.")
@@ -169,9 +173,15 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
         if key not in fields:
             raise MethodError(unknown(f"option of {name}", key, fields))
     try:
-        return cls(cls.Options(**(settings or {})))
+        made = cls(cls.Options(**(settings or {})))
     except ValidationError as error:
         raise MethodError(_explain(name, error)) from error
+    for what in ("devices", "replicas"):
+        if not (isinstance(count := getattr(made, what), int) and count > 0):
+            raise MethodError(f"The method '{name}' ({cls.file}) has {count!r} {what}: it is a number from 1 on.")
+    if not isinstance(same := made.same_as, Method | None):
+        raise MethodError(f"The method '{name}' ({cls.file}) is the same as {same!r}: it is a method, or None.")
+    return made
 
 
 def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:

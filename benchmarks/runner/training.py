@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -36,6 +36,7 @@ from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build
 from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.workload import Workload
+from methods.effects import Worker
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
 from results.records.journal import Evaluation, Journal
 from results.records.spec import RunSpec
@@ -190,7 +191,7 @@ class Training:
             part = math.ceil(every / self.method.replicas) * self.method.replicas
             until = min(until, (self.batch // part + 1) * part)
         self.team.drain_after(until)
-        self.executor.run(self.method.workers(self.team))
+        self.executor.run(_workers(self.method, self.team))
         self.team.end_epoch()
         self.team.synchronize()
         self.train_seconds += time.perf_counter() - started
@@ -400,3 +401,12 @@ def load_data(work: Workload, folder: Path | None) -> DataSet:
         text=work.text,
         resolution=work.resolution,
     )
+
+
+def _workers(method: methods.Method, team: TorchTeam) -> Iterator[Worker]:
+    """The method's workers. Raises MethodError where it gives anything else."""
+    made: object = method.workers(team)
+    for worker in made if isinstance(made, Iterable) else (made,):
+        if not isinstance(worker, Worker):
+            raise methods.MethodError(f"{method.name} gives {worker!r} where its workers belong: yield Worker(...).")
+        yield worker

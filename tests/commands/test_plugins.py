@@ -32,6 +32,18 @@ class InProperty(Backpropagation):
     def replicas(self):
         raise ValueError("here")  # bad_property
 
+
+@register(title="D", source="here", name="ends")
+class Ends(Backpropagation):
+    def __init__(self, options):
+        raise SystemExit(0)  # ends
+
+
+@register(title="E", source="here", name="no_workers")
+class NoWorkers(Backpropagation):
+    def workers(self, team):
+        return None
+
 """
 
 
@@ -63,6 +75,19 @@ def test_a_property_that_raises(cli: Cli, plugin: Path, command: str) -> None:
     where = f"{plugin}, line {line_of('bad_property')} (replicas)"
     assert said.code == 2
     assert said.err.strip() == f"The plug-in failed at {where}: ValueError: here. Runs that have ended are kept."
+
+
+def test_a_method_that_ends_the_program_is_told(cli: Cli, plugin: Path) -> None:
+    said = cli("show", "table1", "--method=ends", f"--plugin={plugin}", *TINY)
+    assert said.code == 2
+    assert f"{plugin}, line {line_of('ends')} (__init__)" in said.err
+
+
+def test_a_method_without_workers_is_told(cli: Cli, here: None, plugin: Path) -> None:
+    plugin.write_text(PLUGIN.partition('@register(title="C"')[0] + PLUGIN[PLUGIN.index('@register(title="E"') :])
+    said = cli("run", "table1", "--method=no_workers", f"--plugin={plugin}", "--jobs=1", "--no-tracking", *TINY)
+    assert said.code == 1
+    assert "MethodError: no_workers gives None" in said.out
 
 
 def test_a_mistake_of_ours_is_nobody_elses(cli: Cli, plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:

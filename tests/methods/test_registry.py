@@ -69,10 +69,10 @@ def test_a_name_is_an_identifier() -> None:
         register(title="Mine", source="made up", name="my-method")(type("Mine", (Method,), {"__module__": __name__}))
 
 
-@pytest.mark.parametrize("said", [{"title": "Mine\x1b[31m", "source": "me"}, {"title": "Mine", "source": "a\nb"}])
-def test_what_people_read_of_a_method_is_one_line_without_control_characters(said: dict[str, str]) -> None:
+@pytest.mark.parametrize(("title", "source"), [("Mine\x1b[31m", "me"), ("Mine", "a\nb"), (5, "me")])
+def test_what_people_read_of_a_method_is_one_line_without_control_characters(title: Any, source: str) -> None:
     with pytest.raises(MethodError):
-        register(**said)(type("Coloured", (Method,), {"__module__": __name__}))
+        register(title=title, source=source)(type("Coloured", (Method,), {"__module__": __name__}))
     assert "coloured" not in methods.names()
 
 
@@ -179,6 +179,15 @@ def test_an_installed_plugin_that_fails_names_its_package(monkeypatch: pytest.Mo
     monkeypatch.setattr(registry, "entry_points", lambda group: [Point()])
     with pytest.raises(MethodError, match=r"plug-in 'theirs' \(their_package\.method\) failed to load: ImportError"):
         methods.names()
+
+
+@pytest.mark.parametrize(("name", "value"), [("devices", "two"), ("replicas", 0), ("same_as", 5)])
+def test_a_property_of_another_kind_is_told(name: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    body = {"__module__": __name__, "workers": lambda self, team: (), name: property(lambda self: value)}
+    register(title="Odd", source="made up", name="odd")(type("Odd", (Method,), body))
+    with pytest.raises(MethodError, match="'odd'"):
+        methods.create("odd")
 
 
 def test_a_method_without_workers_says_so() -> None:
