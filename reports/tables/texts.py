@@ -18,13 +18,10 @@ BLANK = "–"
 MOST_DECIMALS = 6
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|#~&])")
 _SIGNS = {"": "", "at least": "≥ ", "at most": "≤ "}
-RESOLUTION = "Found at evaluations, and so too high by up to: {}."
-BOUNDS = "≤ and ≥ bound a speed-up where some runs never arrived, or all at the first evaluation."
-UNBOUNDED = (
-    "Nothing bounds a speed-up of –: both rows were there at their first evaluation (--evaluate-every makes more of "
-    "them), or runs of both never arrived."
-)
-CENSORED = "{}: so many of the runs have a value; > is a lower bound, from how far the others went."
+RESOLUTION = "Found at evaluations, so too high by up to: {}."
+BOUNDS = "≤, ≥: a bound, since runs never arrived, or all at the first evaluation."
+UNBOUNDED = "Speed-up –: both rows were there at their first evaluation, or runs of both never."
+CENSORED = "{}: so many have a value; > is a lower bound."
 
 
 def published_text(value: Published | None, measure: Measure) -> str:

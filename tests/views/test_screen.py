@@ -15,8 +15,8 @@ from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import sheet_of
 from benchmarks.views.table import assemble
+from reports.tables import texts
 from reports.tables.screen import to_rich
-from reports.tables.texts import notes
 from results.tables import ResultTable
 from tests.views.runs import made
 
@@ -30,8 +30,9 @@ def shown(id: str, seeds: int = 3, **choices: Any) -> ResultTable:
     found = []
     for run in grid.runs:
         more = sum(map(ord, run.id)) % 97 / 50  # the same for rows of one run
-        curve = SLOW if run.method.name == "lapsgd" else FAST
-        found.append(made(run, "2026", curve=[one + more for one in curve], pace=0.1))
+        local, several = run.labels.row.startswith(("lap", "lpp")), "updaters" in run.labels.row
+        curve = [one / (2 if several else 1) + more for one in (SLOW if local else FAST)]
+        found.append(made(run, "2026", curve=curve, pace=0.08 if several else 0.1))
     return assemble(sheet_of(grid, Journals(tuple(found))))
 
 
@@ -44,7 +45,9 @@ def lines(one: ResultTable, width: int = 120) -> list[str]:
 
 def test_table_3_fits_a_screen() -> None:
     """With the line of its files and MLflow's it has 40; one block of lines a network."""
-    said = lines(shown("table3"))
+    one = shown("table3")
+    said = lines(one)
+    assert {texts.BOUNDS, texts.UNBOUNDED} < {*texts.legend(one)}, "as much to explain as there may be"
     assert len(said) <= 38
     assert sum(line.startswith("Method ") for line in said) == 2
 
@@ -75,6 +78,6 @@ def test_rows_on_another_network_or_clock_say_so_in_full() -> None:
 
 def test_all_of_it_is_in_the_notes() -> None:
     one = shown("table3")
-    said = notes(one)
+    said = texts.notes(one)
     assert {*one.caveats, *one.notes} < {*said}
     assert len(said) == len(one.caveats) + len(one.notes) + len(one.audit) + len(one.published_audit)
