@@ -15,9 +15,8 @@ import torch
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.hardware import cards
-from benchmarks.runner import choices, plan
+from benchmarks.runner import plan
 from benchmarks.runner.training import Training
-from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.data.text.in_memory import TextSet
@@ -41,8 +40,8 @@ def training(
 ) -> Training:
     """A run, ready to be trained. Raises UserError where the method cannot run on the executor."""
     card = cards.load("paper-a-ideal") if executors.executor(executor).needs_card else None
-    chosen = choices.Choices(executor=executor, card=card, device=device, record=record)
-    run = plan.run(work, Row(method), methods.create(method, dict(options or {})), 0, chosen, card)
+    made = methods.create(method, dict(options or {}))
+    run = plan.alone(work, made, executor=executor, device=device, record=record, card=card)
     return Training(run.spec, data, card)
 
 

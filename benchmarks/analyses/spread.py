@@ -19,10 +19,8 @@ from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.processes.memory import keep_freed_memory
-from benchmarks.tables.definition import Row
 from benchmarks.workloads.workload import Workload, workload
 from methods import Method
 from results.measures import Measure
@@ -131,8 +129,7 @@ def _replay(work: Workload, method: Method, data: DataSet, seed: int, parts: Seq
 
 
 def _spec(work: Workload, method: Method, seed: int) -> Any:
-    chosen = Choices(executor=executors.THREADS.name, record=True)
-    return plan.run(work, Row(method.name), method, seed, chosen, None).spec
+    return plan.alone(work, method, seed, executor=executors.THREADS.name, record=True).spec
 
 
 def _train(training: Any) -> Ends:

@@ -24,10 +24,8 @@ from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.hardware.price import Price
 from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import allocator, cpu_name, of_process
 from benchmarks.runner.processes.memory import keep_freed_memory
-from benchmarks.tables.definition import Row
 from benchmarks.workloads.workload import Workload, workload
 from methods import Method
 from results import statistics as summaries
@@ -126,7 +124,7 @@ def _real(method: Method, work: Workload, data: DataSet) -> Training:
     from benchmarks.runner.training import Training
 
     executors.THREADS.check(method)
-    spec = plan.run(work, Row(method.name), method, 0, Choices(executor=executors.THREADS.name), None).spec
+    spec = plan.alone(work, method, executor=executors.THREADS.name).spec
     return Training(spec, data, None)
 
 

@@ -19,9 +19,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import MeasuredEffects, NetworkSeconds
 from benchmarks.hardware.step_price import counted
 from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.training import Training
-from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet
@@ -59,8 +57,8 @@ class Calibration:
 
     def __init__(self, work: Workload, data: DataSet, *, device: str = "cpu", workers: int = 1) -> None:
         method = methods.create("ddp", {"devices": workers})
-        chosen = Choices(executor=executors.THREADS.name, device=device)
-        self.made = Training(plan.run(work, Row("ddp"), method, 0, chosen, None).spec, data, None)
+        run = plan.alone(work, method, executor=executors.THREADS.name, device=device)
+        self.made = Training(run.spec, data, None)
         self.team, self.device = self.made.team, torch.device(device)
         self._rounds: dict[Key, list[float]] = defaultdict(list)  # per round the mean over its batches
         self._capacity: list[float] = []

@@ -44,6 +44,9 @@ class GridRow:
 class Grid:
     """A table as chosen: all that is trained for it, and what an output says of it before anything was.
 
+    published: none where the data were chosen, and are another set than the scale's: a scale's own stand-ins are laid
+    beside the paper's values, and said to be stand-ins.
+
     rows: the same on every network; cells: network by network. works: what the rows of a network share. card: that all
     of them share; None in real time. settings: "workload.stem" -> value, of the table's methods. swept: fields of the
     workload that have several values. remarks: sentences on what was set; cautions: on what then was not. target:
@@ -60,6 +63,7 @@ class Grid:
     seeds: tuple[int, ...]
     condition: RunCondition
     command: Command
+    published: Mapping[Key, Published]
     settings: Mapping[str, str]
     swept: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -108,19 +112,6 @@ class Grid:
         return f"{ours.format(' training', ' test')} samples of {paper.title}, not {theirs.format('', '')}"
 
     @property
-    def published(self) -> Mapping[Key, Published]:
-        """Published values of the table: none where its data were chosen, and are another set than the scale's.
-
-        A scale's own stand-ins are laid beside the paper's values, and said to be stand-ins.
-        """
-        if self.cells:
-            work, paper = self.cells[0].work, data_card(self.cells[0].work.family)
-            others = work.dataset == paper.name and self.data.unlike(paper)
-            if others or work.dataset != workload(work.family, work.network, work.scale).dataset:
-                return {}
-        return self.table.published
-
-    @property
     def judged(self) -> bool:
         """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
         stands_in = self.scale != "paper" and data_card(self.cells[0].work.dataset).embedded
@@ -166,6 +157,7 @@ def resolve(table: Table, choices: Choices) -> Grid:
         seeds=choices.seeds,
         condition=conditions.condition(choices, card, words),
         command=command([table.id], choices),
+        published=table.published if _beside(cells) else {},
         settings=conditions.settings(choices, owners),
         swept=tuple(sweep.key for sweep in choices.sweeps if sweep.owner == "workload"),
         remarks=tuple(_remarks(choices)),
@@ -180,6 +172,16 @@ def _cell(table: Table, network: str, row: Row, choices: Choices, card: Card | N
     first = of_row(work, row, method, choices.seeds[0], choices, card)
     runs = (first, *(first.at(seed=seed) for seed in choices.seeds[1:]))  # many seeds take their time otherwise
     return GridRow(network, row, work, method, runs)
+
+
+def _beside(cells: Sequence[GridRow]) -> bool:
+    """Whether published values may stand beside the runs."""
+    if not cells:
+        return True
+    work, data = cells[0].work, cells[0].runs[0].data
+    if work.dataset == work.family and data.unlike(data_card(work.family)):
+        return False
+    return work.dataset == workload(work.family, work.network, work.scale).dataset
 
 
 def _shared(table: Table, network: str, choices: Choices) -> Workload:

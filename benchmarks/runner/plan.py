@@ -9,6 +9,7 @@ from typing import Any
 
 import methods
 from benchmarks.errors import UserError
+from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor, version
@@ -124,6 +125,21 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"gpu": seen.name})
     labels = _labels(work, row, method, choices, hardware, spec.gpu, known)
     return Run(run_id(spec), spec, labels, found=known, any_form=any_form(known, choices.data))
+
+
+def alone(
+    work: Workload,
+    method: methods.Method,
+    seed: int = 0,
+    *,
+    executor: str = executors.DEFAULT,
+    device: str = "cpu",
+    record: bool = False,
+    card: Card | None = None,
+) -> Run:
+    """A run of no table. card: of a virtual clock. Raises as `run`."""
+    chosen = Choices(executor=executor, device=device, record=record)
+    return run(work, Row(method.name), method, seed, chosen, card)
 
 
 def _check_recorded(work: Workload, method: methods.Method) -> None:

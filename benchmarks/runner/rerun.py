@@ -15,6 +15,8 @@ from benchmarks.runner.choices import Choices
 from benchmarks.workloads.data import own_card
 from benchmarks.workloads.data.cards import card
 
+PLAIN = Choices()
+
 
 @dataclass(frozen=True)
 class Command:
@@ -30,7 +32,7 @@ class Command:
         return shlex.join([*words, "--scale", self.scale, "--seeds", seeds.argument(self.seeds), *self.options])
 
 
-def command(ids: Sequence[str], chosen: Choices) -> Command:
+def command(ids: Sequence[str], chosen: Choices = PLAIN) -> Command:
     """ids: of tables and analyses; those of the user's own are named by their files."""
     files = {table.id: _place(table.file) for table in chosen.own_tables if table.file is not None}
     return Command(tuple(files.get(id, id) for id in ids), chosen.scale, chosen.seeds, tuple(_options(chosen)))

@@ -21,9 +21,7 @@ from benchmarks.hardware.card import Card, Costs
 from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.price import Price
 from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.training import Training
-from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import Augmentation, card
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.workload import workload
@@ -109,9 +107,7 @@ class Small(Training):
         fields = workload("cifar10", "resnet18", "smoke", settings)
         kind = executors.executor(executor)
         card = CARD if kind.needs_card else None
-        spec = plan.run(
-            fields, Row(method), made, seed, Choices(executor=executor, card=card, record=record), card
-        ).spec
+        spec = plan.alone(fields, made, seed, executor=executor, record=record, card=card).spec
         super().__init__(spec, data(), card)
         self.spec = spec
         if kind.needs_card:

@@ -13,9 +13,7 @@ from benchmarks.checkout import CHECKOUT
 from benchmarks.executors import registry as executors
 from benchmarks.hardware import cards
 from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.training import Training, load_data
-from benchmarks.tables.definition import Row
 from benchmarks.workloads.workload import workload
 
 IMPORTS = """
@@ -31,7 +29,7 @@ def training(family: str, network: str, method: str) -> Training:
     """A run of a few batches."""
     work = workload(family, network, "smoke", {"train_samples": "192", "test_samples": "30"})
     card = cards.load("paper-a") if executors.executor(executors.DEFAULT).needs_card else None
-    run = plan.run(work, Row(method), methods.create(method), 0, Choices(), card)
+    run = plan.alone(work, methods.create(method), card=card)
     return Training(run.spec, load_data(work, None), card)
 
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import methods
 from benchmarks.analyses.definition import Request
 from benchmarks.runner import plan
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.processes.memory import keep_freed_memory
-from benchmarks.tables.definition import Row
 from benchmarks.workloads.workload import Workload, workload
 
 METHODS = ("bp", "ddp", "lsgd", "lapsgd", "pdasgd")
@@ -57,7 +55,7 @@ def _train(request: Request, name: str, devices: int | None, seed: int) -> tuple
     if "period" in methods.method_class(name).Options.__dataclass_fields__:
         own |= {"period": PERIOD}
     work, method = work_of(request), request.method(name, **own)
-    spec = plan.run(work, Row(name), method, seed, Choices(), request.card).spec
+    spec = plan.alone(work, method, seed, card=request.card).spec
     training, metrics = Training(spec, load_data(work, None), request.card), dict[str, float]()
     for epoch in range(work.epochs):
         metrics = training.epoch(epoch)

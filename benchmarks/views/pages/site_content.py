@@ -14,7 +14,6 @@ from benchmarks.papers.claims.catalogue import CLAIMS
 from benchmarks.papers.claims.needed import SEEDS
 from benchmarks.papers.claims.rules import RULE
 from benchmarks.papers.claims.verdicts import DECISIONS, Claim, Judged, Verdict
-from benchmarks.runner.choices import Choices
 from benchmarks.runner.environment import checkout
 from benchmarks.runner.rerun import command
 from benchmarks.tables import registry as tables
@@ -96,7 +95,7 @@ def _papers(asked: Collection[str], pages: Sequence[Page]) -> Iterator[Paper]:
         wanted = [id for id in members if id in asked]
         there = tuple(page for id in members for page in pages if page.id == id)
         absent = tuple(
-            Absent(id, experiments.experiment(id).title, "not run here", command([id], Choices()).text())
+            Absent(id, experiments.experiment(id).title, "not run here", command([id]).text())
             for id in wanted
             if id not in {page.id for page in there}
         )
