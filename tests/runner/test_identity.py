@@ -18,6 +18,7 @@ from benchmarks import numerics
 from benchmarks.numerics import SOURCES, Change
 from benchmarks.runner import identity, plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.specs import ADDED, workload_of
 from benchmarks.tables.registry import table
 from methods import Later
@@ -55,7 +56,7 @@ def copy(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def planned() -> plan.Run:
-    return plan.runs(table("table3"), CHOICES)[0]
+    return resolve(table("table3"), CHOICES).runs[0]
 
 
 def now() -> plan.Run:
