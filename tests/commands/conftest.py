@@ -16,6 +16,7 @@ from reports.figures import studio
 from reports.figures.canvas import ENDINGS
 from results.files import replace
 from tests.commands.commands import TINY, Cli, Said, train_here
+from tests.pictures import leave_empty
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @pytest.fixture(autouse=True)
 def _sketched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave a report's pictures empty, which take most of its time; a test that uses `drawn` has them drawn."""
+    """Leave pictures empty, which take most of a report's time; a test that uses `drawn` has them drawn."""
     if "drawn" in request.fixturenames:
         return
 
@@ -51,6 +52,7 @@ def _sketched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(studio.Commission, "__call__", sketch)
     monkeypatch.setattr(studio, "FEW", sys.maxsize)
+    leave_empty(monkeypatch)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ FEW = ("--set=speedup.batches=4,16", "--set=speedup.betas=2", "--set=speedup.wor
 ONE_SEED = ("--seeds=1", "--no-tracking", "--jobs=1")
 
 
+@pytest.mark.usefixtures("drawn")
 def test_an_analysis_prints_its_law_and_draws(cli: Cli) -> None:
     said = cli("run", "speedup", "--no-tracking", *FEW)
     assert said.code == 0
@@ -90,6 +91,7 @@ def test_show_a_paper_that_is_a_card_as_well(cli: Cli) -> None:
     assert "(held out)" in said.out
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.usefixtures("here")
 def test_a_figure_is_drawn_from_the_runs_of_its_table(cli: Cli) -> None:
     tiny = [setting for setting in TINY if not setting.startswith("--network")]

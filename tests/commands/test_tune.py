@@ -88,6 +88,7 @@ def cell(row: str, measure: str) -> float | None:
     return summary.mean
 
 
+@pytest.mark.usefixtures("drawn")
 def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
     said = cli("tune", "table1", "--seeds=3", *ROWS)
     assert (said.code, said.err) == (0, "")
