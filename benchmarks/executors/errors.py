@@ -19,8 +19,8 @@ METHOD_ERRORS = (Exception, GeneratorExit, SystemExit)
 
 OUR_METHODS = str(Path(effects.__file__).parent) + os.sep
 CHECKOUT = OUR_METHODS.removesuffix("methods" + os.sep)
-PLUGINS = "plugin_"
-"""How the names of modules begin that methods.registry loads from files."""
+PLUGINS = ("plugin_", "own_network_")
+"""How the names of modules begin that are loaded from a user's files: methods, and networks."""
 PLACE = "_place_in_a_method"
 """The attribute of an exception that says where its worker's program stood; closing the program loses that."""
 
@@ -28,7 +28,7 @@ Line = tuple[FrameType, int]
 
 
 def described(error: BaseException) -> str:
-    """Its class, its text, and the line of a method at which it was raised, where it was.
+    """Its class, its text, and the line of a method or a user's network at which it was raised, where it was.
 
     A plug-in's exception may raise instead of giving a text, which is then said.
     """
@@ -36,7 +36,8 @@ def described(error: BaseException) -> str:
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
     except METHOD_ERRORS as other:
         text = f"{type(error).__name__}, whose text cannot be had ({type(other).__name__})"
-    place = vars(error).get(PLACE) or _place(_raised_at(error))
+    raised = _raised_at(error)
+    place = _place(list(filter(_is_plugin, raised))) or vars(error).get(PLACE) or _place(raised)
     return f"{text} ({place})" if place else text
 
 

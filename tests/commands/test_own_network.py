@@ -128,6 +128,21 @@ def test_show_says_what_would_run(cli: Cli, tmp_path: Path) -> None:
     assert "like=resnet20" in said.out
 
 
+def test_what_it_raises_in_training_is_told_with_its_line(cli: Cli, here: None, tmp_path: Path) -> None:
+    """Nine passes are those of the trial before any training and of the first batches."""
+    text = MLP.replace("nn.Linear(width, width)", "Late(width, width)").replace(
+        "\n\ndef mlp",
+        "\n\nPASSES = []\n\n\nclass Late(nn.Linear):\n    def forward(self, x):\n        PASSES.append(1)\n"
+        "        if len(PASSES) > 9:\n            raise RuntimeError('late')\n"
+        "        return super().forward(x)\n\n\ndef mlp",
+    )
+    path = network(tmp_path, text)
+    line = 1 + text.splitlines().index("            raise RuntimeError('late')")
+    said = cli("run", "table3", "--method=bp", "--no-tracking", "--jobs=1", *TINY, "--network", str(path))
+    assert said.code == 1
+    assert f"RuntimeError: late ({path}:{line})" in " ".join(said.out.split())
+
+
 def test_a_recorded_run_is_replayed_with_its_file(cli: Cli, here: None, tmp_path: Path) -> None:
     path = str(network(tmp_path))
     real = ("--executor=threads", "--record", "--method=bp", "--no-tracking", "--jobs=1", *TINY)

@@ -194,6 +194,12 @@ HEAD = "import torch\nfrom torch import nn\n\n\n"
         ),
         (
             HEAD
+            + "class A(nn.Linear):\n    def forward(self, x):\n        return super().forward(x.flatten(1)) / 0\n\n\n"
+            "def f(shape, classes):\n    return {'a': A(16, 3)}\n",
+            r"line 10: f makes numbers that are not finite",
+        ),
+        (
+            HEAD
             + "class A(nn.Linear):\n    def forward(self, x):\n        return x[:, 0, 0, :3] * self.weight[0, 0]\n\n\n"
             "def f(shape, classes):\n    return {'a': A(16, 3)}\n",
             r"mynet\.py, line 10: the output of layer 'a' does not depend on its bias: leave it out",

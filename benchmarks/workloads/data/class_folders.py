@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -58,8 +58,9 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
         if held_out is not None:
             if tests:
                 raise UserError(f"{place} has {tests[0]}/: leave held_out out of the data card, or {tests[0]}/ away.")
-            whole = place / TRAIN if (place / TRAIN).is_dir() else place
-            return _parted(_listed(whole, endings), held_out)
+            found = _listed(place / TRAIN if (place / TRAIN).is_dir() else place, endings)
+            _check_several(place, found)
+            return _parted(found, held_out)
         if not tests or not (place / TRAIN).is_dir():
             raise UserError(
                 f"{place} has no {TRAIN}/ and {TEST[0]}/, each with a folder per class: make them, or say in the data "
@@ -73,6 +74,7 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
             f"{place}: the class {lost[0]} is in one of {TRAIN}/ and {tests[0]}/ only: both need a folder for every "
             "class."
         )
+    _check_several(place, train)
     return ClassTree(tuple(train), *(tuple(file for files in of.values() for file in files) for of in (train, test)))
 
 
@@ -90,6 +92,11 @@ def _parted(found: dict[str, list[ClassFile]], held_out: float) -> ClassTree:
         train += [file for at, file in enumerate(files) if at not in chosen]
         test += [file for at, file in enumerate(files) if at in chosen]
     return ClassTree(tuple(found), tuple(train), tuple(test))
+
+
+def _check_several(place: Path, kinds: Collection[str]) -> None:
+    if len(kinds) == 1:
+        raise UserError(f"{place} has one class, {next(iter(kinds))}, and nothing to tell it from: add another.")
 
 
 def _listed(folder: Path, endings: Sequence[str]) -> dict[str, list[ClassFile]]:

@@ -197,6 +197,8 @@ def _seeded(name: str, offered: Mapping[str, Any]) -> Layers:
 
 def _check_output(where: str, name: str, first: Tensor, second: Tensor, classes: int) -> None:
     """Of two passes over one batch of two."""
+    if not bool(torch.isfinite(first).all()):
+        raise UserError(f"{where}: {name} makes numbers that are not finite of a batch of 2, before any training.")
     if not torch.equal(first, second):
         raise UserError(
             f"{where}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "

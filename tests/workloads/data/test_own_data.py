@@ -221,6 +221,7 @@ def test_a_bad_card_is_told_in_one_sentence(leaves: Path, text: str, complaint: 
         ),
         ("no classes", r"train has no folder per class: every file lies in train/CLASS/"),
         ("empty class", r"train/oak has no files \(\.jpeg, .*\): fill it, or remove it"),
+        ("one class", r"leaves has one class, ash, and nothing to tell it from"),
         ("other classes", r"the class oak is in one of train/ and test/ only"),
         ("damaged", r"The image .*train/oak/003\.png cannot be read \(.*\): put a sound copy in its place"),
         ("a folder", r"train/oak/003\.png is no regular file, as every sample has to be: remove it"),
@@ -240,6 +241,9 @@ def test_a_bad_folder_is_told_in_one_sentence(
     elif harm == "empty class":
         for path in (place / "train" / "oak").iterdir():
             path.unlink()
+    elif harm == "one class":
+        for split in ("train", "test"):
+            (place / split / "oak").rename(place / split / ".oak")
     elif harm == "other classes":
         (place / "test" / "oak").rename(place / "test" / ".oak")
     elif harm == "damaged":
