@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ def runs(id: str, **choices: Any) -> list[Run]:
     return resolve(table(id), Choices(**{"scale": "paper", "seeds": (0,), **choices})).runs
 
 
-def line(lines: list[str], aspect: str) -> str:
+def line(lines: Sequence[str], aspect: str) -> str:
     found = [text for text in lines if text.startswith(f"{aspect}: ")]
     assert len(found) == 1, lines
     return found[0]
@@ -241,7 +241,7 @@ class Together(LAPSGD):
 
 
 @pytest.fixture
-def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[str]]:
+def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Sequence[str]]:
     """(source, name) -> the audit of Table 3 with that file's method beside the paper's rows, the rows of one network.
 
     The method is registered for as long as the test lasts.
@@ -249,7 +249,7 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     methods.names()  # our own are loaded, so that they outlive the test
     monkeypatch.setattr(registry, "_methods", dict(registry._methods))
 
-    def audited(source: str, name: str) -> list[str]:
+    def audited(source: str, name: str) -> Sequence[str]:
         path = tmp_path / f"{name}.py"
         path.write_text(source, encoding="utf-8")
         assert methods.load_plugin(path) == [name]
@@ -259,7 +259,7 @@ def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 
 
 @pytest.mark.parametrize("name", ["peers", "my_ddp_sgd", "lapsgd_alone"])
-def test_a_plug_in_is_audited_by_what_it_is(plugged: Callable[[str, str], list[str]], name: str) -> None:
+def test_a_plug_in_is_audited_by_what_it_is(plugged: Callable[[str, str], Sequence[str]], name: str) -> None:
     """Q replicas, pinned weights, momentum that nobody averages, as it declares: whatever it is called."""
     lines = plugged(PLUGIN.format(name=name), name)
     assert "128 per update, global batch 512 (Peers)" in line(lines, "Batch")
@@ -274,7 +274,7 @@ def test_a_plug_in_is_audited_by_what_it_is(plugged: Callable[[str, str], list[s
     )
 
 
-def test_what_a_plug_in_is_derived_from_says_nothing(plugged: Callable[[str, str], list[str]]) -> None:
+def test_what_a_plug_in_is_derived_from_says_nothing(plugged: Callable[[str, str], Sequence[str]]) -> None:
     lines = plugged(REDUCING, "together")
     assert "640 per update, global batch 640 (Together)" in line(lines, "Batch")
     assert "not declared (Together)" in line(lines, "Updates per epoch (of one replica)")
@@ -321,7 +321,7 @@ def ran(run: Run, **effects: Any) -> Record:
     return Record(run.id, run.spec, {}, run.labels, (), end, Path())
 
 
-def counted(rows: Mapping[str, Mapping[str, Any]], id: str = "table3") -> list[str]:
+def counted(rows: Mapping[str, Mapping[str, Any]], id: str = "table3") -> Sequence[str]:
     """The audit of the table's rows on ResNet-18, of which these were run and counted."""
     planned = runs(id, networks=("resnet18",))
     return audit(
@@ -353,7 +353,7 @@ def test_averages_are_counted() -> None:
     assert "each device its own running statistics (LAPSGD)" in line(lines, "BatchNorm")
 
 
-def test_what_is_neither_counted_nor_declared_is_said_so(plugged: Callable[[str, str], list[str]]) -> None:
+def test_what_is_neither_counted_nor_declared_is_said_so(plugged: Callable[[str, str], Sequence[str]]) -> None:
     lines = plugged(SILENT, "silent")
     for aspect in ("Updates per epoch (of one replica)", "Batch", "Weights of the backward pass"):
         assert "not declared (Silent)" in line(lines, aspect)
