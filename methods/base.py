@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from methods.effects import Layer, Team, Worker
-from methods.later import unsaid
+from methods.later import left_out
 
 Devices = Annotated[int, Field(ge=1, le=1024)]
 Workers = Annotated[int, Field(ge=1, le=256)]
@@ -207,8 +207,8 @@ class Method(ABC):
 
     def recorded(self) -> dict[str, Any]:
         """The options that define a run: without those that came later and do here what runs did before."""
-        left_out = unsaid(self.options)
-        return {name: value for name, value in self.describe().items() if name not in left_out}
+        not_said = left_out(self.options)
+        return {name: value for name, value in self.describe().items() if name not in not_said}
 
 
 _ASKED_FOR = {

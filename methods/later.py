@@ -1,4 +1,4 @@
-"""Fields that came later: a spec lacks them where they change nothing, so that older runs stay what they are."""
+"""Fields that came later: a spec leaves them out where they change nothing, so that older runs stay what they are."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class Later:
     before: Any
 
 
-def unsaid(made: Any) -> dict[str, Any]:
-    """What a pydantic model's or dataclass's spec lacks, as `model_dump(exclude=...)` takes it."""
+def left_out(made: Any) -> dict[str, Any]:
+    """Names what a spec leaves out of a pydantic model or dataclass, as `model_dump(exclude=...)` takes it."""
     found: dict[str, Any] = {}
     for name, field in getattr(type(made), "__pydantic_fields__", {}).items():
         value = getattr(made, name)
         if Later(value) in field.metadata:
             found[name] = True
-        elif inside := unsaid(value):
+        elif inside := left_out(value):
             found[name] = inside
     return found
 
 
-def with_unsaid(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec's fields of such a class, and those that it lacks, with what runs did before these were there."""
+def filled_in(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds what a spec leaves out of such a class, with the values that runs had before these fields were there."""
     fields = getattr(kind, "__pydantic_fields__", {})
     before = {name: one.before for name, field in fields.items() for one in field.metadata if isinstance(one, Later)}
     return {**before, **said}

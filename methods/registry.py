@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from methods.base import Method
 from methods.errors import MethodError, unknown
-from methods.later import with_unsaid
+from methods.later import filled_in
 
 ENTRY_POINTS = "async_sgd_benchmarks.methods"
 PLUGIN_BYTES = 2**20
@@ -191,7 +191,7 @@ def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     _load_all()
     method = _methods.get(name)
-    return {**asdict(method.Options()), **with_unsaid(method.Options, options)} if method else dict(options)
+    return {**asdict(method.Options()), **filled_in(method.Options, options)} if method else dict(options)
 
 
 def recorded(name: str, options: Mapping[str, Any]) -> Method:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from benchmarks.errors import UserError, check_printable
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import EffectSeconds, Nodes, Price
-from methods.later import Later, unsaid
+from methods.later import Later, left_out
 
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -136,7 +136,7 @@ class Card(_Part):
     @property
     def sha256(self) -> str:
         """Of the card's content but its notes, 64 hexadecimal digits: part of a run's identity."""
-        said = self.model_dump(exclude=unsaid(self)) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
+        said = self.model_dump(exclude=left_out(self)) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property

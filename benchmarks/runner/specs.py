@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.workload import Workload
-from methods.later import unsaid, with_unsaid
+from methods.later import filled_in, left_out
 from results.records.spec import WorkloadSpec
 
 ADDED = ("name", "dataset_sha256", "data")
@@ -14,10 +14,10 @@ ADDED = ("name", "dataset_sha256", "data")
 def workload_spec(work: Workload, known: DataCard, sha256: str) -> WorkloadSpec:
     """sha256: of the data, "" where there is none yet."""
     added = {"dataset_sha256": sha256, "data": known.identity()}
-    said = work.model_dump(mode="json", exclude=unsaid(work))
+    said = work.model_dump(mode="json", exclude=left_out(work))
     return WorkloadSpec.model_validate({"name": work.name, **said, **added})
 
 
 def workload_of(spec: WorkloadSpec) -> Workload:
     """Raises pydantic's ValidationError where the spec is of a version with other settings."""
-    return Workload.model_validate(with_unsaid(Workload, spec.document(without=ADDED)))
+    return Workload.model_validate(filled_in(Workload, spec.document(without=ADDED)))

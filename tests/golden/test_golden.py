@@ -11,7 +11,7 @@ from benchmarks.numerics import Change
 from benchmarks.runner.specs import ADDED, workload_of
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.networks.names import NETWORKS
-from methods.later import unsaid
+from methods.later import left_out
 from tests.golden.cases import Case, carried_out, cases, here, kept, moved
 from tools import golden
 
@@ -45,7 +45,7 @@ def test_their_specs_have_all_fields_and_no_other() -> None:
     """One that is added without `Later` would make strangers of all runs that are there."""
     for case in CASES:
         work = workload_of(case.spec.workload)
-        assert work.model_dump(mode="json", exclude=unsaid(work)) == case.spec.workload.document(without=ADDED)
+        assert work.model_dump(mode="json", exclude=left_out(work)) == case.spec.workload.document(without=ADDED)
 
 
 def entry(case: Case, **changes: Any) -> dict[str, Any]:

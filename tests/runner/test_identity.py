@@ -22,7 +22,7 @@ from benchmarks.runner.grid import resolve
 from benchmarks.runner.specs import ADDED, workload_of
 from benchmarks.tables.registry import table
 from methods import Later
-from methods.later import unsaid, with_unsaid
+from methods.later import filled_in, left_out
 from results import reproductions
 from results.records import JOURNAL, read
 
@@ -235,12 +235,12 @@ class Outer(BaseModel):
     ],
 )
 def test_a_later_field_is_said_where_it_is_not_what_runs_did_before(made: Outer, said: object) -> None:
-    assert made.model_dump(exclude=unsaid(made)) == said
+    assert made.model_dump(exclude=left_out(made)) == said
 
 
 def test_a_spec_without_a_later_field_is_read_as_what_runs_did_before() -> None:
-    assert with_unsaid(Inner, {"old": 2}) == {"old": 2, "new": 5}
-    assert with_unsaid(Inner, {"new": 2}) == {"new": 2}
+    assert filled_in(Inner, {"old": 2}) == {"old": 2, "new": 5}
+    assert filled_in(Inner, {"new": 2}) == {"new": 2}
 
 
 def test_a_later_option_leaves_runs_what_they_were() -> None:
@@ -259,7 +259,7 @@ def test_kept_runs_have_the_specs_that_are_planned_today() -> None:
         if spec.numerics is not None:
             versions += 1
             work = workload_of(spec.workload)
-            assert work.model_dump(mode="json", exclude=unsaid(work)) == spec.workload.document(without=ADDED), path
+            assert work.model_dump(mode="json", exclude=left_out(work)) == spec.workload.document(without=ADDED), path
             method = methods.recorded(spec.method.name, spec.method.options)
             assert method.recorded() == spec.method.options, path
             assert spec.numerics == identity.version(type(method), spec.executor, spec.workload), path
