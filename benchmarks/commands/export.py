@@ -61,7 +61,8 @@ def to_parquet(frame: DataFrame) -> bytes:
     import pyarrow.parquet as pq
 
     schema = pa.Schema.from_pandas(frame, preserve_index=False)
-    columns = [pa.array(frame[field.name].to_numpy(), type=field.type, from_pandas=False) for field in schema]
+    given = {name: its.to_numpy() if its.dtype == "float64" else its for name, its in frame.items()}
+    columns = [pa.array(given[field.name], type=field.type, from_pandas=False) for field in schema]
     file = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(columns, schema=schema), file)
     return file.getvalue()
