@@ -17,7 +17,6 @@ from benchmarks.runner.processes import pool
 from tests.commands.commands import TINY, Cli, journals
 from tests.results import samples
 
-TRIMMED = tuple(setting for setting in TINY if "network" not in setting)
 BROKEN = "not a journal line"
 OTHERS = "of 2 runs were made by other sources than this checkout's: commit "
 

@@ -1,8 +1,7 @@
 """Every test that asks for `method`, `executor`, `variant` or `alias` runs for all of them.
 
 One that asks for `representative` tries what methods have no part in: it runs for three of them, or for those of
-`--method`. So do options that all methods share, which the team implements. `sampled` is a `variant`, each value of an
-option with two methods at most.
+`--method`. A `variant` is each value of an option, which the team implements, with two methods at most.
 
 `pytest tests/conformance --plugin path/to/file.py` holds a method of one's own to the suite as well.
 """
@@ -76,16 +75,14 @@ def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant]
     names = chosen(metafunc.config, "method", methods.names())
     if "alias" in metafunc.fixturenames:
         return "alias", [(name, options) for name in names for options in _aliases(name)]
-    if {"variant", "sampled"} & set(metafunc.fixturenames):
+    if "variant" in metafunc.fixturenames:
         shared, few = methods.Method.Options.__dataclass_fields__, _representatives(metafunc.config)
         every = [(name, key, value) for name in names for key, value in other_values(name)]
         tried = [one for one in every if one[0] in few or one[1] not in shared]
-        if "variant" in metafunc.fixturenames:
-            return "variant", tried
         if metafunc.config.getoption("method"):
-            return "sampled", tried
+            return "variant", tried
         firsts, lasts = ({one[1:]: one for one in order} for order in (reversed(tried), tried))
-        return "sampled", [one for one in tried if one in (firsts[one[1:]], lasts[one[1:]])]
+        return "variant", [one for one in tried if one in (firsts[one[1:]], lasts[one[1:]])]
     if "representative" in metafunc.fixturenames:
         return "representative", _representatives(metafunc.config)
     return ("method", names) if "method" in metafunc.fixturenames else None

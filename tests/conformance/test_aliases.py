@@ -51,14 +51,6 @@ def test_what_is_no_alias(name: str, options: dict[str, Any]) -> None:
     assert not method.special_case
 
 
-def test_which_methods_are_others() -> None:
-    """With all options that both have."""
-    options = {"devices": 2, "momentum": "shared", "period": 4}
-    for name, own, other in (("lppsgd", {"stabilising": 0.5}, "lapsgd"), ("plsgd", {"switch": 0.0}, "lsgd")):
-        found = methods.create(name, {**options, **own}).trained_as
-        assert (found.name, found.options) == (other, methods.create(other, options).options)
-
-
 def test_a_subclass_speaks_for_itself() -> None:
     class Changed(type(methods.create("lppsgd"))):  # type: ignore[misc]
         pass

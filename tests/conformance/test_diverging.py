@@ -43,17 +43,7 @@ def ended(made: Small, out: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
 
 
 def test_a_loss_that_is_no_number(method: str, executor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check_end(method, executor, math.nan, tmp_path, monkeypatch)
-
-
-def test_a_loss_that_is_infinite(
-    representative: str, executor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check_end(representative, executor, math.inf, tmp_path, monkeypatch)
-
-
-def check_end(method: str, executor: str, value: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = ended(Poisoned(method, executor, value), tmp_path, monkeypatch)
+    record = ended(Poisoned(method, executor, math.nan), tmp_path, monkeypatch)
     assert len(record.evaluations) == EPOCH + 1
     assert record.status == "diverged"
     found = (record.end or {})["reason"]

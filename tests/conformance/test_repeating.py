@@ -75,26 +75,14 @@ def test_same_bits_in_another_process(all_methods: list[str], repeatable: str, c
     }
 
 
-def test_two_runs_side_by_side(method: str, repeatable: str) -> None:
+def test_two_runs_side_by_side(representative: str, repeatable: str) -> None:
     """Epoch by epoch in turn, two runs of one process do not touch each other."""
-    runs = [Small(method, executor=repeatable, seed=seed) for seed in (0, 1)]
+    runs = [Small(representative, executor=repeatable, seed=seed) for seed in (0, 1)]
     for epoch in range(3):
         for training in runs:
             training.epoch(epoch)
     for seed, training in enumerate(runs):
-        assert known(method, repeatable, seed).split()[0] == bits(training.team)
-
-
-def test_a_saved_state_is_a_copy(method: str, repeatable: str) -> None:
-    training = Small(method, executor=repeatable)
-    training.train(epochs=1)
-    saved, before = training.team.state_dict(), bits(training.team)
-    training.train(epochs=1, first=1)
-    restored = Small(method, executor=repeatable)
-    restored.team.load_state_dict(saved)
-    assert bits(restored.team) == before
-    restored.train(epochs=1, first=1)
-    assert bits(restored.team) == bits(training.team)
+        assert known(representative, repeatable, seed).split()[0] == bits(training.team)
 
 
 def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str) -> None:
@@ -105,7 +93,7 @@ def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str)
         dry.begin_epoch(epoch)
         executor.run(training.method.workers(dry))
         assert executor.now == training.executor.now
-        assert dry.staleness.count == training.team.staleness.count
+        assert dry.staleness.per_layer() == training.team.staleness.per_layer()
 
 
 def dry_run(method: str, executor: str) -> tuple[DryTeam, Executor]:

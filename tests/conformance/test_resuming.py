@@ -27,10 +27,6 @@ for method in methods:
 """
 
 
-def test_resumed_equals_uninterrupted(representative: str, repeatable: str, tmp_path: Path) -> None:
-    assert check_chain(tmp_path, small(representative, executor=repeatable)) == EPOCHS - 1
-
-
 def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str, tmp_path: Path) -> None:
     ended = check_chain(tmp_path, small(method, executor=repeatable, settings=EVERY))
     replicas = Small(method).method.replicas
@@ -39,10 +35,10 @@ def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str
 
 
 def test_resumed_equals_uninterrupted_with_every_option(
-    sampled: tuple[str, str, Any], repeatable: str, tmp_path: Path
+    variant: tuple[str, str, Any], repeatable: str, tmp_path: Path
 ) -> None:
     """As with momentum that several updaters of a layer have each for themselves."""
-    method, key, value = sampled
+    method, key, value = variant
     check_chain(tmp_path, small(method, {key: value}, executor=repeatable))
 
 

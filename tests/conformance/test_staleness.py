@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.executors import registry as executors
-from tests.conformance.small import EPOCHS, Small
-from tests.conformance.test_repeating import dry_run
 from tests.conformance.test_training import trained_once
 
 
@@ -20,13 +18,3 @@ def test_under_locks_no_update_is_lost(method: str, executor: str) -> None:
         assert (row["lost_updates"], row["overlapping_updates"]) == (0, 0)
         assert 0 <= row["torn_reads"] <= row["overlapping_reads"] <= row["weight_reads"]
         assert bool(row["weight_reads"]) == (not executors.executor(executor).simulated)
-
-
-def test_staleness_does_not_depend_on_the_numerics(method: str, repeatable: str) -> None:
-    """A team without tensors measures the same staleness, pinned weights and averaged gradients included."""
-    training, (dry, executor) = Small(method, executor=repeatable), dry_run(method, repeatable)
-    for epoch in range(EPOCHS):
-        training.epoch(epoch)
-        dry.begin_epoch(epoch)
-        executor.run(training.method.workers(dry))
-        assert dry.staleness.per_layer() == training.team.staleness.per_layer()

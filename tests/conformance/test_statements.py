@@ -11,6 +11,7 @@ from benchmarks.executors.accounts import DryGradient, DryStep, DryTeam
 from benchmarks.executors.counting import counted_effects
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from methods import effects as e
+from tests.conformance.conftest import other_values
 from tests.conformance.small import EPOCHS, price
 
 STEPS = 61  # an epoch: enough for every period, and no number of devices divides them
@@ -131,9 +132,6 @@ def check_counted(made: methods.Method, team: DryTeam, epochs: int = EPOCHS) -> 
 
 
 def test_a_method_does_what_it_says(method: str) -> None:
+    for key, value in other_values(method):
+        check(method, {key: value})
     check(method, {})
-
-
-def test_a_method_does_what_it_says_whatever_is_chosen(variant: tuple[str, str, Any]) -> None:
-    method, key, value = variant
-    check(method, {key: value})

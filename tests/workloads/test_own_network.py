@@ -133,11 +133,6 @@ def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
     assert runs("mlp")[0].id != first[0].id
 
 
-def test_runs_of_the_suites_networks_have_no_field_more() -> None:
-    (run, *_) = runs("resnet18")
-    assert "like" not in run.spec.workload.document()
-
-
 # ---- bad ones
 
 HEAD = "import torch\nfrom torch import nn\n\n\n"

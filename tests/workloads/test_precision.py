@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.errors import UserError
-from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
-from benchmarks.hardware.price import Price
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner.choices import Choices
@@ -76,21 +74,6 @@ def test_denormal_numbers_count_as_zero_in_every_thread_of_a_run() -> None:
     assert seen == [True]
 
 
-def test_float32_enters_nothing() -> None:
-    assert autocast("float32", CPU) is None
-    assert autocast("tf32", torch.device("cuda")) is None
-    assert Small("bp").team.autocast is None
-
-
-def test_bf16_keeps_no_casts_of_weights() -> None:
-    made = autocast("bf16", CPU)
-    assert made is not None
-    with made():
-        assert not torch.is_autocast_cache_enabled()
-        assert torch.get_autocast_dtype("cpu") is torch.bfloat16
-    assert made() is not made(), "passes in flight would restore each other's state"
-
-
 def test_an_update_between_passes_is_seen() -> None:
     layer = nn.Linear(2, 2, bias=False)
     team = team_of({"only": layer}, autocast=autocast("bf16", CPU))
@@ -146,27 +129,6 @@ def test_evaluation_is_in_the_runs_precision_and_its_loss_in_float32(monkeypatch
     monkeypatch.setattr(nn.functional, "cross_entropy", noted)
     training.evaluate()
     assert set(seen) == {(torch.float32, True)}
-
-
-def test_async_lu_with_free_backward_is_backpropagation_in_bf16() -> None:
-    free = Small("async_lu", {"backward_workers": 1}, precision="bf16")
-    free.executor = VirtualExecutor(free.team, Price.uniform(4, 1.0, 0.0))
-    free.train()
-    plain = Small("bp", precision="bf16")
-    plain.train()
-    ours, theirs = ([p for layer in one.team.replica.layers for p in layer.params] for one in (free, plain))
-    assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
-
-
-def test_the_lstm_trains_in_bf16() -> None:
-    network = nn.LSTM(4, 4, batch_first=True)
-    x = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    made = autocast("bf16", CPU)
-    assert made is not None
-    with made():
-        y = network(x)[0]
-    gradients = torch.autograd.grad(y.float().sum(), list(network.parameters()))
-    assert all(g.dtype is torch.float32 and g.abs().sum() > 0 for g in gradients)
 
 
 # ---- recorded, shown, refused, audited

@@ -71,11 +71,6 @@ def test_a_factor_multiplies_all_but_the_start_of_a_linear_warm_up() -> None:
     assert [constant(epoch, factor=8) for epoch in (0, 5, 20)] == pytest.approx([8 * constant(e) for e in (0, 5, 20)])
 
 
-def test_a_constant_rate_stays() -> None:
-    schedule = Schedule(kind="constant", lr=0.1, warm_up_epochs=0)
-    assert {schedule(epoch) for epoch in (0, 1, 500)} == {0.1}
-
-
 def test_hold_stays_at_the_last_value() -> None:
     schedule = Schedule(lr=0.1, warm_up_epochs=2, t_max=10, after_t_max="hold")
     assert schedule(11) > 0

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import Augmentation, card
-from benchmarks.workloads.data.images.in_memory import ImageBatches, ImageSet, load
+from benchmarks.workloads.data.images.in_memory import ImageBatches, ImageSet
 
 CPU = torch.device("cpu")
 SAMPLES = 70
@@ -134,22 +134,10 @@ def test_the_remainder_is_dropped_so_that_replicas_share_equally() -> None:
             batches.batch(0, index)
 
 
-def test_an_image_set_offers_what_every_data_set_does() -> None:
-    data = colours()
-    assert (data.card.classes, data.card.shape, data.vocabulary_size) == (10, (3, 6, 9), None)
-    source = data.batches(batch=BATCH, seed=3, device=CPU, augment=True)
-    assert torch.equal(source.batch(1, 2)[0], make(data).batch(1, 2)[0])
-
-
 @pytest.mark.parametrize("batch", [0, 71])
 def test_a_batch_larger_than_the_data_is_refused(batch: int) -> None:
     with pytest.raises(UserError, match=f"A batch of {batch} cannot be drawn from 70 training samples"):
         make(colours(), batch=batch)
-
-
-def test_a_seed_out_of_range_is_refused_at_once() -> None:
-    with pytest.raises(ValueError, match="must lie in"):
-        make(colours(), seed=-1)
 
 
 def test_the_test_split_comes_whole_in_order_and_normalised() -> None:
@@ -160,16 +148,6 @@ def test_the_test_split_comes_whole_in_order_and_normalised() -> None:
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (data.card.mean, data.card.std))
     expected = (data.test_images / 255 - mean) / std
     torch.testing.assert_close(torch.cat([images for images, _ in parts]), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_embedded_pairs_make_normalised_batches() -> None:
-    batches = make(load(card("digit-pairs"), train_samples=1280, test_samples=500), batch=64)
-    assert batches.steps(3) == 18
-    images, labels = batches.batch(0, 0)
-    assert images.shape == (64, 1, 8, 16)
-    assert images.mean().item() == pytest.approx(0, abs=0.1)
-    assert images.std().item() == pytest.approx(1, abs=0.1)
-    assert labels.shape == (64,)
 
 
 @pytest.mark.cuda

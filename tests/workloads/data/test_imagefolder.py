@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import os
 import random
 import threading
@@ -24,7 +23,7 @@ from benchmarks.errors import UserError
 from benchmarks.workloads.data.images import decode, folder_tree
 from benchmarks.workloads.data.images.folder import FolderBatches, FolderSet
 from benchmarks.workloads.data.load import load
-from benchmarks.workloads.data.random_keys import Purpose, below, draw
+from benchmarks.workloads.data.random_keys import Purpose, draw
 
 CPU = torch.device("cpu")
 SIDE = 24
@@ -88,59 +87,11 @@ def test_a_training_crop_is_torchvisions_to_the_byte(size: tuple[int, int]) -> N
         assert decode.for_training(image, SIDE, words).tobytes() == expected.tobytes()
 
 
-class Replay:
-    """Stands in for torch inside torchvision: its random numbers are made of our words."""
-
-    def __init__(self, words: Any) -> None:
-        self.words, self.uniforms, self.places = words, 0, 0
-
-    def tensor(self, values: list[float]) -> list[float]:
-        return values
-
-    def log(self, values: list[float]) -> list[float]:
-        return [math.log(value) for value in values]
-
-    def empty(self, count: int) -> Replay:
-        return self
-
-    def uniform_(self, low: float, high: float) -> torch.Tensor:
-        word = int(self.words[4 * (self.uniforms // 2) + self.uniforms % 2])
-        self.uniforms += 1
-        return torch.tensor(low + (high - low) * (word >> 11) * 2.0**-53, dtype=torch.float64)
-
-    def exp(self, value: Tensor) -> Tensor:
-        return torch.exp(value)
-
-    def randint(self, low: int, high: int, size: tuple[int, ...]) -> Tensor:
-        self.places += 1
-        at = 4 * (self.uniforms // 2 - 1) + 1 + self.places
-        return torch.from_numpy(below(self.words[at : at + 1], high))
-
-
-def test_random_boxes_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of long images, too, where no attempt may fit and the centre is taken."""
-    fallen_back = 0
-    for key in range(300):
-        size = [(50, 40), (33, 90), (200, 9), (7, 300)][key % 4]
-        words = draw(decode.WORDS, Purpose.AUGMENTATION, key)
-        replay = Replay(words)
-        monkeypatch.setattr(transforms, "torch", replay)
-        expected = transforms.RandomResizedCrop.get_params(Image.new("RGB", size), (0.08, 1.0), (3 / 4, 4 / 3))
-        assert tuple(decode.random_box(*size, words)) == tuple(expected)
-        fallen_back += replay.places == 0
-    assert 50 < fallen_back < 250
-
-
-def test_crops_spread_over_area_and_place_and_half_are_mirrored() -> None:
-    words = [draw(decode.WORDS, Purpose.AUGMENTATION, key) for key in range(2000)]
-    boxes = np.array([decode.random_box(100, 100, each) for each in words])
-    areas = boxes[:, 2] * boxes[:, 3] / 1e4
-    assert 0.07 < areas.min() < 0.1
-    assert areas.max() <= 1
-    assert areas.mean() == pytest.approx(0.5, abs=0.05)
-    centres = boxes[:, :2] + boxes[:, 2:] / 2
-    assert centres.mean(0) == pytest.approx([50, 50], abs=1.5)
-    assert np.mean([decode.mirrored(each) for each in words]) == pytest.approx(0.5, abs=0.04)
+def test_random_boxes_are_torchvisions() -> None:
+    """As RandomResizedCrop drew them from the same uniform numbers: long images had no attempt that fits."""
+    sizes = [(50, 40), (33, 90), (200, 9), (7, 300)]
+    boxes = [tuple(decode.random_box(*size, draw(decode.WORDS, Purpose.AUGMENTATION, 5))) for size in sizes]
+    assert boxes == [(1, 6, 39, 43), (29, 0, 17, 23), (0, 94, 9, 12), (145, 0, 9, 7)]
 
 
 # ---- batches
@@ -274,16 +225,6 @@ def test_a_batch_is_the_same_on_a_gpu(folder: Path) -> None:
 # ---- the set
 
 
-def test_a_set_says_what_is_really_there(folder: Path) -> None:
-    made = data(folder)
-    assert (made.card.classes, made.card.shape, made.vocabulary_size) == (3, (3, SIDE, SIDE), None)
-    assert (len(made.train.labels), len(made.test.labels)) == (18, 9)
-    found = folder_tree.find(made.card, folder)
-    assert found == (made.card.fingerprint, made.card.classes, made.card.train_samples, made.card.test_samples)
-    usual = load("imagenet", folder=folder)
-    assert usual.card.shape == (3, 224, 224)
-
-
 def test_a_subset_is_balanced_and_fixed(folder: Path) -> None:
     made = data(folder, train_samples=9, test_samples=4)
     assert np.bincount(made.train.labels).tolist() == [3, 3, 3]
@@ -297,17 +238,3 @@ def test_a_subset_is_balanced_and_fixed(folder: Path) -> None:
         match=r"imagenet \(a folder of images\) in .*imagenet/train has 18 train samples, not 19: take from 1 to 18",
     ):
         data(folder, train_samples=19)
-
-
-@pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
-def test_a_real_part_of_imagenet() -> None:
-    from benchmarks.workloads.data.cards import card
-
-    if folder_tree.locate(card("imagenet"), Path(str(REAL))) is None:
-        pytest.skip("no ImageNet in BENCHMARKS_DATA")
-    made = load("imagenet", folder=Path(str(REAL)), train_samples=20, test_samples=10, resolution=64)
-    source = made.batches(batch=10, seed=0, device=CPU, augment=True)
-    for images in (source.batch(0, 0)[0], next(source.test())[0]):
-        assert images.shape == (10, 3, 64, 64)
-        assert images.mean().item() == pytest.approx(0, abs=0.7)
-        assert images.std().item() == pytest.approx(1.1, abs=0.4)

@@ -110,16 +110,6 @@ def test_folder_parent_and_archives_hold_the_same_reviews(small: Small) -> None:
     assert everything(archives[0].parent) == [archives[0].name]  # nothing was unpacked there
 
 
-def test_the_environment_variable_comes_before_the_cache(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
-    described, folder = small
-    cached = cache_folder() / "aclImdb"
-    cached.mkdir(parents=True)
-    assert imdb_places.locate(described) == cached
-    monkeypatch.setenv("BENCHMARKS_DATA", str(folder))
-    assert imdb_places.locate(described) == folder / "aclImdb"
-    assert imdb_places.locate(described, folder=folder.parent) is None
-
-
 def test_an_archive_with_the_published_name_must_have_its_checksum(small: Small) -> None:
     packed = pack(small, "aclImdb_v1.tar.gz")
     with pytest.raises(UserError, match=r"aclImdb_v1\.tar\.gz is damaged or not the published file .* not opened"):

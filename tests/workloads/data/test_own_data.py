@@ -18,7 +18,6 @@ from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.present import as_found, check_present
 from benchmarks.workloads.data.text.options import Text
-from benchmarks.workloads.data.text.reviews import fingerprint
 from benchmarks.workloads.workload import workload
 from tests.workloads.own_files import CARD, TEXTS, images, texts
 from tests.workloads.own_files import card as write
@@ -136,12 +135,6 @@ def test_pixels_are_kept_and_a_damaged_cache_is_made_anew(leaves: Path, monkeypa
     assert load("leaves").card.fingerprint == first
 
 
-def test_data_that_changed_since_have_another_fingerprint(leaves: Path) -> None:
-    planned = known(leaves)
-    Image.new("RGB", (8, 8)).save(leaves.parent / "leaves" / "train" / "oak" / "003.png")
-    assert load("leaves").card.fingerprint != planned.fingerprint
-
-
 # ---- texts
 
 
@@ -156,17 +149,6 @@ def test_a_folder_of_texts_is_a_data_set(tmp_path: Path) -> None:
         tokens, labels = next(made.batches(batch=4, seed=0, device=CPU, augment=False).test())
         assert (tokens.shape, labels.tolist()) == ((4, 6), [0, 0, 1, 1])
         assert made.vocabulary_size is not None
-
-
-def test_texts_have_a_fingerprint_over_split_class_and_text(tmp_path: Path) -> None:
-    from benchmarks.workloads.data.text import own_texts
-
-    place = texts(tmp_path / "notes", {"train": 4, "test": 2})
-    path = write(tmp_path, TEXTS, "notes.toml")
-    classes, found = own_texts.read(OwnData(path, place))
-    assert (classes, known(path).fingerprint) == (2, fingerprint(found))
-    (place / "train" / "bad" / "0.txt").write_text("It was not.", encoding="utf-8")
-    assert known(path).fingerprint != fingerprint(found)
 
 
 # ---- workloads

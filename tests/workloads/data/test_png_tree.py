@@ -20,7 +20,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner.identity import data_sha256
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard, ImageTree, card
-from benchmarks.workloads.data.images import cifar, cifar_places, in_memory, png_tree
+from benchmarks.workloads.data.images import cifar, cifar_places, png_tree
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.present import as_found, check_present
 
@@ -80,19 +80,6 @@ def test_kept_pixels_that_are_damaged_are_made_anew(made: Made) -> None:
         kept.write_bytes(damaged)
         assert np.array_equal(cifar.read(made.card, folder=made.place)[0].images, first[0].images)
         assert kept.read_bytes() == sound
-
-
-def test_a_cache_that_cannot_be_written_is_no_error(made: Made) -> None:
-    cache_folder().parent.mkdir(parents=True, exist_ok=True)
-    cache_folder().write_text("in the way")
-    assert len(cifar.read(made.card, folder=made.place)[0].labels) == 12
-
-
-def test_subsets_are_balanced(made: Made) -> None:
-    data = in_memory.load(made.card, folder=made.place, train_samples=6, test_samples=3)
-    assert data.train_labels.bincount().tolist() == [2, 2, 2]
-    assert data.test_labels.bincount().tolist() == [1, 1, 1]
-    assert data.card.fingerprint == made.card.as_tree.sha256
 
 
 def damage_a_pixel(place: Path) -> None:
@@ -233,13 +220,6 @@ def test_the_published_form_comes_first(made: Made) -> None:
     assert data_sha256(made.card, made.place) == made.card.as_tree.sha256
 
 
-def test_another_folder_of_images_is_not_taken_for_it(made: Made) -> None:
-    other = made.place.rename(made.place.parent / "aclImdb")
-    assert cifar_places.locate(made.card, other) is None
-    with pytest.raises(UserError, match=r"looked for cifar100-png/ \(a tree of PNG\)"):
-        check_present(made.card, other)
-
-
 def test_the_doctor_reads_it(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cards, "card", lambda name: made.card)
     check = data_set("cifar100", made.place.parent)
@@ -247,15 +227,3 @@ def test_the_doctor_reads_it(made: Made, monkeypatch: pytest.MonkeyPatch) -> Non
     assert "a tree" in check.detail
     damage_a_pixel(made.place)
     assert not data_set("cifar100", made.place.parent).ok
-
-
-@pytest.mark.skipif(REAL is None, reason="BENCHMARKS_DATA names no folder with real data")
-def test_the_real_tree() -> None:
-    described, folder = card("cifar100"), Path(str(REAL))
-    if data_sha256(described, folder) != described.as_tree.sha256:
-        pytest.skip("no tree of CIFAR-100 in BENCHMARKS_DATA")
-    data = in_memory.load(described, folder=folder)
-    assert data.train_labels.bincount().tolist() == [500] * 100
-    assert data.test_labels.bincount().tolist() == [100] * 100
-    values = data.train_images[::10].double() / 255
-    assert values.mean((0, 2, 3)).tolist() == pytest.approx(described.mean, abs=5e-3)

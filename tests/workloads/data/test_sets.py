@@ -40,50 +40,10 @@ def test_embedded_data_is_as_its_card_says(name: str) -> None:
     assert values.std((0, 2, 3)).tolist() == pytest.approx(described.std, abs=1e-4)
 
 
-def test_digits_are_scikit_learns_split_in_two() -> None:
-    from sklearn.datasets import load_digits
-
-    values, labels = load_digits(return_X_y=True)
-    theirs = sorted(np.column_stack([np.rint(values * (255 / 16)), labels]).tolist())
-    data = load("digits")
-    images = torch.cat([data.train_images, data.test_images]).flatten(1)
-    ours = torch.column_stack([images.double(), torch.cat([data.train_labels, data.test_labels])])
-    assert sorted(ours.tolist()) == theirs
-
-
-def test_pairs_are_two_digits_of_the_same_split() -> None:
-    digits, pairs = load("digits"), load("digit-pairs")
-    for single, images, labels in (
-        ((digits.train_images, digits.train_labels), pairs.train_images, pairs.train_labels),
-        ((digits.test_images, digits.test_labels), pairs.test_images, pairs.test_labels),
-    ):
-        known = {image.numpy().tobytes(): int(label) for image, label in zip(*single, strict=True)}
-        for image, label in zip(images[::37], labels[::37], strict=True):
-            left, right = (known[half.contiguous().numpy().tobytes()] for half in image.split(8, dim=2))
-            assert 10 * left + right == label
-
-
-def test_no_pair_comes_twice() -> None:
-    pairs = load("digit-pairs")
-    assert len({image.numpy().tobytes() for image in pairs.train_images}) == 12800
-
-
 def test_other_digits_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digits, "fingerprint", lambda train, test: "0" * 64)
     with pytest.raises(UserError, match="Handwritten digits: the digits of the installed scikit-learn are not those"):
         load("digits")
-
-
-def test_without_scikit_learn_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match="needs scikit-learn, which is not installed: install scikit-learn"):
-        load("digits")
-
-
-def test_a_renamed_file_in_scikit_learn_is_no_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    straight = load("digits")
-    monkeypatch.setattr("pathlib.Path.is_file", lambda path: False)
-    assert torch.equal(load("digits").train_images, straight.train_images)
 
 
 def test_a_subset_is_balanced_and_fixed() -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.data.load import load as load_any
 from benchmarks.workloads.data.text import generated as generator
 from benchmarks.workloads.data.text.in_memory import TextBatches, TextSet, load
 from benchmarks.workloads.data.text.options import Text
-from benchmarks.workloads.data.text.tokenizer import PADDING_ID, UNKNOWN_ID, basic_english, corpus
+from benchmarks.workloads.data.text.tokenizer import PADDING_ID, UNKNOWN_ID
 
 CPU = torch.device("cpu")
 TEXT = Text(length=40)
@@ -29,44 +26,6 @@ def generated() -> TextSet:
 
 def make(data: TextSet, *, batch: int = 64, seed: int = 3) -> TextBatches:
     return data.batches(batch=batch, seed=seed, device=CPU)
-
-
-def test_the_card_describes_the_generated_reviews(generated: TextSet) -> None:
-    described = card("reviews")
-    assert described.kind == card("imdb").kind == "text"
-    assert described.embedded
-    assert described.family == card("imdb").family == "imdb"
-    assert "standing in for IMDb: not the paper's data" in described.label
-    assert generated.train_labels.bincount().tolist() == [576, 576]
-    assert generated.test_labels.bincount().tolist() == [192, 192]
-    assert (generated.card.classes, tuple(generated.train_tokens.shape)) == (2, (1152, 40))
-
-
-def test_sets_load_hands_texts_over(generated: TextSet) -> None:
-    found = load_any("reviews", train_samples=10, text=Text(length=7))
-    assert isinstance(found, TextSet)
-    assert found.train_tokens.shape == (10, 7)
-
-
-def test_generated_reviews_are_short_and_come_once() -> None:
-    found = generator.read(card("reviews"))
-    assert len(set(found.texts)) == 1536
-    lengths = [len(basic_english(text)) for text in found.texts]
-    assert (min(lengths), max(lengths)) == (10, 40)
-    assert any("was not " in text for text in found.texts)
-    assert any(", but " in text for text in found.texts)
-    assert 70 < len(corpus(*found).words) < 100
-
-
-def test_counting_words_is_not_enough() -> None:
-    from sklearn.linear_model import LogisticRegression
-
-    found = corpus(*generator.read(card("reviews")))
-    rows = np.repeat(np.arange(len(found.ends)), np.diff(found.ends, prepend=0))
-    counts = np.zeros((len(found.ends), len(found.words)))
-    np.add.at(counts, (rows, found.ids), 1)
-    model = LogisticRegression(max_iter=1000).fit(counts[: found.train], found.labels[: found.train])
-    assert 0.8 < model.score(counts[found.train :], found.labels[found.train :]) < 0.9
 
 
 def test_changed_reviews_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,12 +102,6 @@ def test_what_cannot_be_drawn_is_refused(generated: TextSet) -> None:
         make(generated).batch(0, 18)
     with pytest.raises(ValueError, match="must lie in"):
         make(generated, seed=-1)
-
-
-def test_the_identity_follows_the_content() -> None:
-    described = card("imdb")
-    assert described.identity()["sha256"] == described.fingerprint
-    assert described.identity() != replace(described, fingerprint="0" * 64).identity()
 
 
 @pytest.mark.cuda

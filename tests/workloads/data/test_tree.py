@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.checkout import CHECKOUT
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.images import folder_tree
@@ -50,22 +46,6 @@ def test_the_folder_is_found_under_its_usual_names_or_alone(tmp_path: Path, name
     assert folder_tree.find(IMAGENET, tmp_path / "data") == folder_tree.index(place).identified
 
 
-def test_a_folder_is_looked_through_once_until_names_in_it_change(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A plan asks where ImageNet is for each of its runs, in folders that may hold 12,500 reviews beside it."""
-    place = plant(tmp_path / "data" / "mine", ending=".txt")
-    assert folder_tree.locate(IMAGENET, tmp_path / "data") is None
-    with monkeypatch.context() as patched:
-        patched.setattr(folder_tree, "_is_image", lambda name: pytest.fail(f"{name} was looked at again"))
-        assert folder_tree.locate(IMAGENET, tmp_path / "data") is None
-    (place / "train" / "a" / "one.png").write_bytes(b"x")
-    os.utime(place / "train" / "a", ns=(1, 1))  # whatever the resolution of the file system's clock
-    os.utime(place / "train" / "b", ns=(1, 1))
-    (place / "train" / "b" / "one.png").write_bytes(b"x")
-    assert folder_tree.locate(IMAGENET, tmp_path / "data") == place
-
-
 def test_of_several_folders_one_has_to_be_named(tmp_path: Path) -> None:
     plant(tmp_path / "one")
     plant(tmp_path / "two")
@@ -82,13 +62,6 @@ def test_a_folder_that_was_named_itself_wins(tmp_path: Path) -> None:
     place = plant(tmp_path / "mine")
     plant(place / "imagenet")
     assert folder_tree.locate(IMAGENET, place) == place
-
-
-def test_another_cards_tree_is_none_of_the_folders(tmp_path: Path) -> None:
-    plant(tmp_path / "cifar100-png", test="test", ending=".png")
-    assert folder_tree.locate(IMAGENET, tmp_path) is None
-    place = plant(tmp_path / "imagenette2-224")
-    assert folder_tree.locate(IMAGENET, tmp_path) == place
 
 
 # ---- what it is called
@@ -125,10 +98,6 @@ def test_the_published_numbers_make_it_imagenet(tmp_path: Path) -> None:
     assert (found.title, found.label) == ("ImageNet-1k", "ImageNet-1k: 2 classes, 4 training and 2 test images")
     assert found.unlike(tiny) == ""
     assert as_found(IMAGENET, tmp_path).unlike(IMAGENET) != ""
-
-
-def test_without_a_folder_the_card_is_as_published(tmp_path: Path) -> None:
-    assert as_found(IMAGENET, tmp_path) == IMAGENET
 
 
 def test_the_environment_variable_comes_before_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,12 +154,6 @@ def test_names_and_sizes_make_the_identity_and_nothing_else_does(tmp_path: Path)
     assert len({first.sha256, longer.sha256, renamed.sha256}) == 3
 
 
-def test_a_tree_is_listed_once(tmp_path: Path) -> None:
-    first = folder_tree.find(IMAGENET, plant(tmp_path))
-    (tmp_path / "train" / "a" / "new.JPEG").write_bytes(b"")
-    assert folder_tree.find(IMAGENET, tmp_path) is first
-
-
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [
@@ -225,15 +188,3 @@ def test_another_layout_is_told(tmp_path: Path, harm: str, complaint: str) -> No
             continue
         with pytest.raises(UserError, match=complaint):
             folder_tree.find(IMAGENET, folder)
-
-
-def test_finding_needs_neither_torch_nor_pillow(tmp_path: Path) -> None:
-    plant(tmp_path)
-    code = (
-        "import sys; from pathlib import Path\n"
-        "from benchmarks.workloads.data.images.folder_tree import find\n"
-        "from benchmarks.workloads.data.cards import card\n"
-        f"print(find(card('imagenet'), Path({str(tmp_path)!r})).classes, {{'torch', 'PIL'}} & set(sys.modules))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "2 set()"
