@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -65,16 +64,6 @@ def test_what_fails_before_the_training_fails_its_run_with_its_cause(
     said = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
     assert (said.code, said.err) == (1, "")
     assert f"BP, 1 device, seed 0: while loading the data: {type(error).__name__}: cut\n" in said.out
-
-
-@pytest.mark.usefixtures("here")
-def test_without_what_trains_the_command_ends(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "benchmarks.runner.training", None)
-    monkeypatch.delattr("benchmarks.runner.training")
-    said = cli("run", "table1", "--method=bp", "--no-tracking", *TINY)
-    assert said.code == 2
-    assert said.err.startswith("No run can be trained: ModuleNotFoundError: ")
-    assert said.err.count("\n") == 1
 
 
 def test_a_journal_that_is_gone_after_its_run_is_a_failure(

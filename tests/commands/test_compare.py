@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.commands import compare_screen, export
+from benchmarks.commands import export
 from benchmarks.commands.compare import COLUMNS, compare
 from benchmarks.errors import UserError
 from reports.tables.files import write as write_table
@@ -81,18 +81,6 @@ def place(out: Path, **environment: str) -> None:
         rewrite(path, lines)
 
 
-def test_of_many_cells_those_without_a_change_are_counted(a: Path, b: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    perturb(b, 0.0)
-    write(a, [1.0, 50.0], method="bp", row="bp")
-    write(b, [1.0, 50.5], method="bp", row="bp")
-    monkeypatch.setattr(compare_screen, "FEW", 1)
-    console = Console(file=io.StringIO(), width=200)
-    assert compare(a, b, console, every=True) == 0
-    every = str(console.file.getvalue())  # type: ignore[attr-defined]
-    assert "2 cells differ within noise, or undecided: --all." in said(a, b)
-    assert len(said(a, b).splitlines()) < len(every.splitlines())
-
-
 def test_other_bits_have_their_reason(a: Path, b: Path) -> None:
     """The CPU's name need not tell what torch's kernels choose by: the instructions do."""
     perturb(b, 0.0)
@@ -104,13 +92,6 @@ def test_other_bits_have_their_reason(a: Path, b: Path) -> None:
     assert "Differs: cpu_capability: A AVX512; B AVX2" in text
     assert "Other losses in 3 of 3 pairs" in text
     assert "not the same, or not known, here: cpu_capability\n" in text
-
-
-def test_equal_bits_need_no_reason(a: Path, b: Path) -> None:
-    place(b, cpu_capability="AVX2")
-    text = said(a, b)
-    assert "Differs: cpu_capability: A not known; B AVX2" in text
-    assert "Other losses" not in text
 
 
 def test_rows_of_one_side_are_listed(a: Path, b: Path, tmp_path: Path) -> None:

@@ -131,17 +131,3 @@ def test_what_is_not_up_to_date_says_so_and_what_is_gone_goes(cli: Cli, out: Pat
     assert cli("report", "table1", "table7", f"--out={out}", *TINY).code == 0
     assert not page.exists()
     assert named(out) == there(out) == set()
-
-
-def test_a_page_of_another_commit_or_version_says_so(cli: Cli, out: Path) -> None:
-    assert cli("report", "table1", "table7", f"--out={out}", *TINY).code == 0
-    (one,) = out.glob("report/*/table1/page.json")
-    (other,) = out.glob("report/*/table7/page.json")
-    content = json.loads(one.read_text(encoding="utf-8"))
-    one.write_text(json.dumps({**content, "made_by": "0f0f"}), encoding="utf-8")
-    other.write_text(json.dumps({**content, "schema": 99}), encoding="utf-8")
-    said = cli("report", "table8", f"--out={out}", *TINY)
-    assert "it was made at commit 0f0f, and this is" in (one.parent / "index.html").read_text(encoding="utf-8")
-    assert "its schema is 99, and 1 is read" in said.out
-    assert not other.exists()
-    assert named(out) == there(out)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import builtins
 import socket
 import sqlite3
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from benchmarks.commands import doctor
-from benchmarks.commands.doctor import data_sets, folders, machine, packages
+from benchmarks.commands.doctor import data_sets, folders, packages
 from benchmarks.commands.doctor.check import Check
 from benchmarks.workloads.data import cards
-from tests.commands.commands import Cli
 
 
 @pytest.fixture(autouse=True)
@@ -97,21 +94,6 @@ def test_missing_and_outdated_packages_are_named(tmp_path: Path, monkeypatch: py
     assert "pydantic" not in check.detail
 
 
-def test_threads_have_the_policy_that_fits_them_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    monkeypatch.setattr(machine, "usable_cores", lambda: 3)
-    said = machine.threads()
-    assert said.ok
-    assert "3 cores" in said.detail
-    assert "passively" in said.detail
-    for policy in ("PASSIVE", "ACTIVE"):
-        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
-        said = machine.threads()
-        assert not said.ok
-        assert policy in said.detail
-        assert "unset OMP_WAIT_POLICY" in said.mend
-
-
 def test_a_results_folder_is_tried_by_writing(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
@@ -119,54 +101,6 @@ def test_a_results_folder_is_tried_by_writing(tmp_path: Path) -> None:
     assert folders.writable("results folder", tmp_path, "").ok
     assert not folders.writable("results folder", file, "").ok
     assert not folders.writable("results folder", file / "out", "").ok
-
-
-def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert folders.disk(tmp_path / "not" / "there").name == "free disk"
-    monkeypatch.setattr(folders, "FREE_GIGABYTES", 1e12)
-    assert not folders.disk(tmp_path).ok
-
-
-def test_no_cuda_is_fine_without_a_driver_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    assert (machine.cuda().ok, machine.cuda().mark) == (True, "none")
-    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/nvidia-smi")
-    assert not machine.cuda().ok
-
-
-@pytest.mark.parametrize(("second", "ok"), [("NVIDIA H200", True), ("NVIDIA T400", False)])
-def test_gpus_are_named_with_driver_memory_and_tf32(second: str, ok: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As torch would tell of two; the driver is nvidia-smi's to tell."""
-    import torch
-
-    from benchmarks.runner import gpus
-
-    names = ("NVIDIA H200", second)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: names[index])
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (9, 0))
-    monkeypatch.setattr(
-        torch.cuda, "get_device_properties", lambda index: SimpleNamespace(name=names[index], total_memory=139 * 2**30)
-    )
-    monkeypatch.setattr(gpus, "driver", lambda: "570.1")
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    torch.backends.cuda.matmul.allow_tf32 = False  # as it is by default
-    check = machine.cuda()
-    assert check.ok == ok
-    assert check.detail.startswith(f"2: NVIDIA H200 (139 GiB), {second} (139 GiB); driver 570.1; ")
-    assert "TF32 off for products, on in cuDNN" in check.detail
-    assert ("CUDA_VISIBLE_DEVICES=0" in check.mend) != ok
-
-
-def test_mlflow_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "installed", lambda _: None)
-    check = packages.mlflow()
-    assert not check.ok
-    assert "--no-tracking" in check.mend
 
 
 def no_database(path: Path) -> Path:
@@ -217,30 +151,3 @@ def test_data_is_missing_named_or_damaged(tmp_path: Path) -> None:
     damaged = data_sets.data_set("cifar10", tmp_path)
     assert not damaged.ok
     assert "cifar-10-python.tar.gz" in damaged.detail
-
-
-def test_a_package_that_is_not_installed_downloads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data_sets, "installed", lambda package: "5.0")
-    assert "downloaded by Hugging Face datasets" in data_sets.data_set("imdb", None).detail
-    monkeypatch.setattr(data_sets, "installed", lambda package: None)
-    check = data_sets.data_set("imdb", None)
-    assert "downloaded" not in check.detail
-    assert "install the package datasets" in check.mend
-
-
-def test_nothing_that_is_not_here_is_listed_as_ok(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each line begins with what is the case."""
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    lines = [line for line in cli("doctor").out.splitlines() if not line.startswith(" ")]
-    marks = {line[5:].partition(":")[0]: line[:5].strip() for line in lines}
-    assert marks["Python"] == marks["data set digits"] == "ok"
-    assert marks["data set cifar10"] == marks["data set imagenet"] == "none"
-    assert not [line for line in lines if line.startswith("ok") and "not here" in line]
-
-
-def test_the_doctor_can_be_imported_without_torch(checkout: Path) -> None:
-    import subprocess
-
-    program = "import sys, benchmarks.commands.doctor; print('torch' in sys.modules or 'numpy' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"

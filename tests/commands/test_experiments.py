@@ -38,13 +38,6 @@ def test_a_timeline_of_any_method_with_its_settings(cli: Cli) -> None:
     assert "trainer 0, device 2" not in said.out
 
 
-def test_show_says_what_an_analysis_would_do(cli: Cli) -> None:
-    said = cli("show", "speedup", *FEW)
-    assert said.code == 0
-    assert "options as resolved: batches=" in said.out
-    assert "Reading: " in said.out
-
-
 def test_show_says_what_an_analysis_on_real_seconds_is_and_what_it_takes(cli: Cli) -> None:
     said = cli("show", "table9", "--scale=paper")
     assert "real seconds of the forward and the backward pass on the machine at hand" in said.out
@@ -66,29 +59,6 @@ def test_show_says_what_is_trained_on_and_what_the_published_values_are_of(cli: 
     assert "\nData: insects (a folder of images): 2 classes, 80 training and 80 test images (ImageNet-1k: " in said
     assert "; the published values are of ImageNet-1k, and do not stand beside it.\n" in said
     assert re.search(r"Expected: about \d+ s of training", said), "80 images, not ImageNet's million"
-
-
-def test_show_says_which_rows_a_setting_renames(cli: Cli) -> None:
-    said = cli("show", "table3", "--set=lapsgd.updaters=3")
-    assert said.code == 0
-    one = "--set goes before the table: lapsgd and lapsgd@updaters=2 are one run, shown once as lapsgd@updaters=3."
-    assert one in said.out
-    assert said.out.count("  lapsgd@updaters=3: ") == 2, "its options on each network"
-    assert "  lapsgd: " not in said.out
-
-
-def test_show_all_lists_every_name_with_its_source_and_scales(cli: Cli) -> None:
-    said = cli("show", "all")
-    assert said.code == 0
-    for words in ("lap-table11", "v3-ratio", "section 3.4", "smoke, small, paper", "no scale: simulated", "paper-b"):
-        assert words in said.out
-
-
-def test_show_a_paper_that_is_a_card_as_well(cli: Cli) -> None:
-    said = cli("show", "paper-b")
-    assert said.code == 0
-    assert "lap-table6" in said.out
-    assert "(held out)" in said.out
 
 
 @pytest.mark.usefixtures("drawn")
@@ -147,12 +117,6 @@ def test_claims_are_judged_on_what_is_there(cli: Cli, trained: Path) -> None:
     }
     assert verdicts["a-speedup"] == "holds"
     assert verdicts["b-lars"] == "not decided"
-
-
-def test_claims_without_any_run_decide_nothing(cli: Cli) -> None:
-    said = cli("claims")
-    assert said.code == 0
-    assert " 0 hold, 0 do not hold" in said.out
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,6 @@ def test_parquet_keeps_types_and_what_is_not_finite(out: Path, tmp_path: Path) -
     assert back["seed"].dtype == "int64"
 
 
-def test_no_rows_can_be_written() -> None:
-    pytest.importorskip("pyarrow")
-    back = pd.read_parquet(io.BytesIO(export.to_parquet(frames.staleness([]))))
-    assert list(back.columns) == list(frames.STALENESS)
-
-
 def test_without_pyarrow_the_csv_is_there(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "find_spec", lambda name: None)
     assert "it needs pyarrow, the extra `parquet`" in said(out, tmp_path / "export")
@@ -94,11 +88,6 @@ def test_without_pyarrow_the_csv_is_there(out: Path, tmp_path: Path, monkeypatch
         "runs.csv",
         "staleness.csv",
     ]
-
-
-def test_no_runs_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="There are no runs in"):
-        said(tmp_path, tmp_path / "export")
 
 
 def test_a_reproduction_holds_values_and_where_they_were_made(out: Path, tmp_path: Path) -> None:

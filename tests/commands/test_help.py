@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
 import pytest
 
@@ -32,12 +31,6 @@ def test_help_shows_examples_whose_options_there_are(command: str, cli: Cli) -> 
         assert called.__name__.rstrip("_") == command
 
 
-@pytest.mark.parametrize("name", ["show table3", "show async_lu", "show workload", "show paper-a", "list"])
-def test_examples_that_train_nothing_do_as_they_say(name: str, cli: Cli) -> None:
-    assert name in {line for lines in EXAMPLES.values() for line in lines}
-    assert cli(*name.split()).code == 0
-
-
 @pytest.mark.parametrize("name", methods.names())
 def test_every_option_of_a_method_is_described(name: str, cli: Cli) -> None:
     fields = methods.method_class(name).Options.__dataclass_fields__
@@ -46,16 +39,6 @@ def test_every_option_of_a_method_is_described(name: str, cli: Cli) -> None:
     assert all(one.values and one.default and one.description for one in described)
     shown = cli("show", name).out
     assert all(f"\n{one.name} " in shown for one in described)
-
-
-def test_a_method_of_ones_own_is_shown(cli: Cli, tmp_path: Path) -> None:
-    plugin = tmp_path / "mine.py"
-    plugin.write_text(
-        "from methods import register\nfrom methods.bp import Backpropagation\n\n"
-        '@register(title="Mine", source="here", name="mine")\nclass Mine(Backpropagation):\n    pass\n',
-        encoding="utf-8",
-    )
-    assert cli("show", "mine", f"--plugin={plugin}").out.startswith("mine: Mine (here)\n")
 
 
 def test_every_field_of_a_workload_that_can_be_set_is_described(cli: Cli) -> None:
@@ -74,13 +57,6 @@ def test_values_are_said_in_words() -> None:
     assert said["epochs"] == ("a whole number from 1 to 1,000,000", "by table")
     assert said["stem"] == ("cifar or imagenet", "cifar")
     assert said["schedule.milestones"] == ("several, by commas: a number", "()")
-
-
-def test_the_list_has_every_option_of_methods_once() -> None:
-    listed = list(option_list.method_options(methods.names()))
-    assert len(listed) == len(set(listed))
-    (shared,) = [whose for name, _, _, whose in listed if name == "consensus"]
-    assert shared == "all"
 
 
 def test_the_version_names_commit_and_torch(cli: Cli) -> None:

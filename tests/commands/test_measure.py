@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.tables import registry, table1
-from results import tracking
 from results.measures import MEASURES, Context, Measure
 from results.records import Record
 from tests.commands.commands import TINY, Cli, written
@@ -70,16 +69,3 @@ def test_a_measure_is_added_in_one_place(
     (page,) = out.glob("report/smoke-*/table1")
     assert HEADING in (page / "index.html").read_text(encoding="utf-8")
     assert HEADING in (page / "table.tex").read_text(encoding="utf-8")
-
-
-@pytest.mark.usefixtures("known")
-@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
-def test_mlflow_has_it_of_a_run_and_of_its_seeds(trained: Path, tmp_path: Path) -> None:
-    pytest.importorskip("mlflow")
-    (run,) = [one for one in records(trained) if one.method == "async_lu"]
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    tracking.feed([run], published={}, uri=uri)
-    client = tracking._client(uri)
-    (experiment,) = [one for one in client.search_experiments() if one.name.startswith("cifar10")]
-    stored = client.search_runs([experiment.experiment_id])
-    assert [one.data.metrics[f"system/{KEY}"] for one in stored] == [gradients_per_second(run, Context())] * 2

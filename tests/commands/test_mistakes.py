@@ -14,8 +14,6 @@ HEAVY = {"torch", "torchvision", "mlflow", "pandas", "sklearn", "scipy", "matplo
 
 MISTAKES = {
     "run": "Name at least one table: table1, table2",
-    "run ,": "Name at least one table",
-    "show": "Name at least one table",
     "run tabl3": "Unknown table 'tabl3': did you mean table3",
     "rum table3": "Unknown command 'rum': did you mean run?",
     "--out=x run table3": "--out=x stands before the command: options come after it",
@@ -27,53 +25,32 @@ MISTAKES = {
     "run table3 --device gpu": "Unknown device 'gpu': did you mean cpu",
     "run table3 --hardware papera": "Unknown hardware card 'papera': did you mean paper-a",
     "run table3 --hardware this-machine": "run `python -m benchmarks calibrate` first",
-    "run table3 --hardware none.toml": "There is no hardware card none.toml",
     "run table3 --executor threads --hardware paper-a": "--hardware is for the virtual executor",
     "show paper-c": "Unknown table or hardware card 'paper-c': did you mean paper-",
-    "show table3 paper-a-ideal": "paper-a-ideal is a hardware card: show it by itself",
-    "calibrate --scale smo": "Unknown scale 'smo': did you mean smoke",
     "run table3 --set async_lu.backward_worker=3": "Unknown option of async_lu 'backward_worker': did you mean",
-    "run table3 --set async_lu.backward_workers=x": "async_lu.backward_workers='x'",
     "run table3 --set lppsgd.updaters=11": "10 layers make no 11 parts: set lppsgd.updaters to at most 10.",
     "run table3 --set async_lv.queue=1": "'async_lv': did you mean async_lu",
     "run table3 --set async_lu": "--set async_lu: write method.option=value or workload.field=value.",
-    "run table3 --set =": "--set =: write method.option=value",
     "run table3 --set workload.epoch=3": "Unknown field of workload 'epoch': did you mean epochs?",
-    "run table3 --set workload.epochs=x": "workload.epochs='x'",
     "run table3 --set workload.scale=paper": "choose it with --scale",
-    "run table3 --set workload.network=resnet50": "choose it with --network",
     "run table3 --set lapsgd.period=1,x": "lapsgd.period='x'",
-    "run table3 --set workload.epochs=1,x": "workload.epochs='x'",
-    "run table3 --set workload.epoch=1,2": "Unknown field of workload 'epoch': did you mean epochs?",
     "run table3 --set lapsgd.period=1,4 --method bp": "--method leaves lapsgd out; add --method lapsgd.",
     "run table3 table9 --set lapsgd.period=1,4": "table9 is an analysis and takes one value; name tables alone.",
     "run speedup --set speedup.betas=1 --set speedup.betas=2": "speedup.betas is given twice: give it once",
     "run table3 --method lapsgd@updater=4": "Unknown option of lapsgd 'updater': did you mean updaters",
-    "run table3 --method lapsdg@updaters=4": "Unknown method 'lapsdg': did you mean lapsgd",
     "run table3 --method lapsgd@updaters": "lapsgd@updaters: write a row as method@option=value",
-    "run table3 --method lapsgd@workload.epoch=4": "Unknown field of workload 'epoch': did you mean epochs?",
     "run table3 --seed 3": "Unknown option '--seed': did you mean --seeds",
-    "run table3 --no-fresh": "Unknown option '--no-fresh': did you mean --fresh",
     "doctor --dat x": "Unknown option '--dat': did you mean --data or",
     "run table3 --seeds": "--seeds needs a value",
     "run table3 --seeds x": "--seeds x: give how many seeds or which, as in --seeds 5 (0 to 4) or --seeds 0-4,7",
-    "run table3 --seeds 1.5": "--seeds 1.5: give how many seeds or which",
-    "run table3 --seeds 0-4,": "--seeds 0-4,: give how many seeds or which",
     "run table3 --seeds 4-0": "--seeds 4-0: 4-0 goes backwards; write 0-4.",
     "run table3 --seeds 7,1000": "seeds of tables go from 0 to 999; later ones are `tune`'s.",
     "run table3 --seeds 0": "--seeds 0: give the number of seeds, from 1 to",
-    "run table3 --seeds -1": "--seeds -1: give the number of seeds, from 1 to",
-    "run table3 --seeds 1000000000": "give the number of seeds, from 1 to",
     "run table3 --seeds 1 --seeds 2": "--seeds is given twice",
     "run table3 --jobs 0": "--jobs 0: give the number of runs side by side, 1 or more.",
-    "run table3 --jobs 0 --executor threads": "--jobs 0: give the number",
     "run table3 --jobs two": "--jobs two: give a whole number.",
     "run table3 --target x": "--target x: give a number.",
-    "run table3 --target nan": "--target nan: give an accuracy in percent",
-    "run table3 --stall-after x": "--stall-after x: give a number.",
     "run table3 --stall-after 0": "--stall-after 0: give seconds, above 0, without progress",
-    "run table3 --stall-after nan": "--stall-after nan: give seconds, above 0, without progress",
-    "run table3 --stall-after inf": "--stall-after inf: give seconds, above 0, without progress",
     "run table3 --target 120": "--target 120: give an accuracy in percent",
     "run table3 --fresh=maybe": "--fresh maybe: give nothing after it",
     "track out": "'out' has no place here; `python -m benchmarks track --help` lists what has.",
@@ -82,8 +59,6 @@ MISTAKES = {
     "run table3 --scale small --data nowhere": "--data nowhere: there is no such folder.",
     "run table3 --out /dev/null/out": "--out /dev/null/out cannot be written (Not a directory): name another folder.",
     f"run table3 --plugin {'x' * 300}": "File name too long",
-    f"run table3 --hardware {'x' * 300}": "File name too long",
-    f"run table3 --out {'x' * 300}": "File name too long",
 }
 
 
@@ -114,19 +89,10 @@ for line in {lines!r}:
     subprocess.run([sys.executable, "-c", text], cwd=CHECKOUT, check=True)
 
 
-def test_without_arguments_it_helps() -> None:
-    process = program()
-    out, err = process.communicate(timeout=300)
-    assert (process.returncode, err) == (0, "")
-    for command in ("list", "show", "run", "calibrate", "track", "doctor"):
-        assert f" {command} " in out
-
-
-def test_help_says_what_every_option_is_for(cli: Cli) -> None:
-    said = cli("run", "--help")
-    assert said.code == 0
-    for words in ("--scale", "real seconds", "--jobs", "Runs side by side", "--no-tracking", "Leave MLflow alone"):
-        assert words in said.out
+def test_without_arguments_it_helps(cli: Cli) -> None:
+    said = cli()
+    assert (said.code, said.err) == (0, "")
+    assert all(f" {command} " in said.out for command in ("list", "show", "run", "calibrate", "track", "doctor"))
 
 
 def test_a_broken_plug_in_is_one_sentence(cli: Cli, tmp_path: Path) -> None:

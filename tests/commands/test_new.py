@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from pathlib import Path
 
 import pytest
 from torch import zeros
 
-from benchmarks.commands.new import KINDS, STARTERS
+from benchmarks.commands.new import KINDS
 from tests.commands.commands import TINY, Cli
 
 
@@ -30,10 +29,6 @@ def test_a_starter_is_written_once(cli: Cli, tmp_path: Path, kind: str) -> None:
     assert again.err.strip() == f"{path.name} is there already: choose another name, or move it away."
     assert path.read_text(encoding="utf-8") == "mine"
     assert [one.name for one in tmp_path.iterdir() if one.name != "cache"] == [path.name]
-
-
-def test_every_kind_has_its_starter() -> None:
-    assert {path.stem for path in STARTERS.iterdir()} == set(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -70,12 +65,6 @@ def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
     for layer in layers.values():
         x = layer(x)
     assert x.shape == (2, 10)
-
-
-def test_the_data_card_is_toml(cli: Cli, tmp_path: Path) -> None:
-    cli("new", "data", "leaves")
-    said = tomllib.loads((tmp_path / "leaves.toml").read_text(encoding="utf-8"))
-    assert (said["name"], said["folder"], said["kind"]) == ("leaves", "leaves", "images")
 
 
 def test_a_new_table_is_one_that_is_run(cli: Cli, here: None) -> None:

@@ -71,15 +71,6 @@ def test_claims_are_not_judged_on_tables_that_were_written_of_other_runs(cli: Cl
     assert {measured for _, measured, _ in judged(out)} == {"-"}, "the table lies there, but of scale smoke"
 
 
-def test_a_table_says_below_it_which_runs_others_made(cli: Cli, out: Path) -> None:
-    made_elsewhere(out)
-    assert cli("report", f"--out={out}", *TINY).code == 0
-    for page in (out / "report" / "index.html", *out.glob("report/*/table1/index.html")):
-        text = html.unescape(page.read_text(encoding="utf-8"))
-        assert f"2 {OTHERS}" in text, page
-        assert "torch 1.0" in text, page
-
-
 def test_run_trains_what_only_other_sources_have_made(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made_elsewhere(out)
     asked: list[int] = []

@@ -108,26 +108,6 @@ def test_a_table_of_ones_own_brings_its_network_with_published_values(cli: Cli, 
     assert cli("show", str(table), "--network=mlp").code == 0
 
 
-def test_a_tables_network_and_another_of_its_name_are_refused(cli: Cli, tmp_path: Path) -> None:
-    network(tmp_path)
-    table = tmp_path / "mine.toml"
-    table.write_text(
-        '[table]\nid = "mine"\ntitle = "Mine"\nfamily = "cifar10"\nnetworks = ["mynet.py:mlp"]\n'
-        'measures = ["best_accuracy_percent"]\n[[rows]]\nmethod = "bp"\n',
-        encoding="utf-8",
-    )
-    other = network(tmp_path, name="other.py")
-    said = cli("show", str(table), "--network", str(other))
-    assert said.code == 2
-    assert "mlp is the name of several networks" in said.err
-
-
-def test_show_says_what_would_run(cli: Cli, tmp_path: Path) -> None:
-    said = cli("show", "lap-table1", "--network", str(network(tmp_path)), "--scale=small", "--method=mbsgd")
-    assert said.code == 0
-    assert "like=resnet20" in said.out
-
-
 def test_what_it_raises_in_training_is_told_with_its_line(cli: Cli, here: None, tmp_path: Path) -> None:
     """Nine passes are those of the trial before any training and of the first batches."""
     text = MLP.replace("nn.Linear(width, width)", "Late(width, width)").replace(

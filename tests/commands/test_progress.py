@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks.runner import progress
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Busy, Ended, Epoch, Remark, Resumed, Standstill
+from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Remark, Resumed, Standstill
 from benchmarks.runner.progress import EVERY_SECONDS, Display, duration
 from results.records.spec import Labels
 from tests.commands.commands import until
@@ -45,17 +45,6 @@ def test_a_pipe_gets_one_line_a_run() -> None:
         "[2/3] cifar100-resnet18 [bold]x[/nope], seed 1: failed: Worker [red]a[/b] failed: out of luck x"
     )
     assert display.done == 2
-
-
-def test_a_share_of_an_epoch_is_shown_as_one() -> None:
-    file = io.StringIO()
-    with Display(RUNS, Console(file=file, width=80)) as display:
-        display(Begin("run0", RUNS[0].spec, RUNS[0].labels))
-        for epoch in (0.5, 1, 1.5):
-            display(Epoch("run0", epoch, METRICS))
-        assert display.heard == {"run0": 1.5}
-        display(Ended("run0", "finished"))
-    assert "seed 0: finished, 1.5 epochs, 12.3 %" in file.getvalue()
 
 
 def test_a_run_that_stands_still_is_named() -> None:
@@ -136,21 +125,6 @@ def test_a_log_is_spoken_to_while_nothing_ends(monkeypatch: pytest.MonkeyPatch) 
     assert file.getvalue() == said
 
 
-def test_what_another_command_trains_is_not_under_way() -> None:
-    display, _ = log(Clock())
-    display(Begin("run0", RUNS[0].spec, RUNS[0].labels))
-    assert list(display.begun) == ["run0"]
-    display(Busy("run0", "pid 1"))
-    assert list(display.begun) == []
-
-
-def test_runs_that_ended_early_are_not_waited_for() -> None:
-    display = told(Console(file=io.StringIO()))
-    alone = Display(RUNS[2:], Console(file=io.StringIO()))
-    assert display.begun == ("run2",)
-    assert display.remaining.seconds < alone.remaining.seconds
-
-
 @pytest.mark.parametrize("width", [60, 200])
 def test_a_terminal_gets_one_line_that_changes(width: int) -> None:
     file = io.StringIO()
@@ -160,13 +134,6 @@ def test_a_terminal_gets_one_line_that_changes(width: int) -> None:
     drawn = [line for line in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", file.getvalue()).split("\n") if "━" in line]
     assert drawn
     assert "\x1b[1A" not in file.getvalue().partition("━")[2].rpartition("━")[0]  # never up to a second line
-
-
-def test_no_color_is_heeded() -> None:
-    file = io.StringIO()
-    told(Console(file=file, width=120, force_terminal=True, _environ={"TERM": "xterm", "NO_COLOR": "1"}))
-    assert "\x1b[31m" not in file.getvalue()
-    assert "\x1b[32m" not in file.getvalue()
 
 
 def test_durations_are_words() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -52,18 +51,6 @@ def test_a_recorded_run_has_the_same_losses_again(cli: Cli, out: Path) -> None:
         assert said.out.splitlines()[-1] == "2 epochs replayed in one thread: all losses equal to the last bit."
         assert (said.code, said.err) == (0, "")
     assert contents(run_of(out)) == before, "it writes nothing"
-
-
-def test_recording_is_part_of_the_run_and_said(cli: Cli, out: Path) -> None:
-    spec = lines_of(run_of(out) / JOURNAL)[0]["spec"]
-    assert spec["recorded"] is True
-    assert spec["executor"] == "threads"
-    said = cli("show", "table3", *RECORD[:2], "--method=async_lu", f"--out={out}", *TINY)
-    assert "1 run, 1 of them done" in said.out
-    assert "recorded: readers and writers of a layer exclude each other" in " ".join(said.out.split())
-    plain = cli("show", "table3", RECORD[0], "--method=async_lu", f"--out={out}", *TINY)
-    assert "1 run, 0 of them done" in plain.out
-    assert "recorded" not in plain.out
 
 
 def test_a_run_that_is_repeated_begins_its_schedule_anew(cli: Cli, here: None, out: Path) -> None:
@@ -127,8 +114,3 @@ def test_what_cannot_be_recorded_is_refused_in_a_sentence(cli: Cli, words: tuple
     assert said.code == 2
     assert said.err.startswith(sentence)
     assert said.err.count("\n") == 1
-
-
-def test_the_command_that_makes_it_again_records_again(cli: Cli, out: Path) -> None:
-    pages = [path.read_text(encoding="utf-8") for path in (out / "tables").glob("*/*.md")]
-    assert json.dumps(pages).count("recorded") >= 1

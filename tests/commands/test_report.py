@@ -13,15 +13,13 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.rerun import command
 from benchmarks.tables.registry import table
-from benchmarks.views.pages import analysis_page, links, rivals, site_content
+from benchmarks.views.pages import analysis_page, links, site_content
 from results.measures import Measure
 from results.published import Published
-from results.records.identity import identity
 from results.statistics import Summary
-from results.statistics.censoring import Times
 from results.tables import ResultCell, ResultRow, ResultTable, files
 from tests.commands.commands import TINY, Cli
-from tests.results.samples import finish, lines_of, made_elsewhere, rewrite
+from tests.results.samples import finish, lines_of, rewrite
 
 
 @pytest.fixture
@@ -68,27 +66,11 @@ def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
         assert (folder(out) / f"curves.{kind}").stat().st_size > 1000
 
 
-@pytest.mark.usefixtures("drawn")
-def test_only_what_was_asked_for(cli: Cli, out: Path) -> None:
-    assert cli("report", "table7", "table8", f"--out={out}", *TINY).code == 0
-    assert [path.parent.name for path in out.glob("report/smoke*/*/index.html")] == ["table7"]
-    assert "table1" not in index(out)
-    assert "table8" in index(out)
-
-
 def test_runs_of_other_settings_are_counted(cli: Cli, out: Path) -> None:
     said = cli("report", f"--out={out}")
     assert said.code == 0
     assert "belong to no table as chosen" in said.out
     assert "Nothing was run here yet" in index(out)
-
-
-def test_an_empty_folder_says_so(cli: Cli, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    said = cli("report")
-    assert said.code == 0
-    assert "Nothing was run here yet" in said.out
-    assert "Nothing was run here yet" in index(tmp_path / "out")
 
 
 def test_no_folder_is_a_mistake(cli: Cli) -> None:
@@ -153,13 +135,6 @@ def test_journals_that_were_cut(cli: Cli, out: Path) -> None:
     assert "not a journal line" in said.out
     assert "not a journal line" in index(out)
     assert "the journal has no end" in html(out)
-
-
-def test_runs_of_older_sources_are_shown_and_named(cli: Cli, out: Path) -> None:
-    path = journal(out)
-    made_elsewhere(path, sources="0" * 64, torch="1.0")
-    assert cli("report", f"--out={out}", *TINY).code == 0
-    assert "1 of 2 runs were made by other sources than this checkout" in html(out)
 
 
 def test_an_analysis_is_shown_from_its_json_alone(tmp_path: Path) -> None:
@@ -230,17 +205,6 @@ def test_runs_in_a_local_store_are_linked(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert "secret" not in links.tracking().hint([])
 
 
-def test_rivals_are_tested_against_the_slowest() -> None:
-    fast, slow = Times([1.0, 1.1, 1.2]), Times([2.0, 2.1, 2.2])
-    (row,) = rivals._grid("ResNet-18", "time to target", {"LU": fast, "BP": slow}).rows
-    assert row[:2] == ("LU", "× 1.91")
-    assert row[3] == "0.1"
-    censored = Times([3.0, None, None], [None, 5.0, 5.0])
-    (row,) = rivals._grid("ResNet-18", "time to target", {"LU": fast, "LAP": censored}, ["LPP"]).rows[:1]
-    assert row[1].startswith("at least ×")
-    assert row[3:] == ("–", "–", "3 against 3, weak")
-
-
 def test_every_experiment_has_a_place() -> None:
     from benchmarks.experiments import IDS
 
@@ -292,19 +256,3 @@ def test_all_scales_are_in_one_report_and_each_can_be_had_alone(cli: Cli, out: P
     assert cli("report", f"--out={out}", "--scale=small", *few).code == 0
     assert 'href="smoke' not in index(out)
     assert 'href="small-virtual-paper-a' in index(out)
-
-
-def test_a_scale_whose_runs_belong_to_no_table_is_left_out(cli: Cli, out: Path) -> None:
-    """As a run with settings that no table as chosen has."""
-    path = journal(out)
-    lines = lines_of(path)
-    lines[0]["spec"]["workload"] |= {"scale": "paper", "patience": 2}
-    lines[0]["id"] = identity(lines[0]["spec"])
-    (path.parent.parent / lines[0]["id"]).mkdir()
-    rewrite(path.parent.parent / lines[0]["id"] / "journal.jsonl", lines)
-    assert cli("report", f"--out={out}", *TINY).code == 0
-    assert "1 at scale paper" in index(out)
-    assert "At scale paper" not in index(out)
-    said = cli("claims", f"--out={out}", *TINY)
-    assert said.code == 0
-    assert not re.search("^paper, virtual", said.out, re.MULTILINE)

@@ -102,12 +102,6 @@ def test_seconds_between_checkpoints_are_a_time(cli: Cli, seconds: str) -> None:
     assert said.err.startswith(f"--checkpoint-every {seconds}: give seconds, or 0 for every epoch")
 
 
-def test_drains_within_an_epoch_are_said(cli: Cli) -> None:
-    said = cli("show", "table1", "--set=workload.drain_every=2", "--network=resnet18")
-    assert "drain_every=2" in said.out
-    assert "drain_every" not in cli("show", "table1", "--network=resnet18").out
-
-
 @pytest.mark.parametrize(
     ("ended", "kept", "said"),
     [

@@ -12,11 +12,8 @@ from typing import Any
 import pytest
 
 from benchmarks.commands import calibrate
-from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
-from benchmarks.runner.processes.messages import Ended
 from results import tracking
-from results.errors import ResultsError
 from results.tracking import FeedReport
 from tests.commands.commands import TINY, Cli, journals, written
 from tests.results.samples import records
@@ -103,19 +100,6 @@ def test_numbers_do_not_depend_on_jobs_folder_or_repetition(cli: Cli, out: Path,
     assert files == ["journal.jsonl", "journal.jsonl", "journal.replaced-1.jsonl", "journal.replaced-1.jsonl"]
 
 
-@pytest.mark.usefixtures("no_training", "out")
-def test_a_pipe_gets_plain_lines(cli: Cli) -> None:
-    said = cli("run", "table1", ROWS, "--no-tracking", *TINY)
-    assert "\x1b" not in said.out
-    assert "━" not in said.out
-    assert all(len(line) <= 120 for line in said.out.splitlines() if not line.startswith("Written: "))
-
-
-def test_tables_of_the_same_runs_share_them(cli: Cli) -> None:
-    counts = [re.search(r"(\d+) runs,", cli("show", *tables).out) for tables in (["table3"], ["table3", "table4"])]
-    assert [count and count[1] for count in counts] == ["36", "36"]
-
-
 def test_show_is_the_plan(cli: Cli) -> None:
     said = cli("show", "table3", "--set=async_lu.backward_workers=5", "--network=resnet18", "--seeds=2")
     assert (said.code, said.err) == (0, "")
@@ -200,12 +184,6 @@ def test_a_card_of_this_machine(cli: Cli, tmp_path: Path, monkeypatch: pytest.Mo
     assert "resnet50: forward" in cli("show", "this-machine").out
 
 
-def test_doctor(cli: Cli) -> None:
-    said = cli("doctor", "--out=[/odd]")
-    assert (said.code, said.err) == (0, "")
-    assert "results folder: [/odd] (not there yet)" in said.out
-
-
 # ---- tracking
 
 
@@ -279,31 +257,6 @@ def test_a_store_is_fed_once(cli: Cli, out: Path, tmp_path: Path) -> None:
 
 
 # ---- what is there and cannot be read
-
-
-def test_an_empty_journal_counts_as_none(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a process leaves it that was killed before the first line: its row says so, the others are there."""
-
-    def die(runs: Sequence[Run], *arguments: Any, **options: Any) -> dict[str, Ended]:
-        return {run.id: Ended(run.id, "failed", "killed") for run in runs}
-
-    sorted(out.glob("runs/*/journal.jsonl"))[0].write_bytes(b"")
-    monkeypatch.setattr(pool, "train_all", die)
-    said = cli("run", "table1", ROWS, "--no-tracking", *TINY)
-    assert said.code == 1
-    assert "2 runs, 1 of them done before" in said.out
-    assert "not run" in said.out
-
-
-def test_a_feed_that_fails_is_a_sentence(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*arguments: Any, **options: Any) -> FeedReport:
-        raise ResultsError("The store [/odd] cannot be used.")
-
-    monkeypatch.setattr(tracking, "feed", fail)
-    said = cli("run", "table1", ROWS, *TINY)
-    assert said.code == 0
-    assert "Not tracked: The store [/odd] cannot be used." in said.out
-    assert cli("track").err == "The store [/odd] cannot be used.\n"
 
 
 def test_seeds_by_name_are_trained_shown_and_said(cli: Cli, here: None) -> None:

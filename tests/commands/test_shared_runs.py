@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +11,12 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.commands import run as run_command
-from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import grids, resolve
 from benchmarks.runner.processes import pool
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.pages import rivals
-from benchmarks.views.sheets import sheet_of
 from results.records import of_rows
 from results.statistics.censoring import Times
 from results.tracking.entries import entries
@@ -125,28 +122,6 @@ def test_each_row_is_tracked_with_its_seeds(out: Path) -> None:
     for row, parent in parents.items():
         assert sum(entry.parent == parent and entry.params["row"] == row for entry in made) == 2
     assert parents.keys() == {LAP, LPP}
-
-
-def test_a_sheet_names_the_other_row_as_the_journal_does(out: Path) -> None:
-    """So that what is fed to MLflow from tables and from journals is the same."""
-    settings = {"workload": dict(word.removeprefix("--set=workload.").split("=") for word in TINY if "--set" in word)}
-    chosen = Choices(seeds=(0, 1), networks=("resnet18",), settings=settings)
-    found = journals.read(out)
-    for id, rows in (("audit-updaters", (LAP, LPP)), ("table3", ("lapsgd", "lppsgd"))):
-        sheet = sheet_of(resolve(table(id), chosen), found)
-        assert [{record.row for record in sheet.of("resnet18", row)} for row in rows] == [{LAP}, {LPP}]
-
-
-def test_all_tables_share_what_is_one_run() -> None:
-    """Of LPP-SGD with one updater, whatever the table calls it."""
-    chosen = Choices(seeds=(0,), networks=("resnet18",))
-    planned = [run for id in ("table3", "audit-updaters") for run in resolve(table(id), chosen).runs]
-    assert rows_of(plan.distinct(planned), "lppsgd@updaters=1") == ["lapsgd@updaters=1", "lppsgd@updaters=1"]
-
-
-def rows_of(runs: Sequence[plan.Run], row: str) -> list[str]:
-    (found,) = (run for run in runs if row in [other.row for other in run.labels.also])
-    return [found.labels.row, *(other.row for other in found.labels.also)]
 
 
 def test_a_row_is_not_tested_against_its_own_runs() -> None:

@@ -48,12 +48,3 @@ def test_a_sweep_is_reported_and_can_be_repeated(cli: Cli) -> None:
     page = written(Path("out"), "table7/index.html", "report").read_text(encoding="utf-8")
     assert "--set workload.epochs=2 --set workload.batch=64,128" in page
     assert "batch 128" in page
-
-
-@pytest.mark.usefixtures("here")
-def test_a_row_is_added_by_its_options(cli: Cli) -> None:
-    said = cli("run", "table7", "--no-tracking", "--method=async_lu@queue=2,backward_workers=3", *TINY)
-    assert said.code == 0, said.err
-    assert list(rows()) == ["async_lu@queue=2,backward_workers=3", "bp"]
-    (page,) = Path("out").glob("tables/*/table7.md")
-    assert "not in the paper's table" in page.read_text(encoding="utf-8")

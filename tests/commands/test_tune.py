@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import shutil
@@ -125,14 +124,6 @@ def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> Non
     assert sorted(decays) == pytest.approx([0.0005 * factor for factor in (1 / 16, 1 / 4, 4, 16)])
 
 
-@pytest.mark.usefixtures("fake")
-def test_all_runs_are_listed_with_their_ids(cli: Cli) -> None:
-    cli("tune", "table1", "--seeds=2", *ROWS)
-    with written(Path("out"), "tune-table1-runs.csv").open(encoding="utf-8") as lines:
-        listed = {line["row"] for line in csv.DictReader(lines)}
-    assert listed == {path.name for path in Path("out/runs").iterdir()}
-
-
 def test_again_nothing_is_trained_and_the_same_is_shown(cli: Cli, fake: Fake) -> None:
     first = cli("tune", "table1", "--seeds=2", *ROWS)
     before = {path: path.read_bytes() for path in Path("out/tuning").glob("*/*")}
@@ -153,14 +144,6 @@ def test_an_interrupted_search_goes_on(cli: Cli, fake: Fake) -> None:
     assert not kept & {run.id for stage in fake.trained[1:] for run in stage}
 
 
-def test_the_runs_of_the_table_are_those_of_run(cli: Cli, fake: Fake) -> None:
-    cli("run", "table1", "--seeds=2", *ROWS)
-    shown = {run.id for run in fake.trained[0]}
-    fake.trained.clear()
-    cli("tune", "table1", "--seeds=2", *ROWS)
-    assert not shown & {run.id for stage in fake.trained for run in stage}
-
-
 def test_rows_that_are_one_algorithm_share_their_trials(cli: Cli, fake: Fake) -> None:
     rows = ("--method=lapsgd,lppsgd", "--network=resnet18", "--no-tracking", "--seeds=2", "--grid=3")
     said = cli("tune", "table1", *rows)
@@ -171,14 +154,6 @@ def test_rows_that_are_one_algorithm_share_their_trials(cli: Cli, fake: Fake) ->
         [cell.measured for cell in row.cells] for row in table().rows if row.row in ("lapsgd@best", "lppsgd@best")
     )
     assert one == other
-
-
-def test_fresh_trains_each_run_once(cli: Cli, fake: Fake) -> None:
-    cli("tune", "table1", "--seeds=1", *ROWS)
-    once = sorted(run.id for stage in fake.trained for run in stage)
-    fake.trained.clear()
-    assert cli("tune", "table1", "--seeds=1", "--fresh", *ROWS).code == 0
-    assert sorted(run.id for stage in fake.trained for run in stage) == once
 
 
 def test_diverged_trials_and_edges_are_said(cli: Cli, fake: Fake) -> None:
@@ -199,26 +174,6 @@ def test_a_trial_that_fails_leaves_its_row_out(cli: Cli, fake: Fake) -> None:
     assert said.code == 1
     assert "Not tuned, since a trial failed: DDP on resnet18." in said.out
     assert [row.row for row in table().rows] == ["async_lu", "async_lu@best"]
-
-
-def test_one_seed_decides_nothing(cli: Cli, fake: Fake) -> None:
-    cli("tune", "table1", "--seeds=1", *ROWS)
-    assert "no pair is decided at the published rates" in written(Path("out"), "tune-table1.md").read_text(
-        encoding="utf-8"
-    )
-
-
-def test_rows_are_compared_seed_by_seed(cli: Cli, fake: Fake) -> None:
-    """Seeds differ by ten points; Async LU is ahead by one, give or take a tenth, in each of them."""
-
-    def rule(run: Run) -> float:
-        behind = 0.0 if run.spec.method.name == "async_lu" else 1 + 0.1 * (run.spec.seed % 2)
-        return 60.0 + 10 * (run.spec.seed % 3) - behind
-
-    fake.rule = rule
-    assert cli("tune", "table1", *ROWS, "--seeds=3").code == 0
-    text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
-    assert "what is decided at the published rates stays as it was (1 as before)" in text
 
 
 @pytest.mark.usefixtures("fake")
@@ -263,20 +218,3 @@ def test_runs_that_are_trained(cli: Cli) -> None:
     assert re.search(r"BP.*, rate x 4, seed 1000: finished, 2 epochs", said.out)
     rows = json.loads(written(Path("out"), "tune-table1-runs.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) in (4, 5)
-
-
-def test_final_runs_that_fail_leave_their_cells_empty(cli: Cli, fake: Fake) -> None:
-    fake.fail = lambda run: run.spec.method.name == "ddp" and run.spec.seed < FIRST_TRIAL_SEED
-    said = cli("tune", "table1", "--seeds=2", *ROWS)
-    assert said.code == 1
-    assert "DDP, seed 0: no reason" in said.out.replace("\n", " ")
-    (row,) = [one for one in table().rows if one.row == "ddp@best"]
-    assert "not run" in {one.reason for one in row.cells}
-
-
-def test_real_time_is_tuned_as_well(cli: Cli, fake: Fake) -> None:
-    said = cli("tune", "table1", "--seeds=2", "--executor=threads", *ROWS)
-    assert (said.code, said.err) == (0, "")
-    assert "1 at a time" in said.out
-    assert cell("ddp@best", "tuning_seconds") == 5 * 6.0
-    assert "Seconds spent" in {measure.heading for measure in table().measures}

@@ -93,13 +93,6 @@ def test_many_tables_are_named_and_a_table_without_runs_is_said(out: Path, start
         said(out, "tabel3")
 
 
-def test_the_right_page_is_opened(out: Path, started: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
-    assert ui.ui(out, store(out), 5001, True, Console(file=io.StringIO())) == 0
-    assert opened == ["http://127.0.0.1:5001/#/experiments/1/runs?viewStateShareKey=benchmarks"]
-
-
 def test_an_empty_store_is_shown_and_none_is_refused(tmp_path: Path, started: list[int]) -> None:
     with pytest.raises(ResultsError, match=r"^There is no store at .*: run a table, or feed what was run with"):
         said(tmp_path / "out")

@@ -23,8 +23,8 @@ import methods
 from benchmarks.hardware import cards
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner import plan
-from benchmarks.runner.checkpoints import file, keeper
-from benchmarks.runner.checkpoints.file import Checkpoint, folder, found, read, render
+from benchmarks.runner.checkpoints import keeper
+from benchmarks.runner.checkpoints.file import Checkpoint, folder, found, read
 from benchmarks.runner.checkpoints.keeper import KEPT, Checkpoints
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.training import Training, load_data
@@ -160,24 +160,6 @@ def test_what_was_never_written_so_is_refused(change: Callable[..., Any], why: s
     assert "\n" not in said[0]
 
 
-def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
-    ended(tmp_path)
-    (tmp_path / "runs" / ID).rename(tmp_path / "runs" / "other")
-    said = list[str]()
-    assert Checkpoints(tmp_path, "other", environment={}, say=said.append).resume(BP()[0].resume) is None
-    assert ["is another run's" in one for one in said] == [True, True]
-
-
-def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
-    ended(tmp_path)
-    last, _ = found(tmp_path, ID)
-    last.unlink()
-    os.mkfifo(last)
-    used = kept(tmp_path).resume(lambda checkpoint: None)
-    assert used is not None
-    assert used.place == (1, 0)
-
-
 @pytest.mark.parametrize("size", [2**33, 2**40])
 def test_a_checkpoint_without_an_end_is_set_aside(tmp_path: Path, size: int) -> None:
     """A sparse file of more bytes than memory has; the name of its digest is nobody's."""
@@ -191,19 +173,6 @@ def test_a_checkpoint_without_an_end_is_set_aside(tmp_path: Path, size: int) -> 
     assert found(tmp_path, ID) == [before]
 
 
-def test_a_checkpoint_that_does_not_fit_into_memory_is_set_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def none_left(*given: Any) -> bytes:
-        raise MemoryError
-
-    ended(tmp_path)
-    monkeypatch.setattr(file, "content", none_left)
-    said = list[str]()
-    assert kept(tmp_path, say=said.append).resume(lambda checkpoint: None) is None
-    assert ["fit into memory" in one for one in said] == [True, True]
-
-
 def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> None:
     ended(tmp_path)
     last, _ = found(tmp_path, ID)
@@ -213,17 +182,6 @@ def test_what_a_killed_process_left_half_written_is_cleared(tmp_path: Path) -> N
     assert used is not None
     assert used.place == (2, 0)
     assert sorted(folder(tmp_path, ID).iterdir()) == sorted(found(tmp_path, ID))
-
-
-def test_a_file_says_what_was_given(tmp_path: Path) -> None:
-    checkpoint = replace(trained(), progress=trained().progress.model_copy(update={"run": ID}))
-    name, data = render(checkpoint)
-    folder(tmp_path, ID).mkdir(parents=True)
-    (folder(tmp_path, ID) / name).write_bytes(data)
-    again = read(folder(tmp_path, ID) / name, ID)
-    assert repr(again.progress) == repr(checkpoint.progress)
-    assert again.tensors.keys() == checkpoint.tensors.keys()
-    assert all(torch.equal(again.tensors[one], tensor) for one, tensor in checkpoint.tensors.items())
 
 
 # ---- when one is written
@@ -256,29 +214,6 @@ def test_between_two_the_seconds_that_were_asked_for_go_by(tmp_path: Path, monke
     assert list(dict.fromkeys(written)) == [None, (2, 0), (6, 0), (10, 0), (14, 0), (18, 0)]
     assert checkpoints.flush() == (20, 0)
     assert [read(path, ID).place for path in found(tmp_path, ID)] == [(20, 0), (18, 0)]
-
-
-def test_what_is_slow_to_take_is_taken_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now, asked = [100.0], list[float]()
-    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: 0.0))
-    checkpoints = kept(tmp_path, every_seconds=1000.0)
-
-    def slowly() -> Checkpoint:
-        asked.append(now[0])
-        now[0] += 0.05
-        return taken(1)()
-
-    for _ in range(10):
-        now[0] += 2.0
-        checkpoints.offer(slowly)
-    assert asked == pytest.approx([102.0, 108.05, 114.1, 120.15])
-
-
-def test_none_is_written_where_none_is_wanted(tmp_path: Path) -> None:
-    checkpoints = kept(tmp_path, every_seconds=None)
-    checkpoints.offer(taken(1))
-    assert checkpoints.flush() is None
-    assert list(tmp_path.iterdir()) == []
 
 
 def no_room(*given: Any, **named: Any) -> Any:
@@ -349,11 +284,6 @@ def real(family: str, network: str, method: str, options: dict[str, Any], delays
 
 def test_an_lstm_goes_on_in_one_piece_of_memory(tmp_path: Path) -> None:
     assert check_chain(tmp_path, real("imdb", "lstm", "lapsgd", {"updaters": 2})) > 0
-
-
-def test_channels_last_and_stragglers_go_on(tmp_path: Path) -> None:
-    delays = (Delay(kind="heavy_tailed", device=0),)
-    assert check_chain(tmp_path, real("cifar10", "resnet18", "async_lu", {}, delays)) > 0
 
 
 def test_a_run_that_was_taken_over_writes_none(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.commands.settings import settings
 from benchmarks.errors import UserError
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
@@ -38,11 +37,6 @@ def test_what_is_refused_is_said_in_one_sentence(given: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_several_are_a_row_each() -> None:
-    _, (sweep,) = settings(["workload.evaluate_every=1,1/4"])
-    assert sweep.values == ("1", "1/4")
-
-
 def specs(**changes: Any) -> list[Any]:
     return [run.spec for run in resolve(table("table3"), Choices(seeds=(0,), networks=("resnet18",), **changes)).runs]
 
@@ -58,12 +52,6 @@ def test_the_default_is_no_part_of_a_run() -> None:
 def test_no_more_often_than_a_device_has_batches() -> None:
     with pytest.raises(UserError, match=r"evaluate_every=1/40: an epoch of \w+ has \d+ batches on each device"):
         specs(settings={"workload": {"evaluate_every": "1/40"}})
-
-
-@pytest.mark.parametrize("every", ["1/2", "2"])
-def test_not_with_a_recorded_schedule(every: str) -> None:
-    with pytest.raises(UserError, match="leave out --record"):
-        specs(executor="threads", record=True, settings={"workload": {"evaluate_every": every}})
 
 
 @pytest.mark.parametrize(("every", "stops_after"), [(Fraction(1), 3), (Fraction(1, 2), 5), (Fraction(2), 2)])

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from benchmarks.commands.resolve import default_jobs, usable_device
+from benchmarks.commands.resolve import usable_device
 from benchmarks.errors import UserError
 from benchmarks.runner import environment, gpus
 from benchmarks.runner.choices import Choices
@@ -89,11 +88,6 @@ def test_no_gpu_is_said(see: See) -> None:
     assert usable_device("auto") == "cpu"
 
 
-def test_one_of_several_gpus_is_chosen_by_its_number() -> None:
-    with pytest.raises(UserError, match=r"choose GPUs by --devices 1, and say --device cuda\."):
-        usable_device("cuda:1")
-
-
 @pytest.mark.parametrize(
     ("visible", "chosen", "then"),
     [("", ["0", "2"], "0,2"), ("", ["1"], "1"), ("4, 7,GPU-a", ["2", "0"], "GPU-a,4")],
@@ -128,23 +122,6 @@ def test_gpus_that_are_not_there_are_refused(
         usable_device(device, chosen)
 
 
-@pytest.mark.parametrize(
-    ("answer", "version"),
-    [
-        ((0, "570.124.06\n570.124.06\n"), "570.124.06"),
-        ((0, ""), None),
-        ((9, "NVIDIA-SMI has failed"), None),
-        (FileNotFoundError(), None),
-        (subprocess.TimeoutExpired("nvidia-smi", 10), None),
-    ],
-)
-def test_the_driver_is_asked_for_and_may_not_answer(
-    answer: Any, version: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers(monkeypatch, answer)
-    assert gpus.driver() == version
-
-
 def test_the_environment_has_the_gpus_on_cuda_alone(see: See, monkeypatch: pytest.MonkeyPatch) -> None:
     see("NVIDIA H200", "NVIDIA H200")
     monkeypatch.setattr(gpus, "driver", lambda: "570.1")
@@ -156,24 +133,7 @@ def test_the_environment_has_the_gpus_on_cuda_alone(see: See, monkeypatch: pytes
     assert "gpu" not in environment.describe()
 
 
-def test_a_plan_for_the_cpu_imports_no_torch(checkout: Path) -> None:
-    program = (
-        "import sys; from benchmarks.runner.grid import resolve; from benchmarks.runner.choices import Choices; "
-        "from benchmarks.tables.registry import table; resolve(table('table3'), Choices(seeds=(0,))).runs; "
-        "print('torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
-
-
 # ---- runs side by side
-
-
-def test_by_default_a_run_per_gpu(see: See) -> None:
-    see("NVIDIA H200", "NVIDIA H200", "NVIDIA H200")
-    assert default_jobs("cuda") == 3
-    assert default_jobs("cuda", 2) == 6
-    assert default_jobs("cpu") == len(os.sched_getaffinity(0))
 
 
 @pytest.mark.parametrize(

@@ -70,13 +70,6 @@ def test_imports_have_longer(clock: Clock) -> None:
     assert wait(beats, clock, 1.0)
 
 
-def test_a_process_that_has_yet_to_begin_may_be_loading_libraries(clock: Clock) -> None:
-    heard: list[Any] = []
-    beats = Heartbeats(None, heard.append)
-    wait(beats, clock, 40.0)
-    assert "(it may still be loading libraries, or it was stopped, " in heard[0].sentence
-
-
 def test_time_in_which_the_command_was_stopped_itself_does_not_count(clock: Clock) -> None:
     beats = Heartbeats(4.0, ignore)
     beats.hear(Alive("id", AT))

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
-from benchmarks.runner.processes.messages import Answer, Begin, Ended, Epoch, Standstill, Wrong
+from benchmarks.runner.processes.messages import Answer, Begin, Ended, Wrong
 from results.records.spec import Labels
 from tests.results.samples import spec_of
 
@@ -45,24 +45,6 @@ def heard(answer: Answer, *, lives: bool = True) -> tuple[list[Any], dict[str, E
         job.pipe.close()
         theirs.close()
     return events, ended, job
-
-
-def test_an_epoch_is_heard_and_the_run_goes_on() -> None:
-    epoch = Epoch("id", 1, {"accuracy_percent": 12.5})
-    events, ended, job = heard(epoch)
-    assert (events, ended, job.run) == ([epoch], {}, RUN)
-
-
-def test_an_end_is_heard_and_the_process_is_free() -> None:
-    end = Ended("id", "diverged", "the training loss was not finite from batch 1 of epoch 1 on")
-    events, ended, job = heard(end)
-    assert (events, ended, job.run) == ([end], {"id": end}, None)
-
-
-def test_a_standstill_is_heard_and_the_run_goes_on() -> None:
-    still = Standstill("id", "no progress for 30 s while evaluating epoch 1")
-    events, ended, job = heard(still)
-    assert (events, ended, job.run) == ([still], {}, RUN)
 
 
 def test_an_end_that_takes_the_process_along_is_the_runs_own() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-import methods
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
@@ -50,13 +49,6 @@ def test_threads_spin_as_long_as_each_has_a_core(jobs: int, threads: int, cores:
     assert openmp.wait_policy(jobs, threads, cores) == policy
 
 
-@pytest.mark.parametrize(("method", "workers"), [("bp", 1), ("async_lu", 3), ("lapsgd", 6), ("lppsgd", 6), ("ddp", 6)])
-def test_on_real_threads_every_worker_calls_torch(method: str, workers: int) -> None:
-    made = methods.create(method)
-    assert openmp.callers(made, simulated=False) == workers
-    assert openmp.callers(made, simulated=True) == 1
-
-
 def test_a_run_s_policy_follows_from_all_its_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     def of(run: Run, jobs: int) -> str | None:
         return openmp.policy_of(run.spec, jobs)
@@ -66,17 +58,6 @@ def test_a_run_s_policy_follows_from_all_its_callers(monkeypatch: pytest.MonkeyP
     assert (of(one, 2), of(two, 1), of(two, 2), of(workers, 1)) == (None, None, "PASSIVE", "PASSIVE")
     monkeypatch.setenv(VARIABLE, "ACTIVE")
     assert (of(one, 2), of(two, 1), of(two, 2), of(workers, 1)) == ("ACTIVE",) * 4
-
-
-def test_a_policy_is_set_for_what_starts_inside_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    with openmp.applied("PASSIVE"):
-        assert os.environ[VARIABLE] == "PASSIVE"
-    with openmp.applied(None):
-        assert VARIABLE not in os.environ
-    monkeypatch.setenv(VARIABLE, "ACTIVE")
-    with openmp.applied("PASSIVE"):
-        assert os.environ[VARIABLE] == "ACTIVE"
-    assert os.environ[VARIABLE] == "ACTIVE"
 
 
 def reporting(pipe: Connection, setting: Any, carry_out: Any) -> None:

@@ -44,11 +44,6 @@ def test_without_runs_it_is_a_guess() -> None:
     assert "a guess" in Pace().basis([a_run()])
 
 
-def test_a_batch_of_another_size_takes_the_same_for_a_sample() -> None:
-    other = spec_of().workload.model_copy(update={"batch": 256})
-    assert rough_seconds(other) == ROUGH
-
-
 def test_a_folder_of_images_takes_as_long_as_the_images_that_it_has(record: Record) -> None:
     work = {"family": "imagenet", "dataset": "imagenet", "scale": "small", "network": "resnet18"}
     spec = spec_of().model_copy(update={"workload": spec_of().workload.model_copy(update=work)})
@@ -76,10 +71,6 @@ def test_the_runs_most_alike_are_asked(record: Record, spec: dict[str, Any], sec
     assert pace.epoch_seconds(spec_of(**spec)) == pytest.approx(seconds)
     known = "as runs of this scale took on this machine"
     assert (pace.basis([a_run(**spec)]) == known) == (spec != {"executor": "threads"})
-
-
-def test_the_latest_runs_are_asked(record: Record) -> None:
-    assert Pace([took(record, s) for s in (99, 99, 99, 1, 2, 3, 4, 5)]).epoch_seconds(spec_of()) == pytest.approx(3)
 
 
 @pytest.mark.parametrize(
@@ -138,15 +129,6 @@ def test_what_epochs_take_now_corrects_what_was_expected(record: Record) -> None
     assert left.seconds == pytest.approx(300)
     left.end(second)
     assert left.seconds == 0
-
-
-def test_a_share_of_an_epoch_counts_as_one(record: Record) -> None:
-    left, (first, second), clock = two(record, jobs=1)
-    left.end(second)
-    left.begin(first)
-    clock.now = 100.0
-    left.epoch(first, 0.5)
-    assert left.seconds == pytest.approx(3.5 * 200)
 
 
 def test_the_start_of_a_process_is_not_taken_for_training(record: Record) -> None:

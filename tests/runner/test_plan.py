@@ -13,7 +13,6 @@ import methods
 from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
-from benchmarks.hardware.cards import load
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner import gpus, identity, plan
 from benchmarks.runner.choices import Choices
@@ -53,14 +52,6 @@ def test_a_delay_on_a_device_that_no_run_has_is_refused(methods: tuple[str, ...]
         resolve(table("table1"), replace(CHOICES, card=late, methods=methods))
     fitting = late.model_copy(update={"delays": (Delay(kind="constant", device=0),)}) if late is not None else None
     assert len(resolve(table("table1"), replace(CHOICES, card=fitting, methods=methods)).runs) > 0
-
-
-def test_seeds_planned_together_are_planned_as_each_alone() -> None:
-    for id in ("table3", "lap-table3", "v3-stragglers"):
-        alone = [run for seed in (7, 2) for run in resolve(table(id), replace(Choices(), seeds=(seed,))).runs]
-        together = resolve(table(id), replace(Choices(), seeds=(7, 2))).runs
-        assert sorted(alone, key=lambda run: run.id) == sorted(together, key=lambda run: run.id)
-        assert all(run.id == hashed(run.spec.document()) for run in together)
 
 
 def test_tables_that_show_the_same_runs_share_them() -> None:
@@ -113,12 +104,6 @@ def test_the_rows_options_are_checked_whatever_is_trained() -> None:
         resolve(table("table3"), replace(CHOICES, settings=given, methods=("lppsgd",)))
 
 
-def test_seeds_are_run_one_after_the_other() -> None:
-    ordered = plan.in_order(resolve(table("table3"), CHOICES).runs)
-    assert [run.spec.seed for run in ordered] == sorted(run.spec.seed for run in ordered)
-    assert sorted(run.id for run in ordered) == sorted(ids())
-
-
 def keys(id: str, **changes: Any) -> list[str]:
     return [row.key for row in resolve(table(id), replace(CHOICES, **changes)).rows]
 
@@ -136,35 +121,6 @@ def test_a_method_asked_for_joins_a_table_that_lacks_it() -> None:
 
 def test_a_speedup_needs_its_baseline() -> None:
     assert keys("table8", methods=("ddp",)) == ["ddp", "bp"]
-
-
-def test_networks_can_be_chosen() -> None:
-    assert resolve(table("table3"), replace(CHOICES, networks=("resnet50",))).networks == ("resnet50",)
-    assert set(ids(networks=("resnet50",))) < set(ids())
-
-
-def test_settings_reach_their_method_and_the_workload() -> None:
-    settings = {"async_lu": {"backward_workers": "3"}, "workload": {"epochs": "2"}}
-    for run in resolve(table("table3"), replace(CHOICES, settings=settings)).runs:
-        options = run.spec.method.options
-        assert run.spec.workload.epochs == 2
-        if run.spec.method.name.startswith("async"):
-            assert options["backward_workers"] == (3 if run.spec.method.name == "async_lu" else 2)
-
-
-def test_settings_go_before_a_rows_own_options() -> None:
-    settings = {"lapsgd": {"updaters": "4", "period": "2"}}
-    runs = resolve(table("table3"), replace(CHOICES, settings=settings, methods=("lapsgd",), seeds=(0,))).runs
-    found = [(run.labels.row, run.spec.method.options) for run in runs]
-    assert [(key, o["updaters"], o["period"]) for key, o in found] == 2 * [("lapsgd@updaters=4", 4, 2)]
-
-
-def test_what_a_record_says_of_devices() -> None:
-    (run,) = resolve(table("table3"), replace(CHOICES, methods=("async_lu",), networks=("resnet18",), seeds=(0,))).runs
-    assert run.labels.devices == "3 devices (simulated)"
-    threads = replace(CHOICES, methods=("bp",), networks=("resnet18",), seeds=(0,), executor="threads", card=None)
-    (run,) = resolve(table("table3"), threads).runs
-    assert run.labels.devices == "threads on one cpu"
 
 
 # ---- plug-ins
@@ -251,13 +207,6 @@ def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tm
     assert ids(plugins=(Path("x.py"),)) == plain
     other = replace(table("table3"), title="another title", source="another source", notes=())
     assert [run.id for run in resolve(other, CHOICES).runs] == plain
-
-
-def test_real_time_names_this_machine() -> None:
-    threads = identity.hardware_of(None)
-    assert set(threads.document()) == {"name", "cores"}
-    assert (threads.cores or 0) >= 1
-    assert set(identity.hardware_of(load("paper-a")).document()) == {"name", "sha256"}
 
 
 def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

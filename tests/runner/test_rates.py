@@ -40,11 +40,6 @@ def test_it_grows_with_the_batch() -> None:
     assert rate("lap-table8", row("lap-table8", "mbsgd@batch=512"), 5) == pytest.approx(3.2)
 
 
-def test_the_other_networks_rates() -> None:
-    assert rate("lap-table1", row("lap-table1", "mbsgd@batch=128"), 5) == pytest.approx(0.2)
-    assert rate("lap-table10", row("lap-table10", "lapsgd@updaters=4,batch=32"), 5) == pytest.approx(0.1)
-
-
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("id", PAPER_B)
 def test_every_row_of_paper_b_warms_up(id: str, scale: str) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.grid import resolve
-from benchmarks.runner.rerun import command
-from benchmarks.tables.registry import table
 
 CHOSEN = Choices(methods=("bp",), networks=("resnet18",))
 
@@ -41,14 +36,3 @@ def test_seeds_are_read_and_written(text: str, meant: tuple[int, ...], argument:
 def test_what_are_no_seeds_is_refused(text: str) -> None:
     with pytest.raises(UserError, match=r"^--seeds .*"):
         seeds.parsed(text)
-
-
-def test_a_run_is_the_same_however_its_seed_was_named() -> None:
-    few = resolve(table("table3"), replace(CHOSEN, seeds=seeds.parsed("0,2,7"))).runs
-    many = resolve(table("table3"), replace(CHOSEN, seeds=seeds.parsed("8"))).runs
-    assert [run.spec.seed for run in few] == [0, 2, 7]
-    assert [run.id for run in few] == [run.id for run in many if run.spec.seed in (0, 2, 7)]
-
-
-def test_the_command_that_repeats_runs_names_their_seeds() -> None:
-    assert "--seeds 0,2,7 --method bp" in command(["table3"], replace(CHOSEN, seeds=(0, 2, 7))).text()

@@ -69,12 +69,6 @@ def test_a_workloads_field_that_is_set_wins_over_the_rows_and_names_it() -> None
     assert all(run.work.stem == "imagenet" for run in found.values())
 
 
-def test_no_row_keeps_the_name_of_a_stem_that_it_has_not() -> None:
-    found = by_row("audit-stem", "workload.stem=cifar")
-    assert set(found) == {"async_lu", "lapsgd", "lppsgd"}
-    assert all(run.work.stem == "cifar" for run in found.values())
-
-
 def test_rows_that_become_one_run_are_shown_once_under_the_tables_own_name() -> None:
     rows = resolve(table("table3"), chosen("lapsgd.updaters=2")).rows
     assert [row.key for row in rows] == [
@@ -97,34 +91,11 @@ def test_a_row_that_is_still_the_tables_keeps_its_name() -> None:
     assert resolve(table("table3"), SMALL).rows == table("table3").rows
 
 
-def test_what_a_table_decides_for_all_rows_is_said_where_it_is_set() -> None:
-    found = by_row("lap-table1", "mbsgd.devices=4")
-    assert set(found) == {
-        "mbsgd@devices=4,batch=128", "mbsgd@devices=4,batch=1024", "plsgd@batch=128", "plsgd@batch=1024"
-    }  # fmt: skip
-
-
 def test_a_batch_that_is_set_is_every_rows() -> None:
     found = by_row("lap-table1", "workload.batch=32")
     assert set(found) == {"mbsgd@workload.batch=32", "plsgd@workload.batch=32"}
     assert all(run.work.batch == 32 for run in found.values())
     assert len({run.work.price_batch for run in found.values()}) == 1
-
-
-def test_a_batch_that_is_a_rows_own_leaves_that_row_alone() -> None:
-    found = by_row("lap-table1", "workload.batch=1024", scale="paper")
-    assert set(found) == {"mbsgd@batch=1024", "plsgd@batch=1024"}
-
-
-def test_a_schedule_that_is_set_is_in_the_name() -> None:
-    found = by_row("lap-table1", "workload.schedule.kind=cosine")
-    assert "mbsgd@batch=128,workload.schedule.kind=cosine" in found
-    assert all(run.work.schedule.kind == "cosine" for run in found.values())
-
-
-def test_a_part_of_a_workload_may_be_too_small_for_the_tables_batch() -> None:
-    found = by_row("lap-table1", "workload.train_samples=64", "workload.batch=16")
-    assert all(run.work.train_samples == 64 for run in found.values())
 
 
 @pytest.mark.parametrize("id", IDS)
@@ -166,10 +137,6 @@ def test_where_all_rows_have_one_rule_no_name_says_it() -> None:
     assert labels("table7", "lsgd", "mbsgd") == ["L-SGD", "MB-SGD"]
     assert labels("table7", "lsgd", "ddp", ddp="linear") == ["DDP", "L-SGD"]
     assert labels("lap-table1") == [row.label for row in table("lap-table1").rows]
-
-
-def test_a_name_that_says_it_says_it_once() -> None:
-    assert labels("table7", "ddp", "ddp@learning_rate=linear") == ["DDP", "DDP, learning rate linear"]
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -72,18 +72,6 @@ def test_a_budget_that_is_none_is_refused_in_a_sentence(budget: TuningBudget, wo
     assert words in str(caught.value)
 
 
-def test_every_row_has_the_same_budget() -> None:
-    """Whatever its trials said: they are as many, of as many runs and epochs."""
-    budget = TuningBudget(grid=3, trials=4, seeds=2)
-    spent = set()
-    for accuracies in ((1.0, 2.0, 3.0), (None, None, None), (3.0, 3.0, 3.0)):
-        done = tried(*accuracies)
-        done += [Trial(factors, 1.0) for factors in next_factors(done, budget)]
-        assert next_factors(done, budget) == ()
-        spent.add((len(done), len(tuning_seeds(budget))))
-    assert spent == {(4, 2)}
-
-
 # ---- what is best
 
 
@@ -209,9 +197,3 @@ def test_a_sampler_tries_the_published_rate_first_and_is_repeated_from_what_is_d
     assert all(trial.factors.decay == 1.0 for trial in done)
     assert optuna[-1].told == [80.0, 0.0, 80.0, 80.0]
     assert next_factors(done[:1], TuningBudget(sampler="tpe", trials=6))[0].decay != 1.0
-
-
-def test_without_optuna_a_sampler_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(UserError, match="uv sync --extra tuning"):
-        next_factors([], TuningBudget(sampler="tpe"))

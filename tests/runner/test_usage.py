@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runner import usage
-from benchmarks.runner.usage import VARIABLE, Usage, wanted
+from benchmarks.runner.usage import Usage
 
 CPU, MEMORY = "system/process_cpu_percent", "system/process_memory_megabytes"
 
@@ -28,11 +28,3 @@ def test_memory_is_the_resident_pages(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert Usage().since_last()[MEMORY] == pytest.approx(250 * os.sysconf("SC_PAGE_SIZE") / 1e6)
     statm.unlink()
     assert MEMORY not in Usage().since_last()
-
-
-@pytest.mark.parametrize(("value", "expected"), [(None, False), ("", False), ("0", False), ("1", True)])
-def test_it_is_an_option(value: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
-    if value is not None:
-        monkeypatch.setenv(VARIABLE, value)
-    assert wanted() is expected

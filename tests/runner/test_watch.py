@@ -15,7 +15,7 @@ from benchmarks.executors.errors import WorkerFailed, WorkersStuck
 from benchmarks.runner import training
 from benchmarks.runner.processes import messages, one_run
 from benchmarks.runner.processes.messages import Begin, Ended
-from benchmarks.runner.processes.watch import EVERY_SECONDS, Watch, stacks
+from benchmarks.runner.processes.watch import Watch, stacks
 from benchmarks.runner.standing import Standing
 from methods import Channel, Get, Program, Worker
 from results.records import read
@@ -56,16 +56,6 @@ def looks(watch: Watch, seconds: int) -> None:
         watch.look(1.0)
 
 
-def test_nothing_is_said_while_a_run_gets_on() -> None:
-    standing, (one, _) = at_work("forward", "backward")
-    said = list[str]()
-    watch = Watch(standing, said.append)
-    for _ in range(100):
-        one.asked += 1
-        watch.look(1.0)
-    assert said == []
-
-
 def test_silence_is_said_at_growing_intervals() -> None:
     said = list[str]()
     watch = Watch(at_work("forward")[0], said.append)
@@ -73,16 +63,6 @@ def test_silence_is_said_at_growing_intervals() -> None:
     assert [one.split(" while ")[0] for one in said] == [
         f"no progress for {seconds} s" for seconds in (30, 60, 120, 240)
     ]
-
-
-def test_a_new_silence_is_said_anew() -> None:
-    standing, (one,) = at_work("forward")
-    said = list[str]()
-    watch = Watch(standing, said.append)
-    looks(watch, 50)
-    one.asked += 1
-    looks(watch, 50)
-    assert [one[:20] for one in said] == ["no progress for 30 s"] * 2
 
 
 def test_each_worker_is_named_with_its_effect_and_since_when() -> None:
@@ -143,11 +123,6 @@ def test_the_watch_is_a_thread_that_ends_with_the_run() -> None:
     with watch:
         assert found.wait(60)
     assert not [thread for thread in threading.enumerate() if thread.name == "watch"]
-
-
-def test_the_watch_looks_often_enough_for_what_was_set() -> None:
-    assert Watch(Standing(), print).every == EVERY_SECONDS
-    assert Watch(Standing(), print, stall_after=1.0).every == 0.25
 
 
 def test_stacks_say_where_other_threads_are() -> None:
@@ -225,20 +200,6 @@ class Unspeakable(BaseException):
 
     def __str__(self) -> str:
         raise RuntimeError("no text")
-
-
-def test_what_has_no_text_fails_its_run_by_its_name(
-    journal: Journal, sent: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def train(*arguments: Any, **settings: Any) -> str:
-        raise Unspeakable
-
-    monkeypatch.setattr(training, "train", train)
-    setting = messages.Setting(Path("out"), None, {}, (), {})
-    begin = Begin("id", spec_of(), Labels())
-    ended = one_run._train(Sending(sent), setting, begin, None, journal, Standing())  # type: ignore[arg-type]
-    assert ended == Ended("id", "failed", "Unspeakable, whose text cannot be had (RuntimeError)")
-    assert read(journal.path).status == "failed"
 
 
 @pytest.mark.parametrize("known", [True, False])
