@@ -56,24 +56,6 @@ def test_every_loss_has_an_arrow_to_its_backward_pass() -> None:
     assert all(arrow.from_row == FORWARD and arrow.end == pytest.approx(arrow.start) for arrow in losses)
 
 
-def test_updates_go_to_the_next_forward_pass_of_their_layer() -> None:
-    """F_1 gets the newer half of its layers from B_0 (section 3.2): of three layers the last."""
-    reads = [arrow for arrow in arrows(watched()) if arrow.layer is not None]
-    assert (reads[0].from_row, reads[0].to_row, reads[0].layer) == (FIRST, FORWARD, 2)
-    assert reads[0].start == pytest.approx(5 / 3)
-    assert reads[0].end == pytest.approx(5 / 3)
-
-
-def test_replicas_do_not_read_each_others_updates() -> None:
-    assert not list(arrows(watched("ddp", batches=6)))
-
-
-def test_a_backward_pass_that_waits_for_a_worker_starts_late() -> None:
-    """With one backward worker the second loss waits: its arrow is slanted."""
-    losses = [arrow for arrow in arrows(watched(backward_workers=1)) if arrow.layer is None]
-    assert [arrow.end - arrow.start for arrow in losses[:2]] == [pytest.approx(0), pytest.approx(1)]
-
-
 def test_collectives_take_the_seconds_of_the_card() -> None:
     price = Price([1.0] * 3, [1.0] * 3, [1.0] * 3, [4.0] * 3, bytes_per_second=2.0)
     seen = timeline.watch(methods.create("ddp"), price, LAYERS, 3)
@@ -99,12 +81,6 @@ def test_the_finding_is_a_table_and_a_picture(tmp_path: Path) -> None:
     values = [[cell.measured.mean if cell.measured else None for cell in row.cells] for row in table.rows]
     assert values[0] == [pytest.approx(200 / 3), 4, pytest.approx(6)]
     assert [path.name for path in finding.pictures] == [f"figure1.{ending}" for ending in ("png", "svg", "pdf")]
-
-
-def test_several_methods_on_a_network_of_the_card(tmp_path: Path) -> None:
-    finding = found(tmp_path, ("async_bu", "lapsgd"), network="resnet18", batches="3")
-    assert [table.name for table in finding.tables] == ["figure1-async_bu", "figure1-lapsgd"]
-    assert {path.stem for path in finding.pictures} == {"figure1-async_bu", "figure1-lapsgd"}
 
 
 def test_mistakes_are_told(tmp_path: Path) -> None:

@@ -54,12 +54,6 @@ def test_an_analysis_is_one_new_file(tmp_path: Path, checkout: Path) -> None:
     assert "count-up" in shown.stdout, shown.stderr
 
 
-def test_a_file_without_its_analysis_is_told(tmp_path: Path, checkout: Path) -> None:
-    (tmp_path / "count_up.py").write_text(ONE_FILE.replace('Analysis("count-up"', 'Analysis("other"'), encoding="utf-8")
-    done = run(tmp_path, checkout, "run", "count-up")
-    assert "defines no analysis 'count-up'" in done.stderr
-
-
 @pytest.mark.parametrize("id", registry.IDS)
 def test_what_an_analysis_says_of_itself(id: str) -> None:
     one = registry.analysis(id)
@@ -68,17 +62,6 @@ def test_what_an_analysis_says_of_itself(id: str) -> None:
     assert one.paper in ("", "paper-a", "paper-b")
     assert issubclass(one.Options, AnalysisOptions)
     assert one.options({}).model_config["extra"] == "forbid"
-
-
-def test_paper_a_has_its_analyses() -> None:
-    own = {id for id in registry.IDS if registry.analysis(id).paper == "paper-a"}
-    assert own >= {"figure1", "speedup", "staleness", "stationary", "table10", "table9"}
-
-
-def test_options_have_names_of_their_own() -> None:
-    names = [registry.analysis(id).Options.__name__ for id in registry.IDS if id != "table10"]
-    assert len(set(names)) == len(names)
-    assert "Options" not in names
 
 
 def test_an_unknown_analysis_offers_the_nearest() -> None:

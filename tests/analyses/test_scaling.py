@@ -11,7 +11,7 @@ import methods
 from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.registry import analysis
 from benchmarks.analyses.scaling import accuracy
-from benchmarks.analyses.scaling.dry import SLOW_EVERY, Epochs, Situation, expected_effects, simulate
+from benchmarks.analyses.scaling.dry import Epochs, Situation, simulate
 from benchmarks.analyses.scaling.formulas import BOUNDED, EXACT, seconds
 from benchmarks.analyses.scaling.points import Point, ScalingCurve
 from benchmarks.errors import UserError
@@ -60,13 +60,6 @@ def test_what_is_simulated_is_what_the_formulas_say(name: str, condition: Situat
             assert law * (1 - 1e-12) <= found <= 1.01 * law
 
 
-def test_a_thousand_devices_meet() -> None:
-    found = epochs("lsgd", PLAIN, 1024, steps=16)
-    price = PLAIN.price(CARD, KNOWN, STAGES, 1024, 0)
-    assert found.seconds == pytest.approx(seconds(made("lsgd", 1024), price, 16, 0.0) or 0.0, rel=1e-12)
-    assert found.effects == 1024 * (16 * 15 + 2)  # per batch 15; an average each, and the batch that is none
-
-
 def test_who_waits_for_a_straggler_is_counted_by_the_devices() -> None:
     """Of two devices one loses a step before each: it works and loses half the time each, the other waits half."""
     price = replace(Price.uniform(1, 1.0, 2.0), delays=tuple(replace_steps(SLOW, 1.0)._delays(2, 0)))
@@ -78,22 +71,8 @@ def replace_steps(condition: Situation, steps: float) -> Situation:
     return replace(condition, slow_steps=steps)
 
 
-def test_one_device_in_eight_is_slow_or_all_have_tails_of_their_own() -> None:
-    slow = SLOW.price(CARD, KNOWN, STAGES, 17, 0).delays
-    assert [delay.device for delay in slow] == [1, 1 + SLOW_EVERY]
-    tails = TAIL.price(CARD, KNOWN, STAGES, 3, 7).delays
-    assert [(delay.device, delay.seed) for delay in tails] == [(0, 7), (1, 7), (2, 7)]
-    assert len({epochs("lsgd", TAIL, 4, seed).seconds for seed in (0, 1, 1)}) == 2
-
-
 def test_averaging_beside_the_updates_waits_less_than_meeting() -> None:
     assert epochs("lapsgd", TAIL, 16).waiting < epochs("lsgd", TAIL, 16).waiting < epochs("ddp", TAIL, 16).waiting
-
-
-def test_effects_are_expected_as_they_grew() -> None:
-    found = [epochs("pdasgd", PLAIN, devices, steps=4) for devices in (1, 4, 16, 64)]
-    assert expected_effects(found[:1], 64, 256) == 0
-    assert expected_effects(found[:3], 64, 4 * 64) == pytest.approx(found[3].effects, rel=0.15)
 
 
 def test_gains_end_where_growth_falls_short_of_half() -> None:
@@ -117,16 +96,6 @@ def test_tables_say_what_was_left_out(tmp_path: Path) -> None:
     assert (weak.reference, weak.value) == ("formula", "simulated")
     assert any("gains up to" in note for note in weak.notes)
     assert all(path.is_file() for path in found.pictures)
-
-
-def test_strong_scaling_takes_epochs_until_a_device_has_its_steps(tmp_path: Path) -> None:
-    """16 batches on 16 devices: one each, in four epochs; the last average of each is waited for."""
-    (_, strong) = run(tmp_path, "lapsgd", batches="16").tables
-    (last,) = [row for row in strong.rows if row.row == "devices=16"]
-    price = PLAIN.price(CARD, KNOWN, STAGES, 16, 0)
-    step = price.forward_seconds + price.backward_seconds
-    assert last.cells[0].measured is not None
-    assert last.cells[0].measured.mean == pytest.approx(step + price.all_reduce(range(6), 16, 2))
 
 
 def test_local_steps_are_counted_over_epochs(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.registry import analysis
-from benchmarks.analyses.speedup import SpeedupOptions, asynchronous_time, grid, law, long_stream
+from benchmarks.analyses.speedup import SpeedupOptions, grid, law
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 
@@ -31,16 +31,6 @@ def test_measured_and_law_agree_over_the_whole_grid(method: str) -> None:
 def test_with_enough_workers_the_law_is_the_papers() -> None:
     assert law(7, 2.0, 2) == pytest.approx(7 * 3 / 9)
     assert law(7, 2.5, 3) == pytest.approx(7 * 3.5 / 9.5)
-
-
-@pytest.mark.parametrize(("beta", "workers"), [(2.0, 1), (3.0, 2), (2.0, 2), (4.0, 6)])
-def test_for_a_long_stream_the_slower_side_decides(beta: float, workers: int) -> None:
-    assert law(100_000, beta, workers) == pytest.approx(long_stream(beta, workers), rel=1e-3)
-
-
-def test_too_few_workers_make_the_forward_pass_wait() -> None:
-    """K = 1, beta = 2, b = 3: forward 0-1, backward 1-3, 3-5, 5-7."""
-    assert asynchronous_time(3, 2.0, 1) == 7
 
 
 def test_the_printed_t1_misses_the_measurement() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +27,6 @@ from benchmarks.analyses.stationary.potentials import (
     density,
     distance,
     grid,
-    histogram,
-    place,
     width,
 )
 from benchmarks.errors import UserError
@@ -118,16 +114,6 @@ def test_the_printed_diffusion_gives_no_density_where_it_is_not_positive() -> No
         assert (found[1] is None) == (formula in ("printed", "ito", "equation12"))
 
 
-def test_only_the_moments_move_the_wells() -> None:
-    """E L'(theta + xi) = theta (theta^2 - 1 + 3 sigma_STALE^2)."""
-    noise = Noise(0.01, 0.1, 0.2)
-    edges = grid(DOUBLE_WELL, noise)
-    found = {formula: density(DOUBLE_WELL, noise, formula, edges) for formula in ("squared", "moments")}
-    places = {formula: place(masses, edges) for formula, masses in found.items() if masses is not None}
-    assert places["moments"] == pytest.approx(math.sqrt(1 - 3 * 0.04), abs=0.01)
-    assert places["squared"] == pytest.approx(1, abs=0.01)
-
-
 def test_distance_is_total_variation() -> None:
     edges = np.linspace(-6, 6, 4002)
     x = (edges[1:] + edges[:-1]) / 2
@@ -138,11 +124,6 @@ def test_distance_is_total_variation() -> None:
     assert distance(one, other) == pytest.approx(distance(other, one))
     assert distance(one, one) == 0
     assert distance(np.eye(9)[2], np.eye(9)[7], bins=4) == 1
-
-
-def test_a_histogram_keeps_what_lies_beyond_its_grid() -> None:
-    shares = histogram(np.array([[-9.0, -0.5, 0.5], [0.6, 9.0, 0.7]]), np.array([-1.0, 0.0, 1.0]))
-    assert shares.tolist() == pytest.approx([2 / 6, 4 / 6])
 
 
 # ---- chains
@@ -157,17 +138,6 @@ def test_plain_sgd_on_the_quadratic_is_the_autoregression_it_is(eta: float) -> N
     law = density(QUADRATIC, Noise(eta, 0.3), "printed", edges)
     assert law is not None
     assert exact / width(law, edges, QUADRATIC) == pytest.approx(1 / (1 - eta), rel=1e-3)
-
-
-def test_plain_sgd_comes_closer_to_the_density_as_eta_shrinks() -> None:
-    found = []
-    for eta in (0.3, 0.1, 0.03):
-        edges = grid(QUADRATIC, Noise(eta, 0.3))
-        law = density(QUADRATIC, Noise(eta, 0.3), "printed", edges)
-        assert law is not None
-        found.append(distance(histogram(plain_sgd(QUADRATIC, eta), edges), law))
-    assert found == sorted(found, reverse=True)
-    assert found[-1] < 0.02
 
 
 def test_chains_repeat_and_seeds_differ() -> None:
@@ -230,14 +200,6 @@ def test_the_distance_to_plain_sgd_shrinks_as_the_noise_does(finding: Finding) -
         assert values[-1] > 0.3
 
 
-def test_the_distance_shrinks_with_the_measured_staleness_too(finding: Finding) -> None:
-    for potential in POTENTIALS:
-        cells = column(finding.tables[2], "distance_to_plain_sgd", potential.name)
-        sigmas = column(finding.tables[2], "sigma_stale_over_sigma_sgd", potential.name)
-        assert [measured(sigmas[row]) for row in cells] == sorted(measured(cell) for cell in sigmas.values())
-        assert measured(cells["bp"]) < measured(cells["hogwild@updaters=4"]) < measured(cells["async_bu@queue=8"])
-
-
 def test_corrected_formulas_fit_where_the_printed_ones_do_not(finding: Finding) -> None:
     def distances(network: str) -> dict[str, float]:
         cells = column(finding.tables[1], "distance_to_law", network)
@@ -250,33 +212,10 @@ def test_corrected_formulas_fit_where_the_printed_ones_do_not(finding: Finding) 
     assert wells["moments"] < 0.05 < min(wells["squared"], wells["printed"])
 
 
-def test_laws_stand_beside_what_was_measured_or_a_reason_does(finding: Finding) -> None:
-    for table in finding.tables:
-        assert table.reference == "law"
-        for row in table.rows:
-            for cell in row.cells:
-                assert cell.reason or cell.has_value
-    cells = column(finding.tables[0], "distance_to_law", "double_well")
-    assert "D is not positive" in cells["ratio=1"].reason
-    assert not cells["ratio=0.5"].reason
-
-
-def test_the_option_chooses_the_law(tmp_path: Path) -> None:
-    (table, *_) = run(tmp_path, "bp", diffusion="moments", ratios="1").tables
-    cells = column(table, "distance_to_law", "double_well")
-    assert measured(cells["ratio=1"]) < 0.1
-
-
 def test_the_analysis_repeats_to_the_byte(finding: Finding, tmp_path: Path) -> None:
     again = run(tmp_path)
     assert again.tables == finding.tables
     assert [path.name for path in again.pictures] == [f"stationary.{ending}" for ending in ("png", "svg", "pdf")]
-
-
-def test_seeds_are_repeats(tmp_path: Path) -> None:
-    (table, *_) = run(tmp_path, "bp", seeds=2, chains="200", steps="200").tables
-    counts = {cell.measured.n for row in table.rows for cell in row.cells if cell.measured is not None}
-    assert counts == {8}
 
 
 def test_a_method_with_replicas_is_left_out_with_a_reason(tmp_path: Path) -> None:
@@ -284,12 +223,6 @@ def test_a_method_with_replicas_is_left_out_with_a_reason(tmp_path: Path) -> Non
     cells = column(found.tables[2], "distance_to_law", "quadratic")
     assert "3 replicas" in cells["ddp"].reason
     assert cells["async_lu"].has_value
-
-
-def test_chains_that_run_away_are_told(tmp_path: Path) -> None:
-    found = run(tmp_path, "hogwild", sigma_sgd="2", ratios="0,2", chains="200", steps="300")
-    for cell in (column(table, "distance_to_law", "double_well")["ratio=2"] for table in found.tables[:1]):
-        assert cell.reason.endswith("of 200 chains ran away: they have no stationary density")
 
 
 def test_plain_sgd_that_runs_away_is_the_users_mistake(tmp_path: Path) -> None:
@@ -301,14 +234,3 @@ def test_plain_sgd_that_runs_away_is_the_users_mistake(tmp_path: Path) -> None:
 def test_bad_options_are_named(setting: dict[str, str]) -> None:
     with pytest.raises(UserError, match=rf"stationary.*{next(iter(setting))}|{next(iter(setting))}.*stationary"):
         analysis("stationary").options(setting)
-
-
-def test_one_value_is_a_list_of_one() -> None:
-    options: Any = analysis("stationary").options({"ratios": "0.5", "workers": "3"})
-    assert (options.ratios, options.workers) == ((0.5,), (3,))
-
-
-def test_listing_the_analysis_loads_nothing_heavy(checkout: Path) -> None:
-    program = "import sys, benchmarks.analyses.stationary; print(*sys.modules)"
-    output = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)
-    assert not {"numpy", "torch", "matplotlib"} & set(output.stdout.split())

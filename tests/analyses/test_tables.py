@@ -37,13 +37,6 @@ def test_table9_times_both_passes_beside_the_papers(tmp_path: Path) -> None:
     assert torch.get_num_threads() == threads
 
 
-def test_table9_keeps_to_the_chosen_networks(tmp_path: Path) -> None:
-    (table,) = found("table9", tmp_path, ("resnet18", "lstm"), batches="1", warm_up="0").tables
-    assert [row.network for row in table.rows] == ["resnet18"]
-    with pytest.raises(UserError, match="resnet18, resnet50"):
-        found("table9", tmp_path, ("lstm",))
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_table9_tells_that_there_is_no_cuda_device(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"table9\.device"):
@@ -59,10 +52,3 @@ def test_at_paper_scale_our_hyperparameters_are_the_papers(tmp_path: Path) -> No
         assert cell.published is not None
         assert cell.measured is not None
         assert cell.measured.mean == cell.published.mean
-
-
-def test_at_another_scale_both_are_shown(tmp_path: Path) -> None:
-    (table,) = found("table10", tmp_path, ("lstm",)).tables
-    assert [row.row for row in table.rows] == ["paper", "smoke"]
-    assert table.value == "ours"
-    assert any("section 4.2" in note for note in table.notes)

@@ -9,8 +9,7 @@ import pytest
 import methods
 from benchmarks.analyses.definition import Finding, Request
 from benchmarks.analyses.registry import analysis
-from benchmarks.analyses.validate import FAMILIES, METHODS, Pair, predicted_seconds
-from benchmarks.errors import UserError
+from benchmarks.analyses.validate import METHODS, Pair, predicted_seconds
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import EffectSeconds, Price
 from benchmarks.workloads.workload import workload
@@ -58,11 +57,6 @@ def test_with_cores_for_all_the_prediction_is_that_of_devices() -> None:
     assert predicted("async_lu", price(3.0)) == pytest.approx(28.0)
 
 
-def test_capacity_is_shared_by_those_who_compute() -> None:
-    seconds = [predicted("ddp", price(capacity)) for capacity in (1.0, 1.5, 3.0)]
-    assert seconds == pytest.approx([72.0, 48.0, 24.0])
-
-
 def test_means_over_replicas_take_a_core() -> None:
     """A mean of three members' gradients, per layer and round; of their weights, once an update in the first phase."""
     free = predicted("ddp", price(3.0))
@@ -102,16 +96,6 @@ def test_predicted_stands_beside_measured_for_every_method(tmp_path: Path) -> No
     assert "1 torch thread(s)" in said
     assert "OpenMP" in said
     assert "cores" in table.conditions.hardware
-
-
-def test_text_is_validated_too_and_methods_can_be_chosen(tmp_path: Path) -> None:
-    (table,) = found(tmp_path, "lstm", names=("bp",), batches="3").tables
-    assert [(row.network, row.row) for row in table.rows] == [("lstm", "bp")]
-
-
-def test_a_network_that_is_none_of_them_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=", ".join(FAMILIES)):
-        found(tmp_path, "squeezenet")
 
 
 def test_a_residual_is_the_median_of_those_within_a_round() -> None:

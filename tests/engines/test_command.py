@@ -53,13 +53,6 @@ def test_without_slurm_there_is_a_sentence(command: tuple[str, ...], cli: Cli, b
     assert said.err.startswith("--engine slurm: there is no sbatch here; give the command on a machine from which jobs")
 
 
-def test_without_submitit_there_is_a_sentence(cli: Cli, bin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "submitit", None)
-    said = cli("run", "table1", *SLURM)
-    assert said.code == 2
-    assert said.err.startswith("--engine slurm needs submitit: pip install")
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -84,13 +77,6 @@ def test_bad_options_are_a_sentence(
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith(words)
     assert fake.jobs == {}
-
-
-def test_a_cluster_that_does_not_answer_is_a_sentence(cli: Cli, bin: Path, fake: FakeCluster) -> None:
-    fake.silent = True
-    said = cli("run", "table1", *SLURM)
-    assert said.code == 2
-    assert said.err.startswith("--engine slurm: the cluster does not answer (sinfo: Unable to contact")
 
 
 # ---- what is asked of the cluster
@@ -139,13 +125,6 @@ def test_a_search_is_submitted_stage_by_stage(cli: Cli, answered: FakeCluster, m
     assert all(path.is_file() for path in answered.paths.values())
 
 
-def test_a_search_cannot_be_left_alone(cli: Cli, bin: Path, fake: FakeCluster) -> None:
-    said = cli("tune", "table1", *SLURM, "--detach")
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("--detach is for `run`: a search chooses its next runs by those that are done")
-    assert fake.jobs == {}
-
-
 def test_a_time_that_is_too_short_is_said_before_anything_is_queued(cli: Cli, answered: FakeCluster) -> None:
     said = cli("run", "table1", *SLURM, "--slurm=time=0:06")
     assert said.code == 2
@@ -167,12 +146,6 @@ def test_what_a_node_is_decides_what_its_runs_are(
         "cpu",
     )
     assert (on_gpu.spec.hardware.name, on_gpu.spec.gpu, on_gpu.spec.device) == ("H200", "H200", "cuda")
-
-
-def test_a_gpu_that_no_node_has_is_a_sentence(cli: Cli, answered: FakeCluster) -> None:
-    said = cli("run", "table1", *SLURM, "--device=cuda")
-    assert said.code == 2
-    assert said.err.startswith("--device cuda: a job sees no GPU on its node; ask for one, as by --slurm gres=gpu:1.")
 
 
 def _said(node: Node) -> Mapping[str, object]:

@@ -42,10 +42,3 @@ def test_a_pipe_hears_where_runs_are_and_what_waits() -> None:
     assert "seed 0: its job 12_0 ended (PREEMPTED); it is submitted again\n" in said
     assert "seed 1: failed: no job got any further with it" in said
     assert display.done == 2
-
-
-def test_a_terminal_shows_the_same() -> None:
-    display, said = shown(terminal=True)
-    assert display.done == 2
-    assert display.begun == ()
-    assert "submitted again" in said

@@ -21,9 +21,8 @@ from benchmarks.runner.processes.messages import (
     QueueState,
     Remark,
     Requeued,
-    Resumed,
 )
-from results.records import JOURNAL, Evaluation, folder_of
+from results.records import JOURNAL, folder_of
 from results.records.journal import read
 from tests.engines.fakes import METRICS, journal_of, run_of, setting_of, train
 
@@ -60,37 +59,6 @@ def test_a_run_is_heard_line_by_line(tmp_path: Path) -> None:
     assert heard.look("RUNNING") == [Epoch(RUN.id, 2, METRICS), Ended(RUN.id, "finished")]
     assert heard.follower.over
     assert heard.follower.names == ()  # nobody asks for it any more
-
-
-def test_shares_of_epochs_are_heard(tmp_path: Path) -> None:
-    """Of a run that is evaluated more often than once an epoch, and was resumed within one."""
-    heard = Heard(tmp_path)
-    with journal_of(tmp_path, RUN) as journal:
-        journal.resumed(
-            [Evaluation(0.5, 2, METRICS), Evaluation(1, 4, METRICS)],
-            batch=0,
-            wall_seconds=1.0,
-            environments=[],
-            epoch=1,
-        )
-        for epoch in (1.5, 2):
-            journal.evaluation(epoch, int(4 * epoch), METRICS)
-        told = [event for event in heard.look("RUNNING") if isinstance(event, Resumed | Epoch)]
-    assert told == [Resumed(RUN.id, 1, "epoch 1"), Epoch(RUN.id, 1.5, METRICS), Epoch(RUN.id, 2, METRICS)]
-
-
-def test_who_follows_anew_hears_the_same(tmp_path: Path) -> None:
-    first = Heard(tmp_path)
-    train(tmp_path, RUN, status=None)
-    told = first.look("RUNNING")
-    again = Heard(tmp_path)
-    assert again.look("RUNNING") == told
-
-
-def test_an_end_that_no_queue_shows_any_more_is_heard(tmp_path: Path) -> None:
-    heard = Heard(tmp_path)
-    train(tmp_path, RUN)
-    assert heard.look(None)[-1] == Ended(RUN.id, "finished")
 
 
 def test_a_failure_names_the_jobs_log(tmp_path: Path) -> None:
@@ -176,15 +144,6 @@ def test_a_run_that_gets_further_is_never_given_up(tmp_path: Path) -> None:
         heard.look("TIMEOUT")
         heard.follower.follow(heard.array)
     assert heard.follower.ended == {}
-
-
-def test_a_run_that_another_command_finished_is_done(tmp_path: Path) -> None:
-    """Its journal is from before the job, which found it done and went."""
-    train(tmp_path, RUN)
-    heard = Heard(tmp_path, before={RUN.id: read(folder_of(tmp_path, RUN.id) / JOURNAL).started})
-    heard.look("COMPLETED")
-    heard.look("COMPLETED")
-    assert heard.follower.ended[RUN.id].status == "finished"
 
 
 def test_the_queue_is_said_in_words(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -26,7 +25,7 @@ from benchmarks.tables.registry import table
 from results.records import JOURNAL, folder_of
 from results.records.journal import read
 from tests.commands.commands import train_here
-from tests.engines.fakes import journal_of, run_of, setting_of, train
+from tests.engines.fakes import run_of, setting_of, train
 
 SMALL = {"workload": {"epochs": "1", "train_samples": "128", "test_samples": "50"}}
 
@@ -174,12 +173,3 @@ def test_a_job_that_is_cancelled_leaves_and_does_not_come_back(tmp_path: Path, m
     monkeypatch.setattr(cluster, "ask", nobody)
     with pytest.raises(SystemExit):
         serve(str(shard_of(tmp_path, [run_of(0)])))
-
-
-def test_a_run_that_is_held_elsewhere_is_left_alone(tmp_path: Path) -> None:
-    journal = journal_of(tmp_path, run_of(0))
-    shard = shard_of(tmp_path, [run_of(0)])
-    assert json.loads(shard.read_text())[0]["id"] == run_of(0).id
-    serve(str(shard))  # of other sources: nothing of the journal is touched
-    journal.end("finished")
-    assert read(journal.path).status == "finished"

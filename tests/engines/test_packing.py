@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from benchmarks.runner.engines.options import SlurmOptions
@@ -40,19 +38,6 @@ def test_a_shard_has_runs_of_one_network() -> None:
 )
 def test_short_runs_share_a_job(seconds: float, nodes: int, minutes: float, each: int) -> None:
     assert shares(RUNS, lambda run: seconds, nodes, minutes) == dict.fromkeys(KEYS, each)
-
-
-def test_rates_of_a_search_share_a_job() -> None:
-    first = run_of(0)
-    work = first.spec.workload.model_copy(update={"epochs": 9})
-    other = replace(first, spec=first.spec.model_copy(update={"workload": work}))
-    assert packed([first, other], lambda key: 2) == [[first, other]]
-
-
-def test_runs_count_by_the_time_they_take() -> None:
-    quick, slow = KEYS
-    found = shares(RUNS, lambda run: 60 if kind_of(run) == slow else 1, 2, 60)
-    assert found == {quick: 12, slow: 2}
 
 
 def test_what_the_command_line_says_goes_before(fake: FakeCluster) -> None:

@@ -78,12 +78,6 @@ def test_a_folder_that_the_node_does_not_see_is_a_sentence(asked: Asked, tmp_pat
         asked.ask(asked.out, tmp_path / "data")
 
 
-def test_a_probe_job_that_leaves_nothing_does_not_see_the_folder(asked: Asked) -> None:
-    asked.job = lambda question: None
-    with pytest.raises(UserError, match="probe job 10 left nothing there: its node does not see this folder"):
-        asked.ask(asked.out)
-
-
 def test_a_probe_job_that_fails_says_why(asked: Asked) -> None:
     def fails(question: Path) -> None:
         logs = question.parent / "logs"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hardware.cards import load
-from benchmarks.runner.engines.shards import SETTING, Array, Note, Shard, Tail, arrays, notes_of, take_note
+from benchmarks.runner.engines.shards import SETTING, Array, Shard, Tail, arrays
 from results.errors import ResultsError
 from tests.engines.fakes import run_of, setting_of
 
@@ -25,13 +25,6 @@ def test_a_job_reads_what_was_planned(tmp_path: Path) -> None:
     assert found.setting == setting
     assert found.setting.cards[card.sha256].sha256 == card.sha256
     assert [run.id for run in Shard.read(array.shard(1)).runs] == [run_of(2).id]
-
-
-def test_paths_hold_in_other_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    array = Array.create(Path("out"), [[run_of(0)]], replace(setting_of(Path("out")), data=Path("data")), {})
-    found = Shard.read(array.shard(0)).setting
-    assert (found.out, found.data) == (tmp_path / "out", tmp_path / "data")
 
 
 def test_a_shard_that_was_damaged_is_a_sentence(tmp_path: Path) -> None:
@@ -76,10 +69,3 @@ def test_a_file_that_takes_anothers_place_is_read_from_its_beginning(tmp_path: P
     other.write_text('{"a": 7}\n{"a": 8}\n')
     other.replace(path)
     assert list(tail.lines()) == [{"a": 7}, {"a": 8}]
-
-
-def test_notes_lie_beside_their_shard(tmp_path: Path) -> None:
-    shard = tmp_path / "3.json"
-    for sentence in ("one", "two"):
-        take_note(shard, Note("run", "remark", sentence))
-    assert [line["sentence"] for line in Tail(notes_of(shard)).lines()] == ["one", "two"]

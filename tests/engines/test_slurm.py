@@ -68,13 +68,6 @@ def test_an_array_is_no_longer_than_the_cluster_takes(fake: FakeCluster, grid: G
     assert sorted(by_name.values()) == [[0], [0, 1, 2]]
 
 
-def test_one_question_to_the_cluster_a_look(fake: FakeCluster, grid: Grid) -> None:
-    looks = 5
-    grid.train(*[lambda: None] * looks, grid.finish)
-    assert fake.count("squeue") <= 1 + looks + 1  # the looks, and one after the end
-    assert fake.count("sacct") == 0
-
-
 def test_a_cluster_that_does_not_answer_for_a_while_is_waited_for(fake: FakeCluster, grid: Grid) -> None:
     def silence() -> None:
         fake.silent = True
@@ -121,15 +114,6 @@ def test_a_command_that_was_killed_as_it_submitted_left_jobs_that_are_found(
     assert grid.trained == ALL
 
 
-def test_a_job_that_is_gone_before_anybody_looks_is_replaced_once(fake: FakeCluster, grid: Grid) -> None:
-    grid.slurm.detached(RUNS, setting_of(grid.out))
-    first = next(iter(fake.jobs))
-    fake.become("NODE_FAIL", first)
-    ended = grid.train(lambda: None, lambda: None, lambda: None, grid.finish)
-    assert {end.status for end in ended.values()} == {"finished"}
-    assert grid.trained == sorted([*ALL, fake.runs(first)[0].id])
-
-
 def test_detached_returns_at_once(fake: FakeCluster, grid: Grid) -> None:
     said = grid.slurm.detached(RUNS, setting_of(grid.out))
     assert said == "Detached: 0 of 4 runs done; job 10 of SLURM goes on; the same command follows, `cancel` ends it."
@@ -170,13 +154,6 @@ def test_what_the_cluster_takes_no_more_is_held(fake: FakeCluster, grid: Grid) -
     assert any("2 runs are held until a job has ended" in line for line in grid.said)
 
 
-def test_a_cluster_that_takes_nothing_is_a_sentence(fake: FakeCluster, grid: Grid) -> None:
-    fake.room = 0
-    with pytest.raises(UserError, match="SLURM takes no job"):
-        grid.train()
-    assert arrays(grid.out) == []
-
-
 def test_nothing_is_submitted_where_nobody_knows_what_is_queued(fake: FakeCluster, grid: Grid) -> None:
     grid.slurm.detached(RUNS, setting_of(grid.out))
     fake.silent = True
@@ -202,9 +179,3 @@ def test_a_job_has_to_have_time_for_an_epoch() -> None:
         UserError, match=r"^--slurm time=0:06: an epoch of .* takes about 3 s .* give it 1 minute or more\.$"
     ):
         Slurm(SlurmOptions({"time": "0:06"}), print).check_time(RUNS, pace)
-
-
-def test_what_would_be_submitted_is_said() -> None:
-    said = Slurm(SlurmOptions({"partition": "gpu"}, per_task=3), print).described(RUNS, Pace())
-    assert said.startswith("an array of 2 jobs of at most 3 runs each, partition=gpu, time=60: ")
-    assert "hours of jobs in all" in said

@@ -73,12 +73,6 @@ def test_every_card_of_ours_is_valid() -> None:
     assert set(cards.load("paper-b").networks) == {"resnet20", "wrn16_8", "squeezenet", "resnet18"}
 
 
-def test_a_card_with_links_says_that_their_contention_is_not_charged() -> None:
-    assert cards.load("paper-a").remarks[-1] == "Contention for links is not charged."
-    for free in ("paper-a-ideal", "paper-b"):
-        assert cards.load(free).remarks == cards.load(free).notes
-
-
 def test_a_card_can_extend_another() -> None:
     base, more = cards.load("paper-a"), cards.load("paper-a3")
     assert (more.link, more.networks) == (base.link, base.networks)
@@ -102,13 +96,6 @@ def test_a_batch_costs_its_fixed_share_and_the_rest_in_proportion() -> None:
     assert double.parameter_bytes == one.parameter_bytes
 
 
-def test_stragglers_join_a_cards_own() -> None:
-    more = SMALL.delayed((Delay(kind="constant", device=2),))
-    assert len(more.delays) == len(SMALL.delays) + 1
-    assert SMALL.delayed(()) is SMALL
-    assert SMALL.price(SMALL.networks["resnet18"]).delays == SMALL.delays
-
-
 def test_the_content_of_a_card_is_its_identity() -> None:
     assert SMALL.sha256 == SMALL.model_copy().sha256
     assert SMALL.sha256 != SMALL.model_copy(update={"lanes": 3}).sha256
@@ -126,15 +113,6 @@ def test_paper_as_seconds_are_table_9s() -> None:
             price = price_of(name, network)
             assert price.forward_seconds == pytest.approx(forward * 1e-3, rel=1e-4)
             assert price.backward_seconds == pytest.approx(backward * 1e-3, rel=1e-4)
-
-
-@pytest.mark.parametrize("network", ["resnet18", "resnet50"])
-def test_paper_as_layers_are_the_networks_own(network: str) -> None:
-    """Names and bytes of the parameters, in order."""
-    work = layer_work(build(network, classes=100, shape=(3, 32, 32)), (2, 3, 32, 32))
-    known = cards.load("paper-a").networks[network]
-    assert known.layers == tuple(layer.name for layer in work)
-    assert known.parameter_bytes == pytest.approx([layer.parameter_bytes for layer in work], rel=1e-5)
 
 
 # ---- prices
@@ -166,13 +144,6 @@ def test_other_networks_are_priced_by_their_flops() -> None:
     assert price.backward_weights == [2.0, 1.0]
     assert price.backward_inputs == [0.0, 1.0]
     assert price.parameter_bytes == [8.0, 4.0]
-
-
-def test_a_price_has_its_cards_links_updates_and_lanes() -> None:
-    for price in (SMALL.price(SMALL.networks["resnet18"]), by_flops(LayerWork("a", 1.0, 1.0))):
-        assert (price.latency_seconds, price.bytes_per_second) == (1e-4, 1e9)
-        assert (price.update_latency_seconds, price.update_bytes_per_second) == (0.00025, float("inf"))
-        assert (price.lanes, price.lane_capacity) == (2, 1.25)
 
 
 def test_the_flops_of_a_layer() -> None:
@@ -260,13 +231,6 @@ def test_an_invalid_card_says_where(tmp_path: Path, change: dict[str, str], comp
     with pytest.raises(UserError) as caught:
         cards.load(str(path))
     assert str(caught.value).startswith(f"The hardware card {path} is not valid: {complaint}")
-
-
-def test_a_card_that_is_no_text_is_the_users_error(tmp_path: Path) -> None:
-    path = tmp_path / "card.toml"
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="is not valid"):
-        cards.load(str(path))
 
 
 def test_unknown_cards_offer_the_nearest(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hardware import cards
-from benchmarks.hardware.card import Card, Costs, NodeLinks
+from benchmarks.hardware.card import Costs, NodeLinks
 from benchmarks.hardware.price import Nodes, Price
 
 SIZE = 1200.0
@@ -58,12 +58,3 @@ def test_a_tree_has_a_hop_per_level_and_sends_its_bytes_up_and_down() -> None:
     assert tree.all_reduce([0], 32, nodes=4) == pytest.approx(2 * (2 * 2 + 7 * 0.5) + 2 * SIZE / 10)
     assert replace(ONE, collective="tree").all_reduce([0], 32) == pytest.approx(2 * 5 * 0.5 + 2 * SIZE / 100)
     assert tree.all_reduce([0], 1) == 0 == MANY.all_reduce([0], 1)
-
-
-def test_the_cluster_is_paper_a_but_for_its_links() -> None:
-    cluster, paper = cards.load("cluster"), cards.load("paper-a")
-    assert cluster.networks == paper.networks
-    assert cluster.nodes is not None
-    assert cluster.nodes.link.bytes_per_second < cluster.link.bytes_per_second
-    assert isinstance(cluster, Card)
-    assert cluster.remarks[-1].startswith("Messages wait for each other")

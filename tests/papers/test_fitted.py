@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.hardware import cards
 from benchmarks.papers.claims.conditions import best_of, quotient, together
 from benchmarks.papers.claims.needed import FITTED
 from benchmarks.papers.claims.rules import measured
@@ -48,11 +47,6 @@ def test_every_fit_is_of_rows_that_are_published() -> None:
             for id in fit.tables:
                 cells = {(network, row) for network, row, _ in published.load(id)}
                 assert {(network, row) for network in fit.networks for row in fit.rows} <= cells
-
-
-def test_cards_that_were_fitted_say_so_and_no_others() -> None:
-    every = {card for card in cards.names() if "fitted" in f"{cards.load(card).title} {cards.load(card).notes}".lower()}
-    assert every == set(CARDS)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +115,6 @@ def test_an_mfu_that_the_card_was_fitted_to_decides_nothing(card: str, status: s
     )
 
 
-def test_a_claim_of_fitted_seconds_alone_is_called_so_where_these_are_open_too() -> None:
-    of = ("v3-mfu", "resnet18")
-    never = Summary(None, None, 1, censored=1, at_least=10.7)
-    evidence = Fake({(*of, "pdasgd", TTA): Summary(9.0, None, 1), (*of, "lppsgd", TTA): never}, charged="paper-a3")
-    assert claim("v3-over-lppsgd").evaluate(evidence).status == "not decided (fitted)"
-
-
 @pytest.mark.parametrize(
     ("charged", "lower", "status"),
     [
@@ -154,18 +141,6 @@ def test_a_claim_of_two_statements_holds_where_each_is_judged(charged: str, lowe
     assert verdict.need.words == (FITTED if status == "not decided (fitted)" else "")
 
 
-def test_real_seconds_are_fitted_to_nothing() -> None:
-    rows = {"async_bu": 1.0, "async_lu": 2.0, "lapsgd": 3.0, "lppsgd": 3.0}
-    values = {
-        (id, network, row, TTA): Summary(mean, 0.01, 3)
-        for id in ("table1", "table3")
-        for network in ("resnet18", "resnet50")
-        for row, mean in rows.items()
-    }
-    assert claim("a-fastest-to-target").evaluate(Fake(values, simulated=False)).status == "holds"
-    assert claim("a-fastest-to-target").evaluate(Fake(values, charged="paper-a")).status == "not decided (fitted)"
-
-
 @pytest.mark.parametrize(
     ("id", "fixed", "fitted"),
     [
@@ -187,17 +162,6 @@ def test_what_could_not_have_come_out_otherwise_decides_nothing(id: str, fixed: 
     points = claim(id).points(measured(evidence))
     assert sum(point.fixed for point in points) == fixed
     assert sum(point.fitted and not point.fixed for point in points) == fitted
-
-
-def test_saturation_is_judged_by_accuracy_alone_and_so_not_in_full() -> None:
-    """Eight updaters take as long as six by construction: two saturate a device."""
-    rows = {f"lapsgd@updaters={u},batch=128": (20.0, accuracy) for u, accuracy in ((6, 45.0), (8, 40.0))}
-    evidence = seconds("lap-table4", "resnet20", TIME, **{row: at for row, (at, _) in rows.items()})
-    known = {("lap-table4", "resnet20", row, TEST): Summary(at, 0.1, 3) for row, (_, at) in rows.items()}
-    evidence.values = {**evidence.values, **known}
-    assert claim("b-saturation").evaluate(evidence).status == "holds"
-    evidence.charged = "paper-b"
-    assert claim("b-saturation").evaluate(evidence).status == "not decided (fitted)"
 
 
 @pytest.mark.parametrize(("low", "status"), [(1.15, "not decided (fitted)"), (1.23, "holds")])
@@ -225,18 +189,6 @@ def test_an_accuracy_is_never_fitted() -> None:
     assert verdict.why.startswith("1 of 1 comparisons hold; 1 of 2 comparisons are of seconds that the hardware card")
 
 
-def test_a_fitted_claim_whose_rest_is_open_says_both() -> None:
-    values = {("table1", "resnet18", row, TTA): Summary(s, 0.01, 3) for row, s in (("async_bu", 1), ("async_lu", 2))}
-    values |= {("table1", "resnet50", row, TTA): Summary(1.0, 0.5, 3) for row in ("lapsgd", "lppsgd")}
-    points = together(
-        best_of([("table1", "resnet18")], "async_bu", ("async_lu",), TTA, lowest=True),
-        best_of([("table1", "resnet50")], "lapsgd", ("lppsgd",), TTA, lowest=True),
-    )
-    verdict = Claim("x", "", "", ("table1",), points).evaluate(Fake(values, charged="paper-a"))
-    assert verdict.status == "not decided (fitted)"
-    assert "the rest is open at 95 %" in verdict.why
-
-
 # ---- runs that diverged
 
 
@@ -251,24 +203,6 @@ def test_a_row_of_which_a_run_diverged_decides_no_claim_of_speed() -> None:
     assert verdict.status == "not decided"
     assert f"1 of 3 runs of {row} diverged" in verdict.why
     assert f"{row} >4.7 against" in verdict.measured
-
-
-def test_seconds_per_epoch_of_a_diverged_row_decide_nothing_either() -> None:
-    evidence = seconds("v3-ratio", "resnet18", EPOCH, slow=3.0, fast=1.0)
-    evidence.gone = {("v3-ratio", "resnet18", "slow"): 1}
-    points = quotient([("v3-ratio", "resnet18")], "slow", "fast", EPOCH, low=2.0)
-    verdict = Claim("x", "", "", ("v3-ratio",), points).evaluate(evidence)
-    assert verdict.status == "not decided"
-    assert "1 of 1 runs of slow diverged" in verdict.why
-
-
-def test_a_speed_up_over_a_diverged_baseline_decides_nothing() -> None:
-    evidence = seconds("table7", "resnet18", "relative_speedup", async_lu=2.0, ddp=2.0)
-    evidence.gone = {("table7", "resnet18", "bp"): 1}
-    points = quotient([("table7", "resnet18")], "async_lu", "ddp", "relative_speedup", low=0.8)
-    verdict = Claim("x", "", "", ("table7",), points).evaluate(evidence)
-    assert verdict.status == "not decided"
-    assert "1 of 1 runs of bp diverged" in verdict.why
 
 
 def test_an_accuracy_of_a_diverged_row_counts() -> None:

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.papers.claims.conditions import best_of, conditions, quotient
-from benchmarks.papers.claims.needed import FITTED, MOST, POWER, need
-from benchmarks.papers.claims.quantities import Outcome, Quantity, alone_level
+from benchmarks.papers.claims.conditions import best_of
+from benchmarks.papers.claims.needed import MOST, POWER, need
+from benchmarks.papers.claims.quantities import Outcome, Quantity
 from benchmarks.papers.claims.rules import Points
 from benchmarks.papers.claims.terms import LEVEL
 from benchmarks.papers.claims.verdicts import Claim, Verdict
@@ -67,31 +67,6 @@ def test_so_many_seeds_decide_and_few_less_do_not(effect: float, spreads: tuple[
     assert n <= 3 or share(n - 3 if n > 5 else n - 2) < POWER
 
 
-def test_a_quotient_takes_the_seeds_of_its_logarithm() -> None:
-    a, b = of(10.0, 2.0), of(8.0, 1.6)
-    there, back = a.over(b), b.over(a)
-    assert there is not None
-    assert back is not None
-    assert seeds(there, 1.0, math.inf) == seeds(back, 0.0, 1.0)
-    assert seeds(a.over(b.times(2.0)), 0.5, math.inf) == seeds(there, 1.0, math.inf)  # type: ignore[arg-type]
-
-
-def test_between_two_bounds_both_must_be_left_out() -> None:
-    """In the middle the chances of either to fail add up; outside, the nearer bound counts."""
-    one_sided, both = seeds(of(0.0, 1.0), -0.5, math.inf), seeds(of(0.0, 1.0), -0.5, 0.5)
-    assert one_sided is not None
-    assert both is not None
-    assert both > one_sided
-    assert seeds(of(1.0, 1.0), -0.5, 0.5) == seeds(of(1.0, 1.0), -math.inf, 0.5) == one_sided
-
-
-def test_one_of_many_needs_more_seeds_than_one() -> None:
-    few, many = seeds(of(-1.0, 1.0), 0.0, math.inf), seeds(of(-1.0, 1.0), 0.0, math.inf, alone_level(12))
-    assert few is not None
-    assert many is not None
-    assert many > few
-
-
 def test_hopeless_is_said() -> None:
     assert seeds(of(0.01, 1.0), 0.0, math.inf) is None
     verdict = higher(("async_lu", 90.01, 1.0, 3), ("async_bu", 90.0, 1.0, 3))
@@ -140,12 +115,6 @@ def test_one_seed_shows_nothing_to_compute_from() -> None:
     assert verdict.need.words == "3 seeds or more: two seeds that are equal show no spread"
 
 
-def test_fitted_seconds_are_decided_by_no_runs() -> None:
-    rows = {("table3", "resnet18", row, TTA): Summary(mean, 1.0, 3) for row, mean in (("async_lu", 9.0), ("bp", 40.0))}
-    verdict = judge(Fake(rows, charged="paper-a"), quotient([("table3", "resnet18")], "bp", "async_lu", TTA, low=2.0))
-    assert (verdict.status, verdict.need.words) == ("not decided (fitted)", FITTED)
-
-
 def test_runs_that_diverge_or_end_early() -> None:
     rows = {
         ("table1", "resnet18", "async_bu", TTA): Summary(100.0, 2.0, 3),
@@ -157,11 +126,6 @@ def test_runs_that_diverge_or_end_early() -> None:
     assert judge(Fake(rows, gone=gone), points).need.words == (
         "no number of seeds while runs diverge (2 of 3 runs of lapsgd diverged)"
     )
-
-
-def test_a_law_needs_nothing_but_its_measurement() -> None:
-    points = conditions()
-    assert need(points(None), ["speedup"], LEVEL, any_of=False).words == "runs of speedup: there are none"  # type: ignore[arg-type]
 
 
 def test_an_effect_below_the_resolution_needs_finer_evaluations() -> None:

@@ -21,14 +21,6 @@ def named(note: str) -> list[tuple[bool, int]]:
     ]
 
 
-def test_batches_are_found_in_notes() -> None:
-    notes = [value.note for id in IDS for value in published.load(id).values()]
-    found = [one for note in notes for one in named(note)]
-    assert found.count((False, 64)) == 22
-    assert found.count((True, 384)) == 4
-    assert not [note for note in notes if re.search(r"is (taken|assumed)", note) and not named(note)]
-
-
 @pytest.mark.parametrize("id", IDS)
 def test_a_note_names_the_batch_of_its_row(id: str) -> None:
     one = table(id)

@@ -84,11 +84,6 @@ def test_what_is_set_is_what_is_said() -> None:
     assert "--set workload.optimizer.weight_decay=0.005" in decay
 
 
-def test_a_scale_of_its_own_is_neither_reading() -> None:
-    decay = line(readings("table3", runs("table3", scale="smoke")[0]), "Weight decay, CIFAR")
-    assert "Taken: 0.0005 for resnet18 (of scale smoke, of the row, or set; ours for the paper: 0.005)" in decay
-
-
 def test_a_method_says_its_own_points() -> None:
     by_row: dict[Any, Run] = {run.labels.row: run for run in reversed(runs("table3"))}
     lu, lap = readings("table3", by_row["async_lu"]), readings("table3", by_row["lapsgd"])
@@ -104,27 +99,6 @@ def test_a_table_says_each_point_once() -> None:
     assert "100 for resnet18" in t_max
     assert "120 for resnet50" in t_max
     assert "1 for lapsgd, lppsgd" in line(lines, "Updaters per device")
-
-
-def test_what_no_option_expresses_is_said_in_words() -> None:
-    lines = readings("table3", runs("table3")[0])
-    assert "no option moves it inside" in line(lines, "Evaluation inside the clock")
-    assert "no option offers a split" in line(lines, "Validation split")
-
-
-def test_the_rates_of_wide_resnets_are_said() -> None:
-    """By the scripts, which the paper does not print; and what is done of LPP-SGD's."""
-    lines = readings_of("lap-table6", runs("lap-table6"))
-    taken = line(lines, "WRN-16-8's learning rate")
-    assert "0.4 at batch 64, warmed up from 0.05" in taken
-    assert "Taken: 64 for wrn16_8 (0.05 for 64 samples" in taken
-    assert taken.endswith("else --set workload.schedule.base_batch=128.")
-    assert "Taken: 0.05 for wrn16_8 (LAP-SGD's" in line(lines, "LPP-SGD's learning rate")
-
-
-def test_an_analysis_says_its_option() -> None:
-    assert "--set speedup.law=printed" in line(readings("speedup"), "Time of backpropagation")
-    assert "nothing to choose" in line(readings("staleness"), "Relative staleness")
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 
 from reports.figures import canvas, coincidence, curves, timelines
 from reports.figures.curves import Curve
@@ -89,17 +88,6 @@ def test_a_picture_is_three_files_and_always_the_same(draw: Draw, inches: float 
     assert b"/Type3" not in pdf
 
 
-def test_of_dots_nothing_reaches_down_to_a_logarithmic_axis(tmp_path: Path) -> None:
-    """Which has no zero: a bar would begin nowhere."""
-    text = draw_dots(tmp_path / "dots")[1].read_text(encoding="utf-8")
-    assert '<g id="patch_2">' in text  # the axes' own background
-    assert '<g id="patch_7">' not in text  # no bar beside the background and the four spines
-
-
-def test_the_mean_goes_as_far_as_all_seeds() -> None:
-    assert curves._mean([[1.0, 2.0, 3.0], [3.0, 4.0]]) == [2.0, 3.0]
-
-
 def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -130,11 +118,6 @@ def test_rows_of_a_method_share_its_colour_and_no_two_rows_look_alike() -> None:
     assert {found[row].dash for row in rows[1:]} & {found["lapsgd"].dash} == set()
 
 
-def test_there_are_looks_for_more_rows_than_variations() -> None:
-    found = looks(f"bp@workload.batch={count}" for count in range(200))
-    assert len(set(found.values())) == 200
-
-
 # ---- lines that coincide
 
 UP, SAME, DOWN = ([(float(x), y * x) for x in range(5)] for y in (1.0, 1.001, -1.0))
@@ -155,14 +138,3 @@ def test_a_caption_says_what_coincides_over_every_axis() -> None:
     said = "LPP lies on LAP, drawn wide below (ResNet-18)"
     assert curves.coinciding([curve("LAP", 1), curve("LPP", 1), curve("BP", 3)]) == said
     assert curves.coinciding([curve("LAP", 1), curve("BP", 3)]) == ""
-
-
-@pytest.mark.parametrize(("most", "label"), [(7e-7, "5e\N{MINUS SIGN}07"), (7e-5, "5e\N{MINUS SIGN}05"), (7.0, "2")])
-def test_no_factor_of_tiny_seconds_stands_on_an_axis_name(most: float, label: str) -> None:
-    axes = Figure().subplots()
-    axes.plot([0.0, most], [1.0, 2.0])
-    curves.tick_in_full(axes)
-    axes.figure.canvas.draw()
-    ticks = [text.get_text() for text in axes.get_xticklabels()]
-    assert label in ticks
-    assert most > 1 or len(ticks) <= 4, "so long, they would lie on each other"

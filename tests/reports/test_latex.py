@@ -72,11 +72,6 @@ def test_a_page_is_sound(label: str) -> None:
         assert rule in text
 
 
-def test_no_two_tables_of_a_page_have_one_label() -> None:
-    made = re.findall(r"\\label\{(.*?)\}", latex.page(page()))
-    assert len(made) == len(set(made)) == 2
-
-
 def test_what_comes_from_runs_is_no_command() -> None:
     assert escape(r"\input{x}_%&#$") == r"\textbackslash{}input\{x\}\_\%\&\#\$"
     assert escape("β ± τ −1 字") == r"$\beta$ $\pm$ $\tau$ $-$1 {[}U+5B57{]}"

@@ -97,11 +97,6 @@ def test_times_are_told_apart_as_at_a_glance() -> None:
         assert best(cells, SECONDS) == places
 
 
-def test_a_measure_without_a_better_has_no_best() -> None:
-    cells = [ResultCell(None, Summary(mean, 0.0, 5)) for mean in (1.0, 2.0)]
-    assert best(cells, MEASURES["staleness_updates"]) == frozenset()
-
-
 def test_the_number_of_runs_is_said_once_where_it_is_one_number() -> None:
     assert "Mean $\\pm$ sample standard deviation, n = 5 runs." in str(paper.of(TABLE))
     mixed = replace(TABLE, rows=(*ROWS[:2], row("bu", Summary(50.0, 0.5, 3), Summary(15.0, 0.1, 3))))
@@ -137,11 +132,6 @@ def test_parts_of_a_measure_are_columns() -> None:
     assert r"LU & \textbf{60.3 $\pm$ 0.5} & {[}59.7, 60.9{]} & 5 \\" in str(made)
     assert r"\begin{table}[tbp]" in str(made)
     assert r"\label{tab:mine}" in str(made)
-
-
-def test_a_table_wider_than_a_column_goes_over_both() -> None:
-    wide = replace(TABLE, rows=tuple(replace(one, method_label="a long name " * 4) for one in ROWS))
-    assert r"\begin{table*}[tbp]" in str(paper.of(wide))
 
 
 @pytest.mark.skipif(LATEX is None, reason="no pdflatex here")

@@ -134,11 +134,6 @@ def test_what_matters_comes_first(shown: ResultTable) -> None:
     assert "| Method | Speed-up | Accuracy (points) | Seeds |" in to_markdown(replace(shown, glances=(alone,)))
 
 
-def test_a_glance_is_kept_with_its_table(shown: ResultTable, tmp_path: Path) -> None:
-    path = files.write(replace(shown, glances=(GLANCE,)), tmp_path)
-    assert files.read(path).glances == (GLANCE,)
-
-
 @pytest.mark.parametrize(("scale", "there"), [("smoke", False), ("small", False), ("paper", True), ("", True)])
 def test_a_smaller_scale_over_the_papers_is_no_ratio(shown: ResultTable, scale: str, there: bool) -> None:
     """Seconds of digits over those of ImageNet say nothing; CSV keeps what it is a quotient of, and the quotient."""
@@ -171,22 +166,6 @@ def test_a_law_heads_its_own_columns_and_a_measure_without_one_has_none() -> Non
     )
 
 
-def test_a_table_without_any_published_value_shows_what_was_measured() -> None:
-    shown = law(ResultCell(None, Summary(1.2, None, 1)), ResultCell(reason="not run"), reference="published")
-    text = "\n".join(screen(shown, 80)) + to_markdown(shown)
-    assert "published" not in text
-    assert "ratio" not in text
-    assert "– [a]" in text
-    assert next(csv.DictReader(io.StringIO(to_csv(shown))))["published_mean"] == ""
-
-
-def test_a_missing_law_is_a_blank() -> None:
-    rows = law(ResultCell(Published(1.2, None, None, ""), Summary(1.2, None, 1)), ResultCell(reason="not run")).rows
-    more = (*rows, row("b=3", "b = 3", ResultCell(None, Summary(1.3, None, 1)), ResultCell(reason="not run")))
-    shown = ResultTable("laws", "A law", SOURCE, law(*rows[0].cells).measures, more, reference="law")
-    assert "– under 'law': there is none." in to_markdown(shown)
-
-
 def test_what_is_found_at_evaluations_says_how_fine_these_are() -> None:
     coarse = ResultCell(None, Summary(1.16, 0.0, 3, resolution=0.58))
     late = ResultCell(None, Summary(2.0, 0.0, 3, resolution=1.0))
@@ -211,28 +190,6 @@ def test_every_width_shows_every_value(shown: ResultTable, width: int) -> None:
     text = "\n".join(lines)
     for value in ("226.4 ± 10", "452.8 ± 20.0", "34.5 ± 2.5", "> 1334.2 (2/3)", "0.412 (1)", "– [a]"):
         assert value in text
-
-
-def test_three_measures_of_table_4_fit_120_columns() -> None:
-    paper = load("table4")
-    measures = [MEASURES[key] for key in ("best_accuracy_percent", "time_to_best_seconds", "epochs_to_best")]
-    values = {"best_accuracy_percent": 91.23, "time_to_best_seconds": 0.9234, "epochs_to_best": 5.67}
-    rows = [
-        ResultRow(
-            "resnet50",
-            "ResNet-50",
-            key,
-            "LAP-SGD, 2 updaters per device",
-            tuple(
-                ResultCell(paper["resnet50", key, m.key], Summary(values[m.key], values[m.key] / 15, 3))
-                for m in measures
-            ),
-        )
-        for key in ("async_lu", "async_bu", "lapsgd", "lppsgd")
-    ]
-    shown = ResultTable("table4", "Table 4", SOURCE, tuple(measures), tuple(rows))
-    assert sum("Method" in line for line in screen(shown, 120)) == 1
-    assert sum("Method" in line for line in screen(shown, 100)) == 2
 
 
 def test_csv_is_tidy(shown: ResultTable) -> None:
@@ -380,11 +337,6 @@ def test_a_blank_needs_a_reason() -> None:
         assert measured_text(ResultCell(None, measured, reason="not run"), SECONDS, "a") == "– [a]"
 
 
-def test_a_row_has_a_cell_for_every_measure() -> None:
-    with pytest.raises(ValueError, match="1 cells for 2 measures"):
-        table(row("bp", "BP", ResultCell(reason="not run")))
-
-
 def test_a_value_says_its_runs_where_they_are_not_as_many_as_elsewhere() -> None:
     cells = [ResultCell(None, Summary(1.0, 0.1, n)) for n in (3, 5, 3)]
     shown = replace(table(*(row(f"m{i}", "M", cell, cells[0]) for i, cell in enumerate(cells))))
@@ -394,20 +346,6 @@ def test_a_value_says_its_runs_where_they_are_not_as_many_as_elsewhere() -> None
     assert text.count("(5)") == 1
     assert "(3)" not in text
     assert "n = 3 runs, or as many as stand in ( ) (three or fewer: weak" in text
-
-
-def test_notes_are_in_files_where_there_are_caveats(shown: ResultTable) -> None:
-    both = replace(shown, caveats=("Not the paper's.",))
-    assert "Not the paper's." in screen(both, 100)
-    assert "Seeds 0, 1, 2." not in screen(both, 100)
-    assert "- Not the paper's.\n- Seeds 0, 1, 2." in to_markdown(both)
-
-
-def test_footnotes_are_lettered_and_shared() -> None:
-    cells = [ResultCell(reason=f"reason {number}") for number in range(28)]
-    rows = [row(f"m{number}", "M", cell, cells[0]) for number, cell in enumerate(cells)]
-    letters = list(table(*rows).footnotes.values())
-    assert letters[:2] + letters[25:] == ["a", "b", "z", "aa", "ab"]
 
 
 def test_written_files_are_whole_or_not_there(
@@ -428,11 +366,6 @@ def test_written_files_are_whole_or_not_there(
         write(table(), folder)
     assert files.read(paths[0]) == shown
     assert sorted(path.name for path in folder.iterdir()) == ["table3.csv", "table3.json", "table3.md", "table3.tex"]
-
-
-@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-def test_what_is_not_finite_is_shown_as_it_is(value: str) -> None:
-    assert measured_text(ResultCell(None, Summary(float(value), None, 1)), SECONDS) == f"{value} (1)"
 
 
 @pytest.mark.parametrize(

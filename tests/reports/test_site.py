@@ -19,7 +19,6 @@ from reports.figures.diagnostics import Ageing
 from reports.figures.studio import Studio
 from reports.site import verdicts
 from reports.site.pages import (
-    SYMBOLS,
     Absent,
     Block,
     ClaimCell,
@@ -35,7 +34,6 @@ from reports.site.pages import (
     ShownCell,
     Site,
     Status,
-    slug,
 )
 from reports.speedups import TimedRuns, split
 from results.measures import MEASURES
@@ -174,42 +172,6 @@ def test_the_claims_page_leads_with_a_matrix_of_scales(folder: Path) -> None:
     assert 'href="../smoke/table3/index.html"' in text
 
 
-def test_the_index_leads_with_what_was_found(folder: Path) -> None:
-    """Counts per scale, then what is decided at the largest one, in words."""
-    text = (folder / "index.html").read_text(encoding="utf-8")
-    found = text[text.index('id="found"') : text.index('id="what"')]
-    assert re.findall(r'<td class="number">(\d+)</td>', found) == ["1", "1", "0", "0", "1", "1"]
-    assert "does not hold at small" in found
-    assert "not decided at small" not in found
-    assert "claims/index.html#small-two" in found
-    assert text.index('id="found"') < text.index("label warning")
-    markdown = (folder / "report.md").read_text(encoding="utf-8")
-    assert markdown.index("## What was found") < markdown.index("> ") < markdown.index("## What was run")
-    assert "| small | 0 | 1 | 1 |" in markdown
-    assert "**does not hold at small**" in markdown
-
-
-def test_a_page_begins_with_what_matters(folder: Path, tmp_path: Path) -> None:
-    """And has no column of ratios where none says anything."""
-    for name, first, ratio in (
-        ("index.html", 'id="glance"', '<th scope="col" class="number">Measured / published</th>'),
-        ("report.md", "## At a glance", "| Measured / published |"),
-    ):
-        text = (folder / "smoke" / "table3" / name).read_text(encoding="utf-8")
-        assert text.index(first) < text.index(first.replace("glance", "results").replace("At a results", "Results"))
-        assert ratio in text
-    plain = page(tmp_path / "other")
-    (block,) = plain.blocks
-    (line,) = block.lines
-    blank = replace(line, entries=tuple(replace(entry, ratio="–") for entry in line.entries))
-    other = replace(plain, blocks=(replace(block, lines=(blank,)),))
-    site.write(Site("Report", (), (Paper("A", (other,)),)), tmp_path / "other")
-    for name in ("index.html", "report.md"):
-        text = (tmp_path / "other" / "smoke" / "table3" / name).read_text(encoding="utf-8")
-        assert "Measured / published" not in text
-        assert "Ratio" not in text
-
-
 @pytest.mark.parametrize(
     ("states", "said"),
     [
@@ -276,31 +238,6 @@ def test_only_pictures_whose_data_changed_are_drawn_again(tmp_path: Path) -> Non
     assert drawn(moved, "a", "B", "c", "d") == ["0", "1", "2", "3"]
 
 
-def test_an_empty_site_is_still_one(tmp_path: Path) -> None:
-    files, _ = site.write(Site("Report", (), (), warnings=("Nothing was run.",)), tmp_path)
-    assert files[0] == tmp_path / "index.html"
-    read(files[0])
-    assert "Nothing was run." in files[0].read_text(encoding="utf-8")
-    assert "Nothing was run." in (tmp_path / "report.md").read_text(encoding="utf-8")
-
-
-def test_markdown_tables_are_whole(folder: Path) -> None:
-    text = (folder / "smoke" / "table3" / "report.md").read_text(encoding="utf-8")
-    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
-    assert len(tables) >= 5
-    for table in tables:
-        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1
-        assert re.fullmatch(r"\|(?: -{3}:? \|)+", table.splitlines()[1])
-
-
-def test_every_status_has_a_sign_of_its_own() -> None:
-    assert len(set(SYMBOLS.values())) == len(SYMBOLS)
-    style = (site.TEMPLATES / "style.css").read_text(encoding="utf-8")
-    assert all(f".{Light(status).style} {{" in style for status in SYMBOLS)
-    assert slug("Paper A: “x” (ö)") == "paper-a-x-o"
-    assert slug("字") == "part"
-
-
 # ---- verdicts
 
 
@@ -322,12 +259,6 @@ def test_verdicts(scale: str, mean: float, paper: Published | None, status: Stat
     values = [mean - 0.5 + number / 10 for number in range(11)]
     cell = ResultCell(paper, Summary(mean, 0.33, 11), runs=Seeds(values))
     assert verdicts.light(cell, SECONDS, scale).status == status
-
-
-def test_on_other_data_nothing_agrees_or_differs() -> None:
-    cell = ResultCell(PAPER, Summary(200.0, 0.33, 11), runs=Seeds([199.5, 200.5]))
-    found = verdicts.light(cell, SECONDS, "paper", "pets: 2 classes")
-    assert found == Light("not comparable", "pets: 2 classes")
 
 
 def test_what_cannot_be_judged_says_why() -> None:
@@ -378,23 +309,3 @@ def test_the_intervals_of_a_speedup_are_those_of_the_ratios_of_means() -> None:
         assert (its.low, its.high) == pytest.approx((want.low, want.high))
     by_seconds = found.intervals["by_seconds"]  # every run has 3, or 1, seconds an epoch
     assert (by_seconds.low, by_seconds.high) == pytest.approx((3, 3))
-
-
-def test_a_single_run_has_no_interval() -> None:
-    runs = {"slow": TimedRuns(3.0, 1, [(3.0, 1)]), "fast": TimedRuns(2.0, 1, [(2.0, 1)])}
-    assert all(one.intervals == {} for one in split(runs)[1])
-
-
-def test_a_split_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="nothing reached"):
-        split({"a": TimedRuns(0.0, 1.0), "b": TimedRuns(float("inf"), 2.0)})
-
-
-def test_pictures_of_the_report_repeat(tmp_path: Path) -> None:
-    _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
-    first, again = (diagnostics.splits({"net": found}, tmp_path / name, title="t") for name in "xy")
-    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in again]
-    assert site.size(Picture(tmp_path / "x", "", "")) is not None
-    assert site.size(Picture(tmp_path / "none", "", "")) is None
-    (tmp_path / "bad.png").write_bytes(b"no picture, though it is long enough")
-    assert site.size(Picture(tmp_path / "bad", "", "")) is None

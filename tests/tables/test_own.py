@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from benchmarks.commands.show import MOST_ROWS, show_experiments
 from benchmarks.errors import UserError
 from benchmarks.experiments import experiment
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
-from benchmarks.runner.rerun import command
-from benchmarks.tables.definition import Row, Table
-from benchmarks.tables.own.load import is_file, load
+from benchmarks.tables.definition import Table
+from benchmarks.tables.own.load import is_file
 from results.errors import ResultsError
 
 PYTHON = """from benchmarks.hardware.delays import Delay
@@ -131,25 +126,11 @@ def test_either_form_has_the_same_runs(tmp_path: Path) -> None:
     assert ids[0] == ids[1]
 
 
-def test_runs_are_shared_with_our_tables(tmp_path: Path) -> None:
-    own = loaded(written(tmp_path, '[table]\nid="x"\ntitle="X"\nfamily="cifar100"\nnetworks=["resnet18"]\n'
-                                   'measures=["best_accuracy_percent"]\n[[rows]]\nmethod="bp"\n'))  # fmt: skip
-    chosen = Choices(seeds=(0,), methods=("bp",), networks=("resnet18",))
-    ours = experiment("table3")
-    assert isinstance(ours, Table)
-    assert [run.id for run in resolve(own, chosen).runs] == [run.id for run in resolve(ours, chosen).runs]
-
-
 def test_what_is_set_goes_before_the_whole_tables_workload_and_renames(own: Table) -> None:
     rows = resolve(own, Choices(settings={"workload": {"epochs": "3"}})).rows
     assert rows[0].key == "async_lu@workload.epochs=3"
     assert resolve(own, Choices(settings={"workload": {"epochs": "2"}})).rows == own.rows
     assert resolve(own, Choices()).works["resnet18"].epochs == 2
-
-
-def test_the_command_that_repeats_it_names_the_file(own: Table) -> None:
-    assert own.file is not None
-    assert f" run {own.file} --scale smoke" in command(["my-paper"], Choices(own_tables=(own,))).text()
 
 
 def test_a_card_beside_the_table_is_its_own(tmp_path: Path) -> None:
@@ -278,39 +259,3 @@ def test_the_page_for_ones_own_paper_has_one_table_in_two_forms(checkout: Path, 
         tables.append(loaded(written(tmp_path, text, name, values)))
     assert replace(tables[0], file=None) == replace(tables[1], file=None)
     assert len(tables[0].published) == 1
-
-
-def test_a_table_of_many_rows_takes_a_time_in_proportion(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Counts how often a row's name is made, whatever the machine is at."""
-    made: list[Row] = []
-    key: Callable[[Row], str] = Row.__dict__["key"].fget
-
-    def counted(row: Row) -> str:
-        made.append(row)
-        return key(row)
-
-    monkeypatch.setattr(Row, "key", property(counted))
-    path, counts = tmp_path / "many.toml", []
-    for rows in (20, 80):
-        text = "".join(f'[[rows]]\nmethod = "bp"\nworkload.schedule.lr = 0.{row + 100}\n' for row in range(rows))
-        head = 'id = "own"\ntitle = "Own"\nfamily = "cifar10"\nnetworks = ["resnet18"]'
-        path.write_text(f'[table]\n{head}\nmeasures = ["best_accuracy_percent"]\n{text}', encoding="utf-8")
-        made.clear()
-        table = load(path)
-        console = Console(file=StringIO(), width=120)
-        show_experiments([table], Choices(seeds=(0,)), tmp_path / "out", 1, console)
-        counts.append(len(made))
-        assert len(table.rows) == rows
-    assert counts[1] <= 4 * counts[0]
-
-
-def test_of_a_very_long_table_the_beginning_is_shown(tmp_path: Path) -> None:
-    text = "".join(f'[[rows]]\nmethod = "bp"\nworkload.schedule.lr = 0.{row + 1000}\n' for row in range(MOST_ROWS + 7))
-    head = 'id = "own"\ntitle = "Own"\nfamily = "cifar10"\nnetworks = ["resnet18"]'
-    path = tmp_path / "many.toml"
-    path.write_text(f'[table]\n{head}\nmeasures = ["best_accuracy_percent"]\n{text}', encoding="utf-8")
-    file = StringIO()
-    show_experiments([load(path)], Choices(seeds=(0,)), tmp_path / "out", 1, Console(file=file, width=120))
-    said = file.getvalue()
-    assert len(re.findall(r"^  bp@", said, re.MULTILINE)) == MOST_ROWS
-    assert "and 7 more rows" in said

@@ -16,7 +16,6 @@ from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.sheets import Sheet, sheet_of
 from benchmarks.views.table import assemble
-from reports.tables import texts
 from results.tables import Glance, GlanceLine, GlanceValue
 from tests.views.runs import made
 
@@ -111,13 +110,6 @@ def test_a_published_speedup_over_backpropagation_stands_as_it_is() -> None:
     assert lu.published_accuracy is None
 
 
-def test_published_backpropagation_is_the_baseline_of_imagenet() -> None:
-    found = glance(table("table5"), {"async_lu": ([70.0],), "bp": ([71.0],)}, network="resnet50")
-    (lu,) = found.lines
-    assert lu.published_speedup == pytest.approx(403770 / 134240)
-    assert lu.published_accuracy == pytest.approx(0.02)
-
-
 def test_a_run_that_never_arrives_makes_a_bound_and_a_diverged_one_is_counted() -> None:
     never = {**THREE, "async_lu": ([40.0] * 12, [40.0, 73.0], [40.0, 72.0])}
     found = line(glance(table("table1"), never), "async_lu").speedup
@@ -139,15 +131,6 @@ def test_a_table_of_ones_own_has_a_glance_only_with_a_baseline() -> None:
     assert assemble(sheet(mine, {"bp": curves["bp"]})).glances == ()
 
 
-def test_of_several_rows_of_backpropagation_the_plain_one_is_the_baseline() -> None:
-    rates = (Row("bp", workload={"schedule.lr": 0.04}).in_full, Row("bp"))
-    own = Table("mine", "Mine", "", "cifar10", (Row("async_lu"), *rates), ("best_accuracy_percent",), values={})
-    curves = {"async_lu": ([50.0],), "bp@workload.schedule.lr=0.04": ([40.0],), "bp": ([60.0],)}
-    found = glance(own, curves)
-    assert found.baseline == "BP, 1 device"
-    assert line(found, "async_lu").accuracy == GlanceValue(-10.0)
-
-
 def test_seeds_that_arrive_together_are_no_certainty() -> None:
     """All of Async LU after 2 epochs of 1 s, all of LAP-SGD after 3 of 2 s: 6 s over 2 s, found a whole epoch apart."""
     curves = {"async_lu": [[40.0, 71.0]] * 5, "lapsgd": [[20.0, 40.0, 61.0]] * 5}
@@ -164,15 +147,6 @@ def test_what_arrives_at_the_first_evaluation_is_as_fast_as_that_at_least() -> N
     assert found.bound == "at least"
     assert found.value < 4.0
     assert found.low is None
-
-
-def test_a_speedup_that_nothing_bounds_is_said_to_be_so() -> None:
-    """Both rows at their first evaluation: how long either took is not known."""
-    found = assemble(sheet(table("table1"), {"async_lu": [[71.0]] * 5, "lapsgd": [[61.0]] * 5}))
-    assert line(found.glances[0], "async_lu").speedup is None
-    assert texts.UNBOUNDED in texts.footer(found)
-    known = assemble(sheet(table("table1"), THREE))
-    assert texts.UNBOUNDED not in texts.footer(known)
 
 
 def test_a_target_near_chance_is_none() -> None:

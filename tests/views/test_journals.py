@@ -100,18 +100,6 @@ def test_an_unfinished_run_of_exactly_this_identity_is_to_be_trained() -> None:
     assert not held.done(run)
 
 
-def test_a_query_leaves_the_reader_unchanged() -> None:
-    grid = resolve(table("table1"), CHOSEN)
-    runs = grid.runs
-    held = Journals(tuple(made(run, "2026-01") for run in runs))
-    before = held.records, held.left_out, list(not_shown(held, []))
-    sheet = sheet_of(grid, held)
-    assert held.of(runs[0]) is not None
-    assert (held.records, held.left_out, list(not_shown(held, []))) == before
-    assert list(not_shown(held, [sheet])) == []
-    assert sheet_of(grid, held) == sheet
-
-
 def test_what_cannot_be_used_is_left_out_with_a_sentence(tmp_path: Path) -> None:
     kept = write(tmp_path, [50.0], seed=0)
     changes: tuple[dict[str, Any], ...] = ({"metrics": {"loss": 1.0}}, {"step": 0})
@@ -140,13 +128,6 @@ def test_nothing_to_use_is_one_sentence_with_the_first_reason(tmp_path: Path) ->
     write(tmp_path, [50.0]).path.write_text("junk\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"not a journal line"):
         journals.some(tmp_path)
-
-
-def test_the_seeds_of_a_sheet_are_those_that_are_there() -> None:
-    first, _ = planned()
-    held = Journals((made(first, "2026-01"),))
-    sheet = sheet_of(resolve(table("table1"), CHOSEN), held)
-    assert sheet.seeds == (0,)
 
 
 def test_a_run_made_before_an_option_was_there_counts() -> None:

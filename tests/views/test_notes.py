@@ -45,28 +45,6 @@ def test_a_remainder_is_said_with_its_share_and_its_reason() -> None:
     ]
 
 
-def test_without_a_remainder_nothing_is_said() -> None:
-    assert left_out("lap-table1", scale="smoke") == left_out("table1", scale="small") == []
-
-
-def test_what_is_set_counts() -> None:
-    (said,) = left_out("table7", scale="smoke", settings={"workload": {"train_samples": "256"}})
-    assert "25 % (batches of 64 x 3 devices) by DDP" in said
-    assert "BP" not in said
-
-
-def test_drains_within_an_epoch_are_said_where_they_are_set() -> None:
-    def said(**changes: Any) -> list[str]:
-        choices = Choices(seeds=(0,), **changes)
-        sheet = sheet_of(resolve(table("table1"), choices), Journals(()))
-        return [
-            note for note in caveats(sheet) if note.startswith("Within an epoch all workers are drained after every")
-        ]
-
-    assert said() == []
-    assert len(said(settings={"workload": {"drain_every": "500"}})) == 1
-
-
 def test_evaluations_within_an_epoch_are_said_where_they_are_set() -> None:
     def said(every: str) -> list[str]:
         choices = Choices(seeds=(0,), settings={"workload": {"evaluate_every": every}})

@@ -93,11 +93,3 @@ def test_part_of_the_samples_is_not_the_papers_data_at_its_scale(tmp_path: Path)
     assert of() == ""
     assert of(train_samples="5000") == "5,000 training and 10,000 test samples of CIFAR-10, not 50,000 and 10,000"
     assert "standing in for CIFAR-10" in of(dataset="digits", train_samples="none", test_samples="none")
-
-
-def test_what_is_counted_is_what_is_there(tmp_path: Path) -> None:
-    """Batches of 300 at paper scale: none of 80 images, and no line of the audit has ImageNet's million."""
-    shown = assemble(sheet(plant(tmp_path / "insects"), "small"))
-    said = [*shown.audit, *shown.caveats]
-    assert any("imagenet (80 training samples)" in line for line in said)
-    assert any("20 % (batches of 32 x 2 devices)" in line or "20 % (batches of 32)" in line for line in said)

@@ -97,26 +97,3 @@ def test_a_printed_command_plans_the_same_runs(
     start, *rest = shlex.split(command(names, chosen).text())
     assert [start, *rest[:3]] == ["python", "-m", "benchmarks", "run"]
     assert planned(rest[3:])[2] == runs
-
-
-def test_a_reports_index_repeats_tables_of_ones_own() -> None:
-    """Beside the suite's, in one command where the rest is the same."""
-    from dataclasses import dataclass
-
-    from benchmarks.views.pages.site_content import _again
-
-    @dataclass
-    class Page:
-        command: str
-
-    commands = [
-        "run table3 --seeds 0-2,7",
-        "run 'my code/mine.toml' --seeds 0-2,7",
-        "tune table3",
-        "run table1 --seeds 2",
-    ]
-    found = list(_again([Page(f"python -m benchmarks {one}") for one in commands]))  # type: ignore[misc]
-    assert found == [
-        "python -m benchmarks run table3 'my code/mine.toml' --seeds 0-2,7",
-        "python -m benchmarks run table1 --seeds 2",
-    ]

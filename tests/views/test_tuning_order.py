@@ -50,11 +50,6 @@ def test_what_is_said_of_all_pairs(found: list[RowPair], words: str) -> None:
     assert words in verdict(found)
 
 
-def test_the_ends_of_what_is_not_known_are_open() -> None:
-    assert Contrast(Quantity(2.0, open_below=True, open_above=True), None).ends == (float("-inf"), float("inf"))
-    assert Contrast(Quantity(2.0), True).ends == (2.0, 2.0)
-
-
 @pytest.mark.parametrize("n", [3, 5])
 def test_of_several_pairs_of_equals_any_is_rarely_decided(n: int) -> None:
     """Six pairs of four rows, whose every word would be reported; each at 95 % one in six would be wrong."""
@@ -68,12 +63,6 @@ def test_of_several_pairs_of_equals_any_is_rarely_decided(n: int) -> None:
         together += any(one.within(0.0, math.inf, level) != "not decided" for one in made)
     assert level == pytest.approx(1 - 0.05 / 6)
     assert together <= 0.05 * 300 < alone
-
-
-def test_what_has_no_spread_takes_no_share() -> None:
-    exact = Quantity(1.0).minus(Quantity(0.5))
-    assert level_of([exact, None]) == 0.95
-    assert level_of([exact, _row([1.0, 2.0, 3.0]), _row([1.0, 2.0, 4.0])]) == 0.975
 
 
 def _row(values: list[float]) -> Quantity:
