@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.activity import Activity
-from benchmarks.executors.errors import CHECKOUT, Stalled, WorkerFailed, described
+from benchmarks.executors.errors import CHECKOUT, Stalled, WorkerFailed
 from benchmarks.executors.threads.monitor import Stopped
 from benchmarks.hardware.price import Price
 from methods import (
@@ -26,7 +26,6 @@ from methods import (
     Close,
     Count,
     Counter,
-    Effect,
     Forward,
     Get,
     Group,
@@ -34,7 +33,6 @@ from methods import (
     Program,
     Put,
     Update,
-    backward,
 )
 from tests.conformance.small import bounded
 from tests.executors.crews import EXECUTORS, carry_out, crew, program, team_of
@@ -55,13 +53,6 @@ def test_a_put_waits_for_room(executor: str, capacity: int) -> None:
     with pytest.raises(Stalled, match=r"w 0 on device 0 waits for room in losses \(\S+crews\.py:\d+\)$"):
         carry_out(executor, program(*[Put(channel, i) for i in range(10)], into=passed))
     assert len(passed) == capacity
-
-
-def test_an_unbounded_channel_holds_all(executor: str) -> None:
-    channel, got = Channel(capacity=None), list[Any]()
-    puts = program(*[Put(channel, i) for i in range(100)], Close(channel))
-    carry_out(executor, puts, program(*[Get(channel)] * 101, into=got))
-    assert got == [*range(100), None]
 
 
 @pytest.mark.parametrize("capacity", [0, 1, 3, None])
@@ -91,12 +82,6 @@ def test_a_channel_ends_with_its_last_producer(executor: str) -> None:
     )
     assert sorted(got[:2]) == ["a", "b"]
     assert got[2] is None
-
-
-def test_a_channel_with_a_producer_left_has_not_ended(executor: str) -> None:
-    channel = Channel(producers=2, name="half closed")
-    with pytest.raises(Stalled, match="w 1 on device 1 waits for half closed"):
-        carry_out(executor, program(Close(channel)), program(Get(channel)))
 
 
 @pytest.fixture
@@ -139,28 +124,10 @@ def test_nothing_is_lost_or_doubled(executor: str, seed: int, restless: None) ->
 # ---- counters
 
 
-def test_counting_gives_the_value_before(executor: str) -> None:
-    counter, got = Counter(), list[Any]()
-    carry_out(executor, program(Count(counter), Count(counter), Count(counter), into=got))
-    assert got == [0, 1, 2]
-    assert counter.value == 3
-
-
 def test_awaiting_a_count(executor: str) -> None:
     counter, got = Counter(), list[Any]()
     carry_out(executor, program(Await(counter, 2), into=got), program(Count(counter), Count(counter)))
     assert got == [2]
-
-
-def test_awaiting_a_count_that_is_passed_already(executor: str) -> None:
-    """The present count, so that whoever was slow leaves no backlog."""
-    counter, channel, got = Counter(), Channel(), list[Any]()
-    carry_out(
-        executor,
-        program(*[Count(counter)] * 5, Put(channel, "go")),
-        program(Get(channel), Await(counter, 2), into=got),
-    )
-    assert got == ["go", 5]
 
 
 def test_awaiting_ends_with_the_counters_producers(executor: str) -> None:
@@ -185,12 +152,6 @@ def test_a_value_says_whether_its_counter_had_ended_and_does_not_change_with_it(
     )
     assert counter.ended
     assert [(got[0], got[0].ended), (got[2], got[2].ended)] == [(1, False), (1, True)]
-
-
-def test_awaiting_for_ever(executor: str) -> None:
-    counter = Counter(name="S of device 0")
-    with pytest.raises(Stalled, match="w 0 on device 0 waits for S of device 0 to reach 2"):
-        carry_out(executor, program(Await(counter, 2)), program(Count(counter)))
 
 
 # ---- batches and updates
@@ -295,13 +256,6 @@ class Unspeakable(Exception):
         raise RuntimeError("no text")
 
 
-class Silent(BaseException):
-    """Neither an Exception nor a signal to the process."""
-
-    def __str__(self) -> str:
-        raise SystemExit(0)
-
-
 @pytest.mark.parametrize("error", [Unspeakable(), Stopped(), GeneratorExit(), SystemExit(0)])
 def test_every_end_but_that_of_the_program_is_a_failure(executor: str, error: BaseException) -> None:
     """One without a text, those by which others are ended, one that ends a process."""
@@ -364,23 +318,6 @@ def test_a_failure_names_the_line_of_the_method(
     assert found[1] == line_of(where)
 
 
-def test_a_failure_within_our_own_methods_names_their_line(executor: str) -> None:
-    def trains() -> Program:
-        yield from backward(None, None)  # type: ignore[arg-type]
-
-    with pytest.raises(WorkerFailed, match=r"\(tests/executors/test_both\.py:\d+\)$"):  # who called it wrongly
-        carry_out(executor, trains())
-    with pytest.raises(WorkerFailed, match=r"AttributeError: .* \(methods/effects\.py:\d+\)$"):
-        carry_out(executor, backward(None, None))  # type: ignore[arg-type]
-
-
-def test_a_failure_without_a_text_has_its_name() -> None:
-    assert described(Unspeakable()) == "Unspeakable, whose text cannot be had (RuntimeError)"
-    assert described(Silent()) == "Silent, whose text cannot be had (SystemExit)"
-    assert described(KeyError("lost")) == "KeyError: 'lost'"
-    assert described(MemoryError()) == "MemoryError"
-
-
 def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> None:
     class Broken(DryTeam):
         def forward(self, layer: Any, step: Any, now: float) -> None:
@@ -404,18 +341,6 @@ def without_line(one: Activity) -> str:
     text, lines = re.subn(rf"(; | \(){re.escape(str(Path(__file__).relative_to(CHECKOUT)))}:\d+", r"\1", str(one))
     assert lines == 1, text
     return text.replace("; )", ")").replace(" ()", "")
-
-
-def test_a_worker_that_hangs_is_named_with_its_line(executor: str) -> None:
-    seen = list[str]()
-
-    def hangs() -> Program:
-        yield Count(Counter())
-        seen.extend(str(one) for one in made.activities)  # hangs here
-
-    made = executors.executor(executor).build(team_of(), Price.uniform(1, 1.0, 1.0), 1)
-    bounded(lambda: made.run(crew(hangs())))
-    assert seen == [f"w 0 on device 0 in the method's own code ({line_of('# hangs here')})"]
 
 
 def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
@@ -442,27 +367,6 @@ def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
     bounded(lambda: made.run(crew(trains())))
     assert seen == [("w 0 on device 0 at Forward (layer0)", 2), ("w 0 on device 0 in the method's own code", 2)]
     assert made.activities == []
-
-
-def test_those_who_wait_are_at_what_they_wait_for(executor: str) -> None:
-    seen, team = list[str](), team_of()
-    asks, answers = Channel(name="asks"), Channel(name="answers")
-
-    def waits() -> Program:
-        yield Put(asks, "at the answers next")
-        yield Get(answers)
-
-    def looks() -> Program:
-        yield Get(asks)
-        step = yield NextBatch(team.replica)
-        while not any("Get" in one for one in seen):
-            yield Forward(team.replica.layers[0], step)
-            seen[:] = [without_line(one) for one in made.activities]
-        yield Put(answers, "go")
-
-    made = executors.executor(executor).build(team, Price.uniform(1, 1.0, 1.0), 1)
-    bounded(lambda: made.run(crew(waits(), looks())))
-    assert seen == ["w 0 on device 0 at Get (answers)", "w 1 on device 1 in the method's own code"]
 
 
 def test_no_workers_is_no_work(executor: str) -> None:
@@ -495,22 +399,3 @@ def test_of_a_failure_and_one_of_closing_the_failure_is_told(executor: str, othe
 def test_who_waits_for_ever_is_told_and_not_how_it_closed(executor: str, other: Callable[[], Program]) -> None:
     with pytest.raises(Stalled, match="w 0 on device 0 waits for what nobody sends"):
         carry_out(executor, other())
-
-
-class Unclosable(Generator[Effect, Any, None]):
-    """A program that ends well, and cannot be closed: not every program is written with yield."""
-
-    def send(self, value: Any) -> Effect:
-        raise StopIteration
-
-    def throw(self, *error: Any) -> Effect:
-        raise StopIteration
-
-    def close(self) -> None:
-        raise OSError("cannot clean up")
-
-
-def test_a_failure_to_close_alone_fails_the_worker(executor: str) -> None:
-    with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 1' failed: OSError: cannot clean up") as caught:
-        carry_out(executor, program(), Unclosable())
-    assert isinstance(caught.value.__cause__, OSError)

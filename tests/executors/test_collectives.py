@@ -102,18 +102,6 @@ def test_workers_of_a_device_never_share_a_ticket() -> None:
     assert taken == list(range(400))
 
 
-def test_the_loss_of_an_epoch_is_the_mean_over_its_batches() -> None:
-    team = team_of()
-    losses = []
-    for index in range(3):
-        x = IMAGES + index
-        losses.append(nn.functional.cross_entropy(x @ weight(team, 0).T @ weight(team, 1).T, LABELS))
-        forward(team)
-    assert team.mean_loss() == pytest.approx(float(torch.stack(losses).mean()))
-    team.begin_epoch(1)
-    assert team.mean_loss() != team.mean_loss()
-
-
 def test_the_accuracy_of_an_epoch_counts_each_sample_once() -> None:
     team = team_of()
     assert team.train_accuracy() != team.train_accuracy()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.conflicts import Conflicts, Traffic, WeightRead, WeightWrite
+from benchmarks.executors.conflicts import Traffic, WeightRead, WeightWrite
 from benchmarks.executors.numerics.shadow import Shadow
 from benchmarks.executors.numerics.team import TorchTeam
 from methods import Backward, Forward, Loss, NextBatch, Program, Update
@@ -67,29 +67,6 @@ def test_counters_lose_what_two_threads_add_to_one_reading() -> None:
     assert shadow.lost() == 0.25
     shadow.clear()
     assert shadow.lost() == 0
-
-
-def test_counts_go_on_where_they_were() -> None:
-    one, other = play("wrvvwr"), Traffic()
-    one.kept = 5
-    one.overwrote(2)
-    conflicts, resumed = Conflicts([[one, Traffic()]]), Conflicts([[other, Traffic()]])
-    resumed.load(conflicts.state())
-    assert resumed.per_layer() == conflicts.per_layer()
-    assert other.lost == 3
-    resumed.clear()
-    assert resumed.per_layer() == Conflicts([[Traffic(), Traffic()]]).per_layer()
-
-
-def test_an_update_that_is_written_back_is_not_lost() -> None:
-    """The first is in the third's copy, which is written over the second's, which had lost it."""
-    traffic = Traffic()
-    traffic.overwrote(0)
-    assert (traffic.kept, traffic.lost) == (1, 0)
-    traffic.overwrote(0)
-    assert (traffic.kept, traffic.lost) == (1, 1)
-    traffic.overwrote(1)
-    assert (traffic.kept, traffic.lost) == (2, 1)
 
 
 # ---- a team's
@@ -171,11 +148,6 @@ def test_a_pass_sees_half_of_a_locked_update_since_it_takes_no_lock() -> None:
     found = pass_during_an_update(team_of({**network(), "first": slow}, streams=True), slow)
     assert (found["weight_reads"], found["overlapping_reads"], found["torn_reads"]) == (1, 1, 1)
     assert found["overlapping_updates"] == found["lost_updates"] == 0
-
-
-def test_in_one_thread_nothing_is_looked_for() -> None:
-    slow = Slow()
-    assert set(pass_during_an_update(team_of({**network(), "first": slow}), slow).values()) == {0}
 
 
 def test_lock_free_updates_overlap() -> None:

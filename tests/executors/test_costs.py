@@ -20,7 +20,6 @@ from methods import (
     NextBatch,
     Program,
     Put,
-    Snapshot,
     Update,
     Worker,
 )
@@ -68,12 +67,6 @@ def test_a_transfer_starts_when_it_is_sent(computing: float, there: float) -> No
     assert asking_after(team_of(), price, channel, Put(channel, "a loss"), devices=(0, 1)) == [there]
 
 
-def test_several_transfers_are_under_way_at_once() -> None:
-    """Three sent at 0: a link is not shared out, nor does the getter take one after the other."""
-    channel, price = Channel(capacity=None), Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0)
-    assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 3, devices=(0, 1)) == [1.0] * 3
-
-
 @pytest.mark.parametrize(("capacity", "there"), [(0, [4, 5, 6]), (1, [3, 4, 4]), (2, [3, 3, 4])])
 def test_who_waits_for_room_sends_when_there_is(capacity: int, there: list[float]) -> None:
     """The getter asks at 3, and then whenever it was given an item; a transfer takes 1.
@@ -83,11 +76,6 @@ def test_who_waits_for_room_sends_when_there_is(capacity: int, there: list[float
     """
     channel, price = Channel(capacity=capacity), Price([3.0], [0.0], [0.0], [0.0], 0.5, 8.0)
     assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 3, devices=(0, 1)) == there
-
-
-def test_what_waited_on_its_own_device_is_there_at_once() -> None:
-    channel, price = Channel(capacity=None), Price([0.25], [0.0], [0.0], [0.0], 0.5, 8.0)
-    assert asking_after(team_of(), price, channel, *[Put(channel, "a loss")] * 2, devices=(0, 0)) == [0.25] * 2
 
 
 def test_a_batch_is_sent_with_its_activations() -> None:
@@ -159,17 +147,6 @@ def test_an_update_is_one_launch_and_a_transfer_if_it_comes_from_afar(device: in
     assert executor.now == pytest.approx(9 + 0.25 + 30 / 100 + transfer)
 
 
-def test_a_snapshot_costs_what_an_update_costs_on_the_device() -> None:
-    team = team_of(steps=1)
-    price = replace(ONE, update_latency_seconds=0.25)
-
-    def pins() -> Program:
-        step = yield NextBatch(team.replica)
-        yield Snapshot(team.replica.layers[0], step)
-
-    assert run(team, price, pins()).now == 0.25
-
-
 @pytest.mark.parametrize("members", [1, 2, 4])
 def test_a_ring_all_reduce_starts_with_the_last_arrival(members: int) -> None:
     """2 (Q - 1) latencies, and 2 (Q - 1) / Q of the bytes."""
@@ -186,15 +163,3 @@ def test_a_ring_all_reduce_starts_with_the_last_arrival(members: int) -> None:
 
     expected = (members + 2) + 2 * (members - 1) * 0.5 + 2 * (members - 1) / members * 24 / 8
     assert run(team, price, *(member(q) for q in range(members))).now == pytest.approx(expected)
-
-
-def test_half_a_backward_pass_costs_its_half() -> None:
-    team = team_of(steps=1)
-
-    def halves() -> Program:
-        step = yield NextBatch(team.replica)
-        yield Forward(team.replica.layers[0], step)
-        assert (yield Backward(team.replica.layers[0], step, weights=False)) is None
-        assert (yield Backward(team.replica.layers[0], step, inputs=False)) is not None
-
-    assert run(team, Price([1.0], [2.0], [4.0], [0.0]), halves()).now == 1 + 2 + 4

@@ -8,8 +8,7 @@ import pytest
 
 from benchmarks.executors.counting import counted_effects
 from methods import Backward, Drop, NextBatch, Snapshot, Update, Worker, backward, forward
-from tests.conformance.small import EPOCHS, STEPS, Small
-from tests.conformance.test_statements import check_counted
+from tests.conformance.small import STEPS, Small
 
 LAYERS = 4
 EXECUTORS = ("virtual", "threads")
@@ -79,14 +78,6 @@ def test_pinned_weights_are_told_from_those_of_now(executor: str) -> None:
 
     found = counted(late, executor)
     assert (found["pinned"], found["moved"]) == (STEPS, (STEPS - 1) * (LAYERS - 1))
-
-
-@pytest.mark.parametrize("executor", EXECUTORS)
-@pytest.mark.parametrize("method", ["bp", "async_lu", "ddp", "pdasgd", "lapsgd", "cocod"])
-def test_methods_declare_what_is_counted(method: str, executor: str) -> None:
-    training = Small(method, executor=executor)
-    training.train(EPOCHS)
-    check_counted(training.method, training.team)
 
 
 def test_a_run_that_goes_on_goes_on_counting() -> None:

@@ -49,36 +49,6 @@ def test_messages_that_queue_arrive_one_after_the_other() -> None:
     assert received(replace(LINKS, queues=True), 0, 0, 0) == [0.0, 0.0]
 
 
-def test_a_node_receives_for_all_its_devices() -> None:
-    """Two devices of a node, to each of which another node sends: the second waits for the first."""
-    times, channels = dict[int, float](), [Channel(None), Channel(None)]
-    executor = VirtualExecutor(NOBODY, replace(APART, queues=True))
-
-    def gets(which: int) -> Program:
-        yield Get(channels[which])
-        times[which] = executor.now
-
-    puts = [program(Put(channel, "a loss")) for channel in channels]
-    executor.run(crew(gets(0), gets(1), *puts, devices=(0, 1, 2, 3)))
-    assert times == {0: 6.0, 1: 10.0}
-
-
-def test_what_was_sent_long_ago_is_there_whoever_asks_late() -> None:
-    """Sent at 0, received at 1.0 and 1.5 by a device whose worker asks at 3."""
-    channel, price = Channel(capacity=None), replace(LINKS, queues=True)
-    team, times = DryTeam.of([("only", 1)], steps_per_epoch=1), list[float]()
-    executor = VirtualExecutor(team, replace(price, forward=[3.0]))
-
-    def gets() -> Program:
-        yield Forward(team.replica.layers[0], (yield NextBatch(team.replica)))
-        for _ in range(2):
-            yield Get(channel)
-            times.append(executor.now)
-
-    executor.run(crew(gets(), program(Put(channel, "a"), Put(channel, "b")), devices=(0, 1)))
-    assert times == [3.0, 3.0]
-
-
 def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
     """Of devices 0 and 1 within a node, of 1 and 2 between two."""
     price = replace(APART, parameter_bytes=[16.0])

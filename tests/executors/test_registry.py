@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.__main__ import main
 from benchmarks.errors import UserError
 from benchmarks.executors import registry
 from benchmarks.executors.accounts import DryTeam
@@ -46,16 +45,6 @@ def test_a_clock_is_simulated_where_the_properties_say_so(name: str) -> None:
     assert (made.now is not None) == kind.simulated
 
 
-def test_an_unknown_executor_offers_the_nearest() -> None:
-    with pytest.raises(UserError, match="Unknown executor 'thread': did you mean threads"):
-        registry.executor("thread")
-
-
-def test_a_name_is_taken_once() -> None:
-    with pytest.raises(UserError, match="Two executors are named 'virtual'"):
-        registry.register(registry.executor("virtual"))
-
-
 @pytest.mark.parametrize(
     ("name", "options", "runs"),
     [
@@ -85,12 +74,6 @@ def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) 
     ):
         resolve(table("table3"), Choices(seeds=(0,), executor="apart"))
     assert resolve(table("table3"), Choices(seeds=(0,), executor="apart", methods=("lapsgd", "bp"))).runs
-
-
-@pytest.mark.parametrize("command", ["show", "run"])
-def test_it_is_the_users_mistake(apart: ExecutorKind, capsys: pytest.CaptureFixture[str], command: str) -> None:
-    assert main([command, "table3", "--executor", "apart"]) == 2
-    assert capsys.readouterr().err.startswith("async_lu cannot run on --executor apart: its workers on several devices")
 
 
 class OnSimulatedTimeOnly(Method):

@@ -15,8 +15,6 @@ import pytest
 import methods
 from benchmarks.errors import UserError
 from benchmarks.executors.errors import ScheduleMismatch
-from benchmarks.executors.numerics.streams import NOTHING
-from benchmarks.executors.threads.executor import ThreadsExecutor
 from benchmarks.executors.threads.recorder import RecordingExecutor
 from results.records import schedule
 from results.records.schedule import Part, WorkerSchedule
@@ -120,23 +118,6 @@ def test_a_resumed_run_is_replayed_from_its_beginning() -> None:
     assert replay("lapsgd", parts)[0] == [[found[name] for name in SAME] for found in metrics]
 
 
-def test_what_a_batch_pins_it_does_not_read_again() -> None:
-    """A pass with weights of its own keeps no update waiting: its effects note no version of the live ones."""
-    parts, _ = record("hogwild", {"updaters": 2})
-    (name, *_) = parts[0]
-    one = parts[0][name]
-    layers, rounds = 4, one.effects.count("L")
-    with_statistics = 2
-    # Per batch: ticket, Snapshots, Forwards' statistics, tally, Updates, Count; and the ticket that there is none.
-    assert len(one.numbers) == rounds * (1 + layers + 2 * with_statistics + 2 + 2 * layers + 1) + 1
-
-
-def test_a_schedule_is_of_workers_and_not_of_a_seed() -> None:
-    """So the same schedule can be had under other seeds."""
-    parts, outcome = record("async_lu")
-    assert replay("async_lu", parts, seed=1)[0] != outcome[0]
-
-
 # ---- what does not fit
 
 
@@ -213,13 +194,3 @@ def test_another_methods_schedule_is_refused() -> None:
 def test_lock_free_methods_are_not_recorded(executor: str) -> None:
     with pytest.raises(UserError, match=r"^async_lu: without its mutex .*; leave out --record, or lock_free\.$"):
         Small("async_lu", {"lock_free": True}, executor=executor, record=True)
-
-
-def test_without_recording_nothing_of_it_is_there() -> None:
-    training = Small("async_lu", executor="threads")
-    layers = [layer for replica in training.team.replicas for layer in replica.layers]
-    plain = type(threading.Lock())
-    assert all(type(lock) is plain for layer in layers for lock in (layer.mutex, layer.pinning, layer.statistics))
-    assert all(layer.reading is layer.reading_statistics is NOTHING for layer in layers)
-    assert type(training.team.tally) is plain
-    assert type(training.executor) is ThreadsExecutor

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.collectives import Reduction
 from benchmarks.executors.virtual.devices import Clock
@@ -37,10 +35,6 @@ def test_one_goes_on_as_if_alone() -> None:
 def test_who_comes_later_slows_those_who_are_under_way() -> None:
     """One core: 5 s alone, then half speed; the second is done after 2 s of its own, the first 3 s later."""
     assert ended(1.0, (0.0, 10.0), (5.0, 2.0)) == [12.0, 9.0]
-
-
-def test_a_capacity_between_cores_is_shared() -> None:
-    assert ended(1.5, (0.0, 3.0), (0.0, 3.0), (0.0, 3.0)) == pytest.approx([6.0, 6.0, 6.0])
 
 
 def test_an_executor_has_one_machine_for_all_its_devices() -> None:

@@ -82,12 +82,6 @@ def test_states_of_several_workers_are_refused() -> None:
         average(team, state=True)
 
 
-def test_members_must_agree() -> None:
-    team = trained()
-    with pytest.raises(ValueError, match=r"all members of an average .* or none of them"):
-        team.mean_flat([team.flat(team.replicas[0]), team.flat(team.replicas[1], state=True)])
-
-
 @pytest.mark.parametrize(("state", "copies"), [(False, 1), (True, 2)])
 def test_its_bytes_take_their_time(state: bool, copies: int) -> None:
     team = trained()

@@ -64,16 +64,6 @@ def test_a_snapshot_comes_after_the_delay_even_where_it_costs_nothing() -> None:
     assert read == [6.0]
 
 
-def test_other_devices_are_not_delayed() -> None:
-    team = team_of(steps=2)
-    assert run(team, replace(ONE, delays=[slow(device=1), slow(device=7)]), steps(team)).now == 2 * 3
-
-
-def test_delays_of_a_device_add_up() -> None:
-    team = team_of(steps=1)
-    assert run(team, replace(ONE, delays=[slow(1.0), slow(0.5)]), steps(team)).now == 3 + 4.5
-
-
 @pytest.mark.parametrize("lanes", [1, 2])
 def test_a_stalled_device_stalls_all_its_workers(lanes: int) -> None:
     """On all its lanes: what is under way ends first, and nothing starts beside a delay."""
@@ -84,21 +74,6 @@ def test_a_stalled_device_stalls_all_its_workers(lanes: int) -> None:
     assert delays == [(0, 3), (3, 6)]
     assert all(start >= 6 for _, effect, _, start, _ in executor.timed if effect == "Forward")
     assert executor.now == 6 + (6 if lanes == 1 else 3)
-
-
-def test_a_delay_takes_its_turn() -> None:
-    """The delay of the second worker waits for the first one's effect, which has asked before."""
-    team = team_of(steps=2)
-    executor = run(
-        team, replace(ONE, delays=[traced(0.0, 1.0)]), steps(team, limit=1), steps(team, limit=1), devices=(0, 0)
-    )
-    assert [(worker[2], effect, start, end) for worker, effect, _, start, end in executor.timed] == [
-        ("0", "Forward", 0, 1),
-        ("1", "Delay", 1, 4),
-        ("0", "Backward", 4, 6),
-        ("1", "Forward", 6, 7),
-        ("1", "Backward", 7, 9),
-    ]
 
 
 # ---- over epochs
@@ -156,11 +131,3 @@ def test_nobody_waits_for_a_slow_device_where_batches_go_to_who_asks(method: str
     assert equal == pytest.approx(STEPS / 3 * 12, rel=0.02)
     assert dynamic == pytest.approx(STEPS * 3 / (2 + 1 / 4), rel=0.2)
     assert team.executor_state("steps begun")["0"] == pytest.approx(STEPS / 9, abs=2)
-
-
-def test_async_lu_is_delayed_where_its_forward_or_its_backward_worker_is() -> None:
-    plain, _ = epoch("async_lu")
-    for device, begun in ((0, STEPS), (1, STEPS // 4)):
-        slowed, team = epoch("async_lu", slow(2.0, device=device))
-        assert slowed > 1.2 * plain
-        assert team.executor_state("steps begun")[str(device)] == pytest.approx(begun, abs=6)

@@ -16,7 +16,7 @@ from benchmarks.executors.numerics import averages, streams
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.streams import Access, BatchStream, Order
 from benchmarks.executors.staleness import Staleness
-from tests.executors.happens_before import FakeDevice, Launches
+from tests.executors.happens_before import FakeDevice
 from tests.executors.teams import IMAGES, LABELS, backward, forward, team_of
 from tests.executors.traced import Traced
 
@@ -126,29 +126,6 @@ def test_a_batch_is_loaded_on_its_own_stream(fake: FakeDevice) -> None:
     assert len(steps) == len(team.replica.slots)
 
 
-@pytest.mark.parametrize(("method", "at_most"), [("bp", 2), ("async_lu", 6)])
-def test_there_are_as_many_streams_as_batches_in_flight(method: str, at_most: int) -> None:
-    """The step that a worker lets go of and the one that it takes; for Async LU two each of three workers."""
-    assert len(Traced(method).through().fake.clocks) - 1 <= at_most
-
-
-def test_without_a_bound_workers_run_ahead() -> None:
-    with patch.object(streams, "AHEAD", 1000):
-        assert Traced("bp").through().traced.ahead > 10
-
-
-@pytest.mark.parametrize("same_stream", [True, False])
-def test_a_slot_is_ordered_after_its_last_batch_by_its_stream(fake: FakeDevice, same_stream: bool) -> None:
-    team = team_of(streams=True)
-    with Launches(fake):
-        for _ in range(2):
-            backward(team, forward(team, pin=True))
-            (slot,) = team.replica.slots
-            if not same_stream:
-                slot.stream = BatchStream(fake)
-    assert (fake.unordered == []) == same_stream
-
-
 # ---- staleness
 
 
@@ -166,12 +143,3 @@ def test_staleness_in_seconds_is_that_of_the_device() -> None:
     assert layer["seconds"] == pytest.approx((2 + 4) / 2 / 1000)
     assert layer["wait_seconds"] == pytest.approx((1 + 3) / 2 / 1000)
     assert staleness.per_layer() == [layer]
-
-
-def test_a_run_measures_it_by_events() -> None:
-    run = Traced("async_lu")
-    metrics = run.train(1)[0]
-    assert metrics["staleness_seconds"] > metrics["gradient_wait_seconds"] > 0
-    for layer in run.team.staleness.per_layer():
-        milliseconds = layer["seconds"] * layer["reads"] * 1000  # of the device's clock, which counts by one
-        assert milliseconds == pytest.approx(round(milliseconds))

@@ -55,28 +55,6 @@ def test_a_forward_pass_uses_the_weights_of_now_unless_pinned() -> None:
     torch.testing.assert_close(late.activation.detach(), (IMAGES + 1) @ (before + 1).T)
 
 
-def test_pinned_weights_are_not_touched_by_an_update_of_their_own_gradient() -> None:
-    """The gradient of pinned weights is applied to the live ones."""
-    team = team_of()
-    before = weight(team, 1).clone()
-    step = forward(team, pin=True)
-    weight(team, 1).add_(1.0)
-    last, _ = backward(team, step)
-    team.update([last], "w", 0.0)
-    torch.testing.assert_close(weight(team, 1), before + 1 - RATE * last.tensors[0])
-
-
-def test_a_pinned_read_is_that_of_the_snapshot() -> None:
-    team = team_of()
-    layer = team.replica.layers[0]
-    step: TorchStep = team.next_batch(team.replica)
-    team.snapshot(layer, step, 1.0)
-    layer.updates += 3
-    team.forward(layer, step, 2.0)
-    assert step.reads[0] is not None
-    assert (step.reads[0].updates, step.reads[0].time) == (0, 1.0)
-
-
 def test_running_statistics_are_the_live_ones_even_of_a_pinned_step() -> None:
     norm = nn.BatchNorm1d(3)
     team = team_of({"norm": norm, "last": nn.Linear(3, 2)})
@@ -144,21 +122,6 @@ def test_the_learning_rate_is_that_of_the_gradients_ticket() -> None:
         torch.testing.assert_close(weight(team, 1), expected)
 
 
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_momentum_and_weight_decay_are_torchs(nesterov: bool) -> None:
-    """v <- mu v + (g + lambda w); w <- w - eta v, or w - eta (g + lambda w + mu v): on the live weights."""
-    mu, decay = 0.9, 0.01
-    team = team_of(optimizer=sgd(momentum=mu, weight_decay=decay, nesterov=nesterov))
-    w, v = weight(team).clone(), torch.zeros(5, 3)
-    for _ in range(4):
-        gradient = backward(team, forward(team))[1]
-        g = gradient.tensors[0] + decay * w
-        v = mu * v + g
-        w = w - RATE * (g + mu * v if nesterov else v)
-        team.update([gradient], "w", 0.0)
-        torch.testing.assert_close(weight(team), w)
-
-
 @pytest.mark.parametrize("shared", [True, False])
 def test_momentum_is_the_layers_or_the_workers(shared: bool) -> None:
     team = team_of(optimizer=sgd(momentum=0.9), shared_momentum=shared)
@@ -189,35 +152,6 @@ def test_a_gradient_can_be_applied_to_another_replica() -> None:
     torch.testing.assert_close(weight(team, 0, 0), before[0] - RATE * tensor)
     assert torch.equal(gradient.tensors[0], tensor)
     assert [replica.layers[0].updates for replica in team.replicas] == [1, 1]
-
-
-def test_only_its_own_replica_is_overwritten() -> None:
-    team = team_of(network(0), network(1), overwrite=True)
-    before = weight(team, 0, 1).clone()
-    gradient = backward(team, forward(team))[1]
-    team.update([gradient], "w", 0.0, team.replicas[1])
-    torch.testing.assert_close(weight(team, 0, 1), before - RATE * gradient.tensors[0])
-
-
-def test_staleness_from_afar_is_the_versions_difference_and_not_below_0() -> None:
-    team = team_of(network(0), network(1), steps=8)
-    gradients = [backward(team, forward(team))[1] for _ in range(3)]
-    for behind, gradient in enumerate(gradients):
-        team.update([gradient], "w", 0.0, team.replicas[1])
-        assert team.staleness.updates[0] == sum(range(behind + 1))
-    team.replica.layers[0].updates = 9
-    late = backward(team, forward(team))[1]
-    team.update([late], "w", 0.0, team.replicas[1])
-    assert team.staleness.updates[0] == 0 + 1 + 2
-
-
-def test_nobody_leaves_gradients_behind() -> None:
-    team = team_of()
-    team.update(backward(team, forward(team)), "w", 0.0)
-    for layer in team.replica.layers:
-        leaves = [*layer.params, *layer.optimizers["w"].param_groups[0]["params"]]
-        assert all(leaf.grad is None for leaf in leaves)
-        assert all(leaf.data_ptr() == layer.params[0].data_ptr() for leaf in leaves)
 
 
 # ---- locks
@@ -294,13 +228,6 @@ def test_an_optimizers_state_is_made_before_another_worker_uses_it(name: Literal
 
 
 # ---- slots
-
-
-def test_only_a_pinning_step_has_a_slot() -> None:
-    team = team_of()
-    step = forward(team)
-    assert step.slot is None
-    assert team.replica.slots == []
 
 
 def test_a_slot_is_used_again_when_its_step_is_gone() -> None:

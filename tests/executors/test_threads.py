@@ -13,7 +13,7 @@ from benchmarks.executors.errors import WorkerFailed, WorkersStuck
 from benchmarks.executors.threads.executor import ThreadsExecutor
 from methods import Await, Channel, Close, Count, Counter, Get, Program, Put
 from tests.conformance.small import bounded
-from tests.executors.crews import carry_out, crew, endless, team_of
+from tests.executors.crews import carry_out, crew, team_of
 
 
 def test_a_worker_is_on_a_thread_with_settings_of_its_own() -> None:
@@ -28,19 +28,6 @@ def test_a_worker_is_on_a_thread_with_settings_of_its_own() -> None:
     bounded(lambda: ThreadsExecutor(team_of(), threads=1).run(crew(looks(), looks())))
     assert sorted(seen) == [("w 0 on device 0", 1, False), ("w 1 on device 1", 1, False)]
     assert (torch.get_num_threads(), torch._C._is_multithreading_enabled()) == before
-
-
-def test_a_failure_ends_those_who_work() -> None:
-    """At their next effect."""
-    counter = Counter()
-
-    def fails() -> Program:
-        while (yield Count(counter)) < 100:
-            pass
-        raise ZeroDivisionError("enough")
-
-    with pytest.raises(WorkerFailed, match="Worker 'w 1 on device 1' failed: ZeroDivisionError: enough"):
-        carry_out("threads", endless(lambda: Count(counter)), fails(), endless(lambda: Count(counter)))
 
 
 def test_a_failure_is_told_where_others_never_end() -> None:
@@ -117,41 +104,6 @@ def test_a_rendezvous_hands_over_to_one_who_asks() -> None:
     assert max(ahead) <= 0
 
 
-class Noted(Counter):
-    """Notes which threads look at it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.looks = list[str]()
-
-    @property
-    def ended(self) -> bool:
-        self.looks.append(threading.current_thread().name)
-        return super().ended
-
-
-def test_who_cannot_go_on_is_not_woken() -> None:
-    """While two hand over a hundred times, the third sleeps: it looks when it comes, and when it is its turn."""
-    there, back, counter = Channel(capacity=None), Channel(capacity=None), Noted()
-
-    def leads() -> Program:
-        for i in range(50):
-            yield Put(there, i)
-            yield Get(back)
-        yield Count(counter)
-
-    def follows() -> Program:
-        for i in range(50):
-            yield Get(there)
-            yield Put(back, i)
-
-    def waits() -> Program:
-        yield Await(counter, at_least=1)
-
-    carry_out("threads", leads(), follows(), waits())
-    assert 1 <= counter.looks.count("w 2 on device 2") <= 5
-
-
 def test_threads_overlap() -> None:
     """Two workers are under way at the same time: each waits, outside any effect, for the other to arrive."""
     barrier = threading.Barrier(2, timeout=30)
@@ -174,19 +126,3 @@ def test_workers_take_turns_where_there_are_fewer_threads() -> None:
 
     bounded(lambda: ThreadsExecutor(team_of(), carriers=1).run(crew(*map(counts, range(3)))))
     assert asked == [0, 1, 2] * 5
-
-
-def test_who_waits_leaves_the_thread_to_others() -> None:
-    there, back, got = Channel(capacity=0), Channel(capacity=None), list[int]()
-
-    def puts() -> Program:
-        for i in range(5):
-            yield Put(there, i)
-            got.append((yield Get(back)))
-
-    def answers() -> Program:
-        for _ in range(5):
-            yield Put(back, 10 * (yield Get(there)))
-
-    bounded(lambda: ThreadsExecutor(team_of(), carriers=1).run(crew(puts(), answers())))
-    assert got == [0, 10, 20, 30, 40]

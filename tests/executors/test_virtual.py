@@ -74,15 +74,6 @@ def test_what_costs_nothing_waits_for_no_device() -> None:
     assert counts == [0, 0.0]
 
 
-def test_the_clock_goes_on_over_epochs() -> None:
-    team = team_of(steps=2)
-    executor = VirtualExecutor(team, ONE)
-    for epoch in range(3):
-        team.begin_epoch(epoch)
-        executor.run(crew(steps(team)))
-    assert executor.now == 3 * 2 * 3
-
-
 # ---- ties
 
 
@@ -119,17 +110,6 @@ def test_a_worker_goes_on_before_its_device_turns_to_the_next() -> None:
 
     run(team, Price([1.0], [0.0], [0.0], [0.0]), steps(team, limit=1), waits(), devices=(0, 0))
     assert stale == [1]
-
-
-def test_otherwise_first_scheduled_first_served() -> None:
-    team, log = team_of(steps=3), list[int]()
-
-    def logs(i: int) -> Program:
-        yield from steps(team, limit=1)
-        log.append(i)
-
-    run(team, ONE, logs(0), logs(1), logs(2))
-    assert log == [0, 1, 2]
 
 
 # ---- reading, writing, staleness
@@ -169,39 +149,6 @@ def test_weights_are_read_when_the_device_grants_it_and_written_at_the_end() -> 
     price = replace(ONE, update_latency_seconds=0.5)
     run(team, price, writes(), reads("early", early), reads("late", late))
     assert seen == {"early": (0, 3.0), "late": (1, 3.5)}
-
-
-def test_waiting_is_from_the_gradient_to_the_update() -> None:
-    team = team_of(layers=2, steps=1)
-
-    def block() -> Program:
-        step = yield NextBatch(team.replica)
-        for layer in team.replica.layers:
-            yield Forward(layer, step)
-        gradients = []
-        for layer in reversed(team.replica.layers):
-            gradients.append((yield Backward(layer, step)))
-        yield Update(*gradients)
-
-    run(team, Price.uniform(2, 2.0, 6.0), block())
-    first, last = team.staleness.per_layer()
-    assert (first["wait_seconds"], last["wait_seconds"]) == (0.0, 3.0)
-    assert (first["seconds"], last["seconds"]) == (8.0, 7.0)
-
-
-def test_spans_tell_of_every_effect_on_layers() -> None:
-    team = team_of(layers=2, steps=1)
-    executor = run(team, Price.uniform(2, 2.0, 4.0), steps(team))
-    first, last = (0,), (1,)
-    assert [(s.effect, s.layers, s.step, s.start, s.end) for s in executor.spans] == [
-        ("Forward", first, 0, 0, 1),
-        ("Forward", last, 0, 1, 2),
-        ("Backward", last, 0, 2, 4),
-        ("Update", last, 0, 4, 4),
-        ("Backward", first, 0, 4, 6),
-        ("Update", first, 0, 6, 6),
-    ]
-    assert {(s.worker, s.device, s.home) for s in executor.spans} == {("w 0 on device 0", 0, 0)}
 
 
 def test_a_span_tells_whose_device_and_whose_weights() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,21 +13,8 @@ from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.errors import WorkerFailed
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
-from methods import AllReduce, Await, Backward, Count, Counter, Forward, Group, NextBatch, Program
-from tests.executors.clocks import ONE, run, steps
-from tests.executors.crews import carry_out, program, team_of
-
-
-def test_who_is_alone_on_a_device_with_lanes_is_not_slowed_down() -> None:
-    team = team_of(steps=2)
-    assert run(team, replace(ONE, lanes=2, lane_capacity=1.25), steps(team)).now == 2 * 3
-
-
-def test_awaiting_gives_the_count_at_the_moment_of_going_on() -> None:
-    """Several counts in one go, as where updates are free, leave no backlog to the averager."""
-    counter, got = Counter(), list[Any]()
-    run(team_of(), ONE, program(Await(counter, 1), into=got), program(*[Count(counter)] * 3))
-    assert got == [3]
+from methods import AllReduce, Backward, Forward, Group, NextBatch, Program
+from tests.executors.crews import carry_out, team_of
 
 
 @pytest.mark.parametrize("executor", executors.in_one_process())

@@ -15,7 +15,6 @@ from benchmarks.papers.confounds.measured import audit
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
-from benchmarks.runner.processes import openmp
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import experiment
 from benchmarks.workloads.data.cards import card
@@ -65,16 +64,6 @@ def test_a_smaller_network_is_cut_at_the_same_shares(family: str, name: str, sca
         assert [part[0] for part in cut(team_of(name, blocks), "authors")[1:]] == PRINTED[name, 2]
 
 
-def test_a_cut_within_a_group_goes_to_its_nearest_block() -> None:
-    assert cut(team_of("resnet50", (2, 2, 2, 2)), "authors", 3)[1][0] == "stage2.1"  # half of a group, as printed
-    assert [part[0] for part in cut(team_of("resnet50", (1, 1, 1, 1)), "authors", 4)] == [
-        "stem",
-        "stage2.0",
-        "stage3.0",
-        "stage4.0",
-    ]
-
-
 def test_shares_are_equal_of_what_is_named() -> None:
     flops, sizes = [1.0, 1.0, 1.0, 1.0, 1.0, 5.0], [5, 1, 1, 1, 1, 1]
     layers = [(str(i), size) for i, size in enumerate(sizes)]
@@ -86,12 +75,6 @@ def test_shares_are_equal_of_what_is_named() -> None:
 def test_a_team_counts_the_flops_of_its_own_network() -> None:
     counted = [layer.forward_flops / BATCH for layer in layer_work(network(0), (BATCH, *SHAPE))]
     assert list(Small("pipeline").team.layer_flops) == pytest.approx(counted)
-
-
-def test_bp_counts_none() -> None:
-    training = Small("bp")
-    training.train(1)
-    assert "layer_flops" not in vars(training.team)
 
 
 @pytest.mark.parametrize(("family", "name"), sorted(PAIRS))
@@ -124,24 +107,12 @@ def test_it_is_refused_before_anything_is_trained() -> None:
         resolve(table("others-cifar10"), Choices(settings={"pipeline": {"stages": "4"}}))
 
 
-def test_layers_of_other_names_are_refused() -> None:
-    team = DryTeam.of([("a", 1), ("b", 1)], steps_per_epoch=1, network="resnet18")
-    with pytest.raises(methods.MethodError, match="resnet18 has no layers of stage3"):
-        cut(team, "authors")
-
-
 def test_the_names_of_layers_are_those_that_are_built() -> None:
     with torch.device("meta"):
         for family, name in PAIRS:
             work = workload(family, name, "paper")
             assert [layer.name for layer in layers_of(work, card(work.dataset))] == layer_names(name)
     assert set(BLOCKS) == {name for _, name in PAIRS}
-
-
-@pytest.mark.parametrize("how", CUTS)
-def test_its_workers_are_counted_whatever_the_cut(how: str) -> None:
-    made = methods.create("pipeline", {"cut": how, "stages": 3})
-    assert openmp.callers(made, simulated=False, network="resnet18") == 3
 
 
 def test_the_audit_says_the_cut_as_run() -> None:

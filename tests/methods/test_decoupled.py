@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -17,7 +16,6 @@ from benchmarks.executors.accounts import DryTeam
 from benchmarks.hardware.price import Price
 from methods import Team, Worker
 from methods.async_lu import AsyncLU
-from tests.conformance.small import Small
 from tests.executors.clocks import Watched
 from tests.methods.test_degenerate import FREE_BACKWARD, LAYERS, lasting, same, small, trained
 from tests.methods.test_degenerate import sgd as sgd  # the fixture
@@ -38,14 +36,6 @@ def test_hogwild_is_lap_on_one_device(updaters: int, weights: str) -> None:
 def test_hogwild_with_one_updater_is_plain_sgd(sgd: list[Tensor]) -> None:
     assert same(trained("hogwild", updaters=1), sgd)
     assert not same(trained("hogwild"), sgd)
-
-
-def test_hogwild_has_no_options_of_several_devices() -> None:
-    made = methods.create("hogwild")
-    assert (made.replicas, made.devices, made.learning_rate_factor) == (1, 1, 1.0)
-    for option in ("devices", "period", "switch", "learning_rate", "shares"):
-        with pytest.raises(methods.MethodError, match=f"Unknown option of hogwild '{option}'"):
-            methods.create("hogwild", {option: 1})
 
 
 # ---- PD-ASGD
@@ -107,17 +97,6 @@ def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[Watched, DryT
     return executor, team
 
 
-def test_workers_per_device_in_the_set_ratio() -> None:
-    made = methods.create("pdasgd", {"devices": 2, "forward_workers": 2, "backward_workers": 3})
-    workers = list(made.workers(Small("pdasgd", {"devices": 2}).team))
-    for worker in workers:
-        worker.program.close()
-    assert Counter((worker.device, worker.role) for worker in workers) == Counter(
-        {(q, role): n for q in (0, 1) for role, n in (("forward", 2), ("backward", 3), ("exchange", 1))}
-    )
-    assert made.devices == made.replicas == 2
-
-
 def test_nobody_waits_for_what_is_sent() -> None:
     """However slow the links, computing takes no longer; what is sent arrives late, and staler."""
     (fast, prompt), (slow, late) = (run(replace(PRICE, latency_seconds=seconds)) for seconds in (0.0, 0.5))
@@ -127,16 +106,6 @@ def test_nobody_waits_for_what_is_sent() -> None:
     assert computing[0] == pytest.approx(computing[1])
     assert slow.now > fast.now
     assert late.staleness.mean()[1] > prompt.staleness.mean()[1]
-
-
-def test_a_gradient_that_arrives_is_applied_at_the_price_of_an_update_at_home() -> None:
-    price = replace(PRICE, latency_seconds=0.25, update_latency_seconds=0.125)
-    executor, _ = run(price, steps=6)
-    updates = {span.worker.split()[0]: set[float]() for span in executor.spans}
-    for span in executor.spans:
-        if span.effect == "Update":
-            updates[span.worker.split()[0]].add(span.seconds)
-    assert updates["exchange"] == updates["backward"] == {0.125}
 
 
 def test_lanes_with_capacity_make_decoupling_worth_its_while() -> None:

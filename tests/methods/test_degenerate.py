@@ -16,7 +16,6 @@ from benchmarks.hardware.price import Price
 from methods import Program, Replica, Update, backward
 from methods.async_lu import Decoupled
 from tests.conformance.small import EPOCHS, Small, network
-from tests.conformance.small import price as small_price
 
 LAYERS = 4
 FREE_BACKWARD = Price.uniform(LAYERS, 1.0, 0.0)
@@ -169,11 +168,3 @@ def test_lap_averages_at_the_end_of_an_epoch() -> None:
     )
     torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(a, c, rtol=1e-5, atol=1e-6)
-
-
-def test_the_small_card_charges_for_everything() -> None:
-    """What the suite trains on is no degenerate case."""
-    price = small_price()
-    assert min(price.forward[:2]) > 0
-    assert price.transfer(4) > 0
-    assert price.update([0], remote=False) > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections import Counter
 from itertools import product
 from typing import Any
 
@@ -21,7 +20,6 @@ from benchmarks.tables.registry import IDS, table
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import SCALES, Workload
-from methods import Snapshot
 from methods.lppsgd import partition
 from tests.executors.clocks import Watched
 
@@ -90,10 +88,6 @@ def lpp_rows() -> list[tuple[Workload, int]]:
     return list(found.values())
 
 
-def test_all_tables_have_rows_of_lpp_sgd() -> None:
-    assert {updaters for _, updaters in lpp_rows()} == {1, 2, 3, 4, 6}
-
-
 @pytest.mark.parametrize(("work", "updaters"), lpp_rows(), ids=lambda one: getattr(one, "label", one))
 def test_every_batch_of_every_tables_rows_leads_to_an_update(work: Workload, updaters: int) -> None:
     with torch.device("meta"):
@@ -106,11 +100,6 @@ def test_every_batch_of_every_tables_rows_leads_to_an_update(work: Workload, upd
     updates = [span.layers for span in executor.spans if span.effect == "Update"]
     assert len(updates) == 4 * updaters
     assert all(updates)
-
-
-def test_one_part_is_the_whole_net() -> None:
-    layers = layers_of(3, 1, 2)
-    assert partition(layers, 1) == [layers]
 
 
 # ---- LPP-SGD's phases
@@ -178,21 +167,3 @@ def test_updaters_are_never_stopped() -> None:
     assert max(span.end for span in executor.spans if span.effect == "Backward") == 20 * 3
     assert 20 * 3 < executor.now <= 20 * 3 + 2 * 10
     assert rounds(team) <= 20 * 3 / 10 + 2
-
-
-def test_dynamic_shares_among_a_devices_updaters_and_equal_ones_between_devices() -> None:
-    _, spans = run("lapsgd", devices=2, updaters=2, steps=26)
-    per_worker = Counter(span.worker for span in spans if (span.effect, span.layers) == ("Forward", (0,)))
-    for q in (0, 1):
-        assert sum(count for worker, count in per_worker.items() if worker.endswith(f"device {q}")) == 13
-    assert len(per_worker) == 4
-
-
-def test_gradients_are_taken_at_a_snapshot_unless_told_otherwise() -> None:
-    """With two updaters on a device the pinned weights are those of the whole network at the start of the pass."""
-    made = methods.create("lapsgd", {"devices": 1})
-    team = DryTeam.of([("a", 1), ("b", 1)], steps_per_epoch=1)
-    program = next(iter(made.workers(team))).program
-    effects = [program.send(None), program.send(team.next_batch(team.replica)), program.send(None)]
-    assert [type(effect) for effect in effects[1:]] == [Snapshot, Snapshot]
-    program.close()

@@ -34,12 +34,6 @@ def test_an_average_after_every_update_is_an_average_of_gradients(executor: str,
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_fewer_averages_are_not() -> None:
-    """The test above can fail."""
-    far = zip(plain("ddp", "virtual", devices=3), plain("plsgd", "virtual", devices=3, switch=0.5), strict=True)
-    assert not all(torch.allclose(a, b, rtol=1e-4, atol=1e-5) for a, b in far)
-
-
 @pytest.mark.parametrize("executor", executors.in_one_process())
 @pytest.mark.parametrize("period", [1, 3])
 def test_local_sgd_is_post_local_sgd_without_its_first_phase(executor: str, period: int) -> None:
@@ -91,22 +85,3 @@ def test_local_steps_are_counted_over_epochs() -> None:
 def test_post_local_sgd_averages_after_every_update_first() -> None:
     assert averages("plsgd", 5, 4, period=4, switch=0.5) == [5, 10, 11, 13]
     assert averages("plsgd", 5, 3, period=4, switch=0.5) == [5, 10, 11]
-
-
-def test_an_average_stops_its_device() -> None:
-    """The mean of the replicas is what each has then, to rounding, and the link's time is everybody's."""
-    made = methods.create("lsgd", {"period": 1})
-    team = DryTeam.of([("a", 1)], replicas=3, steps_per_epoch=12)
-    price = Price([1.0], [1.0], [1.0], [4.0], latency_seconds=0.5)
-    executor = VirtualExecutor(team, price)
-    executor.run(made.workers(team))
-    assert executor.now == pytest.approx(4 * (3 + price.all_reduce([0], 3)))
-
-
-def test_after_an_average_all_replicas_are_alike() -> None:
-    training = small("lsgd", devices=3, period=2)
-    training.epoch(0)  # four steps a device
-    a, b, c = ([p.detach() for layer in r.layers for p in layer.params] for r in training.team.replicas)
-    for x, y, z in zip(a, b, c, strict=True):
-        torch.testing.assert_close(x, y, rtol=1e-5, atol=1e-6)
-        torch.testing.assert_close(x, z, rtol=1e-5, atol=1e-6)

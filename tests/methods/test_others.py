@@ -15,7 +15,7 @@ from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import Price
-from methods import Average, delay_adaptive
+from methods import delay_adaptive
 from tests.conformance.small import EPOCHS, Small, network
 from tests.executors.crews import carry_out
 from tests.methods.test_degenerate import LAYERS, same, small, trained
@@ -138,27 +138,6 @@ def test_gossip_comes_to_an_end(executor: str, devices: int) -> None:
     assert asked > 0 or devices == 1
 
 
-def test_even_devices_ask_odd_ones_at_random() -> None:
-    made = methods.create("adpsgd", {"devices": 5})
-    team = DryTeam.of([("a", 1)], replicas=5, steps_per_epoch=200)
-    pairs: dict[Any, set[int]] = {}
-
-    class Watching(VirtualExecutor):
-        def _make_handlers(self) -> dict[type, Any]:
-            handlers = super()._make_handlers()
-            average = handlers[Average]
-
-            def watched(process: Any, effect: Any) -> Any:
-                pairs.setdefault(effect.group, set()).add(effect.replica.index)
-                return average(process, effect)
-
-            return {**handlers, Average: watched}
-
-    Watching(team, Price.uniform(1, 1.0, 2.0)).run(made.workers(team))
-    assert {frozenset(pair) for pair in pairs.values()} == {frozenset((a, b)) for a in (0, 2, 4) for b in (1, 3)}
-    assert len(pairs) == 3 * 40
-
-
 def test_gossip_mixes_and_keeps_the_mean() -> None:
     training = small("adpsgd", devices=4, bn_buffers="per_device")
     training.team.updates.optimizer = lambda params: torch.optim.SGD(params, lr=1.0, fused=True)
@@ -180,21 +159,6 @@ def test_gossip_mixes_and_keeps_the_mean() -> None:
     assert narrowed < spread / 2
 
 
-def test_a_slow_device_holds_nobody_up() -> None:
-    """With dynamic shares an epoch takes little longer with a straggler, where all-reduced SGD waits for it."""
-    delays = (Delay(kind="constant", device=0, steps=4.0),)
-    times = {}
-    for method, options in (("adpsgd", {"shares": "dynamic"}), ("ddp", {})):
-        for slow in (False, True):
-            made = methods.create(method, {"devices": 4, **options})
-            team = DryTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], replicas=4, steps_per_epoch=200)
-            executor = VirtualExecutor(team, replace(PRICE, delays=delays if slow else ()))
-            executor.run(made.workers(team))
-            times[method, slow] = executor.now
-    assert times["adpsgd", True] < 1.5 * times["adpsgd", False]
-    assert times["ddp", True] > 4 * times["ddp", False]
-
-
 # ---- the delay-adaptive rate
 
 
@@ -213,16 +177,6 @@ def test_where_nobody_is_late_the_rate_is_the_schedules(method: str) -> None:
 def test_late_gradients_count_less(method: str) -> None:
     late = replace(PRICE, delays=(Delay(kind="constant", device=1, steps=6.0),))
     assert not same(trained(method, late, rate="delay_adaptive"), trained(method, late))
-
-
-@pytest.mark.parametrize("method", ["async_lu", "async_bu"])
-def test_what_waited_in_a_queue_is_late(method: str) -> None:
-    """M are the workers: a loss in the queue is at none of them, and makes all others' gradients later."""
-    slow_backward = Price.uniform(LAYERS, 1.0, 4.0)
-    assert not same(
-        trained(method, slow_backward, rate="delay_adaptive", queue=6), trained(method, slow_backward, queue=6)
-    )
-    assert same(trained(method, slow_backward, rate="delay_adaptive"), trained(method, slow_backward))
 
 
 @pytest.mark.parametrize(("method", "workers"), [("async_lu", 5), ("async_bu", 5), ("pdasgd", 15)])

@@ -98,10 +98,6 @@ def test_it_is_the_authors_loop() -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def test_stashed_weights_are_others() -> None:
-    assert not same(trained("pipeline"), trained("pipeline", weights="forward"))
-
-
 def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[VirtualExecutor, DryTeam]:
     team = DryTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], steps_per_epoch=steps)
     executor = Watched(team, price)
@@ -126,16 +122,6 @@ def test_seconds_a_batch(stages: int) -> None:
     fdg, ddg = (run(PRICE, steps=steps, stages=stages, locking=locking)[0].now / steps for locking in LOCKINGS)
     assert fdg == pytest.approx(3.0 / stages, rel=0.02)
     assert ddg == pytest.approx(1.0 + 2.0 / stages, rel=0.02)
-
-
-def test_a_stage_holds_its_layers() -> None:
-    """So that its updates cost no way to another device."""
-    price = Price([1.0] * 4, [1.0] * 4, [1.0] * 4, [8.0] * 4, bytes_per_second=1.0, update_latency_seconds=0.5)
-    executor, _ = run(price, steps=3, stages=4)
-    assert isinstance(executor, Watched)
-    updates = [span for span in executor.spans if span.effect == "Update"]
-    assert {span.seconds for span in updates} == {0.5}
-    assert all(span.home == span.device == span.layers[0] for span in updates)
 
 
 def test_more_stages_than_layers() -> None:

@@ -34,10 +34,6 @@ def plugin(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_our_methods_are_there() -> None:
-    assert set(OURS) <= set(methods.names())
-
-
 def test_a_class_is_named_in_snake_case_unless_it_names_itself() -> None:
     assert [snake_case(name) for name in ("AsyncLU", "DDP", "LocalSGD", "MbSgd")] == [
         "async_lu",
@@ -136,11 +132,6 @@ def test_a_plugin_that_is_not_there(tmp_path: Path) -> None:
         methods.load_plugin(tmp_path)
 
 
-def test_a_plugin_that_is_no_python(plugin: Callable[..., Path]) -> None:
-    with pytest.raises(MethodError, match=r"own\.txt is no Python file"):
-        methods.load_plugin(plugin("", "own.txt"))
-
-
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -188,12 +179,3 @@ def test_a_property_of_another_kind_is_told(name: str, value: object, monkeypatc
     register(title="Odd", source="made up", name="odd")(type("Odd", (Method,), body))
     with pytest.raises(MethodError, match="'odd'"):
         methods.create("odd")
-
-
-def test_a_method_without_workers_says_so() -> None:
-    class Unfinished(Method):
-        pass
-
-    register(title="Unfinished", source="this test")(Unfinished)
-    with pytest.raises(MethodError, match="'unfinished' does not define workers: see CONTRIBUTING"):
-        methods.create("unfinished")

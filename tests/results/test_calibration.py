@@ -79,15 +79,6 @@ def test_ratio_interval(monkeypatch: pytest.MonkeyPatch, shape: str, variations:
     assert COVERAGE[0] <= covered(found, 1.0) <= COVERAGE[1]
 
 
-def test_a_percentile_bootstrap_of_three_runs_would_not_cover() -> None:
-    """Why there is none: the interval that is usually meant covers 80 % at n = 3."""
-    rng = np.random.default_rng(3)
-    a, b = (draw(rng, "normal", 3, variation=0.1)[:1000] for _ in range(2))
-    means = [np.take_along_axis(one[:, None, :], rng.integers(0, 3, (1000, 499, 3)), 2).mean(2) for one in (a, b)]
-    low, high = np.quantile(means[0] / means[1], [0.025, 0.975], axis=1)
-    assert 0.75 < np.mean((low <= 1) & (high >= 1)) < 0.85
-
-
 @pytest.mark.parametrize("n", [3, 5, 10])
 @pytest.mark.parametrize("missing", [0.1, 0.2])
 def test_restricted_mean(n: int, missing: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ from results.measures import MEASURES, Context
 from results.records import Record
 from results.statistics.censoring import (
     Times,
-    common_horizon,
     kaplan_meier,
     restricted_mean,
     restricted_ratio,
@@ -56,24 +54,6 @@ def test_without_censoring_it_is_the_mean_and_students_interval() -> None:
     assert found.horizon == math.inf
     assert found.low == pytest.approx(plain.low)
     assert found.high == pytest.approx(plain.high)
-
-
-def test_as_lifelines_has_it() -> None:
-    lifelines = pytest.importorskip("lifelines")
-    utils = pytest.importorskip("lifelines.utils")
-    draw = random.Random(3)
-    for n in (3, 8, 40):
-        ways = [round(draw.lognormvariate(1, 0.5), 1) for _ in range(n)]
-        cuts = [round(draw.uniform(1, 6), 1) for _ in range(n)]
-        came = [way <= cut for way, cut in zip(ways, cuts, strict=True)]
-        times = Times([way if ok else None for way, ok in zip(ways, came, strict=True)], cuts)
-        theirs = lifelines.KaplanMeierFitter().fit([min(pair) for pair in zip(ways, cuts, strict=True)], came)
-        assert [step.survival for step in kaplan_meier(times)] == pytest.approx(
-            [theirs.survival_function_at_times(step.time).item() for step in kaplan_meier(times)]
-        )
-        horizon = min(times.horizon, 3.0)
-        mean = utils.restricted_mean_survival_time(theirs, t=horizon)
-        assert restricted_mean(times, horizon).mean == pytest.approx(float(mean))
 
 
 def test_a_run_that_never_arrives_is_not_dropped() -> None:
@@ -120,12 +100,6 @@ def test_times_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"differ|needs a limit|negative"):
         Times(values, limits, never)
-
-
-def test_means_are_compared_up_to_the_same_horizon() -> None:
-    fast, slow = Times([2.0, 3.0, 4.0]), Times([8.0, None, None], [10.0] * 3)
-    assert common_horizon(fast, slow) == 10.0
-    assert common_horizon(fast) == math.inf
 
 
 def test_a_speed_up_says_what_it_bounds() -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.views import journals
 from results.errors import ResultsError
 from results.records import read
 from results.records.lines import chained, render
@@ -127,14 +126,6 @@ def test_what_is_kept_of_an_earlier_version_is_chained_and_says_the_same(tmp_pat
         assert {**head, "environment": {}} == {**first, "environment": {}, "format": 2}
         contents.append(path.read_bytes())
     assert contents[0] == contents[1]
-
-
-def test_a_folder_of_earlier_versions_is_said_to_be_unchained(tmp_path: Path) -> None:
-    one, _ = (write(tmp_path, [10.0], seed=seed) for seed in range(2))
-    assert journals.read(tmp_path).remarks == ()
-    old(one.path, render)
-    (remark,) = journals.read(tmp_path).remarks
-    assert "1 of 2 journals" in remark
 
 
 def test_every_kept_run_is_chained_and_plausible() -> None:

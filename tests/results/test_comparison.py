@@ -13,7 +13,6 @@ import pytest
 from results.comparison import ComparedCell, compare_runs, compare_values
 from results.comparison.changes import CHANGED, NOISE, SAME, UNDECIDED, Change
 from results.records import Record
-from results.records.spec import WorkloadSpec
 from results.reproductions import Value
 from tests.results.samples import write
 
@@ -100,14 +99,6 @@ def test_one_seed_decides_nothing_but_simulated_seconds(tmp_path: Path) -> None:
     assert only(cells, "time_to_best_seconds").verdict == UNDECIDED
 
 
-def test_real_seconds_of_one_seed_decide_nothing(tmp_path: Path) -> None:
-    a, b = runs(tmp_path / "a", [60.0], executor="threads"), runs(tmp_path / "b", [60.0], executor="threads")
-    slow = [replace(point, metrics={**point.metrics, "train_seconds": 9.0 * point.epoch}) for point in b[0].evaluations]
-    cells = compare_runs(a, [replace(b[0], evaluations=slow)]).cells
-    assert only(cells).verdict == SAME
-    assert only(cells, "seconds_per_epoch").verdict == UNDECIDED
-
-
 def test_a_run_without_a_value_is_not_dropped(tmp_path: Path) -> None:
     a = runs(tmp_path / "a", [60.0, 61.0])
     b = [a[0], write(tmp_path / "b", [math.nan], seed=1, status="diverged")]
@@ -128,20 +119,6 @@ def test_the_nearest_settings_stand_side_by_side(tmp_path: Path) -> None:
     assert "updaters 1 → 2" in alone.why
 
 
-def test_another_setting_of_the_same_row_is_compared_and_said(tmp_path: Path) -> None:
-    found = compare_runs(runs(tmp_path / "a", [60.0], updaters=1), runs(tmp_path / "b", [62.0], updaters=2))
-    assert [str(one) for one in found.cells[0].settings] == ["updaters 1 → 2"]
-
-
-def test_another_scale_stands_for_its_workload(tmp_path: Path) -> None:
-    a = runs(tmp_path / "a", [60.0, 61.0])
-    work = WorkloadSpec.model_validate({**a[0].spec.workload.document(), "scale": "small", "batch": 128})
-    small = [replace(one, spec=one.spec.model_copy(update={"workload": work})) for one in a]
-    (cell,) = compare_runs(a, small).cells
-    assert not cell.settings
-    assert str(cell.context[0]) == "scale smoke → small"
-
-
 def test_rows_that_only_one_side_has_are_named_with_the_reason(tmp_path: Path) -> None:
     a = [*runs(tmp_path / "a", [60.0]), *runs(tmp_path / "a", [60.0], method="bp")]
     b = [*runs(tmp_path / "b", [60.0]), *runs(tmp_path / "b", [60.0], network="lstm")]
@@ -159,25 +136,6 @@ def test_values_of_tables_are_compared_by_their_summaries() -> None:
     assert only(found.cells).verdict == CHANGED
     assert only(found.cells, "seconds_per_epoch").verdict == UNDECIDED
     assert all(change.verdict == SAME for change in compare_values(a, a).cells[0].changes)
-
-
-def test_values_that_only_one_side_has_are_named() -> None:
-    a = [value("best_accuracy_percent", 10.0, 1.0, 3)]
-    b = [replace(a[0], row="ddp"), replace(a[0], table="table2")]
-    found = compare_values(a, b)
-    assert not found.cells
-    assert {(one.side, one.why) for one in found.alone} == {
-        ("A", "the other has no values of this row"),
-        ("B", "the other has no values of this row"),
-        ("B", "the other has no values of this table"),
-    }
-
-
-def test_no_value_on_either_side_is_undecided() -> None:
-    gone = value("time_to_target_seconds", None, None, 3, censored=3, at_least=5.0)
-    change = only(compare_values([gone], [replace(gone, at_least=6.0)]).cells, "time_to_target_seconds")
-    assert change.verdict == UNDECIDED
-    assert "A: 3 of 3 runs without a value" in change.why
 
 
 # ---- data
@@ -201,21 +159,6 @@ def test_other_data_are_never_laid_beside_each_other(tmp_path: Path, dataset: st
         ("A", (f"{dataset} (abababab)", "digit-pairs (efefefef)")),
         ("B", ("digit-pairs (efefefef)", f"{dataset} (abababab)")),
     ]
-
-
-def test_rows_of_the_same_data_find_each_other(tmp_path: Path) -> None:
-    a = runs(tmp_path / "a", [60.0, 61.0])
-    leaves = on_data(a, "leaves", "ab" * 32)
-    found = compare_runs([*a, *leaves], leaves)
-    assert [cell.unchanged for cell in found.cells] == [True]
-    assert [(one.side, one.data) for one in found.alone] == [("A", ("digit-pairs (efefefef)", "leaves (abababab)"))]
-
-
-def test_two_forms_of_the_same_data_are_compared(tmp_path: Path) -> None:
-    a = runs(tmp_path / "a", [60.0, 61.0])
-    tree = on_data(a, "digit-pairs", "ab" * 32)
-    (cell,) = compare_runs(a, tree, {"ab" * 32: "ef" * 32}).cells
-    assert [one.field for one in cell.settings] == ["workload.dataset_sha256"]
 
 
 def test_values_of_other_data_are_never_laid_beside_each_other() -> None:

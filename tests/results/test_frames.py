@@ -12,7 +12,6 @@ import pandas
 import pytest
 
 from results.frames import EVALUATIONS, METRICS, RUNS, STALENESS, commit, evaluations, measures, runs, staleness
-from results.records.spec import Labels
 from tests.results.samples import write
 
 OURS = [measure.key for measure in measures()]
@@ -61,14 +60,6 @@ def test_every_evaluation_and_layer_is_one_row(tmp_path: Path) -> None:
     assert layers["updates"][0] == 2.0
 
 
-def test_what_is_not_finite_stays_what_it_is(tmp_path: Path) -> None:
-    record = write(tmp_path, [math.inf, math.nan, 30.0], status="diverged")
-    found = list(evaluations([record])["accuracy_percent"])
-    assert found[0] == math.inf
-    assert math.isnan(found[1])
-    assert runs([record])["best_accuracy_percent"][0] == 30.0
-
-
 def test_a_run_without_evaluation_or_end_has_no_numbers(tmp_path: Path) -> None:
     record = write(tmp_path, [], status=None)
     (row,) = runs([record]).to_dict("records")
@@ -76,16 +67,3 @@ def test_a_run_without_evaluation_or_end_has_no_numbers(tmp_path: Path) -> None:
     assert math.isnan(row["best_accuracy_percent"])
     assert math.isnan(row["seconds_per_epoch"])
     assert len(evaluations([record])) == len(staleness([record])) == 0
-
-
-def test_a_metric_that_few_runs_have_comes_last(tmp_path: Path) -> None:
-    found = evaluations([write(tmp_path, [1.0]), write(tmp_path, [2.0], seed=1, extra=2)])
-    assert list(found.columns[-2:]) == ["extra_0", "extra_1"]
-    assert math.isnan(found["extra_1"][0])
-    assert found["extra_1"][1] == 1.0
-
-
-def test_bytes_that_are_no_text_can_be_written(tmp_path: Path) -> None:
-    record = replace(write(tmp_path, [1.0]), labels=Labels(row="bad\udcff"))
-    assert runs([record])["row"][0] == "bad\\udcff"
-    runs([record]).to_csv().encode()

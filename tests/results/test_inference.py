@@ -20,7 +20,6 @@ from results.statistics.inference import (
     ratio_interval,
     seeds_for_effect,
     seeds_needed,
-    weak,
 )
 from results.statistics.intervals import Spread, log_ratio_interval, spread, welch_freedom
 
@@ -85,13 +84,6 @@ def test_a_ratio_needs_two_runs_a_method_and_positive_values() -> None:
         ratio_interval([0.0, 1.0], [1.0, 2.0])
 
 
-def test_a_ratio_turned_round_has_the_interval_turned_round() -> None:
-    a, b = [100.0, 110.0, 104.0], [52.0, 49.0, 57.0]
-    low, high = ends(ratio_interval(a, b))
-    assert low < 314 / 158 < high
-    assert ends(ratio_interval(b, a)) == pytest.approx((1 / high, 1 / low))
-
-
 def test_from_eight_runs_a_ratio_is_bootstrapped_repeatably() -> None:
     draw = random.Random(1)
     a, b = ([draw.lognormvariate(center, 0.2) for _ in range(10)] for center in (1.0, 0.0))
@@ -102,14 +94,6 @@ def test_from_eight_runs_a_ratio_is_bootstrapped_repeatably() -> None:
     assert one is not None
     assert two is not None
     assert ends(found) == pytest.approx(ends(log_ratio_interval(one, two, 0.95)), rel=0.1)
-
-
-def test_ties_that_leave_resamples_without_spread_fall_back_to_t() -> None:
-    a, b = [3.0] * 9 + [4.0], [1.0] * 10
-    one, two = spread(a), spread(b)
-    assert one is not None
-    assert two is not None
-    assert ratio_interval(a, b) == log_ratio_interval(one, two, 0.95)
 
 
 def test_the_mice_by_permutation() -> None:
@@ -137,13 +121,6 @@ def test_the_smallest_p_that_so_many_runs_can_give(n: int, smallest: float) -> N
     assert found.significant() == (n == 4)
 
 
-def test_three_equal_runs_against_three_others_are_still_only_three() -> None:
-    found = permutation_test([1.0] * 3, [2.0] * 3)
-    assert found.p == pytest.approx(0.1)
-    assert found.welch == 0.0
-    assert permutation_test([1.0] * 3, [1.0] * 3).p == 1.0
-
-
 def test_one_run_is_one_of_many() -> None:
     found = permutation_test([9.0], [1.0, 2.0, 3.0])
     assert (found.p, found.smallest, found.welch) == (0.5, 0.5, None)
@@ -151,15 +128,6 @@ def test_one_run_is_one_of_many() -> None:
     assert permutation_test([2.0], [1.0, 2.0, 3.0]).p == 1.0
     with pytest.raises(ValueError, match="both"):
         permutation_test([], [1.0])
-
-
-def test_many_runs_are_drawn_at_random_repeatably() -> None:
-    a, b = [float(i) for i in range(12)], [i + 5.5 for i in range(12)]
-    found = permutation_test(a, b)
-    assert not found.exact
-    assert found == permutation_test(a, b)
-    assert found.welch is not None
-    assert found.p == pytest.approx(found.welch, abs=0.01)
 
 
 @pytest.mark.parametrize(("effect", "n"), [(0.2, 394), (0.5, 64), (0.8, 26), (1.0, 17)])
@@ -201,20 +169,6 @@ def test_equivalence_as_published() -> None:
     assert found.interval.level == pytest.approx(0.9)
     assert equivalence(ours, 5.22, 0.83, 89, margin=0.384, alpha=0.0045).status == "agrees"
     assert equivalence(ours, 5.22, 0.83, 89, margin=0.384, alpha=0.0035).status == "undecided"
-
-
-def test_equivalence_is_two_welch_tests() -> None:
-    from scipy.stats import ttest_ind_from_stats
-
-    mean, std, margin = 60.0, 0.4, 1.0
-    ours = with_moments(60.3, 0.3, 3)
-    lower, upper = (
-        ttest_ind_from_stats(60.3, 0.3, 3, mean + shift, std, 3, equal_var=False, alternative=side).pvalue
-        for shift, side in ((-margin, "greater"), (margin, "less"))
-    )
-    p = float(max(lower, upper))
-    assert equivalence(ours, mean, std, 3, margin, alpha=p * 1.01).status == "agrees"
-    assert equivalence(ours, mean, std, 3, margin, alpha=p * 0.99).status == "undecided"
 
 
 def test_differs_is_a_test_beyond_the_margin() -> None:
@@ -263,7 +217,3 @@ def test_margins_are_a_point_of_accuracy_or_a_tenth() -> None:
         assert margin_of(73.9, points=MEASURES[key].points) == 1.0
     assert margin_of(226.4, points=MEASURES["time_to_target_seconds"].points) == pytest.approx(22.64)
     assert margin_of(40.0, points=MEASURES["model_flops_utilisation_percent"].points) == pytest.approx(4.0)
-
-
-def test_three_runs_are_weak() -> None:
-    assert [weak(n) for n in (1, 3, 4)] == [True, True, False]

@@ -4,8 +4,6 @@ import json
 import math
 import os
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -50,10 +48,6 @@ def test_no_other_thread_writes_into_a_line(tmp_path: Path, monkeypatch: pytest.
     journal.evaluation(1, 20, {"loss": 1.0})
     journal.end("finished")
     assert free == [False, False]
-
-
-def test_real_executors_count_training_seconds(tmp_path: Path) -> None:
-    assert write(tmp_path, [1.0], executor="threads").clock == "train_seconds"
 
 
 def test_floats_that_are_not_finite_make_strict_json_and_come_back(tmp_path: Path) -> None:
@@ -162,39 +156,6 @@ def test_an_exception_ends_the_journal(tmp_path: Path, error: BaseException, sta
     assert type(error).__name__ in record.end["reason"]
 
 
-def test_an_unknown_status_is_refused(tmp_path: Path) -> None:
-    with start(tmp_path) as journal, pytest.raises(ValueError, match="status"):
-        journal.end("done")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_a_clear_sentence() -> None:
-    path = Path("/dev/full")
-    with (
-        path.open("wb", buffering=0) as file,
-        pytest.raises(ResultsError, match=r"/dev/full cannot be written \(No space"),
-    ):
-        Journal(path, file).evaluation(1, 1, {"loss": 1.0})
-
-
-def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = start(tmp_path)
-    journal.evaluation(1, 20, {"loss": 1.0})
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(ResultsError, match="make room or choose another --out"):
-            journal.evaluation(2, 40, {"loss": 0.5})
-    journal.end("failed", reason="the disk was full")
-
-    record = read(journal.path)
-    assert [point.epoch for point in record.evaluations] == [1]
-    assert record.status == "failed"
-
-
 @pytest.mark.parametrize("step", ["write", "fsync"])
 def test_what_a_signal_ends_in_the_midst_of_a_line_is_followed_by_whole_lines(
     tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
@@ -271,31 +232,3 @@ def test_a_folder_that_changes_meanwhile_is_a_sentence(tmp_path: Path, what: str
         folder.write_text("a file")
     with pytest.raises(JournalLost, match="is not where it was"):
         made.evaluation(1, 20, {"loss": 1.0})
-
-
-def test_a_folder_that_cannot_be_made_is_a_clear_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ResultsError, match="cannot be written"):
-        start(tmp_path / "file" / "run")
-
-
-def test_reading_and_published_values_stay_light() -> None:
-    program = (
-        "import sys, results.records.journal, results.records.identity, results.statistics, results.published;"
-        "import results.tracking;"
-        "print(sorted({'torch', 'pandas', 'mlflow', 'numpy', 'rich', 'filelock'} & set(sys.modules)))"
-    )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
-
-
-def test_an_error_without_a_text_ends_the_journal_all_the_same(tmp_path: Path) -> None:
-    class Unspeakable(Exception):
-        def __str__(self) -> str:
-            raise RuntimeError("no text")
-
-    with pytest.raises(Unspeakable), start(tmp_path) as journal:
-        raise Unspeakable
-    record = read(journal.path)
-    assert record.end is not None
-    assert (record.status, record.end["reason"]) == ("failed", "Unspeakable")

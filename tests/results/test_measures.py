@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.tables.texts import measured_text
-from results.measures import MEASURES, Context, incidents
+from results.measures import MEASURES, Context
 from results.records import Record
 from results.statistics import Summary
 from results.statistics.chance import Chance
-from results.tables import ResultCell
 from tests.results.samples import write
 
 
@@ -38,13 +36,6 @@ def test_the_seconds_of_a_diverged_run_are_a_lower_bound(runs: list[Record], key
     assert value is not None
     assert (value.mean, value.n, value.censored) == (None, 3, 1)
     assert value.at_least == pytest.approx(at_least)
-
-
-def test_the_cell_shows_the_bound_and_why(runs: list[Record]) -> None:
-    value, _ = MEASURES["train_time_seconds"].value(runs, Context())
-    cell = ResultCell(None, value, incidents(runs))
-    assert measured_text(cell, MEASURES["train_time_seconds"], "a") == "> 4.7 (2/3) [a]"
-    assert cell.reason == "1 of 3 runs diverged: "
 
 
 def test_what_is_per_epoch_or_the_best_so_far_stays(runs: list[Record]) -> None:
@@ -76,12 +67,6 @@ def test_a_run_that_was_cut_short_has_no_training_time(tmp_path: Path) -> None:
     assert MEASURES["train_time_seconds"].of(cut) is None
     assert MEASURES["time_to_best_seconds"].of(cut) is None
     assert MEASURES["time_to_target_seconds"].of(cut, Context(60.0)) == 4.0
-
-
-def test_which_measures_are_of_speed() -> None:
-    timed = {key for key, measure in MEASURES.items() if measure.timed}
-    assert timed >= {"train_time_seconds", "seconds_per_epoch", "model_flops_utilisation_percent", "relative_speedup"}
-    assert {key for key, measure in MEASURES.items() if measure.speed} - timed == {"epochs_to_target", "epochs_to_best"}
 
 
 def test_lost_updates_and_torn_reads_are_shares_over_all_layers(tmp_path: Path) -> None:
@@ -116,12 +101,6 @@ def test_what_is_found_at_an_evaluation_is_as_fine_as_these(
     found, _ = MEASURES[key].value(runs[:2], Context(60.0))
     assert found is not None
     assert (found.mean, found.resolution) == (value, resolution)
-
-
-def test_the_first_evaluation_has_the_beginning_before_it(runs: list[Record]) -> None:
-    found, _ = MEASURES["time_to_target_seconds"].value(runs[:1], Context(30.0))
-    assert found is not None
-    assert (found.mean, found.resolution) == (2.0, 2.0)
 
 
 def test_a_bound_may_be_too_high_by_what_its_values_may_be(runs: list[Record]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from results import published
 from results.errors import ResultsError
-from results.published import ANY_ROW, FOLDER, Key, Published, by_dataset, load, tables
+from results.published import ANY_ROW, FOLDER, Key, by_dataset, load, tables
 
 SIZES = {
     "table1": 18,
@@ -40,15 +39,6 @@ SIZES = {
     "others-cifar10": 5,
 }
 
-SUBJECTS = {
-    6: ("cifar10", "wrn16_8"),
-    7: ("cifar100", "resnet20"),
-    8: ("cifar100", "wrn16_8"),
-    9: ("cifar10", "squeezenet"),
-    10: ("imagenet", "resnet18"),
-}
-"""Data set and network of paper B's tables; the others are about ResNet-20 on CIFAR-10."""
-
 
 def lines_of(name: str) -> list[dict[str, str]]:
     with (FOLDER / name).open(encoding="utf-8", newline="") as file:
@@ -72,41 +62,6 @@ def test_no_key_is_there_twice_and_no_value_is_impossible() -> None:
         assert line["n"] in ("", "3", "5"), line
 
 
-def test_sources_name_paper_and_table() -> None:
-    pattern = r"arXiv:2410\.05985v1, Table \d+|Local SGD Meets Asynchrony \(ICLR 2021 submission\), (Table|Figure) \d+"
-    for line in ALL:
-        if line["table"] == "v3-mfu":
-            assert line["source"] == "arXiv:2410.05985v3 (summary), Key Results"
-        elif line["table"] == "others-cifar10":
-            assert line["source"].startswith("public code of arXiv:1906.09108 (ZHUANGHP/FDG), README, ")
-        else:
-            assert re.fullmatch(pattern, line["source"])
-            place = line["source"].rpartition(", ")[2].lower().replace(" ", "")
-            assert line["table"] == ("lap-" if line["source"].startswith("Local") else "") + place
-
-
-def test_data_set_and_network_of_paper_b() -> None:
-    for line in lines_of("paper-b.csv"):
-        number = 6 if line["table"] == "lap-figure1" else int(line["table"].removeprefix("lap-table"))
-        assert (line["dataset"], line["network"]) == SUBJECTS.get(number, ("cifar10", "resnet20"))
-
-
-def test_rows_of_paper_b_name_their_options_in_one_order() -> None:
-    plain = r"(devices=[248],)?batch=(32|128|512|1024)"
-    shared = r"(devices=[248],)?updaters=[3468],(period=\d+,switch=(0|0\.5),)?batch=(32|64|128|256)"
-    for line in lines_of("paper-b.csv"):
-        assert re.fullmatch(rf"((mbsgd|plsgd)@{plain}|(lapsgd|lppsgd)@{shared})(,optimizer=lars)?", line["row"])
-        assert ("devices" in line["row"]) == (line["table"] in ("lap-table6", "lap-figure1"))
-        assert ("optimizer" in line["row"]) == (line["table"] == "lap-table11")
-        assert ("switch" in line["row"]) == (line["table"] == "lap-table5")
-
-
-def test_one_value() -> None:
-    value = load("table3")["resnet18", "async_lu", "time_to_target_seconds"]
-    assert value == Published(226.4, 10.0, 3, "arXiv:2410.05985v1, Table 3", value.note)
-    assert "2.97" in value.note
-
-
 @pytest.mark.parametrize(
     ("table", "key", "mean"),
     [
@@ -127,13 +82,6 @@ def test_spot_values(table: str, key: Key, mean: float) -> None:
     assert load(table)[key].mean == mean
 
 
-def test_odd_values_say_so() -> None:
-    six = load("lap-table6")
-    assert "93.83" in six["wrn16_8", "lppsgd@devices=8,updaters=3,batch=64", "test_accuracy_percent"].note
-    assert "not stated" in six["wrn16_8", "lapsgd@devices=2,updaters=4,batch=64", "train_time_seconds"].note
-    assert all("LARS" in value.note for value in load("lap-table11").values())
-
-
 def test_by_dataset_lays_the_tables_of_one_data_set_together() -> None:
     values = by_dataset()
     assert set(values) == {"cifar10", "cifar100", "imagenet", "imdb"}
@@ -143,18 +91,6 @@ def test_by_dataset_lays_the_tables_of_one_data_set_together() -> None:
             assert key not in values[line["dataset"]]
         else:
             assert values[line["dataset"]][key] == load(line["table"])[key]
-
-
-def test_errors_are_printed_beside_accuracies() -> None:
-    """FDG's authors print test errors."""
-    for line in lines_of("paper-others.csv"):
-        printed = re.match(r"printed as a test error of (\d\.\d\d) %", line["note"])
-        assert printed is not None
-        assert float(line["mean"]) == pytest.approx(100 - float(printed[1]))
-
-
-def test_a_figure_without_values_has_none() -> None:
-    assert load("figure2") == {}
 
 
 def test_a_wrong_line_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from results.statistics.censoring import Times, restricted_mean, restricted_ratio
 from results.statistics.intervals import mean_interval, ratio_interval
 from results.statistics.resolution import Bracketed, bracketed_ratio, difference_interval, nearest
 
@@ -52,16 +51,6 @@ def test_equals_are_rarely_told_apart(n: int, std: float) -> None:
             assert sum(one is None or not one.low <= equal <= one.high for one in found) <= 0.05 * RUNS
 
 
-def test_taken_as_they_are_they_would_be_told_apart_too_often() -> None:
-    """Why there is a rule: 12 % at n = 2, for two equal differences, and an interval of no width covers nothing."""
-    rng = np.random.default_rng(3)
-    pairs = zip(*(seen(rng, 2, 0.5, MEAN) for _ in range(2)), strict=True)
-    found = [mean_interval([x - y for x, y in zip(a.latest, b.latest, strict=True)]) for a, b in pairs]
-    assert sum(one is not None and not one.low <= 0 <= one.high for one in found) > 0.1 * RUNS
-    covered = [mean_interval(one.latest) for one in seen(rng, 3, 0.1, MEAN + 0.5)]
-    assert sum(one is not None and one.low <= MEAN + 0.5 <= one.high for one in covered) < 0.01 * RUNS
-
-
 def test_without_a_resolution_nothing_changes() -> None:
     a, b = Bracketed.of([4.0, 5.0, 6.5]), Bracketed.of([2.0, 2.5, 2.2], [None, 0.0, None])
     assert a.exact
@@ -79,16 +68,6 @@ def test_equal_values_have_the_width_of_their_resolution_and_more() -> None:
     assert Bracketed.of([3.0], [1.0]).interval() is None
 
 
-def test_a_ratio_reaches_from_the_earliest_over_the_latest_to_the_other_way_round() -> None:
-    slow, fast = Times([6.0] * 5, widths=[2.0] * 5), Times([4.0] * 5, widths=[1.0] * 5)
-    found = restricted_ratio(slow, fast)
-    assert found is not None
-    assert found.interval is not None
-    assert found.ratio == 1.5
-    assert found.interval.low < 4 / 4
-    assert found.interval.high > 6 / 3
-
-
 def test_what_all_runs_reach_at_the_first_evaluation_may_have_taken_no_time() -> None:
     slow, fast = Bracketed.of([6.0, 6.0], [1.0, 1.0]), Bracketed.of([1.0, 1.0], [1.0, 1.0])
     found = bracketed_ratio(slow, fast)
@@ -97,17 +76,6 @@ def test_what_all_runs_reach_at_the_first_evaluation_may_have_taken_no_time() ->
     other = bracketed_ratio(fast, slow)
     assert other is not None
     assert other.low == 0
-
-
-def test_a_restricted_mean_reaches_down_to_the_evaluations_before() -> None:
-    """Two of three arrived, at evaluations one second apart; no time is below 0."""
-    plain = restricted_mean(Times([2.0, 3.0, None], [9.0, 9.0, 5.0], [False, False, True]))
-    found = restricted_mean(Times([2.0, 3.0, None], [9.0, 9.0, 5.0], [False, False, True], [1.0, 1.0, None]))
-    assert plain.low is not None
-    assert found.low is not None
-    assert found.mean == plain.mean
-    assert found.high == plain.high
-    assert 0 <= found.low <= plain.low
 
 
 def test_a_test_is_of_the_least_difference_that_the_evaluations_leave_open() -> None:

@@ -71,14 +71,6 @@ def test_it_stands_after_the_first_line_alone(tmp_path: Path, place: int) -> Non
         read(path)
 
 
-def test_it_stands_there_once(tmp_path: Path) -> None:
-    path = resumed(tmp_path).path
-    lines = lines_of(path)
-    rewrite(path, [lines[0], lines[1], *lines[1:]])
-    with pytest.raises(ResultsError, match="line 3: not a journal line"):
-        read(path)
-
-
 @pytest.mark.parametrize(
     "change",
     [

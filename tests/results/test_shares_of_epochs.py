@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from results.errors import ResultsError
-from results.frames import evaluations, runs
 from results.measures import MEASURES, Context
 from results.records import Evaluation, Record, read
 from results.records.identity import run_id
@@ -93,12 +92,6 @@ def test_times_are_as_fine_as_evaluations(tmp_path: Path) -> None:
     values = [measure.value([record], Context(6.0))[0] for measure in measures]
     assert [(one.mean, one.resolution) for one in values if one is not None] == [(1.5, 0.5), (0.75, 0.25)]
     assert MEASURES["seconds_per_epoch"].of(record) == 2.0
-
-
-def test_frames_have_shares_of_epochs(tmp_path: Path) -> None:
-    record = found(tmp_path, 0.5, [0.5, 1, 1.5])
-    assert list(evaluations([record])["epoch"]) == [0.5, 1.0, 1.5]
-    assert runs([record]).iloc[0]["epochs"] == 1.5
 
 
 @pytest.mark.parametrize(

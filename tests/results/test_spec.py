@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from results.errors import ResultsError
 from results.records import read
 from results.records.identity import run_id
-from results.records.spec import Labels, RunSpec, flat
+from results.records.spec import RunSpec
 from tests.results.samples import lines_of, rewrite, spec_of, write
 
 JOURNALS = sorted((Path(__file__).parent / "journals").glob("*.jsonl"))
@@ -31,14 +30,6 @@ def test_a_journal_of_the_first_edition_reads_and_hashes_to_its_name(path: Path)
     assert record.labels.document() == head["labels"]
 
 
-def test_there_are_old_journals_of_every_kind() -> None:
-    specs = [read(path).spec for path in JOURNALS]
-    assert {spec.executor for spec in specs} == {"virtual", "threads"}
-    assert any(spec.hardware.delays for spec in specs)
-    assert any(spec.workload.document()["text"] for spec in specs)
-    assert any(spec.charged is None and spec.hardware.cores for spec in specs)
-
-
 def test_a_fixed_spec_has_the_identity_that_it_always_had() -> None:
     """The sha256 of the canonical JSON of a plain dictionary, as the first edition held its specs."""
     assert run_id(spec_of(backward_workers=2, on=True, rate=1.0)) == GOLDEN
@@ -49,21 +40,6 @@ def test_numbers_keep_their_kind() -> None:
     given["workload"] |= {"t_max": 5, "lr": 1.0}  # type: ignore[operator]
     work = RunSpec.model_validate(given).workload.document()
     assert (repr(work["t_max"]), repr(work["lr"])) == ("5", "1.0")
-
-
-def test_a_spec_is_frozen() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
-        spec_of().seed = 1  # type: ignore[misc]
-
-
-def test_a_document_can_leave_fields_out() -> None:
-    spec = spec_of(seed=3)
-    assert "seed" not in spec.document(without=("seed",))
-    assert spec.document(without=("seed",)) == spec_of(seed=4).document(without=("seed",))
-
-
-def test_nested_objects_become_dotted_names() -> None:
-    assert flat({"a": {"b": {"c": 1}, "d": [1, 2]}, "e": None}) == {"a.b.c": 1, "a.d": [1, 2], "e": None}
 
 
 @pytest.mark.parametrize(
@@ -91,10 +67,6 @@ def test_labels_that_are_none_are_named_too(tmp_path: Path) -> None:
     _change(path, "labels", {"device_count": "two"})
     with pytest.raises(ResultsError, match=r"line 1: not a journal line \(labels.device_count: "):
         read(path)
-
-
-def test_labels_of_earlier_versions_are_short() -> None:
-    assert Labels.model_validate({"row": "bp"}).document() == {"row": "bp"}
 
 
 def _change(path: Path, part: str, changes: dict[str, Any]) -> None:

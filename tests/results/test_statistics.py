@@ -13,9 +13,7 @@ from results.statistics import (
     Summary,
     Target,
     best,
-    extent,
     reach,
-    reached,
     summary,
     worst_best,
 )
@@ -31,10 +29,6 @@ def test_a_target_is_reached_at_the_first_evaluation_at_or_above_it(tmp_path: Pa
     assert reach(record, 60.0) == Reach(seconds=4.0, epochs=2)
     assert reach(record, 60.1) == Reach(seconds=8.0, epochs=4)
     assert reach(record, 70.1) is None
-
-
-def test_the_clock_is_the_executors(tmp_path: Path) -> None:
-    assert reach(write(tmp_path, [10.0, 60.0], executor="threads"), 60.0) == Reach(seconds=6.0, epochs=2)
 
 
 def test_rounding_does_not_miss_a_target(tmp_path: Path) -> None:
@@ -91,19 +85,3 @@ def test_a_censored_run_is_never_dropped() -> None:
     )
     assert summary([1.0, None], [9.0, None]) == Summary(None, None, 2, censored=1)
     assert summary([math.nan, 1.0]) == Summary(None, None, 2, censored=1)
-
-
-def test_seconds_and_epochs_of_several_runs(tmp_path: Path) -> None:
-    runs = [write(tmp_path, [10.0, 20.0], seed=0), write(tmp_path, [10.0, 15.0, 16.0], seed=1)]
-    assert extent(runs[1]) == Reach(6.0, 3)
-    seconds, epochs = reached(runs, 20.0)
-    assert seconds == Summary(None, None, 2, censored=1, at_least=5.0, at_least_std=math.sqrt(2))
-    assert epochs == Summary(None, None, 2, censored=1, at_least=2.5, at_least_std=math.sqrt(0.5))
-    assert reached(runs, 10.0)[0] == Summary(2.0, 0.0, 2)
-
-
-def test_a_curve_without_its_clock_is_refused(tmp_path: Path) -> None:
-    record = write(tmp_path, [10.0], executor="threads")
-    record.evaluations[0].metrics.pop("train_seconds")  # type: ignore[attr-defined]
-    with pytest.raises(ResultsError, match="has no train_seconds"):
-        reach(record, 1.0)

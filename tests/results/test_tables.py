@@ -81,18 +81,6 @@ def test_what_is_not_finite_comes_back_from_strict_json(value: float, tmp_path: 
     assert repr(found.mean) == repr(value)
 
 
-def test_the_file_says_its_schema_and_all_conditions(tmp_path: Path) -> None:
-    content = json.loads(files.write(table(), tmp_path).read_text(encoding="utf-8"))
-    assert next(iter(content)) == "schema"
-    assert content["schema"] == files.SCHEMA
-    assert content["conditions"]["targets"] == {"resnet18": 60.0}
-    assert [measure["unit"] for measure in content["measures"]] == ["s", "epochs", ""]
-    assert content["rows"][0]["cells"][1]["measured"] == {
-        "mean": None, "std": None, "n": 3, "censored": 1, "at_least": 12.5, "at_least_std": None,
-        "resolution": 0.5,
-    }  # fmt: skip
-
-
 def test_the_tables_of_an_experiment(tmp_path: Path) -> None:
     for name in ("speedup-networks", "speedup", "speedups", "table1", "table10"):
         files.write(table(name), tmp_path)
@@ -127,19 +115,3 @@ def test_a_foreign_file_is_one_sentence(spoil: Callable[[dict[str, Any]], str], 
         files.read(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_no_text_and_no_file(tmp_path: Path) -> None:
-    (tmp_path / "bad.json").write_bytes(b"\xff\xfe\x00")
-    for name in ("bad.json", "lost.json"):
-        with pytest.raises(ResultsError, match=f"{name} is no table"):
-            files.read(tmp_path / name)
-
-
-def test_what_a_table_needs_holds_for_files_too(tmp_path: Path) -> None:
-    path = files.write(table(), tmp_path)
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content["rows"][0]["cells"][2]["reason"] = ""
-    path.write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(ResultsError, match=r"rows.0.cells.2: .* needs a reason"):
-        files.read(path)

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import json
 import math
 import socket
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from results.groups import runs_of
 from results.published import by_dataset
 from results.records.journal import Record
 from results.statistics import summary
-from results.tracking import DEFAULT_URI, feed, feeding, probe, serving, shown, stores, timed
+from results.tracking import DEFAULT_URI, feed, feeding, shown
 from tests.programs import start
 from tests.results.samples import records, write
 
@@ -115,40 +113,6 @@ def test_paper_and_reproduction_have_the_same_keys(runs: dict[str, Any]) -> None
     assert (ours.data.params["source"], paper.data.params["source"]) == ("reproduced", "paper")
 
 
-def test_what_matters_comes_first_and_is_little(runs: dict[str, Any], uri: str) -> None:
-    """MLflow draws a chart for every metric, those that begin with system/ last; a list's columns are an address'."""
-    metrics = runs["async_lu ours, resnet18, 3 seeds"].data.metrics
-    first = {name for name in metrics if not name.startswith("system/")}
-    assert {"accuracy_percent", "best_accuracy_percent", "time_to_target_seconds", "loss"} <= first
-    assert len(first) <= 8 < len(metrics) - len(first)
-    experiment = tracking._client(uri).get_experiment_by_name("cifar100 (smoke)")
-    held = json.loads(experiment.tags["mlflow.sharedViewState.benchmarks"])
-    assert held["selectedColumns"][:2] == ["metrics.`best_accuracy_percent`", "metrics.`time_to_target_seconds`"]
-    assert (
-        serving.experiment_link("http://h", "7", view=True)
-        == "http://h/#/experiments/7/runs?viewStateShareKey=benchmarks"
-    )
-
-
-def test_names_are_told_apart_by_their_first_letters(runs: dict[str, Any]) -> None:
-    """MLflow's charts and lists show some fifteen."""
-    parents = [name[:14] for name, run in runs.items() if run.data.tags.get("benchmarks.key", "").startswith("ours:")]
-    papers = [name[:14] for name, run in runs.items() if run.data.tags.get("benchmarks.key", "").startswith("paper:")]
-    assert len(parents) > 2
-    assert len({*parents, *papers}) == len(parents) + len(papers)
-
-
-def test_an_experiment_of_an_earlier_version_gets_its_view(folder: Path) -> None:
-    uri = f"sqlite:///{folder}/older.db"
-    write(folder / "older", [30.0], seed=0)
-    feed(records(folder / "older"), published={}, uri=uri)
-    client = tracking._client(uri)
-    id = client.get_experiment_by_name("cifar100 (smoke)").experiment_id
-    client.set_experiment_tag(id, "mlflow.sharedViewState.benchmarks", "{}")
-    feed(records(folder / "older"), published={}, uri=uri)
-    assert "selectedColumns" in client.get_experiment(id).tags["mlflow.sharedViewState.benchmarks"]
-
-
 def test_curves_have_epochs_as_steps_and_specs_are_params(runs: dict[str, Any], uri: str) -> None:
     run = runs["lapsgd u2 seed 0, resnet18"]
     history = tracking._client(uri).get_metric_history(run.info.run_id, "accuracy_percent")
@@ -241,43 +205,6 @@ def test_a_server_that_is_not_there_fails_fast(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"No tracking server answers at http.*python -m benchmarks track"):
         feed([write(tmp_path, [1.0])], published={}, uri=f"http://127.0.0.1:{port}")
     assert time.perf_counter() - began < 60  # with the retries of MLflow it would be minutes
-
-
-def test_a_server_that_never_answers_fails_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stores, "PROBE_SECONDS", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
-        with pytest.raises(ResultsError, match="timed out"):
-            probe(f"http://127.0.0.1:{port}")
-    with pytest.raises(ResultsError, match=r"at postgresql://127.0.0.1"):
-        probe(f"postgresql+psycopg2://me:secret@127.0.0.1:{port}/runs".replace("+psycopg2", ""))
-
-
-def test_a_server_that_hardly_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often it answers just before anybody's patience ends."""
-    now, calls = 0.0, list[str]()
-
-    class Slow:
-        def search_runs(self, what: str) -> str:
-            nonlocal now
-            now += timed.PROMPT_SECONDS + len(calls) * 10
-            calls.append(what)
-            return what
-
-    monkeypatch.setattr(timed, "time", SimpleNamespace(monotonic=lambda: now))
-    client = timed.Timed(Slow(), "http://me:secret@host")
-    assert [client.search_runs("runs") for _ in range(5)] == calls
-    for _ in range(2):
-        with pytest.raises(ResultsError, match=r"http://host answers too slowly: 100 s were waited .* feed them later"):
-            client.search_runs("more")
-    assert len(calls) == 5
-
-
-def test_without_mlflow_the_text_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ResultsError, match="--no-tracking"):
-        feed([], published={}, uri=f"sqlite:///{tmp_path}/x.db")
-    assert not list(tmp_path.iterdir())
 
 
 def test_a_file_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
