@@ -156,6 +156,24 @@ def test_an_exception_ends_the_journal(tmp_path: Path, error: BaseException, sta
     assert type(error).__name__ in record.end["reason"]
 
 
+def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = start(tmp_path)
+    journal.evaluation(1, 20, {"loss": 1.0})
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ResultsError, match="make room or choose another --out"):
+            journal.evaluation(2, 40, {"loss": 0.5})
+    journal.end("failed", reason="the disk was full")
+
+    record = read(journal.path)
+    assert [point.epoch for point in record.evaluations] == [1]
+    assert record.status == "failed"
+
+
 @pytest.mark.parametrize("step", ["write", "fsync"])
 def test_what_a_signal_ends_in_the_midst_of_a_line_is_followed_by_whole_lines(
     tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch

@@ -15,7 +15,7 @@ from results.groups import runs_of
 from results.published import by_dataset
 from results.records.journal import Record
 from results.statistics import summary
-from results.tracking import DEFAULT_URI, feed, feeding, shown
+from results.tracking import DEFAULT_URI, feed, feeding, probe, shown, stores
 from tests.programs import start
 from tests.results.samples import records, write
 
@@ -205,6 +205,16 @@ def test_a_server_that_is_not_there_fails_fast(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match=r"No tracking server answers at http.*python -m benchmarks track"):
         feed([write(tmp_path, [1.0])], published={}, uri=f"http://127.0.0.1:{port}")
     assert time.perf_counter() - began < 60  # with the retries of MLflow it would be minutes
+
+
+def test_a_server_that_never_answers_fails_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "PROBE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(ResultsError, match="timed out"):
+            probe(f"http://127.0.0.1:{port}")
+    with pytest.raises(ResultsError, match=r"at postgresql://127.0.0.1"):
+        probe(f"postgresql+psycopg2://me:secret@127.0.0.1:{port}/runs".replace("+psycopg2", ""))
 
 
 def test_a_file_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:

@@ -160,6 +160,24 @@ def test_what_was_never_written_so_is_refused(change: Callable[..., Any], why: s
     assert "\n" not in said[0]
 
 
+def test_another_runs_checkpoint_is_refused(tmp_path: Path) -> None:
+    ended(tmp_path)
+    (tmp_path / "runs" / ID).rename(tmp_path / "runs" / "other")
+    said = list[str]()
+    assert Checkpoints(tmp_path, "other", environment={}, say=said.append).resume(BP()[0].resume) is None
+    assert ["is another run's" in one for one in said] == [True, True]
+
+
+def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+    ended(tmp_path)
+    last, _ = found(tmp_path, ID)
+    last.unlink()
+    os.mkfifo(last)
+    used = kept(tmp_path).resume(lambda checkpoint: None)
+    assert used is not None
+    assert used.place == (1, 0)
+
+
 @pytest.mark.parametrize("size", [2**33, 2**40])
 def test_a_checkpoint_without_an_end_is_set_aside(tmp_path: Path, size: int) -> None:
     """A sparse file of more bytes than memory has; the name of its digest is nobody's."""

@@ -85,6 +85,11 @@ def test_where_git_does_not_say_whether_files_were_modified_nobody_else_does(
     environment.checkout.cache_clear()
 
 
+def test_without_git_nothing_is_said_of_the_sources(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert made() == (None, None)
+
+
 def test_an_installed_wheel_is_named_by_its_version(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "INSTALLED", True)
     assert made() == (f"wheel {environment.release()}", False)

@@ -127,6 +127,17 @@ def test_what_unpacking_takes_is_bounded(tmp_path: Path, monkeypatch: pytest.Mon
     refused(lambda: token_cache.read(card("imdb"), folder=tmp_path), "Memory usage limit exceeded", tmp_path)
 
 
+@pytest.mark.usefixtures("low")
+def test_links_devices_and_pipes_in_an_archive_are_no_reviews(tmp_path: Path) -> None:
+    packed = tmp_path / "aclImdb_v1.tar"
+    with tarfile.open(packed, "w") as tar:
+        add(tar, "/etc/outside", b"text")
+        add(tar, "../outside", b"text")
+        for number, kind in enumerate((tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE)):
+            add(tar, REVIEW.format(number), type=kind, linkname="/dev/zero", devmajor=1, devminor=5)
+    refused(lambda: token_cache.read(card("imdb"), folder=tmp_path), "holds 0 reviews in train/neg", tmp_path)
+
+
 # ---- what is no file
 
 
