@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,14 +22,13 @@ OF_THE_TABLE = {
 
 def pieces(text: str) -> list[str]:
     """What commas part, but for those within brackets: "a,(1,2)" -> ["a", "(1,2)"]."""
-    found, depth = [""], 0
-    for sign in text:
+    commas, depth = [], 0
+    for at, sign in enumerate(text):
         depth += (sign in "([") - (sign in ")]")
         if sign == "," and depth <= 0:
-            found.append("")
-        else:
-            found[-1] += sign
-    return [piece.strip() for piece in found]
+            commas.append(at)
+    ends = itertools.pairwise([-1, *commas, len(text)])
+    return [text[before + 1 : end].strip() for before, end in ends]
 
 
 def text_of(value: Any) -> str:

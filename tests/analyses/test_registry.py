@@ -35,23 +35,21 @@ analyses.__path__.append(sys.argv[1])
 from benchmarks.__main__ import main
 from benchmarks.experiments import IDS, members
 assert "count-up" in members("paper-b") and "count-up" in IDS and "count-up" not in members("paper-a")
-sys.exit(main(sys.argv[2:]))
+code = main(sys.argv[2:])
+print("-- shown")
+sys.exit(code or main(["show", "paper-b"]))
 """
-
-
-def run(folder: Path, checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PROGRAM, str(folder), *words]
-    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
 
 
 def test_an_analysis_is_one_new_file(tmp_path: Path, checkout: Path) -> None:
     (tmp_path / "count_up.py").write_text(ONE_FILE, encoding="utf-8")
     words = ["run", "count-up", "--set", "count-up.most=2", "--no-tracking", "--out", str(tmp_path / "out")]
-    done = run(tmp_path, checkout, *words)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), *words]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "counted 0 1" in done.stdout
-    shown = run(tmp_path, checkout, "show", "paper-b")
-    assert "count-up" in shown.stdout, shown.stderr
+    ran, _, shown = done.stdout.partition("-- shown")
+    assert "counted 0 1" in ran
+    assert "count-up" in shown
 
 
 @pytest.mark.parametrize("id", registry.IDS)
@@ -65,5 +63,5 @@ def test_what_an_analysis_says_of_itself(id: str) -> None:
 
 
 def test_an_unknown_analysis_offers_the_nearest() -> None:
-    with pytest.raises(UserError, match="Unknown analysis 'stalenes': did you mean staleness"):
+    with pytest.raises(UserError, match="staleness"):
         registry.analysis("stalenes")

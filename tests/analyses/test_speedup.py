@@ -21,10 +21,10 @@ def found(tmp_path: Path, settings: dict[str, str], card: str = "paper-a") -> Fi
 
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
-def test_measured_and_law_agree_over_the_whole_grid(method: str) -> None:
-    """The default options are the grid: b in 1 ... 1000, beta in 1 ... 4, K in 1 ... 6. Not within 2 %: exactly."""
-    points = list(grid(SpeedupOptions(), method))
-    assert len(points) == 8 * 6 * 5
+def test_measured_and_law_agree_at_the_corners_of_the_grid(method: str) -> None:
+    """b in 1 ... 1000, beta in 1 ... 4, K in 1 ... 6. Not within 2 %: exactly."""
+    points = list(grid(SpeedupOptions(betas=(1, 2.5, 4), workers=(1, 3, 6)), method))
+    assert len(points) == 8 * 3 * 3
     assert max(point.deviation for point in points) < 1e-9
 
 

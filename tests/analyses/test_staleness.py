@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,12 @@ from benchmarks.analyses.registry import analysis
 from benchmarks.analyses.staleness import StalenessOptions, law_of_layer, law_of_sum, point
 from benchmarks.hardware import cards
 
-DEPTHS = (2, 4, 8, 10, 16, 20, 32, 50)
-FEW = StalenessOptions(batches=20)
 
-
-@pytest.mark.parametrize("layers", DEPTHS)
-@pytest.mark.parametrize("beta", [1.0, 2.0, 4.0])
-def test_the_wait_follows_the_law(layers: int, beta: float) -> None:
-    one = point(layers, beta, FEW)
-    assert one.wait_sum == pytest.approx(law_of_sum(layers, beta), rel=1e-9)
-    assert one.waits == pytest.approx([law_of_layer(m, layers, beta) for m in range(1, layers + 1)], abs=1e-9)
+def test_the_wait_follows_the_law() -> None:
+    for layers, beta in product((2, 10, 32), (1.0, 4.0)):
+        one = point(layers, beta, StalenessOptions(batches=20))
+        assert one.wait_sum == pytest.approx(law_of_sum(layers, beta), rel=1e-9)
+        assert one.waits == pytest.approx([law_of_layer(m, layers, beta) for m in range(1, layers + 1)], abs=1e-9)
 
 
 def test_layerwise_updates_are_less_stale_in_updates() -> None:

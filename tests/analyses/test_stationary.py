@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +83,14 @@ def test_derivatives_agree_with_finite_differences(potential: Potential) -> None
 
 
 @pytest.mark.parametrize("potential", POTENTIALS, ids=lambda potential: potential.name)
-@pytest.mark.parametrize("formula", FORMULAS)
-@pytest.mark.parametrize("ratio", [0.0, 0.5])
-def test_every_density_has_mass_1_and_is_symmetric(potential: Potential, formula: Formula, ratio: float) -> None:
-    noise = Noise(0.05, 0.3, 0.3 * ratio)
-    masses = density(potential, noise, formula, grid(potential, noise))
-    assert masses is not None
-    assert masses.sum() == pytest.approx(1)
-    assert masses == pytest.approx(masses[::-1], abs=1e-9)
-    assert max(masses[0], masses[-1]) < 1e-6 * masses.max()
+def test_every_density_has_mass_1_and_is_symmetric(potential: Potential) -> None:
+    for formula, ratio in product(FORMULAS, (0.0, 0.5)):
+        noise = Noise(0.05, 0.3, 0.3 * ratio)
+        masses = density(potential, noise, formula, grid(potential, noise))
+        assert masses is not None
+        assert masses.sum() == pytest.approx(1)
+        assert np.allclose(masses, masses[::-1], atol=1e-9)
+        assert max(masses[0], masses[-1]) < 1e-6 * masses.max()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_distance_is_total_variation() -> None:
 # ---- chains
 
 
-@pytest.mark.parametrize("eta", [0.3, 0.1, 0.02])
+@pytest.mark.parametrize("eta", [0.3, 0.02])
 def test_plain_sgd_on_the_quadratic_is_the_autoregression_it_is(eta: float) -> None:
     """The exact variance of the AR(1); its ratio to that of p*, 1 / (1 - eta L'' / 2), goes to 1 with eta."""
     exact = eta**2 * 0.09 / (1 - (1 - 2 * eta) ** 2)
@@ -168,7 +168,7 @@ def test_without_delay_the_asynchronous_run_is_plain_sgd() -> None:
     assert float(found.samples[0].var(dtype=float)) == pytest.approx(0.05 * 0.09 / (2 * (2 - 0.1)), rel=0.03)
 
 
-@pytest.mark.parametrize("updaters", [2, 4, 8])
+@pytest.mark.parametrize("updaters", [2, 8])
 def test_delays_widen_the_quadratic_by_the_law_of_the_delay(updaters: int) -> None:
     found = asynchronous("hogwild", updaters=updaters)
     law = delay_variance(0.1, sum(found.updates) / 2) * 0.05 * 0.09 / 4
@@ -176,16 +176,15 @@ def test_delays_widen_the_quadratic_by_the_law_of_the_delay(updaters: int) -> No
     assert found.updates[0] == pytest.approx(updaters - 1, abs=0.1)
 
 
-@pytest.mark.parametrize("delay", [0, 1, 2, 3, 7])
-@pytest.mark.parametrize("rate", [0.02, 0.1])
-def test_the_law_of_the_delay_agrees_with_the_exact_recursion(delay: int, rate: float) -> None:
-    companion = np.eye(delay + 1, k=-1)
-    companion[0, 0] += 1
-    companion[0, delay] -= rate
-    noise = np.zeros_like(companion)
-    noise[0, 0] = 1
-    exact = solve_discrete_lyapunov(companion, noise)[0, 0] * 2 * rate
-    assert delay_variance(rate, delay) == pytest.approx(exact, rel=0.02)
+def test_the_law_of_the_delay_agrees_with_the_exact_recursion() -> None:
+    for delay, rate in product((0, 1, 7), (0.02, 0.1)):
+        companion = np.eye(delay + 1, k=-1)
+        companion[0, 0] += 1
+        companion[0, delay] -= rate
+        noise = np.zeros_like(companion)
+        noise[0, 0] = 1
+        exact = solve_discrete_lyapunov(companion, noise)[0, 0] * 2 * rate
+        assert delay_variance(rate, delay) == pytest.approx(exact, rel=0.02)
 
 
 # ---- the analysis

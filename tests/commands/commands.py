@@ -112,6 +112,11 @@ def written(out: Path, name: str, below: str = "*") -> Path:
     return found
 
 
+def index(out: Path) -> str:
+    """The first page of a report."""
+    return (out / "report" / "index.html").read_text(encoding="utf-8")
+
+
 def until(ready: Callable[[], bool], seconds: float = 300.0) -> None:
     """Wait for something that takes a moment; the limit only stops a test that hangs."""
     end = time.monotonic() + seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,12 @@ def drawn() -> None:
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train in this process, for tests of other things than processes."""
     monkeypatch.setattr(pool, "train_all", train_here)
+
+
+@pytest.fixture
+def out(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the trained folder, as the working folder's `out`."""
+    return Path(shutil.copytree(trained, tmp_path / "out"))
 
 
 @pytest.fixture(scope="session")

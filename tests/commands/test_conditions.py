@@ -13,16 +13,11 @@ import pytest
 from benchmarks.runner.processes import pool
 from reports.site import kept
 from results.tables.files import SCHEMA
-from tests.commands.commands import TINY, Cli, train_here, written
+from tests.commands.commands import TINY, Cli, index, train_here, written
 from tests.results.samples import lines_of, rewrite
 
 ROWS = "--method=async_lu,bp"
 SAYS = ("scale", "executor", "hardware", "device", "selection", "seeds", "settings", "torch", "data", "data_sha256")
-
-
-@pytest.fixture
-def out(trained: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained, tmp_path / "out"))
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -64,10 +59,6 @@ def _made(path: Path) -> int:
 
 
 # ---- reports
-
-
-def index(out: Path) -> str:
-    return (out / "report" / "index.html").read_text(encoding="utf-8")
 
 
 def named(out: Path) -> set[str]:

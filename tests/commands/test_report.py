@@ -13,18 +13,13 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.rerun import command
 from benchmarks.tables.registry import table
-from benchmarks.views.pages import analysis_page, links, site_content
+from benchmarks.views.pages import analysis_page, links
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
 from results.tables import ResultCell, ResultRow, ResultTable, files
-from tests.commands.commands import TINY, Cli
+from tests.commands.commands import TINY, Cli, index
 from tests.results.samples import finish, lines_of, rewrite
-
-
-@pytest.fixture
-def out(trained: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(trained, tmp_path / "out"))
 
 
 def journal(out: Path, method: str = "async_lu") -> Path:
@@ -43,10 +38,6 @@ def folder(out: Path, id: str = "table1", condition: str = "smoke-virtual-paper-
 
 def html(out: Path, id: str = "table1", condition: str = "smoke-virtual-paper-a*") -> str:
     return (folder(out, id, condition) / "index.html").read_text(encoding="utf-8")
-
-
-def index(out: Path) -> str:
-    return (out / "report" / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -76,65 +67,42 @@ def test_runs_of_other_settings_are_counted(cli: Cli, out: Path) -> None:
 def test_no_folder_is_a_mistake(cli: Cli) -> None:
     said = cli("report", "--out=nowhere")
     assert said.code == 2
-    assert said.err.strip() == (
-        "There is no folder nowhere: run a table first, or name the folder of results with --out."
-    )
+    assert "no folder nowhere" in said.err
     assert not Path("nowhere").exists()
 
 
-def test_a_hostile_title_and_reason_are_text(cli: Cli, out: Path) -> None:
-    path = journal(out)
+def test_texts_are_not_markup_and_numbers_that_are_not_finite_are_named(cli: Cli, out: Path) -> None:
+    path, other = journal(out), journal(out, "bp")
     lines = lines_of(path)
     lines[0]["labels"]["method_title"] = lines[0]["environment"]["cpu"] = "<script>alert(1)</script>"
+    lines[-2]["metrics"] |= {"accuracy_percent": "NaN", "train_loss": "NaN"}
     lines[-1] |= {"status": "diverged", "reason": "<img src=x onerror=alert(1)>"}
     rewrite(path, lines)
+    lines = lines_of(other)
+    lines[1]["metrics"] |= {"virtual_seconds": "Infinity"}
+    rewrite(other, lines)
     assert cli("report", f"--out={out}", *TINY).code == 0
     for text in (html(out), index(out)):
         assert "<script" not in text
         assert "<img src=x" not in text
         assert "&lt;script&gt;" in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in html(out)
-
-
-def test_metrics_that_are_not_finite_are_left_out_and_named(cli: Cli, out: Path) -> None:
-    path = journal(out)
-    lines = lines_of(path)
-    lines[-2]["metrics"] |= {"accuracy_percent": "NaN", "train_loss": "NaN"}
-    lines[-1]["status"] = "diverged"
-    rewrite(path, lines)
-    assert cli("report", f"--out={out}", *TINY).code == 0
-    assert "not finite, so in no curve and no mean: accuracy_percent, train_loss" in html(out)
-
-
-def test_a_clock_that_is_not_finite_leaves_the_run_out(cli: Cli, out: Path) -> None:
-    path = journal(out)
-    lines = lines_of(path)
-    lines[1]["metrics"] |= {"virtual_seconds": "Infinity"}
-    rewrite(path, lines)
-    assert cli("report", f"--out={out}", *TINY).code == 0
-    assert "has no usable virtual_seconds" in index(out)
-    assert "not run" in html(out)
-
-
-def test_a_run_without_an_evaluation(cli: Cli, out: Path) -> None:
-    path = journal(out)
-    path.write_text(path.read_text().splitlines()[0] + "\n")
-    assert cli("report", f"--out={out}", *TINY).code == 0
-    assert "no evaluation was recorded" in html(out)
-    assert "the journal has no end" in html(out)
+    assert "accuracy_percent, train_loss" in html(out)
+    assert "virtual_seconds" in index(out)
     assert "not run" in html(out)
 
 
 def test_journals_that_were_cut(cli: Cli, out: Path) -> None:
-    path = journal(out)
-    path.write_bytes(path.read_bytes()[:-40])
-    other = journal(out, "bp")
+    """One before its first evaluation, and one whose beginning is lost."""
+    path, other = journal(out), journal(out, "bp")
+    path.write_text(path.read_text().splitlines()[0] + "\n")
     other.write_bytes(b"garbage\n" + other.read_bytes())
     said = cli("report", f"--out={out}", *TINY)
     assert said.code == 0
     assert "not a journal line" in said.out
     assert "not a journal line" in index(out)
-    assert "the journal has no end" in html(out)
+    for words in ("no evaluation was recorded", "the journal has no end", "not run"):
+        assert words in html(out)
 
 
 def test_an_analysis_is_shown_from_its_json_alone(tmp_path: Path) -> None:
@@ -203,12 +171,6 @@ def test_runs_in_a_local_store_are_linked(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert links.tracking().places == {"run:ours": ("7", "r1")}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:secret@example.org")
     assert "secret" not in links.tracking().hint([])
-
-
-def test_every_experiment_has_a_place() -> None:
-    from benchmarks.experiments import IDS
-
-    assert sorted(id for members in site_content.PAPERS.values() for id in members) == sorted(IDS)
 
 
 def test_lost_updates_and_torn_reads_stand_beside_staleness(cli: Cli, out: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,12 +69,6 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("nothing is to be trained")
 
     monkeypatch.setattr(pool, "train_all", refuse)
-
-
-@pytest.fixture
-def out(trained: Path, tmp_path: Path) -> Path:
-    """A copy of the trained folder, as the working folder's `out`."""
-    return Path(shutil.copytree(trained, tmp_path / "out"))
 
 
 @pytest.mark.usefixtures("no_training")
@@ -162,16 +155,6 @@ def test_a_method_that_fails_an_analysis_is_a_sentence(cli: Cli, tmp_path: Path)
     assert said.code == 2
     assert said.err.startswith("figure1 is not made: Worker 'breaker 0 on device 0' failed: ValueError: ")
     assert said.err.count("\n") == 1
-
-
-@pytest.mark.usefixtures("here")
-def test_real_threads(cli: Cli, tmp_path: Path) -> None:
-    said = cli("run", "table7", ROWS, "--executor=threads", "--no-tracking", *TINY)
-    assert (said.code, said.err) == (0, "")
-    assert "2 runs, 0 of them done before, 1 at a time" in said.out
-    assert "threads executor: real seconds" in said.out
-    assert "simulated" not in said.out
-    assert [journal["status"] for journal in journals(tmp_path / "out")] == ["finished", "finished"]
 
 
 def test_a_card_of_this_machine(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,5 +24,5 @@ def test_it_trains(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("method", ["ddp", "lapsgd"])
 def test_it_fails_as_it_should(method: str) -> None:
-    test_failing.test_a_worker_that_raises_is_named(method, together.NAME, 4)
+    test_failing.test_a_worker_that_raises_is_named(method, together.NAME)
     test_failing.test_an_epoch_after_a_failed_one_runs(method, together.NAME)

@@ -81,7 +81,9 @@ def test_a_team_counts_the_flops_of_its_own_network() -> None:
 def test_the_default_leaves_no_stage_twice_the_work(family: str, name: str) -> None:
     """Halves of a network's FLOPs are as near as its largest layer lets them be."""
     work = workload(family, name, "paper")
-    layers = layers_of(work, card(work.dataset))
+    with torch.device("meta"):
+        layers = layers_of(work, card(work.dataset))
+    assert [layer.name for layer in layers] == layer_names(name)
     flops = [layer.forward_flops for layer in layers]
     sizes = [(layer.name, 1) for layer in layers]
     parts = cut(DryTeam.of(sizes, steps_per_epoch=1, flops=lambda: flops), "flops")
@@ -89,14 +91,17 @@ def test_the_default_leaves_no_stage_twice_the_work(family: str, name: str) -> N
     assert abs(2 * first - sum(flops)) <= max(flops)
 
 
-@pytest.mark.parametrize("stages", [2, 3])
-@pytest.mark.parametrize("name", ["lstm", "wrn16_8", ""])
+@pytest.mark.parametrize(("name", "stages"), [("lstm", 2), ("", 3)])
 def test_what_the_authors_did_not_cut_is_refused(name: str, stages: int) -> None:
     made = methods.create("pipeline", {"cut": "authors", "stages": stages})
-    with pytest.raises(methods.MethodError, match=r"set pipeline\.cut to flops, layers or parameters\."):
+    with pytest.raises(methods.MethodError, match=r"pipeline\.cut"):
         made.check_network(name)
     methods.create("pipeline", {"stages": stages}).check_network(name)
     methods.create("pipeline", {"cut": "authors", "stages": 1}).check_network(name)
+
+
+def test_every_network_has_its_blocks() -> None:
+    assert set(BLOCKS) == {name for _, name in PAIRS}
 
 
 def test_it_is_refused_before_anything_is_trained() -> None:
@@ -105,14 +110,6 @@ def test_it_is_refused_before_anything_is_trained() -> None:
         resolve(table("table6"), asked)
     with pytest.raises(methods.MethodError, match="print no cut of resnet18 into 4 stages"):
         resolve(table("others-cifar10"), Choices(settings={"pipeline": {"stages": "4"}}))
-
-
-def test_the_names_of_layers_are_those_that_are_built() -> None:
-    with torch.device("meta"):
-        for family, name in PAIRS:
-            work = workload(family, name, "paper")
-            assert [layer.name for layer in layers_of(work, card(work.dataset))] == layer_names(name)
-    assert set(BLOCKS) == {name for _, name in PAIRS}
 
 
 def test_the_audit_says_the_cut_as_run() -> None:

@@ -25,8 +25,7 @@ PRICE = Price.uniform(LAYERS, 1.0, 2.0)
 # ---- Hogwild!
 
 
-@pytest.mark.parametrize("updaters", [1, 2, 4])
-@pytest.mark.parametrize("weights", ["forward", "current"])
+@pytest.mark.parametrize(("updaters", "weights"), [(2, "forward"), (4, "current")])
 def test_hogwild_is_lap_on_one_device(updaters: int, weights: str) -> None:
     """Averaging one replica is the identity, and costs nothing."""
     options: dict[str, Any] = {"updaters": updaters, "weights": weights}
@@ -48,9 +47,7 @@ class OnOneDevice(AsyncLU):
         return [replace(worker, device=0) for worker in super().workers(team)]
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("lanes", [1, 3])
-@pytest.mark.parametrize("shares", ["equal", "dynamic"])
+@pytest.mark.parametrize(("workers", "lanes", "shares"), [(1, 1, "equal"), (2, 3, "equal"), (3, 3, "dynamic")])
 def test_on_one_device_it_is_async_lu_on_one_device(workers: int, lanes: int, shares: str) -> None:
     price = replace(PRICE, lanes=lanes, lane_capacity=1.5)
     single = small("async_lu", price, backward_workers=workers)

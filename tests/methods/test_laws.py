@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import Any
 
 import pytest
@@ -49,32 +50,30 @@ def test_two_backward_workers_on_the_papers_seconds(
 
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
-@pytest.mark.parametrize("beta", [0.5, 1.0, 1.7, 2.0, 3.3])
-@pytest.mark.parametrize("workers", [1, 2, 3, 5])
-def test_a_long_stream(method: str, beta: float, workers: int) -> None:
+@pytest.mark.parametrize("beta", [0.5, 2.0, 3.3])
+def test_a_long_stream(method: str, beta: float) -> None:
     """(f + b) / max(f, b / K): either the forward worker or the backward workers are busy all the time."""
     price = Price.uniform(6, 1.0, beta)
-    speedup = steps_per_second(method, price, backward_workers=workers) / steps_per_second("bp", price)
-    assert speedup == pytest.approx((1 + beta) / max(1, beta / workers), rel=0.02)
+    for workers in (1, 3):
+        speedup = steps_per_second(method, price, backward_workers=workers) / steps_per_second("bp", price)
+        assert speedup == pytest.approx((1 + beta) / max(1, beta / workers), rel=0.02)
 
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
-@pytest.mark.parametrize("beta", [1.0, 2.0, 3.5])
-@pytest.mark.parametrize("batches", [1, 2, 7, 30])
-def test_so_many_batches_with_enough_workers(method: str, beta: float, batches: int) -> None:
+def test_so_many_batches_with_enough_workers(method: str) -> None:
     """b (1 + beta) / (b + beta), exactly: T1 = b (1 + beta) T, where the paper prints (b + beta) T."""
-    price = Price.uniform(4, 1.0, beta)
-    sequential, _ = epoch("bp", price, steps=batches)
-    asynchronous, _ = epoch(method, price, steps=batches, backward_workers=math.ceil(beta) + 1)
-    assert sequential.now == pytest.approx(batches * (1 + beta), rel=1e-12)
-    assert sequential.now / asynchronous.now == pytest.approx(batches * (1 + beta) / (batches + beta), rel=1e-12)
+    for beta, batches in product((1.0, 3.5), (1, 7, 30)):
+        price = Price.uniform(4, 1.0, beta)
+        sequential, _ = epoch("bp", price, steps=batches)
+        asynchronous, _ = epoch(method, price, steps=batches, backward_workers=math.ceil(beta) + 1)
+        assert sequential.now == pytest.approx(batches * (1 + beta), rel=1e-12)
+        assert sequential.now / asynchronous.now == pytest.approx(batches * (1 + beta) / (batches + beta), rel=1e-12)
 
 
 # ---- section 3.4: how long a gradient waits
 
 
-@pytest.mark.parametrize("layers", [4, 10, 20])
-@pytest.mark.parametrize("beta", [1.0, 2.0])
+@pytest.mark.parametrize(("layers", "beta"), [(4, 1.0), (20, 2.0)])
 def test_the_wait_for_a_block_update(layers: int, beta: float) -> None:
     """Summed over layers beta T (M - 1) / 2; the mean, which the paper does not divide by M, beta T (M - 1) / (2 M)."""
     price = Price.uniform(layers, 1.0, beta)
@@ -84,12 +83,6 @@ def test_the_wait_for_a_block_update(layers: int, beta: float) -> None:
     assert block.staleness.mean()[2] == pytest.approx(beta * (layers - 1) / (2 * layers), rel=1e-6)
     assert waits == pytest.approx([beta * m / layers for m in range(layers)], abs=1e-6)
     assert layerwise.staleness.mean()[2] == 0
-
-
-def test_layerwise_updates_are_less_stale() -> None:
-    price = Price.uniform(10, 1.0, 2.0)
-    (_, block), (_, layerwise) = epoch("async_bu", price), epoch("async_lu", price)
-    assert layerwise.staleness.mean()[1] < block.staleness.mean()[1]
 
 
 def test_a_longer_queue_makes_staler_gradients() -> None:
@@ -121,7 +114,7 @@ def test_ddp_waits_for_a_slow_link() -> None:
     assert executor.now / (team.steps_per_epoch // 3) == pytest.approx(4 + 2 + 4 * price.all_reduce([0], 3))
 
 
-@pytest.mark.parametrize("devices", [1, 2, 3])
+@pytest.mark.parametrize("devices", [1, 3])
 def test_lap_scales_with_its_devices_where_links_are_free(devices: int) -> None:
     price = Price.uniform(5, 1.0, 2.0)
     speedup = steps_per_second("lapsgd", price, devices=devices) / steps_per_second("bp", price)

@@ -26,16 +26,16 @@ def plain(method: str, executor: str, **options: Any) -> list[torch.Tensor]:
     return weights(training.team)
 
 
-@pytest.mark.parametrize("executor", executors.in_one_process())
-@pytest.mark.parametrize("options", [{"switch": 1.0}, {"switch": 0.0, "period": 1}])
+@pytest.mark.parametrize(
+    ("executor", "options"), [("virtual", {"switch": 1.0}), ("threads", {"switch": 0.0, "period": 1})]
+)
 def test_an_average_after_every_update_is_an_average_of_gradients(executor: str, options: dict[str, Any]) -> None:
     """PL-SGD with K = 1 on plain SGD: to rounding, weight decay included. Running statistics are another matter."""
     for a, b in zip(plain("ddp", executor, devices=3), plain("plsgd", executor, devices=3, **options), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("executor", executors.in_one_process())
-@pytest.mark.parametrize("period", [1, 3])
+@pytest.mark.parametrize(("executor", "period"), [("virtual", 1), ("threads", 3)])
 def test_local_sgd_is_post_local_sgd_without_its_first_phase(executor: str, period: int) -> None:
     assert same(
         trained("lsgd", executor=executor, period=period),
@@ -51,9 +51,8 @@ def test_minibatch_sgd_is_ddp_with_paper_bs_learning_rate(executor: str) -> None
 
 
 @pytest.mark.parametrize("method", ["mbsgd", "lsgd", "plsgd"])
-@pytest.mark.parametrize("executor", executors.in_one_process())
-def test_on_one_device_they_are_plain_sgd(sgd: list[torch.Tensor], method: str, executor: str) -> None:
-    assert same(trained(method, executor=executor, devices=1), sgd)
+def test_on_one_device_they_are_plain_sgd(sgd: list[torch.Tensor], method: str) -> None:
+    assert same(trained(method, devices=1), sgd)
 
 
 @pytest.mark.parametrize("method", ["mbsgd", "lsgd", "plsgd"])

