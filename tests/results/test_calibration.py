@@ -60,17 +60,16 @@ def covered(found: Sequence[intervals.Interval | None], truth: float) -> float:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("variation", [0.05, 0.3])
-@pytest.mark.parametrize("n", [2, 3, 5, 10])
-def test_mean_interval(shape: str, variation: float, n: int) -> None:
+@pytest.mark.parametrize("n", [2, 3, 10])
+def test_mean_interval(shape: str, n: int) -> None:
     rng = np.random.default_rng(n)
-    found = [mean_interval(values) for values in draw(rng, shape, n, variation=variation).tolist()]
+    found = [mean_interval(values) for values in draw(rng, shape, n, variation=0.3).tolist()]
     assert COVERAGE[0] <= covered(found, 1.0) <= COVERAGE[1]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("variations", [(0.05, 0.05), (0.3, 0.3), (0.05, 0.2)])
-@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("variations", [(0.3, 0.3), (0.05, 0.2)])
+@pytest.mark.parametrize("n", [3, 10])
 def test_ratio_interval(monkeypatch: pytest.MonkeyPatch, shape: str, variations: tuple[float, float], n: int) -> None:
     monkeypatch.setattr(intervals, "_RESAMPLES", 499)  # fewer than in use, for the time that it takes
     rng = np.random.default_rng(100 + n)
@@ -79,8 +78,7 @@ def test_ratio_interval(monkeypatch: pytest.MonkeyPatch, shape: str, variations:
     assert COVERAGE[0] <= covered(found, 1.0) <= COVERAGE[1]
 
 
-@pytest.mark.parametrize("n", [3, 5, 10])
-@pytest.mark.parametrize("missing", [0.1, 0.2])
+@pytest.mark.parametrize(("n", "missing"), [(3, 0.1), (10, 0.2)])
 def test_restricted_mean(n: int, missing: float) -> None:
     """Runs miss the budget with probability `missing`. Where fewer than two do, there is no interval."""
     rng = np.random.default_rng(200 + n)
@@ -97,7 +95,7 @@ def test_restricted_mean(n: int, missing: float) -> None:
     assert COVERAGE[0] <= share <= COVERAGE[1]
 
 
-@pytest.mark.parametrize(("n", "missing", "most"), [(3, 0.2, 1.0), (5, 0.2, 1.0), (10, 0.1, 0.97), (10, 0.2, 0.97)])
+@pytest.mark.parametrize(("n", "missing", "most"), [(3, 0.2, 1.0), (10, 0.1, 0.97)])
 def test_restricted_ratio(n: int, missing: float, most: float) -> None:
     """The slower method misses the budget in one run at least, the faster one in none.
 
@@ -117,7 +115,7 @@ def test_restricted_ratio(n: int, missing: float, most: float) -> None:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("n_a", "n_b"), [(3, 3), (3, 5), (5, 5)])
+@pytest.mark.parametrize(("n_a", "n_b"), [(3, 3), (3, 5)])
 @pytest.mark.parametrize("variations", [(0.1, 0.1), (0.2, 0.1)])
 def test_false_alarms_between_methods(shape: str, n_a: int, n_b: int, variations: tuple[float, float]) -> None:
     rng = np.random.default_rng(400 + n_a + n_b)
@@ -128,7 +126,7 @@ def test_false_alarms_between_methods(shape: str, n_a: int, n_b: int, variations
         assert sum(one.p <= 0.05 for one in found) / len(found) <= FALSE_ALARMS
 
 
-@pytest.mark.parametrize("effect", [2.0, 2.5, 3.5])
+@pytest.mark.parametrize("effect", [2.0, 3.5])
 def test_power_with_the_seeds_asked_for(effect: float) -> None:
     """0.8 is asked for; the exact test is a little weaker than the t test that the formula is of."""
     n = seeds_for_effect(effect)

@@ -27,7 +27,7 @@ def test_the_best_of_many_evaluations_is_higher_by_chance() -> None:
     assert Chance(10, 360).near([20.0], 30)
 
 
-@pytest.mark.parametrize("n", [1, 3, 5])
+@pytest.mark.parametrize("n", [1, 5])
 def test_runs_that_learn_next_to_nothing_rarely_set_a_target(n: int) -> None:
     rng = np.random.default_rng(n)
     guessing = Chance(100, 500)

@@ -17,7 +17,7 @@ from results.statistics.resolution import Bracketed, bracketed_ratio, difference
 
 RUNS = 400
 PHASES = (0.005, 0.25, 0.5, 0.75)
-SPREADS = (0.05, 0.3, 0.7, 2.0)
+SPREADS = (0.05, 0.7, 2.0)
 MEAN = 12.0
 
 
@@ -27,7 +27,7 @@ def seen(rng: np.random.Generator, n: int, std: float, mean: float) -> Iterator[
         yield Bracketed.of(values, [1.0] * n)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", [2, 5])
 @pytest.mark.parametrize("std", SPREADS)
 def test_an_interval_covers_the_true_mean(n: int, std: float) -> None:
     rng = np.random.default_rng(n)
@@ -36,7 +36,7 @@ def test_an_interval_covers_the_true_mean(n: int, std: float) -> None:
         assert sum(one is not None and one.low <= MEAN + phase <= one.high for one in found) >= 0.95 * RUNS
 
 
-@pytest.mark.parametrize("n", [2, 3, 5])
+@pytest.mark.parametrize("n", [2, 5])
 @pytest.mark.parametrize("std", SPREADS)
 def test_equals_are_rarely_told_apart(n: int, std: float) -> None:
     """Seed by seed, as two groups, and by their quotient."""
