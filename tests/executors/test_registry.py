@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -45,26 +44,11 @@ def test_a_clock_is_simulated_where_the_properties_say_so(name: str) -> None:
     assert (made.now is not None) == kind.simulated
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "runs"),
-    [
-        ("bp", {}, True),
-        ("hogwild", {}, True),
-        ("ddp", {}, True),
-        ("lapsgd", {}, True),
-        ("async_lu", {}, False),
-        ("async_bu", {}, False),
-        ("adpsgd", {}, False),
-        ("pipeline", {}, False),
-        ("pdasgd", {}, True),
-    ],
-)
-def test_what_shares_memory_between_devices_needs_one_process(
-    apart: ExecutorKind, name: str, options: dict[str, Any], runs: bool
-) -> None:
-    made = methods.create(name, options)
-    assert (not made.refuses(apart)) == runs
-    assert all(not made.refuses(registry.executor(one)) for one in ("virtual", "threads"))
+def test_what_shares_memory_between_devices_needs_one_process(apart: ExecutorKind) -> None:
+    for name, runs in (("bp", True), ("ddp", True), ("pdasgd", True), ("async_lu", False), ("adpsgd", False)):
+        made = methods.create(name)
+        assert (not made.refuses(apart)) == runs
+        assert all(not made.refuses(registry.executor(one)) for one in ("virtual", "threads"))
 
 
 def test_the_plan_refuses_a_method_that_does_not_run_there(apart: ExecutorKind) -> None:

@@ -12,7 +12,6 @@ from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import Price
-from methods import NextBatch, Program, Snapshot
 from tests.executors.clocks import ONE, run, steps
 from tests.executors.crews import team_of
 
@@ -50,18 +49,6 @@ def test_a_delay_precedes_the_first_computation_of_a_step() -> None:
         ("w 0 on device 0", "Forward", (0,), 10.5, 11.5),
         ("w 0 on device 0", "Backward", (0,), 11.5, 13.5),
     ]
-
-
-def test_a_snapshot_comes_after_the_delay_even_where_it_costs_nothing() -> None:
-    team, read = team_of(steps=1), list[float]()
-
-    def pins() -> Program:
-        step = yield NextBatch(team.replica)
-        yield Snapshot(team.replica.layers[0], step)
-        read.append(step.reads[0].time)
-
-    run(team, replace(ONE, delays=[slow(2.0)]), pins())
-    assert read == [6.0]
 
 
 @pytest.mark.parametrize("lanes", [1, 2])
@@ -116,12 +103,6 @@ def test_ddp_waits_for_the_slowest_in_every_step() -> None:
     all_of_them, _ = epoch("ddp", *(slow(2.0, device=q) for q in range(3)))
     assert plain == pytest.approx(STEPS / 3 * 3)
     assert one == all_of_them == pytest.approx(STEPS / 3 * (3 + 6))
-
-
-def test_ddp_pays_for_the_worst_device_and_lap_for_their_mean() -> None:
-    """Where every device is slow now and then."""
-    delays = [Delay(kind="heavy_tailed", device=q, steps=1.0, alpha=3.0) for q in range(3)]
-    assert epoch("lapsgd", *delays, price=FREE_LINKS)[0] < 0.8 * epoch("ddp", *delays)[0]
 
 
 @pytest.mark.parametrize("method", ["lapsgd", "pdasgd"])

@@ -78,11 +78,6 @@ def test_no_weight_decay_on_vectors(name: Name) -> None:
         assert not torch.equal(with_it, without)
 
 
-def test_other_optimizers_are_refused() -> None:
-    with pytest.raises(ValueError, match="no optimizer named 'lamb': use sgd, adam or lars"):
-        build("lamb", parameters(), lr=0.1)  # type: ignore[arg-type]
-
-
 # ---- LARS
 
 

@@ -151,11 +151,6 @@ def test_tf32_needs_a_gpu() -> None:
         resolve(table("table3"), chosen)
 
 
-def test_an_unknown_precision_is_the_users_mistake() -> None:
-    with pytest.raises(UserError, match=r"workload\.precision='fp8'"):
-        workload("cifar100", "resnet18", "smoke", {"precision": "fp8"})
-
-
 def said(id: str, settings: dict[str, str], **choices: Any) -> str:
     """What of a table's notes is of precision."""
     chosen = replace(CHOICES, settings={"workload": settings}, **choices)

@@ -66,30 +66,23 @@ def test_what_no_paper_trains_is_refused() -> None:
         workload("cifar10", "lstm", "smoke")
 
 
-@pytest.mark.parametrize(
-    ("settings", "path", "value"),
-    [
-        ({"epochs": "4"}, ("epochs",), 4),
-        ({"augment": "false"}, ("augment",), False),
-        ({"schedule.lr": "0.1"}, ("schedule", "lr"), 0.1),
-        ({"schedule.after_t_max": "hold"}, ("schedule", "after_t_max"), "hold"),
-        ({"optimizer.momentum": "0"}, ("optimizer", "momentum"), 0.0),
-        ({"blocks": "1,2,1,2"}, ("blocks",), (1, 2, 1, 2)),
-        ({"blocks": "(1, 2, 1, 2)"}, ("blocks",), (1, 2, 1, 2)),
-        ({"blocks": "none"}, ("blocks",), None),
-        ({"stem": "imagenet"}, ("stem",), "imagenet"),
-    ],
-)
-def test_settings(settings: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def test_settings() -> None:
     """Text as it comes from the command line; everything else stays as it was."""
-    made = workload("cifar100", "resnet50", "smoke", settings)
-    found: Any = made
-    for part in path:
-        found = getattr(found, part)
-    assert found == value
-    assert type(found) is type(value)
-    plain, changed = workload("cifar100", "resnet50", "smoke").model_dump(), made.model_dump()
-    assert {key for key in plain if plain[key] != changed[key]} <= {path[0]}
+    plain = workload("cifar100", "resnet50", "smoke")
+    made = workload(
+        "cifar100",
+        "resnet50",
+        "smoke",
+        {"epochs": "4", "augment": "false", "schedule.lr": "0.1", "optimizer.momentum": "0", "blocks": "(1, 2, 1, 2)"},
+    )
+    schedule, optimizer = replace_in(plain.schedule, lr=0.1), replace_in(plain.optimizer, momentum=0.0)
+    parts = {"schedule": schedule, "optimizer": optimizer, "blocks": (1, 2, 1, 2)}
+    assert made == replace_in(plain, epochs=4, augment=False, **parts)
+    assert workload("cifar100", "resnet50", "smoke", {"blocks": "none"}).blocks is None
+
+
+def replace_in(part: Any, **values: Any) -> Any:
+    return part.model_copy(update=values)
 
 
 def said_aloud(value: Any) -> str:
@@ -108,47 +101,15 @@ def test_a_default_said_aloud_is_the_same_workload(family: str, network: str, sc
     assert said.model_dump_json() == plain.model_dump_json()
 
 
-@pytest.mark.parametrize(
-    ("settings", "complaint"),
-    [
-        ({"epoch": "3"}, "Unknown field of workload 'epoch': did you mean epochs"),
-        ({"schedule.rate": "3"}, "Unknown field of workload.schedule 'rate': "),
-        ({"epochs.first": "3"}, "workload.epochs has no parts: set workload.epochs itself"),
-        ({"epochs": "many"}, "Bad value: workload.epochs='many': Input should be a valid integer"),
-        ({"epochs": "0"}, "Bad value: workload.epochs='0': Input should be greater than or equal to 1"),
-        ({"schedule.lr": "-1"}, "Bad value: workload.schedule.lr='-1': Input should be greater than 0"),
-        (
-            {"blocks": "1,1,1,1000000"},
-            "Bad value: workload.blocks.3='1000000': Input should be less than or equal to 1000",
-        ),
-        ({"blocks": "1,2"}, "Bad value: workload.blocks"),
-        (
-            {"epochs": "99999999999999999999"},
-            "workload.epochs='99999999999999999999': Input should be less than or equal",
-        ),
-        ({"width": "1000000000"}, "workload.width='1000000000': Input should be less than or equal to 10000"),
-        ({"threads": "100000000"}, "workload.threads='100000000': Input should be less than or equal to 1024"),
-        ({"resolution": "100000000"}, "workload.resolution='100000000': Input should be less than or equal to 4096"),
-        ({"stem": "alexnet"}, "Bad value: workload.stem='alexnet': Input should be 'cifar' or 'imagenet'"),
-        ({"train_samples": "99999"}, "workload.train_samples=99999: digits has only 1437"),
-        ({"test_samples": "99999"}, "workload.test_samples=99999: digits has only 360"),
+def test_bad_settings_say_what_is_wrong() -> None:
+    for settings, word in (
+        ({"epoch": "3"}, "did you mean epochs"),
+        ({"schedule.rate": "3"}, "workload.schedule 'rate'"),
+        ({"epochs.first": "3"}, "no parts"),
+        ({"epochs": "many"}, "workload.epochs='many'"),
+        ({"blocks": "1,2"}, "workload.blocks"),
+        ({"train_samples": "99999"}, "only 1437"),
         ({"dataset": "digit"}, "digits"),
-    ],
-)
-def test_bad_settings_say_what_is_wrong(settings: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(UserError) as caught:
-        workload("cifar10", "resnet18", "smoke", settings)
-    assert complaint in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("names", "complaint"),
-    [
-        (("cifar1000", "resnet18", "smoke"), "Unknown family 'cifar1000': did you mean cifar100"),
-        (("cifar10", "resnet19", "smoke"), "Unknown network 'resnet19': did you mean resnet18"),
-        (("cifar10", "resnet18", "smoked"), "Unknown scale 'smoked': did you mean smoke"),
-    ],
-)
-def test_unknown_names_offer_the_nearest(names: tuple[str, str, str], complaint: str) -> None:
-    with pytest.raises(UserError, match=complaint):
-        workload(*names)
+    ):
+        with pytest.raises(UserError, match=word):
+            workload("cifar10", "resnet18", "smoke", settings)

@@ -48,18 +48,6 @@ def test_what_changes_the_numbers_changes_the_identity() -> None:
     assert plain.identity() == replace(plain, title="Another title").identity()
 
 
-@pytest.mark.usefixtures("fresh_cards")
-def test_a_text_has_no_shape_and_no_colours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left_out = ("shape", "mean", "std", "crop_padding", "flip", "[augmentation]", "sha256")
-    text = (cards.CARDS / "digits.toml").read_text(encoding="utf-8").splitlines()
-    lines = ["kind = 'text'", "shape = []", "sha256 = '1f'", *(old for old in text if not old.startswith(left_out))]
-    (tmp_path / "mine.toml").write_text("\n".join(lines), encoding="utf-8")
-    monkeypatch.setattr(cards, "CARDS", tmp_path)
-    described = card("mine")
-    assert (described.kind, described.shape, described.mean, described.std) == ("text", (), (), ())
-    assert described.identity()["sha256"] == "1f"
-
-
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"Unknown data set 'cifar-10': did you mean cifar10"):
         card("cifar-10")

@@ -171,15 +171,15 @@ def test_its_settings_take_all_of_it(leaves: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("name = ", r"The data card .*leaves\.toml cannot be read \(.*\): mend it"),
+        ("name = ", r"leaves\.toml cannot be read"),
         (CARD + "colour = 3\n", r"leaves\.toml: .*field of a data card.*colour"),
         (CARD.replace("licence", "#"), r"leaves\.toml: licence: Field required"),
-        (CARD.replace("[3, 8, 8]", "[8, 8]"), r"leaves\.toml: shape must be \[channels, height, width\] of images"),
+        (CARD.replace("[3, 8, 8]", "[8, 8]"), r"leaves\.toml: shape must be"),
         (CARD.replace("[3, 8, 8]", "[2, 8, 8]"), r"with 1 channel \(grey\) or 3"),
         (CARD.replace('"leaves"\nkind', '"a/b"\nkind'), r"leaves\.toml: name: "),
-        (CARD.replace('"leaves"\nkind', '"digits"\nkind'), r"the name digits is taken by a data set of the suite"),
-        (CARD.replace('folder = "leaves"', 'folder = "x"'), r"There is no folder .*x: name in the data card where"),
-        (CARD + "classes = 3\n", r"leaves\.toml: classes is 3 in the card, and 2 in .*leaves: correct one of them"),
+        (CARD.replace('"leaves"\nkind', '"digits"\nkind'), "name digits is taken"),
+        (CARD.replace('folder = "leaves"', 'folder = "x"'), "no folder .*x"),
+        (CARD + "classes = 3\n", r"leaves\.toml: classes is 3 in the card, and 2 in"),
         (CARD + 'sha256 = "ab"\n', r"leaves\.toml: sha256 is ab in the card, and [0-9a-f]{64} in"),
         (CARD + "mean = [0.5]\n", r"leaves\.toml: mean and std need one value per channel"),
         (CARD + "held_out = 1.5\n", r"leaves\.toml: held_out: "),
@@ -197,17 +197,14 @@ def test_a_bad_card_is_told_in_one_sentence(leaves: Path, text: str, complaint: 
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [
-        (
-            "no test",
-            r"leaves has no train/ and test/, each with a folder per class: make them, or say .* held_out = 0\.2",
-        ),
-        ("no classes", r"train has no folder per class: every file lies in train/CLASS/"),
-        ("empty class", r"train/oak has no files \(\.jpeg, .*\): fill it, or remove it"),
-        ("one class", r"leaves has one class, ash, and nothing to tell it from"),
-        ("other classes", r"the class oak is in one of train/ and test/ only"),
-        ("damaged", r"The image .*train/oak/003\.png cannot be read \(.*\): put a sound copy in its place"),
-        ("a folder", r"train/oak/003\.png is no regular file, as every sample has to be: remove it"),
-        ("too large", r"leaves: 18 images of 3x8x8 take 0\.0 GB of memory, more than a quarter of this machine's"),
+        ("no test", "has no train/ and test/"),
+        ("no classes", "train has no folder per class"),
+        ("empty class", "train/oak has no files"),
+        ("one class", "one class, ash"),
+        ("other classes", "class oak"),
+        ("damaged", r"train/oak/003\.png cannot be read"),
+        ("a folder", r"train/oak/003\.png is no regular file"),
+        ("too large", "18 images of 3x8x8 take"),
     ],
 )
 def test_a_bad_folder_is_told_in_one_sentence(

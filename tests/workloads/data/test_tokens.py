@@ -7,10 +7,7 @@ import re
 from collections import Counter
 
 import numpy as np
-import pytest
-from pydantic import ValidationError
 
-from benchmarks.workloads.data.text.options import Text
 from benchmarks.workloads.data.text.tokenizer import PADDING_ID, UNKNOWN_ID, basic_english, corpus, rows, vocabulary
 
 # torchtext's rules for basic_english: one after another, on lower-case text.
@@ -79,10 +76,3 @@ def test_rows_are_padded_on_the_left_and_cut_at_the_chosen_end() -> None:
         [1, 1],
         [1, 1],
     ]
-
-
-def test_options_are_checked() -> None:
-    assert Text().model_dump() == {"vocabulary": 20000, "length": 256, "keep": "first"}
-    for wrong in ({"length": 0}, {"vocabulary": 0}, {"keep": "middle"}, {"lenght": 9}):
-        with pytest.raises(ValidationError):
-            Text.model_validate(wrong)
