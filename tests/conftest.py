@@ -6,7 +6,6 @@ options may be repeated, and leaving one out means all. Tests read them with `co
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,8 +34,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("cuda") and not _has_cuda():
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
-        if item.get_closest_marker("torchtext") and not _torchtext_loads():
-            item.add_marker(pytest.mark.skip(reason="needs torchtext beside torch 2.3: tox run -e torchtext"))
     later = {marker for marker in ("distributed", "slow") if marker not in config.getoption("markexpr")}
     asked_for = {item for item in items if item.get_closest_marker("faults")}  # the faults suite has left it in
     if out := {item for item in items if any(map(item.get_closest_marker, later))} - asked_for:
@@ -48,14 +45,6 @@ def _has_cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
-
-
-def _torchtext_loads() -> bool:
-    try:
-        importlib.metadata.version("torchtext")
-        return importlib.metadata.version("torch").startswith("2.3.")
-    except importlib.metadata.PackageNotFoundError:
-        return False
 
 
 @pytest.fixture(autouse=True)

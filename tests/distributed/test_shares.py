@@ -24,7 +24,7 @@ def form_of(shapes: Sequence[tuple[int, ...]] = SHAPES) -> Form:
     return Form([torch.empty(shape) for shape in shapes], numbers=3)
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4, 5, 8, 64])
+@pytest.mark.parametrize("ranks", [2, 5, 64])
 def test_shares_are_all_of_a_row_and_of_about_one_size(ranks: int) -> None:
     form = form_of()
     cut = form.shares(ranks)
@@ -35,7 +35,7 @@ def test_shares_are_all_of_a_row_and_of_about_one_size(ranks: int) -> None:
     assert all(share.start % STEP == 0 for share in cut)
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("ranks", [2, 4])
 def test_the_mean_of_shares_has_the_bits_of_whole_tensors(ranks: int) -> None:
     form, draw = form_of(), torch.Generator().manual_seed(3)
     rows = form.rows(ranks)
@@ -48,8 +48,7 @@ def test_the_mean_of_shares_has_the_bits_of_whole_tensors(ranks: int) -> None:
     assert all(torch.equal(a, b) for a, b in zip(form.tensors(found), whole, strict=True))
 
 
-@pytest.mark.parametrize(("method", "options"), [("ddp", {}), ("lsgd", {"period": 2})])
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize(("method", "options", "ranks"), [("ddp", {}, 4), ("lsgd", {"period": 2}, 2)])
 def test_a_rank_sends_less_than_two_rows_or_a_whole_one_to_each_other(
     method: str, options: dict[str, Any], ranks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Tokens, vocabularies, ids and rows, apart from any data; `tests/test_torchtext.py` holds them against torchtext."""
+"""Tokens, vocabularies, ids and rows, apart from any data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Tokens, a vocabulary and ids, as torchtext's `basic_english` and `build_vocab_from_iterator` make them.
 
-Written anew, since torchtext's last release loads beside torch 2.3 only; `tests/test_torchtext.py` compares the two.
-Nothing beyond NumPy is imported, so that the comparison can run where torchtext does.
+Written anew, since torchtext's last release loads beside torch 2.3 only. The two gave the same tokens and ids for all
+reviews of IMDb and for random texts.
 """
 
 from __future__ import annotations
