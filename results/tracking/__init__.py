@@ -1,7 +1,8 @@
 """MLflow, fed from the journals and read back: the only file that imports mlflow, and only inside functions.
 
 Training never waits for tracking. Feeding is idempotent: every tracked run carries the tags `benchmarks.key` and
-`benchmarks.digest`; one that is there, ended and unchanged is left alone, any other is deleted and made anew.
+`benchmarks.digest`; one that is there, ended and unchanged is left alone, any other is deleted and made anew. A feed
+holds the store's lock, so that several at once take turns.
 """
 
 from __future__ import annotations
@@ -24,8 +25,7 @@ from results.tracking import fetching
 from results.tracking.entries import TrackedEntry, Values, entries
 from results.tracking.feeding import Store
 from results.tracking.fetching import Tracked
-from results.tracking.stores import DEFAULT_URI, LATER, check, chosen, database, fresh_store, is_server, probe, shown
-from results.tracking.timed import Timed
+from results.tracking.stores import DEFAULT_URI, LATER, check, chosen, database, is_server, locked, probe, shown
 
 __all__ = ["DEFAULT_URI", "FeedReport", "Tracked", "feed", "fetch", "opened", "probe", "shown", "tracked"]
 
@@ -91,14 +91,12 @@ def feed(
     wanted = entries(records, published, measured or {}, artifacts, apart, chance)
     require_mlflow()
     probe(uri)
-    with _settings(), _as_results_error(uri), fresh_store(uri, _client):
-        client = _client(uri)
-        store = Store(Timed(client, uri) if is_server(uri) else client, uri, importlib.import_module("mlflow.entities"))
+    with _settings(), _as_results_error(uri), locked(uri, _client):
+        store = Store(_client(uri), uri, importlib.import_module("mlflow.entities"))
         for name, group in itertools.groupby(sorted(wanted, key=_experiment_of), _experiment_of):
             store.feed(name, list(group))
     names = tuple(sorted({entry.experiment for entry in wanted}))
-    added, replaced, unchanged = map(store.count, ("added", "replaced", "unchanged"))
-    return FeedReport(uri, names, added, replaced, unchanged, time.perf_counter() - began)
+    return FeedReport(uri, names, **store.counts, seconds=time.perf_counter() - began)
 
 
 def _warn(sentence: str) -> None:

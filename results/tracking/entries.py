@@ -23,7 +23,6 @@ from results.records.identity import identity
 from results.records.spec import flat
 from results.statistics import Summary
 from results.tracking import notes
-from results.tracking.names import short
 from results.tracking.points import (
     MetricPoint,
     curve,
@@ -52,6 +51,8 @@ Values = Mapping[Key, Published]
 _STATUS = {"failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED", "finished": "FINISHED"}
 """In MLflow's words, which are three: a tag says of what diverged that it did. A parent has the first of its runs'."""
 _UNFIT = re.compile(r"[/:.%\"']")  # in a model's name
+_SETTING = re.compile(r"([\w.]+)=(\([^)]*\)|[^,]*)")
+_NUMBER = re.compile(r"[-+.\deE]+|\([-+.,\deE]+\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,3 +308,21 @@ def _milliseconds(stamp: str) -> int:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def short(row: str) -> str:
+    """ "lapsgd u2 b128" of "lapsgd@updaters=2,batch=128": initials before numbers, and of words the last part alone.
+
+    "bp lr0.04" of "bp@workload.schedule.lr=0.04", "bp stem=cifar" as it is; two rows of a table may share such a name
+    only where options with the same initials have the same number.
+    """
+    method, _, settings = row.partition("@")
+    return " ".join([method, *(_setting(name, value) for name, value in _SETTING.findall(settings))])
+
+
+def _setting(name: str, value: str) -> str:
+    last = name.rpartition(".")[2]
+    if not _NUMBER.fullmatch(value):
+        return f"{last}={value}"
+    words = last.split("_")
+    return f"{last if len(last) < 3 else ''.join(word[0] for word in words)}{value}"

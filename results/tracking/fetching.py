@@ -15,8 +15,7 @@ from results.reading import MOST_BYTES, content
 from results.records import JOURNAL, Record, folder_of, read
 from results.records.lease import Lease
 from results.records.usable import check, usable
-from results.tracking import view
-from results.tracking.tags import FILES, PREFIX, search
+from results.tracking.tags import FILES, PREFIX, VIEW_TAG, ended, search
 
 KINDS = ("ours", "run", "paper")
 """Groups of seeds, single runs, published rows: the first words of their keys."""
@@ -28,7 +27,7 @@ _ID = re.compile(r"[0-9a-f]{64}")
 class Tracked:
     """A run as MLflow has it. record: our run's id, "" unless `kind` is "run". files: extra artifacts' names.
 
-    view: whether its experiment has the view of the list of runs (results.tracking.view).
+    view: whether its experiment has the view of the list of runs (results.tracking.tags).
     """
 
     kind: str
@@ -51,7 +50,7 @@ def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
     for kind in kinds:
         for run in search(client, list(experiments), f"tags.`{PREFIX}key` LIKE '{kind}:%'"):
             info, params, tags = run.info, run.data.params, run.data.tags
-            if info.status not in ("RUNNING", "SCHEDULED"):  # else a feed was stopped there
+            if ended(run):
                 yield Tracked(
                     kind,
                     info.experiment_id,
@@ -64,7 +63,7 @@ def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
                     tags.get(f"{PREFIX}run_id", ""),
                     tuple(tags.get(FILES, "").split()),
                     params,
-                    view.TAG in experiments[info.experiment_id].tags,
+                    VIEW_TAG in experiments[info.experiment_id].tags,
                 )
 
 

@@ -19,7 +19,7 @@ from results.errors import ResultsError
 from results.tracking import guard
 from results.tracking.fetching import Tracked
 from results.tracking.stores import is_server, probe
-from results.tracking.view import VIEW
+from results.tracking.tags import VIEW
 
 HOST = "127.0.0.1"
 READY_SECONDS, END_SECONDS = 120.0, 6.0

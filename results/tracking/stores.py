@@ -6,10 +6,12 @@ SQLite files are made once, under a lock, and never left half made.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import socket
 import sqlite3
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -82,35 +84,40 @@ def database(uri: str) -> Path | None:
 
 
 @contextlib.contextmanager
-def fresh_store(uri: str, create: Callable[[str], object]) -> Iterator[None]:
-    """Hold a local store for one feed, and make it first if it is not there; other stores are left to themselves.
+def locked(uri: str, create: Callable[[str], object]) -> Iterator[None]:
+    """Hold a store for one feed; a local one is made first if it is not there.
 
-    Several processes that make one SQLite store at once break it for good, and so does one that is stopped while
-    making it. Hence the lock, and a marker beside the file: a store whose marker is still there is made anew.
+    The lock of a local store lies beside it. A server's is this user's on this machine: feeds from two machines at once
+    may leave a run twice, of which the next feed keeps one. Several processes that make one SQLite store at once break
+    it for good, and so does one that is stopped while making it: a marker beside the file says that it is unfinished.
 
     Raises:
         ResultsError: another process holds the store for minutes, the folder cannot be written, or the file is no
             SQLite database.
     """
-    path = database(uri)
-    if path is None:
-        yield
-        return
     import filelock
 
-    lock = filelock.FileLock(f"{path}.lock", timeout=LOCK_SECONDS)
+    path = database(uri)
+    lock = filelock.FileLock(f"{path or _server_lock(uri)}.lock", timeout=LOCK_SECONDS)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except filelock.Timeout as error:
-        raise ResultsError(f"{path} has been in use for {LOCK_SECONDS:.0f} s; feed it later.") from error
+        raise ResultsError(f"{shown(uri)} has been in use for {LOCK_SECONDS:.0f} s; feed it later.") from error
     except OSError as error:
-        raise ResultsError(f"{path} cannot be written ({error.strerror}); choose another tracking store.") from error
+        text = f"{lock.lock_file} cannot be written ({error.strerror}); choose another tracking store."
+        raise ResultsError(text) from error
     try:
-        _make(path, uri, create)
+        if path is not None:
+            _make(path, uri, create)
         yield
     finally:
         lock.release()
+
+
+def _server_lock(uri: str) -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else ""  # Windows has a temporary folder for each user
+    return Path(tempfile.gettempdir()) / f"async-sgd-benchmarks-{user}-{hashlib.sha256(uri.encode()).hexdigest()[:16]}"
 
 
 def _make(path: Path, uri: str, create: Callable[[str], object]) -> None:

@@ -1,8 +1,9 @@
-"""How runs of ours are known in a store: the tags that they carry, and the search for them."""
+"""How runs of ours are known in a store: the tags that they carry, the search for them, and how MLflow's list opens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from results.records import Record
@@ -10,6 +11,46 @@ from results.records import Record
 PREFIX = "benchmarks."
 FILES, FILES_DIGEST = f"{PREFIX}files", f"{PREFIX}files_digest"
 """The names of a run's extra files, and a digest of their contents."""
+VIEW = "benchmarks"
+"""The view of the list of runs, by its name in an address."""
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+"""A tag of an experiment, in which MLflow keeps a shared view as JSON.
+
+The fields are those of its own pages' state (3.13 to 3.17 were read). One that it cannot read it leaves out, with a
+sentence, and shows its ordinary list.
+"""
+COLUMNS = (
+    "metrics.`best_accuracy_percent`",
+    "metrics.`time_to_target_seconds`",
+    "metrics.`seconds_per_epoch`",
+    "params.`source`",
+)
+_LIST: Mapping[str, Any] = {
+    "selectedColumns": COLUMNS,
+    "columnOrder": [],
+    "columnWidths": {},
+    "runsExpanded": {},
+    "runsPinned": [],
+    "runsHidden": [],
+    "runsVisibilityMap": {},
+    "runsHiddenMode": "FIRST_20_RUNS",
+    "viewMaximized": False,
+    "runListHidden": False,
+    "isAccordionReordered": False,
+    "useGroupedValuesInCharts": True,
+    "hideEmptyCharts": True,
+    "groupBy": None,
+    "groupsExpanded": {},
+    "autoRefreshEnabled": False,
+    "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    "orderByKey": "attributes.start_time",
+    "orderByAsc": False,
+    "startTime": "ALL",
+    "lifecycleFilter": "Active",
+    "datasetsFilter": [],
+    "modelVersionFilter": "All Runs",
+    "searchFilter": "",
+}
 
 
 def run_key(record: Record) -> str:
@@ -26,3 +67,13 @@ def search(client: Any, experiment_ids: Sequence[str], condition: str) -> Iterat
         token = page.token
         if not token:
             return
+
+
+def ended(run: Any) -> bool:
+    """Whether the run was laid in to its end; else a feed was stopped there."""
+    return run.info.status not in ("RUNNING", "SCHEDULED")
+
+
+def view_text() -> str:
+    """The view as the tag holds it, which has room for 5000 characters."""
+    return json.dumps(_LIST, separators=(",", ":"))

@@ -1,22 +1,19 @@
-"""Several feeds into one store that knows no locks, as a server: whatever they do at once, each run is there once."""
+"""Feeds that were stopped, or met on a server: the next one leaves each run once, and writes only what is missing."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from results import tracking
+from results.errors import ResultsError
 from results.published import by_dataset
-from results.records.lease import Owner
-from results.tracking import feeders, feeding
+from results.tracking import feeding, stores
 from results.tracking.entries import TrackedEntry, entries
-from results.tracking.feeders import TURN
 from results.tracking.feeding import PARENT, Store
 from tests.results.samples import write
 
@@ -41,13 +38,10 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[TrackedEntry]:
 
 @pytest.fixture
 def fresh(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Store]]:
-    """As many feeds into a store as are wanted, none of which has a lock; its experiment is not there yet."""
+    """As many feeds into one store as are wanted; its experiment is not there yet."""
     from mlflow import entities
 
     monkeypatch.setattr(feeding, "_artifacts", lambda uri, name: tmp_path.as_uri())
-    for name in ("SILENT_SECONDS", "SETTLE_SECONDS"):  # whoever comes has a turn: what that doubles is mended
-        monkeypatch.setattr(feeders, name, 0.0)
-    monkeypatch.setattr(feeding, "random", SimpleNamespace(uniform=lambda least, most: 0.0))
     yield lambda: Store(client, "http://a-server", entities)
     client.rename_experiment(client.get_experiment_by_name(NAME).experiment_id, f"before {tmp_path}")
 
@@ -65,103 +59,29 @@ def once(client: Any, wanted: list[TrackedEntry]) -> dict[str, Any]:
     return runs
 
 
-@pytest.mark.parametrize("moment", ["_experiment", "_add", "_log", "_inputs", "_put", "_once", "_nest"])
-@pytest.mark.parametrize("nth", [1, 2])
-def test_a_feed_within_a_feed_doubles_nothing(
-    fresh: Callable[[], Store],
-    client: Any,
-    wanted: list[TrackedEntry],
-    moment: str,
-    nth: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Whatever the first one is about to do when the second comes."""
-    first, calls, inner = fresh(), Counter[str](), getattr(Store, moment)
-
-    def meet(store: Store, *arguments: Any) -> Any:
-        calls[moment] += store is first
-        if store is first and calls[moment] == nth:
-            fresh().feed(NAME, wanted)
-        return inner(store, *arguments)
-
-    monkeypatch.setattr(Store, moment, meet)
-    first.feed(NAME, wanted)
-    assert calls[moment]
-    once(client, wanted)
-    again = fresh()
-    again.feed(NAME, wanted)
-    assert [again.count(word) for word in ("added", "replaced", "unchanged")] == [0, 0, len(wanted)]
-
-
-def test_an_experiment_that_comes_meanwhile_is_taken(
-    fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    create = type(client).create_experiment
-
-    def late(client: Any, name: str, *arguments: Any) -> Any:
-        monkeypatch.setattr(type(client), "create_experiment", create)
-        fresh().feed(NAME, wanted)
-        return create(client, name, *arguments)
-
-    monkeypatch.setattr(type(client), "create_experiment", late)
-    fresh().feed(NAME, wanted)
-    once(client, wanted)
-
-
-def test_what_was_doubled_before_is_repaired_and_the_oldest_kept(
+def test_what_two_feeds_at_once_doubled_the_next_one_repairs(
     fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry]
 ) -> None:
     store = fresh()
     store.feed(NAME, wanted)
-    before = once(client, wanted)
     experiment = store._experiment(NAME)
-    parent = store._add(experiment, wanted[0], "")
+    parent = store._add(experiment, wanted[0], None)
     for entry in wanted[1:]:
-        store._add(experiment, entry, parent if entry.parent else "")
+        store._add(experiment, entry, parent if entry.parent else None)
     fresh().feed(NAME, wanted)
-    after = once(client, wanted)
-    assert {key: run.info.run_id for key, run in after.items()} == {key: run.info.run_id for key, run in before.items()}
+    once(client, wanted)
 
 
-def test_a_run_that_a_dead_feed_left_half_written_is_made_anew(
+def test_seeds_that_are_not_fed_again_stay_under_the_parent(
     fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry]
 ) -> None:
-    store = fresh()
-    store.feed(NAME, wanted)
-    client.update_run(once(client, wanted)[wanted[1].key].info.run_id, "RUNNING")
-    client.set_experiment_tag(store._experiment(NAME), TURN, "somebody 7")
     fresh().feed(NAME, wanted)
-    once(client, wanted)
-    assert client.get_experiment(store._experiment(NAME)).tags[TURN] == ""
-
-
-def test_a_feed_waits_for_the_turn_of_another_and_then_has_nothing_to_write(
-    fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It has seen that all is missing; when its turn has come all is there, and nothing is deleted."""
-    monkeypatch.setattr(feeders, "SILENT_SECONDS", math.inf)
-    experiment = fresh()._experiment(NAME)
-    client.set_experiment_tag(experiment, TURN, "somebody 7")
-    waits: list[float] = []
-
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        if len(waits) == 3:
-            fresh()._lay(experiment, wanted, lambda: client.set_experiment_tag(experiment, TURN, "somebody 8"))
-            client.set_experiment_tag(experiment, TURN, "")
-
-    monkeypatch.setattr(feeders, "time", SimpleNamespace(sleep=wait, monotonic=lambda: float(len(waits))))
+    client.set_tag(once(client, wanted)[wanted[0].key].info.run_id, "benchmarks.digest", "of an earlier version")
+    client.set_tag(once(client, wanted)[wanted[0].key].info.run_id, feeding.MEMBERS, "")
     store = fresh()
-    store.feed(NAME, wanted)
+    store.feed(NAME, wanted[:2])
+    assert store.counts == {"added": 0, "replaced": 1, "unchanged": 1}
     once(client, wanted)
-    assert store.count("unchanged") == len(wanted)
-    assert deleted(client) == []
-
-
-def deleted(client: Any) -> list[Any]:
-    from mlflow.entities import ViewType
-
-    return list(client.search_runs([client.get_experiment_by_name(NAME).experiment_id], "", ViewType.DELETED_ONLY))
 
 
 def test_a_second_feed_writes_nothing(
@@ -178,20 +98,11 @@ def test_a_second_feed_writes_nothing(
     store = fresh()
     store._client = Counted()
     store.feed(NAME, wanted)
-    assert set(calls) == {"get_experiment_by_name", "search_runs"}
-    assert deleted(client) == []
+    assert set(calls) == {"get_experiment_by_name", "search_logged_models", "search_runs"}
+    assert store.counts == {"added": 0, "replaced": 0, "unchanged": len(wanted)}
 
 
-def test_what_is_tracked_names_no_machine(fresh: Callable[[], Store], client: Any, wanted: list[TrackedEntry]) -> None:
-    fresh().feed(NAME, wanted)
-    here = Owner.here()
-    names = {here.host, here.machine, here.boot, here.pid_namespace} - {""}
-    experiment = client.get_experiment_by_name(NAME)
-    said = [*experiment.tags.values(), *(v for run in once(client, wanted).values() for v in run.data.tags.values())]
-    assert [text for text in said for name in names if name in text] == []
-
-
-@pytest.mark.parametrize("moment", ["_log", "_inputs", "_put", "_once", "_nest"])
+@pytest.mark.parametrize("moment", ["_log", "_log_inputs", "_put", "_put_extras", "_reparent"])
 def test_what_a_feed_left_undone_the_next_one_does(
     fresh: Callable[[], Store],
     client: Any,
@@ -199,8 +110,6 @@ def test_what_a_feed_left_undone_the_next_one_does(
     moment: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """At once, in the same process too, although that lives."""
-
     def lost(*arguments: Any) -> None:
         raise OSError("the server was killed")
 
@@ -210,3 +119,14 @@ def test_what_a_feed_left_undone_the_next_one_does(
             fresh().feed(NAME, wanted)
     fresh().feed(NAME, wanted)
     once(client, wanted)
+
+
+@pytest.mark.parametrize("uri", ["http://me:secret@host", "sqlite:///{folder}/mlflow.db"])
+def test_a_store_is_fed_by_one_at_a_time(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stores, "LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    uri = uri.format(folder=tmp_path)
+    with stores.locked(uri, lambda uri: None), pytest.raises(ResultsError), stores.locked(uri, lambda uri: None):
+        pass
+    with stores.locked(uri, lambda uri: None):
+        pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.tables import registry
-from results.tracking.names import short
+from results.tracking.entries import short
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ def test_a_file_that_is_no_database_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_store_that_was_never_finished_is_made_anew(tmp_path: Path) -> None:
-    from results.tracking.stores import fresh_store
+    from results.tracking.stores import locked
 
     path, marker = tmp_path / "x.db", tmp_path / "x.db.unfinished"
     path.write_text("half a store")
@@ -235,7 +235,7 @@ def test_a_store_that_was_never_finished_is_made_anew(tmp_path: Path) -> None:
         path.write_text(uri)
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), fresh_store(f"sqlite:///{path}", create):
+    with pytest.raises(KeyboardInterrupt), locked(f"sqlite:///{path}", create):
         pass
     assert not path.exists()
     assert not marker.exists()
