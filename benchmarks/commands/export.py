@@ -17,7 +17,6 @@ from results import frames, reproductions
 from results.errors import ResultsError
 from results.files import replace
 from results.records import of_rows
-from results.reproductions.runs import keep as keep_runs
 from results.spreadsheets import cell
 
 if TYPE_CHECKING:
@@ -85,9 +84,9 @@ def keep(
     files = ", ".join(map(str, written))
     say(console, f"Written: {files} ({size:.0f} kB)")
     if with_runs:
-        kept = keep_runs(runs, out, folder / name)
+        kept = reproductions.keep(runs, folder / name)
         size = sum(path.stat().st_size for path in kept) / 1000
-        say(console, f"Written: {len(kept)} runs in {folder / name / 'runs'} ({size:.0f} kB)")
+        say(console, f"Written: the runs, in {len(kept)} files in {folder / name / 'runs'} ({size:.0f} kB)")
     return 0
 
 

@@ -112,9 +112,9 @@ def read(out: Path) -> Journals:
     """All that can be used; of a journal that was cut within a line, the lines before it. No folder: nothing."""
     found: list[Record] = []
     left_out: list[str] = []
-    for path in sorted((out / "runs").glob(f"*/{records.JOURNAL}")):
+    for path, data in records.journals(out):
         try:
-            found.append(usable(path))
+            found.append(usable(path, data))
         except ResultsError as error:
             left_out.append(str(error))
     return Journals(tuple(sorted(found, key=lambda record: (record.started, record.id))), tuple(left_out))

@@ -1,10 +1,15 @@
-"""Reading journals back: one record per run, under `out/runs/<id>/journal.jsonl`."""
+"""Reading journals back: one record per run, under `out/runs/<id>/journal.jsonl`.
+
+Journals that are kept for good may lie one after another in files `runs/NAME.jsonl`; the path of one of them is
+`runs/NAME.jsonl/<id>/journal.jsonl`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +25,8 @@ from results.records.spec import Effects, Labels, RunSpec
 
 JOURNAL = "journal.jsonl"
 STATUSES = ("finished", "diverged", "failed", "interrupted")
+_BEGIN = re.compile(rb'^(?=\{"type":"run",)', re.MULTILINE)
+_ID = re.compile(rb'"id":"([0-9a-f]{64})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +144,53 @@ def folder_of(out: Path, id: str) -> Path:
     return out / "runs" / id
 
 
-def read(path: Path) -> Record:
+def unpacked(pack: Path) -> dict[str, bytes]:
+    """Journals of a packed file by run id, in its order; what has no id stands under "".
+
+    Raises:
+        ResultsError: the file cannot be read.
+    """
+    found = {}
+    for data in filter(None, _BEGIN.split(_content(pack))):
+        id = _ID.search(data.partition(b"\n")[0])
+        found[id[1].decode() if id is not None else ""] = data
+    return found
+
+
+def journals(out: Path) -> Iterator[tuple[Path, bytes | None]]:
+    """Path of each journal of a folder of results, with its content where it lies in a packed file.
+
+    A journal in a file of its own goes before a packed one of the same run. Raises as `unpacked`.
+    """
+    own = sorted((out / "runs").glob(f"*/{JOURNAL}"))
+    yield from ((path, None) for path in own)
+    there = {path.parent.name for path in own}
+    for pack in sorted(path for path in (out / "runs").glob("*.jsonl") if path.is_file()):
+        yield from ((pack / id / JOURNAL, data) for id, data in unpacked(pack).items() if id not in there)
+
+
+def content_of(path: Path) -> bytes:
+    """Content of a journal, packed or not. Raises ResultsError where it cannot be read."""
+    pack = path.parents[1]
+    return unpacked(pack)[path.parent.name] if pack.is_file() else _content(path)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return content(path, MOST_BYTES)
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read ({error.strerror}).") from error
+
+
+def read(path: Path, data: bytes | None = None) -> Record:
     """Read one journal; a last line that was cut off by a crash is ignored.
+
+    data: its content, where that is known.
 
     Raises:
         ResultsError: the file is missing, or a line is no line of a journal: the text names file and line.
     """
-    lines, chained = _lines(path)
+    lines, chained = _lines(path, _content(path) if data is None else data)
     if not lines:
         raise ResultsError(f"{path} holds no run yet: it was cut before its first line; run it again.")
     spec, labels = _head(path, lines[0])
@@ -177,12 +224,9 @@ def read(path: Path) -> Record:
     )
 
 
-def _lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
-    """The objects of the lines, and whether they are chained."""
-    try:
-        *whole, rest = content(path, MOST_BYTES).split(b"\n")
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be read ({error.strerror}).") from error
+def _lines(path: Path, data: bytes) -> tuple[list[dict[str, Any]], bool]:
+    """Objects of the lines, and whether they are chained."""
+    *whole, rest = data.split(b"\n")
     lines, reader = [], Reader()
     for number, line in enumerate(whole, start=1):
         try:

@@ -11,13 +11,13 @@ from results.records.identity import run_id
 from results.records.plausible import implausible
 
 
-def usable(path: Path) -> Record:
-    """Read the journal of a run in its folder: one that tables may be made of.
+def usable(path: Path, data: bytes | None = None) -> Record:
+    """Read the journal of a run in its folder: one that tables may be made of. data: as of `read`.
 
     Raises:
         ResultsError: as `read` and `check`; or it is another run's than its folder's.
     """
-    record = read(path)
+    record = read(path, data)
     check(record, path.parent.name)
     return record
 

@@ -1,7 +1,7 @@
 """Committed reproductions, `results/reproductions/NAME.csv`: what tables measured once, and NAME.json: where.
 
-Where its runs took hours their journals are kept, too, in NAME/runs, which is a folder of results like any other: a
-later run is compared with them run by run, and whoever copies them goes on from there. `runs` has how they are kept.
+Where its runs took hours their journals are kept, too, packed in NAME/runs; NAME is a folder of results like any other:
+a later run is compared with them run by run, and whoever copies them goes on from there.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from results.errors import ResultsError
+from results.files import replace
 from results.frames import card, commit, torch
 from results.reading import TEXT_BYTES, content
-from results.records import Record
+from results.records import Record, content_of, unpacked
+from results.records.lines import FORMAT, Reader, chained
 from results.spreadsheets import cell as safe
 from results.spreadsheets import text_of
 from results.statistics import Summary
@@ -26,6 +28,7 @@ from results.tables import ResultTable, files
 
 FOLDER = Path(__file__).parent
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_UNFIT = re.compile(r"[^\w.-]+")
 
 Key = tuple[str, str, str, str]
 """(table, network, row, measure)."""
@@ -263,3 +266,40 @@ def _value(text: Mapping[str, str]) -> Value:
 
 def _number(text: str) -> float | None:
     return float(text) if text else None
+
+
+# ---- runs
+
+
+def keep(records: Iterable[Record], to: Path) -> list[Path]:
+    """Pack the journals of the runs that are complete into the folder of results `to` -> the files.
+
+    A file holds the journals of a family and network, in the order in which they were kept; one of the same run is
+    replaced. Each line says what it said, but for environments, of the run's start and of where it was resumed. All
+    get new checksums, which are chained whatever the journal's were. A run's identity rests on its spec alone.
+
+    Raises:
+        ValueError: a journal has been damaged since it was read.
+        ResultsError: a file cannot be read, or not be written.
+    """
+    packs: dict[Path, dict[str, bytes]] = {}
+    for record in records:
+        if record.complete:
+            path = to / "runs" / f"{_UNFIT.sub('-', f'{record.family}-{record.network}')}.jsonl"
+            if path not in packs:
+                packs[path] = unpacked(path) if path.exists() else {}
+            reader = Reader()
+            lines = [_kept(reader.parse(line)) for line in content_of(record.path).splitlines()]
+            packs[path][record.id] = chained(lines)[0]
+    for path, journals in packs.items():
+        replace(path, b"".join(journals.values()))
+    return list(packs)
+
+
+def _kept(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    if line["type"] == "run":
+        return {"type": "run", "format": FORMAT, **line, "environment": without_places(line["environment"])}
+    if line["type"] == "resumed":
+        known = [one | {"environment": without_places(one["environment"])} for one in line["environments"]]
+        return {**line, "environments": known}
+    return line

@@ -18,7 +18,7 @@ from typing import Any
 from results.groups import ChanceOf, Measured, SeedGroup, group, targets, unknown_chance, values_of
 from results.measures import Context
 from results.published import Key, Published
-from results.records import Record
+from results.records import Record, content_of
 from results.records.identity import identity
 from results.records.spec import flat
 from results.statistics import Summary
@@ -70,7 +70,7 @@ class TrackedEntry:
 
     name: its first letters tell it from others, since MLflow's charts show some fifteen.
     points: made when they are wanted, which a million that are there already never are. documents: kept
-    with the run as JSON files under these names. files: as they are. extras: alike, but they may come and change later.
+    with the run as JSON files under these names. journal: a run's own. extras: files that may come and change later.
     members: the runs that a parent is made of. given: whether a table's values were laid over the parent's own.
     """
 
@@ -85,7 +85,7 @@ class TrackedEntry:
     start_ms: int = 0
     end_ms: int = 0
     documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    files: Mapping[str, Path] = field(default_factory=dict)
+    journal: Path | None = None
     extras: Mapping[str, Path] = field(default_factory=dict)
     dataset: TrackedInput | None = None
     network: TrackedInput | None = None
@@ -188,7 +188,7 @@ def _child(one: SeedGroup, record: Record, sha256: str, given: Context) -> Track
         start_ms=start,
         end_ms=end,
         documents={CONFIG: record.spec.document()},
-        files={record.path.name: record.path},
+        journal=record.path,
         dataset=_dataset(record),
         network=_network(record),
         parent=f"ours:{one.key}",
@@ -307,7 +307,7 @@ def _milliseconds(stamp: str) -> int:
 
 
 def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(content_of(path)).hexdigest()
 
 
 def short(row: str) -> str:

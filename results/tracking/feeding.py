@@ -8,11 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from results.records import JOURNAL, content_of
 from results.records.identity import identity
 from results.tracking.entries import TrackedEntry, TrackedInput
 from results.tracking.stores import database
@@ -110,7 +112,11 @@ class Store:
         run = self._client.create_run(experiment_id, start, short, entry.name[:250])
         self._log(run.info.run_id, entry, now)
         self._log_inputs(run, entry)
-        self._put(run, entry.files)
+        if entry.journal is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / JOURNAL
+                path.write_bytes(content_of(entry.journal))
+                self._client.log_artifact(run.info.run_id, str(path))
         for name, content in entry.documents.items():
             self._client.log_text(run.info.run_id, json.dumps(content, indent=2, default=str) + "\n", name)
         self._put_extras(run, entry)
@@ -157,13 +163,10 @@ class Store:
         contents = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(entry.extras.items())}
         digest = identity(contents)
         if contents and run.data.tags.get(FILES_DIGEST) != digest:
-            self._put(run, entry.extras)
+            for name, path in entry.extras.items():
+                self._client.log_artifact(run.info.run_id, str(path), name.rpartition("/")[0] or None)
             self._client.set_tag(run.info.run_id, FILES, " ".join(contents))
             self._client.set_tag(run.info.run_id, FILES_DIGEST, digest)
-
-    def _put(self, run: Any, files: Mapping[str, Path]) -> None:
-        for name, path in files.items():
-            self._client.log_artifact(run.info.run_id, str(path), name.rpartition("/")[0] or None)
 
 
 def _same(old: Any, entry: TrackedEntry) -> bool:

@@ -14,7 +14,7 @@ from results.records import Evaluation, Record, read
 from results.records.identity import run_id
 from results.records.journal import Journal, folder_of
 from results.records.spec import Labels
-from results.reproductions.runs import keep
+from results.reproductions import keep
 from results.tracking.entries import entries
 from tests.results.samples import lines_of, rewrite, spec_of
 
@@ -110,8 +110,8 @@ def test_what_is_kept_of_it_names_no_folder(tmp_path: Path) -> None:
     """Neither where it began nor where it was resumed."""
     where = {"command": ["python", "-m", "benchmarks", "run", "table1", "--out", "/home/me/out"], "commit": "a"}
     record = resumed(tmp_path / "out", [{"epoch": 1, "batch": 3, "environment": where}])
-    (path,) = keep([record], tmp_path / "out", tmp_path / "kept")
-    kept = read(path)
+    (path,) = keep([record], tmp_path / "kept")
+    kept = read(path)  # a packed file of one
     assert kept.resumed is not None
     (before,) = kept.resumed.environments
     assert before["environment"]["command"] == ["python", "-m", "benchmarks", "run", "table1"]
