@@ -52,8 +52,8 @@ class Owner:
         namespace = ""
         with contextlib.suppress(OSError):
             namespace = os.readlink("/proc/self/ns/pid")
-        boot = _said("/proc/sys/kernel/random/boot_id")
-        return cls(platform.node(), _said("/etc/machine-id"), boot, namespace, pid, _started(pid) or "")
+        boot = _text_of("/proc/sys/kernel/random/boot_id")
+        return cls(platform.node(), _text_of("/etc/machine-id"), boot, namespace, pid, _started(pid) or "")
 
     @classmethod
     def read(cls, content: bytes) -> Owner | None:
@@ -123,15 +123,15 @@ class Lease:
     def take(cls, folder: Path, silent: Collection[str] = ()) -> Lease:
         """Take the lease of the run in this folder, or take it over from an owner that has ended.
 
-        silent: the marks of leases and claims whose owners count as dead, by a `Lookout`.
+        silent: the marks of leases and claims whose owners count as dead, by a `LeaseWatcher`.
 
         Raises:
             LeaseHeld: another process has it, or may have it.
             OSError: the folder cannot be written.
         """
-        mine = Owner.here().written().encode()
-        _take(folder / LEASE, mine, silent)
-        return cls(folder / LEASE, mine)
+        own = Owner.here().written().encode()
+        _take(folder / LEASE, own, silent)
+        return cls(folder / LEASE, own)
 
     def check(self) -> None:
         """See that it is still this process's: before each line of a journal, and before whatever else is the owner's.
@@ -167,7 +167,7 @@ class Lease:
                 os.utime(self.path)
 
 
-class Lookout:
+class LeaseWatcher:
     """Watches leases that others hold, until they are free: to be asked about once a second.
 
     An owner's beats are held against this process's clock alone: what counts is that none came, never what time it
@@ -201,7 +201,7 @@ class Lookout:
         return True
 
 
-def _take(path: Path, mine: bytes, silent: Collection[str]) -> None:
+def _take(path: Path, own: bytes, silent: Collection[str]) -> None:
     """Have a lease, or a claim on one, at this path: this process's content, where none or a dead process's was.
 
     Only who has the claim on a dead process's file may put its own in that place. A claim whose maker died is itself
@@ -209,17 +209,17 @@ def _take(path: Path, mine: bytes, silent: Collection[str]) -> None:
     that a living process has made meanwhile.
     """
     for _ in range(_TAKEN_AGAIN):
-        if _created(path, mine):
+        if _created(path, own):
             return
         found = _find(path)
         if found is None:  # released meanwhile
             continue
-        if found.content == mine:  # put there by one who was silent so long that it lost its claim to this process
+        if found.content == own:  # put there by one who was silent so long that it lost its claim to this process
             return
         if not (found.gone() or found.mark in silent):
             raise LeaseHeld(path.parent, found.who)
         claim = _claim(path, found)
-        _take(claim, mine, silent)
+        _take(claim, own, silent)
         now = _find(path)
         if now is None or now.content != found.content:
             claim.unlink(missing_ok=True)
@@ -272,7 +272,7 @@ def _content(path: Path) -> bytes:
     return reading.content(path, LEASE_BYTES)
 
 
-def _said(path: str) -> str:
+def _text_of(path: str) -> str:
     try:
         return Path(path).read_text(encoding="ascii", errors="replace").strip()
     except OSError:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.views import journals
 from results.errors import ResultsError
 from results.records import JOURNAL, read, unpacked
 from results.records.lines import chained, render

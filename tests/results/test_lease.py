@@ -18,7 +18,7 @@ from results.errors import JournalLost, LeaseHeld, ResultsError
 from results.records import folder_of, lease, read
 from results.records.identity import run_id
 from results.records.journal import Journal
-from results.records.lease import BEAT_SECONDS, LEASE, SILENT_SECONDS, Lease, Lookout, Owner
+from results.records.lease import BEAT_SECONDS, LEASE, SILENT_SECONDS, Lease, LeaseWatcher, Owner
 from results.records.spec import Labels
 from tests.commands.commands import until
 from tests.results.samples import spec_of
@@ -88,27 +88,27 @@ def test_the_lease_of_one_that_has_ended_is_taken_over_at_once(
     ],
 )
 def test_of_one_that_may_live_only_silence_tells(tmp_path: Path, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, now, lookout = left_by(tmp_path, owner), 0.0, Lookout()
+    path, now, watcher = left_by(tmp_path, owner), 0.0, LeaseWatcher()
     monkeypatch.setattr(lease, "time", SimpleNamespace(monotonic=lambda: now))
     with pytest.raises(LeaseHeld):
         Lease.take(tmp_path)
     for beat in range(100):
         os.utime(path, (beat, beat))  # any other time is a beat: no two clocks are compared
-        assert not lookout.free(tmp_path)
+        assert not watcher.free(tmp_path)
         now += SILENT_SECONDS / 2
     for _ in range(int(SILENT_SECONDS - BEAT_SECONDS)):
-        assert not lookout.free(tmp_path)
+        assert not watcher.free(tmp_path)
         now += 1.0
-    assert lookout.free(tmp_path)
+    assert watcher.free(tmp_path)
     assert names(tmp_path) == []
 
 
 def test_while_a_process_is_stopped_it_hears_no_silence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     left_by(tmp_path, replace(HERE, host="elsewhere"))
-    now, lookout = 0.0, Lookout()
+    now, watcher = 0.0, LeaseWatcher()
     monkeypatch.setattr(lease, "time", SimpleNamespace(monotonic=lambda: now))
     for _ in range(int(SILENT_SECONDS / BEAT_SECONDS)):
-        assert not lookout.free(tmp_path)
+        assert not watcher.free(tmp_path)
         now += 1e6
 
 
@@ -123,7 +123,7 @@ def test_a_lease_that_cannot_be_read_is_held_until_it_was_silent(
     with pytest.raises(LeaseHeld, match="not known yet"):
         Lease.take(tmp_path)
     monkeypatch.setattr(lease, "SILENT_SECONDS", 0.0)
-    assert Lookout().free(tmp_path)
+    assert LeaseWatcher().free(tmp_path)
 
 
 def at_once(count: int, action: Callable[[], object]) -> list[object]:
@@ -205,7 +205,7 @@ def test_who_was_judged_dead_and_comes_back_writes_nothing(tmp_path: Path, monke
 
     stopped = start()
     monkeypatch.setattr(lease, "SILENT_SECONDS", 0.0)
-    assert Lookout().free(stopped.path.parent)
+    assert LeaseWatcher().free(stopped.path.parent)
     with start() as journal:
         before = journal.path.read_bytes()
         with pytest.raises(JournalLost, match=f"taken over by another command .pid {os.getpid()} on host"):

@@ -29,7 +29,7 @@ from benchmarks.runner.progress import runs as many
 from results.errors import LeaseHeld, ResultsError
 from results.files import own_folder, set_aside
 from results.records import JOURNAL, folder_of, read
-from results.records.lease import Lease, Lookout
+from results.records.lease import Lease, LeaseWatcher
 
 SERVE = Call("benchmarks.runner.engines.job", "serve")
 LOOK_SECONDS, QUEUE_SECONDS = 1.0, 5.0
@@ -245,14 +245,14 @@ def _put_aside(out: Path, id: str) -> None:
 @contextlib.contextmanager
 def _alone(folder: Path, sleep: Callable[[float], None]) -> Iterator[None]:
     """Of all commands on one folder of results, one at a time looks for jobs and submits more."""
-    lookout = Lookout()
+    watcher = LeaseWatcher()
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         try:
             lease = Lease.take(folder)
             break
         except LeaseHeld:
-            while not lookout.free(folder):
+            while not watcher.free(folder):
                 sleep(LOOK_SECONDS)
     try:
         yield

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Busy, Event, Listen
 from results.records import folder_of
-from results.records.lease import Lookout
+from results.records.lease import LeaseWatcher
 
 POLL_SECONDS = 1.0
 
@@ -21,7 +21,7 @@ class Elsewhere:
         self._out, self._listen = out, listen
         self._runs = {run.id: run for run in runs}
         self._busy: dict[str, Run] = {}
-        self._lookout = Lookout()
+        self._watcher = LeaseWatcher()
         self._next = 0.0
 
     def hear(self, event: Event) -> None:
@@ -35,5 +35,5 @@ class Elsewhere:
         if time.monotonic() < self._next:
             return []
         self._next = time.monotonic() + POLL_SECONDS
-        free = [id for id in self._busy if self._lookout.free(folder_of(self._out, id))]
+        free = [id for id in self._busy if self._watcher.free(folder_of(self._out, id))]
         return [self._busy.pop(id) for id in free]
