@@ -36,7 +36,7 @@ from benchmarks.runner.calibration import random_images
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.runner.training import Training, load_data
 from benchmarks.workloads.workload import workload
-from tools.measuring import milliseconds, ratio, spread, training
+from tools.measuring import ranges, ratio, spread, training
 
 OPTIONS: dict[str, dict[str, Any]] = {"ddp": {}, "lapsgd": {"switch": 0.0}}
 """LAP-SGD averages every 16 updates of a device, as in its second phase."""
@@ -201,7 +201,7 @@ def serve(rank: int, port: int, given: Given) -> None:
 
 
 def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, given: Given) -> None:
-    print(milliseconds(found))
+    print(ranges(found))
     pairs = [*(("ddp", name) for name in (*RIVALS, WHOLE)), *(("lapsgd", name) for name in APART)]
     for ours, rival in pairs:
         if ours in found and rival in found:
@@ -212,7 +212,6 @@ def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs
         apart = max(abs(a - b) for a, b in zip(losses["ddp"], both, strict=True))
         same = "to the last bit" if losses["ddp"] == both else f"to {apart:.2g}"
         print(f"losses of {len(both)} batches: DDP's and DistributedDataParallel's are the same {same}")
-    print(f"mean seconds a batch: { ({name: statistics.mean(times) for name, times in found.items()}) }")
 
 
 def main() -> None:

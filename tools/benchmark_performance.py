@@ -15,8 +15,7 @@ import argparse
 import multiprocessing
 import os
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -27,15 +26,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the tools share
 
-import methods
-from benchmarks.analyses.definition import Request
-from benchmarks.analyses.registry import analysis
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.virtual.executor import VirtualExecutor
-from benchmarks.hardware import cards
 from benchmarks.hardware.cores import usable_cores
-from benchmarks.papers.predicted_seconds import STEPS, seconds_per_epoch
 from benchmarks.runner import environment
 from benchmarks.runner.calibration import random_images
 from benchmarks.runner.processes import memory, openmp
@@ -47,7 +39,6 @@ from tools.measuring import (
     bare,
     bare_in_threads,
     epoch,
-    milliseconds,
     random_texts,
     ranges,
     ratio,
@@ -95,7 +86,7 @@ class Rival:
     def build(self) -> Callable[[], float]:
         """-> what takes one round: seconds per batch of an epoch."""
         keep_freed_memory()  # as in every process that trains; all rivals alike
-        work, data = DATA[self.scale](self.network)
+        work, data = data_of(self.network, self.scale)
         work = work.model_copy(update={"threads": self.threads})
         if self.loops:
             return bare_in_threads([training(work, self.method, data) for _ in range(self.loops)])
@@ -103,29 +94,19 @@ class Rival:
         return bare(made) if self.executor is None else epoch(made)
 
 
-def smoke(network: str) -> tuple[Workload, DataSet]:
-    """Sixty batches an epoch: long enough for the ramps at its ends to matter little."""
-    work = workload("cifar100", network, "smoke", {"train_samples": "3840"})
-    return work, load_data(work, None)
+def data_of(network: str, scale: Scale) -> tuple[Workload, DataSet]:
+    """Epochs long enough for the ramps at their ends to matter little; at full width they cost no work on one core.
 
-
-def full_width(network: str) -> tuple[Workload, DataSet]:
-    """Three batches an epoch: the ramps of Async LU's pipeline cost no work on one core, only a simulated second."""
-    work = workload("cifar10", network, "paper", {"train_samples": "384", "test_samples": "128"})
+    At scale small batches have the shape of IMDb's, of words drawn alike.
+    """
+    if scale == "smoke":
+        work = workload("cifar100", network, scale, {"train_samples": "3840"})
+        return work, load_data(work, None)
+    if scale == "small":
+        work = workload("imdb", network, scale, {"train_samples": "1800"})
+        return work, random_texts(work)
+    work = workload("cifar10", network, scale, {"train_samples": "384", "test_samples": "128"})
     return work, random_images(work)
-
-
-def small_texts(network: str) -> tuple[Workload, DataSet]:
-    """Batches of the shape of IMDb's, 200 of 20,000 words: enough that the ramps at an epoch's ends matter little."""
-    work = workload("imdb", network, "small", {"train_samples": "1800"})
-    return work, random_texts(work)
-
-
-DATA: dict[Scale, Callable[[str], tuple[Workload, DataSet]]] = {
-    "smoke": smoke,
-    "small": small_texts,
-    "paper": full_width,
-}
 
 
 def serve(pipe: Connection, rival: Rival) -> None:
@@ -200,9 +181,7 @@ def on_virtual_clock(what: str, network: str, count: int, goal: float, **setting
     found = rounds(rivals, count)
     threads = f"{settings.get('threads', 1)} thread(s), wait policy {settings.get('policy') or 'default'}"
     bp = ratio(found, "bare loop", "virtual BP")
-    verdict(
-        f"{what}: virtual BP's samples/s over the bare loop's", bp, goal, detail=f"{threads}; {milliseconds(found)}"
-    )
+    verdict(f"{what}: virtual BP's samples/s over the bare loop's", bp, goal, detail=f"{threads}; {ranges(found)}")
     lu = ratio(found, "virtual Async LU", "virtual BP")
     verdict(f"{what}: virtual Async LU's time per gradient over virtual BP's", lu, 1.05, at_least=False, detail=threads)
 
@@ -224,67 +203,14 @@ def on_threads(what: str, network: str, count: int, goal: float, scale: Scale = 
     verdict(f"{against} BP's best", ratio(found, best, lu), goal, detail=f"{spread(found, best, lu)}; {best}")
 
 
-def recording(what: str, network: str, count: int, methods: Mapping[str, str]) -> None:
-    """What locks and notes cost a run on threads: methods by title."""
-    for title, method in methods.items():
+def recording(what: str, network: str, count: int) -> None:
+    """What locks and notes cost a run on threads."""
+    for title, method in {"BP": "bp", "Async LU": "async_lu", "Hogwild!": "hogwild"}.items():
         plain = Rival(network, method, executors.THREADS.name)
         found = rounds({"plain": plain, "recorded": replace(plain, record=True)}, count)
-        verdict(
-            f"{what}: {title}'s time per gradient on threads, recorded over not recorded",
-            ratio(found, "recorded", "plain"),
-            1.10,
-            at_least=False,
-            detail=f"{spread(found, 'recorded', 'plain')}; {milliseconds(found)}",
-        )
-
-
-def laws() -> None:
-    ideal, fitted = cards.load("paper-a-ideal"), cards.load("paper-a")
-    for network, long_stream, published in (("resnet18", 2.96, 1.86), ("resnet50", 2.80, 2.02)):
-        known, on_card = ideal.networks[network], fitted.networks[network]
-        price = ideal.price(known)
-        f, b, k = price.forward_seconds, price.backward_seconds, 2
-        law = STEPS * (f + b) / (f + (STEPS - 1) * max(f, b / k) + b)
-        simulated = seconds_per_epoch(ideal, known, "bp") / seconds_per_epoch(ideal, known, "async_lu")
-        verdict(
-            f"{network}: virtual Async LU's steps/s over BP's, off the law with ramps ({law:.3f}) by",
-            abs(simulated / law - 1),
-            0.02,
-            at_least=False,
-            detail=f"simulated {simulated:.3f}, long stream {long_stream}, the paper measured {published}",
-        )
-        lu, bu = (seconds_per_epoch(fitted, on_card, row) for row in ("async_lu", "async_bu"))
-        verdict(
-            f"{network} on paper-a: Async BU's seconds per epoch over Async LU's",
-            bu / lu,
-            1.0,
-            at_least=False,
-            detail=f"simulated {bu:.2f} s and {lu:.2f} s",
-        )
-    price = ideal.price(ideal.networks["resnet18"])
-    team = DryTeam.of([(str(i), 1) for i in range(10)], steps_per_epoch=2000)
-    executor, begun = VirtualExecutor(team, price), time.perf_counter()
-    executor.run(methods.create("async_lu").workers(team))
-    print(f"       the simulation alone: {2000 * 32 / (time.perf_counter() - begun):,.0f} effects a second")
-
-
-def clock(networks: Sequence[str], count: int) -> None:
-    """What the virtual clock predicts for this machine, beside the threads executor."""
-    one = analysis("validate")
-    options = one.options({"rounds": str(count)})
-    (table,) = one.run(Request("smoke", (0,), cards.load("paper-a"), (), tuple(networks), options, Path("out"))).tables
-    for row in table.rows:
-        seconds, residual = row.cells
-        assert seconds.published is not None
-        assert seconds.measured is not None
-        assert residual.measured is not None
-        verdict(
-            f"smoke {row.network}: predicted seconds per epoch of {row.method_label}, off those of real threads by",
-            abs(residual.measured.mean or 0.0) / 100,
-            0.10,
-            at_least=False,
-            detail=f"predicted {seconds.published.mean:.3f} s, measured {seconds.measured.mean:.3f} s",
-        )
+        said = f"{what}: {title}'s time per gradient on threads, recorded over not recorded"
+        value, detail = ratio(found, "recorded", "plain"), spread(found, "recorded", "plain")
+        verdict(said, value, 1.10, at_least=False, detail=f"{detail}; {ranges(found)}")
 
 
 def main() -> int:
@@ -304,21 +230,14 @@ def main() -> int:
         count = max(3, chosen.rounds // 4) if network == "lstm" else chosen.rounds
         on_threads(f"{scale} {network}", network, count, LEAD[network], scale)
     if not chosen.threads_only:
-        others(chosen)
-    print(f"{len(missed)} goals missed" + (": " + "; ".join(missed) if missed else ""))
-    return 1 if missed else 0
-
-
-def others(chosen: argparse.Namespace) -> None:
-    """All but Async LU's speed on real threads."""
-    laws()
-    for network in (name for name in chosen.networks if name != "lstm"):
-        on_virtual_clock(f"smoke {network}", network, chosen.rounds, 0.95)
-    recording("smoke resnet18", "resnet18", chosen.rounds, {"BP": "bp", "Async LU": "async_lu", "Hogwild!": "hogwild"})
-    clock(chosen.networks, 5)
-    if not chosen.quick:
+        for network in (name for name in chosen.networks if name != "lstm"):
+            on_virtual_clock(f"smoke {network}", network, chosen.rounds, 0.95)
+        recording("smoke resnet18", "resnet18", chosen.rounds)
+    if not (chosen.threads_only or chosen.quick):
         what, count = "ResNet-18, width 64, batch 128", max(3, chosen.rounds // 3)
         on_virtual_clock(what, "resnet18", count, 0.97, scale="paper", threads=usable_cores())
+    print(f"{len(missed)} goals missed" + (": " + "; ".join(missed) if missed else ""))
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What is worth running in 45 minutes on a GPU, in order, in calls of a few minutes each (docs/gpu.md).
+"""What is worth running in 45 minutes on a GPU, most valuable first, in calls of a few minutes each (docs/gpu.md).
 
-    python tools/gpu_hour.py --out DIR [--device cuda|cpu] [--small] [--data DIR] [--minutes 9] [--only STEP] [--retry]
+    python tools/gpu_hour.py --out DIR [--device cuda|cpu] [--data DIR] [--minutes 9] [--only STEP] [--retry]
     python tools/gpu_hour.py --out DIR --summary
 
 Every step runs in a process of its own and leaves one JSON in DIR; a step that does not fit in the minutes left is not
@@ -14,90 +14,273 @@ import contextlib
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # nothing of ours need be installed
 
+import torch
+
 from benchmarks.checkout import CHECKOUT
-from benchmarks.commands.resolve import usable_device
-from benchmarks.errors import UserError
-from results.errors import ResultsError
-from tools.gpu import plan
-from tools.gpu.plan import Outcome, Step, StepRecord
-from tools.gpu.summary import summary
+from benchmarks.runner.calibration import random_images
+from benchmarks.runner.environment import describe
+from benchmarks.tables.registry import table as table_of
+from benchmarks.workloads.data.cards import card as data_card
+from benchmarks.workloads.data.present import finder
+from benchmarks.workloads.workload import Workload, workload
+from results.files import replace
+from results.records import read as read_journal
+from tools.measuring import Timed, bare, epoch, ratio, take_turns, training
 
-RESULT = "result.json"
-"""What a step's process leaves for this one, below DIR."""
+PRECISIONS = ("float32", "tf32", "bf16")
+METHODS = ("async_lu", "async_bu", "lapsgd", "bp")
+MARGIN, SIZED_EPOCHS, BATCHES, ROUNDS = 1.15, 2, 40, 5
+TRIAL_SECONDS = 20.0
+"""Estimate of any step on a CPU, where settings are small."""
+Given = argparse.Namespace
+Rows = list[dict[str, Any]]
 
 
-def settings_of(step: Step, given: argparse.Namespace) -> dict[str, Any]:
-    """All that the step's process is told."""
-    data = str(given.data.resolve()) if given.data is not None else None
-    shared = {"device": given.device, "small": given.small, "data": data, "out": str(given.out.resolve())}
-    sizes = {"train_minutes": given.train_minutes} if step.name == "size" else {}
-    return {**shared, **sizes, **step.settings}
+class LeftOut(Exception):
+    """The step cannot be carried out here; a later call tries again."""
 
 
-def run(step: Step, limit_seconds: float, given: argparse.Namespace) -> StepRecord:
-    """Carry the step out in a process of its own, which is ended at the limit."""
-    settings = settings_of(step, given)
-    result = given.out / RESULT
-    result.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "tools.gpu.child", step.job, json.dumps(settings), str(result.resolve())]
-    begun = time.monotonic()
-    log = given.out / "logs" / f"{step.name}.log"
+def tests(given: Given) -> Rows:
+    """Runs the tests marked `cuda`: backpropagation beside the virtual clock's, every method, streams."""
+    files = [str(path) for path in CHECKOUT.glob("tests/**/test_*.py") if "mark.cuda" in path.read_text("utf-8")]
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", "-m", "cuda", "-p", "no:cacheprovider", *files]
+    done = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
+    print(done.stdout, done.stderr)
+    done.check_returncode()
+    return [{"what": done.stdout.strip().splitlines()[-1]}]
+
+
+def with_cudnn(rival: Timed, *, fastest: bool) -> Timed:
+    """The rival with cuDNN's fastest algorithms, or with repeatable ones, as the suite has them."""
+
+    def timed() -> float:
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = fastest, not fastest
+        return rival()
+
+    return timed
+
+
+def speed(given: Given, precision: str) -> Rows:
+    """BP and Async LU of ResNet-18 beside bare loops; ratios are medians of those within a round."""
+    if precision == "tf32" and given.device == "cpu":
+        raise LeftOut("TF32 is CUDA's")
+    scale, batch, batches = ("smoke", 16, 4) if given.device == "cpu" else ("paper", 128, BATCHES)
+    sizes = {"train_samples": str(batch * batches), "test_samples": str(batch), "batch": str(batch)}
+    work = workload("cifar10", "resnet18", scale, {**sizes, "precision": precision})
+    make = partial(training, work, data=random_images(work), device=given.device)
+    virtual, threads = make("bp", executor="virtual"), make("bp", executor="threads")
+    rivals = {"virtual BP": epoch(virtual), "threads BP": epoch(threads)}
+    for workers in (1, 2):
+        rivals[f"Async LU, {workers} backward"] = epoch(
+            make("async_lu", executor="threads", options={"backward_workers": workers})
+        )
+    for layout, suffix in ((torch.contiguous_format, ""), (torch.channels_last, ", channels_last")):
+        rivals[f"bare loop{suffix}"] = bare(virtual, layout=layout, bf16=precision == "bf16")
+        rivals[f"bare loop{suffix}, fastest algorithms"] = bare(virtual, layout=layout, bf16=precision == "bf16")
+    timed = {name: with_cudnn(rival, fastest=name.endswith("algorithms")) for name, rival in rivals.items()}
+    found, rows = take_turns(timed, 2 if given.device == "cpu" else ROUNDS), []
+    for name, times in found.items():
+        seconds = statistics.median(times)
+        row = {"what": name, "ms a batch": seconds * 1e3, "samples/s": work.batch / seconds}
+        better = min(ratio(found, bp, name) for bp in ("virtual BP", "threads BP"))
+        rows.append({**row, "over bare loop": ratio(found, "bare loop", name), "over the better BP": better})
+    return rows
+
+
+def suite(*arguments: object) -> None:
+    """Runs `python -m benchmarks ...`. Raises CalledProcessError where it fails."""
+    subprocess.run([sys.executable, "-m", "benchmarks", *map(str, arguments)], cwd=CHECKOUT, check=True)
+
+
+def card(given: Given) -> Rows:
+    """Measures this machine's hardware profile, by `calibrate`."""
+    scale = "smoke" if given.device == "cpu" else "paper"
+    suite("calibrate", f"--scale={scale}", f"--device={given.device}", f"--out={given.out / 'out'}")
+    return [{"scale": scale, "file": "out/hardware/this-machine.toml"}]
+
+
+def table_work(given: Given, table: str) -> Workload:
+    """The table's ResNet-18. Raises LeftOut where its data is not there."""
+    work = workload(table_of(table).family, "resnet18", "smoke" if given.device == "cpu" else "paper")
+    known = data_card(work.dataset)
+    if not known.embedded and finder(known).locate(known, given.data) is None:
+        raise LeftOut(f"{known.title} is not there: name its folder with --data")
+    return work
+
+
+def train_methods(given: Given, table: str, work: Workload, seeds: str, epochs: int, out: Path) -> None:
+    """METHODS side by side, the schedule in proportion to the epochs."""
+    share = epochs / work.epochs
+    settings: dict[str, object] = {
+        "lapsgd.updaters": 1,
+        "workload.epochs": epochs,
+        "workload.patience": max(epochs, work.patience),
+        "workload.schedule.warm_up_epochs": work.schedule.warm_up_epochs * share,
+        "workload.schedule.t_max": work.schedule.t_max * share,
+    }
+    if given.device == "cuda":
+        settings["workload.precision"] = "tf32"  # torch's own choice for convolutions
+    chosen = [f"--set={key}={value}" for key, value in settings.items()]
+    chosen += [f"--method={','.join(METHODS)}", f"--device={given.device}", f"--out={out}", "--no-tracking"]
+    chosen += [f"--data={given.data}"] if given.data else []
+    jobs = 2 if given.device == "cpu" else len(METHODS)
+    suite("run", table, "--network=resnet18", f"--scale={work.scale}", f"--seeds={seeds}", f"--jobs={jobs}", *chosen)
+
+
+def size(given: Given) -> Rows:
+    """Times two epochs of Table 3's methods side by side -> the epochs that one table and seed have time for."""
+    work, folder, begun = table_work(given, "table3"), given.out / "sized", time.monotonic()
+    train_methods(given, "table3", work, "1", SIZED_EPOCHS, folder)
+    whole = time.monotonic() - begun
+    runs = [record.evaluations for record in map(read_journal, folder.glob("runs/*/journal.jsonl"))]
+    per_epoch = max(run[-1].metrics["wall_seconds"] - run[-2].metrics["wall_seconds"] for run in runs)
+    start = max(0.0, whole - SIZED_EPOCHS * per_epoch)
+    room = 0.0 if given.device == "cpu" else 60 * given.train_minutes / MARGIN - start
+    epochs = min(work.epochs, max(SIZED_EPOCHS, int(room / per_epoch)))
+    seconds = MARGIN * (start + epochs * per_epoch)
+    return [{"seconds per epoch, the slowest": per_epoch, "to start (s)": start, "epochs": epochs, "seconds": seconds}]
+
+
+def train(given: Given, table: str, seed: int) -> Rows:
+    """Trains one table's methods with one seed; finished runs are found again, so that a repeat goes on."""
+    work, sized = table_work(given, table), read(given.out).get("size", {})
+    if sized.get("status") != "finished":
+        raise LeftOut("the step `size` has not finished")
+    train_methods(given, table, work, f"{seed}-{seed}", sized["rows"][0]["epochs"], given.out / "out")
+    rows = []
+    for record in map(read_journal, sorted((given.out / "out").glob("runs/*/journal.jsonl"))):
+        if record.spec.seed == seed and record.spec.workload.family == work.family:
+            accuracies = [one.metrics["accuracy_percent"] for one in record.evaluations]
+            epochs = f"{len(accuracies)} of {work.epochs} published"
+            row = {
+                "method": record.labels.method_title,
+                "epochs (a shortened schedule is no paper-scale result)": epochs,
+            }
+            rows.append({**row, "status": record.status, "best accuracy (%)": max(accuracies)})
+    return rows
+
+
+STEPS: dict[str, tuple[Callable[[Given], Rows], float]] = {
+    "tests": (tests, 210),
+    **{f"speed-{name}": (partial(speed, precision=name), 120) for name in PRECISIONS},
+    "card": (card, 120),
+    "size": (size, 180),
+    **{f"{of}-seed{n}": (partial(train, table=of, seed=n), 0) for n in range(3) for of in ("table3", "table1")},
+}
+"""Name -> job, and an estimate in seconds for one GPU; 0: what the step `size` found."""
+
+
+def file_of(folder: Path, step: str) -> Path:
+    return folder / f"{list(STEPS).index(step) + 1:02d}-{step}.json"
+
+
+def read(folder: Path) -> dict[str, dict[str, Any]]:
+    """The folder's records by step. Raises ValueError on a file that is no JSON."""
+    paths = {step: file_of(folder, step) for step in STEPS}
+    return {step: json.loads(path.read_text("utf-8")) for step, path in paths.items() if path.is_file()}
+
+
+def write(given: Given, step: str, status: str, reason: str, seconds: float, rows: Rows) -> None:
+    """Whole or not at all."""
+    machine = {key: value for key, value in describe(given.device).items() if key != "command"}
+    said = {"step": step, "status": status, "reason": reason, "seconds": seconds, "device": given.device}
+    said |= {"commit": given.commit or machine.get("commit"), "machine": machine, "rows": rows}
+    replace(file_of(given.out, step), (json.dumps(said, indent=2) + "\n").encode())
+
+
+def carry_out(step: str, given: Given) -> None:
+    """Does the step's job in this process, and writes its record."""
+    begun, status, reason, rows = time.monotonic(), "finished", "", Rows()
+    try:
+        rows = STEPS[step][0](given)
+    except LeftOut as why:
+        status, reason = "left out", str(why)
+    except Exception as error:
+        traceback.print_exc()
+        status, reason = "failed", f"{type(error).__name__}: {error}"
+    write(given, step, status, reason, time.monotonic() - begun, rows)
+
+
+def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> None:
+    """Runs the command; it and its children are gone at the limit."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    in_time = wait(command, log, limit_seconds)
-    if result.is_file():
-        said = json.loads(result.read_text(encoding="utf-8"))
-    else:
-        why = f"no answer within {limit_seconds:.0f} s" if not in_time else "its process died"
-        said = {"status": "failed", "reason": f"{why}; see {log.name}", "machine": {}, "outcome": {}}
-    result.unlink(missing_ok=True)
-    small = ["--small"] if given.small else []
-    return StepRecord(
-        step=step.name,
-        status=said["status"],
-        reason=said["reason"],
-        seconds=time.monotonic() - begun,
-        settings={key: value for key, value in settings.items() if key not in ("data", "out")},
-        command=["python", "tools/gpu_hour.py", "--device", given.device, *small, "--only", step.name],
-        commit=given.commit or said["machine"].get("commit"),
-        machine=said["machine"],
-        outcome=Outcome(**said["outcome"]),
-    )
-
-
-def wait(command: list[str], log: Path, limit_seconds: float) -> bool:
-    """-> whether it ended by itself. However this ends, the process and its children are gone afterwards."""
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=CHECKOUT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            process.wait(limit_seconds)
-            return True
-        except subprocess.TimeoutExpired:
-            return False
-        finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(10)
+            process.wait(limit_seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
+def call(given: Given) -> int:
+    """Does what is left of the chosen steps and fits in the minutes -> the exit code."""
+    if given.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("no CUDA device: the hour is for a machine with one; --device cpu tries it out.")
+    if any(record["device"] != given.device for record in read(given.out).values()):
+        raise ValueError(f"{given.out} holds records of another device: choose another --out.")
+    deadline = time.monotonic() + 60 * given.minutes
+    steps = [step for step in STEPS if not given.only or step.startswith(tuple(given.only))]
+    if not steps:
+        raise ValueError(f"there is no such step; steps are {', '.join(STEPS)}")
+    settled = ("finished",) if given.retry else ("finished", "failed")
+    for step in steps:
+        records, left = read(given.out), deadline - time.monotonic()
+        if records.get(step, {}).get("status") in settled:
+            continue
+        sized = sum(row["seconds"] for row in records.get("size", {"rows": []})["rows"])
+        need = TRIAL_SECONDS if given.device == "cpu" else STEPS[step][1] or sized
+        if need > left:
+            print(f"{step} takes about {need:.0f} s, {max(left, 0):.0f} s are left: the same call goes on there")
+            break
+        file_of(given.out, step).unlink(missing_ok=True)
+        log, limit = given.out / "logs" / f"{step}.log", min(left, max(2 * need, 60.0))
+        in_own_process([sys.executable, __file__, *sys.argv[1:], "--here", step], log, limit)
+        if step not in read(given.out):
+            write(given, step, "failed", f"no answer within {limit:.0f} s; see {log.name}", limit, [])
+        record = read(given.out)[step]
+        print(f"{step}: {record['status']} in {record['seconds']:.0f} s {record['reason']}", flush=True)
+    records = read(given.out)
+    return int(any(records.get(step, {}).get("status") == "failed" for step in steps))
+
+
+def summary(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    """A page of Markdown: where it ran, a line for each step, then every step's own table."""
+    yield "# An hour on a GPU\n"
+    said = {json.dumps({key: record[key] for key in ("device", "commit", "machine")}) for record in records.values()}
+    yield from (f"`{where}`\n" for where in sorted(said))
+    yield from markdown_table([{**record, "machine": None, "rows": None} for record in records.values()])
+    yield f"\nNot reached: {', '.join(step for step in STEPS if step not in records) or 'none'}."
+    for name, record in records.items():
+        yield from (f"\n## {name}\n", *markdown_table(record["rows"]))
+
+
+def markdown_table(rows: Rows) -> Iterator[str]:
+    heads = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None))
+    if heads:
+        yield f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}"
+    for row in rows:
+        values = (row.get(head, "") for head in heads)
+        texts = (f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|") for value in values)
+        yield f"| {' | '.join(texts)} |"
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the records; the same one goes on")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: to try it out; implies --small")
-    parser.add_argument("--small", action="store_true", help="settings for a trial, whose numbers mean nothing")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the records")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: a trial with small settings")
     parser.add_argument("--data", type=Path, help="folder with the data sets")
     parser.add_argument("--minutes", type=float, default=9.0, help="of this call")
     parser.add_argument("--train-minutes", type=float, default=4.2, help="of one table and seed: its epochs follow")
@@ -105,63 +288,20 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--retry", action="store_true", help="repeat the steps that failed")
     parser.add_argument("--commit", help="of the checkout, where it is a copy without git")
     parser.add_argument("--summary", action="store_true", help="print the records as Markdown and run nothing")
-    given = parser.parse_args(arguments)
-    given.small = given.small or given.device == "cpu"
-    return given
-
-
-def check(given: argparse.Namespace, records: dict[str, StepRecord]) -> None:
-    """Raises UserError where there is no such device, or the folder holds records of another kind of hour."""
-    for record in records.values():
-        if (record.settings["device"], record.settings["small"]) != (given.device, given.small):
-            small = " --small" if record.settings["small"] else ""
-            raise UserError(
-                f"{given.out} holds records of --device {record.settings['device']}{small}: choose another --out."
-            )
+    parser.add_argument("--here", metavar="STEP", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    given.out, given.data = given.out.resolve(), given.data and given.data.resolve()
     try:
-        usable_device(given.device)
-    except UserError:
-        raise UserError(
-            "no CUDA device: the hour is for a machine with one; --device cpu tries it out with small settings."
-        ) from None
-
-
-def call(given: argparse.Namespace) -> int:
-    """One call: what fits in its minutes -> the exit code."""
-    deadline = time.monotonic() + given.minutes * 60
-    steps, records = plan.chosen(given.only), plan.read(given.out)
-    check(given, records)
-
-    def and_record(step: Step, limit_seconds: float) -> None:
-        records[step.name] = record = run(step, limit_seconds, given)
-        plan.write(given.out, record)
-        why = f": {record.reason}" if record.reason else ""
-        print(f"{step.name}: {record.status} in {record.seconds:.0f} s{why}", flush=True)
-
-    ended = plan.carry_out(
-        list(plan.pending(steps, records, retry=given.retry)),
-        seconds_of=lambda step: plan.estimate(step, records, small=given.small),
-        seconds_left=lambda: deadline - time.monotonic(),
-        run=and_record,
-    )
-    print(f"{ended}.", flush=True)
-    return 1 if any(records[step.name].status == "failed" for step in steps if step.name in records) else 0
-
-
-def main() -> int:
-    given = parsed()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the step's process ends too
-    try:
-        if given.summary:
-            print(summary(plan.read(given.out)), end="")
-            return 0
-        return call(given)
-    except (UserError, ResultsError, ValueError) as error:
+        if given.here:
+            carry_out(given.here, given)
+        elif given.summary:
+            print(*summary(read(given.out)), sep="\n")
+        else:
+            return call(given)
+        return 0
+    except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("Interrupted: finished steps are kept; the same call goes on.", file=sys.stderr)
-        return 130
 
 
 if __name__ == "__main__":

@@ -156,10 +156,6 @@ def spread(found: Mapping[str, list[float]], of: str, over: str) -> str:
     return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
 
 
-def milliseconds(found: Mapping[str, list[float]]) -> str:
-    return "; ".join(f"{name}: {statistics.median(times) * 1e3:.1f} ms a batch" for name, times in found.items())
-
-
 def ranges(found: Mapping[str, list[float]]) -> str:
     """Milliseconds a batch of each rival: the median and the range over the rounds."""
     return "; ".join(

@@ -26,7 +26,7 @@ from benchmarks.views.pages.site_content import column, content
 from benchmarks.views.sheets import made_elsewhere, not_shown, other_data
 from benchmarks.views.tuning.names import name_of
 from reports import site
-from reports.figures.studio import Studio
+from reports.figures.queue import FigureQueue
 from reports.site import kept
 from reports.site.kept import Kept
 from reports.site.pages import Page, Site
@@ -103,10 +103,10 @@ def _warnings(found: Journals, there: Sequence[AtCondition], pages: Sequence[Pag
 
 def _tables(ids: Sequence[str], there: Sequence[AtCondition], found: Journals, folder: Path) -> list[Page]:
     """The pages of tables that were run, those of a table together; their pictures are drawn into the folder."""
-    store, studio = tracking(), Studio(folder)
+    store, queue = tracking(), FigureQueue(folder)
     sheets = [sheet for one in there for sheet in one.sheets if not ids or sheet.table.id in ids]
-    pages = [table_page.page(sheet, found, store, folder, studio) for sheet in sheets]
-    studio.finish()
+    pages = [table_page.page(sheet, found, store, folder, queue) for sheet in sheets]
+    queue.finish()
     return pages
 
 

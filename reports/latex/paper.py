@@ -58,31 +58,20 @@ class PaperTable:
     notes: bool = False
 
     def __str__(self) -> str:
-        wide = "*" if self._letters > COLUMN_LETTERS else ""
-        return "\n".join(
-            [
-                *map(_comment, self._head),
-                f"\\begin{{table{wide}}}[tbp]",
-                r"\centering\footnotesize\setlength{\tabcolsep}{3.5pt}",
-                f"\\caption{{{escape(self._caption)}}}",
-                f"\\label{{tab:{self.name}}}",
-                r"\par\smallskip",
-                f"{FITTED}{{%",
-                f"\\begin{{tabular}}{{@{{}}l{'r' * len(self.columns)}@{{}}}}",
-                r"\toprule",
-                *self._headings,
-                *self._rows,
-                r"\bottomrule",
-                r"\end{tabular}}",
-                r"\par\smallskip",
-                r"\begin{minipage}{\linewidth}\scriptsize\raggedright",
-                *self._below,
-                r"\end{minipage}",
-                f"\\end{{table{wide}}}",
-                *map(_comment, () if self.notes else self._long_notes),
-                "",
-            ]
+        body = [
+            r"\par\smallskip",
+            *tabular(f"@{{}}l{'r' * len(self.columns)}@{{}}", list(self._headings), list(self._rows)),
+            r"\par\smallskip",
+            r"\begin{minipage}{\linewidth}\scriptsize\raggedright",
+            *self._below,
+            r"\end{minipage}",
+        ]
+        kind = "table*" if self._letters > COLUMN_LETTERS else "table"
+        lines = floating(
+            kind, self._caption, f"tab:{self.name}", body, letters=r"\footnotesize\setlength{\tabcolsep}{3.5pt}"
         )
+        below = () if self.notes else self._long_notes
+        return "\n".join([*map(_comment, self._head), *lines, *map(_comment, below), ""])
 
     @property
     def _head(self) -> Iterator[str]:
@@ -114,14 +103,14 @@ class PaperTable:
     def _headings(self) -> Iterator[str]:
         groups, measures = self._groups, self.table.measures
         if all(len(group) == 1 and group[0].part == "measured" for group in groups.values()):
-            yield _row([self.table.item, *(measures[group[0].index].heading for group in groups.values())])
+            yield row([self.table.item, *(measures[group[0].index].heading for group in groups.values())])
             return
         names = (
             f"\\multicolumn{{{len(of)}}}{{c}}{{{escape(measures[of[0].index].heading)}}}" for of in groups.values()
         )
         yield f" & {' & '.join(names)} \\\\"
         yield "".join(f"\\cmidrule(lr){{{place + 2}-{place + 1 + len(of)}}}" for place, of in groups.items())
-        yield _row([self.table.item, *map(self._heading, self.columns)])
+        yield row([self.table.item, *map(self._heading, self.columns)])
 
     def _heading(self, column: PaperColumn) -> str:
         words = {"published": self.table.reference, "measured": self.table.value, "interval": "95 % interval"}
@@ -263,20 +252,31 @@ def figure(table: ResultTable, name: str, file: str, words: str, *, wide: bool =
 
     name: of its label; file: of the picture, found by graphicx; words: of its caption; wide: over both columns.
     """
-    kind = "figure*" if wide else "figure"
-    return "\n".join(
-        [
-            _comment(f"{table.title} ({table.source})"),
-            _comment("Needs \\usepackage{graphicx}, and \\graphicspath{{FOLDER/}} with the folder of the picture."),
-            f"\\begin{{{kind}}}[tbp]",
-            r"\centering",
-            f"{FITTED}{{\\includegraphics{{{file}}}}}",
-            f"\\caption{{{escape(words)}}}",
-            f"\\label{{fig:{name}}}",
-            f"\\end{{{kind}}}",
-            "",
-        ]
+    heads = (
+        f"{table.title} ({table.source})",
+        "Needs \\usepackage{graphicx}, and \\graphicspath{{FOLDER/}} with the folder of the picture.",
     )
+    lines = floating("figure*" if wide else "figure", words, f"fig:{name}", [fitted_picture(file)])
+    return "\n".join([*map(_comment, heads), *lines, ""])
+
+
+def floating(
+    kind: str, caption: str, mark: str, body: Sequence[str], *, letters: str = "", place: str = "tbp"
+) -> list[str]:
+    """The lines of a float. kind: table or figure, whose caption is below, with a star over both columns."""
+    said = [f"\\caption{{{escape(caption)}}}", *([f"\\label{{{mark}}}"] if mark else [])]
+    parts = [*body, *said] if kind.startswith("figure") else [*said, *body]
+    return [f"\\begin{{{kind}}}[{place}]", f"\\centering{letters}", *parts, f"\\end{{{kind}}}"]
+
+
+def tabular(columns: str, heads: Sequence[str], body: Sequence[str]) -> list[str]:
+    """The lines of a tabular of booktabs that shrinks to its place."""
+    begin = [f"{FITTED}{{%", f"\\begin{{tabular}}{{{columns}}}", r"\toprule"]
+    return [*begin, *heads, *body, r"\bottomrule", r"\end{tabular}}"]
+
+
+def fitted_picture(file: str) -> str:
+    return f"{FITTED}{{\\includegraphics{{{file}}}}}"
 
 
 def _titles(table: ResultTable) -> dict[str, tuple[str, str]]:
@@ -303,7 +303,8 @@ def _sentence(text: str) -> str:
     return escape(text if text.endswith((".", "!", "?")) else f"{text}.")
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+    """A line of a tabular, escaped: an empty first cell would let a bracket pass for an option of the line before."""
     return " & ".join(map(escape, cells)) + r" \\"
 
 

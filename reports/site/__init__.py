@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from reports.site import kept, latex, pages
 from reports.site.beside import Beside, besides
 from reports.site.pages import Page, Picture, Site
+from reports.tables.markdown import rows
 from reports.tables.texts import markdown, printable
 from results.files import own_folder, replace
 from results.reading import MOST_BYTES, opened
@@ -101,7 +102,7 @@ def _environment(kind: str) -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {"md": markdown, "slug": pages.slug, "relative": relative, "line": printable}
-    made.globals |= {"again": pages.again, "legend": pages.legend, "size": size}
+    made.globals |= {"again": pages.again, "legend": pages.legend, "size": size, "rows": rows}
     return made
 
 

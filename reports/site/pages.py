@@ -38,7 +38,7 @@ MEANINGS: dict[Status, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Light:
+class VerdictBadge:
     """A cell's verdict: its status, and what the status rests on."""
 
     status: Status
@@ -69,7 +69,7 @@ class ShownCell:
     interval: str
     ratio: str
     n: str
-    light: Light
+    light: VerdictBadge
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +170,18 @@ class Page:
     stale: str = ""
     glances: tuple[Grid, ...] = ()
 
+    def measured(self, block: Block) -> Iterator[Grid]:
+        """A table for each measure: published beside measured, and the verdict."""
+        heads = ("Method", "Published", "Measured (n)", "95 % interval", "Ratio", "Evidence", "Verdict")
+        shown = [place for place, name in enumerate(heads) if self.ratios or name != "Ratio"]
+        for index, name in enumerate(self.measures):
+            rows = []
+            for line in block.lines:
+                of = line.entries[index]
+                cells = (line.label, of.published, of.measured, of.interval, of.ratio, of.n, of.light.text)
+                rows.append(tuple(cells[place] for place in shown))
+            yield Grid(f"{name}, {block.title}", tuple(heads[place] for place in shown), tuple(rows))
+
     @property
     def ratios(self) -> bool:
         """Whether any cell has a ratio that says anything."""
@@ -181,11 +193,11 @@ class Page:
         return "/".join(filter(None, (self.condition.slug, self.id)))
 
     @property
-    def lights(self) -> list[Light]:
+    def lights(self) -> list[VerdictBadge]:
         return [entry.light for block in self.blocks for line in block.lines for entry in line.entries]
 
     @property
-    def counts(self) -> list[tuple[Light, int]]:
+    def counts(self) -> list[tuple[VerdictBadge, int]]:
         """How many cells have which status, in the order of the legend."""
         return counts(self.lights)
 
@@ -237,9 +249,9 @@ class ClaimCell:
     evidence: tuple[PageLink, ...] = ()
 
     @property
-    def light(self) -> Light:
+    def light(self) -> VerdictBadge:
         """Its sign, so that colour is never the only one."""
-        return Light({"holds": "agrees", "does not hold": "differs"}.get(self.status, "undecided"))  # type: ignore[arg-type]
+        return VerdictBadge({"holds": "agrees", "does not hold": "differs"}.get(self.status, "undecided"))  # type: ignore[arg-type]
 
     @property
     def short(self) -> str:
@@ -297,15 +309,15 @@ class Claims:
         return sorted(found, key=lambda pair: (not pair[1].decided, pair[1].status != "holds"))
 
     @property
+    def counted(self) -> Grid:
+        """How many claims have which status under each condition."""
+        rows = ((one.label, *map(str, counts)) for one, counts in zip(self.conditions, self.counts, strict=True))
+        return Grid("Claims of the papers, by condition", ("Condition", *self.statuses), tuple(rows))
+
+    @property
     def matrix(self) -> Grid:
         """Claim by condition."""
-        rows = tuple(
-            (
-                f"{line.id}: “{line.text}”",
-                *("; ".join(filter(None, (c.status, c.effect, c.needed))) for c in line.cells),
-            )
-            for line in self.lines
-        )
+        rows = tuple((f"{line.id}: “{line.text}”", *(cell.short for cell in line.cells)) for line in self.lines)
         names = (one.label for one in self.conditions)
         return Grid("The papers' claims by condition", ("Claim", *names), rows, self.rules, numbers=False)
 
@@ -348,10 +360,10 @@ class Site:
         return again(self.pages)
 
 
-def counts(lights: Iterable[Light]) -> list[tuple[Light, int]]:
+def counts(lights: Iterable[VerdictBadge]) -> list[tuple[VerdictBadge, int]]:
     """Statuses that occur, with how often, in the order of `SYMBOLS`."""
     found = Counter(light.status for light in lights)
-    return [(Light(status), found[status]) for status in SYMBOLS if found[status]]
+    return [(VerdictBadge(status), found[status]) for status in SYMBOLS if found[status]]
 
 
 def again(pages: Iterable[Page]) -> str:
@@ -360,9 +372,9 @@ def again(pages: Iterable[Page]) -> str:
     return f"To repeat it, and to train {len(lost)} more that are planned and not there:" if lost else "To repeat it:"
 
 
-def legend() -> list[tuple[Light, str]]:
+def legend() -> list[tuple[VerdictBadge, str]]:
     """Every status with its meaning."""
-    return [(Light(status), meaning) for status, meaning in MEANINGS.items()]
+    return [(VerdictBadge(status), meaning) for status, meaning in MEANINGS.items()]
 
 
 def slug(text: str) -> str:

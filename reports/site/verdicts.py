@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from reports.site.pages import Light, ShownCell
+from reports.site.pages import ShownCell, VerdictBadge
 from reports.tables.texts import BLANK, measured_text, published_text, ratio_text
 from results.measures import Measure
 from results.statistics import Summary
@@ -76,27 +76,27 @@ def _range(interval: Interval) -> str:
     return f"[{_short(interval.low)}, {_short(interval.high)}]"
 
 
-def light(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") -> Light:
+def light(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") -> VerdictBadge:
     """The verdict; at a scale, or on data, that is not the paper's nothing agrees or differs."""
     value = cell.measured
     if value is None or not cell.has_value:
-        return Light("not measured", cell.reason)
+        return VerdictBadge("not measured", cell.reason)
     if value.mean is None:
         why = f"{value.censored} of {value.n} runs" if value.censored else "no value"
-        return Light("not reached", f"{why}; {cell.reason}" if cell.reason else why)
+        return VerdictBadge("not reached", f"{why}; {cell.reason}" if cell.reason else why)
     if cell.published is None:
-        return Light("no reference", cell.reason)
+        return VerdictBadge("no reference", cell.reason)
     if scale != "paper":
-        return Light("not comparable", f"scale {scale}")
+        return VerdictBadge("not comparable", f"scale {scale}")
     if other_data:
-        return Light("not comparable", other_data)
+        return VerdictBadge("not comparable", other_data)
     margin = margin_of(cell.published.mean, points=measure.points)
     if not margin > 0:
-        return Light("undecided", "a published value of 0 has no margin")
+        return VerdictBadge("undecided", "a published value of 0 has no margin")
     ours, paper = cell.runs.bracketed, cell.published
     found = equivalence(ours.latest, paper.mean, paper.std, paper.n, margin, widths=ours.widths)
     alone = "; a single run shows no spread" if len(ours.latest) < 2 else ""
-    return Light(found.status, f"margin ± {_short(margin)}{alone}")
+    return VerdictBadge(found.status, f"margin ± {_short(margin)}{alone}")
 
 
 def _short(value: float) -> str:

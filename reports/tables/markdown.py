@@ -1,4 +1,4 @@
-"""A result table as Markdown."""
+"""Tables as Markdown, GitHub's."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ from results.tables import ResultTable
 
 
 def to_markdown(table: ResultTable) -> str:
-    """The table as Markdown (GitHub's tables), with its captions and notes."""
-    head = [f"# {markdown(table.title)}", markdown(table.source), *map(markdown, table.captions)]
+    """The table as Markdown, with its captions and notes."""
+    parts = [f"# {markdown(table.title)}", markdown(table.source), *map(markdown, table.captions)]
     for one in table.glances:
-        head += [
-            f"**At a glance: {markdown(glance_title(one))}**",
-            _table(glance_header(table, one), glance_lines(one), 1),
-        ]
-    notes = "\n".join(f"- {markdown(note)}" for note in footer(table))
-    return "\n\n".join([*head, _table(header(table), lines(table), 2), *([notes] if notes else [])]) + "\n"
+        parts.append(f"**At a glance: {markdown(glance_title(one))}**")
+        parts.append(rows(glance_header(table, one), glance_lines(one)))
+    parts.append(rows(header(table), lines(table), heads=2))
+    if notes := "\n".join(f"- {markdown(note)}" for note in footer(table)):
+        parts.append(notes)
+    return "\n\n".join(parts) + "\n"
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], heads: int) -> str:
-    """heads: how many of the columns are names; the others are numbers."""
-    rule = _line([*(["---"] * heads), *(["---:"] * (len(columns) - heads))], literal=True)
-    return "\n".join([_line(columns), rule, *map(_line, rows)])
-
-
-def _line(cells: Sequence[str], literal: bool = False) -> str:
-    return f"| {' | '.join(cells if literal else map(markdown, cells))} |"
+def rows(columns: Sequence[object], body: Iterable[Sequence[object]], heads: int = 1, *, numbers: bool = True) -> str:
+    """A table of any texts, without a caption. heads: how many columns are names; numbers: whether the others are."""
+    rule = ["---:" if numbers and place >= heads else "---" for place in range(len(columns))]
+    texts = [map(markdown, columns), rule, *(map(markdown, row) for row in body)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in texts)

@@ -13,7 +13,7 @@ import methods
 from benchmarks.__main__ import main
 from benchmarks.runner.processes import pool
 from methods import registry
-from reports.figures import studio
+from reports.figures import queue
 from reports.figures.canvas import ENDINGS
 from results.files import replace
 from tests.commands.commands import TINY, Cli, Said, train_here
@@ -47,12 +47,12 @@ def _sketched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     if "drawn" in request.fixturenames:
         return
 
-    def sketch(job: studio.Commission) -> None:
+    def sketch(job: queue.FigureJob) -> None:
         for ending in ENDINGS:
             replace(job.stem.with_name(f"{job.stem.name}.{ending}"), b"")
 
-    monkeypatch.setattr(studio.Commission, "__call__", sketch)
-    monkeypatch.setattr(studio, "FEW", sys.maxsize)
+    monkeypatch.setattr(queue.FigureJob, "__call__", sketch)
+    monkeypatch.setattr(queue, "FEW", sys.maxsize)
     leave_empty(monkeypatch)
 
 

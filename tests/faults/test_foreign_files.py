@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner.checkpoints import file as checkpoints
 from benchmarks.runner.engines import options, shards
 from reports import site
-from reports.figures.studio import Studio
+from reports.figures.queue import FigureQueue
 from reports.site import kept
 from reports.site.pages import Page, Paper, Picture, Site
 from results import published, reading, reproductions
@@ -218,9 +218,9 @@ def test_a_report_comes_to_an_end(attempt: Attempt, tmp_path: Path, make: str, n
     (folder / name).unlink(missing_ok=True)
     MAKERS[make](folder / name)
     write(folder, page)
-    studio = Studio(folder)
-    studio.draw(print, (), page.curves[0].stem)
-    assert len(studio.waiting) == 1
+    queue = FigureQueue(folder)
+    queue.draw(print, (), page.curves[0].stem)
+    assert len(queue.waiting) == 1
 
 
 @pytest.mark.fault("no-end")
@@ -326,4 +326,4 @@ def test_a_report_leaves_out_what_has_no_bottom(attempt: Attempt, tmp_path: Path
     for name in ("smoke/one/page.json", "index.json", "pictures.json"):
         (folder / name).write_text(DEEP, encoding="utf-8")
     assert len(kept.read(folder).unreadable) == 2
-    Studio(folder)
+    FigureQueue(folder)

@@ -15,13 +15,13 @@ from reports.site.pages import (
     ClaimLine,
     Claims,
     Grid,
-    Light,
     Line,
     Page,
     Paper,
     Picture,
     ShownCell,
     Site,
+    VerdictBadge,
 )
 from results.tables import Conditions, RunCondition
 
@@ -30,7 +30,7 @@ HOSTILE = r"\input{x} <b>&% $x_1^2$ #~ {[*]} “ö” ± β τ − \N 字 " + "\
 
 
 def page(label: str = "Async LU") -> Page:
-    entry = ShownCell("1.0 ± 0.1", "2.0 (3)", "[1, 3]", "2", "n = 3 is weak", Light("differs", "margin ± 0.1"))
+    entry = ShownCell("1.0 ± 0.1", "2.0 (3)", "[1, 3]", "2", "n = 3 is weak", VerdictBadge("differs", "margin ± 0.1"))
     block = Block("ResNet-18", (Line(label, (entry, entry)),))
     grid = Grid(label, ("Method", "x"), ((label, "1"), ("[b]", "")), (label,))
     long = Grid("long", ("a", "b"), (("word " * 40, label),), numbers=False)
@@ -68,7 +68,7 @@ def test_a_page_is_sound(label: str) -> None:
     text = latex.page(page(label))
     sound(text)
     columns(text)
-    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\cmidrule(lr){2-5}", r"\label{tab:table3-0}"):
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule", r"\label{tab:table3-0}"):
         assert rule in text
 
 

@@ -13,10 +13,10 @@ import pytest
 
 from reports import site
 from reports.figures import diagnostics
-from reports.figures import studio as studios
+from reports.figures import queue as figure_queue
 from reports.figures.canvas import ENDINGS
 from reports.figures.diagnostics import Ageing
-from reports.figures.studio import Studio
+from reports.figures.queue import FigureQueue
 from reports.site import verdicts
 from reports.site.pages import (
     Absent,
@@ -25,7 +25,6 @@ from reports.site.pages import (
     ClaimLine,
     Claims,
     Grid,
-    Light,
     Line,
     Page,
     PageLink,
@@ -34,6 +33,7 @@ from reports.site.pages import (
     ShownCell,
     Site,
     Status,
+    VerdictBadge,
 )
 from reports.speedups import TimedRuns, split
 from results.measures import MEASURES
@@ -76,7 +76,7 @@ def read(path: Path) -> Reader:
 
 
 def page(folder: Path, text: str = HOSTILE) -> Page:
-    entry = ShownCell("1", text, "[1, 2]", "1", "n = 3 is weak", Light("not measured", text))
+    entry = ShownCell("1", text, "[1, 2]", "1", "n = 3 is weak", VerdictBadge("not measured", text))
     grid = Grid(text, ("Method", text), ((text, text),), (text,))
     ageing = [Ageing(f"_$x {text}", "ResNet-18", ["stem", "head"], [1.0, 0.0], [0.1, 0.0], "bp")]
     diagnostics.staleness(ageing, folder / "smoke" / "table3" / "staleness", title="t", seconds="s")
@@ -192,18 +192,18 @@ def test_a_command_that_trains_more_than_is_there_says_so(states: tuple[str, ...
 
 def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Byte for byte as by one; an error is told."""
-    monkeypatch.setattr(studios, "FEW", 2)
+    monkeypatch.setattr(figure_queue, "FEW", 2)
     _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
     for many in (1, 2):
-        studio = Studio(tmp_path)
+        queue = FigureQueue(tmp_path)
         for number in range(many):
-            studio.draw(diagnostics.splits, {"net": found}, tmp_path / f"{many}-{number}", title="t")
-        studio.finish()
+            queue.draw(diagnostics.splits, {"net": found}, tmp_path / f"{many}-{number}", title="t")
+        queue.finish()
     assert len(list(tmp_path.glob("*.png"))) == 3
     assert len({path.read_bytes() for path in tmp_path.glob("*.png")}) == 1
-    studio.draw(diagnostics.splits, {}, tmp_path / "none", title="t")
+    queue.draw(diagnostics.splits, {}, tmp_path / "none", title="t")
     with pytest.raises(ValueError, match="max"):
-        studio.finish()
+        queue.finish()
 
 
 def scribble(data: int, stem: Path, *, title: str) -> None:
@@ -216,11 +216,11 @@ def test_only_pictures_whose_data_changed_are_drawn_again(tmp_path: Path) -> Non
     """A file that is gone, or is not as it was drawn, makes a change as well; a folder that was moved does not."""
 
     def drawn(place: Path, *titles: str) -> list[str]:
-        studio = Studio(place)
+        queue = FigureQueue(place)
         for number, title in enumerate(titles):
-            studio.draw(scribble, 1, place / str(number), title=title)
-        waiting = [one.stem.name for one in studio.waiting]
-        studio.finish()
+            queue.draw(scribble, 1, place / str(number), title=title)
+        waiting = [one.stem.name for one in queue.waiting]
+        queue.finish()
         return waiting
 
     folder = tmp_path / "report"
@@ -264,10 +264,11 @@ def test_verdicts(scale: str, mean: float, paper: Published | None, status: Stat
 def test_what_cannot_be_judged_says_why() -> None:
     seeds = Seeds([40.0, None, None], [None, 60.0, 60.0])
     entry = verdicts.entry(ResultCell(PAPER, Summary(None, None, 3, 2, 50.0), runs=seeds), SECONDS, "paper")
-    assert entry.light == Light("not reached", "2 of 3 runs")
+    assert entry.light == VerdictBadge("not reached", "2 of 3 runs")
     assert entry.interval.startswith("restricted mean 53.3")
     assert entry.n == "n = 3 is weak"
-    assert verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, "paper") == Light("not measured", "no data")
+    found = verdicts.light(ResultCell(PAPER, None, "no data"), SECONDS, "paper")
+    assert found == VerdictBadge("not measured", "no data")
     single = verdicts.entry(ResultCell(PAPER, Summary(100.0, None, 1), runs=Seeds([100.0])), SECONDS, "paper")
     assert single.light.status == "undecided"
     assert "single run" in single.light.why

@@ -2,143 +2,97 @@
 
 from __future__ import annotations
 
-import signal
+import argparse
+import json
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tools import gpu_hour
-from tools.gpu import plan
-from tools.gpu.paper_runs import MARGIN, SIZED_EPOCHS, epochs_for
-from tools.gpu.plan import Outcome, Step, StepRecord
-from tools.gpu.summary import summary
-
-FAKES = (Step("tests", "", 10), Step("bits", "", 20), Step("methods", "", 30))
 
 
-def record(step: str, status: plan.Status = "finished", **values: float) -> StepRecord:
-    settings = {"device": "cpu", "small": True}
-    outcome = Outcome(rows=[{"what": "a|b", "ms": 1.23456}], notes=["a note"], failures=[], values=values)
-    return StepRecord(
-        step,
-        status,
-        "",
-        1.0,
-        settings,
-        ["python"],
-        "abc",
-        {"gpu": {"name": "G", "driver": "1"}, "packages": {"torch": "2"}},
-        outcome,
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
+    """Options of a call, whose steps run in this process: the first one fits, the second fails, the third is left."""
+
+    def fails(given: argparse.Namespace) -> gpu_hour.Rows:
+        raise RuntimeError("no")
+
+    steps = {"one": (lambda given: [{"what": "a|b", "ms": 1.23456}], 1.0), "two": (fails, 1.0), "long": (fails, 1e4)}
+    monkeypatch.setattr(gpu_hour, "STEPS", steps)
+    monkeypatch.setattr(gpu_hour, "TRIAL_SECONDS", 1.0)
+    options = argparse.Namespace(
+        out=tmp_path, device="cpu", minutes=1.0, only=["one", "two"], retry=False, commit="abc"
     )
 
+    def here(command: Sequence[str], log: Path, limit_seconds: float) -> None:
+        gpu_hour.carry_out(command[-1], options)
 
-class Call:
-    """A call whose clock goes on by what each step takes."""
-
-    def __init__(self, seconds: float, takes: float = 1.0) -> None:
-        self.left, self.takes, self.limits = seconds, takes, dict[str, float]()
-
-    def seconds_left(self) -> float:
-        return self.left
-
-    def run(self, step: Step, limit: float) -> None:
-        self.limits[step.name] = limit
-        self.left -= step.seconds * self.takes
-
-    def __call__(self, steps: tuple[Step, ...]) -> str:
-        return plan.carry_out(steps, seconds_of=lambda s: s.seconds, seconds_left=self.seconds_left, run=self.run)
+    monkeypatch.setattr(gpu_hour, "in_own_process", here)
+    return options
 
 
-def test_a_call_stops_before_what_does_not_fit() -> None:
-    """The third would fit in what the second leaves over, and waits nevertheless: the order is what is worth most."""
-    call = Call(29)
-    said = call((*FAKES[:2], Step("short", "", 1)))
-    assert list(call.limits) == ["tests"]
-    assert said.startswith("bits takes about 20 s, 19 s are left")
+def test_a_later_call_repeats_what_failed_on_request_alone(
+    given: argparse.Namespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gpu_hour.call(given) == 1
+    assert {name: record["status"] for name, record in gpu_hour.read(given.out).items()} == {
+        "one": "finished",
+        "two": "failed",
+    }
+    capsys.readouterr()
+    assert gpu_hour.call(given) == 1
+    assert not capsys.readouterr().out
+    given.retry = True
+    gpu_hour.call(given)
+    assert capsys.readouterr().out.startswith("two: failed")
 
 
-def test_a_step_is_ended_at_twice_its_estimate_or_with_the_call() -> None:
-    call = Call(150, takes=1.5)
-    call((Step("a", "", 40), Step("b", "", 50)))
-    assert call.limits == {"a": 80, "b": 90}
+def test_a_call_stops_before_what_does_not_fit(given: argparse.Namespace) -> None:
+    given.minutes = 0.0
+    assert gpu_hour.call(given) == 0
+    assert not gpu_hour.read(given.out)
 
 
-def test_a_later_call_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
-    done: list[str] = []
-    for _ in range(3):
-        call = Call(35)
-
-        def run(step: Step, limit: float, call: Call = call) -> None:
-            call.run(step, limit)
-            done.append(step.name)
-            plan.write(tmp_path, record(step.name))
-
-        steps = list(plan.pending(FAKES, plan.read(tmp_path)))
-        plan.carry_out(steps, seconds_of=lambda s: s.seconds, seconds_left=call.seconds_left, run=run)
-    assert done == ["tests", "bits", "methods"]
+def test_a_folder_of_another_device_is_refused(given: argparse.Namespace) -> None:
+    gpu_hour.write(given, "one", "finished", "", 1.0, [])
+    path = gpu_hour.file_of(given.out, "one")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "device": "cuda"}))
+    with pytest.raises(ValueError, match="another device"):
+        gpu_hour.call(given)
 
 
-def test_what_failed_is_repeated_on_request_alone_and_what_was_left_out_always() -> None:
-    records = {"tests": record("tests", "failed"), "bits": record("bits", "left out"), "methods": record("methods")}
-    assert [step.name for step in plan.pending(FAKES, records)] == ["bits"]
-    assert [step.name for step in plan.pending(FAKES, records, retry=True)] == ["tests", "bits"]
-
-
-def test_the_runs_take_what_was_sized() -> None:
-    (run,) = plan.chosen(["table1-seed2"])
-    assert plan.estimate(run, {"size": record("size", seconds=123.0)}, small=False) == 123.0
-    assert plan.estimate(run, {}, small=True) == plan.SMALL_SECONDS
-
-
-@pytest.mark.parametrize(
-    ("seconds", "epochs"), [(MARGIN * 61, 5), (MARGIN * 60, 5), (MARGIN * 59, 4), (0, SIZED_EPOCHS), (10000, 150)]
-)
-def test_as_many_epochs_are_trained_as_there_is_time_for(seconds: float, epochs: int) -> None:
-    """Ten seconds to start, ten an epoch."""
-    assert epochs_for(seconds, 10, 10, 150) == epochs
-
-
-def test_a_process_is_gone_when_its_limit_has_passed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun: list[subprocess.Popen[bytes]] = []
-
-    class Noted(subprocess.Popen[bytes]):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            begun.append(self)
-
-    monkeypatch.setattr(subprocess, "Popen", Noted)
-    assert not gpu_hour.wait(["sleep", "600"], tmp_path / "log", 0.1)
-    assert gpu_hour.wait(["echo", "done"], tmp_path / "log", 60.0)
-    assert [process.returncode for process in begun] == [-signal.SIGTERM, 0]
-    assert (tmp_path / "log").read_text() == "done\n"
-
-
-def test_a_group_of_steps_has_one_name() -> None:
-    assert [step.name for step in plan.chosen(["speed"])] == ["speed-float32", "speed-tf32", "speed-bf16"]
-    with pytest.raises(ValueError, match="there is no step 'sped'"):
-        plan.chosen(["sped"])
-
-
-def test_a_record_reads_back_as_it_was_written(tmp_path: Path) -> None:
-    plan.write(tmp_path, record("graphs", seconds=2.0))
-    assert plan.read(tmp_path) == {"graphs": record("graphs", seconds=2.0)}
-    plan.file_of(tmp_path, "graphs").write_text("{}")
-    with pytest.raises(ValueError, match=r"07-graphs\.json is no record of a step"):
-        plan.read(tmp_path)
-
-
-def test_the_summary_has_every_step_and_says_what_was_not_reached() -> None:
-    text = summary({"tests": record("tests")})
-    assert text.startswith("# An hour on a GPU\n\nG, driver 1, torch 2; device cpu; commit abc; **small")
-    assert "| tests | finished | 1 |" in text
+def test_the_summary_has_every_step_and_says_what_was_not_reached(given: argparse.Namespace) -> None:
+    gpu_hour.call(given)
+    text = "\n".join(gpu_hour.summary(gpu_hour.read(given.out)))
     assert r"| a\|b | 1.235 |" in text
-    assert "Not reached: bits, methods," in text
-    assert "no number here counts" in text
+    assert "Not reached: long." in text
 
 
-def tool(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "tools/gpu_hour.py", *arguments]
-    return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+def test_a_process_is_gone_when_its_limit_has_passed(tmp_path: Path) -> None:
+    begun = time.monotonic()
+    gpu_hour.in_own_process(["sleep", "600"], tmp_path / "logs" / "a", 0.1)
+    gpu_hour.in_own_process(["echo", "done"], tmp_path / "logs" / "b", 60.0)
+    assert time.monotonic() - begun < 60
+    assert (tmp_path / "logs" / "b").read_text() == "done\n"
+
+
+def test_every_step_fits_in_a_call_of_nine_minutes_and_the_fixed_ones_in_half_an_hour() -> None:
+    seconds = [seconds for _, seconds in gpu_hour.STEPS.values()]
+    assert max(seconds) < 9 * 60
+    assert sum(seconds) < 30 * 60
+
+
+@pytest.mark.slow
+def test_a_real_step_leaves_its_record(checkout: Path, tmp_path: Path) -> None:
+    options = ["--out", str(tmp_path), "--device", "cpu", "--only", "speed-float32"]
+    command = [sys.executable, "tools/gpu_hour.py", *options]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept = json.loads((tmp_path / "02-speed-float32.json").read_text())
+    assert kept["status"] == "finished"
+    assert kept["rows"][0]["what"] == "virtual BP"

@@ -12,7 +12,7 @@ from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
 from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
-from reports.figures.studio import Studio
+from reports.figures.queue import FigureQueue
 from reports.site.pages import Picture
 from reports.speedups import Splits
 from results.records import Record
@@ -20,23 +20,23 @@ from results.records import Record
 Pictures = dict[str, tuple[Picture, ...]]
 
 
-def draw(sheet: Sheet, splits: Splits, folder: Path, studio: Studio) -> Pictures:
-    """Whatever there is to be drawn, into <folder>/<table>/, once the studio has finished."""
+def draw(sheet: Sheet, splits: Splits, folder: Path, queue: FigureQueue) -> Pictures:
+    """Whatever there is to be drawn, into <folder>/<table>/, once the queue has finished."""
     place = folder / sheet.table.id
     return {
-        "curves": tuple(_curves(sheet, place, studio)),
-        "splits": tuple(_splits(sheet, splits, place, studio)),
-        "staleness": tuple(_staleness(sheet, place, studio)),
+        "curves": tuple(_curves(sheet, place, queue)),
+        "splits": tuple(_splits(sheet, splits, place, queue)),
+        "staleness": tuple(_staleness(sheet, place, queue)),
     }
 
 
-def _curves(sheet: Sheet, place: Path, studio: Studio) -> Iterator[Picture]:
+def _curves(sheet: Sheet, place: Path, queue: FigureQueue) -> Iterator[Picture]:
     found = list(curves(sheet))
     if not found:
         return
     levels = goals(sheet)
     title = f"{sheet.table.title}\n({subtitle(sheet)})"
-    studio.draw(learning.curves, found, place / "curves", title=title, y_label="test accuracy (%)", targets=levels)
+    queue.draw(learning.curves, found, place / "curves", title=title, y_label="test accuracy (%)", targets=levels)
     tops: dict[tuple[str, str], float] = {}
     for one in found:
         key = one.panel, one.label
@@ -45,12 +45,12 @@ def _curves(sheet: Sheet, place: Path, studio: Studio) -> Iterator[Picture]:
     yield Picture(place / "curves", caption(sheet, found, levels), f"Learning curves of {len(found)} runs: {said}.")
 
 
-def _splits(sheet: Sheet, splits: Splits, place: Path, studio: Studio) -> Iterator[Picture]:
+def _splits(sheet: Sheet, splits: Splits, place: Path, queue: FigureQueue) -> Iterator[Picture]:
     if not splits:
         return
     panels = {f"{net}, time to {what}": found for (net, _, what), (_, found) in splits.items()}
     title = f"What the time is made of, as measured\n({subtitle(sheet)})"
-    studio.draw(diagnostics.splits, panels, place / "split", title=title)
+    queue.draw(diagnostics.splits, panels, place / "split", title=title)
     said = "; ".join(f"{one.label}, {panel}: {one.speedup:.2f}" for panel, found in panels.items() for one in found)
     words = (
         "Speed-up over the slowest method, as the product of fewer epochs and faster epochs (measured); lines: 95 % "
@@ -87,12 +87,12 @@ def _mean(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return math.fsum(a for a, _ in pairs) / len(pairs), math.fsum(b for _, b in pairs) / len(pairs)
 
 
-def _staleness(sheet: Sheet, place: Path, studio: Studio) -> Iterator[Picture]:
+def _staleness(sheet: Sheet, place: Path, queue: FigureQueue) -> Iterator[Picture]:
     found = [one for network in sheet.networks for one in ageing(sheet, network)]
     if not any(value for one in found for value in (*one.updates, *one.seconds)):
         return
     title = f"Staleness of a layer's gradients\n({subtitle(sheet)})"
-    studio.draw(diagnostics.staleness, found, place / "staleness", title=title, seconds=seconds_label(sheet))
+    queue.draw(diagnostics.staleness, found, place / "staleness", title=title, seconds=seconds_label(sheet))
     means = [(one, math.fsum(one.updates) / len(one.updates)) for one in found]
     said = "; ".join(f"{one.label} on {one.panel} {mean:.2g}" for one, mean in means)
     words = "Staleness, from the first layer to the last: others' updates, and seconds, between reading and updating."

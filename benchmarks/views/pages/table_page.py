@@ -17,21 +17,21 @@ from benchmarks.views.pages.rivals import rivals
 from benchmarks.views.sheets import Sheet
 from benchmarks.views.table import assemble
 from benchmarks.workloads.networks.names import title_of
-from reports.figures.studio import Studio
+from reports.figures.queue import FigureQueue
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page
 from reports.tables import texts
 from results.tables import Glance, ResultRow, ResultTable
 
 
-def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, studio: Studio) -> Page:
-    """found: all runs. folder: of the report; pictures are drawn into the page's own, once the studio has finished."""
+def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, queue: FigureQueue) -> Page:
+    """found: all runs. folder: of the report; pictures are drawn into the page's own, once the queue has finished."""
     table = assemble(sheet)
     runs = [(row.label, r) for net in sheet.networks for row in sheet.rows for r in sheet.of(net, row.key)]
     records = [record for _, record in runs]
     shares = splits.splits(table)
     ours = {name: one for name, one in shares.items() if name[1] == "measured"}
-    drawn = pictures.draw(sheet, ours, table.conditions.folder(folder), studio)
+    drawn = pictures.draw(sheet, ours, table.conditions.folder(folder), queue)
     refresh = sheet.grid.command.text("report")
     return Page(
         id=table.name,

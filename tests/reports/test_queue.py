@@ -20,7 +20,7 @@ SCRIPT = """
 import os, sys, time
 from pathlib import Path
 from benchmarks.runner.processes import signals
-from reports.figures import studio
+from reports.figures import queue
 from results.errors import ResultsError
 from results.files import whole
 
@@ -36,8 +36,8 @@ def endless(data, stem):
 if __name__ == "__main__":
     os.sched_getaffinity = lambda _: {0, 1}
     signals.command.listen(signals.of_commands(), seconds=1e6)
-    pictures = studio.Studio(Path(sys.argv[1]))
-    for number in range(studio.FEW):
+    pictures = queue.FigureQueue(Path(sys.argv[1]))
+    for number in range(queue.FEW):
         pictures.draw(endless, number, Path(sys.argv[1], str(number)))
     try:
         pictures.finish()
