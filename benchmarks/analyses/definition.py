@@ -17,7 +17,9 @@ from benchmarks.hardware.card import Card
 from methods import Method
 from methods.errors import unknown
 from results.files import own_folder
-from results.tables import ResultTable
+from results.published import Published
+from results.statistics import Summary
+from results.tables import ResultCell, ResultTable
 
 Value = TypeVar("Value")
 
@@ -59,6 +61,11 @@ class Request:
         made = methods.create(name, {**self.settings.get(name, {}), **options})
         executors.VIRTUAL.check(made)
         return made
+
+
+def exact_cell(value: float, law: float | None = None, source: str = "") -> ResultCell:
+    """A value that no seed changes, beside what a law says of it."""
+    return ResultCell(None if law is None else Published(law, None, None, source), Summary(value, None, 1))
 
 
 @dataclass(frozen=True)

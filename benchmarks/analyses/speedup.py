@@ -21,15 +21,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 import methods
-from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, exact_cell
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Method
 from results.measures import Measure
-from results.published import Published
-from results.statistics import Summary
-from results.tables import Conditions, ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, section 3.3"
 ERRATUM = (
@@ -131,7 +129,10 @@ def _grid_table(options: SpeedupOptions, points: Sequence[SpeedupPoint]) -> Resu
             f"K = {workers}",
             f"batches={batches}",
             f"b = {batches}",
-            tuple(_cell(found[workers, batches, beta]) for beta in options.betas),
+            tuple(
+                exact_cell(found[workers, batches, beta].measured, found[workers, batches, beta].law, SOURCE)
+                for beta in options.betas
+            ),
         )
         for workers in options.workers
         for batches in options.batches
@@ -167,10 +168,6 @@ def _notes(options: SpeedupOptions) -> Iterator[str]:
         yield "The printed T1 misses the measurement wherever b > 1: its quotient with the paper's T2 is 1."
 
 
-def _cell(point: SpeedupPoint) -> ResultCell:
-    return ResultCell(Published(point.law, None, None, SOURCE), Summary(point.measured, None, 1))
-
-
 def _picture(options: SpeedupOptions, points: Sequence[SpeedupPoint], stem: Path) -> tuple[Path, ...]:
     from reports.figures.laws import Law, Panel, laws
 
@@ -198,9 +195,8 @@ def _network_table(request: Request) -> ResultTable:
         price = card.price(known)
         beta = price.backward_seconds / price.forward_seconds
         for workers in options.workers:
-            reference = Published(long_stream(beta, workers), None, None, SOURCE)
             values = [_long_stream_speedup(one, workers) for one in (_ideal(price), price)]
-            cells = tuple(ResultCell(reference, Summary(value, None, 1)) for value in values)
+            cells = tuple(exact_cell(value, long_stream(beta, workers), SOURCE) for value in values)
             label = f"{name}, batch {known.batch}: β = {beta:.2f}"
             rows.append(ResultRow(name, label, f"workers={workers}", f"K = {workers}", cells))
     return ResultTable(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import stdev
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -171,15 +172,10 @@ def _table(request: Request, found: Sequence[Runs]) -> ResultTable:
 def _row(runs: Runs) -> ResultRow:
     cells: list[ResultCell] = []
     for key in ENDS:
-        stds = [_std(values) for values in runs.values(key)]
+        stds = [stdev(values) for values in runs.values(key)]
         cells += [_cell(std, len(runs.schedules)) for std in stds]
         cells.append(_cell(stds[0] / stds[1] if stds[1] else math.nan, len(runs.schedules)))
     return ResultRow(runs.work.network, runs.work.label, runs.method.name, _title(runs.method), tuple(cells))
-
-
-def _std(values: Sequence[float]) -> float:
-    mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def _cell(value: float, n: int) -> ResultCell:

@@ -18,14 +18,12 @@ from typing import Annotated
 from pydantic import Field
 
 import methods
-from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, exact_cell
 from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.staleness import LayerStaleness
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from results.measures import Measure
-from results.published import Published
-from results.statistics import Summary
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 SOURCE = "arXiv:2410.05985v1, section 3.4"
@@ -178,10 +176,7 @@ def _caption(options: StalenessOptions) -> str:
 
 
 def _cells(references: Sequence[float | None], values: Sequence[float]) -> tuple[ResultCell, ...]:
-    return tuple(
-        ResultCell(None if law is None else Published(law, None, None, SOURCE), Summary(value, None, 1))
-        for law, value in zip(references, values, strict=True)
-    )
+    return tuple(exact_cell(value, law, SOURCE) for law, value in zip(references, values, strict=True))
 
 
 def _updates(layers: Sequence[LayerStaleness]) -> float:

@@ -14,7 +14,7 @@ from benchmarks.commands import option_list, training
 from benchmarks.commands.engines import Engine
 from benchmarks.commands.screen import note, say
 from benchmarks.experiments import Experiment
-from benchmarks.papers.open_points import readings
+from benchmarks.papers.ambiguities.interpretations import interpretations
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import Grid, resolve
@@ -117,7 +117,7 @@ def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
     for option in option_list.options(one.Options):
         words = f"  {option.name} ({option.values}): {option.description}"
         console.print(words, highlight=False, markup=False, soft_wrap=True, style="dim")
-    for line in readings.readings(one.id):
+    for line in interpretations(one.id):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
 
@@ -150,7 +150,7 @@ def _show_table(grid: Grid, console: Console) -> None:
             say(console, f"  and {more:,} more rows: name those to show by --method")
     for line in grid.cautions:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for line in readings.readings_of(one.id, grid.runs):
+    for line in interpretations(one.id, grid.runs):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
 

@@ -1,1 +1,1 @@
-"""What the papers say, held against runs: their claims, their open points, their confounds."""
+"""What the papers say, held against runs: their claims, their ambiguities, their confounds."""

@@ -1,5 +1,3 @@
 """Figure 1 of paper A: who computes what when, as a timeline of the virtual clock."""
 
-from benchmarks.analyses.figure1.analysis import ANALYSIS
-
-__all__ = ["ANALYSIS"]
+from benchmarks.analyses.figure1.analysis import ANALYSIS as ANALYSIS

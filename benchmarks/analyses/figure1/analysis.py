@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
+from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, exact_cell
 from benchmarks.errors import UserError
 from benchmarks.hardware.price import Price
 from methods.errors import unknown
 from results.measures import Measure
-from results.statistics import Summary
-from results.tables import Conditions, ResultCell, ResultRow, ResultTable
+from results.tables import Conditions, ResultRow, ResultTable
 
 if TYPE_CHECKING:
     from benchmarks.analyses.figure1.timeline import Timeline
@@ -132,7 +131,7 @@ def _table(request: Request, watched: Timeline, name: str, title: str) -> Result
     rows = []
     for worker in watched.workers:
         values = 100 * watched.busy_share(worker), watched.batches(worker), watched.makespan_seconds
-        cells = tuple(ResultCell(None, Summary(float(value), None, 1)) for value in values)
+        cells = tuple(exact_cell(float(value)) for value in values)
         rows.append(ResultRow("all", title, worker, worker.replace(" on device", ", device"), cells))
     priced = f"hardware {request.card.name}" if request.options.network else "ideal devices, a forward pass takes 1 s"
     return ResultTable(

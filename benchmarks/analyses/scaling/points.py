@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from benchmarks.analyses.scaling.dry import Epochs, Situation
-from results.statistics import Summary
 
 WORTH = 0.5
 """More devices are a gain while batches per second grow by at least this share of what devices grow by."""
@@ -68,11 +66,3 @@ class ScalingCurve:
 def _worth(before: Point, after: Point) -> bool:
     grown = after.batches_per_second / before.batches_per_second - 1
     return grown >= WORTH * (after.devices / before.devices - 1)
-
-
-def summary(values: Sequence[float]) -> Summary:
-    """Mean and sample standard deviation."""
-    mean = math.fsum(values) / len(values)
-    if len(values) < 2:
-        return Summary(mean, None, 1)
-    return Summary(mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)), len(values))

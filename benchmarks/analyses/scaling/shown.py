@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.analyses.definition import Request
+from benchmarks.analyses.definition import Request, exact_cell
 from benchmarks.analyses.scaling import accuracy, formulas
 from benchmarks.analyses.scaling.accuracy import Trained
-from benchmarks.analyses.scaling.points import WORTH, Point, ScalingCurve, summary
+from benchmarks.analyses.scaling.points import WORTH, Point, ScalingCurve
 from results.measures import Measure
 from results.published import Published
-from results.statistics import Summary
+from results.statistics import summary
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _strong(request: Request, curves: Sequence[ScalingCurve]) -> ResultTable:
         for point in curve.points:
             speedup = ResultCell(reason=point.reason or "no single device")
             if point.runs and first is not None and first.devices == 1:
-                speedup = ResultCell(None, Summary(first.seconds / point.seconds, None, 1))
+                speedup = exact_cell(first.seconds / point.seconds)
             rows.append(_row(curve, point, [_cell(point, "seconds"), speedup, _cell(point, "waiting")]))
     return replace(
         _table(request, strong, rows, STRONG),

@@ -1,5 +1,3 @@
 """Section 5 of paper A: the stationary densities of asynchronous SGD on potentials of one parameter."""
 
-from benchmarks.analyses.stationary.analysis import ANALYSIS
-
-__all__ = ["ANALYSIS"]
+from benchmarks.analyses.stationary.analysis import ANALYSIS as ANALYSIS

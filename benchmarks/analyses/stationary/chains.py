@@ -89,12 +89,12 @@ def asynchronous(
     Gradients are taken at the theta that the forward pass has read, and applied when the method updates. All chains and
     potentials share the clock, so the delays. chains: per potential, over all layers; rounded up to whole ones each.
     """
-    swarm = Swarm(potentials, eta, sigma_sgd, -(-chains // len(layers)), steps, layers, generator)
+    ensemble = ChainEnsemble(potentials, eta, sigma_sgd, -(-chains // len(layers)), steps, layers, generator)
     with np.errstate(over="ignore", invalid="ignore"):
-        VirtualExecutor(swarm, price).run(method.workers(swarm))
-        sigma_stale = np.sqrt(swarm.squares / swarm.count)
-    updates = tuple(layer["updates"] for layer in swarm.staleness.per_layer())
-    return Asynchronous(np.stack(swarm.samples, axis=1), sigma_stale, updates)
+        VirtualExecutor(ensemble, price).run(method.workers(ensemble))
+        sigma_stale = np.sqrt(ensemble.squares / ensemble.count)
+    updates = tuple(layer["updates"] for layer in ensemble.staleness.per_layer())
+    return Asynchronous(np.stack(ensemble.samples, axis=1), sigma_stale, updates)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class Seen(Read):
     theta: Array
 
 
-class Swarm(DryTeam):
+class ChainEnsemble(DryTeam):
     """A team whose layers are one parameter each, in many chains: the loss is the sum of the layers' potentials."""
 
     def __init__(

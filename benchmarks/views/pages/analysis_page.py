@@ -7,7 +7,7 @@ from dataclasses import replace as changed
 from pathlib import Path
 
 from benchmarks.analyses import registry as analyses
-from benchmarks.papers.open_points import readings
+from benchmarks.papers.ambiguities.interpretations import interpretations
 from benchmarks.runner.rerun import Command
 from reports.figures.canvas import ENDINGS, SCREEN
 from reports.site.pages import Grid, Page, Picture
@@ -35,7 +35,7 @@ def pages(id: str, again: Command, out: Path, folder: Path) -> Iterator[Page]:
             source=one.source,
             grids=tuple(map(grid, tables)),
             curves=drawn(tables, caption, out, own_folder(folder, folder / place / id)),
-            readings=tuple(readings.readings(id)),
+            readings=tuple(interpretations(id)),
             command=tables[0].command or mine.text(),
             condition=given,
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks.papers.open_points import readings
+from benchmarks.papers.ambiguities.interpretations import interpretations
 from benchmarks.runner.environment import checkout
 from benchmarks.views.journals import Journals
 from benchmarks.views.pages import conflicts, pictures, provenance, splits
@@ -43,7 +43,7 @@ def page(sheet: Sheet, found: Journals, store: Tracking, folder: Path, queue: Fi
         notes=(*table.caveats, *table.notes),
         audit=table.audit,
         published_audit=table.published_audit,
-        readings=tuple(readings.readings_of(table.name, sheet.grid.runs)),
+        readings=tuple(interpretations(table.name, sheet.grid.runs)),
         curves=drawn["curves"],
         rivals=tuple(rivals(sheet, table)),
         splits=tuple(splits.grid(*key, *one) for key, one in shares.items()),

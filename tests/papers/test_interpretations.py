@@ -1,4 +1,4 @@
-"""Open points of the papers: both readings can be chosen, and what is said is what the run takes."""
+"""Ambiguities of the papers: both interpretations can be chosen, and what is said is what the run takes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pytest
 
 import methods
 from benchmarks.analyses import registry as analyses
-from benchmarks.papers.open_points.reading import Reading
-from benchmarks.papers.open_points.readings import READINGS, accepted, readings, readings_of
+from benchmarks.papers.ambiguities.ambiguity import Ambiguity
+from benchmarks.papers.ambiguities.interpretations import AMBIGUITIES, accepted, interpretations
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, table
 
-SETTABLE = [reading for reading in READINGS if reading.key]
+SETTABLE = [ambiguity for ambiguity in AMBIGUITIES if ambiguity.key]
 
 
-def name(reading: Reading) -> str:
-    return f"{reading.item}: {reading.tables[0]}"
+def name(ambiguity: Ambiguity) -> str:
+    return f"{ambiguity.item}: {ambiguity.tables[0]}"
 
 
 def runs(id: str, settings: dict[str, dict[str, str]] | None = None, scale: str = "paper") -> list[Run]:
@@ -32,68 +32,65 @@ def line(lines: list[str], item: str) -> str:
     return found[0]
 
 
-@pytest.mark.parametrize("reading", SETTABLE, ids=name)
-def test_the_other_reading_is_accepted_at_paper_scale(reading: Reading) -> None:
+@pytest.mark.parametrize("ambiguity", SETTABLE, ids=name)
+def test_the_other_reading_is_accepted_at_paper_scale(ambiguity: Ambiguity) -> None:
     """By the workload of each of its tables, by each of its methods, or by its analysis; and it is another one."""
-    if reading.methods:
+    if ambiguity.methods:
         subjects: list[tuple[str, ...]] = [
             (id, method)
-            for id in reading.tables
-            for method in reading.methods
+            for id in ambiguity.tables
+            for method in ambiguity.methods
             if method in {row.method for row in table(id).rows}
         ]
-        assert {method for _, method in subjects} == set(reading.methods)
-    elif reading.owner == "workload":
+        assert {method for _, method in subjects} == set(ambiguity.methods)
+    elif ambiguity.owner == "workload":
         subjects = [
             (id, table(id).family, network)
-            for id in reading.tables
+            for id in ambiguity.tables
             for network in table(id).networks
-            if not reading.networks or network in reading.networks
+            if not ambiguity.networks or network in ambiguity.networks
         ]
     else:
-        analyses.analysis(reading.owner).options({reading.field: reading.value})
+        analyses.analysis(ambiguity.owner).options({ambiguity.field: ambiguity.value})
         return
     assert subjects
     for id, *names in subjects:
-        default = accepted(reading, tuple(names), "", id)
-        if reading.value:
-            assert accepted(reading, tuple(names), reading.value, id) != default, (id, names)
+        default = accepted(ambiguity, tuple(names), "", id)
+        if ambiguity.value:
+            assert accepted(ambiguity, tuple(names), ambiguity.value, id) != default, (id, names)
 
 
-@pytest.mark.parametrize("reading", READINGS, ids=name)
-def test_a_reading_is_complete(reading: Reading) -> None:
-    assert set(reading.tables) <= {*IDS, *analyses.IDS}
-    assert reading.said
-    assert reading.elsewhere
-    assert reading.ours
-    assert reading.source
-    assert set(reading.methods) <= set(methods.names())
-    assert bool(reading.methods) == (reading.owner == "{method}")
+def test_ambiguities_are_complete() -> None:
+    for ambiguity in AMBIGUITIES:
+        assert set(ambiguity.tables) <= {*IDS, *analyses.IDS}
+        assert all((ambiguity.said, ambiguity.elsewhere, ambiguity.ours, ambiguity.source))
+        assert set(ambiguity.methods) <= set(methods.names())
+        assert bool(ambiguity.methods) == (ambiguity.owner == "{method}")
 
 
 def test_the_default_and_how_to_choose_the_other() -> None:
-    decay = line(readings("table3", runs("table3")[0]), "Weight decay, CIFAR")
+    decay = line(interpretations("table3", [runs("table3")[0]]), "Weight decay, CIFAR")
     assert "0.05 in section 4.1; 0.005 in Table 10" in decay
     assert "Taken: 0.005 for resnet18 (Table 10): else --set workload.optimizer.weight_decay=0.05." in decay
 
 
 def test_what_is_set_is_what_is_said() -> None:
     chosen = runs("table3", {"workload": {"optimizer.weight_decay": "0.05"}})
-    decay = line(readings("table3", chosen[0]), "Weight decay, CIFAR")
+    decay = line(interpretations("table3", [chosen[0]]), "Weight decay, CIFAR")
     assert "Taken: 0.05 for resnet18 (the other reading; ours: Table 10)" in decay
     assert "--set workload.optimizer.weight_decay=0.005" in decay
 
 
 def test_a_method_says_its_own_points() -> None:
     by_row: dict[Any, Run] = {run.labels.row: run for run in reversed(runs("table3"))}
-    lu, lap = readings("table3", by_row["async_lu"]), readings("table3", by_row["lapsgd"])
+    lu, lap = interpretations("table3", [by_row["async_lu"]]), interpretations("table3", [by_row["lapsgd"]])
     assert "--set async_lu.queue=8" in line(lu, "Queue of losses")
     assert not any(text.startswith("Queue of losses") for text in lap)
     assert "--set lapsgd.weights=current" in line(lap, "Snapshot")
 
 
 def test_a_table_says_each_point_once() -> None:
-    lines = readings_of("table3", runs("table3"))
+    lines = interpretations("table3", runs("table3"))
     assert "--set async_lu.queue=8 --set async_bu.queue=8" in line(lines, "Queue of losses")
     t_max = line(lines, "T_max, CIFAR")
     assert "100 for resnet18" in t_max
@@ -101,9 +98,8 @@ def test_a_table_says_each_point_once() -> None:
     assert "1 for lapsgd, lppsgd" in line(lines, "Updaters per device")
 
 
-@pytest.mark.parametrize("id", IDS)
-def test_every_table_can_say_its_readings(id: str) -> None:
-    for scale in ("smoke", "paper"):
-        lines = readings_of(id, runs(id, scale=scale))
+def test_every_table_says_each_of_its_ambiguities_once() -> None:
+    for id in IDS:
+        lines = interpretations(id, runs(id, scale="smoke"))
         assert lines
-        assert len(lines) == len({text.split(": ")[0] for text in lines}), "one line per point"
+        assert len(lines) == len({text.split(": ")[0] for text in lines}), id

@@ -1,4 +1,4 @@
-"""What an open point of a paper is: what is said where, what we take, and the setting that chooses the other reading.
+"""What an ambiguity of a paper is: what is said where, what we take, and the setting that chooses the other.
 
 A: arXiv:2410.05985v1; A3: the summary of its third version; B: arXiv:2203.06638 (the ICLR 2021 submission), and the
 public code of its authors, in which facts were read and from which nothing is copied.
@@ -13,10 +13,11 @@ B_CODE = "public code of arXiv:2203.06638"
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One open point. key: the setting that decides ("workload.stem"; "{method}.weights" for each of `methods`).
+class Ambiguity:
+    """One point that a paper leaves open, or says twice.
 
-    value: the other reading's, "" where there is no definite one. No key: no option expresses it, and `ours` says so.
+    key: the setting that decides ("workload.stem"; "{method}.weights" for each of `methods`); without one no option
+    expresses it, and `ours` says so. value: of the other interpretation, "" where there is no definite one.
     networks: those it concerns; empty for all of its tables.
     """
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks.papers.open_points.reading import A, Reading
+from benchmarks.papers.ambiguities.ambiguity import A, Ambiguity
 
 LAWS = (
-    Reading(
+    Ambiguity(
         "Time of backpropagation",
         "section 3.3 prints T1 = (b + beta) T",
         "its own speed-up b (1 + beta) / (b + beta) needs b (1 + beta) T",
@@ -15,7 +15,7 @@ LAWS = (
         "speedup.law",
         "printed",
     ),
-    Reading(
+    Ambiguity(
         "Relative staleness",
         "section 3.4 calls beta T (M - 1) / 2 the average over the layers",
         "it is the sum; the average is beta T (M - 1) / (2 M), and tau_m = beta T m / M is off by one",
@@ -23,7 +23,7 @@ LAWS = (
         ("staleness",),
         f"{A}, section 3.4",
     ),
-    Reading(
+    Ambiguity(
         "Diffusion",
         "equation 6 prints sigma_STALE^2 times the second derivative",
         "equation 4 implies its square",

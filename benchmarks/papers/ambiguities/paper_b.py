@@ -1,13 +1,13 @@
-"""The open points of paper B (arXiv:2203.06638) and of the summary of arXiv:2410.05985v3."""
+"""The ambiguities of paper B (arXiv:2203.06638) and of the summary of arXiv:2410.05985v3."""
 
 from __future__ import annotations
 
-from benchmarks.papers.open_points.reading import A3, B_CODE, LAP, LAP_TABLES, RUNS_LAP, V3, B, Reading
+from benchmarks.papers.ambiguities.ambiguity import A3, B_CODE, LAP, LAP_TABLES, RUNS_LAP, V3, Ambiguity, B
 
 WRN_TABLES = ("lap-table6", "lap-table8", "lap-figure1")
 
 PAPER_A3 = (
-    Reading(
+    Ambiguity(
         "What devices exchange",
         "the summary does not say",
         "'layer-wise updates' fits gradients that are handed on",
@@ -18,7 +18,7 @@ PAPER_A3 = (
         "none",
         methods=("pdasgd",),
     ),
-    Reading(
+    Ambiguity(
         "Share of a straggler",
         "'Faster devices can continue ... without having to wait for the slowest device'",
         "whether a slow device then takes fewer batches is not said",
@@ -29,7 +29,7 @@ PAPER_A3 = (
         "equal",
         methods=("pdasgd",),
     ),
-    Reading(
+    Ambiguity(
         "Delays",
         "'significant straggler delays'",
         "neither kind nor size is given",
@@ -40,7 +40,7 @@ PAPER_A3 = (
 )
 
 PAPER_B = (
-    Reading(
+    Ambiguity(
         "Snapshot",
         "Algorithm 1a, line 3 takes a snapshot of the weights",
         "the code takes none",
@@ -51,7 +51,7 @@ PAPER_B = (
         "current",
         methods=LAP,
     ),
-    Reading(
+    Ambiguity(
         "Momentum of the updaters",
         "not stated",
         "local to each process in the code, and not averaged",
@@ -62,7 +62,7 @@ PAPER_B = (
         "shared",
         methods=LAP,
     ),
-    Reading(
+    Ambiguity(
         "What is averaged",
         "'the model' in section 1.2",
         "the code averages parameters alone, no running statistics of BatchNorm",
@@ -73,7 +73,7 @@ PAPER_B = (
         "per_device",
         methods=("lapsgd", "lppsgd", "plsgd"),
     ),
-    Reading(
+    Ambiguity(
         "Locks of the updaters",
         "'asynchronously and lock-freely'",
         "torn writes would be no update that an algorithm names",
@@ -84,7 +84,7 @@ PAPER_B = (
         "true",
         methods=LAP,
     ),
-    Reading(
+    Ambiguity(
         "Test accuracy",
         "not stated whose model is tested",
         "in the code the test set is shared out, so that the accuracy mixes the models of all devices",
@@ -95,7 +95,7 @@ PAPER_B = (
         "first",
         methods=("lapsgd", "lppsgd", "plsgd"),
     ),
-    Reading(
+    Ambiguity(
         "Nesterov momentum",
         "'momentum (Sutskever et al., 2013)'",
         "the code has Nesterov's",
@@ -105,7 +105,7 @@ PAPER_B = (
         "workload.optimizer.nesterov",
         "false",
     ),
-    Reading(
+    Ambiguity(
         "Weight decay on BatchNorm",
         "not stated; 'their previously used values (Lin et al.)'",
         "the code of Lin et al. leaves BatchNorm out",
@@ -115,7 +115,7 @@ PAPER_B = (
         "workload.optimizer.decay_bn",
         "true",
     ),
-    Reading(
+    Ambiguity(
         "When the learning rate changes",
         "not stated",
         "the code's is a function of the shared minibatch counter",
@@ -126,7 +126,7 @@ PAPER_B = (
         "update",
     ),
     *(
-        Reading(
+        Ambiguity(
             "LPP-SGD's learning rate",
             "'in some cases ... up to 1.25x' LAP-SGD's",
             f"{theirs} in the scripts",
@@ -148,7 +148,7 @@ PAPER_B = (
             ),
         )
     ),
-    Reading(
+    Ambiguity(
         "WRN-16-8's learning rate",
         "not printed",
         "the scripts of LAP-SGD have 0.4 at batch 64, warmed up from 0.05",
@@ -158,7 +158,7 @@ PAPER_B = (
         "workload.schedule.base_batch",
         "128",
     ),
-    Reading(
+    Ambiguity(
         "Scaled learning rate",
         "a0 x B x Q / B_loc after the warm-up (Table 1, garbled in print)",
         "Lin et al. scale by base batch, batch and nodes",
@@ -169,7 +169,7 @@ PAPER_B = (
         "published",
         methods=("lapsgd", "lppsgd", "mbsgd", "plsgd"),
     ),
-    Reading(
+    Ambiguity(
         "LPP-SGD's partition",
         "'non-overlapping block components'",
         "contiguous tensors by cumulative size in the code",
@@ -178,7 +178,7 @@ PAPER_B = (
         LAP_TABLES,
         f"{B}, section 1.2; {B_CODE}",
     ),
-    Reading(
+    Ambiguity(
         "LAP-SGD's batch on WRN-16-8",
         "Table 6 does not print it",
         "64 in the scripts",
@@ -186,7 +186,7 @@ PAPER_B = (
         ("lap-table6", "lap-figure1"),
         f"{B}, Table 6; {B_CODE}",
     ),
-    Reading(
+    Ambiguity(
         "Network on ImageNet",
         "ResNet-18 in section 3.1 and Table 10",
         "the scripts train ResNet-50",
@@ -194,7 +194,7 @@ PAPER_B = (
         ("lap-table10", "lap-figure2"),
         f"{B}, Table 10; {B_CODE}",
     ),
-    Reading(
+    Ambiguity(
         "Averager's start",
         "s_cur = s_pre = U in Algorithm 1b, the counter being read before an update",
         "the counter is increased after it here",
@@ -202,7 +202,7 @@ PAPER_B = (
         RUNS_LAP,
         f"{B}, Algorithm 1b",
     ),
-    Reading(
+    Ambiguity(
         "Evaluation inside the clock",
         "not stated",
         "in the code one updater evaluates while the others go on",
@@ -210,7 +210,7 @@ PAPER_B = (
         LAP_TABLES,
         B_CODE,
     ),
-    Reading(
+    Ambiguity(
         "Rows that two tables print",
         "Table 2 (3 runs) has 92.92 / 92.91 / 92.93 for U, B = 4, 128 / 6, 128 / 4, 256",
         "Table 4 (5 runs) has 92.81 / 92.92 / 92.83 with partly the same seconds",

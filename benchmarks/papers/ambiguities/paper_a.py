@@ -1,8 +1,8 @@
-"""Paper A's open points: arXiv:2410.05985v1."""
+"""Paper A's ambiguities: arXiv:2410.05985v1."""
 
 from __future__ import annotations
 
-from benchmarks.papers.open_points.reading import (
+from benchmarks.papers.ambiguities.ambiguity import (
     AGAINST_DDP,
     AUDITS,
     B_CODE,
@@ -15,12 +15,12 @@ from benchmarks.papers.open_points.reading import (
     SEVERAL,
     TRAINED,
     A,
+    Ambiguity,
     B,
-    Reading,
 )
 
 PAPER_A = (
-    Reading(
+    Ambiguity(
         "Weight decay, CIFAR",
         "0.05 in section 4.1",
         "0.005 in Table 10",
@@ -30,7 +30,7 @@ PAPER_A = (
         "workload.optimizer.weight_decay",
         "0.05",
     ),
-    Reading(
+    Ambiguity(
         "Weight decay, ImageNet",
         "0.035 in section 4.1",
         "0.0035 in Table 10",
@@ -40,7 +40,7 @@ PAPER_A = (
         "workload.optimizer.weight_decay",
         "0.035",
     ),
-    Reading(
+    Ambiguity(
         "T_max, CIFAR",
         "110 in section 4.1",
         "100 / 120 on CIFAR-100 and 105 / 120 on CIFAR-10 for ResNet-18 / ResNet-50 in Table 10",
@@ -50,7 +50,7 @@ PAPER_A = (
         "workload.schedule.t_max",
         "110",
     ),
-    Reading(
+    Ambiguity(
         "Warm-up, CIFAR-10 with ResNet-18",
         "5 epochs in section 4.1",
         "3 in Table 10",
@@ -61,7 +61,7 @@ PAPER_A = (
         "5",
         networks=("resnet18",),
     ),
-    Reading(
+    Ambiguity(
         "Warm-up rate, ImageNet",
         "0.005 in section 4.1",
         "0.0035 in Table 10",
@@ -71,7 +71,7 @@ PAPER_A = (
         "workload.schedule.warm_up_lr",
         "0.005",
     ),
-    Reading(
+    Ambiguity(
         "Learning rate, IMDb",
         "0.01 in section 4.2",
         "0.001 in Table 10",
@@ -81,7 +81,7 @@ PAPER_A = (
         "workload.schedule.lr",
         "0.01",
     ),
-    Reading(
+    Ambiguity(
         "Optimizer, IMDb",
         "Adam in section 4.2",
         "'momentum 0.9' in Table 10, which Adam does not have",
@@ -91,7 +91,7 @@ PAPER_A = (
         "workload.optimizer.name",
         "sgd",
     ),
-    Reading(
+    Ambiguity(
         "Text, IMDb",
         "vocabulary, length of a review and size of the word vectors are not stated",
         "nor are they in Table 10",
@@ -100,7 +100,7 @@ PAPER_A = (
         f"{A}, section 4.2",
         "workload.embedding",
     ),
-    Reading(
+    Ambiguity(
         "Learning rate after T_max",
         "not stated",
         "Table 4's best epoch (114) lies past its T_max (100), where a held cosine is 0",
@@ -110,7 +110,7 @@ PAPER_A = (
         "workload.schedule.after_t_max",
         "hold",
     ),
-    Reading(
+    Ambiguity(
         "When the learning rate changes",
         "not stated",
         "torch's schedulers are stepped once an epoch as a rule",
@@ -120,7 +120,7 @@ PAPER_A = (
         "workload.schedule.stepped",
         "update",
     ),
-    Reading(
+    Ambiguity(
         "Epochs",
         "not stated for CIFAR and IMDb, 300 for ImageNet",
         "'early stopping ... if no improvement of the accuracy was achieved for 30 epochs'",
@@ -129,7 +129,7 @@ PAPER_A = (
         f"{A}, section 4.1",
         "workload.epochs",
     ),
-    Reading(
+    Ambiguity(
         "CIFAR stem",
         "not stated",
         "Table 9's 4.9 ms forward at batch 128 fits the 3x3 stem (555M multiply-adds), not torchvision's 7x7 (37M)",
@@ -139,7 +139,7 @@ PAPER_A = (
         "workload.stem",
         "imagenet",
     ),
-    Reading(
+    Ambiguity(
         "Augmentation, CIFAR",
         "not stated",
         "paper B's code crops 32 with padding 4 and flips",
@@ -149,7 +149,7 @@ PAPER_A = (
         "workload.augment",
         "false",
     ),
-    Reading(
+    Ambiguity(
         "Nesterov momentum",
         "not stated; 'a momentum of 0.9'",
         "paper B's code, which paper A ran for LAP-SGD and LPP-SGD, has it",
@@ -159,7 +159,7 @@ PAPER_A = (
         "workload.optimizer.nesterov",
         "true",
     ),
-    Reading(
+    Ambiguity(
         "BatchNorm's running statistics",
         "not stated",
         "paper B's code averages parameters alone",
@@ -170,7 +170,7 @@ PAPER_A = (
         "per_device",
         methods=LAP,
     ),
-    Reading(
+    Ambiguity(
         "Learning rate of several devices",
         "not stated for LAPSGD, LPPSGD and DDP at a global batch of 384",
         "they make a third of the updates per epoch",
@@ -181,7 +181,7 @@ PAPER_A = (
         "linear",
         methods=SEVERAL,
     ),
-    Reading(
+    Ambiguity(
         "Updaters per device",
         "one process per GPU in paper A, with which LPPSGD is LAPSGD",
         "3 to 8 in paper B",
@@ -192,7 +192,7 @@ PAPER_A = (
         "4",
         methods=LAP,
     ),
-    Reading(
+    Ambiguity(
         "Queue of losses",
         "not stated",
         "Figure 1 shows each loss taken at once",
@@ -203,7 +203,7 @@ PAPER_A = (
         "8",
         methods=DECOUPLED,
     ),
-    Reading(
+    Ambiguity(
         "What an update writes",
         "Algorithm 1 overwrites the forward thread's layer by the backward thread's copy",
         "section 5 treats overwriting as a disturbance",
@@ -214,7 +214,7 @@ PAPER_A = (
         "overwrite",
         methods=DECOUPLED,
     ),
-    Reading(
+    Ambiguity(
         "Weights of the backward pass",
         "theta^v, possibly other than the forward pass's theta^u, in section 3.5",
         "equation 1 has the forward pass's",
@@ -225,7 +225,7 @@ PAPER_A = (
         "forward",
         methods=DECOUPLED,
     ),
-    Reading(
+    Ambiguity(
         "Momentum of the backward threads",
         "not stated",
         "one optimizer per thread or one for all fit Algorithm 1",
@@ -236,7 +236,7 @@ PAPER_A = (
         "per_updater",
         methods=DECOUPLED,
     ),
-    Reading(
+    Ambiguity(
         "Locks",
         "'without any locking mechanism'",
         "torn writes would be no update that an algorithm names",
@@ -247,7 +247,7 @@ PAPER_A = (
         "true",
         methods=DECOUPLED,
     ),
-    Reading(
+    Ambiguity(
         "Evaluation inside the clock",
         "not stated for Async LU and Async BU",
         "paper B's code evaluates inside it",
@@ -255,7 +255,7 @@ PAPER_A = (
         TRAINED,
         B_CODE,
     ),
-    Reading(
+    Ambiguity(
         "Validation split",
         "none is mentioned",
         "accuracies are called test accuracy in Table 5",
@@ -263,7 +263,7 @@ PAPER_A = (
         TRAINED,
         f"{A}, section 4",
     ),
-    Reading(
+    Ambiguity(
         "Target",
         "'the best accuracy achieved by the worst performing algorithm'",
         "Tables 1 and 3 print it rounded down (60 for 61.0, 87 for 87.8)",
@@ -271,7 +271,7 @@ PAPER_A = (
         ("table1", "table3"),
         f"{A}, section 4",
     ),
-    Reading(
+    Ambiguity(
         "'Up to 2.97x'",
         "credited to Async BU in section 4.1",
         "672.9 / 226.4 = 2.97 is Async LU's quotient; Async BU's is 4.33",
@@ -279,7 +279,7 @@ PAPER_A = (
         ("table3",),
         f"{A}, section 4.1 and Table 3",
     ),
-    Reading(
+    Ambiguity(
         "Baseline of the speed-ups",
         "each method against its own framework's single-GPU run",
         "their seconds are not printed",

@@ -1,0 +1,1 @@
+"""What the papers contradict or leave open, and which ambiguity a run takes."""
