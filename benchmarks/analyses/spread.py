@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import stdev
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 from pydantic import Field
 
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
@@ -172,7 +172,7 @@ def _table(request: Request, found: Sequence[Runs]) -> ResultTable:
 def _row(runs: Runs) -> ResultRow:
     cells: list[ResultCell] = []
     for key in ENDS:
-        stds = [stdev(values) for values in runs.values(key)]
+        stds = [float(np.std(values, ddof=1)) for values in runs.values(key)]
         cells += [_cell(std, len(runs.schedules)) for std in stds]
         cells.append(_cell(stds[0] / stds[1] if stds[1] else math.nan, len(runs.schedules)))
     return ResultRow(runs.work.network, runs.work.label, runs.method.name, _title(runs.method), tuple(cells))
