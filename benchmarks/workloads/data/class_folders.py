@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +58,7 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
         if held_out is not None:
             if tests:
                 raise UserError(f"{place} has {tests[0]}/: leave held_out out of the data card, or {tests[0]}/ away.")
-            found = _listed(place / TRAIN if (place / TRAIN).is_dir() else place, endings)
+            found = listed(place / TRAIN if (place / TRAIN).is_dir() else place, endings)
             _check_several(place, found)
             return _parted(found, held_out)
         if not tests or not (place / TRAIN).is_dir():
@@ -66,7 +66,7 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
                 f"{place} has no {TRAIN}/ and {TEST[0]}/, each with a folder per class: make them, or say in the data "
                 "card which share of each class is for testing, as in held_out = 0.2."
             )
-        train, test = (_listed(place / name, endings) for name in (TRAIN, tests[0]))
+        train, test = (listed(place / name, endings) for name in (TRAIN, tests[0]))
     except OSError as error:
         raise UserError(f"{place} cannot be listed ({error}): make it readable.") from error
     if lost := sorted(train.keys() ^ test.keys()):
@@ -99,14 +99,23 @@ def _check_several(place: Path, kinds: Collection[str]) -> None:
         raise UserError(f"{place} has one class, {next(iter(kinds))}, and nothing to tell it from: add another.")
 
 
-def _listed(folder: Path, endings: Sequence[str]) -> dict[str, list[ClassFile]]:
-    """Class -> its files, both sorted."""
-    kinds = sorted(name for name, found in _entries(folder) if stat.S_ISDIR(found.st_mode))
+def listed(folder: Path, endings: Sequence[str], *, alone: bool = False) -> dict[str, list[ClassFile]]:
+    """Class -> its files, both sorted. alone: nothing else lies there, but for what is hidden, and no links.
+
+    Raises UserError where something else does, where a class has no files, and for a file that is no regular one;
+    OSError where a folder cannot be listed.
+    """
+    inside = _entries(folder, links=not alone)
+    kinds = sorted(name for name, found in inside if stat.S_ISDIR(found.st_mode))
+    if alone and len(kinds) < len(inside):
+        other = next(name for name, _ in inside if name not in kinds)
+        raise UserError(f"{folder / other} is no folder, as only classes may lie there: remove it.")
     if not kinds:
         raise UserError(f"{folder} has no folder per class: every file lies in {folder.name}/CLASS/.")
     files = {}
     for label, kind in enumerate(kinds):
-        there = [(name, found) for name, found in _entries(folder / kind) if name.lower().endswith(tuple(endings))]
+        entries = _entries(folder / kind, links=not alone)
+        there = [(name, found) for name, found in entries if alone or name.lower().endswith(tuple(endings))]
         for name, found in there:
             if not stat.S_ISREG(found.st_mode):
                 raise UserError(f"{folder / kind / name} is no regular file, as every sample has to be: remove it.")
@@ -119,6 +128,7 @@ def _listed(folder: Path, endings: Sequence[str]) -> dict[str, list[ClassFile]]:
     return files
 
 
-def _entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _entries(folder: Path, *, links: bool) -> list[tuple[str, os.stat_result]]:
+    """What is not hidden. links: whether what they point to is told."""
     with os.scandir(folder) as entries:
-        yield from ((entry.name, entry.stat()) for entry in entries if not entry.name.startswith("."))
+        return [(one.name, one.stat(follow_symlinks=links)) for one in entries if not one.name.startswith(".")]

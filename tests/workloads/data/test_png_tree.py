@@ -49,7 +49,7 @@ def made(tmp_path: Path) -> Made:
                 Image.fromarray(images[name]).save(place / name)
     mine = replace(card("cifar100"), classes=3, train_samples=12, test_samples=6)
     mine = replace(mine, tree=ImageTree(TREE, "", "a tree"))
-    pixels = np.stack([images[file.name].transpose(2, 0, 1).copy() for file in png_tree.listed(mine, place)])
+    pixels = np.stack([images[file.path].transpose(2, 0, 1).copy() for file in png_tree.listed(mine, place)])
     sha256 = png_tree.fingerprint(png_tree.listed(mine, place), np.ascontiguousarray(pixels))
     return Made(replace(mine, tree=ImageTree(TREE, sha256, "a tree")), place, images)
 

@@ -1,12 +1,18 @@
-"""Images and labels as arrays: one split, and the fingerprint of two."""
+"""Images and labels as arrays: one split, the fingerprint of two, and decoded ones in the cache."""
 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from results import reading
+from results.errors import ResultsError
+from results.files import whole
 
 
 class Split(NamedTuple):
@@ -28,3 +34,20 @@ def fingerprint(train: Split, test: Split) -> str:
             digest.update(f"{name} {part} {kind} {array.shape}\n".encode())
             digest.update(np.ascontiguousarray(array, dtype=kind).tobytes())
     return digest.hexdigest()
+
+
+def keep_pixels(path: Path, pixels: NDArray[np.uint8], mark: Path, words: str = "") -> None:
+    """Keep decoded images, and beside them a mark. A cache that cannot be written costs time, and is no error."""
+    with suppress(ResultsError, OSError):
+        for file, content in ((path, pixels.data), (mark, words.encode())):
+            with whole(file) as stream:
+                stream.write(content)
+
+
+def kept_pixels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """Those that were kept; None where they are missing, or of another size. The caller compares their fingerprint."""
+    try:
+        with reading.opened(path, int(np.prod(shape))) as stream:
+            return np.fromfile(stream, np.uint8).reshape(shape)
+    except (OSError, ValueError):
+        return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,13 +18,11 @@ from PIL import Image, ImageOps
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import class_folders
 from benchmarks.workloads.data.cards import OwnData
-from benchmarks.workloads.data.images.arrays import Split
+from benchmarks.workloads.data.images.arrays import Split, keep_pixels, kept_pixels
 from benchmarks.workloads.data.images.decode import opened
 from benchmarks.workloads.data.images.folder_tree import IMAGES
 from benchmarks.workloads.data.places import cache_folder
 from results import reading
-from results.errors import ResultsError
-from results.files import whole
 
 Pixels = NDArray[np.uint8]
 Shape = tuple[int, int, int]
@@ -56,7 +53,8 @@ def read(name: str, place: OwnData, shape: Shape) -> Found:
         pixels = np.empty((len(files), *shape), np.uint8)
         for into, file in zip(pixels, files, strict=True):
             into[...] = _decoded(file.path, shape)
-        _keep(folder, mark, pixels, fingerprint(tree, pixels))
+        sha256 = fingerprint(tree, pixels)
+        keep_pixels(folder / f"{sha256}.pixels", pixels, mark, sha256)
     labels, cut = np.array([file.label for file in files], np.int64), len(tree.train)
     train, test = (Split(pixels[part], labels[part]) for part in (slice(cut), slice(cut, None)))
     return Found(train, test, len(tree.classes), fingerprint(tree, pixels))
@@ -106,22 +104,11 @@ def _decoded(path: str, shape: Shape) -> Pixels:
     return values.reshape(height, width, channels).transpose(2, 0, 1)
 
 
-def _keep(folder: Path, mark: Path, pixels: Pixels, sha256: str) -> None:
-    """A cache that cannot be written costs time, and is no error."""
-    with suppress(ResultsError, OSError):
-        with whole(folder / f"{sha256}.pixels") as stream:
-            stream.write(pixels.data)
-        with whole(mark) as stream:
-            stream.write(sha256.encode())
-
-
 def _kept(folder: Path, mark: Path, tree: class_folders.ClassTree, shape: Shape) -> Pixels | None:
     """The pixels that were kept, or None where they are missing or not as they were written."""
-    shapes = len(tree.train) + len(tree.test), *shape
     try:
         sha256 = reading.content(mark, 64).decode()
-        with reading.opened(folder / f"{sha256}.pixels", int(np.prod(shapes))) as stream:
-            pixels = np.fromfile(stream, np.uint8).reshape(shapes)
     except (OSError, ValueError):
         return None
-    return pixels if fingerprint(tree, pixels) == sha256 else None
+    pixels = kept_pixels(folder / f"{sha256}.pixels", (len(tree.train) + len(tree.test), *shape))
+    return pixels if pixels is not None and fingerprint(tree, pixels) == sha256 else None
