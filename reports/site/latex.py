@@ -6,6 +6,7 @@ For a paper `reports.latex.paper` has what is smaller. A table needs booktabs an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reports.latex import paper
@@ -15,7 +16,12 @@ from reports.site.pages import Claims, Grid, Page, Picture, Site
 
 def page(one: Page) -> str:
     """All tables of a page, each a float with its caption and label, and the notes below them."""
-    measured = [grid for block in one.blocks for grid in one.measured(block)]
+    said = "; ".join(one.captions)
+    measured = [
+        replace(grid, caption=f"{one.title}. {grid.caption}. {said}. Mean ± sample standard deviation (n).")
+        for block in one.blocks
+        for grid in one.measured(block)
+    ]
     grids = enumerate((*measured, *one.grids, *one.rivals, *one.splits))
     parts = [f"% {escape(one.id)}: needs \\usepackage{{booktabs,graphicx}} and UTF-8 input"]
     parts += [_listing(grid, f"tab:{label(one.place.replace('/', '-'))}-{number}") for number, grid in grids]

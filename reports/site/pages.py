@@ -172,8 +172,8 @@ class Page:
 
     def measured(self, block: Block) -> Iterator[Grid]:
         """A table for each measure: published beside measured, and the verdict."""
-        heads = ("Method", "Published", "Measured (n)", "95 % interval", "Ratio", "Evidence", "Verdict")
-        shown = [place for place, name in enumerate(heads) if self.ratios or name != "Ratio"]
+        heads = ("Method", "Published", "Measured (n)", "95 % interval", "Measured / published", "Evidence", "Verdict")
+        shown = [place for place in range(len(heads)) if self.ratios or place != 4]
         for index, name in enumerate(self.measures):
             rows = []
             for line in block.lines:
