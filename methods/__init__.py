@@ -1,4 +1,4 @@
-"""The algorithms, one file each, written like the paper's pseudo-code. Nothing here imports torch or the other rooms.
+"""The algorithms, one file each, written like the paper's pseudo-code. Nothing here imports torch or our other code.
 
 To write a method: subclass Method, name its Options, yield Workers whose programs yield effects, and register it.
 """

@@ -60,7 +60,21 @@ class ExecutorProperties(Protocol):
 
 
 class Method(ABC):
-    """A training algorithm. Subclasses define Options, replicas, devices and workers, and never touch execution."""
+    """A training algorithm. Subclasses define Options, replicas, devices and workers, and never touch execution.
+
+        @register(title="Plain SGD", source="no paper")
+        class Plain(Method):
+            def workers(self, team):
+                yield Worker(self.train(team.replica), device=0, role="trainer")
+
+            def train(self, replica):
+                while (step := (yield NextBatch(replica))) is not None:
+                    yield from forward(replica, step)
+                    yield Update(*(yield from backward(replica, step)))
+
+    name, title, source, file: set by `register`. Options: the class of its options; options: its values, by default
+    all defaults.
+    """
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -87,7 +101,10 @@ class Method(ABC):
         return self.devices > self.replicas
 
     def refuses(self, executor: ExecutorProperties) -> str:
-        """Why it cannot run on such an executor, "" where it can: what may follow "NAME cannot run there: "."""
+        """Returns why it cannot run on such an executor, "" where it can.
+
+        The words may follow "NAME cannot run there: ".
+        """
         if self.needs_one_process and not executor.one_process:
             return "its workers on several devices share memory, and there they have none in common"
         return ""
@@ -99,7 +116,7 @@ class Method(ABC):
         """Raises MethodError where it cannot train the network of this name, "" for one of no name; asked likewise."""
 
     def parts(self, team: Team) -> Sequence[Sequence[Layer]]:
-        """The layers that each device holds, in their order, where the network is cut into parts; else none."""
+        """Returns the layers that each device holds, in their order, where the network is cut into parts; else none."""
         return ()
 
     # ---- what is audited where rows are compared and no run has counted it: of the options where these say it, else to
@@ -177,7 +194,7 @@ class Method(ABC):
         return self if other is None else other.trained_as
 
     def declares(self, name: str) -> bool:
-        """Whether it says so itself what the property of this name is.
+        """Returns whether it says so itself what the property of this name is.
 
         It does where its class has the property, or an option that the default asks for. What a plug-in takes over from
         another method says nothing of workers of its own. The suite holds its own methods to all of it.
@@ -191,22 +208,23 @@ class Method(ABC):
         return not any(map(_has_workers, line[:owner]))
 
     def as_method(self, other: type[Method]) -> Method:
-        """Another method, whose options this one has all, with the values they have here."""
+        """Returns another method, whose options this one has all, with the values they have here."""
         return other(other.Options(**{key: getattr(self.options, key) for key in other.Options.__dataclass_fields__}))
 
     @abstractmethod
     def workers(self, team: Team) -> Iterable[Worker]:
-        """The workers of an epoch, or of a part of it where a workload drains within epochs.
+        """Gives the workers of an epoch, or of a part of it where a workload drains within epochs.
 
-        Called once for each: what lasts belongs in team.state. A part's workers get no batch beyond it.
+        Called once for each, always with the same team: what lasts belongs in team.state. A part's workers get no batch
+        beyond it. All of them run to completion: that is the drain.
         """
 
     def describe(self) -> dict[str, Any]:
-        """All options as resolved."""
+        """Returns all options as resolved, by name."""
         return asdict(self.options)
 
     def recorded(self) -> dict[str, Any]:
-        """The options that define a run: without those that came later and do here what runs did before."""
+        """Returns the options that define a run: without those that came later and do here what runs did before."""
         not_said = left_out(self.options)
         return {name: value for name, value in self.describe().items() if name not in not_said}
 
@@ -222,7 +240,7 @@ _ASKED_FOR = {
 
 
 def _has_workers(cls: type) -> bool:
-    """Whether it defines workers, or a program of theirs."""
+    """Returns whether it defines workers, or a program of theirs."""
     return any(name == "workers" or isgeneratorfunction(made) for name, made in vars(cls).items())
 
 

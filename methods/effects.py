@@ -14,18 +14,21 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Layer(Protocol):
-    """A part of the network that is updated as a unit: the stem, one residual block, the head."""
+    """A part of the network that is updated as a unit: the stem, one residual block, the head.
+
+    index: its place in the forward pass, 0 the first. size: trainable parameters.
+    """
 
     @property
     def name(self) -> str: ...
     @property
     def index(self) -> int: ...
     @property
-    def size(self) -> int: ...  # trainable parameters
+    def size(self) -> int: ...
 
 
 class Replica(Protocol):
-    """A copy of the network on one device."""
+    """A copy of the network on one device. index: 0 the first. layers: in the order of the forward pass."""
 
     @property
     def index(self) -> int: ...
@@ -68,10 +71,12 @@ class Team(Protocol):
     def state(self) -> dict[str, Any]: ...  # JSON-like; saved and loaded with the weights; "executor" is taken
 
     def random(self, worker: str) -> Random:
-        """Random numbers of one worker: a function of seed, epoch, the part of it that is under way, and this name.
+        """Returns random numbers of one worker: a function of seed, epoch, the part of it under way, and this name.
 
         So they hang on nothing that others do: they are the same on every executor, resumed or replayed. A method
         draws from nothing else.
+
+            partner = team.random(f"partners of {replica.index}").choice(others)
         """
 
 
@@ -83,7 +88,7 @@ class LayerVersions(NamedTuple):
 
     @property
     def staleness(self) -> int:
-        """Updates of others in between; not below 0 where the gradient is of another replica."""
+        """Returns the updates of others in between; not below 0 where the gradient is of another replica."""
         return max(0, self.now - self.read)
 
 
@@ -96,15 +101,23 @@ Scale = float | Callable[[int], float]
 
 @dataclass(eq=False)
 class Channel:
-    """A queue between workers. capacity 0 is a rendezvous (Put waits for its Get), None is unbounded."""
+    """A queue between workers, first in, first out.
+
+    capacity: items that may wait in it. 0 is a rendezvous (Put waits for its Get), None is unbounded. producers: after
+    as many Close effects, and once it is empty, Get gives None. name: in messages to people.
+
+        losses = Channel(capacity=8, name="losses")
+        yield Put(losses, step)            # one worker
+        step = yield Get(losses)           # another one
+    """
 
     capacity: int | None = 0
-    producers: int = 1  # after as many Close effects, Get yields None
+    producers: int = 1
     name: str = "channel"
 
 
 class CounterValue(int):
-    """A counter's value at one moment, and whether the counter had ended then."""
+    """A counter's value at one moment, a number; ended: whether the counter had ended then."""
 
     ended: bool
 
@@ -116,9 +129,12 @@ class CounterValue(int):
 
 @dataclass(eq=False)
 class Counter:
-    """A shared counter (paper B's S): incremented by Count, waited for by Await."""
+    """A shared counter (S in arXiv:2203.06638, Algorithm 1): incremented by Count, waited for by Await.
 
-    producers: int = 1  # after as many Close effects it has ended, and Await returns at once
+    producers: after as many Close effects it has ended, and Await returns at once.
+    """
+
+    producers: int = 1
     name: str = "counter"
     value: int = field(default=0, init=False)
     closes: int = field(default=0, init=False)
@@ -134,7 +150,7 @@ class Counter:
 
 @dataclass(eq=False)
 class Group:
-    """Workers that meet in a collective: one per member."""
+    """Workers that meet in a collective (AllReduce, Average), round by round: one per member."""
 
     members: int
     name: str = "group"
@@ -144,14 +160,17 @@ class Group:
 
 
 class Effect:
-    """Nobody changes one; yet they are not frozen: that trebles what it takes to make one, millions of times."""
+    """What a worker yields; the executor sends back what the effect gives, as each class says after "->".
+
+    Nobody changes one; yet they are not frozen: that trebles what it takes to make one, millions of times.
+    """
 
     __slots__ = ()
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class NextBatch(Effect):
-    """-> Step, or None at the end of the epoch.
+    """Take the replica's next batch of the epoch -> Step, or None at the epoch's end.
 
     Replicas have equal shares of an epoch's batches; shared=True takes the next one, whoever asks. All ask alike.
     """
@@ -170,18 +189,25 @@ class Snapshot(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Forward(Effect):
+    """The step's forward pass through one layer. Layers go first to last.
+
+    Input and output stay on the step's tape for its backward pass; the layer's version is noted as read.
+    """
+
     layer: Layer
     step: Step
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Loss(Effect):
+    """The task's loss of the step's output, and its gradient, from which the backward pass begins."""
+
     step: Step
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Backward(Effect):
-    """-> Gradient (None when weights is False). Layers go last to first.
+    """The step's backward pass through one layer -> Gradient (None when weights is False). Layers go last to first.
 
     The layer's weights are those of now (theta^v) unless pinned, its activations those of the forward pass (theta^u).
     weights=False computes the gradient of the layer's input only, inputs=False that of its weights only.
@@ -199,6 +225,9 @@ class Update(Effect):
     To the layers that they were taken from, or to the same layers of another replica: what is sent over a channel pays
     its way there, so that an update of the worker's own replica pays none. scale: finite and not negative; a function
     is called when a layer is updated, with that layer's staleness, nobody else updating the layer meanwhile.
+
+        yield Update(*gradients)                           # a block update
+        yield Update(gradient, scale=lambda s: 1 / (1 + s))  # smaller steps for stale gradients
     """
 
     __slots__ = ("gradients", "replica", "scale")
@@ -232,13 +261,15 @@ class Drop(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Put(Effect):
+    """Send an item through a channel; waits where there is no room."""
+
     channel: Channel
     item: Any
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Get(Effect):
-    """-> the item, or None when the channel is closed and empty."""
+    """Take from a channel -> the item, or None when the channel is closed and empty."""
 
     channel: Channel
 
@@ -252,14 +283,14 @@ class Close(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class Count(Effect):
-    """read-and-inc (paper B, Algorithm 1a line 4) -> the value before."""
+    """Increment a counter -> the value before (read-and-inc: arXiv:2203.06638, Algorithm 1a, line 4)."""
 
     counter: Counter
 
 
 @dataclass(slots=True, unsafe_hash=True)
 class Await(Effect):
-    """-> CounterValue, the counter's value now: at least at_least, unless the counter has `ended`, as the value says.
+    """Wait for a counter -> CounterValue, its value now: at least at_least, unless it has `ended`, as the value says.
 
     A method asks the value, and not the counter, which others may close meanwhile.
     """
@@ -270,7 +301,10 @@ class Await(Effect):
 
 @dataclass(slots=True, unsafe_hash=True)
 class AllReduce(Effect):
-    """-> the mean over the group's members of one layer's gradient."""
+    """Reduce one layer's gradient -> the mean over the group's members, a Gradient of this replica's layer.
+
+    Every member brings the same layers in the same order; the mean has the round's first ticket, so one learning rate.
+    """
 
     group: Group
     replica: Replica
@@ -296,7 +330,10 @@ class Average(Effect):
 
 @dataclass(slots=True, frozen=True, eq=False)
 class Correction:
-    """The correction that an average of so many members adds to a replica. last: whether every one said last."""
+    """The correction that an average of so many members adds to a replica. last: whether every one said last.
+
+    mean, snapshot: vectors (n,) of the replica's weights, opaque to methods.
+    """
 
     replica: Replica
     mean: Any
@@ -320,7 +357,10 @@ Program = Generator[Effect, Any, None]
 class Worker:
     """One concurrent activity of a method. Its name lasts over epochs: per-updater momentum is kept under it.
 
-    holds: layers whose weights live on the worker's device instead of their replica's, as a pipeline's stage has them.
+        Worker(self.forward(team, replica, losses), device=0, role="forward")
+
+    program: the generator. device: on which it computes, 0 the first. role, index: what it is called by. holds: layers
+    whose weights live on the worker's device instead of their replica's, as a pipeline's stage has them.
     """
 
     program: Program
@@ -338,9 +378,11 @@ class Worker:
 
 
 def forward(replica: Replica, step: Step, *, pin: str = "never") -> Program:
-    """The forward pass and the loss.
+    """Asks for the forward pass of all layers, and the loss.
 
-    pin="layer" pins each layer's weights as the pass reads them, pin="start" all of them before it.
+    pin: "layer" pins each layer's weights as the pass reads them, "start" all of them before it.
+
+        yield from forward(replica, step)
     """
     if pin == "start":
         for layer in replica.layers:
@@ -353,7 +395,10 @@ def forward(replica: Replica, step: Step, *, pin: str = "never") -> Program:
 
 
 def backward(replica: Replica, step: Step) -> Generator[Effect, Any, list[Gradient]]:
-    """The whole backward pass -> the gradients, last layer first."""
+    """Asks for the backward pass of all layers -> the gradients, last layer first.
+
+    gradients = yield from backward(replica, step)
+    """
     gradients = []
     for layer in reversed(replica.layers):
         gradients.append((yield Backward(layer, step)))

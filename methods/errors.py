@@ -11,7 +11,10 @@ class MethodError(Exception):
 
 
 def unknown(what: str, given: str, known: Iterable[str]) -> str:
-    """One sentence that offers the nearest names, or all of them."""
+    """Returns a sentence that offers the nearest names, or all of them.
+
+    unknown("method", "asynclu", ["async_lu", "bp"])  # "Unknown method 'asynclu': did you mean async_lu?"
+    """
     known = list(known)
     near = difflib.get_close_matches(given, known, n=3, cutoff=0.5)
     offer = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."

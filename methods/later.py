@@ -19,14 +19,14 @@ class Later:
 
 def left_out(made: Any) -> dict[str, Any]:
     """Names what a spec leaves out of a pydantic model or dataclass, as `model_dump(exclude=...)` takes it."""
-    found: dict[str, Any] = {}
+    names: dict[str, Any] = {}
     for name, field in getattr(type(made), "__pydantic_fields__", {}).items():
         value = getattr(made, name)
         if Later(value) in field.metadata:
-            found[name] = True
+            names[name] = True
         elif inside := left_out(value):
-            found[name] = inside
-    return found
+            names[name] = inside
+    return names
 
 
 def filled_in(kind: type, said: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,13 @@ _complete = False
 
 
 def register(*, title: str, source: str, name: str | None = None) -> Callable[[M], M]:
-    """Class decorator. The name is the class's in snake case (AsyncLU -> async_lu) unless given.
+    """Registers a method; a class decorator.
+
+        @register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1")
+        class AsyncLU(Method): ...
+
+    title: its name in tables. source: paper and algorithm. name: on the command line, by default the class's in snake
+    case (AsyncLU -> async_lu).
 
     Raises MethodError when the name is taken or is no identifier, and where title or source, which people read, have
     control characters or several lines.
@@ -94,7 +100,9 @@ def _load_all() -> None:
 
 
 def load_plugin(path: Path) -> list[str]:
-    """Load the methods of one file -> their names. Raises MethodError if it is missing, broken or registers none.
+    """Loads the methods of one Python file -> their names, as `--plugin my_sgd.py` does.
+
+    Raises MethodError if it is missing, broken, larger than 1 MiB or registers none.
 
     A file whose methods are there is not read again.
     """
@@ -137,7 +145,7 @@ def _line_in(path: Path, error: BaseException) -> str:
 
 
 def raised_in_plugin(error: BaseException) -> str:
-    """A sentence with file and line where the error was raised in a method's file that is none of ours, else ""."""
+    """Returns a sentence with file and line where the error was raised in a user's method, else ""."""
     files = {cls.file for cls in _methods.values() if cls.__module__.partition(".")[0] != "methods"}
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     if not lines:
@@ -147,13 +155,13 @@ def raised_in_plugin(error: BaseException) -> str:
 
 
 def names() -> list[str]:
-    """Our own in their order, then the others as they came."""
+    """Returns the names of all methods: our own in their order, then the others as they came."""
     _load_all()
     return [*OWN, *(name for name in _methods if name not in OWN)]
 
 
 def method_class(name: str) -> type[Method]:
-    """Raises MethodError, offering the nearest names, when there is none."""
+    """Returns the class of this name. Raises MethodError, offering the nearest names, when there is none."""
     _load_all()
     if name not in _methods:
         raise MethodError(unknown("method", name, _methods))
@@ -161,7 +169,9 @@ def method_class(name: str) -> type[Method]:
 
 
 def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
-    """A method with its options set.
+    """Makes a method with its options set, the others at their defaults.
+
+        create("async_lu", {"backward_workers": 2})
 
     Raises MethodError on an unknown name, option or value, and where a property of the method has no such value.
     """
@@ -185,9 +195,9 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
 
 
 def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a record, and those that it lacks, as its method did before it had them; no others if unknown.
+    """Returns the options of a record, and those that it lacks, as its method did before it had them.
 
-    That is an option's default, unless it says otherwise (`Later`).
+    A method that is not known adds none. That is an option's default, unless it says otherwise (`Later`).
     """
     _load_all()
     method = _methods.get(name)
@@ -195,7 +205,7 @@ def with_defaults(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded(name: str, options: Mapping[str, Any]) -> Method:
-    """The method of a run, by its spec; raises as `create`."""
+    """Makes the method of a run from its spec's name and options; raises as `create`."""
     return create(name, with_defaults(name, options))
 
 

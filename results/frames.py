@@ -97,7 +97,7 @@ STALENESS = _SUBJECT | {
 """The columns of `staleness`: means over a run's reads of a layer, in updates and in seconds of the run's clock.
 
 From `lost_updates` on they are counts of the last epoch, of which runs of earlier versions have none
-(benchmarks.executors.resuming.LayerConflicts says what each is).
+(benchmarks.executors.counts.LayerConflicts says what each is).
 """
 
 

@@ -133,7 +133,7 @@ class Rank:
         """Loops that never meet."""
         alone = training(made.work, "lapsgd", made.data, "threads", options={"devices": 1, "switch": 0.0})
         alone.team.batches = self._every_other(made)
-        alone.team.steps_per_epoch = made.team.steps_per_epoch // self.ranks
+        alone.team.accounts.steps_per_epoch = made.team.steps_per_epoch // self.ranks
         self.turns[APART[0]] = lambda: _epoch(alone)
         self.turns[APART[1]] = plain(made, self.rank, self.ranks, lambda network: network)
 
@@ -172,7 +172,7 @@ def _epoch(made: Training) -> tuple[list[float], float]:
     torch.set_num_threads(made.work.threads)
     made.team.begin_epoch(0)
     made.executor.run(made.method.workers(made.team))
-    made.team.end_epoch()
+    made.team.accounts.end_epoch()
     gathering: float = getattr(made.executor, "gathering_seconds", 0.0)
     return [float(loss) for _, loss in sorted(zip(made.team.tickets, made.team.losses, strict=True))], gathering
 

@@ -71,7 +71,7 @@ def epoch(made: Training) -> Timed:
         made.executor.run(made.method.workers(made.team))
         synchronise(made.device)
         seconds = time.perf_counter() - begun
-        made.team.end_epoch()  # who leaves batches out is not fast
+        made.team.accounts.end_epoch()  # who leaves batches out is not fast
         return seconds / made.team.steps_per_epoch
 
     return timed

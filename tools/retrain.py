@@ -20,7 +20,6 @@ from typing import Any
 
 import torch
 
-from benchmarks.executors.counting import counted_effects
 from benchmarks.executors.registry import executor
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
@@ -100,7 +99,7 @@ def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
             if name != WALL and not _same(point.metrics[name], value)
         ]
     if epochs == record.evaluations[-1].epoch and record.end is not None:
-        ends = {"staleness": training.team.per_layer(), "effects": counted_effects(training.team)}
+        ends = {"staleness": training.team.per_layer(), "effects": training.team.counted_effects()}
         found += [name for name, value in ends.items() if not _same(record.end.get(name, {}), value)]
     return found
 

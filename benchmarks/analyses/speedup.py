@@ -22,7 +22,7 @@ from pydantic import Field
 
 import methods
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, exact_cell
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Method
@@ -90,11 +90,11 @@ def long_stream(beta: float, workers: int) -> float:
 def epoch_seconds(method: Method, price: Price, batches: int) -> float:
     """Simulated seconds of one epoch of so many batches, in the method's last phase."""
     layers = [(f"layer{index}", 1) for index in range(len(price.forward))]
-    team = DryTeam.of(layers, replicas=method.replicas, steps_per_epoch=batches)
-    team.epoch = team.epochs
+    team = SimulatedTeam.of(layers, replicas=method.replicas, steps_per_epoch=batches)
+    team.accounts.epoch = team.epochs
     executor = VirtualExecutor(team, price)
     executor.run(method.workers(team))
-    team.end_epoch()
+    team.accounts.end_epoch()
     return executor.now
 
 

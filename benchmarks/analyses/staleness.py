@@ -19,8 +19,8 @@ from pydantic import Field
 
 import methods
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request, Several, exact_cell
-from benchmarks.executors.accounts import DryTeam
-from benchmarks.executors.staleness import LayerStaleness
+from benchmarks.executors.counts import LayerStaleness
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from results.measures import Measure
@@ -98,9 +98,9 @@ def law_of_layer(layer: int, layers: int, beta: float) -> float:
 def measure(method: str, layers: int, beta: float, options: StalenessOptions) -> list[LayerStaleness]:
     """One epoch of uniform layers on ideal devices -> staleness per layer."""
     made = methods.create(method, {"backward_workers": options.workers})
-    team = DryTeam.of([(f"layer {m}", 1) for m in range(1, layers + 1)], steps_per_epoch=options.batches)
+    team = SimulatedTeam.of([(f"layer {m}", 1) for m in range(1, layers + 1)], steps_per_epoch=options.batches)
     VirtualExecutor(team, Price.uniform(layers, 1.0, beta)).run(made.workers(team))
-    return team.staleness.per_layer()
+    return team.accounts.staleness.per_layer()
 
 
 def point(layers: int, beta: float, options: StalenessOptions) -> StalenessPoint:

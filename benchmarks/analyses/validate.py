@@ -18,7 +18,8 @@ from pydantic import Field
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
 from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryLayer, DryReplica, DryTeam
+from benchmarks.executors.accounting import Layer, Replica
+from benchmarks.executors.team import SimulatedTeam, Team
 from benchmarks.executors.virtual.sharing import OneMachine
 from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.hardware.cores import usable_cores
@@ -134,7 +135,7 @@ def _epoch(made: Training) -> float:
     made.team.begin_epoch(0)
     made.executor.run(made.method.workers(made.team))
     seconds = time.perf_counter() - begun
-    made.team.end_epoch()  # who leaves batches out is not fast
+    made.team.accounts.end_epoch()  # who leaves batches out is not fast
     return seconds
 
 
@@ -161,21 +162,21 @@ def predicted_seconds(
     *,
     steps: int,
     epochs: int,
-    like: DryTeam | None = None,
+    like: Team | None = None,
 ) -> float:
     """Simulated seconds of a first epoch whose workers all share one machine, lane_capacity of them at full speed.
 
     price: of one worker by itself. layers: (name, parameters). like: a team of the same network.
     """
     replicas = [
-        DryReplica(q, 0, [DryLayer(name, i, size, 0) for i, (name, size) in enumerate(layers)])
+        Replica(q, 0, [Layer(name, i, size, 0) for i, (name, size) in enumerate(layers)])
         for q in range(method.replicas)
     ]
     network, flops = ("", None) if like is None else (like.network, lambda: like.layer_flops)
-    team = DryTeam(replicas, steps_per_epoch=steps, epochs=epochs, network=network, flops=flops)
+    team = SimulatedTeam(replicas, steps_per_epoch=steps, epochs=epochs, network=network, flops=flops)
     executor = OneMachine(team, price)
     executor.run(replace(worker, device=0) for worker in method.workers(team))
-    team.end_epoch()
+    team.accounts.end_epoch()
     return executor.now
 
 

@@ -13,8 +13,8 @@ from methods.effects import Worker
 from methods.errors import unknown
 
 if TYPE_CHECKING:
-    from benchmarks.executors.accounts import DryTeam
     from benchmarks.executors.activity import Activity
+    from benchmarks.executors.team import Team
     from benchmarks.hardware.price import Price
 
 
@@ -49,7 +49,7 @@ class ExecutorKind:
     one_process: bool = True  # all workers share one process's memory
     offered: bool = True  # for --executor; else another option asks for it
 
-    def build(self, team: DryTeam, price: Price | None, threads: int) -> Executor:
+    def build(self, team: Team, price: Price | None, threads: int) -> Executor:
         """price: what effects cost, None unless needs_card. threads: torch's, in each worker."""
         made: Executor = importlib.import_module(self.module).build(team, price, threads)
         return made

@@ -4,44 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol, cast
 
-from typing_extensions import TypedDict
+from benchmarks.executors.counts import LayerStaleness, StalenessSums
 
 
 class TimedEvent(Protocol):
     """A moment on a device that runs behind the host: known once the device has come to it."""
 
-    def elapsed_time(self, end_event: Any) -> float:
-        """Milliseconds until the other event. Raises RuntimeError before the device has come to both."""
+    def elapsed_time(self, end_event: TimedEvent) -> float:
+        """Returns milliseconds until the other event. Raises RuntimeError before the device has come to both."""
 
 
 Moment = float | TimedEvent  # the clock's seconds, or a device's event
 
 
-def seconds_between(earlier: Any, later: Any) -> float:
-    """Of two moments of the same kind."""
-    seconds: float = later - earlier if isinstance(later, float) else earlier.elapsed_time(later) / 1000
-    return seconds
-
-
-class LayerStaleness(TypedDict):
-    """Means over the gradients applied to one layer."""
-
-    layer: str
-    updates: float  # others' updates between the forward pass's read and this update
-    seconds: float  # between the forward pass's read and this update
-    wait_seconds: float  # between the gradient being there and this update (A, section 3.4)
-    reads: int
-
-
-class StalenessSums(TypedDict):
-    """Of an epoch's staleness so far, per layer: what a run that resumes goes on from."""
-
-    count: list[int]
-    updates: list[int]
-    seconds: list[float]
-    wait: list[float]
+def seconds_between(earlier: Moment, later: Moment) -> float:
+    """Returns the seconds between two moments of the same kind."""
+    if isinstance(later, float):
+        return later - cast(float, earlier)
+    return cast(TimedEvent, earlier).elapsed_time(later) / 1000
 
 
 class Staleness:
@@ -58,7 +40,7 @@ class Staleness:
         self.unknown: list[tuple[int, Moment, Moment, Moment]] = []
 
     def note(self, layer: int, updates: int, read: Moment, ready: Moment, now: Moment) -> None:
-        """A gradient was applied `now`, whose forward pass had read the weights at `read`, and which was `ready`."""
+        """Notes that a gradient was applied `now`, whose pass had read the weights at `read`, and which was `ready`."""
         with self.lock:
             self.count[layer] += 1
             self.updates[layer] += updates
@@ -68,44 +50,38 @@ class Staleness:
             else:
                 self.unknown.append((layer, read, ready, now))
 
-    def _add(self, layer: int, read: Moment, ready: Moment, now: Moment) -> None:
-        seconds, wait = seconds_between(read, now), seconds_between(ready, now)
-        self.seconds[layer] += seconds
-        self.wait[layer] += wait
-
     def sums(self) -> StalenessSums:
-        """The epoch's, so far. Raises RuntimeError as `per_layer`."""
-        self.per_layer()
+        """Returns the epoch's, so far. Raises RuntimeError while a device has not come to the moments noted."""
+        while self.unknown:
+            layer, read, ready, now = self.unknown[-1]
+            seconds, wait = seconds_between(read, now), seconds_between(ready, now)
+            self.seconds[layer] += seconds
+            self.wait[layer] += wait
+            self.unknown.pop()
         return {"count": self.count, "updates": self.updates, "seconds": self.seconds, "wait": self.wait}
 
     def resume(self, sums: StalenessSums) -> None:
-        """Go on from them."""
-        self.clear()
-        self.count, self.updates, self.seconds, self.wait = (
-            sums["count"],
-            sums["updates"],
-            sums["seconds"],
-            sums["wait"],
-        )
+        """Goes on from them."""
+        self.unknown = []
+        self.count, self.updates = sums["count"], sums["updates"]
+        self.seconds, self.wait = sums["seconds"], sums["wait"]
 
     def per_layer(self) -> list[LayerStaleness]:
-        """Raises RuntimeError while a device has not come to the moments that were noted."""
-        while self.unknown:
-            self._add(*self.unknown[-1])
-            self.unknown.pop()
+        """Returns the means of each layer; raises as `sums`."""
+        sums = self.sums()
         return [
             {
                 "layer": name,
-                "updates": self.updates[i] / max(1, self.count[i]),
-                "seconds": self.seconds[i] / max(1, self.count[i]),
-                "wait_seconds": self.wait[i] / max(1, self.count[i]),
-                "reads": self.count[i],
+                "updates": sums["updates"][i] / max(1, count),
+                "seconds": sums["seconds"][i] / max(1, count),
+                "wait_seconds": sums["wait"][i] / max(1, count),
+                "reads": count,
             }
-            for i, name in enumerate(self.layers)
+            for i, (name, count) in enumerate(zip(self.layers, sums["count"], strict=True))
         ]
 
     def mean(self) -> tuple[float, float, float]:
-        """(updates, seconds, wait seconds) averaged over the layers."""
+        """Returns (updates, seconds, wait seconds) averaged over the layers."""
         rows = self.per_layer()
         sums = (sum(r["updates"] for r in rows), sum(r["seconds"] for r in rows), sum(r["wait_seconds"] for r in rows))
         return sums[0] / len(rows), sums[1] / len(rows), sums[2] / len(rows)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.tables.definition import Row, Table
@@ -43,12 +43,12 @@ def seconds_per_epoch(
     price, batches = card.price(known, batch=batch), min(steps, simulated or steps)
     key = repr((price, type(algorithm), algorithm.options, layers, batches, network, progress))
     if key not in _SIMULATED:
-        team = DryTeam.of(layers, replicas=algorithm.replicas, steps_per_epoch=batches, network=network)
-        team.epochs = 1000
-        team.epoch = int(progress * team.epochs)
+        team = SimulatedTeam.of(layers, replicas=algorithm.replicas, steps_per_epoch=batches, network=network)
+        team.accounts.epochs = 1000
+        team.accounts.epoch = int(progress * team.epochs)
         executor = VirtualExecutor(team, price)
         executor.run(algorithm.workers(team))
-        team.end_epoch()
+        team.accounts.end_epoch()
         _SIMULATED[key] = executor.now, team.steps_per_epoch
     seconds, many = _SIMULATED[key]
     return seconds * steps / many

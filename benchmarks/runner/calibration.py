@@ -77,7 +77,7 @@ class Calibration:
         if len(self.team.replicas) > 1:
             for replicas, capacity in (
                 (self.team.replicas, self._capacity),
-                (self.team.replicas[:1] * len(self.team.replicas), self._capacity_of_one),
+                ([self.team.replica] * len(self.team.replicas), self._capacity_of_one),
             ):
                 begun = time.perf_counter()
                 self._epoch(replicas)

@@ -15,7 +15,6 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.counting import counted_effects
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.registry import Executor
@@ -153,7 +152,7 @@ class Training:
             if (self.epochs, self.batch) < end and not isinstance(self.executor, RecordingExecutor):
                 self.drained()  # a schedule has whole epochs
         self.standing.doing = f"evaluating epoch {epoch_number(at):g}"
-        updates, seconds, wait = self.team.staleness.mean()
+        updates, seconds, wait = self.team.accounts.staleness.mean()
         metrics = {
             "train_loss": self.team.mean_loss(),
             "train_accuracy_percent": self.team.train_accuracy(),
@@ -162,7 +161,7 @@ class Training:
             "staleness_updates": updates,
             "staleness_seconds": seconds,
             "gradient_wait_seconds": wait,
-            "dropped_gradients": float(self.team.ledger.dropped),
+            "dropped_gradients": float(self.team.accounts.dropped),
             **self.evaluate(),
         }
         if self.folder is not None and isinstance(self.executor, RecordingExecutor):
@@ -190,9 +189,9 @@ class Training:
         if (every := self.work.drain_every) is not None:  # replicas have equal shares of every part
             part = math.ceil(every / self.method.replicas) * self.method.replicas
             until = min(until, (self.batch // part + 1) * part)
-        self.team.drain_after(until)
+        self.team.accounts.drain_after(until)
         self.executor.run(_workers(self.method, self.team))
-        self.team.end_epoch()
+        self.team.accounts.end_epoch()
         self.team.synchronize()
         self.train_seconds += time.perf_counter() - started
         self.epochs, self.batch = (self.epochs + 1, 0) if until == steps else (self.epochs, until)
@@ -385,7 +384,7 @@ def _end(training: Training, course: Course, journal: Journal, wall_seconds: flo
         epochs=course.epoch,
         early_stopped=course.stopped_early,
         staleness=training.team.per_layer(),
-        effects=counted_effects(training.team),
+        effects=training.team.counted_effects(),
         step_flops=training.step_flops,
         wall_seconds=wall_seconds,
     )

@@ -54,7 +54,7 @@ def test_where_a_loss_began_is_known_after_a_checkpoint() -> None:
     """Of a drain within the epoch: the losses come back with their batches."""
     made, resumed = (Poisoned("async_lu", "virtual", math.inf, {"drain_every": 8}) for _ in range(2))
     made.team.begin_epoch(EPOCH)
-    made.team.drain_after(8)
+    made.team.accounts.drain_after(8)
     made.executor.run(made.method.workers(made.team))
     assert made.team.not_finite() == BATCH
     resumed.team.load_state_dict(made.team.state_dict())

@@ -118,13 +118,13 @@ def test_gradients_that_nobody_applies(trained: Trained) -> None:
 def test_declared_batches_are_counted(trained: Trained) -> None:
     training = trained(another_first_batch(drop=True))
     dropped = training.team.steps_per_epoch - len(training.team.losses)
-    assert training.team.ledger.dropped == dropped * LAYERS > 0
+    assert training.team.accounts.dropped == dropped * LAYERS > 0
 
 
 def test_declared_gradients_are_counted(trained: Trained) -> None:
     """Once, however many replicas they go to; those that a mean was made of are not dropped with it."""
     training = trained(no_updates(drop=True))
-    assert training.team.ledger.dropped == training.team.steps_per_epoch * LAYERS
+    assert training.team.accounts.dropped == training.team.steps_per_epoch * LAYERS
 
 
 def test_nothing_is_dropped_otherwise(method: str, executor: str) -> None:

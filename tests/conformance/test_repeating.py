@@ -13,8 +13,8 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.registry import Executor
+from benchmarks.executors.team import SimulatedTeam
 from tests.conformance.small import EPOCHS, STEPS, Small, bits, price
 
 OTHER_PROCESS = """
@@ -93,13 +93,13 @@ def test_the_clock_does_not_depend_on_the_numerics(method: str, repeatable: str)
         dry.begin_epoch(epoch)
         executor.run(training.method.workers(dry))
         assert executor.now == training.executor.now
-        assert dry.staleness.per_layer() == training.team.staleness.per_layer()
+        assert dry.accounts.staleness.per_layer() == training.team.accounts.staleness.per_layer()
 
 
-def dry_run(method: str, executor: str) -> tuple[DryTeam, Executor]:
+def dry_run(method: str, executor: str) -> tuple[SimulatedTeam, Executor]:
     team = Small(method).team
     layers = [(layer.name, sum(p.numel() for p in layer.params)) for layer in team.replica.layers]
     many = methods.create(method).replicas
-    dry = DryTeam.of(layers, replicas=many, steps_per_epoch=STEPS, flops=lambda: team.layer_flops)
-    dry.epochs = EPOCHS
+    dry = SimulatedTeam.of(layers, replicas=many, steps_per_epoch=STEPS, flops=lambda: team.layer_flops)
+    dry.accounts.epochs = EPOCHS
     return dry, executors.executor(executor).build(dry, price(), 1)

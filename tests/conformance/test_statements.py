@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import methods
-from benchmarks.executors.accounts import DryGradient, DryStep, DryTeam
-from benchmarks.executors.counting import counted_effects
+from benchmarks.executors.accounting import Gradient, Step
+from benchmarks.executors.team import SimulatedTeam, Team
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from methods import effects as e
 from tests.conformance.conftest import other_values
@@ -61,9 +61,9 @@ class Seen:
                 self.use(effect.counter, worker)
 
     def put(self, effect: e.Put) -> None:
-        if isinstance(effect.item, DryStep):
+        if isinstance(effect.item, Step):
             self.queues.add(effect.channel.capacity)
-        if not isinstance(effect.item, DryGradient):
+        if not isinstance(effect.item, Gradient):
             self.carried.setdefault(effect.channel, set()).add(type(effect.item))
 
     @property
@@ -93,8 +93,8 @@ def watched(worker: e.Worker, seen: Seen) -> e.Program:
 
 def check(method: str, options: Mapping[str, Any]) -> None:
     made, seen = methods.create(method, options), Seen()
-    team = DryTeam.of([(f"layer {i}", 10) for i in range(4)], replicas=made.replicas, steps_per_epoch=STEPS)
-    team.epochs = EPOCHS
+    team = SimulatedTeam.of([(f"layer {i}", 10) for i in range(4)], replicas=made.replicas, steps_per_epoch=STEPS)
+    team.accounts.epochs = EPOCHS
     executor = VirtualExecutor(team, price())
     for epoch in range(EPOCHS):
         team.begin_epoch(epoch)
@@ -115,9 +115,9 @@ def check(method: str, options: Mapping[str, Any]) -> None:
         assert (made.gradient_at == "forward") == seen.pinned
 
 
-def check_counted(made: methods.Method, team: DryTeam, epochs: int = EPOCHS) -> None:
+def check_counted(made: methods.Method, team: Team, epochs: int = EPOCHS) -> None:
     """Counts by the executor agree with what the method declares."""
-    found, steps = counted_effects(team), epochs * team.steps_per_epoch
+    found, steps = team.counted_effects(), epochs * team.steps_per_epoch
     most = steps * (made.replicas if made.applies_all_gradients else 1)
     assert all(updates == most if made.updates_all_layers else 0 < updates < most for updates in found["updates"])
     assert found["applied"] == sum(found["updates"])

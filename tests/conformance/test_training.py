@@ -64,12 +64,12 @@ def check_updates(training: Small, before: list[int]) -> None:
     made = [layer.updates - count for layer, count in zip(layers, before, strict=True)]
     assert all(least <= count <= most for count in made), made
     per_layer = [sum(made[i :: len(team.replica.layers)]) for i in range(len(team.replica.layers))]
-    assert per_layer == team.staleness.count
+    assert per_layer == team.accounts.staleness.count
 
 
 def check_staleness(training: Small) -> None:
     """Never negative; 0 updates for the first gradient, so below the number of updates on average."""
-    for row in training.team.staleness.per_layer():
+    for row in training.team.accounts.staleness.per_layer():
         assert 0 <= row["updates"] < row["reads"]
         assert row["seconds"] > 0
         assert row["wait_seconds"] >= -1e-12

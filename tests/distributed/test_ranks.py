@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.executors.counting import counted_effects
 from benchmarks.executors.distributed import shares, watch
 from benchmarks.executors.distributed.homes import NotBetweenRanks, crossings_of
 from benchmarks.executors.distributed.rank import RankExecutor
@@ -50,8 +49,8 @@ def test_synchronous_methods_are_the_same_to_the_last_bit(method: str, options: 
     with led(method, options) as training:
         assert computed(training) == computed(alone)
         assert bits(training.team) == bits(alone.team)
-        assert training.team.staleness.count == alone.team.staleness.count
-        assert counted_effects(training.team) == counted_effects(alone.team)
+        assert training.team.accounts.staleness.count == alone.team.accounts.staleness.count
+        assert training.team.counted_effects() == alone.team.counted_effects()
 
 
 def test_parts_of_an_epoch_are_put_together() -> None:

@@ -57,7 +57,7 @@ class Together:
         for one in self.executors:
             one.watch.every_seconds = EVERY_SECONDS
         failures: dict[int, BaseException] = {}
-        taken = self.team.taken
+        taken = sum(self.team.accounts.taken)
 
         def carry_out(one: RankExecutor) -> None:
             mine = [worker for worker in crew if worker.device == one.joint.rank]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
@@ -22,7 +22,7 @@ ONE = Price.uniform(1, 1.0, 2.0)
 class Watched(VirtualExecutor):
     """Keeps what it tells."""
 
-    def __init__(self, team: DryTeam, price: Price) -> None:
+    def __init__(self, team: SimulatedTeam, price: Price) -> None:
         self.spans: list[Span] = []
         super().__init__(team, price, listen=self.spans.append)
 
@@ -32,13 +32,13 @@ class Watched(VirtualExecutor):
         return [(s.worker, s.effect, s.layers, s.start, s.end) for s in self.spans if s.seconds > 0]
 
 
-def run(team: DryTeam, price: Price, *programs: Program, devices: tuple[int, ...] | None = None) -> Watched:
+def run(team: SimulatedTeam, price: Price, *programs: Program, devices: tuple[int, ...] | None = None) -> Watched:
     executor = Watched(team, price)
     executor.run(crew(*programs, devices=devices))
     return executor
 
 
-def steps(team: DryTeam, *, limit: int = 10**6, replica: int = 0, update: bool = True) -> Program:
+def steps(team: SimulatedTeam, *, limit: int = 10**6, replica: int = 0, update: bool = True) -> Program:
     """Plain training of a replica, for at most so many steps."""
     mine = team.replicas[replica]
     while limit and (step := (yield NextBatch(mine))) is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam, Team
 from benchmarks.hardware.price import Price
 from methods import Effect, Program, Worker
 from tests.conformance.small import bounded
@@ -14,8 +14,8 @@ from tests.conformance.small import bounded
 EXECUTORS = executors.in_one_process()
 
 
-def team_of(layers: int = 1, replicas: int = 1, steps: int = 4) -> DryTeam:
-    return DryTeam.of([(f"layer{i}", 1) for i in range(layers)], replicas=replicas, steps_per_epoch=steps)
+def team_of(layers: int = 1, replicas: int = 1, steps: int = 4) -> SimulatedTeam:
+    return SimulatedTeam.of([(f"layer{i}", 1) for i in range(layers)], replicas=replicas, steps_per_epoch=steps)
 
 
 def crew(*programs: Program, devices: tuple[int, ...] | None = None) -> list[Worker]:
@@ -25,7 +25,7 @@ def crew(*programs: Program, devices: tuple[int, ...] | None = None) -> list[Wor
 
 
 def carry_out(
-    executor: str, *programs: Program, team: DryTeam | None = None, devices: tuple[int, ...] | None = None
+    executor: str, *programs: Program, team: Team | None = None, devices: tuple[int, ...] | None = None
 ) -> None:
     """Run the workers to completion, or raise what the executor raises."""
     team = team or team_of()

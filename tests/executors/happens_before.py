@@ -18,6 +18,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from benchmarks.executors.numerics.streams import Event
+from benchmarks.executors.staleness import TimedEvent
+
 VectorClock = dict[int, int]  # by stream, how much of it has happened before
 
 # Arguments 3 and 4, running mean and variance, are written without saying so; while training, the backward pass has
@@ -41,7 +44,8 @@ class FakeEvent:
         with self.device.lock:
             join(self.device.finished, self.clock)
 
-    def elapsed_time(self, end_event: FakeEvent) -> float:
+    def elapsed_time(self, end_event: TimedEvent) -> float:
+        assert isinstance(end_event, FakeEvent)
         if not (self.timed and end_event.timed):
             raise RuntimeError("an event without timing was asked for the time")
         if not all(self.device.has_finished(event.clock) for event in (self, end_event)):
@@ -85,7 +89,7 @@ class FakeDevice:
     def current(self) -> int:
         return int(getattr(self._thread, "stream", 0))
 
-    def use(self, stream: int) -> None:
+    def use(self, stream: object) -> None:
         self._thread.stream = stream
 
     def event(self, *, timed: bool = False) -> FakeEvent:
@@ -93,7 +97,8 @@ class FakeDevice:
             self.now += 1
             return FakeEvent(self, dict(self.clocks[self.current()]), self.now, timed)
 
-    def wait(self, event: FakeEvent) -> None:
+    def wait(self, event: Event) -> None:
+        assert isinstance(event, FakeEvent)
         with self.lock:
             join(self.clocks[self.current()], event.clock)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchStep
 from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.team import narrowed
 
 RATE = 0.5
 IMAGES = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
@@ -42,7 +43,7 @@ def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int =
 
 def forward(team: TorchTeam, replica: int = 0, pin: bool = False) -> TorchStep:
     """A step after its forward pass and loss."""
-    step: TorchStep = team.next_batch(team.replicas[replica])
+    step = narrowed(TorchStep, team.next_batch(team.replicas[replica]))
     for layer in team.replicas[replica].layers:
         if pin:
             team.snapshot(layer, step, 0.0)

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import CHECKOUT, Stalled, WorkerFailed
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.threads.monitor import Stopped
 from benchmarks.hardware.price import Price
 from methods import (
@@ -184,12 +185,12 @@ def test_an_update_of_another_replica(executor: str) -> None:
 # ---- collectives
 
 
-class Summing(DryTeam):
+class Summing(SimulatedTeam):
     """A team that notes who meets whom."""
 
     met: list[list[int]]
 
-    def mean_gradients(self, gradients: Sequence[Any]) -> list[Any]:
+    def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]:
         self.met.append([gradient.layer.device for gradient in gradients])
         return super().mean_gradients(gradients)
 
@@ -319,7 +320,7 @@ def test_a_failure_names_the_line_of_the_method(
 
 
 def test_what_fails_in_the_team_fails_the_worker_that_asked(executor: str) -> None:
-    class Broken(DryTeam):
+    class Broken(SimulatedTeam):
         def forward(self, layer: Any, step: Any, now: float) -> None:
             raise MemoryError("out of memory")
 
@@ -350,7 +351,7 @@ def test_what_a_worker_is_at_can_be_seen(executor: str) -> None:
     def look() -> None:
         seen.extend((without_line(one), one.asked) for one in made.activities)
 
-    class Looking(DryTeam):
+    class Looking(SimulatedTeam):
         def forward(self, layer: Any, step: Any, now: float) -> None:
             look()
 

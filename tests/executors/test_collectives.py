@@ -8,6 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.executors.numerics.replica import TorchStep
+from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.team import narrowed
 from tests.executors.teams import IMAGES, LABELS, RATE, backward, forward, network, team_of, weight
 
 # ---- collectives
@@ -70,25 +73,30 @@ def test_the_consensus_is_the_mean_or_the_first() -> None:
 # ---- tickets
 
 
+def ticket_of(team: TorchTeam, replica: int, *, shared: bool = False) -> int:
+    """Of the replica's next batch."""
+    return narrowed(TorchStep, team.next_batch(team.replicas[replica], shared)).index
+
+
 def test_ticket_i_belongs_to_device_i_mod_q() -> None:
     team = team_of(network(), network(), steps=6)
     taken: list[list[int]] = [[], []]
     for q in (1, 1, 0, 1, 0, 0):
-        taken[q].append(team.next_batch(team.replicas[q]).index)
+        taken[q].append(ticket_of(team, q))
     assert taken == [[0, 2, 4], [1, 3, 5]]
     assert team.next_batch(team.replicas[0]) is None
     team.begin_epoch(1)
-    assert team.next_batch(team.replicas[1]).index == 7
+    assert ticket_of(team, 1) == 7
 
 
 def test_shared_tickets_go_to_whoever_asks() -> None:
     """All of them, in the order of asking; the learning rate goes by tickets, so nothing else changes."""
     team = team_of(network(), network(), steps=6)
     asked = [1, 1, 0, 1, 1, 1]
-    assert [team.next_batch(team.replicas[q], shared=True).index for q in asked] == list(range(6))
+    assert [ticket_of(team, q, shared=True) for q in asked] == list(range(6))
     assert team.next_batch(team.replicas[0], shared=True) is None
     team.begin_epoch(1)
-    assert team.next_batch(team.replicas[1], shared=True).index == 6
+    assert ticket_of(team, 1, shared=True) == 6
 
 
 def test_workers_of_a_device_never_share_a_ticket() -> None:

@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.conflicts import Traffic, WeightRead, WeightWrite
-from benchmarks.executors.numerics.shadow import Shadow
+from benchmarks.executors.numerics.conflicts import AccessCounter, Shadow, WeightRead, WeightWrite
 from benchmarks.executors.numerics.team import TorchTeam
 from methods import Backward, Forward, Loss, NextBatch, Program, Update
 from tests.conformance.small import bounded
@@ -18,16 +17,16 @@ from tests.executors.crews import EXECUTORS, carry_out
 from tests.executors.teams import backward, forward, network, team_of
 
 
-def play(moments: str) -> Traffic:
+def play(moments: str) -> AccessCounter:
     """r and a read, w and a write, v another write: the first time it begins, the second time it ends."""
-    traffic, under_way = Traffic(), dict[str, Any]()
+    counter, under_way = AccessCounter(), dict[str, Any]()
     for who in moments:
         if who in under_way:
             under_way.pop(who).__exit__()
         else:
-            under_way[who] = WeightRead(traffic) if who == "r" else WeightWrite(traffic, update=who == "w")
+            under_way[who] = WeightRead(counter) if who == "r" else WeightWrite(counter, update=who == "w")
             under_way[who].__enter__()
-    return traffic
+    return counter
 
 
 @pytest.mark.parametrize(
@@ -45,8 +44,8 @@ def play(moments: str) -> Traffic:
     ],
 )
 def test_a_read_overlaps_a_write_or_is_torn_by_it(moments: str, overlapping: int, torn: int) -> None:
-    traffic = play(moments)
-    assert (traffic.reads, traffic.overlapping_reads, traffic.torn) == (1, overlapping, torn)
+    seen = play(moments).counts()
+    assert (seen["weight_reads"], seen["overlapping_reads"], seen["torn_reads"]) == (1, overlapping, torn)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +53,7 @@ def test_a_read_overlaps_a_write_or_is_torn_by_it(moments: str, overlapping: int
 )
 def test_updates_overlap_other_writes(moments: str, overlapping: int) -> None:
     """v is an average, which is no update but may cost one."""
-    assert play(moments).overlapping_updates == overlapping
+    assert play(moments).counts()["overlapping_updates"] == overlapping
 
 
 def test_counters_lose_what_two_threads_add_to_one_reading() -> None:
@@ -73,7 +72,7 @@ def test_counters_lose_what_two_threads_add_to_one_reading() -> None:
 
 
 def lost(team: TorchTeam) -> list[float]:
-    return [row["lost_updates"] for row in team.conflicts.per_layer()]
+    return [row["lost_updates"] for row in team.conflicts()]
 
 
 def test_an_overwriting_update_says_how_many_it_lost() -> None:
@@ -131,7 +130,8 @@ class Slow(nn.Linear):
 def pass_during_an_update(team: TorchTeam, slow: Slow) -> dict[str, Any]:
     """A forward pass in whose middle another thread updates -> the first layer's counts."""
     gradient = backward(team, forward(team))[1]
-    team.conflicts.clear()
+    for layer in team.layers:
+        layer.access_counter.clear()
     slow.within.clear()
     slow.go_on.clear()
     reader = threading.Thread(target=forward, args=(team,))
@@ -140,7 +140,7 @@ def pass_during_an_update(team: TorchTeam, slow: Slow) -> dict[str, Any]:
     team.update([gradient], "w", 0.0)
     slow.go_on.set()
     reader.join()
-    return dict(team.conflicts.per_layer()[0])
+    return dict(team.conflicts()[0])
 
 
 def test_a_pass_sees_half_of_a_locked_update_since_it_takes_no_lock() -> None:
@@ -169,9 +169,10 @@ def test_lock_free_updates_overlap() -> None:
         stepper.start()
     for stepper in steppers:
         stepper.join()
-    found = team.conflicts.per_layer()[0]
+    found = team.conflicts()[0]
     assert found["overlapping_updates"] == 2
-    assert team.replica.layers[0].shadow.increments == 2
+    assert (shadow := team.replica.layers[0].shadow) is not None
+    assert shadow.increments == 2
     assert 0 <= found["lost_updates"] <= 1
 
 
@@ -182,6 +183,6 @@ def test_under_locks_nothing_is_lost_or_torn(executor: str) -> None:
     for layer in team.replica.layers:
         layer.reading = layer.mutex
     bounded(lambda: carry_out(executor, steps(team), steps(team), steps(team), team=team))
-    for row in team.conflicts.per_layer():
+    for row in team.conflicts():
         assert row["weight_reads"] == (120 if executor == "threads" else 0)
         assert row["torn_reads"] == row["overlapping_reads"] == row["overlapping_updates"] == row["lost_updates"] == 0

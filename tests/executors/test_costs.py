@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Activations, Price
 from methods import (
@@ -46,7 +46,9 @@ def test_a_transfer_is_the_getters_time() -> None:
         assert times == {"put": 0.0, "got": expected}
 
 
-def asking_after(team: DryTeam, price: Price, channel: Channel, *puts: Put, devices: tuple[int, int]) -> list[float]:
+def asking_after(
+    team: SimulatedTeam, price: Price, channel: Channel, *puts: Put, devices: tuple[int, int]
+) -> list[float]:
     """When each of the items was there for a worker that computes one forward pass, and then asks for them."""
     times, executor = list[float](), VirtualExecutor(team, price)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from benchmarks.executors.counting import counted_effects
 from methods import Backward, Drop, NextBatch, Snapshot, Update, Worker, backward, forward
 from tests.conformance.small import STEPS, Small
 
@@ -21,8 +20,8 @@ def counted(program: Any, executor: str, replicas: int = 1) -> dict[str, Any]:
     )
     training.team.begin_epoch(0)
     training.executor.run([Worker(program(one), device=one.device, role="w") for one in training.team.replicas])
-    training.team.end_epoch()
-    return counted_effects(training.team)
+    training.team.accounts.end_epoch()
+    return dict(training.team.counted_effects())
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
@@ -86,5 +85,5 @@ def test_a_run_that_goes_on_goes_on_counting() -> None:
     evaluations = first.train(2)
     second.resume(first.progress(evaluations, 1.0))
     second.train(1, first=2)
-    assert counted_effects(second.team) == counted_effects(whole.team)
-    assert counted_effects(whole.team)["state_averages"] > 0
+    assert second.team.counted_effects() == whole.team.counted_effects()
+    assert whole.team.counted_effects()["state_averages"] > 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.sharing import OneMachine
 from benchmarks.executors.virtual.spans import Span
@@ -73,16 +73,16 @@ def digest(method: str, executor: type[VirtualExecutor]) -> str:
     for price in PRICES.values():
         made = methods.create(method, SETTINGS[method])
         layers = [(f"layer {number}", 1) for number in range(LAYERS)]
-        team = DryTeam.of(layers, replicas=made.replicas, steps_per_epoch=24)
-        team.epochs = 2
+        team = SimulatedTeam.of(layers, replicas=made.replicas, steps_per_epoch=24)
+        team.accounts.epochs = 2
         told = list[Span]()
         one = executor(team, price, listen=told.append)
         for epoch in range(2):
             team.begin_epoch(epoch)
             one.run(made.workers(team))
-            team.end_epoch()
+            team.accounts.end_epoch()
         versions = [(layer.updates, layer.averages) for replica in team.replicas for layer in replica.layers]
-        found.update(repr((told, team.staleness.per_layer(), versions, one.now)).encode())
+        found.update(repr((told, team.accounts.staleness.per_layer(), versions, one.now)).encode())
     return found.hexdigest()[:16]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.numerics.gradients import gradients
+from benchmarks.executors.numerics.team import gradients
 
 
 def passed() -> tuple[Tensor, list[Tensor], Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from benchmarks.executors.numerics.locks import ReadWriteLock
+from benchmarks.executors.numerics.accesses import ReadWriteLock
 from tests.conformance.small import bounded
 
 
@@ -55,11 +55,11 @@ def test_a_reader_who_comes_after_a_writer_waits_for_it() -> None:
         with lock.writing if name == "writer" else lock.reading:
             order.append(name)
 
-    lock.begin_reading()
+    lock.reading.begin()
     writer = started(lambda: enter("writer"))
     while not lock._writers_waiting:
         pass
     reader = started(lambda: enter("reader"))
-    lock.end_reading()
+    lock.reading.end()
     join([writer, reader])
     assert order == ["writer", "reader"]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import DELAY, Span
 from benchmarks.hardware.delays import Delay
@@ -18,7 +18,7 @@ from tests.executors.crews import crew, program
 
 LINKS = replace(ONE, latency_seconds=0.5, bytes_per_second=8.0)  # a loss of four bytes takes 0.5 + 0.5
 APART = replace(LINKS, nodes=Nodes(2, latency_seconds=2.0, bytes_per_second=1.0))  # 2 + 4 between nodes
-NOBODY = DryTeam.of([("only", 1)], steps_per_epoch=1)
+NOBODY = SimulatedTeam.of([("only", 1)], steps_per_epoch=1)
 
 
 def received(price: Price, getter: int, *givers: int) -> list[float]:
@@ -54,10 +54,10 @@ def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
     price = replace(APART, parameter_bytes=[16.0])
     seconds = {}
     for devices in ((0, 1), (1, 2)):
-        team = DryTeam.of([("only", 1)], replicas=2, steps_per_epoch=2)
+        team = SimulatedTeam.of([("only", 1)], replicas=2, steps_per_epoch=2)
         group = Group(members=2)
 
-        def reduces(replica: int, team: DryTeam = team, group: Group = group) -> Program:
+        def reduces(replica: int, team: SimulatedTeam = team, group: Group = group) -> Program:
             mine = team.replicas[replica]
             step = yield NextBatch(mine)
             yield Forward(mine.layers[0], step)
@@ -76,7 +76,7 @@ def test_devices_keep_account_of_what_spans_tell(name: str, lanes: int) -> None:
     price = Price([0.1, 0.2], [0.1, 0.2], [0.1, 0.3], [1e3, 2e3], 1e-3, 1e6, lanes=lanes)
     price = replace(price, delays=(Delay(kind="constant", device=0, steps=0.5),))
     method = methods.create(name, {"devices": 3} if name not in ("bp", "async_lu") else {})
-    team = DryTeam.of([("a", 1), ("b", 1)], replicas=method.replicas, steps_per_epoch=12)
+    team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=method.replicas, steps_per_epoch=12)
     told: list[Span] = []
     executor = VirtualExecutor(team, price, listen=told.append)
     executor.run(method.workers(team))

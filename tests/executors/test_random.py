@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 
 
-def team(seed: int = 0) -> DryTeam:
-    made = DryTeam.of([("a", 1)], steps_per_epoch=8)
-    made.seed, made.epochs = seed, 3
+def team(seed: int = 0) -> SimulatedTeam:
+    made = SimulatedTeam.of([("a", 1)], steps_per_epoch=8)
+    made.seed, made.accounts.epochs = seed, 3
     made.begin_epoch(1)
     return made
 
 
-def drawn(team: DryTeam, worker: str = "updater 0") -> float:
+def drawn(team: SimulatedTeam, worker: str = "updater 0") -> float:
     return team.random(worker).random()
 
 
@@ -28,20 +28,20 @@ def test_they_hang_on_seed_epoch_and_worker() -> None:
 
 def test_what_others_take_does_not_change_them() -> None:
     one = team()
-    one.drain_after(8)
+    one.accounts.drain_after(8)
     one.next_batch(one.replica)
     assert drawn(one) == drawn(team())
 
 
 def test_every_part_of_an_epoch_has_its_own_resumed_or_not() -> None:
     whole, resumed = team(), team()
-    whole.drain_after(4)
+    whole.accounts.drain_after(4)
     first = drawn(whole)
     for _ in range(4):
         whole.next_batch(whole.replica)
     counts = whole.counts()
-    whole.drain_after(8)
+    whole.accounts.drain_after(8)
     assert drawn(whole) != first
     resumed.resume(counts)
-    resumed.drain_after(8)
+    resumed.accounts.drain_after(8)
     assert drawn(resumed) == drawn(whole)

@@ -10,8 +10,8 @@ import pytest
 import methods
 from benchmarks.errors import UserError
 from benchmarks.executors import registry
-from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.registry import ExecutorKind
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware.price import Price
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
@@ -38,7 +38,7 @@ def test_the_properties_of_our_own() -> None:
 
 @pytest.mark.parametrize("name", registry.in_one_process())
 def test_a_clock_is_simulated_where_the_properties_say_so(name: str) -> None:
-    kind, team = registry.executor(name), DryTeam.of([("only", 1)], steps_per_epoch=1)
+    kind, team = registry.executor(name), SimulatedTeam.of([("only", 1)], steps_per_epoch=1)
     made = kind.build(team, Price.uniform(1, 1.0, 1.0) if kind.needs_card else None, 1)
     made.run([])
     assert (made.now is not None) == kind.simulated

@@ -44,7 +44,7 @@ def test_a_scale_is_asked_for_each_layer_with_its_own_staleness() -> None:
     team.update([others[1][0]], "another", 0.0)  # the last layer alone
     team.update(late, "w", 0.0, scale=noting(asked))
     assert asked == [2, 1]
-    assert team.staleness.updates == [1, 3]
+    assert team.accounts.staleness.updates == [1, 3]
 
 
 @pytest.mark.parametrize("scale", [-1.0, math.nan, math.inf, lambda staleness: -0.5])
@@ -81,7 +81,7 @@ def test_versions_then_and_now(executor: str) -> None:
                 yield Update(gradient)
         yield Put(met, None)
 
-    team.steps_per_epoch = 8
+    team.accounts.steps_per_epoch = 8
     team.begin_epoch(0)
     carry_out(executor, slow(), fast(), team=team)
     first, second = seen

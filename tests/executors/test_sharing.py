@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.collectives import Reduction
 from benchmarks.executors.virtual.devices import Clock
 from benchmarks.executors.virtual.sharing import OneMachine, SharedCores
@@ -38,7 +38,7 @@ def test_who_comes_later_slows_those_who_are_under_way() -> None:
 
 
 def test_an_executor_has_one_machine_for_all_its_devices() -> None:
-    team = DryTeam.of([("only", 1)], replicas=2, steps_per_epoch=4)
+    team = SimulatedTeam.of([("only", 1)], replicas=2, steps_per_epoch=4)
     seconds = {}
     for capacity in (1.0, 2.0):
         executor = OneMachine(team, Price([1.0], [1.0], [1.0], [0.0], lane_capacity=capacity))

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
+from benchmarks.executors.virtual.stragglers import steps_begun
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import Price
 from tests.executors.clocks import ONE, run, steps
@@ -27,11 +28,11 @@ def traced(*values: float) -> Delay:
     return Delay(kind="trace", device=0, values=values)
 
 
-def epoch(method: str, *delays: Delay, price: Price = FREE_LINKS, **options: Any) -> tuple[float, DryTeam]:
+def epoch(method: str, *delays: Delay, price: Price = FREE_LINKS, **options: Any) -> tuple[float, SimulatedTeam]:
     """Simulated seconds of one epoch of so many steps."""
     made = methods.create(method, options)
-    team = DryTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=STEPS)
-    team.epoch = team.epochs = 1
+    team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=STEPS)
+    team.accounts.epoch = team.accounts.epochs = 1
     executor = VirtualExecutor(team, replace(price, delays=delays))
     executor.run(made.workers(team))
     return executor.now, team
@@ -92,7 +93,7 @@ def test_the_count_lasts_over_epochs_and_is_restored() -> None:
 def test_every_method_waits_once_per_batch_on_its_device() -> None:
     for method in methods.names():
         _, team = epoch(method, slow(device=0))
-        own = team.executor_state("steps begun")["0"]
+        own = steps_begun(team)["0"]
         equal = STEPS // len(team.replicas)
         assert 1 <= own <= equal if method == "pdasgd" else own == equal, method
 
@@ -111,4 +112,4 @@ def test_nobody_waits_for_a_slow_device_where_batches_go_to_who_asks(method: str
     (equal, _), (dynamic, team) = (epoch(method, slow(3.0), shares=shares) for shares in ("equal", "dynamic"))
     assert equal == pytest.approx(STEPS / 3 * 12, rel=0.02)
     assert dynamic == pytest.approx(STEPS * 3 / (2 + 1 / 4), rel=0.2)
-    assert team.executor_state("steps begun")["0"] == pytest.approx(STEPS / 9, abs=2)
+    assert steps_begun(team)["0"] == pytest.approx(STEPS / 9, abs=2)

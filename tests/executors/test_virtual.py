@@ -120,7 +120,7 @@ def test_staleness_as_counted_by_hand() -> None:
     the first reads 1 (the second has not updated yet), the second 2; both update at 6, again one behind."""
     team = team_of(steps=4)
     run(team, ONE, steps(team), steps(team))
-    (row,) = team.staleness.per_layer()
+    (row,) = team.accounts.staleness.per_layer()
     assert row == {"layer": "layer0", "updates": 3 / 4, "seconds": 3.0, "wait_seconds": 0.0, "reads": 4}
 
 

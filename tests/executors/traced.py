@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from torch import Tensor
 
-from benchmarks.executors.accounts import DryStep
+from benchmarks.executors.accounting import Step
 from benchmarks.executors.numerics import team as numerics
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.threads.executor import ThreadsExecutor
@@ -71,7 +71,7 @@ class TracedThreads(ThreadsExecutor):
     def _note(self, kind: str, doing: str, worker: Worker, last: tuple[int, int], value: Any) -> None:
         self.all[kind] += 1
         self.unordered[kind] += any(said.startswith(doing + " ") for said in self.device.unordered)
-        if isinstance(value, DryStep):
+        if isinstance(value, Step):
             left = self._left[worker]
             left.append(last)
             self.ahead = max(self.ahead, sum(not self.device.has_finished(dict([one])) for one in left))

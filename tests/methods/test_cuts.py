@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware.flops import layer_work
 from benchmarks.hardware.step_price import layers_of
 from benchmarks.papers.confounds.measured import audit
@@ -37,13 +37,13 @@ PRINTED = {  # the first layer of each later stage, as DG_models.py has them (la
 CUTS = ("flops", "layers", "parameters", "authors")
 
 
-def cut(team: DryTeam, how: str, stages: int = 2) -> list[list[str]]:
+def cut(team: SimulatedTeam, how: str, stages: int = 2) -> list[list[str]]:
     parts = methods.create("pipeline", {"stages": stages, "cut": how}).parts(team)
     return [[layer.name for layer in part] for part in parts]
 
 
-def team_of(name: str, blocks: tuple[int, ...] | None = None) -> DryTeam:
-    return DryTeam.of([(layer, 1) for layer in layer_names(name, blocks)], steps_per_epoch=1, network=name)
+def team_of(name: str, blocks: tuple[int, ...] | None = None) -> SimulatedTeam:
+    return SimulatedTeam.of([(layer, 1) for layer in layer_names(name, blocks)], steps_per_epoch=1, network=name)
 
 
 @pytest.mark.parametrize(("name", "stages"), PRINTED)
@@ -67,7 +67,7 @@ def test_a_smaller_network_is_cut_at_the_same_shares(family: str, name: str, sca
 def test_shares_are_equal_of_what_is_named() -> None:
     flops, sizes = [1.0, 1.0, 1.0, 1.0, 1.0, 5.0], [5, 1, 1, 1, 1, 1]
     layers = [(str(i), size) for i, size in enumerate(sizes)]
-    team = DryTeam.of(layers, steps_per_epoch=1, flops=lambda: flops)
+    team = SimulatedTeam.of(layers, steps_per_epoch=1, flops=lambda: flops)
     assert [list(map(len, cut(team, how))) for how in CUTS[:3]] == [[5, 1], [3, 3], [1, 5]]
     assert [part.name for part in methods.create("pipeline").parts(team)[1]] == ["5"]
 
@@ -86,7 +86,7 @@ def test_the_default_leaves_no_stage_twice_the_work(family: str, name: str) -> N
     assert [layer.name for layer in layers] == layer_names(name)
     flops = [layer.forward_flops for layer in layers]
     sizes = [(layer.name, 1) for layer in layers]
-    parts = cut(DryTeam.of(sizes, steps_per_epoch=1, flops=lambda: flops), "flops")
+    parts = cut(SimulatedTeam.of(sizes, steps_per_epoch=1, flops=lambda: flops), "flops")
     first = list(accumulate(flops))[len(parts[0]) - 1]
     assert abs(2 * first - sum(flops)) <= max(flops)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware.price import Price
 from methods import Team, Worker
 from methods.async_lu import AsyncLU
@@ -85,10 +85,10 @@ def test_without_exchange_devices_train_apart() -> None:
     assert {layer.updates for replica in training.team.replicas for layer in replica.layers} == {each}
 
 
-def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[Watched, DryTeam]:
+def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[Watched, SimulatedTeam]:
     made = methods.create("pdasgd", options)
     layers = [(f"layer{i}", 1) for i in range(LAYERS)]
-    team = DryTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
+    team = SimulatedTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
     executor = Watched(team, price)
     executor.run(made.workers(team))
     return executor, team
@@ -102,7 +102,7 @@ def test_nobody_waits_for_what_is_sent() -> None:
     ]
     assert computing[0] == pytest.approx(computing[1])
     assert slow.now > fast.now
-    assert late.staleness.mean()[1] > prompt.staleness.mean()[1]
+    assert late.accounts.staleness.mean()[1] > prompt.accounts.staleness.mean()[1]
 
 
 def test_lanes_with_capacity_make_decoupling_worth_its_while() -> None:

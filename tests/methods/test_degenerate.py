@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +41,7 @@ def lasting(training: Small) -> list[Tensor]:
     return [t.detach().clone() for layer in layers for t in layer.module.state_dict().values()]
 
 
-def same(a: list[Tensor], b: list[Tensor]) -> bool:
+def same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 

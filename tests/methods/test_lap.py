@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import methods
-from benchmarks.executors.accounts import DryLayer, DryTeam
+from benchmarks.executors.accounting import Layer
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
@@ -24,22 +25,24 @@ from methods.lppsgd import partition
 from tests.executors.clocks import Watched
 
 
-def layers_of(*sizes: int) -> list[DryLayer]:
-    return [DryLayer(f"layer{i}", i, size, 0) for i, size in enumerate(sizes)]
+def layers_of(*sizes: int) -> list[Layer]:
+    return [Layer(f"layer{i}", i, size, 0) for i, size in enumerate(sizes)]
 
 
-def run(method: str, *, steps: int = 24, epoch: int = 1, epochs: int = 1, **options: Any) -> tuple[DryTeam, list[Span]]:
+def run(
+    method: str, *, steps: int = 24, epoch: int = 1, epochs: int = 1, **options: Any
+) -> tuple[SimulatedTeam, list[Span]]:
     """One epoch of a net of four equal layers -> the team and the spans."""
     made = methods.create(method, options)
-    team = DryTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=steps)
-    team.epochs = epochs
+    team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(4)], replicas=made.replicas, steps_per_epoch=steps)
+    team.accounts.epochs = epochs
     team.begin_epoch(epoch)
     executor = Watched(team, Price.uniform(4, 1.0, 2.0))
     executor.run(made.workers(team))
     return team, executor.spans
 
 
-def rounds(team: DryTeam) -> int:
+def rounds(team: SimulatedTeam) -> int:
     (averages,) = {layer.averages for replica in team.replicas for layer in replica.layers}
     return int(averages)
 
@@ -94,7 +97,7 @@ def test_every_batch_of_every_tables_rows_leads_to_an_update(work: Workload, upd
         network = network_of(work, card(work.dataset))
     made = methods.create("lppsgd", {"devices": 1, "updaters": updaters, "stabilising": 0.0})
     sizes = [(name, sum(p.numel() for p in module.parameters())) for name, module in network.items()]
-    team = DryTeam.of(sizes, steps_per_epoch=4 * updaters)
+    team = SimulatedTeam.of(sizes, steps_per_epoch=4 * updaters)
     executor = Watched(team, Price.uniform(len(sizes), 1.0, 2.0))
     executor.run(made.workers(team))
     updates = [span.layers for span in executor.spans if span.effect == "Update"]
@@ -122,7 +125,7 @@ def test_an_updater_alternates_between_a_part_and_all() -> None:
 def test_the_phase_lasts_over_epochs() -> None:
     """An odd number of steps per updater: the next epoch goes on where the last stopped."""
     made = methods.create("lppsgd", {"devices": 1, "updaters": 1, "stabilising": 0.0})
-    team = DryTeam.of([("a", 1)], steps_per_epoch=3)
+    team = SimulatedTeam.of([("a", 1)], steps_per_epoch=3)
     executor = VirtualExecutor(team, Price.uniform(1, 1.0, 1.0))
     states = []
     for epoch in range(2):
@@ -160,8 +163,8 @@ def test_the_period_changes_at_the_switch(epoch: int, expected: int) -> None:
 def test_updaters_are_never_stopped() -> None:
     """However slow the links, an epoch's updates take no longer; averages are made less often, and none is made up."""
     made = methods.create("lapsgd", {"devices": 2, "period": 1})
-    team = DryTeam.of([("a", 1)], replicas=2, steps_per_epoch=40)
-    team.epoch = 1
+    team = SimulatedTeam.of([("a", 1)], replicas=2, steps_per_epoch=40)
+    team.accounts.epoch = 1
     executor = Watched(team, Price([1.0], [1.0], [1.0], [1.0], latency_seconds=5.0))
     executor.run(made.workers(team))
     assert max(span.end for span in executor.spans if span.effect == "Backward") == 20 * 3

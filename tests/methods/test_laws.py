@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import Price
@@ -18,12 +18,12 @@ from benchmarks.papers.predicted_seconds import seconds_per_epoch
 STEPS = 400
 
 
-def epoch(method: str, price: Price, *, steps: int = STEPS, **options: Any) -> tuple[VirtualExecutor, DryTeam]:
+def epoch(method: str, price: Price, *, steps: int = STEPS, **options: Any) -> tuple[VirtualExecutor, SimulatedTeam]:
     """One epoch of a network whose layers are the price's."""
     made = methods.create(method, options)
     layers = [(f"layer{i}", 1) for i in range(len(price.forward))]
-    team = DryTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
-    team.epoch = team.epochs = 1  # past the methods' first phases
+    team = SimulatedTeam.of(layers, replicas=made.replicas, steps_per_epoch=steps)
+    team.accounts.epoch = team.accounts.epochs = 1  # past the methods' first phases
     executor = VirtualExecutor(team, price)
     executor.run(made.workers(team))
     return executor, team
@@ -78,17 +78,17 @@ def test_the_wait_for_a_block_update(layers: int, beta: float) -> None:
     """Summed over layers beta T (M - 1) / 2; the mean, which the paper does not divide by M, beta T (M - 1) / (2 M)."""
     price = Price.uniform(layers, 1.0, beta)
     (_, block), (_, layerwise) = epoch("async_bu", price), epoch("async_lu", price)
-    waits = [row["wait_seconds"] for row in block.staleness.per_layer()]
+    waits = [row["wait_seconds"] for row in block.accounts.staleness.per_layer()]
     assert sum(waits) == pytest.approx(beta * (layers - 1) / 2, rel=1e-6)
-    assert block.staleness.mean()[2] == pytest.approx(beta * (layers - 1) / (2 * layers), rel=1e-6)
+    assert block.accounts.staleness.mean()[2] == pytest.approx(beta * (layers - 1) / (2 * layers), rel=1e-6)
     assert waits == pytest.approx([beta * m / layers for m in range(layers)], abs=1e-6)
-    assert layerwise.staleness.mean()[2] == 0
+    assert layerwise.accounts.staleness.mean()[2] == 0
 
 
 def test_a_longer_queue_makes_staler_gradients() -> None:
     """Where the backward workers cannot keep up, each place in the queue makes a gradient one update older."""
     price = Price.uniform(10, 1.0, 3.0)
-    stale = [epoch("async_lu", price, queue=queue)[1].staleness.mean()[0] for queue in (0, 1, 8)]
+    stale = [epoch("async_lu", price, queue=queue)[1].accounts.staleness.mean()[0] for queue in (0, 1, 8)]
     assert stale[0] < stale[1] < stale[2]
     assert stale[2] - stale[1] == pytest.approx(7, rel=0.05)  # short of 7 by the ends of the epoch
 

@@ -9,7 +9,7 @@ import torch
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods.ddp import DDP
@@ -64,8 +64,8 @@ def test_their_learning_rate_grows_with_the_devices(method: str) -> None:
 def averages(method: str, steps: int, epochs: int, **options: Any) -> list[int]:
     """Averages made by the end of each epoch, on three devices."""
     made = methods.create(method, options)
-    team = DryTeam.of([("a", 1), ("b", 1)], replicas=3, steps_per_epoch=3 * steps)
-    team.epochs, counts = epochs, []
+    team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=3, steps_per_epoch=3 * steps)
+    team.accounts.epochs, counts = epochs, []
     executor = VirtualExecutor(team, Price.uniform(2, 1.0, 2.0))
     for epoch in range(epochs):
         team.begin_epoch(epoch)

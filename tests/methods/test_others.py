@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import Price
@@ -89,7 +89,7 @@ def test_cocod_is_its_algorithm(period: int, price: Price) -> None:
 
 def seconds(method: str, price: Price, steps: int, **options: Any) -> float:
     made = methods.create(method, {"devices": 2, "period": 4, **options})
-    team = DryTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=2 * steps)
+    team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], replicas=2, steps_per_epoch=2 * steps)
     executor = VirtualExecutor(team, price)
     executor.run(made.workers(team))
     return executor.now
@@ -125,7 +125,7 @@ def test_local_sgd_may_average_its_momentum(averages: str) -> None:
 def test_gossip_comes_to_an_end(executor: str, devices: int) -> None:
     """However many ask, and few answer: an active device waits for passive ones only, and they for nobody."""
     made = methods.create("adpsgd", {"devices": devices})
-    team = DryTeam.of([("a", 1), ("b", 1)], replicas=devices, steps_per_epoch=10 * devices)
+    team = SimulatedTeam.of([("a", 1), ("b", 1)], replicas=devices, steps_per_epoch=10 * devices)
     workers = list(made.workers(team))
     carry_out(executor, *(one.program for one in workers), team=team, devices=tuple(one.device for one in workers))
     assert all(layer.updates == 10 for replica in team.replicas for layer in replica.layers)

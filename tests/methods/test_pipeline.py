@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods.pipeline import Pipeline
@@ -96,8 +96,8 @@ def test_it_is_the_authors_loop() -> None:
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[VirtualExecutor, DryTeam]:
-    team = DryTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], steps_per_epoch=steps)
+def run(price: Price, *, steps: int = 60, **options: Any) -> tuple[VirtualExecutor, SimulatedTeam]:
+    team = SimulatedTeam.of([(f"layer{i}", 1) for i in range(LAYERS)], steps_per_epoch=steps)
     executor = Watched(team, price)
     executor.run(methods.create("pipeline", options).workers(team))
     return executor, team
@@ -110,7 +110,7 @@ def test_how_stale_a_stages_gradients_are(stages: int, locking: str) -> None:
     _, team = run(PRICE, stages=stages, locking=locking)
     behind = [stages - 1 - layer * stages // LAYERS for layer in range(LAYERS)]
     most = [max(0, 2 * away - 1) if locking == "none" else away for away in behind]
-    assert team.staleness.updates == [sum(min(b, m) for b in range(60)) for m in most]
+    assert team.accounts.staleness.updates == [sum(min(b, m) for b in range(60)) for m in most]
 
 
 @pytest.mark.parametrize("stages", [1, 2, 4])

@@ -104,7 +104,7 @@ def test_versions_rise() -> None:
 
 def test_an_edit_of_the_numerics_makes_other_runs_until_it_is_committed(copy: Path) -> None:
     before = planned()
-    path = copy / "benchmarks" / "executors" / "counting.py"
+    path = copy / "benchmarks" / "executors" / "counts.py"
     path.write_text(path.read_text() + "\n# edited\n")
     edited = now()
     assert edited.id != before.id

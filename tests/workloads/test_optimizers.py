@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.accounts import Read
+from benchmarks.executors.accounting import Read
 from benchmarks.executors.numerics.replica import TorchGradient
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.workloads.optimizers import LARS, Name, build

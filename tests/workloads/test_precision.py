@@ -91,13 +91,13 @@ def test_an_update_between_passes_is_seen() -> None:
 def test_weights_gradients_and_losses_stay_float32() -> None:
     training = Small("async_lu", precision="bf16")
     kinds: set[torch.dtype] = set()
-    apply = training.team.apply
+    apply = training.team.updates.apply
 
     def noted(layer: Any, gradient: Any, worker: str, scale: float = 1.0) -> None:
         kinds.update(tensor.dtype for tensor in gradient.tensors)
         apply(layer, gradient, worker, scale)
 
-    training.team.apply = noted  # type: ignore[method-assign]
+    training.team.updates.apply = noted  # type: ignore[method-assign]
     training.train(epochs=1)
     kept = [p for layer in training.team.replica.layers for p in (*layer.params, *layer.buffers)]
     assert kinds | {p.dtype for p in kept} | {loss.dtype for loss in training.team.losses} == {torch.float32}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import methods
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.executors.virtual.spans import Span
 from benchmarks.hardware.price import Price
@@ -40,8 +40,8 @@ def watch(method: methods.Method, price: Price, layers: Sequence[tuple[str, int]
 
     A method with several replicas drops the batches that these do not divide.
     """
-    team = DryTeam.of(layers, replicas=method.replicas, steps_per_epoch=batches)
-    team.epoch = team.epochs  # past the methods' first phases
+    team = SimulatedTeam.of(layers, replicas=method.replicas, steps_per_epoch=batches)
+    team.accounts.epoch = team.epochs  # past the methods' first phases
     told: list[Span] = []
     workers = list(method.workers(team))
     executor = VirtualExecutor(team, price, listen=told.append)

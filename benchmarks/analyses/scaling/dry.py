@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.hardware.delays import Delay
@@ -72,13 +72,13 @@ class Epochs:
 def simulate(method: Method, price: Price, layers: Sequence[str], *, steps: int, epochs: int = 1) -> Epochs:
     """So many epochs in the method's last phase, of `steps` batches per device. Raises as an executor's `run`."""
     devices = method.devices
-    team = DryTeam.of([(name, 1) for name in layers], replicas=method.replicas, steps_per_epoch=steps * devices)
+    team = SimulatedTeam.of([(name, 1) for name in layers], replicas=method.replicas, steps_per_epoch=steps * devices)
     executor, busy, lost, effects, begun = VirtualExecutor(team, price), 0.0, 0.0, 0, time.process_time()
     with uncollected():
         for epoch in range(epochs):
             team.begin_epoch(team.epochs + epoch)  # past the methods' first phases
             executor.run(method.workers(team))
-            team.end_epoch()
+            team.accounts.end_epoch()
             effects += executor.asked
             busy += math.fsum(device.busy_seconds for device in executor.devices.values())
             lost += math.fsum(device.lost_seconds for device in executor.devices.values())

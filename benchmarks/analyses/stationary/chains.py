@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from benchmarks.analyses.stationary.potentials import Array, Potential
-from benchmarks.executors.accounts import DryLayer, DryReplica, DryTeam, Read
+from benchmarks.executors.accounting import Gradient, Layer, Read, Replica, Step
+from benchmarks.executors.staleness import Moment
+from benchmarks.executors.team import SimulatedTeam, narrowed
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Method
@@ -93,7 +94,7 @@ def asynchronous(
     with np.errstate(over="ignore", invalid="ignore"):
         VirtualExecutor(ensemble, price).run(method.workers(ensemble))
         sigma_stale = np.sqrt(ensemble.squares / ensemble.count)
-    updates = tuple(layer["updates"] for layer in ensemble.staleness.per_layer())
+    updates = tuple(layer["updates"] for layer in ensemble.accounts.staleness.per_layer())
     return Asynchronous(np.stack(ensemble.samples, axis=1), sigma_stale, updates)
 
 
@@ -104,7 +105,7 @@ class Seen(Read):
     theta: Array
 
 
-class ChainEnsemble(DryTeam):
+class ChainEnsemble(SimulatedTeam):
     """A team whose layers are one parameter each, in many chains: the loss is the sum of the layers' potentials."""
 
     def __init__(
@@ -117,7 +118,7 @@ class ChainEnsemble(DryTeam):
         layers: Sequence[str],
         generator: np.random.Generator,
     ) -> None:
-        replica = DryReplica(0, 0, [DryLayer(name, i, 1, 0) for i, name in enumerate(layers)])
+        replica = Replica(0, 0, [Layer(name, i, 1, 0) for i, name in enumerate(layers)])
         super().__init__([replica], steps_per_epoch=steps, epochs=1)
         self.potentials, self.generator, self.warm_up = potentials, generator, warm_up(steps)
         self.eta, self.sigma_sgd = np.float32(eta), np.float32(sigma_sgd)
@@ -125,11 +126,11 @@ class ChainEnsemble(DryTeam):
         self.samples: list[Array] = []
         self.squares, self.count = np.zeros(len(potentials)), 0
 
-    def note_read(self, layer: Any, step: Any, now: float) -> None:
+    def note_read(self, layer: Layer, step: Step, now: Moment) -> None:
         step.reads[layer.index] = Seen(layer.updates, now, theta=self.theta[layer.index].copy())
 
-    def apply(self, layer: Any, gradient: Any, worker: str, scale: float = 1.0) -> None:
-        theta, seen = self.theta[layer.index], gradient.read.theta
+    def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
+        theta, seen = self.theta[layer.index], narrowed(Seen, gradient.read).theta
         if layer.updates >= self.warm_up:
             self.squares += ((theta - seen) ** 2).mean(axis=1)
             self.count += 1

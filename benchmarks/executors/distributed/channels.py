@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.executors.accounts import Read
+from benchmarks.executors.accounting import Read
 from benchmarks.executors.distributed.form import Form
 from benchmarks.executors.distributed.wire import HEADER, PAYLOAD, LinkLost, Wire, tag_of
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
@@ -32,7 +32,7 @@ class Post:
     It is handed to the channels of the part that it is of, which may not have begun here.
     """
 
-    def __init__(self, wire: Wire, layers: list[TorchLayer], lost: Callable[[LinkLost], None]) -> None:
+    def __init__(self, wire: Wire, layers: Sequence[TorchLayer], lost: Callable[[LinkLost], None]) -> None:
         self.wire, self.lost = wire, lost
         self.forms = [Form(layer.params) for layer in layers]
         self.part, self._early = 0, list[Message]()
@@ -119,7 +119,7 @@ class RankChannels(SharedChannels):
     def _send(self, home: int, channel: e.Channel, gradient: TorchGradient) -> None:
         """A copy of it, which is settled here: by whoever applied it before, or by being handed on."""
         settled, form = gradient.settled, self.forms[gradient.layer.index]
-        self.team.ledger.applied([gradient])
+        self.team.accounts.settle([gradient])
         row = form.row()
         with gradient.stream:
             form.fill(row, gradient.tensors)
@@ -156,7 +156,7 @@ class RankChannels(SharedChannels):
         here = tuple(tensor.to(self.team.device) for tensor in tensors)
         gradient = TorchGradient(layer, said[TICKET], Read(said[UPDATES], read), ready, here)
         gradient.settled, gradient.batches = bool(said[SETTLED]), said[BATCHES]
-        self.team.ledger.arrived(gradient)
+        self.team.accounts.arrived(gradient)
         return gradient
 
 

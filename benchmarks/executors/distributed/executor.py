@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterable
 
 from benchmarks.errors import UserError
-from benchmarks.executors.accounts import DryTeam
 from benchmarks.executors.distributed import report, session
 from benchmarks.executors.distributed.homes import crossings_of
 from benchmarks.executors.distributed.rank import RankExecutor
 from benchmarks.executors.distributed.report import PartOrder, Report
 from benchmarks.executors.distributed.wire import LinkLost
+from benchmarks.executors.team import Team
 from benchmarks.executors.threads.executor import ThreadsExecutor
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -46,7 +46,7 @@ class LeadingExecutor(RankExecutor):
         if self.parts == 1:
             joint.choose_backend(crossings.groups)
         joint.say(f"part {self.parts}", given.model_dump(mode="json"))  # before: ranks connect when they hear of it
-        with self.part(crossings, taken=team.taken):
+        with self.part(crossings, taken=sum(team.accounts.taken)):
             for peer, tensors in loaded.items():
                 report.send(joint.wire, peer, tensors)
             self.loaded = False
@@ -88,7 +88,7 @@ class FollowingExecutor(RankExecutor):
             part += 1
 
 
-def build(team: DryTeam, price: Price | None, threads: int) -> ThreadsExecutor:
+def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:
     """For the registry: this rank's, of the run that it is at. Real seconds have no price."""
     joint = session.current()
     if joint is None:

@@ -8,9 +8,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks.executors.accounts import DryGradient, DryTeam
+from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.errors import Stalled
-from benchmarks.executors.threads.executor import ThreadsExecutor
+from benchmarks.executors.team import SimulatedTeam, narrowed
+from benchmarks.executors.threads.executor import Handler, ThreadsExecutor
 from methods import effects as e
 
 STEPS = 4
@@ -75,10 +76,11 @@ def crossings_of(workers: Workers, team: Any) -> Crossings:
     return found if not found.rounds or _can_be_late(found, workers, team) else replace(found, rounds={})
 
 
-def _dry(team: Any) -> DryTeam:
+def _dry(team: Any) -> SimulatedTeam:
     layers, replicas = [(layer.name, 1) for layer in team.replica.layers], len(team.replicas)
-    dry = DryTeam.of(layers, replicas=replicas, steps_per_epoch=STEPS * replicas, network=team.network)
-    dry.epoch, dry.epochs, dry.seed, dry.state = team.epoch, team.epochs, team.seed, deepcopy(team.state)
+    dry = SimulatedTeam.of(layers, replicas=replicas, steps_per_epoch=STEPS * replicas, network=team.network)
+    dry.accounts.begin_epoch(team.epoch)
+    dry.accounts.epochs, dry.seed, dry.state = team.epochs, team.seed, deepcopy(team.state)
     return dry
 
 
@@ -128,7 +130,7 @@ def _can_be_late(crossings: Crossings, workers: Workers, team: Any) -> bool:
 
 
 @dataclass(slots=True)
-class LateGradient(DryGradient):
+class LateGradient(Gradient):
     """A mean that comes with all others of its round, the group's turn-th."""
 
     group: e.Group | None = None
@@ -138,7 +140,7 @@ class LateGradient(DryGradient):
 class LateExecutor(ThreadsExecutor):
     """Without tensors: a mean comes as late as it can, and whoever uses it waits until then."""
 
-    def __init__(self, team: DryTeam, crossings: Crossings) -> None:
+    def __init__(self, team: SimulatedTeam, crossings: Crossings) -> None:
         super().__init__(team)
         self.crossings, self._brought = crossings, Counter[tuple[str, int]]()
 
@@ -146,9 +148,11 @@ class LateExecutor(ThreadsExecutor):
         """A thread each: a mean that is late keeps its worker's."""
         return workers
 
-    def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
+    def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         handlers = super()._make_handlers()
-        reduce, put, update = handlers[e.AllReduce], handlers[e.Put], handlers[e.Update]
+        reduce: Any = handlers[e.AllReduce]
+        put: Any = handlers[e.Put]
+        update: Any = handlers[e.Update]
 
         def late_put(worker: e.Worker, effect: e.Put) -> Any:
             if effect.channel.name in self.crossings.homes:
@@ -166,12 +170,12 @@ class LateExecutor(ThreadsExecutor):
         return handlers | {e.AllReduce: late_reduce, e.Put: late_put, e.Update: late_update}
 
     def _bring(self, effect: e.AllReduce) -> LateGradient:
-        name, given = effect.group.name, effect.gradient
+        name, given = effect.group.name, narrowed(Gradient, effect.gradient)
         with self._monitor:
             turn = self._brought[name, effect.replica.index] // len(self.crossings.rounds[name])
             self._brought[name, effect.replica.index] += 1
             self._monitor.changed()
-        mean = LateGradient(given.layer, given.index, given.read)  # type: ignore[attr-defined]
+        mean = LateGradient(given.layer, given.index, given.read)
         mean.group, mean.turn = effect.group, turn
         return mean
 

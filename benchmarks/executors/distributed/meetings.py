@@ -97,7 +97,7 @@ class RankMeetings:
         delivery = line.delivery(gradient.layer)
         mean = delivery.add(gradient)
         mean.batches = gradient.batches * effect.group.members  # all bring as many
-        self.team.ledger.reduced([gradient], [mean])
+        self.team.accounts.reduced([gradient], [mean])
         if delivery.full:
             before = line.leave(delivery)
             self._meet(effect.group, delivery)
@@ -118,7 +118,7 @@ class RankMeetings:
             yield there
 
     def average(self, worker: e.Worker, effect: e.Average) -> Any:
-        snapshot = self.team.flat(effect.replica, state=effect.state)  # type: ignore[arg-type]
+        snapshot = self.team.flat(effect.replica, state=effect.state)
         if effect.group.members == 1:
             return self.team.averaged(effect, self.team.mean_flat([snapshot]), snapshot, effect.last)
         self._check(effect.group)

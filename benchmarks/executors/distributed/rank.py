@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from benchmarks.executors.accounting import Gradient, Step
 from benchmarks.executors.distributed.channels import Post, RankChannels
 from benchmarks.executors.distributed.homes import Crossings
 from benchmarks.executors.distributed.meetings import GroupLine, RankMeetings
@@ -15,7 +17,8 @@ from benchmarks.executors.distributed.session import Joint
 from benchmarks.executors.distributed.watch import RankFailed, RankWatch
 from benchmarks.executors.distributed.wire import LinkLost, NcclWire, Wire, gpu_of
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.threads.executor import GRACE_SECONDS, ThreadsExecutor
+from benchmarks.executors.team import narrowed
+from benchmarks.executors.threads.executor import GRACE_SECONDS, Handler, ThreadsExecutor
 from benchmarks.executors.threads.monitor import Turn
 from methods import effects as e
 
@@ -88,16 +91,16 @@ class RankExecutor(ThreadsExecutor):
         joint = self.joint
         return RankChannels(self._monitor, self.torch_team, joint.wire, self._crossings.homes, self._part, self._post)
 
-    def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
+    def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         team, rounds = self.torch_team, self._crossings.rounds
         meetings = RankMeetings(team, self._monitor, self.joint.wire, self._carry(), self._lines, rounds)
         handlers = super()._make_handlers() | {e.AllReduce: meetings.all_reduce, e.Average: meetings.average}
-        put = handlers[e.Put]
+        put: Any = handlers[e.Put]
 
         def settled_update(worker: e.Worker, effect: e.Update) -> None:
-            team.effects.updated(effect.gradients)
+            team.accounts.count_update([narrowed(Gradient, gradient) for gradient in effect.gradients])
             for gradients in meetings.as_they_come(worker, effect.gradients):
-                self._apply(worker, e.Update(*gradients, replica=effect.replica, scale=effect.scale))
+                team.apply_gradients(gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
         def settled_put(worker: e.Worker, effect: e.Put) -> Any:
             if effect.channel.name in self._crossings.homes:
@@ -119,7 +122,7 @@ class RankExecutor(ThreadsExecutor):
             self._carrier = NcclWire(joint.store, joint.wire, device, streams) if nccl else joint.wire
         return self._carrier
 
-    def _explained(self, handler: Callable[[e.Worker, Any], Any]) -> Callable[[e.Worker, Any], Any]:
+    def _explained(self, handler: Any) -> Handler:
         """A connection that is lost is no failure of the worker's, but of whoever is at its other end."""
 
         def carry_out(worker: e.Worker, effect: Any) -> Any:
@@ -141,7 +144,7 @@ class RankExecutor(ThreadsExecutor):
             if monitor is not None:
                 monitor.fail(failure)
 
-    def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Any:
+    def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Step | None:
         if not effect.shared:
             return super()._next_batch(worker, effect)
         self.team.keep_pace()

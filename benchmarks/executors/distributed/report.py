@@ -13,14 +13,13 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from benchmarks.executors.counting import added, no_effects
+from benchmarks.executors.counts import EffectCounts, StalenessSums, TeamCounts, TeamValues, no_effects
 from benchmarks.executors.distributed.form import Form, blank, described
 from benchmarks.executors.distributed.wire import STATE, Wire
 from benchmarks.executors.numerics import state
+from benchmarks.executors.numerics.conflicts import total
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.resuming import LayerConflicts, TeamCounts, TeamValues
-from benchmarks.executors.staleness import StalenessSums
 
 Descriptions = list[list[Any]]
 
@@ -64,29 +63,26 @@ def obey(team: TorchTeam, order: PartOrder) -> None:
     team.begin_epoch(order.counts.epoch)
     effects = no_effects(len(nothing["count"]))
     team.resume(order.counts.model_copy(update={"staleness": nothing, "begun": 0, "dropped": 0, "effects": effects}))
-    team.drain_after(order.end)
+    team.accounts.drain_after(order.end)
 
 
 def report(team: TorchTeam, rank: int) -> tuple[Report, dict[str, Tensor]]:
     """Once the device is done."""
     team.synchronize()
     values, tensors = share(team, rank, own=True)
-    return Report(values=values, tensors=described(tensors), unused=team.ledger.unused), tensors
+    return Report(values=values, tensors=described(tensors), unused=team.accounts.unused), tensors
 
 
 def share(team: TorchTeam, rank: int, *, own: bool) -> tuple[TeamValues, dict[str, Tensor]]:
     """A replica's part of what the team keeps. own: with what the rank has counted, and its losses."""
     layers = team.replicas[rank].layers
-    losses = {"losses": team.losses, "right": team.right} if own else {}
-    others = {name: torch.stack(found) for name, found in losses.items() if found}
-    others |= {"tickets": torch.tensor(team.tickets)} if own and team.tickets else {}
     values = TeamValues(
         counts=team.counts(),
         layers=[state.counts(layer) for layer in layers],
         samples=team.samples if own else 0,
-        conflicts=[layer.traffic.counts() for layer in layers],
+        conflicts=[layer.access_counter.counts() for layer in layers],
     )
-    return values, state.kept(layers, others)
+    return values, state.kept(layers, team.tallies() if own else {})
 
 
 # ---- rank 0
@@ -97,7 +93,7 @@ def order(team: TorchTeam, *, loaded: bool) -> tuple[PartOrder, dict[int, dict[s
     ranks = range(1, len(team.replicas)) if loaded else ()
     shares = {rank: share(team, rank, own=False) for rank in ranks}
     replicas = {rank: Replicas(values=values, tensors=described(of)) for rank, (values, of) in shares.items()}
-    return PartOrder(counts=team.counts(), end=team.end, replicas=replicas), {
+    return PartOrder(counts=team.counts(), end=team.accounts.end, replicas=replicas), {
         rank: of for rank, (_, of) in shares.items()
     }
 
@@ -110,7 +106,7 @@ def merge(team: TorchTeam, given: PartOrder, reports: Mapping[int, Report], tens
     """losses: how many the team had before the part.
 
     Raises ValueError where two ranks have put different things under one key of the method's state."""
-    own, unused = team.counts(), team.ledger.unused
+    own, unused = team.counts(), team.accounts.unused
     theirs = {rank: told.values.counts for rank, told in reports.items()}
     everyone = [own, *theirs.values()]
     sums = [one.staleness for one in everyone]
@@ -121,15 +117,15 @@ def merge(team: TorchTeam, given: PartOrder, reports: Mapping[int, Report], tens
             begun=sum(one.begun for one in everyone),
             dropped=sum(one.dropped for one in everyone),
             staleness=StalenessSums(**{key: _added([of[key] for of in sums]) for key in sums[0]}),  # type: ignore[literal-required, typeddict-item]
-            effects=added([one.effects for one in everyone]),
+            effects=_effects([one.effects for one in everyone]),
             state=_state(given.counts.state, everyone),
         )
     )
-    team.ledger.unused = unused + sum(told.unused for told in reports.values())
+    team.accounts.unused = unused + sum(told.unused for told in reports.values())
     for rank, told in reports.items():
         restore(team, rank, told, tensors[rank])
         for layer, counts in zip(team.replicas[rank].layers, told.values.conflicts, strict=True):
-            layer.traffic.load(_both(layer.traffic.counts(), counts))
+            layer.access_counter.load(total([layer.access_counter.counts(), counts]))
     _merge_losses(team, reports, tensors, losses)
 
 
@@ -167,10 +163,19 @@ def _added(columns: Sequence[Sequence[Any]]) -> list[Any]:
     return [sum(same) for same in zip(*columns, strict=True)]
 
 
-def _both(a: LayerConflicts, b: LayerConflicts) -> LayerConflicts:
-    added: Any = {key: value + dict(b)[key] for key, value in dict(a).items()}  # type: ignore[operator]
-    both: LayerConflicts = added
-    return both
+def _effects(everyone: Sequence[EffectCounts]) -> EffectCounts:
+    """Returns the sums."""
+    return {
+        "shared_batches": sum(one["shared_batches"] for one in everyone),
+        "gradients": sum(one["gradients"] for one in everyone),
+        "pinned": sum(one["pinned"] for one in everyone),
+        "moved": sum(one["moved"] for one in everyone),
+        "updates": _added([one["updates"] for one in everyone]),
+        "applied": sum(one["applied"] for one in everyone),
+        "applied_batches": sum(one["applied_batches"] for one in everyone),
+        "averages": sum(one["averages"] for one in everyone),
+        "state_averages": sum(one["state_averages"] for one in everyone),
+    }
 
 
 # ---- the tensors' way

@@ -8,15 +8,68 @@ read. So the notes of all workers, each in its own order, say what every access 
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import Any
+from types import TracebackType
 
-from benchmarks.executors.numerics.locks import ReadWriteLock
 from benchmarks.executors.numerics.replica import TorchLayer
 from benchmarks.executors.numerics.streams import NOTHING
+from benchmarks.executors.numerics.team import TorchTeam
 
-Context = AbstractContextManager[Any]
+Context = AbstractContextManager[object]
+
+
+class ReadWriteLock:
+    """`with lock.reading:`, which readers share, and `with lock.writing:`, neither of them within either.
+
+    Writers go first: a reader waits where a writer does, so that readers who come and go keep no writer out.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition(threading.Lock())
+        self._readers, self._writing, self._writers_waiting = 0, False, 0
+        self.reading = _Side(self._begin_reading, self._end_reading)
+        self.writing = _Side(self._begin_writing, self._end_writing)
+
+    def _begin_reading(self) -> None:
+        with self._changed:
+            while self._writing or self._writers_waiting:
+                self._changed.wait()
+            self._readers += 1
+
+    def _end_reading(self) -> None:
+        with self._changed:
+            self._readers -= 1
+            if not self._readers and self._writers_waiting:
+                self._changed.notify_all()
+
+    def _begin_writing(self) -> None:
+        with self._changed:
+            self._writers_waiting += 1
+            try:
+                while self._writing or self._readers:
+                    self._changed.wait()
+            finally:
+                self._writers_waiting -= 1
+            self._writing = True
+
+    def _end_writing(self) -> None:
+        with self._changed:
+            self._writing = False
+            self._changed.notify_all()
+
+
+class _Side:
+    def __init__(self, begin: Callable[[], None], end: Callable[[], None]) -> None:
+        self.begin, self.end = begin, end
+
+    def __enter__(self) -> None:
+        self.begin()
+
+    def __exit__(self, *exc: object) -> None:
+        self.end()
 
 
 class Versions:
@@ -64,21 +117,20 @@ class NotedAccess:
         else:
             versions.readers.append(None)
 
-    def __exit__(self, *exc: Any) -> None:
-        self.base.__exit__(*exc)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.base.__exit__(kind, error, trace)
 
 
 class Accesses:
-    """The team's, from now on. Where no order of the device's keeps readers and writers apart, a lock does.
+    """The team's, from now on. Where no order of the device's keeps readers and writers apart, a lock does."""
 
-    team: a TorchTeam.
-    """
-
-    def __init__(self, team: Any) -> None:
+    def __init__(self, team: TorchTeam) -> None:
         self.weights: dict[TorchLayer, Versions] = {}
         self.statistics: dict[TorchLayer, Versions] = {}
         self.tally = Versions()
-        for layer in (layer for replica in team.replicas for layer in replica.layers):
+        for layer in team.layers:
             self._note(layer)
         team.tally = NotedAccess(team.tally, self.tally, writes=True)
 

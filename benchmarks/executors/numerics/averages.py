@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica
-from benchmarks.executors.numerics.streams import NOTHING, DeviceStreams
+from benchmarks.executors.numerics.streams import NOTHING, DeviceStreams, Event
 
 Part = tuple[TorchLayer, list[Tensor]]
 ByLayer = Sequence[tuple[TorchLayer, Callable[[], None]]]
@@ -28,7 +29,7 @@ def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | 
         return list(gradients)
     for gradient in gradients:
         if streams is not None and gradient.stream is not NOTHING:
-            streams.wait(gradient.ready)
+            streams.wait(cast(Event, gradient.ready))
             for tensor in gradient.tensors:
                 streams.keep(tensor)
     parts = zip(*(g.tensors for g in gradients), strict=True)
@@ -37,19 +38,11 @@ def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | 
     return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=NOTHING) for g in gradients]
 
 
-def flat(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> Tensor:
-    """A copy of the replica's weights, float buffers and optimizer state where these count, as one vector (n,).
+def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> tuple[Tensor, ByLayer]:
+    """Returns an empty vector (n,), and what fills it with the replica's weights, float buffers and optimizer state.
 
     Layer by layer, updates going on meanwhile.
     """
-    vector, copies = flat_by_layer(replica, buffers=buffers, state=state)
-    for _, copy in copies:
-        copy()
-    return vector
-
-
-def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> tuple[Tensor, ByLayer]:
-    """The vector before it is filled, and what fills it."""
     parts = [(layer, tensors) for layer, tensors in _parts(replica, buffers) if tensors]
     sizes = [_size(*part, state) for part in parts]
     vector = torch.empty(sum(sizes), device=parts[0][1][0].device)
@@ -58,7 +51,7 @@ def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None
 
 
 def _copy(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None, piece: Tensor) -> None:
-    with layer.reading, layer.reading_statistics, layer.read():
+    with layer.reading, layer.reading_statistics, layer.reading_weights():
         torch.cat([t.reshape(-1) for t in _with_state(layer, tensors, state)], out=piece)
 
 
@@ -72,35 +65,22 @@ def mean_flat(vectors: Sequence[Tensor]) -> Tensor:
     return total / len(vectors)
 
 
-def add_mean(
-    replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: bool, state: StateOf | None = None
-) -> None:
-    """x += mean - snapshot, layer by layer, updates going on meanwhile (B, Algorithm 1b line 8).
-
-    mean, snapshot: (n,), as `flat` lays them out.
-    """
-    for _, add in add_mean_by_layer(replica, mean, snapshot, buffers=buffers, state=state):
-        add()
-
-
-def add_mean_by_layer(
-    replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, buffers: bool, state: StateOf | None = None
-) -> ByLayer:
-    """What adds it."""
+def add_by_layer(replica: TorchReplica, difference: Tensor, *, buffers: bool, state: StateOf | None = None) -> ByLayer:
+    """Returns what adds the difference (n,), laid out as `flat_by_layer` does, to the replica."""
     parts = list(_parts(replica, buffers))
     sizes = [_size(*part, state) for part in parts]
-    pieces = zip(parts, _pieces(mean - snapshot, sizes), strict=True)
+    pieces = zip(parts, _pieces(difference, sizes), strict=True)
     return [(part[0], partial(_add, *part, state, piece)) for part, piece in pieces]
 
 
 def _add(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None, piece: Tensor) -> None:
     offset = 0
-    with layer.mutex, layer.statistics, layer.write(update=False):
+    with layer.mutex, layer.statistics, layer.writing_weights(update=False):
         for tensor in _with_state(layer, tensors, state):
             tensor += piece[offset : offset + tensor.numel()].view_as(tensor)
             offset += tensor.numel()
         layer.averages += 1
-        layer.traffic.added()
+        layer.access_counter.added()
 
 
 def _pieces(vector: Tensor, sizes: Sequence[int]) -> Iterator[Tensor]:

@@ -16,18 +16,17 @@ from __future__ import annotations
 import copy
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.accounts import DryGradient, DryLayer, DryReplica, DryStep
-from benchmarks.executors.conflicts import Traffic, WeightRead, WeightWrite
-from benchmarks.executors.numerics.shadow import Shadow
+from benchmarks.executors.accounting import Gradient, Layer, Replica, Step
+from benchmarks.executors.numerics.conflicts import AccessCounter, Shadow, WeightRead, WeightWrite
 from benchmarks.executors.numerics.streams import NOTHING, BatchStream, DeviceStreams, Order
+from methods import effects as e
 
 
 def alias(tensor: Tensor) -> nn.Parameter:
@@ -37,7 +36,7 @@ def alias(tensor: Tensor) -> nn.Parameter:
     return leaf
 
 
-class TorchLayer(DryLayer):
+class TorchLayer(Layer):
     """One layer of one replica: the live weights, their optimizers, the counts of what changed them.
 
     Whoever writes the weights holds `mutex`, who copies them to pin them `pinning`; BatchNorm's running statistics are
@@ -62,34 +61,37 @@ class TorchLayer(DryLayer):
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by worker
         self.leaves: dict[str, list[nn.Parameter]] = {}  # theirs, in the order of params
         self.stepped = False  # whether a first step has made the optimizers' state
-        self.statistics: AbstractContextManager[Any] = threading.Lock()
+        self.statistics: AbstractContextManager[object] = threading.Lock()
         super().__init__(name, index, sum(p.numel() for p in self.params), device)
         if lock_free:
             self.mutex = NOTHING
-        self.pinning, self.reading, self.reading_statistics = self.mutex, NOTHING, NOTHING
+        self.pinning: AbstractContextManager[object] = self.mutex
+        self.reading: AbstractContextManager[object] = NOTHING
+        self.reading_statistics: AbstractContextManager[object] = NOTHING
         if streams is not None and self.params and not lock_free:
             weights = Order(streams, self.mutex)
             self.mutex, self.pinning, self.reading = weights.writing(), weights.reading(), weights.reading()
         if streams is not None and any(True for _ in module.buffers()):
             running = Order(streams, self.statistics)
             self.statistics, self.reading_statistics = running.writing(), running.reading()
-        self.traffic, self.concurrent = Traffic(), concurrent and bool(self.params)
+        self.concurrent = concurrent and bool(self.params)
         self.shadow = Shadow(self.params[0].device) if lock_free and self.concurrent else None
-        self.traffic.shadow = self.shadow
+        self.access_counter = AccessCounter(self.shadow)
 
-    def read(self) -> AbstractContextManager[None]:
-        """Around what reads the live weights, inside of the locks that it takes."""
-        return WeightRead(self.traffic) if self.concurrent else NOTHING
+    def reading_weights(self) -> AbstractContextManager[None]:
+        """Returns a context for what reads the live weights, inside of the locks that it takes."""
+        return WeightRead(self.access_counter) if self.concurrent else NOTHING
 
-    def write(self, *, update: bool) -> AbstractContextManager[None]:
-        """Around what changes them: an update, or an average."""
-        return WeightWrite(self.traffic, update=update) if self.concurrent else NOTHING
+    def writing_weights(self, *, update: bool) -> AbstractContextManager[None]:
+        """Returns a context for what changes them: an update, or an average."""
+        return WeightWrite(self.access_counter, update=update) if self.concurrent else NOTHING
 
 
 @dataclass(eq=False)
-class TorchReplica(DryReplica):
+class TorchReplica(Replica):
     """A copy of the network on one device, and the slots of batches: on CUDA of all, else of those that pin weights."""
 
+    layers: Sequence[TorchLayer] = field(default_factory=list, repr=False)
     streams: DeviceStreams | None = None  # where every batch in flight has one of its own
     slots: list[Slot] = field(default_factory=list, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -151,7 +153,7 @@ def _copy(tensor: Tensor) -> nn.Parameter:
     return nn.Parameter(tensor.data.clone())
 
 
-class TorchStep(DryStep):
+class TorchStep(Step):
     """One batch on its way: images (B, C, H, W) or tokens (B, length), labels (B,).
 
     activation: what the next layer takes. tape: per layer, input and output of its forward pass until its backward
@@ -162,15 +164,16 @@ class TorchStep(DryStep):
 
     activation: Tensor
     labels: Tensor
+    replica: TorchReplica
 
     def __init__(self, replica: TorchReplica, index: int) -> None:
         super().__init__(replica, index)
         self.slot = None if replica.streams is None else replica.slot_for(self)
-        self.stream = NOTHING if self.slot is None else self.slot.stream
+        self.stream: AbstractContextManager[None] = NOTHING if self.slot is None else self.slot.stream
         self.tape: list[tuple[Tensor, Tensor] | None] = [None] * len(replica.layers)
         self.upstream: Tensor | None = None
 
-    def pins(self, layer: TorchLayer) -> bool:
+    def pins(self, layer: e.Layer) -> bool:
         return self.slot is not None and layer.index in self.slot.pinned
 
     def module(self, layer: TorchLayer) -> nn.Module:
@@ -193,10 +196,11 @@ class TorchStep(DryStep):
 
 
 @dataclass(slots=True)
-class TorchGradient(DryGradient):
+class TorchGradient(Gradient):
     """The gradient of one layer for one step."""
 
+    layer: TorchLayer
     tensors: tuple[Tensor, ...] = ()  # one for each of the layer's parameters
     weights: list[Tensor] | None = None  # overwrite: the worker's copy, theta_{m,k}
-    stream: AbstractContextManager[Any] = NOTHING  # the batch's, where it has one
+    stream: AbstractContextManager[object] = NOTHING  # the batch's, where it has one
     copied: int = 0  # overwrite: the writes that are in that copy

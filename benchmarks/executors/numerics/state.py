@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchmarks.executors.counts import LayerCounts, TeamValues
 from benchmarks.executors.numerics.replica import TorchLayer
 from benchmarks.executors.numerics.updates import Updates
-from benchmarks.executors.resuming import LayerCounts, TeamValues
 
 Tensors = Mapping[str, Tensor]
 
@@ -31,11 +31,11 @@ class TeamState:
 
 def kept(layers: Sequence[TorchLayer], others: Tensors) -> dict[str, Tensor]:
     """Copies of the layers' weights, buffers and optimizer states, and of others."""
-    found = dict(others)
+    tensors = dict(others)
     for layer in layers:
-        found |= _weights(layer)
-        found |= dict(_optimizer_states(layer))
-    return {name: on_host(tensor) for name, tensor in found.items()}
+        tensors |= _weights(layer)
+        tensors |= dict(_optimizer_states(layer))
+    return {name: on_host(tensor) for name, tensor in tensors.items()}
 
 
 def on_host(tensor: Tensor) -> Tensor:

@@ -10,40 +10,51 @@ from __future__ import annotations
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 
-AHEAD = 2  # batches that a worker may have left behind before the device has finished them
-NOTHING: AbstractContextManager[Any] = nullcontext()
+from benchmarks.executors.staleness import TimedEvent
 
-cuda_stream: Any = torch.cuda.Stream  # torch leaves these untyped
-cuda_event: Any = torch.cuda.Event
+AHEAD = 2  # batches that a worker may have left behind before the device has finished them
+NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+class Event(TimedEvent, Protocol):
+    """A moment on a device that the host can wait for."""
+
+    def synchronize(self) -> None: ...
+
+
+def cuda_stream(device: torch.device | None = None) -> torch.cuda.Stream:
+    """Returns a new stream of a CUDA device, by default the current one."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 class DeviceStreams(Protocol):
     """The streams of one device. What is said of the current stream is said of the asking thread's."""
 
-    def stream(self) -> Any:
-        """A new one."""
+    def stream(self) -> object:
+        """Returns a new one."""
 
-    def current(self) -> Any: ...
+    def current(self) -> object: ...
 
-    def use(self, stream: Any) -> None:
-        """Make it the current one."""
+    def use(self, stream: object) -> None:
+        """Makes it the current one."""
 
-    def event(self, *, timed: bool = False) -> Any:
-        """It comes to pass when the device is done with all that was launched on the current stream so far."""
+    def event(self, *, timed: bool = False) -> Event:
+        """Returns an event that comes when the device is done with what was launched on the current stream so far."""
 
-    def wait(self, event: Any) -> None:
-        """What is launched on the current stream from now on runs after the event."""
+    def wait(self, event: Event) -> None:
+        """Lets what is launched on the current stream from now on run after the event."""
 
     def keep(self, tensor: Tensor) -> None:
-        """The current stream uses it: its memory is not given out again before that is done."""
+        """Keeps its memory, which the current stream uses, from being given out again before that is done."""
 
     def synchronize(self) -> None:
-        """Wait, on the host, until the device is done with all that was launched."""
+        """Waits, on the host, until the device is done with all that was launched."""
 
 
 class CudaStreams:
@@ -52,22 +63,23 @@ class CudaStreams:
     def __init__(self, device: torch.device) -> None:
         self.device = device
 
-    def stream(self) -> Any:
+    def stream(self) -> torch.cuda.Stream:
         return cuda_stream(self.device)
 
-    def current(self) -> Any:
+    def current(self) -> torch.cuda.Stream:
         return torch.cuda.current_stream(self.device)
 
-    def use(self, stream: Any) -> None:
-        torch.cuda.set_stream(stream)
+    def use(self, stream: object) -> None:
+        torch.cuda.set_stream(cast(torch.cuda.Stream, stream))
 
-    def event(self, *, timed: bool = False) -> Any:
-        event = cuda_event(enable_timing=timed, blocking=True)  # the host sleeps while it waits, else it spins
+    def event(self, *, timed: bool = False) -> Event:
+        # The host sleeps while it waits, else it spins.
+        event = torch.cuda.Event(enable_timing=timed, blocking=True)  # type: ignore[no-untyped-call]
         event.record(self.current())
-        return event
+        return cast(Event, event)
 
-    def wait(self, event: Any) -> None:
-        event.wait(self.current())
+    def wait(self, event: Event) -> None:
+        cast(torch.cuda.Event, event).wait(self.current())
 
     def keep(self, tensor: Tensor) -> None:
         tensor.record_stream(self.current())
@@ -88,18 +100,18 @@ class _Launched:
     """What a worker has launched, and where."""
 
     def __init__(self) -> None:
-        self.outside: list[Any] = []  # the streams to go back to, innermost last
+        self.outside: list[object] = []  # the streams to go back to, innermost last
         self.stream: BatchStream | None = None  # the last one used
-        self.left: deque[tuple[Any, Any]] = deque()  # two events per batch: on its stream, on its thread's own
+        self.left: deque[tuple[Event, Event]] = deque()  # two events per batch: on its stream, on its thread's own
 
 
 _of_worker: ContextVar[_Launched] = ContextVar("launched")
 
 
 def _launched() -> _Launched:
-    if (found := _of_worker.get(None)) is None:
-        _of_worker.set(found := _Launched())
-    return found
+    if (launched := _of_worker.get(None)) is None:
+        _of_worker.set(launched := _Launched())
+    return launched
 
 
 class BatchStream:
@@ -120,12 +132,12 @@ class BatchStream:
 
 def bound_run_ahead(streams: DeviceStreams) -> None:
     """Called when a worker turns to its next batch: wait until it is at most AHEAD of them ahead."""
-    mine = _launched()
-    with mine.stream or NOTHING:
-        launched = streams.event()
-    mine.left.append((launched, streams.event()))
-    if len(mine.left) > AHEAD:
-        for event in mine.left.popleft():
+    launched = _launched()
+    with launched.stream or NOTHING:
+        last = streams.event()
+    launched.left.append((last, streams.event()))
+    if len(launched.left) > AHEAD:
+        for event in launched.left.popleft():
             event.synchronize()
 
 
@@ -138,10 +150,10 @@ class Order:
     Both hold the mutex while they launch, else a writer could slip between a reader's wait and its event.
     """
 
-    def __init__(self, streams: DeviceStreams, mutex: AbstractContextManager[Any]) -> None:
+    def __init__(self, streams: DeviceStreams, mutex: AbstractContextManager[object]) -> None:
         self.streams, self.mutex = streams, mutex
-        self.written: Any = None  # the last write's event
-        self.reads: dict[Any, Any] = {}  # by stream, the event of its last read since
+        self.written: Event | None = None  # the last write's event
+        self.reads: dict[object, Event] = {}  # by stream, the event of its last read since
 
     def reading(self) -> Access:
         return Access(self, writes=False)
@@ -169,7 +181,9 @@ class Access:
             order.mutex.__exit__(type(error), error, error.__traceback__)
             raise
 
-    def __exit__(self, *exc: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         order = self.order
         try:
             event = order.streams.event()
@@ -178,4 +192,4 @@ class Access:
             else:
                 order.reads[order.streams.current()] = event
         finally:
-            order.mutex.__exit__(*exc)
+            order.mutex.__exit__(kind, error, trace)

@@ -5,35 +5,48 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.executors.accounts import DryTeam, target
-from benchmarks.executors.conflicts import Conflicts
+from benchmarks.executors.accounting import Gradient, Layer
+from benchmarks.executors.counts import LayerConflicts, TeamValues
 from benchmarks.executors.numerics import averages, state
-from benchmarks.executors.numerics.gradients import gradients
+from benchmarks.executors.numerics.conflicts import total
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.streams import NOTHING, bound_run_ahead, streams_of
 from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
-from benchmarks.executors.resuming import TeamValues
-from benchmarks.executors.staleness import TimedEvent
-from methods.effects import LayerVersions, Scale
+from benchmarks.executors.staleness import Moment
+from benchmarks.executors.team import Team, factor, narrowed, target
+from methods import effects as e
 
 Autocast = Callable[[], AbstractContextManager[object]]
 BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> images (B, C, H, W), labels (B,)
 
 
-class TorchTeam(DryTeam):
+def gradients(output: Tensor, inputs: Sequence[Tensor], upstream: Tensor | None) -> tuple[Tensor, ...]:
+    """Returns the gradients of inputs for that of the output: torch.autograd.grad's, using up its graph as well.
+
+    Without torch's own look at the shapes, which imports the algebra of its compiler: a third of the time in which a
+    training process starts, and a tenth of a narrow layer's backward pass. The engine still refuses a wrong shape.
+    """
+    engine = torch.autograd.Variable._execution_engine
+    return engine.run_backward((output,), (upstream,), False, False, tuple(inputs), False, accumulate_grad=False)
+
+
+class TorchTeam(Team):
     """The replicas of one run, with the numerics of every effect.
 
     networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one images
     (B, C, H, W), and the last gives logits (B, classes). learning_rate: global ticket -> rate. autocast: makes the
     context of a forward pass of lower precision; None: float32. streams: every batch in flight has a stream of its own
-    where the device has any; without, all is launched in one thread, on its stream. The rest as in DryTeam.
+    where the device has any; without, all is launched in one thread, on its stream. The rest as in Team.
     """
+
+    replicas: Sequence[TorchReplica]
+    replica: TorchReplica
 
     def __init__(
         self,
@@ -61,17 +74,16 @@ class TorchTeam(DryTeam):
         super().__init__(
             replicas, steps_per_epoch=steps_per_epoch, epochs=epochs, seed=seed, network=network, flops=flops
         )
+        self.device_lags = self.streams is not None
         self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum)
         self.learning_rate, self.batches = learning_rate, batches
         self.overwrite, self.average_buffers = overwrite, average_buffers
         self.autocast = autocast
-        by_layer = zip(*(replica.layers for replica in replicas), strict=True)
-        self.conflicts = Conflicts([[layer.traffic for layer in same] for same in by_layer])
         self.losses: list[Tensor] = []
         self.right: list[Tensor] = []  # per batch, the samples classified correctly
         self.tickets: list[int] = []  # per batch, in the order in which the losses came
         self.samples = 0
-        self.tally: AbstractContextManager[Any] = threading.Lock()
+        self.tally: AbstractContextManager[object] = threading.Lock()
 
     def _replica(self, q: int, modules: dict[str, nn.Module], lock_free: bool, concurrent: bool) -> TorchReplica:
         layers = [
@@ -80,88 +92,97 @@ class TorchTeam(DryTeam):
         ]
         return TorchReplica(q, q, layers, self.streams)
 
+    @property
+    def layers(self) -> list[TorchLayer]:
+        """Those of all replicas, one after the other."""
+        return [layer for replica in self.replicas for layer in replica.layers]
+
     def begin_epoch(self, epoch: int) -> None:
         super().begin_epoch(epoch)
         self.synchronize()  # what has been done to the weights since then was not on the batches' streams
         self.losses, self.right, self.tickets, self.samples = [], [], [], 0
-        self.conflicts.clear()
+        for layer in self.layers:
+            layer.access_counter.clear()
 
     def synchronize(self) -> None:
-        """Wait until the device is done with all that was launched."""
+        """Waits until the device is done with all that was launched."""
         if self.device_streams is not None:
             self.device_streams.synchronize()
-
-    @property
-    def device_lags(self) -> bool:  # type: ignore[override]
-        return self.streams is not None
 
     def keep_pace(self) -> None:
         if self.streams is not None:
             bound_run_ahead(self.streams)
 
-    def device_time(self) -> TimedEvent | None:
-        return None if self.streams is None else self.streams.event(timed=True)
+    def device_time(self) -> Moment:
+        """Returns the moment at which the device gets here, where it runs behind the host; else 0."""
+        return 0.0 if self.streams is None else self.streams.event(timed=True)
+
+    # ---- what is measured
 
     def mean_loss(self) -> float:
-        """Mean training loss over the epoch's batches."""
+        """Returns the mean training loss over the epoch's batches."""
         return float(torch.stack(self.losses).double().mean()) if self.losses else float("nan")
 
     def not_finite(self) -> int | None:
-        """The epoch's batch, from 0, whose training loss came first of all that are not finite, or None."""
+        """Returns the epoch's batch, from 0, whose training loss came first of all that are not finite, or None."""
         strange = (~torch.stack(self.losses).isfinite()).nonzero() if self.losses else torch.empty(0)
         return self.tickets[int(strange[0])] % self.steps_per_epoch if len(strange) else None
 
     def train_accuracy(self) -> float:
-        """Percent of the epoch's training samples classified correctly, each before its own update; nan before any."""
+        """Returns the percentage of the epoch's samples classified correctly, each before its own update, or nan."""
         return 100 * float(torch.stack(self.right).sum()) / self.samples if self.right else float("nan")
 
-    def per_layer(self) -> list[dict[str, Any]]:
-        """Staleness and conflicts of the epoch's updates, as JSON takes them; once the device is done with them."""
-        pairs = zip(self.staleness.per_layer(), self.conflicts.per_layer(), strict=True)
+    def conflicts(self) -> list[LayerConflicts]:
+        """Returns the epoch's conflicts per layer, over all replicas."""
+        by_layer = zip(*(replica.layers for replica in self.replicas), strict=True)
+        return [total(layer.access_counter.counts() for layer in same) for same in by_layer]
+
+    def per_layer(self) -> list[dict[str, object]]:
+        """Returns staleness and conflicts of the epoch's updates, as JSON; once the device is done with them."""
+        pairs = zip(self.accounts.staleness.per_layer(), self.conflicts(), strict=True)
         return [{**staleness, **conflicts} for staleness, conflicts in pairs]
 
     # ---- effects
 
-    def make_step(self, replica: TorchReplica, i: int) -> TorchStep:
-        """Batch i of the epoch, loaded, on its way to the first layer."""
-        step = TorchStep(replica, self.epoch * self.steps_per_epoch + i)
+    def make_step(self, replica: e.Replica, ticket: int) -> TorchStep:
+        """Returns batch `ticket` of the epoch, loaded, on its way to the first layer."""
+        step = TorchStep(narrowed(TorchReplica, replica), self.epoch * self.steps_per_epoch + ticket)
         with step.stream:  # so are the copies to the device
-            step.activation, step.labels = self.batches(self.epoch, i)
+            step.activation, step.labels = self.batches(self.epoch, ticket)
         return step
 
-    def snapshot(self, layer: TorchLayer, step: TorchStep, now: float) -> None:
+    def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
+        layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
         if step.slot is None:
             step.slot = step.replica.slot_for(step)
-        with step.stream, layer.pinning, layer.read():
+        with step.stream, layer.pinning, layer.reading_weights():
             step.slot.pin(layer)
             self.note_read(layer, step, self.device_time() or now)
 
-    def forward(self, layer: TorchLayer, step: TorchStep, now: float) -> None:
+    def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
         """The step's activation (B, ...) becomes the layer's output; input and output stay on its tape."""
+        layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
         x = step.activation
-        reading, read = (layer.reading, layer.read()) if self.reads(layer, step) else (NOTHING, NOTHING)
+        reads = self.reads(layer, step)
+        reading, read = (layer.reading, layer.reading_weights()) if reads else (NOTHING, NOTHING)
         with step.stream, reading, layer.statistics, read:  # BatchNorm's running statistics are written in here
             if step.reads[layer.index] is None:  # else a snapshot has read the weights before
                 self.note_read(layer, step, self.device_time() or now)
-            y = step.module(layer)(x) if self.autocast is None else self._cast(step.module(layer), x)
+            with self.autocast() if self.autocast is not None else NOTHING:
+                y: Tensor = step.module(layer)(x)
         step.tape[layer.index] = (x, y)
         step.activation = y.detach().requires_grad_()
 
-    def reads(self, layer: TorchLayer, step: TorchStep, *, copies: bool = False) -> bool:
-        """Whether a pass of the step reads the layer's live weights, and not those that it has pinned."""
-        return copies or not step.pins(layer)
+    def reads(self, layer: e.Layer, step: e.Step, *, copies: bool = False) -> bool:
+        """Returns whether a pass of the step reads the layer's live weights, and not those that it has pinned."""
+        return copies or not narrowed(TorchStep, step).pins(layer)
 
-    def _cast(self, module: nn.Module, x: Tensor) -> Tensor:
-        assert self.autocast is not None
-        with self.autocast():
-            y: Tensor = module(x)
-        return y
-
-    def loss(self, step: TorchStep) -> None:
+    def loss(self, step: e.Step) -> None:
         """Mean cross-entropy of the logits (B, classes), in float32 whatever the passes are in.
 
         Its gradient is what the last layer's backward pass takes.
         """
+        step = narrowed(TorchStep, step)
         logits = step.activation
         with step.stream:
             value = nn.functional.cross_entropy(logits.float(), step.labels)
@@ -173,113 +194,137 @@ class TorchTeam(DryTeam):
             self.tickets.append(step.index)
             self.samples += len(step.labels)
 
-    def backward(self, layer: TorchLayer, step: TorchStep, *, weights: bool, inputs: bool) -> TorchGradient | None:
-        """-> the gradient, a tensor for each of the layer's parameters and shaped like it, unless weights is False.
+    def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> TorchGradient | None:
+        """Returns the gradient, a tensor for each of the layer's parameters and shaped like it, if `weights`.
 
         inputs: also that of the layer's input (B, ...), for the layer below. Raises AssertionError when the layer's
         forward pass has not been there, or was used up by another backward pass.
         """
+        layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
         recorded, step.tape[layer.index] = step.tape[layer.index], None
         assert recorded is not None, f"{layer.name} has no activations: its forward pass is missing, or was used up"
         x, y = recorded
         leaves = step.leaves(layer) if weights else []
         into = [x] if inputs and x.requires_grad else []
         live = self.reads(layer, step, copies=self.overwrite and weights)
-        reading, read = (layer.reading, layer.read()) if live else (NOTHING, NOTHING)
-        seen = step.reads[layer.index]
-        assert seen is not None
+        reading, read = (layer.reading, layer.reading_weights()) if live else (NOTHING, NOTHING)
+        seen, pinned = step.read(layer), step.pins(layer)
         with step.stream, reading, read:
-            moved = not step.pins(layer) and seen.moved(layer)
-            copied = layer.traffic.kept
+            moved = not pinned and seen.moved(layer)
+            copied = layer.access_counter.kept
             copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
             grads = gradients(y, [*leaves, *into], step.upstream) if leaves or into else ()
-            ready = self.device_time() or 0.0
+            ready = self.device_time()
         step.upstream = grads[-1] if into else None
         if not weights:
             return None
-        self.note_gradient(layer, step, moved=moved)
+        self.accounts.made(step, pinned=pinned, moved=moved)
         return TorchGradient(layer, step.index, seen, ready, grads[: len(leaves)], copies, step.stream, copied)
 
-    def update_layer(self, layer: TorchLayer, gradient: TorchGradient, worker: str, now: float, scale: Scale) -> None:
-        with gradient.stream:
-            super().update_layer(layer, gradient, worker, now, scale)
+    def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
+        layer, gradient = narrowed(TorchLayer, layer), narrowed(TorchGradient, gradient)
+        with gradient.stream, layer.mutex:
+            staleness = max(0, layer.updates - gradient.read.updates)
+            rate_factor = factor(scale, staleness)
+            with layer.writing_weights(update=True):
+                self.updates.apply(layer, gradient, worker, rate_factor)
+            layer.updates += 1
+            at = self.device_time() or now
+        self.accounts.staleness.note(layer.index, staleness, gradient.read.time, gradient.ready, at)
 
-    def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str, scale: float) -> None:
-        with layer.write(update=True):
-            self.updates.apply(layer, gradient, worker, scale)
-
-    def lag(self, gradient: TorchGradient, replica: TorchReplica | None = None) -> LayerVersions:
-        with target(gradient, replica).reading:
+    def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
+        with narrowed(TorchLayer, target(narrowed(Gradient, gradient), replica)).reading:
             return super().lag(gradient, replica)
 
     # ---- collectives
 
-    def mean_gradients(self, gradients: Sequence[TorchGradient]) -> list[TorchGradient]:
-        return averages.mean_gradients(gradients, self.streams)
-
     @property
-    def state_copies(self) -> int:  # type: ignore[override]
+    def state_copies(self) -> int:
         return len(self.updates.state_keys)
 
-    def flat(self, replica: TorchReplica, *, state: bool = False) -> Tensor:
-        return averages.flat(replica, buffers=self.average_buffers, state=self._state(state))
+    def mean_gradients(self, gradients: Sequence[Gradient]) -> list[TorchGradient]:
+        return averages.mean_gradients([narrowed(TorchGradient, gradient) for gradient in gradients], self.streams)
+
+    def flat(self, replica: e.Replica, *, state: bool = False) -> Tensor:
+        vector, copies = self.flat_by_layer(replica, state=state)
+        for _, copy in copies:
+            copy()
+        return vector
+
+    def mean_flat(self, vectors: Sequence[object]) -> Tensor:
+        return averages.mean_flat(cast(Sequence[Tensor], vectors))
+
+    def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None:
+        """Adds mean - snapshot (n,), layer by layer, updates going on meanwhile (B, Algorithm 1b line 8)."""
+        for _, add in self.add_mean_by_layer(replica, mean, snapshot, state=state):
+            add()
+
+    def flat_by_layer(self, replica: e.Replica, *, state: bool = False) -> tuple[Tensor, averages.ByLayer]:
+        """Returns the vector before it is filled, and what fills it."""
+        return averages.flat_by_layer(
+            narrowed(TorchReplica, replica), buffers=self.average_buffers, state=self._state(state)
+        )
+
+    def add_mean_by_layer(
+        self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False
+    ) -> averages.ByLayer:
+        """Returns what adds mean - snapshot (n,)."""
+        difference = cast(Tensor, mean) - cast(Tensor, snapshot)
+        return averages.add_by_layer(
+            narrowed(TorchReplica, replica), difference, buffers=self.average_buffers, state=self._state(state)
+        )
 
     def _state(self, wanted: bool) -> averages.StateOf | None:
         return self.updates.state_of if wanted else None
 
-    def mean_flat(self, vectors: Sequence[Tensor]) -> Tensor:
-        return averages.mean_flat(vectors)
-
-    def add_mean(self, replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, state: bool = False) -> None:
-        averages.add_mean(replica, mean, snapshot, buffers=self.average_buffers, state=self._state(state))
-
-    def flat_by_layer(self, replica: TorchReplica, *, state: bool = False) -> tuple[Tensor, averages.ByLayer]:
-        return averages.flat_by_layer(replica, buffers=self.average_buffers, state=self._state(state))
-
-    def add_mean_by_layer(
-        self, replica: TorchReplica, mean: Tensor, snapshot: Tensor, *, state: bool = False
-    ) -> averages.ByLayer:
-        return averages.add_mean_by_layer(
-            replica, mean, snapshot, buffers=self.average_buffers, state=self._state(state)
-        )
-
     # ---- what is evaluated, and what is kept
 
     def consensus(self, how: str) -> list[dict[str, Tensor]]:
-        """Per layer the state to evaluate: the mean of the replicas' weights and float buffers, or the first's."""
+        """Returns the state to evaluate, per layer: the mean of the replicas' weights and float buffers, or the first.
+
+        how: "mean" or "first".
+        """
         replicas = self.replicas if how == "mean" else self.replicas[:1]
         states = [[layer.module.state_dict() for layer in replica.layers] for replica in replicas]
         return [
-            {key: averages.mean_state([s[i][key] for s in states]) for key in state}
-            for i, state in enumerate(states[0])
+            {key: averages.mean_state([s[i][key] for s in states]) for key in layer}
+            for i, layer in enumerate(states[0])
         ]
 
+    def tallies(self) -> dict[str, Tensor]:
+        """Returns losses, right answers and tickets of the epoch's batches so far, (batches,) each, where any."""
+        if not self.losses:
+            return {}
+        losses, right = torch.stack(self.losses), torch.stack(self.right)
+        return {"losses": losses, "right": right, "tickets": torch.tensor(self.tickets)}
+
     def state_dict(self) -> TeamState:
-        """All that training on needs, between epochs or at a drain within one.
+        """Returns all that training on needs, between epochs or at a drain within one.
 
         Raises ValueError where the method keeps what JSON does not in `state`, RuntimeError while a device is at work.
         """
-        layers = [layer for replica in self.replicas for layer in replica.layers]
-        others = {name: torch.stack(found) for name, found in (("losses", self.losses), ("right", self.right)) if found}
-        others |= {"tickets": torch.tensor(self.tickets)} if self.tickets else {}
         values = TeamValues(
             counts=self.counts(),
-            layers=[state.counts(layer) for layer in layers],
+            layers=[state.counts(layer) for layer in self.layers],
             samples=self.samples,
-            conflicts=self.conflicts.state(),
+            conflicts=[layer.access_counter.counts() for layer in self._by_layer()],
         )
-        return TeamState(state.kept(layers, others), values)
+        return TeamState(state.kept(self.layers, self.tallies()), values)
+
+    def _by_layer(self) -> list[TorchLayer]:
+        """The layers of all replicas, each layer's together."""
+        return [layer for same in zip(*(replica.layers for replica in self.replicas), strict=True) for layer in same]
 
     def load_state_dict(self, saved: TeamState) -> None:
-        """Train on from what `state_dict` gave. Raises ValueError, before any change, where it is of another team."""
-        layers = [layer for replica in self.replicas for layer in replica.layers]
-        self.check(saved.values.counts)
-        state.restore(layers, saved, self.updates)
+        """Trains on from what `state_dict` gave. Raises ValueError, before any change, where it is of another team."""
+        self.accounts.check(saved.values.counts)
+        state.restore(self.layers, saved, self.updates)
         self.resume(saved.values.counts)
-        self.losses, self.right = (
-            list(saved.tensors.get(name, torch.empty(0)).to(self.device)) for name in ("losses", "right")
-        )
-        self.tickets = saved.tensors.get("tickets", torch.empty(0)).tolist()
+        empty = torch.empty(0)
+        self.losses = list(saved.tensors.get("losses", empty).to(self.device))
+        self.right = list(saved.tensors.get("right", empty).to(self.device))
+        self.tickets = saved.tensors.get("tickets", empty).tolist()
         self.samples = saved.values.samples
-        self.conflicts.load(saved.values.conflicts)
+        for layer, counts in zip(self._by_layer(), saved.values.conflicts, strict=True):
+            layer.access_counter.load(counts)
         self.synchronize()

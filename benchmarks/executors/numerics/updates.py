@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,18 +30,18 @@ class Updates:
         optimizer, leaves = self.of(layer, worker), layer.leaves[worker]
         if gradient.weights is None or layer is not gradient.layer:  # a copy overwrites its own replica only
             self._step(layer, optimizer, leaves, gradient, scale)
-            layer.traffic.added()
+            layer.access_counter.added()
             if layer.shadow is not None:
                 layer.shadow.increment()
             return
         # theta_m <- theta_{m,k} - eta G: what others added since the copy was taken is lost (A, Algorithm 1).
-        for leaf, mine in zip(leaves, gradient.weights, strict=True):
-            leaf.data = mine
+        for leaf, copied in zip(leaves, gradient.weights, strict=True):
+            leaf.data = copied
         self._step(layer, optimizer, leaves, gradient, scale)
         for leaf, live in zip(leaves, layer.params, strict=True):
             live.data.copy_(leaf.data)
             leaf.data = live.data
-        layer.traffic.overwrote(gradient.copied)
+        layer.access_counter.overwrote(gradient.copied)
 
     def _step(
         self,
@@ -82,9 +81,9 @@ class Updates:
 
         Raises ValueError where workers have states of their own.
         """
-        states: dict[int, list[Any]] = {}
+        states: dict[int, list[dict[str, Tensor]]] = {}
         for worker, optimizer in list(layer.optimizers.items()):
-            state = [optimizer.state.get(leaf) for leaf in layer.leaves[worker]]
+            state: list[dict[str, Tensor]] = [optimizer.state.get(leaf, {}) for leaf in layer.leaves[worker]]
             if all(state):
                 states[id(state[0])] = state
         if len(states) > 1:
@@ -92,8 +91,8 @@ class Updates:
                 f"Average(state=True) takes a layer's one optimizer state along, and {layer.name} has {len(states)}: "
                 "set momentum=shared"
             )
-        for state in states.values():
-            return [of[key] for key in self.state_keys for of in state]
+        for shared in states.values():
+            return [of[key] for key in self.state_keys for of in shared]
         return [torch.zeros_like(p.data) for _ in self.state_keys for p in layer.params]
 
     def of(self, layer: TorchLayer, worker: str) -> torch.optim.Optimizer:
@@ -101,10 +100,10 @@ class Updates:
         if worker not in layer.optimizers:
             with self._lock:
                 layer.leaves[worker] = leaves = [alias(p) for p in layer.params]
-                mine = self.optimizer(leaves)
+                own = self.optimizer(leaves)
                 first = next(iter(layer.optimizers), None)
                 if self.shared_momentum and first is not None:
                     for theirs, leaf in zip(layer.leaves[first], leaves, strict=True):
-                        mine.state[leaf] = layer.optimizers[first].state[theirs]  # the very same dict
-                layer.optimizers[worker] = mine
+                        own.state[leaf] = layer.optimizers[first].state[theirs]  # the very same dict
+                layer.optimizers[worker] = own
         return layer.optimizers[worker]

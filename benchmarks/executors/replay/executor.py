@@ -11,19 +11,24 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Never, cast
 
 import torch
 
-from benchmarks.executors.accounts import DryTeam, target
+from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.errors import METHOD_ERRORS, ScheduleMismatch, WorkerFailed, closing
 from benchmarks.executors.numerics.accesses import Accesses, note_into
+from benchmarks.executors.numerics.replica import TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.replay.meeting_places import MeetingPlaces
 from benchmarks.executors.replay.player import Carried, Need, Player, Wait
+from benchmarks.executors.team import Team, narrowed, target
+from benchmarks.executors.threads.collectives import Average, average
 from benchmarks.hardware.price import Price
 from methods import effects as e
 from results.records.schedule import Part
+
+Handler = Callable[[Player, Never], Carried[object]]
 
 
 class ReplayExecutor:
@@ -34,11 +39,11 @@ class ReplayExecutor:
     def __init__(self, team: TorchTeam) -> None:
         self.team, self.accesses = team, Accesses(team)
         self._parts: deque[Part] = deque()
-        self._alive: dict[Player, Carried] = {}
+        self._alive: dict[Player, Carried[None]] = {}
 
     @property
     def activities(self) -> list[Player]:
-        """Of the workers that have not ended."""
+        """What the workers are at that have not ended."""
         return list(self._alive)
 
     def follow(self, parts: Iterable[Part]) -> None:
@@ -95,17 +100,18 @@ class ReplayExecutor:
         except METHOD_ERRORS as error:
             raise WorkerFailed(player.worker.name, error) from error
 
-    def _drive(self, player: Player) -> Carried:
-        value = None
+    def _drive(self, player: Player) -> Carried[None]:
+        value: object = None
         while True:
             try:
                 effect = player.worker.program.send(value)
             except StopIteration:
-                return player.end()
+                player.end()
+                return
             player.begin(effect)
-            value = yield from self._handlers[type(effect)](player, effect)
+            value = yield from self._handlers[type(effect)](player, effect)  # type: ignore[arg-type]
 
-    def _make_handlers(self) -> dict[type, Callable[[Player, Any], Carried]]:
+    def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         places = self._places
         return {
             e.NextBatch: places.next_batch,
@@ -128,7 +134,9 @@ class ReplayExecutor:
 
     # ---- accesses
 
-    def _access(self, player: Player, layer: Any, needs: Sequence[Need], function: Callable[[], Any]) -> Carried:
+    def _access(
+        self, player: Player, layer: e.Layer | None, needs: Sequence[Need], function: Callable[[], object]
+    ) -> Carried[object]:
         """Call the function, which accesses what is needed, when that has come to the schedule's versions."""
         player.layer = layer.name if layer is not None else ""
         yield player.access(needs)
@@ -138,97 +146,92 @@ class ReplayExecutor:
         player.take(notes)
         return value
 
-    def _needs(self, layer: Any, *, writes: bool, statistics: bool | None = None) -> list[Need]:
+    def _needs(self, layer: TorchLayer, *, writes: bool, statistics: bool | None = None) -> list[Need]:
         """statistics: whether those of the layer are written as well; None: no access of them."""
         needs: list[Need] = [("weights", self.accesses.weights[layer], writes)]
         if statistics is not None and layer in self.accesses.statistics:
             needs.append(("statistics", self.accesses.statistics[layer], statistics))
         return needs
 
-    def _snapshot(self, player: Player, effect: e.Snapshot) -> Carried:
-        layer: Any = effect.layer
-        needs = self._needs(layer, writes=False)
-        return self._access(player, layer, needs, lambda: self.team.snapshot(layer, _step(effect), time.perf_counter()))
+    def _snapshot(self, player: Player, effect: e.Snapshot) -> Carried[object]:
+        layer, step = effect.layer, effect.step
+        needs = self._needs(narrowed(TorchLayer, layer), writes=False)
+        return self._access(player, layer, needs, lambda: self.team.snapshot(layer, step, time.perf_counter()))
 
-    def _forward(self, player: Player, effect: e.Forward) -> Carried:
-        layer: Any = effect.layer
-        needs = self._needs(layer, writes=False, statistics=True)[0 if self.team.reads(layer, _step(effect)) else 1 :]
-        return self._access(player, layer, needs, lambda: self.team.forward(layer, _step(effect), time.perf_counter()))
+    def _forward(self, player: Player, effect: e.Forward) -> Carried[object]:
+        layer, step = effect.layer, effect.step
+        needs = self._needs(narrowed(TorchLayer, layer), writes=False, statistics=True)
+        if not self.team.reads(layer, step):
+            needs = needs[1:]
+        return self._access(player, layer, needs, lambda: self.team.forward(layer, step, time.perf_counter()))
 
-    def _loss(self, player: Player, effect: e.Loss) -> Carried:
+    def _loss(self, player: Player, effect: e.Loss) -> Carried[object]:
         needs: list[Need] = [("the tally of losses", self.accesses.tally, True)]
-        return self._access(player, None, needs, lambda: self.team.loss(_step(effect)))
+        return self._access(player, None, needs, lambda: self.team.loss(effect.step))
 
-    def _backward(self, player: Player, effect: e.Backward) -> Carried:
-        layer: Any = effect.layer
-        reads = self.team.reads(layer, _step(effect), copies=self.team.overwrite and effect.weights)
+    def _backward(self, player: Player, effect: e.Backward) -> Carried[object]:
+        layer, step, weights = effect.layer, effect.step, effect.weights
+        reads = self.team.reads(layer, step, copies=self.team.overwrite and weights)
         gradient = yield from self._access(
             player,
             layer,
-            self._needs(layer, writes=False) if reads else [],
-            lambda: self.team.backward(layer, _step(effect), weights=effect.weights, inputs=effect.inputs),
+            self._needs(narrowed(TorchLayer, layer), writes=False) if reads else [],
+            lambda: self.team.backward(layer, step, weights=weights, inputs=effect.inputs),
         )
-        if gradient is not None and not gradient.ready:  # else a device has said when it will be
+        if isinstance(gradient, Gradient) and not gradient.ready:  # else a device has said when it will be
             gradient.ready = time.perf_counter()
         return gradient
 
-    def _update(self, player: Player, effect: e.Update) -> Carried:
-        self.team.effects.updated(effect.gradients)
-        for gradient in effect.gradients:
-            one: Any = gradient
-            layer = target(one, effect.replica)
-            yield from self._access(player, layer, self._needs(layer, writes=True), self._updating(player, effect, one))
+    def _update(self, player: Player, effect: e.Update) -> Carried[None]:
+        gradients = [narrowed(Gradient, gradient) for gradient in effect.gradients]
+        self.team.accounts.count_update(gradients)
+        for gradient in gradients:
+            layer = narrowed(TorchLayer, target(gradient, effect.replica))
+            apply = self._applying(player, effect, gradient)
+            yield from self._access(player, layer, self._needs(layer, writes=True), apply)
 
-    def _updating(self, player: Player, effect: e.Update, gradient: Any) -> Callable[[], None]:
-        return lambda: self.team.update(
-            [gradient], player.worker.name, time.perf_counter(), effect.replica, effect.scale
-        )
+    def _applying(self, player: Player, effect: e.Update, gradient: Gradient) -> Callable[[], None]:
+        name, replica, scale = player.worker.name, effect.replica, effect.scale
+        return lambda: self.team.apply_gradients([gradient], name, time.perf_counter(), replica, scale)
 
-    def _lag(self, player: Player, effect: e.Lag) -> Carried:
-        layer = target(effect.gradient, effect.replica)
+    def _lag(self, player: Player, effect: e.Lag) -> Carried[object]:
+        layer = narrowed(TorchLayer, target(narrowed(Gradient, effect.gradient), effect.replica))
         needs = self._needs(layer, writes=False)
-        gradient: Any = effect.gradient
-        replica: Any = effect.replica
-        return self._access(player, layer, needs, lambda: self.team.lag(gradient, replica))
+        return self._access(player, layer, needs, lambda: self.team.lag(effect.gradient, effect.replica))
 
-    def _drop(self, player: Player, effect: e.Drop) -> Carried:
+    def _drop(self, player: Player, effect: e.Drop) -> Carried[None]:
         yield from ()
         self.team.drop(effect.what)
 
     # ---- collectives
 
-    def _all_reduce(self, player: Player, effect: e.AllReduce) -> Carried:
-        gradient: Any = effect.gradient
-        player.layer = gradient.layer.name
-        return self._places.meet(player, effect, gradient, self.team.all_reduce)
+    def _all_reduce(self, player: Player, effect: e.AllReduce) -> Carried[object]:
+        player.layer = effect.gradient.layer.name
+        return self._places.meet(
+            player, effect, effect.gradient, lambda brought: self.team.all_reduce(cast(list[Gradient], brought))
+        )
 
-    def _average(self, player: Player, effect: e.Average) -> Carried:
-        replica: Any = effect.replica
+    def _average(self, player: Player, effect: e.Average) -> Carried[object]:
         player.take([int(effect.last)])
-        snapshot, copies = self.team.flat_by_layer(replica, state=effect.state)
+        snapshot, copies = self.team.flat_by_layer(effect.replica, state=effect.state)
         for layer, copy in copies:
             yield from self._access(player, layer, self._needs(layer, writes=False, statistics=False), copy)
         player.layer = ""
-        mean, everyone = yield from self._places.meet(player, effect, (snapshot, effect.last), self._mean_of_snapshots)
-        correction = e.Correction(replica, mean, snapshot, effect.state, bool(everyone), effect.group.members)
+        met = yield from self._places.meet(
+            player, effect, (snapshot, effect.last), lambda brought: average(self.team, brought)
+        )
+        mean, last = cast(Average, met)
+        correction = e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
         if effect.later:
             return correction
         yield from self._correct(player, e.Correct(correction))
-        return bool(everyone)
+        return last
 
-    def _correct(self, player: Player, effect: e.Correct) -> Carried:
-        made: Any = effect.correction
-        self.team.effects.averaged(made)
+    def _correct(self, player: Player, effect: e.Correct) -> Carried[None]:
+        made = effect.correction
+        self.team.accounts.averaged(made)
         for layer, add in self.team.add_mean_by_layer(made.replica, made.mean, made.snapshot, state=made.state):
             yield from self._access(player, layer, self._needs(layer, writes=True, statistics=True), add)
-
-    def _mean_of_snapshots(self, brought: list[tuple[Any, bool]]) -> list[Any]:
-        mean = self.team.mean_flat([snapshot for snapshot, _ in brought])
-        return [(mean, all(last for _, last in brought))] * len(brought)
-
-
-def _step(effect: Any) -> Any:
-    return effect.step
 
 
 def _can_go_on(player: Player, wait: Wait) -> bool:
@@ -241,11 +244,10 @@ def _can_go_on(player: Player, wait: Wait) -> bool:
 def _stuck(waiting: Iterable[Player]) -> ScheduleMismatch:
     """Nobody can go on: named first who waits for what is farthest off, which no other brings about."""
     order = sorted(waiting, key=lambda player: -player.wait.behind() if player.wait is not None else 0)
-    said = [f"{player.place}: it needs {player.wait.what()}" for player in order if player.wait is not None]
-    return ScheduleMismatch(f"nobody can go on: {'; '.join(said)}")
+    needs = [f"{player.place}: it needs {player.wait.what()}" for player in order if player.wait is not None]
+    return ScheduleMismatch(f"nobody can go on: {'; '.join(needs)}")
 
 
-def build(team: DryTeam, price: Price | None, threads: int) -> ReplayExecutor:
+def build(team: Team, price: Price | None, threads: int) -> ReplayExecutor:
     """For the registry. All workers share one thread, with the threads of torch that the process has."""
-    assert isinstance(team, TorchTeam), "a team without tensors has nothing to be read or written"
-    return ReplayExecutor(team)
+    return ReplayExecutor(narrowed(TorchTeam, team))

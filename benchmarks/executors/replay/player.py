@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import ScheduleMismatch
@@ -24,7 +24,8 @@ class Wait:
     what: Callable[[], str]
 
 
-Carried = Generator[Wait, None, Any]  # an effect, which gives its value
+T = TypeVar("T")
+Carried = Generator[Wait, None, T]  # an effect, which gives its value
 Need = tuple[str, Versions, bool]  # what is accessed, its versions, whether it is written
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from benchmarks.executors.threads.monitor import Monitor, Wait
 from methods import effects as e
@@ -15,13 +14,13 @@ from methods import effects as e
 class SharedQueue:
     """A channel's state. `asked` counts the getters that wait, so that a rendezvous knows when it may hand over."""
 
-    items: deque[Any]
+    items: deque[object]
     asked: int = 0
     closed: int = 0
 
 
 class SharedChannels:
-    make_items: Callable[[], deque[Any]] = deque
+    make_items: Callable[[], deque[object]] = deque
 
     def __init__(self, monitor: Monitor) -> None:
         self.monitor = monitor
@@ -52,7 +51,7 @@ class SharedChannels:
             queue.asked += 1
             self.monitor.changed()
 
-        def popleft() -> Any:
+        def popleft() -> object:
             queue.asked -= 1
             item = queue.items.popleft() if queue.items else None
             self.monitor.changed()

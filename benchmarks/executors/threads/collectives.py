@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounting import Gradient
+from benchmarks.executors.team import Team
 from benchmarks.executors.threads.monitor import Monitor, Wait
 from methods import effects as e
 
@@ -15,29 +16,36 @@ from methods import effects as e
 class Meeting:
     """One round of a collective, by the replicas' indices."""
 
-    brought: dict[int, Any] = field(default_factory=dict)
-    results: dict[int, Any] | None = None
+    brought: dict[int, object] = field(default_factory=dict)
+    results: dict[int, object] | None = None
+
+    def result(self, compute: Callable[[list[object]], Sequence[object]]) -> dict[int, object]:
+        """Returns each member's, computed of what they brought in the order of the replicas."""
+        order = sorted(self.brought)
+        return dict(zip(order, compute([self.brought[i] for i in order]), strict=True))
 
 
 class Meetings:
-    def __init__(self, team: DryTeam, monitor: Monitor) -> None:
+    def __init__(self, team: Team, monitor: Monitor) -> None:
         self.team, self.monitor = team, monitor
         self._open: dict[e.Group, Meeting] = {}
 
     def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Wait:
-        return self._meet(effect, effect.gradient, self.team.all_reduce)
+        return self._meet(effect, effect.gradient, lambda brought: self.team.all_reduce(cast(list[Gradient], brought)))
 
     def average(self, worker: e.Worker, effect: e.Average) -> Wait:
         snapshot = self.team.flat(effect.replica, state=effect.state)
-        met = self._meet(effect, (snapshot, effect.last), self._mean_of_snapshots)
-        return met.then(lambda found: self.team.averaged(effect, found[0], snapshot, found[1]))
 
-    def _mean_of_snapshots(self, brought: list[tuple[Any, bool]]) -> list[Any]:
-        mean = self.team.mean_flat([snapshot for snapshot, _ in brought])
-        return [(mean, all(last for _, last in brought))] * len(brought)
+        def averaged(met: object) -> object:
+            mean, last = cast(Average, met)
+            return self.team.averaged(effect, mean, snapshot, last)
 
-    def _meet(self, effect: e.AllReduce | e.Average, brought: Any, result: Callable[[list[Any]], list[Any]]) -> Wait:
-        """Bring something -> its share of the result, computed in the order of the replicas."""
+        return self._meet(effect, (snapshot, effect.last), lambda brought: average(self.team, brought)).then(averaged)
+
+    def _meet(
+        self, effect: e.AllReduce | e.Average, brought: object, result: Callable[[list[object]], Sequence[object]]
+    ) -> Wait:
+        """Brings something -> its share of the result, computed in the order of the replicas."""
         group, member = effect.group, effect.replica.index
         with self.monitor:
             meeting = self._open.setdefault(group, Meeting())
@@ -45,14 +53,23 @@ class Meetings:
             if last := len(meeting.brought) == group.members:
                 del self._open[group]
         if last:
-            order = sorted(meeting.brought)
-            results = dict(zip(order, result([meeting.brought[i] for i in order]), strict=True))
+            results = meeting.result(result)
             with self.monitor:
                 meeting.results = results
                 self.monitor.changed()
+        return Wait(
+            f"the other members of {group.name}",
+            lambda: meeting.results is not None,
+            take=lambda: cast(dict[int, object], meeting.results)[member],
+        )
 
-        def share() -> Any:
-            assert meeting.results is not None
-            return meeting.results[member]
 
-        return Wait(f"the other members of {group.name}", lambda: meeting.results is not None, take=share)
+Average = tuple[object, bool]
+"""A vector, and whether it is the last."""
+
+
+def average(team: Team, brought: Sequence[object]) -> list[Average]:
+    """Returns for each member the mean of the snapshots, and whether all said that this is the last."""
+    averages = cast(Sequence[Average], brought)
+    mean = team.mean_flat([snapshot for snapshot, _ in averages])
+    return [(mean, all(last for _, last in averages))] * len(brought)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Never
 
 import torch
 
-from benchmarks.executors.accounts import DryStep, DryTeam
+from benchmarks.executors.accounting import Gradient, Step
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, closing
+from benchmarks.executors.team import Team
 from benchmarks.executors.threads.channels import SharedChannels
 from benchmarks.executors.threads.collectives import Meetings
 from benchmarks.executors.threads.monitor import Monitor, Turn, Wait
@@ -27,6 +28,10 @@ from methods import effects as e
 
 GRACE_SECONDS = 10.0
 """After a failure: how long the others have to come to their next effect; one effect is a layer's pass at most."""
+
+
+Handler = Callable[[e.Worker, Never], object]
+"""Carries out an effect of one kind for a worker -> its value, or a Wait for it."""
 
 
 class _Over(Exception):
@@ -43,7 +48,7 @@ class ThreadsExecutor:
     now = None  # real time
 
     def __init__(
-        self, team: DryTeam, *, threads: int = 1, carriers: int | None = None, grace_seconds: float = GRACE_SECONDS
+        self, team: Team, *, threads: int = 1, carriers: int | None = None, grace_seconds: float = GRACE_SECONDS
     ) -> None:
         self.team, self.threads, self.carriers, self.grace_seconds = team, threads, carriers, grace_seconds
         self._alive: dict[Activity, None] = {}
@@ -92,18 +97,18 @@ class ThreadsExecutor:
     def _make_channels(self) -> SharedChannels:
         return SharedChannels(self._monitor)
 
-    def _make_handlers(self) -> dict[type, Callable[[e.Worker, Any], Any]]:
-        team, meetings = self.team, Meetings(self.team, self._monitor)
+    def _make_handlers(self) -> dict[type[e.Effect], Handler]:
+        meetings = Meetings(self.team, self._monitor)
         self._channels = channels = self._make_channels()
         return {
             e.NextBatch: self._next_batch,
-            e.Snapshot: lambda worker, effect: team.snapshot(effect.layer, effect.step, time.perf_counter()),
-            e.Forward: lambda worker, effect: team.forward(effect.layer, effect.step, time.perf_counter()),
-            e.Loss: lambda worker, effect: team.loss(effect.step),
+            e.Snapshot: self._snapshot,
+            e.Forward: self._forward,
+            e.Loss: self._loss,
             e.Backward: self._backward,
             e.Update: self._update,
-            e.Lag: lambda worker, effect: team.lag(effect.gradient, effect.replica),
-            e.Drop: lambda worker, effect: team.drop(effect.what),
+            e.Lag: self._lag,
+            e.Drop: self._drop,
             e.Put: channels.put,
             e.Get: self._get,
             e.Close: channels.close,
@@ -111,7 +116,7 @@ class ThreadsExecutor:
             e.Await: channels.wait,
             e.AllReduce: meetings.all_reduce,
             e.Average: meetings.average,
-            e.Correct: lambda worker, effect: team.correct(effect.correction),
+            e.Correct: self._correct,
         }
 
     def _take_turns(self) -> None:
@@ -145,11 +150,11 @@ class ThreadsExecutor:
             if type(effect) not in self._handlers:
                 known = ", ".join(kind.__name__ for kind in self._handlers)
                 raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
-            found = self._handlers[type(effect)](worker, effect)
-            if not isinstance(found, Wait):
-                turn.value = found
-            elif not monitor.give(turn, found):
-                return found
+            result = self._handlers[type(effect)](worker, effect)  # type: ignore[arg-type]  # the handler of its kind
+            if not isinstance(result, Wait):
+                turn.value = result
+            elif not monitor.give(turn, result):
+                return result
             if monitor.turns:
                 return None
         raise _Over
@@ -167,32 +172,46 @@ class ThreadsExecutor:
             del self._alive[turn.activity]
             self._monitor.ended()
 
-    def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Any:
+    def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Step | None:
         self.team.keep_pace()
         return self.team.next_batch(effect.replica, effect.shared)
 
     def _get(self, worker: e.Worker, effect: e.Get) -> Wait:
         return self._channels.get(worker, effect).then(self._paced)
 
-    def _paced(self, item: Any) -> Any:
-        if isinstance(item, DryStep):
+    def _paced(self, item: object) -> object:
+        if isinstance(item, Step):
             self.team.keep_pace()
         return item
 
-    def _backward(self, worker: e.Worker, effect: e.Backward) -> Any:
+    def _snapshot(self, worker: e.Worker, effect: e.Snapshot) -> None:
+        self.team.snapshot(effect.layer, effect.step, time.perf_counter())
+
+    def _forward(self, worker: e.Worker, effect: e.Forward) -> None:
+        self.team.forward(effect.layer, effect.step, time.perf_counter())
+
+    def _loss(self, worker: e.Worker, effect: e.Loss) -> None:
+        self.team.loss(effect.step)
+
+    def _backward(self, worker: e.Worker, effect: e.Backward) -> Gradient | None:
         gradient = self.team.backward(effect.layer, effect.step, weights=effect.weights, inputs=effect.inputs)
         if gradient is not None and not gradient.ready:  # else a device has said when it will be
             gradient.ready = time.perf_counter()
         return gradient
 
     def _update(self, worker: e.Worker, effect: e.Update) -> None:
-        self.team.effects.updated(effect.gradients)
-        self._apply(worker, effect)
-
-    def _apply(self, worker: e.Worker, effect: e.Update) -> None:
         self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
+    def _lag(self, worker: e.Worker, effect: e.Lag) -> e.LayerVersions:
+        return self.team.lag(effect.gradient, effect.replica)
 
-def build(team: DryTeam, price: Price | None, threads: int) -> ThreadsExecutor:
+    def _drop(self, worker: e.Worker, effect: e.Drop) -> None:
+        self.team.drop(effect.what)
+
+    def _correct(self, worker: e.Worker, effect: e.Correct) -> None:
+        self.team.correct(effect.correction)
+
+
+def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:
     """For the registry. Real seconds have no price."""
     return ThreadsExecutor(team, threads=threads)

@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled
@@ -18,7 +17,7 @@ class Stopped(Exception):
     """Another worker has failed before."""
 
 
-def _same(value: Any) -> Any:
+def _same(value: object) -> object:
     return value
 
 
@@ -32,11 +31,11 @@ class Wait:
 
     what: str
     ready: Callable[[], bool]
-    take: Callable[[], Any]
-    use: Callable[[Any], Any] = _same
+    take: Callable[[], object]
+    use: Callable[[object], object] = _same
 
-    def then(self, use: Callable[[Any], Any]) -> Wait:
-        """The same wait, whose value is used further."""
+    def then(self, use: Callable[[object], object]) -> Wait:
+        """Returns a wait whose value is used further."""
         before = self.use
         return Wait(self.what, self.ready, self.take, lambda value: use(before(value)))
 
@@ -50,21 +49,21 @@ class Turn:
 
     activity: Activity
     context: contextvars.Context = field(default_factory=contextvars.Context)
-    value: Any = None
-    use: Callable[[Any], Any] = _same
+    value: object = None
+    use: Callable[[object], object] = _same
 
     @property
     def worker(self) -> e.Worker:
         return self.activity.worker
 
-    def take(self) -> Any:
-        """What its program is sent next."""
+    def take(self) -> object:
+        """Returns what its program is sent next."""
         value, use = self.value, self.use
         self.value, self.use = None, _same
         return use(value)
 
     def give(self, wait: Wait) -> None:
-        """Take what it waited for. Under the monitor."""
+        """Takes what it waited for. Under the monitor."""
         self.value, self.use = wait.take(), wait.use
 
 
@@ -111,10 +110,10 @@ class Monitor:
                 self._idle.wait()
             if self.turns:
                 return self.turns.popleft()
-            for worker, one in self._waiting.items():
-                if one.turn is not None:
+            for worker, waiting in self._waiting.items():
+                if waiting.turn is not None:
                     del self._waiting[worker]
-                    return one.turn
+                    return waiting.turn
             return None
 
     def give(self, turn: Turn, wait: Wait) -> bool:
@@ -161,9 +160,9 @@ class Monitor:
         try:
             while self._stale:
                 self._stale = False
-                for one in list(self._waiting.values()):
-                    if one.ready():
-                        one.go_on()
+                for waiting in list(self._waiting.values()):
+                    if waiting.ready():
+                        waiting.go_on()
         finally:
             self._settling = False
 
@@ -207,14 +206,14 @@ class Monitor:
 
     def _wake_all(self) -> None:
         self._idle.notify_all()
-        for one in self._waiting.values():
-            if one.turn is None:
-                one.go_on()
+        for waiting in self._waiting.values():
+            if waiting.turn is None:
+                waiting.go_on()
 
     def _check_for_stall(self) -> None:
         """When all wait and none is ready, nobody will ever be."""
         if self.failure is not None or not self._alive or len(self._waiting) < self._alive:
             return
-        if not any(one.ready() for one in self._waiting.values()):
-            self.fail(Stalled((worker, one.what) for worker, one in self._waiting.items()))
+        if not any(waiting.ready() for waiting in self._waiting.values()):
+            self.fail(Stalled((worker, waiting.what) for worker, waiting in self._waiting.items()))
             self._wake_all()

@@ -8,16 +8,18 @@ No time is noted: each number says which access of another worker came before.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Never
 
 from benchmarks.errors import UserError
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounting import Step
 from benchmarks.executors.numerics.accesses import Accesses, note, note_into
+from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.team import Team, narrowed
 from benchmarks.executors.threads.channels import SharedChannels
-from benchmarks.executors.threads.executor import ThreadsExecutor
-from benchmarks.executors.threads.monitor import Monitor, Turn
+from benchmarks.executors.threads.executor import Handler, ThreadsExecutor
+from benchmarks.executors.threads.monitor import Monitor, Turn, Wait
 from benchmarks.hardware.price import Price
 from methods import effects as e
 from results.records import schedule
@@ -44,36 +46,59 @@ LETTERS: dict[type[e.Effect], str] = {
 END = -1
 """Instead of a ticket or an item's place: there are no more."""
 
-Handler = Callable[[e.Worker, Any], Any]
-Outcome = Callable[[Handler, e.Worker, Any], Any]
 
-
-class NotedItems(deque[Any]):
+class NotedItems(deque[object]):
     """A channel's items, whose places are noted; under the monitor's lock."""
 
     def __init__(self) -> None:
         super().__init__()
         self.came = self.gone = 0
 
-    def append(self, item: Any) -> None:
+    def append(self, item: object) -> None:
         note(self.came)
         self.came += 1
         super().append(item)
 
-    def popleft(self) -> Any:
+    def popleft(self) -> object:
         note(self.gone)
         self.gone += 1
         return super().popleft()
 
 
 class NotedChannels(SharedChannels):
+    """Channels and counters that note what they give."""
+
     make_items = NotedItems
+
+    def get(self, worker: e.Worker, effect: e.Get) -> Wait:
+        return super().get(worker, effect).then(_noted_end)
+
+    def count(self, worker: e.Worker, effect: e.Count) -> int:
+        value = super().count(worker, effect)
+        note(value)
+        return value
+
+    def wait(self, worker: e.Worker, effect: e.Await) -> Wait:
+        return super().wait(worker, effect).then(_noted_value)
+
+
+def _noted_end(item: object) -> object:
+    if item is None:
+        note(END)
+    return item
+
+
+def _noted_value(value: object) -> e.CounterValue:
+    value = narrowed(e.CounterValue, value)
+    note(int(value))
+    note(int(value.ended))
+    return value
 
 
 class RecordingExecutor(ThreadsExecutor):
-    """The threads executor, with readers and writers of a layer kept apart, and all of it noted. team: with tensors."""
+    """The threads executor, with readers and writers of a layer kept apart, and all of it noted."""
 
-    def __init__(self, team: Any, *, threads: int = 1) -> None:
+    def __init__(self, team: TorchTeam, *, threads: int = 1) -> None:
         super().__init__(team, threads=threads)
         self.accesses = Accesses(team)
         self._parts: list[Part] = []
@@ -89,12 +114,12 @@ class RecordingExecutor(ThreadsExecutor):
         self._parts.append(self._noted)
 
     def taken(self) -> list[Part]:
-        """The schedule of the runs since it was taken last."""
+        """Returns the schedule of the runs since it was taken last."""
         parts, self._parts = self._parts, []
         return parts
 
     def write(self, folder: Path, epoch: int) -> None:
-        """That of an epoch (1 is the first), into the run's folder. Raises ResultsError."""
+        """Writes that of an epoch (1 is the first) into the run's folder. Raises ResultsError."""
         if not self._begun:
             schedule.begin(folder, after=epoch - 1)
             self._begun = True
@@ -108,67 +133,26 @@ class RecordingExecutor(ThreadsExecutor):
     def _make_channels(self) -> SharedChannels:
         return NotedChannels(self._monitor)
 
-    def _make_handlers(self) -> dict[type, Handler]:
-        handlers = super()._make_handlers()
-        outcomes: dict[type[e.Effect], Outcome] = {
-            e.NextBatch: self._take_batch,
-            e.Get: _get,
-            e.Count: _count,
-            e.Await: _await,
-            e.Average: _average,
-        }
-        for kind, outcome in outcomes.items():
-            handlers[kind] = _with(outcome, handlers[kind])
-        return {kind: self._lettered(LETTERS[kind], handler) for kind, handler in handlers.items()}
+    def _make_handlers(self) -> dict[type[e.Effect], Handler]:
+        return {kind: self._lettered(LETTERS[kind], handler) for kind, handler in super()._make_handlers().items()}
 
     def _lettered(self, letter: str, handler: Handler) -> Handler:
         noted = self._noted
 
-        def carry_out(worker: e.Worker, effect: Any) -> Any:
+        def carry_out(worker: e.Worker, effect: Never) -> object:
             noted[worker.name].effects.append(letter)
+            if isinstance(effect, e.Average):
+                note(int(effect.last))
             return handler(worker, effect)
 
         return carry_out
 
-    def _take_batch(self, handler: Handler, worker: e.Worker, effect: e.NextBatch) -> Any:
-        step = handler(worker, effect)
+    def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Step | None:
+        step = super()._next_batch(worker, effect)
         note(END if step is None else step.index - self.team.epoch * self.team.steps_per_epoch)
         return step
 
 
-def _with(outcome: Outcome, handler: Handler) -> Handler:
-    return lambda worker, effect: outcome(handler, worker, effect)
-
-
-def _get(handler: Handler, worker: e.Worker, effect: e.Get) -> Any:
-    def got(item: Any) -> Any:
-        if item is None:
-            note(END)
-        return item
-
-    return handler(worker, effect).then(got)
-
-
-def _count(handler: Handler, worker: e.Worker, effect: e.Count) -> int:
-    value: int = handler(worker, effect)
-    note(value)
-    return value
-
-
-def _await(handler: Handler, worker: e.Worker, effect: e.Await) -> Any:
-    def reached(value: e.CounterValue) -> e.CounterValue:
-        note(int(value))
-        note(int(value.ended))
-        return value
-
-    return handler(worker, effect).then(reached)
-
-
-def _average(handler: Handler, worker: e.Worker, effect: e.Average) -> Any:
-    note(int(effect.last))
-    return handler(worker, effect)
-
-
-def build(team: DryTeam, price: Price | None, threads: int) -> RecordingExecutor:
-    """For the registry."""
-    return RecordingExecutor(team, threads=threads)
+def build(team: Team, price: Price | None, threads: int) -> RecordingExecutor:
+    """Makes it for the registry."""
+    return RecordingExecutor(narrowed(TorchTeam, team), threads=threads)

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
-from benchmarks.executors.accounts import DryGradient
+from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.virtual.devices import Clock
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.hardware.price import Price
@@ -26,7 +25,7 @@ from methods import effects as e
 class Sent:
     """An item on its way."""
 
-    item: Any
+    item: object
     worker: e.Worker  # that it comes from
     time: float
     arrival: float | None = None  # where messages queue and its getter's device is known
@@ -37,14 +36,14 @@ class Queue:
     """A channel's state: what was sent, and who waits at either end."""
 
     items: deque[Sent] = field(default_factory=deque)
-    putters: deque[tuple[Process, Any]] = field(default_factory=deque)
+    putters: deque[tuple[Process, object]] = field(default_factory=deque)
     getters: deque[Process] = field(default_factory=deque)
     closed: int = 0
     getter: e.Worker | None = None  # the last one that asked
 
 
 def _cut(giver: e.Worker, getter: e.Worker) -> int | None:
-    """The last layer of the earlier one of two stages of a pipeline; None of workers that hold no layers."""
+    """Returns the last layer of the earlier one of two stages of a pipeline; None of workers that hold no layers."""
     parts = [worker.holds for worker in (giver, getter) if worker.holds]
     return min(part[-1].index for part in parts) if len(parts) > 1 else None
 
@@ -52,13 +51,13 @@ def _cut(giver: e.Worker, getter: e.Worker) -> int | None:
 class Channels:
     """resume: lets a worker go on at once; who is in `ready` goes on in its turn."""
 
-    def __init__(self, clock: Clock, price: Price, ready: Ready, resume: Callable[[Process, Any], None]) -> None:
+    def __init__(self, clock: Clock, price: Price, ready: Ready, resume: Callable[[Process, object], None]) -> None:
         self.clock, self.price, self.ready, self.resume = clock, price, ready, resume
         self._queues: dict[e.Channel, Queue] = defaultdict(Queue)
         self._waiting: dict[e.Counter, list[tuple[int, Process]]] = {}
         self._free: dict[tuple[str, int], float] = {}  # when a device, or a node, has received what was sent so far
 
-    def put(self, process: Process, effect: e.Put) -> Any:
+    def put(self, process: Process, effect: e.Put) -> object:
         queue, capacity = self._queues[effect.channel], effect.channel.capacity
         if queue.getters:
             getter = queue.getters.popleft()
@@ -73,7 +72,7 @@ class Channels:
             return BLOCKED
         return None
 
-    def get(self, process: Process, effect: e.Get) -> Any:
+    def get(self, process: Process, effect: e.Get) -> object:
         queue = self._queues[effect.channel]
         queue.getter = process.worker
         if queue.putters:
@@ -87,14 +86,14 @@ class Channels:
         queue.getters.append(process)
         return BLOCKED
 
-    def _send(self, process: Process, item: Any, queue: Queue) -> Sent:
+    def _send(self, process: Process, item: object, queue: Queue) -> Sent:
         sent = Sent(item, process.worker, self.clock.now)
         if self.price.queues and queue.getter is not None:
             sent.arrival = self._arrival(sent, queue.getter)
         return sent
 
-    def _hand_over(self, sent: Sent, getter: Process) -> Any:
-        """The getter waits for what is left of the transfer, if it is on another device; the giver has gone on."""
+    def _hand_over(self, sent: Sent, getter: Process) -> object:
+        """Lets the getter wait for what is left of the transfer, if it is on another device; the giver has gone on."""
         if sent.worker.device == getter.worker.device:
             return sent.item
         arrival = self._arrival(sent, getter.worker) if sent.arrival is None else sent.arrival
@@ -105,7 +104,7 @@ class Channels:
         return BLOCKED
 
     def _arrival(self, sent: Sent, getter: e.Worker) -> float:
-        """When it is there."""
+        """Returns when it is there."""
         giver, price = sent.worker, self.price
         if giver.device == getter.device:
             return sent.time
@@ -118,12 +117,11 @@ class Channels:
         return self._free[port]
 
     def _bytes(self, sent: Sent, getter: e.Worker) -> float:
-        if isinstance(sent.item, DryGradient):
-            size: float = self.price.parameter_bytes[sent.item.layer.index]
-            return size
+        if isinstance(sent.item, Gradient):
+            return self.price.parameter_bytes[sent.item.layer.index]
         return self.price.batch_bytes(_cut(sent.worker, getter))
 
-    def close(self, process: Process, effect: e.Close) -> Any:
+    def close(self, process: Process, effect: e.Close) -> None:
         port = effect.port
         if isinstance(port, e.Channel):
             queue = self._queues[port]
@@ -140,7 +138,7 @@ class Channels:
         self._wake(effect.counter)
         return effect.counter.value - 1
 
-    def wait(self, process: Process, effect: e.Await) -> Any:
+    def wait(self, process: Process, effect: e.Await) -> object:
         counter = effect.counter
         if counter.value >= effect.at_least or counter.ended:
             return counter.now

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.accounting import Gradient
+from benchmarks.executors.team import Team, narrowed
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
-from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
+from benchmarks.executors.virtual.processes import BLOCKED, Blocked, Process, Ready
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
@@ -21,7 +21,7 @@ class Member:
 
     process: Process
     effect: Collective
-    brought: Any
+    brought: object
 
 
 class Reduction(DeviceJob):
@@ -29,87 +29,71 @@ class Reduction(DeviceJob):
 
     __slots__ = ("then",)
 
-    def __init__(self, seconds: float, device: Device, then: Callable[[], Any]) -> None:
+    def __init__(self, seconds: float, device: Device, then: Callable[[], object]) -> None:
         super().__init__(seconds, device)
         self.then = then
 
-    def done(self, result: Any) -> None:
+    def done(self, result: object) -> None:
         self.then()
 
 
 class Collectives:
-    """guarded: calls a function, and lets what it raises fail the worker.
-
-    tell: of an effect, and when it started; None where nobody listens.
-    """
+    """Lets workers meet. blame: says whose failure it is that comes now. tell: hears of an effect that has ended."""
 
     def __init__(
         self,
-        team: DryTeam,
+        team: Team,
         clock: Clock,
         price: Price,
         ready: Ready,
-        guarded: Callable[..., Any],
-        tell: Callable[[Process, e.Effect, float], None] | None,
+        blame: Callable[[Process], None],
+        tell: Callable[[Process, e.Effect, float], None],
         device: Callable[[Process], Device],
     ) -> None:
-        self.team, self.clock, self.price, self.ready, self.guarded = team, clock, price, ready, guarded
-        self.tell, self.device = tell, device
+        self.team, self.clock, self.price, self.ready = team, clock, price, ready
+        self.blame, self.tell, self.device = blame, tell, device
         self._arrived: dict[e.Group, list[Member]] = {}
 
-    def all_reduce(self, process: Process, effect: e.AllReduce) -> Any:
-        gradient: Any = effect.gradient
-        return self._meet(process, effect, gradient, [gradient.layer.index], self._reduced)
+    def all_reduce(self, process: Process, effect: e.AllReduce) -> Blocked:
+        gradient = narrowed(Gradient, effect.gradient)
+        return self._meet(process, effect, gradient, [gradient.layer.index])
 
-    def _reduced(self, members: Sequence[Member]) -> list[Any]:
-        return self.team.all_reduce([member.brought for member in members])
-
-    def average(self, process: Process, effect: e.Average) -> Any:
+    def average(self, process: Process, effect: e.Average) -> Blocked:
         layers = [layer.index for layer in effect.replica.layers]
         copies = 1 + self.team.state_copies * effect.state
-        return self._meet(
-            process, effect, self.team.flat(effect.replica, state=effect.state), layers * copies, self._averaged
-        )
+        return self._meet(process, effect, self.team.flat(effect.replica, state=effect.state), layers * copies)
 
-    def _averaged(self, members: Sequence[Member]) -> list[Any]:
-        mean = self.team.mean_flat([member.brought for member in members])
-        effects = [member.effect for member in members if isinstance(member.effect, e.Average)]
-        last = all(effect.last for effect in effects)
-        return [
-            self.team.averaged(effect, mean, member.brought, last)
-            for effect, member in zip(effects, members, strict=True)
-        ]
-
-    def _meet(
-        self,
-        process: Process,
-        effect: Collective,
-        brought: Any,
-        layers: Sequence[int],
-        result: Callable[[Sequence[Member]], list[Any]],
-    ) -> Any:
-        """Wait for the other members; when all are there and the seconds have passed, everyone gets its result."""
-        group = effect.group
-        arrived = self._arrived.setdefault(group, [])
+    def _meet(self, process: Process, effect: Collective, brought: object, layers: Sequence[int]) -> Blocked:
+        """Waits for the other members; when all are there and the seconds have passed, everyone gets its result."""
+        arrived = self._arrived.setdefault(effect.group, [])
         arrived.append(Member(process, effect, brought))
-        if len(arrived) == group.members:
-            members = sorted(self._arrived.pop(group), key=lambda member: member.effect.replica.index)
+        if len(arrived) == effect.group.members:
+            members = sorted(self._arrived.pop(effect.group), key=lambda member: member.effect.replica.index)
             started = self.clock.now
 
             def done() -> None:
-                values = self.guarded(process, result, members)
-                if self.tell is not None:
-                    for member in members:
-                        self.tell(member.process, member.effect, started)
+                self.blame(process)
+                values = self._results(members)
+                for member in members:
+                    self.tell(member.process, member.effect, started)
                 self.ready.extend(zip([member.process for member in members], values, strict=True))
 
             self._charge(process, members, layers, done)
         return BLOCKED
 
+    def _results(self, members: Sequence[Member]) -> Sequence[object]:
+        brought = [member.brought for member in members]
+        effects = [member.effect for member in members if isinstance(member.effect, e.Average)]
+        if not effects:
+            return self.team.all_reduce([narrowed(Gradient, gradient) for gradient in brought])
+        mean, last = self.team.mean_flat(brought), all(effect.last for effect in effects)
+        pairs = zip(effects, brought, strict=True)
+        return [self.team.averaged(effect, mean, snapshot, last) for effect, snapshot in pairs]
+
     def _charge(
         self, process: Process, members: Sequence[Member], layers: Sequence[int], done: Callable[[], None]
     ) -> None:
-        """The messages' time, which is no device's, and before it what the mean takes of the last member's device."""
+        """Charges the messages' time, which is no device's, and before it the mean's, to the last member's device."""
         way = self.price.all_reduce(layers, len(members), self._nodes(members))
         weights = isinstance(members[0].effect, e.Average)
         computing = self.price.reduction(layers, len(members), weights=weights)
@@ -121,7 +105,7 @@ class Collectives:
             self.clock.after(way, done)
 
     def _nodes(self, members: Sequence[Member]) -> int:
-        """How many the members' devices are of."""
+        """Returns how many nodes the members' devices are of."""
         if (nodes := self.price.nodes) is None:
             return 1
         return len(set(map(nodes.of, [member.process.worker.device for member in members])))

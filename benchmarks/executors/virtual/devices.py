@@ -6,13 +6,12 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Sized
 from functools import partial
-from typing import Any
 
 from benchmarks.hardware.price import Price
 
 Action = Callable[[], None]
 Event = tuple[float, Action]
-"""When, and what."""
+"""When, and what happens then."""
 
 
 class Clock:
@@ -37,7 +36,7 @@ class Clock:
         return time, action
 
     def cancel(self, event: Event) -> None:
-        """It will not happen. Raises ValueError where it has."""
+        """Cancels what is to happen. Raises ValueError where it has."""
         time, action = event
         if time == self.now and action in self._due:
             self._due.remove(action)
@@ -50,7 +49,7 @@ class Clock:
             heapq.heapify(self._times)
 
     def advance(self, ready: Sized) -> bool:
-        """Let happen what is next until somebody is `ready` -> False where nothing is going to happen any more."""
+        """Lets happen what is next until somebody is `ready` -> False where nothing is going to happen any more."""
         due = self._due
         while not ready:
             if not due:
@@ -75,11 +74,11 @@ class DeviceJob:
     def __init__(self, seconds: float, device: Device) -> None:
         self.seconds, self.device = seconds, device
         self.over: Action = partial(device.release, self)
-        self.result: Any
+        self.result: object
 
-    def granted(self) -> Any: ...
+    def granted(self) -> object: ...
 
-    def done(self, result: Any) -> None: ...
+    def done(self, result: object) -> None: ...
 
 
 class Device:

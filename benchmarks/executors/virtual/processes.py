@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmarks.executors.activity import Activity
+from benchmarks.executors.virtual.devices import DeviceJob
 from methods import effects as e
 
 
@@ -22,15 +22,15 @@ BLOCKED = Blocked()
 class Process(Activity):
     """A worker under way. job: its timed effects, one after the other; None before the first."""
 
-    send: Callable[[Any], e.Effect] = field(init=False)
-    job: Any = field(default=None, init=False)
+    send: Callable[[object], e.Effect] = field(init=False)
+    job: DeviceJob | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.send = self.worker.program.send
 
     @property
     def waits_for(self) -> str:
-        """In words, where others let it wait; "" where its device is at work."""
+        """What it waits for, in words, where others let it wait; "" where its device is at work."""
         match self.effect:
             case e.Put():
                 return f"room in {self.effect.channel.name}"
@@ -43,4 +43,4 @@ class Process(Activity):
         return ""
 
 
-Ready = deque[tuple[Process, Any]]  # who goes on next, and with what
+Ready = deque[tuple[Process, object]]  # who goes on next, and with what

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Never
 
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob, Event
-from benchmarks.executors.virtual.executor import VirtualExecutor
-from benchmarks.executors.virtual.jobs import Handler
+from benchmarks.executors.virtual.executor import Handler, VirtualExecutor
 from benchmarks.executors.virtual.processes import Process
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -24,7 +24,7 @@ class SharedCores(Device):
     def __init__(self, clock: Clock, price: Price) -> None:
         super().__init__(clock, price)
         self._left: dict[DeviceJob, float] = {}  # seconds of work
-        self._results: dict[DeviceJob, Any] = {}
+        self._results: dict[DeviceJob, object] = {}
         self._since = 0.0
         self._next: Event | None = None
 
@@ -37,14 +37,14 @@ class SharedCores(Device):
         return min(1.0, self.price.lane_capacity / len(self._left))
 
     def _advance(self) -> None:
-        """What was done since the last change of who is under way."""
+        """Notes what was done since the last change of who is under way."""
         if self._left:
             done = (self.clock.now - self._since) * self._speed()
             self._left = {job: left - done for job, left in self._left.items()}
         self._since = self.clock.now
 
     def _plan(self) -> None:
-        """Who ends next, if nobody comes or goes before."""
+        """Plans who ends next, if nobody comes or goes before."""
         if self._next is not None:
             self.clock.cancel(self._next)
             self._next = None
@@ -63,25 +63,25 @@ class SharedCores(Device):
 class OneMachine(VirtualExecutor):
     """The virtual executor with all workers on the same cores, whatever their devices are; messages take work."""
 
-    def run(self, workers: Any) -> None:
+    def run(self, workers: Iterable[e.Worker]) -> None:
         self._cores: Device | None = None  # the clock of an epoch is a new one
         super().run(workers)
 
-    def _make_handlers(self) -> dict[type, Handler]:
+    def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         handlers, effects = super()._make_handlers(), self.price.effects
         if effects is not None and effects.message:
             handlers |= {kind: self._paid(handlers[kind], effects.message) for kind in MESSAGES}
         return handlers
 
     def _paid(self, handler: Handler, seconds: float) -> Handler:
-        """The handler, once its message's seconds are over."""
+        """Returns the handler, once its message's seconds are over."""
 
-        def carry_out(process: Process, effect: Any) -> Any:
-            return self._work(process, effect, seconds, lambda *_: None, lambda *_: handler(process, effect))
+        def carry_out(process: Process, effect: Never) -> object:
+            return self._work(process, seconds, lambda: None, lambda _: handler(process, effect))
 
         return carry_out
 
-    def _device(self, process: Process) -> Device:
+    def device(self, process: Process) -> Device:
         if self._cores is None:
             self._cores = SharedCores(self.clock, self.price)
         return self._cores

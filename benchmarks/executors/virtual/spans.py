@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from benchmarks.executors.accounting import Gradient, Layer
+from benchmarks.executors.team import narrowed
+from benchmarks.executors.virtual.stragglers import OfStep
 from methods import effects as e
 
 DELAY = "Delay"
@@ -29,8 +31,8 @@ class Span:
         return self.end - self.start
 
 
-def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float, homes: Mapping[Any, int]) -> Span:
-    """The effect that the worker asked for, which took from start to end. homes: of layers that a worker holds."""
+def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float, homes: Mapping[e.Layer, int]) -> Span:
+    """Returns the span of a worker's effect, which took from start to end. homes: of layers that a worker holds."""
     layers, step, home = _about(effect)
     place = worker.device if home is None else home
     if layers and layers[0] in homes:
@@ -39,24 +41,23 @@ def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float, homes:
     return Span(worker.name, type(effect).__name__, indices, step, worker.device, place, start, end)
 
 
-def delay_of(worker: e.Worker, effect: Any, start: float, end: float) -> Span:
-    """What the worker's device lost before it carried out this effect of a step."""
+def delay_of(worker: e.Worker, effect: OfStep, start: float, end: float) -> Span:
+    """Returns what the worker's device lost before it carried out this effect of a step."""
     return Span(worker.name, DELAY, (), effect.step.index, worker.device, worker.device, start, end)
 
 
-def _about(effect: e.Effect) -> tuple[tuple[Any, ...], int | None, int | None]:
-    """The layers that an effect is about, its batch's ticket, and the device whose weights it reads or writes."""
+def _about(effect: e.Effect) -> tuple[Sequence[e.Layer], int | None, int | None]:
+    """Returns an effect's layers, its batch's ticket, and the device whose weights it reads or writes."""
     match effect:
         case e.Forward() | e.Backward() | e.Snapshot():
-            layer: Any = effect.layer
-            return (layer,), effect.step.index, layer.device
+            return [effect.layer], effect.step.index, narrowed(Layer, effect.layer).device
         case e.Update() if effect.gradients:
-            gradients: Any = effect.gradients
-            home = gradients[0].layer.device if effect.replica is None else effect.replica.device
-            return tuple(one.layer for one in gradients), gradients[0].index, home
+            gradient = narrowed(Gradient, effect.gradients[0])
+            home = gradient.layer.device if effect.replica is None else effect.replica.device
+            return [gradient.layer for gradient in effect.gradients], gradient.index, home
         case e.AllReduce():
-            gradient: Any = effect.gradient
-            return (gradient.layer,), gradient.index, effect.replica.device
+            gradient = narrowed(Gradient, effect.gradient)
+            return [gradient.layer], gradient.index, effect.replica.device
         case e.Average():
-            return tuple(effect.replica.layers), None, effect.replica.device
-    return (), None, None
+            return effect.replica.layers, None, effect.replica.device
+    return [], None, None

@@ -10,17 +10,27 @@ begun on the device over all epochs, kept in the team's state.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import cast
 
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import Team
 from benchmarks.hardware.delays import Delay
 from benchmarks.hardware.price import Price
+from methods import effects as e
+
+OfStep = e.Snapshot | e.Forward | e.Loss | e.Backward
+"""The effects that a straggler's delay may precede."""
+
+
+def steps_begun(team: Team) -> dict[str, int]:
+    """Returns the live counts by device, over all epochs."""
+    kept = cast(dict[str, dict[str, int]], team.state.setdefault("executor", {}))
+    return kept.setdefault("steps begun", {})
 
 
 class Stragglers:
     """The delays of one epoch."""
 
-    def __init__(self, team: DryTeam, price: Price) -> None:
+    def __init__(self, team: Team, price: Price) -> None:
         self.team = team
         of: dict[int, list[Delay]] = {}
         for delay in price.delays:
@@ -28,12 +38,12 @@ class Stragglers:
         self._prices = {device: replace(price, delays=delays) for device, delays in of.items()}
         self._begun: set[tuple[int, int]] = set()  # (device, ticket)
 
-    def seconds_before(self, device: int, effect: Any) -> float:
-        """Seconds that the device loses now, before this effect of a step, which has begun there from then on."""
+    def seconds_before(self, device: int, effect: OfStep) -> float:
+        """Returns the seconds that the device loses before this effect; from then on its step has begun there."""
         step = effect.step
         if device not in self._prices or (device, step.index) in self._begun:
             return 0.0
         self._begun.add((device, step.index))
-        counts = self.team.executor_state("steps begun")
+        counts = steps_begun(self.team)
         count = counts[str(device)] = counts.get(str(device), 0) + 1
         return self._prices[device].delay(device, count - 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.papers.confounds.counted import Counted
 from benchmarks.runner.plan import Run
 from benchmarks.workloads.networks.names import has_batchnorm, title_of
@@ -209,7 +209,7 @@ def _stages(row: AuditedRow) -> str | None:
     layers = layers_of(row.work, row.run.data)
     flops = [layer.forward_flops for layer in layers]
     sizes = [(layer.name, int(layer.parameter_bytes)) for layer in layers]
-    team = DryTeam.of(sizes, steps_per_epoch=1, network=row.work.network, flops=lambda: flops)
+    team = SimulatedTeam.of(sizes, steps_per_epoch=1, network=row.work.network, flops=lambda: flops)
     parts = row.method.parts(team)
     return (
         f"{_joined(len(part) for part in parts)} layers, "

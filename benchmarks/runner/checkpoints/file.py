@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from benchmarks.executors.resuming import Natural, TeamValues
+from benchmarks.executors.counts import Natural, TeamValues
 from results.errors import ResultsError
 from results.files import own_folder, whole
 from results.reading import content, opened

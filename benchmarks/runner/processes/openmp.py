@@ -9,7 +9,7 @@ from typing import Literal
 
 import methods
 from benchmarks.executors import registry as executors
-from benchmarks.executors.accounts import DryTeam
+from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner.specs import workload_of
 from benchmarks.workloads.networks.names import BLOCKS, layer_names
@@ -36,7 +36,7 @@ def callers(method: methods.Method, *, simulated: bool, network: str = "", block
         return 1
     names = layer_names(network, blocks) if network in BLOCKS else map(str, range(LAYERS))
     layers, many = [(name, 1) for name in names], method.replicas
-    team = DryTeam.of(layers, replicas=many, steps_per_epoch=many, network=network)
+    team = SimulatedTeam.of(layers, replicas=many, steps_per_epoch=many, network=network)
     workers = list(method.workers(team))
     for worker in workers:
         worker.program.close()

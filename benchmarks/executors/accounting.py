@@ -1,0 +1,259 @@
+"""Epoch accounting: what became of an epoch's batches and gradients, and how stale these were.
+
+Both teams, with tensors (numerics/team.py) and without (team.py), keep their accounts here: tickets of batches,
+versions of layers, gradients that were made, applied or dropped, staleness, and counts of effects over all epochs.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+from benchmarks.executors.counts import TeamCounts, as_json, no_effects
+from benchmarks.executors.errors import EpochUnfinished
+from benchmarks.executors.staleness import Moment, Staleness
+from methods.effects import Correction
+
+# ---- the records that are kept of what workers hold
+
+
+@dataclass(eq=False)
+class Layer:
+    """One layer of one replica, and the counts of what changed it."""
+
+    name: str
+    index: int
+    size: int  # trainable parameters
+    device: int  # where it lives
+    updates: int = 0
+    averages: int = 0
+    mutex: AbstractContextManager[object] = field(default_factory=threading.Lock, repr=False)
+
+
+@dataclass(eq=False)
+class Replica:
+    """A copy of the network on one device."""
+
+    index: int
+    device: int
+    layers: Sequence[Layer] = field(default_factory=list, repr=False)
+
+
+@dataclass(slots=True)
+class Read:
+    """What a step's forward pass saw of a layer."""
+
+    updates: int
+    time: Moment
+    averages: int = 0
+
+    def moved(self, layer: Layer) -> bool:
+        """Returns whether the layer's weights were changed since then."""
+        return self.updates != layer.updates or self.averages != layer.averages
+
+
+class Step:
+    """One batch on its way. settled: it has led to a gradient, or was dropped."""
+
+    __slots__ = ("__weakref__", "index", "reads", "replica", "settled")
+
+    def __init__(self, replica: Replica, index: int) -> None:
+        self.replica, self.index, self.settled = replica, index, False
+        self.reads: list[Read | None] = [None] * len(replica.layers)
+
+    def read(self, layer: Layer) -> Read:
+        """Returns what its forward pass saw of the layer. Raises AssertionError where it has not been there."""
+        read = self.reads[layer.index]
+        assert read is not None, f"{layer.name} was not read: its forward pass is missing"
+        return read
+
+
+@dataclass(slots=True)
+class Gradient:
+    """The gradient of one layer for one step, or the mean of several `batches`.
+
+    ready: the time its computation ended, 0 where nobody has said. settled: it was applied, reduced or dropped.
+    """
+
+    layer: Layer
+    index: int
+    read: Read
+    ready: Moment = 0.0
+    settled: bool = field(default=False, init=False)
+    batches: int = field(default=1, init=False)
+
+
+# ---- the accounts
+
+
+class EpochAccounting:
+    """The accounts of one team; several workers may write at once.
+
+    layers: their names. steps_per_epoch: batches, of which the replicas have equal shares; the first epoch is 0.
+    """
+
+    def __init__(self, layers: Sequence[str], *, replicas: int, steps_per_epoch: int, epochs: int) -> None:
+        self.replicas, self.steps_per_epoch, self.epochs = replicas, steps_per_epoch, epochs
+        self.staleness = Staleness(layers)
+        self.effects = no_effects(len(layers))
+        self.dropped = 0  # gradients over all epochs, as methods declared
+        self._lock = threading.Lock()
+        self.begin_epoch(0)
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.taken = [0] * self.replicas  # batches, per replica
+        self.end = self.steps_per_epoch  # batches that are given out before the next drain
+        self.part = 0  # batches taken before the part of the epoch that is under way
+        self.begun = 0  # batches that led to a gradient or were dropped
+        self.unused = 0  # gradients still to be applied, reduced or dropped
+        self.staleness.clear()
+
+    def drain_after(self, batches: int) -> None:
+        """Gives out the epoch's batches up to this one, then none: the workers end, whatever they have in flight.
+
+        batches: counted from the epoch's begin; a multiple of the replicas, since these have equal shares.
+        """
+        self.end, self.part = batches, sum(self.taken)
+
+    def end_epoch(self) -> None:
+        """Checks, at an epoch's end or a drain, that all that was given out was used up.
+
+        Raises EpochUnfinished unless all batches were taken, and all gradients applied or declared dropped.
+        """
+        if left := list(self._left_over()):
+            raise EpochUnfinished(left)
+
+    def _left_over(self) -> Iterator[str]:
+        taken = sum(self.taken)
+        if taken < self.end:
+            yield f"{self.end - taken} of {self.end} batches were never taken"
+        if self.begun < taken:
+            yield f"{taken - self.begun} of {taken} batches led to no gradient"
+        if self.unused:
+            yield f"{self.unused} gradients were neither applied nor dropped"
+
+    # ---- batches
+
+    def upcoming(self, replica: int, *, shared: bool = False) -> int | None:
+        """Returns the ticket, within the epoch, that `take` gives next; None where there is none left.
+
+        Ticket i belongs to replica i mod Q, unless shared: then to whoever asks. All who ask in an epoch ask alike.
+        """
+        ticket = sum(self.taken) if shared else self.taken[replica] * self.replicas + replica
+        return ticket if ticket < self.end else None
+
+    def take(self, replica: int, *, shared: bool = False) -> int | None:
+        """Takes the upcoming ticket."""
+        with self._lock:
+            ticket = self.upcoming(replica, shared=shared)
+            if ticket is not None:
+                self.taken[replica] += 1
+                self.effects["shared_batches"] += shared
+        return ticket
+
+    def take_drawn(self, replica: int, ticket: int) -> bool:
+        """Takes a shared ticket that was drawn from a counter of several processes; False beyond the last."""
+        with self._lock:
+            if there := ticket < self.end:
+                self.taken[replica] += 1
+                self.effects["shared_batches"] += 1
+        return there
+
+    # ---- gradients: one that goes to several replicas is applied at the first
+
+    def made(self, step: Step, *, pinned: bool, moved: bool) -> None:
+        """Notes a gradient of the step. moved: the weights are no longer those that the forward pass has read."""
+        effects = self.effects
+        with self._lock:
+            self.unused += 1
+            if not step.settled:
+                step.settled = True
+                self.begun += 1
+            effects["gradients"] += 1
+            effects["pinned"] += pinned
+            effects["moved"] += moved
+
+    def count_update(self, gradients: Sequence[Gradient]) -> None:
+        """Counts one `Update`, of so many gradients."""
+        effects, updates = self.effects, self.effects["updates"]
+        with self._lock:
+            for index in {gradient.layer.index for gradient in gradients}:
+                updates[index] += 1
+            effects["applied"] += len(gradients)
+            effects["applied_batches"] += sum([gradient.batches for gradient in gradients])
+
+    def settle(self, gradients: Sequence[Gradient]) -> None:
+        """Notes that they were applied to one replica or the other, or used up in another way."""
+        with self._lock:
+            for gradient in gradients:
+                self.unused -= not gradient.settled
+                gradient.settled = True
+
+    def arrived(self, gradient: Gradient) -> None:
+        """Notes one from another process, where it was settled by being handed on, if it had not been before."""
+        with self._lock:
+            self.unused += not gradient.settled
+
+    def reduced(self, gradients: Sequence[Gradient], means: Sequence[Gradient]) -> None:
+        """Notes an AllReduce: it uses gradients up and makes as many; its only member has its own back."""
+        if means[0] is not gradients[0]:
+            self.settle(gradients)
+            with self._lock:
+                self.unused += len(means)
+
+    def drop(self, what: Step | Gradient) -> None:
+        """Notes a gradient that a method drops, or a batch whose layers then have none."""
+        gradients = 1 if isinstance(what, Gradient) else len(what.reads)
+        with self._lock:
+            if not what.settled:
+                what.settled = True
+                self.dropped += gradients
+                if isinstance(what, Gradient):
+                    self.unused -= 1
+                else:
+                    self.begun += 1
+
+    def averaged(self, correction: Correction) -> None:
+        """Counts a replica that became the mean of several."""
+        if correction.members > 1:
+            with self._lock:
+                self.effects["averages"] += 1
+                self.effects["state_averages"] += correction.state
+
+    # ---- to resume
+
+    def counts(self, state: Mapping[str, object]) -> TeamCounts:
+        """Returns a copy of what a run that resumes at this drain has to know. state: the team's.
+
+        Raises ValueError where that is not like JSON.
+        """
+        counts = TeamCounts(
+            epoch=self.epoch,
+            taken=self.taken,
+            begun=self.begun,
+            dropped=self.dropped,
+            staleness=self.staleness.sums(),
+            effects=self.effects,
+            state=as_json(state),
+        )
+        return counts.model_copy(deep=True)
+
+    def check(self, counts: TeamCounts) -> None:
+        """Raises ValueError where they are no counts of such a team."""
+        sums, taken = counts.staleness, sum(counts.taken)
+        lengths = {len(sums["count"]), len(sums["updates"]), len(sums["seconds"]), len(sums["wait"])}
+        lengths.add(len(counts.effects["updates"]))
+        fits = len(counts.taken) == self.replicas and lengths == {len(self.staleness.layers)}
+        if not fits or taken > self.steps_per_epoch or counts.begun > taken or counts.epoch >= self.epochs:
+            raise ValueError("its counts are of another team")
+
+    def resume(self, counts: TeamCounts) -> None:
+        """Goes on from there. Raises ValueError where they are no counts of such a team."""
+        self.check(counts)
+        counts = counts.model_copy(deep=True)
+        self.epoch, self.taken, self.effects = counts.epoch, counts.taken, counts.effects
+        self.begun, self.dropped, self.unused = counts.begun, counts.dropped, 0
+        self.staleness.resume(counts.staleness)

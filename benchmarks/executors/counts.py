@@ -1,0 +1,143 @@
+"""The counts of a team as plain values: what journals say, and what a run that resumes at a drain goes on from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from typing_extensions import TypedDict
+
+Natural = Annotated[int, Field(ge=0)]
+
+
+class LayerStaleness(TypedDict):
+    """Means over the gradients applied to one layer."""
+
+    layer: str
+    updates: float  # others' updates between the forward pass's read and this update
+    seconds: float  # between the forward pass's read and this update
+    wait_seconds: float  # between the gradient being there and this update (A, section 3.4)
+    reads: int
+
+
+class StalenessSums(TypedDict):
+    """An epoch's staleness so far, per layer: what a run that resumes goes on from."""
+
+    count: list[int]
+    updates: list[int]
+    seconds: list[float]
+    wait: list[float]
+
+
+class EffectCounts(TypedDict):
+    """What workers asked for and got, over all epochs and replicas so far; comparisons are audited by it.
+
+    A gradient is of one layer. updates: per layer, how often `Update` changed it, whatever the number of gradients at
+    once; applied: these gradients; applied_batches: the batches that they are of, which are several where gradients
+    were reduced.
+    """
+
+    shared_batches: int  # taken by whoever asked for the next one
+    gradients: int
+    pinned: int  # gradients at weights that were pinned
+    moved: int  # gradients at the replica's weights, which were no more those that the forward pass had read
+    updates: list[int]
+    applied: int
+    applied_batches: int
+    averages: int  # of replicas, each counted
+    state_averages: int  # those that took the optimizer's state along
+
+
+class CountedEffects(EffectCounts):
+    """The counts as a journal's last line has them."""
+
+    dropped: int  # gradients
+    replicas: int  # that were changed
+
+
+def no_effects(layers: int) -> EffectCounts:
+    """Returns the counts before the first effect."""
+    return {
+        "shared_batches": 0,
+        "gradients": 0,
+        "pinned": 0,
+        "moved": 0,
+        "updates": [0] * layers,
+        "applied": 0,
+        "applied_batches": 0,
+        "averages": 0,
+        "state_averages": 0,
+    }
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TeamCounts(_Kept):
+    """The counts of a team at a drain. taken: the epoch's batches, per replica; begun: those used up.
+
+    dropped: gradients over all epochs, as `effects` counts. state: the methods' and the executor's own.
+    """
+
+    epoch: Natural
+    taken: list[Natural]
+    begun: Natural
+    dropped: Natural
+    staleness: StalenessSums
+    effects: EffectCounts
+    state: dict[str, JsonValue]
+
+
+class LayerCounts(_Kept):
+    """The counts of a replica's layer. stepped: whether its optimizers have a state; workers: who has one, in order."""
+
+    updates: Natural
+    averages: Natural
+    stepped: bool
+    workers: list[str]
+
+
+class LayerConflicts(TypedDict):
+    """The conflicts of one layer in the last epoch, over all replicas; a write is an update or an average.
+
+    lost_updates: With `updates=overwrite`: writes that are not in the weights at the end, since a copy from before was
+        written over them; exact under a mutex. With `lock_free`: updates lost per component of a shadow of the weights,
+        which races as they do; an estimate.
+    overlapping_updates: While another write was under way: an upper bound of those that lock_free may lose in part.
+    weight_reads: Of the live weights, by threads: passes, snapshots, copies for averages.
+    torn_reads: That saw half of a write if both went through the weights once, front to back, at an even pace: a write
+        that lasted longer than the read on both sides, or began and ended within it. An estimate.
+    overlapping_reads: While a write was under way: an upper bound of those that saw half of it.
+    """
+
+    lost_updates: float
+    overlapping_updates: int
+    weight_reads: int
+    torn_reads: int
+    overlapping_reads: int
+
+
+class TeamValues(_Kept):
+    """What a team with tensors knows beside them. layers: replica by replica; conflicts: layer by layer.
+
+    samples, conflicts: of the epoch, so far.
+    """
+
+    counts: TeamCounts
+    layers: list[LayerCounts]
+    samples: Natural
+    conflicts: list[LayerConflicts]
+
+
+def as_json(state: Mapping[str, object]) -> dict[str, JsonValue]:
+    """Returns a copy. Raises ValueError where JSON would give back anything else."""
+    try:
+        copy: dict[str, JsonValue] = json.loads(json.dumps(state))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"team.state is not like JSON ({error})") from error
+    if copy != state:
+        raise ValueError("team.state is not like JSON: its keys are no text, or it holds tuples or NaN")
+    return copy

@@ -1,0 +1,312 @@
+"""What a team is to methods and executors, and a team without tensors.
+
+An executor cannot tell SimulatedTeam from the one with tensors (numerics/team.py). So the laws of the virtual clock can
+be tested, and the seconds of an epoch at the paper's scale predicted, without computing anything.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from random import Random
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from benchmarks.executors.accounting import EpochAccounting, Gradient, Layer, Read, Replica, Step
+from benchmarks.executors.counts import CountedEffects, TeamCounts
+from benchmarks.executors.staleness import Moment
+from methods import effects as e
+
+T = TypeVar("T")
+
+
+def narrowed(kind: type[T], what: object) -> T:
+    """Returns what a worker holds as the record that its team made of it. Raises TypeError where it is none."""
+    if not isinstance(what, kind):
+        raise TypeError(f"{what!r} is no {kind.__name__} of this team")
+    return what
+
+
+class Team(ABC):
+    """The replicas of one run, the accounts of its epochs, and what carries out the effects on them.
+
+    seed: of the methods' random numbers. network: its name. flops: counts those of each layer's forward pass, of one
+    sample; only methods that ask have them counted. What is called `now` is the executor's clock, in seconds: at an
+    effect's start for what reads, at its end for what writes.
+    """
+
+    replicas: Sequence[Replica]
+    replica: Replica
+    device_lags = False
+    """Whether the device is behind the host, which launches and goes on."""
+
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        *,
+        steps_per_epoch: int,
+        epochs: int,
+        seed: int = 0,
+        network: str = "",
+        flops: Callable[[], Sequence[float]] | None = None,
+    ) -> None:
+        self.replicas, self.replica = replicas, replicas[0]
+        self.seed, self.network, self._flops = seed, network, flops
+        self.state: dict[str, JsonValue] = {}
+        names = [layer.name for layer in replicas[0].layers]
+        self.accounts = EpochAccounting(names, replicas=len(replicas), steps_per_epoch=steps_per_epoch, epochs=epochs)
+
+    # ---- what methods see (methods.Team)
+
+    @cached_property
+    def layer_flops(self) -> Sequence[float]:
+        """FLOPs of each layer's forward pass of one sample; 2 a parameter where nobody counts them."""
+        return self._flops() if self._flops else [2.0 * layer.size for layer in self.replica.layers]
+
+    @property
+    def epoch(self) -> int:
+        return self.accounts.epoch
+
+    @property
+    def epochs(self) -> int:
+        return self.accounts.epochs
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.accounts.steps_per_epoch
+
+    def random(self, worker: str) -> Random:
+        """Returns random numbers of one worker, as methods.Team has them."""
+        return Random(f"seed {self.seed}, epoch {self.epoch}, batch {self.accounts.part}, {worker}")
+
+    # ---- epochs
+
+    def begin_epoch(self, epoch: int) -> None:
+        self.accounts.begin_epoch(epoch)
+
+    def counts(self) -> TeamCounts:
+        """Returns what a run that resumes at this drain has to know."""
+        return self.accounts.counts(self.state)
+
+    def resume(self, counts: TeamCounts) -> None:
+        """Goes on from there. Raises ValueError where they are no counts of such a team."""
+        self.accounts.resume(counts)
+        self.state = dict(counts.model_copy(deep=True).state)
+
+    def counted_effects(self) -> CountedEffects:
+        """Returns the counts as a journal's last line has them: with dropped gradients, and changed replicas."""
+        changed = sum(any(layer.updates or layer.averages for layer in replica.layers) for replica in self.replicas)
+        return {**self.accounts.effects, "dropped": self.accounts.dropped, "replicas": changed}
+
+    def keep_pace(self) -> None:  # noqa: B027
+        """Called when a worker takes a batch, also from a channel: where a device runs behind, waits for it."""
+
+    # ---- batches
+
+    def next_batch(self, replica: e.Replica, shared: bool = False) -> Step | None:
+        ticket = self.accounts.take(replica.index, shared=shared)
+        return None if ticket is None else self.make_step(replica, ticket)
+
+    def take(self, replica: e.Replica, ticket: int) -> Step | None:
+        """Returns the batch of a shared ticket that several processes draw from one counter; None beyond the last."""
+        return self.make_step(replica, ticket) if self.accounts.take_drawn(replica.index, ticket) else None
+
+    @abstractmethod
+    def make_step(self, replica: e.Replica, ticket: int) -> Step:
+        """Returns a batch of the epoch."""
+
+    def note_read(self, layer: Layer, step: Step, now: Moment) -> None:
+        step.reads[layer.index] = Read(layer.updates, now, layer.averages)
+
+    @abstractmethod
+    def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None: ...
+
+    @abstractmethod
+    def forward(self, layer: e.Layer, step: e.Step, now: float) -> None: ...
+
+    @abstractmethod
+    def loss(self, step: e.Step) -> None: ...
+
+    @abstractmethod
+    def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> Gradient | None: ...
+
+    # ---- gradients
+
+    def update(
+        self,
+        gradients: Sequence[e.Gradient],
+        worker: str,
+        now: float,
+        replica: e.Replica | None = None,
+        scale: e.Scale = 1.0,
+    ) -> None:
+        """Carries out an `Update`. replica: whose layers change, by default the gradients' own.
+
+        A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
+        Raises ValueError where the scale comes to no finite number of at least 0.
+        """
+        self.accounts.count_update([narrowed(Gradient, gradient) for gradient in gradients])
+        self.apply_gradients(gradients, worker, now, replica, scale)
+
+    def apply_gradients(
+        self,
+        gradients: Sequence[e.Gradient],
+        worker: str,
+        now: float,
+        replica: e.Replica | None = None,
+        scale: e.Scale = 1.0,
+    ) -> None:
+        """Applies gradients of an `Update` that is counted."""
+        records = [narrowed(Gradient, gradient) for gradient in gradients]
+        self.accounts.settle(records)
+        for gradient in records:
+            self.update_layer(target(gradient, replica), gradient, worker, now, scale)
+
+    @abstractmethod
+    def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None: ...
+
+    def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
+        """Returns the versions of the gradient's layer, or of the same layer of another replica."""
+        record = narrowed(Gradient, gradient)
+        return e.LayerVersions(record.read.updates, target(record, replica).updates)
+
+    def drop(self, what: e.Gradient | e.Step) -> None:
+        """Drops a gradient, or a batch whose layers then have none."""
+        self.accounts.drop(what if isinstance(what, Step) else narrowed(Gradient, what))
+
+    # ---- collectives: pure functions of what the members brought, in the order of the replicas
+
+    def all_reduce(self, gradients: Sequence[e.Gradient]) -> Sequence[Gradient]:
+        """Returns each member's mean."""
+        records = [narrowed(Gradient, gradient) for gradient in gradients]
+        batches = sum(gradient.batches for gradient in records)
+        means = self.mean_gradients(records)
+        for mean in means:
+            mean.batches = batches
+        self.accounts.reduced(records, means)
+        return means
+
+    @property
+    def state_copies(self) -> int:
+        """Tensors of a parameter's size in the optimizer's state: what an average of it sends beside the weights."""
+        return 1
+
+    @abstractmethod
+    def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]: ...
+
+    @abstractmethod
+    def flat(self, replica: e.Replica, *, state: bool = False) -> object:
+        """Returns the replica as one vector. state: with the optimizer's."""
+
+    @abstractmethod
+    def mean_flat(self, vectors: Sequence[object]) -> object: ...
+
+    def averaged(self, effect: e.Average, mean: object, snapshot: object, last: bool) -> bool | e.Correction:
+        """Adds what the average comes to, unless that is to be later -> what the effect gives."""
+        correction = e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
+        if effect.later:
+            return correction
+        self.correct(correction)
+        return last
+
+    def correct(self, correction: e.Correction) -> None:
+        self.accounts.averaged(correction)
+        self.add_mean(correction.replica, correction.mean, correction.snapshot, state=correction.state)
+
+    @abstractmethod
+    def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None: ...
+
+
+def target(gradient: Gradient, replica: e.Replica | None) -> Layer:
+    """Returns the layer that an update by the gradient changes: its own, or the replica's where one is given."""
+    return gradient.layer if replica is None else narrowed(Layer, replica.layers[gradient.layer.index])
+
+
+def factor(scale: e.Scale, staleness: int) -> float:
+    """Returns what an update's learning rate is multiplied by.
+
+    Raises ValueError where it is no finite number of at least 0.
+    """
+    value = scale(staleness) if callable(scale) else scale
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"an update's scale is a finite number of at least 0; {value} came for staleness {staleness}")
+    return value
+
+
+class SimulatedStep(Step):
+    """A batch without tensors. pinned: the layers whose weights it has pinned."""
+
+    __slots__ = ("pinned",)
+
+    def __init__(self, replica: Replica, index: int) -> None:
+        super().__init__(replica, index)
+        self.pinned: set[int] = set()
+
+
+class SimulatedTeam(Team):
+    """A team without tensors: the accounts, and nothing else."""
+
+    @classmethod
+    def of(
+        cls,
+        layers: Iterable[tuple[str, int]],
+        *,
+        replicas: int = 1,
+        steps_per_epoch: int,
+        network: str = "",
+        flops: Callable[[], Sequence[float]] | None = None,
+    ) -> SimulatedTeam:
+        """Makes one. layers: (name, parameters). The steps that replicas do not divide are dropped."""
+        sizes = list(layers)
+        team = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(sizes)]) for q in range(replicas)]
+        steps = steps_per_epoch // replicas * replicas
+        return cls(team, steps_per_epoch=steps, epochs=1, network=network, flops=flops)
+
+    def make_step(self, replica: e.Replica, ticket: int) -> SimulatedStep:
+        return SimulatedStep(self.replicas[replica.index], self.epoch * self.steps_per_epoch + ticket)
+
+    def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
+        layer, step = narrowed(Layer, layer), narrowed(SimulatedStep, step)
+        step.pinned.add(layer.index)
+        self.note_read(layer, step, now)
+
+    def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
+        layer, step = narrowed(Layer, layer), narrowed(SimulatedStep, step)
+        if step.reads[layer.index] is None:  # else a snapshot has read the weights before
+            self.note_read(layer, step, now)
+
+    def loss(self, step: e.Step) -> None: ...
+
+    def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> Gradient | None:
+        if not weights:
+            return None
+        layer, step = narrowed(Layer, layer), narrowed(SimulatedStep, step)
+        read, pinned = step.read(layer), layer.index in step.pinned
+        self.accounts.made(step, pinned=pinned, moved=not pinned and read.moved(layer))
+        return Gradient(layer, step.index, read)
+
+    def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
+        with layer.mutex:
+            staleness = max(0, layer.updates - gradient.read.updates)
+            self.apply(layer, gradient, 1.0 if scale == 1.0 else factor(scale, staleness))
+            layer.updates += 1
+        self.accounts.staleness.note(layer.index, staleness, gradient.read.time, gradient.ready, now)
+
+    def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
+        """Changes the layer's weights, the learning rate times scale, where a subclass has any."""
+
+    def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]:
+        return list(gradients)
+
+    def flat(self, replica: e.Replica, *, state: bool = False) -> object:
+        return None
+
+    def mean_flat(self, vectors: Sequence[object]) -> object:
+        return None
+
+    def add_mean(self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False) -> None:
+        for layer in replica.layers:
+            narrowed(Layer, layer).averages += 1
