@@ -1,4 +1,4 @@
-"""A wheel's files that are no code: what a checkout has outside of the rooms, and the hardware cards."""
+"""A wheel's files that are no code: what a checkout has outside of the packages, and the hardware cards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Packed(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """version: "standard" or "editable", whose rooms stay in the checkout, beside these files."""
+        """version: "standard" or "editable", whose packages stay in the checkout, beside these files."""
         if version == "editable":
             return
         root = Path(self.root)

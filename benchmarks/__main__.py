@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from benchmarks.commands.stream import Patient
+    from benchmarks.commands.background_writer import BackgroundWriter
 
 GONE_SECONDS = 1.0
 """That a command which was asked to end gives its readers."""
@@ -27,9 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     SIGTERM and SIGHUP: 143 and 129. A reader that goes (`... | head`) ends nothing: files are written, and the code is
     what it would have been; nor does one that reads nothing, until the end, where it is waited for.
     """
-    from benchmarks.commands.stream import Patient
+    from benchmarks.commands.background_writer import BackgroundWriter
 
-    with Patient(sys.stdout) as out, Patient(sys.stderr) as errors:
+    with BackgroundWriter(sys.stdout) as out, BackgroundWriter(sys.stderr) as errors:
         with contextlib.redirect_stdout(out.text), contextlib.redirect_stderr(errors.text):
             code, sentence = _carry_out(arguments)
         asked = code > 128
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     return code or (2 if lost else 0)
 
 
-def _lost(out: Patient) -> str:
+def _lost(out: BackgroundWriter) -> str:
     """A sentence on output that could not be written, for other reasons than a reader that went."""
     if out.error is None:
         return ""
@@ -61,17 +61,15 @@ def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
 
         from benchmarks.commands.cli import app
         from benchmarks.commands.mistakes import sentence
-        from benchmarks.errors import Interrupted, UserError
-        from methods.errors import MethodError
+        from benchmarks.errors import USER_ERRORS, Interrupted
         from methods.registry import raised_in_plugin
-        from results.errors import ResultsError
 
         try:
             code = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
             return int(code or 0), ""
         except CycloptsError as error:
             return 2, sentence(error, [name for name in app if not name.startswith("-")])
-        except (UserError, MethodError, ResultsError) as error:
+        except USER_ERRORS as error:
             return 2, str(error)
         except Interrupted as error:
             return error.code, str(error)
@@ -92,7 +90,7 @@ def _carry_out(arguments: list[str] | None) -> tuple[int, str]:
         return asked.code, f"{asked.word}."
 
 
-def _complain(errors: Patient, sentence: str) -> None:
+def _complain(errors: BackgroundWriter, sentence: str) -> None:
     if not sentence:
         return
     try:
@@ -131,9 +129,9 @@ def leave_folder() -> None:
 
     `python -m` looks for modules there first, and so does every process that Python's multiprocessing starts.
     """
-    rooms = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    folder = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     with contextlib.suppress(FileNotFoundError):  # it is gone
-        if os.path.realpath(os.getcwd()) == rooms:
+        if os.path.realpath(os.getcwd()) == folder:
             return
         if sys.path[:1] == [os.getcwd()] and not sys.flags.safe_path:
             del sys.path[0]

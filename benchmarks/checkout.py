@@ -8,15 +8,15 @@ from pathlib import Path
 
 DISTRIBUTION = "async-sgd-benchmarks"
 
-ROOMS = Path(__file__).resolve().parents[1]
-"""The folder that holds the rooms' code: the checkout, or Python's folder of installed packages."""
+PACKAGES = Path(__file__).resolve().parents[1]
+"""The folder that holds the packages' code: the checkout, or Python's folder of installed packages."""
 
 _PACKED = Path(str(resources.files("benchmarks") / "packed"))
 
 INSTALLED = _PACKED.is_dir()
-"""Whether the rooms come from a wheel. Then there are no tests, tools or documents, and no commit."""
+"""Whether the packages come from a wheel. Then there are no tests, tools or documents, and no commit."""
 
-CHECKOUT = _PACKED if INSTALLED else ROOMS
+CHECKOUT = _PACKED if INSTALLED else PACKAGES
 """The folder that holds the data cards, the hardware cards and pyproject.toml; a wheel's is laid out as a checkout."""
 
 GIT_SECONDS = 10.0
@@ -24,7 +24,7 @@ GIT_SECONDS = 10.0
 
 def git(*arguments: str) -> str | None:
     """Git's answer of this checkout; None where it is missing, refuses (another's checkout), or takes too long."""
-    command = ["git", "--no-optional-locks", "-C", str(ROOMS), *arguments]
+    command = ["git", "--no-optional-locks", "-C", str(PACKAGES), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS)
     except (OSError, subprocess.SubprocessError):

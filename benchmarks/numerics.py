@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from benchmarks.checkout import INSTALLED, ROOMS, git
+from benchmarks.checkout import INSTALLED, PACKAGES, git
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ def digest(own: Iterable[Path] = (), *, ours: bool = True) -> str:
 
 @cache
 def _digest(own: tuple[Path, ...], ours: bool) -> str:
-    places = [ROOMS / name for name in SOURCES if ours]
+    places = [PACKAGES / name for name in SOURCES if ours]
     files = [path for place in places for path in ([place] if place.is_file() else place.rglob("*.py"))]
-    named = sorted((path.relative_to(ROOMS).as_posix(), path) for path in files)
+    named = sorted((path.relative_to(PACKAGES).as_posix(), path) for path in files)
     found = hashlib.sha256()
     for name, path in [*named, *((path.name, path) for path in own)]:
         found.update(name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -63,5 +63,5 @@ def _no_program_is_left() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def checkout() -> Path:
-    """The folder that holds the rooms."""
+    """The folder that holds the packages."""
     return Path(__file__).resolve().parent.parent

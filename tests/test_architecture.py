@@ -12,7 +12,7 @@ import pytest
 
 from tools.picture_contract import complaints, read
 
-ROOMS = ("benchmarks", "methods", "reports", "results")
+PACKAGES = ("benchmarks", "methods", "reports", "results")
 MOST_ENTRIES, LONGEST_CHAIN = 15, 16
 
 PICTURE = """
@@ -28,8 +28,8 @@ a --> d
 
 
 def files(checkout: Path) -> Iterator[Path]:
-    for room in ROOMS:
-        yield from sorted((checkout / room).rglob("*.py"))
+    for package in PACKAGES:
+        yield from sorted((checkout / package).rglob("*.py"))
 
 
 # ---- the figures
@@ -47,7 +47,7 @@ def test_every_room_says_what_it_is_for(checkout: Path) -> None:
 
 
 def test_import_chains_are_short() -> None:
-    graph = grimp.build_graph(*ROOMS, cache_dir=None)  # a checkout may be read-only
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)  # a checkout may be read-only
 
     @cache
     def chain(module: str) -> tuple[str, ...]:

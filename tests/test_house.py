@@ -1,4 +1,4 @@
-"""The rules of the house that no other tool checks, each on whatever files exist."""
+"""Rules of this repository that no other tool checks, each on whatever files exist."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pytest
 
 import methods
 
-ROOMS = ("benchmarks", "methods", "reports", "results")
+PACKAGES = ("benchmarks", "methods", "reports", "results")
 METHOD_LINES = 200
 LOCK_FILES = re.compile(r"(^|/)(uv\.lock|poetry\.lock|pdm\.lock|Pipfile\.lock|pylock(\..*)?\.toml)$")
 GENERATED = re.compile(r"(^|/)(out|mlruns|\.venv|\.tox|__pycache__)/|\.(db|sqlite3?|pyc|whl)$")
 PINS = re.compile(r"(^|/)[^/]*(requirements|constraints)[^/]*\.(txt|in)$")
 
 
-def sources(checkout: Path, *rooms: str) -> Iterator[Path]:
-    for room in rooms:
-        yield from sorted((checkout / room).rglob("*.py"))
+def sources(checkout: Path, *packages: str) -> Iterator[Path]:
+    for package in packages:
+        yield from sorted((checkout / package).rglob("*.py"))
 
 
 def tracked(checkout: Path) -> list[str]:
@@ -39,7 +39,7 @@ def test_datasets_holds_no_python(checkout: Path) -> None:
 
 
 def test_methods_load_neither_torch_nor_another_room(checkout: Path) -> None:
-    """Loading every method, in a fresh interpreter, leaves torch and the other rooms unloaded."""
+    """Loading every method, in a fresh interpreter, leaves torch and the other packages unloaded."""
     program = "import sys, methods; methods.names(); print(*sorted({name.split('.')[0] for name in sys.modules}))"
     run = subprocess.run([sys.executable, "-c", program], cwd=checkout, capture_output=True, text=True, check=True)
     assert not {"torch", "mlflow", "benchmarks", "reports", "results"} & set(run.stdout.split())

@@ -26,14 +26,14 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.tables.registry import table
-from benchmarks.views import curves as of_sheet
-from benchmarks.views import journals
+from benchmarks.views import journals, pictures
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, sheet_of
 from benchmarks.views.table import assemble
+from benchmarks.views.table_runs import TableRuns, find_runs
 from benchmarks.views.tuning.order import RowPair, pairs
 from benchmarks.views.tuning.picture import draw
-from benchmarks.views.tuning.search import searches, tuned_table
+from benchmarks.views.tuning.search import search as search_of
+from benchmarks.views.tuning.search import tuned_table
 from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Search, Side, TunedTable
 from reports.figures import canvas
 from reports.figures.canvas import Medium, Sizes
@@ -64,8 +64,8 @@ Runs = Mapping[str, Sequence[Record]]
 
 def runs_of(one: Finding, found: Journals) -> Runs:
     """As its tables show them: of the settings that they have at this scale, diverged ones included."""
-    sheets = [sheet_of(resolve(of, CHOSEN), found) for of in map(table, one.tables)]
-    return {row: sheet.complete(one.network, row) for sheet in sheets for _, row in sheet.records}
+    shown_tables = [find_runs(resolve(of, CHOSEN), found) for of in map(table, one.tables)]
+    return {row: table_runs.complete(one.network, row) for table_runs in shown_tables for _, row in table_runs.records}
 
 
 def values(runs: Runs, row: str, measure: str) -> dict[int, float]:
@@ -159,19 +159,19 @@ def picture(runs: Runs, one: Finding, stem: Path) -> tuple[Path, ...]:
 # ---- a table beside its published values
 
 
-def reproduced(one: Reproduced, found: Journals) -> Sheet | None:
+def reproduced(one: Reproduced, found: Journals) -> TableRuns | None:
     """Its runs; None where a row has none."""
     chosen = Choices(scale="paper", seeds=SEEDS, settings={"workload": one.settings})
-    sheet = sheet_of(resolve(table(one.table), chosen), found)
-    return sheet if all(sheet.complete(one.network, row) for row in one.rows) else None
+    table_runs = find_runs(resolve(table(one.table), chosen), found)
+    return table_runs if all(table_runs.complete(one.network, row) for row in one.rows) else None
 
 
-def reproduced_block(one: Reproduced, sheet: Sheet) -> Iterator[str]:
+def reproduced_block(one: Reproduced, table_runs: TableRuns) -> Iterator[str]:
     known = [MEASURES[key] for key in one.measures]
     headings = [f"{of.heading}: published | {'simulated' if of.clock else 'here'}" for of in known]
     yield from (f"**{one.title}**", "", f"| | {' | '.join(headings)} | n |")
     yield "|---" * (2 * len(known) + 2) + "|"
-    made = assemble(sheet)
+    made = assemble(table_runs)
     rows = {row.row: dict(zip((of.key for of in made.measures), row.cells, strict=True)) for row in made.rows}
     for row, words in one.rows.items():
         texts = []
@@ -181,7 +181,7 @@ def reproduced_block(one: Reproduced, sheet: Sheet) -> Iterator[str]:
             said = both.reason if ours is None or ours.mean is None else spread(ours.mean, ours.std)
             decided = ours is not None and ours.n > 1 and both.published is not None
             texts.append(f"{said} ({light(both, of, 'paper').status})" if decided else said)
-        yield f"| {words} | {' | '.join(texts)} | {len(sheet.complete(one.network, row))} |"
+        yield f"| {words} | {' | '.join(texts)} | {len(table_runs.complete(one.network, row))} |"
 
 
 def spread(mean: float, std: float | None) -> str:
@@ -194,7 +194,8 @@ def spread(mean: float, std: float | None) -> str:
 def tuned(one: Tuned, found: Journals) -> TunedTable | None:
     """As `tune` with its plain budget has them, with the seeds that all rows have; None for fewer than two rows."""
     chosen = replace(CHOSEN, methods=tuple(one.methods), networks=(one.network,))
-    over = [search for search in searches(resolve(table(one.table), chosen), BUDGET, found.of) if search.over]
+    searches = [search_of(cell, BUDGET, found.of) for cell in resolve(table(one.table), chosen).cells]
+    over = [search for search in searches if search.over]
     every = tuned_table(resolve(table(one.table), chosen), BUDGET, over, found)
     rows = [every.records(side, one.network, search.row) for search in over for side in SIDES]
     common = set(SEEDS).intersection(*({record.seed for record in records} for records in rows))
@@ -221,11 +222,11 @@ def tuned_block(one: Tuned, made: TunedTable) -> Iterator[str]:
 
 def at_rate(one: Tuned, made: TunedTable, search: Search, side: Side) -> tuple[str, str]:
     """The rate, and the accuracy there."""
-    summary, _ = made.value(side, one.network, search.row, ACCURACY)
+    summary, _ = made.sides[side].value(one.network, search.row.key, ACCURACY)
     known, found = "not run", made.interval(side, one.network, search.row)
     if summary is not None and summary.mean is not None:
         known = f"{summary.mean:.2f}" + (f" [{found.low:.2f}, {found.high:.2f}]" if found is not None else "")
-    run = next(run for run in made.sheets[side].grid.runs if run.labels.row == search.row.key)
+    run = next(run for run in made.sides[side].grid.runs if run.labels.row == search.row.key)
     ends = " and ".join(edges(search.trials)) if side == "best" else ""
     return f"{run.work.schedule.lr:g}{f', the {ends} tried' if ends else ''}", known
 
@@ -251,9 +252,9 @@ def blocks(found: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path], 
         if there(runs, one):
             drawn[one.name] = partial(picture, runs, one)
     for beside in REPRODUCED:
-        if (sheet := reproduced(beside, found)) is not None:
-            texts[beside.name] = reproduced_block(beside, sheet)
-            lines = list(of_sheet.curves(sheet))
+        if (table_runs := reproduced(beside, found)) is not None:
+            texts[beside.name] = reproduced_block(beside, table_runs)
+            lines = list(pictures.curves(table_runs))
             drawn[beside.name] = partial(curves, lines, title=beside.title, y_label="Test accuracy (%)")
     for rows in TUNED:
         if (made := tuned(rows, found)) is not None:

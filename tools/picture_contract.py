@@ -1,6 +1,6 @@
-"""A contract for import-linter: a Mermaid picture of rooms shows the imports that there are, and no others.
+"""A contract for import-linter: a Mermaid picture of packages shows the imports that there are, and no others.
 
-An arrow `a --> b` says that room a imports room b. Rooms reached along drawn arrows need no arrow of their own:
+An arrow `a --> b` says that package a imports package b. What is reached along drawn arrows needs no arrow of its own:
 the picture is the import graph's transitive reduction, so that it stays one that can be read. Hence two rules: every
 drawn arrow is a real import that no other path implies, and every real import follows drawn arrows.
 """
@@ -19,16 +19,16 @@ Arrows = Mapping[str, Set[str]]
 
 
 class Picture(Contract):
-    """file: Markdown with one Mermaid block. rooms: the packages that it shows, each named by its last part there."""
+    """file: Markdown with one Mermaid block. packages: those that it shows, each named by its last part there."""
 
     type_name = "picture"
 
     file = fields.StringField()
-    rooms = fields.ListField(subfield=fields.StringField())
+    packages = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: Any, verbose: bool) -> ContractCheck:
         drawn = read(Path(str(self.file)).read_text(encoding="utf-8"))
-        wrong = list(complaints(drawn, imports(graph, list(self.rooms))))  # type: ignore[call-overload]
+        wrong = list(complaints(drawn, imports(graph, list(self.packages))))  # type: ignore[call-overload]
         return ContractCheck(kept=not wrong, metadata={"wrong": wrong})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
@@ -45,14 +45,14 @@ def read(text: str) -> dict[str, set[str]]:
     return found
 
 
-def imports(graph: Any, rooms: list[str]) -> dict[str, set[str]]:
-    """Room -> the rooms that any file of it imports, by the last parts of their names."""
-    home = {module: max(mine, key=len) for module in graph.modules if (mine := [r for r in rooms if _in(module, r)])}
-    found: dict[str, set[str]] = {room.split(".")[-1]: set() for room in rooms}
-    for module, room in home.items():
+def imports(graph: Any, packages: list[str]) -> dict[str, set[str]]:
+    """Package -> the packages that any file of it imports, by the last parts of their names."""
+    home = {module: max(mine, key=len) for module in graph.modules if (mine := [r for r in packages if _in(module, r)])}
+    found: dict[str, set[str]] = {package.split(".")[-1]: set() for package in packages}
+    for module, package in home.items():
         for other in graph.find_modules_directly_imported_by(module):
-            if home.get(other, room) != room:
-                found[room.split(".")[-1]].add(home[other].split(".")[-1])
+            if home.get(other, package) != package:
+                found[package.split(".")[-1]].add(home[other].split(".")[-1])
     return found
 
 
@@ -70,15 +70,15 @@ def complaints(drawn: Arrows, real: Arrows) -> Iterator[str]:
 
 
 def _reached(arrows: Arrows, start: str, without: str = "") -> set[str]:
-    """All rooms along arrows from `start`, but for the direct arrow to `without`."""
+    """All packages along arrows from `start`, but for the direct arrow to `without`."""
     waiting, seen = [end for end in arrows.get(start, ()) if end != without], set[str]()
     while waiting:
-        room = waiting.pop()
-        if room not in seen:
-            seen.add(room)
-            waiting += arrows.get(room, ())
+        package = waiting.pop()
+        if package not in seen:
+            seen.add(package)
+            waiting += arrows.get(package, ())
     return seen
 
 
-def _in(module: str, room: str) -> bool:
-    return module == room or module.startswith(f"{room}.")
+def _in(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")

@@ -26,7 +26,7 @@ from benchmarks.hardware.cards import load as load_card
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.identity import torch_minor
 from benchmarks.runner.specs import workload_of
-from benchmarks.runner.training import Course, Training, load_data
+from benchmarks.runner.training import EvaluationHistory, Training, load_data
 from benchmarks.tables import registry
 from benchmarks.views.journals import some
 from benchmarks.workloads.data.load import DataSet
@@ -87,12 +87,12 @@ def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
     if there[:2] != here[:2] or there[2] not in (None, here[2]) or not executor(spec.executor).repeatable:
         raise SystemExit(f"{record.id[:12]} was made by {there} on {spec.executor}: no bits to expect by {here}")
     training = Training(spec, data, _card(spec.hardware.sha256))
-    course = Course(training.work.epochs, training.work.patience, training.work.evaluate_every)
+    history = EvaluationHistory(training.work.epochs, training.work.patience, training.work.evaluate_every)
     found = []
     for point in record.evaluations:
         if point.epoch > epochs:
             break
-        course.evaluations.append(metrics := training.until(course.following))
+        history.evaluations.append(metrics := training.until(history.next_at))
         found += [
             f"epoch {point.epoch:g}: {name} {point.metrics[name]!r}, now {value!r}"
             for name, value in metrics.items()

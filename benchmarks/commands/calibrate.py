@@ -86,7 +86,7 @@ def _median(action: Callable[[], object], device: torch.device) -> float:
 
 
 def _seconds(action: Callable[[], object], device: torch.device) -> float:
-    """Of one call; on CUDA between events of the device, to whose time the host's waiting for it does not belong."""
+    """Seconds of one call; on CUDA between events of the device, without the host's waiting."""
     if device.type == "cuda":
         cuda_event: Any = torch.cuda.Event  # torch leaves it untyped
         begun, ended = cuda_event(enable_timing=True), cuda_event(enable_timing=True)

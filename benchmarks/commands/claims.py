@@ -16,12 +16,12 @@ from benchmarks.commands.screen import note, say
 from benchmarks.papers.claims.catalogue import CLAIMS, judged
 from benchmarks.papers.claims.needed import SEEDS
 from benchmarks.papers.claims.rules import RULE, Evidence
-from benchmarks.papers.claims.verdicts import Claim, Judged, Verdict
+from benchmarks.papers.claims.verdicts import Claim, Verdict
 from benchmarks.runner.choices import Choices
 from benchmarks.views import conditions, journals
 from benchmarks.views.every_condition import at_conditions
-from benchmarks.views.evidence import SheetEvidence
-from benchmarks.views.sheets import made_elsewhere, other_data
+from benchmarks.views.evidence import RunsEvidence
+from benchmarks.views.table_runs import made_elsewhere, other_data
 from reports.tables.texts import printable
 from results.files import own_folder, replace
 from results.tables import Conditions
@@ -37,11 +37,11 @@ def claims(chosen: Choices, out: Path, console: Console, *, every: Set[str] = fr
     """
     found = journals.read(out)
     there = at_conditions(chosen.whole, found, every=every, out=out)
-    evidence = [SheetEvidence(one.condition, out, one.full) for one in there]
+    evidence = [RunsEvidence(one.condition, out, one.full) for one in there]
     given = [conditions.found(one.full, one.condition) for one in there]
     judge(list(zip(given, evidence, strict=True)), console, out, why=why)
-    sheets = [sheet for one in evidence for sheet in one.sheets]
-    note(console, (*found.remarks, made_elsewhere(sheets), other_data(sheets)))
+    shown = [table_runs for one in evidence for table_runs in one.shown]
+    note(console, (*found.remarks, made_elsewhere(shown), other_data(shown)))
     return 0
 
 
@@ -63,7 +63,7 @@ def judge(
         said = f"{one.given.label}: {counts(one.judged)}. {scale_words(one.given.scale)}"
         console.print(said, highlight=False, markup=False)
     if why:
-        console.print(_grid(found[0].judged) if len(found) == 1 else _matrix(found))
+        console.print(_reasons(found))
         console.print(f"{RULE} {SEEDS}", highlight=False, markup=False)
     else:
         if (grid := _decided(found)).row_count:
@@ -112,35 +112,22 @@ def _open(found: Sequence[JudgedAt]) -> dict[str, list[str]]:
     return names
 
 
-def _grid(judged: Judged) -> Grid:
-    """Two columns, so that neither is too narrow to read: what is claimed where, and what became of it."""
-    grid = Grid("Claim, source", "Verdict, measured, why", show_lines=True)
-    grid.columns[0].ratio, grid.columns[1].ratio, grid.expand = 1, 2, True
-    for claim, verdict in judged:
-        lines = (("measured", verdict.measured), ("why", verdict.why), ("to decide it", verdict.need.words))
-        texts = (f"\n{word}: {printable(text)}" for word, text in lines if text)
-        grid.add_row(_claimed(claim), Text.assemble(_status(verdict, verdict.label), *texts))
-    return grid
-
-
-def _matrix(found: Sequence[JudgedAt]) -> Grid:
-    """A column per condition: the verdict, the effect with its interval, and what would decide it where it is open."""
+def _reasons(found: Sequence[JudgedAt]) -> Grid:
+    """A line for each claim, a column for each condition: the verdict, what was measured, why, what would decide it."""
     grid = Grid("Claim, source", *(escape(printable(one.given.label)) for one in found), show_lines=True, expand=True)
-    for column in grid.columns:
-        column.ratio = 1
+    for number, column in enumerate(grid.columns):
+        column.ratio = 2 if number else 1
     for pairs in zip(*(one.judged for one in found), strict=True):
-        grid.add_row(_claimed(pairs[0][0]), *(_cell(verdict) for _, verdict in pairs))
+        claim = pairs[0][0]
+        claimed = Text.assemble((claim.id, "bold"), "\n", f"“{claim.text}”", "\n", (claim.source, "dim"))
+        grid.add_row(claimed, *(_reason(verdict) for _, verdict in pairs))
     return grid
 
 
-def _claimed(claim: Claim) -> Text:
-    return Text.assemble((claim.id, "bold"), "\n", f"“{claim.text}”", "\n", (claim.source, "dim"))
-
-
-def _cell(verdict: Verdict) -> Text:
-    effect = f"\n{printable(verdict.effect.said)}" if verdict.effect is not None else ""
-    needed = f"\nto decide it: {verdict.need.words}" if verdict.need.words else ""
-    return Text.assemble(_status(verdict, verdict.status), effect, (needed, "dim"))
+def _reason(verdict: Verdict) -> Text:
+    lines = {"measured": verdict.measured, "why": verdict.why, "to decide it": verdict.need.words}
+    texts = (f"\n{word}: {printable(text)}" for word, text in lines.items() if text)
+    return Text.assemble(_status(verdict, verdict.label), *texts)
 
 
 def _status(verdict: Verdict, words: str) -> tuple[str, str]:

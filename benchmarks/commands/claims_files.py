@@ -1,4 +1,4 @@
-"""What `claims` writes of each condition: its verdicts as CSV, Markdown and JSON."""
+"""Files of `claims`: the verdicts of each condition as CSV, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,7 +42,7 @@ def counts(judged: Judged) -> str:
 
 
 def scale_words(scale: str) -> str:
-    """What a verdict at a scale is worth."""
+    """Says what a verdict at a scale is worth."""
     if scale == "paper":
         return "Scale paper."
     return f"Scale {scale}: other data or less of it and narrower networks, not the papers' experiments."
@@ -58,14 +57,10 @@ def to_csv(one: JudgedAt) -> str:
     for claim, verdict in one.judged:
         head = [claim.id, claim.text, claim.source, " ".join(claim.needs)]
         said = [verdict.measured, verdict.status, verdict.scale, verdict.why]
+        effect = [getattr(verdict.effect, name, None) for name in ("value", "unit", "low", "high", "n")]
         needed = [verdict.need.words, verdict.need.seeds]
-        writer.writerow(map(cell, [*head, *said, *_effect(verdict), *needed, *known]))
+        writer.writerow(map(cell, [*head, *said, *effect, *needed, *known]))
     return text.getvalue()
-
-
-def _effect(verdict: Verdict) -> Iterator[Any]:
-    for name in ("value", "unit", "low", "high", "n"):
-        yield getattr(verdict.effect, name, None)
 
 
 def to_json(one: JudgedAt) -> str:

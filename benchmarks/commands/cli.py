@@ -29,7 +29,7 @@ from benchmarks.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.commands.engines import Engine
+    from benchmarks.commands.training import Trainer
     from benchmarks.experiments import Experiment
     from benchmarks.runner.choices import Choices
 
@@ -79,12 +79,14 @@ def show(
         jobs: Runs side by side.
         audit: Instead: all that qualifies the tables, and in what their rows differ, here and in the paper's setting.
     """
+    import methods
     from benchmarks.commands.resolve import choose
     from benchmarks.experiments import GROUPS, members
     from benchmarks.hardware import cards
     from benchmarks.tables.own.load import is_file
 
-    if len(tables) == 1 and (tables[0] == "workload" or _is_method(tables[0], selection.plugin)):
+    _load(selection.plugin)
+    if len(tables) == 1 and tables[0] in ("workload", *methods.names()):
         from benchmarks.commands.option_list import show_options
 
         show_options(tables[0], _console())
@@ -103,13 +105,13 @@ def show(
     from benchmarks.commands import engines
     from benchmarks.commands.show import show_audit, show_experiments
 
-    of_cluster = engines.imagine(engine, selection.out, jobs, _console())
-    found, chosen = choose(selection, tables, hardware=known, node=of_cluster.node if of_cluster else None)
+    slurm = engines.imagine(engine, selection.out, jobs, _console())
+    found, chosen = choose(selection, tables, hardware=known, node=slurm.node if slurm else None)
     if audit:
         show_audit(found, chosen, selection.out, _console())
         return
-    many = _jobs(jobs, chosen.device) if of_cluster is None else 1
-    show_experiments(found, chosen, selection.out, many, _console(), of_cluster)
+    many = _jobs(jobs, chosen) if slurm is None else 1
+    show_experiments(found, chosen, selection.out, many, _console(), slurm)
 
 
 @app.command
@@ -134,18 +136,9 @@ def run(
     """
     from benchmarks.commands import run
 
-    care.check()
-    of_cluster, found, chosen, many = _placed(tables, selection, engine, jobs, per_device, target)
-    return run.run(
-        found,
-        chosen,
-        out=selection.out,
-        jobs=many,
-        care=care,
-        tracking=not no_tracking,
-        console=_console(),
-        engine=of_cluster,
-    )
+    found, trainer = _trainer(tables, selection, engine, jobs, per_device, target, care)
+    trainer.tracked = not no_tracking
+    return run.run(found, trainer)
 
 
 @app.command
@@ -155,7 +148,7 @@ def cancel(*, out: Path = Path("out")) -> int:
     Args:
         out: Folder of results.
     """
-    from benchmarks.commands.cancel import cancel as end
+    from benchmarks.commands.engines import cancel as end
 
     return end(out, _console())
 
@@ -185,20 +178,10 @@ def tune(
     from benchmarks.commands import tune
     from benchmarks.commands.resolve import one_table
 
-    care.check()
     budget = search.budget()
-    of_cluster, found, chosen, many = _placed([table], selection, engine, jobs, per_device, target, detachable=False)
-    return tune.tune(
-        one_table(found, table),
-        chosen,
-        budget,
-        out=selection.out,
-        jobs=many,
-        care=care,
-        tracking=not no_tracking,
-        console=_console(),
-        engine=of_cluster,
-    )
+    found, trainer = _trainer([table], selection, engine, jobs, per_device, target, care, detachable=False)
+    trainer.tracked = not no_tracking
+    return tune.tune(one_table(found, table), trainer, budget)
 
 
 @app.command
@@ -442,13 +425,6 @@ def _console() -> Console:
     return Screen() if sys.stdout.isatty() else Screen(width=120)
 
 
-def _is_method(name: str, plugins: list[Path] | None) -> bool:
-    import methods
-
-    _load(plugins)
-    return name in methods.names()
-
-
 def _load(plugins: list[Path] | None) -> None:
     import methods
 
@@ -456,36 +432,39 @@ def _load(plugins: list[Path] | None) -> None:
         methods.load_plugin(path)
 
 
-def _placed(
+def _trainer(
     tables: Sequence[str],
     selection: Selection,
     engine: EngineOptions,
     jobs: int | None,
     per_device: int | None,
     target: float | None,
+    care: Care,
     *,
     detachable: bool = True,
-) -> tuple[Engine | None, list[Experiment], Choices, int]:
-    """Where runs are trained, None for here; what is asked for, on the nodes of there; and runs side by side, here."""
+) -> tuple[list[Experiment], Trainer]:
+    """The experiments asked for, and a trainer for them: of this machine, or of a cluster."""
     from benchmarks.commands import engines
     from benchmarks.commands.resolve import choose
+    from benchmarks.commands.training import Trainer
 
+    care.check()
     asked = per_device if jobs is None else jobs
-    of_cluster = engines.prepare(engine, selection, asked, _console(), detachable=detachable)
-    found, chosen = choose(selection, tables, node=of_cluster.node if of_cluster else None, target=target)
-    return of_cluster, found, chosen, _training_jobs(jobs, chosen, per_device) if of_cluster is None else 1
+    slurm = engines.prepare(engine, selection, asked, _console(), detachable=detachable)
+    found, chosen = choose(selection, tables, node=slurm.node if slurm else None, target=target)
+    many = _jobs(jobs, chosen, per_device) if slurm is None else 1
+    return found, Trainer(chosen, selection.out, care, _console(), many, slurm)
 
 
-def _training_jobs(jobs: int | None, chosen: Choices, per_device: int | None) -> int:
-    if per_device is not None:
-        return _per_device(per_device, jobs, chosen)
-    alone = jobs is None and not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
-    return 1 if alone else _jobs(jobs, chosen.device)
-
-
-def _per_device(per_device: int, jobs: int | None, chosen: Choices) -> int:
+def _jobs(jobs: int | None, chosen: Choices, per_device: int | None = None) -> int:
+    """Runs side by side. Raises UserError where what was asked for is none."""
     from benchmarks.commands.resolve import default_jobs
 
+    if jobs is not None and jobs < 1:
+        raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
+    if per_device is None:
+        alone = not chosen.kind.simulated  # real seconds need the cores alone, on a GPU as well
+        return jobs or (1 if alone else default_jobs(chosen.device))
     if per_device < 1:
         raise UserError(f"--per-device {per_device}: give the number of runs side by side on each GPU, 1 or more.")
     if jobs is not None:
@@ -493,14 +472,6 @@ def _per_device(per_device: int, jobs: int | None, chosen: Choices) -> int:
     if chosen.device != "cuda":
         raise UserError("--per-device is for GPUs; on the CPU say --jobs, the runs side by side.")
     return default_jobs(chosen.device, per_device)
-
-
-def _jobs(jobs: int | None, device: str) -> int:
-    from benchmarks.commands.resolve import default_jobs
-
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs {jobs}: give the number of runs side by side, 1 or more.")
-    return jobs or default_jobs(device)
 
 
 for _name in EXAMPLES:

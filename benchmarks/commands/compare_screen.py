@@ -43,7 +43,9 @@ def show(a: Side, b: Side, found: Comparison, console: Console, *, every: bool =
         console.print(Text(printable(line)), soft_wrap=True)
     _unchanged(found, console)
     apart = [one for one in found.cells if not one.unchanged]
-    shown = [one for one in apart if every or len(apart) <= FEW or _has_changed(one)]
+    shown = [
+        one for one in apart if every or len(apart) <= FEW or any(change.verdict == CHANGED for change in one.changes)
+    ]
     if len(shown) < len(apart):
         console.print(f"{len(apart) - len(shown)} cells differ within noise, or undecided: --all.", highlight=False)
     notes = _notes(shown)
@@ -64,10 +66,6 @@ def show(a: Side, b: Side, found: Comparison, console: Console, *, every: bool =
         chance = (1 - LEVEL) * found.tested
         console.print(f"\n{RULE} Of {found.tested} intervals about {chance:.1f} exclude 0 by chance.", highlight=False)
     _alone(found.alone, console)
-
-
-def _has_changed(one: ComparedCell) -> bool:
-    return any(change.verdict == CHANGED for change in one.changes)
 
 
 def _heads(a: Side, b: Side) -> Iterator[str]:
@@ -152,7 +150,8 @@ def _texts(change: Change, notes: Mapping[str, int]) -> Iterator[Text]:
     yield Text(printable(heading))
     yield Text(_mean(change.first))
     yield Text(_mean(change.second))
-    limits = f" [{_signed(change.low)}, {_signed(change.high)}]" if _spreads(change) else ""
+    spreads = change.low is not None and change.low != change.high
+    limits = f" [{_signed(change.low)}, {_signed(change.high)}]" if spreads else ""
     yield Text(f"{_signed(change.difference)}{limits}")
     yield Text(f"{change.ratio:.3g}" if change.ratio is not None else "–")
     yield Text(f"{change.p:.2g}" if change.p is not None else "–")
@@ -164,10 +163,6 @@ def _notes(cells: Sequence[ComparedCell]) -> dict[str, int]:
     """A number for every reason."""
     whys = dict.fromkeys(change.why for one in cells for change in one.changes if change.why)
     return {why: number for number, why in enumerate(whys, start=1)}
-
-
-def _spreads(change: Change) -> bool:
-    return change.low is not None and change.low != change.high
 
 
 def _mean(value: Summary) -> str:
@@ -185,9 +180,8 @@ def _signed(value: float | None) -> str:
 def _remarks(cells: Sequence[ComparedCell]) -> Iterator[str]:
     for one in cells:
         said = []
-        if one.common:
-            bits = f"{one.identical} of {one.common} common seeds have the same losses to the last bit"
-            said += [bits] if one.identical else []
+        if one.identical:
+            said.append(f"{one.identical} of {one.common} common seeds have the same losses to the last bit")
         if one.settings:
             said.append(f"other settings, A → B: {', '.join(map(str, one.settings))}")
         if one.incidents:
@@ -197,13 +191,9 @@ def _remarks(cells: Sequence[ComparedCell]) -> Iterator[str]:
 
 
 def _summary(found: Comparison, console: Console) -> None:
-    counts = dict.fromkeys((CHANGED, NOISE, UNDECIDED, SAME), 0)
-    for one in found.cells:
-        for change in one.changes:
-            counts[change.verdict] += 1
-    total = sum(counts.values())
-    words = ", ".join(f"{count} {word}" for word, count in counts.items())
-    console.print(f"{len(found.cells)} cells, {total} values: {words}.", highlight=False)
+    verdicts = [change.verdict for one in found.cells for change in one.changes]
+    words = ", ".join(f"{verdicts.count(word)} {word}" for word in (CHANGED, NOISE, UNDECIDED, SAME))
+    console.print(f"{len(found.cells)} cells, {len(verdicts)} values: {words}.", highlight=False)
 
 
 def _alone(alone: Sequence[Alone], console: Console) -> None:

@@ -31,10 +31,10 @@ CONTEXT: Mapping[str, Callable[[Record], Any]] = {
     "cores": lambda record: record.environment.get("cores"),
     "commit": frames.commit,
 }
-"""What is said of two sets of runs before they are compared; the sources are said cell by cell."""
+"""Facts on two sets of runs that are said before they are compared; sources are said cell by cell."""
 _DIGEST = re.compile(r"sha256 ([0-9a-f]{8})[0-9a-f]*")
 OF_BITS = ("torch", "cpu", "cpu_capability")
-"""Of these, what a run's bits on the virtual clock hang on, beside its spec and sources."""
+"""Those of them on which a run's bits depend under the virtual clock, beside its spec and sources."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Side:
 
 
 def side(path: Path) -> Side:
-    """What a path, or the name of a committed reproduction, stands for.
+    """Read the runs or values of a path, or of a committed reproduction by its name.
 
     Raises:
         UserError: there is no such folder or reproduction, or it has no runs.
@@ -98,7 +98,7 @@ def forms() -> dict[str, str]:
 
 
 def _words(record: Record) -> tuple[set[str], str]:
-    """What a run can be chosen by, and its commit."""
+    """Words that choose a run, and its commit."""
     names = {record.scale, record.spec.executor, frames.hardware(record), frames.torch(record)}
     return names, str(record.environment.get("commit") or "")
 
@@ -115,7 +115,7 @@ def as_values(one: Side, path: Path, like: Side) -> Side:
 
 
 def _said(environment: Path) -> dict[str, list[str]]:
-    """What a reproduction's environment file says; nothing where there is none."""
+    """Facts in a reproduction's environment file; nothing where there is none."""
     try:
         known = parsed_json(environment, TEXT_BYTES)
         said = {name: [str(value) for value in known[name]] for name in CONTEXT if name in known}
@@ -127,7 +127,7 @@ def _said(environment: Path) -> dict[str, list[str]]:
 
 
 def context(runs: Iterable[Record]) -> dict[str, list[str]]:
-    """By the names of CONTEXT, all that occurs."""
+    """All values that occur, by the names of CONTEXT."""
     found: dict[str, set[str]] = {name: set() for name in CONTEXT}
     for record in runs:
         for name, of_run in CONTEXT.items():

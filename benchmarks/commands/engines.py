@@ -1,10 +1,8 @@
-"""`--engine`: checked, and what a node of the cluster is, before anything is planned or queued."""
+"""`--engine` and `cancel`: options checked, and a node of the cluster asked, before anything is planned or queued."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,48 +13,17 @@ from benchmarks.commands.screen import note, say
 from benchmarks.errors import UserError
 from benchmarks.runner.engines import cluster, options, probe
 from benchmarks.runner.engines.options import ENGINES
-from benchmarks.runner.engines.slurm import Slurm
-from benchmarks.runner.node import Node
-from benchmarks.runner.pace import Pace
-from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Ended, Setting
-from benchmarks.views.journals import Journals
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A cluster's. node: what was found there; None: nobody asked yet. detach: nobody follows."""
-
-    slurm: Slurm
-    node: Node | None
-    detach: bool = False
-
-    def ready(self, missing: Sequence[Run], found: Journals, node: Node | None) -> int:
-        """-> jobs side by side, at most. Raises UserError where a job's time is too short."""
-        pace = Pace(found.records, node)
-        self.slurm.check_time(missing, pace)
-        self.slurm.expect(missing, pace)
-        return self.slurm.width(missing)
-
-    @property
-    def train_all(self) -> Callable[..., dict[str, Ended]]:
-        """As pool.train_all."""
-        return self.slurm.train_all
-
-    def leave(self, missing: Sequence[Run], setting: Setting) -> int:
-        """Submit, say so, and follow nothing -> the exit code 0."""
-        self.slurm.say(self.slurm.detached(missing, setting))
-        return 0
+from benchmarks.runner.engines.slurm import Slurm, cancelled
 
 
 def prepare(
     given: EngineOptions, selection: Selection, jobs: int | None, console: Console, *, detachable: bool = True
-) -> Engine | None:
-    """None for the local one. Asks a node what it is, by a job, unless one has answered. Raises UserError.
+) -> Slurm | None:
+    """The cluster that trains the runs, with what a node of it is; None for this machine. Raises UserError.
 
-    detachable: whether the command has nothing to do but what it submits.
+    A node is asked by a job, unless one has answered. detachable: whether the command has nothing to do but to submit.
     """
-    slurm = _slurm(given, jobs, console)
+    slurm = imagine(given, selection.out, jobs, console)
     if slurm is None:
         return None
     if given.detach and not detachable:
@@ -64,20 +31,18 @@ def prepare(
     cluster.check_installed()
     cluster.check_partition(slurm.options.partition)
     resolve.check_out(selection.out)
-    question = probe.Question.here(_paths(selection))
-    node = probe.ask(question, selection.out, slurm.options, slurm.say, slurm.sleep)
-    if node.gpus is not None and node.gpus.count > 1:
-        note(console, [f"A job has {node.gpus.count} GPUs, and trains as many of its runs side by side."])
-    return Engine(slurm, node, given.detach)
+    networks = [Path(word.partition(":")[0]) for word in selection.network or () if ".py" in word]
+    usual = Path(os.environ["BENCHMARKS_DATA"]) if os.environ.get("BENCHMARKS_DATA") else None
+    named = (selection.data or usual, selection.data_card, *(selection.plugin or ()), *networks)
+    paths = [selection.out, *(path.expanduser() for path in named if path is not None)]
+    slurm.node = probe.ask(probe.Question.here(paths), selection.out, slurm.options, slurm.say, slurm.sleep)
+    if slurm.node.gpus is not None and slurm.node.gpus.count > 1:
+        note(console, [f"A job has {slurm.node.gpus.count} GPUs, and trains as many of its runs side by side."])
+    return slurm
 
 
-def imagine(given: EngineOptions, out: Path, jobs: int | None, console: Console) -> Engine | None:
-    """The same for `show`: nobody is asked, and what a node is holds as it was last found. Raises UserError."""
-    slurm = _slurm(given, jobs, console)
-    return Engine(slurm, probe.known(out)) if slurm is not None else None
-
-
-def _slurm(given: EngineOptions, jobs: int | None, console: Console) -> Slurm | None:
+def imagine(given: EngineOptions, out: Path, jobs: int | None, console: Console) -> Slurm | None:
+    """The cluster as far as it is known without asking, for `show`; None for this machine. Raises UserError."""
     if resolve.one_of("engine", given.engine, ENGINES) == "local":
         for name, value in (("--slurm", given.slurm), ("--per-task", given.per_task), ("--detach", given.detach)):
             if value:
@@ -85,12 +50,18 @@ def _slurm(given: EngineOptions, jobs: int | None, console: Console) -> Slurm | 
         return None
     if jobs is not None:
         raise UserError("--jobs and --per-device are for this machine; --engine slurm has --per-task, runs of a job.")
-    return Slurm(options.chosen(given.slurm or (), given.per_task), lambda text: say(console, text))
+    asked = options.chosen(given.slurm or (), given.per_task)
+    return Slurm(asked, lambda text: say(console, text), node=probe.known(out), detach=given.detach)
 
 
-def _paths(selection: Selection) -> list[Path]:
-    """What a job has to see, of what the command line names."""
-    networks = [Path(word.partition(":")[0]) for word in selection.network or () if ".py" in word]
-    usual = Path(os.environ["BENCHMARKS_DATA"]) if os.environ.get("BENCHMARKS_DATA") else None
-    named = (selection.data or usual, selection.data_card, *(selection.plugin or ()), *networks)
-    return [selection.out, *(path.expanduser() for path in named if path is not None)]
+def cancel(out: Path, console: Console) -> int:
+    """End the jobs of a folder that are queued or running -> the exit code 0. Raises UserError without a SLURM."""
+    cluster.check_installed()
+    ended = cancelled(out)
+    if not ended:
+        say(console, f"No job of {out} is queued or running.")
+        return 0
+    running = sum(job.running for job in ended)
+    jobs = "1 job" if len(ended) == 1 else f"{len(ended)} jobs"
+    say(console, f"{jobs} of {out} cancelled, {running} of them running; the same `run` carries on.")
+    return 0

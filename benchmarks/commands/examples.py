@@ -1,4 +1,4 @@
-"""What `COMMAND --help` ends with: command lines as they are, and what each is for."""
+"""Examples at the end of `COMMAND --help`: command lines, and what each is for."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
     "track": {"track": "into MLflow's own store", "track --uri http://127.0.0.1:5000": "into a server's"},
     "doctor": {"doctor": "the machine, and the cache of data", "doctor --data ~/data": "with your folder of data"},
 }
-"""Of each command its examples, without the program's name, with what they are for."""
+"""Examples of each command, without the program's name, with what they are for."""
 
 
 def epilogue(command: str) -> str:

@@ -30,7 +30,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 @dataclass(frozen=True, slots=True)
 class PaperChoices:
-    """What is shown of the tables; empty: all of it. name: of the file and the label, of a single table."""
+    """Parts of the tables to show; empty: all. name: of the file and the label, for a single table."""
 
     columns: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ def latex(names: Sequence[str], chosen: PaperChoices, *, out: Path, to: Path, co
 
 
 def _tables(name: str, condition: str, out: Path) -> Iterator[ResultTable]:
-    """Of an experiment, under every condition or the one that is named."""
+    """Tables of an experiment, under every condition or the one that is named."""
     id = experiments.own_table(Path(name)).id if is_file(name) else name
     patterns = [f"*/{id}.json", f"{id}.json"]
     if id in analyses.IDS:

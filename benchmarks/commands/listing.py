@@ -33,15 +33,13 @@ def list_everything(plugins: Sequence[Path], console: Console) -> None:
     console.print("[bold]Hardware cards[/] (--hardware NAME)")
     _columns(console, [(name, hardware.load(name).title, hardware.load(name).source) for name in hardware.names()])
     console.print("[bold]Data sets[/]")
-    _columns(console, [_data_set(cards.card(name)) for name in cards.names()])
+    known = map(cards.card, cards.names())
+    data_sets = [(one.name, one.title, f"also: {one.tree.label}" if one.tree else one.label) for one in known]
+    _columns(console, data_sets)
     console.print(
         f"[bold]Networks[/] {', '.join(NETWORKS)}   [bold]Scales[/] {', '.join(SCALES)}   "
         f"[bold]Executors[/] {', '.join(executors.names())}"
     )
-
-
-def _data_set(card: cards.DataCard) -> tuple[str, str, str]:
-    return card.name, card.title, f"also: {card.tree.label}" if card.tree is not None else card.label
 
 
 def list_experiments(ids: Sequence[str], console: Console) -> None:

@@ -1,4 +1,4 @@
-"""What the parser of the command line found wrong, in one plain sentence each."""
+"""Turns errors of the command line's parser into one plain sentence each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def sentence(error: CycloptsError, commands: Iterable[str]) -> str:
     if isinstance(error, UnknownCommandError):
         return _unknown_command(error, list(commands))
     if isinstance(error, UnknownOptionError):
-        return _unknown_option(error)
+        given = (error.token.keyword or error.token.value).partition("=")[0]
+        known = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
+        return unknown("option", given, known)
     if isinstance(error, UnusedCliTokensError):
         return f"'{(error.unused_tokens or [''])[0]}' has no place here; {_help(error)} lists what has."
     if isinstance(error, CoercionError) and error.token is not None:
@@ -51,12 +53,6 @@ def _unknown_command(error: UnknownCommandError, commands: list[str]) -> str:
     if given.startswith("-"):
         return f"{given} stands before the command: options come after it, as in `python -m benchmarks run table3`."
     return unknown("command", given, commands)
-
-
-def _unknown_option(error: UnknownOptionError) -> str:
-    given = (error.token.keyword or error.token.value).partition("=")[0]
-    known = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
-    return unknown("option", given, known)
 
 
 def _name(error: CoercionError | MissingArgumentError) -> str:

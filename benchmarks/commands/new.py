@@ -20,7 +20,7 @@ STARTERS = Path(__file__).parent / "starters"
 
 @dataclass(frozen=True)
 class Kind:
-    """What a starter is of. then: what to type next, of {name}, {file} and its absolute {path}; first: what before."""
+    """A kind of starter. then: commands to type next, with {name}, {file} and the whole {path}; first: what before."""
 
     suffix: str
     then: tuple[str, ...]

@@ -36,7 +36,7 @@ SAID = {
     "schedule.after_t_max": "the cosine rises again as torch's does, or stays at 0",
     "schedule.gamma": "what multistep multiplies the learning rate by",
 }
-"""What options are whose declaration does not say it."""
+"""Descriptions of options whose declaration has none."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Option:
 
 
 def options(declared: Any) -> list[Option]:
-    """Of a model or dataclass of pydantic's; those of its parts have dotted names."""
+    """Options of a pydantic model or dataclass; those of its parts have dotted names."""
     schema = TypeAdapter(declared).json_schema()
     return list(_options(schema, schema.get("$defs", {}), ""))
 
 
 def show_options(owner: str, console: Console) -> None:
-    """All that --set OWNER.OPTION=VALUE reaches. owner: a method's name, or "workload"."""
+    """Print all that --set OWNER.OPTION=VALUE reaches. owner: a method's name, or "workload"."""
     if owner == WORKLOAD:
         declared: Any = Workload
         said = "what rows of a table share; a default holds where neither the scale nor the table says another value"

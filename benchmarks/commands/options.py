@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,7 +38,7 @@ OwnCard = Annotated[Path | None, Parameter(help="TOML file of the run's data set
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Care:
-    """What `run` does with runs that are there already, that stand still, or that may be ended before they have."""
+    """Options on runs that are there already, that stand still, or that may be ended early."""
 
     stall_after: Annotated[
         float | None,
@@ -66,11 +66,6 @@ class Care:
                 f"--checkpoint-every {every:g}: give seconds, or 0 for every epoch; --no-checkpoints: none."
             )
 
-    @property
-    def checkpoints(self) -> float | None:
-        """Seconds between two; None: none are written."""
-        return None if self.no_checkpoints else self.checkpoint_every
-
 
 @Parameter(name="*")
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ class EngineOptions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class SearchOptions:
-    """What `tune` gives every row of a table."""
+    """Options of `tune`: the budget of every row."""
 
     grid: Annotated[Number, Parameter(help="Learning rates, evenly in their logarithms around the table's own.")] = 5
     span: Annotated[float, Parameter(help="The greatest of them over the least.")] = 16.0
@@ -107,7 +102,7 @@ class SearchOptions:
     sampler: Annotated[str, Parameter(help="grid; or random or tpe, which are Optuna's.")] = "grid"
 
     def budget(self) -> TuningBudget:
-        """The same, checked. Raises UserError where one of them is none."""
+        """The budget, checked. Raises UserError where a number is out of bounds."""
         from benchmarks.runner.tuning.search import TuningBudget
 
         trials = self.trials if self.trials is not None else self.grid
@@ -119,7 +114,7 @@ class SearchOptions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Selection:
-    """What is to be run or shown, for `run`, `show`, `claims` and `report` alike, as the command line said it."""
+    """Options that say what is run or shown, shared by `run`, `show`, `claims` and `report`."""
 
     scale: Annotated[str, Parameter(help="smoke (embedded data, a minute), small (real data in part) or paper.")] = (
         "smoke"
@@ -173,30 +168,20 @@ class Selection:
 
     @property
     def settings(self) -> list[str]:
-        """Those of --set, and of options that are short for one."""
+        """Settings of --set, and of options that are short for one."""
         short = [] if self.evaluate_every is None else [f"workload.evaluate_every={self.evaluate_every}"]
         return [*(self.set_ or ()), *short]
 
     @property
-    def first_scale(self) -> str:
-        """The scale that is meant; of several the smallest."""
-        return self.scale
-
-    @property
-    def first_executor(self) -> str:
-        """Likewise."""
-        return self.executor
-
-    @property
-    def first_seeds(self) -> str:
-        """Likewise."""
-        return self.seeds
+    def smallest(self) -> Selection:
+        """The selection itself; of one that leaves something open, the smallest part."""
+        return self
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Shown(Selection):
-    """The same for what shows runs that are there: by default those of every scale, executor, card and seed."""
+    """Options of commands that show runs that are there: by default of every scale, executor, card and seed."""
 
     scale: Annotated[str, Parameter(help="smoke, small or paper; all: each that has runs.")] = ALL
     seeds: Annotated[str, Parameter(help="How many, or which, as in 0-4,7; all: those that have runs.")] = ALL
@@ -206,19 +191,13 @@ class Shown(Selection):
 
     @property
     def every(self) -> frozenset[str]:
-        """What is left open (views.every_condition.EVERYTHING); of it the smallest is chosen, and the default."""
+        """Names of what is left open (views.every_condition.EVERYTHING)."""
         real = self.hardware or self.record
         given = {"scale": self.scale == ALL, "executor": self.executor == ALL and not real, "seeds": self.seeds == ALL}
         return frozenset(name for name, left_open in given.items() if left_open)
 
     @property
-    def first_scale(self) -> str:
-        return "smoke" if self.scale == ALL else self.scale
-
-    @property
-    def first_executor(self) -> str:
-        return executors.DEFAULT if self.executor == ALL else self.executor
-
-    @property
-    def first_seeds(self) -> str:
-        return Selection.seeds if self.seeds == ALL else self.seeds
+    def smallest(self) -> Selection:
+        """The smallest scale, the default executor and seeds, where these were left open."""
+        left_open = [name for name in ("scale", "executor", "seeds") if getattr(self, name) == ALL]
+        return replace(self, **{name: getattr(Selection, name) for name in left_open})

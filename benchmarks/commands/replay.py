@@ -28,7 +28,7 @@ from results.records import JOURNAL, Evaluation, Record, schedule
 from results.records.usable import usable
 
 SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "staleness_updates")
-"""What a replay has in common with its run; seconds are its own."""
+"""Metrics that a replay has in common with its run; its seconds are its own."""
 
 
 def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own: OwnFiles, console: Console) -> int:
@@ -115,6 +115,6 @@ def _difference(point: Evaluation, metrics: Mapping[str, float]) -> str:
 
 
 def _elsewhere(record: Record) -> str:
-    """What else may have made the difference."""
+    """Names another processor, which may have made the difference."""
     was = record.environment.get("cpu")
     return f" It was recorded on {was}, and this is {cpu_name()}." if was not in (None, cpu_name()) else ""

@@ -18,13 +18,13 @@ from benchmarks.runner.grid import tables
 from benchmarks.runner.rerun import command
 from benchmarks.views import journals
 from benchmarks.views.every_condition import AtCondition, at_conditions
-from benchmarks.views.evidence import SheetEvidence
+from benchmarks.views.evidence import RunsEvidence
 from benchmarks.views.journals import Journals
-from benchmarks.views.pages import analysis_page, freshness, table_page, tuned_page
+from benchmarks.views.pages import analysis_page, freshness, table_page
 from benchmarks.views.pages.links import tracking
 from benchmarks.views.pages.site_content import column, content
-from benchmarks.views.sheets import made_elsewhere, not_shown, other_data
-from benchmarks.views.tuning.names import name_of
+from benchmarks.views.table_runs import made_elsewhere, not_shown, other_data
+from benchmarks.views.tuning.tuned import name_of
 from reports import site
 from reports.figures.queue import FigureQueue
 from reports.site import kept
@@ -81,31 +81,31 @@ def _site(
     out: Path,
     every: Set[str],
 ) -> Site:
-    """What is shown, made anew or kept; pictures are drawn into the folder of the report."""
+    """Make the site's pages anew, or keep them; pictures are drawn into the folder of the report."""
     folder = out / "report"
     there = at_conditions(chosen, found, every=every, out=out)
     asked = [id for id in experiments.IDS if not ids or id in ids or id in before.asked]
     pages = [*_tables(ids, there, found, folder), *_others(ids, before, chosen, out, folder)]
     pages += freshness.kept(before.pages, {page.place for page in pages}, found)
-    columns = [column(one, judged(SheetEvidence(one.condition, out, one.full)), found) for one in there]
-    columns += freshness.kept_columns(before.columns, {one.condition.slug for one in columns}, found)
+    columns = [column(one, judged(RunsEvidence(one.condition, out, one.full)), found) for one in there]
+    columns += freshness.kept(before.columns, {one.condition.slug for one in columns}, found)
     return content(asked, columns, pages, _warnings(found, there, pages, out))
 
 
 def _warnings(found: Journals, there: Sequence[AtCondition], pages: Sequence[Page], out: Path) -> Iterator[str]:
-    """What is amiss with the runs at hand."""
-    shown = {id for page in pages for id in freshness.runs(page.made_of)} | tuned_page.runs(out)
+    """Sentences on what is amiss with the runs at hand."""
+    shown = {id for page in pages for id in freshness.runs(page.made_of)} | analysis_page.tuned_runs(out)
     yield from found.remarks
-    yield from not_shown(found, [sheet for one in there for sheet in one.sheets], shown)
-    sheets = [sheet for one in there for sheet in (*one.sheets, *one.full)]
-    yield from filter(None, (made_elsewhere(sheets), other_data(sheets)))
+    yield from not_shown(found, [table_runs for one in there for table_runs in one.shown], shown)
+    shown_tables = [table_runs for one in there for table_runs in (*one.shown, *one.full)]
+    yield from filter(None, (made_elsewhere(shown_tables), other_data(shown_tables)))
 
 
 def _tables(ids: Sequence[str], there: Sequence[AtCondition], found: Journals, folder: Path) -> list[Page]:
     """The pages of tables that were run, those of a table together; their pictures are drawn into the folder."""
     store, queue = tracking(), FigureQueue(folder)
-    sheets = [sheet for one in there for sheet in one.sheets if not ids or sheet.table.id in ids]
-    pages = [table_page.page(sheet, found, store, folder, queue) for sheet in sheets]
+    shown_tables = [table_runs for one in there for table_runs in one.shown if not ids or table_runs.table.id in ids]
+    pages = [table_page.page(table_runs, found, store, folder, queue) for table_runs in shown_tables]
     queue.finish()
     return pages
 
@@ -118,4 +118,4 @@ def _others(ids: Sequence[str], before: Kept, chosen: Choices, out: Path, folder
             yield from analysis_page.pages(id, command([id], chosen), out, folder)
     for id in (table.id for table in tables(chosen)):
         if not ids or id in ids or name_of(id) in known:
-            yield from tuned_page.pages(id, out, folder)
+            yield from analysis_page.tuned_pages(id, out, folder)

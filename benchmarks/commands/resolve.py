@@ -1,4 +1,4 @@
-"""What the command line said, turned into checked choices. Imports no torch; raises UserError or MethodError."""
+"""Turns the options of the command line into checked choices. Imports no torch; raises UserError or MethodError."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner import gpus
 from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.choices import Choices
-from benchmarks.runner.node import Node
+from benchmarks.runner.gpus import Node
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.load import is_file
@@ -37,7 +37,7 @@ def split(values: Iterable[str]) -> list[str]:
 
 
 def one_of(what: str, given: str, known: Sequence[str]) -> str:
-    """What was given. Raises UserError, offering the nearest, where it is none of those known."""
+    """Check that a name is known -> the name. Raises UserError, offering the nearest, where it is not."""
     if given not in known:
         raise UserError(unknown(what, given, known))
     return given
@@ -67,12 +67,6 @@ def one_table(found: Sequence[Experiment], name: str) -> Table:
     return found[0]
 
 
-def check_target(target: float | None) -> None:
-    """Raises UserError unless it is an accuracy in percent, or not given."""
-    if target is not None and not 0 < target <= 100:
-        raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
-
-
 def default_jobs(device: str, per_device: int = 1) -> int:
     """So many on each of the GPUs that this process sees where it trains on them, else the cores that it may use."""
     return per_device * gpus.found().count if device == "cuda" else usable_cores()
@@ -90,35 +84,44 @@ def choose(
     hardware: as `chosen_experiments`. node: that trains the runs, if it is not this machine. Raises UserError or
     MethodError on the first that cannot be.
     """
-    check_target(target)
+    if target is not None and not 0 < target <= 100:
+        raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
+    given = given.smallest
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
     experiments = chosen_experiments(names, hardware) if names is not None else []
     numbers = split(given.devices or ())
-    seeds = of_seeds.parsed(given.first_seeds)
-    kind = _executor(given.first_executor, given.record, given.hardware)
+    seeds = of_seeds.parsed(given.seeds)
+    kind = _executor(given.executor, given.record, given.hardware)
     networks = _networks(split(given.network or ()))
     fixed, sweeps = of_settings.settings(given.settings)
+    measured = not kind.simulated and (given.out / "hardware" / "this-machine.toml").is_file()  # by `calibrate`
+    if given.data_card is not None:  # what its card says; --set goes before it
+        from benchmarks.workloads.data import own_card
+
+        of_card = own_card.settings(own_card.load(given.data_card))
+        fixed["workload"] = {**of_card, **fixed.get("workload", {})}
     keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
+    of_tables = [network for one in experiments if isinstance(one, Table) for network in one.networks]
     rows = tuple(_row(name, keys) for name in of_settings.rows(given.method or ()))
     of_settings.check_sweeps(sweeps, rows, [one.id for one in experiments if isinstance(one, Analysis)])
     return experiments, Choices(
-        scale=one_of("scale", given.first_scale, SCALES),
+        scale=one_of("scale", given.scale, SCALES),
         seeds=seeds,
         methods=rows,
         networks=networks,
-        executor=given.first_executor,
+        executor=given.executor,
         record=given.record,
         card=cards.load(given.hardware, out=given.out) if given.hardware else None,
         device=usable_device(given.device, numbers) if node is None else _device_of(node, given.device),
         node=node,
         data=given.data.expanduser() if given.data is not None else None,
-        peak=_peak(given.out) if not kind.simulated else None,
-        settings=_with_ranks(_with_data(fixed, given.data_card), kind, experiments, rows),
+        peak=cards.load("this-machine", out=given.out).peak_flops_per_second if measured else None,
+        settings=_with_ranks(fixed, kind, experiments, rows),
         sweeps=sweeps,
         plugins=plugins,
         plugin_methods=plugin_methods,
-        own=OwnFiles(networks=words_of(_all_networks(networks, experiments)), data=given.data_card),
+        own=OwnFiles(networks=words_of(dict.fromkeys([*networks, *of_tables])), data=given.data_card),
         own_tables=tuple(one for one in experiments if isinstance(one, Table) and one.file is not None),
         alias=not given.no_alias,
         target=target,
@@ -142,12 +145,6 @@ def _networks(given: Sequence[str]) -> tuple[str, ...]:
 
         named = {word: own.load(word) for word in files}
     return tuple(named.get(word) or one_of("network", word, known()) for word in given)
-
-
-def _all_networks(named: Iterable[str], experiments: Iterable[Experiment]) -> Iterable[str]:
-    """Those of --network, then those that tables of the user's own bring."""
-    tables = (one for one in experiments if isinstance(one, Table))
-    return dict.fromkeys([*named, *(network for table in tables for network in table.networks)])
 
 
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:
@@ -181,22 +178,6 @@ def _with_ranks(
     wanted = [row.method for row in tables if not rows or row.key in rows or row.method in rows]
     having = {name for name in wanted if "devices" in methods.method_class(name).Options.__dataclass_fields__}
     return given | {name: {"devices": str(place.ranks), **given.get(name, {})} for name in sorted(having)}
-
-
-def _with_data(given: dict[str, dict[str, str]], data_card: Path | None) -> dict[str, dict[str, str]]:
-    """The settings of `--set`, before which go those of data of the user's own."""
-    if data_card is None:
-        return given
-    from benchmarks.workloads.data import own_card
-
-    return {**given, "workload": {**own_card.settings(own_card.load(data_card)), **given.get("workload", {})}}
-
-
-def _peak(out: Path) -> float | None:
-    """What `calibrate` measured here, if it was run."""
-    if not (out / "hardware" / "this-machine.toml").is_file():
-        return None
-    return cards.load("this-machine", out=out).peak_flops_per_second
 
 
 def usable_device(device: str, devices: Sequence[str] = ()) -> str:

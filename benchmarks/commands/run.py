@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.analyses.definition import Analysis, Request
-from benchmarks.commands import training
-from benchmarks.commands.engines import Engine
-from benchmarks.commands.options import Care
 from benchmarks.commands.resolve import check_out, missing_data
 from benchmarks.commands.screen import note, say
+from benchmarks.commands.training import Trainer
 from benchmarks.errors import UserError
 from benchmarks.executors.errors import EpochUnfinished, Stalled, WorkerFailed, WorkersStuck
 from benchmarks.experiments import Experiment
@@ -24,14 +22,12 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import Grid, grids, resolve
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, ranks
-from benchmarks.runner.processes.messages import Ended, Setting
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.rerun import command
 from benchmarks.tables.definition import Table
 from benchmarks.views import conditions, journals, notes, pictures, tracked
-from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, every_sheet, made_elsewhere, sheet_of
 from benchmarks.views.table import assemble
+from benchmarks.views.table_runs import TableRuns, find_all_runs, find_runs, made_elsewhere
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
@@ -39,76 +35,58 @@ from results.files import moved, own_folder
 from results.tables import ResultTable
 
 METHOD_FAILURES = (WorkerFailed, WorkersStuck, Stalled, EpochUnfinished)
-"""What an analysis may raise of the method that it is asked for."""
+"""Errors of a method that an analysis may raise."""
 
 
-def run(
-    experiments: Sequence[Experiment],
-    chosen: Choices,
-    *,
-    out: Path,
-    jobs: int,
-    care: Care,
-    tracking: bool,
-    console: Console,
-    engine: Engine | None = None,
-) -> int:
-    """-> the exit code: 0, or 1 if a run failed. engine: a cluster's. Of many tables those without their data say so.
+def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
+    """-> the exit code: 0, or 1 if a run failed. Of many tables those without their data say so.
 
     Raises UserError where nothing can be run, ResultsError where nothing can be written, Interrupted by a signal.
     """
+    chosen, out, console = trainer.chosen, trainer.out, trainer.console
     if (rank := ranks.other(chosen.kind)) is not None:
         shared = [resolve(one, chosen) for one in experiments if isinstance(one, Table)]
-        return ranks.take_part(rank, training.setting(shared, chosen, out, care), pool.RANK_WORK)
+        return ranks.take_part(rank, trainer.setting(shared), pool.RANK_WORK)
     planned, without = _plan(experiments, chosen)
     asked = [run for grid in planned.values() for run in grid.runs]
     families = {grid.table.family for grid in planned.values()}
-    others = list(grids(chosen.whole, families))
+    others = list(grids(chosen.whole, families, known=() if chosen.methods else planned.values()))
     runs = plan.in_order(_named(asked, others))
     check_out(out)
     found = journals.read(out)
-    missing = [run for run in runs if care.fresh or not found.done(run)]
-    jobs = engine.ready(missing, found, chosen.node) if engine is not None else jobs
-    _announce(
-        experiments,
-        chosen,
-        planned.values(),
-        runs,
-        missing,
-        jobs,
-        console,
-        training.resumable(runs, missing, out, care),
-    )
+    missing = trainer.missing(runs, found)
+    trainer.expect(missing, found)
+    names = ", ".join(one.id for one in experiments)
+    done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {trainer.jobs} at a time"
+    done = f"{done}{trainer.resumable(runs, missing)}" if runs else "nothing to train"
+    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done}", highlight=False)
+    for clock in notes.clocks(planned.values()):
+        console.print(f"Clock: {clock}", highlight=False, markup=False)
     note(console, (*plan.trained_as_others(asked), *found.remarks))
-    setting = training.setting(planned.values(), chosen, out, care)
-    if engine is not None and engine.detach and missing:
-        return engine.leave(missing, setting)
-    ended = _train(missing, chosen, setting, jobs, engine, console)
-    found = journals.read(out) if missing else found
-    failed = list(training.failures(missing, ended, found))
-    sheets = {id: sheet_of(grid, found) for id, grid in planned.items()}
-    _show_all(experiments, sheets, without, chosen, out, console)
-    training.complain(failed, console)
-    _keep(list(sheets.values()), others, found, out if tracking else None, console)
-    return 1 if failed else 0
-
-
-def _keep(sheets: list[Sheet], others: Sequence[Grid], found: Journals, out: Path | None, console: Console) -> None:
-    """Feed MLflow what was shown, and what it shares with others, unless out is None; say what others made."""
-    used = sheets
-    if out is not None and sheets:
-        _track(used := [*every_sheet(others, found), *sheets], out, console)
-    note(console, [made_elsewhere(used)])
-
-
-def _train(
-    missing: Sequence[Run], chosen: Choices, setting: Setting, jobs: int, engine: Engine | None, console: Console
-) -> dict[str, Ended]:
-    """-> how each run ended. Where none is missing, ranks that torchrun has started hear that all is over."""
+    setting = trainer.setting(planned.values())
+    if trainer.slurm is not None and trainer.slurm.detach and missing:
+        trainer.slurm.detached(missing, setting)
+        return 0
     if missing:
-        train_all = pool.train_all if engine is None else engine.train_all
-        return training.train(missing, setting, jobs, console, train_all, chosen.node)
-    return {} if chosen.kind.one_process else pool.train_all((), setting, jobs=jobs, listen=lambda event: None)
+        trainer.train(missing, setting)
+        found = journals.read(out)
+    elif not chosen.kind.one_process:  # ranks that torchrun has started are to hear that all is over
+        pool.train_all((), setting, jobs=trainer.jobs, listen=lambda event: None)
+    tables = {id: find_runs(grid, found) for id, grid in planned.items()}
+    for one in experiments:
+        if one.id in without:
+            console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
+        elif isinstance(one, Analysis):
+            _analyse(one, chosen, out, console)
+        else:
+            _show(one, tables[one.id], out, console)
+    trainer.complain()
+    used = list(tables.values())
+    if trainer.tracked and used:
+        used = [*find_all_runs(others, found), *used]
+        _track(used, out, console)
+    note(console, [made_elsewhere(used)])
+    return 1 if trainer.failed else 0
 
 
 def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str, Grid], dict[str, str]]:
@@ -134,65 +112,28 @@ def _plan(experiments: Sequence[Experiment], chosen: Choices) -> tuple[dict[str,
 
 
 def _named(asked: Sequence[Run], others: Sequence[Grid]) -> list[Run]:
-    """Each run once, named after all rows of all tables whose run it is: its journal is written once."""
+    """Each run once, named after all rows of all tables that it is a run of: its journal is written once."""
     ids = {run.id for run in asked}
     same = [run for grid in others for run in grid.runs if run.id in ids]
     return plan.distinct([*asked, *same, *asked])  # in the order, and under the rows, that were asked for
 
 
-def _announce(
-    experiments: Sequence[Experiment],
-    chosen: Choices,
-    planned: Collection[Grid],
-    runs: Sequence[Run],
-    missing: Sequence[Run],
-    jobs: int,
-    console: Console,
-    resumable: int,
-) -> None:
-    names = ", ".join(one.id for one in experiments)
-    done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done before, {jobs} at a time"
-    done += f"; {resumable} to be resumed" if resumable else ""
-    console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done if runs else 'nothing to train'}", highlight=False)
-    for clock in notes.clocks(planned):
-        console.print(f"Clock: {clock}", highlight=False, markup=False)
-
-
-def _show_all(
-    experiments: Sequence[Experiment],
-    sheets: Mapping[str, Sheet],
-    without: Mapping[str, str],
-    chosen: Choices,
-    out: Path,
-    console: Console,
-) -> None:
-    for one in experiments:
-        if one.id in without:
-            console.print(f"\n[bold]{one.id}[/] not run: {escape(without[one.id])}", highlight=False, soft_wrap=True)
-        else:
-            _show(one, sheets.get(one.id), chosen, out, console)
-
-
-def _show(one: Experiment, sheet: Sheet | None, chosen: Choices, out: Path, console: Console) -> None:
-    """A table from its sheet, or an analysis, which is carried out."""
-    if isinstance(one, Analysis):
-        _analyse(one, chosen, out, console)
-    elif sheet is not None:
-        drawn, words = pictures.draw(sheet, out)
-        table = assemble(sheet).with_pictures(drawn, out, words)
-        full = f"; in full: show {one.file or one.id} --audit"
-        _print(table, table.conditions.folder(out / "tables"), out, console, full)
+def _show(one: Table, table_runs: TableRuns, out: Path, console: Console) -> None:
+    table = assemble(table_runs)
+    drawn, words = pictures.draw(table_runs, table, out)
+    table = table.with_pictures(drawn, out, words)
+    full = f"; in full: show {one.file or one.id} --audit"
+    _print(table, table.conditions.folder(out / "tables"), out, console, full)
 
 
 def _analyse(one: Analysis, chosen: Choices, out: Path, console: Console) -> None:
-    settings = chosen.settings.get(one.id, {})
     request = Request(
         scale=chosen.scale,
         seeds=chosen.seeds,
         card=chosen.card or load_card(one.card),
         methods=chosen.methods,
         networks=chosen.networks,
-        options=one.options(settings),
+        options=one.options(chosen.settings.get(one.id, {})),
         out=out,
         settings=chosen.settings,
     )
@@ -218,8 +159,8 @@ def _print(result: ResultTable, folder: Path, out: Path, console: Console, full:
     say(console, f"Written: {files}{full}", style="dim")
 
 
-def _track(sheets: Sequence[Sheet], out: Path, console: Console) -> None:
+def _track(shown_tables: Sequence[TableRuns], out: Path, console: Console) -> None:
     try:
-        say(console, str(tracked.feed(sheets, out)))
+        say(console, str(tracked.feed(shown_tables, out)))
     except ResultsError as error:
         console.print(f"[yellow]Not tracked:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What `--set` and `--method` said: settings, sweeps, rows."""
+"""Parses `--set` and `--method` into settings, sweeps and rows."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ def settings(given: Iterable[str]) -> tuple[Fixed, tuple[Sweep, ...]]:
         its = found.setdefault((owner, key), [])
         its += [each for each in _values(owner, key, value) if each not in its]
     fixed: Fixed = {}
+    sweeps = []
     for (owner, key), values in found.items():
         if len(values) == 1:
             fixed.setdefault(owner, {})[key] = values[0]
-    several = ((owner, key, values) for (owner, key), values in found.items() if len(values) > 1)
-    return fixed, tuple(Sweep(owner, key, tuple(map(_bracketed, values))) for owner, key, values in several)
+        else:
+            one_by_one = tuple(f"({value})" if len(pieces(value)) > 1 else value for value in values)
+            sweeps.append(Sweep(owner, key, one_by_one))
+    return fixed, tuple(sweeps)
 
 
 def _parted(setting: str) -> tuple[str, str, str]:
@@ -68,16 +71,11 @@ def _values(owner: str, key: str, text: str) -> list[str]:
 
 
 def _takes_a_list(key: str) -> bool:
-    """Of a field of the workload, such as schedule.milestones."""
+    """Whether a field of the workload, such as schedule.milestones, is a list."""
     first, _, rest = key.partition(".")
     fields = PARTS[first].model_fields if rest and first in PARTS else Workload.model_fields
     kind = fields[rest or first].annotation if (rest or first) in fields else None
     return any(get_origin(one) is tuple for one in (kind, *get_args(kind)))
-
-
-def _bracketed(value: str) -> str:
-    """A list as one of several values."""
-    return f"({value})" if len(pieces(value)) > 1 else value
 
 
 def rows(given: Iterable[str]) -> list[str]:

@@ -11,12 +11,12 @@ from rich.table import Table as Columns
 
 from benchmarks.analyses.definition import Analysis
 from benchmarks.commands import option_list, training
-from benchmarks.commands.engines import Engine
 from benchmarks.commands.screen import note, say
 from benchmarks.experiments import Experiment
 from benchmarks.papers.ambiguities.interpretations import interpretations
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.engines.slurm import Slurm
 from benchmarks.runner.grid import Grid, resolve
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
@@ -25,8 +25,8 @@ from benchmarks.runner.progress import runs as many
 from benchmarks.runner.settings import renamed
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, notes
-from benchmarks.views.sheets import sheet_of
 from benchmarks.views.table import assemble
+from benchmarks.views.table_runs import find_runs
 from benchmarks.workloads.data.cards import DataCard, card
 from reports.tables.texts import notes as table_notes
 from results.measures import MEASURES
@@ -43,9 +43,9 @@ def show_experiments(
     out: Path,
     jobs: int,
     console: Console,
-    engine: Engine | None = None,
+    slurm: Slurm | None = None,
 ) -> None:
-    """engine: a cluster's, to which nothing is submitted."""
+    """slurm: a cluster, to which nothing is submitted."""
     grids: list[Grid] = []
     for one in found:
         if isinstance(one, Analysis):
@@ -55,13 +55,11 @@ def show_experiments(
             _show_table(grids[-1], console)
     everything = [run for grid in grids for run in grid.runs]
     analyses = [_with_seconds(one, chosen) for one in found if isinstance(one, Analysis)]
-    if engine is None and not everything:
+    if slurm is None and not everything:
         are = "are analyses, which plan" if len(analyses) > 1 else "is an analysis, which plans"
         say(console, f"{', '.join(analyses)} {are} no runs of a table. Seconds are a guess, of wall clock.")
-    elif engine is None:
-        print_expected(plan.distinct(everything), analyses, out, jobs, console)
     else:
-        _print_jobs(plan.in_order(plan.distinct(everything)), out, engine, console)
+        _print_expected(plan.in_order(plan.distinct(everything)), analyses, out, jobs, slurm, console)
     for clock in notes.clocks(grids):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
@@ -71,7 +69,7 @@ def show_audit(found: Sequence[Experiment], chosen: Choices, out: Path, console:
     there = journals.read(out)
     for one in found:
         if isinstance(one, Table):
-            table = assemble(sheet_of(resolve(one, chosen), there))
+            table = assemble(find_runs(resolve(one, chosen), there))
             say(console, f"{table.title} ({table.source})", "bold")
             for line in (*table.captions, *table_notes(table)):
                 say(console, line)
@@ -80,31 +78,25 @@ def show_audit(found: Sequence[Experiment], chosen: Choices, out: Path, console:
 
 def _with_seconds(one: Analysis, chosen: Choices) -> str:
     """ "table9 (about 7 s)"."""
-    if one.seconds is None:
-        return one.id
     options = one.options(chosen.settings.get(one.id, {}))
-    return f"{one.id} (about {duration(one.seconds(chosen.scale, options))})"
+    return one.id if one.seconds is None else f"{one.id} (about {duration(one.seconds(chosen.scale, options))})"
 
 
-def print_expected(runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs: int, console: Console) -> None:
+def _print_expected(
+    runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs: int, slurm: Slurm | None, console: Console
+) -> None:
+    """Say how many runs are missing, and how long this machine, or jobs of a cluster, would train them."""
     found = journals.read(out)
     missing = [run for run in runs if not found.done(run)]
-    console.print(
-        f"[bold]{many(len(runs))}[/], {len(runs) - len(missing)} of them done in {escape(str(out))}; {jobs} at a time. "
-        f"Expected: {training.expected(missing, Pace(found.records), jobs)}"
-        f"{'; analyses take their own time: ' + ', '.join(analyses) if analyses else ''}.",
-        highlight=False,
-    )
-    note(console, found.remarks)
-
-
-def _print_jobs(runs: Sequence[Run], out: Path, engine: Engine, console: Console) -> None:
-    found = journals.read(out)
-    missing = [run for run in runs if not found.done(run)]
-    pace = Pace(found.records, engine.node)
     done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done in {out}"
-    say(console, f"{done}. To SLURM: {engine.slurm.described(missing, pace)}.")
-    unseen = "" if engine.node is not None else "No node has been seen yet: runs are planned as for this machine."
+    others = f"; analyses take their own time: {', '.join(analyses)}" if analyses else ""
+    if slurm is None:
+        expected = training.expected(missing, Pace(found.records), jobs)
+        say(console, f"{done}; {jobs} at a time. Expected: {expected}{others}.")
+        note(console, found.remarks)
+        return
+    say(console, f"{done}. To SLURM: {slurm.described(missing, Pace(found.records, slurm.node))}{others}.")
+    unseen = "" if slurm.node is not None else "No node has been seen yet: runs are planned as for this machine."
     note(console, [unseen, *found.remarks])
 
 

@@ -9,7 +9,7 @@ from benchmarks.hardware.card import Card
 
 
 def show_card(card: Card, console: Console) -> None:
-    """What a card predicts for the paper's networks, beside what was published."""
+    """Print what a card predicts for the paper's networks, beside what was published."""
     from benchmarks.papers.residuals import predictions
 
     console.print(f"[bold]{escape(card.name)}[/]: {escape(card.title)}\nsource: {escape(card.source)}", highlight=False)

@@ -1,78 +1,113 @@
-"""What every command that trains does with its planned runs: what they share, training what is missing, what failed."""
+"""Training what is missing, as every command that trains does it, and what is said of it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 
+from benchmarks.commands.options import Care
 from benchmarks.errors import Interrupted
-from benchmarks.runner import environment, gpus
+from benchmarks.runner import environment, gpus, plan
 from benchmarks.runner.checkpoints import file as checkpoints
 from benchmarks.runner.checkpoints import keeper
 from benchmarks.runner.choices import Choices
+from benchmarks.runner.engines.slurm import Slurm
 from benchmarks.runner.grid import Grid
-from benchmarks.runner.node import Node
 from benchmarks.runner.pace import Pace
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import signals
-from benchmarks.runner.processes.messages import Ended, Setting
+from benchmarks.runner.processes import pool, signals
+from benchmarks.runner.processes.messages import Setting
 from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
 
 
-class Careful(Protocol):
-    """What the command line says of runs that stand still or may be ended early (commands' options, Care)."""
+@dataclass
+class Trainer:
+    """Trains runs into a folder, here or on a cluster (`slurm`).
 
-    @property
-    def stall_after(self) -> float | None: ...
-    @property
-    def checkpoints(self) -> float | None: ...
-    @property
-    def fresh(self) -> bool: ...
+    jobs: runs side by side, here. tracked: whether MLflow is fed afterwards. seen: ids of the runs that were trained,
+    each once a command. failed: a sentence for each run that failed.
+    """
 
+    chosen: Choices
+    out: Path
+    care: Care
+    console: Console
+    jobs: int = 1
+    slurm: Slurm | None = None
+    tracked: bool = True
+    seen: set[str] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
 
-def setting(grids: Iterable[Grid], chosen: Choices, out: Path, care: Careful) -> Setting:
-    """What all runs of these tables share."""
-    own = chosen.device == "cuda" and chosen.node is None  # a node's GPUs are found there
-    cards = {digest: card for grid in grids for digest, card in grid.cards.items()}
-    here = environment.describe("cuda" if own else "cpu")
-    seen = gpus.each() if own else ()
-    given = chosen.data, cards, chosen.plugins, here, seen
-    return Setting(out, *given, care.stall_after, care.fresh, care.checkpoints, chosen.own)
+    def setting(self, grids: Iterable[Grid]) -> Setting:
+        """Facts that all runs of these tables share, for the processes that train."""
+        chosen, care = self.chosen, self.care
+        on_gpus = chosen.device == "cuda" and chosen.node is None  # a node's GPUs are found there
+        return Setting(
+            out=self.out,
+            data=chosen.data,
+            cards={digest: card for grid in grids for digest, card in grid.cards.items()},
+            plugins=chosen.plugins,
+            environment=environment.describe("cuda" if on_gpus else "cpu"),
+            gpus=gpus.each() if on_gpus else (),
+            stall_after=care.stall_after,
+            fresh=care.fresh,
+            checkpoint_every=None if care.no_checkpoints else care.checkpoint_every,
+            own=chosen.own,
+        )
 
+    def missing(self, runs: Sequence[Run], found: Journals) -> list[Run]:
+        """The runs, in the order of their seeds, that are still to be trained."""
+        wanted = [run for run in plan.in_order(runs) if run.id not in self.seen]
+        return [run for run in wanted if self.care.fresh or not found.done(run)]
 
-def resumable(runs: Sequence[Run], missing: Sequence[Run], out: Path, care: Careful) -> int:
-    """How many of the missing have checkpoints to go on from; those of the others are removed."""
-    keeper.prune(out, {run.id for run in runs} - {run.id for run in missing})
-    return 0 if care.fresh else sum(bool(checkpoints.found(out, run.id)) for run in missing)
+    def expect(self, missing: Sequence[Run], found: Journals) -> None:
+        """Ask a cluster how many jobs it trains side by side. Raises UserError where their time is too short."""
+        if self.slurm is not None:
+            self.jobs = self.slurm.width(missing, Pace(found.records, self.chosen.node))
 
+    def resumable(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
+        """How many of the missing go on from checkpoints, in words; checkpoints of the others are removed."""
+        keeper.prune(self.out, {run.id for run in runs} - {run.id for run in missing})
+        resumed = 0 if self.care.fresh else sum(bool(checkpoints.found(self.out, run.id)) for run in missing)
+        return f"; {resumed} to be resumed" if resumed else ""
 
-def train(
-    missing: Sequence[Run],
-    setting: Setting,
-    jobs: int,
-    console: Console,
-    train_all: Callable[..., dict[str, Ended]],
-    node: Node | None = None,
-) -> dict[str, Ended]:
-    """-> how each run ended, by its id. train_all: an engine's, which each command brings; node: where it trains."""
-    begun, pace, jobs = time.monotonic(), Pace(journals.read(setting.out).records, node), min(jobs, len(missing))
-    console.print(f"Expected: {expected(missing, pace, jobs)}", highlight=False, soft_wrap=True)
-    with Display(missing, console, pace, jobs) as display:
-        try:
-            ended = train_all(missing, setting, jobs=jobs, listen=display)
-        except KeyboardInterrupt as error:
-            asked = signals.signalled(error)
-            raise Interrupted(f"{asked.word}: {_kept(display, missing, setting)}.", asked.code) from None
-    console.print(f"{many(len(missing))} in {duration(time.monotonic() - begun)} (wall clock)", highlight=False)
-    return ended
+    def train(self, missing: Sequence[Run], setting: Setting) -> None:
+        """Train them, and show how they go. Raises Interrupted where the command was asked to end."""
+        begun = time.monotonic()
+        self.seen |= {run.id for run in missing}
+        pace, jobs = Pace(journals.read(self.out).records, self.chosen.node), min(self.jobs, len(missing))
+        self.console.print(f"Expected: {expected(missing, pace, jobs)}", highlight=False, soft_wrap=True)
+        train_all = pool.train_all if self.slurm is None else self.slurm.train_all
+        with Display(missing, self.console, pace, jobs) as display:
+            try:
+                ended = train_all(missing, setting, jobs=jobs, listen=display)
+            except KeyboardInterrupt as error:
+                asked = signals.signalled(error)
+                raise Interrupted(f"{asked.word}: {_kept(display, missing, setting)}.", asked.code) from None
+        seconds = duration(time.monotonic() - begun)
+        self.console.print(f"{many(len(missing))} in {seconds} (wall clock)", highlight=False)
+        found = journals.read(self.out)
+        for run in missing:
+            end, record = ended.get(run.id), found.exact(run)
+            if end is not None and end.status == "failed":
+                journal = f" [its journal: {record.path}]" if record is not None else ""
+                self.failed.append(f"{run.title}: {end.reason}{journal}")
+            elif end is not None and not found.done(run):
+                why = "it was trained, and its journal in --out is gone or damaged; run again."
+                self.failed.append(f"{run.title}: {why}")
+
+    def complain(self) -> None:
+        """Say which runs failed."""
+        for sentence in self.failed:
+            self.console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 def expected(runs: Sequence[Run], pace: Pace, jobs: int) -> str:
@@ -83,7 +118,7 @@ def expected(runs: Sequence[Run], pace: Pace, jobs: int) -> str:
 
 
 def _kept(display: Display, missing: Sequence[Run], setting: Setting) -> str:
-    """What is there of a grid that was ended early, and what the same command does with the rest."""
+    """Says what is kept of a grid that was ended early, and what the same command does with the rest."""
     again = "the same command without --fresh" if setting.fresh else "the same command"
     done = f"{display.done} of {many(len(missing))} done"
     if not (display.done or display.begun):
@@ -94,21 +129,3 @@ def _kept(display: Display, missing: Sequence[Run], setting: Setting) -> str:
     if display.done or lost < len(display.begun):
         return f"{done} and kept; {again} carries on, but begins {many(lost)} anew, of which there is no checkpoint"
     return f"{done}, and no checkpoint of the {lost} under way; {again} begins anew"
-
-
-def failures(missing: Sequence[Run], ended: Mapping[str, Ended], found: Journals) -> Iterator[str]:
-    """A sentence for each run that failed, or whose journal is not there, or no more, though it has ended."""
-    for run in missing:
-        end = ended.get(run.id)
-        if end is not None and end.status == "failed":
-            record = found.exact(run)
-            kept = f" [its journal: {record.path}]" if record is not None else ""
-            yield f"{run.title}: {end.reason}{kept}"
-        elif end is not None and not found.done(run):
-            yield f"{run.title}: it was trained, and its journal in --out is gone or damaged; run again."
-
-
-def complain(failed: Sequence[str], console: Console) -> None:
-    """Say these sentences."""
-    for sentence in failed:
-        console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)

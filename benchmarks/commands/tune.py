@@ -3,92 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.commands import training
-from benchmarks.commands.engines import Engine
-from benchmarks.commands.options import Care
 from benchmarks.commands.resolve import check_out, missing_data
 from benchmarks.commands.screen import note, say
+from benchmarks.commands.training import Trainer
 from benchmarks.errors import UserError
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import Grid, grids, resolve
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import pool, ranks
+from benchmarks.runner.processes import ranks
 from benchmarks.runner.progress import runs as many
 from benchmarks.runner.tuning.search import TuningBudget
 from benchmarks.tables.definition import Table
 from benchmarks.views import journals, tracked
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import clocks
-from benchmarks.views.sheets import every_sheet
-from benchmarks.views.tuning.names import FOLDER, name_of
+from benchmarks.views.table_runs import find_all_runs
 from benchmarks.views.tuning.notes import captions, caveats, notes
 from benchmarks.views.tuning.order import pairs
 from benchmarks.views.tuning.picture import draw
-from benchmarks.views.tuning.search import Done, at_best, done_by, searches, tuned_table
+from benchmarks.views.tuning.search import at_best, search, tuned_table
 from benchmarks.views.tuning.tables import conditions_of, pairs_table, rows_table, runs_table
-from benchmarks.views.tuning.tuned import Search, TunedTable
+from benchmarks.views.tuning.tuned import FOLDER, Search, TunedTable, name_of
 from reports.tables.files import write
 from reports.tables.screen import to_rich
 from results.errors import ResultsError
 from results.files import own_folder
+from results.records import Record
 
 
-@dataclass
-class _Trainer:
-    """Trains what is missing, stage by stage; every run once a command, so that --fresh ends."""
-
-    grid: Grid
-    chosen: Choices
-    out: Path
-    jobs: int
-    care: Care
-    console: Console
-    engine: Engine | None = None
-    seen: set[str] = field(default_factory=set)
-    failed: list[str] = field(default_factory=list)
-
-    def missing(self, runs: Sequence[Run], found: Journals) -> list[Run]:
-        wanted = [run for run in plan.in_order(plan.distinct(runs)) if run.id not in self.seen]
-        return [run for run in wanted if self.care.fresh or not found.done(run)]
-
-    def done(self, found: Journals) -> Done:
-        """With --fresh, runs count once this command has trained them."""
-        exact = done_by(found)
-        return lambda run: None if self.care.fresh and run.id not in self.seen else exact(run)
-
-    def train(self, runs: Sequence[Run], what: str) -> None:
-        self.seen |= {run.id for run in runs}
-        jobs, train_all = self.jobs, pool.train_all
-        if self.engine is not None:
-            jobs = self.engine.ready(runs, journals.read(self.out), self.chosen.node)
-            train_all = self.engine.train_all
-        resumed = training.resumable(runs, runs, self.out, self.care)
-        more = f"; {resumed} to be resumed" if resumed else ""
-        say(self.console, f"{what}: {many(len(runs))}, {jobs} at a time{more}")
-        setting = training.setting([self.grid], self.chosen, self.out, self.care)
-        ended = training.train(runs, setting, jobs, self.console, train_all, self.chosen.node)
-        self.failed += training.failures(runs, ended, journals.read(self.out))
-
-
-def tune(
-    table: Table,
-    chosen: Choices,
-    budget: TuningBudget,
-    *,
-    out: Path,
-    jobs: int,
-    care: Care,
-    tracking: bool,
-    console: Console,
-    engine: Engine | None = None,
-) -> int:
-    """-> the exit code: 0, or 1 if a run failed. engine: a cluster's. Raises as `run`."""
+def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
+    """-> the exit code: 0, or 1 if a run failed. Raises as `run`."""
+    chosen, out, console = trainer.chosen, trainer.out, trainer.console
     ranks.started_here(chosen.kind, "tune")
     grid = resolve(table, chosen)
     if not grid.cells:
@@ -97,17 +48,17 @@ def tune(
         raise UserError(lost)
     check_out(out)
     _announce(grid, budget, console)
-    trainer = _Trainer(grid, chosen, out, jobs, care, console, engine)
-    found = _searched(trainer, budget)
+    found = _search(grid, trainer, budget)
     note(console, journals.read(out).remarks)
     over = [one for one in found if one.over]
     if over:
-        tuned = _finals(trainer, over, budget)
+        _train(grid, trainer, [*grid.runs, *at_best(grid, over).runs], "As published, and at the best rates")
+        tuned = tuned_table(grid, budget, over, journals.read(out))
         again = replace(grid.command, options=(*grid.command.options, *budget.options)).text("tune")
         _show(tuned, again, out, console)
-        if tracking:
+        if trainer.tracked:
             _track(tuned, chosen, out, console)
-    training.complain(trainer.failed, console)
+    trainer.complain()
     for one in found:
         if not one.over:
             say(console, f"Not tuned, since a trial failed: {one.row.label} on {one.network}.")
@@ -125,23 +76,33 @@ def _announce(grid: Grid, budget: TuningBudget, console: Console) -> None:
         say(console, f"Clock: {clock}")
 
 
-def _searched(trainer: _Trainer, budget: TuningBudget) -> list[Search]:
-    """The searches of all rows, carried on until each is over, or waits for a run that failed."""
+def _search(grid: Grid, trainer: Trainer, budget: TuningBudget) -> list[Search]:
+    """The searches of all rows, carried on until each is over, or waits for a run that failed.
+
+    A rate is chosen by runs of exactly their identity; with --fresh by those that this command has trained.
+    """
     while True:
         journal = journals.read(trainer.out)
-        found = searches(trainer.grid, budget, trainer.done(journal))
-        missing = trainer.missing([run for one in found for run in one.open], journal)
-        if not missing:
+
+        def done(run: Run, journal: Journals = journal) -> Record | None:
+            counts = journal.done(run) and (run.id in trainer.seen or not trainer.care.fresh)
+            return journal.exact(run) if counts else None
+
+        found = [search(cell, budget, done) for cell in grid.cells]
+        if not _train(grid, trainer, [run for one in found for run in one.open], "Trials"):
             return found
-        trainer.train(missing, "Trials")
 
 
-def _finals(trainer: _Trainer, over: Sequence[Search], budget: TuningBudget) -> TunedTable:
-    """The rows at the table's rates and each at its best, trained where they are missing."""
-    grid = trainer.grid
-    if missing := trainer.missing([*grid.runs, *at_best(grid, over).runs], journals.read(trainer.out)):
-        trainer.train(missing, "As published, and at the best rates")
-    return tuned_table(grid, budget, over, journals.read(trainer.out))
+def _train(grid: Grid, trainer: Trainer, runs: Sequence[Run], what: str) -> bool:
+    """Train those that are missing -> whether there were any."""
+    found = journals.read(trainer.out)
+    missing = trainer.missing(plan.distinct(runs), found)
+    if missing:
+        trainer.expect(missing, found)
+        resumed = trainer.resumable(missing, missing)
+        say(trainer.console, f"{what}: {many(len(missing))}, {trainer.jobs} at a time{resumed}")
+        trainer.train(missing, trainer.setting([grid]))
+    return bool(missing)
 
 
 def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
@@ -162,11 +123,14 @@ def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
 
 def _track(tuned: TunedTable, chosen: Choices, out: Path, console: Console) -> None:
     """The published rates as `run` does it, what is shown at the best as `track` does; no trials (results.groups)."""
-    sheet, found = tuned.published, journals.read(out)
-    best = {record.id for record in tuned.sheets["best"].used} - {record.id for record in sheet.used}
+    table_runs, found = tuned.published, journals.read(out)
+    best = {record.id for record in tuned.sides["best"].used} - {record.id for record in table_runs.used}
     others = [record for record in found.records if record.id in best]
     try:
-        say(console, str(tracked.feed([*every_sheet(grids(chosen.whole, {sheet.table.family}), found), sheet], out)))
+        say(
+            console,
+            str(tracked.feed([*find_all_runs(grids(chosen.whole, {table_runs.table.family}), found), table_runs], out)),
+        )
         if others:
             say(console, str(tracked.feed_records(others)))
     except ResultsError as error:

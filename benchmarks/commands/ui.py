@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.commands.screen import say
 from benchmarks.experiments import own_table
 from benchmarks.runner.processes import signals
 from benchmarks.tables import registry as tables
@@ -85,24 +87,20 @@ def _announce(shelf: Sequence[Tracked], url: str, known: Sequence[Table], asked:
     experiments = {one.experiment: one for one in shelf}
     right = links[0].experiment if links else latest.experiment
     page = serving.experiment_link(url, experiments[right].experiment_id, view=experiments[right].view)
-    _say(console, f"MLflow, experiment '{right}': {page}")
+    say(console, f"MLflow, experiment '{right}': {page}")
     found = list(dict.fromkeys(link.table.id for link in links))
     if len(found) > FEW and not asked:
-        _say(console, f"Compare runs: `python -m benchmarks ui TABLE` prints links for {', '.join(found)}.")
+        say(console, f"Compare runs: `python -m benchmarks ui TABLE` prints links for {', '.join(found)}.")
         return page
     for link in links:
-        _say(console, f"{link.table.id}, {link.network}, {link.experiment}, {link.what}:")
-        _say(console, f"  {serving.compare_link(url, link.runs)}")
+        say(console, f"{link.table.id}, {link.network}, {link.experiment}, {link.what}:")
+        say(console, f"  {serving.compare_link(url, link.runs)}")
         if link.what == METHODS:
-            _say(console, f"  curves: {serving.charts_link(url, link.runs)}")
+            say(console, f"  curves: {serving.charts_link(url, link.runs)}")
     for table in known if asked else ():
         if table.id not in found:
-            _say(console, f"{table.id}: fewer than two of its rows are in the store; run it, then look again.")
+            say(console, f"{table.id}: fewer than two of its rows are in the store; run it, then look again.")
     return page
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)  # an address stays in one piece
 
 
 def _run_before(out: Path) -> list[Table]:
@@ -134,15 +132,7 @@ def _rows(here: Sequence[Tracked], table: Table, network: str, kind: str) -> dic
     found: dict[str, Tracked] = {}
     for row in table.rows:
         of_row = [one for one in here if (one.kind, one.network, one.row) == (kind, network, row.key)]
-        shown = [one for one in of_row if not one.files or any(_of_table(name, table) for name in one.files)]
+        shown = [one for one in of_row if not one.files or fnmatch.filter(one.files, f"tables/*/{table.id}.csv")]
         if shown:
-            found[row.key] = max(shown, key=lambda one: (_on(one, table.card), one.started_ms))
+            found[row.key] = max(shown, key=lambda one: (one.params.get("hardware.name") == table.card, one.started_ms))
     return found
-
-
-def _of_table(file: str, table: Table) -> bool:
-    return file.startswith("tables/") and file.endswith(f"/{table.id}.csv")
-
-
-def _on(one: Tracked, card: str) -> bool:
-    return one.params.get("hardware.name") == card

@@ -40,9 +40,9 @@ from methods.effects import (
 )
 
 SPLIT = 4
-"""Of so many batches one is used to time snapshots, and the gradients of inputs alone."""
+"""One batch in so many is used to time snapshots and the gradients of inputs alone."""
 MEMBERS = 3
-"""Of the means and of the ring that are timed."""
+"""Members of the means, and of the ring of messages, that are timed."""
 LAPS = 100
 ALL = slice(None)
 
@@ -164,7 +164,7 @@ class Calibration:
             torch.cuda.synchronize(self.device)
 
     def _means(self, gradients: dict[int, Any]) -> None:
-        """What a mean costs each member: of a layer's gradients, and of the whole replica's weights."""
+        """Time what a mean costs each member: of a layer's gradients, and of all weights of a replica."""
         team, replica = self.team, self.team.replica
         for i, gradient in gradients.items():
             begun = time.perf_counter()
@@ -180,7 +180,7 @@ class Calibration:
         self._rounds["average", 0].append((time.perf_counter() - begun) / MEMBERS)
 
     def _messages(self) -> None:
-        """What either end of a hand-over takes: workers in a ring, all of whom sleep but one."""
+        """Time either end of a message: workers in a ring, of whom all but one sleep."""
         ring = [Channel(capacity=None) for _ in range(MEMBERS)]
         programs = [_hand_on(ring[k], ring[(k + 1) % MEMBERS], first=k == 0) for k in range(MEMBERS)]
         begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What the command line chose, checked."""
+"""Choices of the command line, checked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.hardware.card import Card
 from benchmarks.runner import gpus
 from benchmarks.runner.environment import real_devices
-from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.node import Node
+from benchmarks.runner.gpus import Gpus, Node
 from benchmarks.tables.definition import Table
 from benchmarks.workloads.own import OwnFiles
 
@@ -31,13 +30,13 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """As `--set` has it: "lapsgd.period"."""
+        """Name of the setting, as `--set` has it: "lapsgd.period"."""
         return f"{self.owner}.{self.key}"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """What the command line chose, checked; whoever makes one by hand answers for names that there are.
+    """Choices of the command line, checked; one made by hand is not checked.
 
     `runner.grid.resolve` makes a table's grid of it; what trains and what shows runs read the grid.
 
@@ -76,19 +75,19 @@ class Choices:
 
     @property
     def gpus(self) -> Gpus | None:
-        """Those that runs are trained on; None on a CPU. Raises UserError where this machine's are not equal."""
+        """GPUs that runs are trained on; None on a CPU. Raises UserError where this machine's are not equal."""
         if self.device != "cuda":
             return None
         return self.node.gpus if self.node is not None else gpus.found()
 
     @property
     def real_devices(self) -> int:
-        """What real threads share."""
+        """Number of devices that real threads share."""
         if self.node is not None and self.device != "cuda":
             return self.node.cores
         return real_devices(self.device)
 
     @property
     def whole(self) -> Choices:
-        """With all rows, for what compares rows: a target is the worst row's, a claim is of several."""
+        """The same choices with all rows: a target is the worst row's, and a claim compares several."""
         return replace(self, methods=())

@@ -9,25 +9,22 @@ from benchmarks.hardware.card import Card
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import hardware_of
-from results.records.spec import HardwareSpec
 from results.tables import RunCondition
 
 OF_A_CARD = ("workload.train_samples", "workload.test_samples", "workload.resolution")
 
 
 def condition(chosen: Choices, card: Card | None, selection: Iterator[str]) -> RunCondition:
-    """card: of the virtual clock, None in real time. selection: as `words` gives it."""
+    """The condition of what was chosen, marked with how much real hardware there is, or a foreign card's digest.
+
+    card: of the virtual clock, None in real time. selection: as `words` gives it."""
     hardware = hardware_of(card, chosen.gpus if card is None else None, chosen.node)
-    mark = _mark(hardware, card)
-    return RunCondition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, tuple(selection))
-
-
-def _mark(hardware: HardwareSpec, card: Card | None) -> str:
-    """How many there are of real hardware; the beginning of the digest of a card that is not one of ours."""
     if card is None:
-        return f"x{hardware.gpus or hardware.cores}"
-    ours = card.name in cards.names() and cards.load(card.name).sha256 == card.sha256
-    return "" if ours else hardware.sha256[:6]
+        mark = f"x{hardware.gpus or hardware.cores}"
+    else:
+        ours = card.name in cards.names() and cards.load(card.name).sha256 == card.sha256
+        mark = "" if ours else hardware.sha256[:6]
+    return RunCondition(chosen.scale, chosen.executor, hardware.name, chosen.device, mark, tuple(selection))
 
 
 def words(
@@ -54,7 +51,7 @@ def words(
 
 
 def settings(chosen: Choices, owners: Collection[str] | None = None) -> dict[str, str]:
-    """What was set, "workload.stem" -> value; of a sweep all values. owners: whose settings; None: all."""
+    """Settings by name, "workload.stem" -> value; of a sweep all values. owners: whose settings; None: all."""
     known = [owner for owner in chosen.settings if owners is None or owner in owners]
     said = {f"{owner}.{key}": value for owner in known for key, value in chosen.settings[owner].items()}
     if chosen.own.data is not None:  # its card says all of it, unless a part was asked for

@@ -58,7 +58,7 @@ def describe(device: str = "cpu") -> dict[str, Any]:
 
 
 def of_process() -> dict[str, Any]:
-    """What a process was started with: a training process may have another wait policy than the command."""
+    """Variables and wait policy of this process: a training process may have another policy than the command."""
     return {
         "variables": {name: os.environ[name] for name in SETTINGS if name in os.environ},
         "wait_policy": os.environ.get("OMP_WAIT_POLICY") or "the runtime's default",
@@ -124,12 +124,12 @@ def package(name: str) -> str:
 
 @cache
 def checkout() -> str:
-    """What is checked out or installed, as `results.frames.commit` says it of a run; "" where it is not known."""
+    """The commit or wheel that runs here, as `results.frames.commit` says it of a run; "" where it is not known."""
     return identity.checkout(**origin())
 
 
 def real_devices(device: str) -> int:
-    """What real threads share: this machine's cores, or its one GPU."""
+    """Number of devices that real threads share: this machine's cores, or one GPU."""
     return 1 if device == "cuda" else os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""The GPUs that runs may use. Whoever asks has chosen CUDA: torch is imported then, and not before."""
+"""The GPUs that runs may use, and nodes of a cluster. Imports torch where CUDA was chosen, and not before."""
 
 from __future__ import annotations
 
@@ -23,6 +23,20 @@ class Gpus:
     tf32: bool = True
 
 
+@dataclass(frozen=True)
+class Node:
+    """The facts on a machine that are part of its runs' identity. gpus: those that a job is given, or None."""
+
+    cpu: str
+    cores: int
+    gpus: Gpus | None = None
+
+    @property
+    def device(self) -> str:
+        """The device that --device auto means there."""
+        return "cuda" if self.gpus is not None else "cpu"
+
+
 def usable() -> bool:
     """Whether torch can use one. A driver's device file costs nothing to look for; torch is asked only where it is."""
     if not any(os.path.exists(path) for path in ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")):
@@ -33,7 +47,7 @@ def usable() -> bool:
 
 
 def found() -> Gpus:
-    """What torch sees. Raises UserError where that is none, or of several kinds, which would not be one hardware."""
+    """The GPUs that torch sees. Raises UserError where there are none, or several kinds."""
     import torch
 
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

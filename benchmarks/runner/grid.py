@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import methods
-from benchmarks.errors import UserError
+from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.executors.registry import ExecutorKind
 from benchmarks.hardware.card import Card
 from benchmarks.hardware.cards import load as load_card
@@ -100,7 +100,7 @@ class Grid:
 
     @property
     def other_data(self) -> str:
-        """What the data are where they are not the paper's, at its scale all of them, in words; "" where they are."""
+        """Says what the data are where they are not the paper's, all of them at scale paper; "" where they are."""
         if not self.cells:
             return ""
         work, known = self.cells[0].work, self.data
@@ -119,17 +119,21 @@ class Grid:
 
 
 def tables(choices: Choices) -> tuple[Table, ...]:
-    """All that there are: ours, and those that were named by their files."""
+    """All tables: the suite's, and those that were named by their files."""
     return (*map(registry.table, registry.IDS), *choices.own_tables)
 
 
-def grids(choices: Choices, families: Collection[str] = ()) -> Iterator[Grid]:
-    """Of every table, of these families where there are any, that takes the settings, networks and executor."""
+def grids(choices: Choices, families: Collection[str] = (), known: Iterable[Grid] = ()) -> Iterator[Grid]:
+    """Grids of all tables (of these families, if any) that accept the settings, networks and executor.
+
+    known: grids that were made of the same choices before.
+    """
+    there = {grid.table.id: grid for grid in known}
     for table in tables(choices):
         if families and table.family not in families:
             continue
-        with contextlib.suppress(UserError, methods.MethodError):
-            yield resolve(table, choices)
+        with contextlib.suppress(*USER_ERRORS):
+            yield there.get(table.id) or resolve(table, choices)
 
 
 def resolve(table: Table, choices: Choices) -> Grid:
@@ -185,7 +189,7 @@ def _beside(cells: Sequence[GridRow]) -> bool:
 
 
 def _shared(table: Table, network: str, choices: Choices) -> Workload:
-    """What the rows of a table have in common on a network."""
+    """Workload that the rows of a table share on a network."""
     settings = {**table.workload, **choices.settings.get("workload", {})}
     return workload(table.family, network, choices.scale, settings, like=table.networks[0])
 

@@ -1,4 +1,4 @@
-"""What defines a run's numbers: its data, its hardware, the version of the numerics, a user's own files."""
+"""Parts of a run's identity: its data, its hardware, the version of the numerics, a user's own files."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 
 import methods
 from benchmarks import numerics
-from benchmarks.checkout import ROOMS
+from benchmarks.checkout import PACKAGES
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.node import Node
+from benchmarks.runner.gpus import Gpus, Node
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.data.present import as_found
@@ -41,7 +40,7 @@ def data_sha256(known: DataCard, folder: Path | None) -> str:
 
 
 def hardware_of(card: Card | None, gpus: Gpus | None = None, node: Node | None = None) -> HardwareSpec:
-    """What decides time: the card under the virtual clock; in real time the GPUs on CUDA, else the CPU.
+    """The hardware that decides time: the card under the virtual clock, else the GPUs on CUDA, else the CPU.
 
     node: whose CPU that is, if it is not this machine's.
     """
@@ -79,13 +78,13 @@ def sources(method: type[methods.Method], network: str = "", *, ours: bool | Non
     """
     ours = numerics.edited() if ours is None else ours
     own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
-    plugins = [path for path in own if not path.is_relative_to(ROOMS / "methods")]
+    plugins = [path for path in own if not path.is_relative_to(PACKAGES / "methods")]
     files = tuple(dict.fromkeys([*plugins, *files_of(network)]))
     return numerics.digest(files, ours=ours) if ours or files else None
 
 
 def different(spec: RunSpec, code: str | None) -> str:
-    """What would make other numbers of a planned run here: "torch", "numerics" or "sources"; "" where nothing would.
+    """Names what would change a planned run's numbers here: "torch", "numerics" or "sources"; "" for nothing.
 
     code: the digest of the numerics' files where it was planned.
     """

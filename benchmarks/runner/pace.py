@@ -10,7 +10,7 @@ from statistics import median
 
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.node import Node
+from benchmarks.runner.gpus import Node
 from benchmarks.runner.plan import Run
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.workload import workload
@@ -26,9 +26,9 @@ ROUGH_BATCH_SECONDS = {
 }
 ROUGH_LSTM_SECONDS = {"smoke": 0.015, "small": 0.12, "paper": 3.0}
 START_SECONDS = 6.0
-"""Until a process trains its first run."""
+"""Seconds until a process trains its first run."""
 SHORT_SECONDS = 60.0
-"""Of a shorter first epoch the start of a process and the loading of data are too great a part."""
+"""A first epoch shorter than this tells little: starting the process and loading data are too great a part of it."""
 LATEST = 5
 """Runs of a kind that are asked: how busy a machine is changes."""
 
@@ -44,13 +44,10 @@ class Pace:
         self._machine = (node.cpu, node.cores) if node is not None else (cpu_name(), os.cpu_count() or 1)
         self._quotients: dict[tuple[str, ...], list[float]] = {}
         for record in records:
-            if record.status == "finished" and record.resumed is None and self._here(record):
+            here = (record.environment.get("cpu"), record.environment.get("cores")) == self._machine
+            if here and record.status == "finished" and record.resumed is None:
                 with contextlib.suppress(KeyError, UserError):  # a workload of another version
                     self._learn(record)
-
-    def _here(self, record: Record) -> bool:
-        made = record.environment
-        return (made.get("cpu"), made.get("cores")) == self._machine
 
     def _learn(self, record: Record) -> None:
         if record.end is not None and record.evaluations:
@@ -59,7 +56,7 @@ class Pace:
                 self._quotients.setdefault(kind, []).append(float(record.end["wall_seconds"]) / guess)
 
     def epoch_seconds(self, spec: RunSpec, samples: int | None = None) -> float:
-        """As the latest runs took that are most like it: the same but for the seed, else of its workload, its scale.
+        """Seconds that the latest similar runs took: the same but for the seed, else of its workload, else its scale.
 
         samples: of an epoch, where its data's card does not tell.
         """
@@ -73,7 +70,7 @@ class Pace:
         return self.epoch_seconds(run.spec, run.data.train_samples)
 
     def run_seconds(self, run: Run) -> float:
-        """Of all its epochs."""
+        """Seconds of all epochs of a planned run."""
         return self.of(run) * run.spec.workload.epochs
 
     def knows(self, spec: RunSpec) -> bool:
@@ -81,13 +78,13 @@ class Pace:
         return any(kind in self._quotients for kind in _kinds(spec))
 
     def seconds(self, runs: Sequence[Run], jobs: int) -> float:
-        """That training them takes, jobs at a time."""
+        """Seconds that training the runs takes, `jobs` at a time."""
         if not runs:
             return 0.0
         return START_SECONDS + together([self.run_seconds(run) for run in runs], jobs)
 
     def basis(self, runs: Sequence[Run]) -> str:
-        """What it rests on, in words."""
+        """Says what the estimate rests on."""
         unknown = sum(not self.knows(run.spec) for run in runs)
         if not unknown:
             return "as runs of this scale took on this machine"
@@ -129,25 +126,25 @@ class Remaining:
         self._fresh.discard(id)
 
     def again(self, id: str, epochs: int) -> None:
-        """It waits for another job, of which so many epochs are expected until it says where it goes on."""
+        """Note that a run waits for another job, with so many epochs left until it says where it resumes."""
         self.wait(id)
         self._epochs[id] = epochs
 
     def end(self, id: str) -> None:
-        """It may have stopped early."""
+        """Note that a run has ended, maybe early."""
         self.wait(id)
         del self._epochs[id]
 
     @property
     def seconds(self) -> float:
-        """Of wall clock, until all have ended."""
-        factor = self._took / self._expected if self._expected else 1.0
-        return together([self._left(id, self._epoch_seconds[id] * factor) for id in tuple(self._epochs)], self._jobs)
-
-    def _left(self, id: str, epoch_seconds: float) -> float:
-        """With what has passed of the epoch that it is at."""
-        passed = self._now() - self._heard[id] if id in self._heard else 0.0
-        return max(0.0, self._epochs.get(id, 0) * epoch_seconds - min(passed, epoch_seconds))
+        """Seconds of wall clock until all runs have ended."""
+        factor, now = self._took / self._expected if self._expected else 1.0, self._now()
+        left = []
+        for id, epochs in tuple(self._epochs.items()):  # another thread may change it
+            epoch_seconds = self._epoch_seconds[id] * factor
+            passed = now - self._heard.get(id, now)  # of the epoch that it is at
+            left.append(max(0.0, epochs * epoch_seconds - min(passed, epoch_seconds)))
+        return together(left, self._jobs)
 
 
 def together(seconds: Sequence[float], jobs: int) -> float:
@@ -156,7 +153,7 @@ def together(seconds: Sequence[float], jobs: int) -> float:
 
 
 def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
-    """Of an epoch on a CPU core, whatever the machine: samples cost the same in batches of any size.
+    """Rough seconds of an epoch on one CPU core: a sample costs the same in batches of any size.
 
     found: training samples that there are, where that is known; else as the data's card has them published.
     """
@@ -169,7 +166,7 @@ def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
 
 
 def _samples_seen(record: Record) -> int | None:
-    """Of an epoch, by its batches: a folder in ImageNet's place has what it has, and a spec says no counts."""
+    """Samples of an epoch of a folder of images, by the batches trained: its spec does not say how many it has."""
     last, batch = record.evaluations[-1], record.spec.workload.document()["batch"]
     assert isinstance(batch, int)
     seen = round(last.step / last.epoch) * batch
@@ -177,7 +174,7 @@ def _samples_seen(record: Record) -> int | None:
 
 
 def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:
-    """What a run is like, from the narrowest to the widest."""
+    """Keys of the runs that are like this one, from the narrowest to the widest."""
     work, where = spec.workload, (spec.executor, spec.device, spec.gpu or "")
     return (
         (identity(spec.document(without=("seed", "numerics", "sources", "torch"))),),

@@ -52,13 +52,13 @@ class Run:
 
     @property
     def title(self) -> str:
-        """What a person tells it by: workload, method, seed."""
+        """Name of the run for people: workload, method, seed."""
         who = " and ".join([self.labels.method_title, *(row.method_title for row in self.labels.also)])
         instead = f" (trained as {methods.method_class(self.spec.method.name).title})" if self.own else ""
         return f"{self.spec.workload.name} {who}{instead}, seed {self.spec.seed}"
 
     def at(self, *, seed: int | None = None, work: Workload | None = None) -> Run:
-        """The same with another seed, or another workload of the same network and data."""
+        """The run with another seed, or another workload of the same network and data."""
         changed: dict[str, Any] = {} if seed is None else {"seed": seed}
         if work is not None:
             changed["workload"] = workload_spec(work, self.data, self.spec.workload.dataset_sha256)
@@ -69,11 +69,6 @@ class Run:
     def work(self) -> Workload:
         """The workload that its spec holds."""
         return workload_of(self.spec.workload)
-
-
-def data_of(work: Workload, choices: Choices) -> DataCard:
-    """The card of the data as they are found. Raises UserError where a folder of images has another layout."""
-    return as_found(card(work.dataset), choices.data)
 
 
 def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
@@ -98,13 +93,13 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     choices.kind.check(method)
     if choices.record:
         _check_recorded(work, method)
-    _check_evaluations(work, method, choices)
-    method.check_layers(_layers(work, choices))
+    known = as_found(card(work.dataset), choices.data)
+    _check_evaluations(work, method, known)
+    method.check_layers(_layers(work, known))
     method.check_network(work.network)
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = choices.gpus
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
-    known = data_of(work, choices)
     spec = RunSpec(
         workload=workload_spec(work, known, data_sha256(known, choices.data)),
         method=MethodSpec(name=method.name, options=as_read(method.recorded())),
@@ -156,11 +151,11 @@ def _check_recorded(work: Workload, method: methods.Method) -> None:
         )
 
 
-def _check_evaluations(work: Workload, method: methods.Method, choices: Choices) -> None:
+def _check_evaluations(work: Workload, method: methods.Method, known: DataCard) -> None:
     """Raises UserError where an epoch has fewer batches on a device than evaluations."""
     if work.evaluate_every >= 1:
         return
-    samples, _ = work.samples_of(data_of(work, choices))
+    samples, _ = work.samples_of(known)
     batches = max(1, samples // work.batch // method.replicas)
     if work.evaluate_every.denominator > batches:
         raise UserError(
@@ -169,12 +164,12 @@ def _check_evaluations(work: Workload, method: methods.Method, choices: Choices)
         )
 
 
-def _layers(work: Workload, choices: Choices) -> int:
+def _layers(work: Workload, known: DataCard) -> int:
     if work.network in NETWORKS:
         return layer_count(work.network, work.blocks)
     from benchmarks.workloads.build import own_layer_count  # torch, which others' plans go without
 
-    return own_layer_count(work, data_of(work, choices))
+    return own_layer_count(work, known)
 
 
 def _labels(

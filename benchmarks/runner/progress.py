@@ -18,6 +18,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import (
     Begin,
     Busy,
+    Ended,
     Epoch,
     Event,
     Placed,
@@ -29,7 +30,7 @@ from benchmarks.runner.processes.messages import (
 )
 
 EVERY_SECONDS = 60.0
-"""That a log says nothing, at most: a build machine ends what is silent."""
+"""Seconds that a log is silent at most: a build machine ends what says nothing."""
 NAMED = 3
 """Runs under way that a line names."""
 
@@ -55,7 +56,7 @@ class Display:
         self.last: dict[str, str] = {}  # how far each run is, in words
         self.where: dict[str, str] = {}  # of runs that jobs have: on which node
         self.queue = ""  # what an engine's jobs wait for, and where they run
-        self.elsewhere: set[str] = set()  # of which it was said that another command trains them
+        self.busy: set[str] = set()  # of which it was said that another command trains them
         self.progress: Progress | None = None
         self.over, self.said = threading.Event(), now()
         if console.is_terminal:
@@ -79,26 +80,47 @@ class Display:
             self.progress.stop()
 
     def __call__(self, event: Event) -> None:
+        """Take in what happened to a run, and say what is not shown by the line."""
         if isinstance(event, QueueState):
-            self._queue(event.words)
+            self.queue = event.words
+            self._update()
             return
-        run = self.runs[event.id]
-        if isinstance(event, Placed):
-            self.where[run.id] = event.where
-        elif isinstance(event, Requeued):
-            self._requeue(run, event.words)
-        elif isinstance(event, Begin):
-            self._begin(run)
-        elif isinstance(event, Epoch):
-            self._epoch(run, event.epoch, event.metrics)
-        elif isinstance(event, Resumed):
-            self._resumed(run, event.epoch, event.words)
-        elif isinstance(event, Standstill | Remark):
-            self._say(f"[yellow]{escape(run.title)}:[/] {escape(event.sentence)}")
-        elif isinstance(event, Busy):
-            self._wait(run, event.who)
-        else:
-            self._end(run, event.status, event.reason)
+        run, said = self.runs[event.id], ""
+        match event:
+            case Placed():
+                self.where[run.id] = event.where
+            case Begin():
+                self.heard[run.id] = 0
+                self.remaining.begin(run.id)
+            case Resumed():
+                self.heard[run.id] = event.epoch
+                self.remaining.resumed(run.id, event.epoch)
+                said = f": resumed after {event.words} of {run.spec.workload.epochs}"
+            case Epoch():
+                self.remaining.epoch(run.id, event.epoch - self.heard[run.id])
+                self.heard[run.id] = event.epoch
+                epochs = f"{event.epoch:g} epoch{'' if event.epoch == 1 else 's'}"
+                self.last[run.id] = f", {epochs}, {event.metrics['accuracy_percent']:.1f} %, {clock(event.metrics)}"
+            case Requeued():
+                self._leave(run.id)
+                self.remaining.again(run.id, run.spec.workload.epochs)
+                said = f": {escape(event.words)}"
+            case Busy():
+                self._leave(run.id)
+                if run.id not in self.busy:
+                    said = f": trained by another command ({escape(event.who)}); waiting"
+                self.busy.add(run.id)
+            case Standstill() | Remark():
+                self._say(f"[yellow]{escape(run.title)}:[/] {escape(event.sentence)}")
+            case Ended():
+                self.done += 1
+                self._leave(run.id)
+                self.remaining.end(run.id)
+        self._update()
+        if said:
+            self._say(f"{escape(run.title)}{said}")
+        if isinstance(event, Ended) and not (event.status == "finished" and self.progress is not None):
+            self._say(self._ended(run, event))
 
     @property
     def begun(self) -> tuple[str, ...]:
@@ -112,22 +134,23 @@ class Display:
 
     def pulse(self) -> None:
         """Say how far it is, if nothing has been said for long."""
-        if self.now() - self.said < EVERY_SECONDS:
-            return
-        self._say(f"[{self.done}/{len(self.runs)}] {self._line}")
+        if self.now() - self.said >= EVERY_SECONDS:
+            self._say(f"[{self.done}/{len(self.runs)}] {self._line}")
 
     @property
     def _line(self) -> str:
-        """What remains, and what is under way."""
-        ids = self.begun
-        named = ", ".join(escape(self._standing(id)) for id in ids[:NAMED])
-        more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-        under_way = f"; under way: {named}{more}" if ids else ""
+        """Says how long it still takes, and which runs are under way."""
+        named = []
+        for id in self.begun[:NAMED]:
+            run, where = self.runs[id], f", {self.where[id]}" if id in self.where else ""
+            named.append(f"{run.title} (epoch {self.heard[id]:g} of {run.spec.workload.epochs}{where})")
+        more = f" and {len(self.heard) - NAMED} more" if len(self.heard) > NAMED else ""
+        under_way = f"; under way: {escape(', '.join(named))}{more}" if named else ""
         queue = f"; {escape(self.queue)}" if self.queue else ""
         return f"{self.left}{queue}{under_way}"
 
     def _update(self) -> None:
-        """The line on a terminal."""
+        """Renew the line on a terminal."""
         if self.progress is not None:
             self.progress.update(self.whole, completed=self.done, detail=self._line)
 
@@ -135,71 +158,24 @@ class Display:
         while not self.over.wait(max(0.0, self.said + EVERY_SECONDS - self.now())):
             self.pulse()
 
-    def _standing(self, id: str) -> str:
-        run = self.runs[id]
-        return f"{run.title} (epoch {self.heard.get(id, 0):g} of {run.spec.workload.epochs}{self._on(id)})"
-
-    def _on(self, id: str) -> str:
-        return f", {self.where[id]}" if id in self.where else ""
-
     def _say(self, words: str) -> None:
-        """One line, also in a pipe."""
+        """Print one line, also in a pipe."""
         self.said = self.now()
         self.console.print(words, highlight=False, soft_wrap=True)
 
-    def _begin(self, run: Run) -> None:
-        self.heard[run.id] = 0
-        self.remaining.begin(run.id)
-        self._update()
+    def _leave(self, id: str) -> None:
+        """The run is not under way any more."""
+        self.heard.pop(id, None)
+        self.where.pop(id, None)
+        self.remaining.wait(id)
 
-    def _resumed(self, run: Run, epoch: int, words: str) -> None:
-        self.heard[run.id] = epoch
-        self.remaining.resumed(run.id, epoch)
-        self._update()
-        self._say(f"{escape(run.title)}: resumed after {words} of {run.spec.workload.epochs}")
-
-    def _epoch(self, run: Run, epoch: float, metrics: Mapping[str, float]) -> None:
-        self.remaining.epoch(run.id, epoch - self.heard[run.id])
-        self.heard[run.id] = epoch
-        self._update()
-        self.last[run.id] = (
-            f", {epoch:g} epoch{'' if epoch == 1 else 's'}, {metrics['accuracy_percent']:.1f} %, {clock(metrics)}"
-        )
-
-    def _queue(self, words: str) -> None:
-        self.queue = words
-        self._update()
-
-    def _requeue(self, run: Run, words: str) -> None:
-        self._leave(run)
-        self.remaining.again(run.id, run.spec.workload.epochs)
-        self._say(f"{escape(run.title)}: {escape(words)}")
-
-    def _leave(self, run: Run) -> None:
-        """It is not under way any more, and has not ended."""
-        self.heard.pop(run.id, None)
-        self.where.pop(run.id, None)
-        self.remaining.wait(run.id)
-        self._update()
-
-    def _wait(self, run: Run, who: str) -> None:
-        self._leave(run)
-        if run.id not in self.elsewhere:
-            self._say(f"{escape(run.title)}: trained by another command ({escape(who)}); waiting")
-        self.elsewhere.add(run.id)
-
-    def _end(self, run: Run, status: str, reason: str) -> None:
-        self.done += 1
-        self.heard.pop(run.id, None)
-        self.remaining.end(run.id)
-        self._update()
-        if status == "finished" and self.progress is not None:
-            return
-        words = status if status == "finished" else f"[bold red]{status}[/]{': ' + escape(reason) if reason else ''}"
-        if status != "failed":
+    def _ended(self, run: Run, end: Ended) -> str:
+        reason = f": {escape(end.reason)}" if end.reason else ""
+        words = end.status if end.status == "finished" else f"[bold red]{end.status}[/]{reason}"
+        if end.status != "failed":
             words += self.last.get(run.id, "")
         more = f"; {self.left}" if self.done < len(self.runs) else ""
-        self._say(f"[{self.done}/{len(self.runs)}] {escape(run.title)}: {words}{more}")
+        return f"[{self.done}/{len(self.runs)}] {escape(run.title)}: {words}{more}"
 
 
 def runs(count: int) -> str:

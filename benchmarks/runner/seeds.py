@@ -38,7 +38,7 @@ def _between(part: str, text: str) -> range:
 
 
 def argument(seeds: Sequence[int]) -> str:
-    """What `parsed` reads as these: "3", or "0-2,7"."""
+    """The text that `parsed` reads as these seeds: "3", or "0-2,7"."""
     if tuple(seeds) == tuple(range(len(seeds))):
         return str(len(seeds))
     said = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in _stretches(seeds))

@@ -7,7 +7,7 @@ setting with several values makes a row of each, whether or not the table decide
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import product
@@ -20,7 +20,7 @@ from benchmarks.tables.naming import SHORT, WORKLOAD
 from benchmarks.workloads.workload import Workload, workload
 
 Settings = Mapping[str, Mapping[str, str]]
-"""Of `--set`: "workload", a method or an analysis -> option or field -> value as given."""
+"""Settings of `--set`: owner ("workload", a method, an analysis) -> option or field -> value as given."""
 
 
 def row_method(table: Table, row: Row, settings: Settings) -> methods.Method:
@@ -41,10 +41,18 @@ def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -
     if not settings:
         return tuple(rows)
     same: dict[str, list[tuple[Row, Row]]] = {}
+    fields = sorted(table.stated_workload & settings.get("workload", {}).keys())
     for row in rows:
-        now = _as_set(table, row, scale, settings)
+        stated = table.stated(row.method)
+        options = [name for name in methods.method_class(row.method).Options.__dataclass_fields__ if name in stated]
+        now, _ = _renamed(table, row, scale, ({}, settings), options, fields)
         same.setdefault(run_of(table, now, scale, settings), []).append((row, now))
-    return tuple(map(_one, same.values()))
+    found = []
+    for group in same.values():  # of rows that are one run: the table's own, if it still is that
+        _, now = next((pair for pair in group if pair[0] == pair[1]), group[0])
+        keys = tuple(row.key for row, _ in group)
+        found.append(now if keys == (now.key,) else replace(now, instead=keys))
+    return tuple(found)
 
 
 def swept(
@@ -52,14 +60,18 @@ def swept(
 ) -> tuple[Row, ...]:
     """A row for each value, of several sweeps for each of their product; each run once. rows: as settled.
 
-    A value that is the row's own leaves it its name, and so the published values beside it.
+    A row is named by what it has not been before, labelled by all that is swept. A value that is the row's own leaves
+    it its name, and so the published values beside it.
     """
     if not sweeps:
         return tuple(rows)
     found: dict[str, Row] = {}
     for row in rows:
         for point in _points(row, sweeps):
-            now = _at(table, row, scale, settings, point) if point else row
+            both = {owner: {**settings.get(owner, {}), **point.get(owner, {})} for owner in {*settings, *point}}
+            options, fields = (list(point.get(owner, {})) for owner in (row.method, "workload"))
+            now, values = _renamed(table, row, scale, (settings, both), options, fields)
+            now = replace(now, swept=values) if point else row
             run = run_of(table, now, scale, settings)
             if run not in found or now.key == row.key:
                 found[run] = now
@@ -71,11 +83,10 @@ def told_apart(table: Table, rows: Sequence[Row], settings: Settings) -> tuple[R
 
     Without it defaults of two methods would differ in silence: DDP's rate is the schedule's, L-SGD's is not.
     """
-    made = [row_method(table, row, settings) for row in rows]
-    scaled = [method.learning_rate_factor != 1 for method in made]
-    if len({one for one, method in zip(scaled, made, strict=True) if method.replicas > 1}) < 2:
+    pairs = [(row, row_method(table, row, settings)) for row in rows]
+    if len({method.learning_rate_factor != 1 for _, method in pairs if method.replicas > 1}) < 2:
         return tuple(rows)
-    return tuple(_with_rate(row, method) if one else row for row, method, one in zip(rows, made, scaled, strict=True))
+    return tuple(_with_rate(row, method) if method.learning_rate_factor != 1 else row for row, method in pairs)
 
 
 def _with_rate(row: Row, method: methods.Method) -> Row:
@@ -84,7 +95,7 @@ def _with_rate(row: Row, method: methods.Method) -> Row:
 
 
 def _points(row: Row, sweeps: Sequence[Sweep]) -> Iterator[Settings]:
-    """What is set at each point of the grid of those that concern the row: one point, {}, where none does."""
+    """Settings at each point of the grid of the sweeps that concern the row; one point, {}, where none does."""
     mine = [sweep for sweep in sweeps if sweep.owner in (row.method, "workload")]
     for values in product(*(sweep.values for sweep in mine)):
         point: dict[str, dict[str, str]] = {}
@@ -93,20 +104,41 @@ def _points(row: Row, sweeps: Sequence[Sweep]) -> Iterator[Settings]:
         yield point
 
 
-def _at(table: Table, row: Row, scale: str, settings: Settings, point: Settings) -> Row:
-    """The row at a point: named by what it has not been before, labelled by all that is swept."""
-    both = {owner: {**settings.get(owner, {}), **point.get(owner, {})} for owner in {*settings, *point}}
-    own, now = (row_method(table, row, given).describe() for given in (settings, both))
-    options = {key: now[key] for key in point.get(row.method, {})}
-    values = _values(table, row, scale, settings, both, point.get("workload", {}))
-    fields = {key: its[0][1] for key, its in values.items()}
-    changed = _changed(
+def _renamed(
+    table: Table,
+    row: Row,
+    scale: str,
+    settings: tuple[Settings, Settings],
+    options: Sequence[str],
+    fields: Sequence[str],
+) -> tuple[Row, dict[str, Any]]:
+    """The row named by what of these differs between the settings before and after -> it, and all of their values.
+
+    A field of the workload differs if it does so on one of the networks.
+    """
+    before, after = (row_method(table, row, given).describe() for given in settings)
+    values = {name: after[name] for name in options}
+    new_options = {name: value for name, value in values.items() if value != before[name]}
+    new_fields = {}
+    for field in fields:
+        pairs = [
+            [reduce(getattr, field.split("."), row_workload(table, network, row, scale, given)) for given in settings]
+            for network in table.networks
+        ]
+        values[SHORT.get(field, f"{WORKLOAD}{field}")] = pairs[0][1]
+        if any(old != new for old, new in pairs):
+            new_fields[field] = pairs[0][1]
+    if not (new_options or new_fields):
+        return row, values
+    now = replace(
         row,
-        {key: value for key, value in options.items() if value != own[key]},
-        {key: value for key, value in fields.items() if any(before != after for before, after in values[key])},
+        options={**row.options, **new_options},
+        workload={**row.workload, **new_fields},
+        batch=None if "batch" in new_fields else row.batch,
+        named=tuple(dict.fromkeys((*row.named, *new_fields))),
+        note="",
     )
-    said = {SHORT.get(key, f"{WORKLOAD}{key}"): value for key, value in fields.items()}
-    return replace(changed, swept={**options, **said})
+    return now, values
 
 
 def renamed(rows: Iterable[Row]) -> Iterator[str]:
@@ -118,63 +150,7 @@ def renamed(rows: Iterable[Row]) -> Iterator[str]:
             yield f"--set goes before the table: {' and '.join(row.instead)} are one run, shown once as {row.key}."
 
 
-def _one(group: Sequence[tuple[Row, Row]]) -> Row:
-    """Of rows (as the table has them, as they are set) that are one run: the table's own, if it still is that."""
-    _, chosen = next((pair for pair in group if pair[0] == pair[1]), group[0])
-    keys = tuple(row.key for row, _ in group)
-    return chosen if keys == (chosen.key,) else replace(chosen, instead=keys)
-
-
-def _as_set(table: Table, row: Row, scale: str, settings: Settings) -> Row:
-    options, fields = _options(table, row, settings), _fields(table, row, scale, settings)
-    return _changed(row, options, fields)
-
-
-def _changed(row: Row, options: Mapping[str, Any], fields: Mapping[str, Any]) -> Row:
-    """The row with these, by which it is then named."""
-    if not (options or fields):
-        return row
-    return replace(
-        row,
-        options={**row.options, **options},
-        workload={**row.workload, **fields},
-        batch=None if "batch" in fields else row.batch,
-        named=tuple(dict.fromkeys((*row.named, *fields))),
-        note="",
-    )
-
-
-def _options(table: Table, row: Row, settings: Settings) -> dict[str, Any]:
-    """The options that the table decides on and the user set otherwise."""
-    own, now = (row_method(table, row, given).describe() for given in ({}, settings))
-    stated = table.stated(row.method)
-    return {key: value for key, value in now.items() if key in stated and value != own[key]}
-
-
-def _fields(table: Table, row: Row, scale: str, settings: Settings) -> dict[str, Any]:
-    """The fields of the workload that the table decides on and the user set otherwise, on one network at least."""
-    keys = sorted(table.stated_workload & settings.get("workload", {}).keys())
-    found = _values(table, row, scale, {}, settings, keys)
-    return {key: its[0][1] for key, its in found.items() if any(own != now for own, now in its)}
-
-
-def _values(
-    table: Table, row: Row, scale: str, before: Settings, after: Settings, keys: Collection[str]
-) -> dict[str, list[tuple[Any, Any]]]:
-    """What these fields of the workload are under either settings, on each network; nothing where there are none."""
-    if not keys:
-        return {}
-    works = [
-        [row_workload(table, network, row, scale, given) for given in (before, after)] for network in table.networks
-    ]
-    return {key: [(_field(own, key), _field(now, key)) for own, now in works] for key in keys}
-
-
-def _field(work: Workload, key: str) -> Any:
-    return reduce(getattr, key.split("."), work)
-
-
 def run_of(table: Table, row: Row, scale: str, settings: Settings) -> str:
-    """What tells the runs of a table apart, seeds aside."""
+    """Key that is equal for rows with the same runs."""
     works = [row_workload(table, network, row, scale, settings) for network in table.networks]
     return repr((row.method, row_method(table, row, settings).describe(), works, row.delays))

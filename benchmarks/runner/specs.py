@@ -8,7 +8,7 @@ from methods.later import filled_in, left_out
 from results.records.spec import WorkloadSpec
 
 ADDED = ("name", "dataset_sha256", "data")
-"""What the spec has beside the workload's own fields, for the identity's sake."""
+"""Fields of the spec beside the workload's own, for the identity's sake."""
 
 
 def workload_spec(work: Workload, known: DataCard, sha256: str) -> WorkloadSpec:

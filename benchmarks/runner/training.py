@@ -1,4 +1,7 @@
-"""One run: build the workload's team, train it from evaluation to evaluation, stop early, keep the journal."""
+"""One run: build the workload's team, train it from evaluation to evaluation, stop early, keep the journal.
+
+`train` has the loop; `Training.until` what is done between two evaluations; an executor carries out the workers.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,8 @@ from benchmarks.hardware.price import Price
 from benchmarks.hardware.step_price import charge, counted
 from benchmarks.runner.checkpoints.file import Checkpoint, Progress
 from benchmarks.runner.checkpoints.keeper import Checkpoints
+from benchmarks.runner.run_progress import RunProgress
 from benchmarks.runner.specs import workload_of
-from benchmarks.runner.standing import Standing
 from benchmarks.runner.usage import Usage, wanted
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
@@ -44,15 +47,59 @@ Metrics = dict[str, float]
 CPU_RANDOM, CUDA_RANDOM = "random numbers on the cpu", "random numbers on the gpu"
 """torch's generators, under these names among a checkpoint's tensors; only a plug-in's methods would use them."""
 JUDGED = {"train_loss", "loss", "accuracy_percent"}
-"""What decides on whether a run goes on."""
+"""Metrics that decide whether a run goes on."""
+
+
+def train(
+    spec: RunSpec,
+    journal: Journal,
+    *,
+    data: DataSet,
+    card: Card | None,
+    report: Callable[[float, Metrics], None] = lambda epoch, metrics: None,
+    run_progress: RunProgress | None = None,
+    checkpoints: Checkpoints | None = None,
+    resumed: Callable[[Checkpoint], None] = lambda checkpoint: None,
+) -> str:
+    """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
+
+    report: hears of every evaluation: after how many epochs it is, and its metrics. run_progress: is kept up to date.
+    checkpoints: what the run goes on from if there is any, of which `resumed` hears; None: none are read or written.
+    Raises ResultsError where the journal cannot be written, WorkerFailed, WorkersStuck, Stalled or EpochUnfinished
+    where the method fails.
+    """
+    begun = time.perf_counter()
+    training = Training(spec, data, card, run_progress, journal.path.parent)
+    history = EvaluationHistory(training.work.epochs, training.work.patience, training.work.evaluate_every)
+    if checkpoints is not None:
+        begun -= _resume(training, history, journal, checkpoints, resumed)
+        training.drained = lambda: checkpoints.offer(
+            lambda: training.checkpoint(history.evaluations, time.perf_counter() - begun)
+        )
+    usage = Usage() if wanted() else None
+
+    while history.goes_on:
+        metrics = training.until(history.next_at)  # to the next evaluation, which is made
+        metrics["wall_seconds"] = time.perf_counter() - begun
+        metrics |= usage.since_last() if usage is not None else {}
+        history.evaluations.append(metrics)
+        journal.evaluation(history.epoch, training.step(history.done), metrics)
+        report(history.epoch, metrics)
+        if history.goes_on:
+            training.drained()  # a checkpoint, if it is time for one
+
+    _end(training, history, journal, time.perf_counter() - begun)
+    if checkpoints is not None:
+        checkpoints.remove()
+    return history.status
 
 
 class Training:
     """The state of one run at a drain: at the end of an epoch, or within one.
 
-    data: already loaded, so that the runs of a process share it. card: None unless the executor needs one. standing: is
-    kept up to date. folder: where the schedule of a recorded run goes. Raises UserError or MethodError where the spec
-    is none that these sources can carry out.
+    data: already loaded, so that the runs of a process share it. card: None unless the executor needs one.
+    run_progress: is kept up to date. folder: where the schedule of a recorded run goes. Raises UserError or MethodError
+    where the spec is none that these sources can carry out.
     """
 
     def __init__(
@@ -60,11 +107,11 @@ class Training:
         spec: RunSpec,
         data: DataSet,
         card: Card | None,
-        standing: Standing | None = None,
+        run_progress: RunProgress | None = None,
         folder: Path | None = None,
     ) -> None:
-        self.standing, self.folder = standing or Standing(), folder
-        self.standing.doing = "building the network"
+        self.run_progress, self.folder = run_progress or RunProgress(), folder
+        self.run_progress.doing = "building the network"
         self.work = workload_of(spec.workload)
         self.method = methods.recorded(spec.method.name, spec.method.options)
         self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
@@ -87,7 +134,7 @@ class Training:
             charged = charge(self.work, card, self.network())
             self.step_flops, price = charged.step_flops, charged.price
         self.executor: Executor = kind.build(self.team, price, self.work.threads)
-        self.standing.executor = self.executor
+        self.run_progress.executor = self.executor
         self.train_seconds = 0.0
         self.epochs = self.batch = 0  # done, and of the next, at the last drain
         self.drained: Callable[[], None] = lambda: None  # called at every drain that no evaluation follows
@@ -147,11 +194,11 @@ class Training:
         """
         end = self.place(at)
         while (self.epochs, self.batch) < end:
-            self.standing.doing = f"training epoch {self.epochs + 1}"
+            self.run_progress.doing = f"training epoch {self.epochs + 1}"
             self._train_on(end)
             if (self.epochs, self.batch) < end and not isinstance(self.executor, RecordingExecutor):
                 self.drained()  # a schedule has whole epochs
-        self.standing.doing = f"evaluating epoch {epoch_number(at):g}"
+        self.run_progress.doing = f"evaluating epoch {epoch_number(at):g}"
         updates, seconds, wait = self.team.accounts.staleness.mean()
         metrics = {
             "train_loss": self.team.mean_loss(),
@@ -181,7 +228,7 @@ class Training:
         return epochs * self.team.steps_per_epoch + batch
 
     def _train_on(self, end: tuple[int, int]) -> None:
-        """Until the next drain, which is there at the latest."""
+        """Train until the next drain, which is at `end` at the latest."""
         started, steps = time.perf_counter(), self.team.steps_per_epoch
         if not self.batch:
             self.team.begin_epoch(self.epochs)
@@ -196,7 +243,7 @@ class Training:
         self.train_seconds += time.perf_counter() - started
         self.epochs, self.batch = (self.epochs + 1, 0) if until == steps else (self.epochs, until)
 
-    def progress(self, evaluations: Sequence[Metrics], wall_seconds: float) -> Checkpoint:
+    def checkpoint(self, evaluations: Sequence[Metrics], wall_seconds: float) -> Checkpoint:
         """A copy of where the run stands, at a drain. Raises ValueError where the method's state is not like JSON."""
         state = self.team.state_dict()
         tensors = {**state.tensors, CPU_RANDOM: torch.get_rng_state()}
@@ -246,12 +293,12 @@ class Training:
                 loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
                 right += float((logits.argmax(1) == labels).sum())
                 total += len(labels)
-                self.standing.evaluated += 1
+                self.run_progress.evaluated += 1
         return {"accuracy_percent": 100 * right / total, "loss": loss / total}
 
 
 @dataclass(eq=False)
-class Course:
+class EvaluationHistory:
     """The evaluations of a run, one after the other, and whether they end it.
 
     epochs: planned. patience: in epochs, too. every: epochs between two evaluations.
@@ -273,11 +320,11 @@ class Course:
 
     @property
     def epoch(self) -> float:
-        """The same, as the journal has it."""
+        """Epochs until the last evaluation, as the journal has them."""
         return epoch_number(self.done)
 
     @property
-    def following(self) -> Fraction:
+    def next_at(self) -> Fraction:
         """Epochs until the next one."""
         return self.at(len(self.evaluations) + 1)
 
@@ -300,7 +347,7 @@ class Course:
 
     @property
     def status(self) -> str:
-        """As a journal ends."""
+        """Status of a run that ends now."""
         return "diverged" if self.diverged else "finished"
 
     def reason(self, batch: int | None) -> str:
@@ -312,50 +359,9 @@ class Course:
         return f"the training loss was not finite from batch {batch + 1} of epoch {math.ceil(self.done)} on"
 
 
-def train(
-    spec: RunSpec,
-    journal: Journal,
-    *,
-    data: DataSet,
-    card: Card | None,
-    report: Callable[[float, Metrics], None] = lambda epoch, metrics: None,
-    standing: Standing | None = None,
-    checkpoints: Checkpoints | None = None,
-    resumed: Callable[[Checkpoint], None] = lambda checkpoint: None,
-) -> str:
-    """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
-
-    report: hears of every evaluation: after how many epochs it is, and its metrics. standing: is kept up to date.
-    checkpoints: what the run goes on from if there is any, of which `resumed` hears; None: none are read or written.
-    Raises ResultsError where the journal cannot be written, WorkerFailed, WorkersStuck, Stalled or EpochUnfinished
-    where the method fails.
-    """
-    begun = time.perf_counter()
-    training = Training(spec, data, card, standing, journal.path.parent)
-    course = Course(training.work.epochs, training.work.patience, training.work.evaluate_every)
-    if checkpoints is not None:
-        begun -= _resume(training, course, journal, checkpoints, resumed)
-        training.drained = lambda: checkpoints.offer(
-            lambda: training.progress(course.evaluations, time.perf_counter() - begun)
-        )
-    usage = Usage() if wanted() else None
-    while course.goes_on:
-        metrics = training.until(course.following) | {"wall_seconds": time.perf_counter() - begun}
-        metrics |= usage.since_last() if usage is not None else {}
-        course.evaluations.append(metrics)
-        journal.evaluation(course.epoch, training.step(course.done), metrics)
-        report(course.epoch, metrics)
-        if course.goes_on:
-            training.drained()
-    _end(training, course, journal, time.perf_counter() - begun)
-    if checkpoints is not None:
-        checkpoints.remove()
-    return course.status
-
-
 def _resume(
     training: Training,
-    course: Course,
+    history: EvaluationHistory,
     journal: Journal,
     checkpoints: Checkpoints,
     resumed: Callable[[Checkpoint], None],
@@ -364,8 +370,8 @@ def _resume(
     if (found := checkpoints.resume(training.resume)) is None:
         return 0.0
     progress = found.progress
-    course.evaluations += progress.evaluations
-    made = [(course.at(number), metrics) for number, metrics in enumerate(progress.evaluations, start=1)]
+    history.evaluations += progress.evaluations
+    made = [(history.at(number), metrics) for number, metrics in enumerate(progress.evaluations, start=1)]
     journal.resumed(
         [Evaluation(epoch_number(at), training.step(at), metrics) for at, metrics in made],
         epoch=progress.epoch,
@@ -377,12 +383,12 @@ def _resume(
     return progress.wall_seconds
 
 
-def _end(training: Training, course: Course, journal: Journal, wall_seconds: float) -> None:
+def _end(training: Training, history: EvaluationHistory, journal: Journal, wall_seconds: float) -> None:
     journal.end(
-        course.status,
-        reason=course.reason(training.team.not_finite()),
-        epochs=course.epoch,
-        early_stopped=course.stopped_early,
+        history.status,
+        reason=history.reason(training.team.not_finite()),
+        epochs=history.epoch,
+        early_stopped=history.stopped_early,
         staleness=training.team.per_layer(),
         effects=training.team.counted_effects(),
         step_flops=training.step_flops,
@@ -391,7 +397,7 @@ def _end(training: Training, course: Course, journal: Journal, wall_seconds: flo
 
 
 def load_data(work: Workload, folder: Path | None) -> DataSet:
-    """What the workload trains and tests on. Raises UserError where it is not in the folder, or not whole."""
+    """Load the workload's data. Raises UserError where it is not in the folder, or not whole."""
     return load(
         work.dataset,
         folder=folder,

@@ -1,4 +1,4 @@
-"""What a training process uses, as metrics of its evaluations: an option, since reading it belongs to no method.
+"""System metrics of a training process, recorded with its evaluations where BENCHMARKS_SYSTEM_METRICS asks for them.
 
 MLflow shows metrics whose names begin with "system/" on a page of their own. Training processes do not talk to MLflow;
 what they see of themselves goes into the journal, and is fed from it like any metric.
@@ -22,7 +22,7 @@ def wanted() -> bool:
 
 
 class Usage:
-    """Of this process, from one call to the next: what its threads did together."""
+    """Measures what all threads of this process use between two calls."""
 
     def __init__(self) -> None:
         self._wall, self._cpu = time.perf_counter(), time.process_time()

@@ -1,4 +1,4 @@
-"""What a table is: rows, measures, networks."""
+"""Definition of a table: rows, measures, networks."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Row:
 
     @property
     def variant(self) -> dict[str, Any]:
-        """What tells it from its method's plain row."""
+        """Settings that tell the row from its method's plain row."""
         said = dict(self.options)
         if self.batch is not None:
             said["batch"] = self.batch
@@ -91,7 +91,7 @@ class Row:
 
     @property
     def in_full(self) -> Row:
-        """The same row under a name that says all of its settings."""
+        """The row under a name that says all of its settings."""
         return replace(self, named=tuple(dict.fromkeys((*self.named, *self.workload))))
 
     @property
@@ -166,7 +166,7 @@ class Table:
 
     @property
     def published(self) -> Mapping[Key, Published]:
-        """What its cells are laid beside: values of its own, or those that are kept under its id."""
+        """Published values of its cells: its own, or those that are kept under its id."""
         return self.values if self.values is not None else load(self.id)
 
     def options_of(self, row: Row) -> dict[str, Any]:

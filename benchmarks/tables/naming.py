@@ -12,7 +12,7 @@ SHORT = {"stem": "stem", "optimizer.name": "optimizer", "activations": "activati
 """Settings of a row's workload that its name says, and how."""
 FIELDS = {name: field for field, name in SHORT.items()}
 WORKLOAD = "workload."
-"""What all others begin with, where a name says them."""
+"""Prefix of all other settings of a workload in a row's name."""
 OF_THE_TABLE = {
     "family": "the table decides on it; name another table",
     "network": "choose it with --network",

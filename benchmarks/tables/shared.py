@@ -1,4 +1,4 @@
-"""What tables have in common: rows and notes."""
+"""Rows and notes that several tables share."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the runs at hand say of a table: its sheet, its values, its notes, and the pages of the report."""
+"""Tables made of the runs at hand: values, notes, pictures, and the pages of the report."""

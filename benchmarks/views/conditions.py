@@ -1,4 +1,4 @@
-"""Of what condition an output is: what was chosen (`runner.conditions`), and what was found under it."""
+"""Conditions of outputs: what was chosen (`runner.conditions`), and what was found under it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from benchmarks.analyses.definition import Analysis
 from benchmarks.runner import environment
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.conditions import condition, settings, words
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.table_runs import TableRuns
 from results.frames import card, commit, torch
 from results.measures import need
 from results.records import Record
 from results.tables import Conditions, ResultTable, RunCondition
 
 
-def of_sheet(sheet: Sheet) -> Conditions:
-    """Of a table, with what was found."""
-    goals = {net: goal.percent for net in sheet.networks if (goal := sheet.goal_of(net)) is not None}
-    targets = goals if need(sheet.table.measures, "target") else {}
-    return replace(found([sheet], sheet.grid.condition), settings=sheet.grid.settings, targets=targets)
+def of_table(table_runs: TableRuns) -> Conditions:
+    """Conditions of a table, with what was found."""
+    goals = {net: goal.percent for net in table_runs.networks if (goal := table_runs.goal_of(net)) is not None}
+    targets = goals if need(table_runs.table.measures, "target") else {}
+    return replace(found([table_runs], table_runs.grid.condition), settings=table_runs.grid.settings, targets=targets)
 
 
-def found(sheets: Sequence[Sheet], given: RunCondition) -> Conditions:
-    """A condition, with the runs that sheets of it have."""
-    records = list({record.id: record for sheet in sheets for record in sheet.used}.values())
-    there = {record.seed for record in records} or {seed for sheet in sheets for seed in sheet.seeds}
+def found(shown_tables: Sequence[TableRuns], given: RunCondition) -> Conditions:
+    """A condition, with the runs that tables of it have."""
+    records = list({record.id: record for table_runs in shown_tables for record in table_runs.used}.values())
+    there = {record.seed for record in records} or {seed for table_runs in shown_tables for seed in table_runs.seeds}
     said = {name: getattr(given, name) for name in RunCondition.__dataclass_fields__}
     return Conditions(
         **said,
@@ -47,7 +47,7 @@ def _data(records: Iterable[Record]) -> dict[str, str]:
 
 
 def of_choices(chosen: Choices) -> RunCondition:
-    """Of what shows many tables, such as the claims: the hardware is each table's own, unless --hardware says which."""
+    """Condition of many tables, such as the claims': hardware is each table's own unless --hardware names one."""
     if chosen.kind.needs_card and chosen.card is None:
         return RunCondition(chosen.scale, chosen.executor, "", chosen.device, "", tuple(words(chosen)))
     return condition(chosen, chosen.card, words(chosen))

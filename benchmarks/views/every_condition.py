@@ -13,22 +13,22 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import grids
 from benchmarks.views import conditions
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, every_sheet
+from benchmarks.views.table_runs import TableRuns, find_all_runs
 from benchmarks.workloads.workload import SCALES
 from results.groups import FIRST_TRIAL_SEED
 from results.tables import RunCondition
 
 EVERYTHING = frozenset({"scale", "executor", "seeds"})
-"""What `at_conditions` may leave open; with the executor its hardware card, and whether schedules are recorded."""
+"""Choices that may be left open; with the executor its hardware card, and whether schedules are recorded."""
 
 
 @dataclass(frozen=True)
 class AtCondition:
-    """What there is under one condition. sheets: as chosen; full, which claims are judged on: with all rows."""
+    """The tables that have runs under one condition: as chosen (shown), and with all rows (full), for the claims."""
 
     condition: RunCondition
-    sheets: tuple[Sheet, ...]
-    full: tuple[Sheet, ...]
+    shown: tuple[TableRuns, ...]
+    full: tuple[TableRuns, ...]
 
 
 def at_conditions(
@@ -41,16 +41,16 @@ def at_conditions(
     """
     made: list[AtCondition] = []
     for one in _open(chosen, journals, every):
-        made.append(_at(one, tuple(every_sheet(grids(one), journals)), journals))
+        made.append(_at(one, tuple(find_all_runs(grids(one), journals)), journals))
         if "executor" in every and one.kind.needs_card and one.card is None:
-            made += _on_other_cards(one, made[-1].sheets, journals, out)
-    return [one for one in made if one.sheets] or made[:1]
+            made += _on_other_cards(one, made[-1].shown, journals, out)
+    return [one for one in made if one.shown] or made[:1]
 
 
-def _at(chosen: Choices, sheets: tuple[Sheet, ...], journals: Journals) -> AtCondition:
+def _at(chosen: Choices, shown: tuple[TableRuns, ...], journals: Journals) -> AtCondition:
     whole = replace(chosen.whole, target=None)
-    full = tuple(every_sheet(grids(chosen.whole), journals)) if chosen.methods else sheets
-    return AtCondition(conditions.of_choices(whole), sheets, full)
+    full = tuple(find_all_runs(grids(chosen.whole), journals)) if chosen.methods else shown
+    return AtCondition(conditions.of_choices(whole), shown, full)
 
 
 def _open(chosen: Choices, journals: Journals, every: Set[str]) -> list[Choices]:
@@ -69,10 +69,10 @@ def _open(chosen: Choices, journals: Journals, every: Set[str]) -> list[Choices]
 
 
 def _on_other_cards(
-    chosen: Choices, shown: Sequence[Sheet], journals: Journals, out: Path | None
+    chosen: Choices, shown: Sequence[TableRuns], journals: Journals, out: Path | None
 ) -> Iterator[AtCondition]:
-    """The same on hardware cards that tables have not by themselves, as far as runs on them are left."""
-    used = {record.id for sheet in shown for record in sheet.used}
+    """Tables with runs on other hardware cards than their own."""
+    used = {record.id for table_runs in shown for record in table_runs.used}
     simulated = (record for record in journals.records if record.simulated and record.scale == chosen.scale)
     left = {record.id: record.spec.hardware.name for record in simulated if record.id not in used}
     for name in sorted(set(left.values())):
@@ -80,14 +80,16 @@ def _on_other_cards(
             one = replace(chosen, card=load_card(name, out=out))
         except UserError:  # a file that the user named, and may name again
             continue
-        sheets = [
-            sheet for sheet in every_sheet(grids(one), journals) if any(record.id in left for record in sheet.used)
+        shown = [
+            table_runs
+            for table_runs in find_all_runs(grids(one), journals)
+            if any(record.id in left for record in table_runs.used)
         ]
-        yield _at(one, tuple(sheets), journals)
+        yield _at(one, tuple(shown), journals)
 
 
 def _seeded(chosen: Choices, journals: Journals, every: Set[str]) -> Choices:
-    """With the seeds of all runs of the scale, where seeds were left open."""
+    """The choices with the seeds of all runs of the scale, where seeds were left open."""
     if "seeds" not in every:
         return chosen
     found = {record.seed for record in journals.records if record.scale == chosen.scale}

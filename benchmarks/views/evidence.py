@@ -1,4 +1,4 @@
-"""What the runs at hand say of the papers' claims: the values of all tables, as far as their runs are there."""
+"""Evidence for the papers' claims: the values of all tables, as far as their runs are there."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from pathlib import Path
 from benchmarks.analyses import registry as analyses
 from benchmarks.executors.registry import executor
 from benchmarks.papers.fitted import is_fitted, relative_seconds
-from benchmarks.views.sheets import Sheet
-from benchmarks.views.values import by_seed, measured
+from benchmarks.views.table_runs import TableRuns
 from results import published
+from results.measures import MEASURES
 from results.published import Published
 from results.records import Record
 from results.statistics import Summary, best, extent
 from results.tables import ResultTable, RunCondition, files
 
-Key = tuple[str, str, str, str]
+CellKey = tuple[str, str, str, str]
 """(table, network, row, measure)."""
 
 
 @dataclass(frozen=True)
-class SheetEvidence:
-    """What the papers' claims ask for: tables from sheets with all their rows, analyses from what `run` wrote."""
+class RunsEvidence:
+    """Evidence for claims: tables by the runs of all their rows, analyses by the files that `run` wrote."""
 
     condition: RunCondition
     out: Path
-    sheets: tuple[Sheet, ...]
+    shown: tuple[TableRuns, ...]
 
     @property
     def scale(self) -> str:
@@ -39,16 +39,16 @@ class SheetEvidence:
         return executor(self.condition.executor).simulated
 
     @cached_property
-    def _sheets(self) -> Mapping[str, Sheet]:
-        return {sheet.table.id: sheet for sheet in self.sheets}
+    def _by_id(self) -> Mapping[str, TableRuns]:
+        return {table_runs.table.id: table_runs for table_runs in self.shown}
 
     @cached_property
-    def _values(self) -> Mapping[Key, Summary]:
+    def _values(self) -> Mapping[CellKey, Summary]:
         return {
-            (sheet.table.id, *key): value
-            for sheet in self.sheets
-            if not sheet.grid.cells or sheet.grid.judged
-            for key, value in measured(sheet).items()
+            (table_runs.table.id, *key): value
+            for table_runs in self.shown
+            if not table_runs.grid.cells or table_runs.grid.judged
+            for key, value in table_runs.measured().items()
         }
 
     def fitted(self, table_id: str, network: str, row_key: str) -> bool:
@@ -59,35 +59,36 @@ class SheetEvidence:
 
     def _card(self, table_id: str) -> str:
         """The name of the card that charged a table's runs; "" in real time, and where nothing of it was run."""
-        found = self._sheets.get(table_id)
+        found = self._by_id.get(table_id)
         return found.grid.card.name if found is not None and found.grid.card is not None else ""
 
+    def _records(self, table_id: str, network: str, row_key: str) -> Sequence[Record]:
+        found = self._by_id.get(table_id)
+        return found.of(network, row_key) if found is not None else ()
+
     def diverged(self, table_id: str, network: str, row_key: str) -> int:
-        found = self._sheets.get(table_id)
-        return sum(run.status == "diverged" for run in found.of(network, row_key)) if found is not None else 0
+        return sum(run.status == "diverged" for run in self._records(table_id, network, row_key))
 
     def still_rising(self, table_id: str, network: str, row_key: str) -> int:
-        found = self._sheets.get(table_id)
-        return sum(map(_still_rising, found.of(network, row_key))) if found is not None else 0
+        return sum(map(_still_rising, self._records(table_id, network, row_key)))
 
     def runs(self, table_id: str, network: str, row_key: str) -> frozenset[str]:
-        found = self._sheets.get(table_id)
-        return frozenset(run.id for run in found.complete(network, row_key)) if found is not None else frozenset()
+        return frozenset(run.id for run in self._records(table_id, network, row_key) if run.complete)
 
     def value(self, table_id: str, network: str, row_key: str, measure: str) -> Summary | None:
         return self._values.get((table_id, network, row_key, measure))
 
     def by_seed(self, table_id: str, network: str, row_key: str, measure: str) -> Mapping[int, float]:
-        found = self._sheets.get(table_id)
-        return by_seed(found, network, row_key, measure) if found is not None else {}
+        found = self._by_id.get(table_id)
+        return found.by_seed(network, row_key, MEASURES[measure]) if found is not None else {}
 
     def published(self, table_id: str, network: str, row_key: str, measure: str) -> Published | None:
         return published.load(table_id).get((network, row_key, measure))
 
     def tables(self, id: str) -> Sequence[ResultTable]:
-        """Of an analysis: of this scale where it has one, and of the plainest selection.
+        """Tables of an analysis, of this scale where it has one, and of the plainest selection.
 
-        A table's own file may be of other runs: its sheet counts.
+        A table's own file may be of other runs: its table_runs counts.
         """
         if id not in analyses.IDS:
             return ()

@@ -1,4 +1,4 @@
-"""What was run: the journals of a folder of results that can be used, and which of them counts for a planned run.
+"""Reads the journals of a folder of results, and says which of them counts for a planned run.
 
 One rule, for every command that shows runs. For a planned run counts
 
@@ -6,7 +6,7 @@ One rule, for every command that shows runs. For a planned run counts
 2. the latest run of the same experiment: of the same spec but for `numerics`, `sources` and `torch`; else
 3. where the data are not here, but are known in several forms: the latest one on another form, of the same samples.
 
-A run that counts by 2 or 3 is said wherever it mattered (`sheets.made_elsewhere`). `run` trains whatever has no
+A run that counts by 2 or 3 is said wherever it mattered (`shown_tables.made_elsewhere`). `run` trains whatever has no
 complete run by 1. A journal that cannot be used is left out with a sentence (results.records.usable); when its run is
 repeated, the file is set aside.
 """
@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import methods
 from benchmarks.errors import UserError
+from benchmarks.runner.plan import Run
 from results import records
 from results.errors import ResultsError
 from results.records import Record
@@ -29,18 +29,7 @@ from results.records.spec import Document, RunSpec
 from results.records.usable import usable
 
 ELSEWHERE = ("numerics", "sources", "torch")
-"""What two runs of the same experiment may differ in: the code that made them, and torch's version."""
-
-
-class Planned(Protocol):
-    """A run as planned: its identity, what defines it, and whether its data may be of any form (runner.plan.Run)."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def spec(self) -> RunSpec: ...
-    @property
-    def any_form(self) -> bool: ...
+"""Fields in which two runs of the same experiment may differ: the code that made them, and torch's version."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +60,16 @@ class Journals:
     def _on_any_form(self) -> Mapping[str, Record]:
         return {_form_free(record.spec): record for record in self.records}
 
-    def exact(self, run: Planned) -> Record | None:
+    def exact(self, run: Run) -> Record | None:
         """The run of exactly this identity."""
         return self._by_id.get(run.id)
 
-    def of(self, run: Planned) -> Record | None:
+    def of(self, run: Run) -> Record | None:
         """The run that counts for a planned one, by the rule above."""
         found = self.exact(run) or self._latest.get(experiment(run.spec))
         return found or (self._on_any_form.get(_form_free(run.spec)) if run.any_form else None)
 
-    def done(self, run: Planned) -> bool:
+    def done(self, run: Run) -> bool:
         """Whether it need not be trained: the run of exactly this identity finished or diverged."""
         found = self.exact(run)
         return found is not None and found.complete
@@ -101,7 +90,7 @@ def _document(spec: RunSpec) -> Document:
 
 
 def _form_free(spec: RunSpec) -> str:
-    """The same, and but for the form that the data came in."""
+    """Digest of the experiment, whatever form its data came in."""
     work = spec.workload.document(without=("dataset_sha256",))
     data = work["data"]
     work["data"] = {key: value for key, value in data.items() if key != "sha256"} if isinstance(data, dict) else data
@@ -109,7 +98,7 @@ def _form_free(spec: RunSpec) -> str:
 
 
 def read(out: Path) -> Journals:
-    """All that can be used; of a journal that was cut within a line, the lines before it. No folder: nothing."""
+    """Read all journals that can be used; of one that was cut within a line, the lines before it."""
     found: list[Record] = []
     left_out: list[str] = []
     for path, data in records.journals(out):
@@ -121,7 +110,7 @@ def read(out: Path) -> Journals:
 
 
 def some(out: Path) -> Journals:
-    """As `read`. Raises UserError where there is nothing to be used, with the first reason."""
+    """Read all journals. Raises UserError where none can be used, with the first reason."""
     found = read(out)
     if not found.records:
         why = f" ({found.left_out[0]})" if found.left_out else ""

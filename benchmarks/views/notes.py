@@ -1,4 +1,4 @@
-"""What stands above and below a table: what one has to know to read it."""
+"""Sentences above and below a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.runner import seeds
 from benchmarks.runner.grid import Grid
 from benchmarks.runner.plan import trained_as_others
 from benchmarks.runner.settings import renamed
-from benchmarks.views.sheets import Sheet, made_elsewhere
+from benchmarks.views.table_runs import TableRuns, made_elsewhere
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import Workload
@@ -19,29 +19,29 @@ from results.measures import need
 from results.records import Record
 
 
-def captions(sheet: Sheet) -> Iterator[str]:
-    yield f"scale {sheet.grid.scale}; {clock(sheet.grid)}; {seeds.words(sheet.seeds)}"
-    for network in sheet.networks:
-        if need(sheet.table.measures, "target"):
-            yield _target_line(sheet, network)
+def captions(table_runs: TableRuns) -> Iterator[str]:
+    yield f"scale {table_runs.grid.scale}; {clock(table_runs.grid)}; {seeds.words(table_runs.seeds)}"
+    for network in table_runs.networks:
+        if need(table_runs.table.measures, "target"):
+            yield _target_line(table_runs, network)
 
 
-def _target_line(sheet: Sheet, network: str) -> str:
-    target = sheet.target_of(network)
-    theirs = sheet.grid.published.get((network, published.ANY_ROW, published.TARGET))
+def _target_line(table_runs: TableRuns, network: str) -> str:
+    target = table_runs.targets[network]
+    theirs = table_runs.grid.published.get((network, published.ANY_ROW, published.TARGET))
     paper = f" (paper: {theirs.mean:g} %)" if theirs else ""
     if target is None:
         return f"{network}: no target, since no run finished of the rows whose worst sets it{paper}"
     if target.near_chance:
         return f"{network}: {target.near_chance}{paper}"
-    if sheet.grid.target is not None:
+    if table_runs.grid.target is not None:
         return f"{network}: target {target.percent:g} % by --target{paper}"
     gone = f"; without finished runs: {', '.join(target.left_out)}" if target.left_out else ""
     return f"{network}: target {target.percent:g} %, the best of {target.row}{gone}{paper}"
 
 
 def clock(grid: Grid) -> str:
-    """What seconds are."""
+    """Says what seconds are."""
     executor, device = grid.condition.executor, grid.condition.device
     if grid.card is not None:
         return f"{executor} executor, hardware {grid.card.name}: all seconds are simulated, the numerics are real"
@@ -52,20 +52,20 @@ def clock(grid: Grid) -> str:
 
 
 def clocks(grids: Iterable[Grid]) -> list[str]:
-    """Those of all tables, each once; analyses say their own."""
+    """Clocks of all tables, each once; analyses say their own."""
     return list(dict.fromkeys(map(clock, grids)))
 
 
-def caveats(sheet: Sheet) -> Iterator[str]:
-    """What qualifies the table wherever it is shown, a line each: scale, clock and hardware, whatever was chosen."""
-    grid, data = sheet.grid, sheet.grid.other_data.removesuffix(": not the paper's data")
+def caveats(table_runs: TableRuns) -> Iterator[str]:
+    """Sentences that qualify a table wherever it is shown: scale, clock, hardware, whatever was chosen."""
+    grid, data = table_runs.grid, table_runs.grid.other_data.removesuffix(": not the paper's data")
     if grid.scale != "paper":
         yield f"At scale {grid.scale} no number is the paper's: {data or 'less data, narrower networks'}."
     elif data:
         yield f"Data: {data}."
-    if others := made_elsewhere([sheet]):
+    if others := made_elsewhere([table_runs]):
         yield others
-    yield from _forms(sheet)
+    yield from _forms(table_runs)
     hardware = grid.cells[0].runs[0].spec.hardware
     if grid.card is not None:
         yield f"Hardware {grid.card.name}: {grid.card.title}."
@@ -77,14 +77,14 @@ def caveats(sheet: Sheet) -> Iterator[str]:
     yield from _drains(grid)
     yield from _evaluations(grid)
     yield from renamed(grid.rows)
-    yield from _same_numbers(sheet)
-    yield from _drops(sheet)
+    yield from _same_numbers(table_runs)
+    yield from _drops(table_runs)
     yield from _remainders(grid)
 
 
-def notes(sheet: Sheet) -> Iterator[str]:
-    """What else there is to know of it."""
-    grid = sheet.grid
+def notes(table_runs: TableRuns) -> Iterator[str]:
+    """Further notes on a table."""
+    grid = table_runs.grid
     yield from trained_as_others(grid.runs)
     yield from _departures(grid)
     if grid.card is not None:
@@ -101,15 +101,15 @@ def notes(sheet: Sheet) -> Iterator[str]:
     if need(grid.table.measures, "target"):
         yield "A target is the best accuracy of the worst row, rounded down over its seeds, unless --target sets one."
     yield "Accuracy is on the test set."
-    yield from sheet.table.notes
+    yield from table_runs.table.notes
 
 
-def _forms(sheet: Sheet) -> Iterator[str]:
+def _forms(table_runs: TableRuns) -> Iterator[str]:
     """Which data it was, where it is not in its published form."""
-    labels = [record.labels for record in sheet.used] or [run.labels for run in sheet.grid.runs]
-    embedded = data_card(sheet.grid.cells[0].work.dataset).embedded
+    labels = [record.labels for record in table_runs.used] or [run.labels for run in table_runs.grid.runs]
+    embedded = data_card(table_runs.grid.cells[0].work.dataset).embedded
     seen = {label.data_label for label in labels} if not embedded else set[str]()
-    for label in sorted(seen - {"", sheet.grid.other_data}):
+    for label in sorted(seen - {"", table_runs.grid.other_data}):
         yield f"Data: {label}."
 
 
@@ -123,7 +123,7 @@ def _drains(grid: Grid) -> Iterator[str]:
 
 
 def _evaluations(grid: Grid) -> Iterator[str]:
-    """When runs are evaluated, where that is not once in each epoch."""
+    """Says when runs are evaluated, where that is not once in each epoch."""
     for every in sorted({cell.work.evaluate_every for cell in grid.cells} - {Fraction(1)}):
         also = "the schedule of the learning rate and the patience of early stopping count epochs all the same"
         if every > 1:
@@ -136,11 +136,14 @@ def _evaluations(grid: Grid) -> Iterator[str]:
             )
 
 
-def _drops(sheet: Sheet) -> Iterator[str]:
-    """Of runs that left gradients unused, as their method declared."""
-    for row in sheet.rows:
+def _drops(table_runs: TableRuns) -> Iterator[str]:
+    """Notes on runs that left gradients unused, as their method declared."""
+    for row in table_runs.rows:
         ends = [
-            record.evaluations[-1] for net in sheet.networks for record in sheet.of(net, row.key) if record.evaluations
+            record.evaluations[-1]
+            for net in table_runs.networks
+            for record in table_runs.of(net, row.key)
+            if record.evaluations
         ]
         dropped = sum(end.metrics.get("dropped_gradients", 0.0) for end in ends)
         if dropped:
@@ -148,13 +151,13 @@ def _drops(sheet: Sheet) -> Iterator[str]:
             yield f"{row.label} dropped {dropped:,.0f} gradients of its layers over {batches:,} batches."
 
 
-def _same_numbers(sheet: Sheet) -> Iterator[str]:
+def _same_numbers(table_runs: TableRuns) -> Iterator[str]:
     """Notes on rows that differ in name and in nothing measured but seconds."""
     said: dict[tuple[str, ...], list[str]] = {}
-    for network in sheet.networks:
+    for network in table_runs.networks:
         alike: dict[tuple[object, ...], dict[frozenset[str], str]] = {}
-        for row in sheet.rows:
-            if records := sheet.complete(network, row.key):
+        for row in table_runs.rows:
+            if records := table_runs.complete(network, row.key):
                 ids = frozenset(record.id for record in records)
                 alike.setdefault(_numbers(records), {}).setdefault(ids, row.label)
         for rows in alike.values():
@@ -177,7 +180,7 @@ def _numbers(records: Sequence[Record]) -> tuple[object, ...]:
 
 
 def _remainders(grid: Grid) -> Iterator[str]:
-    """What of an epoch's samples does not fill a batch on every device."""
+    """Says which share of an epoch's samples fills no batch on every device."""
     left: dict[str, dict[str, None]] = {}
     for cell in grid.cells:
         if share := _left_out(cell.work, grid.data, cell.method.replicas):
@@ -198,7 +201,9 @@ def _departures(grid: Grid) -> Iterator[str]:
     swept = tuple(f"{key} " for key in grid.swept)
     per_network = {}
     for network, work in grid.works.items():
-        said = [*_other_folder(grid), *work.departures]
+        paper = data_card(work.family)
+        other = grid.data.unlike(paper) if work.dataset == work.family else ""  # other images by the paper's card
+        said = [*([f"data: {other}"] if other else []), *work.departures]
         per_network[network] = [words for words in said if not (swept and words.startswith(swept))]
     shared = [
         words for words in next(iter(per_network.values())) if all(words in said for said in per_network.values())
@@ -208,13 +213,6 @@ def _departures(grid: Grid) -> Iterator[str]:
     for network, said in per_network.items():
         if own := [words for words in said if words not in shared]:
             yield f"{network} also in: {'; '.join(own)}."
-
-
-def _other_folder(grid: Grid) -> Iterator[str]:
-    """The paper's data set by its card, and other images."""
-    work = grid.cells[0].work
-    if work.dataset == work.family and (other := grid.data.unlike(data_card(work.family))):
-        yield f"data: {other}"
 
 
 def _price_notes(grid: Grid, card: Card) -> Iterator[str]:
@@ -240,7 +238,7 @@ def _price_notes(grid: Grid, card: Card) -> Iterator[str]:
 
 
 def _precision_notes(grid: Grid) -> Iterator[str]:
-    """What does not follow the precision where it is no float32."""
+    """Says what does not follow a precision other than float32."""
     lower = sorted({cell.work.precision for cell in grid.cells} - {"float32"})
     if lower and grid.card is not None:
         yield f"Computed in {', '.join(lower)}: simulated seconds and the peak of MFU stay the card's all the same."

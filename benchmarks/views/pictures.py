@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.views import conditions
-from benchmarks.views.curves import caption, curves, goals, seconds_label, subtitle
-from benchmarks.views.sheets import Sheet
-from benchmarks.views.table import assemble
+from benchmarks.views.table_runs import TableRuns
+from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
+from reports.figures.curves import Curve, coinciding
 from reports.figures.dots import Dot, dots
 from reports.figures.names import drawable
 from results.files import own_folder
-from results.measures import MEASURES
+from results.measures import MEASURES, need
+from results.records import Record
+from results.statistics import ACCURACY
 from results.statistics.resolution import summary_interval
+from results.tables import ResultTable
 
 WORDS = "Mean and its 95 % interval, where there are two runs; hollow: published."
 
 
-def draw(sheet: Sheet, out: Path) -> tuple[tuple[Path, ...], str]:
+def draw(table_runs: TableRuns, table: ResultTable, out: Path) -> tuple[tuple[Path, ...], str]:
     """-> the files written, out/figures/<condition>/<id>.png, .svg and .pdf, and what is to be said of them.
 
     Nothing where there is nothing to be drawn. Raises ResultsError where they cannot be written.
     """
-    stem = own_folder(out, conditions.of_sheet(sheet).folder(out / "figures")) / sheet.table.id
-    title = f"{sheet.table.title}\n({subtitle(sheet)})"
-    if sheet.table.picture == "dots" and sheet.used:
-        label = f"training time\n({seconds_label(sheet)})"
-        return dots(list(_dots(sheet)), stem, title=title, y_label=label, log_y=True), WORDS
-    drawn = list(curves(sheet)) if sheet.table.picture == "curves" else []
+    stem = own_folder(out, table.conditions.folder(out / "figures")) / table_runs.table.id
+    title = f"{table_runs.table.title}\n({subtitle(table_runs)})"
+    if table_runs.table.picture == "dots" and table_runs.used:
+        label = f"training time\n({seconds_label(table_runs)})"
+        return dots(list(_dots(table_runs, table)), stem, title=title, y_label=label, log_y=True), WORDS
+    drawn = list(curves(table_runs)) if table_runs.table.picture == "curves" else []
     if not drawn:
         return (), ""
-    levels = goals(sheet)
-    words = caption(sheet, drawn, levels)
+    levels = goals(table_runs)
+    words = caption(table_runs, drawn, levels)
     return learning.curves(drawn, stem, title=title, y_label="test accuracy (%)", targets=levels), words
 
 
-def _dots(sheet: Sheet) -> Iterator[Dot]:
+def _dots(table_runs: TableRuns, table: ResultTable) -> Iterator[Dot]:
     """Grouped by the number of devices, as in B's figure."""
-    for row in assemble(sheet).rows:
-        devices, label = _devices(sheet, row.network, row.row), row.method_label
+    cells = table_runs.grid.cells
+    device_counts = {(cell.network, cell.row.key): cell.runs[0].labels.device_count for cell in cells}
+    for row in table.rows:
+        devices, label = device_counts[row.network, row.row], row.method_label
         cell = row.cells[0]
         value = cell.measured
         known = summary_interval(value) if value is not None else None
-        interval = MEASURES[sheet.table.measures[0]].possible(known) if known is not None else None
+        interval = MEASURES[table_runs.table.measures[0]].possible(known) if known is not None else None
         yield Dot(
             f"{devices} devices",
             drawable(label.replace(f", devices {devices}", "")),
@@ -56,7 +61,49 @@ def _dots(sheet: Sheet) -> Iterator[Dot]:
         )
 
 
-def _devices(sheet: Sheet, network: str, row: str) -> int:
-    """Of a row's runs, as planned."""
-    mine = (run for run in sheet.grid.runs if (run.spec.workload.network, run.labels.row) == (network, row))
-    return next(run.labels.device_count for run in mine)
+# ---- learning curves, on pages as well
+
+
+def subtitle(table_runs: TableRuns) -> str:
+    """Subtitle of a picture: scale, clock and seeds."""
+    clock = f"hardware {table_runs.grid.card.name}" if table_runs.grid.card is not None else "real threads"
+    return f"scale {table_runs.grid.scale}, {clock}, n = {len(table_runs.seeds)}"
+
+
+def seconds_label(table_runs: TableRuns) -> str:
+    """Label of an axis of seconds."""
+    return "simulated seconds" if table_runs.grid.card is not None else "seconds"
+
+
+def goals(table_runs: TableRuns) -> dict[str, float]:
+    """Network's title -> the target in percent, of a table that asks for the way to it."""
+    if not need(table_runs.table.measures, "target"):
+        return {}
+    return {title_of(net): goal.percent for net in table_runs.networks if (goal := table_runs.goal_of(net)) is not None}
+
+
+def caption(table_runs: TableRuns, drawn: Sequence[Curve], levels: Mapping[str, float]) -> str:
+    """Caption of learning curves. levels: their targets."""
+    words = [f"Test accuracy over epochs and over {seconds_label(table_runs)}. Thin: every seed; thick: their mean"]
+    if levels:
+        words.append(f"dotted: the target ({', '.join(f'{name} {level:g} %' for name, level in levels.items())})")
+    return "; ".join(filter(None, (*words, coinciding(drawn)))) + "."
+
+
+def curves(table_runs: TableRuns) -> Iterator[Curve]:
+    """One per run with a finite accuracy at a finite time; points without are left out."""
+    for network in table_runs.networks:
+        for row in table_runs.rows:
+            for record in table_runs.of(network, row.key):
+                if points := list(_points(record)):
+                    epochs, seconds, accuracies = zip(*points, strict=True)
+                    xs = {"epoch": epochs, seconds_label(table_runs): seconds}
+                    yield Curve(drawable(row.label), title_of(network), xs, accuracies, row.key)
+
+
+def _points(record: Record) -> Iterator[tuple[float, float, float]]:
+    """(epoch, seconds of the record's clock, accuracy in percent), all finite."""
+    for point in record.evaluations:
+        seconds, accuracy = (point.metrics.get(name, math.nan) for name in (record.clock, ACCURACY))
+        if math.isfinite(seconds) and math.isfinite(accuracy):
+            yield float(point.epoch), seconds, accuracy

@@ -1,4 +1,4 @@
-"""What MLflow is told of sheets: their runs, the values that tables show of them, and the files that show them."""
+"""Feeds MLflow with tables: their runs, the values that they show, and the files that show them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.views import conditions
-from benchmarks.views.sheets import Sheet, method_of
-from benchmarks.views.values import measured as measured_of
+from benchmarks.views.table_runs import TableRuns, method_of
 from benchmarks.workloads.data.cards import card, names
 from results import published, tracking
 from results.groups import Measured, Runs, runs_of
@@ -19,26 +18,30 @@ from results.statistics.chance import Chance
 from results.tracking import FeedReport
 
 
-def feed(sheets: Sequence[Sheet], out: Path) -> FeedReport:
-    """Lay the runs of sheets into MLflow; of values that several sheets have, the first's counts.
+def feed(shown_tables: Sequence[TableRuns], out: Path) -> FeedReport:
+    """Feed the runs of tables to MLflow; of a value that several tables have, the first's counts.
 
     Raises ResultsError where mlflow is not installed, or the store does not answer.
     """
     measured: dict[Runs, dict[str, Summary]] = {}
     artifacts: dict[str, list[Path]] = {}
-    for sheet in sheets:
-        files = _files(sheet, out)
-        for record in sheet.used:
+    for table_runs in shown_tables:
+        files = _files(table_runs, out)
+        for record in table_runs.used:
             kept = artifacts.setdefault(record.id, [])
             kept += [file for file in files if file not in kept]
-        for runs, values in _of_runs(sheet).items():
+        for runs, values in _of_runs(table_runs).items():
             measured[runs] = values | measured.get(runs, {})
     theirs = [
-        published.PublishedLine(sheet.table.id, sheet.table.family, key, value)
-        for sheet in sheets
-        for key, value in (sheet.table.values or {}).items()
+        published.PublishedLine(table_runs.table.id, table_runs.table.family, key, value)
+        for table_runs in shown_tables
+        for key, value in (table_runs.table.values or {}).items()
     ]
-    found = {(record.id, method_of(record.row)): record for sheet in reversed(sheets) for record in sheet.used}
+    found = {
+        (record.id, method_of(record.row)): record
+        for table_runs in reversed(shown_tables)
+        for record in table_runs.used
+    }
     records = list(found.values())
     return feed_records(records, theirs=theirs, measured=measured, artifacts=artifacts)
 
@@ -79,21 +82,21 @@ def chance(record: Record) -> Chance | None:
     return Chance.of(Labels(classes=known.classes, test_samples=taken or known.test_samples))
 
 
-def _of_runs(sheet: Sheet) -> dict[Runs, dict[str, Summary]]:
+def _of_runs(table_runs: TableRuns) -> dict[Runs, dict[str, Summary]]:
     """A table's values by the runs of each row, with the target that they rest on."""
     found: dict[Runs, dict[str, Summary]] = {}
-    values = measured_of(sheet)
+    values = table_runs.measured()
     for (network, row, measure), value in values.items():
         if row != ANY_ROW:
             target = values.get((network, ANY_ROW, TARGET))
-            runs = runs_of(row, sheet.complete(network, row))
+            runs = runs_of(row, table_runs.complete(network, row))
             found.setdefault(runs, {} if target is None else {TARGET: target})[measure] = value
     return found
 
 
-def _files(sheet: Sheet, out: Path) -> list[Path]:
-    """What was written of a table under its condition, now or before."""
-    given, id = conditions.of_sheet(sheet), sheet.table.id
+def _files(table_runs: TableRuns, out: Path) -> list[Path]:
+    """Files written of a table under its condition, now or before."""
+    given, id = conditions.of_table(table_runs), table_runs.table.id
     tables, figures = given.folder(out / "tables"), given.folder(out / "figures")
     paths = (tables / f"{id}.json", tables / f"{id}.csv", tables / f"{id}.md", figures / f"{id}.png")
     return [path for path in paths if path.is_file()]

@@ -18,7 +18,7 @@ from typing import Any, cast
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import messages, one_run, process
-from benchmarks.runner.processes.messages import Alive, Answer, Begin, Ended, Listen, Wrong
+from benchmarks.runner.processes.messages import Alive, Answer, Begin, Ended, Listen, UserMistake
 from tests.programs import start
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ class Here:
         return begin
 
     def send(self, answer: Answer) -> None:
-        if isinstance(answer, Wrong):
+        if isinstance(answer, UserMistake):
             raise UserError(answer.sentence)
         if isinstance(answer, Ended):
             self.ended[answer.id] = answer

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.commands.stream import Patient
+from benchmarks.commands.background_writer import BackgroundWriter
 from tests.commands.commands import CHECKOUT, TINY, Cli, journals, program, until, written
 
 
@@ -73,7 +73,7 @@ print(os.open({str(tmp_path / "file")!r}, os.O_CREAT) > 2, file=__import__("sys"
 
 def test_characters_that_an_output_lacks_are_question_marks() -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    with Patient(file) as patient:
+    with BackgroundWriter(file) as patient:
         assert patient.write("1 ± 2") == 5
         assert patient.drain()
     assert patient.error is None

@@ -130,10 +130,10 @@ def test_an_lstms_weights_stay_in_one_piece(pin: bool) -> None:
 @pytest.mark.parametrize("method", ["async_lu", "lapsgd"])
 def test_a_run_goes_on_from_what_was_copied_to_the_host(method: str, executor: str) -> None:
     run, rest = OnCuda(method, executor=executor), OnCuda(method, executor=executor)
-    checkpoint = run.progress([bounded(lambda: run.epoch(0))], 1.0)
+    checkpoint = run.checkpoint([bounded(lambda: run.epoch(0))], 1.0)
     assert {tensor.device.type for tensor in checkpoint.tensors.values()} == {"cpu"}
     rest.resume(checkpoint)
-    again = rest.progress(checkpoint.progress.evaluations, 1.0)
+    again = rest.checkpoint(checkpoint.progress.evaluations, 1.0)
     assert all(torch.equal(again.tensors[name], tensor) for name, tensor in checkpoint.tensors.items())
     assert again.progress.team == checkpoint.progress.team
     assert math.isfinite(bounded(lambda: rest.epoch(1))["train_loss"])

@@ -94,7 +94,7 @@ def test_a_run_goes_on_from_its_checkpoint() -> None:
     alone.train()
     with led("lsgd", {"devices": 2, "period": 3}) as first:
         evaluations = first.train(2)
-        kept = first.progress(evaluations, 1.0)
+        kept = first.checkpoint(evaluations, 1.0)
     with led("lsgd", {"devices": 2, "period": 3}) as second:
         second.resume(kept)
         second.train(1, first=2)

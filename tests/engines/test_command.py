@@ -15,8 +15,7 @@ from benchmarks.runner.engines import cluster, probe, slurm
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.probe import answer
 from benchmarks.runner.engines.submitting import Call, submit
-from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.node import Node
+from benchmarks.runner.gpus import Gpus, Node
 from tests.commands.commands import TINY, Cli
 from tests.engines.fakes import FakeCluster
 
@@ -207,7 +206,7 @@ def test_a_command_of_slurms_that_fails_says_what_it_said(bin: Path) -> None:
     with pytest.raises(cluster.ClusterSilent, match=r"^squeue: error: no controller$"):
         cluster.queue(["grid"])
     with pytest.raises(cluster.ClusterSilent, match="No such file"):
-        cluster.requeue("12")
+        cluster.ask("scontrol", "requeue", "12")
 
 
 def test_the_queue_is_read_whatever_a_reason_holds(bin: Path) -> None:

@@ -44,4 +44,4 @@ def test_what_the_command_line_says_goes_before(fake: FakeCluster) -> None:
     asked, short = (Slurm(SlurmOptions(per_task=per_task), print) for per_task in (5, None))
     assert short.described(RUNS, Pace()).startswith("an array of 2 jobs of at most 12 runs each, ")
     assert asked.described(RUNS, Pace()).startswith("an array of 6 jobs of at most 5 runs each, ")
-    assert short.width(RUNS) == 2
+    assert short.width(RUNS, Pace()) == 2

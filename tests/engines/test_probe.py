@@ -14,7 +14,7 @@ from benchmarks.runner.engines import probe
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.probe import Question, answer, ask, known
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.node import Node
+from benchmarks.runner.gpus import Node
 from tests.engines.fakes import FakeCluster
 
 

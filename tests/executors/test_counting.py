@@ -83,7 +83,7 @@ def test_a_run_that_goes_on_goes_on_counting() -> None:
     whole, first, second = (Small("lsgd", {"averages": "weights_and_momentum", "period": 2}) for _ in range(3))
     whole.train()
     evaluations = first.train(2)
-    second.resume(first.progress(evaluations, 1.0))
+    second.resume(first.checkpoint(evaluations, 1.0))
     second.train(1, first=2)
     assert second.team.counted_effects() == whole.team.counted_effects()
     assert whole.team.counted_effects()["state_averages"] > 0

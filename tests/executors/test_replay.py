@@ -99,7 +99,7 @@ def test_a_resumed_run_is_replayed_from_its_beginning() -> None:
     first = Small("lapsgd", executor="threads", record=True)
     metrics = first.train(1)
     second = Small("lapsgd", executor="threads", record=True)
-    second.resume(first.progress(metrics, 0.0))
+    second.resume(first.checkpoint(metrics, 0.0))
     metrics += second.train(EPOCHS - 1, first=1)
     assert isinstance(first.executor, RecordingExecutor)
     assert isinstance(second.executor, RecordingExecutor)

@@ -210,7 +210,7 @@ def trained() -> Checkpoint:
     """For an epoch."""
     training = Small("bp")
     training.train(1)
-    return training.progress([{"loss": 0.1, "odd": math.nan}], 1.5)
+    return training.checkpoint([{"loss": 0.1, "odd": math.nan}], 1.5)
 
 
 def taken(epoch: int) -> Callable[[], Checkpoint]:
@@ -284,7 +284,7 @@ def test_a_state_that_is_not_like_json_keeps_no_checkpoints(tmp_path: Path) -> N
         training.team.state = state  # type: ignore[assignment]
         checkpoints = kept(tmp_path, every_seconds=0, say=said.append)
         for _ in range(2):
-            checkpoints.offer(lambda training=training: training.progress([{}], 0.0))  # type: ignore[misc]
+            checkpoints.offer(lambda training=training: training.checkpoint([{}], 0.0))  # type: ignore[misc]
         assert len(said) == 1
         assert "team.state is not like JSON" in said[0]
 
@@ -314,7 +314,7 @@ def test_a_run_that_was_taken_over_writes_none(tmp_path: Path) -> None:
     checkpoints = kept(tmp_path, every_seconds=0.0, check=lost, say=said.append)
     folder(tmp_path, ID).parent.mkdir(parents=True)
     with pytest.raises(JournalLost):
-        checkpoints.offer(lambda: BP()[0].progress([], 0.0))
+        checkpoints.offer(lambda: BP()[0].checkpoint([], 0.0))
     assert checkpoints.flush() is None
     assert not folder(tmp_path, ID).exists()
     assert said == ["a checkpoint cannot be written (taken over); the run goes on without"]

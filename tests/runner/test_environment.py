@@ -22,15 +22,15 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 @pytest.fixture
-def rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of rooms in a repository that has a commit, of which they are no part yet."""
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages in a repository that has a commit, of which they are no part yet."""
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "somebody's own work")
-    rooms = tmp_path / "environment" / "site-packages"
-    (rooms / "benchmarks").mkdir(parents=True)
-    (rooms / "benchmarks" / "checkout.py").touch()
-    monkeypatch.setattr(place, "ROOMS", rooms)
-    return rooms
+    packages = tmp_path / "environment" / "site-packages"
+    (packages / "benchmarks").mkdir(parents=True)
+    (packages / "benchmarks" / "checkout.py").touch()
+    monkeypatch.setattr(place, "PACKAGES", packages)
+    return packages
 
 
 def made() -> tuple[object, object]:
@@ -38,15 +38,15 @@ def made() -> tuple[object, object]:
     return said["commit"], said["modified"]
 
 
-def test_the_commit_of_a_checkout_is_recorded(rooms: Path) -> None:
-    git(rooms, "add", "benchmarks/checkout.py")
-    git(rooms, "commit", "--quiet", "--message", "the suite")
-    assert made() == (git(rooms, "rev-parse", "HEAD"), False)
-    (rooms / "benchmarks" / "checkout.py").write_text("# edited")
-    assert made() == (git(rooms, "rev-parse", "HEAD"), True)
+def test_the_commit_of_a_checkout_is_recorded(packages: Path) -> None:
+    git(packages, "add", "benchmarks/checkout.py")
+    git(packages, "commit", "--quiet", "--message", "the suite")
+    assert made() == (git(packages, "rev-parse", "HEAD"), False)
+    (packages / "benchmarks" / "checkout.py").write_text("# edited")
+    assert made() == (git(packages, "rev-parse", "HEAD"), True)
 
 
-def test_the_commit_of_a_repository_around_it_is_not(rooms: Path) -> None:
+def test_the_commit_of_a_repository_around_it_is_not(packages: Path) -> None:
     """An environment, or a copy without git, may lie in the repository of something else."""
     assert made() == (None, None)
 
@@ -59,13 +59,13 @@ exec "$REAL" "$@"
 
 @pytest.mark.parametrize("instead", ["exec sleep 1000", "exit 128", 'exec "$REAL" no-such-command'])
 def test_where_git_does_not_say_whether_files_were_modified_nobody_else_does(
-    rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instead: str
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instead: str
 ) -> None:
     """It hangs, on a network's file system, or refuses."""
-    git(rooms, "add", "benchmarks/checkout.py")
-    git(rooms, "commit", "--quiet", "--message", "the suite")
-    (rooms / "benchmarks" / "checkout.py").write_text("# edited")
-    head, real = git(rooms, "rev-parse", "HEAD"), shutil.which("git")
+    git(packages, "add", "benchmarks/checkout.py")
+    git(packages, "commit", "--quiet", "--message", "the suite")
+    (packages / "benchmarks" / "checkout.py").write_text("# edited")
+    head, real = git(packages, "rev-parse", "HEAD"), shutil.which("git")
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
     program.write_text(GIT.format(instead), encoding="utf-8")
@@ -85,12 +85,12 @@ def test_where_git_does_not_say_whether_files_were_modified_nobody_else_does(
     environment.checkout.cache_clear()
 
 
-def test_without_git_nothing_is_said_of_the_sources(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_nothing_is_said_of_the_sources(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert made() == (None, None)
 
 
-def test_an_installed_wheel_is_named_by_its_version(rooms: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installed_wheel_is_named_by_its_version(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "INSTALLED", True)
     assert made() == (f"wheel {environment.release()}", False)
 

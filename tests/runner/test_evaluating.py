@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
-from benchmarks.runner.training import Course
+from benchmarks.runner.training import EvaluationHistory
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
@@ -57,12 +57,12 @@ def test_no_more_often_than_a_device_has_batches() -> None:
 @pytest.mark.parametrize(("every", "stops_after"), [(Fraction(1), 3), (Fraction(1, 2), 5), (Fraction(2), 2)])
 def test_patience_counts_epochs(every: Fraction, stops_after: int) -> None:
     """Two epochs without a better accuracy than the first evaluation's."""
-    course = Course(epochs=10, patience=2, every=every)
-    while course.goes_on:
-        course.evaluations.append({"accuracy_percent": 50.0, "train_loss": 1.0, "loss": 1.0})
-    assert course.stopped_early
-    assert len(course.evaluations) == stops_after
-    assert course.done == course.at(1) + 2
+    history = EvaluationHistory(epochs=10, patience=2, every=every)
+    while history.goes_on:
+        history.evaluations.append({"accuracy_percent": 50.0, "train_loss": 1.0, "loss": 1.0})
+    assert history.stopped_early
+    assert len(history.evaluations) == stops_after
+    assert history.done == history.at(1) + 2
 
 
 def test_the_last_epoch_is_evaluated() -> None:

@@ -42,14 +42,14 @@ def forget() -> None:
 @pytest.fixture
 def copy(tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of the checkout's code, committed, which identities are then of."""
-    for room in ("benchmarks", "methods", "reports", "results"):
+    for package in ("benchmarks", "methods", "reports", "results"):
         skipped = shutil.ignore_patterns("__pycache__", "reproductions")
-        shutil.copytree(checkout / room, tmp_path / room, ignore=skipped)
+        shutil.copytree(checkout / package, tmp_path / package, ignore=skipped)
     git(tmp_path, "init", "--quiet")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "--quiet", "--message", "the suite")
     for module in (place, numerics):
-        monkeypatch.setattr(module, "ROOMS", tmp_path)
+        monkeypatch.setattr(module, "PACKAGES", tmp_path)
     forget()
     yield tmp_path
     forget()
@@ -168,7 +168,7 @@ NO_NUMERICS = {
     "benchmarks/runner/checkpoints/file.py",
     "benchmarks/runner/checkpoints/keeper.py",
     "benchmarks/runner/specs.py",
-    "benchmarks/runner/standing.py",
+    "benchmarks/runner/run_progress.py",
     "benchmarks/runner/usage.py",
     "results/__init__.py",
     "results/errors.py",

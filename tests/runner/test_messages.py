@@ -10,7 +10,7 @@ import pytest
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool
-from benchmarks.runner.processes.messages import Answer, Begin, Ended, Wrong
+from benchmarks.runner.processes.messages import Answer, Begin, Ended, UserMistake
 from results.records.spec import Labels
 from tests.results.samples import spec_of
 
@@ -58,4 +58,4 @@ def test_an_end_that_takes_the_process_along_is_the_runs_own() -> None:
 
 def test_what_the_user_can_mend_ends_the_command() -> None:
     with pytest.raises(UserError, match="move the file"):
-        heard(Wrong("id", "move the file away"))
+        heard(UserMistake("id", "move the file away"))

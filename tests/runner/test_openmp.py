@@ -16,7 +16,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import messages, one_run, openmp, pool, process
 from benchmarks.runner.processes.messages import Begin, Ended
 from benchmarks.runner.processes.watch import Watch
-from benchmarks.runner.standing import Standing
+from benchmarks.runner.run_progress import RunProgress
 from benchmarks.tables.registry import table
 from results.records import folder_of, read
 
@@ -107,7 +107,7 @@ def test_the_journal_says_what_the_training_process_saw(tmp_path: Path, monkeypa
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     monkeypatch.setenv(VARIABLE, "PASSIVE")
     pipe: Any = None
-    one_run._run(pipe, setting, Begin(run.id, run.spec, run.labels), pipe, Watch(Standing(), print))
+    one_run._run(pipe, setting, Begin(run.id, run.spec, run.labels), pipe, Watch(RunProgress(), print))
     recorded = read(folder_of(tmp_path, run.id) / "journal.jsonl").environment
     assert (recorded["cores"], recorded["wait_policy"]) == (2, "PASSIVE")
     assert recorded["variables"][VARIABLE] == "PASSIVE"

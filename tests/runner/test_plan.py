@@ -21,7 +21,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import caveats, notes
-from benchmarks.views.sheets import sheet_of
+from benchmarks.views.table_runs import find_runs
 from methods import registry
 from results.records.identity import identity as hashed
 
@@ -231,5 +231,5 @@ def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.Mon
         (chosen, "The numerics were computed on NVIDIA H200."),
     ):
         on("NVIDIA H200", 2, choices)
-        sheet = sheet_of(resolve(table("table3"), choices), Journals(()))
-        assert sentence in [*caveats(sheet), *notes(sheet)]
+        table_runs = find_runs(resolve(table("table3"), choices), Journals(()))
+        assert sentence in [*caveats(table_runs), *notes(table_runs)]

@@ -16,7 +16,7 @@ from benchmarks.runner import training
 from benchmarks.runner.processes import messages, one_run
 from benchmarks.runner.processes.messages import Begin, Ended
 from benchmarks.runner.processes.watch import Watch, stacks
-from benchmarks.runner.standing import Standing
+from benchmarks.runner.run_progress import RunProgress
 from methods import Channel, Get, Program, Worker
 from results.records import read
 from results.records.journal import Journal
@@ -45,10 +45,10 @@ class Idle:
         """Nothing."""
 
 
-def at_work(*roles: str) -> tuple[Standing, list[Activity]]:
+def at_work(*roles: str) -> tuple[RunProgress, list[Activity]]:
     """A run that trains, its workers before their first effect."""
     crew = [Activity(Worker(waiting(), device=0, role=role)) for role in roles]
-    return Standing("training epoch 2", Idle(crew)), crew
+    return RunProgress("training epoch 2", Idle(crew)), crew
 
 
 def looks(watch: Watch, seconds: int) -> None:
@@ -66,9 +66,9 @@ def test_silence_is_said_at_growing_intervals() -> None:
 
 
 def test_each_worker_is_named_with_its_effect_and_since_when() -> None:
-    standing, (forward, backward) = at_work("forward", "backward")
+    run_progress, (forward, backward) = at_work("forward", "backward")
     said = list[str]()
-    watch = Watch(standing, said.append)
+    watch = Watch(run_progress, said.append)
     backward.effect = Get(Channel(name="losses"))
     for _ in range(10):  # the other one stands still meanwhile
         forward.asked += 1
@@ -81,10 +81,10 @@ def test_each_worker_is_named_with_its_effect_and_since_when() -> None:
 
 
 def test_a_slow_evaluation_names_no_worker_and_its_batches_are_progress() -> None:
-    standing, said = Standing("evaluating epoch 3", Idle()), list[str]()
-    watch = Watch(standing, said.append)
+    run_progress, said = RunProgress("evaluating epoch 3", Idle()), list[str]()
+    watch = Watch(run_progress, said.append)
     for _ in range(10):
-        standing.evaluated += 1
+        run_progress.evaluated += 1
         looks(watch, 20)
     assert said == []
     looks(watch, 11)
@@ -92,9 +92,9 @@ def test_a_slow_evaluation_names_no_worker_and_its_batches_are_progress() -> Non
 
 
 def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
-    standing, (one,) = at_work("forward")
+    run_progress, (one,) = at_work("forward")
     given_up, said = list[str](), list[str]()
-    watch = Watch(standing, said.append, stall_after=5.0)
+    watch = Watch(run_progress, said.append, stall_after=5.0)
     watch.give_up = given_up.append
     for _ in range(10):
         one.asked += 1
@@ -110,7 +110,7 @@ def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
 def test_loading_is_never_given_up() -> None:
     """It tells of no progress: that it takes long is said."""
     said = list[str]()
-    watch = Watch(Standing(), said.append, stall_after=5.0)
+    watch = Watch(RunProgress(), said.append, stall_after=5.0)
     watch.give_up = pytest.fail
     looks(watch, 40)
     assert said == ["no progress for 30 s while loading the data"]
@@ -186,7 +186,7 @@ def test_a_run_that_leaves_threads_behind_takes_its_process_along(
     begin = Begin("id", spec_of(), Labels())
     setting = messages.Setting(Path("out"), None, {}, (), {})
     with pytest.raises(Exit):
-        one_run._train(Sending(sent), setting, begin, None, journal, Standing())  # type: ignore[arg-type]
+        one_run._train(Sending(sent), setting, begin, None, journal, RunProgress())  # type: ignore[arg-type]
     reason = "Worker 'w 0' failed: KeyError: 'lost'; 10 s later these had not ended: w 1 at Get (losses)"
     assert sent == [Ended("id", "failed", reason, with_process=True)]
     record = read(journal.path)

@@ -85,8 +85,8 @@ def test_a_reproduced_table_stands_beside_what_was_published(tmp_path: Path) -> 
         finish(tmp_path / "three", run, 84.0 + 0.01 * run.spec.seed)
     blocks = []
     for name in ("one", "three"):
-        sheet = reproduced(one, journals.read(tmp_path / name))
-        assert sheet is not None
-        blocks.append(list(reproduced_block(one, sheet)))
+        table_runs = reproduced(one, journals.read(tmp_path / name))
+        assert table_runs is not None
+        blocks.append(list(reproduced_block(one, table_runs)))
     assert "| LU | 85.15 ± 0.15 | 84.00 | 6.00 ± 1.00 | 1.00 | 49.30 ± 9.46 | 2.00 | 1 |" in blocks[0]
     assert any(line.startswith("| LU | 85.15 ± 0.15 | 84.01 ± 0.01 (undecided) |") for line in blocks[1])

@@ -11,8 +11,8 @@ from benchmarks.hardware import cards
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
-from benchmarks.views.evidence import SheetEvidence
-from benchmarks.views.sheets import Records, Sheet
+from benchmarks.views.evidence import RunsEvidence
+from benchmarks.views.table_runs import Records, TableRuns
 from results.measures import MEASURES
 from results.statistics import Summary
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable, RunCondition, files
@@ -24,14 +24,14 @@ def test_only_an_analysis_of_this_scale_or_without_scales_counts(tmp_path: Path,
     row = ResultRow("resnet18", "ResNet-18", "bp", "BP", (ResultCell(None, Summary(1.0, None, 1)),))
     made = ResultTable(id, "title", "source", (MEASURES["forward_seconds"],), (row,), conditions=Conditions("smoke"))
     files.write(made, tmp_path / "tables")
-    found = {scale: SheetEvidence(RunCondition(scale), tmp_path, ()).tables(id) for scale in ("smoke", "small")}
+    found = {scale: RunsEvidence(RunCondition(scale), tmp_path, ()).tables(id) for scale in ("smoke", "small")}
     assert bool(found["small"]) == counts
     assert bool(found["smoke"]) == (id != "table3")
 
 
-def evidence_of(chosen: Choices, records: Records | None = None) -> SheetEvidence:
+def evidence_of(chosen: Choices, records: Records | None = None) -> RunsEvidence:
     grid = resolve(table("table3"), chosen)
-    return SheetEvidence(grid.condition, Path("out"), (Sheet(grid, records or {}),))
+    return RunsEvidence(grid.condition, Path("out"), (TableRuns(grid, records or {}),))
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from benchmarks.runner.grid import resolve
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet, sheet_of
 from benchmarks.views.table import assemble
+from benchmarks.views.table_runs import TableRuns, find_runs
 from results.tables import Glance, GlanceLine, GlanceValue
 from tests.views.runs import made
 
@@ -25,7 +25,9 @@ PACE = {"async_lu": 1.0, "lapsgd": 2.0, "ddp": 1.0, "bp": 4.0}
 """Simulated seconds an epoch."""
 
 
-def sheet(one: Table, curves: Curves, network: str = "resnet18", ends: Mapping[str, str] | None = None) -> Sheet:
+def table_runs(
+    one: Table, curves: Curves, network: str = "resnet18", ends: Mapping[str, str] | None = None
+) -> TableRuns:
     seeds = tuple(range(max(map(len, curves.values()))))
     chosen = Choices(seeds=seeds, networks=(network,))
     grid = resolve(one, chosen)
@@ -40,11 +42,11 @@ def sheet(one: Table, curves: Curves, network: str = "resnet18", ends: Mapping[s
         )
         for run in there
     )
-    return sheet_of(grid, Journals(tuple(found)))
+    return find_runs(grid, Journals(tuple(found)))
 
 
 def glance(one: Table, curves: Curves, **given: Any) -> Glance:
-    (found,) = assemble(sheet(one, curves, **given)).glances
+    (found,) = assemble(table_runs(one, curves, **given)).glances
     return found
 
 
@@ -127,8 +129,8 @@ def test_a_table_of_ones_own_has_a_glance_only_with_a_baseline() -> None:
     assert (found.baseline, found.published) == ("BP, 1 device", False)
     assert [one.row for one in found.lines] == ["async_lu", "ddp"]
     rest = replace(mine, rows=mine.rows[:2])
-    assert assemble(sheet(rest, {row: curves[row] for row in ("async_lu", "ddp")})).glances == ()
-    assert assemble(sheet(mine, {"bp": curves["bp"]})).glances == ()
+    assert assemble(table_runs(rest, {row: curves[row] for row in ("async_lu", "ddp")})).glances == ()
+    assert assemble(table_runs(mine, {"bp": curves["bp"]})).glances == ()
 
 
 def test_seeds_that_arrive_together_are_no_certainty() -> None:
@@ -152,7 +154,7 @@ def test_what_arrives_at_the_first_evaluation_is_as_fast_as_that_at_least() -> N
 def test_a_target_near_chance_is_none() -> None:
     """With ten classes 12 % is luck: no time to it, no headline, and the table says why."""
     found = assemble(
-        sheet(table("table1"), {row: [[11.0, 12.0], [12.0, 13.0]] for row in ("async_lu", "lapsgd", "bp")})
+        table_runs(table("table1"), {row: [[11.0, 12.0], [12.0, 13.0]] for row in ("async_lu", "lapsgd", "bp")})
     )
     assert not found.glances
     assert found.conditions.targets == {}

@@ -16,7 +16,7 @@ from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.every_condition import at_conditions
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import every_sheet, made_elsewhere, not_shown, sheet_of
+from benchmarks.views.table_runs import find_all_runs, find_runs, made_elsewhere, not_shown
 from results.groups import FIRST_TRIAL_SEED
 from results.records.spec import MethodSpec
 from tests.results.samples import lines_of, rewrite, write
@@ -44,12 +44,12 @@ def test_else_the_latest_run_of_the_same_experiment_counts_and_is_said() -> None
     assert held.of(run) is second
     assert held.of(other_seed) is None
     assert not held.done(run), "`run` trains it"
-    (sheet,) = (one for one in every_sheet(grids(CHOSEN), held) if one.table.id == "table1")
-    assert sheet.used == [second]
-    assert made_elsewhere([sheet]) == (
+    (table_runs,) = (one for one in find_all_runs(grids(CHOSEN), held) if one.table.id == "table1")
+    assert table_runs.used == [second]
+    assert made_elsewhere([table_runs]) == (
         "1 of 1 runs were made by another torch than this one: commit abababababab, torch 1.0."
     )
-    assert list(not_shown(held, [sheet])) == [
+    assert list(not_shown(held, [table_runs])) == [
         "1 runs are not shown: others of the same experiments count instead of them."
     ]
 
@@ -73,8 +73,8 @@ def test_runs_on_another_form_of_the_data_count_where_these_are_not_here(
     held = Journals((kept,))
     assert held.of(here) is kept
     assert not held.done(here), "`run` needs the data"
-    sheet = sheet_of(resolve(table("table3"), replace(CHOSEN, scale="small", data=tmp_path)), held)
-    assert "on another form of their data" in made_elsewhere([sheet])
+    table_runs = find_runs(resolve(table("table3"), replace(CHOSEN, scale="small", data=tmp_path)), held)
+    assert "on another form of their data" in made_elsewhere([table_runs])
     published = replace(here, any_form=False)
     assert held.of(published) is None, "where the published form is, another counts for nothing"
 
@@ -84,8 +84,8 @@ def test_without_seeds_those_that_have_runs_are_shown() -> None:
     runs = resolve(table("table1"), replace(CHOSEN, seeds=(0, 3, FIRST_TRIAL_SEED))).runs
     held = Journals(tuple(made(run, "2026-01") for run in runs))
     (there,) = at_conditions(CHOSEN, held, every={"scale", "seeds"})
-    (sheet,) = (one for one in there.sheets if one.table.id == "table1")
-    assert (there.condition.scale, sheet.grid.seeds, len(sheet.used)) == ("smoke", (0, 3), 2)
+    (table_runs,) = (one for one in there.shown if one.table.id == "table1")
+    assert (there.condition.scale, table_runs.grid.seeds, len(table_runs.used)) == ("smoke", (0, 3), 2)
 
 
 def test_only_sources_and_torch_may_differ() -> None:

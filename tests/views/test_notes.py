@@ -9,15 +9,15 @@ from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import captions, caveats
-from benchmarks.views.sheets import sheet_of
 from benchmarks.views.table import assemble
+from benchmarks.views.table_runs import find_runs
 from tests.views.runs import made
 
 
 def left_out(id: str, **changes: Any) -> list[str]:
     choices = Choices(seeds=(0,), **changes)
-    sheet = sheet_of(resolve(table(id), choices), Journals(()))
-    return [note for note in caveats(sheet) if note.startswith("Samples that fill no batch")]
+    table_runs = find_runs(resolve(table(id), choices), Journals(()))
+    return [note for note in caveats(table_runs) if note.startswith("Samples that fill no batch")]
 
 
 def test_where_the_papers_rows_diverged_other_rows_have_finished_all_the_same() -> None:
@@ -26,14 +26,14 @@ def test_where_the_papers_rows_diverged_other_rows_have_finished_all_the_same() 
     grid = resolve(table("table3"), choices)
     ends = {"bp": "finished", "async_lu": "diverged"}
     found = Journals(tuple(made(run, "2026", ends[run.method.name]) for run in grid.runs))
-    sheet = sheet_of(grid, found)
-    reasons = {row.row: {cell.reason for cell in row.cells} for row in assemble(sheet).rows}
+    table_runs = find_runs(grid, found)
+    reasons = {row.row: {cell.reason for cell in row.cells} for row in assemble(table_runs).rows}
     assert reasons == {
         "async_lu": {"1 of 1 runs diverged: "},
         "bp": {"no target: no run finished of the rows whose worst sets it"},
     }
     assert "resnet18: no target, since no run finished of the rows whose worst sets it (paper: 60 %)" in list(
-        captions(sheet)
+        captions(table_runs)
     )
 
 
@@ -48,8 +48,8 @@ def test_a_remainder_is_said_with_its_share_and_its_reason() -> None:
 def test_evaluations_within_an_epoch_are_said_where_they_are_set() -> None:
     def said(every: str) -> list[str]:
         choices = Choices(seeds=(0,), settings={"workload": {"evaluate_every": every}})
-        sheet = sheet_of(resolve(table("table1"), choices), Journals(()))
-        return [note for note in caveats(sheet) if note.startswith("Evaluated ")]
+        table_runs = find_runs(resolve(table("table1"), choices), Journals(()))
+        return [note for note in caveats(table_runs) if note.startswith("Evaluated ")]
 
     assert said("1") == []
     assert [note.partition(",")[0] for note in said("1/4")] == ["Evaluated 4 times in each epoch"]
@@ -64,8 +64,8 @@ def test_rows_that_are_the_same_numbers_are_named() -> None:
         grid = resolve(table("table3"), choices)
         best = {("async_bu", 1): other, ("bp", 0): 10.0, ("bp", 1): 10.0}
         records = [made(run, "2026", curve=(best.get((run.method.name, run.spec.seed), 50.0),)) for run in grid.runs]
-        sheet = sheet_of(grid, Journals(tuple(records)))
-        return [note for note in caveats(sheet) if note.startswith("The same losses and accuracies")]
+        table_runs = find_runs(grid, Journals(tuple(records)))
+        return [note for note in caveats(table_runs) if note.startswith("The same losses and accuracies")]
 
     (line,) = said(50.0)
     assert "(resnet18)" in line

@@ -10,11 +10,11 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
-from benchmarks.views.evidence import SheetEvidence
+from benchmarks.views.evidence import RunsEvidence
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import notes
-from benchmarks.views.sheets import Sheet, other_data, sheet_of
 from benchmarks.views.table import assemble
+from benchmarks.views.table_runs import TableRuns, find_runs, other_data
 from benchmarks.workloads.data.images import folder_tree
 from tests.results.samples import finish
 
@@ -35,14 +35,14 @@ def plant(place: Path, classes: tuple[str, ...] = ("ant", "bee")) -> Path:
     return place
 
 
-def sheet(data: Path, scale: str = "paper", out: Path | None = None) -> Sheet:
+def table_runs(data: Path, scale: str = "paper", out: Path | None = None) -> TableRuns:
     chosen = Choices(scale=scale, seeds=(0,), data=data)
     found = journals.read(out) if out is not None else Journals()
-    return sheet_of(resolve(table(ID), chosen), found)
+    return find_runs(resolve(table(ID), chosen), found)
 
 
 def test_classes_and_counts_are_in_the_runs_label_and_under_the_table(tmp_path: Path) -> None:
-    made = sheet(plant(tmp_path / "insects"))
+    made = table_runs(plant(tmp_path / "insects"))
     label = (
         "insects (a folder of images): 2 classes, 80 training and 20 test images "
         "(ImageNet-1k: 1,000 classes, 1,281,167 and 50,000)"
@@ -61,14 +61,14 @@ def test_classes_and_counts_are_in_the_runs_label_and_under_the_table(tmp_path: 
 def test_nothing_agrees_or_differs_and_no_claim_is_judged(tmp_path: Path) -> None:
     place, out = plant(tmp_path / "insects"), tmp_path / "out"
     for scale in ("small", "paper"):
-        for run in sheet(place, scale).grid.runs:
+        for run in table_runs(place, scale).grid.runs:
             finish(out, run)
     for scale in ("small", "paper"):
-        made = sheet(place, scale, out)
+        made = table_runs(place, scale, out)
         row = made.rows[0].key
         assert made.complete("resnet50", row)
         assert made.grid.other_data.startswith("insects (a folder of images): 2 classes")
-        evidence = SheetEvidence(made.grid.condition, out, (made,))
+        evidence = RunsEvidence(made.grid.condition, out, (made,))
         assert evidence.value(ID, "resnet50", row, "best_accuracy_percent") is None
         assert (
             other_data([made]) == f"No claim is judged by {ID}, whose data are not the paper's: {made.grid.other_data}."
@@ -76,11 +76,11 @@ def test_nothing_agrees_or_differs_and_no_claim_is_judged(tmp_path: Path) -> Non
 
 
 def test_a_stand_in_says_that_it_is_one_and_claims_are_judged_at_its_scale(tmp_path: Path) -> None:
-    made = sheet(tmp_path, "smoke")
+    made = table_runs(tmp_path, "smoke")
     assert "not the paper's data" in made.grid.other_data
     finish(tmp_path, made.grid.runs[0])
-    made = sheet(tmp_path, "smoke", tmp_path)
-    evidence = SheetEvidence(made.grid.condition, tmp_path, (made,))
+    made = table_runs(tmp_path, "smoke", tmp_path)
+    evidence = RunsEvidence(made.grid.condition, tmp_path, (made,))
     assert evidence.value(ID, "resnet50", made.grid.runs[0].labels.row, "best_accuracy_percent") is not None
     assert other_data([made]) == ""
 

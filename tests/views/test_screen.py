@@ -13,8 +13,8 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import sheet_of
 from benchmarks.views.table import assemble
+from benchmarks.views.table_runs import find_runs
 from reports.tables import texts
 from reports.tables.screen import to_rich
 from results.tables import ResultTable
@@ -33,7 +33,7 @@ def shown(id: str, seeds: int = 3, **choices: Any) -> ResultTable:
         local, several = run.labels.row.startswith(("lap", "lpp")), "updaters" in run.labels.row
         curve = [one / (2 if several else 1) + more for one in (SLOW if local else FAST)]
         found.append(made(run, "2026", curve=curve, pace=0.08 if several else 0.1))
-    return assemble(sheet_of(grid, Journals(tuple(found))))
+    return assemble(find_runs(grid, Journals(tuple(found))))
 
 
 def lines(one: ResultTable, width: int = 120) -> list[str]:

@@ -19,7 +19,7 @@ from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
 from benchmarks.views.notes import caveats
-from benchmarks.views.sheets import sheet_of
+from benchmarks.views.table_runs import find_runs
 from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.workload import workload
 from methods import Program, Worker
@@ -154,8 +154,8 @@ def test_tf32_needs_a_gpu() -> None:
 def said(id: str, settings: dict[str, str], **choices: Any) -> str:
     """What of a table's notes is of precision."""
     chosen = replace(CHOICES, settings={"workload": settings}, **choices)
-    sheet = sheet_of(resolve(table(id), chosen), Journals(()))
-    return " ".join(text for text in caveats(sheet) if text.startswith("Computed in "))
+    table_runs = find_runs(resolve(table(id), chosen), Journals(()))
+    return " ".join(text for text in caveats(table_runs) if text.startswith("Computed in "))
 
 
 def test_a_table_says_what_does_not_follow_the_precision() -> None:

@@ -1,4 +1,4 @@
-"""What of this machine serves the suite, and how to mend the rest: `python -m benchmarks doctor`.
+"""`doctor`: which parts of this machine serve the suite, and how to mend the rest.
 
 Nothing here raises, waits for a server longer than two seconds, downloads, or leaves a file behind.
 """

@@ -26,7 +26,7 @@ class Check:
 
 
 def guarded(name: str, check: Callable[[], Check]) -> Check:
-    """What the check found; one that fails in a way nobody thought of is not ok."""
+    """Carry out a check; one that raises is not ok."""
     try:
         return check()
     except Exception as error:

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.commands.doctor.check import Check
-from benchmarks.commands.doctor.packages import installed
 from benchmarks.errors import UserError
+from benchmarks.runner.environment import package
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.places import cache_folder
@@ -34,7 +34,7 @@ def data_set(name: str, data: Path | None) -> Check:
         return Check(title, False, f"not in {data}", card.obtain)
     if card.kind == "folder":
         return Check(title, True, "not here, and nothing downloads it", card.obtain, absent=True)
-    if card.kind == "text" and installed("datasets") is None:
+    if card.kind == "text" and not package("datasets"):
         return Check(
             title, True, "not here, and the package that downloads it is not installed", card.obtain, absent=True
         )
@@ -43,7 +43,7 @@ def data_set(name: str, data: Path | None) -> Check:
 
 
 def _found(card: DataCard, data: Path | None) -> str:
-    """What is there, its content compared with the card's; "" where nothing is."""
+    """Says where a data set is, its content compared with the card's; "" where it is not there."""
     from benchmarks.workloads.data import checksums
     from benchmarks.workloads.data.images import cifar, cifar_places, digits, folder_tree
     from benchmarks.workloads.data.text import generated, imdb

@@ -31,31 +31,22 @@ def cuda() -> Check:
 
 
 def _gpus() -> Check:
-    """What runs can use of them: equal ones, each with its memory; the driver; what TF32 is before a run sets it."""
+    """Check the GPUs: whether they are equal, their memory, the driver, and TF32 before a run sets it."""
     import torch
 
     from benchmarks.runner import gpus
 
-    devices = ", ".join(map(_device, range(torch.cuda.device_count())))
-    products, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    flags = f"TF32 {_on(products)} for products, {_on(convolutions)} in cuDNN until a run's precision sets both"
-    detail = f"{torch.cuda.device_count()}: {devices}; driver {gpus.driver() or 'not told by nvidia-smi'}; {flags}"
+    seen = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    devices = ", ".join(f"{one.name} ({one.total_memory / 2**30:.0f} GiB)" for one in seen)
+    flags = (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32)
+    products, convolutions = ("on" if flag else "off" for flag in flags)
+    tf32 = f"TF32 {products} for products, {convolutions} in cuDNN until a run's precision sets both"
+    detail = f"{len(seen)}: {devices}; driver {gpus.driver() or 'not told by nvidia-smi'}; {tf32}"
     try:
         gpus.found()
     except UserError as error:
         return Check("CUDA", False, detail, str(error))
     return Check("CUDA", True, detail)
-
-
-def _on(flag: bool) -> str:
-    return "on" if flag else "off"
-
-
-def _device(index: int) -> str:
-    import torch
-
-    properties = torch.cuda.get_device_properties(index)
-    return f"{properties.name} ({properties.total_memory / 2**30:.0f} GiB)"
 
 
 def threads() -> Check:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import platform
 import sys
 import tomllib
-from collections.abc import Iterator
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED
 from benchmarks.commands.doctor.check import Check, cause
+from benchmarks.runner.environment import package
 
 if TYPE_CHECKING:
-    from packaging.requirements import Requirement
+    pass
 
 OLDEST_PYTHON = (3, 11)
 AGAIN = f"`pip install --upgrade {DISTRIBUTION}`" if INSTALLED else "`uv sync`, or `pip install --upgrade --editable .`"
-"""What installs the packages that pyproject.toml wants: from an index, or in the checkout."""
+"""Command that installs the packages of pyproject.toml: from an index, or in the checkout."""
 
 
 def python() -> Check:
@@ -34,26 +33,15 @@ def packages() -> Check:
 
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [Requirement(text) for text in project["dependencies"]]
-    wrong = [f"{one.name} {found or 'missing'} (wanted {one.specifier})" for one, found in _wrong(wanted)]
+    found = {one: package(one.name) for one in wanted}
+    wrong = [
+        f"{one.name} {version or 'missing'} (wanted {one.specifier})"
+        for one, version in found.items()
+        if not (version and one.specifier.contains(version, prereleases=True))
+    ]
     if wrong:
         return Check("packages", False, "; ".join(wrong), f"run {AGAIN}")
     return Check("packages", True, f"all {len(wanted)} as pyproject.toml wants them")
-
-
-def _wrong(wanted: list[Requirement]) -> Iterator[tuple[Requirement, str | None]]:
-    """Those that are not as wanted, with the version found."""
-    for one in wanted:
-        found = installed(one.name)
-        if found is None or not one.specifier.contains(found, prereleases=True):
-            yield one, found
-
-
-def installed(package: str) -> str | None:
-    """Its version."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def torch() -> Check:
@@ -83,7 +71,7 @@ def torchvision() -> Check:
 
 def mlflow() -> Check:
     """Whether runs can be fed into MLflow from here."""
-    found = installed("mlflow") or installed("mlflow-skinny")
+    found = package("mlflow") or package("mlflow-skinny")
     if found:
         return Check("mlflow", True, found)
     get = "pip install mlflow" if INSTALLED else "uv sync --extra tracking"

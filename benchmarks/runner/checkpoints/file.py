@@ -52,7 +52,7 @@ class Stint(_Strict):
 
 
 class Progress(_Strict):
-    """What of a checkpoint is no tensor. evaluations: the metrics of each; simulated_seconds: where they are."""
+    """The part of a checkpoint that is no tensor. evaluations: metrics of each; simulated_seconds: if any."""
 
     format: Literal[1] = 1
     run: str = ""

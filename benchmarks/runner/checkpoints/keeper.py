@@ -1,4 +1,4 @@
-"""When a run's checkpoints are written, by a thread of its own, and which of them are kept."""
+"""Writes a run's checkpoints in a background thread, and keeps the last two."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from results.files import own_folder, set_aside
 KEPT = 2
 EVERY_SECONDS = 1.0
 SHARE = 0.01
-"""Of a run's time that taking them may cost at most, and writing them: after one that was slow the next comes later."""
+"""Share of a run's time that taking, and writing, checkpoints may cost: after a slow one the next comes later."""
 RESERVE_BYTES = 16 * 2**20
-"""What a checkpoint leaves free on its disk, for journals."""
+"""Bytes that a checkpoint leaves free on its disk, for journals."""
 PATIENCE_SECONDS = 5.0
 """How long the end of a process waits for a checkpoint: less than `benchmarks/runner/processes/signals.py` gives it."""
 
@@ -148,7 +148,7 @@ class Checkpoints:
         self._written_at, self._writing = time.monotonic(), time.thread_time()
 
     def _complete(self, checkpoint: Checkpoint) -> Checkpoint:
-        """With what this process knows of the run."""
+        """The checkpoint with this process's environment, and those before it."""
         epoch, batch = checkpoint.place
         mine = Stint(epoch=epoch, batch=batch, environment=self.environment)
         before = self._stints

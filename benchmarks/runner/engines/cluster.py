@@ -1,4 +1,4 @@
-"""What SLURM's own commands say and do. sacct is asked nothing: many a small cluster keeps no accounts."""
+"""Wrappers of SLURM's commands. sacct is never asked: many a small cluster keeps no accounts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.errors import UserError
 from methods.errors import unknown
 
 ANSWER_SECONDS = 60.0
-"""That a command of SLURM's is waited for."""
+"""Seconds that a command of SLURM's may take."""
 MOST_INDEX = 1001
 """MaxArraySize where a cluster does not say."""
 OVER = frozenset(
@@ -30,7 +30,7 @@ class ClusterSilent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """As squeue shows it. state: SLURM's word; node: "" while it waits; reason: why it does."""
+    """A job as squeue shows it. state: SLURM's word; node: "" while it waits; reason: why it does."""
 
     id: str
     state: str
@@ -83,7 +83,7 @@ def nodes(partition: str | None) -> int:
 
 
 def most_jobs() -> int:
-    """Of an array: its indices begin at 0, and stay below MaxArraySize."""
+    """Most jobs of one array: its indices begin at 0 and stay below MaxArraySize."""
     try:
         found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.MULTILINE)
     except ClusterSilent:
@@ -112,13 +112,8 @@ def cancel(ids: Iterable[str]) -> None:
         ask("scancel", *listed)
 
 
-def requeue(id: str) -> None:
-    """Raises ClusterSilent."""
-    ask("scontrol", "requeue", id)
-
-
 def ask(*command: str) -> str:
-    """What a command of SLURM's prints. Raises ClusterSilent."""
+    """Run a command of SLURM's -> what it prints. Raises ClusterSilent."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS, check=False

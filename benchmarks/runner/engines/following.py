@@ -36,7 +36,7 @@ NAMED = 4
 
 @dataclass
 class _Heard:
-    """What was heard of a run. begun: as its journal says when; under_way: of a job that has not ended."""
+    """Last known state of a run. begun: the start in its journal; under_way: whether its job goes on."""
 
     run: Run
     journal: Tail
@@ -96,12 +96,12 @@ class Follower:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the arrays whose jobs are followed."""
+        """Names of the arrays whose jobs are followed."""
         return tuple(dict.fromkeys(name for name, _ in self._jobs))
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Of the jobs that are followed."""
+        """Ids of the jobs that are followed."""
         return tuple(one.id for one in self._jobs.values())
 
     def follow(self, array: Array, indices: Collection[int] | None = None) -> None:

@@ -40,7 +40,7 @@ def serve(path: str) -> None:
     except signals.Signalled as asked:
         signals.signalled(asked)
         if asked.number == signal.SIGUSR2 and _places(shard) != before:  # else it would come again for ever
-            cluster.requeue(_id())
+            cluster.ask("scontrol", "requeue", _id())
         sys.exit(LEFT)
 
 
@@ -48,8 +48,9 @@ def _train(shard: Shard) -> None:
     for plugin in shard.setting.plugins:
         methods.load_plugin(plugin)
     own_files.load(shard.setting.own)
-    log = shard.path.parent / LOGS / f"{_id()}_0_log.out"
-    runs = [_labelled(run, log) for run in shard.runs if not _refused(run, shard)]
+    log = {"log": str(shard.path.parent / LOGS / f"{_id()}_0_log.out")}
+    accepted = [run for run in shard.runs if not _refused(run, shard)]
+    runs = [replace(run, labels=run.labels.model_copy(update=log)) for run in accepted]
     if not runs:
         return
     setting = _here(shard.setting, runs[0].spec.device)
@@ -68,12 +69,8 @@ def _train(shard: Shard) -> None:
         raise
 
 
-def _labelled(run: Run, log: Path) -> Run:
-    return replace(run, labels=run.labels.model_copy(update={"log": str(log)}))
-
-
 def _here(setting: Setting, device: str) -> Setting:
-    """With what this node is, and the GPUs that the job was given."""
+    """The setting with this node's environment and the GPUs that the job was given."""
     found = environment.describe(device)
     command = {"command": setting.environment.get("command"), "job": _id()}
     return replace(setting, environment={**found, **command}, gpus=gpus.each() if device == "cuda" else ())

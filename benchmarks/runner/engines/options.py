@@ -1,4 +1,4 @@
-"""What `--engine slurm` asks sbatch for: of the command line, else of [engine.slurm] in a file of the user's folder."""
+"""Options for sbatch of `--engine slurm`: from the command line, else from [engine.slurm] in the user's folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENGINES = ("local", "slurm")
 PER_TASK = "per_task"
 SETUP = "setup"
 MINUTES = 60
-"""Of a job whose time nobody chose: a run that takes longer goes on in the next one."""
+"""Time limit of a job unless one is chosen: a run that takes longer goes on in the next job."""
 SIGNAL_SECONDS = 90
 """Before its time limit a job is asked to leave a checkpoint and to go."""
 
@@ -57,17 +57,17 @@ class SlurmOptions:
 
     @property
     def signal_seconds(self) -> int:
-        """As SIGNAL_SECONDS says, but at most half of a short job."""
+        """SIGNAL_SECONDS, but at most half of a short job."""
         return min(SIGNAL_SECONDS, int(self.minutes * 30))
 
     @property
     def words(self) -> str:
-        """As it is given: partition=gpu, time=240."""
+        """The options as given: partition=gpu, time=240."""
         return ", ".join(f"{key}={value}" for key, value in {**self.asked, "time": f"{self.minutes:g}"}.items())
 
 
 def chosen(given: Iterable[str], per_task: int | None, folder: Path = Path()) -> SlurmOptions:
-    """What the command line said goes before the file in this folder. Raises UserError for what is none."""
+    """Options of the command line over those of the file in this folder. Raises UserError for an invalid one."""
     asked, of_file, setup = _read(folder / FILE)
     asked = {**asked, **dict(map(_parted, given))}
     for name, value in asked.items():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from benchmarks.runner.plan import Run
 
 LEAST_SECONDS, MOST_SECONDS = 30.0, 120.0
-"""That short runs of one job train together. A job's start takes a few seconds, and its loss these."""
+"""Seconds that short runs of one job train together: long beside a job's start, short if the job is lost."""
 
 
 def packed(runs: Sequence[Run], per_task: Callable[[str], int]) -> list[list[Run]]:
@@ -40,6 +40,6 @@ def shares(runs: Sequence[Run], seconds: Callable[[Run], float], nodes: int, min
 
 
 def kind_of(run: Run) -> str:
-    """The same for runs of one network on one data set, at whatever rates: they take alike long, and load alike."""
+    """Key of runs that share a job: one network on one data set, which take equally long and share their data."""
     work = run.spec.workload
     return f"{work.scale} {work.dataset} {work.network}"

@@ -22,8 +22,7 @@ from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.shards import LOGS, place
 from benchmarks.runner.engines.submitting import Call, submit
 from benchmarks.runner.environment import cpu_name
-from benchmarks.runner.gpus import Gpus
-from benchmarks.runner.node import Node, different
+from benchmarks.runner.gpus import Gpus, Node
 from results import files
 from results.reading import TEXT_BYTES, content, parsed_json
 from results.records.identity import identity as digest
@@ -36,21 +35,21 @@ QUEUE_LOOKS = 10
 
 @dataclass(frozen=True)
 class Question:
-    """What is to be found there. paths: that have to be; versions: of what decides numbers, as they are here."""
+    """Question to a node. paths: that must exist there; versions: that must be the same as here."""
 
     paths: tuple[str, ...]
     versions: dict[str, str]
 
     @classmethod
     def here(cls, paths: Sequence[Path]) -> Question:
-        """With the versions that this process has."""
+        """A question with the versions that this process has."""
         return cls(tuple(str(path.absolute()) for path in paths), _versions())
 
 
 def answer(path: str) -> None:
     """In the job: say what this node is, beside the question."""
     asked = json.loads(Path(path).read_bytes())
-    node = Node(cpu_name(), os.cpu_count() or 1, _gpus())
+    node = Node(cpu_name(), os.cpu_count() or 1, gpus.found() if gpus.usable() else None)
     said = {
         "host": os.uname().nodename,
         "node": asdict(node),
@@ -72,14 +71,18 @@ def ask(
     said = _by_job(question, out, options, say, sleep)
     if missing := said["missing"]:
         raise UserError(f"Node {said['host']} does not see {missing[0]}: name a folder that all nodes share.")
-    if differs := different(question.versions, said["versions"]):
-        raise UserError(f"Node {said['host']} would make other runs than this machine plans; it has other {differs}.")
+    for what, planned in question.versions.items():  # another would make other runs
+        if (there := str(said["versions"].get(what))) != planned:
+            differs = f"{what} (planned with {planned[:12]}, found {there[:12]})"
+            raise UserError(
+                f"Node {said['host']} would make other runs than this machine plans; it has other {differs}."
+            )
     files.replace(kept, json.dumps({**said, "key": key}).encode())
     return _node(said)
 
 
 def known(out: Path) -> Node | None:
-    """What the last probe job found; None where there was none."""
+    """The node that the last probe job found; None where there was none."""
     before = _read(place(out) / ANSWER)
     return _node(before) if before is not None else None
 
@@ -134,10 +137,6 @@ def _tail(log: Path) -> str:
 
 def _versions() -> dict[str, str]:
     return {"sources": numerics.digest(), "torch": identity.torch_minor()}
-
-
-def _gpus() -> Gpus | None:
-    return gpus.found() if gpus.usable() else None
 
 
 def _read(path: Path) -> dict[str, Any] | None:

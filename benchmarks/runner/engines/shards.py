@@ -1,4 +1,4 @@
-"""What is written for jobs, under out/slurm: an array's folder holds its setting, a shard of runs per job, and notes.
+"""Files for jobs, under out/slurm: an array's folder holds its setting, a shard of runs per job, and notes.
 
 All of it is JSON. Notes are what a job says that no journal does; each job has a file of them, which it alone writes.
 """
@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ class Array:
 
     @property
     def name(self) -> str:
-        """Of its jobs as well."""
+        """Name of the array and of its jobs."""
         return self.folder.name
 
     @classmethod
@@ -62,7 +61,8 @@ class Array:
         array = cls(folder, tuple(tuple(run.id for run in shard) for shard in shards), before, (), made)
         files.replace(folder / SETTING, _json(_SETTING.dump_python(_absolute(setting))))
         for index, shard in enumerate(shards):
-            files.replace(array.shard(index), _json([_document(run) for run in shard]))
+            documents = [{"id": run.id, "spec": run.spec.document(), "labels": run.labels.document()} for run in shard]
+            files.replace(array.shard(index), _json(documents))
         array.write()
         return array
 
@@ -83,7 +83,7 @@ class Array:
         files.replace(self.folder / ARRAY, _json(fields))
 
     def changed(self, **fields: Any) -> Array:
-        """The same with these, written. Raises ResultsError."""
+        """Change these fields and write the file -> the new array. Raises ResultsError."""
         made = replace(self, **fields)
         made.write()
         return made
@@ -93,20 +93,20 @@ class Array:
         return self.folder / f"{index}.json"
 
     def log(self, index: int) -> Path:
-        """What a job printed."""
+        """Path of a job's log."""
         job = self.jobs[index] if index < len(self.jobs) else "JOB"
         return self.folder / LOGS / f"{job}_0_log.out"
 
 
 def arrays(out: Path) -> list[Array]:
-    """Those of which jobs may be queued or running."""
+    """Arrays of which jobs may be queued or running."""
     found = map(Array.read, sorted(place(out).glob(f"*/{ARRAY}")))
     return [array for array in found if array is not None and not array.over]
 
 
 @dataclass(frozen=True)
 class Shard:
-    """What a job reads: its runs, and what they share."""
+    """A job's input: its runs, and what they share."""
 
     path: Path
     runs: tuple[Run, ...]
@@ -124,15 +124,10 @@ class Shard:
             raise ResultsError(f"{path.parent / SETTING}: a card of it was changed ({wrong[0][:12]}); run again.")
         return cls(path, runs, setting)
 
-    @cached_property
-    def notes(self) -> Path:
-        """Beside it."""
-        return notes_of(self.path)
-
 
 @dataclass(frozen=True)
 class Note:
-    """What a job says of a run. kind: remark (the run goes on) or failed (it does not, and its journal may not say)."""
+    """A message of a job on a run. kind: remark (the run goes on) or failed (its journal may not tell)."""
 
     id: str
     kind: str
@@ -191,10 +186,6 @@ def _absolute(setting: Setting) -> Setting:
         plugins=tuple(path.absolute() for path in setting.plugins),
         own=replace(setting.own, data=data),
     )
-
-
-def _document(run: Run) -> dict[str, Any]:
-    return {"id": run.id, "spec": run.spec.document(), "labels": run.labels.document()}
 
 
 def _run(document: Mapping[str, Any]) -> Run:

@@ -20,6 +20,7 @@ from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.packing import packed, shares
 from benchmarks.runner.engines.shards import LOGS, Array, arrays, place
 from benchmarks.runner.engines.submitting import Call, submit
+from benchmarks.runner.gpus import Node
 from benchmarks.runner.pace import START_SECONDS, Pace
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import signals
@@ -43,11 +44,13 @@ class Slurm:
     options: SlurmOptions
     say: Callable[[str], None]
     sleep: Callable[[float], None] = time.sleep
+    node: Node | None = None  # what a node was found to be; None: nobody has asked
+    detach: bool = False  # submit, and follow nothing
     held: list[Run] = field(default_factory=list)  # that the cluster does not take yet
     _shares: Mapping[str, int] = field(default_factory=dict)
 
     def train_all(self, runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
-        """As pool.train_all, by jobs; each run whose job failed ends as failed, with the job's log.
+        """Train the runs by jobs, as pool.train_all does here; a run whose job failed ends as failed, with its log.
 
         Raises UserError where SLURM takes none of them, Interrupted where this process was asked to end: jobs go on.
         """
@@ -60,11 +63,11 @@ class Slurm:
             raise Interrupted(f"{asked.word}: {_left(follower, len(runs))}.", asked.code) from None
         return follower.ended
 
-    def detached(self, runs: Sequence[Run], setting: Setting) -> str:
-        """Submit what is not queued or running -> what to say of it, at once."""
+    def detached(self, runs: Sequence[Run], setting: Setting) -> None:
+        """Submit what is not queued or running, and say so."""
         follower = Follower(runs, setting.out, lambda event: None)
         self._begin(runs, setting, follower)
-        return f"Detached: {_left(follower, len(runs))}."
+        self.say(f"Detached: {_left(follower, len(runs))}.")
 
     def expect(self, runs: Sequence[Run], pace: Pace) -> None:
         """Short ones of these will share jobs, unless the command line says how many do."""
@@ -87,7 +90,7 @@ class Slurm:
             )
 
     def described(self, runs: Sequence[Run], pace: Pace) -> str:
-        """What would be submitted of these runs, and the hours that it takes."""
+        """Says what would be submitted of these runs, and the hours that it takes."""
         if not runs:
             return "nothing is to be submitted"
         self.expect(runs, pace)
@@ -98,8 +101,10 @@ class Slurm:
             f"{sum(hours):.2g} hours of jobs in all, the longest {max(hours):.2g} ({pace.basis(runs)})"
         )
 
-    def width(self, runs: Sequence[Run]) -> int:
-        """Jobs side by side, at most, where nobody else has the cluster."""
+    def width(self, runs: Sequence[Run], pace: Pace) -> int:
+        """Jobs side by side, at most, where nobody else has the cluster. Raises UserError as `check_time`."""
+        self.check_time(runs, pace)
+        self.expect(runs, pace)
         return max(1, min(len(self._packed(runs)), cluster.nodes(self.options.partition)))
 
     def _packed(self, runs: Sequence[Run]) -> list[list[Run]]:
@@ -115,7 +120,8 @@ class Slurm:
                 raise UserError("The cluster does not answer (squeue), so that nothing is submitted; try again.")
             under_way: set[str] = set()
             for array in there:
-                going = [index for index in range(len(array.shards)) if _goes_on(queue, array, index)]
+                jobs = [queue.get((array.name, index)) for index in range(len(array.shards))]
+                going = [index for index, job in enumerate(jobs) if job is not None and not job.over]
                 under_way |= {id for index in going for id in array.shards[index]}
                 if going:
                     follower.follow(array, going)
@@ -193,7 +199,7 @@ def cancelled(out: Path) -> list[cluster.Job]:
 
 
 def _left(follower: Follower, total: int) -> str:
-    """What goes on without this command."""
+    """Says what goes on without this command."""
     done = f"{len(follower.ended)} of {many(total)} done"
     bases = list(dict.fromkeys(id.partition("_")[0] for id in follower.ids))
     if not bases:
@@ -208,11 +214,6 @@ def _jobs(count: int) -> str:
     return "one job" if count == 1 else f"an array of {count} jobs"
 
 
-def _goes_on(queue: Mapping[cluster.Key, cluster.Job], array: Array, index: int) -> bool:
-    found = queue.get((array.name, index))
-    return found is not None and not found.over
-
-
 def _queue(names: Sequence[str]) -> Mapping[cluster.Key, cluster.Job] | None:
     """None where it does not answer: what was known still holds."""
     try:
@@ -222,7 +223,7 @@ def _queue(names: Sequence[str]) -> Mapping[cluster.Key, cluster.Job] | None:
 
 
 def _before(shards: Sequence[Sequence[Run]], out: Path) -> dict[str, str]:
-    """When each run's journal was begun, where it has one."""
+    """Start of each run's journal, where it has one, by the run's id."""
     found: dict[str, str] = {}
     for run in (run for shard in shards for run in shard):
         with contextlib.suppress(ResultsError):
@@ -231,7 +232,7 @@ def _before(shards: Sequence[Sequence[Run]], out: Path) -> dict[str, str]:
 
 
 def _put_aside(out: Path, id: str) -> None:
-    """What --fresh replaces; jobs train what is not there."""
+    """Set aside what --fresh replaces, so that jobs train it again."""
     folder = folder_of(out, id)
     with contextlib.suppress(FileNotFoundError, LeaseHeld):
         lease = Lease.take(own_folder(out, folder))

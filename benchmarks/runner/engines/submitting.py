@@ -24,7 +24,7 @@ _NOISE = re.compile(r"^(sbatch: )?(error: )?")
 
 @dataclass(frozen=True)
 class Call:
-    """What a job does: a function of a module, of a path. By names alone, so that who submits need not import it."""
+    """A job's work: a function of a module, called with a path. By names, so that who submits need not import it."""
 
     module: str
     function: str

@@ -17,7 +17,7 @@ FIRST_SECONDS = 120.0  # that a process has for its imports, before its first si
 
 @dataclass
 class _Silence:
-    """Of one run's process: so many seconds since its last sign, and what it was at by the last that said so."""
+    """Silence of one process: seconds since its last sign of life, and what its run was at then."""
 
     begun: bool = False
     at: str = ""
@@ -26,7 +26,7 @@ class _Silence:
 
 
 class Heartbeats:
-    """What a pool has heard of its processes. stall_after: seconds of silence that it has patience with; None: any.
+    """Watches a pool's processes for signs of life. stall_after: seconds of silence that end one; None: no limit.
 
     Time in which this process itself was stopped (Ctrl-Z, a machine that slept) does not count.
     """
@@ -38,7 +38,7 @@ class Heartbeats:
         self._last = time.monotonic()
 
     def hear(self, event: Event | Alive) -> None:
-        """As the pool's own listener: whatever comes is a sign of life."""
+        """Take in an event of the pool: each is a sign of life."""
         at = event.at if isinstance(event, Alive) else self._silences.get(event.id, _Silence()).at
         self._silences[event.id] = _Silence(not isinstance(event, Begin), at)
         if not isinstance(event, Alive):
@@ -51,14 +51,12 @@ class Heartbeats:
         self._silences = {id: self._silences.get(id, _Silence()) for id in running}
         for id, silence in self._silences.items():
             silence.seconds += passed
-            if self._stall_after is not None and silence.seconds >= self._patience(silence, self._stall_after):
+            least = 0.0 if silence.begun else FIRST_SECONDS
+            if self._stall_after is not None and silence.seconds >= max(self._stall_after, least):
                 yield id, _sentence(silence)
             elif silence.seconds >= silence.next:
                 silence.next = 2 * silence.seconds
                 self._listen(Standstill(id, _sentence(silence)))
-
-    def _patience(self, silence: _Silence, stall_after: float) -> float:
-        return stall_after if silence.begun else max(stall_after, FIRST_SECONDS)
 
 
 def _sentence(silence: _Silence) -> str:

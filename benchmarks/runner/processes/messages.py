@@ -1,4 +1,4 @@
-"""What the command and its training processes tell each other of a run, and what a display hears of it."""
+"""Messages between the command and its training processes, and events for whoever displays them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from results.records.spec import Labels, RunSpec
 
 @dataclass(frozen=True)
 class Setting:
-    """What all runs of a command share. gpus: CUDA_VISIBLE_DEVICES, an entry each; of a process, the one it sees."""
+    """Facts that all runs of a command share. gpus: entries of CUDA_VISIBLE_DEVICES; of a process, the one it sees."""
 
     out: Path
     data: Path | None
@@ -93,7 +93,7 @@ class Alive:
 
 
 @dataclass(frozen=True)
-class Wrong:
+class UserMistake:
     """From a process: the user can mend what is said here; the run has not ended, and is to be repeated."""
 
     id: str
@@ -132,7 +132,7 @@ class QueueState:
     id: str = ""
 
 
-Answer = Alive | Resumed | Epoch | Standstill | Remark | Ended | Busy | Wrong
+Answer = Alive | Resumed | Epoch | Standstill | Remark | Ended | Busy | UserMistake
 Event = Begin | Resumed | Epoch | Standstill | Remark | Ended | Busy | Placed | Requeued | QueueState
 Listen = Callable[[Event], None]
 
@@ -148,6 +148,6 @@ class ParentPipe:
             self._pipe.send(answer)
 
     def tell(self, answer: Answer) -> None:
-        """The same, though nobody may listen any more: the thread that trains finds that out by itself."""
+        """Send an answer, or drop it where nobody listens any more: the training thread finds that out by itself."""
         with contextlib.suppress(OSError):
             self.send(answer)

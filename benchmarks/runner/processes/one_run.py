@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.runner.processes import signals
@@ -19,10 +18,10 @@ from benchmarks.runner.processes.messages import (
     Remark,
     Resumed,
     Setting,
-    Wrong,
+    UserMistake,
 )
 from benchmarks.runner.processes.watch import Watch, stacks
-from benchmarks.runner.standing import Standing
+from benchmarks.runner.run_progress import RunProgress
 from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -36,12 +35,11 @@ DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "r
 
 def carry_out(
     parent: ParentPipe, setting: Setting, begin: Begin, loaded: dict[str, DataSet], watch: Watch
-) -> Ended | Busy | Wrong:
+) -> Ended | Busy | UserMistake:
     """Train the run. loaded: the data set that is at hand, by its key; another takes its place."""
-    import methods
-    from benchmarks.errors import UserError
+    from benchmarks.errors import USER_ERRORS
     from benchmarks.executors.errors import described
-    from results.errors import AlreadyDone, JournalLost, LeaseHeld, ResultsError
+    from results.errors import AlreadyDone, JournalLost, LeaseHeld
 
     try:
         return _run(parent, setting, begin, data_of(begin.spec, setting, loaded), watch)
@@ -51,42 +49,35 @@ def carry_out(
         return Busy(begin.id, held.who)
     except JournalLost as error:  # its siblings' journals are theirs
         return Ended(begin.id, "failed", str(error))
-    except (UserError, ResultsError, methods.MethodError) as error:
-        return Wrong(begin.id, str(error))
+    except USER_ERRORS as error:
+        return UserMistake(begin.id, str(error))
     except (signals.Terminated, BrokenPipeError, ConnectionResetError):
         raise
     except BaseException as error:  # outside of its training: the process can go on
-        return Ended(begin.id, "failed", f"while {watch.standing.doing}: {described(error)}")
+        return Ended(begin.id, "failed", f"while {watch.run_progress.doing}: {described(error)}")
 
 
 def data_of(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> DataSet:
-    """The run's data; loaded: what is at hand, by its key. Raises UserError as `_load`."""
-    key = _data_key(spec)
-    if key not in loaded:
-        loaded.clear()
-        loaded[key] = _load(spec, setting.data)
-    return loaded[key]
+    """The run's data. loaded: what is at hand, by its key.
 
-
-def _load(spec: RunSpec, folder: Path | None) -> DataSet:
-    """The run's data. Raises UserError where it is missing, or is not that of the plan, whose identity the run has."""
+    Raises UserError where it is missing, or is not that of the plan, whose identity the run has.
+    """
     from benchmarks.errors import UserError
     from benchmarks.runner.specs import workload_of
     from benchmarks.runner.training import load_data
 
-    data = load_data(workload_of(spec.workload), folder)
+    work = spec.workload.document()
+    key = json.dumps([work[part] for part in DATA])  # the same of runs that can share their data
+    if key not in loaded:
+        loaded.clear()
+        loaded[key] = load_data(workload_of(spec.workload), setting.data)
+    data = loaded[key]
     if data.card.fingerprint != spec.workload.dataset_sha256:
         raise UserError(
             f"{data.card.title} changed since the run was planned: other data, or another form of the same, is found "
             "now; give the command again."
         )
     return data
-
-
-def _data_key(spec: RunSpec) -> str:
-    """What runs that can share their data have in common."""
-    work = spec.workload.document()
-    return json.dumps([work[part] for part in DATA])
 
 
 def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watch: Watch) -> Ended:
@@ -121,7 +112,7 @@ def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watc
 
         watch.give_up = give_up
         try:
-            return _train(parent, setting, begin, data, journal, watch.standing, checkpoints)
+            return _train(parent, setting, begin, data, journal, watch.run_progress, checkpoints)
         except (signals.Terminated, BrokenPipeError):
             interrupt(journal, checkpoints)
             raise
@@ -134,20 +125,16 @@ def interrupt(journal: Journal, checkpoints: Checkpoints | None = None) -> None:
 
     Not where the signal came when an end was on the disk and the journal did not know it yet.
     """
+    from benchmarks.runner.checkpoints.file import words
     from results.errors import ResultsError
 
     with journal.lock:
         if _goes_on(journal):
+            place = checkpoints.flush() if checkpoints is not None else None
+            more = "" if place is None else f"; the same command goes on after {words(*place)}"
             with contextlib.suppress(ResultsError):  # that it was ended matters more
-                journal.end("interrupted", reason="the command was ended" + _carried_on(checkpoints))
+                journal.end("interrupted", reason=f"the command was ended{more}")
         journal.close()
-
-
-def _carried_on(checkpoints: Checkpoints | None) -> str:
-    from benchmarks.runner.checkpoints.file import words
-
-    at = checkpoints.flush() if checkpoints is not None else None
-    return "" if at is None else f"; the same command goes on after {words(*at)}"
 
 
 def _goes_on(journal: Journal) -> bool:
@@ -182,7 +169,7 @@ def _train(
     begin: Begin,
     data: DataSet,
     journal: Journal,
-    standing: Standing,
+    run_progress: RunProgress,
     checkpoints: Checkpoints | None = None,
 ) -> Ended:
     from benchmarks.errors import UserError
@@ -198,7 +185,7 @@ def _train(
                 data=data,
                 card=setting.cards.get(begin.spec.hardware.sha256),
                 report=lambda epoch, metrics: parent.send(Epoch(begin.id, epoch, metrics)),
-                standing=standing,
+                run_progress=run_progress,
                 checkpoints=checkpoints,
                 resumed=lambda found: parent.send(Resumed(begin.id, found.place[0], found.words)),
             )
@@ -218,7 +205,7 @@ def _train(
 
 
 def _ranks(spec: RunSpec) -> contextlib.AbstractContextManager[None]:
-    """Those that take part, where the executor has a process per device."""
+    """Have the other ranks take part, where the executor has a process per device."""
     from benchmarks.executors import registry as executors
 
     if executors.executor(spec.executor).one_process:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware.cores import usable_cores
+from benchmarks.runner.processes.memory import variables
 from benchmarks.runner.specs import workload_of
 from benchmarks.workloads.networks.names import BLOCKS, layer_names
 from results.records.spec import RunSpec
@@ -55,14 +56,6 @@ def policy_of(spec: RunSpec, jobs: int) -> str | None:
     return wait_policy(jobs * many, threads, usable_cores())
 
 
-@contextlib.contextmanager
-def applied(policy: str | None) -> Iterator[None]:
+def applied(policy: str | None) -> contextlib.AbstractContextManager[None]:
     """A process that is started inside, or torch when it is first imported there, waits so; a user's own stays."""
-    if policy is None or os.environ.get(VARIABLE):
-        yield
-        return
-    os.environ[VARIABLE] = policy
-    try:
-        yield
-    finally:
-        del os.environ[VARIABLE]
+    return variables({VARIABLE: policy} if policy is not None and not os.environ.get(VARIABLE) else {})

@@ -5,19 +5,24 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import memory, one_run, openmp, process, ranks, signals
-from benchmarks.runner.processes.elsewhere import Elsewhere
 from benchmarks.runner.processes.heartbeat import Heartbeats
-from benchmarks.runner.processes.messages import Alive, Answer, Begin, Busy, Ended, Event, Listen, Setting, Wrong
+from benchmarks.runner.processes.messages import Alive, Answer, Begin, Busy, Ended, Event, Listen, Setting, UserMistake
 from results import children
+from results.records import folder_of
+from results.records.lease import LeaseWatcher
 
+POLL_SECONDS = 1.0
+"""Between two looks whether runs of other commands can be had."""
 RANK_WORK = ranks.RankWork(process.prepare, one_run.data_of)
 
 
@@ -42,7 +47,7 @@ class TrainingProcess:
         self.run = run
         # A process that died at rest is found when its answer is waited for.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.pipe.send(_begin(run))
+            self.pipe.send(Begin(run.id, run.spec, run.labels))
 
     def dismiss(self) -> None:
         """Ask it to go; a run that it is at ends as interrupted."""
@@ -68,13 +73,13 @@ def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Liste
 
 def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen) -> dict[str, Ended]:
     waiting, ended = deque(runs), dict[str, Ended]()
-    elsewhere = Elsewhere(setting.out, runs, listen)
-    heartbeats = Heartbeats(setting.stall_after, elsewhere.hear)
+    busy = BusyRuns(setting.out, runs, listen)
+    heartbeats = Heartbeats(setting.stall_after, busy.hear)
     policies = {run.id: openmp.policy_of(run.spec, jobs) for run in runs}
     crew: list[TrainingProcess] = []
     try:
         while len(ended) < len(runs):
-            waiting.extend(elsewhere.freed())
+            waiting.extend(busy.freed())
             for job in [job for job in crew if job.run is None][: len(waiting)]:
                 if (fitting := _fitting(waiting, policies, job.policy)) is None:
                     crew.remove(job)  # it cannot change its policy: a new one takes its place
@@ -92,23 +97,44 @@ def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen)
                 job = next(job for job in crew if job.pipe is pipe)
                 if not _hear(job, ended, heartbeats.hear):
                     crew.remove(job)  # dead: a new one takes its place if there is more to do
-            _give_up({job.run.id: job for job in crew if job.run is not None}, heartbeats)
+            running = {job.run.id: job for job in crew if job.run is not None}
+            for id, why in heartbeats.lost(running):
+                running[id].lost = why
+                running[id].process.kill()  # the end of its pipe is heard next
     finally:
-        _end(crew)
+        for job in crew:  # all at once, so that the patience with one is that with all
+            job.dismiss()
+        children.gone([job.process for job in crew], signals.POOL_SECONDS)
     return ended
 
 
-def _give_up(running: Mapping[str, TrainingProcess], heartbeats: Heartbeats) -> None:
-    for id, why in heartbeats.lost(running):
-        running[id].lost = why
-        running[id].process.kill()  # the end of its pipe is heard next
+class BusyRuns:
+    """The runs that other commands train into the same folder: waited for, until they are done or can be had.
 
+    listen: hears of each that it is busy.
+    """
 
-def _end(crew: Sequence[TrainingProcess]) -> None:
-    """All of them at once, so that the patience with one is that with all."""
-    for job in crew:
-        job.dismiss()
-    children.gone([job.process for job in crew], signals.POOL_SECONDS)
+    def __init__(self, out: Path, runs: Sequence[Run], listen: Listen) -> None:
+        self._out, self._listen = out, listen
+        self._runs = {run.id: run for run in runs}
+        self._busy: list[str] = []
+        self._watcher = LeaseWatcher()
+        self._next = 0.0
+
+    def hear(self, event: Event) -> None:
+        """Listen to what happens to runs, as the pool's own listener."""
+        if isinstance(event, Busy):
+            self._busy.append(event.id)
+        self._listen(event)
+
+    def freed(self) -> list[Run]:
+        """The runs to ask for again, looked for once a second."""
+        if time.monotonic() < self._next:
+            return []
+        self._next = time.monotonic() + POLL_SECONDS
+        free = [id for id in self._busy if self._watcher.free(folder_of(self._out, id))]
+        self._busy = [id for id in self._busy if id not in free]
+        return [self._runs[id] for id in free]
 
 
 def _placed(setting: Setting, crew: Sequence[TrainingProcess]) -> Setting:
@@ -123,12 +149,8 @@ def _fitting(waiting: Sequence[Run], policies: Mapping[str, str | None], policy:
     return next((run for run in waiting if run.spec.seed == seed and policies[run.id] == policy), None)
 
 
-def _begin(run: Run) -> Begin:
-    return Begin(run.id, run.spec, run.labels)
-
-
 def _start(job: TrainingProcess, run: Run, listen: Listen) -> None:
-    listen(_begin(run))
+    listen(Begin(run.id, run.spec, run.labels))
     job.begin(run)
 
 
@@ -143,7 +165,7 @@ def _hear(job: TrainingProcess, ended: dict[str, Ended], listen: Callable[[Event
         ended[job.run.id] = died = Ended(job.run.id, "failed", job.lost or _death(job.process.exitcode))
         listen(died)
         return False
-    if isinstance(answer, Wrong):
+    if isinstance(answer, UserMistake):
         job.run = None
         raise UserError(answer.sentence)
     if isinstance(answer, Ended):

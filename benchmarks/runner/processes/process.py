@@ -1,7 +1,7 @@
 """A process that trains runs, one after the other, and tells its parent how they go.
 
-The parent sends `Begin`; the child answers with an `Epoch` after each and `Ended`, or with `Wrong`, or with `Busy`
-where another command trains the run; in between with a `Standstill` when nothing gets on.
+The parent sends `Begin`; the child answers with an `Epoch` after each and `Ended`, or with `UserMistake`, or with
+`Busy` where another command trains the run; in between with a `Standstill` when nothing gets on.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.processes import signals
 from benchmarks.runner.processes.memory import keep_freed_memory
-from benchmarks.runner.processes.messages import Alive, Begin, Busy, Ended, ParentPipe, Setting, Standstill, Wrong
+from benchmarks.runner.processes.messages import Alive, Begin, Busy, Ended, ParentPipe, Setting, Standstill, UserMistake
 from benchmarks.runner.processes.watch import Watch
-from benchmarks.runner.standing import Standing
+from benchmarks.runner.run_progress import RunProgress
 from results import children
 
 if TYPE_CHECKING:
     from benchmarks.workloads.data.load import DataSet
 
-CarryOut = Callable[[ParentPipe, Setting, Begin, "dict[str, DataSet]", Watch], Ended | Busy | Wrong]
+CarryOut = Callable[[ParentPipe, Setting, Begin, "dict[str, DataSet]", Watch], Ended | Busy | UserMistake]
 
 
 def main(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:
@@ -47,23 +47,20 @@ def main(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:
         os._exit(signals.TERMINATED)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return
-    except BaseException as error:  # nobody foresaw it: no other process would fare better
+    except BaseException as error:  # unexpected: other processes would meet it too
         with contextlib.suppress(OSError):
-            pipe.send(Wrong("", _unforeseen(error)))
+            from benchmarks.executors.errors import described
 
-
-def _unforeseen(error: BaseException) -> str:
-    from benchmarks.executors.errors import described
-
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"A training process has failed: {described(error)}, {last.filename}:{last.lineno}."
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{last.filename}:{last.lineno}"
+            pipe.send(UserMistake("", f"A training process has failed: {described(error)}, {where}."))
 
 
 def _serve(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:
     loaded: dict[str, DataSet] = {}
     parent = ParentPipe(pipe)
     if wrong := prepare(setting):
-        parent.send(Wrong("", wrong))  # as of any other run
+        parent.send(UserMistake("", wrong))  # as of any other run
         return
     while True:
         begin = pipe.recv()
@@ -74,21 +71,21 @@ def _serve(pipe: Connection, setting: Setting, carry_out: CarryOut) -> None:
 
 def _watched(
     parent: ParentPipe, setting: Setting, begin: Begin, loaded: dict[str, DataSet], carry_out: CarryOut
-) -> Ended | Busy | Wrong:
+) -> Ended | Busy | UserMistake:
     def say(sentence: str) -> None:
         parent.tell(Standstill(begin.id, sentence))
 
     def beat(at: str) -> None:
         parent.tell(Alive(begin.id, at))
 
-    with Watch(Standing(), say, stall_after=setting.stall_after, beat=beat) as watch:
+    with Watch(RunProgress(), say, stall_after=setting.stall_after, beat=beat) as watch:
         return carry_out(parent, setting, begin, loaded, watch)
 
 
 def prepare(setting: Setting) -> str:
     """Load the plug-ins, the user's own networks and data, and import what trains -> why that cannot be done, or ""."""
     import methods
-    from benchmarks.errors import UserError
+    from benchmarks.errors import USER_ERRORS
     from benchmarks.workloads import own_files
 
     try:
@@ -99,6 +96,6 @@ def prepare(setting: Setting) -> str:
     except BaseException as error:
         from benchmarks.executors.errors import described
 
-        mendable = isinstance(error, methods.MethodError | UserError)
+        mendable = isinstance(error, USER_ERRORS)
         return str(error) if mendable else f"No run can be trained: {described(error)}."
     return ""

@@ -17,7 +17,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import methods
-from benchmarks.errors import UserError
+from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.executors import registry as executors
 from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import RankPlace
@@ -26,7 +26,6 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import memory, openmp, signals
 from benchmarks.runner.processes.messages import Setting
 from results import children
-from results.errors import ResultsError
 from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class RankWork(NamedTuple):
-    """What a rank's process does as any training process does: functions that lie higher up.
+    """Functions that a rank's process shares with training processes; they are defined in modules above this one.
 
     prepare: loads plug-ins and what trains -> why it cannot, or "". data_of: a run's data, from what is at hand.
     """
@@ -63,7 +62,7 @@ def started_here(kind: executors.ExecutorKind, command: str) -> None:
 
 
 def take_part(place: RankPlace, setting: Setting, work: RankWork) -> int:
-    """All that another rank than 0 does, in a process of its own -> the exit code."""
+    """Run a nonzero rank in a subprocess -> the exit code."""
     rank = _process(place, setting, work, None)
     rank.join()
     return 1 if rank.exitcode else 0
@@ -88,25 +87,11 @@ def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[N
     for method in made:
         session.enough(place, method)
     others = _local(place, setting, work, apart) if here else contextlib.nullcontext()
-    with _said(place), others:
+    with memory.variables(place.variables), others:
         try:
             yield
         finally:
             _dismiss(place, here=here)
-
-
-@contextlib.contextmanager
-def _said(place: RankPlace) -> Iterator[None]:
-    """To the training processes that are started inside."""
-    before = {name: os.environ.get(name) for name in place.variables}
-    os.environ |= place.variables
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager
@@ -191,7 +176,7 @@ def _serve(session: Session, setting: Setting, wrong: str, work: RankWork) -> No
             if wrong:
                 raise UserError(wrong)
             _run(session, number, spec, lambda spec: work.data_of(spec, setting, loaded))
-        except (UserError, ResultsError) as error:
+        except USER_ERRORS as error:
             session.excuse(number, str(error))
     session.store.add("left", 1)
 
@@ -216,10 +201,8 @@ def _run(session: Session, number: int, spec: RunSpec, data_of: Callable[[RunSpe
                 return  # rank 0 has heard of it
             except WorkersStuck:
                 os._exit(1)
-    except (UserError, ResultsError):
+    except USER_ERRORS:
         raise
-    except methods.MethodError as error:
-        raise UserError(str(error)) from error
     except BaseException as error:
         raise UserError(f"{described(error)}.") from error
 

@@ -18,7 +18,7 @@ from results.children import end_within
 
 WORDS = {"SIGINT": "Interrupted", "SIGTERM": "Terminated", "SIGHUP": "Hung up"}
 TRAINING_SECONDS, POOL_SECONDS, COMMAND_SECONDS = 7.0, 8.0, 9.5
-"""That a training process has from its SIGTERM to its end, the pool for all of them, the command for itself."""
+"""Seconds from a request to the end: of a training process, of all of a pool's, of the command."""
 
 TERMINATED = 143
 """The exit code of a process that was asked to end."""

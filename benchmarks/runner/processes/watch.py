@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.executors.activity import Activity
-from benchmarks.runner.standing import Standing
+from benchmarks.runner.run_progress import RunProgress
 
 SILENT_SECONDS = 30.0  # before it is said for the first time; then each time that the silence has doubled
 EVERY_SECONDS = 1.0
@@ -36,13 +36,13 @@ class Watch:
 
     def __init__(
         self,
-        standing: Standing,
+        run_progress: RunProgress,
         say: Callable[[str], None],
         *,
         stall_after: float | None = None,
         beat: Callable[[str], None] = lambda at: None,
     ) -> None:
-        self.standing, self.say, self.stall_after, self.beat = standing, say, stall_after, beat
+        self.run_progress, self.say, self.stall_after, self.beat = run_progress, say, stall_after, beat
         self.every = every_seconds(stall_after)
         self._now = self._since = 0.0
         self._seen: Any = None
@@ -71,31 +71,27 @@ class Watch:
     def look(self, seconds: float) -> None:
         """seconds: since the last look."""
         self._now += seconds
-        asked = {one: one.asked for one in self.standing.activities}
+        asked = {one: one.asked for one in self.run_progress.activities}
         self._workers = {
             one: self._workers[one] if self._workers.get(one, (-1,))[0] == count else (count, self._now)
             for one, count in asked.items()
         }
-        seen = self.standing.doing, self.standing.evaluated, asked
+        seen = self.run_progress.doing, self.run_progress.evaluated, asked
         if seen != self._seen:
             self._seen, self._since, self._next = seen, self._now, SILENT_SECONDS
         silent = self._now - self._since
         self.beat(self._at())
-        if self.give_up is not None and self._stalled(silent):
-            self.give_up(self._sentence(silent))
+        sentence = f"no progress for {silent:.0f} s while {self._at()}"
+        trains = self.run_progress.executor is not None
+        if self.give_up is not None and trains and self.stall_after is not None and silent >= self.stall_after:
+            self.give_up(sentence)
         elif silent >= self._next:
             self._next = 2 * silent
-            self.say(self._sentence(silent))
-
-    def _stalled(self, silent: float) -> bool:
-        return self.standing.executor is not None and self.stall_after is not None and silent >= self.stall_after
-
-    def _sentence(self, silent: float) -> str:
-        return f"no progress for {silent:.0f} s while {self._at()}"
+            self.say(sentence)
 
     def _at(self) -> str:
         workers = "; ".join(f"{one} for {self._now - since:.0f} s" for one, (_, since) in self._workers.items())
-        return self.standing.doing + (f": {workers}" if workers else "")
+        return self.run_progress.doing + (f": {workers}" if workers else "")
 
 
 def stacks() -> str:

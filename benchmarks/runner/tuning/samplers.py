@@ -13,7 +13,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner.tuning.search import DECAY_STEP, PUBLISHED, Factors, Trial, TuningBudget
 
 SEED = 0
-"""Of the sampler, for every row: the random one tries the same for all."""
+"""Seed of the sampler, the same for every row."""
 WORST = 0.0
 """Percent: what a study is told of a trial that diverged."""
 
@@ -46,7 +46,7 @@ def _study(sampler: str) -> Any:
 
 
 def _factors(trial: Any, budget: TuningBudget) -> Factors:
-    """As the grid, within its span; weight decays only where there are more trials than the grid has rates."""
+    """Draw the next factors within the grid's span; weight decays only where there are more trials than rates."""
     rate = trial.suggest_float("rate", budget.rates[0], budget.rates[-1], log=True)
     if budget.trials == budget.grid:
         return Factors(rate)

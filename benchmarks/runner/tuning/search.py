@@ -1,4 +1,4 @@
-"""What is tried for a row, and what of it is best: the same budget for every row. Knows no table, trains nothing.
+"""The search of `tune`: what is tried for a row, and which trial is best, with the same budget for every row.
 
 The manner is AlgoPerf's (Dahl et al., arXiv:2306.07179): a method is tuned by a rule and a budget that are fixed
 before, the same for all, and the result says both.
@@ -23,7 +23,7 @@ MOST_TRIALS, MOST_SEEDS = 1000, 100
 
 @dataclass(frozen=True)
 class Factors:
-    """What the table's learning rate and weight decay are multiplied by."""
+    """Factors of the table's learning rate and weight decay."""
 
     rate: float = 1.0
     decay: float = 1.0
@@ -47,7 +47,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TuningBudget:
-    """Of every row alike. grid: learning rates, evenly in their logarithms; span: the greatest over the least.
+    """Budget of a row, the same for all. grid: learning rates, evenly in logarithms; span: greatest over least.
 
     trials: of a row; those beyond the grid try weight decays at the best learning rate. seeds: runs of a trial.
     """
@@ -60,7 +60,7 @@ class TuningBudget:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """As the command line has them."""
+        """The budget as options of the command line."""
         given = {"grid": self.grid, "span": f"{self.span:g}", "trials": self.trials, "tuning-seeds": self.seeds}
         words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
         return (*words, *(["--sampler", self.sampler] if self.sampler != GRID else []))
@@ -88,7 +88,7 @@ class TuningBudget:
 
     @property
     def words(self) -> str:
-        """What a row gets, in words."""
+        """Says what a row gets."""
         least, greatest = self.rates[0], self.rates[-1]
         runs = f"{self.trials} trials of {self.seeds} seed{'' if self.seeds == 1 else 's'}"
         more, within = self.trials - self.grid, f"x {least:g} to x {greatest:g} of the table's"

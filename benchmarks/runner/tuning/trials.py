@@ -15,7 +15,7 @@ from results.records import Record
 from results.statistics import best
 
 DECAY_OF_NONE = 1e-4
-"""What is multiplied where the table's own weight decay is 0."""
+"""Weight decay that factors multiply where the table's own is 0."""
 
 
 def tuned(work: Workload, factors: Factors) -> Workload:
@@ -35,7 +35,7 @@ def tuned(work: Workload, factors: Factors) -> Workload:
 
 
 def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
-    """What a row tries next, after those trials; empty where its budget is spent. The same question, the same answer.
+    """Factors that a row tries next, after those trials; none where its budget is spent. A pure function.
 
     Raises UserError where the sampler's library is not installed.
     """
@@ -43,7 +43,7 @@ def next_factors(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, 
 
 
 def tuning_seeds(budget: TuningBudget) -> range:
-    """Those of tables lie below, so that no run both chooses a rate and is shown for it."""
+    """Seeds of trials: all above those of tables, so that no run both chooses a rate and is shown for it."""
     return range(FIRST_TRIAL_SEED, FIRST_TRIAL_SEED + budget.seeds)
 
 
@@ -63,7 +63,7 @@ def _named(run: Run, factors: Factors) -> Run:
 
 
 def trial(factors: Factors, records: Sequence[Record]) -> Trial:
-    """What these runs say of the factors: the mean of their best accuracies, unless one of them diverged."""
+    """Result of a trial's runs: the mean of their best accuracies, unless one of them diverged."""
     tops = [best(record) if record.status == "finished" else None for record in records]
     known = [top.accuracy_percent for top in tops if top is not None]
     return Trial(factors, sum(known) / len(known) if known and len(known) == len(tops) else None)

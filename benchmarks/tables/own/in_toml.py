@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import methods
+from benchmarks.errors import USER_ERRORS
 from benchmarks.hardware.delays import Delay
 from benchmarks.tables.definition import Row, Table
-from benchmarks.tables.own.place import WRONG, Place, line_of, lines_of_rows
+from benchmarks.tables.own.place import Place, line_of, lines_of_rows
 from methods.errors import unknown
 from results.reading import parsed_toml
 from results.records.spec import flat
@@ -70,14 +71,14 @@ def of_toml(path: Path, text: str) -> Table:
         try:
             rows.append(_row(part, path))
             methods.create(rows[-1].method, {**head.options.get(rows[-1].method, {}), **rows[-1].options})
-        except (*WRONG, ValueError) as error:
+        except (*USER_ERRORS, ValueError) as error:
             raise Place(path, line, _first(error)) from error
     try:
         lists = {name: tuple(getattr(head, name)) for name in ("measures", "notes")}
         lists["networks"] = tuple(_network(word, path) for word in head.networks)
         others = {field.name: getattr(head, field.name) for field in fields(Table) if field.name in _Head.model_fields}
         return Table(**{**others, **lists, "workload": flat(head.workload), "rows": tuple(rows), "values": {}})
-    except WRONG as error:
+    except USER_ERRORS as error:
         raise Place(path, None, error) from error
 
 

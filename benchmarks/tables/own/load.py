@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.errors import UserError
+from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.hardware.cards import load as load_card
 from benchmarks.tables.definition import Table
 from benchmarks.tables.own.in_toml import of_toml
-from benchmarks.tables.own.place import WRONG, Place, line_of, line_of_row
+from benchmarks.tables.own.place import Place, line_of, line_of_row
 from benchmarks.tables.own.python import of_python
 from benchmarks.tables.registry import check_measures
 from benchmarks.workloads.workload import SCALES, workload
@@ -54,7 +54,7 @@ def load(path: Path) -> Table:
     try:
         load_card(str(card))
         table = replace(table, card=str(card), rows=tuple(row.in_full for row in table.rows), file=path)
-    except WRONG as error:
+    except USER_ERRORS as error:
         raise Place(path, None, error) from error
     _check_workloads(table, path, text)
     return replace(table, values=_published(table, path.with_suffix(".csv")))

@@ -5,23 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import methods
 from benchmarks.errors import UserError
-from results.errors import ResultsError
-
-WRONG = (UserError, methods.MethodError, ResultsError)
-"""What a sentence for the user comes as."""
 
 
 class Place(UserError):
-    """What is wrong with a file, and where."""
+    """An error in a file, with its line."""
 
     def __init__(self, path: Path, line: int | None, what: object) -> None:
         super().__init__(f"{path}{f', line {line}' if line else ''}: {what}")
 
 
 def line_of(text: str, key: str) -> int | None:
-    """Of the first line that sets a key, or opens a table of that name."""
+    """Number of the first line that sets a key, or opens a table of that name."""
     found = re.search(rf"^[ \t]*(\[*{re.escape(key)}\]+|{re.escape(key)}[ \t]*[=.])", text, re.MULTILINE)
     return text.count("\n", 0, found.start()) + 1 if found else None
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import ModuleType
 
 import methods
-from benchmarks.errors import UserError
+from benchmarks.errors import USER_ERRORS, UserError
 from benchmarks.tables.definition import Table
-from benchmarks.tables.own.place import WRONG, Place
+from benchmarks.tables.own.place import Place
 
 
 def of_python(path: Path) -> Table:
@@ -40,7 +40,7 @@ def _module(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        what = str(error) if isinstance(error, WRONG) else f"{type(error).__name__}: {error}."
+        what = str(error) if isinstance(error, USER_ERRORS) else f"{type(error).__name__}: {error}."
         raise Place(path, _line_in(whole, error), what) from error
     return module
 

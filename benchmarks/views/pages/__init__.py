@@ -1,1 +1,1 @@
-"""The pages of the report, made of sheets and of what analyses found."""
+"""The pages of the report, made of tables and of what analyses found."""

@@ -1,4 +1,4 @@
-"""An analysis' page of the report, from the tables that `run` wrote and the pictures that they name."""
+"""Pages of analyses and of tuned tables, from the tables that `run` and `tune` wrote, and the pictures they name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.analyses import registry as analyses
 from benchmarks.papers.ambiguities.interpretations import interpretations
 from benchmarks.runner.rerun import Command
+from benchmarks.views.tuning.tuned import FOLDER, name_of, runs_name
 from reports.figures.canvas import ENDINGS, SCREEN
 from reports.site.pages import Grid, Page, Picture
 from reports.tables.texts import footer, header, lines
@@ -39,6 +40,31 @@ def pages(id: str, again: Command, out: Path, folder: Path) -> Iterator[Page]:
             command=tables[0].command or mine.text(),
             condition=given,
         )
+
+
+def tuned_pages(id: str, out: Path, folder: Path) -> Iterator[Page]:
+    """Pages of a tuned table, one for every condition that it was tuned under. folder: of the report.
+
+    Raises as `pages`.
+    """
+    for place, tables in files.by_condition(out / FOLDER, name_of(id)).items():
+        rows = tables[0]
+        caption = f"{rows.title}: the accuracy of every trial over its learning rate."
+        yield Page(
+            id=rows.name,
+            title=rows.title,
+            source=rows.source,
+            grids=tuple(map(grid, tables)),
+            curves=drawn(tables, caption, out, own_folder(folder, folder / place / rows.name)),
+            command=rows.command,
+            condition=rows.conditions,
+        )
+
+
+def tuned_runs(out: Path) -> frozenset[str]:
+    """The ids of all runs that such pages show. Raises ResultsError where a table cannot be read."""
+    paths = sorted((out / FOLDER).glob(f"**/{runs_name('*')}.json"))
+    return frozenset(row.row for path in paths for row in files.read(path).rows)
 
 
 def drawn(tables: Sequence[ResultTable], caption: str, out: Path, place: Path) -> tuple[Picture, ...]:

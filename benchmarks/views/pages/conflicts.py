@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from reports.site.pages import Grid
 from results.records import Record
 
 Counts = dict[str, dict[str, float]]
-"""By layer, its counts over a row's runs."""
+"""Counts of each layer over a row's runs."""
 PARTS = ("reads", "lost_updates", "overlapping_updates", "weight_reads", "torn_reads", "overlapping_reads")
 LOST = (
     "With updates=overwrite exact: what is not in the weights at the end. With lock_free an estimate, by counters that "
@@ -24,10 +24,10 @@ TORN = (
 )
 
 
-def grids(sheet: Sheet) -> Iterator[Grid]:
-    """Of methods that lost updates, or whose threads read while others wrote: percent, and the bound."""
-    for network in sheet.networks:
-        found = {row.label: _counts(sheet.of(network, row.key)) for row in sheet.rows}
+def grids(table_runs: TableRuns) -> Iterator[Grid]:
+    """Tables of lost updates, and of reads while others wrote: percent, and the bound."""
+    for network in table_runs.networks:
+        found = {row.label: _counts(table_runs.of(network, row.key)) for row in table_runs.rows}
         known = {label: layers for label, layers in found.items() if layers}
         for what, parts, notes in (
             ("updates lost", ("lost_updates", "overlapping_updates", "reads"), LOST),
@@ -53,7 +53,7 @@ def _counts(records: Sequence[Record]) -> Counts:
 
 
 def _layers(record: Record) -> list[Mapping[str, Any]]:
-    """Those with all of the counts, as numbers that can be shown; earlier versions had none."""
+    """Layers with all of the counts as finite numbers; records of earlier versions have none."""
     lines = (record.end or {}).get("staleness") or ()
     return [line for line in lines if all(math.isfinite(line.get(part, math.nan)) for part in PARTS)]
 

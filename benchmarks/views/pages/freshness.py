@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from benchmarks.runner.environment import checkout
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.table_runs import TableRuns
 from reports.site.pages import ClaimColumn, Page
 from results.records import Record
 
+P = TypeVar("P", Page, ClaimColumn)
 MadeOf = Mapping[str, str]
 """Identity of every planned run -> the run that counted for it, and how far that was; "" where there was none."""
 
 
-def made_of(sheets: Iterable[Sheet], found: Journals) -> dict[str, str]:
-    planned = {run.id: run for sheet in sheets for run in sheet.grid.runs}
+def made_of(shown_tables: Iterable[TableRuns], found: Journals) -> dict[str, str]:
+    planned = {run.id: run for table_runs in shown_tables for run in table_runs.grid.runs}
     records = {id: found.of(run) for id, run in planned.items()}
     return {id: _state(record) if record is not None else "" for id, record in records.items()}
 
@@ -26,21 +28,18 @@ def runs(made: MadeOf) -> dict[str, str]:
     return {state.split()[0]: state.split()[1] for state in made.values() if state}
 
 
-def kept(pages: Iterable[Page], remade: Collection[str], found: Journals) -> list[Page]:
-    """Of the pages of earlier reports those that were not made anew and still have a run, each with what is amiss.
+def kept(earlier: Iterable[P], remade: Collection[str], found: Journals) -> list[P]:
+    """Keep the pages, or columns of claims, of earlier reports that were not made anew and still have a run.
 
-    remade: places. A page of an analysis rests on no journals: it is made anew each time, or gone.
+    Each says what is amiss with it. remade: places of pages, or slugs of conditions. A page of an analysis rests on no
+    journals: it is made anew each time, or gone.
     """
     records = {record.id: record for record in found.records}
-    left = (page for page in pages if page.place not in remade and runs(page.made_of).keys() & records.keys())
-    return [replace(page, stale=amiss(page.made_of, page.made_by, records)) for page in left]
-
-
-def kept_columns(columns: Iterable[ClaimColumn], remade: Collection[str], found: Journals) -> list[ClaimColumn]:
-    """The same of the claims' columns. remade: names of conditions."""
-    records = {record.id: record for record in found.records}
-    left = (one for one in columns if one.condition.slug not in remade and runs(one.made_of).keys() & records.keys())
-    return [replace(one, stale=amiss(one.made_of, one.made_by, records)) for one in left]
+    left = []
+    for one in earlier:
+        if getattr(one, "place", one.condition.slug) not in remade and runs(one.made_of).keys() & records.keys():
+            left.append(replace(one, stale=amiss(one.made_of, one.made_by, records)))
+    return left
 
 
 def amiss(made: MadeOf, made_by: str, records: Mapping[str, Record]) -> str:

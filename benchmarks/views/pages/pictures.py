@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.views.curves import caption, curves, goals, seconds_label, subtitle
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.pictures import caption, curves, goals, seconds_label, subtitle
+from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
 from reports.figures import diagnostics
@@ -20,36 +20,38 @@ from results.records import Record
 Pictures = dict[str, tuple[Picture, ...]]
 
 
-def draw(sheet: Sheet, splits: Splits, folder: Path, queue: FigureQueue) -> Pictures:
+def draw(table_runs: TableRuns, splits: Splits, folder: Path, queue: FigureQueue) -> Pictures:
     """Whatever there is to be drawn, into <folder>/<table>/, once the queue has finished."""
-    place = folder / sheet.table.id
+    place = folder / table_runs.table.id
     return {
-        "curves": tuple(_curves(sheet, place, queue)),
-        "splits": tuple(_splits(sheet, splits, place, queue)),
-        "staleness": tuple(_staleness(sheet, place, queue)),
+        "curves": tuple(_curves(table_runs, place, queue)),
+        "splits": tuple(_splits(table_runs, splits, place, queue)),
+        "staleness": tuple(_staleness(table_runs, place, queue)),
     }
 
 
-def _curves(sheet: Sheet, place: Path, queue: FigureQueue) -> Iterator[Picture]:
-    found = list(curves(sheet))
+def _curves(table_runs: TableRuns, place: Path, queue: FigureQueue) -> Iterator[Picture]:
+    found = list(curves(table_runs))
     if not found:
         return
-    levels = goals(sheet)
-    title = f"{sheet.table.title}\n({subtitle(sheet)})"
+    levels = goals(table_runs)
+    title = f"{table_runs.table.title}\n({subtitle(table_runs)})"
     queue.draw(learning.curves, found, place / "curves", title=title, y_label="test accuracy (%)", targets=levels)
     tops: dict[tuple[str, str], float] = {}
     for one in found:
         key = one.panel, one.label
         tops[key] = max(tops.get(key, 0.0), *one.values)
     said = "; ".join(f"{label} on {panel} up to {top:.1f} %" for (panel, label), top in tops.items())
-    yield Picture(place / "curves", caption(sheet, found, levels), f"Learning curves of {len(found)} runs: {said}.")
+    yield Picture(
+        place / "curves", caption(table_runs, found, levels), f"Learning curves of {len(found)} runs: {said}."
+    )
 
 
-def _splits(sheet: Sheet, splits: Splits, place: Path, queue: FigureQueue) -> Iterator[Picture]:
+def _splits(table_runs: TableRuns, splits: Splits, place: Path, queue: FigureQueue) -> Iterator[Picture]:
     if not splits:
         return
     panels = {f"{net}, time to {what}": found for (net, _, what), (_, found) in splits.items()}
-    title = f"What the time is made of, as measured\n({subtitle(sheet)})"
+    title = f"What the time is made of, as measured\n({subtitle(table_runs)})"
     queue.draw(diagnostics.splits, panels, place / "split", title=title)
     said = "; ".join(f"{one.label}, {panel}: {one.speedup:.2f}" for panel, found in panels.items() for one in found)
     words = (
@@ -59,11 +61,11 @@ def _splits(sheet: Sheet, splits: Splits, place: Path, queue: FigureQueue) -> It
     yield Picture(place / "split", words, f"Dots of the factors; the speed-ups: {said}. The table has the factors.")
 
 
-def ageing(sheet: Sheet, network: str) -> list[Ageing]:
+def ageing(table_runs: TableRuns, network: str) -> list[Ageing]:
     """Every row's staleness by layer, the mean over its runs; rows of which no run ended, or all zero, are left out."""
     found = []
-    for row in sheet.rows:
-        per_run = [_layers(record) for record in sheet.of(network, row.key)]
+    for row in table_runs.rows:
+        per_run = [_layers(record) for record in table_runs.of(network, row.key)]
         per_run = [layers for layers in per_run if layers]
         if not per_run or any(list(layers) != list(per_run[0]) for layers in per_run):
             continue
@@ -87,12 +89,12 @@ def _mean(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return math.fsum(a for a, _ in pairs) / len(pairs), math.fsum(b for _, b in pairs) / len(pairs)
 
 
-def _staleness(sheet: Sheet, place: Path, queue: FigureQueue) -> Iterator[Picture]:
-    found = [one for network in sheet.networks for one in ageing(sheet, network)]
+def _staleness(table_runs: TableRuns, place: Path, queue: FigureQueue) -> Iterator[Picture]:
+    found = [one for network in table_runs.networks for one in ageing(table_runs, network)]
     if not any(value for one in found for value in (*one.updates, *one.seconds)):
         return
-    title = f"Staleness of a layer's gradients\n({subtitle(sheet)})"
-    queue.draw(diagnostics.staleness, found, place / "staleness", title=title, seconds=seconds_label(sheet))
+    title = f"Staleness of a layer's gradients\n({subtitle(table_runs)})"
+    queue.draw(diagnostics.staleness, found, place / "staleness", title=title, seconds=seconds_label(table_runs))
     means = [(one, math.fsum(one.updates) / len(one.updates)) for one in found]
     said = "; ".join(f"{one.label} on {one.panel} {mean:.2g}" for one, mean in means)
     words = "Staleness, from the first layer to the last: others' updates, and seconds, between reading and updating."

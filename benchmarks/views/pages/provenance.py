@@ -1,11 +1,11 @@
-"""What was run where, and what became of it: runs, incidents, configurations and environments of a table's page."""
+"""Provenance on a table's page: runs, incidents, configurations and environments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from reports.site.pages import Grid, grid_of_pairs
 from reports.tables.texts import BLANK
@@ -42,10 +42,14 @@ def incidents(runs: Sequence[Record]) -> Iterator[str]:
             yield f"{who}: not finite, so in no curve and no mean: {', '.join(sorted(strange))}."
 
 
-def configuration(sheet: Sheet) -> Iterator[Grid]:
+def configuration(table_runs: TableRuns) -> Iterator[Grid]:
     """Per network what all rows share, then what a row has of its own; as recorded by the runs' first seeds."""
-    for network in sheet.networks:
-        specs = {row.label: texts(of[0].spec.document()) for row in sheet.rows if (of := sheet.of(network, row.key))}
+    for network in table_runs.networks:
+        specs = {
+            row.label: texts(of[0].spec.document())
+            for row in table_runs.rows
+            if (of := table_runs.of(network, row.key))
+        }
         if not specs:
             continue
         keys = dict.fromkeys(key for spec in specs.values() for key in spec if key != "seed")

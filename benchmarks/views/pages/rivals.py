@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
 
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from reports.site.pages import Grid
 from reports.tables.texts import BLANK
@@ -28,16 +28,18 @@ NOTES = (
 )
 
 
-def rivals(sheet: Sheet, table: ResultTable) -> Iterator[Grid]:
+def rivals(table_runs: TableRuns, table: ResultTable) -> Iterator[Grid]:
     """Per network, for the first of the table's times; none where no two methods have two runs each."""
     times = [one.key for one in MEASURES.values() if one.time and one in table.measures]
-    for measure, network in itertools.product(times[:1], sheet.networks):
+    for measure, network in itertools.product(times[:1], table_runs.networks):
         at = [one.key for one in table.measures].index(measure)
         seeds = {row.method_label: row.cells[at].runs for row in table.rows if row.network == network}
         known = {label: found for label, its in seeds.items() if (found := _times(its)) is not None}
         if len(known) > 1:
             lost = [label for label, its in seeds.items() if its.values and not its.known]
-            runs = {row.label: {record.id for record in sheet.complete(network, row.key)} for row in sheet.rows}
+            runs = {
+                row.label: {record.id for record in table_runs.complete(network, row.key)} for row in table_runs.rows
+            }
             yield _grid(title_of(network), words(measure), known, lost, runs)
 
 

@@ -21,8 +21,8 @@ from benchmarks.views import conditions
 from benchmarks.views.every_condition import AtCondition
 from benchmarks.views.journals import Journals
 from benchmarks.views.pages.freshness import made_of, runs
-from benchmarks.views.sheets import FEW
-from benchmarks.views.tuning.names import name_of
+from benchmarks.views.table_runs import FEW
+from benchmarks.views.tuning.tuned import name_of
 from benchmarks.workloads.workload import SCALES
 from reports.site import verdicts
 from reports.site.pages import Absent, ClaimCell, ClaimColumn, ClaimLine, Claims, Page, PageLink, Paper, Site
@@ -110,7 +110,7 @@ def _papers(asked: Collection[str], pages: Sequence[Page]) -> Iterator[Paper]:
 
 
 def _facts(pages: Sequence[Page]) -> Iterator[tuple[str, str]]:
-    """Of every condition what was run, then all machines."""
+    """Facts on the site: what was run under each condition, then all machines."""
     of_tables = [page for page in pages if page.made_of]
     for slug in dict.fromkeys(page.condition.slug for page in of_tables):
         yield _of_condition([page for page in of_tables if page.condition.slug == slug])
@@ -176,7 +176,7 @@ def _claims(columns: Sequence[ClaimColumn], pages: Sequence[Page]) -> Claims:
 
 
 def _weight(one: ClaimColumn) -> tuple[bool, bool, int]:
-    """Of the claims: what is up to date and as the table has it, and of that the largest scale, simulated."""
+    """Sort key of columns: up to date, then as the table has it, then the largest scale, then simulated."""
     scale, real, words, _ = _order(one.condition)
     return not one.stale, not words, 2 * scale + (not real)
 

@@ -16,7 +16,7 @@ INTERVALS = (
 
 
 def splits(table: ResultTable) -> Splits:
-    """Of every network where two rows have both seconds and epochs, as measured and as published."""
+    """Splits of every network where two rows have both seconds and epochs, as measured and as published."""
     found: Splits = {}
     for event in ("target", "best"):
         found_at = [index for index, measure in enumerate(table.measures) if measure.event == event]
@@ -35,7 +35,7 @@ def splits(table: ResultTable) -> Splits:
 
 
 def _measured(row: ResultRow, at: Sequence[int]) -> TimedRuns | None:
-    """With every run's seconds and epochs, where all runs got there."""
+    """A row's seconds and epochs, run by run where all runs got there."""
     cells = [row.cells[index].measured for index in at]
     seconds, epochs = (row.cells[index].runs.bracketed for index in at)
     pairs = list(zip(seconds.latest, epochs.latest, strict=False))

@@ -7,44 +7,43 @@ from collections.abc import Iterator
 from benchmarks.papers.confounds.measured import audit
 from benchmarks.papers.confounds.published import published_audit, published_brief
 from benchmarks.views import conditions, notes
-from benchmarks.views.sheets import Sheet
 from benchmarks.views.table.glance import glance
-from benchmarks.views.values import by_run, context, value
-from results.measures import MEASURES, incidents
+from benchmarks.views.table_runs import TableRuns
+from results.measures import MEASURES
 from results.tables import ResultCell, ResultRow, ResultTable
 
 
-def assemble(sheet: Sheet) -> ResultTable:
-    found, beside = audit(sheet.grid.runs, sheet.records), bool(sheet.grid.published)
+def assemble(table_runs: TableRuns) -> ResultTable:
+    """The table as plain data, from which all that shows it is made."""
+    found, beside = audit(table_runs.grid.runs, table_runs.records), bool(table_runs.grid.published)
     return ResultTable(
-        name=sheet.table.id,
-        title=sheet.table.title,
-        source=sheet.table.source,
-        measures=tuple(MEASURES[measure] for measure in sheet.table.measures),
-        rows=tuple(_rows(sheet)),
-        captions=tuple(notes.captions(sheet)),
+        name=table_runs.table.id,
+        title=table_runs.table.title,
+        source=table_runs.table.source,
+        measures=tuple(MEASURES[measure] for measure in table_runs.table.measures),
+        rows=tuple(_rows(table_runs)),
+        captions=tuple(notes.captions(table_runs)),
         caveats=(
-            *notes.caveats(sheet),
+            *notes.caveats(table_runs),
             *found.brief,
-            *(published_brief(sheet.table.id) if beside else ()),
+            *(published_brief(table_runs.table.id) if beside else ()),
         ),
-        notes=tuple(notes.notes(sheet)),
+        notes=tuple(notes.notes(table_runs)),
         audit=found.lines,
-        published_audit=tuple(published_audit(sheet.table.id)) if beside else (),
-        conditions=conditions.of_sheet(sheet),
-        glances=tuple(filter(None, (glance(sheet, network, context(sheet, network)) for network in sheet.networks))),
+        published_audit=tuple(published_audit(table_runs.table.id)) if beside else (),
+        conditions=conditions.of_table(table_runs),
+        glances=tuple(filter(None, (glance(table_runs, network) for network in table_runs.networks))),
     )
 
 
-def _rows(sheet: Sheet) -> Iterator[ResultRow]:
-    theirs = sheet.grid.published
-    for network in sheet.networks:
-        given, label = context(sheet, network), sheet.grid.label(network)
-        for row in sheet.rows:
+def _rows(table_runs: TableRuns) -> Iterator[ResultRow]:
+    theirs = table_runs.grid.published
+    for network in table_runs.networks:
+        label = table_runs.grid.label(network)
+        for row in table_runs.rows:
             cells = []
-            for measure in sheet.table.measures:
-                ours, reason = value(sheet, network, row.key, measure, given)
-                reason = reason or incidents(sheet.of(network, row.key))
-                its = by_run(sheet, network, row.key, measure, given)
-                cells.append(ResultCell(theirs.get((network, row.key, measure)), ours, reason, its))
+            for measure in (MEASURES[key] for key in table_runs.table.measures):
+                ours, reason = table_runs.value(network, row.key, measure)
+                seeds = table_runs.by_run(network, row.key, measure)
+                cells.append(ResultCell(theirs.get((network, row.key, measure.key)), ours, reason, seeds))
             yield ResultRow(network, label, row.key, row.label, tuple(cells))

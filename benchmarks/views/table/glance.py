@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.tables.definition import Row
 from benchmarks.tables.shared import BASELINE
-from benchmarks.views.sheets import Sheet
+from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from results import published
 from results.measures import ALONE, MEASURES, Context, Measure, words
@@ -25,23 +25,24 @@ from results.statistics.seeds import difference
 from results.tables.glance import Bound, Glance, GlanceLine, GlanceValue
 
 SPEEDUP = MEASURES["relative_speedup"]
-"""What a table without a time is held by; it is over backpropagation as it stands."""
+"""The speed-up of a table without a time; it is over backpropagation as it stands."""
 ACCURACIES = ("best_accuracy_percent", "test_accuracy_percent")
 """The first that the table has; of one without, the first."""
 
 
-def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
-    """None where there is no baseline, or no other row. given: what the network's values rest on."""
-    times = [measure for measure in MEASURES.values() if measure.time and measure.key in sheet.table.measures]
-    accuracies = [key for key in ACCURACIES if key in sheet.table.measures] or ACCURACIES
+def glance(table_runs: TableRuns, network: str) -> Glance | None:
+    """None where there is no baseline, or no other row."""
+    given = table_runs.context(network)
+    times = [measure for measure in MEASURES.values() if measure.time and measure.key in table_runs.table.measures]
+    accuracies = [key for key in ACCURACIES if key in table_runs.table.measures] or ACCURACIES
     speed = times[0] if times else SPEEDUP
     if speed.needs == "target" and given.target_percent is None:
         return None
-    base = _baseline(sheet, network, speed)
+    base = _baseline(table_runs, network, speed)
     if base is None:
         return None
-    sides = _Sides(sheet, network, given, base, speed, MEASURES[accuracies[0]], _published(sheet))
-    lines = tuple(filter(None, map(sides.line, sheet.rows)))
+    sides = _Sides(table_runs, network, given, base, speed, MEASURES[accuracies[0]], _published(table_runs))
+    lines = tuple(filter(None, map(sides.line, table_runs.rows)))
     if not lines:
         return None
     name = base.label if base.method == BASELINE.method else f"{base.label}, the slowest as published"
@@ -49,22 +50,22 @@ def glance(sheet: Sheet, network: str, given: Context) -> Glance | None:
     return Glance(title_of(network), name, what, words(accuracies[0]), lines, network, base.key)
 
 
-def _baseline(sheet: Sheet, network: str, speed: Measure) -> Row | None:
-    there = [row for row in sheet.rows if sheet.complete(network, row.key)]
+def _baseline(table_runs: TableRuns, network: str, speed: Measure) -> Row | None:
+    there = [row for row in table_runs.rows if table_runs.complete(network, row.key)]
     plain = sorted((row for row in there if row.method == BASELINE.method), key=lambda row: row.key != BASELINE.key)
-    theirs = {row.key: sheet.grid.published.get((network, row.key, speed.key)) for row in there}
+    theirs = {row.key: table_runs.grid.published.get((network, row.key, speed.key)) for row in there}
     means = {key: value.mean for key, value in theirs.items() if value is not None}
     if speed is SPEEDUP or len(means) < 2 or any(row.key in means for row in plain):
         return next(iter(plain), None)
     return max((row for row in there if row.key in means), key=lambda row: means[row.key])
 
 
-def _published(sheet: Sheet) -> Mapping[Key, Published]:
-    """What was published of the rows: in the table, and in the other tables of its paper on the same data."""
-    own, paper = sheet.grid.published, sheet.table.source.partition(",")[0]
-    if sheet.table.values is not None or not own:
+def _published(table_runs: TableRuns) -> Mapping[Key, Published]:
+    """Published values of the rows: of the table, and of the other tables of its paper on the same data."""
+    own, paper = table_runs.grid.published, table_runs.table.source.partition(",")[0]
+    if table_runs.table.values is not None or not own:
         return own
-    others = published.by_dataset().get(sheet.table.family, {}).items()
+    others = published.by_dataset().get(table_runs.table.family, {}).items()
     return {key: value for key, value in others if value.source.partition(",")[0] == paper} | dict(own)
 
 
@@ -72,7 +73,7 @@ def _published(sheet: Sheet) -> Mapping[Key, Published]:
 class _Sides:
     """A network's rows and the one that they are held against."""
 
-    sheet: Sheet
+    table_runs: TableRuns
     network: str
     given: Context
     base: Row
@@ -82,7 +83,7 @@ class _Sides:
 
     def line(self, row: Row) -> GlanceLine | None:
         """None for the baseline itself, and for what was not run."""
-        mine, against = self.sheet.complete(self.network, row.key), self._against(row)
+        mine, against = self.table_runs.complete(self.network, row.key), self._against(row)
         if row.method == self.base.method == BASELINE.method or row.key == self.base.key or not (mine and against):
             return None
         same = {record.id for record in mine} == {record.id for record in against}
@@ -98,10 +99,10 @@ class _Sides:
         )
 
     def _against(self, row: Row) -> Sequence[Record]:
-        """Of backpropagation the runs of the row's own workload."""
+        """Runs of the baseline; of backpropagation those of the row's own workload."""
         if self.base.method == BASELINE.method:
-            return self.sheet.baseline(self.network, row.key)
-        return self.sheet.complete(self.network, self.base.key)
+            return self.table_runs.baseline(self.network, row.key)
+        return self.table_runs.complete(self.network, self.base.key)
 
     def _faster(self, mine: Sequence[Record], against: Sequence[Record]) -> GlanceValue | None:
         if self.speed is SPEEDUP:

@@ -1,1 +1,1 @@
-"""What the runs at hand say of a table whose rows are tuned: how far the search is, and the rows at their best."""
+"""Tuned tables: how far the searches are, and the rows at their best."""

@@ -1,4 +1,4 @@
-"""What stands above and below a tuned table: the budget, the order of the rows, and what the comparison is worth."""
+"""Sentences above and below a tuned table: the budget, the order of the rows, and what the comparison is worth."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from benchmarks.runner.plan import trained_as_others
 from benchmarks.runner.tuning.search import PUBLISHED, edges
-from benchmarks.views import notes as of_sheets
-from benchmarks.views.sheets import made_elsewhere
+from benchmarks.views import notes as of_table
+from benchmarks.views.table_runs import made_elsewhere
 from benchmarks.views.tuning.order import RowPair, verdict
 from benchmarks.views.tuning.tuned import SIDES, TunedTable, spent
 from benchmarks.workloads.networks.names import title_of
@@ -32,9 +32,9 @@ RULE = (
 
 
 def captions(tuned: TunedTable) -> Iterator[str]:
-    sheet, budget = tuned.published, tuned.budget
-    yield from of_sheets.captions(sheet)
-    if need(sheet.table.measures, "target"):
+    table_runs, budget = tuned.published, tuned.budget
+    yield from of_table.captions(table_runs)
+    if need(table_runs.table.measures, "target"):
         yield "the same target on either side: that of the published rates"
     yield f"the same budget for every row: {budget.words}"
     least, most = (f(spent(one).epochs for one in tuned.searches) for f in (min, max))
@@ -44,7 +44,7 @@ def captions(tuned: TunedTable) -> Iterator[str]:
 
 def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
     """The order of the rows, and what qualifies it, a line each."""
-    sheet = tuned.published
+    table_runs = tuned.published
     for network, measure in itertools.product(tuned.networks, tuned.ranked):
         where, mine = (
             f"{title_of(network)}, {words(measure.key)}",
@@ -60,17 +60,17 @@ def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
             yield f"{where}: {verdict(mine)}."
     yield from _searches(tuned)
     yield f"Rates are chosen by test accuracy, at seeds from {FIRST_TRIAL_SEED}: the choice has seen the test set."
-    if sheet.grid.scale != "paper":
+    if table_runs.grid.scale != "paper":
         yield (
-            f"At scale {sheet.grid.scale} the table's own rate is this scale's, not the paper's, and no number is "
+            f"At scale {table_runs.grid.scale} the table's own rate is this scale's, not the paper's, and no number is "
             "the paper's: what carries over is whether rows want different rates."
         )
-    if others := made_elsewhere(tuned.sheets.values()):
+    if others := made_elsewhere(tuned.sides.values()):
         yield others
 
 
 def notes(tuned: TunedTable, again: str) -> Iterator[str]:
-    """What else there is to know of it. again: the command that makes it."""
+    """Further notes on a tuned table. again: the command that makes it."""
     yield from trained_as_others(tuned.published.grid.runs)
     yield RULE
     yield SELECTION.format(first=FIRST_TRIAL_SEED)

@@ -22,7 +22,7 @@ from benchmarks.views.tuning.tuned import SIDES, Side, TunedTable
 from results.measures import Measure, words
 
 KINDS = ("turned round", "no longer decided", "decided by tuning", "as before", "not decided")
-"""What tuning does to a pair, the gravest first."""
+"""Outcomes of tuning for a pair, the gravest first."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ def _contrast(made: Quantity, measure: Measure, level: float) -> Contrast:
 
 
 def _quantity(tuned: TunedTable, side: Side, network: str, row: Row, measure: Measure) -> Quantity | None:
-    summary, _ = tuned.value(side, network, row, measure)
+    summary, _ = tuned.sides[side].value(network, row.key, measure)
     exact = tuned.published.grid.kind.simulated and measure.clock
-    by_seed = tuned.by_seed(side, network, row, measure)
+    by_seed = tuned.sides[side].by_seed(network, row.key, measure)
     found = Quantity.of(summary, exact=exact, by_seed=by_seed) if summary is not None and summary.n else None
     gone = sum(record.status == "diverged" for record in tuned.records(side, network, row))
     if found is None or not measure.speed or not gone:

@@ -15,9 +15,9 @@ from reports.figures.rates import RateCurve, rates
 
 def draw(tuned: TunedTable, stem: Path) -> tuple[Path, ...]:
     """-> the files written. Raises ResultsError where they cannot be written."""
-    sheet = tuned.published
-    title = f"{sheet.table.id}: accuracy over the learning rate"
-    small = f"(scale {sheet.grid.scale}, tuning seeds; filled: chosen)"
+    table_runs = tuned.published
+    title = f"{table_runs.table.id}: accuracy over the learning rate"
+    small = f"(scale {table_runs.grid.scale}, tuning seeds; filled: chosen)"
     return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}")
 
 

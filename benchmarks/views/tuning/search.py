@@ -10,30 +10,16 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning import trials
 from benchmarks.runner.tuning.search import Trial, TuningBudget
 from benchmarks.views.journals import Journals
-from benchmarks.views.sheets import sheet_of
+from benchmarks.views.table_runs import find_runs
 from benchmarks.views.tuning.tuned import Search, TunedTable
-from benchmarks.views.values import context
 from results.records import Record
 
 Done = Callable[[Run], Record | None]
 """The record that counts as a run's, if it is complete."""
 
 
-def done_by(found: Journals) -> Done:
-    """Runs of exactly their identity: a rate is chosen by this checkout's sources alone."""
-
-    def done(run: Run) -> Record | None:
-        return found.exact(run) if found.done(run) else None
-
-    return done
-
-
-def searches(grid: Grid, budget: TuningBudget, done: Done) -> list[Search]:
-    """Of all networks and rows as chosen. Raises as `trials.next_factors`."""
-    return [search(cell, budget, done) for cell in grid.cells]
-
-
 def search(cell: GridRow, budget: TuningBudget, done: Done) -> Search:
+    """Search of one row on one network, as far as its runs are there. Raises as `trials.next_factors`."""
     tried: list[Trial] = []
     records: list[Record] = []
     while True:
@@ -58,6 +44,6 @@ def at_best(grid: Grid, found: Sequence[Search]) -> Grid:
 
 def tuned_table(grid: Grid, budget: TuningBudget, over: Sequence[Search], found: Journals) -> TunedTable:
     """The rows whose searches are over, by the runs at hand at the table's rates and at each one's best."""
-    published, best = sheet_of(grid, found), sheet_of(at_best(grid, over), found)
-    contexts = {one.network: context(published, one.network) for one in over}
-    return TunedTable(budget, over, {"published": published, "best": best}, contexts)
+    published = find_runs(grid, found)
+    best = replace(find_runs(at_best(grid, over), found), targets_of=published)
+    return TunedTable(budget, over, {"published": published, "best": best})

@@ -9,9 +9,20 @@ from dataclasses import asdict, replace
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.views import conditions
-from benchmarks.views.tuning.names import name_of, order_name, runs_name
 from benchmarks.views.tuning.order import Contrast, RowPair
-from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Search, Side, Spent, TunedTable, every_record, spent
+from benchmarks.views.tuning.tuned import (
+    ACCURACY,
+    SIDES,
+    Search,
+    Side,
+    Spent,
+    TunedTable,
+    every_record,
+    name_of,
+    order_name,
+    runs_name,
+    spent,
+)
 from benchmarks.workloads.networks.names import title_of
 from benchmarks.workloads.workload import Workload
 from results.measures import Measure, incidents, words
@@ -54,7 +65,7 @@ def rows_table(
 
 
 def _setting(key: str, heading: str, values: Sequence[float]) -> Measure:
-    """With as many decimals as its values have."""
+    """A measure of a setting, with as many decimals as its values have."""
     digits = max((len(f"{value:.{MOST_DIGITS}f}".rstrip("0").partition(".")[2]) for value in values), default=0)
     return Measure(key, heading, digits=max(1, digits), exact=True)
 
@@ -92,8 +103,8 @@ def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
 
 
 def _measured(tuned: TunedTable, one: Search, side: Side, measure: Measure) -> ResultCell:
-    its = side, one.network, one.row, measure
-    return ResultCell(None, *tuned.value(*its), tuned.by_run(*its))
+    its, runs = (one.network, one.row.key, measure), tuned.sides[side]
+    return ResultCell(None, *runs.value(*its), runs.by_run(*its))
 
 
 def _exact(value: float | None, note: str = "", or_else: str = "") -> ResultCell:
@@ -110,14 +121,14 @@ def _edge_note(one: Search, side: Side) -> str:
 
 
 def _work(tuned: TunedTable, one: Search, side: Side) -> Workload:
-    cells = tuned.sheets[side].grid.cells
+    cells = tuned.sides[side].grid.cells
     return next(cell.work for cell in cells if (cell.network, cell.row) == (one.network, one.row))
 
 
 def conditions_of(tuned: TunedTable) -> Conditions:
-    """Of all its tables: the published sheet's, with the budget where it is not the default."""
+    """Conditions of its tables: those of the published rates, with the budget where it is not the default."""
     runs = [record for _, record in every_record(tuned)]
-    given, budget = conditions.of_sheet(tuned.published), asdict(tuned.budget)
+    given, budget = conditions.of_table(tuned.published), asdict(tuned.budget)
     words = (f"{name}-{value}" for name, value in budget.items() if value != getattr(TuningBudget, name))
     return replace(given, runs=len(runs), selection=(*given.selection, *words))
 

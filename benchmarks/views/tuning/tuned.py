@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from benchmarks.runner.grid import GridRow
 from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning.search import Trial, TuningBudget, best
 from benchmarks.tables.definition import Row
-from benchmarks.views.sheets import Sheet
-from results.measures import MEASURES, Context, Measure, by_seed, incidents
+from benchmarks.views.table_runs import TableRuns
+from results.measures import MEASURES, Measure
 from results.records import Record
 from results.statistics import Summary, extent
 from results.statistics.inference import mean_interval
 from results.statistics.intervals import Interval
-from results.statistics.seeds import Seeds
 
+FOLDER = "tuning"
+"""Below --out: these tables are of no paper, so that no reproduction keeps them and no claim reads them."""
 ACCURACY = MEASURES["best_accuracy_percent"]
-"""What rows are tuned for, and ranked by first."""
+"""The measure that rows are tuned for, and ranked by first."""
 Side = Literal["published", "best"]
 SIDES: tuple[Side, ...] = ("published", "best")
 
 
 @dataclass(frozen=True)
 class Search:
-    """Of one row on one network. trials: those whose runs are done. open: runs that the next trials are waiting for."""
+    """The search of one row on one network. trials: those that are done. open: runs that the next trials wait for."""
 
     cell: GridRow
     trials: tuple[Trial, ...]
@@ -52,7 +53,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Spent:
-    """By a search: its trials, and the epochs, samples and seconds (of the executor's clock) of all their runs."""
+    """Cost of a search: its trials, and the epochs, samples and seconds (of the executor's clock) of their runs."""
 
     trials: int = 0
     epochs: float = 0
@@ -62,20 +63,18 @@ class Spent:
 
 @dataclass(frozen=True)
 class TunedTable:
-    """Two sheets with the same rows, one at the table's rates and one at each row's best; `searches` are over.
+    """Runs of the same rows at the table's rates and with each row at its best; `searches` are over.
 
-    contexts: by network, of the published rates (views.values): times to a target are to theirs on either side, so that
-    the two can be compared.
+    The targets of the published rates hold on both sides.
     """
 
     budget: TuningBudget
     searches: Sequence[Search]
-    sheets: Mapping[Side, Sheet]
-    contexts: Mapping[str, Context]
+    sides: Mapping[Side, TableRuns]
 
     @property
-    def published(self) -> Sheet:
-        return self.sheets["published"]
+    def published(self) -> TableRuns:
+        return self.sides["published"]
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -84,7 +83,7 @@ class TunedTable:
 
     @property
     def ranked(self) -> tuple[Measure, ...]:
-        """By which rows are ranked and compared: the accuracy, and the first of the table's that has a better way."""
+        """Measures that rows are ranked by: the accuracy, and the first of the table's where more or less is better."""
         others = [measure for measure in self.measures[1:] if measure.better]
         return (ACCURACY, *others[:1])
 
@@ -96,39 +95,20 @@ class TunedTable:
         return [one for one in self.searches if one.network == network]
 
     def records(self, side: Side, network: str, row: Row) -> list[Record]:
-        return self.sheets[side].complete(network, row.key)
-
-    def value(self, side: Side, network: str, row: Row, measure: Measure) -> tuple[Summary | None, str]:
-        """As a table's (views.values), with a footnote or why there is none."""
-        records = self.records(side, network, row)
-        if not records:
-            return None, "not run"
-        found, reason = measure.value(records, self._context(side, network, row))
-        return found, reason or incidents(records)
-
-    def by_run(self, side: Side, network: str, row: Row, measure: Measure) -> Seeds:
-        """What such a value is of, run by run."""
-        return measure.by_run(self.records(side, network, row), self._context(side, network, row))
-
-    def by_seed(self, side: Side, network: str, row: Row, measure: Measure) -> Mapping[int, float]:
-        """What such a value is the mean of; empty where not every run has one."""
-        return by_seed(self.records(side, network, row), measure, self._context(side, network, row))
-
-    def _context(self, side: Side, network: str, row: Row) -> Context:
-        return replace(self.contexts[network], baseline=self.sheets[side].baseline(network, row.key))
+        return self.sides[side].complete(network, row.key)
 
     def interval(self, side: Side, network: str, row: Row) -> Interval | None:
-        """Of the mean accuracy, in percent; None for fewer than two runs."""
+        """Interval of the mean accuracy in percent; None for fewer than two runs."""
         values = [ACCURACY.of(record) for record in self.records(side, network, row)]
         known = [value for value in values if value is not None]
         found = mean_interval(known) if len(known) == len(values) else None
         return ACCURACY.possible(found) if found is not None else None
 
     def ranks(self, side: Side, network: str, measure: Measure) -> dict[str, int]:
-        """By row; equal means share a rank. A mean that not all runs have comes last, by its lower bound."""
+        """Rank of each row; equal means share one. A mean that not all runs have comes last, by its lower bound."""
         keys = {}
         for one in self.of(network):
-            summary, _ = self.value(side, network, one.row, measure)
+            summary, _ = self.sides[side].value(network, one.row.key, measure)
             if summary is not None and (key := _rank_key(summary, measure)) is not None:
                 keys[one.row.key] = key
         return {row: 1 + sum(other < key for other in keys.values()) for row, key in keys.items()}
@@ -170,3 +150,21 @@ def _rank_key(summary: Summary, measure: Measure) -> tuple[bool, float] | None:
     if value is None:
         return None
     return summary.mean is None, -value if measure.better == "more" else value
+
+
+# ---- the names of its files
+
+
+def name_of(id: str) -> str:
+    """Name of the file of a tuned table's rows, and of its picture."""
+    return f"tune-{id}"
+
+
+def order_name(id: str) -> str:
+    """Name of the file of its pairs of rows."""
+    return f"{name_of(id)}-order"
+
+
+def runs_name(id: str) -> str:
+    """Name of the file of its runs, whose rows have their ids as keys."""
+    return f"{name_of(id)}-runs"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Standing:
+class RunProgress:
     """doing: in words. executor: None before training. evaluated: batches, over all epochs."""
 
     doing: str = "loading the data"
@@ -21,5 +21,5 @@ class Standing:
 
     @property
     def activities(self) -> Sequence[Activity]:
-        """Of the workers under way; none between epochs."""
+        """Activities of the workers under way; none between epochs."""
         return self.executor.activities if self.executor is not None else ()

@@ -1,4 +1,4 @@
-"""What a command says, written by a thread: nobody who reads slowly, or no longer, holds the command up."""
+"""Writes a command's output in a thread, so that a slow or absent reader does not hold the command up."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ MOST = 10_000
 """Texts that wait for a terminal: a display that is renewed all the time would else fill the memory."""
 
 LAST_SECONDS = 0.2
-"""That the thread of a stream which takes nothing is waited for at its end."""
+"""Seconds that the thread of a blocked stream is waited for at its end."""
 
 
-class Patient:
+class BackgroundWriter:
     """A text stream whose writing neither raises nor waits; use it in a `with` statement.
 
     error: what the stream met first; what is written afterwards is lost. A character that its encoding lacks is written
