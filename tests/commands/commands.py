@@ -47,7 +47,26 @@ class Said:
     err: str
 
 
-Cli = Callable[..., Said]
+@dataclass(frozen=True)
+class Cli:
+    """The command line in process: `cli("run", "table3")` -> what was said."""
+
+    run: Callable[..., Said]
+
+    def __call__(self, *arguments: str) -> Said:
+        return self.run(*arguments)
+
+    def ok(self, *arguments: str) -> Said:
+        """A command that has nothing to complain of."""
+        said = self(*arguments)
+        assert (said.code, said.err) == (0, "")
+        return said
+
+    def refused(self, *arguments: str) -> Said:
+        """A mistake: one sentence."""
+        said = self(*arguments)
+        assert (said.code, said.err.count("\n")) == (2, 1), said.err
+        return said
 
 
 def program(*arguments: str, environment: Mapping[str, str] = os.environ, **options: Any) -> subprocess.Popen[str]:

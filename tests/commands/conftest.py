@@ -22,7 +22,7 @@ from tests.pictures import leave_empty
 
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
-    """`cli("run", "table3")` -> what was said; whatever lands in the working folder lands in tmp_path."""
+    """Whatever lands in the working folder lands in tmp_path."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     methods.names()  # our own are loaded, so that they outlive the test
@@ -35,7 +35,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         said = capsys.readouterr()
         return Said(code, said.out, said.err)
 
-    yield run
+    yield Cli(run)
     for name in set(sys.modules) - modules:
         if name.startswith("plugin_"):
             del sys.modules[name]

@@ -46,8 +46,7 @@ def test_a_plug_in_that_fails_in_a_process_alone_ends_the_command(
     plugin = tmp_path / "mine.py"
     plugin.write_text(ONLY_THERE, encoding="utf-8")
     three = [word.replace("--seeds=1", "--seeds=3") for word in TINY]
-    said = cli("run", "table1", "--method=mine", f"--plugin={plugin}", "--jobs=1", "--no-tracking", *three)
-    assert said.code == 2
+    said = cli.refused("run", "table1", "--method=mine", f"--plugin={plugin}", "--jobs=1", "--no-tracking", *three)
     assert said.err == f"The plug-in {plugin} failed to load: RuntimeError: only there (line 5).\n"
     assert len(started) == 1
 

@@ -34,7 +34,7 @@ def test_other_conditions_touch_nothing_of_a_table(cli: Cli, out: Path, monkeypa
     before = files(out)
     whole = written(out, "table1.csv")
     for words in (("--method=bp",), (ROWS, "--target=30"), (ROWS, "--executor=threads")):
-        assert cli("run", "table1", "--no-tracking", "--jobs=1", *words, *TINY).code == 0
+        cli.ok("run", "table1", "--no-tracking", "--jobs=1", *words, *TINY)
     after = files(out)
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + 3 * 4
@@ -89,7 +89,7 @@ def test_a_report_of_one_table_keeps_the_index_of_all(cli: Cli, out: Path) -> No
     all_ = named(out)
     assert {link.split("/")[1] for link in all_} == {"table1", "table7"}
     assert named(out) == there(out)
-    assert cli("report", "table7", f"--out={out}", "--method=bp", *TINY).code == 0
+    cli.ok("report", "table7", f"--out={out}", "--method=bp", *TINY)
     assert named(out) == there(out)
     assert all_ < named(out)
     (beside,) = {link for link in named(out) if link.startswith("side-by-side/")}
@@ -105,20 +105,20 @@ def test_a_report_of_one_table_keeps_the_index_of_all(cli: Cli, out: Path) -> No
 
 
 def test_what_is_not_up_to_date_says_so_and_what_is_gone_goes(cli: Cli, out: Path) -> None:
-    assert cli("report", "table1", "table7", f"--out={out}", *TINY).code == 0
+    cli.ok("report", "table1", "table7", f"--out={out}", *TINY)
     (page,) = out.glob("report/*/table1/index.html")
     path = next(iter(sorted(out.glob("runs/*/journal.jsonl"))))
     lines = lines_of(path)
     rewrite(path, lines[:-1])
-    assert cli("report", "table7", f"--out={out}", *TINY).code == 0
+    cli.ok("report", "table7", f"--out={out}", *TINY)
     text = page.read_text(encoding="utf-8")
     assert "Not up to date: 1 of its runs have changed, or are gone." in text
     assert "python -m benchmarks report table1 --scale smoke" in text
     assert "Not up to date: table1 (smoke, virtual, paper-a" in index(out)
     assert "Not up to date" not in next(out.glob("report/*/table7/index.html")).read_text(encoding="utf-8")
-    assert cli("report", "table1", "table7", f"--out={out}", *TINY).code == 0
+    cli.ok("report", "table1", "table7", f"--out={out}", *TINY)
     assert "Not up to date" not in page.read_text(encoding="utf-8")
     shutil.rmtree(out / "runs")
-    assert cli("report", "table1", "table7", f"--out={out}", *TINY).code == 0
+    cli.ok("report", "table1", "table7", f"--out={out}", *TINY)
     assert not page.exists()
     assert named(out) == there(out) == set()

@@ -18,8 +18,7 @@ ONE_SEED = ("--seeds=1", "--no-tracking", "--jobs=1")
 
 @pytest.mark.usefixtures("drawn")
 def test_an_analysis_prints_its_law_and_draws(cli: Cli) -> None:
-    said = cli("run", "speedup", "--no-tracking", *FEW)
-    assert said.code == 0
+    said = cli.ok("run", "speedup", "--no-tracking", *FEW)
     assert "law" in said.out
     assert re.search(r"Written: out/tables/virtual-ideal-devices-\S+/speedup.json, \.csv, \.md", said.out)
     assert written(Path("out"), "speedup.png").read_bytes().startswith(b"\x89PNG")
@@ -32,8 +31,7 @@ def test_an_analysis_prints_its_law_and_draws(cli: Cli) -> None:
 
 
 def test_a_timeline_of_any_method_with_its_settings(cli: Cli) -> None:
-    said = cli("run", "figure1", "--method=ddp", "--set=ddp.devices=2", "--set=figure1.batches=4", "--no-tracking")
-    assert said.code == 0
+    said = cli.ok("run", "figure1", "--method=ddp", "--set=ddp.devices=2", "--set=figure1.batches=4", "--no-tracking")
     assert "trainer 0, device 1" in said.out
     assert "trainer 0, device 2" not in said.out
 
@@ -65,8 +63,7 @@ def test_show_says_what_is_trained_on_and_what_the_published_values_are_of(cli: 
 @pytest.mark.usefixtures("here")
 def test_a_figure_is_drawn_from_the_runs_of_its_table(cli: Cli) -> None:
     tiny = [setting for setting in TINY if not setting.startswith("--network")]
-    said = cli("run", "figure4", "--no-tracking", "--jobs=1", *tiny)
-    assert said.code == 0
+    said = cli.ok("run", "figure4", "--no-tracking", "--jobs=1", *tiny)
     assert "Async LU" in said.out
     assert written(Path("out"), "figure4.png").stat().st_size > 10_000
     said = cli("run", "table6", "--no-tracking", "--jobs=1", *tiny)
@@ -76,8 +73,7 @@ def test_a_figure_is_drawn_from_the_runs_of_its_table(cli: Cli) -> None:
 @pytest.mark.usefixtures("here")
 def test_rows_have_batches_stragglers_and_an_audit(cli: Cli) -> None:
     small = ("--set=workload.epochs=1", "--set=workload.train_samples=768")
-    said = cli("run", "v3-stragglers", "--method=ddp", *ONE_SEED, *small)
-    assert said.code == 0
+    said = cli.ok("run", "v3-stragglers", "--method=ddp", *ONE_SEED, *small)
     assert "The rows differ in clock: " in said.out
     seconds = {
         line["row"]: float(line["measured_mean"])
@@ -94,21 +90,17 @@ def test_a_table_without_its_data_says_so_and_the_others_run(
     monkeypatch.delenv("BENCHMARKS_DATA", raising=False)
     (tmp_path / "empty").mkdir()
     data = ("--scale=small", "--data=empty", *ONE_SEED)
-    said = cli("run", "speedup", "table5", *data, *FEW)
-    assert said.code == 0
+    said = cli.ok("run", "speedup", "table5", *data, *FEW)
     assert "table5 not run: ImageNet-1k is missing" in said.out
     assert "Async LU" in said.out
-    said = cli("run", "table5", *data)
-    assert said.code == 2
+    said = cli.refused("run", "table5", *data)
     assert said.err.startswith("ImageNet-1k is missing: looked for train/ and val/")
-    assert said.err.count("\n") == 1
 
 
 def test_claims_are_judged_on_what_is_there(cli: Cli, trained: Path) -> None:
     shutil.copytree(trained, "out")
-    assert cli("run", "speedup", "--no-tracking").code == 0
-    said = cli("claims", "--seeds=1", *(setting for setting in TINY if "workload" in setting))
-    assert said.code == 0
+    cli.ok("run", "speedup", "--no-tracking")
+    said = cli.ok("claims", "--seeds=1", *(setting for setting in TINY if "workload" in setting))
     assert "Not decided: a-highest-accuracy" in said.out
     verdicts = {
         line["claim"]: line["verdict"]
@@ -130,7 +122,5 @@ def test_claims_are_judged_on_what_is_there(cli: Cli, trained: Path) -> None:
     ],
 )
 def test_a_mistake_is_one_sentence(cli: Cli, arguments: list[str], complaint: str) -> None:
-    said = cli(*arguments)
-    assert said.code == 2
+    said = cli.refused(*arguments)
     assert said.err.startswith(complaint)
-    assert said.err.count("\n") == 1

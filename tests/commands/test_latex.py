@@ -28,7 +28,7 @@ def out(tmp_path: Path) -> Path:
 
 
 def test_every_condition_is_a_file_with_a_label_and_a_picture_is_a_float(cli: Cli, out: Path) -> None:
-    assert cli("latex", "table3").code == 0
+    cli.ok("latex", "table3")
     names = ["table3-smoke-threads-epyc.tex", "table3-smoke-virtual-paper-a-figure.pdf"]
     names += ["table3-smoke-virtual-paper-a-figure.tex", "table3-smoke-virtual-paper-a.tex"]
     assert sorted(path.name for path in (out / "latex").iterdir()) == names
@@ -41,7 +41,7 @@ def test_every_condition_is_a_file_with_a_label_and_a_picture_is_a_float(cli: Cl
 
 def test_columns_and_rows_are_shown_in_the_order_that_they_are_named(cli: Cli, out: Path) -> None:
     chosen = ["--columns", "time_to_target_seconds.interval,best_accuracy_percent", "--rows", "lu,bp", "--name", "main"]
-    assert cli("latex", "table3", *chosen, "--condition", SMOKE.slug, "--to", "paper").code == 0
+    cli.ok("latex", "table3", *chosen, "--condition", SMOKE.slug, "--to", "paper")
     lines = (out.parent / "paper" / "main.tex").read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith(("LU", "BP", "BU"))]
     assert rows == [
@@ -70,8 +70,7 @@ def test_columns_and_rows_are_shown_in_the_order_that_they_are_named(cli: Cli, o
     ],
 )
 def test_what_is_not_there_is_said(cli: Cli, out: Path, arguments: list[str], words: str) -> None:
-    said = cli("latex", *arguments)
-    assert said.code == 2
+    said = cli.refused("latex", *arguments)
     assert words in said.err
     assert not (out / "latex").exists()
 
@@ -86,6 +85,5 @@ def test_a_table_of_ones_own_may_have_a_method_of_ones_own(cli: Cli, out: Path) 
         (folder / "mine.json").write_bytes((folder / "table3.json").read_bytes())
     unknown = cli("latex", "mine.toml")
     assert (unknown.code, "mine.toml, line 9: Unknown method 'my_sgd'" in unknown.err) == (2, True)
-    said = cli("latex", "mine.toml", "--plugin=my_sgd.py", f"--condition={SMOKE.slug}", "--name=main")
-    assert (said.code, said.err) == (0, "")
+    cli.ok("latex", "mine.toml", "--plugin=my_sgd.py", f"--condition={SMOKE.slug}", "--name=main")
     assert (out / "latex" / "main.tex").is_file()

@@ -47,8 +47,7 @@ def test_a_measure_is_added_in_one_place(
     (run,) = [one for one in records(out) if one.method == "async_lu"]
     value = gradients_per_second(run, Context())
 
-    said = cli("run", "table1", *chosen, "--no-tracking")
-    assert said.code == 0
+    said = cli.ok("run", "table1", *chosen, "--no-tracking")
     assert HEADING in said.out
 
     table = json.loads(shown("table1.json").read_text(encoding="utf-8"))
@@ -60,12 +59,12 @@ def test_a_measure_is_added_in_one_place(
     ]
     assert f"{HEADING}, measured" in shown("table1.md").read_text(encoding="utf-8")
 
-    assert cli("export", f"--out={out}").code == 0
+    cli.ok("export", f"--out={out}")
     (exported,) = out.rglob("runs.csv")
     rows = csv.DictReader(exported.read_text(encoding="utf-8").splitlines())
     assert [float(row[KEY]) for row in rows if row["method"] == "async_lu"] == [value]
 
-    assert cli("report", "table1", f"--out={out}", *TINY).code == 0
+    cli.ok("report", "table1", f"--out={out}", *TINY)
     (page,) = out.glob("report/smoke-*/table1")
     assert HEADING in (page / "index.html").read_text(encoding="utf-8")
     assert HEADING in (page / "table.tex").read_text(encoding="utf-8")

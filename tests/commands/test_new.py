@@ -24,8 +24,7 @@ def test_a_starter_is_written_once(cli: Cli, tmp_path: Path, kind: str) -> None:
     assert (images in said.out) == (kind == "data")
     assert "$" not in path.read_text(encoding="utf-8")
     path.write_text("mine", encoding="utf-8")
-    again = cli("new", kind, "my_own")
-    assert (again.code, again.out) == (2, "")
+    again = cli.refused("new", kind, "my_own")
     assert again.err.strip() == f"{path.name} is there already: choose another name, or move it away."
     assert path.read_text(encoding="utf-8") == "mine"
     assert [one.name for one in tmp_path.iterdir() if one.name != "cache"] == [path.name]
@@ -42,8 +41,7 @@ def test_a_starter_is_written_once(cli: Cli, tmp_path: Path, kind: str) -> None:
     ],
 )
 def test_what_is_refused(cli: Cli, tmp_path: Path, kind: str, name: str, sentence: str) -> None:
-    said = cli("new", kind, name)
-    assert (said.code, said.out) == (2, "")
+    said = cli.refused("new", kind, name)
     assert said.err.startswith(sentence)
     assert not list(tmp_path.glob("*.*"))
 
@@ -51,8 +49,7 @@ def test_what_is_refused(cli: Cli, tmp_path: Path, kind: str, name: str, sentenc
 def test_the_method_runs_as_it_is(cli: Cli, here: None) -> None:
     """By the command that is said, in a smaller setting. tests/conformance/test_plugin.py holds it to the suite."""
     told = cli("new", "method", "my_sgd").out.splitlines()[1].removeprefix("Next:    python -m benchmarks ")
-    said = cli(*shlex.split(told), "--jobs=1", "--no-tracking", *TINY[2:])
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok(*shlex.split(told), "--jobs=1", "--no-tracking", *TINY[2:])
     assert "resnet18 My sgd, seed 0: finished, 2 epochs" in said.out
 
 
@@ -69,9 +66,8 @@ def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
 
 def test_a_new_table_is_one_that_is_run(cli: Cli, here: None) -> None:
     """As its first command shows."""
-    assert cli("new", "table", "my_table").code == 0
-    said = cli("show", "my_table.toml")
-    assert (said.code, said.err) == (0, "")
+    cli.ok("new", "table", "my_table")
+    said = cli.ok("show", "my_table.toml")
     assert "async_lu" in said.out
 
 
@@ -84,8 +80,7 @@ def test_the_walk_of_the_page_for_ones_own_paper_is_planned(cli: Cli, checkout: 
     commands = re.findall(r"^ +python -m benchmarks ((?:new|show|run|report) .*?)(?: +#.*)?$", page, re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["new", "new", "new", "show", "run", "report"]
     for command in commands[:4]:
-        said = cli(*shlex.split(command))
-        assert (said.code, said.err) == (0, ""), command
+        said = cli.ok(*shlex.split(command))
     assert "25 runs, 0 of them done" in said.out
     assert "Data: my_leaves: 4 classes, 384 training and 96 test images" in said.out
     assert commands[4].split()[1:] == commands[5].split()[1:] == commands[3].split()[1:]

@@ -24,8 +24,7 @@ def registries() -> Iterator[None]:
 def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp_path: Path) -> None:
     images(tmp_path / "leaves", {"train": 24, "test": 8})
     given = ("--method=bp,async_lu", "--network=resnet18", "--data-card", str(card(tmp_path)), *SHORT)
-    said = cli("run", "table1", *given)
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("run", "table1", *given)
     words = " ".join(said.out.split())
     assert "ResNet-18 (width 8, cifar stem) on 3x8x8 leaves" in words
     assert "leaves: 2 classes, 48 training and 16 test images of 3x8x8 pixels, sha256" in words
@@ -42,7 +41,7 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     assert "2 of them done before" in cli("run", "table1", *given).out
     judged = cli("claims", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
     assert "No claim is judged by table1" in " ".join(judged.out.split())
-    assert cli("report", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3]).code == 0
+    cli.ok("report", "--scale=smoke", "--data-card", str(tmp_path / "leaves.toml"), *SHORT[:3])
     page = written(tmp_path / "out", "table1/report.md", "report").read_text()
     assert "--data-card leaves.toml" in page
 
@@ -67,16 +66,13 @@ def bag(shape, classes, vocabulary, embedding=16):
     return {"words": Bag(vocabulary, embedding), "head": nn.Linear(embedding, classes)}
 """
     files = ("--data-card", str(card(tmp_path, TEXTS, "notes.toml")), "--network", str(network(tmp_path, bag)))
-    said = cli("run", "table6", "--method=bp", *files, *SHORT)
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("run", "table6", "--method=bp", *files, *SHORT)
     assert "bag (mynet.py) on 40 words of notes" in " ".join(said.out.split())
 
 
 def test_data_that_do_not_fit_a_table_end_the_command(cli: Cli, tmp_path: Path) -> None:
     images(tmp_path / "leaves", {"train": 24, "test": 8})
-    said = cli("run", "table6", "--data-card", str(card(tmp_path)), *SHORT)
-    assert (said.code, said.out) == (2, "")
+    said = cli.refused("run", "table6", "--data-card", str(card(tmp_path)), *SHORT)
     assert said.err == "leaves are images, and LSTM on imdb takes texts: name a table of images.\n"
-    said = cli("show", "table1", "--data-card", str(tmp_path / "none.toml"))
-    assert said.code == 2
+    said = cli.refused("show", "table1", "--data-card", str(tmp_path / "none.toml"))
     assert "--data-card takes the path of a TOML file" in said.err

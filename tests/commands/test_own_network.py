@@ -25,8 +25,7 @@ def registries() -> Iterator[None]:
 
 def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: None, tmp_path: Path) -> None:
     path = network(tmp_path)
-    said = cli(*RUN, "--network", str(path))
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok(*RUN, "--network", str(path))
     assert "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits" in " ".join(said.out.split())
     audit = cli("show", "table3", "--method=bp,async_lu", *TINY, "--network", str(path), "--audit").out
     for part in ("mlp is charged by its own FLOPs at", "network: mlp of mynet.py, with ResNet-18's settings"):
@@ -43,16 +42,14 @@ def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: 
     assert "2 of them done before" in again.out
     shown = json.loads(written(tmp_path / "out", "table3.json").read_text())
     assert {row["network"] for row in shown["rows"]} == {"mlp"}
-    report = cli("report", "--network", str(path), "--scale=smoke", "--seeds=1", *TINY[1:])
-    assert report.code == 0
+    cli.ok("report", "--network", str(path), "--scale=smoke", "--seeds=1", *TINY[1:])
     page = written(tmp_path / "out", "table3/report.md", "report").read_text()
     assert "--network mynet.py:mlp" in page
 
 
 @pytest.mark.slow
 def test_beside_the_suites_it_is_trained_in_another_process(cli: Cli, tmp_path: Path) -> None:
-    said = cli(*RUN, "--network", f"resnet18,{network(tmp_path)}:mlp")
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok(*RUN, "--network", f"resnet18,{network(tmp_path)}:mlp")
     assert "mlp (mynet.py" in said.out
     assert "ResNet-18 (width 8" in said.out
 
@@ -70,16 +67,14 @@ def test_beside_the_suites_it_is_trained_in_another_process(cli: Cli, tmp_path: 
 def test_a_bad_one_ends_the_command_before_anything_is_trained(
     cli: Cli, here: None, tmp_path: Path, text: str, complaint: str
 ) -> None:
-    said = cli(*RUN, "--network", str(network(tmp_path, text)))
-    assert said.code == 2
+    said = cli.refused(*RUN, "--network", str(network(tmp_path, text)))
     assert complaint in said.err
     assert not (tmp_path / "out").exists()
 
 
 def test_two_of_one_name_are_refused(cli: Cli, tmp_path: Path) -> None:
     files = (network(tmp_path, name="a.py"), network(tmp_path, name="b.py"))
-    said = cli("show", "table3", "--network", ",".join(map(str, files)))
-    assert said.code == 2
+    said = cli.refused("show", "table3", "--network", ",".join(map(str, files)))
     assert "mlp is the name of several networks" in said.err
 
 
@@ -99,13 +94,12 @@ def test_a_table_of_ones_own_brings_its_network_with_published_values(cli: Cli, 
         'mine,cifar10,mlp,bp,best_accuracy_percent,12.5,,,"my draft",\n',
         encoding="utf-8",
     )
-    said = cli("run", str(table), "--no-tracking", "--jobs=1", *TINY)
-    assert (said.code, said.err) == (0, "")
+    cli.ok("run", str(table), "--no-tracking", "--jobs=1", *TINY)
     shown = json.loads(written(tmp_path / "out", "mine.json").read_text())
     published = {row["network"]: row["cells"][0]["published"] for row in shown["rows"]}
     assert published["mlp"] is not None
     assert published["resnet18"] is None
-    assert cli("show", str(table), "--network=mlp").code == 0
+    cli.ok("show", str(table), "--network=mlp")
 
 
 def test_what_it_raises_in_training_is_told_with_its_line(cli: Cli, here: None, tmp_path: Path) -> None:
@@ -126,11 +120,9 @@ def test_what_it_raises_in_training_is_told_with_its_line(cli: Cli, here: None, 
 def test_a_recorded_run_is_replayed_with_its_file(cli: Cli, here: None, tmp_path: Path) -> None:
     path = str(network(tmp_path))
     real = ("--executor=threads", "--record", "--method=bp", "--no-tracking", "--jobs=1", *TINY)
-    assert cli("run", "table3", "--network", path, *real).code == 0
+    cli.ok("run", "table3", "--network", path, *real)
     (run,) = (folder.name[:12] for folder in (tmp_path / "out" / "runs").iterdir())
-    said = cli("replay", run, "--network", path)
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("replay", run, "--network", path)
     OWN.clear()
-    said = cli("replay", run)
-    assert said.code == 2
+    said = cli.refused("replay", run)
     assert "is of a network of one's own, mlp: name its file with --network" in said.err

@@ -31,6 +31,5 @@ def test_its_links_lead_somewhere() -> None:
 def test_its_method_runs_as_it_is(cli: Cli, here: None, tmp_path: Path) -> None:
     (source,) = re.findall(r"```python\n(.*?)```", (CHECKOUT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "my_sgd.py").write_text(source, encoding="utf-8")
-    said = cli("run", "table3", "--plugin=my_sgd.py", "--method=my_sgd", "--jobs=1", "--no-tracking", *TINY)
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("run", "table3", "--plugin=my_sgd.py", "--method=my_sgd", "--jobs=1", "--no-tracking", *TINY)
     assert "My SGD, seed 0: finished, 2 epochs" in said.out

@@ -47,16 +47,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_recorded_run_has_the_same_losses_again(cli: Cli, out: Path) -> None:
     before = contents(run_of(out))
     for words in ((run_of(out).name[:8],), (str(run_of(out)),)):
-        said = cli("replay", *words, f"--out={out}")
+        said = cli.ok("replay", *words, f"--out={out}")
         assert said.out.splitlines()[-1] == "2 epochs replayed in one thread: all losses equal to the last bit."
-        assert (said.code, said.err) == (0, "")
     assert contents(run_of(out)) == before, "it writes nothing"
 
 
 def test_a_run_that_is_repeated_begins_its_schedule_anew(cli: Cli, here: None, out: Path) -> None:
-    assert cli("run", "table3", *RECORD, "--fresh", f"--out={out}", *TINY).code == 0
+    cli.ok("run", "table3", *RECORD, "--fresh", f"--out={out}", *TINY)
     assert len(schedule.load(run_of(out))) == 2
-    assert cli("replay", run_of(out).name, f"--out={out}").code == 0
+    cli.ok("replay", run_of(out).name, f"--out={out}")
 
 
 def test_the_first_difference_is_said(cli: Cli, out: Path) -> None:
@@ -88,8 +87,7 @@ def test_a_schedule_that_does_not_fit_stops_at_the_first_mismatch(cli: Cli, out:
 @pytest.mark.parametrize("identity_of", ["sources", "version"])
 def test_other_sources_are_refused(cli: Cli, out: Path, monkeypatch: pytest.MonkeyPatch, identity_of: str) -> None:
     monkeypatch.setattr(identity, identity_of, lambda *of: "others")
-    said = cli("replay", run_of(out).name, f"--out={out}")
-    assert said.code == 2
+    said = cli.refused("replay", run_of(out).name, f"--out={out}")
     assert said.err.startswith(f"These sources are not those that made run {run_of(out).name[:12]}")
 
 
@@ -110,7 +108,5 @@ def test_a_run_that_was_not_recorded_or_is_not_there_is_told(cli: Cli, out: Path
     ],
 )
 def test_what_cannot_be_recorded_is_refused_in_a_sentence(cli: Cli, words: tuple[str, ...], sentence: str) -> None:
-    said = cli("run", "table3", "--record", "--method=async_lu", *words, *TINY)
-    assert said.code == 2
+    said = cli.refused("run", "table3", "--record", "--method=async_lu", *words, *TINY)
     assert said.err.startswith(sentence)
-    assert said.err.count("\n") == 1

@@ -43,8 +43,7 @@ def html(out: Path, id: str = "table1", condition: str = "smoke-virtual-paper-a*
 @pytest.mark.slow
 @pytest.mark.usefixtures("drawn")
 def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
-    said = cli("report", f"--out={out}", *TINY)
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("report", f"--out={out}", *TINY)
     assert "report/index.html" in said.out.replace("\n", "")
     text = html(out)
     for words in ("no target", "scale smoke", "Learning curves", "Staleness", "Environment"):
@@ -58,15 +57,13 @@ def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
 
 
 def test_runs_of_other_settings_are_counted(cli: Cli, out: Path) -> None:
-    said = cli("report", f"--out={out}")
-    assert said.code == 0
+    said = cli.ok("report", f"--out={out}")
     assert "belong to no table as chosen" in said.out
     assert "Nothing was run here yet" in index(out)
 
 
 def test_no_folder_is_a_mistake(cli: Cli) -> None:
-    said = cli("report", "--out=nowhere")
-    assert said.code == 2
+    said = cli.refused("report", "--out=nowhere")
     assert "no folder nowhere" in said.err
     assert not Path("nowhere").exists()
 
@@ -81,7 +78,7 @@ def test_texts_are_not_markup_and_numbers_that_are_not_finite_are_named(cli: Cli
     lines = lines_of(other)
     lines[1]["metrics"] |= {"virtual_seconds": "Infinity"}
     rewrite(other, lines)
-    assert cli("report", f"--out={out}", *TINY).code == 0
+    cli.ok("report", f"--out={out}", *TINY)
     for text in (html(out), index(out)):
         assert "<script" not in text
         assert "<img src=x" not in text
@@ -97,8 +94,7 @@ def test_journals_that_were_cut(cli: Cli, out: Path) -> None:
     path, other = journal(out), journal(out, "bp")
     path.write_text(path.read_text().splitlines()[0] + "\n")
     other.write_bytes(b"garbage\n" + other.read_bytes())
-    said = cli("report", f"--out={out}", *TINY)
-    assert said.code == 0
+    said = cli.ok("report", f"--out={out}", *TINY)
     assert "not a journal line" in said.out
     assert "not a journal line" in index(out)
     for words in ("no evaluation was recorded", "the journal has no end", "not run"):
@@ -185,7 +181,7 @@ def test_lost_updates_and_torn_reads_stand_beside_staleness(cli: Cli, out: Path)
     lines = lines_of(earlier)
     lines[-1]["staleness"] = [{"layer": "stem", "updates": 0.0, "seconds": 0.1, "wait_seconds": 0.1, "reads": 8}]
     rewrite(earlier, lines)
-    assert cli("report", f"--out={out}", *TINY).code == 0
+    cli.ok("report", f"--out={out}", *TINY)
     markdown = (folder(out) / "report.md").read_text(encoding="utf-8")
     for caption, row in (
         ("updates lost", "6.25 (≤ 25) | 0"),
@@ -201,7 +197,7 @@ def test_all_scales_are_in_one_report_and_each_can_be_had_alone(cli: Cli, out: P
     for scale in ("smoke", "small"):
         run = resolve(table("table1"), Choices(scale=scale, seeds=(0,))).runs[0]
         finish(out, run)
-    assert cli("report", f"--out={out}", *few).code == 0
+    cli.ok("report", f"--out={out}", *few)
     text = index(out)
     assert re.findall(r'href="(\w+)-virtual-paper-a[^"]*/table1/index.html"', text) == ["smoke", "small"]
     assert "--scale smoke" in text
@@ -215,6 +211,6 @@ def test_all_scales_are_in_one_report_and_each_can_be_had_alone(cli: Cli, out: P
     assert "43 claims" in said.out
     assert re.search("^small, virtual.*: 43 claims", said.out, re.MULTILINE)
     shutil.rmtree(out / "report")
-    assert cli("report", f"--out={out}", "--scale=small", *few).code == 0
+    cli.ok("report", f"--out={out}", "--scale=small", *few)
     assert 'href="smoke' not in index(out)
     assert 'href="small-virtual-paper-a' in index(out)

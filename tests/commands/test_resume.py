@@ -70,8 +70,7 @@ def test_a_command_that_is_ended_goes_on_when_it_is_given_again(
     if number != signal.SIGKILL:
         ended = read(next(out.glob(f"runs/*/{JOURNAL}")))
         assert (ended.end or {})["reason"].startswith("the command was ended; the same command goes on after epoch ")
-    said = cli(*RUN, f"--out={out}")
-    assert said.code == 0
+    said = cli.ok(*RUN, f"--out={out}")
     assert "; 1 to be resumed" in said.out
     record = read(next(out.glob(f"runs/*/{JOURNAL}")))
     assert record.resumed is not None
@@ -97,8 +96,7 @@ def test_fresh_begins_anew(cli: Cli, csv: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seconds", ["-1", "nan", "inf"])
 def test_seconds_between_checkpoints_are_a_time(cli: Cli, seconds: str) -> None:
-    said = cli(*RUN, f"--checkpoint-every={seconds}")
-    assert said.code == 2
+    said = cli.refused(*RUN, f"--checkpoint-every={seconds}")
     assert said.err.startswith(f"--checkpoint-every {seconds}: give seconds, or 0 for every epoch")
 
 

@@ -59,8 +59,7 @@ def cells(path: Path) -> dict[str, list[str]]:
 
 
 def run(cli: Cli, *more: str) -> str:
-    said = cli("run", "audit-updaters", *ROWS, "--no-tracking", "--out=out", "--jobs=1", *more)
-    assert said.code == 0, said.err
+    said = cli.ok("run", "audit-updaters", *ROWS, "--no-tracking", "--out=out", "--jobs=1", *more)
     return said.out
 
 
@@ -87,14 +86,14 @@ def test_by_themselves_they_have_the_same_cells(cli: Cli, out: Path) -> None:
 
 
 def test_the_report_and_export_show_both_rows(cli: Cli, out: Path) -> None:
-    assert cli("export", "--out=out").code == 0
+    cli.ok("export", "--out=out")
     seeds = [(LAP, "lapsgd", "0"), (LPP, "lapsgd", "0"), (LAP, "lapsgd", "1"), (LPP, "lapsgd", "1")]
     assert sorted(lines(out / "export" / "runs.csv", "row", "method", "seed")) == sorted(seeds)
-    assert cli("report", "audit-updaters", *ROWS, "--out=out").code == 0
+    cli.ok("report", "audit-updaters", *ROWS, "--out=out")
     (path,) = out.glob("report/smoke-virtual-paper-*/audit-updaters/index.html")
     page = path.read_text(encoding="utf-8")
     assert NOTE in page
-    assert cli("compare", "out", "out", "--csv=found.csv").code == 0
+    cli.ok("compare", "out", "out", "--csv=found.csv")
     assert set(lines(Path("found.csv"), "row", "verdict")) == {(LAP, "the same"), (LPP, "the same")}
 
 

@@ -20,8 +20,7 @@ def rows() -> dict[str, Any]:
 
 @pytest.mark.usefixtures("here")
 def test_a_sweep_is_trained_and_shown_row_by_row(cli: Cli) -> None:
-    said = cli("run", "table7", "--no-tracking", *SWEEP, *TINY)
-    assert said.code == 0, said.err
+    said = cli.ok("run", "table7", "--no-tracking", *SWEEP, *TINY)
     assert "6 runs, 0 of them done before" in said.out  # four points, and BP's at both rates
     points = ["workload.schedule.lr=0.02", "workload.schedule.lr=0.04"]
     points += [f"queue=2,{point}" for point in points]
@@ -42,9 +41,8 @@ def test_a_sweep_is_trained_and_shown_row_by_row(cli: Cli) -> None:
 @pytest.mark.usefixtures("here")
 def test_a_sweep_is_reported_and_can_be_repeated(cli: Cli) -> None:
     tiny = [word for word in TINY if "samples" not in word]
-    assert cli("run", "table7", "--no-tracking", "--method=bp", "--set=workload.batch=64,128", *tiny).code == 0
-    said = cli("report", "--method=bp", "--set=workload.batch=64,128", *tiny)
-    assert said.code == 0, said.err
+    cli.ok("run", "table7", "--no-tracking", "--method=bp", "--set=workload.batch=64,128", *tiny)
+    cli.ok("report", "--method=bp", "--set=workload.batch=64,128", *tiny)
     page = written(Path("out"), "table7/index.html", "report").read_text(encoding="utf-8")
     assert "--set workload.epochs=2 --set workload.batch=64,128" in page
     assert "batch 128" in page

@@ -89,8 +89,7 @@ def cell(row: str, measure: str) -> float | None:
 
 @pytest.mark.usefixtures("drawn")
 def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
-    said = cli("tune", "table1", "--seeds=3", *ROWS)
-    assert (said.code, said.err) == (0, "")
+    cli.ok("tune", "table1", "--seeds=3", *ROWS)
     trials, final = fake.trained
     assert {run.spec.seed for run in trials} == {FIRST_TRIAL_SEED}
     assert {run.spec.seed for run in final} == {0, 1, 2}
@@ -113,8 +112,7 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
 
 
 def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> None:
-    said = cli("tune", "table1", "--seeds=1", "--trials=7", "--tuning-seeds=2", "--grid=3", *ROWS)
-    assert said.code == 0
+    cli.ok("tune", "table1", "--seeds=1", "--trials=7", "--tuning-seeds=2", "--grid=3", *ROWS)
     for measure, value in (("trials", 7), ("epochs", 7 * 2 * 6), ("samples", 14 * 6 * 18 * 64), ("seconds", 14 * 12)):
         assert cell("async_lu@best", f"tuning_{measure}") == cell("ddp@best", f"tuning_{measure}") == value
         assert cell("ddp", f"tuning_{measure}") == 0
@@ -139,15 +137,14 @@ def test_an_interrupted_search_goes_on(cli: Cli, fake: Fake) -> None:
     said = cli("tune", "table1", "--seeds=1", *ROWS)
     assert (said.code, "carries on" in said.err) == (130, True)
     fake.stop_after, kept = None, {run.id for run in fake.trained[0]}
-    assert cli("tune", "table1", "--seeds=1", *ROWS).code == 0
+    cli.ok("tune", "table1", "--seeds=1", *ROWS)
     assert len(kept) == 4
     assert not kept & {run.id for stage in fake.trained[1:] for run in stage}
 
 
 def test_rows_that_are_one_algorithm_share_their_trials(cli: Cli, fake: Fake) -> None:
     rows = ("--method=lapsgd,lppsgd", "--network=resnet18", "--no-tracking", "--seeds=2", "--grid=3")
-    said = cli("tune", "table1", *rows)
-    assert said.code == 0
+    cli.ok("tune", "table1", *rows)
     assert "LPPSGD is trained as LAPSGD" in written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert len(fake.trained[0]) == 3 * 3  # of LAP-SGD, and of either with two updaters
     one, other = (
@@ -179,8 +176,7 @@ def test_a_trial_that_fails_leaves_its_row_out(cli: Cli, fake: Fake) -> None:
 @pytest.mark.usefixtures("fake")
 def test_the_report_has_a_page_of_it(cli: Cli) -> None:
     cli("tune", "table1", "--seeds=2", "--grid=3", *ROWS)
-    said = cli("report", "--seeds=2")
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("report", "--seeds=2")
     index = Path("out/report/index.html").read_text(encoding="utf-8")
     assert "Tuned tables" in index
     assert "belong to no table" not in index + said.out
@@ -205,16 +201,14 @@ def test_the_report_has_a_page_of_it(cli: Cli) -> None:
     ],
 )
 def test_mistakes_are_one_sentence(cli: Cli, arguments: list[str], words: str) -> None:
-    said = cli("tune", *arguments)
-    assert said.code == 2
+    said = cli.refused("tune", *arguments)
     assert words in said.err
     assert "Traceback" not in said.err
 
 
 @pytest.mark.usefixtures("here")
 def test_runs_that_are_trained(cli: Cli) -> None:
-    said = cli("tune", "table1", "--method=bp", "--grid=3", "--no-tracking", "--jobs=1", *TINY)
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("tune", "table1", "--method=bp", "--grid=3", "--no-tracking", "--jobs=1", *TINY)
     assert re.search(r"BP.*, rate x 4, seed 1000: finished, 2 epochs", said.out)
     rows = json.loads(written(Path("out"), "tune-table1-runs.json").read_text(encoding="utf-8"))["rows"]
     assert len(rows) in (4, 5)

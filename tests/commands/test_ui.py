@@ -107,7 +107,7 @@ def test_a_table_of_ones_own_brings_its_methods_along(cli: Cli, out: Path, start
     (tmp_path / "mine.toml").write_text(f"[table]\n{head}\n{rows}")
     (tmp_path / "silent.py").write_text(SILENT)
     given = ("--no-browser", f"--uri={store(out)}")
-    assert cli("ui", "mine.toml", *given).code == 2
+    cli.refused("ui", "mine.toml", *given)
     found = cli("ui", "mine.toml", "--plugin", "silent.py", *given)
     assert (found.code, started) == (0, [5000])
     assert "/compare-runs" in found.out

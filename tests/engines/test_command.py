@@ -47,8 +47,7 @@ def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("command", [("run", "table1", *SLURM), ("cancel",)])
 def test_without_slurm_there_is_a_sentence(command: tuple[str, ...], cli: Cli, bin: Path) -> None:
     (bin / "sbatch").unlink()
-    said = cli(*command)
-    assert (said.code, said.out) == (2, "")
+    said = cli.refused(*command)
     assert said.err.startswith("--engine slurm: there is no sbatch here; give the command on a machine from which jobs")
 
 
@@ -72,8 +71,7 @@ def test_without_slurm_there_is_a_sentence(command: tuple[str, ...], cli: Cli, b
 def test_bad_options_are_a_sentence(
     options: tuple[str, ...], words: str, cli: Cli, bin: Path, fake: FakeCluster
 ) -> None:
-    said = cli("run", "table1", "--no-tracking", *TINY, *options)
-    assert (said.code, said.out) == (2, "")
+    said = cli.refused("run", "table1", "--no-tracking", *TINY, *options)
     assert said.err.startswith(words)
     assert fake.jobs == {}
 
@@ -98,8 +96,7 @@ def test_run_submits_and_show_says_so_before(cli: Cli, answered: FakeCluster) ->
     assert "2 runs, 0 of them done in out. To SLURM: one job of at most 2 runs each, time=60: " in shown
     assert "No node has been seen yet" in shown
     assert answered.jobs == {}
-    said = cli("run", "table1", *SLURM, "--per-task=4", "--detach")
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("run", "table1", *SLURM, "--per-task=4", "--detach")
     assert "Detached: 0 of 2 runs done; job 10 of SLURM goes on" in said.out
     assert len(answered.jobs) == 1
     assert "No node has been seen yet" not in cli("show", "table1", *SLURM[:2], *TINY).out
@@ -114,8 +111,7 @@ def test_a_search_is_submitted_stage_by_stage(cli: Cli, answered: FakeCluster, m
         return ids
 
     monkeypatch.setattr(slurm, "submit", trained_at_once)
-    said = cli("tune", "table1", *SLURM, "--grid=3", "--per-task=2")
-    assert (said.code, said.err) == (0, "")
+    said = cli.ok("tune", "table1", *SLURM, "--grid=3", "--per-task=2")
     stages = [line for line in said.out.splitlines() if line.startswith("Submitted")]
     assert [line.partition(":")[0] for line in stages] == [
         "Submitted 6 runs in an array of 3 jobs",  # three rates of two rows
@@ -125,8 +121,7 @@ def test_a_search_is_submitted_stage_by_stage(cli: Cli, answered: FakeCluster, m
 
 
 def test_a_time_that_is_too_short_is_said_before_anything_is_queued(cli: Cli, answered: FakeCluster) -> None:
-    said = cli("run", "table1", *SLURM, "--slurm=time=0:06")
-    assert said.code == 2
+    said = cli.refused("run", "table1", *SLURM, "--slurm=time=0:06")
     assert said.err.startswith("--slurm time=0:06: an epoch of cifar10-resnet18")
     assert answered.jobs == {}
 

@@ -197,6 +197,9 @@ def test_what_a_price_charges() -> None:
 
 
 # ---- bad input
+ONE_OF_TWO = (
+    "forward_seconds = [1]\nbackward_input_seconds = [1, 2]\nbackward_weight_seconds = [1, 2]\nparameter_bytes = [1, 2]"
+)
 
 VALID = {
     "name": "name = 'x'",
@@ -206,31 +209,20 @@ VALID = {
 }
 
 
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"name": "name = "}, "Invalid value"),
-        ({"title": ""}, "title: Field required"),
-        ({"flops_per_second": "flops_per_second = 0"}, "flops_per_second: Input should be greater than 0"),
-        ({"title": 'title = "a\\u001b[31m"'}, "title: Value error, a name has no control characters"),
-        ({"more": 'notes = ["a", "b\\u0007"]'}, "notes: Value error, a name has no control characters"),
-        ({"more": "lane = 2"}, "lane: Extra inputs are not permitted"),
-        ({"more": "[link]\nlatency_seconds = -1"}, "link.latency_seconds: Input should be greater than or equal to 0"),
-        (
-            {
-                "more": "[networks.resnet18]\nwhat = 'x'\nbatch = 1\nlayers = ['a', 'b']\nforward_seconds = [1]\n"
-                "backward_input_seconds = [1, 2]\nbackward_weight_seconds = [1, 2]\nparameter_bytes = [1, 2]"
-            },
-            "networks.resnet18: Value error, every list needs one value per layer",
-        ),
-    ],
-)
-def test_an_invalid_card_says_where(tmp_path: Path, change: dict[str, str], complaint: str) -> None:
+def test_an_invalid_card_says_where(tmp_path: Path) -> None:
     path = tmp_path / "card.toml"
-    path.write_text("\n".join({**VALID, **change}.values()), encoding="utf-8")
-    with pytest.raises(UserError) as caught:
-        cards.load(str(path))
-    assert str(caught.value).startswith(f"The hardware card {path} is not valid: {complaint}")
+    for change, word in (
+        ({"name": "name = "}, "Invalid"),
+        ({"title": ""}, "title"),
+        ({"flops_per_second": "flops_per_second = 0"}, "flops_per_second"),
+        ({"title": 'title = "a\\u001b[31m"'}, "control characters"),
+        ({"more": "lane = 2"}, "lane"),
+        ({"more": "[link]\nlatency_seconds = -1"}, "link.latency_seconds"),
+        ({"more": "[networks.resnet18]\nwhat = 'x'\nbatch = 1\nlayers = ['a', 'b']\n" + ONE_OF_TWO}, "one value per"),
+    ):
+        path.write_text("\n".join({**VALID, **change}.values()), encoding="utf-8")
+        with pytest.raises(UserError, match=f"hardware card {path} is not valid: .*{word}"):
+            cards.load(str(path))
 
 
 def test_unknown_cards_offer_the_nearest(tmp_path: Path) -> None:

@@ -18,10 +18,6 @@ def delay(**given: Any) -> Delay:
     return Delay.model_validate({"device": 1, **given})
 
 
-def complaint(caught: pytest.ExceptionInfo[ValidationError]) -> str:
-    return str(caught.value.errors()[0]["msg"])
-
-
 def test_a_constant_delay() -> None:
     assert [delay(kind="constant", steps=2.5).before(n) for n in (0, 1, 99)] == [2.5] * 3
     assert delay(kind="constant").before(7) == 1
@@ -92,72 +88,47 @@ def test_a_trace_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert delay(kind="trace", trace=str(tmp_path / "beside.csv")).values == made.values
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("1\nfast\n", "line 2 of the trace .*is 'fast'; write one delay in steps, from 0 to 100000"),
-        ("1\n\n-1\n", "line 3 of the trace .* is '-1'"),
-        ("1e18\n", "line 1 of the trace .* is '1e18'"),
-        ("inf\n", "line 1 of the trace .* is 'inf'"),
-        ("nan\n", "line 1 of the trace .* is 'nan'"),
-        ("1,2\n", "line 1 of the trace .* is '1,2'"),
-        ("# nothing\n", "holds no number; write one delay in steps per line"),
-        (b"\xff\xfe1", "is not UTF-8 text; give a text file with one number per line"),
-        (None, r"cannot be read \(No such file or directory\); give a text file with one number per line"),
-    ],
-)
-def test_a_bad_trace_says_where(tmp_path: Path, text: str | bytes | None, said: str) -> None:
+def test_a_bad_trace_says_where(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
-    if text is not None:
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match="cannot be read"):
         read_trace(path)
-    with pytest.raises(ValidationError, match=said):
-        delay(kind="trace", trace=str(path))
+    for content, said in (
+        (b"1\nfast\n", "line 2 .*'fast'"),
+        (b"1\n\n-1\n", "line 3 .*'-1'"),
+        (b"1e18\n", "line 1 .*'1e18'"),
+        (b"nan\n", "line 1 .*'nan'"),
+        (b"# nothing\n", "holds no number"),
+        (b"\xff\xfe1", "not UTF-8"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValidationError, match=said):
+            delay(kind="trace", trace=str(path))
 
 
 # ---- what is refused
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"kind": "trace"}, "a trace, and nothing else, needs values"),
-        ({"kind": "constant", "values": [1]}, "a trace, and nothing else, needs values"),
+def test_bad_delays_are_refused() -> None:
+    for given, said in (
+        ({"kind": "trace"}, "needs values"),
+        ({"kind": "constant", "values": [1]}, "needs values"),
         ({"kind": "trace", "values": [1], "trace": "x"}, "either trace or values"),
-        ({"kind": "bursts", "every": 2, "length": 3}, "a burst of 3 batches does not fit into every 2"),
+        ({"kind": "bursts", "every": 2, "length": 3}, "burst of 3"),
         ({"kind": "heavy_tailed", "alpha": 1.0}, "greater than 1"),
-        ({"kind": "heavy_tailed", "alpha": float("inf")}, "finite number"),
-        ({"kind": "heavy_tailed", "alpha": 1e300}, "less than or equal to 1000"),
-        ({"kind": "constant", "steps": 1e18}, "less than or equal to 100000"),
-        ({"kind": "trace", "values": [1e18]}, "less than or equal to 100000"),
-        ({"kind": "constant", "steps": -1}, "greater than or equal to 0"),
-        ({"kind": "constant", "steps": float("inf")}, "finite number"),
-        ({"kind": "constant", "device": -1}, "greater than or equal to 0"),
-        ({"kind": "sometimes"}, "Input should be 'constant', 'heavy_tailed', 'bursts' or 'trace'"),
-        ({"kind": "constant", "step": 1}, "Extra inputs are not permitted"),
-    ],
-)
-def test_bad_delays_are_refused(given: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError) as caught:
-        delay(**given)
-    assert said in complaint(caught)
+        ({"kind": "trace", "values": [1e18]}, "100000"),
+        ({"kind": "constant", "steps": float("inf")}, "finite"),
+    ):
+        with pytest.raises(ValidationError, match=said):
+            delay(**given)
 
 
 # ---- words
 
 
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"kind": "constant", "steps": 2}, "device 1 waits: 2 steps before every batch"),
-        ({"kind": "heavy_tailed"}, "device 1 waits: 1 step on average before a batch, heavy-tailed (Pareto, alpha 2)"),
-        ({"kind": "bursts", "steps": 4}, "device 1 waits: 4 steps before 5 of every 20 batches, in bursts"),
-        ({"kind": "trace", "values": [1, 2]}, "device 1 waits: a trace of 2 batches, 1.5 steps on average"),
-    ],
-)
-def test_a_delay_in_words(given: dict[str, Any], said: str) -> None:
-    assert delay(**given).label == said
+def test_a_delay_in_words() -> None:
+    assert delay(kind="constant", steps=2).label == "device 1 waits: 2 steps before every batch"
+    for given, word in (({"kind": "heavy_tailed"}, "alpha 2"), ({"kind": "bursts"}, "5 of every 20 batches")):
+        assert word in delay(**given).label
 
 
 @endless

@@ -12,7 +12,6 @@ import pytest
 from reports.figures import canvas, coincidence, curves, timelines
 from reports.figures.curves import Curve
 from reports.figures.dots import Dot, dots
-from reports.figures.laws import Law, Panel, laws
 from reports.figures.looks import looks
 from results.errors import ResultsError
 
@@ -33,15 +32,6 @@ def draw_curves(stem: Path) -> tuple[Path, ...]:
         for seed in range(2)
     ]
     return curves.curves(runs, stem, title="Accuracy", y_label="Accuracy (%)", targets={"ResNet-18": 60.0})
-
-
-def draw_laws(stem: Path) -> tuple[Path, ...]:
-    both = (
-        Law("β = 2", [1, 2, 4], [1, 1.5, 2], measured=[1, 1.4, 2]),
-        Law("LU", [1, 4], measured=[-1, 2], key="async_lu"),
-    )
-    panels = [Panel(f"K = {k}", "b", "speed-up", both, log_x=k == 1) for k in range(1, 5)]
-    return laws(panels, stem, title="Law")
 
 
 def draw_dots(stem: Path) -> tuple[Path, ...]:
@@ -69,7 +59,7 @@ def draw_timeline(stem: Path) -> tuple[Path, ...]:
 
 @pytest.mark.parametrize(
     ("draw", "inches"),
-    [(draw_curves, canvas.COLUMN), (draw_laws, canvas.TEXT), (draw_dots, None), (draw_timeline, None)],
+    [(draw_curves, canvas.COLUMN), (draw_dots, None), (draw_timeline, None)],
 )
 def test_a_picture_is_three_files_and_always_the_same(draw: Draw, inches: float | None, tmp_path: Path) -> None:
     """A paper's is as wide as a column or as two, and has its letters with it."""

@@ -67,9 +67,9 @@ def test_who_draws_ends_with_a_command_that_is_killed(drawing: tuple[subprocess.
 
 
 @pytest.mark.parametrize(
-    ("number", "word"), [(signal.SIGINT, "Interrupted"), (signal.SIGTERM, "Terminated"), (signal.SIGHUP, "Hung up")]
+    ("number", "word", "whole"),
+    [(signal.SIGINT, "Interrupted", True), (signal.SIGTERM, "Terminated", False), (signal.SIGHUP, "Hung up", False)],
 )
-@pytest.mark.parametrize("whole", [True, False], ids=["group", "command"])
 def test_a_command_that_is_asked_to_end_ends_who_draws_and_leaves_no_half(
     drawing: tuple[subprocess.Popen[str], list[int]], tmp_path: Path, number: int, word: str, whole: bool
 ) -> None:
