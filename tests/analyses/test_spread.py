@@ -12,6 +12,7 @@ from benchmarks.analyses.registry import analysis
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from results.statistics.intervals import std_interval, std_ratio_interval
+from tests.sure import sure
 
 
 def found(tmp_path: Path, *networks: str, names: tuple[str, ...] = ()) -> Finding:
@@ -46,12 +47,10 @@ def test_a_network_that_is_none_of_them_is_told(tmp_path: Path) -> None:
 def test_intervals_of_a_standard_deviation_are_those_of_the_books() -> None:
     """Chi-squared at 99 degrees of freedom is 73.361 at 2.5 % and 128.422 at 97.5 %; F at 2 and 2 is 39 at 97.5 %."""
     values = [float(i) for i in range(100)]
-    interval = std_interval(values)
-    assert interval is not None
+    interval = sure(std_interval(values))
     s = math.sqrt(sum((v - 49.5) ** 2 for v in values) / 99)
     assert (interval.low, interval.high) == pytest.approx((s * 0.8780, s * 1.1617), rel=1e-3)
-    ratio = std_ratio_interval([0.0, 1.0, 2.0], [0.0, 2.0, 4.0])
-    assert ratio is not None
+    ratio = sure(std_ratio_interval([0.0, 1.0, 2.0], [0.0, 2.0, 4.0]))
     assert (ratio.low, ratio.high) == pytest.approx((0.5 / math.sqrt(39.0), 0.5 * math.sqrt(39.0)), rel=1e-3)
     assert std_interval([1.0, 1.0]) is None
     assert std_ratio_interval([1.0, 2.0], [3.0]) is None

@@ -34,6 +34,7 @@ from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.price import Price
 from results.tables import ResultCell, ResultTable
+from tests.sure import sure
 
 QUICK = {"chains": "2000", "steps": "500", "ratios": "0,0.2,0.5,1", "workers": "4"}
 
@@ -86,8 +87,7 @@ def test_derivatives_agree_with_finite_differences(potential: Potential) -> None
 def test_every_density_has_mass_1_and_is_symmetric(potential: Potential) -> None:
     for formula, ratio in product(FORMULAS, (0.0, 0.5)):
         noise = Noise(0.05, 0.3, 0.3 * ratio)
-        masses = density(potential, noise, formula, grid(potential, noise))
-        assert masses is not None
+        masses = sure(density(potential, noise, formula, grid(potential, noise)))
         assert masses.sum() == pytest.approx(1)
         assert np.allclose(masses, masses[::-1], atol=1e-9)
         assert max(masses[0], masses[-1]) < 1e-6 * masses.max()
@@ -101,8 +101,7 @@ def test_densities_of_the_quadratic_have_their_closed_variance(formula: Formula,
     """By hand, with L'' = 2 and a ratio of 1/2, in units of eta sigma_SGD^2 / (2 L'')."""
     noise = Noise(0.05, 0.3, 0.15)
     edges = grid(QUADRATIC, noise)
-    masses = density(QUADRATIC, noise, formula, edges)
-    assert masses is not None
+    masses = sure(density(QUADRATIC, noise, formula, edges))
     assert width(masses, edges, QUADRATIC) == pytest.approx(factor * 0.05 * 0.09 / 4, rel=1e-3)
 
 
@@ -135,8 +134,7 @@ def test_plain_sgd_on_the_quadratic_is_the_autoregression_it_is(eta: float) -> N
     exact = eta**2 * 0.09 / (1 - (1 - 2 * eta) ** 2)
     assert float(plain_sgd(QUADRATIC, eta).var(dtype=float)) == pytest.approx(exact, rel=0.03)
     edges = grid(QUADRATIC, Noise(eta, 0.3))
-    law = density(QUADRATIC, Noise(eta, 0.3), "printed", edges)
-    assert law is not None
+    law = sure(density(QUADRATIC, Noise(eta, 0.3), "printed", edges))
     assert exact / width(law, edges, QUADRATIC) == pytest.approx(1 / (1 - eta), rel=1e-3)
 
 

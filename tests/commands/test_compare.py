@@ -135,15 +135,6 @@ def test_bad_input_is_one_sentence(a: Path, tmp_path: Path) -> None:
         said(tmp_path / "nothing.csv", a)
 
 
-def test_a_reproduction_needs_tables_beside_it(a: Path, tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text(
-        ",".join(reproductions.COLUMNS) + "\ntable1,resnet18,bp,loss,1.0,,1,0,,,smoke,virtual,paper-a\n",
-        encoding="utf-8",
-    )
-    with pytest.raises(UserError, match="There are no tables in"):
-        said(a, tmp_path / "x.csv")
-
-
 def test_tables_on_own_data_are_not_laid_beside_a_reproduction(a: Path, tmp_path: Path) -> None:
     """Whose file does not say what its data were, as older ones do not; and where it says that they were others."""
     there = table()

@@ -137,16 +137,6 @@ def test_a_report_takes_no_picture_from_elsewhere(tmp_path: Path) -> None:
     assert page.curves == ()
 
 
-def test_the_command_that_repeats_it_is_quoted() -> None:
-    chosen = Choices(
-        methods=("lapsgd@updaters=2",), settings={"workload": {"text": "a b; rm"}}, executor="threads", target=60.0
-    )
-    assert command(["table3"], chosen).text() == (
-        "python -m benchmarks run table3 --scale smoke --seeds 3 --method lapsgd@updaters=2 --executor threads "
-        "--target 60 --set 'workload.text=a b; rm'"
-    )
-
-
 def test_runs_in_a_local_store_are_linked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import sqlite3
     from contextlib import closing

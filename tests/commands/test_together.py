@@ -14,12 +14,11 @@ import pytest
 
 from results.records import folder_of
 from results.records.lease import Lease
-from tests.commands.commands import TINY, children, journals, program, tiny, until
+from tests.commands.commands import TINY, children, journals, program, until
 from tests.commands.test_trouble import LINUX, journals_of
 from tests.results.samples import records
 
 ROWS = "--method=async_lu,bp"
-SOME = tiny(epochs=6, patience=6)
 GATED = """
 import time
 from pathlib import Path
@@ -54,23 +53,6 @@ def table(said: str) -> list[str]:
     """What is printed below the runs, were there any left to train or not."""
     lines = said.splitlines()
     return lines[next(number for number, line in enumerate(lines) if line.startswith("CIFAR-10: ")) :]
-
-
-@pytest.mark.slow
-@LINUX
-@pytest.mark.parametrize("staggered", [False, True])
-def test_each_run_is_trained_once_and_both_show_it(tmp_path: Path, staggered: bool) -> None:
-    out = tmp_path / "out"
-    with command(out, ROWS, *SOME) as first:
-        if staggered:
-            until(lambda: any(journal["evaluations"] for journal in journals_of(out)))
-        with command(out, ROWS, *SOME) as second:
-            answers = [one.communicate(timeout=300) for one in (first, second)]
-    assert [(one.returncode, err) for one, (_, err) in zip((first, second), answers, strict=True)] == [(0, "")] * 2
-    assert [(journal["file"], journal["status"]) for journal in journals(out)] == [("journal.jsonl", "finished")] * 2
-    assert table(answers[0][0]) == table(answers[1][0])
-    assert "not run" not in answers[0][0]
-    assert sorted({path.name for path in out.glob("runs/*/*")}) == ["journal.jsonl"]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from results.groups import FIRST_TRIAL_SEED
 from results.records.journal import Journal, folder_of
 from results.tables import ResultTable, files
 from tests.commands.commands import TINY, Cli, written
+from tests.sure import sure
 
 ROWS = ("--method=async_lu,ddp", "--network=resnet18", "--no-tracking")
 PUBLISHED, HIGH = 0.05, 0.1
@@ -82,8 +83,7 @@ def cell(row: str, measure: str) -> float | None:
     """A value of the first table."""
     found = table()
     keys = [one.key for one in found.measures]
-    summary = next(one for one in found.rows if one.row == row).cells[keys.index(measure)].measured
-    assert summary is not None
+    summary = sure(next(one for one in found.rows if one.row == row).cells[keys.index(measure)].measured)
     return summary.mean
 
 

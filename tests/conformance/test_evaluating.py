@@ -12,6 +12,7 @@ import torch
 from results.records import Record
 from tests.conformance.small import EPOCHS, STEPS, Small, weights
 from tests.runner.chains import Chain, check_chain, small
+from tests.sure import sure
 
 EVERY = [0.5, 2]
 AT: dict[float, list[float]] = {0.5: [0.5, 1, 1.5, 2, 2.5, 3], 2: [2, 3]}
@@ -21,8 +22,7 @@ AT: dict[float, list[float]] = {0.5: [0.5, 1, 1.5, 2, 2.5, 3], 2: [2, 3]}
 def run(out: Path, method: str, executor: str, every: float) -> tuple[Record, Small]:
     """The whole run, and its training."""
     made = Small(method, executor=executor, settings={"evaluate_every": every})
-    record = Chain(out, lambda: (made, made.spec)).part(ends_after=None)
-    assert record is not None
+    record = sure(Chain(out, lambda: (made, made.spec)).part(ends_after=None))
     return record, made
 
 

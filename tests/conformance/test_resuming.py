@@ -12,6 +12,7 @@ import pytest
 from benchmarks.executors import registry as executors
 from tests.conformance.small import EPOCHS, STEPS, Small
 from tests.runner.chains import Chain, check_chain, outcome, small
+from tests.sure import sure
 
 EVERY = {"drain_every": 5}  # batches: three drains in an epoch, whatever the devices
 
@@ -61,8 +62,7 @@ def test_resumed_in_another_process(all_methods: list[str], tmp_path: Path, chec
     assert done.returncode == 0, done.stderr
     for method in all_methods:
         rest, whole = Chain(tmp_path / method, small(method)), Chain(tmp_path / "whole" / method, small(method))
-        resumed = rest.part(ends_after=None)
-        assert resumed is not None
+        resumed = sure(rest.part(ends_after=None))
         assert resumed.resumed is not None
         assert (resumed.resumed.epoch, resumed.resumed.batch) == (1, 0)
         assert outcome(resumed) == outcome(whole.part(ends_after=None))

@@ -20,6 +20,7 @@ from tests.conformance.test_statements import check_counted
 from tests.conformance.test_training import check_batches, check_staleness, check_updates
 from tests.distributed.led import led
 from tests.distributed.together import joints
+from tests.sure import sure
 
 COMPUTED = "train_loss train_accuracy_percent loss accuracy_percent staleness_updates dropped_gradients".split()
 SYNCHRONOUS: list[tuple[str, dict[str, Any]]] = [
@@ -180,8 +181,7 @@ def test_nobody_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatch
 def test_a_failure_before_ranks_are_connected_connects_none() -> None:
     joint = joints(2)[0]
     RankExecutor(Small("ddp", {"devices": 2}).team, joint).watch.tell(ValueError("no such file"))
-    said = joint.heard("failure")
-    assert said is not None
+    said = sure(joint.heard("failure"))
     assert "no such file" in said["words"]
     assert joint._wire is None
 

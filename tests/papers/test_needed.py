@@ -17,13 +17,13 @@ from results.statistics import Summary
 from results.statistics.inference import chance_beyond
 from tests.papers.evidence import Fake
 from tests.papers.simulated import COMPARISONS, decided
+from tests.sure import sure
 
 BEST, TTA = "best_accuracy_percent", "time_to_target_seconds"
 
 
 def of(mean: float, std: float, n: int = 3) -> Quantity:
-    found = Quantity.of(Summary(mean, std, n), exact=False)
-    assert found is not None
+    found = sure(Quantity.of(Summary(mean, std, n), exact=False))
     return found
 
 
@@ -55,8 +55,7 @@ def test_the_chance_is_the_noncentral_ts() -> None:
 @pytest.mark.parametrize("effect", [3.0, 2.0, 1.0, 0.5])
 def test_so_many_seeds_decide_and_few_less_do_not(effect: float, spreads: tuple[float, float]) -> None:
     """The rule itself, on simulated runs of just that difference and spread."""
-    n = seeds(of(effect, spreads[0], 2).minus(of(0.0, spreads[1], 2)), 0.0, math.inf)
-    assert n is not None
+    n = sure(seeds(of(effect, spreads[0], 2).minus(of(0.0, spreads[1], 2)), 0.0, math.inf))
 
     def share(n: int) -> float:
         rng = np.random.default_rng(n)

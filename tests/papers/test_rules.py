@@ -17,18 +17,17 @@ from results.published import Published
 from results.statistics import Summary, summary
 from tests.papers.evidence import Fake
 from tests.papers.simulated import COMPARISONS, MOST, RUNS, SPREADS, decided, equals
+from tests.sure import sure
 
 
 def mean_of(mean: float, std: float | None, n: int, *, exact: bool = False) -> Quantity:
-    found = Quantity.of(Summary(mean, std, n), exact=exact)
-    assert found is not None
+    found = sure(Quantity.of(Summary(mean, std, n), exact=exact))
     return found
 
 
 def of_runs(*values: float | None, limit: float | None = None) -> Quantity:
     """Runs without a value went as far as the limit."""
-    found = Quantity.of(summary(values, [limit] * len(values)), exact=False)
-    assert found is not None
+    found = sure(Quantity.of(summary(values, [limit] * len(values)), exact=False))
     return found
 
 
@@ -44,8 +43,7 @@ def test_the_interval_is_students_with_welchs_degrees_of_freedom_rounded_down() 
 
 
 def test_a_quotients_interval_is_its_logarithms() -> None:
-    over = mean_of(10.0, 3.0, 4).over(mean_of(5.0, 4.0, 4))
-    assert over is not None
+    over = sure(mean_of(10.0, 3.0, 4).over(mean_of(5.0, 4.0, 4)))
     error = stdtrit(4, 0.975) * math.hypot(0.15, 0.4)  # 3 (0.15^2 + 0.4^2)^2 / (0.15^4 + 0.4^4) = 3.8, rounded to 3
     error *= stdtrit(3, 0.975) / stdtrit(4, 0.975)
     assert (over.interval.low, over.interval.high) == pytest.approx((2 * math.exp(-error), 2 * math.exp(error)))
@@ -71,8 +69,7 @@ def test_rows_of_the_same_runs_do_not_differ_by_chance() -> None:
 
 
 def of_seeds(values: Mapping[int, float]) -> Quantity:
-    found = Quantity.of(summary(list(values.values())), exact=False, by_seed=values)
-    assert found is not None
+    found = sure(Quantity.of(summary(list(values.values())), exact=False, by_seed=values))
     return found
 
 
@@ -83,8 +80,7 @@ def test_means_of_the_same_seeds_are_compared_seed_by_seed() -> None:
     half = stdtrit(2, 0.975) / math.sqrt(3)
     assert (found.interval.low, found.interval.high) == pytest.approx((2 - half, 2 + half))
     assert mean_of(52.0, 41.0, 3).minus(mean_of(50.0, 40.0, 3)).interval.low < -80  # the seeds are not known
-    ratio = of_seeds({0: 2.0, 1: 4.0, 2: 6.0}).over(of_seeds({0: 1.0, 1: 2.0, 2: 3.0}))
-    assert ratio is not None
+    ratio = sure(of_seeds({0: 2.0, 1: 4.0, 2: 6.0}).over(of_seeds({0: 1.0, 1: 2.0, 2: 3.0})))
     assert (ratio.interval.low, ratio.interval.high) == pytest.approx((2.0, 2.0))
 
 
@@ -158,8 +154,7 @@ def test_the_simulation_decides_as_the_rule_does(how: str) -> None:
         yes, no = decided(a, b - 0.2, how, limit)
         for row, (ours, theirs) in enumerate(zip(a.tolist(), (b - 0.2).tolist(), strict=True)):
             rival = of_runs(*(None if value > limit else value for value in theirs), limit=limit)
-            found = of_runs(*ours).minus(rival) if how == "difference" else of_runs(*ours).over(rival)
-            assert found is not None
+            found = sure(of_runs(*ours).minus(rival) if how == "difference" else of_runs(*ours).over(rival))
             status = found.within(-math.inf, 0.0 if how == "difference" else 1.0)
             assert (status == "holds", status == "does not hold") == (yes[row], no[row])
 
@@ -219,8 +214,7 @@ def test_a_claim_of_many_comparisons_is_rarely_wrong(
 
 def of_evaluations(values: Sequence[float], width: float = 1.0) -> Quantity:
     by_seed = dict(enumerate(values))
-    found = Quantity.of(summary(values, resolutions=[width] * len(values)), exact=False, by_seed=by_seed)
-    assert found is not None
+    found = sure(Quantity.of(summary(values, resolutions=[width] * len(values)), exact=False, by_seed=by_seed))
     return found
 
 
@@ -228,9 +222,7 @@ def test_equal_epochs_are_no_certainty() -> None:
     """Three runs an evaluation apart from three others may have been as quick; two evaluations apart they were not."""
     early, late, later = (of_evaluations([at] * 3) for at in (8.0, 9.0, 12.0))
     assert late.minus(early).within(0.0, math.inf) == "not decided"
-    near, far = late.over(early), later.over(early)
-    assert near is not None
-    assert far is not None
+    near, far = sure(late.over(early)), sure(later.over(early))
     assert near.within(1.0, math.inf) == "not decided"
     assert later.minus(early).within(0.0, math.inf) == "holds"
     assert far.within(1.0, math.inf) == "holds"

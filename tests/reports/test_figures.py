@@ -14,6 +14,7 @@ from reports.figures.curves import Curve
 from reports.figures.dots import Dot, dots
 from reports.figures.looks import looks
 from results.errors import ResultsError
+from tests.sure import sure
 
 Draw = Callable[[Path], tuple[Path, ...]]
 
@@ -71,8 +72,7 @@ def test_a_picture_is_three_files_and_always_the_same(draw: Draw, inches: float 
     assert b"<dc:date>" not in svg
     assert b"CreationDate" not in pdf
     assert len(list((tmp_path / "new").iterdir())) == 3
-    box = re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf)
-    assert box is not None
+    box = sure(re.search(rb"/MediaBox \[ 0 0 ([\d.]+) ([\d.]+) \]", pdf))
     assert inches is None or float(box[1]) == pytest.approx(72 * inches)
     assert b"/FontFile2" in pdf  # TrueType, whole letters
     assert b"/Type3" not in pdf

@@ -17,6 +17,7 @@ from results.statistics.censoring import (
 )
 from results.statistics.inference import mean_interval, ratio_interval
 from tests.results.samples import write
+from tests.sure import sure
 
 # Freireich et al. (1963), weeks of remission of 21 pairs of children, as in Klein & Moeschberger (2003), Table 1.1.
 RELAPSED = [6.0, 6, 6, 7, 10, 13, 16, 22, 23]
@@ -48,8 +49,7 @@ def test_restricted_mean_of_the_six_mp_trial() -> None:
 
 
 def test_without_censoring_it_is_the_mean_and_students_interval() -> None:
-    found, plain = restricted_mean(PLACEBO), mean_interval(PLACEBO.arrived)
-    assert plain is not None
+    found, plain = restricted_mean(PLACEBO), sure(mean_interval(PLACEBO.arrived))
     assert found.mean == pytest.approx(182 / 21)
     assert found.horizon == math.inf
     assert found.low == pytest.approx(plain.low)
@@ -104,25 +104,20 @@ def test_times_that_make_no_sense_are_refused(
 
 def test_a_speed_up_says_what_it_bounds() -> None:
     fast, slow = Times([2.0, 3.0, 4.0]), Times([8.0, 9.0, None], [10.0] * 3)
-    found = restricted_ratio(slow, fast)
-    assert found is not None
+    found = sure(restricted_ratio(slow, fast))
     assert found.ratio == pytest.approx(3.0)
     assert (found.bound, found.horizon) == ("at least", 10.0)
     assert found.interval is not None
     assert found.interval.low < 3.0 < found.interval.high
-    turned, both = restricted_ratio(fast, slow), restricted_ratio(slow, slow)
-    assert turned is not None
-    assert both is not None
+    turned, both = sure(restricted_ratio(fast, slow)), sure(restricted_ratio(slow, slow))
     assert (turned.bound, both.bound) == ("at most", "restricted")
 
 
 def test_a_speed_up_without_censoring_is_the_ratio_of_means() -> None:
     a, b = [4.0, 5.0, 6.0], [2.0, 2.5, 3.0]
-    found = restricted_ratio(Times(a), Times(b))
-    assert found is not None
+    found = sure(restricted_ratio(Times(a), Times(b)))
     assert (found.ratio, found.bound, found.interval) == (2.0, "exact", ratio_interval(a, b))
-    none = restricted_ratio(Times([None, None], [9.0, 9.0]), Times(b))
-    assert none is not None
+    none = sure(restricted_ratio(Times([None, None], [9.0, 9.0]), Times(b)))
     assert (none.bound, none.interval) == ("at least", None)
     assert restricted_ratio(Times(a), Times([0.0, 0.0])) is None
 
@@ -138,8 +133,7 @@ def test_times_to_target_of_records(tmp_path: Path) -> None:
     ]
 
     def times(key: str, runs: list[Record]) -> Times:
-        found = MEASURES[key].by_run(runs, Context(60.0)).times
-        assert found is not None
+        found = sure(MEASURES[key].by_run(runs, Context(60.0)).times)
         return found
 
     seconds = times("time_to_target_seconds", runs)

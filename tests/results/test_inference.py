@@ -22,6 +22,7 @@ from results.statistics.inference import (
     seeds_needed,
 )
 from results.statistics.intervals import Spread, log_ratio_interval, spread, welch_freedom
+from tests.sure import sure
 
 # Student (1908): additional hours of sleep of ten patients with two drugs.
 SLEEP_1 = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
@@ -70,9 +71,7 @@ def test_welchs_degrees_of_freedom_and_p_are_scipys() -> None:
     from scipy.stats import ttest_ind
 
     theirs = ttest_ind(TREATED, CONTROL, equal_var=False)
-    one, two = spread(TREATED), spread(CONTROL)
-    assert one is not None
-    assert two is not None
+    one, two = sure(spread(TREATED)), sure(spread(CONTROL))
     assert welch_freedom(one, two) == pytest.approx(theirs.df)
     assert permutation_test(TREATED, CONTROL).welch == pytest.approx(theirs.pvalue)
 
@@ -90,9 +89,7 @@ def test_from_eight_runs_a_ratio_is_bootstrapped_repeatably() -> None:
     found = ratio_interval(a, b)
     assert found == ratio_interval(a, b)
     assert found != ratio_interval(a, b, seed=1)
-    one, two = spread(a), spread(b)
-    assert one is not None
-    assert two is not None
+    one, two = sure(spread(a)), sure(spread(b))
     assert ends(found) == pytest.approx(ends(log_ratio_interval(one, two, 0.95)), rel=0.1)
 
 

@@ -22,6 +22,7 @@ from results.records.lease import BEAT_SECONDS, LEASE, SILENT_SECONDS, Lease, Le
 from results.records.spec import Labels
 from tests.commands.commands import until
 from tests.results.samples import spec_of
+from tests.sure import sure
 
 HERE = Owner.here()
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -165,8 +166,7 @@ def test_of_many_at_once_one_gets_it(tmp_path: Path, left: str) -> None:
         if left != "nothing":
             path = left_by(folder, dead)
         if left == "a lease and a claim":
-            found = lease._find(path)
-            assert found is not None
+            found = sure(lease._find(path))
             lease._claim(path, found).write_bytes(path.read_bytes().replace(b'"n"', b'"m"'))
         got = at_once(8, lambda folder=folder: Lease.take(folder))  # type: ignore[misc]
         (held,) = (one for one in got if isinstance(one, Lease))

@@ -14,6 +14,7 @@ import pytest
 
 from results.statistics.intervals import mean_interval, ratio_interval
 from results.statistics.resolution import Bracketed, bracketed_ratio, difference_interval, nearest
+from tests.sure import sure
 
 RUNS = 400
 PHASES = (0.005, 0.25, 0.5, 0.75)
@@ -61,8 +62,7 @@ def test_without_a_resolution_nothing_changes() -> None:
 
 
 def test_equal_values_have_the_width_of_their_resolution_and_more() -> None:
-    found = Bracketed.of([3.0] * 3, [1.0] * 3).interval()
-    assert found is not None
+    found = sure(Bracketed.of([3.0] * 3, [1.0] * 3).interval())
     assert found.low == pytest.approx(2 - 4.3027 * math.sqrt(1 / 12 / 3), abs=1e-3)
     assert found.high == pytest.approx(3 + 4.3027 * math.sqrt(1 / 12 / 3), abs=1e-3)
     assert Bracketed.of([3.0], [1.0]).interval() is None
@@ -70,11 +70,9 @@ def test_equal_values_have_the_width_of_their_resolution_and_more() -> None:
 
 def test_what_all_runs_reach_at_the_first_evaluation_may_have_taken_no_time() -> None:
     slow, fast = Bracketed.of([6.0, 6.0], [1.0, 1.0]), Bracketed.of([1.0, 1.0], [1.0, 1.0])
-    found = bracketed_ratio(slow, fast)
-    assert found is not None
+    found = sure(bracketed_ratio(slow, fast))
     assert found.high == math.inf
-    other = bracketed_ratio(fast, slow)
-    assert other is not None
+    other = sure(bracketed_ratio(fast, slow))
     assert other.low == 0
 
 

@@ -17,6 +17,7 @@ from results.published import Published
 from results.statistics import Summary
 from results.statistics.seeds import Seeds
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable, files
+from tests.sure import sure
 
 RUNS = Seeds((1.0, None, 0.1), (9.0, 9.0, 9.0), (False, True, False), (0.5, None, 0.25), (0, 1, 4))
 
@@ -76,8 +77,7 @@ def test_what_is_not_finite_comes_back_from_strict_json(value: float, tmp_path: 
     """An analysis of one's own may find anything; a run's values that are not finite are censored before."""
     path = files.write(table(mean=value), tmp_path)
     json.loads(path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    found = files.read(path).rows[0].cells[0].measured
-    assert found is not None
+    found = sure(files.read(path).rows[0].cells[0].measured)
     assert repr(found.mean) == repr(value)
 
 

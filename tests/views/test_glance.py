@@ -17,6 +17,7 @@ from benchmarks.views.journals import Journals
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_runs
 from results.tables import Glance, GlanceLine, GlanceValue
+from tests.sure import sure
 from tests.views.runs import made
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
@@ -114,8 +115,7 @@ def test_a_published_speedup_over_backpropagation_stands_as_it_is() -> None:
 
 def test_a_run_that_never_arrives_makes_a_bound_and_a_diverged_one_is_counted() -> None:
     never = {**THREE, "async_lu": ([40.0] * 12, [40.0, 73.0], [40.0, 72.0])}
-    found = line(glance(table("table1"), never), "async_lu").speedup
-    assert found is not None
+    found = sure(line(glance(table("table1"), never), "async_lu").speedup)
     assert found.bound == "at most"
     gone = line(glance(table("table1"), THREE, ends={"async_lu": "diverged"}), "async_lu")
     assert (gone.speedup, gone.seeds) == (None, "3, weak, 3 diverged")
@@ -144,8 +144,7 @@ def test_seeds_that_arrive_together_are_no_certainty() -> None:
 
 def test_what_arrives_at_the_first_evaluation_is_as_fast_as_that_at_least() -> None:
     curves = {"async_lu": [[71.0]] * 5, "lapsgd": [[20.0, 40.0, 61.0]] * 5}
-    found = line(glance(table("table1"), curves), "async_lu").speedup
-    assert found is not None
+    found = sure(line(glance(table("table1"), curves), "async_lu").speedup)
     assert found.bound == "at least"
     assert found.value < 4.0
     assert found.low is None

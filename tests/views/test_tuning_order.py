@@ -13,6 +13,7 @@ from benchmarks.tables.definition import Row
 from benchmarks.views.tuning.order import Contrast, RowPair, level_of, verdict
 from results.measures import MEASURES
 from results.statistics import summary
+from tests.sure import sure
 
 
 def pair(before: bool | None, now: bool | None) -> RowPair:
@@ -66,6 +67,5 @@ def test_of_several_pairs_of_equals_any_is_rarely_decided(n: int) -> None:
 
 
 def _row(values: list[float]) -> Quantity:
-    found = Quantity.of(summary(values), exact=False, by_seed=dict(enumerate(values)))
-    assert found is not None
+    found = sure(Quantity.of(summary(values), exact=False, by_seed=dict(enumerate(values))))
     return found

@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard, DataFile, card
+from tests.sure import sure
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +41,7 @@ def published(folder: Path) -> DataCard:
 @pytest.fixture
 def small(tmp_path: Path) -> tuple[DataCard, Path]:
     """A card like CIFAR-10's, and a folder holding `cifar-10-batches-py` with ten images in each file."""
-    download = card("cifar10").download
-    assert download is not None
+    download = sure(card("cifar10").download)
     folder = tmp_path / "data" / download.folder
     folder.mkdir(parents=True)
     for number, file in enumerate(download.files):

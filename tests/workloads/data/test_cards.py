@@ -13,6 +13,7 @@ from benchmarks.checkout import CHECKOUT
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import Augmentation, card, names
+from tests.sure import sure
 
 
 @pytest.mark.parametrize("name", names())
@@ -31,8 +32,7 @@ def test_checksums_are_torchvisions(name: str, labels_key: str) -> None:
     import torchvision.datasets
 
     rival = getattr(torchvision.datasets, name.upper())
-    download = card(name).download
-    assert download is not None
+    download = sure(card(name).download)
     assert (download.url, download.archive, download.md5) == (rival.url, rival.filename, rival.tgz_md5)
     assert download.folder == rival.base_folder
     assert [[file.name, file.md5] for file in download.split("train")] == rival.train_list

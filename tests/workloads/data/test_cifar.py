@@ -24,6 +24,7 @@ from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.images import cifar, cifar_places
 from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
+from tests.sure import sure
 
 Small = tuple[DataCard, Path]
 
@@ -61,8 +62,7 @@ class Bomb:
 
 
 def plant_bombs(folder: Path) -> Path:
-    download = card("cifar10").download
-    assert download is not None
+    download = sure(card("cifar10").download)
     folder.mkdir(parents=True)
     for file in download.files:
         (folder / file.name).write_bytes(pickle.dumps(Bomb(folder / "went-off"), protocol=2))
