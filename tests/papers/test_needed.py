@@ -23,8 +23,7 @@ BEST, TTA = "best_accuracy_percent", "time_to_target_seconds"
 
 
 def of(mean: float, std: float, n: int = 3) -> Quantity:
-    found = sure(Quantity.of(Summary(mean, std, n), exact=False))
-    return found
+    return sure(Quantity.of(Summary(mean, std, n), exact=False))
 
 
 def seeds(found: Quantity, low: float, high: float, level: float = LEVEL) -> int | None:

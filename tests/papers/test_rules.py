@@ -21,14 +21,12 @@ from tests.sure import sure
 
 
 def mean_of(mean: float, std: float | None, n: int, *, exact: bool = False) -> Quantity:
-    found = sure(Quantity.of(Summary(mean, std, n), exact=exact))
-    return found
+    return sure(Quantity.of(Summary(mean, std, n), exact=exact))
 
 
 def of_runs(*values: float | None, limit: float | None = None) -> Quantity:
     """Runs without a value went as far as the limit."""
-    found = sure(Quantity.of(summary(values, [limit] * len(values)), exact=False))
-    return found
+    return sure(Quantity.of(summary(values, [limit] * len(values)), exact=False))
 
 
 # ---- by hand
@@ -69,8 +67,7 @@ def test_rows_of_the_same_runs_do_not_differ_by_chance() -> None:
 
 
 def of_seeds(values: Mapping[int, float]) -> Quantity:
-    found = sure(Quantity.of(summary(list(values.values())), exact=False, by_seed=values))
-    return found
+    return sure(Quantity.of(summary(list(values.values())), exact=False, by_seed=values))
 
 
 def test_means_of_the_same_seeds_are_compared_seed_by_seed() -> None:
@@ -214,8 +211,7 @@ def test_a_claim_of_many_comparisons_is_rarely_wrong(
 
 def of_evaluations(values: Sequence[float], width: float = 1.0) -> Quantity:
     by_seed = dict(enumerate(values))
-    found = sure(Quantity.of(summary(values, resolutions=[width] * len(values)), exact=False, by_seed=by_seed))
-    return found
+    return sure(Quantity.of(summary(values, resolutions=[width] * len(values)), exact=False, by_seed=by_seed))
 
 
 def test_equal_epochs_are_no_certainty() -> None:

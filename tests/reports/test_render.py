@@ -134,7 +134,7 @@ def test_what_matters_comes_first(shown: ResultTable) -> None:
     assert "| Method | Speed-up | Accuracy (points) | Seeds |" in to_markdown(replace(shown, glances=(alone,)))
 
 
-@pytest.mark.parametrize(("scale", "there"), [("smoke", False), ("small", False), ("paper", True), ("", True)])
+@pytest.mark.parametrize(("scale", "there"), [("small", False), ("paper", True)])
 def test_a_smaller_scale_over_the_papers_is_no_ratio(shown: ResultTable, scale: str, there: bool) -> None:
     """Seconds of digits over those of ImageNet say nothing; CSV keeps what it is a quotient of, and the quotient."""
     of_scale = replace(shown, conditions=Conditions(scale))
@@ -183,7 +183,7 @@ def test_what_is_found_at_evaluations_says_how_fine_these_are() -> None:
     assert "Found at evaluations" not in to_markdown(exact)
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("width", [40, 80, 200])
 def test_every_width_shows_every_value(shown: ResultTable, width: int) -> None:
     lines = screen(shown, width)
     assert all(len(line) <= width for line in lines)
@@ -288,15 +288,9 @@ def test_names_are_taken_literally() -> None:
     [
         (SECONDS, Summary(226.44, 10.04, 3), "226.4 ± 10.0 (3)"),
         (SECONDS, Summary(0.0123456, 0.0004, 3), "0.0123 ± 0.0004 (3)"),
-        (SECONDS, Summary(4.0, 0.0, 2), "4.00 ± 0.00 (2)"),
-        (SECONDS, Summary(1.16, 0.0, 3, resolution=0.58), "1.16 ± 0.00 (3)"),
         (SECONDS, Summary(None, None, 3, 1, 12.3, resolution=0.2), "> 12.3 (2/3)"),
-        (SECONDS, Summary(0.0, None, 1), "0.0 (1)"),
         (SECONDS, Summary(4.213e-07, 0.0, 3), "4.21e-07 ± 0 (3)"),
-        (SECONDS, Summary(1.512e-05, 2e-06, 3), "1.51e-05 ± 2e-06 (3)"),
         (SECONDS, Summary(0.0001512, 2e-06, 3), "0.000151 ± 0.000002 (3)"),
-        (EPOCHS, Summary(5.0, None, 1), "5.0 (1)"),
-        (EPOCHS, Summary(None, None, 3, 1, 12.34), "> 12.3 (2/3)"),
         (EPOCHS, Summary(None, None, 3, 3), "(0/3)"),
         (MEASURES["forward_seconds"], Summary(0.0049, 0.0001, 15), "0.00490 ± 0.00010 (15)"),
     ],
@@ -309,9 +303,6 @@ def test_measured_values(measure: Measure, value: Summary, text: str) -> None:
     ("key", "value", "text"),
     [
         ("time_to_target_seconds", Published(1016.0, 6.0, 3, ""), "1016.0 ± 6"),
-        ("epochs_to_target", Published(69.0, 7.0, 3, ""), "69 ± 7"),
-        ("best_accuracy_percent", Published(63.5, 0.1, 3, ""), "63.5 ± 0.10"),
-        ("relative_speedup", Published(1.9, 0.08, 3, ""), "1.90 ± 0.08"),
         ("forward_seconds", Published(0.0166, 5e-05, None, ""), "0.0166 ± 5e-05"),
         ("best_accuracy_percent", Published(73.42, None, None, ""), "73.4"),
         ("best_accuracy_percent", None, "–"),
@@ -370,7 +361,7 @@ def test_written_files_are_whole_or_not_there(
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0.00×"), (1.7e-05, "1.7e-05×"), (0.0312, "0.031×"), (0.5, "0.50×"), (1.814, "1.81×"), (12.34, "12.3×")],
+    [(0.0, "0.00×"), (1.7e-05, "1.7e-05×"), (12.34, "12.3×")],
 )
 def test_factors_however_small(value: float, text: str) -> None:
     assert glance_text(GlanceValue(value), "×") == text

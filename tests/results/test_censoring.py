@@ -133,8 +133,7 @@ def test_times_to_target_of_records(tmp_path: Path) -> None:
     ]
 
     def times(key: str, runs: list[Record]) -> Times:
-        found = sure(MEASURES[key].by_run(runs, Context(60.0)).times)
-        return found
+        return sure(MEASURES[key].by_run(runs, Context(60.0)).times)
 
     seconds = times("time_to_target_seconds", runs)
     limits, never = [6.0, 6.0, 2.0, 4.0, 0.0], [False, True, True, False, True]

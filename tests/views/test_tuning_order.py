@@ -67,5 +67,4 @@ def test_of_several_pairs_of_equals_any_is_rarely_decided(n: int) -> None:
 
 
 def _row(values: list[float]) -> Quantity:
-    found = sure(Quantity.of(summary(values), exact=False, by_seed=dict(enumerate(values))))
-    return found
+    return sure(Quantity.of(summary(values), exact=False, by_seed=dict(enumerate(values))))
