@@ -11,8 +11,6 @@ import methods
 from benchmarks.errors import UserError
 from benchmarks.executors import registry
 from benchmarks.executors.registry import ExecutorKind
-from benchmarks.executors.team import SimulatedTeam
-from benchmarks.hardware.price import Price
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
@@ -34,14 +32,6 @@ def test_the_properties_of_our_own() -> None:
     assert registry.in_one_process() == ("virtual", "threads")
     assert (virtual.simulated, virtual.repeatable, virtual.needs_card) == (True, True, True)
     assert (threads.simulated, threads.repeatable, threads.needs_card) == (False, False, False)
-
-
-@pytest.mark.parametrize("name", registry.in_one_process())
-def test_a_clock_is_simulated_where_the_properties_say_so(name: str) -> None:
-    kind, team = registry.executor(name), SimulatedTeam.of([("only", 1)], steps_per_epoch=1)
-    made = kind.build(team, Price.uniform(1, 1.0, 1.0) if kind.needs_card else None, 1)
-    made.run([])
-    assert (made.now is not None) == kind.simulated
 
 
 def test_what_shares_memory_between_devices_needs_one_process(apart: ExecutorKind) -> None:

@@ -102,13 +102,6 @@ def test_the_seed_alone_decides_the_initial_weights(network: str) -> None:
     assert not torch.equal(first[0], other[0])
 
 
-@pytest.mark.parametrize("network", NETWORKS)
-def test_the_global_generator_is_left_alone(network: str) -> None:
-    before = torch.get_rng_state()
-    small(network)
-    assert torch.equal(before, torch.get_rng_state())
-
-
 def test_every_network_has_a_title_a_width_and_blocks() -> None:
     assert set(NETWORKS) == set(TITLES) == set(DEFAULT_WIDTH) == set(BLOCKS)
 

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
-from benchmarks.papers.confounds.measured import audit
-from benchmarks.papers.confounds.published import published_audit
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
@@ -164,15 +162,6 @@ def test_a_table_says_what_does_not_follow_the_precision() -> None:
     assert "the peak of MFU stay the card's" in said("v3-mfu", {"precision": "bf16"})
     assert "measured the peak of MFU in float32" in said("v3-mfu", {"precision": "bf16"}, **threads)
     assert said("table3", {"precision": "bf16"}, **threads) == ""
-
-
-def test_rows_of_different_precision_are_audited() -> None:
-    first, second, *rest = resolve(table("table3"), replace(CHOICES, networks=("resnet18",))).runs
-    work = second.spec.workload.model_copy(update={"precision": "bf16"})
-    odd = replace(second, spec=second.spec.model_copy(update={"workload": work}))
-    (line,) = [text for text in audit([first, odd, *rest]).lines if text.startswith("Precision: ")]
-    assert line == f"Precision: bf16 ({second.labels.method_title}); float32 (the others)."
-    assert any(text.startswith("Precision: not stated") for text in published_audit("table3"))
 
 
 @pytest.mark.cuda
