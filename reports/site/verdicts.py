@@ -67,8 +67,7 @@ def _restricted(times: Times | None) -> str:
     if times is None or not times.arrived:
         return BLANK
     found = restricted_mean(times)
-    interval = Interval(found.low, found.high) if found.low is not None and found.high is not None else None
-    spread = f" {_range(interval)}" if interval is not None else ""
+    spread = f" {_range(found.interval)}" if found.interval is not None else ""
     return f"restricted mean {_short(found.mean)}{spread} up to {_short(found.horizon)}"
 
 

@@ -98,7 +98,7 @@ def _tested(
     from results.statistics.resolution import nearest
 
     a, b = values
-    p = permutation_test(*nearest(a, b)).p if min(len(a.latest), len(b.latest)) >= 2 else None
+    p = float(permutation_test(*nearest(a, b))) if min(len(a.latest), len(b.latest)) >= 2 else None
     interval = b.minus(a).interval(LEVEL) if paired else None
     if interval is None or ours.mean is None or theirs.mean is None:
         return _welch_change(measure, ours, theirs, p)

@@ -36,16 +36,8 @@ class Times:
 
     def __post_init__(self) -> None:
         n = len(self.values)
-        for name, given in (
-            ("values", self.values),
-            ("limits", self.limits),
-            ("never", self.never),
-            ("widths", self.widths),
-        ):
-            object.__setattr__(self, name, tuple(given))
-        object.__setattr__(self, "limits", self.limits or (None,) * n)
-        object.__setattr__(self, "never", self.never or (False,) * n)
-        object.__setattr__(self, "widths", self.widths or (None,) * n)
+        for name, missing in (("values", None), ("limits", None), ("never", False), ("widths", None)):
+            object.__setattr__(self, name, tuple(getattr(self, name)) or (missing,) * n)
         if not len(self.limits) == len(self.never) == len(self.widths) == n:
             raise ValueError("values, limits, never and widths differ in length")
         if any(value is None and limit is None for value, limit in zip(self.values, self.limits, strict=True)):
@@ -101,28 +93,25 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class SurvivalStep:
-    """A fall of the Kaplan-Meier curve: the share of runs not arrived by `time`, and its standard error."""
+    """A fall of the Kaplan-Meier curve: runs on their way until `time`, runs that arrive, share that has not then."""
 
     time: float
     at_risk: int
     arrived: int
     survival: float
-    std_error: float
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean time, restricted to `horizon` (math.inf: not restricted, the ordinary mean), of n runs.
+    """A mean time, restricted to `horizon` (math.inf: not restricted, the ordinary mean).
 
-    `censored` of them were not seen to arrive by then. low and high are None where fewer than two arrived; if
-    none did, `mean` is the horizon, and no more than a lower bound. spreads: of the earliest and of the latest times.
+    `censored` of them were not seen to arrive by then. interval: None where fewer than two arrived; if none did,
+    `mean` is the horizon, and no more than a lower bound. spreads: of the earliest and of the latest times.
     """
 
     mean: float
-    low: float | None
-    high: float | None
+    interval: Interval | None
     horizon: float
-    n: int
     censored: int
     spreads: tuple[Spread, Spread] | None = None
 
@@ -142,13 +131,12 @@ class Ratio:
 
 
 def kaplan_meier(times: Times) -> list[SurvivalStep]:
-    """The share of runs still on their way (Kaplan & Meier, 1958), with Greenwood's (1926) standard error."""
-    steps, survival, greenwood = [], 1.0, 0.0
+    """The share of runs still on their way (Kaplan & Meier, 1958)."""
+    steps, survival = [], 1.0
     for time in sorted(set(times.arrived)):
         at_risk, arrived = times.followed(time), times.arrived.count(time)
         survival *= (at_risk - arrived) / at_risk
-        greenwood += arrived / (at_risk * (at_risk - arrived)) if arrived < at_risk else 0.0
-        steps.append(SurvivalStep(time, at_risk, arrived, survival, survival * math.sqrt(greenwood)))
+        steps.append(SurvivalStep(time, at_risk, arrived, survival))
     return steps
 
 
@@ -169,12 +157,13 @@ def restricted_mean(times: Times, horizon: float | None = None, level: float = 0
     latest, n = _restricted(times, end), len(times.values)
     seen = sum(time <= end for time in times.arrived)
     if seen < 2:
-        return Estimate(latest.mean, None, None, end, n, n - seen)
+        return Estimate(latest.mean, None, end, n - seen)
     earliest = _restricted(times.earliest, end) if any(times.widths) else latest
     least = times.bracketed.least / n
     low, high = (one._replace(variance=max(one.variance, least)) for one in (earliest, latest))
-    interval = hull(t_interval(low, level), t_interval(high, level))
-    return Estimate(latest.mean, max(interval.low, 0.0), min(interval.high, end), end, n, n - seen, (low, high))
+    wide = hull(t_interval(low, level), t_interval(high, level))
+    interval = Interval(max(wide.low, 0.0), min(wide.high, end), level)
+    return Estimate(latest.mean, interval, end, n - seen, (low, high))
 
 
 def common_horizon(*groups: Times) -> float:

@@ -19,7 +19,6 @@ from results.statistics.intervals import (
     mean_interval,
     ratio_interval,
     spread,
-    welch_freedom,
 )
 from results.statistics.resolution import Bracketed, difference_hull
 
@@ -30,14 +29,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Equivalence",
     "Interval",
-    "PValue",
     "chance_beyond",
     "effect_size",
     "equivalence",
     "margin_of",
     "mean_interval",
     "permutation_test",
-    "permuted",
     "ratio_interval",
     "seeds_for_effect",
     "seeds_needed",
@@ -52,31 +49,6 @@ _CERTAIN = 30.0  # standard errors, beyond which the noncentral t is not asked f
 
 ACCURACY_MARGIN_POINTS = 1.0
 RELATIVE_MARGIN = 0.10
-
-
-@dataclass(frozen=True, slots=True)
-class PValue:
-    """A permutation test of two methods, two-sided.
-
-    `exact`: all divisions were counted, none drawn. `smallest` is the least p that so many runs can give. `welch` is
-    the p of Welch's t test; None if a method has one run.
-    """
-
-    p: float
-    exact: bool
-    n_a: int
-    n_b: int
-    smallest: float
-    welch: float | None = None
-
-    def significant(self, alpha: float = 0.05) -> bool:
-        """Whether the permutation test and Welch's test both say so.
-
-        The permutation test alone takes unequal spread for a difference of means (Romano, 1990); Welch's alone trusts
-        the normal distribution. Together, at alpha = 0.05, they raise fewer than 6 false alarms in 100 with equally
-        many runs a method and spreads within 2 : 1; docs/statistics.md has the figures beyond.
-        """
-        return self.p <= alpha and self.welch is not None and self.welch <= alpha
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +69,27 @@ def weak(n: int) -> bool:
     return n <= WEAK_RUNS
 
 
-def permutation_test(a: Sequence[float], b: Sequence[float], seed: int = 0) -> PValue:
-    """The two-sided permutation test of the difference of means (Fisher, 1935; Pitman, 1937; Ernst, 2004).
+def permutation_test(a: ArrayLike, b: ArrayLike, seed: int = 0) -> np.ndarray:
+    """p of the two-sided permutation test of the difference of means (Fisher, 1935; Pitman, 1937; Ernst, 2004).
 
     Exact for up to 8 runs a method; beyond, 20,000 random divisions drawn by `seed`. p is at least
     2 / C(n_a + n_b, n_a): 0.1 for 3 against 3.
 
-    Raises:
-        ValueError: a method has no run, or a value is not finite.
+    Args:
+        a: values of a method, or many experiments of it: (..., n_a), at least two of them.
+        b: values of the other: (..., n_b).
+
+    Returns:
+        p of each experiment: (...).
     """
-    if not a or not b:
-        raise ValueError("a test between two methods needs runs of both")
-    n_a, n_b = len(finite(a)), len(finite(b))
-    divisions = math.comb(n_a + n_b, n_a)
-    p = float(permuted(a, b, seed)) if min(n_a, n_b) > 1 else _lone(*sorted((list(a), list(b)), key=len))
-    return PValue(p, divisions <= _PERMUTATIONS, n_a, n_b, min(1.0, 2 / divisions), _welch_p(a, b))
+    import numpy as np
+    from scipy.stats import permutation_test as test
+
+    def difference(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+        return np.asarray(np.mean(x, axis=axis) - np.mean(y, axis=axis))
+
+    options = {"n_resamples": _PERMUTATIONS, "vectorized": True, "rng": np.random.default_rng(seed), "axis": -1}
+    return np.asarray(test((np.asarray(a, float), np.asarray(b, float)), difference, **options).pvalue)
 
 
 def effect_size(a: Sequence[float], b: Sequence[float]) -> float | None:
@@ -211,37 +189,6 @@ def equivalence(
         return Equivalence("agrees", margin, difference, interval)
     beyond = interval.low > margin or interval.high < -margin
     return Equivalence("differs" if beyond else "undecided", margin, difference, interval)
-
-
-def permuted(a: ArrayLike, b: ArrayLike, seed: int = 0) -> np.ndarray:
-    """Return the p of `permutation_test` for each pair of rows, (..., n_a) and (..., n_b) -> (...)."""
-    import numpy as np
-    from scipy.stats import permutation_test as test
-
-    def difference(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-        return np.asarray(np.mean(x, axis=axis) - np.mean(y, axis=axis))
-
-    options = {"n_resamples": _PERMUTATIONS, "vectorized": True, "rng": np.random.default_rng(seed), "axis": -1}
-    return np.asarray(test((np.asarray(a, float), np.asarray(b, float)), difference, **options).pvalue)
-
-
-def _lone(lone: Sequence[float], others: Sequence[float]) -> float:
-    """The same test of one run against others, which SciPy leaves out: each of them may be the lone one."""
-    pool = [*lone, *others]
-    tail = min(sum(value >= lone[0] for value in pool), sum(value <= lone[0] for value in pool))
-    return min(1.0, 2 * tail / len(pool))
-
-
-def _welch_p(a: Sequence[float], b: Sequence[float]) -> float | None:
-    from scipy.special import stdtr
-
-    one, two = spread(a), spread(b)
-    if one is None or two is None:
-        return None
-    error = math.sqrt(one.variance + two.variance)
-    if error == 0:
-        return 1.0 if one.mean == two.mean else 0.0
-    return float(2 * stdtr(welch_freedom(one, two), -abs(one.mean - two.mean) / error))
 
 
 def _guenther(effect: float, power: float, alpha: float) -> float:

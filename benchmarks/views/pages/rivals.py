@@ -90,5 +90,5 @@ def _tested(mine: Times, slowest: Times) -> tuple[str, str]:
     if mine.open_ends or slowest.open_ends:
         return BLANK, BLANK
     groups = nearest(mine.bracketed, slowest.bracketed)
-    p, needed = permutation_test(*groups).p, seeds_needed(*groups)
+    p, needed = float(permutation_test(*groups)), seeds_needed(*groups)
     return f"{p:.2g}" if math.isfinite(p) else BLANK, str(needed) if needed is not None else BLANK
