@@ -71,7 +71,7 @@ def group(records: Iterable[Record]) -> list[SeedGroup]:
     for record in (record for record in records if record.seed < FIRST_TRIAL_SEED):
         found.setdefault(identity([record.spec.document(without=("seed",)), record.row]), []).append(record)
     groups = [SeedGroup(key, tuple(sorted(runs, key=lambda run: run.seed))) for key, runs in found.items()]
-    return sorted(groups, key=lambda one: min(record.started for record in one.records))
+    return sorted(groups, key=lambda seed_group: min(record.started for record in seed_group.records))
 
 
 def targets(
@@ -85,36 +85,36 @@ def targets(
     A group has none whose target runs may reach that have learnt nothing.
     """
     contexts: dict[str, dict[str, SeedGroup]] = {}
-    for one in groups:  # of two groups in one row, as after a change of the sources, the later one counts
-        contexts.setdefault(one.context, {})[one.first.row] = one
+    for seed_group in groups:  # of two groups in one row, as after a change of the sources, the later one counts
+        contexts.setdefault(seed_group.context, {})[seed_group.first.row] = seed_group
     found: dict[str, float] = {}
-    for one in groups:
-        given = measured.get(one.runs, {}).get(TARGET)
-        rows = {row: other.complete for row, other in contexts[one.context].items()}
+    for seed_group in groups:
+        given = measured.get(seed_group.runs, {}).get(TARGET)
+        rows = {row: other.complete for row, other in contexts[seed_group.context].items()}
         if given is not None and given.mean is not None:
-            found[one.key] = given.mean
+            found[seed_group.key] = given.mean
             continue
-        target = paper_target(rows, _timed_rows(one, published))
-        if target is not None and not against_chance(target, rows, chance(one.first)).near_chance:
-            found[one.key] = target.percent
+        target = paper_target(rows, _timed_rows(seed_group, published))
+        if target is not None and not against_chance(target, rows, chance(seed_group.first)).near_chance:
+            found[seed_group.key] = target.percent
     return found
 
 
-def _timed_rows(one: SeedGroup, published: Mapping[str, Mapping[Key, Published]]) -> set[str]:
+def _timed_rows(seed_group: SeedGroup, published: Mapping[str, Mapping[Key, Published]]) -> set[str]:
     """The rows whose time to a target the paper has, on the group's network."""
-    keys = published.get(one.first.family, {})
-    return {row for network, row, measure in keys if network == one.first.network and need([measure], "target")}
+    keys = published.get(seed_group.first.family, {})
+    return {row for network, row, measure in keys if network == seed_group.first.network and need([measure], "target")}
 
 
-def values_of(one: SeedGroup, given: Context, measured: Mapping[str, Summary]) -> dict[str, Summary]:
+def values_of(seed_group: SeedGroup, context: Context, measured: Mapping[str, Summary]) -> dict[str, Summary]:
     """The values of a parent: final values under the curves' names, then the measures, a table's over our own."""
-    runs = one.complete
+    runs = seed_group.complete
     names = dict.fromkeys(name for run in runs if run.evaluations for name in run.evaluations[-1].metrics)
     values = {name: summary([_final(run, name) for run in runs]) for name in names}
-    if given.target_percent is not None:
-        values[TARGET] = Summary(given.target_percent, None, len(runs))
+    if context.target_percent is not None:
+        values[TARGET] = Summary(context.target_percent, None, len(runs))
     for known in of_runs():
-        its, _ = known.value(runs, given)
+        its, _ = known.value(runs, context)
         if its is not None and (its.n > its.censored or its.at_least is not None):
             values[known.key] = its
     return values | {name: value for name, value in measured.items() if name != TARGET}

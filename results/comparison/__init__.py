@@ -53,7 +53,9 @@ class Comparison:
     @property
     def tested(self) -> int:
         """How many measures have an interval that noise could have moved."""
-        return sum(change.low is not None and change.low != change.high for one in self.cells for change in one.changes)
+        return sum(
+            change.low is not None and change.low != change.high for cell in self.cells for change in cell.changes
+        )
 
 
 COMPARED = ("best_accuracy_percent", "seconds_per_epoch", "time_to_best_seconds")
@@ -99,7 +101,7 @@ def same_bits(first: Record, second: Record) -> bool:
 
 
 def _cell(first: SeedGroup, second: SeedGroup) -> ComparedCell:
-    a, b = ({run.seed: run for run in one.complete} for one in (first, second))
+    a, b = ({run.seed: run for run in seed_group.complete} for seed_group in (first, second))
     common = sorted(a.keys() & b.keys())
     chosen = (a, b)
     if len(common) >= min(2, len(a), len(b)):  # the seeds that both have tell more than all together
@@ -124,9 +126,9 @@ def _numerics(record: Record) -> list[tuple[str, ...]]:
     return [(str(p.epoch), str(p.step), *(repr(p.metrics.get(name)) for name in names)) for p in record.evaluations]
 
 
-def _incidents(side: str, one: SeedGroup) -> str:
-    words = dict.fromkeys(run.status for run in one.records if run.status != "finished")
-    counts = [f"{sum(run.status == word for run in one.records)} {word}" for word in words]
+def _incidents(side: str, seed_group: SeedGroup) -> str:
+    words = dict.fromkeys(run.status for run in seed_group.records if run.status != "finished")
+    counts = [f"{sum(run.status == word for run in seed_group.records)} {word}" for word in words]
     return f"{side}: {', '.join(counts)}" if counts else ""
 
 

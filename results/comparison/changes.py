@@ -12,15 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from results.measures import Measure
 from results.records import Record
 from results.reproductions import Value
 from results.statistics import Summary, summary
-
-if TYPE_CHECKING:
-    from results.statistics.resolution import Bracketed
+from results.statistics.inference import permutation_test, weak
+from results.statistics.resolution import Bracketed, difference_hull, nearest, of_summary
 
 LEVEL = 0.95
 ROUNDING = 1e-12
@@ -60,7 +59,7 @@ class Change:
 
 def change(measure: Measure, first: Mapping[int, Record], second: Mapping[int, Record]) -> Change:
     """The measure over runs by seed; paired where both have the same seeds."""
-    a, b = (_values(measure, side) for side in (first, second))
+    a, b = ({seed: measure.of(run) for seed, run in side.items()} for side in (first, second))
     ours, theirs = (
         summary(list(values.values()), resolutions=measure.resolutions(list(side.values())))
         for values, side in ((a, first), (b, second))
@@ -74,30 +73,18 @@ def change(measure: Measure, first: Mapping[int, Record], second: Mapping[int, R
         difference = theirs.mean - ours.mean
         why = "simulated seconds, without noise"
         return Change(measure.key, ours, theirs, CHANGED, why, difference, difference, difference, None, len(pairs))
-    one, two = (_bracketed(measure, [side[seed] for seed in sorted(side)]) for side in (first, second))
-    return _tested(measure.key, ours, theirs, (one, two), paired=bool(pairs))
+    one, other = (_bracketed(measure, side) for side in (first, second))
+    return _tested(measure.key, ours, theirs, one, other, paired=bool(pairs))
 
 
-def _values(measure: Measure, runs: Mapping[int, Record]) -> dict[int, float | None]:
-    """Seed -> value."""
-    return {seed: measure.of(run) for seed, run in runs.items()}
+def _bracketed(measure: Measure, runs: Mapping[int, Record]) -> Bracketed:
+    """Values of runs that all have one, by seed, each between the evaluations that it lies between."""
+    ordered = [runs[seed] for seed in sorted(runs)]
+    values = [value for run in ordered if (value := measure.of(run)) is not None]
+    return Bracketed.of(values, measure.resolutions(ordered))
 
 
-def _bracketed(measure: Measure, runs: Sequence[Record]) -> Bracketed:
-    """The values of runs that all have one, each between the evaluations that it lies between."""
-    from results.statistics.resolution import Bracketed
-
-    values = [value for run in runs if (value := measure.of(run)) is not None]
-    return Bracketed.of(values, measure.resolutions(runs))
-
-
-def _tested(
-    measure: str, ours: Summary, theirs: Summary, values: tuple[Bracketed, Bracketed], *, paired: bool
-) -> Change:
-    from results.statistics.inference import permutation_test
-    from results.statistics.resolution import nearest
-
-    a, b = values
+def _tested(measure: str, ours: Summary, theirs: Summary, a: Bracketed, b: Bracketed, *, paired: bool) -> Change:
     p = float(permutation_test(*nearest(a, b))) if min(len(a.latest), len(b.latest)) >= 2 else None
     interval = b.minus(a).interval(LEVEL) if paired else None
     if interval is None or ours.mean is None or theirs.mean is None:
@@ -108,20 +95,16 @@ def _tested(
 
 
 def _welch_change(measure: str, ours: Summary, theirs: Summary, p: float | None) -> Change:
-    from results.statistics.resolution import difference_hull, of_summary
-
-    one, two = of_summary(ours), of_summary(theirs)
+    a, b = of_summary(ours), of_summary(theirs)
     difference = theirs.mean - ours.mean if ours.mean is not None and theirs.mean is not None else None
-    if one is None or two is None:
+    if a is None or b is None:
         return Change(measure, ours, theirs, UNDECIDED, "one run says nothing of noise", difference)
-    interval = difference_hull(two, one, LEVEL)
+    interval = difference_hull(b, a, LEVEL)
     verdict, why = _verdict(interval.low, interval.high, min(ours.n, theirs.n))
     return Change(measure, ours, theirs, verdict, why, difference, interval.low, interval.high, p)
 
 
 def _verdict(low: float, high: float, n: int) -> tuple[Verdict, str]:
-    from results.statistics.inference import weak
-
     return (NOISE if low <= 0 <= high else CHANGED), f"weak: {n} seeds" if weak(n) else ""
 
 
@@ -143,7 +126,7 @@ def value_change(first: Value, second: Value) -> Change:
 
 def _without_value(first: Summary, second: Summary) -> str:
     sides = (("A", first), ("B", second))
-    return "; ".join(f"{name}: {one.censored} of {one.n} runs without a value" for name, one in sides if one.censored)
+    return "; ".join(f"{side}: {its.censored} of {its.n} runs without a value" for side, its in sides if its.censored)
 
 
 def _close(first: float | None, second: float | None) -> bool:

@@ -63,9 +63,14 @@ def matched(
     pairs: list[tuple[SeedGroup, SeedGroup]] = []
     for subject, ours in _by_subject(first, forms).items():
         pairs += _nearest(ours, theirs.get(subject, []))
-    used = {id(one) for pair in pairs for one in pair}
+    used = {id(seed_group) for pair in pairs for seed_group in pair}
     sides = (("A", first, second), ("B", second, first))
-    alone = [_alone(side, one, other, forms) for side, mine, other in sides for one in mine if id(one) not in used]
+    alone = [
+        _alone(side, seed_group, other, forms)
+        for side, mine, other in sides
+        for seed_group in mine
+        if id(seed_group) not in used
+    ]
     return pairs, alone
 
 
@@ -77,10 +82,10 @@ def differences(first: Record, second: Record) -> tuple[list[SpecDifference], li
         for name in dict.fromkeys([*a, *b])
         if a.get(name) != b.get(name) and name != "seed"
     ]
-    of_context = [one for one in found if one.field.split(".")[0] in CONTEXT]
-    settings = [one for one in found if one not in of_context]
+    of_context = [field for field in found if field.field.split(".")[0] in CONTEXT]
+    settings = [field for field in found if field not in of_context]
     if first.scale != second.scale:
-        settings = [one for one in settings if not one.field.startswith("workload.")]
+        settings = [field for field in settings if not field.field.startswith("workload.")]
         of_context = [SpecDifference("scale", first.scale, second.scale), *of_context]
     return settings, of_context
 
@@ -107,43 +112,44 @@ def data_name(record: Record) -> str:
     return f"{record.labels.data_label or work.dataset} ({_short(work.dataset_sha256)})"
 
 
-def _alone(side: str, one: SeedGroup, others: Sequence[SeedGroup], forms: Forms) -> Alone:
-    record = one.first
+def _alone(side: str, seed_group: SeedGroup, others: Sequence[SeedGroup], forms: Forms) -> Alone:
+    record = seed_group.first
     label = record.labels.method_title or record.row
-    its = side, record.family, record.network, record.row, label, len(one.records)
-    like = [other for other in others if _subject(other, forms)[:3] == _subject(one, forms)[:3]]
-    if one.complete and like and all(_subject(other, forms) != _subject(one, forms) for other in like):
+    its = side, record.family, record.network, record.row, label, len(seed_group.records)
+    like = [other for other in others if _subject(other, forms)[:3] == _subject(seed_group, forms)[:3]]
+    if seed_group.complete and like and all(_subject(other, forms) != _subject(seed_group, forms) for other in like):
         data = data_name(record), ", ".join(dict.fromkeys(data_name(other.first) for other in like))
         return Alone(*its, f"its data are {data[0]}, those of the other's row {data[1]}", data)
-    return Alone(*its, _why(one, others, forms))
+    return Alone(*its, _why(seed_group, others, forms))
 
 
-def _why(one: SeedGroup, others: Sequence[SeedGroup], forms: Forms) -> str:
-    if not one.complete:
-        return f"no run of it finished ({', '.join(dict.fromkeys(run.status for run in one.records))})"
-    same = _by_subject(others, forms).get(_subject(one, forms), [])
+def _why(seed_group: SeedGroup, others: Sequence[SeedGroup], forms: Forms) -> str:
+    if not seed_group.complete:
+        return f"no run of it finished ({', '.join(dict.fromkeys(run.status for run in seed_group.records))})"
+    same = _by_subject(others, forms).get(_subject(seed_group, forms), [])
     if not same:
-        near = any(_subject(other, forms)[:2] == _subject(one, forms)[:2] for other in others)
+        near = any(_subject(other, forms)[:2] == _subject(seed_group, forms)[:2] for other in others)
         return "the other has no runs of this row" if near else NO_NETWORK
     there = [other for other in same if other.complete]
     if not there:
         return "no run of the other finished"
-    settings, context = differences(one.first, min(there, key=lambda other: _distance(one, other)).first)
-    named = [str(one) for one in (*settings, *context) if one.field != "hardware.sha256"] or ["hardware card's content"]
+    settings, context = differences(seed_group.first, min(there, key=lambda other: _distance(seed_group, other)).first)
+    fields = [*settings, *context]
+    named = [str(field) for field in fields if field.field != "hardware.sha256"] or ["hardware card's content"]
     more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
     return f"the nearest of the other differs in {', '.join(named[:SHOWN])}{more}, and is compared with another"
 
 
 def _by_subject(groups: Sequence[SeedGroup], forms: Forms) -> dict[Subject, list[SeedGroup]]:
     found: dict[Subject, list[SeedGroup]] = {}
-    for one in groups:
-        found.setdefault(_subject(one, forms), []).append(one)
+    for seed_group in groups:
+        found.setdefault(_subject(seed_group, forms), []).append(seed_group)
     return found
 
 
-def _subject(one: SeedGroup, forms: Forms) -> Subject:
-    data = one.first.spec.workload.dataset_sha256
-    return one.first.family, one.first.network, one.first.row, forms.get(data, data)
+def _subject(seed_group: SeedGroup, forms: Forms) -> Subject:
+    data = seed_group.first.spec.workload.dataset_sha256
+    return seed_group.first.family, seed_group.first.network, seed_group.first.row, forms.get(data, data)
 
 
 def _short(value: Any) -> str:

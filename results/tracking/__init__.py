@@ -205,13 +205,6 @@ def _as_results_error(uri: str) -> Iterator[None]:
         yield
     except ResultsError:
         raise
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "mlflow":
-            raise
-        text = (
-            "mlflow is not installed: install it with `pip install 'mlflow>=3.13,<4,!=3.18.0'`, or say --no-tracking."
-        )
-        raise ResultsError(f"{text} {LATER}") from error
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise ResultsError(f"The tracking store {shown(uri)} cannot be used ({reason}). {LATER}") from error

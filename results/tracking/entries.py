@@ -112,41 +112,41 @@ def entries(
     apart: fingerprints of data beside which nothing published belongs.
     """
     groups = group(records)
-    beside = [one for one in groups if one.first.spec.workload.dataset_sha256 not in apart]
-    others = [one for one in groups if one not in beside]
+    beside = [seed_group for seed_group in groups if seed_group.first.spec.workload.dataset_sha256 not in apart]
+    others = [seed_group for seed_group in groups if seed_group not in beside]
     goals = targets(beside, measured, published, chance) | targets(others, {}, {}, chance)
     made: list[TrackedEntry] = []
-    for one in groups:
-        its = measured.get(one.runs, {})
-        guessing = Context(chance=chance(one.first))
-        values = values_of(one, replace(guessing, target_percent=goals.get(one.key)), its)
-        hashes = {record.id: _sha256(record.path) for record in one.records}
-        theirs = published.get(one.first.family, {}) if one in beside else {}
-        parent = _parent(one, values, theirs, bool(its), hashes)
-        made.append(replace(parent, extras=_extras(one, artifacts or {})))
-        made.extend(_child(one, record, hashes[record.id], guessing) for record in one.records)
+    for seed_group in groups:
+        its = measured.get(seed_group.runs, {})
+        guessing = Context(chance=chance(seed_group.first))
+        values = values_of(seed_group, replace(guessing, target_percent=goals.get(seed_group.key)), its)
+        hashes = {record.id: _sha256(record.path) for record in seed_group.records}
+        theirs = published.get(seed_group.first.family, {}) if seed_group in beside else {}
+        parent = _parent(seed_group, values, theirs, bool(its), hashes)
+        made.append(replace(parent, extras=_extras(seed_group, artifacts or {})))
+        made.extend(_child(seed_group, record, hashes[record.id], guessing) for record in seed_group.records)
     return [*made, *_papers(beside, published)]
 
 
 def _parent(
-    one: SeedGroup, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
+    seed_group: SeedGroup, values: Mapping[str, Summary], published: Values, given: bool, hashes: Mapping[str, str]
 ) -> TrackedEntry:
-    first, n = one.first, len(one.complete)
+    first, n = seed_group.first, len(seed_group.complete)
     executor, hardware = first.spec.executor, first.spec.hardware.name
     suffix = f", {executor}" if not first.simulated else "" if hardware in PAPERS_OWN else f", {hardware}"
     count = f"{n} seed{'' if n == 1 else 's'}" if n else "no finished run"
-    statuses = [record.status for record in one.records]
-    start, end = _times(first)[0], max(_times(record)[1] for record in one.records)
-    curves = list(mean_curves(one.complete, end))
-    steps = dict.fromkeys((point.key for point in curves), last_step(one.complete))
+    statuses = [record.status for record in seed_group.records]
+    start, end = _times(first)[0], max(_times(record)[1] for record in seed_group.records)
+    curves = list(mean_curves(seed_group.complete, end))
+    steps = dict.fromkeys((point.key for point in curves), last_step(seed_group.complete))
     points = finite([*curves, *summary_points(values, end, steps)])
     return TrackedEntry(
-        experiment=one.experiment,
-        key=f"ours:{one.key}",
+        experiment=seed_group.experiment,
+        key=f"ours:{seed_group.key}",
         name=f"{short(first.row)} ours, {first.network}, {count}{suffix}",
         status=next(word for status, word in _STATUS.items() if status in statuses),
         params={**_subject("reproduced", first.network, first.row), **_texts(first.spec.document(without=FOLLOWS))},
-        tags=_parent_tags(one, values, published, statuses),
+        tags=_parent_tags(seed_group, values, published, statuses),
         points=lambda: points,
         content=identity([asdict(point) for point in points]),
         start_ms=start,
@@ -154,15 +154,18 @@ def _parent(
         documents={CONFIG: first.spec.document(without=("seed",))},
         dataset=_dataset(first),
         network=_network(first),
-        members=frozenset(f"{FORMAT}:{record.id[:16]}:{hashes[record.id][:16]}" for record in one.records),
+        members=frozenset(f"{FORMAT}:{record.id[:16]}:{hashes[record.id][:16]}" for record in seed_group.records),
         given=given,
     )
 
 
 def _parent_tags(
-    one: SeedGroup, values: Mapping[str, Summary], published: Values, statuses: Sequence[str]
+    seed_group: SeedGroup, values: Mapping[str, Summary], published: Values, statuses: Sequence[str]
 ) -> dict[str, str]:
-    tags = {"mlflow.note.content": notes.of_group(one, values, published), f"{PREFIX}statuses": ", ".join(statuses)}
+    tags = {
+        "mlflow.note.content": notes.of_group(seed_group, values, published),
+        f"{PREFIX}statuses": ", ".join(statuses),
+    }
     if "diverged" in statuses:
         tags[f"{PREFIX}diverged"] = f"{statuses.count('diverged')} of {len(statuses)} runs"
     if censored := [f"{name}: {v.n - v.censored} of {v.n} runs" for name, v in values.items() if v.censored]:
@@ -170,10 +173,10 @@ def _parent_tags(
     return tags
 
 
-def _child(one: SeedGroup, record: Record, sha256: str, given: Context) -> TrackedEntry:
+def _child(seed_group: SeedGroup, record: Record, sha256: str, context: Context) -> TrackedEntry:
     start, end = _times(record)
     return TrackedEntry(
-        experiment=one.experiment,
+        experiment=seed_group.experiment,
         key=run_key(record),
         name=f"{short(record.row)} seed {record.seed}, {record.network}",
         status=_STATUS[record.status],
@@ -183,7 +186,7 @@ def _child(one: SeedGroup, record: Record, sha256: str, given: Context) -> Track
             **_texts(record.spec.document()),
         },
         tags=_child_tags(record),
-        points=lambda: finite([*curve(record, start), *outcome(record, end, given)]),
+        points=lambda: finite([*curve(record, start), *outcome(record, end, context)]),
         content=sha256,
         start_ms=start,
         end_ms=end,
@@ -191,7 +194,7 @@ def _child(one: SeedGroup, record: Record, sha256: str, given: Context) -> Track
         journal=record.path,
         dataset=_dataset(record),
         network=_network(record),
-        parent=f"ours:{one.key}",
+        parent=f"ours:{seed_group.key}",
     )
 
 
@@ -217,9 +220,9 @@ def _child_tags(record: Record) -> dict[str, str]:
     return tags
 
 
-def _extras(one: SeedGroup, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
+def _extras(seed_group: SeedGroup, artifacts: Mapping[str, Sequence[Path]]) -> dict[str, Path]:
     """The files given for the group's runs, each in its last two folders: "tables/smoke-virtual-paper-a/table3.csv"."""
-    found = dict.fromkeys(path for record in one.records for path in artifacts.get(record.id, ()))
+    found = dict.fromkeys(path for record in seed_group.records for path in artifacts.get(record.id, ()))
     return {"/".join(path.parts[-3:]): path for path in found if path.is_file()}
 
 
@@ -240,9 +243,11 @@ def _network(record: Record) -> TrackedInput:
 
 def _papers(groups: Sequence[SeedGroup], published: Mapping[str, Values]) -> list[TrackedEntry]:
     """The published rows of the experiments' networks, one entry each."""
-    wanted = dict.fromkeys((one.experiment, one.first.family, one.first.network) for one in groups)
+    wanted = dict.fromkeys(
+        (seed_group.experiment, seed_group.first.family, seed_group.first.network) for seed_group in groups
+    )
     # Before the first of ours: MLflow lists the newest first, and what was measured here is looked for first.
-    before = min((_times(one.first)[0] for one in groups), default=0) - 1000
+    before = min((_times(seed_group.first)[0] for seed_group in groups), default=0) - 1000
     made: list[TrackedEntry] = []
     for experiment, family, network in wanted:
         rows: dict[str, dict[str, Published]] = {}

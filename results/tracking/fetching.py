@@ -46,7 +46,7 @@ class Tracked:
 
 def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
     """What was fed to the store, the newest first."""
-    experiments = {one.experiment_id: one for one in client.search_experiments()}
+    experiments = {experiment.experiment_id: experiment for experiment in client.search_experiments()}
     for kind in kinds:
         for run in search(client, list(experiments), f"tags.`{PREFIX}key` LIKE '{kind}:%'"):
             info, params, tags = run.info, run.data.params, run.data.tags
@@ -71,11 +71,11 @@ def fetch(client: Any, folder: Path, complain: Callable[[str], None]) -> int:
     """-> how many journals of the store are new in folder/runs/<id>/; see `results.tracking.fetch`."""
     new = 0
     with tempfile.TemporaryDirectory(prefix="fetch-") as scratch:
-        for one in tracked(client, ["run"]):
-            if _kept(folder, one.record):
+        for run in tracked(client, ["run"]):
+            if _kept(folder, run.record):
                 continue
             try:
-                found = _download(client, one, Path(scratch))
+                found = _download(client, run, Path(scratch))
             except ResultsError as error:
                 complain(str(error))
                 continue
@@ -91,20 +91,20 @@ def _kept(folder: Path, id: str) -> bool:
         return False
 
 
-def _download(client: Any, one: Tracked, scratch: Path) -> Record:
+def _download(client: Any, run: Tracked, scratch: Path) -> Record:
     """The run's journal, read as strictly as any: JSON only, of this run, with its spec's identity, and plausible."""
-    target = scratch / one.run_id
+    target = scratch / run.run_id
     try:
         target.mkdir()
-        path = Path(client.download_artifacts(one.run_id, JOURNAL, str(target)))
+        path = Path(client.download_artifacts(run.run_id, JOURNAL, str(target)))
     except Exception as error:  # whatever the store's artifacts lie in has errors of its own
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise ResultsError(f"The journal of '{one.name}' cannot be fetched ({reason}).") from error
+        raise ResultsError(f"The journal of '{run.name}' cannot be fetched ({reason}).") from error
     try:
         record = read(path)
-        check(record, one.record)
+        check(record, run.record)
     except ResultsError as error:
-        raise ResultsError(f"The journal of '{one.name}' in the store is left out: {error}") from error
+        raise ResultsError(f"The journal of '{run.name}' in the store is left out: {error}") from error
     return record
 
 

@@ -11,9 +11,9 @@ from results.records import Record
 from results.statistics import Summary
 
 
-def of_group(one: SeedGroup, values: Mapping[str, Summary], published: Mapping[Key, Published]) -> str:
+def of_group(seed_group: SeedGroup, values: Mapping[str, Summary], published: Mapping[Key, Published]) -> str:
     """Published beside measured, measure by measure."""
-    first = one.first
+    first = seed_group.first
     title = plain(first.labels.method_title or first.method)
     lines = [f"### {title} on {plain(first.labels.network_label or first.network)}", ""]
     clock = f"Scale {first.scale}, executor {first.spec.executor}; times on the clock `{first.clock}`."
