@@ -1,1 +1,1 @@
-"""What was measured and what was published: records, tracking, statistics."""
+"""Measured and published results: records, tracking, statistics."""

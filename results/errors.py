@@ -1,4 +1,4 @@
-"""What a user of records and published values may have got wrong."""
+"""Errors of records, stores and published files that a user can mend."""
 
 from __future__ import annotations
 

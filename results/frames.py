@@ -31,7 +31,7 @@ METRICS = (
     "dropped_gradients",
     "learning_rate",
 )
-"""What every run measures at each evaluation."""
+"""Metrics that every run has at each evaluation."""
 
 _SUBJECT = {
     "id": "string",
@@ -50,7 +50,7 @@ _SUBJECT = {
     "commit": "string",
     "status": "string",
 }
-"""What every frame says of every line: which run it is of, and under what conditions that was made."""
+"""Columns of every frame: which run it is of, and under what conditions that was made."""
 RUNS = _SUBJECT | {
     "method_title": "string",
     "network_label": "string",
@@ -237,7 +237,7 @@ def commit(record: Record) -> str:
 
 
 def _text(value: Any) -> str:
-    """What a file can hold: names come from users, and may hold bytes that are no text."""
+    """Text that a file can hold: names come from users, and may hold bytes that are no text."""
     return "" if value is None else str(value).encode("utf-8", "backslashreplace").decode()
 
 

@@ -51,7 +51,7 @@ class SeedGroup:
 
     @property
     def context(self) -> str:
-        """What the rows that share a target have in common: the workload, the executor, the clock and the device."""
+        """Digest of what rows that share a target have in common: workload, executor, clock and device."""
         spec = self.first.spec.document()
         return identity({name: spec.get(name) for name in ("workload", "executor", "hardware", "device")})
 

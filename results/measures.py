@@ -125,7 +125,7 @@ class Measure:
         return summary(values, bounds, self.resolutions(records, context)), missing
 
     def resolutions(self, records: Sequence[Record], context: Context = ALONE) -> list[float | None]:
-        """By how much each run's value may be too long: None where it has none, or it is exact."""
+        """Most by which each run's value may be too long: None where it has none, or it is exact."""
         return [self.resolution(record, context) for record in records] if self.resolution is not None else []
 
     def by_run(self, records: Sequence[Record], context: Context) -> Seeds:
@@ -194,7 +194,7 @@ def _best(record: Record, context: Context) -> Best | None:
 
 
 def _best_of_whole(record: Record, context: Context) -> Best | None:
-    """Of finished runs that learnt anything: what another took is no training's time."""
+    """Best evaluation of a finished run that learnt anything: what another took is no training's time."""
     return best(record) if record.status == "finished" and not learnt_nothing(record, context.chance) else None
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 2**30
-"""What no record comes near."""
+"""A bound that no record comes near."""
 TEXT_BYTES = 2**25
 """A bound that no file written by hand comes near."""
 DEEPEST = 100

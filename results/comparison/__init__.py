@@ -136,7 +136,7 @@ def _incidents(side: str, seed_group: SeedGroup) -> str:
 
 
 def _of_one_data(first: Value, second: Value) -> bool:
-    """Unless their data are known to be others."""
+    """Whether their data are the same, as far as that is known."""
     return not (first.data and second.data) or first.data == second.data
 
 

@@ -115,7 +115,7 @@ def _noiseless(measure: Measure, runs: Sequence[Record]) -> bool:
 
 
 def value_change(first: Value, second: Value) -> Change:
-    """Of values without runs: Welch's interval alone."""
+    """Change of values without runs, by Welch's interval alone."""
     ours, theirs = first.summary, second.summary
     if ours == theirs or (ours.mean is not None and theirs.mean is not None and _close(ours.mean, theirs.mean)):
         return Change(first.measure, ours, theirs, SAME, difference=0.0)

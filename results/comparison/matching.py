@@ -54,7 +54,7 @@ class Alone:
 def matched(
     first: Sequence[SeedGroup], second: Sequence[SeedGroup], forms: Forms
 ) -> tuple[list[tuple[SeedGroup, SeedGroup]], list[Alone]]:
-    """-> the pairs of groups to compare, in A's order, and the rest.
+    """Pairs of groups to compare, in A's order, and the rest.
 
     Within a family, network, row and data the two groups with the fewest differences go together first: those of scale
     weigh most, then settings, then the context. Groups without a run that finished or diverged stay alone.
@@ -75,7 +75,7 @@ def matched(
 
 
 def differences(first: Record, second: Record) -> tuple[list[SpecDifference], list[SpecDifference]]:
-    """-> the settings and the context in which two specs differ, seeds aside; another scale stands for its workload."""
+    """Settings and context in which two specs differ, seeds aside; another scale stands for its workload."""
     a, b = (flat(record.spec.document()) for record in (first, second))
     found = [
         SpecDifference(name, _short(a.get(name)), _short(b.get(name)))

@@ -120,7 +120,7 @@ class Record:
         return self.labels.row or self.method
 
     def as_row(self, row: str, method_title: str) -> Record:
-        """The same run as another row shows it."""
+        """A copy of the run as another row shows it."""
         labels = self.labels.model_copy(update={"row": row, "method_title": method_title})
         return replace(self, labels=labels, elsewhere=True)
 

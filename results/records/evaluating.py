@@ -35,7 +35,7 @@ def _whole_or_share(given: float | str) -> Fraction | None:
 
 
 def epoch_number(at: Fraction) -> int | float:
-    """As journals have it: a whole number where it is one, so that 3 stays 3."""
+    """Epoch as journals write it: an int where it is whole, so that 3 stays 3."""
     return int(at) if at.denominator == 1 else float(at)
 
 

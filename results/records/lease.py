@@ -241,7 +241,7 @@ def _claim(path: Path, dead: _Found) -> Path:
 
 
 def _created(path: Path, content: bytes) -> bool:
-    """-> whether the file is new, and this process's."""
+    """Make the file with this content -> False where there is one already."""
     try:
         file = path.open("xb", buffering=0)
     except FileExistsError:
@@ -258,7 +258,7 @@ def _created(path: Path, content: bytes) -> bool:
 
 
 def _find(path: Path) -> _Found | None:
-    """What lies there; opening a file makes NFS ask its server, where looking at it alone would not."""
+    """Read the lease that lies there; opening a file makes NFS ask its server, where looking at it alone would not."""
     try:
         with reading.opened(path, reading.MOST_BYTES) as file:
             return _Found(file.read(LEASE_BYTES), os.fstat(file.fileno()).st_mtime_ns)

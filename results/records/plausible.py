@@ -72,7 +72,7 @@ def _waited(points: Sequence[Evaluation]) -> float:
 
 
 def _patience(record: Record) -> float:
-    """In epochs; 0 where the run's spec says none."""
+    """Patience in epochs; 0 where the run's spec says none."""
     patience = record.spec.workload.document().get("patience")
     return patience - 1e-6 if isinstance(patience, int | float) else 0
 

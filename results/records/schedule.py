@@ -30,7 +30,7 @@ class WorkerSchedule:
 
 
 Part = Mapping[str, WorkerSchedule]
-"""By worker's name: from the workers' beginning until all of them have ended, usually an epoch."""
+"""Schedules by worker's name, from the workers' beginning until all of them have ended, usually an epoch."""
 
 
 def begin(folder: Path, after: int = 0) -> None:

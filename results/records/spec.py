@@ -49,7 +49,7 @@ class MethodSpec(Recorded):
 
 
 class HardwareSpec(Recorded):
-    """What decides time: a card's name, digest and stragglers (in words); or this machine's CPU and cores, or GPUs."""
+    """Source of time: a card's name, digest and stragglers (in words); or this machine's CPU and cores, or GPUs."""
 
     name: str
     sha256: str = ""
@@ -89,14 +89,14 @@ class RunSpec(Recorded):
 
 
 class RowLabels(Recorded):
-    """What people call a row."""
+    """Names of a row, for people."""
 
     row: str
     method_title: str = ""
 
 
 class Labels(Recorded):
-    """What people call a run; nothing of it is in the identity. Journals of earlier versions lack some of it.
+    """Names of a run, for people; nothing of it is in the identity. Journals of earlier versions lack some of it.
 
     also: rows of other methods that are this one as they are set, and whose run it is as well.
     device_count: of the clock's devices, each of peak_flops_per_second (None: not known). log: what the job of a

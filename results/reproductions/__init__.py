@@ -63,12 +63,12 @@ class Value:
 
     @property
     def key(self) -> Key:
-        """What it is a value of."""
+        """Table, network, row and measure."""
         return self.table, self.network, self.row, self.measure
 
     @property
     def summary(self) -> Summary:
-        """As the statistics of tables have it."""
+        """The value as statistics take it."""
         return Summary(self.mean, self.std, self.n, self.censored, self.at_least, self.at_least_std, self.resolution)
 
 
@@ -102,7 +102,7 @@ def read(path: Path) -> list[Value]:
 
 
 def of_tables(folder: Path, like: Sequence[Value] = ()) -> list[Value]:
-    """What the tables measured that `run` wrote to this folder; cells that were not measured are left out.
+    """Values that the tables measured which `run` wrote to this folder; cells that were not measured are left out.
 
     Of several conditions of a table that of `like` counts, where it is given, and of these the plainest. Those on data
     that were chosen for it count only where `like` knows of what data it is.

@@ -1,4 +1,4 @@
-"""From curves to the numbers of a table: targets, times to a target, mean and standard deviation.
+"""Numbers of a table from its runs' curves: targets, times to a target, mean and standard deviation.
 
 All of it is computed from the records afterwards, so that a target can change without a new run.
 """

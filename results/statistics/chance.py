@@ -14,7 +14,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """What guessing is: classes to guess from, and the test samples that an accuracy is measured on."""
+    """Guessing: classes to guess from, and the test samples that an accuracy is measured on."""
 
     classes: int
     samples: int

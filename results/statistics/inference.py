@@ -1,4 +1,4 @@
-"""What a few runs can say: intervals, a test between two methods, agreement with a published value.
+"""Statistics of few runs: intervals, a test between two methods, agreement with a published value.
 
 Pure functions of finite numbers, one per run. Times with runs that never arrived belong into
 `results.statistics.censoring`. Every formula names its source here; docs/statistics.md says where each holds,

@@ -65,7 +65,7 @@ def ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95, 
 
 
 def std_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Of normal values' standard deviation, by chi-squared (Fisher, 1924); None for fewer than two, or no spread.
+    """Interval of normal values' standard deviation, by chi-squared (Fisher, 1924); None where they show no spread.
 
     Raises:
         ValueError: a value is not finite.
@@ -81,7 +81,7 @@ def std_interval(values: Sequence[float], level: float = 0.95) -> Interval | Non
 
 
 def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Of std(a) / std(b), of independent normal values, by F (Fisher, 1924); None where one has no spread.
+    """Interval of std(a) / std(b) of independent normal values, by F (Fisher, 1924); None where one has no spread.
 
     Raises:
         ValueError: a value is not finite.
@@ -147,7 +147,7 @@ def bound_variance(bound: float, variance: float, n: int, level: float = 0.95) -
 
 
 def difference(a: Spread, b: Spread) -> Spread:
-    """Of two independent means, with Welch's degrees of freedom."""
+    """Difference of two independent means, with Welch's degrees of freedom."""
     return Spread(a.mean - b.mean, a.variance + b.variance, welch_freedom(a, b))
 
 

@@ -57,7 +57,7 @@ class Bracketed:
 
     @property
     def widths(self) -> tuple[float, ...]:
-        """By how much each value may be too high."""
+        """Most by which each value may be too high."""
         return tuple(late - early for early, late in zip(self.earliest, self.latest, strict=True))
 
     @property

@@ -1,4 +1,4 @@
-"""Under what runs were made and which of them are shown: what an output says it is, by its name and in itself.
+"""Condition of an output: under what its runs were made, and which of them it shows.
 
 Two outputs of one condition are one output: the later takes the earlier's place. Of two conditions both stay: their
 files lie in folders of two names, `tables/<slug>/table3.csv` (docs/decisions/0013).
@@ -17,14 +17,14 @@ LONGEST = 60
 COLUMNS = (
     "condition scale executor hardware device selection seeds runs settings torch commit data data_sha256"
 ).split()
-"""What every CSV says of its condition, beside its values."""
+"""Columns of every CSV that name its condition."""
 _UNFIT = re.compile(r"[^a-z0-9.+=@,_]+")
 _TRADE = re.compile(r"\((r|tm)\)|\b(cpu|processor|\d+-core)\b|@.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class RunCondition:
-    """What tells an output from others of the same table; a field is empty where it has none, as a law has no scale.
+    """Fields that tell an output from others of the same table; one is empty where it has none, as a law has no scale.
 
     hardware: a card's name or this machine's, "" where each table has its own. mark: what tells it from other hardware
     of that name, such as "x2" cores. selection: in a word each, which rows, networks and seeds, and what was set, where
@@ -47,14 +47,14 @@ class RunCondition:
 
     @property
     def label(self) -> str:
-        """In words, for people: 'small, virtual, paper-a', 'smoke, threads, AMD EPYC x2; 1-seed'."""
+        """Words for people: 'small, virtual, paper-a', 'smoke, threads, AMD EPYC x2; 1-seed'."""
         device = "" if self.device == "cpu" else self.device
         where = (self.scale, self.executor, f"{self.hardware} {self.mark}".strip(), device)
         return "; ".join(filter(None, (", ".join(filter(None, where)), " ".join(self.selection))))
 
     @property
     def plain(self) -> RunCondition:
-        """By itself, without what a subclass adds."""
+        """A copy without what a subclass adds."""
         return RunCondition(**{one.name: getattr(self, one.name) for one in fields(RunCondition)})
 
     def folder(self, place: Path) -> Path:
@@ -82,7 +82,7 @@ class Conditions(RunCondition):
 
     @property
     def columns(self) -> dict[str, str]:
-        """By the names of COLUMNS, as text; of several of a kind all, parted by semicolons."""
+        """Text of each of COLUMNS; several of a kind are parted by semicolons."""
         return {
             "condition": self.slug,
             "scale": self.scale,

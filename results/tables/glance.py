@@ -1,4 +1,4 @@
-"""What matters of a table, said first: how much sooner each row is than one of them, and what accuracy that costs."""
+"""A table's answer, said first: how much sooner each row is than one of them, and what accuracy that costs."""
 
 from __future__ import annotations
 

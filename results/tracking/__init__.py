@@ -41,7 +41,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class FeedReport:
-    """What a feed did: the store, its experiments, the runs added, replaced and found unchanged; seconds taken."""
+    """Report of a feed: the store, its experiments, the runs added, replaced and found unchanged; seconds taken."""
 
     uri: str
     experiments: tuple[str, ...]
@@ -126,7 +126,7 @@ def fetch(uri: str | None, folder: Path, complain: Callable[[str], None] = _warn
 
 
 def tracked(uri: str | None = None, kinds: Sequence[str] = fetching.KINDS) -> list[Tracked]:
-    """What a store has of ours, the newest first: for links to it.
+    """Our runs in a store, the newest first: for links to it.
 
     Raises:
         ResultsError: as `fetch`.

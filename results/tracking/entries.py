@@ -1,4 +1,4 @@
-"""What is tracked, as plain data: every run, every group of seeds, and every published row becomes one entry.
+"""Tracked entries as plain data: every run, every group of seeds, and every published row becomes one entry.
 
 `results.tracking` carries entries to MLflow; nothing here knows mlflow.
 """
@@ -42,14 +42,14 @@ FORMAT = 7
 """Goes into every digest: a change of what is tracked makes a new number, and so feeds everything again."""
 
 FOLLOWS = ("seed", "charged")
-"""What a parent's parameters leave out, of its runs or following from the rest; its document has the latter."""
+"""Fields that a parent's parameters leave out, of its runs or following from the rest; its document has the latter."""
 CONFIG = "config.json"
 """The artifact with what a run was given, as resolved."""
 
 Values = Mapping[Key, Published]
 
 _STATUS = {"failed": "FAILED", "diverged": "FAILED", "interrupted": "KILLED", "finished": "FINISHED"}
-"""In MLflow's words, which are three: a tag says of what diverged that it did. A parent has the first of its runs'."""
+"""Status in MLflow's three words: a tag says of what diverged that it did. A parent has the first of its runs'."""
 _UNFIT = re.compile(r"[/:.%\"']")  # in a model's name
 _SETTING = re.compile(r"([\w.]+)=(\([^)]*\)|[^,]*)")
 _NUMBER = re.compile(r"[-+.\deE]+|\([-+.,\deE]+\)")

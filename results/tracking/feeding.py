@@ -23,7 +23,7 @@ from results.tracking.tags import FILES, FILES_DIGEST, PREFIX, VIEW_TAG, ended, 
 PARENT = "mlflow.parentRunId"
 MEMBERS = f"{PREFIX}members"
 METRICS, PARAMS = 1000, 100
-"""What MLflow takes in one log_batch call: of metrics, and of params."""
+"""Most metrics, and most params, that MLflow takes in one log_batch call."""
 
 _EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",  # else MLflow shows the pages for language models first

@@ -45,7 +45,7 @@ class Tracked:
 
 
 def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
-    """What was fed to the store, the newest first."""
+    """Runs that were fed to the store, the newest first."""
     experiments = {experiment.experiment_id: experiment for experiment in client.search_experiments()}
     for kind in kinds:
         for run in search(client, list(experiments), f"tags.`{PREFIX}key` LIKE '{kind}:%'"):
@@ -68,7 +68,7 @@ def tracked(client: Any, kinds: Sequence[str] = KINDS) -> Iterator[Tracked]:
 
 
 def fetch(client: Any, folder: Path, complain: Callable[[str], None]) -> int:
-    """-> how many journals of the store are new in folder/runs/<id>/; see `results.tracking.fetch`."""
+    """Number of the store's journals that are new in folder/runs/<id>/; see `results.tracking.fetch`."""
     new = 0
     with tempfile.TemporaryDirectory(prefix="fetch-") as scratch:
         for run in tracked(client, ["run"]):

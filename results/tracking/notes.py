@@ -1,4 +1,4 @@
-"""What is said of a tracked run in words: Markdown notes, as MLflow shows them at the head of a run's page."""
+"""Notes on tracked runs: Markdown notes, as MLflow shows them at the head of a run's page."""
 
 from __future__ import annotations
 

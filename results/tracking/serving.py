@@ -161,7 +161,7 @@ def _without_password(uri: str) -> str:
 
 @contextlib.contextmanager
 def _ended_like_ctrl_c() -> Iterator[None]:
-    """Unless somebody handles them, or they were ignored from the start."""
+    """Turn requests to end into KeyboardInterrupt, unless somebody handles or ignores them."""
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {}
     with contextlib.suppress(ValueError):  # not in the main thread: signals are somebody else's
