@@ -1,10 +1,47 @@
-"""Text in a CSV that no spreadsheet takes for a formula: with an apostrophe before it (OWASP, CSV injection)."""
+"""CSV files: read line by line, and with no text that a spreadsheet takes for a formula (OWASP, CSV injection)."""
 
 from __future__ import annotations
 
-from typing import Any
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from results.errors import ResultsError
+from results.reading import TEXT_BYTES, content
+
+Value = TypeVar("Value")
 
 _BEGIN = ("=", "+", "-", "@", "\t", "\r")
+
+
+def values(
+    path: Path, parse: Callable[[dict[str, str], int], Value], what: str, columns: Sequence[str] = ()
+) -> Iterator[Value]:
+    """Values of a CSV, one a line.
+
+    Args:
+        parse: makes one of a line by column and of its number, the header's being 1; raises KeyError, TypeError or
+            ValueError where it is none.
+        what: a line is, in words.
+        columns: that have to be there.
+
+    Raises:
+        ResultsError: the file cannot be read, or a line is none: the text names file and line.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(content(path, TEXT_BYTES).decode("utf-8-sig"), newline=""))
+        if lost := [name for name in columns if name not in (reader.fieldnames or ())]:
+            wanted = ",".join(columns)
+            raise ResultsError(f"{path}, line 1: there is no column {lost[0]}; the first line is {wanted}.")
+        for row in reader:
+            try:
+                yield parse(row, reader.line_num)
+            except (KeyError, TypeError, ValueError) as error:
+                raise ResultsError(f"{path}, line {reader.line_num}: not {what} ({error}).") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ResultsError(f"{path} cannot be read ({error}).") from error
 
 
 def cell(value: Any) -> Any:

@@ -5,8 +5,6 @@ Only the csv module is used: the command line reads published values at start-up
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from results import spreadsheets
 from results.errors import ResultsError
-from results.reading import TEXT_BYTES, content
 
 FOLDER = Path(__file__).parent
 COLUMNS = ("table", "dataset", "network", "row", "measure", "mean", "std", "n", "source", "note")
@@ -91,19 +89,8 @@ def _lines() -> tuple[PublishedLine, ...]:
 
 
 def read(path: Path) -> Iterator[PublishedLine]:
-    """The values of a CSV with these COLUMNS. Raises ResultsError where it cannot be read, naming file and line."""
-    try:
-        reader = csv.DictReader(io.StringIO(content(path, TEXT_BYTES).decode("utf-8-sig"), newline=""))
-        if lost := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
-            wanted = ",".join(COLUMNS)
-            raise ResultsError(f"{path}, line 1: there is no column {lost[0]}; the first line is {wanted}.")
-        for row in reader:
-            try:
-                yield _line(row, reader.line_num)
-            except (KeyError, TypeError, ValueError) as error:
-                raise ResultsError(f"{path}, line {reader.line_num}: not a published value ({error}).") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ResultsError(f"{path} cannot be read ({error}).") from error
+    """Values of a CSV with these COLUMNS. Raises ResultsError where it cannot be read, naming file and line."""
+    return spreadsheets.values(path, _line, "a published value", COLUMNS)
 
 
 def _line(row: dict[str, str], number: int) -> PublishedLine:

@@ -1,14 +1,22 @@
-"""Which journals can be used: by one rule, for all that reads a folder of results or writes into it."""
+"""Journals that can be used: by one rule, for all that reads a folder of results or writes into it.
+
+Left out is also what no training can have written, under whatever checksums: falling clocks, 250 %, an early end.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from results.errors import ResultsError
-from results.records import Record, read
+from results.records import Evaluation, Record, read
 from results.records.identity import run_id
-from results.records.plausible import implausible
+
+CLOCKS = ("train_seconds", "virtual_seconds", "wall_seconds")
+LOSSES, PERCENTS = ("train_loss", "loss"), ("accuracy_percent", "train_accuracy_percent")
+COUNTS = ("reads", "overlapping_updates", "weight_reads", "torn_reads", "overlapping_reads")
 
 
 def usable(path: Path, data: bytes | None = None) -> Record:
@@ -35,3 +43,81 @@ def check(record: Record, id: str) -> None:
 
 def _unusable(record: Record, why: str) -> ResultsError:
     return ResultsError(f"{record.path}{why}, so that the run is left out; `run` repeats it.")
+
+
+def implausible(record: Record) -> str:
+    """The first thing that is implausible of a run, in words; "" if nothing is."""
+    points = record.evaluations
+    return next(chain(_falling(points), _outside(points), _lost(record), _ended(record), _layers(record)), "")
+
+
+def _falling(points: Sequence[Evaluation]) -> Iterator[str]:
+    """Steps rise from evaluation to evaluation, from 1 on; seconds do not fall, from 0 on."""
+    step, clocks = 0, dict.fromkeys(CLOCKS, 0.0)
+    for point in points:
+        if point.step <= step:
+            yield f"epoch {point.epoch:g} is at step {point.step}, after step {step}"
+        for name in point.metrics.keys() & CLOCKS:
+            seconds = point.metrics[name]
+            if not clocks[name] <= seconds < math.inf:
+                yield f"epoch {point.epoch:g} has {name} {seconds:g} after {clocks[name]:g}"
+            clocks[name] = seconds
+        step = point.step
+
+
+def _outside(points: Sequence[Evaluation]) -> Iterator[str]:
+    for point in points:
+        for name in point.metrics.keys() & PERCENTS:
+            if point.metrics[name] < 0 or point.metrics[name] > 100:
+                yield _value(point, name)
+        if not math.isfinite(point.metrics.get("learning_rate", 0.0)):
+            yield _value(point, "learning_rate")
+
+
+def _lost(record: Record) -> Iterator[str]:
+    """A loss that is not finite ends a run, as diverged; what is not finite beside it is, too."""
+    points = record.evaluations if record.status == "finished" else record.evaluations[:-1]
+    for point in points:
+        for name in (*LOSSES, *PERCENTS):
+            if not math.isfinite(point.metrics.get(name, 0.0)):
+                yield f"{_value(point, name)}, after which a run has diverged"
+
+
+def _ended(record: Record) -> Iterator[str]:
+    end, points = record.end or {}, record.evaluations
+    done, planned = points[-1].epoch if points else 0, record.spec.workload.epochs
+    if record.status == "finished" and done < planned:
+        if end.get("early_stopped") is not True:
+            yield f"it finished after {done:g} of {planned} epochs, and was not stopped early"
+        elif (waited := _waited(points)) < (patience := _patience(record)):
+            yield f"it was stopped early {waited:g} epochs after its best, with a patience of {patience:g}"
+    last = points[-1].metrics.get("wall_seconds", 0.0) if points else 0.0
+    wall = end.get("wall_seconds")
+    if wall is not None and not last <= wall < math.inf:
+        yield f"its end has wall_seconds {wall:g} after {last:g}"
+
+
+def _waited(points: Sequence[Evaluation]) -> float:
+    """Epochs since the first best accuracy."""
+    accuracies = [point.metrics.get("accuracy_percent", -math.inf) for point in points]
+    return points[-1].epoch - points[accuracies.index(max(accuracies))].epoch if points else 0
+
+
+def _patience(record: Record) -> float:
+    """Patience in epochs; 0 where the run's spec says none."""
+    patience = record.spec.workload.document().get("patience")
+    return patience - 1e-6 if isinstance(patience, int | float) else 0
+
+
+def _layers(record: Record) -> Iterator[str]:
+    for layer in (record.end or {}).get("staleness") or ():
+        counts: Mapping[str, float] = {name: layer[name] for name in COUNTS if name in layer}
+        for name, count in counts.items():
+            if not 0 <= count < math.inf:
+                yield f"layer {layer.get('layer')} has {name} of {count:g}"
+        if counts.get("torn_reads", 0) > counts.get("weight_reads", math.inf):
+            yield f"layer {layer.get('layer')} has more torn_reads than weight_reads"
+
+
+def _value(point: Evaluation, name: str) -> str:
+    return f"epoch {point.epoch:g} has {name} of {point.metrics[name]:g}"

@@ -15,13 +15,12 @@ from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from results import spreadsheets
 from results.errors import ResultsError
 from results.files import replace
 from results.frames import card, commit, torch
-from results.reading import TEXT_BYTES, content
 from results.records import Record, content_of, unpacked
 from results.records.lines import FORMAT, Reader, chained
-from results.spreadsheets import cell as safe
 from results.spreadsheets import text_of
 from results.statistics import Summary
 from results.tables import ResultTable, files
@@ -98,7 +97,7 @@ def read(path: Path) -> list[Value]:
     Raises:
         ResultsError: the file cannot be read, or a line is no value: the text names file and line.
     """
-    return list(_lines(path))
+    return list(spreadsheets.values(path, _value, "a value of a table"))
 
 
 def of_tables(folder: Path, like: Sequence[Value] = ()) -> list[Value]:
@@ -158,7 +157,7 @@ def to_csv(values: Iterable[Value]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(map(safe, astuple(value)) for value in values)
+    writer.writerows(map(spreadsheets.cell, astuple(value)) for value in values)
     return text.getvalue()
 
 
@@ -228,20 +227,7 @@ def _command(arguments: Sequence[str]) -> str:
 # ---- reading a CSV
 
 
-def _lines(path: Path) -> Iterator[Value]:
-    try:
-        reader = csv.DictReader(io.StringIO(content(path, TEXT_BYTES).decode(), newline=""))
-        for line in reader:
-            try:
-                yield _value(line)
-            except (KeyError, TypeError, ValueError) as error:
-                text = f"{path}, line {reader.line_num}: not a value of a table ({error}); write it again."
-                raise ResultsError(text) from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ResultsError(f"{path} cannot be read ({error}); name a reproduction's CSV or an out folder.") from error
-
-
-def _value(text: Mapping[str, str]) -> Value:
+def _value(text: Mapping[str, str], number: int) -> Value:
     return Value(
         table=text_of(text["table"]),
         network=text_of(text["network"]),

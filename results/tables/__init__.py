@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from results.measures import Measure
 from results.published import Published
 from results.statistics import Summary
 from results.statistics.seeds import NO_SEEDS, Seeds
 from results.tables.condition import Conditions, RunCondition
-from results.tables.glance import Glance, GlanceLine, GlanceValue
 
 __all__ = [
     "Conditions",
@@ -24,6 +24,8 @@ __all__ = [
     "ResultTable",
     "RunCondition",
 ]
+
+Bound = Literal["", "at least", "at most"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,58 @@ class ResultRow:
     row: str
     method_label: str
     cells: tuple[ResultCell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GlanceValue:
+    """A value with its 95 % interval, whose ends are None where runs show no spread or there is one run alone.
+
+    bound: what it is of the true value, where runs never arrived.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    bound: Bound = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GlanceLine:
+    """A row against its network's baseline, as measured and as published; None where one of the two has no value.
+
+    speedup: the baseline's mean seconds over the row's; accuracy: its own less the baseline's, in percentage points.
+    seeds: of how many, in words. same: the row's runs are the baseline's.
+    """
+
+    row: str
+    label: str
+    speedup: GlanceValue | None = None
+    published_speedup: float | None = None
+    accuracy: GlanceValue | None = None
+    published_accuracy: float | None = None
+    seeds: str = ""
+    same: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """One network's rows against one of them. network, baseline: for people; key, row: the same as keys.
+
+    of, accuracy: in words, of what the speed-up is, such as "time to target, simulated seconds", and which accuracy.
+    """
+
+    network: str
+    baseline: str
+    of: str
+    accuracy: str
+    lines: tuple[GlanceLine, ...]
+    key: str = ""
+    row: str = ""
+
+    @property
+    def published(self) -> bool:
+        """Whether anything stands beside what was measured."""
+        return any(line.published_speedup is not None or line.published_accuracy is not None for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)

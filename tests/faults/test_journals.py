@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.views import journals
 from results.records import Record
-from results.records.plausible import CLOCKS
+from results.records.usable import CLOCKS
 from tests.faults.counting import Attempt
 from tests.results.samples import lines_of, rewrite, write
 

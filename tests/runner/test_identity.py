@@ -178,7 +178,6 @@ NO_NUMERICS = {
     "results/records/journal.py",
     "results/records/lease.py",
     "results/records/lines.py",
-    "results/records/plausible.py",
     "results/records/schedule.py",
     "results/records/spec.py",
     "results/records/usable.py",

@@ -22,7 +22,7 @@ from results.records import Record
 from results.statistics.censoring import restricted_ratio
 from results.statistics.inference import Interval, mean_interval, weak
 from results.statistics.seeds import difference
-from results.tables.glance import Bound, Glance, GlanceLine, GlanceValue
+from results.tables import Bound, Glance, GlanceLine, GlanceValue
 
 SPEEDUP = MEASURES["relative_speedup"]
 """The speed-up of a table without a time; it is over backpropagation as it stands."""
