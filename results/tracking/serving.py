@@ -74,8 +74,7 @@ class Server:
 def server(uri: str, port: int) -> Iterator[Server]:
     """Start a server over a local store, or a database; end it, with every process of it, when the block is left.
 
-    It listens on 127.0.0.1 only. A store that is a server already (http://...) is not started, only named. Being
-    terminated (SIGTERM, or a terminal that is closed) counts as Ctrl-C here, so that no process is left behind.
+    It listens on 127.0.0.1 only. A store that is a server already (http://...) is not started, only named.
 
     Args:
         uri: the store; it has to be there.
@@ -91,7 +90,7 @@ def server(uri: str, port: int) -> Iterator[Server]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1"]
     if os.name == "posix":
         command = [sys.executable, "-I", "-S", guard.__file__, *command]
-    with tempfile.TemporaryFile() as log, _ended_like_ctrl_c():
+    with tempfile.TemporaryFile() as log:
         # The store goes by the environment: a command line, with a password in it, could be read by anybody.
         process = subprocess.Popen(
             command,
@@ -157,24 +156,6 @@ def _json(values: Sequence[str]) -> str:
 def _without_password(uri: str) -> str:
     parts = urlsplit(uri)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
-
-
-@contextlib.contextmanager
-def _ended_like_ctrl_c() -> Iterator[None]:
-    """Turn requests to end into KeyboardInterrupt, unless somebody handles or ignores them."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {}
-    with contextlib.suppress(ValueError):  # not in the main thread: signals are somebody else's
-        before = {n: signal.signal(n, _interrupt) for n in numbers if signal.getsignal(n) == signal.SIG_DFL}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(signum: int, frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
