@@ -80,8 +80,8 @@ def compare_values(first: Sequence[Value], second: Sequence[Value]) -> Compariso
     sides = [{value.key: value for value in side} for side in (first, second)]
     alone = [
         Alone(name, value.table, value.network, value.row, value.row, value.n, _missing(value, other))
-        for name, mine, other in (("A", sides[0], sides[1]), ("B", sides[1], sides[0]))
-        for key, value in mine.items()
+        for name, own, other in (("A", sides[0], sides[1]), ("B", sides[1], sides[0]))
+        for key, value in own.items()
         if key not in other or not _of_one_data(value, other[key])
     ]
     rows: dict[tuple[str, str, str], list[Change]] = {}

@@ -67,8 +67,8 @@ def matched(
     sides = (("A", first, second), ("B", second, first))
     alone = [
         _alone(side, seed_group, other, forms)
-        for side, mine, other in sides
-        for seed_group in mine
+        for side, own, other in sides
+        for seed_group in own
         if id(seed_group) not in used
     ]
     return pairs, alone

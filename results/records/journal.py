@@ -68,7 +68,7 @@ class Journal:
             ResultsError: the folder cannot be written, or the disk is full.
         """
         path = folder / JOURNAL
-        said = {"spec": spec.document(), "environment": dict(environment), "labels": labels.document()}
+        head = {"spec": spec.document(), "environment": dict(environment), "labels": labels.document()}
         with contextlib.ExitStack() as undo:
             try:
                 own_folder(folder.parents[1], folder).mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ class Journal:
                 journal = cls(path, undo.enter_context(path.open("xb", buffering=0)), lease)
             except OSError as error:
                 raise unwritable(path, error, RERUN) from error
-            journal._write({"type": "run", "format": FORMAT, "id": id, **said, "started": _now()})
+            journal._write({"type": "run", "format": FORMAT, "id": id, **head, "started": _now()})
             undo.pop_all()
         return journal
 

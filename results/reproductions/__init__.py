@@ -87,8 +87,8 @@ def folder_of(name: str) -> Path | None:
 
 def without_places(environment: Mapping[str, Any]) -> dict[str, Any]:
     """A run's environment without names of folders, and without a kernel's release, which may name its maker."""
-    said = {**environment, "system": _system(str(environment.get("system", "")))}
-    return {**said, "command": _command(environment.get("command") or ()).split()}
+    kept = {**environment, "system": _system(str(environment.get("system", "")))}
+    return {**kept, "command": _command(environment.get("command") or ()).split()}
 
 
 def read(path: Path) -> list[Value]:
@@ -171,7 +171,7 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
 
     Seconds are simulated where the executor is virtual: then the hardware is a card and `cpu` made the numerics.
     """
-    said = [record.environment for record in records]
+    environments = [record.environment for record in records]
     return {
         "runs": len(records),
         "seeds": sorted({record.seed for record in records}),
@@ -182,16 +182,18 @@ def environment(records: Sequence[Record]) -> dict[str, Any]:
         "gpu": _distinct(record.spec.gpu for record in records),
         "data": _distinct(_data(record) for record in records),
         "torch": _distinct(torch(record) for record in records),
-        "packages": _distinct(_packages(one) for one in said),
-        "python": _distinct(one.get("python") for one in said),
-        "system": _distinct(_system(str(one.get("system", ""))) for one in said),
-        "cpu": _distinct(one.get("cpu") for one in said),
-        "cpu_capability": _distinct(one.get("cpu_capability") for one in said),
-        "cores": _distinct(str(one.get("cores", "")) for one in said),
-        "variables": _distinct(f"{name}={value}" for one in said for name, value in one.get("variables", {}).items()),
-        "wait_policy": _distinct(one.get("wait_policy") for one in said),
+        "packages": _distinct(_packages(its) for its in environments),
+        "python": _distinct(its.get("python") for its in environments),
+        "system": _distinct(_system(str(its.get("system", ""))) for its in environments),
+        "cpu": _distinct(its.get("cpu") for its in environments),
+        "cpu_capability": _distinct(its.get("cpu_capability") for its in environments),
+        "cores": _distinct(str(its.get("cores", "")) for its in environments),
+        "variables": _distinct(
+            f"{name}={value}" for its in environments for name, value in its.get("variables", {}).items()
+        ),
+        "wait_policy": _distinct(its.get("wait_policy") for its in environments),
         "commit": _distinct(commit(record) for record in records),
-        "command": _distinct(_command(one.get("command") or ()) for one in said),
+        "command": _distinct(_command(its.get("command") or ()) for its in environments),
     }
 
 

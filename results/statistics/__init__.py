@@ -103,7 +103,7 @@ def extent(record: Record) -> Reach | None:
 
 def since(record: Record, point: Reach | Best) -> Reach:
     """The way to an evaluation from the one before: what was found at it may have been there up to so much earlier."""
-    before = [one for one in record.evaluations if one.epoch < point.epochs]
+    before = [earlier for earlier in record.evaluations if earlier.epoch < point.epochs]
     if not before:
         return Reach(point.seconds, point.epochs)
     return Reach(point.seconds - _seconds(record, before[-1]), point.epochs - before[-1].epoch)
@@ -146,10 +146,10 @@ def against_chance(target: Target, records_by_row: Mapping[str, Sequence[Record]
 
     It is judged by the runs that set it, or by itself, as one run's, where no run did. chance: None where not known.
     """
-    mine = [run for run in records_by_row.get(target.row, ()) if run.status == "finished"]
-    runs = mine or [run for of in records_by_row.values() for run in of]
+    finished = [run for run in records_by_row.get(target.row, ()) if run.status == "finished"]
+    runs = finished or [run for of in records_by_row.values() for run in of]
     evaluations = max([1, *(len(run.evaluations) for run in runs)])
-    if chance is None or not chance.near(_best_accuracies(mine) or [target.percent], evaluations):
+    if chance is None or not chance.near(_best_accuracies(finished) or [target.percent], evaluations):
         return target
     tried = f"{chance.samples:,} test samples, {evaluations} evaluations a run"
     why = f"no target: {target.percent:g} % may be reached without learning; {chance.words} ({tried})"

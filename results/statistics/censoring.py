@@ -160,7 +160,7 @@ def restricted_mean(times: Times, horizon: float | None = None, level: float = 0
         return Estimate(latest.mean, None, end, n - seen)
     earliest = _restricted(times.earliest, end) if any(times.widths) else latest
     least = times.bracketed.least / n
-    low, high = (one._replace(variance=max(one.variance, least)) for one in (earliest, latest))
+    low, high = (restricted._replace(variance=max(restricted.variance, least)) for restricted in (earliest, latest))
     wide = hull(t_interval(low, level), t_interval(high, level))
     interval = Interval(max(wide.low, 0.0), min(wide.high, end), level)
     return Estimate(latest.mean, interval, end, n - seen, (low, high))
@@ -181,15 +181,15 @@ def restricted_ratio(a: Times, b: Times, level: float = 0.95, seed: int = 0) -> 
         ValueError: a group has no run.
     """
     horizon = common_horizon(a, b)
-    one, two = restricted_mean(a, horizon), restricted_mean(b, horizon)
-    if not one.mean or not two.mean:
+    mean_a, mean_b = restricted_mean(a, horizon), restricted_mean(b, horizon)
+    if not mean_a.mean or not mean_b.mean:
         return None
     interval = None
-    if not one.censored and not two.censored and min((*a.arrived, *b.arrived)) > 0:
+    if not mean_a.censored and not mean_b.censored and min((*a.arrived, *b.arrived)) > 0:
         interval = bracketed_ratio(a.bracketed, b.bracketed, level, seed)
-    elif one.spreads is not None and two.spreads is not None:
-        interval = ratio_hull(one.spreads, two.spreads, level)
-    return Ratio(one.mean / two.mean, interval, horizon, _BOUNDS[a.goes_beyond(horizon), b.goes_beyond(horizon)])
+    elif mean_a.spreads is not None and mean_b.spreads is not None:
+        interval = ratio_hull(mean_a.spreads, mean_b.spreads, level)
+    return Ratio(mean_a.mean / mean_b.mean, interval, horizon, _BOUNDS[a.goes_beyond(horizon), b.goes_beyond(horizon)])
 
 
 _BOUNDS: dict[tuple[bool, bool], Literal["exact", "at least", "at most", "restricted"]] = {

@@ -97,12 +97,12 @@ def effect_size(a: Sequence[float], b: Sequence[float]) -> float | None:
 
     None if there is no spread to measure by: fewer than two runs of a method, or all of each method's runs equal.
     """
-    one, two = spread(a), spread(b)
-    if one is None or two is None or one.variance + two.variance == 0:
+    spread_a, spread_b = spread(a), spread(b)
+    if spread_a is None or spread_b is None or spread_a.variance + spread_b.variance == 0:
         return None
-    freedom = one.freedom + two.freedom
-    squares = one.variance * len(a) * one.freedom + two.variance * len(b) * two.freedom
-    return abs(one.mean - two.mean) / math.sqrt(squares / freedom) * (1 - 3 / (4 * freedom - 1))
+    freedom = spread_a.freedom + spread_b.freedom
+    squares = spread_a.variance * len(a) * spread_a.freedom + spread_b.variance * len(b) * spread_b.freedom
+    return abs(spread_a.mean - spread_b.mean) / math.sqrt(squares / freedom) * (1 - 3 / (4 * freedom - 1))
 
 
 def seeds_needed(a: Sequence[float], b: Sequence[float], power: float = 0.8, alpha: float = 0.05) -> int | None:

@@ -88,12 +88,12 @@ def std_ratio_interval(a: Sequence[float], b: Sequence[float], level: float = 0.
     """
     from scipy.special import fdtri
 
-    one, two = spread(a), spread(b)
-    if one is None or two is None or not one.variance or not two.variance:
+    spread_a, spread_b = spread(a), spread(b)
+    if spread_a is None or spread_b is None or not spread_a.variance or not spread_b.variance:
         return None
-    ratio = one.variance * len(a) / (two.variance * len(b))
+    ratio = spread_a.variance * len(a) / (spread_b.variance * len(b))
     tails = ((1 + level) / 2, (1 - level) / 2)
-    low, high = (math.sqrt(ratio / float(fdtri(one.freedom, two.freedom, tail))) for tail in tails)
+    low, high = (math.sqrt(ratio / float(fdtri(spread_a.freedom, spread_b.freedom, tail))) for tail in tails)
     return Interval(low, high, level)
 
 
@@ -165,8 +165,8 @@ def log_interval(of: Spread, level: float) -> Interval:
 
 def log_ratio_interval(a: Spread, b: Spread, level: float) -> Interval:
     """Student's t interval of log(a / b), taken back, with Welch's degrees of freedom."""
-    one, two = (Spread(math.log(of.mean), of.variance / of.mean**2, of.freedom) for of in (a, b))
-    logs = t_interval(difference(one, two), level)
+    log_a, log_b = (Spread(math.log(of.mean), of.variance / of.mean**2, of.freedom) for of in (a, b))
+    logs = t_interval(difference(log_a, log_b), level)
     return Interval(math.exp(logs.low), math.exp(logs.high), level)
 
 

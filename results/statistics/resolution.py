@@ -80,8 +80,8 @@ class Bracketed:
 
 def difference_interval(a: Bracketed, b: Bracketed, level: float = 0.95) -> Interval | None:
     """Interval of the difference of two independent means (Welch); None where one has fewer than two runs."""
-    one, two = a.spreads, b.spreads
-    return None if one is None or two is None else difference_hull(one, two, level)
+    spreads_a, spreads_b = a.spreads, b.spreads
+    return None if spreads_a is None or spreads_b is None else difference_hull(spreads_a, spreads_b, level)
 
 
 def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = 0.95, seed: int = 0) -> Interval | None:
@@ -91,8 +91,8 @@ def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = 0.95, seed: int =
     """
     if a.exact and b.exact:
         return ratio_interval(a.latest, b.latest, level, seed)
-    one, two = a.spreads, b.spreads
-    return None if one is None or two is None else ratio_hull(one, two, level)
+    spreads_a, spreads_b = a.spreads, b.spreads
+    return None if spreads_a is None or spreads_b is None else ratio_hull(spreads_a, spreads_b, level)
 
 
 def of_summary(known: Summary) -> tuple[Spread, Spread] | None:

@@ -65,11 +65,11 @@ NO_SEEDS = Seeds()
 
 def difference(a: Seeds, b: Seeds) -> tuple[float, Interval | None] | None:
     """Mean of a less that of b, with its 95 % interval where runs show a spread; None where one has no value."""
-    mine, theirs = a.by_seed, b.by_seed
-    common = sorted(mine.keys() & theirs.keys())
+    ours, theirs = a.by_seed, b.by_seed
+    common = sorted(ours.keys() & theirs.keys())
     if len(common) > 1:
-        apart = _bracketed([mine[seed] for seed in common]).minus(_bracketed([theirs[seed] for seed in common]))
-        return _mean([mine[seed][0] - theirs[seed][0] for seed in common]), apart.interval()
+        apart = _bracketed([ours[seed] for seed in common]).minus(_bracketed([theirs[seed] for seed in common]))
+        return _mean([ours[seed][0] - theirs[seed][0] for seed in common]), apart.interval()
     if not a.known or not b.known:
         return None
     return _mean(a.known) - _mean(b.known), difference_interval(a.bracketed, b.bracketed)
