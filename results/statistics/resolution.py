@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from results.statistics import Summary
 from results.statistics.intervals import (
     Interval,
     Spread,
@@ -23,6 +23,19 @@ from results.statistics.intervals import (
     spread,
     t_interval,
 )
+
+
+class Moments(Protocol):
+    """Mean and standard deviation of n runs, as a summary has them, and by how much the mean may be too high."""
+
+    @property
+    def mean(self) -> float | None: ...
+    @property
+    def std(self) -> float | None: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def resolution(self) -> float | None: ...
 
 
 def rounding_variance(widths: Sequence[float | None]) -> float:
@@ -95,7 +108,7 @@ def bracketed_ratio(a: Bracketed, b: Bracketed, level: float = 0.95, seed: int =
     return None if spreads_a is None or spreads_b is None else ratio_hull(spreads_a, spreads_b, level)
 
 
-def of_summary(known: Summary) -> tuple[Spread, Spread] | None:
+def of_summary(known: Moments) -> tuple[Spread, Spread] | None:
     """The earliest and the latest of values that are known by mean and standard deviation; None without a spread."""
     if known.mean is None or known.std is None or known.n < 2:
         return None
@@ -104,7 +117,7 @@ def of_summary(known: Summary) -> tuple[Spread, Spread] | None:
     return latest._replace(mean=known.mean - (known.resolution or 0.0)), latest
 
 
-def summary_interval(known: Summary, level: float = 0.95) -> Interval | None:
+def summary_interval(known: Moments, level: float = 0.95) -> Interval | None:
     """Interval of the mean of such values; None without a spread."""
     found = of_summary(known)
     return None if found is None else hull(t_interval(found[0], level), t_interval(found[1], level))
