@@ -35,15 +35,15 @@ from benchmarks.tables.registry import table as table_of
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.data.present import finder
 from benchmarks.workloads.workload import Workload, workload
+from reports.tables.files import rows as markdown_rows
 from results.files import replace
 from results.records import read as read_journal
-from tools.measuring import Timed, bare, epoch, ratio, take_turns, training
+from tools.measuring import bare, epoch, ratio, take_turns, training, with_cudnn
 
 PRECISIONS = ("float32", "tf32", "bf16")
 METHODS = ("async_lu", "async_bu", "lapsgd", "bp")
 MARGIN, SIZED_EPOCHS, BATCHES, ROUNDS = 1.15, 2, 40, 5
-TRIAL_SECONDS = 20.0
-"""Estimate of any step on a CPU, where settings are small."""
+TRIAL_SECONDS = 20.0  # of any step on a CPU
 Given = argparse.Namespace
 Rows = list[dict[str, Any]]
 
@@ -62,16 +62,6 @@ def tests(given: Given) -> Rows:
     return [{"what": done.stdout.strip().splitlines()[-1]}]
 
 
-def with_cudnn(rival: Timed, *, fastest: bool) -> Timed:
-    """The rival with cuDNN's fastest algorithms, or with repeatable ones, as the suite has them."""
-
-    def timed() -> float:
-        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = fastest, not fastest
-        return rival()
-
-    return timed
-
-
 def speed(given: Given, precision: str) -> Rows:
     """BP and Async LU of ResNet-18 beside bare loops; ratios are medians of those within a round."""
     if precision == "tf32" and given.device == "cpu":
@@ -83,9 +73,8 @@ def speed(given: Given, precision: str) -> Rows:
     virtual, threads = make("bp", executor="virtual"), make("bp", executor="threads")
     rivals = {"virtual BP": epoch(virtual), "threads BP": epoch(threads)}
     for workers in (1, 2):
-        rivals[f"Async LU, {workers} backward"] = epoch(
-            make("async_lu", executor="threads", options={"backward_workers": workers})
-        )
+        made = make("async_lu", executor="threads", options={"backward_workers": workers})
+        rivals[f"Async LU, {workers} backward"] = epoch(made)
     for layout, suffix in ((torch.contiguous_format, ""), (torch.channels_last, ", channels_last")):
         rivals[f"bare loop{suffix}"] = bare(virtual, layout=layout, bf16=precision == "bf16")
         rivals[f"bare loop{suffix}, fastest algorithms"] = bare(virtual, layout=layout, bf16=precision == "bf16")
@@ -144,8 +133,8 @@ def size(given: Given) -> Rows:
     work, folder, begun = table_work(given, "table3"), given.out / "sized", time.monotonic()
     train_methods(given, "table3", work, "1", SIZED_EPOCHS, folder)
     whole = time.monotonic() - begun
-    runs = [record.evaluations for record in map(read_journal, folder.glob("runs/*/journal.jsonl"))]
-    per_epoch = max(run[-1].metrics["wall_seconds"] - run[-2].metrics["wall_seconds"] for run in runs)
+    runs = [record.evaluations[-2:] for record in map(read_journal, folder.glob("runs/*/journal.jsonl"))]
+    per_epoch = max(last.metrics["wall_seconds"] - first.metrics["wall_seconds"] for first, last in runs)
     start = max(0.0, whole - SIZED_EPOCHS * per_epoch)
     room = 0.0 if given.device == "cpu" else 60 * given.train_minutes / MARGIN - start
     epochs = min(work.epochs, max(SIZED_EPOCHS, int(room / per_epoch)))
@@ -164,14 +153,12 @@ def train(given: Given, table: str, seed: int) -> Rows:
         if record.spec.seed == seed and record.spec.workload.family == work.family:
             accuracies = [one.metrics["accuracy_percent"] for one in record.evaluations]
             epochs = f"{len(accuracies)} of {work.epochs} published"
-            row = {
-                "method": record.labels.method_title,
-                "epochs (a shortened schedule is no paper-scale result)": epochs,
-            }
+            row = {"method": record.labels.method_title, "epochs (fewer: no paper-scale result)": epochs}
             rows.append({**row, "status": record.status, "best accuracy (%)": max(accuracies)})
     return rows
 
 
+# Job, and an estimate in seconds for one GPU; 0: what the step `size` found.
 STEPS: dict[str, tuple[Callable[[Given], Rows], float]] = {
     "tests": (tests, 210),
     **{f"speed-{name}": (partial(speed, precision=name), 120) for name in PRECISIONS},
@@ -179,7 +166,6 @@ STEPS: dict[str, tuple[Callable[[Given], Rows], float]] = {
     "size": (size, 180),
     **{f"{of}-seed{n}": (partial(train, table=of, seed=n), 0) for n in range(3) for of in ("table3", "table1")},
 }
-"""Name -> job, and an estimate in seconds for one GPU; 0: what the step `size` found."""
 
 
 def file_of(folder: Path, step: str) -> Path:
@@ -192,25 +178,24 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
     return {step: json.loads(path.read_text("utf-8")) for step, path in paths.items() if path.is_file()}
 
 
-def write(given: Given, step: str, status: str, reason: str, seconds: float, rows: Rows) -> None:
-    """Whole or not at all."""
+def write(given: Given, step: str, status: str, reason: str, seconds: float, found: Rows) -> None:
     machine = {key: value for key, value in describe(given.device).items() if key != "command"}
     said = {"step": step, "status": status, "reason": reason, "seconds": seconds, "device": given.device}
-    said |= {"commit": given.commit or machine.get("commit"), "machine": machine, "rows": rows}
+    said |= {"commit": given.commit or machine.get("commit"), "machine": machine, "rows": found}
     replace(file_of(given.out, step), (json.dumps(said, indent=2) + "\n").encode())
 
 
 def carry_out(step: str, given: Given) -> None:
     """Does the step's job in this process, and writes its record."""
-    begun, status, reason, rows = time.monotonic(), "finished", "", Rows()
+    begun, status, reason, found = time.monotonic(), "finished", "", Rows()
     try:
-        rows = STEPS[step][0](given)
+        found = STEPS[step][0](given)
     except LeftOut as why:
         status, reason = "left out", str(why)
     except Exception as error:
         traceback.print_exc()
         status, reason = "failed", f"{type(error).__name__}: {error}"
-    write(given, step, status, reason, time.monotonic() - begun, rows)
+    write(given, step, status, reason, time.monotonic() - begun, found)
 
 
 def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> None:
@@ -218,11 +203,13 @@ def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> N
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=CHECKOUT, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(limit_seconds)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(limit_seconds)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def call(given: Given) -> int:
@@ -252,29 +239,33 @@ def call(given: Given) -> int:
             write(given, step, "failed", f"no answer within {limit:.0f} s; see {log.name}", limit, [])
         record = read(given.out)[step]
         print(f"{step}: {record['status']} in {record['seconds']:.0f} s {record['reason']}", flush=True)
-    records = read(given.out)
-    return int(any(records.get(step, {}).get("status") == "failed" for step in steps))
+    return int(any(one["status"] == "failed" for step, one in read(given.out).items() if step in steps))
 
 
 def summary(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     """A page of Markdown: where it ran, a line for each step, then every step's own table."""
     yield "# An hour on a GPU\n"
-    said = {json.dumps({key: record[key] for key in ("device", "commit", "machine")}) for record in records.values()}
-    yield from (f"`{where}`\n" for where in sorted(said))
-    yield from markdown_table([{**record, "machine": None, "rows": None} for record in records.values()])
+    yield from (f"{where}\n" for where in dict.fromkeys(map(_where, records.values())))
+    yield _table([{**record, "machine": None, "rows": None} for record in records.values()])
     yield f"\nNot reached: {', '.join(step for step in STEPS if step not in records) or 'none'}."
     for name, record in records.items():
-        yield from (f"\n## {name}\n", *markdown_table(record["rows"]))
+        yield from (f"\n## {name}\n", _table(record["rows"]))
 
 
-def markdown_table(rows: Rows) -> Iterator[str]:
-    heads = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None))
-    if heads:
-        yield f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}"
-    for row in rows:
-        values = (row.get(head, "") for head in heads)
-        texts = (f"{value:.4g}" if isinstance(value, float) else str(value).replace("|", "\\|") for value in values)
-        yield f"| {' | '.join(texts)} |"
+def _where(record: dict[str, Any]) -> str:
+    machine = record["machine"]
+    known = {key: machine.get(key) for key in ("gpu", "cpu", "cores", "python")}
+    known |= {"torch": machine.get("packages", {}).get("torch"), "commit": record["commit"]}
+    trial = "; **a trial on a CPU: no number here counts**" if record["device"] == "cpu" else ""
+    return ", ".join(f"{key} {value}" for key, value in known.items() if value) + trial
+
+
+def _table(found: Rows) -> str:
+    heads = list(dict.fromkeys(key for row in found for key in row if row[key] is not None))
+    body = ([row.get(head, "") for head in heads] for row in found)
+    return markdown_rows(
+        heads, ([f"{cell:.4g}" if isinstance(cell, float) else cell for cell in line] for line in body)
+    )
 
 
 def main() -> int:
@@ -291,6 +282,7 @@ def main() -> int:
     parser.add_argument("--here", metavar="STEP", help=argparse.SUPPRESS)
     given = parser.parse_args()
     given.out, given.data = given.out.resolve(), given.data and given.data.resolve()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the step's process ends, too
     try:
         if given.here:
             carry_out(given.here, given)

@@ -102,6 +102,16 @@ def bare(made: Training, *, layout: torch.memory_format = torch.preserve_format,
     return timed
 
 
+def with_cudnn(rival: Timed, *, fastest: bool) -> Timed:
+    """The rival with cuDNN's fastest algorithms, or with repeatable ones, as the suite has them."""
+
+    def timed() -> float:
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = fastest, not fastest
+        return rival()
+
+    return timed
+
+
 def bare_in_threads(made: Sequence[Training]) -> Timed:
     """Bare loops that share nothing, each in a thread with one torch thread: what threads reach here at best."""
     loops = [bare(one) for one in made]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -55,6 +55,13 @@ class Request:
     def figures(self) -> Path:
         """The folder of pictures. Raises ResultsError where it is a link."""
         return own_folder(self.out, self.out / "figures")
+
+    def networks_among(self, known: Iterable[str], default: Collection[str] = ()) -> list[str]:
+        """Those that are asked for, or the default, or all. Raises UserError where none is left."""
+        wanted = self.networks or default
+        if chosen := [name for name in known if not wanted or name in wanted]:
+            return chosen
+        raise UserError(f"Nothing to run: there are the networks {', '.join(known)}; name one of them with --network.")
 
     def method(self, name: str, **options: Any) -> Method:
         """With the user's settings of it. Raises UserError where it cannot run on a simulated clock."""

@@ -16,7 +16,6 @@ import numpy as np
 from pydantic import Field
 
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
-from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner import plan
@@ -73,9 +72,7 @@ class Runs:
 
 def run(request: Request) -> Finding:
     """The methods and networks of the request, by default METHODS on ResNet-18."""
-    networks = [name for name in FAMILIES if name in (request.networks or ("resnet18",))]
-    if not networks:
-        raise UserError(f"Nothing to run: the networks of spread are {', '.join(FAMILIES)}.")
+    networks = request.networks_among(FAMILIES, ("resnet18",))
     keep_freed_memory()  # as every process that trains does
     found = [_runs(request, network, name) for network in networks for name in request.methods or METHODS]
     return Finding((_table(request, found),))

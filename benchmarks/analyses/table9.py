@@ -35,10 +35,7 @@ class Table9Options(AnalysisOptions):
 
 def run(request: Request) -> Finding:
     """Time the paper's networks, or those of the request among them, at the request's scale."""
-    chosen = [name for name in NETWORKS if not request.networks or name in request.networks]
-    if not chosen:
-        raise UserError(f"Nothing to time for table9: its networks are {', '.join(NETWORKS)}.")
-    works = {name: workload("cifar100", name, request.scale) for name in chosen}
+    works = {name: workload("cifar100", name, request.scale) for name in request.networks_among(NETWORKS)}
     rows = [_row(work, seconds_of(work, request.options)) for work in works.values()]
     return Finding((_table(request, rows, list(works.values())),))
 

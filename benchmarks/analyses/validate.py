@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
-from benchmarks.errors import UserError
 from benchmarks.executors import registry as executors
 from benchmarks.executors.accounting import Layer, Replica
 from benchmarks.executors.team import SimulatedTeam, Team
@@ -78,9 +77,7 @@ class Pair:
 
 def run(request: Request) -> Finding:
     """Validate the methods and networks of the request, by default all of METHODS on all of FAMILIES."""
-    networks = [name for name in FAMILIES if not request.networks or name in request.networks]
-    if not networks:
-        raise UserError(f"Nothing to validate: the networks of validate are {', '.join(FAMILIES)}.")
+    networks = request.networks_among(FAMILIES)
     keep_freed_memory()  # as every process that trains does
     pairs = [pair for network in networks for pair in _pairs(request, network)]
     return Finding((_table(request, pairs),))

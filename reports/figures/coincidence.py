@@ -55,11 +55,14 @@ def widths(lines: Mapping[str, Points]) -> dict[str, float]:
     return found
 
 
-def said(panels: Mapping[str, Sequence[tuple[str, ...]]]) -> str:
-    """For a caption: panel -> its groups -> 'LPP-SGD lies on LAP-SGD, drawn wide below it (ResNet-18)', or ""."""
+def caption(panels: Mapping[str, Sequence[Mapping[str, Points]]]) -> str:
+    """'LPP-SGD lies on LAP-SGD, drawn wide below (ResNet-18)', or "".
+
+    panels: panel -> the same lines over each of its axes, label -> points; those are told that coincide in all of them.
+    """
     where: dict[tuple[str, ...], list[str]] = {}
-    for panel, groups in panels.items():
-        for group in groups:
+    for panel, several in panels.items():
+        for group in everywhere([coinciding(lines) for lines in several]):
             where.setdefault(group, []).append(panel)
     parts = [
         f"{' and '.join(group[1:])} {'lies' if len(group) == 2 else 'lie'} on {group[0]}, drawn wide below "

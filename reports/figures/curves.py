@@ -108,13 +108,11 @@ def _means(runs: Sequence[Curve], x_label: str) -> dict[str, list[tuple[float, f
 
 def coinciding(runs: Sequence[Curve]) -> str:
     """A sentence for a caption on the means that lie on each other over every axis; "" where there are none."""
-    groups = {}
+    panels = {}
     for panel in dict.fromkeys(run.panel for run in runs):
         mine = [run for run in runs if run.panel == panel]
-        groups[panel] = coincidence.everywhere(
-            [coincidence.coinciding(_means(mine, x_label)) for x_label in mine[0].xs]
-        )
-    return coincidence.said(groups)
+        panels[panel] = [_means(mine, x_label) for x_label in mine[0].xs]
+    return coincidence.caption(panels)
 
 
 def _mean(series: Sequence[Sequence[float]]) -> list[float]:

@@ -70,13 +70,11 @@ def staleness(values: Sequence[Ageing], stem: Path, *, title: str, seconds: str)
 
 def coinciding(values: Sequence[Ageing]) -> str:
     """A sentence for a caption on the methods whose lines lie on each other in both panels; "" where there are none."""
-    groups = {}
+    panels = {}
     for panel in dict.fromkeys(one.panel for one in values):
         mine = [one for one in values if one.panel == panel]
-        fields = "updates", "seconds"
-        found = [coincidence.coinciding({one.label: one.points(field) for one in mine}) for field in fields]
-        groups[panel] = coincidence.everywhere(found)
-    return coincidence.said(groups)
+        panels[panel] = [{one.label: one.points(field) for one in mine} for field in ("updates", "seconds")]
+    return coincidence.caption(panels)
 
 
 def _ages(axes: Axes, mine: Sequence[Ageing], field: str, known: Mapping[str, LineLook], medium: Medium) -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from reports.site import kept, latex, pages
 from reports.site.beside import Beside, besides
 from reports.site.pages import Page, Picture, Site
-from reports.tables.markdown import rows
+from reports.tables.files import rows
 from reports.tables.texts import markdown, printable
 from results.files import own_folder, replace
 from results.reading import MOST_BYTES, opened

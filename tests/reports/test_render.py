@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from reports.tables.csv import to_csv
-from reports.tables.files import write
-from reports.tables.markdown import to_markdown
+from reports.tables.files import to_csv, to_markdown, write
 from reports.tables.screen import to_rich
 from reports.tables.texts import glance_text, measured_text, published_text, ratio_text
 from results.errors import ResultsError

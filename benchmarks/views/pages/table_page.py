@@ -13,7 +13,7 @@ from benchmarks.views.journals import Journals
 from benchmarks.views.pages import conflicts, pictures, provenance, splits
 from benchmarks.views.pages.freshness import made_of
 from benchmarks.views.pages.links import Tracking
-from benchmarks.views.pages.rivals import rivals
+from benchmarks.views.pages.pairwise_tests import pairwise_tests
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
@@ -47,7 +47,7 @@ def page(table_runs: TableRuns, found: Journals, store: Tracking, folder: Path, 
         published_audit=table.published_audit,
         readings=tuple(interpretations(table.name, table_runs.grid.runs)),
         curves=drawn["curves"],
-        rivals=tuple(rivals(table_runs, table)),
+        rivals=tuple(pairwise_tests(table_runs, table)),
         splits=tuple(splits.grid(*key, *one) for key, one in shares.items()),
         split_pictures=drawn["splits"],
         staleness=(*_staleness(table_runs), *conflicts.grids(table_runs)),

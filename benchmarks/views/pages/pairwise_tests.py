@@ -28,7 +28,7 @@ NOTES = (
 )
 
 
-def rivals(table_runs: TableRuns, table: ResultTable) -> Iterator[Grid]:
+def pairwise_tests(table_runs: TableRuns, table: ResultTable) -> Iterator[Grid]:
     """Per network, for the first of the table's times; none where no two methods have two runs each."""
     times = [one.key for one in MEASURES.values() if one.time and one in table.measures]
     for measure, network in itertools.product(times[:1], table_runs.networks):
@@ -62,8 +62,8 @@ def _grid(
     slowest = max(groups, key=lambda label: restricted_mean(groups[label]).mean)
     headers = ("Method", f"Speed-up over {slowest}", "95 % interval", "p", "Seeds needed", "n")
     same = [label for label in groups if label != slowest and runs.get(label) and runs[label] == runs.get(slowest)]
-    rivals = {label: times for label, times in groups.items() if label != slowest and label not in same}
-    rows = tuple(_row(label, times, groups[slowest]) for label, times in rivals.items())
+    others = {label: times for label, times in groups.items() if label != slowest and label not in same}
+    rows = tuple(_row(label, times, groups[slowest]) for label, times in others.items())
     rows += tuple((label, "the same runs", *[BLANK] * 4) for label in same)
     rows += tuple((label, "none arrived", *[BLANK] * 4) for label in lost)
     return Grid(f"{network}: {what}, tested against the slowest, {slowest}", headers, rows, NOTES)
