@@ -54,7 +54,9 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own:
         except (ScheduleMismatch, WorkerFailed) as error:
             wrong = f"{error}."
         if wrong:
-            say(console, wrong + _elsewhere(record))
+            was = record.environment.get("cpu")
+            other = "" if was in (None, cpu_name()) else f" It was recorded on {was}, and this is {cpu_name()}."
+            say(console, wrong + other)
             return 1
         say(console, f"epoch {point.epoch}: {', '.join(f'{name} {point.metrics[name]!r}' for name in SAME[::2])}")
     many = len(record.evaluations)
@@ -112,9 +114,3 @@ def _difference(point: Evaluation, metrics: Mapping[str, float]) -> str:
         if was != now and not (math.isnan(was) and math.isnan(now)):
             return f"Epoch {point.epoch}: {name} is {now!r} in the replay, and {was!r} in the journal."
     return ""
-
-
-def _elsewhere(record: Record) -> str:
-    """Names another processor, which may have made the difference."""
-    was = record.environment.get("cpu")
-    return f" It was recorded on {was}, and this is {cpu_name()}." if was not in (None, cpu_name()) else ""

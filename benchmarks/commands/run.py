@@ -46,7 +46,7 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     chosen, out, console = trainer.chosen, trainer.out, trainer.console
     if (rank := ranks.other(chosen.kind)) is not None:
         shared = [resolve(one, chosen) for one in experiments if isinstance(one, Table)]
-        return ranks.take_part(rank, trainer.setting(shared), pool.RANK_WORK)
+        return ranks.take_part(rank, trainer.setting(shared))
     planned, without = _plan(experiments, chosen)
     asked = [run for grid in planned.values() for run in grid.runs]
     families = {grid.table.family for grid in planned.values()}
@@ -84,7 +84,10 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     used = list(tables.values())
     if trainer.tracked and used:
         used = [*find_all_runs(others, found), *used]
-        _track(used, out, console)
+        try:
+            say(console, str(tracked.feed(used, out)))
+        except ResultsError as error:
+            say(console, f"Not tracked: {error}", style="yellow")
     note(console, [made_elsewhere(used)])
     return 1 if trainer.failed else 0
 
@@ -157,10 +160,3 @@ def _print(result: ResultTable, folder: Path, out: Path, console: Console, full:
     written, *made = write(result, own_folder(out, folder))
     files = ", ".join([str(written), *(path.suffix for path in made), *(str(out / name) for name in result.pictures)])
     say(console, f"Written: {files}{full}", style="dim")
-
-
-def _track(shown_tables: Sequence[TableRuns], out: Path, console: Console) -> None:
-    try:
-        say(console, str(tracked.feed(shown_tables, out)))
-    except ResultsError as error:
-        console.print(f"[yellow]Not tracked:[/] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -26,7 +26,6 @@ from benchmarks.runner.processes.messages import (
     Remark,
     Requeued,
     Resumed,
-    Standstill,
 )
 
 EVERY_SECONDS = 60.0
@@ -110,7 +109,7 @@ class Display:
                 if run.id not in self.busy:
                     said = f": trained by another command ({escape(event.who)}); waiting"
                 self.busy.add(run.id)
-            case Standstill() | Remark():
+            case Remark():
                 self._say(f"[yellow]{escape(run.title)}:[/] {escape(event.sentence)}")
             case Ended():
                 self.done += 1

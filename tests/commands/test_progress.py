@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchmarks.runner import progress
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Remark, Resumed, Standstill
+from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Remark, Resumed
 from benchmarks.runner.progress import EVERY_SECONDS, Display, duration
 from results.records.spec import Labels
 from tests.commands.commands import until
@@ -51,7 +51,7 @@ def test_a_run_that_stands_still_is_named() -> None:
     """In a line of its own, which counts for nothing."""
     file = io.StringIO()
     with Display(RUNS, Console(file=file, width=80)) as display:
-        display(Standstill("run1", "no progress for 30 s while training epoch 1: [red]w[/b] at Forward for 30 s"))
+        display(Remark("run1", "no progress for 30 s while training epoch 1: [red]w[/b] at Forward for 30 s"))
     (line,) = file.getvalue().splitlines()
     assert line == (
         "cifar100-resnet18 [bold]x[/nope], seed 1: "

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.runner.processes import heartbeat
 from benchmarks.runner.processes.heartbeat import FIRST_SECONDS, Heartbeats
-from benchmarks.runner.processes.messages import Alive, Epoch, Event, Standstill
+from benchmarks.runner.processes.messages import Alive, Epoch, Event, Remark
 
 
 def ignore(event: Event) -> None:
@@ -59,7 +59,7 @@ def test_without_a_limit_silence_is_said_at_growing_intervals(clock: Clock) -> N
     beats = Heartbeats(None, heard.append)
     beats.hear(Alive("id", AT))
     assert wait(beats, clock, 100.0) == []
-    assert [type(event) for event in heard] == [Standstill, Standstill]
+    assert [type(event) for event in heard] == [Remark, Remark]
     assert "for 30 s" in heard[0].sentence
     assert "for 60 s" in heard[1].sentence
 

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -106,26 +106,21 @@ def found(out: Path, id: str) -> list[Path]:
 def remove(out: Path, id: str) -> None:
     """Remove a run's checkpoints, with those that were set aside; nothing else, and nothing that a link leads to."""
     remove_staged(out, id)
-    for path in _named(out, id, _OURS):
-        _unlink(path)
+    _remove(out, id, _OURS)
     with contextlib.suppress(OSError):
         folder(out, id).rmdir()
 
 
 def remove_staged(out: Path, id: str) -> None:
     """Remove what a process that was killed has left half-written."""
-    for path in _named(out, id, _STAGED):
-        _unlink(path)
+    _remove(out, id, _STAGED)
 
 
-def _named(out: Path, id: str, names: re.Pattern[str]) -> Iterator[Path]:
+def _remove(out: Path, id: str, names: re.Pattern[str]) -> None:
     with contextlib.suppress(OSError, ResultsError):
-        yield from [path for path in own_folder(out, folder(out, id)).iterdir() if names.fullmatch(path.name)]
-
-
-def _unlink(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
+        for path in [path for path in own_folder(out, folder(out, id)).iterdir() if names.fullmatch(path.name)]:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _place(path: Path) -> tuple[int, int]:

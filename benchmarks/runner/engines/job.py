@@ -20,7 +20,7 @@ from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.shards import LOGS, Note, Shard, take_note
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
-from benchmarks.runner.processes.messages import Ended, Event, Remark, Setting, Standstill
+from benchmarks.runner.processes.messages import Ended, Event, Remark, Setting
 from benchmarks.workloads import own_files
 from results.errors import ResultsError
 from results.records import JOURNAL, folder_of
@@ -56,7 +56,7 @@ def _train(shard: Shard) -> None:
     setting = _here(shard.setting, runs[0].spec.device)
 
     def listen(event: Event) -> None:
-        if isinstance(event, Remark | Standstill):
+        if isinstance(event, Remark):
             take_note(shard.path, Note(event.id, "remark", event.sentence))
         elif isinstance(event, Ended) and event.status == "failed":
             take_note(shard.path, Note(event.id, "failed", event.reason))

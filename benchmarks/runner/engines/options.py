@@ -127,7 +127,12 @@ def _read(path: Path) -> tuple[dict[str, str], int | None, tuple[str, ...]]:
         raise UserError(f"{path}: {PER_TASK} = {per_task!r}: give the number of runs that a job trains.")
     if not isinstance(setup, list) or not all(isinstance(line, str) for line in setup):
         raise UserError(f'{path}: {SETUP}: give lines of shell, as in {SETUP} = ["module load cuda"].')
-    return {name.replace("-", "_"): _text(path, name, value) for name, value in table.items()}, per_task, tuple(setup)
+    asked = {}
+    for name, value in table.items():
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise UserError(f"{path}: {name} = {value!r}: give a text or a whole number, as sbatch takes it.")
+        asked[name.replace("-", "_")] = str(value)
+    return asked, per_task, tuple(setup)
 
 
 def _table(path: Path, document: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -139,9 +144,3 @@ def _table(path: Path, document: Mapping[str, Any], name: str) -> dict[str, Any]
     if not isinstance(found, dict):
         raise UserError(f"{path}: {name} is to be a table, as in [engine.slurm].")
     return dict(found)
-
-
-def _text(path: Path, name: str, value: object) -> str:
-    if not isinstance(value, str | int) or isinstance(value, bool):
-        raise UserError(f"{path}: {name} = {value!r}: give a text or a whole number, as sbatch takes it.")
-    return str(value)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from benchmarks.runner.processes.messages import Alive, Begin, Event, Listen, Standstill
+from benchmarks.runner.processes.messages import Alive, Begin, Event, Listen, Remark
 from benchmarks.runner.processes.watch import SILENT_SECONDS, every_seconds
 
 FIRST_SECONDS = 120.0  # that a process has for its imports, before its first sign
@@ -56,7 +56,7 @@ class Heartbeats:
                 yield id, _sentence(silence)
             elif silence.seconds >= silence.next:
                 silence.next = 2 * silence.seconds
-                self._listen(Standstill(id, _sentence(silence)))
+                self._listen(Remark(id, _sentence(silence)))
 
 
 def _sentence(silence: _Silence) -> str:

@@ -60,7 +60,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Remark:
-    """From a process: something that does not end the run, and that people should know."""
+    """From a process: something that people should know and that does not end the run, such as that it stands still."""
 
     id: str
     sentence: str
@@ -74,14 +74,6 @@ class Ended:
     status: str
     reason: str = ""
     with_process: bool = False  # the process ends with it
-
-
-@dataclass(frozen=True)
-class Standstill:
-    """From a process: nothing of the run gets on. sentence: since when, and what each worker is at."""
-
-    id: str
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -132,8 +124,8 @@ class QueueState:
     id: str = ""
 
 
-Answer = Alive | Resumed | Epoch | Standstill | Remark | Ended | Busy | UserMistake
-Event = Begin | Resumed | Epoch | Standstill | Remark | Ended | Busy | Placed | Requeued | QueueState
+Answer = Alive | Resumed | Epoch | Remark | Ended | Busy | UserMistake
+Event = Begin | Resumed | Epoch | Remark | Ended | Busy | Placed | Requeued | QueueState
 Listen = Callable[[Event], None]
 
 

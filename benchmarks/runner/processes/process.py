@@ -1,7 +1,7 @@
 """A process that trains runs, one after the other, and tells its parent how they go.
 
 The parent sends `Begin`; the child answers with an `Epoch` after each and `Ended`, or with `UserMistake`, or with
-`Busy` where another command trains the run; in between with a `Standstill` when nothing gets on.
+`Busy` where another command trains the run; in between with a `Remark` on what people should know.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.processes import signals
 from benchmarks.runner.processes.memory import keep_freed_memory
-from benchmarks.runner.processes.messages import Alive, Begin, Busy, Ended, ParentPipe, Setting, Standstill, UserMistake
+from benchmarks.runner.processes.messages import Alive, Begin, Busy, Ended, ParentPipe, Remark, Setting, UserMistake
 from benchmarks.runner.processes.watch import Watch
 from benchmarks.runner.run_progress import RunProgress
 from results import children
@@ -73,7 +73,7 @@ def _watched(
     parent: ParentPipe, setting: Setting, begin: Begin, loaded: dict[str, DataSet], carry_out: CarryOut
 ) -> Ended | Busy | UserMistake:
     def say(sentence: str) -> None:
-        parent.tell(Standstill(begin.id, sentence))
+        parent.tell(Remark(begin.id, sentence))
 
     def beat(at: str) -> None:
         parent.tell(Alive(begin.id, at))

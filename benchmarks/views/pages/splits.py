@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.workloads.networks.names import title_of
 from reports.site.pages import Grid
 from reports.speedups import FACTORS, FactorName, SpeedupSplit, Splits, TimedRuns, split
-from results.tables import ResultCell, ResultRow, ResultTable
+from results.tables import ResultRow, ResultTable
 
 INTERVALS = (
     "In brackets: 95 % intervals of the ratios of means (Student's t on their logarithms); in parentheses: the share "
@@ -26,7 +26,8 @@ def splits(table: ResultTable) -> Splits:
         for network in table.networks:
             rows = [row for row in table.rows if row.network == network]
             measured = {row.method_label: _measured(row, at) for row in rows}
-            published = {row.method_label: _runs([_published(row.cells[index]) for index in at]) for row in rows}
+            theirs = {row.method_label: [row.cells[index].published for index in at] for row in rows}
+            published = {label: _runs([one.mean if one else None for one in its]) for label, its in theirs.items()}
             for side, of_rows in (("measured", measured), ("published", published)):
                 usable = {label: runs for label, runs in of_rows.items() if runs is not None and runs.known}
                 if len(usable) > 1:
@@ -51,10 +52,6 @@ def _runs(
 ) -> TimedRuns | None:
     seconds, epochs = means
     return TimedRuns(seconds, epochs, per_run, widths) if seconds is not None and epochs is not None else None
-
-
-def _published(cell: ResultCell) -> float | None:
-    return cell.published.mean if cell.published is not None else None
 
 
 def grid(network: str, side: str, what: str, reference: str, found: Sequence[SpeedupSplit]) -> Grid:
