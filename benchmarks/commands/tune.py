@@ -126,11 +126,10 @@ def _track(tuned: TunedTable, chosen: Choices, out: Path, console: Console) -> N
     table_runs, found = tuned.published, journals.read(out)
     best = {record.id for record in tuned.sides["best"].used} - {record.id for record in table_runs.used}
     others = [record for record in found.records if record.id in best]
+    known = () if chosen.methods else [table_runs.grid]
+    family = grids(chosen.whole, {table_runs.table.family}, known)
     try:
-        say(
-            console,
-            str(tracked.feed([*find_all_runs(grids(chosen.whole, {table_runs.table.family}), found), table_runs], out)),
-        )
+        say(console, str(tracked.feed([*find_all_runs(family, found), table_runs], out)))
         if others:
             say(console, str(tracked.feed_records(others)))
     except ResultsError as error:

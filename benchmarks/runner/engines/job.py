@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import methods
-from benchmarks.errors import UserError
+from benchmarks.errors import USER_ERRORS
 from benchmarks.runner import environment, gpus, identity
 from benchmarks.runner.checkpoints.file import found as checkpoints
 from benchmarks.runner.engines import cluster
@@ -22,7 +22,6 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.processes import pool, signals
 from benchmarks.runner.processes.messages import Ended, Event, Remark, Setting
 from benchmarks.workloads import own_files
-from results.errors import ResultsError
 from results.records import JOURNAL, folder_of
 from results.records.journal import is_complete
 
@@ -63,7 +62,7 @@ def _train(shard: Shard) -> None:
 
     try:
         pool.train_all(runs, setting, jobs=max(1, len(setting.gpus)), listen=listen)
-    except (UserError, ResultsError) as error:
+    except USER_ERRORS as error:
         for run in runs:
             take_note(shard.path, Note(run.id, "failed", str(error)))
         raise
