@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from pydantic import Field
 
 from benchmarks.analyses.definition import Analysis, AnalysisOptions, Finding, Request
@@ -167,6 +166,8 @@ def _table(request: Request, found: Sequence[Runs]) -> ResultTable:
 
 
 def _row(runs: Runs) -> ResultRow:
+    import numpy as np  # which `list` goes without
+
     cells: list[ResultCell] = []
     for key in ENDS:
         stds = [float(np.std(values, ddof=1)) for values in runs.values(key)]
