@@ -46,7 +46,7 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     chosen, out, console = trainer.chosen, trainer.out, trainer.console
     if (rank := ranks.other(chosen.kind)) is not None:
         shared = [resolve(one, chosen) for one in experiments if isinstance(one, Table)]
-        return ranks.take_part(rank, trainer.setting(shared))
+        return ranks.take_part(rank, trainer.setting(shared), pool.RANK_WORK)
     planned, without = _plan(experiments, chosen)
     asked = [run for grid in planned.values() for run in grid.runs]
     families = {grid.table.family for grid in planned.values()}

@@ -23,6 +23,7 @@ from results.records.lease import LeaseWatcher
 
 POLL_SECONDS = 1.0
 """Between two looks whether runs of other commands can be had."""
+RANK_WORK = ranks.RankWork(process.prepare, one_run.data_of)
 
 
 class TrainingProcess:
@@ -66,7 +67,7 @@ def train_all(runs: Sequence[Run], setting: Setting, *, jobs: int, listen: Liste
 
     Raises UserError for what the user can mend; the other runs are ended, and stay to be repeated.
     """
-    with ranks.started(runs, setting):
+    with ranks.started(runs, setting, RANK_WORK):
         return _train_all(runs, setting, jobs, listen)
 
 

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import methods
 from benchmarks.errors import USER_ERRORS, UserError
@@ -23,13 +23,23 @@ from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import RankPlace
 from benchmarks.runner.gpus import VISIBLE
 from benchmarks.runner.plan import Run
-from benchmarks.runner.processes import memory, one_run, openmp, process, signals
+from benchmarks.runner.processes import memory, openmp, signals
 from benchmarks.runner.processes.messages import Setting
 from results import children
 from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
     from benchmarks.executors.distributed.session import Session
+
+
+class RankWork(NamedTuple):
+    """Functions that a rank's process shares with training processes; they are defined in modules above this one.
+
+    prepare: loads plug-ins and what trains -> why it cannot, or "". data_of: a run's data, from what is at hand.
+    """
+
+    prepare: Callable[[Setting], str]
+    data_of: Callable[[RunSpec, Setting, dict[str, Any]], Any]
 
 
 LEAVING_SECONDS = 30.0
@@ -51,15 +61,15 @@ def started_here(kind: executors.ExecutorKind, command: str) -> None:
         )
 
 
-def take_part(place: RankPlace, setting: Setting) -> int:
+def take_part(place: RankPlace, setting: Setting, work: RankWork) -> int:
     """Run a nonzero rank in a subprocess -> the exit code."""
-    rank = _process(place, setting, None)
+    rank = _process(place, setting, work, None)
     rank.join()
     return 1 if rank.exitcode else 0
 
 
 @contextlib.contextmanager
-def started(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
+def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[None]:
     """While the runs are trained that need ranks, there are as many. Raises UserError where there cannot be."""
     apart = [run for run in runs if not executors.executor(run.spec.executor).one_process]
     place = places.found() if apart or not runs else None
@@ -76,7 +86,7 @@ def started(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
         store = session.serve(place.address, place.port)
     for method in made:
         session.enough(place, method)
-    others = _local(place, setting, apart) if here else contextlib.nullcontext()
+    others = _local(place, setting, work, apart) if here else contextlib.nullcontext()
     with memory.variables(place.variables), others:
         try:
             yield
@@ -85,11 +95,11 @@ def started(runs: Sequence[Run], setting: Setting) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _local(place: RankPlace, setting: Setting, runs: Sequence[Run]) -> Iterator[None]:
+def _local(place: RankPlace, setting: Setting, work: RankWork, runs: Sequence[Run]) -> Iterator[None]:
     """The other ranks, on this machine."""
     policies = {openmp.policy_of(run.spec, 1) for run in runs} - {None}
     places_of = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
-    crew = [_process(one, setting, next(iter(policies), None)) for one in places_of]
+    crew = [_process(one, setting, work, next(iter(policies), None)) for one in places_of]
     threading.Thread(target=_tell_of_lost, args=(place, crew), name="ranks", daemon=True).start()
     try:
         yield
@@ -97,9 +107,9 @@ def _local(place: RankPlace, setting: Setting, runs: Sequence[Run]) -> Iterator[
         children.gone(crew, signals.POOL_SECONDS)
 
 
-def _process(place: RankPlace, setting: Setting, policy: str | None) -> Any:
+def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | None) -> Any:
     context = multiprocessing.get_context("spawn")  # a fork after OpenMP or autograd hangs
-    made = context.Process(target=main, args=(place, setting), name=f"rank {place.rank}", daemon=True)
+    made = context.Process(target=main, args=(place, setting, work), name=f"rank {place.rank}", daemon=True)
     with children.blocked(), openmp.applied(policy), memory.preloaded():
         made.start()
     return made
@@ -137,7 +147,7 @@ def _dismiss(place: RankPlace, *, here: bool) -> None:
 # ---- a rank's process
 
 
-def main(place: RankPlace, setting: Setting) -> None:
+def main(place: RankPlace, setting: Setting, work: RankWork) -> None:
     """Take part in the runs that rank 0 leads, until there are no more."""
     children.follow_parent()
     memory.keep_freed_memory()
@@ -145,11 +155,11 @@ def main(place: RankPlace, setting: Setting) -> None:
     if setting.gpus:
         here = int(os.environ.get("LOCAL_RANK") or os.environ.get("SLURM_LOCALID") or place.rank)
         os.environ[VISIBLE] = setting.gpus[here % len(setting.gpus)]
-    wrong = process.prepare(setting)
+    wrong = work.prepare(setting)
     from benchmarks.executors.distributed import session
 
     try:
-        _serve(session.session(), setting, wrong)
+        _serve(session.session(), setting, wrong, work)
     except UserError as error:
         print(error, file=sys.stderr)
         os._exit(2)
@@ -158,14 +168,14 @@ def main(place: RankPlace, setting: Setting) -> None:
     os._exit(0)  # workers' threads may go on, and would meet an interpreter that is taken down under them
 
 
-def _serve(session: Session, setting: Setting, wrong: str) -> None:
+def _serve(session: Session, setting: Setting, wrong: str, work: RankWork) -> None:
     loaded: dict[str, Any] = {}
     while (told := session.next()) is not None:
         number, spec = told
         try:
             if wrong:
                 raise UserError(wrong)
-            _run(session, number, spec, lambda spec: one_run.data_of(spec, setting, loaded))
+            _run(session, number, spec, lambda spec: work.data_of(spec, setting, loaded))
         except USER_ERRORS as error:
             session.excuse(number, str(error))
     session.store.add("left", 1)
