@@ -103,7 +103,7 @@ class Decoupled(Method):
 
     @abstractmethod
     def backward(self, replica: Replica, losses: Channel) -> Program:
-        """What a backward thread does with the losses it gets."""
+        """The program of a backward thread."""
 
 
 @register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1", name="async_lu")

@@ -22,7 +22,7 @@ options = dataclass(frozen=True, kw_only=True, config=ConfigDict(extra="forbid")
 
 @options
 class Options:
-    """What every method lets one choose; a method's own Options add to it."""
+    """The options of every method; a method's own Options add to it."""
 
     momentum: Annotated[
         Literal["shared", "per_updater"],
@@ -49,7 +49,7 @@ class Options:
 
 
 class ExecutorProperties(Protocol):
-    """What a method may ask of an executor before it runs there."""
+    """The properties that a method may ask of an executor before it runs there."""
 
     @property
     def simulated(self) -> bool: ...  # seconds are those of simulated devices
@@ -124,7 +124,7 @@ class Method(ABC):
 
     @property
     def learning_rate_factor(self) -> float:
-        """What the schedule's learning rate is multiplied by."""
+        """The factor of the schedule's learning rate."""
         return 1.0
 
     @property
@@ -189,7 +189,7 @@ class Method(ABC):
 
     @property
     def trained_as(self) -> Method:
-        """What is trained in its place: what its own class says it is (a subclass may do otherwise), else itself."""
+        """The method trained in its place: that which its own class says it is (a subclass may differ), else itself."""
         other = self.same_as if "same_as" in vars(type(self)) else None
         return self if other is None else other.trained_as
 

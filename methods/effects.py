@@ -1,4 +1,4 @@
-"""What a worker may ask for, and the things it holds while it asks.
+"""Effects, which workers ask for, and the things that workers hold.
 
 A worker is a generator that yields effects; an executor carries them out and decides what time means. Nothing here
 knows tensors, threads or clocks: a method is written once and runs on a virtual clock, on threads, on many machines.
@@ -53,7 +53,7 @@ class Gradient(Protocol):
 
 
 class Team(Protocol):
-    """What a method is given for one epoch: the replicas, where training stands, and what lasts over epochs."""
+    """The team that a method is given: the replicas, where training stands, and what lasts over epochs."""
 
     @property
     def replicas(self) -> Sequence[Replica]: ...
@@ -93,7 +93,7 @@ class LayerVersions(NamedTuple):
 
 
 Scale = float | Callable[[int], float]
-"""What an update's learning rate is multiplied by: a number, or a function of its staleness in updates."""
+"""A factor of an update's learning rate: a number, or a function of its staleness in updates."""
 
 
 # ---- what workers share ---------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ class Group:
 
 
 class Effect:
-    """What a worker yields; the executor sends back what the effect gives, as each class says after "->".
+    """An effect, which a worker yields; the executor sends back what the effect gives, as each class says after "->".
 
     Nobody changes one; yet they are not frozen: that trebles what it takes to make one, millions of times.
     """

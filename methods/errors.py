@@ -1,4 +1,4 @@
-"""What a user of the methods may have got wrong."""
+"""Errors that a user of the methods can mend."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class LAPSGD(Replicated):
 
     @property
     def scale(self) -> Scale:
-        """Of updates: M of a delay-adaptive rate are a device's updaters."""
+        """The scale of updates: M of a delay-adaptive rate are a device's updaters."""
         return scale_of(self.options.rate, self.options.updaters)
 
     @property

@@ -96,6 +96,6 @@ class PDASGD(Replicated, Decoupled):
             yield Close(inbox)
 
     def exchange(self, replica: Replica, inbox: Channel) -> Program:
-        """What arrives from other devices."""
+        """The program that applies what arrives from other devices."""
         while (gradient := (yield Get(inbox))) is not None:
             yield Update(gradient, replica=replica, scale=self.scale)

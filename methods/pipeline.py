@@ -80,7 +80,7 @@ class PipelineOptions(Options):
 
 @dataclass(eq=False)
 class Stage:
-    """What one stage works on, and its ends of the channels: None where the pipeline ends."""
+    """The layers of one stage, and its ends of the channels: None where the pipeline ends."""
 
     index: int
     layers: Sequence[Layer]

@@ -43,7 +43,7 @@ class Replica:
 
 @dataclass(slots=True)
 class Read:
-    """What a step's forward pass saw of a layer."""
+    """The versions of a layer that a step's forward pass saw, and when."""
 
     updates: int
     time: Moment
@@ -55,13 +55,14 @@ class Read:
 
 
 class Step:
-    """One batch on its way. settled: it has led to a gradient, or was dropped."""
+    """One batch on its way. settled: it has led to a gradient, or was dropped. pinned: layers whose weights it pins."""
 
-    __slots__ = ("__weakref__", "index", "reads", "replica", "settled")
+    __slots__ = ("__weakref__", "index", "pinned", "reads", "replica", "settled")
 
     def __init__(self, replica: Replica, index: int) -> None:
         self.replica, self.index, self.settled = replica, index, False
         self.reads: list[Read | None] = [None] * len(replica.layers)
+        self.pinned: set[int] = set()
 
     def read(self, layer: Layer) -> Read:
         """Returns what its forward pass saw of the layer. Raises AssertionError where it has not been there."""

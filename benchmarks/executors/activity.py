@@ -1,4 +1,4 @@
-"""What each worker of an epoch is at, for whoever watches from another thread."""
+"""The activity of each worker of an epoch, for whoever watches from another thread."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ class Activity:
 
     @property
     def _subject(self) -> str:
-        """What the effect that it waits for is on."""
+        """The name of what its effect is on."""
         subjects = (getattr(self.effect, part) for part in SUBJECTS if hasattr(self.effect, part))
         return "" if self._running else next((str(subject.name) for subject in subjects), "")

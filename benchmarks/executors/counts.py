@@ -32,7 +32,7 @@ class StalenessSums(TypedDict):
 
 
 class EffectCounts(TypedDict):
-    """What workers asked for and got, over all epochs and replicas so far; comparisons are audited by it.
+    """Counts of effects, over all epochs and replicas so far; comparisons are audited by it.
 
     A gradient is of one layer. updates: per layer, how often `Update` changed it, whatever the number of gradients at
     once; applied: these gradients; applied_batches: the batches that they are of, which are several where gradients
@@ -121,7 +121,7 @@ class LayerConflicts(TypedDict):
 
 
 class TeamValues(_Kept):
-    """What a team with tensors knows beside them. layers: replica by replica; conflicts: layer by layer.
+    """The values of a team beside its tensors. layers: replica by replica; conflicts: layer by layer.
 
     samples, conflicts: of the epoch, so far.
     """

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from methods import effects
 from methods.effects import Worker
 
 METHOD_ERRORS = (Exception, GeneratorExit, SystemExit)
-"""What a method's code may raise; any other BaseException is a signal to the process."""
+"""Exceptions that a method's code may raise; any other BaseException is a signal to the process."""
 
 
 OUR_METHODS = str(Path(effects.__file__).parent) + os.sep
@@ -46,9 +45,10 @@ def standing(worker: Worker) -> str:
     return _place(_suspended_at(worker.program), worker.program)
 
 
-def _place(lines: Sequence[Line], program: Any = None) -> str:
+def _place(lines: Sequence[Line], program: object = None) -> str:
     """The innermost of these lines that is a plug-in's, as `program` may be, else one of our methods'; or ""."""
-    file = program.gi_code.co_filename if hasattr(program, "gi_code") else ""
+    code = getattr(program, "gi_code", None)
+    file = code.co_filename if code is not None else ""
     ours = [line for line in lines if _file(line).startswith(OUR_METHODS)]
     plugins = [line for line in lines if line not in ours and (_file(line) == file or _is_plugin(line))]
     for line in (plugins or ours)[-1:]:
@@ -68,13 +68,13 @@ def _raised_at(error: BaseException) -> list[Line]:
     return list(traceback.walk_tb(error.__traceback__))
 
 
-def _suspended_at(program: Any) -> list[Line]:
-    """Of a generator and those that it delegates to, outermost first."""
-    found = []
+def _suspended_at(program: object) -> list[Line]:
+    """Returns the lines of a generator and those that it delegates to, outermost first."""
+    lines = []
     while (frame := getattr(program, "gi_frame", None)) is not None:
-        found.append((frame, frame.f_lineno))
-        program = program.gi_yieldfrom
-    return found
+        lines.append((frame, frame.f_lineno))
+        program = getattr(program, "gi_yieldfrom", None)
+    return lines
 
 
 class WorkerFailed(Exception):
@@ -143,7 +143,7 @@ def closing(workers: Sequence[Worker]) -> Iterator[None]:
 
 
 def _note_place(workers: Sequence[Worker], error: BaseException) -> None:
-    """Of the worker that the error is of: a single one's, or the one that it names."""
+    """Notes the place of the worker that the error is of: a single one's, or the one that it names."""
     for worker in workers:
         if isinstance(error, WorkerFailed) and error.worker == worker.name:
             error = error.error

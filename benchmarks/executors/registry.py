@@ -38,7 +38,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorKind:
-    """What is known of an executor before it is loaded; the properties are methods.ExecutorProperties."""
+    """The properties of an executor, known before it is loaded; they properties are methods.ExecutorProperties."""
 
     name: str
     title: str  # what seconds are, in a few words
@@ -74,12 +74,12 @@ def register(kind: ExecutorKind) -> ExecutorKind:
 
 
 def names() -> tuple[str, ...]:
-    """Those that are offered."""
+    """Returns the names of the executors that are offered."""
     return tuple(name for name, kind in _kinds.items() if kind.offered)
 
 
 def in_one_process() -> tuple[str, ...]:
-    """Those of them that this process can build by itself."""
+    """Returns those of them that this process can build by itself."""
     return tuple(name for name in names() if _kinds[name].one_process)
 
 

@@ -1,4 +1,4 @@
-"""What a team is to methods and executors, and a team without tensors.
+"""The team as methods and executors see it, and a team without tensors.
 
 An executor cannot tell SimulatedTeam from the one with tensors (numerics/team.py). So the laws of the virtual clock can
 be tested, and the seconds of an epoch at the paper's scale predicted, without computing anything.
@@ -41,7 +41,7 @@ class Team(ABC):
     replicas: Sequence[Replica]
     replica: Replica
     device_lags = False
-    """Whether the device is behind the host, which launches and goes on."""
+    """True where the device is behind the host, which launches and goes on."""
 
     def __init__(
         self,
@@ -236,16 +236,6 @@ def factor(scale: e.Scale, staleness: int) -> float:
     return value
 
 
-class SimulatedStep(Step):
-    """A batch without tensors. pinned: the layers whose weights it has pinned."""
-
-    __slots__ = ("pinned",)
-
-    def __init__(self, replica: Replica, index: int) -> None:
-        super().__init__(replica, index)
-        self.pinned: set[int] = set()
-
-
 class SimulatedTeam(Team):
     """A team without tensors: the accounts, and nothing else."""
 
@@ -265,16 +255,16 @@ class SimulatedTeam(Team):
         steps = steps_per_epoch // replicas * replicas
         return cls(team, steps_per_epoch=steps, epochs=1, network=network, flops=flops)
 
-    def make_step(self, replica: e.Replica, ticket: int) -> SimulatedStep:
-        return SimulatedStep(self.replicas[replica.index], self.epoch * self.steps_per_epoch + ticket)
+    def make_step(self, replica: e.Replica, ticket: int) -> Step:
+        return Step(self.replicas[replica.index], self.epoch * self.steps_per_epoch + ticket)
 
     def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
-        layer, step = narrowed(Layer, layer), narrowed(SimulatedStep, step)
+        layer, step = narrowed(Layer, layer), narrowed(Step, step)
         step.pinned.add(layer.index)
         self.note_read(layer, step, now)
 
     def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
-        layer, step = narrowed(Layer, layer), narrowed(SimulatedStep, step)
+        layer, step = narrowed(Layer, layer), narrowed(Step, step)
         if step.reads[layer.index] is None:  # else a snapshot has read the weights before
             self.note_read(layer, step, now)
 
@@ -283,7 +273,7 @@ class SimulatedTeam(Team):
     def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> Gradient | None:
         if not weights:
             return None
-        layer, step = narrowed(Layer, layer), narrowed(SimulatedStep, step)
+        layer, step = narrowed(Layer, layer), narrowed(Step, step)
         read, pinned = step.read(layer), layer.index in step.pinned
         self.accounts.made(step, pinned=pinned, moved=not pinned and read.moved(layer))
         return Gradient(layer, step.index, read)

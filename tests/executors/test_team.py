@@ -240,7 +240,7 @@ def test_a_slot_is_used_again_when_its_step_is_gone() -> None:
     three = narrowed(TorchStep, team.next_batch(team.replica))
     team.snapshot(team.replica.layers[0], three, 0.0)
     assert three.slot is left
-    assert not three.pins(team.replica.layers[1])
+    assert 1 not in three.pinned
     assert len(team.replica.slots) == 2
 
 

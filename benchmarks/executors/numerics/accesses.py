@@ -73,7 +73,7 @@ class _Side:
 
 
 class Versions:
-    """Of one thing that is shared, since the workers began."""
+    """The versions of one shared thing since the workers began."""
 
     def __init__(self) -> None:
         self.clear()
@@ -84,7 +84,7 @@ class Versions:
 
     @property
     def reads(self) -> int:
-        """Of this version."""
+        """The number of reads of this version."""
         return len(self.readers)
 
 
@@ -92,7 +92,7 @@ _notes: ContextVar[list[int]] = ContextVar("notes")
 
 
 def note_into(notes: list[int]) -> None:
-    """From now on, the accesses of this context, which is a worker's."""
+    """Notes the accesses of this context, a worker's, from now on."""
     _notes.set(notes)
 
 

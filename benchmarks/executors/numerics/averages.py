@@ -96,7 +96,7 @@ def _size(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -
 
 
 def _with_state(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -> list[Tensor]:
-    """As they are now: a state is made by the first update."""
+    """Returns the tensors with the live optimizer state, which the first update makes."""
     return [*tensors, *(state(layer) if state is not None else ())]
 
 

@@ -26,7 +26,6 @@ from torch import Tensor, nn
 from benchmarks.executors.accounting import Gradient, Layer, Replica, Step
 from benchmarks.executors.numerics.conflicts import AccessCounter, Shadow, WeightRead, WeightWrite
 from benchmarks.executors.numerics.streams import NOTHING, BatchStream, DeviceStreams, Order
-from methods import effects as e
 
 
 def alias(tensor: Tensor) -> nn.Parameter:
@@ -97,14 +96,13 @@ class TorchReplica(Replica):
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def slot_for(self, step: TorchStep) -> Slot:
-        """A slot whose last step nobody holds any more, the one unused for longest; a new one when there is none."""
+        """Returns a slot whose last step nobody holds any more, the one unused for longest, or else a new one."""
         with self.lock:
             slot = next((slot for slot in self.slots if slot.holder() is None), None)
             if slot is None:
                 slot = Slot(self)
             else:
                 self.slots.remove(slot)
-                slot.pinned.clear()
             self.slots.append(slot)
             slot.holder = weakref.ref(step)
             return slot
@@ -122,20 +120,19 @@ class Weights:
 
 
 class Slot:
-    """What a batch in flight has to itself: on CUDA a stream and leaves; copies of the weights that it pins.
+    """The things that a batch in flight has to itself: on CUDA a stream and leaves; copies of the weights that it pins.
 
     The next batch in the slot has the same stream, so its kernels come after the last one's.
     """
 
     def __init__(self, replica: TorchReplica) -> None:
         self.holder: Callable[[], TorchStep | None] = lambda: None
-        self.pinned: set[int] = set()
         self.stream = NOTHING if replica.streams is None else BatchStream(replica.streams)
         self.live = [] if replica.streams is None else [Weights(layer.module, alias) for layer in replica.layers]
         self.copies: dict[int, Weights] = {}
 
     def pin(self, layer: TorchLayer) -> None:
-        """Copy the layer's weights as they are now; whoever asks is inside of its `pinning`.
+        """Copies the layer's weights as they are now; whoever asks is inside of its `pinning`.
 
         Into the same storage every time: cuDNN wants an LSTM's weights in one piece, and `.data = ...` would break it.
         """
@@ -146,7 +143,6 @@ class Slot:
                     part.flatten_parameters()
         for leaf, live in zip(self.copies[layer.index].leaves, layer.params, strict=True):
             leaf.data.copy_(live.data)
-        self.pinned.add(layer.index)
 
 
 def _copy(tensor: Tensor) -> nn.Parameter:
@@ -173,11 +169,8 @@ class TorchStep(Step):
         self.tape: list[tuple[Tensor, Tensor] | None] = [None] * len(replica.layers)
         self.upstream: Tensor | None = None
 
-    def pins(self, layer: e.Layer) -> bool:
-        return self.slot is not None and layer.index in self.slot.pinned
-
     def module(self, layer: TorchLayer) -> nn.Module:
-        """What this batch computes the layer with."""
+        """Returns the module that this batch computes the layer with."""
         own = self._own(layer)
         return layer.module if own is None else own.module
 
@@ -190,7 +183,7 @@ class TorchStep(Step):
         slot = self.slot
         if slot is None:
             return None
-        if layer.index in slot.pinned:
+        if layer.index in self.pinned:
             return slot.copies[layer.index]
         return slot.live[layer.index] if slot.live else None
 

@@ -23,28 +23,23 @@ Tensors = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class TeamState:
-    """All that training on needs, at a drain. tensors: as above."""
+    """A team at a drain, as a checkpoint keeps it. tensors: by name, on the host."""
 
     tensors: Tensors
     values: TeamValues
 
 
 def kept(layers: Sequence[TorchLayer], others: Tensors) -> dict[str, Tensor]:
-    """Copies of the layers' weights, buffers and optimizer states, and of others."""
+    """Returns contiguous copies, on the host, of the layers' weights, buffers and optimizer states, and of others."""
     tensors = dict(others)
     for layer in layers:
         tensors |= _weights(layer)
         tensors |= dict(_optimizer_states(layer))
-    return {name: on_host(tensor) for name, tensor in tensors.items()}
-
-
-def on_host(tensor: Tensor) -> Tensor:
-    """A contiguous copy."""
-    return torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
+    return {name: torch.empty(t.shape, dtype=t.dtype).copy_(t.detach()) for name, t in tensors.items()}
 
 
 def counts(layer: TorchLayer) -> LayerCounts:
-    """What it has counted."""
+    """Returns what the layer has counted."""
     return LayerCounts(
         updates=layer.updates, averages=layer.averages, stepped=layer.stepped, workers=list(layer.optimizers)
     )
@@ -84,7 +79,7 @@ def _weights(layer: TorchLayer) -> dict[str, Tensor]:
 
 
 def _optimizer_states(layer: TorchLayer) -> Iterator[tuple[str, Tensor]]:
-    """What workers share once, under the first one's name."""
+    """Gives states by name; what workers share once, under the first one's name."""
     seen: set[int] = set()
     for worker, optimizer in layer.optimizers.items():
         for i, leaf in enumerate(layer.leaves[worker]):

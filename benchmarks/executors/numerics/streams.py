@@ -58,7 +58,7 @@ class DeviceStreams(Protocol):
 
 
 class CudaStreams:
-    """Those of a CUDA device."""
+    """The streams of a CUDA device."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -97,7 +97,7 @@ def streams_of(device: torch.device) -> DeviceStreams | None:
 
 
 class _Launched:
-    """What a worker has launched, and where."""
+    """The batches that a worker has launched, and on which streams."""
 
     def __init__(self) -> None:
         self.outside: list[object] = []  # the streams to go back to, innermost last

@@ -94,7 +94,7 @@ class TorchTeam(Team):
 
     @property
     def layers(self) -> list[TorchLayer]:
-        """Those of all replicas, one after the other."""
+        """The layers of all replicas, one replica after the other."""
         return [layer for replica in self.replicas for layer in replica.layers]
 
     def begin_epoch(self, epoch: int) -> None:
@@ -157,6 +157,7 @@ class TorchTeam(Team):
             step.slot = step.replica.slot_for(step)
         with step.stream, layer.pinning, layer.reading_weights():
             step.slot.pin(layer)
+            step.pinned.add(layer.index)
             self.note_read(layer, step, self.device_time() or now)
 
     def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
@@ -175,7 +176,7 @@ class TorchTeam(Team):
 
     def reads(self, layer: e.Layer, step: e.Step, *, copies: bool = False) -> bool:
         """Returns whether a pass of the step reads the layer's live weights, and not those that it has pinned."""
-        return copies or not narrowed(TorchStep, step).pins(layer)
+        return copies or layer.index not in narrowed(TorchStep, step).pinned
 
     def loss(self, step: e.Step) -> None:
         """Mean cross-entropy of the logits (B, classes), in float32 whatever the passes are in.
@@ -208,7 +209,7 @@ class TorchTeam(Team):
         into = [x] if inputs and x.requires_grad else []
         live = self.reads(layer, step, copies=self.overwrite and weights)
         reading, read = (layer.reading, layer.reading_weights()) if live else (NOTHING, NOTHING)
-        seen, pinned = step.read(layer), step.pins(layer)
+        seen, pinned = step.read(layer), layer.index in step.pinned
         with step.stream, reading, read:
             moved = not pinned and seen.moved(layer)
             copied = layer.access_counter.kept

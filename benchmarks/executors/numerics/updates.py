@@ -68,7 +68,7 @@ class Updates:
 
     @cached_property
     def state_keys(self) -> tuple[str, ...]:
-        """What the optimizer keeps of every parameter in a tensor of its size, such as momentum."""
+        """The names of what the optimizer keeps of every parameter in a tensor of its size, such as momentum."""
         probe = nn.Parameter(torch.zeros(2))
         optimizer = self.optimizer([probe])
         probe.grad = torch.zeros(2)

@@ -43,7 +43,7 @@ class ReplayExecutor:
 
     @property
     def activities(self) -> list[Player]:
-        """What the workers are at that have not ended."""
+        """The activities of the workers that have not ended."""
         return list(self._alive)
 
     def follow(self, parts: Iterable[Part]) -> None:
@@ -86,7 +86,7 @@ class ReplayExecutor:
         return [Player(worker, schedule=part[worker.name], epoch=epoch) for worker in crew]
 
     def _advance(self, player: Player) -> bool:
-        """Until it waits or has ended -> whether it waits."""
+        """Carries a worker on until it waits or has ended -> whether it waits."""
         try:
             while True:
                 player.wait = next(self._alive[player])
@@ -249,5 +249,5 @@ def _stuck(waiting: Iterable[Player]) -> ScheduleMismatch:
 
 
 def build(team: Team, price: Price | None, threads: int) -> ReplayExecutor:
-    """For the registry. All workers share one thread, with the threads of torch that the process has."""
+    """Makes it for the registry. All workers share one thread, with the threads of torch that the process has."""
     return ReplayExecutor(narrowed(TorchTeam, team))

@@ -1,4 +1,4 @@
-"""What workers exchange in a replay: tickets, channels, counters, meetings, in the order of the schedule."""
+"""Exchanges between the workers of a replay: tickets, channels, counters, meetings, in the order of the schedule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from methods import effects as e
 
 
 class MeetingPlaces:
-    """Of one epoch's workers. Nobody waits for room in a channel: when items came is in the schedule."""
+    """Those of one epoch. Nobody waits for room in a channel: when items came is in the schedule."""
 
     def __init__(self, team: Team) -> None:
         self.team = team

@@ -56,19 +56,19 @@ class Player(Activity):
 
     def next(self, count: int) -> Sequence[int]:
         """The numbers that come next. Raises ScheduleMismatch where there are fewer."""
-        found = self.schedule.numbers[self.done : self.done + count]
-        if len(found) < count:
+        numbers = self.schedule.numbers[self.done : self.done + count]
+        if len(numbers) < count:
             raise self.mismatch("the schedule ends there")
-        return found
+        return numbers
 
     def take(self, numbers: Sequence[int]) -> None:
-        """What it met. Raises ScheduleMismatch where the schedule has others."""
+        """Compares what it met with the schedule. Raises ScheduleMismatch where the schedule has others."""
         if (expected := self.next(len(numbers))) != list(numbers):
             raise self.mismatch(f"it met {_list(numbers)} where the schedule has {_list(expected)}")
         self.done += len(numbers)
 
     def access(self, needs: Sequence[Need]) -> Wait:
-        """Until all of these are at the versions that the schedule has next."""
+        """Returns a wait until all of these are at the versions that the schedule has next."""
         numbers = iter(self.next(sum(2 if writes else 1 for _, _, writes in needs)))
         wanted = [(name, of, next(numbers), next(numbers) if writes else None) for name, of, writes in needs]
 

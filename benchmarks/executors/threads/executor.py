@@ -51,11 +51,11 @@ class ThreadsExecutor:
         self, team: Team, *, threads: int = 1, carriers: int | None = None, grace_seconds: float = GRACE_SECONDS
     ) -> None:
         self.team, self.threads, self.carriers, self.grace_seconds = team, threads, carriers, grace_seconds
-        self._alive: dict[Activity, None] = {}
+        self._alive: dict[Turn, None] = {}
 
     @property
-    def activities(self) -> list[Activity]:
-        """Of the workers that have not ended."""
+    def activities(self) -> Sequence[Activity]:
+        """The activities of the workers that have not ended."""
         return list(self._alive)
 
     def resume(self, now: float | None) -> None:
@@ -66,8 +66,8 @@ class ThreadsExecutor:
 
         Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where others do not end after that.
         """
-        self._alive = dict.fromkeys(map(Activity, workers))
-        turns = [Turn(activity) for activity in self._alive]
+        turns = list(map(Turn, workers))
+        self._alive = dict.fromkeys(turns)
         self._monitor = self._make_monitor(turns)
         self._handlers = self._make_handlers()
         many = min(len(turns), self._carriers(len(turns)))
@@ -138,15 +138,15 @@ class ThreadsExecutor:
 
         Raises _Over when the worker has ended, or another one has failed.
         """
-        activity, worker, monitor = turn.activity, turn.worker, self._monitor
+        worker, monitor = turn.worker, self._monitor
         while monitor.failure is None:
             value = turn.take()
             try:
                 effect = worker.program.send(value)
             except StopIteration:
                 raise _Over from None
-            activity.effect = effect
-            activity.asked += 1
+            turn.effect = effect
+            turn.asked += 1
             if type(effect) not in self._handlers:
                 known = ", ".join(kind.__name__ for kind in self._handlers)
                 raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
@@ -169,7 +169,7 @@ class ThreadsExecutor:
         except BaseException as failure:
             self._monitor.fail(WorkerFailed(turn.worker.name, failure))
         finally:
-            del self._alive[turn.activity]
+            del self._alive[turn]
             self._monitor.ended()
 
     def _next_batch(self, worker: e.Worker, effect: e.NextBatch) -> Step | None:
@@ -213,5 +213,5 @@ class ThreadsExecutor:
 
 
 def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:
-    """For the registry. Real seconds have no price."""
+    """Makes it for the registry. Real seconds have no price."""
     return ThreadsExecutor(team, threads=threads)

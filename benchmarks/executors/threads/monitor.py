@@ -23,7 +23,7 @@ def _same(value: object) -> object:
 
 @dataclass(eq=False, slots=True)
 class Wait:
-    """What an effect waits for: once `ready`, its value is `use(take())`.
+    """A wait of an effect: once `ready`, its value is `use(take())`.
 
     take: under the monitor, at once when it is ready, by whichever thread made it so. use: outside it, when the worker
     has its turn again.
@@ -41,20 +41,15 @@ class Wait:
 
 
 @dataclass(eq=False, slots=True)
-class Turn:
+class Turn(Activity):
     """A worker between two effects, and the value that its program is sent next.
 
     context: what is local to the worker (contextvars), on whichever thread it has its turn.
     """
 
-    activity: Activity
     context: contextvars.Context = field(default_factory=contextvars.Context)
     value: object = None
     use: Callable[[object], object] = _same
-
-    @property
-    def worker(self) -> e.Worker:
-        return self.activity.worker
 
     def take(self) -> object:
         """Returns what its program is sent next."""
@@ -211,7 +206,7 @@ class Monitor:
                 waiting.go_on()
 
     def _check_for_stall(self) -> None:
-        """When all wait and none is ready, nobody will ever be."""
+        """Fails the epoch where all wait and none is ready: nobody will ever be."""
         if self.failure is not None or not self._alive or len(self._waiting) < self._alive:
             return
         if not any(waiting.ready() for waiting in self._waiting.values()):

@@ -98,7 +98,7 @@ class VirtualExecutor:
 
     @property
     def activities(self) -> list[Activity]:
-        """What the workers are at that have not ended."""
+        """The activities of the workers that have not ended."""
         return list(self._alive)
 
     @property

@@ -12,7 +12,7 @@ from methods import effects as e
 
 
 class Blocked:
-    """What a handler returns when the worker has to wait."""
+    """The value of a handler whose worker has to wait."""
 
 
 BLOCKED = Blocked()
@@ -30,7 +30,7 @@ class Process(Activity):
 
     @property
     def waits_for(self) -> str:
-        """What it waits for, in words, where others let it wait; "" where its device is at work."""
+        """The thing that it waits for, in words, where others let it wait; "" where its device is at work."""
         match self.effect:
             case e.Put():
                 return f"room in {self.effect.channel.name}"

@@ -1,4 +1,4 @@
-"""What the virtual executor tells whoever listens: which worker did what, when."""
+"""Spans: which worker did what, when, as the virtual executor tells whoever listens."""
 
 from __future__ import annotations
 
