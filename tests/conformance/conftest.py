@@ -1,7 +1,7 @@
 """Every test that asks for `method`, `executor`, `variant` or `alias` runs for all of them.
 
 One that asks for `representative` tries what methods have no part in: it runs for three of them, or for those of
-`--method`. A `variant` is each value of an option, which the team implements, with two methods at most.
+`--method`. A `variant` is each value of an option, which the team implements, with the first method that has it.
 
 `pytest tests/conformance --plugin path/to/file.py` holds a method of one's own to the suite as well.
 """
@@ -81,8 +81,8 @@ def _subjects(metafunc: pytest.Metafunc) -> tuple[str, list[str] | list[Variant]
         tried = [one for one in every if one[0] in few or one[1] not in shared]
         if metafunc.config.getoption("method"):
             return "variant", tried
-        firsts, lasts = ({one[1:]: one for one in order} for order in (reversed(tried), tried))
-        return "variant", [one for one in tried if one in (firsts[one[1:]], lasts[one[1:]])]
+        firsts = {one[1:]: one for one in reversed(tried)}
+        return "variant", [one for one in tried if one == firsts[one[1:]]]
     if "representative" in metafunc.fixturenames:
         return "representative", _representatives(metafunc.config)
     return ("method", names) if "method" in metafunc.fixturenames else None
