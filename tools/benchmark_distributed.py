@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for what the too
 import methods
 from benchmarks.executors.distributed import session, shares
 from benchmarks.executors.distributed.place import RankPlace
-from benchmarks.executors.distributed.session import Joint
-from benchmarks.executors.distributed.wire import dist
+from benchmarks.executors.distributed.session import RankSession
+from benchmarks.executors.distributed.transport import dist
 from benchmarks.runner.calibration import random_images
 from benchmarks.runner.processes.memory import keep_freed_memory
 from benchmarks.runner.training import Training, load_data
@@ -144,11 +144,11 @@ class Rank:
     def _ours(self, name: str, turn: str, given: Given) -> Training:
         method = methods.create(name, options(name, given))
         root = dist.PrefixStore(turn, self.store)
-        joint = Joint(root, 1, self.rank, self.ranks, method.workers, timeout_seconds=300.0)
-        self.lasting.enter_context(session.at(joint))
+        ours = RankSession(root, 1, self.rank, self.ranks, method.workers, timeout_seconds=300.0)
+        self.lasting.enter_context(session.at(ours))
         made = prepared(given, name)
         if self.rank:
-            joint.ready()
+            ours.ready()
             threading.Thread(target=made.executor.follow, daemon=True).start()  # type: ignore[attr-defined]
             self.turns[turn] = lambda: []
         else:
@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--full-width", action="store_true")
     parser.add_argument("--methods", nargs="+", default=["ddp", "lapsgd"])
     given = parser.parse_args()
-    store = session.serve("127.0.0.1")
+    store: Any = session.serve("127.0.0.1")
     store.set_timeout(timedelta(seconds=300))
     context = multiprocessing.get_context("spawn")
     crew = [context.Process(target=serve, args=(rank, store.port, given)) for rank in range(given.ranks)]

@@ -11,7 +11,7 @@ import methods
 from benchmarks.executors.distributed.executor import FollowingExecutor, LeadingExecutor
 from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck
 from tests.conformance.small import Small
-from tests.distributed.together import EVERY_SECONDS, joints
+from tests.distributed.together import EVERY_SECONDS, sessions
 
 Options = Mapping[str, Any] | None
 
@@ -20,23 +20,23 @@ Options = Mapping[str, Any] | None
 def led(method: str, options: Options = None, settings: Options = None) -> Iterator[Small]:
     """Rank 0's training, while the others take part. `raised` lists what they failed of."""
     made = methods.create(method, options)
-    lead, *others = joints(made.replicas, lambda team: made.workers(team))
+    lead, *others = sessions(made.replicas, lambda team: made.workers(team))
     training = Small(method, options, executor="threads", settings=settings)
     training.executor = leader = LeadingExecutor(training.team, lead)
     leader.watch.every_seconds = EVERY_SECONDS
     training.raised = []  # type: ignore[attr-defined]
 
-    def follow(mine: Small, joint: Any) -> None:
+    def follow(mine: Small, session: Any) -> None:
         mine.batches_used = training.batches_used
-        executor = FollowingExecutor(mine.team, joint)
+        executor = FollowingExecutor(mine.team, session)
         executor.watch.every_seconds = EVERY_SECONDS
-        joint.ready()
+        session.ready()
         try:
             executor.follow()
         except (WorkerFailed, Stalled, WorkersStuck) as error:
             training.raised.append(error)  # type: ignore[attr-defined]
         finally:
-            joint.close()
+            session.close()
 
     teams = [Small(method, options, executor="threads", settings=settings) for _ in others]  # torch has one generator
     threads = [

@@ -15,7 +15,7 @@ import torch
 import methods
 from benchmarks.executors.distributed.executor import FollowingExecutor
 from benchmarks.executors.distributed.place import RankPlace
-from benchmarks.executors.distributed.session import Session, at, serve
+from benchmarks.executors.distributed.session import RankCommand, at, serve
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Program, Replica, Team, register
 from methods.lsgd import LocalSGD
@@ -56,22 +56,22 @@ class Ranks:
         ]
         for one in self.crew:
             one.start()
-        self.session = Session(RankPlace(0, ranks, port=self.store.port), timeout_seconds)
+        self.command = RankCommand(RankPlace(0, ranks, port=self.store.port), timeout_seconds)
 
     @contextlib.contextmanager
     def training(self, method: str, options: dict[str, Any], limit_seconds: float = TIMEOUT_SECONDS) -> Iterator[Small]:
         """Rank 0's, in which the others take part. limit_seconds: how long one may not be heard of."""
         spec = Small(method, options).spec.model_copy(update={"executor": "distributed"})
-        with at(self.session.begin(spec)) as joint:
-            joint.await_ready()
-            joint.timeout_seconds = limit_seconds
+        with at(self.command.begin(spec)) as session:
+            session.await_ready()
+            session.timeout_seconds = limit_seconds
             try:
                 yield Small(method, options, executor="distributed")
             finally:
-                joint.say("over", True)
+                session.say("over", True)
 
     def end(self) -> None:
-        self.session.store.set("over", "1")
+        self.command.store.set("over", "1")
         for one in self.crew:
             one.join(10)
             one.kill()
@@ -81,14 +81,14 @@ def main(rank: int, ranks: int, port: int, timeout_seconds: float) -> None:
     """Another rank's process."""
     torch.set_num_threads(1)
     known()
-    session = Session(RankPlace(rank, ranks, port=port), timeout_seconds)
-    while (told := session.next()) is not None:
+    command = RankCommand(RankPlace(rank, ranks, port=port), timeout_seconds)
+    while (told := command.next()) is not None:
         number, spec = told
         method = methods.create(spec.method.name, spec.method.options)
         if rank < method.devices:
-            with at(session.joint(number, method)) as joint:
+            with at(command.session_of(number, method)) as session:
                 training = Small(spec.method.name, spec.method.options, executor="distributed", seed=spec.seed)
-                joint.ready()
+                session.ready()
                 assert isinstance(training.executor, FollowingExecutor)
                 with contextlib.suppress(WorkerFailed, Stalled):
                     training.executor.follow()

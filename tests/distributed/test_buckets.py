@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.executors.distributed import buckets
 from benchmarks.executors.distributed.buckets import Delivery, parted
-from benchmarks.executors.distributed.homes import crossings_of
-from benchmarks.executors.distributed.wire import Task, Wire
+from benchmarks.executors.distributed.homes import cross_device_channels
+from benchmarks.executors.distributed.transport import Task, Transport
 from benchmarks.executors.errors import WorkerFailed
 from benchmarks.executors.numerics.team import TorchTeam
 from methods import AllReduce, Group, NextBatch, Program, Replica, Team, Update, Worker, backward, forward
@@ -54,7 +54,7 @@ def trained_by(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def rounds(training: Small) -> dict[str, list[int]]:
-    found = crossings_of(training.method.workers, training.team).rounds
+    found = cross_device_channels(training.method.workers, training.team).rounds
     return {name: list(layers) for name, layers in found.items()}
 
 
@@ -70,13 +70,13 @@ def test_a_bucket_ends_with_the_layer_that_fills_it(monkeypatch: pytest.MonkeyPa
 def test_what_is_sent_together_changes_no_bit(
     limits: tuple[int, int], devices: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given, give = list[int](), Wire.give
+    given, give = list[int](), Transport.give
 
-    def noted(self: Wire, tag: int, *rest: Any) -> Task:
+    def noted(self: Transport, tag: int, *rest: Any) -> Task:
         given.append(tag)
         return give(self, tag, *rest)
 
-    monkeypatch.setattr(Wire, "give", noted)
+    monkeypatch.setattr(Transport, "give", noted)
     monkeypatch.setattr(buckets, "FIRST_BYTES", limits[0])
     monkeypatch.setattr(buckets, "BYTES", limits[1])
     alone = Small("ddp", {"devices": devices})
@@ -95,7 +95,7 @@ def noted_awaits(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
 
     def awaiting(self: Delivery) -> None:
         if not self.there:
-            noted[self.bucket.wire.rank].append("is awaited")
+            noted[self.bucket.transport.rank].append("is awaited")
         await_all(self)
 
     monkeypatch.setattr(Delivery, "await_all", awaiting)
@@ -112,13 +112,13 @@ def check_steps(noted: dict[int, list[str]], step: list[str]) -> None:
 
 
 def test_no_bucket_is_awaited_before_all_of_its_round_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    noted, give = noted_awaits(monkeypatch), Wire.give
+    noted, give = noted_awaits(monkeypatch), Transport.give
 
-    def leaving(self: Wire, tag: int, *rest: Any) -> Task:
+    def leaving(self: Transport, tag: int, *rest: Any) -> Task:
         noted[self.rank].append("leaves")
         return give(self, tag, *rest)
 
-    monkeypatch.setattr(Wire, "give", leaving)
+    monkeypatch.setattr(Transport, "give", leaving)
     check_steps(noted, ["leaves"] * 4 + ["is awaited"] * 4)
 
 

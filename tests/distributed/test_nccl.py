@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.executors.distributed import rank as ranks
-from benchmarks.executors.distributed.wire import LinkLost, NcclWire, dist, finish
+from benchmarks.executors.distributed.transport import LinkLost, NcclTransport, dist, finish
 from benchmarks.executors.errors import WorkerFailed
 from tests.commands.commands import CHECKOUT, tiny
 from tests.conformance.small import Small, bits
@@ -87,11 +87,11 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     Event.waited = 0
     monkeypatch.setattr(dist, "ProcessGroupNCCL", StandIn, raising=False)
 
-    def carry(self: ranks.RankExecutor) -> NcclWire:
+    def carry(self: ranks.RankExecutor) -> NcclTransport:
         if self._carrier is None:
             streams: Any = Streams()
-            self._carrier = NcclWire(self.joint.store, self.joint.wire, torch.device("cpu"), streams)
-        assert isinstance(self._carrier, NcclWire)
+            self._carrier = NcclTransport(self.session.store, self.session.transport, torch.device("cpu"), streams)
+        assert isinstance(self._carrier, NcclTransport)
         return self._carrier
 
     monkeypatch.setattr(ranks.RankExecutor, "_carry", carry)

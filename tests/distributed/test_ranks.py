@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from benchmarks.executors.distributed import shares, watch
-from benchmarks.executors.distributed.homes import NotBetweenRanks, crossings_of
+from benchmarks.executors.distributed.homes import NotBetweenRanks, cross_device_channels
 from benchmarks.executors.distributed.rank import RankExecutor
-from benchmarks.executors.distributed.session import Joint
-from benchmarks.executors.distributed.wire import LinkLost
+from benchmarks.executors.distributed.session import RankSession
+from benchmarks.executors.distributed.transport import LinkLost
+from benchmarks.executors.distributed.watch import Failure
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Channel, Close, Counter, Get, NextBatch, Program, Put, Worker
 from methods.effects import Count
@@ -19,7 +20,7 @@ from tests.conformance.small import EPOCHS, PATIENCE_SECONDS, STEPS, Small, bits
 from tests.conformance.test_statements import check_counted
 from tests.conformance.test_training import check_batches, check_staleness, check_updates
 from tests.distributed.led import led
-from tests.distributed.together import joints
+from tests.distributed.together import sessions
 from tests.sure import sure
 
 COMPUTED = "train_loss train_accuracy_percent loss accuracy_percent staleness_updates dropped_gradients".split()
@@ -145,28 +146,28 @@ def test_a_rank_that_fails_ends_all_with_its_own_error(
 def test_a_rank_that_is_lost_before_a_part_begins_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the first one, when nobody runs yet; and between two, when the last one's monitor is nobody's any more."""
     monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.0)
-    executor = RankExecutor(Small("pdasgd", {"devices": 2}).team, joints(2)[0])
+    executor = RankExecutor(Small("pdasgd", {"devices": 2}).team, sessions(2)[0])
     executor._lost(LinkLost(1, RuntimeError("Connection closed by peer")))
     for _ in range(2):
         assert "Rank 1 of 2 is gone" in str(executor._make_monitor([]).failure)
 
 
 def test_nobody_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    said, going_on, say = threading.Event(), threading.Event(), Joint.say
+    said, going_on, say = threading.Event(), threading.Event(), RankSession.say
 
-    def slow(self: Joint, what: str, document: Any) -> None:
+    def slow(self: RankSession, what: str, document: Any) -> None:
         if what == "connected 1":
             said.wait(PATIENCE_SECONDS)
         say(self, what, document)
 
-    def connect(joint: Joint) -> None:
-        assert joint.wire.rank == joint.rank
-        if joint.rank == 0:
+    def connect(session: RankSession) -> None:
+        assert session.transport.rank == session.rank
+        if session.rank == 0:
             going_on.set()
 
-    monkeypatch.setattr(Joint, "say", slow)
-    made = joints(2)
-    threads = [threading.Thread(target=connect, args=(joint,)) for joint in made]
+    monkeypatch.setattr(RankSession, "say", slow)
+    made = sessions(2)
+    threads = [threading.Thread(target=connect, args=(session,)) for session in made]
     for thread in threads:
         thread.start()
     assert not going_on.wait(0.2)
@@ -174,16 +175,15 @@ def test_nobody_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatch
     for thread in threads:
         thread.join(PATIENCE_SECONDS)
     assert going_on.is_set()
-    for joint in made:
-        joint.close()
+    for session in made:
+        session.close()
 
 
 def test_a_failure_before_ranks_are_connected_connects_none() -> None:
-    joint = joints(2)[0]
-    RankExecutor(Small("ddp", {"devices": 2}).team, joint).watch.tell(ValueError("no such file"))
-    said = sure(joint.heard("failure"))
-    assert "no such file" in said["words"]
-    assert joint._wire is None
+    session = sessions(2)[0]
+    RankExecutor(Small("ddp", {"devices": 2}).team, session).watch.tell(ValueError("no such file"))
+    assert "no such file" in sure(session.heard("failure", Failure)).words
+    assert session._transport is None
 
 
 def test_ranks_that_wait_for_ever_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,10 +203,10 @@ def test_ranks_that_wait_for_ever_are_told_so(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_channel_is_where_its_taker_is() -> None:
     alone = Small("pdasgd", {"devices": 3})
-    found = crossings_of(alone.method.workers, alone.team)
+    found = cross_device_channels(alone.method.workers, alone.team)
     assert found.homes == {f"gradients for device {q}": q for q in range(3)}
     assert not found.rounds
-    assert not crossings_of(Small("ddp").method.workers, alone.team).homes
+    assert not cross_device_channels(Small("ddp").method.workers, alone.team).homes
 
 
 def test_a_counter_is_not_shared_by_ranks() -> None:
@@ -219,7 +219,7 @@ def test_a_counter_is_not_shared_by_ranks() -> None:
         return [Worker(counting(replica), device=replica.device, role="w") for replica in team.replicas]
 
     with pytest.raises(NotBetweenRanks, match="the counter 'S' is shared by workers of several devices"):
-        crossings_of(workers, Small("ddp").team)
+        cross_device_channels(workers, Small("ddp").team)
 
 
 def test_batches_do_not_go_from_rank_to_rank(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.executors.distributed import shares
 from benchmarks.executors.distributed.buckets import mean_of
 from benchmarks.executors.distributed.form import STEP, Form
-from benchmarks.executors.distributed.wire import Task, Wire
+from benchmarks.executors.distributed.transport import Task, Transport
 from tests.conformance.small import EPOCHS
 from tests.distributed.led import led
 
@@ -52,9 +52,9 @@ def test_the_mean_of_shares_has_the_bits_of_whole_tensors(ranks: int) -> None:
 def test_a_rank_sends_less_than_two_rows_or_a_whole_one_to_each_other(
     method: str, options: dict[str, Any], ranks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent, give = Counter[int](), Wire.give_each  # bytes, by rank
+    sent, give = Counter[int](), Transport.give_each  # bytes, by rank
 
-    def noted(self: Wire, tag: int, pieces: Sequence[Tensor]) -> Task:
+    def noted(self: Transport, tag: int, pieces: Sequence[Tensor]) -> Task:
         sent[self.rank] += sum(pieces[peer].numel() for peer in self.others)
         return give(self, tag, pieces)
 
@@ -66,7 +66,7 @@ def test_a_rank_sends_less_than_two_rows_or_a_whole_one_to_each_other(
         assert len(sent) == ranks
         return max(sent.values())
 
-    monkeypatch.setattr(Wire, "give_each", noted)
+    monkeypatch.setattr(Transport, "give_each", noted)
     row = most_sent(2**30) / (ranks - 1)
     assert most_sent(0) == pytest.approx(2 * (ranks - 1) / ranks * row, rel=0.1)
 
@@ -82,7 +82,7 @@ def test_what_adds_up_rounds_as_workers_do() -> None:
     with led("ddp", {"devices": 2}) as training:
         training.epoch(0)
         executor: Any = training.executor
-        adding = executor.joint.wire.thread("adding up")
+        adding = executor.session.transport.thread("adding up")
         torch.set_flush_denormal(False)
         try:
             assert not flushes()

@@ -12,11 +12,11 @@ from typing import Any
 
 from benchmarks.executors import registry
 from benchmarks.executors.activity import Activity
-from benchmarks.executors.distributed.homes import Crossings, crossings_of
+from benchmarks.executors.distributed.homes import CrossDeviceChannels, cross_device_channels
 from benchmarks.executors.distributed.rank import RankExecutor
-from benchmarks.executors.distributed.session import Joint
+from benchmarks.executors.distributed.session import RankSession
+from benchmarks.executors.distributed.transport import dist
 from benchmarks.executors.distributed.watch import RankFailed
-from benchmarks.executors.distributed.wire import dist
 from benchmarks.executors.registry import ExecutorKind
 from methods import Method, Worker
 from tests.conformance.small import PATIENCE_SECONDS
@@ -25,10 +25,10 @@ NAME = "ranks"
 EVERY_SECONDS = 0.05
 
 
-def joints(ranks: int, workers: Any = None, timeout_seconds: float = 30.0) -> list[Joint]:
+def sessions(ranks: int, workers: Any = None, timeout_seconds: float = 30.0) -> list[RankSession]:
     """Of a run of so many ranks, which meet at one store."""
     store = dist.HashStore()
-    return [Joint(store, 1, rank, ranks, workers, timeout_seconds=timeout_seconds) for rank in range(ranks)]
+    return [RankSession(store, 1, rank, ranks, workers, timeout_seconds=timeout_seconds) for rank in range(ranks)]
 
 
 class Together:
@@ -49,10 +49,10 @@ class Together:
 
     def run(self, workers: Iterable[Worker]) -> None:
         crew, ranks = list(workers), len(self.team.replicas)
-        crossings = crossings_of(self.method.workers, self.team) if ranks > 1 else Crossings()
-        made = joints(ranks)
+        cross_device = cross_device_channels(self.method.workers, self.team) if ranks > 1 else CrossDeviceChannels()
+        made = sessions(ranks)
         self.executors = [
-            RankExecutor(self.team, joint, threads=self.threads, grace_seconds=PATIENCE_SECONDS) for joint in made
+            RankExecutor(self.team, session, threads=self.threads, grace_seconds=PATIENCE_SECONDS) for session in made
         ]
         for one in self.executors:
             one.watch.every_seconds = EVERY_SECONDS
@@ -60,13 +60,13 @@ class Together:
         taken = sum(self.team.accounts.taken)
 
         def carry_out(one: RankExecutor) -> None:
-            mine = [worker for worker in crew if worker.device == one.joint.rank]
+            mine = [worker for worker in crew if worker.device == one.session.rank]
             try:
-                with one.part(crossings, taken=taken):
+                with one.part(cross_device, taken=taken):
                     one.run(mine)
                     barrier.wait(one)
             except BaseException as error:
-                failures[one.joint.rank] = error
+                failures[one.session.rank] = error
 
         barrier = Barrier(made)
         threads = [threading.Thread(target=carry_out, args=(one,)) for one in self.executors]
@@ -74,8 +74,8 @@ class Together:
             thread.start()
         for thread in threads:
             thread.join()
-        for joint in made:
-            joint.close()
+        for session in made:
+            session.close()
         if failures:
             raise min(failures.values(), key=lambda error: isinstance(error, RankFailed))
 
@@ -83,13 +83,13 @@ class Together:
 class Barrier:
     """As rank 0 waits for reports: nobody leaves before all have ended, or one has failed."""
 
-    def __init__(self, made: list[Joint]) -> None:
+    def __init__(self, made: list[RankSession]) -> None:
         self.made = made
 
     def wait(self, one: RankExecutor) -> None:
-        one.joint.say(f"ended {one.joint.rank}", True)
-        for rank in range(one.joint.ranks):
-            one.joint.wait_for(f"ended {rank}", one.check)
+        one.session.say(f"ended {one.session.rank}", True)
+        for rank in range(one.session.ranks):
+            one.session.wait_for(f"ended {rank}", bool, one.check)
 
 
 def build(team: Any, price: object, threads: int) -> Together:

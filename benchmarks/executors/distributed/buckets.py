@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,8 +17,9 @@ from torch import Tensor
 from benchmarks.executors.distributed.form import Form
 from benchmarks.executors.distributed.monitor import Away
 from benchmarks.executors.distributed.shares import SharedMean, worth_sharing
-from benchmarks.executors.distributed.wire import NcclWire, Task, Wire, finish
+from benchmarks.executors.distributed.transport import NcclTransport, Task, Transport, finish
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
+from benchmarks.executors.numerics.streams import Event
 
 FIRST_BYTES, BYTES = 2**20, 8 * 2**20
 """A bucket leaves when it has so many. torch takes 1 MiB and 25 MiB; what is sent last, nothing is computed beside."""
@@ -55,16 +55,16 @@ class Bucket:
     def __init__(
         self,
         layers: Sequence[TorchLayer],
-        wire: Wire | NcclWire,
+        transport: Transport | NcclTransport,
         tag: int,
         device: torch.device,
         adding: ThreadPoolExecutor | None = None,
     ) -> None:
-        self.layers, self.wire, self.tag, self.device, self.adding = layers, wire, tag, device, adding
+        self.layers, self.transport, self.tag, self.device, self.adding = layers, transport, tag, device, adding
         self.last: Delivery | None = None
         self.form = Form([p for layer in layers for p in layer.params], numbers=len(layers))
-        self.rows = self.form.rows(wire.ranks, wire.device)
-        own = self.rows[wire.rank]
+        self.rows = self.form.rows(transport.ranks, transport.device)
+        own = self.rows[transport.rank]
         self.tickets = self.form.numbers(own)
         self.places = list(self.by_layer(self.form.tensors(own)))
 
@@ -76,7 +76,7 @@ class Bucket:
             at += len(layer.params)
 
     def means(self) -> list[Tensor]:
-        """What averages.mean_gradients makes of each tensor.
+        """Returns what averages.mean_gradients makes of each tensor.
 
         To the last bit on up to four ranks, whose rows torch adds up one after the other; more, as they lie in memory.
         """
@@ -86,14 +86,18 @@ class Bucket:
         return [torch.stack(same).mean(0) for same in zip(*(form.tensors(row) for row in rows), strict=True)]
 
     def delivery(self) -> Delivery:
-        """Of the round that begins now."""
-        if self.adding is None or not worth_sharing(self.form, self.wire.ranks) or not isinstance(self.wire, Wire):
+        """Begins the delivery of a round."""
+        if (
+            self.adding is None
+            or not worth_sharing(self.form, self.transport.ranks)
+            or not isinstance(self.transport, Transport)
+        ):
             return Delivery(self)
-        return SharedDelivery(self, self.wire, self.adding)
+        return SharedDelivery(self, self.transport, self.adding)
 
 
 class Delivery:
-    """What a bucket brings in one round, once the one before is there. meeting: the group's, once it has left."""
+    """The means of a bucket in one round, once the one before is there. meeting: the group's, once it has left."""
 
     def __init__(self, bucket: Bucket) -> None:
         if bucket.last is not None:
@@ -104,8 +108,8 @@ class Delivery:
         self.meeting: Away | None = None
         self.means: list[ComingMean] = []
         self._tasks: list[Task] = []
-        self._filled: list[Any] = []
-        self._read: Any = None
+        self._filled: list[Event | None] = []
+        self._read: Event | None = None
         self._lock, self.there = threading.Lock(), False
         self._begin()
 
@@ -116,7 +120,7 @@ class Delivery:
             if gradient.tensors:
                 torch._foreach_copy_(bucket.places[place], list(gradient.tensors))
             bucket.tickets[place] = gradient.index
-            self._filled.append(bucket.wire.event())
+            self._filled.append(bucket.transport.event())
         mean = ComingMean(gradient.layer, gradient.index, gradient.read, gradient.ready, delivery=self)
         mean.weights, mean.copied = gradient.weights, gradient.copied
         self.means.append(mean)
@@ -127,15 +131,15 @@ class Delivery:
         return len(self.means) == len(self.bucket.layers)
 
     def await_all(self) -> None:
-        """Until all means are known. Raises LinkLost."""
+        """Waits until all means are known. Raises LinkLost."""
         with self._lock:
             if self.there:
                 return
-            tickets, found = self._found()
-            by_layer = self.bucket.by_layer(found)
+            tickets, all_means = self._means()
+            by_layer = self.bucket.by_layer(all_means)
             for mean, ticket, tensors in zip(self.means, tickets, by_layer, strict=True):
                 mean.index, mean.tensors = ticket, tuple(tensor.to(self.bucket.device) for tensor in tensors)
-            self.means, self.there, self._read = [], True, self.bucket.wire.event()
+            self.means, self.there, self._read = [], True, self.bucket.transport.event()
 
     def read(self) -> None:
         """Wait, on the host, until the device has read the rows for the means."""
@@ -143,14 +147,14 @@ class Delivery:
             self._read.synchronize()
 
     def _begin(self) -> None:
-        """To receive: so early, the others need not wait for it."""
-        self._tasks.append(self.bucket.wire.expect(self.bucket.tag, self.bucket.rows))
+        """Begins to receive, so early that the others need not wait for it."""
+        self._tasks.append(self.bucket.transport.expect(self.bucket.tag, self.bucket.rows))
 
     def leave(self) -> None:
-        """All layers are there."""
-        self._tasks.append(self.bucket.wire.give(self.bucket.tag, self.bucket.rows, self._filled))
+        """Sends the bucket, whose layers are all there."""
+        self._tasks.append(self.bucket.transport.give(self.bucket.tag, self.bucket.rows, self._filled))
 
-    def _found(self) -> tuple[list[int], list[Tensor]]:
+    def _means(self) -> tuple[list[int], list[Tensor]]:
         """The first ticket of every layer and the mean of every tensor, once they are here. Raises LinkLost."""
         finish(self._tasks)
         return self.bucket.form.least_numbers(self.bucket.rows), self.bucket.means()
@@ -159,18 +163,18 @@ class Delivery:
 class SharedDelivery(Delivery):
     """Whose means the ranks share the work of, adding up while the backward pass goes on."""
 
-    def __init__(self, bucket: Bucket, wire: Wire, adding: ThreadPoolExecutor) -> None:
-        self.wire, self.adding = wire, adding
+    def __init__(self, bucket: Bucket, transport: Transport, adding: ThreadPoolExecutor) -> None:
+        self.transport, self.adding = transport, adding
         super().__init__(bucket)
 
     def _begin(self) -> None:
-        self._mean = SharedMean(self.wire, self.bucket.tag, self.bucket.form, self.bucket.rows, mean_of)
+        self._mean = SharedMean(self.transport, self.bucket.tag, self.bucket.form, self.bucket.rows, mean_of)
 
     def leave(self) -> None:
         self._mean.give()
         self._added = self.adding.submit(self._mean.add_up)
 
-    def _found(self) -> tuple[list[int], list[Tensor]]:
+    def _means(self) -> tuple[list[int], list[Tensor]]:
         self._added.result()
         row, form = self._mean.wait(), self.bucket.form
         del self._mean

@@ -1,7 +1,7 @@
 """Several processes, a device each: rank 0 leads, and the others take part in what it says comes next.
 
-All build the same team from the same seeds; each is right of its own replica while a part of an epoch is under way,
-and rank 0's is right of all of them after it.
+All build the same team from the same seeds. While a part of an epoch is under way, only a rank's own replica is current
+in its team; after it, all are in rank 0's.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterable
 
 from benchmarks.errors import UserError
-from benchmarks.executors.distributed import report, session
-from benchmarks.executors.distributed.homes import crossings_of
+from benchmarks.executors.distributed import report
+from benchmarks.executors.distributed.homes import cross_device_channels
 from benchmarks.executors.distributed.rank import RankExecutor
 from benchmarks.executors.distributed.report import PartOrder, Report
-from benchmarks.executors.distributed.wire import LinkLost
-from benchmarks.executors.team import Team
+from benchmarks.executors.distributed.session import current_session
+from benchmarks.executors.distributed.transport import LinkLost
+from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.team import Team, narrowed
 from benchmarks.executors.threads.executor import ThreadsExecutor
 from benchmarks.hardware.price import Price
 from methods import effects as e
@@ -37,32 +39,35 @@ class LeadingExecutor(RankExecutor):
 
         Raises WorkerFailed or Stalled, of any rank's workers; UserError where a rank cannot take part.
         """
-        team, joint = self.torch_team, self.joint
+        team, session = self.torch_team, self.session
         if not self.parts:
-            joint.await_ready()
+            session.await_ready()
         self.parts += 1
-        (given, loaded), losses = report.order(team, loaded=self.loaded), len(team.losses)
-        crossings = crossings_of(joint.workers, team)
+        (order, loaded), losses = report.order(team, loaded=self.loaded), len(team.losses)
+        cross_device = cross_device_channels(session.workers, team)
         if self.parts == 1:
-            joint.choose_backend(crossings.groups)
-        joint.say(f"part {self.parts}", given.model_dump(mode="json"))  # before: ranks connect when they hear of it
-        with self.part(crossings, taken=sum(team.accounts.taken)):
+            session.choose_backend(cross_device.groups)
+        session.say(f"part {self.parts}", order)  # before: ranks connect when they hear of it
+        with self.part(cross_device, taken=sum(team.accounts.taken)):
             for peer, tensors in loaded.items():
-                report.send(joint.wire, peer, tensors)
+                report.send(session.transport, peer, tensors)
             self.loaded = False
             super().run(workers)
-            self._collect(given, losses)
+            self._collect(order, losses)
 
-    def _collect(self, given: PartOrder, losses: int) -> None:
-        wire, tensors = self.joint.wire, {}
-        told = {peer: self.joint.wait_for(f"report {self.parts} of {peer}", self.check) for peer in wire.others}
-        reports, begun = {peer: Report.model_validate(one) for peer, one in told.items()}, time.perf_counter()
+    def _collect(self, order: PartOrder, losses: int) -> None:
+        transport, tensors = self.session.transport, {}
+        reports = {
+            peer: self.session.wait_for(f"report {self.parts} of {peer}", Report, self.check)
+            for peer in transport.others
+        }
+        begun = time.perf_counter()
         try:
-            for peer in wire.others:
-                tensors[peer] = report.receive(wire, peer, reports[peer].tensors)
+            for peer in transport.others:
+                tensors[peer] = report.receive(transport, peer, reports[peer].tensors)
         except LinkLost as error:
             raise self.watch.cause(error) from None
-        report.merge(self.torch_team, given, reports, tensors, losses)
+        report.merge(self.torch_team, order, reports, tensors, losses)
         self.gathering_seconds = time.perf_counter() - begun
 
 
@@ -74,26 +79,25 @@ class FollowingExecutor(RankExecutor):
 
         Raises WorkerFailed, Stalled or WorkersStuck after rank 0 has heard of it.
         """
-        team, joint, part = self.torch_team, self.joint, 1
-        while (told := joint.next_part(part)) is not None:
-            given = PartOrder.model_validate(told)
-            report.obey(team, given)
-            with self.part(crossings_of(joint.workers, team), taken=sum(given.counts.taken)):
-                if (mine := given.replicas.get(joint.rank)) is not None:
-                    report.restore(team, joint.rank, mine, report.receive(joint.wire, 0, mine.tensors))
-                self.run(joint.workers(team))
-                made, tensors = report.report(team, joint.rank)
-                joint.say(f"report {part} of {joint.rank}", made.model_dump(mode="json"))
-                report.send(joint.wire, 0, tensors)
+        team, session, part = self.torch_team, self.session, 1
+        while (order := session.next_part(part, PartOrder)) is not None:
+            report.apply_order(team, order)
+            with self.part(cross_device_channels(session.workers, team), taken=sum(order.counts.taken)):
+                if (replica := order.replicas.get(session.rank)) is not None:
+                    report.restore(team, session.rank, replica, report.receive(session.transport, 0, replica.tensors))
+                self.run(session.workers(team))
+                made, tensors = report.report(team, session.rank)
+                session.say(f"report {part} of {session.rank}", made)
+                report.send(session.transport, 0, tensors)
             part += 1
 
 
 def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:
-    """For the registry: this rank's, of the run that it is at. Real seconds have no price."""
-    joint = session.current()
-    if joint is None:
+    """Makes this rank's, of the run that it is at, for the registry. Real seconds have no price."""
+    session = current_session()
+    if session is None:
         raise UserError("--executor distributed trains in ranks: `run` starts them, or torchrun or srun does.")
-    if joint.ranks == 1:
+    if session.ranks == 1:
         return ThreadsExecutor(team, threads=threads)
-    made = FollowingExecutor if joint.rank else LeadingExecutor
-    return made(team, joint, threads=threads)  # type: ignore[arg-type]
+    made = FollowingExecutor if session.rank else LeadingExecutor
+    return made(narrowed(TorchTeam, team), session, threads=threads)

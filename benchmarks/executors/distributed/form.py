@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from math import prod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,8 +51,7 @@ class Form:
 
     def least_numbers(self, rows: Tensor) -> list[int]:
         """The least of each over rows (count, bytes)."""
-        found: list[int] = rows[:, : self.count * STEP].view(torch.int64).amin(0).tolist()
-        return found
+        return [int(least) for least in rows[:, : self.count * STEP].view(torch.int64).amin(0)]
 
     def tensors(self, row: Tensor) -> list[Tensor]:
         """The row's own memory, in the shapes and layouts of what the form was made of."""
@@ -72,24 +70,28 @@ class Form:
         before = self.count * STEP
         return [floats.as_strided(shape, strides, (at - before) // 4) for at, _, _, shape, strides in self.parts]
 
-    def shares(self, count: int) -> list[slice]:
+    def shares(self, count: int) -> list[slice]:  # type: ignore[explicit-any]  # what a slice leaves out
         """A row's bytes in so many pieces of about one size, the numbers in the first."""
         begin = self.count * STEP
         ends = [begin + (self.bytes - begin) * i // count // STEP * STEP for i in range(1, count)]
         return [slice(a, b) for a, b in pairwise([0, *ends, self.bytes])]
 
-    def floats_of(self, share: slice) -> slice:
+    def floats_of(self, share: slice) -> slice:  # type: ignore[explicit-any]
         """The bytes of a share that are no numbers."""
         return slice(max(share.start, self.count * STEP), share.stop)
 
 
-def described(named: dict[str, Tensor]) -> list[list[Any]]:
-    """Names, kinds and shapes, as JSON takes them."""
-    return [[name, str(t.dtype).removeprefix("torch."), list(t.shape)] for name, t in named.items()]
+Descriptions = list[tuple[str, str, list[int]]]
+"""Names, kinds and shapes of tensors, as JSON takes them."""
 
 
-def blank(description: Sequence[Sequence[Any]]) -> Iterator[tuple[str, Tensor]]:
-    """Names, and tensors without any memory of their own that are alike. Raises ValueError for no kind of tensor."""
+def described(named: Mapping[str, Tensor]) -> Descriptions:
+    """Describes them."""
+    return [(name, str(t.dtype).removeprefix("torch."), list(t.shape)) for name, t in named.items()]
+
+
+def blank(description: Descriptions) -> Iterator[tuple[str, Tensor]]:
+    """Gives names, and tensors like theirs without memory of their own. Raises ValueError for no kind of tensor."""
     for name, kind, shape in description:
         dtype = getattr(torch, kind, None)
         if not isinstance(dtype, torch.dtype):

@@ -1,4 +1,4 @@
-"""What goes between ranks, found by a few steps without tensors; and what cannot."""
+"""Finds what goes between ranks, and what cannot, by a few steps without tensors."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import cast
 
-from benchmarks.executors.accounting import Gradient
+from benchmarks.executors.accounting import Gradient, Layer
 from benchmarks.executors.errors import Stalled
-from benchmarks.executors.team import SimulatedTeam, narrowed
+from benchmarks.executors.team import SimulatedTeam, Team, narrowed
 from benchmarks.executors.threads.executor import Handler, ThreadsExecutor
 from methods import effects as e
 
 STEPS = 4
-"""Of each replica: a worker that sends does so before that."""
+"""Simulated steps of each replica: a worker that sends does so before that."""
 
-Workers = Callable[[Any], Iterable[e.Worker]]
+Workers = Callable[[Team], Iterable[e.Worker]]
 
 
 class NotBetweenRanks(Exception):
@@ -28,7 +28,7 @@ class NotBetweenRanks(Exception):
 
 
 @dataclass(frozen=True)
-class Crossings:
+class CrossDeviceChannels:
     """homes: the channels that devices put into which do not take from them, by name, and the device that takes.
 
     rounds: of groups whose members bring the same layers over and over, by name: these layers, in this order, whose
@@ -64,28 +64,30 @@ class Uses:
                 self.counters[effect.counter.name].add(device)
             case e.AllReduce():
                 self.brought[effect.group.name][device].append(effect.gradient.layer.index)
-            case e.Forward() | e.Backward() if effect.layer.device != device:  # type: ignore[attr-defined]
-                raise NotBetweenRanks(f"the replica of device {effect.layer.device}")  # type: ignore[attr-defined]
+            case e.Forward() | e.Backward() if (home := narrowed(Layer, effect.layer).device) != device:
+                raise NotBetweenRanks(f"the replica of device {home}")
 
 
-def crossings_of(workers: Workers, team: Any) -> Crossings:
-    """workers: makes them for a team. Raises NotBetweenRanks."""
-    dry, uses = _dry(team), Uses()
-    ThreadsExecutor(dry).run([replace(one, program=_noted(one, uses)) for one in workers(dry)])
-    found = Crossings(dict(_crossing(uses)), dict(_rounds(uses)), len(uses.brought))
-    return found if not found.rounds or _can_be_late(found, workers, team) else replace(found, rounds={})
+def cross_device_channels(workers: Workers, team: Team) -> CrossDeviceChannels:
+    """Finds them by a few simulated steps. workers: makes them for a team. Raises NotBetweenRanks."""
+    simulated, uses = _simulated(team), Uses()
+    crew = [replace(worker, program=_noted(worker, uses)) for worker in workers(simulated)]
+    ThreadsExecutor(simulated).run(crew)
+    cross_device = CrossDeviceChannels(dict(_homes(uses)), dict(_rounds(uses)), len(uses.brought))
+    late = not cross_device.rounds or _can_be_late(cross_device, workers, team)
+    return cross_device if late else replace(cross_device, rounds={})
 
 
-def _dry(team: Any) -> SimulatedTeam:
+def _simulated(team: Team) -> SimulatedTeam:
     layers, replicas = [(layer.name, 1) for layer in team.replica.layers], len(team.replicas)
-    dry = SimulatedTeam.of(layers, replicas=replicas, steps_per_epoch=STEPS * replicas, network=team.network)
-    dry.accounts.begin_epoch(team.epoch)
-    dry.accounts.epochs, dry.seed, dry.state = team.epochs, team.seed, deepcopy(team.state)
-    return dry
+    simulated = SimulatedTeam.of(layers, replicas=replicas, steps_per_epoch=STEPS * replicas, network=team.network)
+    simulated.accounts.begin_epoch(team.epoch)
+    simulated.accounts.epochs, simulated.seed, simulated.state = team.epochs, team.seed, deepcopy(team.state)
+    return simulated
 
 
 def _noted(worker: e.Worker, uses: Uses) -> e.Program:
-    value = None
+    value: object = None
     while True:
         try:
             effect = worker.program.send(value)
@@ -95,7 +97,7 @@ def _noted(worker: e.Worker, uses: Uses) -> e.Program:
         value = yield effect
 
 
-def _crossing(uses: Uses) -> Iterable[tuple[str, int]]:
+def _homes(uses: Uses) -> Iterable[tuple[str, int]]:
     for name, devices in uses.counters.items():
         if len(devices) > 1:
             raise NotBetweenRanks(f"the counter '{name}'")
@@ -119,11 +121,11 @@ def _rounds(uses: Uses) -> Iterable[tuple[str, Sequence[int]]]:
             yield name, first[:length]
 
 
-def _can_be_late(crossings: Crossings, workers: Workers, team: Any) -> bool:
-    """Whether nobody waits for a mean before the round's last layer is brought."""
-    dry = _dry(team)
+def _can_be_late(cross_device: CrossDeviceChannels, workers: Workers, team: Team) -> bool:
+    """Returns whether nobody waits for a mean before the round's last layer is brought."""
+    simulated = _simulated(team)
     try:
-        LateExecutor(dry, crossings).run(workers(dry))
+        LateExecutor(simulated, cross_device).run(workers(simulated))
     except Stalled:
         return False
     return True
@@ -140,9 +142,9 @@ class LateGradient(Gradient):
 class LateExecutor(ThreadsExecutor):
     """Without tensors: a mean comes as late as it can, and whoever uses it waits until then."""
 
-    def __init__(self, team: SimulatedTeam, crossings: Crossings) -> None:
+    def __init__(self, team: SimulatedTeam, cross_device: CrossDeviceChannels) -> None:
         super().__init__(team)
-        self.crossings, self._brought = crossings, Counter[tuple[str, int]]()
+        self.cross_device, self._brought = cross_device, Counter[tuple[str, int]]()
 
     def _carriers(self, workers: int) -> int:
         """A thread each: a mean that is late keeps its worker's."""
@@ -150,38 +152,36 @@ class LateExecutor(ThreadsExecutor):
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         handlers = super()._make_handlers()
-        reduce: Any = handlers[e.AllReduce]
-        put: Any = handlers[e.Put]
-        update: Any = handlers[e.Update]
+        reduce, put = cast(Callable[[e.Worker, e.AllReduce], object], handlers[e.AllReduce]), self._channels.put
 
-        def late_put(worker: e.Worker, effect: e.Put) -> Any:
-            if effect.channel.name in self.crossings.homes:
+        def late_put(worker: e.Worker, effect: e.Put) -> object:
+            if effect.channel.name in self.cross_device.homes:
                 self._await(worker, effect.item)
             return put(worker, effect)
 
         def late_update(worker: e.Worker, effect: e.Update) -> None:
             for gradient in effect.gradients:
                 self._await(worker, gradient)
-            update(worker, effect)
+            self._update(worker, effect)
 
-        def late_reduce(worker: e.Worker, effect: e.AllReduce) -> Any:
-            return self._bring(effect) if effect.group.name in self.crossings.rounds else reduce(worker, effect)
+        def late_reduce(worker: e.Worker, effect: e.AllReduce) -> object:
+            return self._bring(effect) if effect.group.name in self.cross_device.rounds else reduce(worker, effect)
 
         return handlers | {e.AllReduce: late_reduce, e.Put: late_put, e.Update: late_update}
 
     def _bring(self, effect: e.AllReduce) -> LateGradient:
-        name, given = effect.group.name, narrowed(Gradient, effect.gradient)
+        name, gradient = effect.group.name, narrowed(Gradient, effect.gradient)
         with self._monitor:
-            turn = self._brought[name, effect.replica.index] // len(self.crossings.rounds[name])
+            turn = self._brought[name, effect.replica.index] // len(self.cross_device.rounds[name])
             self._brought[name, effect.replica.index] += 1
             self._monitor.changed()
-        mean = LateGradient(given.layer, given.index, given.read)
+        mean = LateGradient(gradient.layer, gradient.index, gradient.read)
         mean.group, mean.turn = effect.group, turn
         return mean
 
-    def _await(self, worker: e.Worker, gradient: Any) -> None:
+    def _await(self, worker: e.Worker, gradient: object) -> None:
         if isinstance(gradient, LateGradient) and (group := gradient.group) is not None:
-            least = (gradient.turn + 1) * len(self.crossings.rounds[group.name])
+            least = (gradient.turn + 1) * len(self.cross_device.rounds[group.name])
             members = range(group.members)
             with self._monitor:
                 self._monitor.wait(

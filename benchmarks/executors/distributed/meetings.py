@@ -1,4 +1,4 @@
-"""Collectives between ranks: every member has what all brought, and computes what the house computes of it.
+"""Collectives between ranks: every member has what all brought, and computes the mean of it as one process does.
 
 So the sums are those of one process, in the order of the replicas, to the last bit; a mean is not added up on the way,
 in whatever order messages come. An AllReduce gives a mean that is still to come; whoever uses it waits for it.
@@ -8,29 +8,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from benchmarks.executors.accounting import Gradient
 from benchmarks.executors.distributed.buckets import Bucket, ComingMean, Delivery, parted
 from benchmarks.executors.distributed.form import Form
 from benchmarks.executors.distributed.monitor import Away, RankMonitor
 from benchmarks.executors.distributed.shares import SharedMean, worth_sharing
-from benchmarks.executors.distributed.wire import NcclWire, Wire, tag_of
-from benchmarks.executors.numerics.replica import TorchLayer
+from benchmarks.executors.distributed.transport import NcclTransport, Transport, finish, tag_of
+from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.team import narrowed
 from methods import effects as e
 
 
 class GroupLine:
     """A group's buckets, kept over parts. round: the layers of those that are filled in turn; else each has its own."""
 
-    def __init__(self, name: str, round: Sequence[TorchLayer], wire: Wire | NcclWire, device: torch.device) -> None:
-        self.name, self.wire, self.device = name, wire, device
-        adding = wire.thread("adding up") if round and isinstance(wire, Wire) else None
+    def __init__(
+        self, name: str, round: Sequence[TorchLayer], transport: Transport | NcclTransport, device: torch.device
+    ) -> None:
+        self.name, self.transport, self.device = name, transport, device
+        adding = transport.thread("adding up") if round and isinstance(transport, Transport) else None
         self._buckets = [
-            Bucket(layers, wire, tag_of(f"{name}, bucket {i}"), device, adding)
+            Bucket(layers, transport, tag_of(f"{name}, bucket {i}"), device, adding)
             for i, layers in enumerate(parted(round))
         ]
         self._round = [bucket for bucket in self._buckets for _ in bucket.layers]
@@ -39,14 +42,14 @@ class GroupLine:
         self._open: dict[Bucket, Delivery] = {}
 
     def delivery(self, layer: TorchLayer) -> Delivery:
-        """Which takes the layer's gradient. Raises ValueError where the layer is not the next one."""
+        """Returns the delivery that takes the layer's gradient. Raises ValueError where that is not the next."""
         bucket = self._bucket(layer)
         if bucket not in self._open:
             self._open[bucket] = bucket.delivery()
-        found = self._open[bucket]
-        if bucket.layers[len(found.means)] is not layer:
+        delivery = self._open[bucket]
+        if bucket.layers[len(delivery.means)] is not layer:
             raise ValueError(f"{self.name} was brought {layer.name} in another order than in its first steps")
-        return found
+        return delivery
 
     def leave(self, delivery: Delivery) -> list[Delivery]:
         """-> of the last one of a round, those that left before it: what is to be awaited while it is under way.
@@ -64,31 +67,31 @@ class GroupLine:
             self._brought += 1
             return self._round[(self._brought - 1) % len(self._round)]
         if layer not in self._own:
-            self._own[layer] = Bucket([layer], self.wire, tag_of(f"{self.name}, {layer.name}"), self.device)
+            self._own[layer] = Bucket([layer], self.transport, tag_of(f"{self.name}, {layer.name}"), self.device)
         return self._own[layer]
 
 
 class RankMeetings:
-    """Of one part. lines: of the groups of gradients, by name, kept over parts. rounds: as Crossings has them.
+    """The collectives of one part. lines: of the groups of gradients, by name, kept over parts.
 
-    carrier: of gradients.
+    rounds: as CrossDeviceChannels has them. carrier: of gradients.
     """
 
     def __init__(
         self,
         team: TorchTeam,
         monitor: RankMonitor,
-        wire: Wire,
-        carrier: Wire | NcclWire,
+        transport: Transport,
+        carrier: Transport | NcclTransport,
         lines: dict[str, GroupLine],
         rounds: Mapping[str, Sequence[int]],
     ) -> None:
-        self.team, self.monitor, self.wire = team, monitor, wire
+        self.team, self.monitor, self.transport = team, monitor, transport
         self.carrier, self.lines, self.rounds = carrier, lines, rounds
         self._groups: dict[str, e.Group] = {}
 
-    def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Any:
-        gradient: Any = effect.gradient
+    def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Gradient:
+        gradient = narrowed(TorchGradient, effect.gradient)
         if effect.group.members == 1:
             return self.team.all_reduce([gradient])[0]
         self._check(effect.group)
@@ -101,23 +104,23 @@ class RankMeetings:
         if delivery.full:
             before = line.leave(delivery)
             self._meet(effect.group, delivery)
-            for one in before:  # their means are computed while this one is under way
-                self._await(worker, one)
+            for earlier in before:  # their means are computed while this one is under way
+                self._await(worker, earlier)
         return mean
 
-    def settle(self, worker: e.Worker, what: Any) -> None:
-        """A mean that comes is there after this."""
+    def settle(self, worker: e.Worker, what: object) -> None:
+        """Waits until a mean that comes is there."""
         if isinstance(what, ComingMean) and what.delivery is not None:
             self._await(worker, what.delivery)
 
-    def as_they_come(self, worker: e.Worker, gradients: Iterable[Any]) -> Iterator[list[Any]]:
-        """Those that come together, once they are there: they can be applied while others are under way."""
+    def as_they_come(self, worker: e.Worker, gradients: Iterable[e.Gradient]) -> Iterator[list[e.Gradient]]:
+        """Gives those that come together, once they are there: they can be applied while others are under way."""
         for _, together in groupby(gradients, key=lambda gradient: id(getattr(gradient, "delivery", None))):
             there = list(together)
             self.settle(worker, there[0])
             yield there
 
-    def average(self, worker: e.Worker, effect: e.Average) -> Any:
+    def average(self, worker: e.Worker, effect: e.Average) -> bool | e.Correction:
         snapshot = self.team.flat(effect.replica, state=effect.state)
         if effect.group.members == 1:
             return self.team.averaged(effect, self.team.mean_flat([snapshot]), snapshot, effect.last)
@@ -129,13 +132,13 @@ class RankMeetings:
     def _mean_flat(self, group: e.Group, snapshot: Tensor, last: bool) -> tuple[Tensor, bool]:
         """(n,) -> the mean (n,) over the ranks, on the host, and whether it is the last of all."""
         form, tag = Form([snapshot], numbers=1), tag_of(group.name)
-        rows = form.rows(self.wire.ranks)
-        form.fill(rows[self.wire.rank], [snapshot], [last])
-        if not worth_sharing(form, self.wire.ranks):
-            self.wire.swap(tag, rows)
+        rows = form.rows(self.transport.ranks)
+        form.fill(rows[self.transport.rank], [snapshot], [last])
+        if not worth_sharing(form, self.transport.ranks):
+            finish([self.transport.expect(tag, rows), self.transport.give(tag, rows)])
             mean = self.team.mean_flat([form.tensors(row)[0] for row in rows])
             return mean, bool(*form.least_numbers(rows))
-        shared = SharedMean(self.wire, tag, form, rows, self._add_up)
+        shared = SharedMean(self.transport, tag, form, rows, self._add_up)
         shared.give()
         shared.add_up()
         row = shared.wait()
@@ -144,9 +147,9 @@ class RankMeetings:
     def _add_up(self, rows: Tensor, into: Tensor) -> None:
         into.copy_(self.team.mean_flat(list(rows)))
 
-    def _line(self, group: e.Group, replica: Any) -> GroupLine:
+    def _line(self, group: e.Group, replica: e.Replica) -> GroupLine:
         if group.name not in self.lines:
-            round = [replica.layers[i] for i in self.rounds.get(group.name, ())]
+            round = [narrowed(TorchLayer, replica.layers[i]) for i in self.rounds.get(group.name, ())]
             self.lines[group.name] = GroupLine(group.name, round, self.carrier, self.team.device)
         return self.lines[group.name]
 
@@ -161,8 +164,10 @@ class RankMeetings:
             delivery.await_all()
 
     def _check(self, group: e.Group) -> None:
-        if group.members != self.wire.ranks:
-            raise ValueError(f"{group.name} has {group.members} members of {self.wire.ranks}: between ranks, all meet")
+        if group.members != self.transport.ranks:
+            raise ValueError(
+                f"{group.name} has {group.members} members of {self.transport.ranks}: between ranks, all meet"
+            )
         if self._groups.setdefault(group.name, group) is not group:
             raise ValueError(f"two groups are named '{group.name}': between ranks, a name stands for one")
 

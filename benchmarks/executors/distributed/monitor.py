@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
+from benchmarks.executors.distributed.place import Message
 from benchmarks.executors.errors import standing
 from benchmarks.executors.threads.monitor import Monitor, Turn
 from methods import effects as e
@@ -16,12 +16,26 @@ WAKING_SECONDS = 1.0
 """A worker that is stuck may hold the monitor."""
 
 
-@dataclass(frozen=True)
-class Away:
-    """A worker that waits for members of a group on other ranks, in the group's so-manieth meeting."""
+class Away(NamedTuple):
+    """A wait for members of a group on other ranks. meeting: the number of the group's meeting, 1 the first."""
 
     group: str
     meeting: int
+
+
+class Idle(Message):
+    """A rank none of whose workers can go on, and what they wait for.
+
+    woken: waits that have ended. met: of each group, the meetings to which the rank has brought its share. away: those
+    that its workers wait for. waiting: the workers, and for what. sent, received: messages of channels.
+    """
+
+    woken: int
+    met: dict[str, int]
+    away: list[Away]
+    waiting: list[str]
+    sent: int = 0
+    received: int = 0
 
 
 class RankMonitor(Monitor):
@@ -47,7 +61,7 @@ class RankMonitor(Monitor):
 
     @contextlib.contextmanager
     def meeting(self, worker: e.Worker, away: Away) -> Iterator[None]:
-        """While the worker waits for other ranks."""
+        """Surrounds a wait of the worker for other ranks."""
         with self:
             self.away[worker] = away
         try:
@@ -57,19 +71,19 @@ class RankMonitor(Monitor):
                 del self.away[worker]
                 self.woken += 1
 
-    def idle(self) -> dict[str, Any] | None:
-        """What the rank's workers wait for where none of them can go on, as JSON takes it; None where one can."""
+    def idle(self) -> Idle | None:
+        """Returns what the rank's workers wait for where none of them can go on; None where one can."""
         with self:
             waiting = list(self._waiting.items())
-            if len(waiting) + len(self.away) < self._alive or any(one.ready() for _, one in waiting):
+            if len(waiting) + len(self.away) < self._alive or any(wait.ready() for _, wait in waiting):
                 return None
-            words = [(worker, one.what) for worker, one in waiting]
+            words = [(worker, wait.what) for worker, wait in waiting]
             words += [(worker, f"the other members of {away.group}") for worker, away in self.away.items()]
-            return {
-                "woken": self.woken,
-                "met": dict(self.met),
-                "away": [[away.group, away.meeting] for away in self.away.values()],
-                "waiting": [
+            return Idle(
+                woken=self.woken,
+                met=dict(self.met),
+                away=list(self.away.values()),
+                waiting=[
                     f"{worker.name} waits for {what} ({standing(worker)})".replace(" ()", "") for worker, what in words
                 ],
-            }
+            )

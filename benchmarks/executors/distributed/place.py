@@ -1,4 +1,4 @@
-"""Which rank this process is, of how many, and where they meet: as torchrun or srun have told it."""
+"""The place of a process among the ranks: which it is, of how many, and where they meet, by torchrun or srun."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+
+from pydantic import BaseModel, ConfigDict
 
 from benchmarks.errors import UserError
 
@@ -18,9 +20,15 @@ BACKEND = "BENCHMARKS_RANK_BACKEND"
 BACKENDS = ("auto", "gloo", "nccl")
 
 
+class Message(BaseModel):
+    """A message between ranks, which goes through the store as JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 @dataclass(frozen=True)
 class RankPlace:
-    """One rank's. address, port: of the store that all ranks meet at; agent: torchrun serves it."""
+    """The place of one rank. address, port: of the store that all ranks meet at; agent: torchrun serves it."""
 
     rank: int
     ranks: int
@@ -30,7 +38,7 @@ class RankPlace:
 
     @property
     def local(self) -> bool:
-        """Whether the ranks meet on this machine alone."""
+        """True where the ranks meet on this machine alone."""
         try:
             return ip_address(self.address).is_loopback
         except ValueError:
@@ -38,7 +46,7 @@ class RankPlace:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What says so, as torchrun says it."""
+        """The environment variables that say so, as torchrun sets them."""
         return {
             "RANK": str(self.rank),
             "WORLD_SIZE": str(self.ranks),
@@ -70,13 +78,13 @@ def found(surroundings: Mapping[str, str] = os.environ) -> RankPlace | None:
 
 def timeout_seconds(surroundings: Mapping[str, str] = os.environ) -> float:
     """How long ranks wait for one that is not heard of. Raises UserError where it is set to no such number."""
-    given = surroundings.get(TIMEOUT)
+    text = surroundings.get(TIMEOUT)
     try:
-        seconds = TIMEOUT_SECONDS if not given else float(given)
+        seconds = float(text) if text else TIMEOUT_SECONDS
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise UserError(f"{TIMEOUT} is '{given}': give seconds, more than 0.")
+        raise UserError(f"{TIMEOUT} is '{text}': give seconds, more than 0.")
     return seconds
 
 
@@ -89,7 +97,7 @@ def asked_backend(surroundings: Mapping[str, str] = os.environ) -> str:
 
 
 def backend(asked: str, gpus: Sequence[str], groups: int, *, available: bool) -> str:
-    """What carries the gradients of an AllReduce: nccl where it is asked for or everything fits, else gloo.
+    """Returns what carries the gradients of an AllReduce: nccl where it is asked for or everything fits, else gloo.
 
     gpus: each rank's, by a name that no other GPU has; "" where it has none. groups: whose members reduce gradients.
     available: whether torch has NCCL. Raises UserError where nccl is asked for and cannot be.
@@ -112,7 +120,7 @@ def _number(surroundings: Mapping[str, str], name: str) -> int:
     try:
         return int(surroundings[name])
     except (KeyError, ValueError):
-        said = f"'{surroundings[name]}'" if name in surroundings else "missing"
+        value = f"'{surroundings[name]}'" if name in surroundings else "missing"
         raise UserError(
-            f"{name} is {said}, beside others of torchrun's variables: start all ranks by torchrun."
+            f"{name} is {value}, beside others of torchrun's variables: start all ranks by torchrun."
         ) from None

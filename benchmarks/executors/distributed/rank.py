@@ -6,20 +6,20 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Never
 
 from benchmarks.executors.accounting import Gradient, Step
-from benchmarks.executors.distributed.channels import Post, RankChannels
-from benchmarks.executors.distributed.homes import Crossings
+from benchmarks.executors.distributed.channels import Inbox, RankChannels
+from benchmarks.executors.distributed.homes import CrossDeviceChannels
 from benchmarks.executors.distributed.meetings import GroupLine, RankMeetings
 from benchmarks.executors.distributed.monitor import RankMonitor
-from benchmarks.executors.distributed.session import Joint
+from benchmarks.executors.distributed.session import RankSession
+from benchmarks.executors.distributed.transport import LinkLost, NcclTransport, Transport, gpu_of
 from benchmarks.executors.distributed.watch import RankFailed, RankWatch
-from benchmarks.executors.distributed.wire import LinkLost, NcclWire, Wire, gpu_of
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.team import narrowed
 from benchmarks.executors.threads.executor import GRACE_SECONDS, Handler, ThreadsExecutor
-from benchmarks.executors.threads.monitor import Turn
+from benchmarks.executors.threads.monitor import Turn, Wait
 from methods import effects as e
 
 BETWEEN = (e.AllReduce, e.Average, e.Update, e.Put, e.Close)
@@ -27,34 +27,35 @@ BETWEEN = (e.AllReduce, e.Average, e.Update, e.Put, e.Close)
 
 
 class RankExecutor(ThreadsExecutor):
-    """team: right of this rank's own replica. threads: torch's, in each worker."""
+    """Runs one rank's workers. team: only this rank's replica is current. threads: torch's, in each worker."""
 
     def __init__(
-        self, team: TorchTeam, joint: Joint, *, threads: int = 1, grace_seconds: float = GRACE_SECONDS
+        self, team: TorchTeam, session: RankSession, *, threads: int = 1, grace_seconds: float = GRACE_SECONDS
     ) -> None:
         super().__init__(team, threads=threads, grace_seconds=grace_seconds)
-        self.torch_team, self.joint = team, joint
-        self.watch = RankWatch(joint)
-        self._part, self._base, self._crossings = 0, 0, Crossings()
+        self.torch_team, self.session = team, session
+        self.watch = RankWatch(session)
+        self._part, self._base, self._cross_device = 0, 0, CrossDeviceChannels()
         self._lines: dict[str, GroupLine] = {}
-        self._post: Post | None = None
-        self._carrier: Wire | NcclWire | None = None
-        joint.gpu = gpu_of(team.device)
+        self._inbox: Inbox | None = None
+        self._carrier: Transport | NcclTransport | None = None
+        session.gpu = gpu_of(team.device)
         self._newest: RankMonitor | None = None
         self._gone: RankFailed | None = None
         self._making = threading.Lock()
         self._monitor: RankMonitor
+        self._channels: RankChannels
 
     @contextlib.contextmanager
-    def part(self, crossings: Crossings, *, taken: int) -> Iterator[None]:
-        """Around a part of an epoch. taken: the epoch's batches before it."""
-        self._part, self._base, self._crossings = self._part + 1, taken, crossings
+    def part(self, cross_device: CrossDeviceChannels, *, taken: int) -> Iterator[None]:
+        """Surrounds a part of an epoch. taken: the epoch's batches before it."""
+        self._part, self._base, self._cross_device = self._part + 1, taken, cross_device
         try:
-            wire = self.joint.wire
+            transport = self.session.transport
         except RuntimeError as error:
             raise self.watch.cause(LinkLost(-1, error)) from None
-        if crossings.homes and self._post is None:
-            self._post = Post(wire, self.torch_team.replicas[wire.rank].layers, self._lost)
+        if cross_device.homes and self._inbox is None:
+            self._inbox = Inbox(transport, self.torch_team.replicas[transport.rank].layers, self._lost)
         with self.watch:
             try:
                 yield
@@ -63,12 +64,12 @@ class RankExecutor(ThreadsExecutor):
                 raise
 
     def run(self, workers: Iterable[e.Worker]) -> None:
-        """This rank's of them; the others' programs are closed, which have not begun. Within a `part`."""
+        """Runs this rank's of them; the others' programs are closed, which have not begun. Within a `part`."""
         crew = list(workers)
         for worker in crew:
-            if worker.device != self.joint.rank:
+            if worker.device != self.session.rank:
                 worker.program.close()
-        super().run([worker for worker in crew if worker.device == self.joint.rank])
+        super().run([worker for worker in crew if worker.device == self.session.rank])
 
     def _carriers(self, workers: int) -> int:
         """A thread each: what waits for another rank keeps its thread."""
@@ -88,44 +89,46 @@ class RankExecutor(ThreadsExecutor):
         return monitor
 
     def _make_channels(self) -> RankChannels:
-        joint = self.joint
-        return RankChannels(self._monitor, self.torch_team, joint.wire, self._crossings.homes, self._part, self._post)
+        session = self.session
+        return RankChannels(
+            self._monitor, self.torch_team, session.transport, self._cross_device.homes, self._part, self._inbox
+        )
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        team, rounds = self.torch_team, self._crossings.rounds
-        meetings = RankMeetings(team, self._monitor, self.joint.wire, self._carry(), self._lines, rounds)
+        team, rounds = self.torch_team, self._cross_device.rounds
+        meetings = RankMeetings(team, self._monitor, self.session.transport, self._carry(), self._lines, rounds)
         handlers = super()._make_handlers() | {e.AllReduce: meetings.all_reduce, e.Average: meetings.average}
-        put: Any = handlers[e.Put]
 
         def settled_update(worker: e.Worker, effect: e.Update) -> None:
             team.accounts.count_update([narrowed(Gradient, gradient) for gradient in effect.gradients])
             for gradients in meetings.as_they_come(worker, effect.gradients):
                 team.apply_gradients(gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
-        def settled_put(worker: e.Worker, effect: e.Put) -> Any:
-            if effect.channel.name in self._crossings.homes:
+        def settled_put(worker: e.Worker, effect: e.Put) -> Wait | None:
+            if effect.channel.name in self._cross_device.homes:
                 meetings.settle(worker, effect.item)
-            return put(worker, effect)
+            return self._channels.put(worker, effect)
 
         handlers |= {e.Update: settled_update, e.Put: settled_put}
-        channels: Any = self._channels
-        self.watch.traffic = lambda: (channels.sent, channels.had)
+        channels = self._channels
+        self.watch.messages = lambda: (channels.sent, channels.received)
         self.watch.monitor = self._monitor
         between = {kind: self._explained(handlers[kind]) for kind in BETWEEN}
         return handlers | between
 
-    def _carry(self) -> Wire | NcclWire:
-        """What carries gradients, as rank 0 has said."""
+    def _carry(self) -> Transport | NcclTransport:
+        """Returns what carries gradients, as rank 0 has said."""
         if self._carrier is None:
-            nccl, device, joint = self.joint.heard("backend") == "nccl", self.torch_team.device, self.joint
-            streams: Any = self.torch_team.device_streams
-            self._carrier = NcclWire(joint.store, joint.wire, device, streams) if nccl else joint.wire
+            team, session = self.torch_team, self.session
+            self._carrier = session.transport
+            if session.heard("backend", str) == "nccl" and team.device_streams is not None:
+                self._carrier = NcclTransport(session.store, session.transport, team.device, team.device_streams)
         return self._carrier
 
-    def _explained(self, handler: Any) -> Handler:
+    def _explained(self, handler: Handler) -> Handler:
         """A connection that is lost is no failure of the worker's, but of whoever is at its other end."""
 
-        def carry_out(worker: e.Worker, effect: Any) -> Any:
+        def carry_out(worker: e.Worker, effect: Never) -> object:
             try:
                 return handler(worker, effect)
             except LinkLost as error:
@@ -135,10 +138,10 @@ class RankExecutor(ThreadsExecutor):
 
     def _lost(self, error: LinkLost) -> None:
         """Heard by a thread that listens: also where the run is over, and between two parts or before the first."""
-        if self.joint.closed:
+        if self.session.closed:
             return
         failure = self.watch.cause(error)
-        if not self.joint.closed:
+        if not self.session.closed:
             with self._making:
                 self._gone, monitor = failure, self._newest
             if monitor is not None:
@@ -148,5 +151,5 @@ class RankExecutor(ThreadsExecutor):
         if not effect.shared:
             return super()._next_batch(worker, effect)
         self.team.keep_pace()
-        ticket = self._base + self.joint.store.add(f"tickets of part {self._part}", 1) - 1
+        ticket = self._base + self.session.store.add(f"tickets of part {self._part}", 1) - 1
         return self.team.take(effect.replica, ticket)

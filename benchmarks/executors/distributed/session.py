@@ -13,25 +13,39 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TypeVar
+
+from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 import methods
 from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.executors.distributed import place as places
-from benchmarks.executors.distributed.place import RankPlace
-from benchmarks.executors.distributed.wire import Store, Wire, dist, host_towards
+from benchmarks.executors.distributed.place import Message, RankPlace
+from benchmarks.executors.distributed.transport import Store, Transport, dist, host_towards
+from benchmarks.executors.team import Team
 from methods import Method, Worker
 from results.records.spec import RunSpec
 
-Workers = Callable[[Any], Iterable[Worker]]
+Workers = Callable[[Team], Iterable[Worker]]
+T = TypeVar("T")
 
 FIRST_NAP, LONGEST_NAP = 0.001, 0.02
 """Seconds between two looks at the store: torch's own waits speak on stderr."""
 
 
+def looks() -> Iterator[None]:
+    """Yields whenever it is time to look at the store: at once, then after longer and longer naps, for ever."""
+    nap = FIRST_NAP
+    while True:
+        yield
+        time.sleep(nap)
+        nap = min(nap * 1.5, LONGEST_NAP)
+
+
 def serve(address: str, port: int = 0) -> Store:
-    """The store, in this process; on loopback it can be reached from this machine alone. Raises UserError."""
+    """Serves the store in this process; on loopback it can be reached from this machine alone. Raises UserError."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -44,17 +58,19 @@ def serve(address: str, port: int = 0) -> Store:
             "machine, and MASTER_PORT to a free port."
         ) from None
     real = listener.getsockname()[1]
-    return dist.TCPStore(
+    store: Store = dist.TCPStore(
         address, real, None, True, timedelta(seconds=30), wait_for_workers=False, master_listen_fd=listener.detach()
     )
+    return store
 
 
 def connect(place: RankPlace, timeout_seconds: float) -> Store:
-    """Raises UserError where nobody serves it in time."""
+    """Connects to it. Raises UserError where nobody serves it in time."""
     try:
-        return dist.TCPStore(
+        store: Store = dist.TCPStore(
             place.address, place.port, None, False, timedelta(seconds=timeout_seconds), wait_for_workers=False
         )
+        return store
     except dist.DistError:
         raise UserError(
             f"Rank {place.rank} found nobody at {place.address}:{place.port} within {timeout_seconds:g} s: rank 0 "
@@ -62,7 +78,16 @@ def connect(place: RankPlace, timeout_seconds: float) -> Store:
         ) from None
 
 
-class Joint:
+class Ready(Message):
+    """A rank that can take part, or cannot: then `excuse` is a sentence that says why."""
+
+    excuse: str
+    gpu: str
+    host: str
+    process: int
+
+
+class RankSession:
     """One run, as its ranks carry it out. store: its own; root: of all runs. workers: makes them for a team."""
 
     def __init__(
@@ -80,62 +105,58 @@ class Joint:
         self.timeout_seconds = timeout_seconds
         self.store: Store = dist.PrefixStore(f"run {number}", root)
         self.host, self.gpu, self.closed = host, "", False
-        self._wire: Wire | None = None
+        self._transport: Transport | None = None
         self._connecting = threading.Lock()
 
     @property
-    def wire(self) -> Wire:
+    def transport(self) -> Transport:
         """Connected when it is asked for first, which all ranks do; nobody goes on, and fails, before all are.
 
         Raises RuntimeError, gloo's, where they do not come together; UserError where another's process has ended.
         """
         with self._connecting:
-            if self._wire is None:
+            if self._transport is None:
                 seconds = self.timeout_seconds
-                self._wire = Wire(self.store, self.rank, self.ranks, timeout_seconds=seconds, host=self.host)
+                self._transport = Transport(self.store, self.rank, self.ranks, timeout_seconds=seconds, host=self.host)
                 self.say(f"connected {self.rank}", True)
-                list(self._await_all("connected"))
-            return self._wire
+                list(self._await_all("connected", bool))
+            return self._transport
 
     def abort(self) -> None:
         """End all waits for messages, where ranks are connected."""
-        if self._wire is not None:
-            self._wire.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     # ---- what is said
 
-    def say(self, what: str, document: Any) -> None:
-        self.store.set(what, json.dumps(document))
+    def say(self, what: str, document: object) -> None:
+        self.store.set(what, to_json(document).decode())
 
-    def heard(self, what: str) -> Any | None:
-        """None where nobody has said it yet."""
-        return json.loads(self.store.get(what)) if self.store.check([what]) else None
+    def heard(self, what: str, kind: type[T]) -> T | None:
+        """Returns what was said, which is of this kind; None where nobody has said it yet."""
+        return TypeAdapter(kind).validate_json(self.store.get(what)) if self.store.check([what]) else None
 
-    def wait_for(self, what: str, look: Callable[[], None] = lambda: None) -> Any:
-        """What is said, once it is. look: is called now and then, and ends the wait by raising."""
-        nap = FIRST_NAP
-        while not self.store.check([what]):
+    def wait_for(self, what: str, kind: type[T], look: Callable[[], None] = lambda: None) -> T:
+        """Returns what is said, once it is. look: is called now and then, and ends the wait by raising."""
+        for _ in looks():
+            if self.store.check([what]):
+                break
             look()
-            time.sleep(nap)
-            nap = min(nap * 1.5, LONGEST_NAP)
-        return json.loads(self.store.get(what))
+        return TypeAdapter(kind).validate_json(self.store.get(what))
 
-    def next_part(self, part: int) -> Any | None:
-        """What rank 0 says of it; None where the run is over, or another has begun since whoever led it has died."""
-        nap = FIRST_NAP
-        while not self.store.check([f"part {part}"]):
+    def next_part(self, part: int, kind: type[T]) -> T | None:
+        """Returns what rank 0 says of it; None where the run is over, or another has begun after its leader died."""
+        for _ in looks():
+            if (order := self.heard(f"part {part}", kind)) is not None:
+                return order
             if self.store.check(["over"]) or self.root.check(["over"]) or self.root.add("runs", 0) > self.number:
                 return None
-            time.sleep(nap)
-            nap = min(nap * 1.5, LONGEST_NAP)
-        return self.heard(f"part {part}")
+        return None
 
     def ready(self, excuse: str = "") -> None:
-        """This rank can take part; or cannot, as a sentence says that the user can act on."""
-        self.say(
-            f"ready {self.rank}",
-            {"excuse": excuse, "gpu": self.gpu, "host": socket.gethostname(), "process": os.getpid()},
-        )
+        """Says that this rank can take part; or cannot, in a sentence that the user can act on."""
+        here = Ready(excuse=excuse, gpu=self.gpu, host=socket.gethostname(), process=os.getpid())
+        self.say(f"ready {self.rank}", here)
 
     def lost(self) -> str:
         """A sentence where a process of the ranks has ended, as whoever started it found; else ""."""
@@ -143,12 +164,12 @@ class Joint:
 
     def await_ready(self) -> None:
         """Raises UserError where a rank cannot take part, or is not heard of in time."""
-        for rank, said in self._await_all("ready"):
-            if excuse := said["excuse"]:
-                raise UserError(f"Rank {rank} cannot take part: {excuse}")
+        for rank, ready in self._await_all("ready", Ready):
+            if ready.excuse:
+                raise UserError(f"Rank {rank} cannot take part: {ready.excuse}")
 
-    def _await_all(self, what: str) -> Iterator[tuple[int, Any]]:
-        """The other ranks in turn, and what each says of this, once it has. Raises UserError."""
+    def _await_all(self, what: str, kind: type[T]) -> Iterator[tuple[int, T]]:
+        """Gives the other ranks in turn, and what each says of this, once it has. Raises UserError."""
         deadline = time.monotonic() + self.timeout_seconds
 
         def look() -> None:
@@ -162,23 +183,23 @@ class Joint:
 
         for rank in range(self.ranks):
             if rank != self.rank:
-                yield rank, self.wait_for(f"{what} {rank}", look)
+                yield rank, self.wait_for(f"{what} {rank}", kind, look)
 
     def choose_backend(self, groups: int) -> None:
         """Rank 0, once all are ready: what carries gradients. groups: that reduce them. Raises UserError."""
         others = [rank for rank in range(self.ranks) if rank != self.rank]
-        gpus = [self.gpu, *(self.wait_for(f"ready {rank}")["gpu"] for rank in others)]
+        gpus = [self.gpu, *(self.wait_for(f"ready {rank}", Ready).gpu for rank in others)]
         chosen = places.backend(places.asked_backend(), gpus, groups, available=dist.is_nccl_available())
         self.say("backend", chosen)
 
     def close(self) -> None:
         self.closed = True
         self.abort()
-        if self._wire is not None:
-            self._wire.close()
+        if self._transport is not None:
+            self._transport.close()
 
 
-class Session:
+class RankCommand:
     """A rank's part in the runs of a command."""
 
     def __init__(self, place: RankPlace, timeout_seconds: float) -> None:
@@ -186,34 +207,35 @@ class Session:
         self.store = dist.PrefixStore("benchmarks", connect(place, timeout_seconds))
         self.numbered = 0
 
-    def joint(self, number: int, method: Method) -> Joint:
+    def session_of(self, number: int, method: Method) -> RankSession:
         rank, host = self.place.rank, host_towards(self.place)
         ranks, seconds = method.devices, self.timeout_seconds
-        return Joint(self.store, number, rank, ranks, method.workers, timeout_seconds=seconds, host=host)
+        return RankSession(self.store, number, rank, ranks, method.workers, timeout_seconds=seconds, host=host)
 
-    def begin(self, spec: RunSpec) -> Joint:
+    def begin(self, spec: RunSpec) -> RankSession:
         """Rank 0: the run that comes next. Raises UserError where there are too few ranks for its devices."""
         method = methods.recorded(spec.method.name, spec.method.options)
         enough(self.place, method)
         number = self.store.add("runs", 1)
         self.store.set("sources", numerics.digest())
         self.store.set(f"run {number}", json.dumps(spec.document()))
-        return self.joint(number, method)
+        return self.session_of(number, method)
 
     def excuse(self, number: int, sentence: str) -> None:
         """This rank cannot take part in the run of this number."""
-        joint = Joint(self.store, number, self.place.rank, 0, lambda team: (), timeout_seconds=self.timeout_seconds)
-        joint.ready(sentence)
+        session = RankSession(
+            self.store, number, self.place.rank, 0, lambda team: (), timeout_seconds=self.timeout_seconds
+        )
+        session.ready(sentence)
 
     def next(self) -> tuple[int, RunSpec] | None:
         """Other ranks: the next run, by its number; None when there are no more."""
         self.numbered += 1
-        nap = FIRST_NAP
-        while not self.store.check([f"run {self.numbered}"]):
+        for _ in looks():
+            if self.store.check([f"run {self.numbered}"]):
+                break
             if self.store.check(["over"]):
                 return None
-            time.sleep(nap)
-            nap = min(nap * 1.5, LONGEST_NAP)
         return self.numbered, RunSpec.model_validate(json.loads(self.store.get(f"run {self.numbered}")))
 
 
@@ -228,43 +250,43 @@ def enough(place: RankPlace, method: Method) -> None:
 
 # ---- this process's
 
-_session: Session | None = None
-_joint: Joint | None = None
+_command: RankCommand | None = None
+_current: RankSession | None = None
 
 
-def session() -> Session:
-    """This process's. Raises UserError where it is no rank, or finds nobody to meet."""
-    global _session
-    if _session is None:
+def rank_command() -> RankCommand:
+    """Returns this process's. Raises UserError where it is no rank, or finds nobody to meet."""
+    global _command
+    if _command is None:
         place = places.found()
         if place is None:
             raise UserError("Nobody has started ranks for --executor distributed: `run` and `train` start them.")
-        _session = Session(place, places.timeout_seconds())
-    return _session
+        _command = RankCommand(place, places.timeout_seconds())
+    return _command
 
 
-def current() -> Joint | None:
-    """The run that this process is at."""
-    return _joint
+def current_session() -> RankSession | None:
+    """Returns the run that this process is at."""
+    return _current
 
 
 @contextlib.contextmanager
-def at(joint: Joint) -> Iterator[Joint]:
+def at(session: RankSession) -> Iterator[RankSession]:
     """The run that this process is at, while it lasts."""
-    global _joint
-    _joint = joint
+    global _current
+    _current = session
     try:
-        yield joint
+        yield session
     finally:
-        _joint = None
-        joint.close()
+        _current = None
+        session.close()
 
 
 @contextlib.contextmanager
 def leading(spec: RunSpec) -> Iterator[None]:
     """Rank 0 carries the run out; the others hear of it, and when it is over."""
-    with at(session().begin(spec)) as joint:
+    with at(rank_command().begin(spec)) as session:
         try:
             yield
         finally:
-            joint.say("over", True)
+            session.say("over", True)

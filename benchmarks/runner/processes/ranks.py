@@ -29,7 +29,7 @@ from results import children
 from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
-    from benchmarks.executors.distributed.session import Session
+    from benchmarks.executors.distributed.session import RankCommand
 
 
 class RankWork(NamedTuple):
@@ -117,7 +117,7 @@ def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | N
 
 def _tell_of_lost(place: RankPlace, crew: Sequence[Any]) -> None:
     """To rank 0, which waits for them: that a process has ended before it was told to."""
-    from benchmarks.executors.distributed.session import Session
+    from benchmarks.executors.distributed.session import RankCommand
 
     by_sentinel = {one.sentinel: one for one in crew}
     while by_sentinel:
@@ -129,15 +129,15 @@ def _tell_of_lost(place: RankPlace, crew: Sequence[Any]) -> None:
                     code = one.exitcode
                     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
                     words = f"The process of {one.name} of {place.ranks} {how}; the same command trains the run again."
-                    Session(place, places.timeout_seconds()).store.set("lost", words)
+                    RankCommand(place, places.timeout_seconds()).store.set("lost", words)
 
 
 def _dismiss(place: RankPlace, *, here: bool) -> None:
     """Tell the other ranks that all is over; where their store is this process's, wait until they have heard it."""
-    from benchmarks.executors.distributed.session import Session
+    from benchmarks.executors.distributed.session import RankCommand
 
     with contextlib.suppress(UserError, RuntimeError):
-        store = Session(place, LEAVING_SECONDS).store
+        store = RankCommand(place, LEAVING_SECONDS).store
         store.set("over", "1")
         deadline = time.monotonic() + LEAVING_SECONDS
         while not (here or place.agent) and store.add("left", 0) < place.ranks - 1 and time.monotonic() < deadline:
@@ -159,7 +159,7 @@ def main(place: RankPlace, setting: Setting, work: RankWork) -> None:
     from benchmarks.executors.distributed import session
 
     try:
-        _serve(session.session(), setting, wrong, work)
+        _serve(session.rank_command(), setting, wrong, work)
     except UserError as error:
         print(error, file=sys.stderr)
         os._exit(2)
@@ -168,7 +168,7 @@ def main(place: RankPlace, setting: Setting, work: RankWork) -> None:
     os._exit(0)  # workers' threads may go on, and would meet an interpreter that is taken down under them
 
 
-def _serve(session: Session, setting: Setting, wrong: str, work: RankWork) -> None:
+def _serve(session: RankCommand, setting: Setting, wrong: str, work: RankWork) -> None:
     loaded: dict[str, Any] = {}
     while (told := session.next()) is not None:
         number, spec = told
@@ -181,7 +181,7 @@ def _serve(session: Session, setting: Setting, wrong: str, work: RankWork) -> No
     session.store.add("left", 1)
 
 
-def _run(session: Session, number: int, spec: RunSpec, data_of: Callable[[RunSpec], Any]) -> None:
+def _run(session: RankCommand, number: int, spec: RunSpec, data_of: Callable[[RunSpec], Any]) -> None:
     """Raises UserError where this rank cannot take part, ResultsError where its data cannot be read."""
     from benchmarks.executors.distributed.session import at
     from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, described
@@ -192,9 +192,9 @@ def _run(session: Session, number: int, spec: RunSpec, data_of: Callable[[RunSpe
         if session.place.rank >= method.devices:
             return
         _check(spec, session.store.get("sources").decode())
-        with at(session.joint(number, method)) as joint:
+        with at(session.session_of(number, method)) as run_session:
             training = Training(spec, data_of(spec), None)
-            joint.ready()
+            run_session.ready()
             try:
                 training.executor.follow()  # type: ignore[attr-defined]  # this rank's executor is one that follows
             except (WorkerFailed, Stalled):
