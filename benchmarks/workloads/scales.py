@@ -87,22 +87,24 @@ PAPER: dict[tuple[str, str], Fields] = {
 PAIRS = tuple(PAPER)
 PAPER_B = {pair for pair in PAIRS if pair[1] in ("resnet20", "wrn16_8", "squeezenet")} | {("imagenet", "resnet18")}
 
-# ---- smoke: what comes with a dependency, in seconds
+# ---- smoke: what comes with a dependency, in seconds; how it was chosen: docs/decisions/0018
 
-# Samples fill the batches of every row on all of its devices: of paper A multiples of 64 x 3, of paper B of 64 x 8.
+# Samples fill the batches of every row on all of its devices: of paper A multiples of 32 x 3, of paper B of 64 x 8.
 SMOKE_DATA: dict[str, Fields] = {
-    "cifar10": {"dataset": "digits", "train_samples": 1152, "test_samples": 360},
-    "cifar100": {"dataset": "digit-pairs", "train_samples": 1152, "test_samples": 500},
-    "imagenet": {"dataset": "digit-scenes", "train_samples": 2304, "test_samples": 400, "stem": "imagenet"},
+    "cifar10": {"dataset": "digits", "train_samples": 576, "test_samples": 360},
+    "cifar100": {"dataset": "digit-pairs", "train_samples": 576, "test_samples": 300},
+    "imagenet": {"dataset": "digit-scenes", "train_samples": 768, "test_samples": 400, "stem": "imagenet"},
     "imdb": {"dataset": "reviews", "train_samples": 1152, "test_samples": 384},
 }
 SMOKE_SAMPLES_B = {"cifar10": 1024, "cifar100": 1024, "imagenet": 2048}
 _SMOKE: Fields = {"epochs": 6, "patience": 6, "augment": False, "resolution": None}
 SMOKE_A: Fields = {
     **_SMOKE,
+    "epochs": 12,
+    "patience": 12,
     "width": 8,
-    "batch": 64,
-    "schedule": {"lr": 0.05, "warm_up_epochs": 1, "warm_up_lr": 0.02, "t_max": 5},
+    "batch": 32,
+    "schedule": {"lr": 0.05, "warm_up_epochs": 1, "warm_up_lr": 0.02, "t_max": 11},
     "optimizer": {"weight_decay": 0.0005},
 }
 SMOKE_B: Fields = {
@@ -120,6 +122,7 @@ SMOKE_B: Fields = {
     # Six epochs are too few for the papers' eta of LARS, 0.001.
     "optimizer": {"weight_decay": 0.0005, "nesterov": True, "decay_bn": False, "lars_trust": 0.03},
 }
+SMOKE_RATES_B: dict[str, Fields] = {"cifar100": {"lr": 0.05, "warm_up_lr": 0.05}}
 SMOKE_WRN: Fields = {
     **SMOKE_B,
     "schedule": {**SMOKE_B["schedule"], "lr": 0.01, "warm_up_lr": 0.01, "base_batch": 8},  # half the others' batch
@@ -135,7 +138,7 @@ SMOKE_IMDB: Fields = {
 }
 # LPP-SGD gives each of its updaters a layer at least: six of them in tables 3 and 7 of paper B.
 SMOKE_SHAPES: dict[str, Fields] = {
-    "resnet18": {"width": 8},
+    "resnet18": {"width": 8, "blocks": (1, 1, 1, 1)},
     "resnet50": {"width": 8, "blocks": (1, 1, 1, 1)},
     "resnet20": {"width": 8, "blocks": (2, 1, 1)},
     "wrn16_8": {"width": 1, "blocks": (1, 1, 1)},
@@ -224,7 +227,10 @@ def fields_of(family: str, network: str, scale: str) -> Fields:
     by_paper_b = pair in PAPER_B
     if scale == "smoke":
         ours = {"lstm": SMOKE_IMDB, "wrn16_8": SMOKE_WRN}.get(network, SMOKE_B if by_paper_b else SMOKE_A)
-        samples = {"train_samples": SMOKE_SAMPLES_B[family]} if by_paper_b else {}
-        return {**fields, **ours, **SMOKE_DATA[family], **samples, **SMOKE_SHAPES[network]}
+        fields = {**fields, **ours, **SMOKE_DATA[family], **SMOKE_SHAPES[network]}
+        if by_paper_b:
+            fields["train_samples"] = SMOKE_SAMPLES_B[family]
+            fields["schedule"] = {**ours["schedule"], **SMOKE_RATES_B.get(family, {})}
+        return fields
     ours = {"lstm": SMALL_IMDB, "wrn16_8": SMALL_WRN}.get(network, SMALL_B if by_paper_b else SMALL_A)
     return {**fields, **ours, **SMALL_SHAPES.get(network, {}), **(SMALL_IMAGENET if family == "imagenet" else {})}

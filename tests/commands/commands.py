@@ -146,13 +146,18 @@ def until(ready: Callable[[], bool], seconds: float = 300.0) -> None:
 
 def children(pid: int) -> list[int]:
     """The training processes of a command (Linux)."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in listed if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    listed = read_process(pid, f"task/{pid}/children").split()
+    return [int(child) for child in listed if b"spawn_main" in read_process(int(child), "cmdline")]
+
+
+def read_process(pid: int, name: str) -> bytes:
+    """A file of a process below /proc; empty where the process has gone meanwhile (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
 
 
 def alive(pid: int) -> bool:
     """Whether it runs; one that has ended and waits to be reaped does not (Linux)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return read_process(pid, "stat").rpartition(b")")[2].split()[:1] not in ([], [b"Z"])

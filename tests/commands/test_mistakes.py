@@ -28,7 +28,7 @@ MISTAKES = {
     "run table3 --executor threads --hardware paper-a": "--hardware is for the virtual executor",
     "show paper-c": "Unknown table or hardware card 'paper-c': did you mean paper-",
     "run table3 --set async_lu.backward_worker=3": "Unknown option of async_lu 'backward_worker': did you mean",
-    "run table3 --set lppsgd.updaters=11": "10 layers make no 11 parts: set lppsgd.updaters to at most 10.",
+    "run table3 --set lppsgd.updaters=11": "6 layers make no 11 parts: set lppsgd.updaters to at most 6.",
     "run table3 --set async_lv.queue=1": "'async_lv': did you mean async_lu",
     "run table3 --set async_lu": "--set async_lu: write method.option=value or workload.field=value.",
     "run table3 --set workload.epoch=3": "Unknown field of workload 'epoch': did you mean epochs?",

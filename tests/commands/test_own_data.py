@@ -26,7 +26,7 @@ def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp
     given = ("--method=bp,async_lu", "--network=resnet18", "--data-card", str(card(tmp_path)), *SHORT)
     said = cli.ok("run", "table1", *given)
     words = " ".join(said.out.split())
-    assert "ResNet-18 (width 8, cifar stem) on 3x8x8 leaves" in words
+    assert "ResNet-18 (width 8, blocks (1, 1, 1, 1), cifar stem) on 3x8x8 leaves" in words
     assert "leaves: 2 classes, 48 training and 16 test images of 3x8x8 pixels, sha256" in words
     found = journals(tmp_path / "out")
     assert [one["status"] for one in found] == ["finished"] * 2

@@ -113,7 +113,7 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
 
 def test_every_row_is_given_the_same_and_it_is_said(cli: Cli, fake: Fake) -> None:
     cli.ok("tune", "table1", "--seeds=1", "--trials=7", "--tuning-seeds=2", "--grid=3", *ROWS)
-    for measure, value in (("trials", 7), ("epochs", 7 * 2 * 6), ("samples", 14 * 6 * 18 * 64), ("seconds", 14 * 12)):
+    for measure, value in (("trials", 7), ("epochs", 7 * 2 * 12), ("samples", 14 * 12 * 18 * 32), ("seconds", 14 * 24)):
         assert cell("async_lu@best", f"tuning_{measure}") == cell("ddp@best", f"tuning_{measure}") == value
         assert cell("ddp", f"tuning_{measure}") == 0
     assert "7 trials of 2 seeds: 3 learning rates, x 0.25 to x 4" in table().captions[-2]

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.commands.commands import CHECKOUT, alive, children, until
+from tests.commands.commands import CHECKOUT, alive, children, read_process, until
 from tests.programs import start
 
 RUN = ("run", "table1", "--method=bp", "--network=resnet18", "--jobs=1")
@@ -195,7 +195,7 @@ class Command:
         """All processes that have come of it and run, whoever their parent is by now."""
         mark = f"{MARK}={self.mark}".encode()
         pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
-        return [pid for pid in pids if mark in _read(pid, "environ") and alive(pid)]
+        return [pid for pid in pids if mark in read_process(pid, "environ") and alive(pid)]
 
 
 def readable(out: Path) -> list[dict[str, Any]]:
@@ -213,11 +213,4 @@ def readable(out: Path) -> list[dict[str, Any]]:
 
 def command_of(pid: int) -> str:
     """The command line of a process."""
-    return _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()
-
-
-def _read(pid: int, name: str) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/{name}").read_bytes()
-    except OSError:
-        return b""
+    return read_process(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace").strip()

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -217,6 +217,25 @@ def test_between_two_the_seconds_that_were_asked_for_go_by(tmp_path: Path, monke
     assert list(dict.fromkeys(written)) == [None, (2, 0), (6, 0), (10, 0), (14, 0), (18, 0)]
     assert checkpoints.flush() == (20, 0)
     assert [read(path, ID).place for path in found(tmp_path, ID)] == [(20, 0), (18, 0)]
+
+
+def test_one_that_had_to_wait_for_the_processor_is_not_a_dear_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine: the next may be taken at once all the same."""
+    now = [100.0]
+    monkeypatch.setattr(keeper, "time", SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: 0.1))
+    folder(tmp_path, ID).parent.mkdir(parents=True)
+    checkpoints = kept(tmp_path, every_seconds=1000.0)
+
+    def waiting(epoch: int) -> Checkpoint:
+        now[0] += 2.0
+        return taken(epoch)()
+
+    for epoch in (1, 2, 3):
+        now[0] += 1.0
+        checkpoints.offer(partial(waiting, epoch))
+    assert checkpoints.flush() == (3, 0)
 
 
 def no_room(*given: Any, **named: Any) -> Any:

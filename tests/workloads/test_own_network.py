@@ -84,9 +84,9 @@ def test_it_is_charged_its_own_flops(tmp_path: Path) -> None:
     work = workload("cifar100", "mlp", "smoke")
     made, hardware = network_of(work, card("digit-pairs")), cards.load("paper-a")
     charged = charge(work, hardware, made)
-    flops = 2 * 64 * (128 * 8 + 8 * 8 + 8 * 100)
+    flops = 2 * work.batch * (128 * 8 + 8 * 8 + 8 * 100)
     assert charged.price.forward_seconds == pytest.approx(flops / hardware.flops_per_second)
-    assert charged.step_flops == 3 * flops - 2 * 64 * 128 * 8
+    assert charged.step_flops == 3 * flops - 2 * work.batch * 128 * 8
 
 
 def test_all_that_multiplies_is_counted() -> None:

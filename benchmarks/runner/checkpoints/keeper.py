@@ -54,7 +54,7 @@ class Checkpoints:
         self.written: tuple[int, int] | None = None  # the place of the last one on the disk
         self._stints: list[Stint] = []  # before this process's
         self._taken_at = self._written_at = time.monotonic()
-        self._taking = self._writing = 0.0  # seconds that the last one took; of the processor's where it was written
+        self._taking = self._writing = 0.0  # seconds of the processor that the last one took
         self._thread: threading.Thread | None = None
         self._complained = False
 
@@ -89,16 +89,15 @@ class Checkpoints:
         """
         if self.every_seconds is None:
             return
-        begun = time.monotonic()
-        if self.every_seconds and begun - self._taken_at < self._taking / SHARE:
+        if self.every_seconds and time.monotonic() - self._taken_at < self._taking / SHARE:
             return
+        begun = time.thread_time()  # the processor's: on a busy machine one that waited is not one that cost
         try:
             self.last = take()
         except ValueError as error:
             self._complain(str(error))
             return
-        self._taken_at = time.monotonic()
-        self._taking = self._taken_at - begun
+        self._taken_at, self._taking = time.monotonic(), time.thread_time() - begun
         due = max(self.every_seconds, self._writing / SHARE) if self.every_seconds else 0.0
         if self._idle and self._taken_at - self._written_at >= due:
             with contextlib.suppress(OSError):

@@ -158,8 +158,8 @@ def test_its_settings_take_all_of_it(leaves: Path) -> None:
     name = own_card.load(leaves)
     made = workload("cifar100", "resnet18", "smoke", {**own_card.settings(name), "batch": "4"})
     assert (made.dataset, made.train_samples, made.test_samples) == ("leaves", None, None)
-    assert made.label == "ResNet-18 (width 8, cifar stem) on 3x8x8 leaves"
-    with pytest.raises(UserError, match=r"leaves has 12 training samples, and one batch takes 64: set a smaller"):
+    assert made.label == "ResNet-18 (width 8, blocks (1, 1, 1, 1), cifar stem) on 3x8x8 leaves"
+    with pytest.raises(UserError, match=r"leaves has 12 training samples, and one batch takes 32: set a smaller"):
         workload("cifar100", "resnet18", "smoke", dict(own_card.settings(name)))
     with pytest.raises(UserError, match=r"leaves are images, and LSTM on imdb takes texts: name a table of images"):
         workload("imdb", "lstm", "smoke", dict(own_card.settings(name)))
