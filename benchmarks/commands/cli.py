@@ -69,7 +69,7 @@ def show(
     audit: Flag = False,
     engine: EngineOptions = ENGINE,
 ) -> None:
-    """Show what `run` would do: the runs, the options as resolved, the published values, the expected duration.
+    """Show what `run` would do: the rows, what is set and published of each, and the expected duration.
 
     With `all`, `paper-a` or `paper-b`: what is in it. With the name of a hardware card: what the card predicts beside
     what was published. With a method's name, or `workload`: its options, with values, default and meaning.
@@ -77,7 +77,8 @@ def show(
     Args:
         tables: Tables, figures and analyses, such as table3; or one hardware card, method, or workload.
         jobs: Runs side by side.
-        audit: Instead: all that qualifies the tables, and in what their rows differ, here and in the paper's setting.
+        audit: Instead: every setting and option as resolved, what the paper leaves open and how it is read, and in what
+            rows differ, here and in the paper's setting.
     """
     import methods
     from benchmarks.commands.resolve import choose

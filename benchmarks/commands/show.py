@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Columns
 
+import methods
 from benchmarks.analyses.definition import Analysis
 from benchmarks.commands import option_list, training
 from benchmarks.commands.screen import note, say
@@ -35,6 +36,11 @@ from results.records.spec import flat
 
 MOST_ROWS = 100
 """The most rows of a table that are printed."""
+MAIN_SETTINGS = (
+    *("train_samples", "test_samples", "batch", "epochs", "patience", "optimizer.name", "optimizer.momentum"),
+    *("optimizer.weight_decay", "schedule.kind", "schedule.lr"),
+)
+"""The fields of a workload that a plan begins with."""
 
 
 def show_experiments(
@@ -65,12 +71,14 @@ def show_experiments(
 
 
 def show_audit(found: Sequence[Experiment], chosen: Choices, out: Path, console: Console) -> None:
-    """Say all that qualifies the tables, by their runs in `out` as far as they are there."""
+    """Say every setting, and all that qualifies the tables, by their runs in `out` as far as they are there."""
     there = journals.read(out)
     for one in found:
         if isinstance(one, Table):
-            table = assemble(find_runs(resolve(one, chosen), there))
+            grid = resolve(one, chosen)
+            table = assemble(find_runs(grid, there))
             say(console, f"{table.title} ({table.source})", "bold")
+            _show_settings(grid, console)
             for line in (*table.captions, *table_notes(table)):
                 say(console, line)
             console.print()
@@ -115,36 +123,67 @@ def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
 
 
 def _show_table(grid: Grid, console: Console) -> None:
-    one, rows, values = grid.table, grid.rows, grid.published
-    console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({one.source})", highlight=False)
+    """Print a table's plan: data, main settings, and its rows with what is set and published of each."""
+    table, rows, values = grid.table, grid.rows, grid.published
+    console.print(f"[bold]{table.id}[/]: {escape(table.title)} ({table.source})", highlight=False)
     for line in (*renamed(rows), *plan.trained_as_others(grid.runs)):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for network in grid.networks if rows else ():
-        mine = {cell.row.key: cell.runs[0] for cell in grid.cells if cell.network == network}
-        first = mine[rows[0].key]
+    for network, runs in _by_network(grid).items():
+        first = runs[rows[0].key]
         document = flat(first.spec.workload.document())
         console.print(f"\n[bold]{network}[/]: {escape(first.labels.network_label)}", highlight=False)
-        say(console, _data(one, first.data, beside=bool(values)))
-        console.print(escape(_words(document)), highlight=False, style="dim")
-        columns = Columns("row", *(f"{MEASURES[m].heading}, published" for m in one.measures), box=None)
-        columns.columns[0].overflow = "fold"  # names of rows stay whole
+        say(console, _data(table, first.data, beside=bool(values)))
+        console.print(escape(_words({key: document[key] for key in MAIN_SETTINGS})), highlight=False, style="dim")
+        columns = Columns("row", *(f"{MEASURES[measure].heading}, published" for measure in table.measures), box=None)
+        columns.columns[0].overflow = "fold"  # names of rows stay whole, in one line where there is room
+        columns.columns[0].min_width = min(60, max(len(row.key) for row in rows))
+        for column in columns.columns[1:]:
+            column.max_width = 18
         for row in rows[:MOST_ROWS]:
-            cells = [_value(values.get((network, row.key, measure))) for measure in one.measures]
-            columns.add_row(escape(row.key), *cells)
+            cells = [_value(values.get((network, row.key, measure))) for measure in table.measures]
+            words = _words(_set(row.key, runs[row.key], document))
+            columns.add_row(escape(row.key + (f"\n  {words}" if words else "")), *cells)
         console.print(columns)
-        console.print("options as resolved")
-        for row in rows[:MOST_ROWS]:
-            its = flat(mine[row.key].spec.workload.document())
-            own = {key: value for key, value in its.items() if value != document.get(key)}
-            options = _words({**flat(mine[row.key].method.options), **own})
-            console.print(f"  {row.key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
         if more := len(rows[MOST_ROWS:]):
             say(console, f"  and {more:,} more rows: name those to show by --method")
     for line in grid.cautions:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    for line in interpretations(one.id, grid.runs):
-        console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
+    if count := len(interpretations(table.id, grid.runs)):
+        points = "1 ambiguity of the paper is" if count == 1 else f"{count} ambiguities of the paper are"
+        say(
+            console,
+            f"{points} read in one way here, each by an option: show {table.id} --audit has them, and all settings.",
+        )
     console.print()
+
+
+def _by_network(grid: Grid) -> dict[str, dict[str, Run]]:
+    """The first run of every row, by network and row; nothing without rows."""
+    networks = grid.networks if grid.rows else ()
+    return {name: {cell.row.key: cell.runs[0] for cell in grid.cells if cell.network == name} for name in networks}
+
+
+def _set(key: str, run: Run, settings: Mapping[str, object]) -> dict[str, object]:
+    """What a row's key does not say: options unlike the method's defaults, fields unlike the first row's `settings`."""
+    defaults = flat(methods.with_defaults(run.method.name, {}))
+    options = {name: value for name, value in flat(run.method.options).items() if value != defaults.get(name)}
+    its = flat(run.spec.workload.document())
+    unlike = {**options, **{name: value for name, value in its.items() if value != settings.get(name)}}
+    return {name: value for name, value in unlike.items() if f"{name}=" not in key}
+
+
+def _show_settings(grid: Grid, console: Console) -> None:
+    """Print every setting of the workloads, every option of the rows, and the option that reads each ambiguity."""
+    for network, runs in _by_network(grid).items():
+        document = flat(runs[grid.rows[0].key].spec.workload.document())
+        console.print(f"[bold]{network}[/]: {escape(_words(document))}", highlight=False)
+        for key, run in runs.items():
+            its = flat(run.spec.workload.document())
+            own = {name: value for name, value in its.items() if value != document.get(name)}
+            options = _words({**flat(run.method.options), **own})
+            console.print(f"  {key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
+    for line in interpretations(grid.table.id, grid.runs):
+        console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _data(one: Table, found: DataCard, *, beside: bool) -> str:

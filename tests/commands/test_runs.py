@@ -95,6 +95,10 @@ def test_show_is_the_plan(cli: Cli) -> None:
     said = cli.ok("show", "table3", "--set=async_lu.backward_workers=5", "--network=resnet18", "--seeds=2")
     for words in ("backward_workers=5", "epochs=12", "226.4 ± 10", "12 runs, 0 of them done in out", "wall clock"):
         assert words in said.out
+    assert len(said.out.splitlines()) < 40
+    in_full = cli.ok("show", "table3", "--audit", "--network=resnet18").out
+    assert "async_lu.queue=" in in_full  # the option that reads an ambiguity otherwise
+    assert "async_lu.queue=" not in said.out
     card = cli.ok("show", "paper-a")
     assert "held out" in card.out
     assert "Contention for links is not charged." in card.out
