@@ -23,6 +23,7 @@ from pathlib import Path
 
 from benchmarks.runner import choices, environment
 from benchmarks.runner.grid import resolve
+from benchmarks.runner.plan import Run, distinct
 from benchmarks.tables import registry as tables
 from benchmarks.views import journals
 from results import published, tracking
@@ -37,8 +38,13 @@ BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 def write_journals(out: Path, runs: int, evaluations: int) -> None:
     """Journals as training leaves them, of Table 3's runs with as many seeds as it takes; written at once, unsynced."""
     table = tables.table("table3")
-    few = len(resolve(table, choices.Choices(seeds=(0,))).runs)
-    planned = resolve(table, choices.Choices(seeds=tuple(range(-(-runs // few))))).runs
+    length = {"epochs": str(evaluations), "patience": str(evaluations)}
+
+    def planned_of(seeds: int) -> list[Run]:
+        chosen = choices.Choices(seeds=tuple(range(seeds)), settings={"workload": length})
+        return distinct(resolve(table, chosen).runs)
+
+    planned = planned_of(-(-runs // len(planned_of(1))))
     found = environment.describe()
     for number, run in enumerate(itertools.islice(planned, runs)):
         started = BEGUN + timedelta(minutes=number)
@@ -113,6 +119,8 @@ def main() -> int:
 def measure(folder: Path, runs: int, evaluations: int, profile: bool) -> int:
     out, uri = folder / "out", f"sqlite:///{folder}/mlflow.db"
     write_journals(out, runs, evaluations)
+    if (read := len(journals.read(out).records)) != runs:
+        raise RuntimeError(f"of {runs} runs {read} are read: their journals are not what they were made for")
     share = runs * evaluations / (RUNS * EVALUATIONS)  # a smaller trial has a smaller goal
 
     def feed() -> tracking.FeedReport:
