@@ -20,7 +20,7 @@ from results.records.spec import RunSpec, WorkloadSpec
 
 # Wall-clock seconds of a batch of the scale's own size on one CPU core (AMD EPYC, 2026): what a guess begins with.
 ROUGH_BATCH_SECONDS = {
-    "smoke": {"resnet18": 0.013, "resnet50": 0.018, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
+    "smoke": {"resnet18": 0.0065, "resnet50": 0.012, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
     "small": {"resnet18": 0.05, "resnet50": 0.2, "resnet20": 0.05, "wrn16_8": 0.08, "squeezenet": 0.1},
     "paper": {"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
 }
