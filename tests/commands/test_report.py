@@ -46,7 +46,7 @@ def test_a_report_of_all_that_was_run(cli: Cli, out: Path) -> None:
     said = cli.ok("report", f"--out={out}", *TINY)
     assert "report/index.html" in said.out.replace("\n", "")
     text = html(out)
-    for words in ("no target", "scale smoke", "Learning curves", "Staleness", "Environment"):
+    for words in ("target 50", "scale smoke", "Learning curves", "Staleness", "Environment"):
         assert words in text, words
     assert "python -m benchmarks run table1 --scale smoke --seeds 1 --network resnet18" in text
     assert (folder(out, "table7") / "table.tex").is_file()

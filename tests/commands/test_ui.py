@@ -116,12 +116,9 @@ def test_a_table_of_ones_own_brings_its_methods_along(cli: Cli, out: Path, start
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_ends_the_command_ends_the_server_and_all_its_processes(out: Path, number: signal.Signals) -> None:
-    program = (
-        "import sys; from pathlib import Path; from rich.console import Console; from benchmarks.commands.ui import ui;"
-        "sys.exit(ui(Path(sys.argv[1]), sys.argv[2], 0, False, Console(), ['table3']))"
-    )
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
-    process = start([sys.executable, "-c", program, str(out), store(out)], env=environment)
+    arguments = ("ui", "table3", f"--out={out}", f"--uri={store(out)}", "--port=0", "--no-browser")
+    process = start([sys.executable, "-m", "benchmarks", *arguments], env=environment)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("Ctrl-C"):
