@@ -70,7 +70,7 @@ def whole(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _renamed(path: Path) -> Iterator[BinaryIO]:
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.{os.getpid()}.", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
             yield file
@@ -82,6 +82,13 @@ def _renamed(path: Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             os.unlink(name)
         raise
+
+
+def remove_half_written(folder: Path, pid: int) -> None:
+    """Remove what a process that was killed had begun to write in the folder as `whole`, and nothing else."""
+    for path in folder.glob(f".*.{pid}.????????"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def moved(path: Path, folder: Path) -> Path:

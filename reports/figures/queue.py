@@ -23,7 +23,7 @@ from typing import Any
 from reports.figures.canvas import ENDINGS
 from results import children
 from results.errors import ResultsError
-from results.files import own_folder, replace
+from results.files import own_folder, remove_half_written, replace
 from results.reading import TEXT_BYTES, parsed_json
 from results.reading import content as bytes_of
 
@@ -34,7 +34,7 @@ FEW = 16
 """Pictures that are drawn sooner than other processes have loaded matplotlib."""
 MOST_PROCESSES = 4
 END_SECONDS = 0.5
-"""Seconds that processes have to remove what is half-written."""
+"""Seconds that processes have to end by themselves; what those have begun that are killed then is removed for them."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,9 @@ def _side_by_side(shares: Sequence[Sequence[FigureJob]]) -> None:
         for one in started:
             one.terminate()
         children.gone(started, END_SECONDS)
+        for folder in {job.stem.parent for share in shares for job in share}:
+            for one in started:
+                remove_half_written(folder, one.pid)
 
 
 def _hear(pipe: Connection) -> None:

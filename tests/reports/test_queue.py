@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 # Each picture is begun and never done; a process says so with its id.
 SCRIPT = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from benchmarks.runner.processes import signals
 from reports.figures import queue
@@ -29,6 +29,8 @@ def endless(data, stem):
     with whole(stem) as file:
         file.write(b"half")
         file.flush()
+        if "--deaf" in sys.argv:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.write(1, f"{os.getpid()}\\n".encode())
         time.sleep(1e6)
 
@@ -51,11 +53,15 @@ if __name__ == "__main__":
 @pytest.fixture
 def drawing(tmp_path: Path) -> tuple[subprocess.Popen[str], list[int]]:
     """A program that draws, and its processes, which are at it."""
+    return draw(tmp_path)
+
+
+def draw(tmp_path: Path, *options: str) -> tuple[subprocess.Popen[str], list[int]]:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT, encoding="utf-8")
     (tmp_path / "report").mkdir()
     path = {"PYTHONPATH": str(CHECKOUT), "PYTHONDONTWRITEBYTECODE": "1"}
-    process = start([sys.executable, str(script), str(tmp_path / "report")], env={**os.environ, **path})
+    process = start([sys.executable, str(script), str(tmp_path / "report"), *options], env={**os.environ, **path})
     assert process.stdout is not None
     return process, [int(process.stdout.readline()) for _ in range(2)]
 
@@ -80,6 +86,14 @@ def test_a_command_that_is_asked_to_end_ends_who_draws_and_leaves_no_half(
     else:
         process.send_signal(number)
     assert process.communicate(timeout=300) == (f"{word}\n", "")
+    assert not any(map(alive, crew))
+    assert list((tmp_path / "report").iterdir()) == []
+
+
+def test_nor_does_one_that_does_not_end_in_time(tmp_path: Path) -> None:
+    process, crew = draw(tmp_path, "--deaf")
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=300) == ("Terminated\n", "")
     assert not any(map(alive, crew))
     assert list((tmp_path / "report").iterdir()) == []
 
