@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.text.options import Text
-from benchmarks.workloads.networks.names import BLOCKS, OWN, OwnNetwork, known, title_of
+from benchmarks.workloads.networks.names import NETWORKS, OWN, OwnNetwork, known, title_of
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
 from methods.errors import unknown
@@ -122,8 +122,9 @@ class Workload(BaseModel):
 
     @model_validator(mode="after")
     def _stages(self) -> Workload:
-        if self.blocks is not None and len(self.blocks) != len(BLOCKS.get(self.network, self.blocks)):
-            raise ValueError(f"{self.network} takes {len(BLOCKS[self.network])} numbers of blocks, a stage each")
+        stages = len(NETWORKS[self.network].blocks) if self.network in NETWORKS else None
+        if self.blocks is not None and stages not in (None, len(self.blocks)):
+            raise ValueError(f"{self.network} takes {stages} numbers of blocks, a stage each")
         if self.own is not None and self.price != "flops":
             raise ValueError(f"{self.network} has no published seconds: its price is that of its own FLOPs, flops")
         return self

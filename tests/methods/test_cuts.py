@@ -18,7 +18,7 @@ from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import experiment
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.networks.names import BLOCKS, layer_names
+from benchmarks.workloads.networks.names import NETWORKS, layer_names
 from benchmarks.workloads.scales import PAIRS
 from benchmarks.workloads.workload import workload
 from methods.cuts import AUTHORS
@@ -101,7 +101,7 @@ def test_what_the_authors_did_not_cut_is_refused(name: str, stages: int) -> None
 
 
 def test_every_network_has_its_blocks() -> None:
-    assert set(BLOCKS) == {name for _, name in PAIRS}
+    assert set(NETWORKS) == {name for _, name in PAIRS}
 
 
 def test_it_is_refused_before_anything_is_trained() -> None:

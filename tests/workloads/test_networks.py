@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.networks.build import build, forward_all
-from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH, NETWORKS, TITLES, layer_count
+from benchmarks.workloads.networks.names import NETWORKS, layer_count
 
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
 SMALL: dict[str, dict[str, Any]] = {
@@ -56,7 +56,7 @@ def forward_flops(module: nn.Module, x: Tensor) -> tuple[int, Tensor]:
 @pytest.mark.parametrize("network", NETWORKS)
 def test_its_layers_are_counted_without_building_it(network: str) -> None:
     assert len(small(network)) == layer_count(network, SMALL[network].get("blocks"))
-    assert layer_count(network) == layer_count(network, BLOCKS[network])
+    assert layer_count(network) == layer_count(network, NETWORKS[network].blocks)
 
 
 def parameters(layers: dict[str, nn.Module]) -> int:
@@ -100,10 +100,6 @@ def test_the_seed_alone_decides_the_initial_weights(network: str) -> None:
     other = state(small(network, seed=4))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])
-
-
-def test_every_network_has_a_title_a_width_and_blocks() -> None:
-    assert set(NETWORKS) == set(TITLES) == set(DEFAULT_WIDTH) == set(BLOCKS)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.networks.names import DEFAULT_WIDTH
+from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.scales import PAIRS
 from benchmarks.workloads.workload import SCALES, Workload, workload
 
@@ -25,7 +25,7 @@ def test_every_workload_can_be_recorded(family: str, network: str, scale: str) -
     assert (made.test_samples or 1) <= card(made.dataset).test_samples
     assert card(made.dataset).family == family
     assert network == "lstm" or f"width {made.width}" in made.label
-    assert scale != "paper" or made.width == DEFAULT_WIDTH[network]
+    assert scale != "paper" or made.width == NETWORKS[network].width
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner.processes.memory import variables
 from benchmarks.runner.specs import workload_of
-from benchmarks.workloads.networks.names import BLOCKS, layer_names
+from benchmarks.workloads.networks.names import NETWORKS, layer_names
 from results.records.spec import RunSpec
 
 VARIABLE = "OMP_WAIT_POLICY"
@@ -35,7 +35,7 @@ def callers(method: methods.Method, *, simulated: bool, network: str = "", block
     """Threads that call torch at the same time: on real threads every worker, on a simulated clock one for all."""
     if simulated:
         return 1
-    names = layer_names(network, blocks) if network in BLOCKS else map(str, range(LAYERS))
+    names = layer_names(network, blocks) if network in NETWORKS else map(str, range(LAYERS))
     layers, many = [(name, 1) for name in names], method.replicas
     team = SimulatedTeam.of(layers, replicas=many, steps_per_epoch=many, network=network)
     workers = list(method.workers(team))

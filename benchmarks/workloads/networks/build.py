@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 
 import torch
@@ -9,20 +10,14 @@ from torch import Tensor, nn
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.networks import own
-from benchmarks.workloads.networks.lstm import lstm
-from benchmarks.workloads.networks.names import BLOCKS, DEFAULT_WIDTH
+from benchmarks.workloads.networks.names import MODULES, NETWORKS
 from benchmarks.workloads.networks.parts import Layers, Plan
-from benchmarks.workloads.networks.resnet import resnet18, resnet20, resnet50
-from benchmarks.workloads.networks.squeezenet import squeezenet
-from benchmarks.workloads.networks.wide_resnet import wide_resnet
 
+PACKAGE = __name__.rpartition(".")[0]
 BUILDERS: dict[str, Callable[[Plan], Layers]] = {
-    "resnet18": resnet18,
-    "resnet50": resnet50,
-    "resnet20": resnet20,
-    "wrn16_8": wide_resnet,
-    "squeezenet": squeezenet,
-    "lstm": lstm,
+    name: getattr(module, name)
+    for module in [importlib.import_module(f"{PACKAGE}.{module}") for module in MODULES]
+    for name in module.NETWORKS
 }
 
 
@@ -54,11 +49,12 @@ def build(
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return own.build(network, {**offered, "vocabulary": vocabulary, "embedding": embedding})
-    published = BLOCKS[network]
-    width, blocks = width or DEFAULT_WIDTH[network], tuple(blocks or published)
-    plan = Plan(classes, shape[0], width, blocks, stem, vocabulary, embedding)
-    if len(plan.blocks) != len(published):
-        raise UserError(f"{network} needs {len(published)} numbers of blocks, as in {published}, not {plan.blocks}.")
+    published = NETWORKS[network]
+    blocks = tuple(blocks or published.blocks)
+    plan = Plan(classes, shape[0], width or published.width, blocks, stem, vocabulary, embedding)
+    if len(blocks) != len(published.blocks):
+        known = published.blocks
+        raise UserError(f"{network} needs {len(known)} numbers of blocks, as in {known}, not {blocks}.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return BUILDERS[network](plan)

@@ -7,6 +7,17 @@ from torch import Tensor, nn
 from benchmarks.errors import UserError
 from benchmarks.workloads.networks.parts import Layers, Plan
 
+NETWORKS = {
+    # width: hidden units; blocks: layers
+    "lstm": {
+        "title": "LSTM",
+        "width": 256,
+        "blocks": (2,),
+        "layers": ("embedding", "lstm{number}", "head"),
+        "batchnorm": False,
+    }
+}
+
 
 class Recurrent(nn.Module):
     """One layer of LSTM: (B, words, inputs) -> the hidden state after every word, (B, words, hidden)."""

@@ -1,34 +1,58 @@
-"""What is known of the networks without building one: names, titles, and widths as published. Imports no torch."""
+"""The networks that there are, known without building one: names, titles, widths as published. Imports no torch.
+
+Every other file beside this one holds networks. It declares them by a literal, which is read without running the file:
+
+    NETWORKS = {"resnet18": {"title": "ResNet-18", "width": 64, "blocks": (2, 2, 2, 2)}}
+
+and has a function of each one's name, which takes a `Plan` and gives the layers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import ast
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TITLES = {
-    "resnet18": "ResNet-18",
-    "resnet50": "ResNet-50",
-    "resnet20": "ResNet-20",
-    "wrn16_8": "WRN-16-8",
-    "squeezenet": "SqueezeNet",
-    "lstm": "LSTM",
-}
-NETWORKS = tuple(TITLES)
-BATCHNORM_FREE = frozenset({"lstm"})
+from benchmarks.workloads import networks
 
-# Channels of the first stage; WRN: the widening factor; SqueezeNet: the first squeeze; LSTM: hidden units.
-DEFAULT_WIDTH = {"resnet18": 64, "resnet50": 64, "resnet20": 16, "wrn16_8": 8, "squeezenet": 16, "lstm": 256}
-# Blocks of each stage; SqueezeNet: fire modules between two poolings; LSTM: layers.
-BLOCKS: dict[str, tuple[int, ...]] = {
-    "resnet18": (2, 2, 2, 2),
-    "resnet50": (3, 4, 6, 3),
-    "resnet20": (3, 3, 3),
-    "wrn16_8": (2, 2, 2),
-    "squeezenet": (2, 2, 4),
-    "lstm": (2,),
-}
+NO_NETWORK = ("build", "names", "own", "parts")
+MODULES = tuple(sorted({module.name for module in pkgutil.iter_modules(networks.__path__)} - {*NO_NETWORK}))
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the suite, its width and blocks as published.
+
+    width: channels of the first stage, or what else its file says. blocks: of each stage. layers: names of the first
+    layer, of a block (its stage; its place there, from 0, or its number, from 1), and of the last layer.
+    """
+
+    title: str
+    width: int
+    blocks: tuple[int, ...]
+    layers: tuple[str, str, str] = ("stem", "stage{stage}.{place}", "head")
+    batchnorm: bool = True
+
+
+def _declared() -> Iterator[tuple[str, Network]]:
+    """Names and networks, file by file. Raises ValueError where a file declares none."""
+    for module in MODULES:
+        file = Path(networks.__path__[0], f"{module}.py")
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        literals = [
+            ast.literal_eval(line.value)
+            for line in tree.body
+            if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "NETWORKS"
+        ]
+        if not literals:
+            raise ValueError(f"{file} declares no network: give it NETWORKS = {{NAME: {{'title': ..., ...}}}}.")
+        yield from ((name, Network(**fields)) for name, fields in literals[0].items())
+
+
+NETWORKS = dict(_declared())
 
 
 @dataclass(frozen=True)
@@ -55,11 +79,11 @@ def known() -> tuple[str, ...]:
 
 def title_of(network: str) -> str:
     """For people: "ResNet-18"; one of the user's own is called by its name."""
-    return TITLES.get(network, network)
+    return NETWORKS[network].title if network in NETWORKS else network
 
 
 def has_batchnorm(network: str) -> bool:
-    return OWN[network].batchnorm if network in OWN else network not in BATCHNORM_FREE
+    return (OWN[network] if network in OWN else NETWORKS[network]).batchnorm
 
 
 def files_of(network: str) -> tuple[Path, ...]:
@@ -74,10 +98,10 @@ def words_of(networks: Iterable[str]) -> tuple[str, ...]:
 
 def layer_names(network: str, blocks: Sequence[int] | None = None) -> list[str]:
     """Layers that are updated as units: the first one, a block each, and the head. blocks: None as published."""
-    blocks = blocks or BLOCKS[network]
-    if network == "lstm":
-        return ["embedding", *(f"lstm{i + 1}" for i in range(blocks[0])), "head"]
-    return ["stem", *(f"stage{s + 1}.{i}" for s, count in enumerate(blocks) for i in range(count)), "head"]
+    first, block, last = NETWORKS[network].layers
+    stages = enumerate(blocks or NETWORKS[network].blocks, start=1)
+    places = ((stage, i) for stage, count in stages for i in range(count))
+    return [first, *(block.format(stage=stage, place=i, number=i + 1) for stage, i in places), last]
 
 
 def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:

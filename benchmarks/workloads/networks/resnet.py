@@ -21,6 +21,12 @@ from benchmarks.workloads.networks.parts import (
     stem,
 )
 
+NETWORKS = {
+    "resnet18": {"title": "ResNet-18", "width": 64, "blocks": (2, 2, 2, 2)},
+    "resnet50": {"title": "ResNet-50", "width": 64, "blocks": (3, 4, 6, 3)},
+    "resnet20": {"title": "ResNet-20", "width": 16, "blocks": (3, 3, 3)},
+}
+
 
 def _downsample(inplanes: int, planes: int, stride: int) -> nn.Module | None:
     """The shortcut of a block that changes the shape (option B of section 3.3); None: the identity."""

@@ -11,6 +11,9 @@ from torch.nn.functional import relu
 
 from benchmarks.workloads.networks.parts import Layers, Plan, strides
 
+# width: the first squeeze; blocks: fire modules between two poolings
+NETWORKS = {"squeezenet": {"title": "SqueezeNet", "width": 16, "blocks": (2, 2, 4)}}
+
 _SQUEEZE = ((1, 1), (2, 2), (3, 3, 4, 4))  # squeezed channels of each stage's blocks, in `width`
 
 

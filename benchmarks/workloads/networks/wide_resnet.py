@@ -7,6 +7,8 @@ from torch.nn.functional import relu
 
 from benchmarks.workloads.networks.parts import Layers, Plan, conv1x1, conv3x3, kaiming, pooled, stages
 
+NETWORKS = {"wrn16_8": {"title": "WRN-16-8", "width": 8, "blocks": (2, 2, 2)}}  # width: the widening factor
+
 
 class WideBlock(nn.Module):
     """Zagoruyko and Komodakis, figure 1 (c): BatchNorm and ReLU before each of two 3 x 3 convolutions.
@@ -27,7 +29,7 @@ class WideBlock(nn.Module):
         return y + (x if self.shortcut is None else self.shortcut(active))
 
 
-def wide_resnet(plan: Plan) -> Layers:
+def wrn16_8(plan: Plan) -> Layers:
     """A first convolution of 16 channels, then three stages of 16, 32 and 64 times `width` (table 1 there).
 
     (B, channels, H, W) -> (B, classes).
