@@ -20,13 +20,19 @@ CHECKOUT = _PACKED if INSTALLED else PACKAGES
 """The folder that holds the data cards, the hardware cards and pyproject.toml; a wheel's is laid out as a checkout."""
 
 GIT_SECONDS = 10.0
+"""The most seconds that one call of git may take."""
 
 
 def git(*arguments: str) -> str | None:
-    """Git's answer of this checkout; None where it is missing, refuses (another's checkout), or takes too long."""
+    """Run git in this checkout -> what it prints; None without git, where it refuses, or hangs."""
     command = ["git", "--no-optional-locks", "-C", str(PACKAGES), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS)
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.rstrip() if done.returncode == 0 else None
+
+
+def is_tracked() -> bool:
+    """Whether git tracks this code; not so where the packages were copied into a repository of something else."""
+    return git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from benchmarks.checkout import INSTALLED, PACKAGES, git
+from benchmarks.checkout import INSTALLED, PACKAGES, git, is_tracked
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ def version(methods: Iterable[str], executor: str, network: str, dataset: str) -
 def edited() -> bool:
     """Whether this checkout's numerics may differ from those of its commit, untracked files included.
 
-    Git says so; where there is none, nobody can. A wheel's are taken for those that were built.
+    True where git cannot tell. False for a wheel, whose code is that of the release.
     """
     if INSTALLED:
         return False
-    if git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is None:  # a repository around it is another's
+    if not is_tracked():
         return True
     changed = git("status", "--porcelain", "--untracked-files=all", "--", *SOURCES)
     return changed is None or any(line.rstrip('"').endswith(".py") for line in changed.splitlines())

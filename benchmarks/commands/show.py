@@ -1,10 +1,11 @@
-"""`show`: what `run` would do."""
+"""`show`: prints what `run` would train, and in how long."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pydantic import JsonValue
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Columns
@@ -44,23 +45,26 @@ MAIN_SETTINGS = (
 
 
 def show_experiments(
-    found: Sequence[Experiment],
+    experiments: Sequence[Experiment],
     chosen: Choices,
     out: Path,
     jobs: int,
     console: Console,
     slurm: Slurm | None = None,
 ) -> None:
-    """slurm: a cluster, to which nothing is submitted."""
+    """Print the plan of every experiment, then how many runs are missing in `out`, and how long they would take.
+
+    slurm: the cluster that would train them; nothing is submitted.
+    """
     grids: list[Grid] = []
-    for one in found:
-        if isinstance(one, Analysis):
-            _show_analysis(one, chosen, console)
+    for experiment in experiments:
+        if isinstance(experiment, Analysis):
+            _show_analysis(experiment, chosen, console)
         else:
-            grids.append(resolve(one, chosen))
+            grids.append(resolve(experiment, chosen))
             _show_table(grids[-1], console)
     everything = [run for grid in grids for run in grid.runs]
-    analyses = [_with_seconds(one, chosen) for one in found if isinstance(one, Analysis)]
+    analyses = [_with_seconds(each, chosen) for each in experiments if isinstance(each, Analysis)]
     if slurm is None and not everything:
         are = "are analyses, which plan" if len(analyses) > 1 else "is an analysis, which plans"
         say(console, f"{', '.join(analyses)} {are} no runs of a table. Seconds are a guess, of wall clock.")
@@ -70,13 +74,13 @@ def show_experiments(
         console.print(f"Clock: {clock}", highlight=False, markup=False)
 
 
-def show_audit(found: Sequence[Experiment], chosen: Choices, out: Path, console: Console) -> None:
-    """Say every setting, and all that qualifies the tables, by their runs in `out` as far as they are there."""
-    there = journals.read(out)
-    for one in found:
-        if isinstance(one, Table):
-            grid = resolve(one, chosen)
-            table = assemble(find_runs(grid, there))
+def show_audit(experiments: Sequence[Experiment], chosen: Choices, out: Path, console: Console) -> None:
+    """Print every setting of the tables, then captions and notes from those of their runs that are in `out`."""
+    runs = journals.read(out)
+    for experiment in experiments:
+        if isinstance(experiment, Table):
+            grid = resolve(experiment, chosen)
+            table = assemble(find_runs(grid, runs))
             say(console, f"{table.title} ({table.source})", "bold")
             _show_settings(grid, console)
             for line in (*table.captions, *table_notes(table)):
@@ -84,46 +88,49 @@ def show_audit(found: Sequence[Experiment], chosen: Choices, out: Path, console:
             console.print()
 
 
-def _with_seconds(one: Analysis, chosen: Choices) -> str:
-    """ "table9 (about 7 s)"."""
-    options = one.options(chosen.settings.get(one.id, {}))
-    return one.id if one.seconds is None else f"{one.id} (about {duration(one.seconds(chosen.scale, options))})"
+def _with_seconds(analysis: Analysis, chosen: Choices) -> str:
+    """Returns the analysis's id, with its expected seconds where they are known: "table9 (about 7 s)"."""
+    if analysis.seconds is None:
+        return analysis.id
+    options = analysis.options(chosen.settings.get(analysis.id, {}))
+    return f"{analysis.id} (about {duration(analysis.seconds(chosen.scale, options))})"
 
 
 def _print_expected(
     runs: Sequence[Run], analyses: Sequence[str], out: Path, jobs: int, slurm: Slurm | None, console: Console
 ) -> None:
-    """Say how many runs are missing, and how long this machine, or jobs of a cluster, would train them."""
-    found = journals.read(out)
-    missing = [run for run in runs if not found.done(run)]
+    """Print how many of the runs are done, and how long this machine or the cluster would train the others."""
+    existing = journals.read(out)
+    missing = [run for run in runs if not existing.done(run)]
     done = f"{many(len(runs))}, {len(runs) - len(missing)} of them done in {out}"
     others = f"; analyses take their own time: {', '.join(analyses)}" if analyses else ""
     if slurm is None:
-        expected = training.expected(missing, Pace(found.records), jobs)
+        expected = training.expected(missing, Pace(existing.records), jobs)
         say(console, f"{done}; {jobs} at a time. Expected: {expected}{others}.")
-        note(console, found.remarks)
+        note(console, existing.remarks)
         return
-    say(console, f"{done}. To SLURM: {slurm.described(missing, Pace(found.records, slurm.node))}{others}.")
+    say(console, f"{done}. To SLURM: {slurm.described(missing, Pace(existing.records, slurm.node))}{others}.")
     unseen = "" if slurm.node is not None else "No node has been seen yet: runs are planned as for this machine."
-    note(console, [unseen, *found.remarks])
+    note(console, [unseen, *existing.remarks])
 
 
-def _show_analysis(one: Analysis, chosen: Choices, console: Console) -> None:
-    console.print(f"[bold]{one.id}[/]: {escape(one.title)} ({escape(one.source)})", highlight=False)
-    if one.about:
-        say(console, one.about)
-    options = one.options(chosen.settings.get(one.id, {})).model_dump(mode="json")
+def _show_analysis(analysis: Analysis, chosen: Choices, console: Console) -> None:
+    """Print an analysis's title, its options with their values, and how it reads the paper's ambiguities."""
+    console.print(f"[bold]{analysis.id}[/]: {escape(analysis.title)} ({escape(analysis.source)})", highlight=False)
+    if analysis.about:
+        say(console, analysis.about)
+    options = analysis.options(chosen.settings.get(analysis.id, {})).model_dump(mode="json")
     console.print(f"options as resolved: {escape(_words(flat(options))) or 'none'}", highlight=False, style="dim")
-    for option in option_list.options(one.Options):
+    for option in option_list.options(analysis.Options):
         words = f"  {option.name} ({option.values}): {option.description}"
         console.print(words, highlight=False, markup=False, soft_wrap=True, style="dim")
-    for line in interpretations(one.id):
+    for line in interpretations(analysis.id):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
     console.print()
 
 
 def _show_table(grid: Grid, console: Console) -> None:
-    """Print a table's plan: data, main settings, and its rows with what is set and published of each."""
+    """Print a table's plan: its data, its main settings, and each row with its own settings and published values."""
     table, rows, values = grid.table, grid.rows, grid.published
     console.print(f"[bold]{table.id}[/]: {escape(table.title)} ({table.source})", highlight=False)
     for line in (*renamed(rows), *plan.trained_as_others(grid.runs)):
@@ -141,7 +148,7 @@ def _show_table(grid: Grid, console: Console) -> None:
             column.max_width = 18
         for row in rows[:MOST_ROWS]:
             cells = [_value(values.get((network, row.key, measure))) for measure in table.measures]
-            words = _words(_set(row.key, runs[row.key], document))
+            words = _words(_own_settings(row.key, runs[row.key], document))
             columns.add_row(escape(row.key + (f"\n  {words}" if words else "")), *cells)
         console.print(columns)
         if more := len(rows[MOST_ROWS:]):
@@ -158,18 +165,25 @@ def _show_table(grid: Grid, console: Console) -> None:
 
 
 def _by_network(grid: Grid) -> dict[str, dict[str, Run]]:
-    """The first run of every row, by network and row; nothing without rows."""
+    """Map network -> row's key -> the row's first run; empty for a table without rows."""
     networks = grid.networks if grid.rows else ()
     return {name: {cell.row.key: cell.runs[0] for cell in grid.cells if cell.network == name} for name in networks}
 
 
-def _set(key: str, run: Run, settings: Mapping[str, object]) -> dict[str, object]:
-    """What a row's key does not say: options unlike the method's defaults, fields unlike the first row's `settings`."""
-    defaults = flat(methods.with_defaults(run.method.name, {}))
-    options = {name: value for name, value in flat(run.method.options).items() if value != defaults.get(name)}
-    its = flat(run.spec.workload.document())
-    unlike = {**options, **{name: value for name, value in its.items() if value != settings.get(name)}}
-    return {name: value for name, value in unlike.items() if f"{name}=" not in key}
+def _own_settings(key: str, run: Run, settings: Mapping[str, object]) -> dict[str, object]:
+    """Returns a row's settings that its key leaves out.
+
+    These are options that differ from the method's defaults, and workload fields that differ from the first row's
+    `settings`.
+    """
+    options = _differing(run.method.options, flat(methods.with_defaults(run.method.name, {})))
+    fields = _differing(run.spec.workload.document(), settings)
+    return {name: value for name, value in (options | fields).items() if f"{name}=" not in key}
+
+
+def _differing(values: Mapping[str, JsonValue], others: Mapping[str, object]) -> dict[str, object]:
+    """Returns, flat, those of the values that are not the same in the flat `others`."""
+    return {name: value for name, value in flat(values).items() if value != others.get(name)}
 
 
 def _show_settings(grid: Grid, console: Console) -> None:
@@ -178,23 +192,21 @@ def _show_settings(grid: Grid, console: Console) -> None:
         document = flat(runs[grid.rows[0].key].spec.workload.document())
         console.print(f"[bold]{network}[/]: {escape(_words(document))}", highlight=False)
         for key, run in runs.items():
-            its = flat(run.spec.workload.document())
-            own = {name: value for name, value in its.items() if value != document.get(name)}
-            options = _words({**flat(run.method.options), **own})
+            options = _words(flat(run.method.options) | _differing(run.spec.workload.document(), document))
             console.print(f"  {key}: {options}", highlight=False, markup=False, soft_wrap=True, style="dim")
     for line in interpretations(grid.table.id, grid.runs):
         console.print(f"Reading: {line}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _data(one: Table, found: DataCard, *, beside: bool) -> str:
-    """Says what is trained on, as it was found, and what the published values are of where that is something else.
+def _data(table: Table, data: DataCard, *, beside: bool) -> str:
+    """Returns a sentence that names the data of the runs, and the paper's data where they are others.
 
-    beside: whether these stand beside the runs.
+    data: the card of the data set in the form that is on this machine. beside: whether published values are printed.
     """
-    paper = card(one.family)
+    paper = card(table.family)
     apart = "" if beside else ", and do not stand beside it"
-    other = f"; the published values are of {paper.title}{apart}" if one.published and found.unlike(paper) else ""
-    return f"Data: {found.label or found.title}{other}."
+    other = f"; the published values are of {paper.title}{apart}" if table.published and data.unlike(paper) else ""
+    return f"Data: {data.label or data.title}{other}."
 
 
 def _value(value: Published | None) -> str:

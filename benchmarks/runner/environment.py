@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import numerics
-from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED, git
+from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED, git, is_tracked
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.runner import gpus
 from results.records import identity
@@ -91,10 +91,10 @@ def allocator() -> str:
 
 
 def origin() -> dict[str, Any]:
-    """The sources' commit, and whether they were modified; of a wheel its version; None of what is not known."""
+    """The commit of the sources, or the version of the wheel, and whether they were modified; None where unknown."""
     if INSTALLED:
         return {"commit": f"wheel {release()}", "modified": False}
-    if git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is None:  # a repository around it is another's
+    if not is_tracked():
         return {"commit": None, "modified": None}
     changed = git("status", "--porcelain", "--untracked-files=no")
     return {"commit": git("rev-parse", "HEAD"), "modified": None if changed is None else bool(changed)}
