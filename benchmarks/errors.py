@@ -1,4 +1,4 @@
-"""What a user of the command line may have got wrong."""
+"""Errors whose text is a message to the user of the command line."""
 
 from methods.errors import MethodError
 from results.errors import ResultsError
@@ -13,7 +13,7 @@ class Interrupted(Exception):
 
 
 def check_printable(text: str) -> str:
-    """The text of a name. Raises ValueError where it has control characters, or several lines."""
+    """Returns the text of a name. Raises ValueError where it has control characters or line breaks."""
     if not text.isprintable():
         raise ValueError("a name has no control characters")
     return text
@@ -24,4 +24,4 @@ class UserError(Exception):
 
 
 USER_ERRORS = (UserError, MethodError, ResultsError)
-"""All that ends in a sentence. Three classes, since `methods` and `results` import nothing of each other or of us."""
+"""Errors that a command prints as one sentence: three, since `methods` and `results` import no other package."""

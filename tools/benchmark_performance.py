@@ -1,4 +1,4 @@
-"""What the suite costs, against bare PyTorch and against the laws: ratios within one run, printed beside their goals.
+"""Measure the suite's overhead against bare PyTorch and the papers' formulas; print each ratio beside its goal.
 
     python tools/benchmark_performance.py [--rounds N] [--quick] [--networks NAME ...]
 
@@ -204,7 +204,7 @@ def on_threads(what: str, network: str, count: int, goal: float, scale: Scale = 
 
 
 def recording(what: str, network: str, count: int) -> None:
-    """What locks and notes cost a run on threads."""
+    """Measure how much locks and recording slow down a run on threads."""
     for title, method in {"BP": "bp", "Async LU": "async_lu", "Hogwild!": "hogwild"}.items():
         plain = Rival(network, method, executors.THREADS.name)
         found = rounds({"plain": plain, "recorded": replace(plain, record=True)}, count)

@@ -1,10 +1,10 @@
-"""The numbers and the pictures of docs/findings.md, made of the runs that a reproduction keeps.
+"""Make the numbers and pictures of docs/findings.md from the runs that a reproduction keeps.
 
     python tools/findings.py                  # of results/reproductions, into docs/findings.md and docs/pictures
-    python tools/findings.py --runs out       # of folders of results of one's own
+    python tools/findings.py --runs out       # of your own folders of results
     python tools/findings.py --check          # write nothing; exit 1 where the pages say otherwise
 
-What stands in a page between `<!-- NAME -->` and `<!-- end -->` is made here, and nothing else of the page is touched.
+Only the text between `<!-- NAME -->` and `<!-- end -->` is replaced in a page.
 Differences are taken seed by seed, with Student's t interval over the seeds that both rows have (docs/statistics.md).
 """
 
@@ -54,28 +54,30 @@ PICTURES = CHECKOUT / "docs" / "pictures"
 KEPT = [reproductions.FOLDER / name for name in ("small", "paper")]
 SEEDS = tuple(range(10))
 FEWEST = 3
-"""Seeds of two rows from which on a finding has its place in a page."""
+"""Seeds that two rows must share before a finding gets a picture."""
 BUDGET = TuningBudget(grid=9, span=256, trials=9)
 MARKED = re.compile(r"(<!-- ([a-z0-9-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 CHOSEN = Choices(scale="small", seeds=SEEDS)
 Runs = Mapping[str, Sequence[Record]]
-"""A finding's complete runs by row."""
+"""Row -> its complete runs."""
 
 
-def runs_of(one: Finding, found: Journals) -> Runs:
-    """As its tables show them: of the settings that they have at this scale, diverged ones included."""
-    shown_tables = [find_runs(resolve(of, CHOSEN), found) for of in map(table, one.tables)]
-    return {row: table_runs.complete(one.network, row) for table_runs in shown_tables for _, row in table_runs.records}
+def runs_of(finding: Finding, existing: Journals) -> Runs:
+    """Returns a finding's runs, diverged ones included, with the settings of its tables at this scale."""
+    shown_tables = [find_runs(resolve(of, CHOSEN), existing) for of in map(table, finding.tables)]
+    return {
+        row: table_runs.complete(finding.network, row) for table_runs in shown_tables for _, row in table_runs.records
+    }
 
 
 def values(runs: Runs, row: str, measure: str) -> dict[int, float]:
-    """Seed -> value, of the runs that have one."""
-    known = {run.seed: MEASURES[measure].of(run) for run in sorted(runs.get(row, ()), key=lambda run: run.seed)}
-    return {seed: value for seed, value in known.items() if value is not None}
+    """Map seed -> value, for the runs that have a value."""
+    by_seed = {run.seed: MEASURES[measure].of(run) for run in sorted(runs.get(row, ()), key=lambda run: run.seed)}
+    return {seed: value for seed, value in by_seed.items() if value is not None}
 
 
 def paired(runs: Runs, a: str, b: str, measure: str = BEST) -> dict[int, float]:
-    """Seed -> what a has of a measure less what b has, of the seeds that both have."""
+    """Map seed -> a row's value of the measure minus another row's, for the seeds that both have."""
     ours, theirs = (values(runs, row, measure) for row in (a, b))
     return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
 
@@ -85,103 +87,105 @@ def mean(numbers: Collection[float]) -> float:
 
 
 def cell(of_seeds: Mapping[int, float], sign: str = "") -> str:
-    """'60.2 [58.9, 61.5]': the mean and its interval, in brackets."""
+    """Returns the mean and its interval: "60.2 [58.9, 61.5]"."""
     if not of_seeds:
         return "not run"
-    text, found = f"{mean(of_seeds.values()):{sign}.2f}", mean_interval(list(of_seeds.values()))
-    if found is None or found.low == found.high:
+    text, interval = f"{mean(of_seeds.values()):{sign}.2f}", mean_interval(list(of_seeds.values()))
+    if interval is None or interval.low == interval.high:
         return text
-    return f"{text} [{found.low:{sign}.2f}, {found.high:{sign}.2f}]"
+    return f"{text} [{interval.low:{sign}.2f}, {interval.high:{sign}.2f}]"
 
 
 def verdict(of_seeds: Mapping[int, float]) -> str:
-    """Of differences: what their interval decides."""
-    found = mean_interval(list(of_seeds.values())) if of_seeds else None
-    if found is None:
+    """Returns the verdict on differences by their interval: "less", "more" or "undecided"."""
+    interval = mean_interval(list(of_seeds.values())) if of_seeds else None
+    if interval is None:
         return "one seed" if of_seeds else ""
-    return "undecided" if found.low <= 0 <= found.high else "less" if found.high < 0 else "more"
+    return "undecided" if interval.low <= 0 <= interval.high else "less" if interval.high < 0 else "more"
 
 
-def block(runs: Runs, one: Finding) -> Iterator[str]:
+def block(runs: Runs, finding: Finding) -> Iterator[str]:
     """The Markdown of a finding: its rows, then its comparisons."""
-    headings = [MEASURES[measure].heading for measure in one.measures]
-    yield from (f"**{one.title}**", "", f"| | {' | '.join(headings)} | n |", "|---" * (len(headings) + 2) + "|")
-    for row, words in one.rows.items():
-        columns = [values(runs, row, measure) for measure in one.measures]
+    headings = [MEASURES[measure].heading for measure in finding.measures]
+    yield from (f"**{finding.title}**", "", f"| | {' | '.join(headings)} | n |", "|---" * (len(headings) + 2) + "|")
+    for row, words in finding.rows.items():
+        columns = [values(runs, row, measure) for measure in finding.measures]
         yield f"| {words} | {' | '.join(map(cell, columns))} | {len(columns[0])} |"
     yield from ("", f"| {headings[0]} | difference, 95 % interval | n | |", "|---|---|---|---|")
-    compared = {f"{one.rows[a]} less {one.rows[b]}": paired(runs, a, b, one.measures[0]) for a, b in one.against}
-    for (a, b), (c, d) in one.interactions:
-        first, second = paired(runs, a, b, one.measures[0]), paired(runs, c, d, one.measures[0])
-        words = f"({one.rows[a]} less {one.rows[b]}) less ({one.rows[c]} less {one.rows[d]})"
+    compared = {
+        f"{finding.rows[a]} less {finding.rows[b]}": paired(runs, a, b, finding.measures[0]) for a, b in finding.against
+    }
+    for (a, b), (c, d) in finding.interactions:
+        first, second = paired(runs, a, b, finding.measures[0]), paired(runs, c, d, finding.measures[0])
+        words = f"({finding.rows[a]} less {finding.rows[b]}) less ({finding.rows[c]} less {finding.rows[d]})"
         compared[words] = {seed: first[seed] - second[seed] for seed in first if seed in second}
     for words, differences in compared.items():
         yield f"| {words} | {cell(differences, '+')} | {len(differences)} | {verdict(differences)} |"
 
 
-def headline(runs: Runs, one: Finding) -> Iterator[str]:
+def headline(runs: Runs, finding: Finding) -> Iterator[str]:
     """The README's table: every method beside BP."""
-    yield f"| {one.title} | best accuracy (%) | less BP's, seed by seed | simulated s an epoch | n |"
+    yield f"| {finding.title} | best accuracy (%) | less BP's, seed by seed | simulated s an epoch | n |"
     yield "|---|---|---|---|---|"
-    for row, words in one.rows.items():
-        best, seconds = (values(runs, row, measure) for measure in one.measures)
+    for row, words in finding.rows.items():
+        best, seconds = (values(runs, row, measure) for measure in finding.measures)
         beside = "" if row == "bp" else cell(paired(runs, row, "bp"), "+")
         yield f"| {words} | {cell(best)} | {beside} | {cell(seconds)} | {len(best)} |"
 
 
-def there(runs: Runs, one: Finding) -> bool:
-    """Whether one of its comparisons has enough seeds to be shown."""
-    return any(len(paired(runs, a, b, one.measures[0])) >= FEWEST for a, b in one.against)
+def there(runs: Runs, finding: Finding) -> bool:
+    """Whether a comparison of the finding has enough seeds for a picture."""
+    return any(len(paired(runs, a, b, finding.measures[0])) >= FEWEST for a, b in finding.against)
 
 
-def picture(runs: Runs, one: Finding, stem: Path) -> tuple[Path, ...]:
-    """The first measure of every row, a dot a seed, the mean and its interval above them."""
-    known = looks(one.rows)
-    sizes = Sizes((6.4, 0.32 * len(one.rows) + 0.9), (canvas.COLUMN, 0.2 * len(one.rows) + 0.6))
+def picture(runs: Runs, finding: Finding, stem: Path) -> tuple[Path, ...]:
+    """Draw the first measure of every row: a dot per seed, and above the dots their mean and its interval."""
+    look_of = looks(finding.rows)
+    sizes = Sizes((6.4, 0.32 * len(finding.rows) + 0.9), (canvas.COLUMN, 0.2 * len(finding.rows) + 0.6))
 
     def paint(figure: Figure, medium: Medium) -> None:
         axes = figure.subplots()
-        for place, row in enumerate(one.rows):
-            of_row, look = list(values(runs, row, one.measures[0]).values()), known[row]
+        for place, row in enumerate(finding.rows):
+            of_row, look = list(values(runs, row, finding.measures[0]).values()), look_of[row]
             if not of_row:
                 continue
             axes.plot(of_row, [place] * len(of_row), "o", ms=3, alpha=0.5, color=look.colour, mew=0)
-            if (found := mean_interval(of_row)) is not None:
-                axes.plot([found.low, found.high], [place - 0.22] * 2, color=look.colour, lw=1.5)
+            if (interval := mean_interval(of_row)) is not None:
+                axes.plot([interval.low, interval.high], [place - 0.22] * 2, color=look.colour, lw=1.5)
             axes.plot([mean(of_row)], [place - 0.22], look.marker, ms=4, color=look.colour)
-        axes.set_xlabel(f"{MEASURES[one.measures[0]].heading}: seeds; mean and 95 % interval")
-        axes.set_yticks(range(len(one.rows)), one.rows.values())
+        axes.set_xlabel(f"{MEASURES[finding.measures[0]].heading}: seeds; mean and 95 % interval")
+        axes.set_yticks(range(len(finding.rows)), finding.rows.values())
         axes.invert_yaxis()
 
-    return canvas.picture(paint, stem, sizes, one.title)
+    return canvas.picture(paint, stem, sizes, finding.title)
 
 
 # ---- a table beside its published values
 
 
-def reproduced(one: Reproduced, found: Journals) -> TableRuns | None:
-    """Its runs; None where a row has none."""
-    chosen = Choices(scale="paper", seeds=SEEDS, settings={"workload": one.settings})
-    table_runs = find_runs(resolve(table(one.table), chosen), found)
-    return table_runs if all(table_runs.complete(one.network, row) for row in one.rows) else None
+def reproduced(reproduction: Reproduced, existing: Journals) -> TableRuns | None:
+    """Returns the runs of a reproduced table; None where a row has none."""
+    chosen = Choices(scale="paper", seeds=SEEDS, settings={"workload": reproduction.settings})
+    table_runs = find_runs(resolve(table(reproduction.table), chosen), existing)
+    return table_runs if all(table_runs.complete(reproduction.network, row) for row in reproduction.rows) else None
 
 
-def reproduced_block(one: Reproduced, table_runs: TableRuns) -> Iterator[str]:
-    known = [MEASURES[key] for key in one.measures]
-    headings = [f"{of.heading}: published | {'simulated' if of.clock else 'here'}" for of in known]
-    yield from (f"**{one.title}**", "", f"| | {' | '.join(headings)} | n |")
-    yield "|---" * (2 * len(known) + 2) + "|"
+def reproduced_block(reproduction: Reproduced, table_runs: TableRuns) -> Iterator[str]:
+    measures = [MEASURES[key] for key in reproduction.measures]
+    headings = [f"{measure.heading}: published | {'simulated' if measure.clock else 'here'}" for measure in measures]
+    yield from (f"**{reproduction.title}**", "", f"| | {' | '.join(headings)} | n |")
+    yield "|---" * (2 * len(measures) + 2) + "|"
     made = assemble(table_runs)
-    rows = {row.row: dict(zip((of.key for of in made.measures), row.cells, strict=True)) for row in made.rows}
-    for row, words in one.rows.items():
+    rows = {row.row: dict(zip((measure.key for measure in made.measures), row.cells, strict=True)) for row in made.rows}
+    for row, words in reproduction.rows.items():
         texts = []
-        for of in known:
-            both, ours = rows[row][of.key], rows[row][of.key].measured
+        for measure in measures:
+            both, ours = rows[row][measure.key], rows[row][measure.key].measured
             texts.append(spread(both.published.mean, both.published.std) if both.published is not None else "-")
-            said = both.reason if ours is None or ours.mean is None else spread(ours.mean, ours.std)
+            ours_text = both.reason if ours is None or ours.mean is None else spread(ours.mean, ours.std)
             decided = ours is not None and ours.n > 1 and both.published is not None
-            texts.append(f"{said} ({light(both, of, 'paper').status})" if decided else said)
-        yield f"| {words} | {' | '.join(texts)} | {len(table_runs.complete(one.network, row))} |"
+            texts.append(f"{ours_text} ({light(both, measure, 'paper').status})" if decided else ours_text)
+        yield f"| {words} | {' | '.join(texts)} | {len(table_runs.complete(reproduction.network, row))} |"
 
 
 def spread(mean: float, std: float | None) -> str:
@@ -191,81 +195,85 @@ def spread(mean: float, std: float | None) -> str:
 # ---- rows at the table's rate, and each at its own best
 
 
-def tuned(one: Tuned, found: Journals) -> TunedTable | None:
-    """As `tune` with its plain budget has them, with the seeds that all rows have; None for fewer than two rows."""
-    chosen = replace(CHOSEN, methods=tuple(one.methods), networks=(one.network,))
-    searches = [search_of(cell, BUDGET, found.of) for cell in resolve(table(one.table), chosen).cells]
+def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
+    """Returns rows as `tune` compares them, with the seeds that all have; None where fewer than two were tuned."""
+    chosen = replace(CHOSEN, methods=tuple(choice.methods), networks=(choice.network,))
+    searches = [search_of(cell, BUDGET, existing.of) for cell in resolve(table(choice.table), chosen).cells]
     over = [search for search in searches if search.over]
-    every = tuned_table(resolve(table(one.table), chosen), BUDGET, over, found)
-    rows = [every.records(side, one.network, search.row) for search in over for side in SIDES]
+    every = tuned_table(resolve(table(choice.table), chosen), BUDGET, over, existing)
+    rows = [every.records(side, choice.network, search.row) for search in over for side in SIDES]
     common = set(SEEDS).intersection(*({record.seed for record in records} for records in rows))
     shared = replace(chosen, seeds=tuple(sorted(common)) or SEEDS)
-    return tuned_table(resolve(table(one.table), shared), BUDGET, over, found) if len(over) > 1 else None
+    return tuned_table(resolve(table(choice.table), shared), BUDGET, over, existing) if len(over) > 1 else None
 
 
-def tuned_block(one: Tuned, made: TunedTable) -> Iterator[str]:
-    yield from (f"**{one.title}**", "")
+def tuned_block(choice: Tuned, made: TunedTable) -> Iterator[str]:
+    yield from (f"**{choice.title}**", "")
     yield "| | rate | best accuracy (%) | its best rate | best accuracy (%) there | n |"
     yield "|---|---|---|---|---|---|"
     for search in made.searches:
-        cells = [text for side in SIDES for text in at_rate(one, made, search, side)]
-        n = len(made.records("best", one.network, search.row))
+        cells = [text for side in SIDES for text in at_rate(choice, made, search, side)]
+        n = len(made.records("best", choice.network, search.row))
         yield f"| {search.row.label} | {' | '.join(cells)} | {n} |"
-    found = [pair for pair in pairs(made) if pair.measure is ACCURACY]
-    held = f"of {len(found)} pairs, held to {100 * found[0].best.level:.3g} %" if found else ""
+    accuracy_pairs = [pair for pair in pairs(made) if pair.measure is ACCURACY]
+    held = (
+        f"of {len(accuracy_pairs)} pairs, held to {100 * accuracy_pairs[0].best.level:.3g} %" if accuracy_pairs else ""
+    )
     yield from ("", f"| Best accuracy (%), 95 % interval | as published | each at its best | {held} |")
     yield "|---|---|---|---|"
-    for pair in found:
+    for pair in accuracy_pairs:
         sides = f"{contrast(pair, 'published')} | {contrast(pair, 'best')}"
         yield f"| {pair.first.label} less {pair.second.label} | {sides} | {pair.kind} |"
 
 
-def at_rate(one: Tuned, made: TunedTable, search: Search, side: Side) -> tuple[str, str]:
-    """The rate, and the accuracy there."""
-    summary, _ = made.sides[side].value(one.network, search.row.key, ACCURACY)
-    known, found = "not run", made.interval(side, one.network, search.row)
+def at_rate(choice: Tuned, made: TunedTable, search: Search, side: Side) -> tuple[str, str]:
+    """Returns a row's learning rate in words, and its accuracy there."""
+    summary, _ = made.sides[side].value(choice.network, search.row.key, ACCURACY)
+    accuracy, interval = "not run", made.interval(side, choice.network, search.row)
     if summary is not None and summary.mean is not None:
-        known = f"{summary.mean:.2f}" + (f" [{found.low:.2f}, {found.high:.2f}]" if found is not None else "")
+        accuracy = f"{summary.mean:.2f}" + (
+            f" [{interval.low:.2f}, {interval.high:.2f}]" if interval is not None else ""
+        )
     run = next(run for run in made.sides[side].grid.runs if run.labels.row == search.row.key)
     ends = " and ".join(edges(search.trials)) if side == "best" else ""
-    return f"{run.work.schedule.lr:g}{f', the {ends} tried' if ends else ''}", known
+    return f"{run.work.schedule.lr:g}{f', the {ends} tried' if ends else ''}", accuracy
 
 
 def contrast(pair: RowPair, side: Side) -> str:
-    found = pair.published if side == "published" else pair.best
-    low, high = found.ends
-    return f"{found.quantity.value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    contrasted = pair.published if side == "published" else pair.best
+    low, high = contrasted.ends
+    return f"{contrasted.quantity.value:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 # ---- the pages
 
 
-def blocks(found: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path], Sequence[Path]]]]:
-    """By name: Markdown of every finding, and who draws the picture of those that have enough runs."""
+def blocks(existing: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path], Sequence[Path]]]]:
+    """Returns by a finding's name its Markdown, and, if it has enough runs, the function that draws its picture."""
     texts: dict[str, Iterator[str]] = {}
     drawn: dict[str, Callable[[Path], Sequence[Path]]] = {}
-    for one in FINDINGS:
-        runs = runs_of(one, found)
-        texts[one.name] = block(runs, one)
-        if one is FINDINGS[0]:
-            texts["headline"] = headline(runs, one)
-        if there(runs, one):
-            drawn[one.name] = partial(picture, runs, one)
+    for finding in FINDINGS:
+        runs = runs_of(finding, existing)
+        texts[finding.name] = block(runs, finding)
+        if finding is FINDINGS[0]:
+            texts["headline"] = headline(runs, finding)
+        if there(runs, finding):
+            drawn[finding.name] = partial(picture, runs, finding)
     for beside in REPRODUCED:
-        if (table_runs := reproduced(beside, found)) is not None:
+        if (table_runs := reproduced(beside, existing)) is not None:
             texts[beside.name] = reproduced_block(beside, table_runs)
             lines = list(pictures.curves(table_runs))
             drawn[beside.name] = partial(curves, lines, title=beside.title, y_label="Test accuracy (%)")
     for rows in TUNED:
-        if (made := tuned(rows, found)) is not None:
+        if (made := tuned(rows, existing)) is not None:
             texts[rows.name] = tuned_block(rows, made)
             drawn[rows.name] = partial(draw, made)
     return {name: "\n".join(lines) for name, lines in texts.items()}, drawn
 
 
 def filled(page: str, made: Mapping[str, str]) -> str:
-    """The page with its marked places made anew. Raises KeyError where a mark is none of the findings'."""
-    return MARKED.sub(lambda found: f"{found[1]}{made[found[2]]}\n{found[3]}", page)
+    """Returns the page with its marked places replaced. Raises KeyError for a mark that names no finding."""
+    return MARKED.sub(lambda mark: f"{mark[1]}{made[mark[2]]}\n{mark[3]}", page)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,10 +1,10 @@
-"""What is worth running in 45 minutes on a GPU, most valuable first, in calls of a few minutes each (docs/gpu.md).
+"""Run measurements on a GPU for 45 minutes in all, most valuable first, a few minutes a call (docs/gpu.md).
 
     python tools/gpu_hour.py --out DIR [--device cuda|cpu] [--data DIR] [--minutes 9] [--only STEP] [--retry]
     python tools/gpu_hour.py --out DIR --summary
 
-Every step runs in a process of its own and leaves one JSON in DIR; a step that does not fit in the minutes left is not
-started, and the same call again goes on there. Exits with 1 if a step failed, 2 where nothing can be run.
+Every step runs in a process of its own and writes one JSON file to DIR. A step that does not fit in the minutes left is
+not started; the next call begins with it. Exits with 1 if a step failed, 2 where nothing can be run.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PRECISIONS = ("float32", "tf32", "bf16")
 METHODS = ("async_lu", "async_bu", "lapsgd", "bp")
 MARGIN, SIZED_EPOCHS, BATCHES, ROUNDS = 1.15, 2, 40, 5
 TRIAL_SECONDS = 20.0  # of any step on a CPU
-Given = argparse.Namespace
+Arguments = argparse.Namespace
 Rows = list[dict[str, Any]]
 
 
@@ -52,8 +52,8 @@ class LeftOut(Exception):
     """The step cannot be carried out here; a later call tries again."""
 
 
-def tests(given: Given) -> Rows:
-    """Runs the tests marked `cuda`: backpropagation beside the virtual clock's, every method, streams."""
+def tests(arguments: Arguments) -> Rows:
+    """Run the tests marked `cuda`: backpropagation beside the virtual clock's, every method, streams."""
     files = [str(path) for path in CHECKOUT.glob("tests/**/test_*.py") if "mark.cuda" in path.read_text("utf-8")]
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-m", "cuda", "-p", "no:cacheprovider", *files]
     done = subprocess.run(command, cwd=CHECKOUT, check=False, capture_output=True, text=True)
@@ -62,14 +62,14 @@ def tests(given: Given) -> Rows:
     return [{"what": done.stdout.strip().splitlines()[-1]}]
 
 
-def speed(given: Given, precision: str) -> Rows:
+def speed(arguments: Arguments, precision: str) -> Rows:
     """BP and Async LU of ResNet-18 beside bare loops; ratios are medians of those within a round."""
-    if precision == "tf32" and given.device == "cpu":
+    if precision == "tf32" and arguments.device == "cpu":
         raise LeftOut("TF32 is CUDA's")
-    scale, batch, batches = ("smoke", 16, 4) if given.device == "cpu" else ("paper", 128, BATCHES)
+    scale, batch, batches = ("smoke", 16, 4) if arguments.device == "cpu" else ("paper", 128, BATCHES)
     sizes = {"train_samples": str(batch * batches), "test_samples": str(batch), "batch": str(batch)}
     work = workload("cifar10", "resnet18", scale, {**sizes, "precision": precision})
-    make = partial(training, work, data=random_images(work), device=given.device)
+    make = partial(training, work, data=random_images(work), device=arguments.device)
     virtual, threads = make("bp", executor="virtual"), make("bp", executor="threads")
     rivals = {"virtual BP": epoch(virtual), "threads BP": epoch(threads)}
     for workers in (1, 2):
@@ -79,12 +79,12 @@ def speed(given: Given, precision: str) -> Rows:
         rivals[f"bare loop{suffix}"] = bare(virtual, layout=layout, bf16=precision == "bf16")
         rivals[f"bare loop{suffix}, fastest algorithms"] = bare(virtual, layout=layout, bf16=precision == "bf16")
     timed = {name: with_cudnn(rival, fastest=name.endswith("algorithms")) for name, rival in rivals.items()}
-    found, rows = take_turns(timed, 2 if given.device == "cpu" else ROUNDS), []
-    for name, times in found.items():
+    times_of, rows = take_turns(timed, 2 if arguments.device == "cpu" else ROUNDS), []
+    for name, times in times_of.items():
         seconds = statistics.median(times)
         row = {"what": name, "ms a batch": seconds * 1e3, "samples/s": work.batch / seconds}
-        better = min(ratio(found, bp, name) for bp in ("virtual BP", "threads BP"))
-        rows.append({**row, "over bare loop": ratio(found, "bare loop", name), "over the better BP": better})
+        better = min(ratio(times_of, bp, name) for bp in ("virtual BP", "threads BP"))
+        rows.append({**row, "over bare loop": ratio(times_of, "bare loop", name), "over the better BP": better})
     return rows
 
 
@@ -93,23 +93,23 @@ def suite(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "benchmarks", *map(str, arguments)], cwd=CHECKOUT, check=True)
 
 
-def card(given: Given) -> Rows:
+def card(arguments: Arguments) -> Rows:
     """Measures this machine's hardware profile, by `calibrate`."""
-    scale = "smoke" if given.device == "cpu" else "paper"
-    suite("calibrate", f"--scale={scale}", f"--device={given.device}", f"--out={given.out / 'out'}")
+    scale = "smoke" if arguments.device == "cpu" else "paper"
+    suite("calibrate", f"--scale={scale}", f"--device={arguments.device}", f"--out={arguments.out / 'out'}")
     return [{"scale": scale, "file": "out/hardware/this-machine.toml"}]
 
 
-def table_work(given: Given, table: str) -> Workload:
+def table_work(arguments: Arguments, table: str) -> Workload:
     """The table's ResNet-18. Raises LeftOut where its data is not there."""
-    work = workload(table_of(table).family, "resnet18", "smoke" if given.device == "cpu" else "paper")
-    known = data_card(work.dataset)
-    if not known.embedded and finder(known).locate(known, given.data) is None:
-        raise LeftOut(f"{known.title} is not there: name its folder with --data")
+    work = workload(table_of(table).family, "resnet18", "smoke" if arguments.device == "cpu" else "paper")
+    data = data_card(work.dataset)
+    if not data.embedded and finder(data).locate(data, arguments.data) is None:
+        raise LeftOut(f"{data.title} is not there: name its folder with --data")
     return work
 
 
-def train_methods(given: Given, table: str, work: Workload, seeds: str, epochs: int, out: Path) -> None:
+def train_methods(arguments: Arguments, table: str, work: Workload, seeds: str, epochs: int, out: Path) -> None:
     """METHODS side by side, the schedule in proportion to the epochs."""
     share = epochs / work.epochs
     settings: dict[str, object] = {
@@ -119,39 +119,39 @@ def train_methods(given: Given, table: str, work: Workload, seeds: str, epochs: 
         "workload.schedule.warm_up_epochs": work.schedule.warm_up_epochs * share,
         "workload.schedule.t_max": work.schedule.t_max * share,
     }
-    if given.device == "cuda":
+    if arguments.device == "cuda":
         settings["workload.precision"] = "tf32"  # torch's own choice for convolutions
     chosen = [f"--set={key}={value}" for key, value in settings.items()]
-    chosen += [f"--method={','.join(METHODS)}", f"--device={given.device}", f"--out={out}", "--no-tracking"]
-    chosen += [f"--data={given.data}"] if given.data else []
-    jobs = 2 if given.device == "cpu" else len(METHODS)
+    chosen += [f"--method={','.join(METHODS)}", f"--device={arguments.device}", f"--out={out}", "--no-tracking"]
+    chosen += [f"--data={arguments.data}"] if arguments.data else []
+    jobs = 2 if arguments.device == "cpu" else len(METHODS)
     suite("run", table, "--network=resnet18", f"--scale={work.scale}", f"--seeds={seeds}", f"--jobs={jobs}", *chosen)
 
 
-def size(given: Given) -> Rows:
+def size(arguments: Arguments) -> Rows:
     """Times two epochs of Table 3's methods side by side -> the epochs that one table and seed have time for."""
-    work, folder, begun = table_work(given, "table3"), given.out / "sized", time.monotonic()
-    train_methods(given, "table3", work, "1", SIZED_EPOCHS, folder)
+    work, folder, begun = table_work(arguments, "table3"), arguments.out / "sized", time.monotonic()
+    train_methods(arguments, "table3", work, "1", SIZED_EPOCHS, folder)
     whole = time.monotonic() - begun
     runs = [record.evaluations[-2:] for record in map(read_journal, folder.glob("runs/*/journal.jsonl"))]
     per_epoch = max(last.metrics["wall_seconds"] - first.metrics["wall_seconds"] for first, last in runs)
     start = max(0.0, whole - SIZED_EPOCHS * per_epoch)
-    room = 0.0 if given.device == "cpu" else 60 * given.train_minutes / MARGIN - start
+    room = 0.0 if arguments.device == "cpu" else 60 * arguments.train_minutes / MARGIN - start
     epochs = min(work.epochs, max(SIZED_EPOCHS, int(room / per_epoch)))
     seconds = MARGIN * (start + epochs * per_epoch)
     return [{"seconds per epoch, the slowest": per_epoch, "to start (s)": start, "epochs": epochs, "seconds": seconds}]
 
 
-def train(given: Given, table: str, seed: int) -> Rows:
+def train(arguments: Arguments, table: str, seed: int) -> Rows:
     """Trains one table's methods with one seed; finished runs are found again, so that a repeat goes on."""
-    work, sized = table_work(given, table), read(given.out).get("size", {})
+    work, sized = table_work(arguments, table), read(arguments.out).get("size", {})
     if sized.get("status") != "finished":
         raise LeftOut("the step `size` has not finished")
-    train_methods(given, table, work, f"{seed}-{seed}", sized["rows"][0]["epochs"], given.out / "out")
+    train_methods(arguments, table, work, f"{seed}-{seed}", sized["rows"][0]["epochs"], arguments.out / "out")
     rows = []
-    for record in map(read_journal, sorted((given.out / "out").glob("runs/*/journal.jsonl"))):
+    for record in map(read_journal, sorted((arguments.out / "out").glob("runs/*/journal.jsonl"))):
         if record.spec.seed == seed and record.spec.workload.family == work.family:
-            accuracies = [one.metrics["accuracy_percent"] for one in record.evaluations]
+            accuracies = [evaluation.metrics["accuracy_percent"] for evaluation in record.evaluations]
             epochs = f"{len(accuracies)} of {work.epochs} published"
             row = {"method": record.labels.method_title, "epochs (fewer: no paper-scale result)": epochs}
             rows.append({**row, "status": record.status, "best accuracy (%)": max(accuracies)})
@@ -159,7 +159,7 @@ def train(given: Given, table: str, seed: int) -> Rows:
 
 
 # Job, and an estimate in seconds for one GPU; 0: what the step `size` found.
-STEPS: dict[str, tuple[Callable[[Given], Rows], float]] = {
+STEPS: dict[str, tuple[Callable[[Arguments], Rows], float]] = {
     "tests": (tests, 210),
     **{f"speed-{name}": (partial(speed, precision=name), 120) for name in PRECISIONS},
     "card": (card, 120),
@@ -178,24 +178,24 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
     return {step: json.loads(path.read_text("utf-8")) for step, path in paths.items() if path.is_file()}
 
 
-def write(given: Given, step: str, status: str, reason: str, seconds: float, found: Rows) -> None:
-    machine = {key: value for key, value in describe(given.device).items() if key != "command"}
-    said = {"step": step, "status": status, "reason": reason, "seconds": seconds, "device": given.device}
-    said |= {"commit": given.commit or machine.get("commit"), "machine": machine, "rows": found}
-    replace(file_of(given.out, step), (json.dumps(said, indent=2) + "\n").encode())
+def write(arguments: Arguments, step: str, status: str, reason: str, seconds: float, rows: Rows) -> None:
+    machine = {key: value for key, value in describe(arguments.device).items() if key != "command"}
+    record = {"step": step, "status": status, "reason": reason, "seconds": seconds, "device": arguments.device}
+    record |= {"commit": arguments.commit or machine.get("commit"), "machine": machine, "rows": rows}
+    replace(file_of(arguments.out, step), (json.dumps(record, indent=2) + "\n").encode())
 
 
-def carry_out(step: str, given: Given) -> None:
+def carry_out(step: str, arguments: Arguments) -> None:
     """Does the step's job in this process, and writes its record."""
-    begun, status, reason, found = time.monotonic(), "finished", "", Rows()
+    begun, status, reason, rows = time.monotonic(), "finished", "", Rows()
     try:
-        found = STEPS[step][0](given)
+        rows = STEPS[step][0](arguments)
     except LeftOut as why:
         status, reason = "left out", str(why)
     except Exception as error:
         traceback.print_exc()
         status, reason = "failed", f"{type(error).__name__}: {error}"
-    write(given, step, status, reason, time.monotonic() - begun, found)
+    write(arguments, step, status, reason, time.monotonic() - begun, rows)
 
 
 def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> None:
@@ -212,34 +212,34 @@ def in_own_process(command: Sequence[str], log: Path, limit_seconds: float) -> N
             process.wait()
 
 
-def call(given: Given) -> int:
+def call(arguments: Arguments) -> int:
     """Does what is left of the chosen steps and fits in the minutes -> the exit code."""
-    if given.device == "cuda" and not torch.cuda.is_available():
+    if arguments.device == "cuda" and not torch.cuda.is_available():
         raise ValueError("no CUDA device: the hour is for a machine with one; --device cpu tries it out.")
-    if any(record["device"] != given.device for record in read(given.out).values()):
-        raise ValueError(f"{given.out} holds records of another device: choose another --out.")
-    deadline = time.monotonic() + 60 * given.minutes
-    steps = [step for step in STEPS if not given.only or step.startswith(tuple(given.only))]
+    if any(record["device"] != arguments.device for record in read(arguments.out).values()):
+        raise ValueError(f"{arguments.out} holds records of another device: choose another --out.")
+    deadline = time.monotonic() + 60 * arguments.minutes
+    steps = [step for step in STEPS if not arguments.only or step.startswith(tuple(arguments.only))]
     if not steps:
         raise ValueError(f"there is no such step; steps are {', '.join(STEPS)}")
-    settled = ("finished",) if given.retry else ("finished", "failed")
+    settled = ("finished",) if arguments.retry else ("finished", "failed")
     for step in steps:
-        records, left = read(given.out), deadline - time.monotonic()
+        records, left = read(arguments.out), deadline - time.monotonic()
         if records.get(step, {}).get("status") in settled:
             continue
         sized = sum(row["seconds"] for row in records.get("size", {"rows": []})["rows"])
-        need = TRIAL_SECONDS if given.device == "cpu" else STEPS[step][1] or sized
+        need = TRIAL_SECONDS if arguments.device == "cpu" else STEPS[step][1] or sized
         if need > left:
             print(f"{step} takes about {need:.0f} s, {max(left, 0):.0f} s are left: the same call goes on there")
             break
-        file_of(given.out, step).unlink(missing_ok=True)
-        log, limit = given.out / "logs" / f"{step}.log", min(left, max(2 * need, 60.0))
+        file_of(arguments.out, step).unlink(missing_ok=True)
+        log, limit = arguments.out / "logs" / f"{step}.log", min(left, max(2 * need, 60.0))
         in_own_process([sys.executable, __file__, *sys.argv[1:], "--here", step], log, limit)
-        if step not in read(given.out):
-            write(given, step, "failed", f"no answer within {limit:.0f} s; see {log.name}", limit, [])
-        record = read(given.out)[step]
+        if step not in read(arguments.out):
+            write(arguments, step, "failed", f"no answer within {limit:.0f} s; see {log.name}", limit, [])
+        record = read(arguments.out)[step]
         print(f"{step}: {record['status']} in {record['seconds']:.0f} s {record['reason']}", flush=True)
-    return int(any(one["status"] == "failed" for step, one in read(given.out).items() if step in steps))
+    return int(any(record["status"] == "failed" for step, record in read(arguments.out).items() if step in steps))
 
 
 def summary(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
@@ -254,15 +254,15 @@ def summary(records: Mapping[str, dict[str, Any]]) -> Iterator[str]:
 
 def _where(record: dict[str, Any]) -> str:
     machine = record["machine"]
-    known = {key: machine.get(key) for key in ("gpu", "cpu", "cores", "python")}
-    known |= {"torch": machine.get("packages", {}).get("torch"), "commit": record["commit"]}
+    facts = {key: machine.get(key) for key in ("gpu", "cpu", "cores", "python")}
+    facts |= {"torch": machine.get("packages", {}).get("torch"), "commit": record["commit"]}
     trial = "; **a trial on a CPU: no number here counts**" if record["device"] == "cpu" else ""
-    return ", ".join(f"{key} {value}" for key, value in known.items() if value) + trial
+    return ", ".join(f"{key} {value}" for key, value in facts.items() if value) + trial
 
 
-def _table(found: Rows) -> str:
-    heads = list(dict.fromkeys(key for row in found for key in row if row[key] is not None))
-    body = ([row.get(head, "") for head in heads] for row in found)
+def _table(rows: Rows) -> str:
+    heads = list(dict.fromkeys(key for row in rows for key in row if row[key] is not None))
+    body = ([row.get(head, "") for head in heads] for row in rows)
     return markdown_rows(
         heads, ([f"{cell:.4g}" if isinstance(cell, float) else cell for cell in line] for line in body)
     )
@@ -280,16 +280,16 @@ def main() -> int:
     parser.add_argument("--commit", help="of the checkout, where it is a copy without git")
     parser.add_argument("--summary", action="store_true", help="print the records as Markdown and run nothing")
     parser.add_argument("--here", metavar="STEP", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    given.out, given.data = given.out.resolve(), given.data and given.data.resolve()
+    arguments = parser.parse_args()
+    arguments.out, arguments.data = arguments.out.resolve(), arguments.data and arguments.data.resolve()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the step's process ends, too
     try:
-        if given.here:
-            carry_out(given.here, given)
-        elif given.summary:
-            print(*summary(read(given.out)), sep="\n")
+        if arguments.here:
+            carry_out(arguments.here, arguments)
+        elif arguments.summary:
+            print(*summary(read(arguments.out)), sep="\n")
         else:
-            return call(given)
+            return call(arguments)
         return 0
     except ValueError as error:
         print(error, file=sys.stderr)

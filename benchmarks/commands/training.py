@@ -64,7 +64,7 @@ class Trainer:
         )
 
     def missing(self, runs: Sequence[Run], found: Journals) -> list[Run]:
-        """The runs, in the order of their seeds, that are still to be trained."""
+        """Returns the runs that are still to be trained, in the order of their seeds."""
         wanted = [run for run in plan.in_order(runs) if run.id not in self.seen]
         return [run for run in wanted if self.care.fresh or not found.done(run)]
 
@@ -74,13 +74,13 @@ class Trainer:
             self.jobs = self.slurm.width(missing, Pace(found.records, self.chosen.node))
 
     def resumable(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
-        """How many of the missing go on from checkpoints, in words; checkpoints of the others are removed."""
+        """Returns in words how many missing runs resume from checkpoints; removes the checkpoints of other runs."""
         keeper.prune(self.out, {run.id for run in runs} - {run.id for run in missing})
         resumed = 0 if self.care.fresh else sum(bool(checkpoints.found(self.out, run.id)) for run in missing)
         return f"; {resumed} to be resumed" if resumed else ""
 
     def train(self, missing: Sequence[Run], setting: Setting) -> None:
-        """Train them, and show how they go. Raises Interrupted where the command was asked to end."""
+        """Train the missing runs and show their progress. Raises Interrupted where a signal ends the command."""
         begun = time.monotonic()
         self.seen |= {run.id for run in missing}
         pace, jobs = Pace(journals.read(self.out).records, self.chosen.node), min(self.jobs, len(missing))
@@ -105,20 +105,20 @@ class Trainer:
                 self.failed.append(f"{run.title}: {why}")
 
     def complain(self) -> None:
-        """Say which runs failed."""
+        """Print which runs failed."""
         for sentence in self.failed:
             self.console.print(f"[bold red]Failed:[/] {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 def expected(runs: Sequence[Run], pace: Pace, jobs: int) -> str:
-    """How long training them takes, and what that rests on."""
+    """Returns in words how long training the runs takes, and what this estimate is based on."""
     if not runs:
         return "nothing is to be trained"
     return f"about {duration(pace.seconds(runs, jobs))} of training (wall clock), {pace.basis(runs)}"
 
 
 def _kept(display: Display, missing: Sequence[Run], setting: Setting) -> str:
-    """Says what is kept of a grid that was ended early, and what the same command does with the rest."""
+    """Returns in words what is kept of runs that were ended early, and what the same command does about the rest."""
     again = "the same command without --fresh" if setting.fresh else "the same command"
     done = f"{display.done} of {many(len(missing))} done"
     if not (display.done or display.begun):

@@ -1,4 +1,4 @@
-"""How a run can fail in its executor."""
+"""Errors of a run in its executor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METHOD_ERRORS = (Exception, GeneratorExit, SystemExit)
 OUR_METHODS = str(Path(effects.__file__).parent) + os.sep
 CHECKOUT = OUR_METHODS.removesuffix("methods" + os.sep)
 PLUGINS = ("plugin_", "own_network_")
-"""How the names of modules begin that are loaded from a user's files: methods, and networks."""
+"""Prefixes of the names of modules that are loaded from a user's files: methods, and networks."""
 PLACE = "_place_in_a_method"
 """The attribute of an exception that says where its worker's program stood; closing the program loses that."""
 

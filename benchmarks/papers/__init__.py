@@ -1,1 +1,1 @@
-"""What the papers say, held against runs: their claims, their ambiguities, their confounds."""
+"""Claims, ambiguities and confounds of the papers, judged by runs."""

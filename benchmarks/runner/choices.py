@@ -89,5 +89,5 @@ class Choices:
 
     @property
     def whole(self) -> Choices:
-        """The same choices with all rows: a target is the worst row's, and a claim compares several."""
+        """A copy that selects all rows: a target is the worst row's, and a claim compares several."""
         return replace(self, methods=())

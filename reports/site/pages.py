@@ -1,6 +1,6 @@
-"""What a report shows, page by page, as plain data: `reports.site` writes it as HTML, Markdown and LaTeX.
+"""Contents of a report, page by page, as plain data: `reports.site` writes it as HTML, Markdown and LaTeX.
 
-All texts are as they came, from runs and plug-ins too: whoever writes them escapes them.
+Texts from runs and plug-ins are not escaped here; each writer escapes them for its format.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ MEANINGS: dict[Status, str] = {
 
 @dataclass(frozen=True, slots=True)
 class VerdictBadge:
-    """A cell's verdict: its status, and what the status rests on."""
+    """A cell's verdict. why: the reason for the status."""
 
     status: Status
     why: str = ""
 
     @property
     def symbol(self) -> str:
-        """A sign of its own shape, so that colour is never the only one."""
+        """The status's symbol, so that colour is never the only sign."""
         return SYMBOLS[self.status]
 
     @property
     def style(self) -> str:
-        """The status as the name of a class of the style sheet."""
+        """The CSS class of the status."""
         return self.status.replace(" ", "-")
 
     @property
@@ -74,7 +74,7 @@ class ShownCell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One method: one entry per measure. key: of its row, the same under every condition."""
+    """A method's row of a table: a cell per measure. key: the row's key, the same under every condition."""
 
     label: str
     entries: tuple[ShownCell, ...]
@@ -83,7 +83,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The methods on one network. key: the network's, the same under every condition, which the title need not be."""
+    """The methods' rows on one network. key: the network's name, the same under every condition; a title may differ."""
 
     title: str
     lines: tuple[Line, ...]
@@ -92,7 +92,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Any other table: the first `heads` cells of a row are its heading. numbers: all other columns are numbers."""
+    """A plain table. heads: how many first cells of a row are its heading. numbers: all other columns are numbers."""
 
     caption: str
     headers: tuple[str, ...]
@@ -104,7 +104,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG, an SVG and a PDF of the same name. stem: of the files; alt: what is to be seen, in words."""
+    """A picture's PNG, SVG and PDF. stem: their path without ending; alt: a description in words."""
 
     stem: Path
     caption: str
@@ -116,13 +116,13 @@ class Picture:
 
     @property
     def for_paper(self) -> bool:
-        """Whether there is the PDF, which pictures of earlier versions have not."""
+        """Whether the PDF exists; pictures of earlier versions have none."""
         return self.stem.with_name(f"{self.name}.pdf").is_file()
 
 
 @dataclass(frozen=True, slots=True)
 class PageLink:
-    """address: empty for what is named, but cannot be linked."""
+    """A link of a page. address: "" for text that is shown without a link."""
 
     text: str
     address: str = ""
@@ -130,12 +130,12 @@ class PageLink:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One table, figure or analysis under one condition. Grids of an analysis stand in `grids`, a table's in `blocks`.
+    """The page of one table, figure or analysis under one condition.
 
-    glances: what matters of it, which comes first.
-    facts: (name, value) of the machines of its runs. command: makes its runs; refresh: makes the page, from them.
-    made_of: identity of every planned run -> what there was of it, "" for nothing; made_by: the commit that made the
-    page; stale: why it is not up to date, "" where it is.
+    blocks: a table's values. grids: an analysis's. glances: the summary at the top.
+    facts: (name, value) of the machines that trained its runs. command: trains the runs. refresh: makes the page from
+    them. made_of: id of every planned run -> its state when the page was made, "" where it was missing.
+    made_by: the commit that made the page. stale: why it is out of date, "" where it is not.
     """
 
     id: str
@@ -171,25 +171,25 @@ class Page:
     glances: tuple[Grid, ...] = ()
 
     def measured(self, block: Block) -> Iterator[Grid]:
-        """A table for each measure: published beside measured, and the verdict."""
+        """Yield a table for each measure: published and measured values, and the verdict."""
         heads = ("Method", "Published", "Measured (n)", "95 % interval", "Measured / published", "Evidence", "Verdict")
         shown = [place for place in range(len(heads)) if self.ratios or place != 4]
         for index, name in enumerate(self.measures):
             rows = []
             for line in block.lines:
-                of = line.entries[index]
-                cells = (line.label, of.published, of.measured, of.interval, of.ratio, of.n, of.light.text)
+                cell = line.entries[index]
+                cells = (line.label, cell.published, cell.measured, cell.interval, cell.ratio, cell.n, cell.light.text)
                 rows.append(tuple(cells[place] for place in shown))
             yield Grid(f"{name}, {block.title}", tuple(heads[place] for place in shown), tuple(rows))
 
     @property
     def ratios(self) -> bool:
-        """Whether any cell has a ratio that says anything."""
+        """Whether any cell has a ratio of measured to published value."""
         return any(entry.ratio != BLANK for block in self.blocks for line in block.lines for entry in line.entries)
 
     @property
     def place(self) -> str:
-        """Its folder, from the report's: a table has a page per condition."""
+        """The page's folder, relative to the report's: a table has a page per condition."""
         return "/".join(filter(None, (self.condition.slug, self.id)))
 
     @property
@@ -198,7 +198,7 @@ class Page:
 
     @property
     def counts(self) -> list[tuple[VerdictBadge, int]]:
-        """How many cells have which status, in the order of the legend."""
+        """Statuses with their numbers of cells, in the order of the legend."""
         return counts(self.lights)
 
     @property
@@ -208,7 +208,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A table or analysis without a page, why, and the command that makes its runs."""
+    """A table or analysis without a page, the reason, and the command that trains its runs."""
 
     id: str
     title: str
@@ -226,17 +226,17 @@ class Paper:
 
     @property
     def cards(self) -> list[tuple[Page, ...]]:
-        """The pages of each table, one a condition."""
+        """The pages, grouped by table: one page per condition."""
         ids = dict.fromkeys(page.id for page in self.pages)
         return [tuple(page for page in self.pages if page.id == id) for id in ids]
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimCell:
-    """What became of a claim under one condition: status and label ('holds at smoke'), the effect, its interval, ...
+    """A claim's verdict under one condition: status and label ('holds at smoke'), the effect, its interval, ...
 
-    condition: in words. needed: what would decide it.
-    evidence: its tables' pages of that condition, as addresses from the report's folder.
+    condition: in words. needed: the runs that would decide an open claim.
+    evidence: links to its tables' pages under that condition, relative to the report's folder.
     """
 
     condition: str
@@ -250,12 +250,12 @@ class ClaimCell:
 
     @property
     def light(self) -> VerdictBadge:
-        """Its sign, so that colour is never the only one."""
+        """The badge of the verdict."""
         return VerdictBadge({"holds": "agrees", "does not hold": "differs"}.get(self.status, "undecided"))  # type: ignore[arg-type]
 
     @property
     def short(self) -> str:
-        """Status, effect and what would decide it, in a line."""
+        """Status, effect and the runs that would decide it, in a line."""
         return "; ".join(filter(None, (self.status, self.effect, self.needed)))
 
     @property
@@ -265,7 +265,7 @@ class ClaimCell:
 
 @dataclass(frozen=True, slots=True)
 class ClaimLine:
-    """A claim, and what became of it under each condition."""
+    """A claim with its verdict under each condition."""
 
     id: str
     text: str
@@ -275,7 +275,7 @@ class ClaimLine:
 
 @dataclass(frozen=True, slots=True)
 class ClaimColumn:
-    """The claims under one condition: lines of one cell each. made_of, made_by, stale: as those of a page."""
+    """The claims under one condition: each line has one cell. made_of, made_by, stale: see `Page`."""
 
     condition: Conditions
     lines: tuple[ClaimLine, ...]
@@ -286,9 +286,10 @@ class ClaimColumn:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What the papers say in words, and what became of it under every condition that has runs, the smallest first.
+    """The papers' claims with their verdicts under every condition that has runs, the smallest scale first.
 
-    counts: per condition how many have which status. rules: how they are decided. lead: the condition that counts most.
+    counts: per condition, the number of claims of each of `statuses`. rules: sentences on how claims are decided.
+    lead: index of the condition that is shown first.
     """
 
     statuses: tuple[str, ...]
@@ -304,25 +305,27 @@ class Claims:
 
     @property
     def largest(self) -> list[tuple[ClaimLine, ClaimCell]]:
-        """All of them under the condition that leads, those that hold first, those that are open last."""
-        found = [(line, line.cells[self.lead]) for line in self.lines]
-        return sorted(found, key=lambda pair: (not pair[1].decided, pair[1].status != "holds"))
+        """The claims under the leading condition: first those that hold, last those that are open."""
+        claims = [(line, line.cells[self.lead]) for line in self.lines]
+        return sorted(claims, key=lambda pair: (not pair[1].decided, pair[1].status != "holds"))
 
     @property
     def counted(self) -> Grid:
-        """How many claims have which status under each condition."""
-        rows = ((one.label, *map(str, counts)) for one, counts in zip(self.conditions, self.counts, strict=True))
+        """The number of claims of each status under each condition."""
+        rows = (
+            (condition.label, *map(str, counts)) for condition, counts in zip(self.conditions, self.counts, strict=True)
+        )
         return Grid("Claims of the papers, by condition", ("Condition", *self.statuses), tuple(rows))
 
     @property
     def matrix(self) -> Grid:
-        """Claim by condition."""
+        """The verdicts: a row per claim, a column per condition."""
         rows = tuple((f"{line.id}: “{line.text}”", *(cell.short for cell in line.cells)) for line in self.lines)
-        names = (one.label for one in self.conditions)
+        names = (condition.label for condition in self.conditions)
         return Grid("The papers' claims by condition", ("Claim", *names), rows, self.rules, numbers=False)
 
     def grid(self, index: int) -> Grid:
-        """All that is said of them under one condition."""
+        """The claims under one condition, with values, reasons and the runs that would decide them."""
         rows = tuple(
             (f"{line.id}: “{line.text}”", line.source, cell.label, cell.measured, cell.why, cell.needed)
             for line in self.lines
@@ -334,9 +337,10 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The whole report. warnings: what is amiss; facts: (name, value) of what was run where.
+    """The whole report. warnings: sentences on missing or stale pages; facts: (name, value) of the machines.
 
-    commands: those that repeat it. asked, columns: what later reports add to (reports.site.kept).
+    commands: those that repeat the report. asked, columns: kept for later reports, which add to them
+    (reports.site.kept).
     """
 
     title: str
@@ -356,18 +360,18 @@ class Site:
 
     @property
     def again(self) -> str:
-        """What its commands do."""
+        """The heading above the report's commands."""
         return again(self.pages)
 
 
 def counts(lights: Iterable[VerdictBadge]) -> list[tuple[VerdictBadge, int]]:
-    """Statuses that occur, with how often, in the order of `SYMBOLS`."""
-    found = Counter(light.status for light in lights)
-    return [(VerdictBadge(status), found[status]) for status in SYMBOLS if found[status]]
+    """The statuses that occur with their numbers, in the order of `SYMBOLS`."""
+    numbers = Counter(light.status for light in lights)
+    return [(VerdictBadge(status), numbers[status]) for status in SYMBOLS if numbers[status]]
 
 
 def again(pages: Iterable[Page]) -> str:
-    """What the commands do that make the runs of pages: no mere repetition where some rows have fewer seeds."""
+    """The heading above commands that train the runs of pages; it says how many planned runs they would add."""
     lost = {id for page in pages for id, state in page.made_of.items() if not state}
     return f"To repeat it, and to train {len(lost)} more that are planned and not there:" if lost else "To repeat it:"
 
@@ -378,11 +382,11 @@ def legend() -> list[tuple[VerdictBadge, str]]:
 
 
 def slug(text: str) -> str:
-    """The text as the name of an anchor: ASCII letters, digits and hyphens."""
+    """Returns the text as an anchor's name: ASCII letters, digits and hyphens."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "part"
 
 
 def grid_of_pairs(caption: str, headers: tuple[str, str], pairs: Sequence[tuple[str, str]]) -> Grid:
-    """Names with their values."""
+    """Returns a plain table of names with their values."""
     return Grid(caption, headers, tuple(pairs), numbers=False)

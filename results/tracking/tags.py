@@ -1,4 +1,4 @@
-"""How runs of ours are known in a store: the tags that they carry, the search for them, and how MLflow's list opens."""
+"""Tags that mark our runs in an MLflow store, the search for such runs, and the view with which MLflow's list opens."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ VIEW = "benchmarks"
 VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
 """A tag of an experiment, in which MLflow keeps a shared view as JSON.
 
-The fields are those of its own pages' state (3.13 to 3.17 were read). One that it cannot read it leaves out, with a
-sentence, and shows its ordinary list.
+The fields are the state of MLflow's own pages (read from versions 3.13 to 3.17). A version that cannot read the view
+says so, and shows its ordinary list.
 """
 COLUMNS = (
     "metrics.`best_accuracy_percent`",
@@ -54,12 +54,12 @@ _LIST: Mapping[str, Any] = {
 
 
 def run_key(record: Record) -> str:
-    """The key of a run's entry; as another row than its journal's it has one of its own."""
+    """Returns the key of a run's entry; a run that stands in another row than its journal's has a second key."""
     return f"run:{record.id}:{record.row}" if record.elsewhere else f"run:{record.id}"
 
 
 def search(client: Any, experiment_ids: Sequence[str], condition: str) -> Iterator[Any]:
-    """All runs, page by page, the newest first."""
+    """Yield all runs, page by page, the newest first."""
     token = None
     while experiment_ids:
         page = client.search_runs(list(experiment_ids), condition, page_token=token)
@@ -70,10 +70,10 @@ def search(client: Any, experiment_ids: Sequence[str], condition: str) -> Iterat
 
 
 def ended(run: Any) -> bool:
-    """Whether the run was laid in to its end; else a feed was stopped there."""
+    """Whether the run was written to its end; if not, a feed was interrupted."""
     return run.info.status not in ("RUNNING", "SCHEDULED")
 
 
 def view_text() -> str:
-    """The view as the tag holds it, which has room for 5000 characters."""
+    """Returns the view as JSON for the tag, which has room for 5000 characters."""
     return json.dumps(_LIST, separators=(",", ":"))

@@ -47,7 +47,7 @@ def test_running_statistics_are_averaged_or_left_to_each_device(averaged: bool) 
 
 
 def test_reduced_gradients_are_alike_and_nobody_elses() -> None:
-    """All at the rate of the round's first ticket."""
+    """Reduced gradients are all applied at the learning rate of the round's first ticket."""
     team = team_of(network(), network())
     gradients = [backward(team, forward(team, q))[1] for q in (0, 1)]
     expected = (gradients[0].tensors[0] + gradients[1].tensors[0]) / 2
@@ -74,7 +74,7 @@ def test_the_consensus_is_the_mean_or_the_first() -> None:
 
 
 def ticket_of(team: TorchTeam, replica: int, *, shared: bool = False) -> int:
-    """Of the replica's next batch."""
+    """Returns the index of the replica's next batch."""
     return narrowed(TorchStep, team.next_batch(team.replicas[replica], shared)).index
 
 
@@ -90,7 +90,7 @@ def test_ticket_i_belongs_to_device_i_mod_q() -> None:
 
 
 def test_shared_tickets_go_to_whoever_asks() -> None:
-    """All of them, in the order of asking; the learning rate goes by tickets, so nothing else changes."""
+    """All tickets are given out, in the order of asking; the learning rate goes by tickets, so nothing else changes."""
     team = team_of(network(), network(), steps=6)
     asked = [1, 1, 0, 1, 1, 1]
     assert [ticket_of(team, q, shared=True) for q in asked] == list(range(6))

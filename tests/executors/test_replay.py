@@ -131,8 +131,8 @@ def busiest(part: Part, role: str) -> str:
     return max((name for name in part if name.startswith(role)), key=lambda name: len(part[name].effects))
 
 
-known = cache(record)
-"""What a run with its defaults comes to, for tests of what does not fit it."""
+recorded = cache(record)
+"""Records a run, once for all tests that refuse a changed schedule."""
 
 
 @pytest.mark.parametrize(
@@ -148,14 +148,14 @@ known = cache(record)
     ],
 )
 def test_what_is_changed_is_named_with_worker_effect_and_layer(role: str, fields: Any, words: str) -> None:
-    parts, _ = known("async_lu")
+    parts, _ = recorded("async_lu")
     worker = busiest(parts[1], role)
     with pytest.raises(ScheduleMismatch, match=f"epoch 2, {worker}, {words}"):
         replay("async_lu", changed(parts, worker, **fields))
 
 
 def test_workers_epochs_and_effects_that_are_missing_are_named() -> None:
-    parts, _ = known("async_lu")
+    parts, _ = recorded("async_lu")
     fewer = [{name: one for name, one in parts[0].items() if name != FORWARD}, *parts[1:]]
     with pytest.raises(ScheduleMismatch, match=f"epoch 1, {FORWARD}: the schedule has no such worker"):
         replay("async_lu", fewer)
@@ -173,7 +173,7 @@ def test_workers_epochs_and_effects_that_are_missing_are_named() -> None:
 
 
 def test_another_methods_schedule_is_refused() -> None:
-    parts, _ = known("async_lu")
+    parts, _ = recorded("async_lu")
     with pytest.raises(ScheduleMismatch, match=r"backward \d on device \d, at Backward: the schedule has Update there"):
         replay("async_bu", parts)
 

@@ -38,7 +38,7 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[TrackedEntry]:
 
 @pytest.fixture
 def fresh(client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Store]]:
-    """As many feeds into one store as are wanted; its experiment is not there yet."""
+    """Makes stores, as many as a test calls for, on one server that has no experiment yet."""
     from mlflow import entities
 
     monkeypatch.setattr(feeding, "_artifacts", lambda uri, name: tmp_path.as_uri())

@@ -19,7 +19,7 @@ DIGESTS = {
     "paper-b.csv": "1109630ce20aee21",
     "paper-others.csv": "768d64f1ae84df9a",
 }
-"""Of keys and numbers, as they were held against the papers' own texts, cell by cell."""
+"""Digest of keys and numbers, which were compared with the papers' texts cell by cell."""
 KEY = ("table", "dataset", "network", "row", "measure")
 
 

@@ -16,13 +16,17 @@ from tools import gpu_hour
 
 
 @pytest.fixture
-def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
     """Options of a call, whose steps run in this process: the first one fits, the second fails, the third is left."""
 
-    def fails(given: argparse.Namespace) -> gpu_hour.Rows:
+    def fails(arguments: argparse.Namespace) -> gpu_hour.Rows:
         raise RuntimeError("no")
 
-    steps = {"one": (lambda given: [{"what": "a|b", "ms": 1.23456}], 1.0), "two": (fails, 1.0), "long": (fails, 1e4)}
+    steps = {
+        "one": (lambda _: [{"what": "a|b", "ms": 1.23456}], 1.0),
+        "two": (fails, 1.0),
+        "long": (fails, 1e4),
+    }
     monkeypatch.setattr(gpu_hour, "STEPS", steps)
     monkeypatch.setattr(gpu_hour, "TRIAL_SECONDS", 1.0)
     options = argparse.Namespace(
@@ -37,38 +41,38 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace
 
 
 def test_a_later_call_repeats_what_failed_on_request_alone(
-    given: argparse.Namespace, capsys: pytest.CaptureFixture[str]
+    arguments: argparse.Namespace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert gpu_hour.call(given) == 1
-    assert {name: record["status"] for name, record in gpu_hour.read(given.out).items()} == {
+    assert gpu_hour.call(arguments) == 1
+    assert {name: record["status"] for name, record in gpu_hour.read(arguments.out).items()} == {
         "one": "finished",
         "two": "failed",
     }
     capsys.readouterr()
-    assert gpu_hour.call(given) == 1
+    assert gpu_hour.call(arguments) == 1
     assert not capsys.readouterr().out
-    given.retry = True
-    gpu_hour.call(given)
+    arguments.retry = True
+    gpu_hour.call(arguments)
     assert capsys.readouterr().out.startswith("two: failed")
 
 
-def test_a_call_stops_before_what_does_not_fit(given: argparse.Namespace) -> None:
-    given.minutes = 0.0
-    assert gpu_hour.call(given) == 0
-    assert not gpu_hour.read(given.out)
+def test_a_call_stops_before_what_does_not_fit(arguments: argparse.Namespace) -> None:
+    arguments.minutes = 0.0
+    assert gpu_hour.call(arguments) == 0
+    assert not gpu_hour.read(arguments.out)
 
 
-def test_a_folder_of_another_device_is_refused(given: argparse.Namespace) -> None:
-    gpu_hour.write(given, "one", "finished", "", 1.0, [])
-    path = gpu_hour.file_of(given.out, "one")
+def test_a_folder_of_another_device_is_refused(arguments: argparse.Namespace) -> None:
+    gpu_hour.write(arguments, "one", "finished", "", 1.0, [])
+    path = gpu_hour.file_of(arguments.out, "one")
     path.write_text(json.dumps({**json.loads(path.read_text()), "device": "cuda"}))
     with pytest.raises(ValueError, match="another device"):
-        gpu_hour.call(given)
+        gpu_hour.call(arguments)
 
 
-def test_the_summary_has_every_step_and_says_what_was_not_reached(given: argparse.Namespace) -> None:
-    gpu_hour.call(given)
-    text = "\n".join(gpu_hour.summary(gpu_hour.read(given.out)))
+def test_the_summary_has_every_step_and_says_what_was_not_reached(arguments: argparse.Namespace) -> None:
+    gpu_hour.call(arguments)
+    text = "\n".join(gpu_hour.summary(gpu_hour.read(arguments.out)))
     assert r"| a\|b | 1.235 |" in text
     assert "Not reached: long." in text
 

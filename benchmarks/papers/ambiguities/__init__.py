@@ -1,1 +1,1 @@
-"""What the papers contradict or leave open, and which ambiguity a run takes."""
+"""Points that the papers contradict or leave open, and the interpretation that a run takes."""

@@ -1,4 +1,4 @@
-"""What an ambiguity of a paper is: what is said where, what we take, and the setting that chooses the other.
+"""An ambiguity of a paper: both statements with their places, our interpretation, the setting that chooses the other.
 
 A: arXiv:2410.05985v1; A3: the summary of its third version; B: arXiv:2203.06638 (the ICLR 2021 submission), and the
 public code of its authors, in which facts were read and from which nothing is copied.
@@ -14,11 +14,12 @@ B_CODE = "public code of arXiv:2203.06638"
 
 @dataclass(frozen=True)
 class Ambiguity:
-    """One point that a paper leaves open, or says twice.
+    """A point that a paper leaves open, or on which it contradicts itself.
 
-    key: the setting that decides ("workload.stem"; "{method}.weights" for each of `methods`); without one no option
-    expresses it, and `ours` says so. value: of the other interpretation, "" where there is no definite one.
-    networks: those it concerns; empty for all of its tables.
+    item: what it is about. said, elsewhere: the two statements. ours: the interpretation that is the default.
+    key: the setting that decides ("workload.stem"; "{method}.weights" for each of `methods`); "" where no option can.
+    value: the setting's value for the other interpretation, "" where several are possible.
+    networks: the networks it concerns; empty for all of its tables.
     """
 
     item: str
@@ -34,7 +35,7 @@ class Ambiguity:
 
     @property
     def owner(self) -> str:
-        """workload, {method}, or an analysis."""
+        """The part of the key before the dot: "workload", "{method}", or an analysis's id."""
         return self.key.partition(".")[0]
 
     @property
@@ -43,7 +44,7 @@ class Ambiguity:
 
     @property
     def other(self) -> str:
-        """What follows --set; empty where there is nothing to set."""
+        """The argument of --set that chooses the other interpretation; "" where no option can."""
         return f"{self.key}={self.value or 'VALUE'}" if self.key else ""
 
 

@@ -1,7 +1,7 @@
-"""Where the papers contradict themselves, their code or each other, or are silent: which interpretation a run takes.
+"""Sentences on the interpretation that a run takes, where the papers are silent or contradict each other or their code.
 
-Every ambiguity is data (paper_a.py, laws.py, paper_b.py, paper_others.py); `interpretations` says of a run, from its
-spec, what was taken and how to choose the other. What no option can express is said in words.
+Every ambiguity is data (paper_a.py, laws.py, paper_b.py, paper_others.py). `interpretations` reads from a run's spec
+which interpretation it takes, and adds the option that chooses the other, if there is one.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ AMBIGUITIES: tuple[Ambiguity, ...] = (
 
 
 def interpretations(table_id: str, runs: Sequence[Run] = ()) -> list[str]:
-    """One line per ambiguity of a table or analysis: what is said where, what its runs take, how to choose the other.
+    """Returns a line per ambiguity of a table or analysis: both statements, what the runs take, how to set the other.
 
-    Those of other methods or networks than the runs' are left out. Of no runs, as an analysis has none, the default is
-    said.
+    Ambiguities of other methods or networks than the runs' are left out. Without runs, as for an analysis, the line
+    has the default interpretation.
     """
     lines = []
     for ambiguity in AMBIGUITIES:
@@ -66,7 +66,7 @@ def _taken(ambiguity: Ambiguity, runs: Sequence[Run], table_id: str) -> str:
 
 @dataclass(frozen=True)
 class _Choice:
-    """What a run takes, why, and what to set instead."""
+    """The value that a run takes, the reason, and the setting that chooses the other."""
 
     value: str
     why: str

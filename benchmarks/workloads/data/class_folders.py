@@ -20,7 +20,7 @@ TRAIN, TEST = "train", ("test", "val")
 
 
 class ClassFile(NamedTuple):
-    """A sample below the folder, its class's place, and what tells that it was not changed since."""
+    """A sample's path in the folder, its class's index, and the size and time (ns) that show whether it changed."""
 
     path: str
     label: int
@@ -38,14 +38,15 @@ class ClassTree:
 
     @property
     def state(self) -> str:
-        """What it looks like without being opened, as 32 hexadecimal digits."""
+        """A digest of all names, sizes and times, 32 hexadecimal digits: changed files show without being opened."""
         lines = (f"{split} {file}\n" for split, files in (("train", self.train), ("test", self.test)) for file in files)
         return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()[:32]
 
 
 def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> ClassTree:
-    """What is in the folder. held_out: the share of each class that is for testing, where there is no test/.
+    """List the files of a folder with train/ and test/, or of one folder of classes with a share held out for testing.
 
+    endings: of sample files, such as ".png". held_out: the share of each class that becomes the test split.
     Hidden files, and files with other endings, are passed over. Raises UserError where a split, a class or every file
     of a class is missing, where the splits' classes differ, and for a file that is no regular one.
     """
@@ -58,9 +59,9 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
         if held_out is not None:
             if tests:
                 raise UserError(f"{place} has {tests[0]}/: leave held_out out of the data card, or {tests[0]}/ away.")
-            found = listed(place / TRAIN if (place / TRAIN).is_dir() else place, endings)
-            _check_several(place, found)
-            return _parted(found, held_out)
+            files_of = listed(place / TRAIN if (place / TRAIN).is_dir() else place, endings)
+            _check_several(place, files_of)
+            return _split(files_of, held_out)
         if not tests or not (place / TRAIN).is_dir():
             raise UserError(
                 f"{place} has no {TRAIN}/ and {TEST[0]}/, each with a folder per class: make them, or say in the data "
@@ -78,11 +79,11 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
     return ClassTree(tuple(train), *(tuple(file for files in of.values() for file in files) for of in (train, test)))
 
 
-def _parted(found: dict[str, list[ClassFile]], held_out: float) -> ClassTree:
-    """The same share of each class, drawn once and for all."""
+def _split(files_of: dict[str, list[ClassFile]], held_out: float) -> ClassTree:
+    """Split the files: the share `held_out` of each class for testing, by a draw that is the same for all runs."""
     train: list[ClassFile] = []
     test: list[ClassFile] = []
-    for label, (kind, files) in enumerate(found.items()):
+    for label, (kind, files) in enumerate(files_of.items()):
         count = max(1, round(held_out * len(files)))
         if count >= len(files):
             raise UserError(
@@ -91,7 +92,7 @@ def _parted(found: dict[str, list[ClassFile]], held_out: float) -> ClassTree:
         chosen = set(order(len(files), Purpose.SPLIT, label)[:count].tolist())
         train += [file for at, file in enumerate(files) if at not in chosen]
         test += [file for at, file in enumerate(files) if at in chosen]
-    return ClassTree(tuple(found), tuple(train), tuple(test))
+    return ClassTree(tuple(files_of), tuple(train), tuple(test))
 
 
 def _check_several(place: Path, kinds: Collection[str]) -> None:
@@ -100,13 +101,13 @@ def _check_several(place: Path, kinds: Collection[str]) -> None:
 
 
 def listed(folder: Path, endings: Sequence[str], *, alone: bool = False) -> dict[str, list[ClassFile]]:
-    """Class -> its files, both sorted. alone: nothing else lies there, but for what is hidden, and no links.
+    """Map class -> its files, both sorted. alone: refuse links, and anything but classes, unless it is hidden.
 
-    Raises UserError where something else does, where a class has no files, and for a file that is no regular one;
+    Raises UserError for what is refused, where a class has no files, and for a file that is no regular one;
     OSError where a folder cannot be listed.
     """
     inside = _entries(folder, links=not alone)
-    kinds = sorted(name for name, found in inside if stat.S_ISDIR(found.st_mode))
+    kinds = sorted(name for name, status in inside if stat.S_ISDIR(status.st_mode))
     if alone and len(kinds) < len(inside):
         other = next(name for name, _ in inside if name not in kinds)
         raise UserError(f"{folder / other} is no folder, as only classes may lie there: remove it.")
@@ -115,20 +116,20 @@ def listed(folder: Path, endings: Sequence[str], *, alone: bool = False) -> dict
     files = {}
     for label, kind in enumerate(kinds):
         entries = _entries(folder / kind, links=not alone)
-        there = [(name, found) for name, found in entries if alone or name.lower().endswith(tuple(endings))]
-        for name, found in there:
-            if not stat.S_ISREG(found.st_mode):
+        samples = [(name, status) for name, status in entries if alone or name.lower().endswith(tuple(endings))]
+        for name, status in samples:
+            if not stat.S_ISREG(status.st_mode):
                 raise UserError(f"{folder / kind / name} is no regular file, as every sample has to be: remove it.")
-        if not there:
+        if not samples:
             raise UserError(f"{folder / kind} has no files ({', '.join(endings)}): fill it, or remove it.")
         files[kind] = sorted(
-            ClassFile(os.path.join(folder, kind, name), label, found.st_size, found.st_mtime_ns)
-            for name, found in there
+            ClassFile(os.path.join(folder, kind, name), label, status.st_size, status.st_mtime_ns)
+            for name, status in samples
         )
     return files
 
 
 def _entries(folder: Path, *, links: bool) -> list[tuple[str, os.stat_result]]:
-    """What is not hidden. links: whether what they point to is told."""
+    """Names of a folder's entries that are not hidden, with their status. links: follow symbolic links."""
     with os.scandir(folder) as entries:
-        return [(one.name, one.stat(follow_symlinks=links)) for one in entries if not one.name.startswith(".")]
+        return [(entry.name, entry.stat(follow_symlinks=links)) for entry in entries if not entry.name.startswith(".")]

@@ -88,7 +88,7 @@ def test_a_training_crop_is_torchvisions_to_the_byte(size: tuple[int, int]) -> N
 
 
 def test_random_boxes_are_torchvisions() -> None:
-    """As RandomResizedCrop drew them from the same uniform numbers: long images had no attempt that fits."""
+    """Boxes equal those of RandomResizedCrop from the same uniform numbers; long images fit in no attempt."""
     sizes = [(50, 40), (33, 90), (200, 9), (7, 300)]
     boxes = [tuple(decode.random_box(*size, draw(decode.WORDS, Purpose.AUGMENTATION, 5))) for size in sizes]
     assert boxes == [(1, 6, 39, 43), (29, 0, 17, 23), (0, 94, 9, 12), (145, 0, 9, 7)]
@@ -98,7 +98,7 @@ def test_random_boxes_are_torchvisions() -> None:
 
 
 def one_by_one(made: FolderBatches, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-    """The same batch, written down image by image with torchvision's functions."""
+    """Returns a batch made image by image with torchvision's functions."""
     part, card = made.data.train, made.data.card
     chosen = made.chosen(epoch, index)
     drawn = draw(BATCH * decode.WORDS, Purpose.AUGMENTATION, 3, epoch, index).reshape(BATCH, -1)
