@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import pkgutil
 import subprocess
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 DISTRIBUTION = "async-sgd-benchmarks"
 
@@ -36,3 +41,25 @@ def git(*arguments: str) -> str | None:
 def is_tracked() -> bool:
     """Whether git tracks this code; not so where the packages were copied into a repository of something else."""
     return git("ls-files", "--error-unmatch", "benchmarks/checkout.py") is not None
+
+
+def declared(package: ModuleType, name: str, besides: Collection[str]) -> dict[str, Any]:
+    """The literal of that name in each module, read without running it: that would take torch, or time. Sorted.
+
+    besides: modules that declare none.
+    Raises ValueError where a file has no such literal, or several.
+    """
+    modules = sorted({module.name for module in pkgutil.iter_modules(package.__path__)} - {*besides})
+    return {module: _literal(_file(package, module), name) for module in modules}
+
+
+def _file(package: ModuleType, module: str) -> Path:
+    return next(file for folder in package.__path__ if (file := Path(folder, f"{module}.py")).is_file())
+
+
+def _literal(file: Path, name: str) -> Any:
+    lines = [line for line in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(line, ast.Assign)]
+    found = [line.value for line in lines if ast.unparse(line.targets[0]) == name]
+    if len(found) != 1:
+        raise ValueError(f"{file} has {len(found)} literals {name}, and needs one.")
+    return ast.literal_eval(found[0])

@@ -24,15 +24,7 @@ def _place(id: str) -> tuple[int, int]:
     return (("table", "figure").index(numbered[1]), int(numbered[2])) if numbered else (2, 0)
 
 
-IDS = tuple(
-    sorted(
-        (
-            *(*tables.PAPER_A, *tables.FIGURES_A, *analyses.IDS, *tables.PAPER_A3, *tables.PAPER_B),
-            *(*tables.AUDITS, *tables.OTHERS),
-        ),
-        key=_place,
-    )
-)
+IDS = tuple(sorted((*analyses.IDS, *tables.IDS), key=_place))
 GROUPS = ("paper-a", "paper-b", "all")
 RESERVED = ("claims",)
 """Files beside the tables' own."""
@@ -43,9 +35,9 @@ def members(group: str) -> tuple[str, ...]:
     """What one of GROUPS names: a paper's tables, figures and analyses; all: all papers', others', and the audits."""
     if group == "all":
         return tuple(id for id in IDS if id not in analyses.IDS or analyses.analysis(id).paper)
-    its = tables.PAPER_B if group == "paper-b" else (*tables.PAPER_A, *tables.FIGURES_A, *tables.PAPER_A3)
+    version_3 = tables.group("paper-a3") if group == "paper-a" else ()
     own = (id for id in analyses.IDS if analyses.analysis(id).paper == group)
-    return tuple(sorted({*its, *own}, key=IDS.index))
+    return tuple(sorted((*tables.group(group), *version_3, *own), key=IDS.index))
 
 
 def experiment(id: str) -> Experiment:

@@ -3,6 +3,7 @@ from benchmarks.tables.shared import BASELINE
 
 CHARGED = {"activations": "charged"}
 
+PLACE = ("audits", 5)
 TABLE = Table(
     id="audit-activations",
     title="CIFAR-10: what Async LU and BU gain once moving the activations is charged",

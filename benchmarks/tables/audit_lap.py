@@ -5,6 +5,7 @@ from benchmarks.tables.shared import BASELINE, LAP_NOTE
 
 LINEAR = {"learning_rate": "linear"}
 
+PLACE = ("audits", 3)
 TABLE = Table(
     id="audit-lap",
     title="CIFAR-10: what LAP-SGD's deficit is made of: its stem, its updaters, its learning rate, its staleness",

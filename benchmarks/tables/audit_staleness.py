@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 
+PLACE = ("audits", 4)
 TABLE = Table(
     id="audit-staleness",
     title="CIFAR-10: what Async LU's staleness costs: its queue, its backward workers, Algorithm 1's overwrite",

@@ -4,6 +4,7 @@ from benchmarks.tables.shared import LAP_NOTE
 TORCHVISION = {"stem": "imagenet"}
 THEIRS = "with the stem that it has in its authors' code, as paper A ran it"
 
+PLACE = ("audits", 1)
 TABLE = Table(
     id="audit-stem",
     title="CIFAR-100: LAP-SGD and LPP-SGD with torchvision's stem and with the CIFAR stem",

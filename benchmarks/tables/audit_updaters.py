@@ -3,6 +3,7 @@ from benchmarks.tables.shared import RATE_NOTE
 
 ONE = "as paper A ran it: with U = 1 LPP-SGD is LAP-SGD"
 
+PLACE = ("audits", 2)
 TABLE = Table(
     id="audit-updaters",
     title="CIFAR-100: LAP-SGD and LPP-SGD with one, two and four updaters per device",

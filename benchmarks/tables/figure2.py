@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 
+PLACE = ("paper-a", 12)
 TABLE = Table(
     id="figure2",
     title="CIFAR-100: learning curves of Async LU and Async BU",

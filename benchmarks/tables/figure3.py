@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 
+PLACE = ("paper-a", 13)
 TABLE = Table(
     id="figure3",
     title="CIFAR-10: learning curves of Async LU and Async BU",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 
+PLACE = ("paper-a", 14)
 TABLE = Table(
     id="figure4",
     title="IMDb: learning curves of Async LU and Async BU",

@@ -2,6 +2,7 @@ from benchmarks.tables.definition import Table
 from benchmarks.tables.lap_table6 import TABLE as TABLE6
 from benchmarks.tables.shared import T_NOTE
 
+PLACE = ("paper-b", 12)
 TABLE = Table(
     id="lap-figure1",
     title="CIFAR-10, WRN-16-8: training time of all methods on 2, 4 and 8 devices",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.lap_table10 import TABLE as TABLE10
 
+PLACE = ("paper-b", 13)
 TABLE = Table(
     id="lap-figure2",
     title="ImageNet, ResNet-18: top-1 test accuracy over the epochs",

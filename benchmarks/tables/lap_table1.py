@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, mb, pl
 
+PLACE = ("paper-b", 1)
 TABLE = Table(
     id="lap-table1",
     title="CIFAR-10, ResNet-20: large local batches degrade MB-SGD and PL-SGD",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, lap, lpp, mb, pl
 
+PLACE = ("paper-b", 10)
 TABLE = Table(
     id="lap-table10",
     title="ImageNet, ResNet-18: all methods on 8 devices",

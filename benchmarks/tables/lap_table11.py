@@ -5,6 +5,7 @@ from benchmarks.tables.shared import B_MEASURES, B_NOTE, B_OPTIONS, T_NOTE, lap,
 
 LARS = {"optimizer.name": "lars"}
 
+PLACE = ("paper-b", 11)
 TABLE = Table(
     id="lap-table11",
     title="CIFAR-10, ResNet-20: all methods with LARS",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, lap
 
+PLACE = ("paper-b", 2)
 TABLE = Table(
     id="lap-table2",
     title="CIFAR-10, ResNet-20: LAP-SGD",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, lpp
 
+PLACE = ("paper-b", 3)
 TABLE = Table(
     id="lap-table3",
     title="CIFAR-10, ResNet-20: LPP-SGD",

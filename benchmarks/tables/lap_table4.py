@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_MEASURES, B_NOTE, B_OPTIONS, T_NOTE, lap
 
+PLACE = ("paper-b", 4)
 TABLE = Table(
     id="lap-table4",
     title="CIFAR-10, ResNet-20: LAP-SGD with more updaters per device",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_MEASURES, B_NOTE, B_OPTIONS, T_NOTE, lap
 
+PLACE = ("paper-b", 5)
 TABLE = Table(
     id="lap-table5",
     title="CIFAR-10, ResNet-20: LAP-SGD's averaging frequency",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_MEASURES, B_NOTE, B_OPTIONS, T_NOTE, lap, lpp, mb, pl
 
+PLACE = ("paper-b", 6)
 TABLE = Table(
     id="lap-table6",
     title="CIFAR-10, WRN-16-8: all methods on 2, 4 and 8 devices",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, lap, lpp, mb, pl
 
+PLACE = ("paper-b", 7)
 TABLE = Table(
     id="lap-table7",
     title="CIFAR-100, ResNet-20: all methods on 2 devices",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, lap, lpp, mb, pl
 
+PLACE = ("paper-b", 8)
 TABLE = Table(
     id="lap-table8",
     title="CIFAR-100, WRN-16-8: all methods on 8 devices",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import B_LOSSES, B_NOTE, B_OPTIONS, T_NOTE, lap, lpp, mb, pl
 
+PLACE = ("paper-b", 9)
 TABLE = Table(
     id="lap-table9",
     title="CIFAR-10, SqueezeNet: all methods on 2 devices",

@@ -9,6 +9,7 @@ def fdg(note: str, **options: Any) -> Row:
     return Row("pipeline", {"cut": "authors", **options}, note=note)
 
 
+PLACE = ("others", 1)
 TABLE = Table(
     id="others-cifar10",
     title="CIFAR-10: methods of others: pipelines with delayed gradients, averages behind local steps, gossip",

@@ -1,34 +1,31 @@
-"""The tables by name."""
+"""The tables by name: every other file beside this one is a table.
+
+It says its group, and its place there, by a literal, which is read without running the file:
+
+    PLACE = ("audits", 3)
+"""
 
 from __future__ import annotations
 
 import importlib
 from functools import cache
 
+from benchmarks import tables
+from benchmarks.checkout import declared
 from benchmarks.errors import UserError
 from benchmarks.tables.definition import Table
 from methods.errors import unknown
 from results.measures import of_runs
 
-PAPER_A = ("table1", "table2", "table3", "table4", "table5", "table6", "table7", "table8")
+GROUPS = ("paper-a", "paper-a3", "paper-b", "audits", "others")
+_PLACES = declared(tables, "PLACE", ("definition", "naming", "own", "registry", "shared"))
+_ORDERED = sorted(_PLACES, key=lambda module: (GROUPS.index(_PLACES[module][0]), _PLACES[module][1], module))
+IDS = tuple(module.replace("_", "-") for module in _ORDERED)
 
 
-FIGURES_A = ("figure2", "figure3", "figure4")
-
-
-PAPER_A3 = ("v3-mfu", "v3-stragglers", "v3-ratio")
-
-
-PAPER_B = (*(f"lap-table{i}" for i in range(1, 12)), "lap-figure1", "lap-figure2")
-
-
-AUDITS = ("audit-stem", "audit-updaters", "audit-lap", "audit-staleness", "audit-activations")
-
-
-OTHERS = ("others-cifar10",)
-
-
-IDS = (*PAPER_A, *FIGURES_A, *PAPER_A3, *PAPER_B, *AUDITS, *OTHERS)
+def group(name: str) -> tuple[str, ...]:
+    """The ids of the tables of one of GROUPS, in their order."""
+    return tuple(id for id in IDS if _PLACES[id.replace("-", "_")][0] == name)
 
 
 @cache
@@ -36,7 +33,9 @@ def table(id: str) -> Table:
     """Raises UserError, offering the nearest names, when there is none."""
     if id not in IDS:
         raise UserError(unknown("table", id, IDS))
-    found: Table = importlib.import_module(f"benchmarks.tables.{id.replace('-', '_')}").TABLE
+    found: Table = importlib.import_module(f"{tables.__name__}.{id.replace('-', '_')}").TABLE
+    if found.id != id:
+        raise ValueError(f"{id}: its file names it '{found.id}'")
     if len({row.key for row in found.rows}) < len(found.rows):
         raise ValueError(f"{id}: two rows have one name")
     check_measures(found)

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import ASYNC_ROWS, LAP_NOTE, RATE_NOTE
 
+PLACE = ("paper-a", 1)
 TABLE = Table(
     id="table1",
     title="CIFAR-10: time and epochs to the best accuracy of the worst method",

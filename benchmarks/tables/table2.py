@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import ASYNC_ROWS, LAP_NOTE, RATE_NOTE
 
+PLACE = ("paper-a", 2)
 TABLE = Table(
     id="table2",
     title="CIFAR-10: best accuracy, and time and epochs to it",

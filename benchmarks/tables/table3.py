@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import ASYNC_ROWS, LAP_NOTE, RATE_NOTE
 
+PLACE = ("paper-a", 3)
 TABLE = Table(
     id="table3",
     title="CIFAR-100: time and epochs to the best accuracy of the worst method",

@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Table
 from benchmarks.tables.shared import ASYNC_ROWS, LAP_NOTE, RATE_NOTE
 
+PLACE = ("paper-a", 4)
 TABLE = Table(
     id="table4",
     title="CIFAR-100: best accuracy, and time and epochs to it",

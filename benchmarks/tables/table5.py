@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 
+PLACE = ("paper-a", 5)
 TABLE = Table(
     id="table5",
     title="ImageNet: accuracy of Async LU on three devices and of backpropagation on one",

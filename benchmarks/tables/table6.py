@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 
+PLACE = ("paper-a", 6)
 TABLE = Table(
     id="table6",
     title="IMDb: best accuracy, and time and epochs to it",

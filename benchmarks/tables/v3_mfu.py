@@ -1,6 +1,7 @@
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import RATE_NOTE
 
+PLACE = ("paper-a3", 1)
 TABLE = Table(
     id="v3-mfu",
     title="CIFAR-100: model FLOPs utilisation of PD-ASGD and its rivals",

@@ -1,5 +1,6 @@
 from benchmarks.tables.definition import Row, Table
 
+PLACE = ("paper-a3", 3)
 TABLE = Table(
     id="v3-ratio",
     title="CIFAR-100: forward to backward workers",

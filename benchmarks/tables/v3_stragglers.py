@@ -9,6 +9,7 @@ CONSTANT = (Delay(kind="constant", device=0, steps=1.0),)
 HEAVY_TAILED = (Delay(kind="heavy_tailed", device=0, steps=1.0, alpha=1.5),)
 BURSTS = (Delay(kind="bursts", device=0, steps=5.0, every=10, length=2),)
 
+PLACE = ("paper-a3", 2)
 TABLE = Table(
     id="v3-stragglers",
     title="CIFAR-100: accuracy and seconds per epoch when one device of three is slow",

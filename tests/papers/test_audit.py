@@ -15,7 +15,7 @@ from benchmarks.papers.confounds.published import DIFFERENCES, published_audit
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
-from benchmarks.tables.registry import IDS, PAPER_B, table
+from benchmarks.tables.registry import IDS, group, table
 from methods import registry
 from results.records import Record
 from results.records.spec import WorkloadSpec
@@ -114,7 +114,7 @@ def test_the_published_setting_of_table3_names_stem_and_updaters() -> None:
 def test_every_comparison_of_a_paper_has_something_to_say(id: str) -> None:
     assert published_audit(id)
     assert all(difference.source and difference.text.endswith(".") for difference in DIFFERENCES)
-    if id in PAPER_B and id not in ("lap-table5",):
+    if id in group("paper-b") and id not in ("lap-table5",):
         assert any("Learning rate" in text or "Learning-rate" in text for text in published_audit(id))
 
 

@@ -30,12 +30,12 @@ from results.tables import RunCondition
 
 PAPERS = {
     "Paper A: decoupled backpropagation and layer-wise updates (arXiv:2410.05985v1)": tuple(
-        id for id in experiments.members("paper-a") if id not in tables.PAPER_A3
+        id for id in experiments.members("paper-a") if id not in tables.group("paper-a3")
     ),
-    "Paper A, version 3 (arXiv:2410.05985v3)": tables.PAPER_A3,
+    "Paper A, version 3 (arXiv:2410.05985v3)": tables.group("paper-a3"),
     "Paper B: locally asynchronous SGD (arXiv:2203.06638)": experiments.members("paper-b"),
-    "Audits: confounds of the published comparison, each by itself": tables.AUDITS,
-    "Methods of others": tables.OTHERS,
+    "Audits: confounds of the published comparison, each by itself": tables.group("audits"),
+    "Methods of others": tables.group("others"),
     "Analyses of neither paper": tuple(id for id in analyses.IDS if not analyses.analysis(id).paper),
 }
 

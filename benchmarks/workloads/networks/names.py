@@ -9,17 +9,13 @@ and has a function of each one's name, which takes a `Plan` and gives the layers
 
 from __future__ import annotations
 
-import ast
-import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.checkout import declared
 from benchmarks.workloads import networks
-
-NO_NETWORK = ("build", "names", "own", "parts")
-MODULES = tuple(sorted({module.name for module in pkgutil.iter_modules(networks.__path__)} - {*NO_NETWORK}))
 
 
 @dataclass(frozen=True)
@@ -37,22 +33,19 @@ class Network:
     batchnorm: bool = True
 
 
-def _declared() -> Iterator[tuple[str, Network]]:
-    """Names and networks, file by file. Raises ValueError where a file declares none."""
-    for module in MODULES:
-        file = Path(networks.__path__[0], f"{module}.py")
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        literals = [
-            ast.literal_eval(line.value)
-            for line in tree.body
-            if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "NETWORKS"
-        ]
-        if not literals:
-            raise ValueError(f"{file} declares no network: give it NETWORKS = {{NAME: {{'title': ..., ...}}}}.")
-        yield from ((name, Network(**fields)) for name, fields in literals[0].items())
+_DECLARED = declared(networks, "NETWORKS", ("build", "names", "own", "parts"))
+MODULES = tuple(_DECLARED)
 
 
-NETWORKS = dict(_declared())
+def _networks() -> dict[str, Network]:
+    """By name. Raises ValueError where two files declare one name."""
+    named = [(name, Network(**fields)) for its in _DECLARED.values() for name, fields in its.items()]
+    if len(found := dict(named)) < len(named):
+        raise ValueError(f"Two files of {networks.__path__[0]} declare one network: {[name for name, _ in named]}")
+    return found
+
+
+NETWORKS = _networks()
 
 
 @dataclass(frozen=True)
