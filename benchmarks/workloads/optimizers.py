@@ -1,4 +1,4 @@
-"""The optimizers of the papers: torch.optim's, and LARS.
+"""The optimizers: torch.optim's, and LARS.
 
 A layer has an optimizer of its own, and torch's step costs more than the arithmetic of a narrow layer: it opens a
 record of the profiler and asks the compiler twice. What torch wraps around its functions is left out here; so is the
@@ -8,13 +8,13 @@ compiler itself, whose import takes longer than torch's.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-Name = Literal["sgd", "adam", "lars"]
+Name = Literal["sgd", "adam", "adamw", "nadam", "muon", "lars"]
 
 
 def build(
@@ -23,6 +23,7 @@ def build(
     *,
     lr: float,
     momentum: float = 0.0,
+    beta2: float = 0.999,
     weight_decay: float = 0.0,
     nesterov: bool = False,
     decay_bn: bool = True,
@@ -30,24 +31,41 @@ def build(
 ) -> torch.optim.Optimizer:
     """The optimizer of one layer's parameters. Raises ValueError for another name.
 
-    momentum: of Adam, beta 1; its beta 2 is 0.999. decay_bn=False: no weight decay on 1-D parameters, that is
-    BatchNorm's and biases (Lin et al., arXiv:1808.07217).
+    momentum: beta 1 of Adam, AdamW and NAdam, and Muon's, with the AdamW beside it. beta2: of all but SGD and LARS.
+    nesterov: of SGD, LARS and Muon. No weight decay is on parameters that a network has marked by `no_decay = True`;
+    decay_bn=False: nor on 1-D parameters, that is BatchNorm's and biases (Lin et al., arXiv:1808.07217).
     """
-    groups: Any = _groups(params, weight_decay, decay_bn)
-    if name == "sgd":
-        return SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
-    if name == "adam":
-        return Adam(groups, lr=lr, betas=(momentum, 0.999), fused=True)
-    if name == "lars":
-        return LARS(groups, lr=lr, momentum=momentum, nesterov=nesterov, trust=lars_trust)
-    raise ValueError(f"there is no optimizer named {name!r}: use sgd, adam or lars")
+    groups, betas = _groups(params, weight_decay, decay_bn), (momentum, beta2)
+    match name:
+        case "sgd":
+            return SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+        case "adam":
+            return Adam(groups, lr=lr, betas=betas, fused=True)
+        case "adamw":
+            return Adam(groups, lr=lr, betas=betas, fused=True, decoupled_weight_decay=True)
+        case "nadam":
+            return NAdam(groups, lr=lr, betas=betas, decoupled_weight_decay=True)
+        case "muon":
+            return MuonAndAdamW(groups, lr=lr, betas=betas, nesterov=nesterov)
+        case "lars":
+            return LARS(groups, lr=lr, momentum=momentum, nesterov=nesterov, trust=lars_trust)
+    raise ValueError(f"there is no optimizer named {name!r}: use sgd, adam, adamw, nadam, muon or lars")
 
 
 def _groups(params: Sequence[Tensor], weight_decay: float, decay_bn: bool) -> list[dict[str, Any]]:
-    if decay_bn or not weight_decay:
+    """Returns the parameters with weight decay and those without, as far as there are any."""
+    without = [getattr(p, "no_decay", False) or not (decay_bn or p.ndim > 1) for p in params]
+    if not weight_decay or not any(without):
         return [{"params": list(params), "weight_decay": weight_decay}]
-    kinds = ([p for p in params if p.ndim > 1], weight_decay), ([p for p in params if p.ndim <= 1], 0.0)
-    return [{"params": some, "weight_decay": decay} for some, decay in kinds if some]
+    kinds = (False, weight_decay), (True, 0.0)
+    groups = [([p for p, is_without in zip(params, without, strict=True) if is_without is k], d) for k, d in kinds]
+    return [{"params": some, "weight_decay": decay} for some, decay in groups if some]
+
+
+def mark_matrices(modules: Sequence[nn.Module]) -> None:
+    """Marks the parameters that Muon takes: matrices of the layers between the first and the last."""
+    for p in (p for module in modules[1:-1] for p in module.parameters() if p.ndim == 2):
+        p.muon = True  # type: ignore[attr-defined]
 
 
 class _Bare(torch.optim.Optimizer):
@@ -100,6 +118,55 @@ class Adam(_Bare, torch.optim.Adam):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """Take a step with the gradients there are; closure is not used."""
         inspect.unwrap(torch.optim.Adam.step)(self)
+
+
+class NAdam(_Bare, torch.optim.NAdam):
+    """torch.optim's, bit for bit; torch has none that is fused."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Take a step with the gradients there are; closure is not used."""
+        inspect.unwrap(torch.optim.NAdam.step)(self)
+
+
+class _Muon(_Bare, torch.optim.Muon):
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        inspect.unwrap(torch.optim.Muon.step)(self)
+
+
+class MuonAndAdamW(_Bare):
+    """torch.optim's Muon for the matrices that `mark_matrices` has marked, its AdamW for all else, bit for bit.
+
+    Embeddings, the head, biases, norms and kernels of convolutions, which torch's Muon refuses, are AdamW's. Both have
+    one rate and one weight decay, as Muon's steps are scaled to the size of AdamW's (`match_rms_adamw`).
+    Sources: Jordan et al., https://kellerjordan.github.io/posts/muon; Liu et al. (arXiv:2502.16982), section 2.2.
+    """
+
+    def __init__(
+        self, groups: Iterable[dict[str, Any]], *, lr: float, betas: tuple[float, float], nesterov: bool
+    ) -> None:
+        matrices, others = (list(_those(groups, marked=marked)) for marked in (True, False))
+        scaled: Any = {"momentum": betas[0], "nesterov": nesterov, "adjust_lr_fn": "match_rms_adamw"}
+        self.parts: list[torch.optim.Optimizer] = []
+        if matrices:
+            self.parts.append(_Muon(matrices, lr=lr, **scaled))
+        if others:
+            self.parts.append(Adam(others, lr=lr, betas=betas, fused=True, decoupled_weight_decay=True))
+        super().__init__([group for part in self.parts for group in part.param_groups], {})
+        for part in self.parts:
+            part.state = self.state
+
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """Take a step with the gradients there are; closure is not used."""
+        for part in self.parts:
+            part.step()
+
+
+def _those(groups: Iterable[dict[str, Any]], *, marked: bool) -> Iterable[dict[str, Any]]:
+    for group in groups:
+        if some := [p for p in group["params"] if getattr(p, "muon", False) is marked]:
+            yield {**group, "params": some}
 
 
 class LARS(_Bare):

@@ -53,7 +53,7 @@ def test_adams_two_moments_go_and_its_count_stays() -> None:
     for q, steps in ((0, 2), (1, 1)):
         for _ in range(steps):
             team.update(backward(team, forward(team, q)), f"updater 0 on device {q}", 0.0)
-    assert team.updates.state_keys == ("exp_avg", "exp_avg_sq")
+    assert team.updates.state_keys(team.replica.layers[0]) == [("exp_avg", 0), ("exp_avg_sq", 0)]
     assert team.state_copies == 2
     average(team, state=True)
     first, second = (team.updates.state_of(replica.layers[0]) for replica in team.replicas)
@@ -61,6 +61,19 @@ def test_adams_two_moments_go_and_its_count_stays() -> None:
         torch.testing.assert_close(a, b)
     counts = [next(iter(r.layers[0].optimizers.values())).state for r in team.replicas]
     assert [float(next(iter(states.values()))["step"]) for states in counts] == [2, 1]
+
+
+def test_muons_momentum_goes_beside_adamws_moments() -> None:
+    """The first layer's matrix is Muon's, the last's AdamW's."""
+    networks = [network(0), network(1)]
+    for its in networks:
+        its["first"].weight.muon = True  # type: ignore[union-attr]
+    team = team_of(*networks, optimizer=lambda params: build("muon", params, lr=0.1, momentum=0.9), steps=8)
+    team.update(backward(team, forward(team)), "w", 0.0)
+    assert [len(team.updates.state_of(layer)) for replica in team.replicas for layer in replica.layers] == [1, 2, 1, 2]
+    average(team, state=True)
+    assert momenta(team)[0].any()
+    assert not momenta(team)[1].any()  # was never updated
 
 
 def test_what_was_never_updated_has_a_state_of_0() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -12,16 +12,22 @@ from torch import Tensor, nn
 from benchmarks.executors.accounting import Read
 from benchmarks.executors.numerics.replica import TorchGradient
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.workloads.optimizers import LARS, Name, build
+from benchmarks.workloads.optimizers import LARS, Name, build, mark_matrices
 from tests.executors.teams import RATE, backward, forward, team_of, weight
 
-NAMES: tuple[Name, ...] = ("sgd", "adam", "lars")
+NAMES: tuple[Name, ...] = get_args(Name)
 
 
 def parameters(seed: int = 0) -> list[nn.Parameter]:
-    """1-D among 2-D ones, as in BatchNorm after a convolution."""
+    """1-D among 2-D ones, as in BatchNorm after a convolution; the first matrix is of a block."""
     draw = torch.Generator().manual_seed(seed)
-    return [nn.Parameter(torch.randn(shape, generator=draw)) for shape in ((4, 3), (4,), (2, 4), (2,))]
+    params = [nn.Parameter(torch.randn(shape, generator=draw)) for shape in ((4, 3), (4,), (2, 4), (2,))]
+    return marked(params, 0, "muon")
+
+
+def marked(params: list[nn.Parameter], i: int, mark: str) -> list[nn.Parameter]:
+    setattr(params[i], mark, True)
+    return params
 
 
 def factory(name: Name, **settings: Any) -> Callable[[Sequence[Tensor]], torch.optim.Optimizer]:
@@ -58,10 +64,41 @@ def test_sgd_is_torchs_to_the_bit(momentum: float, nesterov: bool) -> None:
         assert torch.equal(state["momentum_buffer"], sgd.state_dict()["state"][i]["momentum_buffer"])
 
 
-def test_adam_is_torchs_to_the_bit() -> None:
-    ours, theirs = parameters(), parameters()
-    adam = torch.optim.Adam(theirs, lr=0.1, betas=(0.8, 0.999), weight_decay=0.01, fused=True)
-    assert same(moved(build("adam", ours, lr=0.1, momentum=0.8, weight_decay=0.01), ours), moved(adam, theirs))
+@pytest.mark.parametrize(
+    ("name", "kind", "settings"),
+    [
+        ("adam", torch.optim.Adam, {"fused": True}),
+        ("adamw", torch.optim.AdamW, {"fused": True}),
+        ("nadam", torch.optim.NAdam, {"decoupled_weight_decay": True}),
+    ],
+)
+def test_adam_and_what_came_of_it_are_torchs_to_the_bit(name: Name, kind: Any, settings: dict[str, bool]) -> None:
+    """With parameters that a network has marked: they have no weight decay."""
+    ours, theirs = marked(parameters(), 2, "no_decay"), parameters()
+    groups = [{"params": [*theirs[:2], theirs[3]], "weight_decay": 0.01}, {"params": [theirs[2]], "weight_decay": 0.0}]
+    by_torch = kind(groups, lr=0.1, betas=(0.8, 0.95), **settings)
+    mine = build(name, ours, lr=0.1, momentum=0.8, beta2=0.95, weight_decay=0.01)
+    assert same(moved(mine, ours, steps=5), moved(by_torch, theirs, steps=5))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_muon_is_torchs_with_torchs_adamw_beside_it(nesterov: bool) -> None:
+    """Only the matrix that is marked moves by Muon; a vector that is marked `no_decay` has no weight decay."""
+    ours, theirs = marked(parameters(), 3, "no_decay"), parameters()
+    mine = build("muon", ours, lr=0.1, momentum=0.8, beta2=0.95, weight_decay=0.01, nesterov=nesterov)
+    muon = torch.optim.Muon(
+        theirs[:1], lr=0.1, momentum=0.8, weight_decay=0.01, nesterov=nesterov, adjust_lr_fn="match_rms_adamw"
+    )
+    groups = [{"params": theirs[1:3], "weight_decay": 0.01}, {"params": theirs[3:], "weight_decay": 0.0}]
+    adamw = torch.optim.AdamW(groups, lr=0.1, betas=(0.8, 0.95), fused=True)
+    after = [moved(muon, theirs[:1], steps=5), moved(adamw, theirs[1:], steps=5)]
+    assert same(moved(mine, ours, steps=5), [*after[0], *after[1]])
+
+
+def test_muon_takes_the_matrices_between_the_first_layer_and_the_last() -> None:
+    modules = [nn.Linear(3, 4), nn.Sequential(nn.Linear(4, 4), nn.Conv2d(1, 1, 2)), nn.Linear(4, 2)]
+    mark_matrices(modules)
+    assert [n for m in modules for n, p in m.named_parameters() if getattr(p, "muon", False)] == ["0.weight"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,7 +173,9 @@ def batch_normed() -> dict[str, nn.Module]:
     """Layers whose matrices and vectors alternate, so that groups have another order than parameters."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return {"first": nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5)), "last": nn.Linear(5, 2)}
+        first = nn.Linear(3, 5)
+        first.weight.muon = True  # type: ignore[attr-defined]
+        return {"first": nn.Sequential(first, nn.BatchNorm1d(5)), "last": nn.Linear(5, 2)}
 
 
 @pytest.mark.parametrize("name", NAMES)

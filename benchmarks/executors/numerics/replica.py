@@ -29,9 +29,10 @@ from benchmarks.executors.numerics.streams import NOTHING, BatchStream, DeviceSt
 
 
 def alias(tensor: Tensor) -> nn.Parameter:
-    """A leaf of its own on the tensor's storage."""
+    """A leaf of its own on the tensor's storage, marked as the tensor is."""
     leaf = nn.Parameter(torch.empty(0, device=tensor.device), requires_grad=True)
     leaf.data = tensor.data
+    leaf.__dict__.update(tensor.__dict__)
     return leaf
 
 

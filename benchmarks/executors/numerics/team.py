@@ -241,7 +241,9 @@ class TorchTeam(Team):
 
     @property
     def state_copies(self) -> int:
-        return len(self.updates.state_keys)
+        layers = [layer for layer in self.replica.layers if layer.params]
+        kept = sum(layer.params[i].numel() for layer in layers for _, i in self.updates.state_keys(layer))
+        return round(kept / sum(layer.size for layer in layers))
 
     def mean_gradients(self, gradients: Sequence[Gradient]) -> list[TorchGradient]:
         return averages.mean_gradients([narrowed(TorchGradient, gradient) for gradient in gradients], self.streams)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -18,10 +17,15 @@ class Updates:
     """learning_rate: global ticket -> rate. shared_momentum: one optimizer state for all workers of a layer."""
 
     def __init__(
-        self, optimizer: OptimizerFactory, learning_rate: Callable[[int], float], *, shared_momentum: bool
+        self,
+        optimizer: OptimizerFactory,
+        learning_rate: Callable[[int], float],
+        *,
+        shared_momentum: bool,
     ) -> None:
         self.optimizer, self.learning_rate, self.shared_momentum = optimizer, learning_rate, shared_momentum
         self._lock = threading.Lock()
+        self._state_keys: dict[int, list[tuple[str, int]]] = {}
 
     def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str, scale: float = 1.0) -> None:
         """Change the layer's weights in place, the learning rate times scale; its mutex is held."""
@@ -66,15 +70,23 @@ class Updates:
         for leaf in leaves:
             leaf.grad = None
 
-    @cached_property
-    def state_keys(self) -> tuple[str, ...]:
-        """The names of what the optimizer keeps of every parameter in a tensor of its size, such as momentum."""
-        probe = nn.Parameter(torch.zeros(2))
-        optimizer = self.optimizer([probe])
-        probe.grad = torch.zeros(2)
-        optimizer.step()
-        state = optimizer.state.get(probe, {})
-        return tuple(sorted(key for key, value in state.items() if getattr(value, "shape", None) == probe.shape))
+    def state_keys(self, layer: TorchLayer) -> list[tuple[str, int]]:
+        """What the optimizer keeps of the layer's parameters in tensors of their sizes, such as momentum.
+
+        Returns its names, each with the number of the parameter.
+        """
+        if layer.index not in self._state_keys:
+            probes = [nn.Parameter(torch.zeros([2] * max(1, p.ndim))) for p in layer.params]
+            for probe, p in zip(probes, layer.params, strict=True):
+                probe.__dict__.update(p.__dict__)
+                probe.grad = torch.zeros_like(probe)
+            optimizer = self.optimizer(probes)
+            optimizer.step()
+            states = [optimizer.state.get(probe, {}).items() for probe in probes]
+            self._state_keys[layer.index] = sorted(
+                (key, i) for i, state in enumerate(states) for key, value in state if _like(value, probes[i])
+            )
+        return self._state_keys[layer.index]
 
     def state_of(self, layer: TorchLayer) -> list[Tensor]:
         """The live tensors of the layer's one optimizer state, key by key; zeros, which nobody reads again, before it.
@@ -91,9 +103,10 @@ class Updates:
                 f"Average(state=True) takes a layer's one optimizer state along, and {layer.name} has {len(states)}: "
                 "set momentum=shared"
             )
+        keys = self.state_keys(layer) if layer.params else []
         for shared in states.values():
-            return [of[key] for key in self.state_keys for of in shared]
-        return [torch.zeros_like(p.data) for _ in self.state_keys for p in layer.params]
+            return [shared[i][key] for key, i in keys]
+        return [torch.zeros_like(layer.params[i].data) for _, i in keys]
 
     def of(self, layer: TorchLayer, worker: str) -> torch.optim.Optimizer:
         """An optimizer of the worker's own, so that nobody shares .grad or lr; its state is the layer's if shared."""
@@ -107,3 +120,7 @@ class Updates:
                         own.state[leaf] = layer.optimizers[first].state[theirs]  # the very same dict
                 layer.optimizers[worker] = own
         return layer.optimizers[worker]
+
+
+def _like(value: object, tensor: Tensor) -> bool:
+    return isinstance(value, Tensor) and value.shape == tensor.shape
