@@ -1,1 +1,1 @@
-"""What is run: tables, workloads, executors, the runner and the command line."""
+"""The product itself: tables, workloads, executors, the runner and the command line."""

@@ -103,7 +103,7 @@ def _complain(errors: BackgroundWriter, sentence: str) -> None:
 
 
 def program() -> NoReturn:
-    """As `main`, and the process ends with it. It is `python -m benchmarks`, and the console script."""
+    """Runs `main` and ends the process with its exit code: `python -m benchmarks`, and the console script."""
     leave_folder()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # until somebody listens: no traceback of an import

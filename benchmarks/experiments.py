@@ -32,7 +32,7 @@ RESERVED = ("claims",)
 
 @cache
 def members(group: str) -> tuple[str, ...]:
-    """What one of GROUPS names: a paper's tables, figures and analyses; all: all papers', others', and the audits."""
+    """Ids of the experiments in one of GROUPS: a paper's tables, figures and analyses; `all` also has the audits."""
     if group == "all":
         return tuple(id for id in IDS if id not in analyses.IDS or analyses.analysis(id).paper)
     version_3 = tables.group("paper-a3") if group == "paper-a" else ()

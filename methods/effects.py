@@ -81,7 +81,7 @@ class Team(Protocol):
 
 
 class LayerVersions(NamedTuple):
-    """How many updates a layer had seen: when a step's forward pass read it, and now."""
+    """Numbers of updates that a layer had: when a step's forward pass read it, and now."""
 
     read: int
     now: int

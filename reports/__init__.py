@@ -1,1 +1,1 @@
-"""What is shown: tables, figures, pages."""
+"""Renders results: tables, figures, pages."""

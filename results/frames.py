@@ -124,7 +124,7 @@ def staleness(records: Iterable[Record]) -> DataFrame:
 
 
 def measures() -> list[Measure]:
-    """Those that a run has by itself, without a target or other runs."""
+    """Measures that a run has by itself, without a target or other runs."""
     return [measure for measure in of_runs() if not measure.needs]
 
 

@@ -1,4 +1,4 @@
-"""What every test shares: the options of the conformance suite, and a surrounding that no test can feel.
+"""Shared by all tests: the options of the conformance suite, and an environment that no test depends on.
 
 `pytest tests/conformance --method async_lu --executor virtual` holds one method to the suite under one executor; both
 options may be repeated, and leaving one out means all. Tests read them with `config.getoption("method")` (a list).

@@ -1,4 +1,4 @@
-"""What a cluster costs, and what its grids survive. Needs sbatch; --grid and --kills a SLURM of two nodes, made here.
+"""Measures the cost of a cluster, and what its grids survive. Needs sbatch; --grid, --kills start a SLURM of two nodes.
 
     python tools/benchmark_slurm.py [--runs N] [--per-task N] [--folder SHARED]
     python tools/benchmark_slurm.py --grid [--kills 20] [--seed 0] [-- ARGUMENTS OF run]
@@ -62,7 +62,7 @@ def serve(path: str) -> None:
 
 
 def processor_seconds() -> float:
-    """Of this process and of those that it has waited for."""
+    """Processor seconds of this process and of those that it has waited for."""
     used = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(one.ru_utime + one.ru_stime for one in used)
 
@@ -116,7 +116,7 @@ class Folder:
             )
 
     def seconds(self) -> float:
-        """How long it takes, by the wall. Raises RuntimeError where it fails."""
+        """Wall-clock seconds of the command. Raises RuntimeError where it fails."""
         began = time.monotonic()
         if code := self.start().wait():
             raise RuntimeError(f"exit code {code}: {self.out / 'said'}")

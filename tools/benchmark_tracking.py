@@ -1,4 +1,4 @@
-"""What feeding MLflow costs: 1,000 finished runs of 100 evaluations x 10 metrics, from their journals to a fresh store.
+"""Measures feeding MLflow: 1,000 finished runs of 100 evaluations x 10 metrics, from their journals to a fresh store.
 
     python tools/benchmark_tracking.py [--runs N] [--evaluations N] [--profile]
 

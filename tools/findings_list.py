@@ -1,4 +1,4 @@
-"""What docs/findings.md shows of the kept runs: rows of tables, and which are held against which."""
+"""Contents of docs/findings.md: rows of tables of the kept runs, and the pairs of rows that are compared."""
 
 from __future__ import annotations
 

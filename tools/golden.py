@@ -33,7 +33,7 @@ def main() -> int:
 
 
 def outcome(case: Case, was: Mapping[str, Any]) -> dict[str, Any]:
-    """What the file is to have of a case. A schedule that is there is followed as long as its version stands."""
+    """Entry of a case for the file. Its recorded schedule is replayed as long as case and version are unchanged."""
     schedule = {}
     if case.executor == "replay":
         stands = was.get("numerics") == case.version and was.get("case") == case.digest

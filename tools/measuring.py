@@ -1,4 +1,4 @@
-"""What the tools measure alike: trainings made by hand, a bare loop beside them, rivals that take turns."""
+"""Shared by the tools that measure: trainings made by hand, a bare loop beside them, rivals timed in turns."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def _optimizer(work: Workload, network: torch.nn.Module) -> torch.optim.Optimize
 
 
 def take_turns(rivals: Mapping[str, Timed], count: int) -> dict[str, list[float]]:
-    """Rivals take turns, round by round, after one each to warm up: slots, optimizer state, caches."""
+    """Times rivals in turns, `count` rounds, after one run of each to warm up slots, optimizer state and caches."""
     for rival in rivals.values():
         rival()
     found: dict[str, list[float]] = {name: [] for name in rivals}
@@ -161,7 +161,7 @@ def ratio(found: Mapping[str, list[float]], of: str, over: str) -> float:
 
 
 def spread(found: Mapping[str, list[float]], of: str, over: str) -> str:
-    """Of the ratios within a round: their range, and how many there are."""
+    """Range and number of the ratios within a round, as a text."""
     ratios = [a / b for a, b in zip(found[of], found[over], strict=True)]
     return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
 

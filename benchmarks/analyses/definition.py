@@ -1,4 +1,4 @@
-"""What an analysis is: an experiment that trains no table."""
+"""Defines an analysis: an experiment that fills no table of runs."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Several = Annotated[
 
 
 class AnalysisOptions(BaseModel):
-    """What `--set ID.option=value` can reach: as it is, nothing."""
+    """Options that `--set ID.option=value` can set; this base class has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asks of an analysis. methods, networks: may be empty, for the analysis's own choice."""
+    """Choices made on the command line. methods, networks: empty for the analysis's own choice."""
 
     scale: str
     seeds: tuple[int, ...]
@@ -97,7 +97,7 @@ class Analysis:
 
     @property
     def about(self) -> str:
-        """What it is, in a sentence: the first of its module."""
+        """Returns one sentence about the analysis: the first line of its module."""
         return (sys.modules[self.run.__module__].__doc__ or "").partition("\n")[0]
 
     def options(self, settings: Mapping[str, str]) -> AnalysisOptions:

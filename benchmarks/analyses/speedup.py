@@ -71,7 +71,7 @@ class SpeedupPoint:
 
 
 def asynchronous_time(batches: int, beta: float, workers: int) -> float:
-    """T2 in units of T, exactly."""
+    """Time of asynchronous training, the T2 of the paper, in units of T; exact."""
     rounds, rest = divmod(batches - 1, workers)
     return 1 + rest + rounds * max(workers, beta) + beta
 
@@ -226,7 +226,7 @@ def _long_stream_speedup(price: Price, workers: int) -> float:
 
 
 def _ideal(price: Price) -> Price:
-    """The same seconds of computing on devices that are never late, with links and updates that cost nothing."""
+    """A copy with the same seconds of computing, no delays, and links and updates that cost nothing."""
     return Price(price.forward, price.backward_inputs, price.backward_weights, [0.0] * len(price.forward))
 
 

@@ -1,4 +1,4 @@
-"""How much of an asynchronous result's spread is its schedule's, and how much its seed's.
+"""Measures how much of an asynchronous result's spread comes from its schedule, and how much from its seed.
 
 On real threads a run at the same seed ends elsewhere each time. Here a method trains several times at seed 0, each run
 recorded; then one of these schedules is replayed under as many seeds. The first says what the order of reads and writes
@@ -70,7 +70,7 @@ class Runs:
 
 
 def run(request: Request) -> Finding:
-    """The methods and networks of the request, by default METHODS on ResNet-18."""
+    """Measures the spread of the methods on the networks of the request, by default METHODS on ResNet-18."""
     networks = request.networks_among(FAMILIES, ("resnet18",))
     keep_freed_memory()  # as every process that trains does
     found = [_runs(request, network, name) for network in networks for name in request.methods or METHODS]

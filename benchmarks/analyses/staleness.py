@@ -63,7 +63,7 @@ class StalenessOptions(AnalysisOptions):
 
 @dataclass(frozen=True)
 class StalenessPoint:
-    """What LU and BU measured on one network, layer by layer, in units of T."""
+    """Staleness measured with LU and BU on one network, layer by layer, in units of T."""
 
     layers: int
     beta: float
@@ -81,7 +81,7 @@ class StalenessPoint:
 
 
 def law_of_sum(layers: int, beta: float) -> float:
-    """As printed: summed over the layers, in units of T."""
+    """Staleness summed over the layers by the formula that the paper prints, in units of T."""
     return beta * (layers - 1) / 2
 
 

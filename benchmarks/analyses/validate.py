@@ -67,9 +67,9 @@ class Pair:
 
     @property
     def residual_percent(self) -> float:
-        """Of the predictions, each against what was measured in its round: their median.
+        """Median error of the predictions in percent, each against the measurement of its own round.
 
-        So a machine that is slower in some minutes than in others is as slow in both.
+        A machine that is slow for some minutes is then slow on both sides of a ratio.
         """
         ratios = [known / real for known, real in zip(self.predicted, self.measured, strict=True)]
         return 100 * (statistics.median(ratios) - 1)

@@ -174,7 +174,7 @@ class Selection:
 
     @property
     def smallest(self) -> Selection:
-        """The selection itself; of one that leaves something open, the smallest part."""
+        """The smallest part of a selection that leaves something open; else the selection itself."""
         return self
 
 

@@ -1,4 +1,4 @@
-"""How commands speak: text as it is, without markup, in one piece; what one has to know begins with "Note:"."""
+"""Output of commands: plain text without markup, printed whole; notes to the user begin with "Note:"."""
 
 from __future__ import annotations
 

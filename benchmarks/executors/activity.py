@@ -12,7 +12,7 @@ SUBJECTS = ("layer", "channel", "counter", "group", "port")
 
 @dataclass(eq=False, slots=True)
 class Activity:
-    """The executor notes every effect that the worker asks for, and counts them: two stores, and no lock or clock."""
+    """The last effect that a worker asked for, and their number; noting one costs two stores, no lock and no clock."""
 
     worker: e.Worker
     effect: e.Effect | None = None  # the last one

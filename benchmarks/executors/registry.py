@@ -38,7 +38,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorKind:
-    """The properties of an executor, known before it is loaded; they properties are methods.ExecutorProperties."""
+    """Properties of an executor, known before it is loaded: its methods.ExecutorProperties, title and module."""
 
     name: str
     title: str  # what seconds are, in a few words

@@ -92,7 +92,7 @@ class Team(ABC):
         return self.accounts.counts(self.state)
 
     def resume(self, counts: TeamCounts) -> None:
-        """Goes on from there. Raises ValueError where they are no counts of such a team."""
+        """Goes on from a checkpoint's counts. Raises ValueError where they are not of such a team."""
         self.accounts.resume(counts)
         self.state = dict(counts.model_copy(deep=True).state)
 

@@ -1,1 +1,1 @@
-"""What simulated time costs: hardware cards, prices of effects, stragglers."""
+"""Costs in simulated time: hardware cards, prices of effects, stragglers."""

@@ -67,7 +67,7 @@ class NodeLinks(_Part):
 
 
 class MeasuredEffects(_Part):
-    """What a batch costs beside its passes, as calibrate measures it; hardware.price.EffectSeconds says of what."""
+    """Seconds of a batch's effects beside its passes, measured by `calibrate`; see hardware.price.EffectSeconds."""
 
     next_batch_seconds: Seconds
     loss_seconds: Seconds
@@ -79,7 +79,7 @@ class MeasuredEffects(_Part):
 
 
 class NetworkSeconds(_Part):
-    """What one batch of a network costs on a device, layer by layer."""
+    """Seconds of one batch of a network on a device, layer by layer."""
 
     what: str
     batch: Annotated[int, Field(ge=1)]
@@ -135,7 +135,7 @@ class Card(_Part):
 
     @property
     def sha256(self) -> str:
-        """Of the card's content but its notes, 64 hexadecimal digits: part of a run's identity."""
+        """Digest of the card's content without its notes, 64 hexadecimal digits: part of a run's identity."""
         said = self.model_dump(exclude=left_out(self)) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
@@ -155,16 +155,16 @@ class Card(_Part):
         return Nodes(self.nodes.devices, self.nodes.link.latency_seconds, self.nodes.link.bytes_per_second)
 
     def delayed(self, delays: Sequence[Delay]) -> Card:
-        """The same card with stragglers beside its own."""
+        """A copy of the card with further stragglers."""
         return self.model_copy(update={"delays": (*self.delays, *delays)}) if delays else self
 
     def seconds_of(self, network: str, *, family: str, stem: str) -> NetworkSeconds | None:
-        """What is known of a network with this stem on images of this family's size; None where nothing is."""
+        """Seconds of a network with this stem on images of this family's size; None where the card has none."""
         known = self.networks.get(f"{family}-{network}", self.networks.get(network))
         return known if known is not None and family in known.families and stem == known.stem else None
 
     def costs(self, price: Price) -> Price:
-        """The same price with this card's links, updates and lanes."""
+        """A copy of the price with this card's links, updates and lanes."""
         return replace(
             price,
             latency_seconds=self.link.latency_seconds,
@@ -180,7 +180,7 @@ class Card(_Part):
         )
 
     def price(self, known: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:
-        """What a network's effects cost, for itself or for one of other blocks that stands in for it.
+        """Price of a network's effects, or of a stand-in's: the same network with other numbers of blocks.
 
         layers: the stand-in's, whose blocks share a stage's seconds and bytes evenly. batch: that of a step, by default
         the one that the seconds are for. Raises UserError where the stand-in has other stages.
@@ -222,7 +222,7 @@ class Card(_Part):
 
 @dataclass(frozen=True)
 class LayerWork:
-    """What one batch asks of a layer: FLOPs of its forward pass, and the bytes of its parameters."""
+    """Work of one batch in one layer: FLOPs of its forward pass, and the bytes of its parameters."""
 
     name: str
     forward_flops: float
@@ -251,7 +251,7 @@ def _effects(known: MeasuredEffects, shared: Callable[..., list[float]], factor:
 
 
 def _shares(known: Sequence[str], names: Sequence[str]) -> list[tuple[list[int], int]]:
-    """Per own layer: the card's layers of its stage, and how many own layers share them."""
+    """Returns for each of `names` the card's layers of the same stage, and how many of `names` share them."""
     stages = [name.split(".")[0] for name in names]
     missing = {name.split(".")[0] for name in known} ^ set(stages)
     if missing:

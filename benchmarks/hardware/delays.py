@@ -25,7 +25,7 @@ _KEYS = {"heavy_tailed": 101, "bursts": 102}
 
 
 class Delay(BaseModel):
-    """What one device waits for before its batches, in steps: forward and backward seconds of one batch.
+    """Delays of one device before its batches, in steps (forward and backward seconds of one batch).
 
     A random delay depends on (seed, device, n) alone, n counting the batches begun on that device over all epochs.
     `trace` is the path of a text file with a number per line; empty lines and what follows a # are passed over. It is

@@ -1,4 +1,4 @@
-"""What one batch asks of each layer of a network: FLOPs and bytes.
+"""Counts the FLOPs and bytes of one batch in each layer of a network.
 
 As torch.utils.flop_counter counts them (tested), but without it: it imports torch's compiler, which takes a training
 process longer than torch itself.
@@ -41,7 +41,7 @@ def layer_work(
 def activations(
     network: Mapping[str, nn.Module], shape: tuple[int, ...], dtype: torch.dtype = torch.float32
 ) -> Activations:
-    """Of such a batch. Kept is all that autograd saves, each tensor once, parameters and buffers not at all.
+    """Bytes of a batch's activations. `kept`: all that autograd saves, each tensor once, but parameters and buffers.
 
     The network is left as it was.
     """

@@ -1,4 +1,4 @@
-"""What an effect costs, in simulated seconds, on the devices and links of a hardware card."""
+"""Cost of an effect, in simulated seconds, on the devices and links of a hardware card."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EffectSeconds:
-    """What a batch's other effects cost, where they were measured: the work of whoever carries them out.
+    """Seconds of a batch's other effects, where they were measured, charged to the worker that carries them out.
 
     next_batch: loading one batch. update, snapshot: per layer. all_reduce: per layer, for each member of the group.
     average: of the whole network, for each member. message: one end of a hand-over between workers of one machine,
@@ -93,12 +93,12 @@ class Price:
 
     @property
     def forward_seconds(self) -> float:
-        """Of one batch's forward pass, through all layers."""
+        """Seconds of one batch's forward pass through all layers."""
         return sum(self.forward)
 
     @property
     def backward_seconds(self) -> float:
-        """Of one batch's backward pass, through all layers: for the inputs and for the weights."""
+        """Seconds of one batch's backward pass through all layers, for the inputs and for the weights."""
         return sum(self.backward_inputs) + sum(self.backward_weights)
 
     def backward(self, layer: int, *, weights: bool, inputs: bool) -> float:
@@ -111,7 +111,7 @@ class Price:
         return steps * (self.forward_seconds + self.backward_seconds)
 
     def batch_bytes(self, cut: int | None = None) -> float:
-        """Of a batch that goes to another device: its loss, and where they are charged its activations.
+        """Bytes of a batch that goes to another device: its loss and, where they are charged, its activations.
 
         cut: the layer after which its worker's part of the network ends, or begins, as a stage's of a pipeline does:
         that layer's output alone goes there, or comes back as a gradient. None: all that its backward pass needs.

@@ -1,4 +1,4 @@
-"""What a simulated step of a run is charged: the published network's seconds, or those of its own FLOPs."""
+"""Chooses the seconds of a run's simulated step: those of the published network, or those of the run's own FLOPs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _stand_in(names: Sequence[str], theirs: Activations, own: Sequence[str]) -> 
 
 
 def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> Charge:
-    """What a step of the run is charged on this hardware. network: the run's own, layer name -> module.
+    """Seconds and FLOPs of a step of the run on this hardware. network: the run's own, layer name -> module.
 
     Raises UserError where the card's network has other stages than the run's.
     """

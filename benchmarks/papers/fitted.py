@@ -105,9 +105,9 @@ def possible(name: str) -> tuple[Card, ...]:
 
 @cache
 def relative_seconds(card: str, table_id: str, network: str, row_key: str) -> tuple[float, ...]:
-    """A row's seconds on each possible card over those on the card itself; empty where it was fitted to nothing.
+    """Ratios of a row's seconds on each possible card to those on the card itself; empty for a card without a fit.
 
-    Empty as well for what is no row of the table, or charged by FLOPs.
+    Also empty where the table has no such row, or the row is charged by FLOPs.
     """
     if card not in CARDS or table_id not in tables.IDS or network not in tables.table(table_id).networks:
         return ()
@@ -118,7 +118,7 @@ def relative_seconds(card: str, table_id: str, network: str, row_key: str) -> tu
 
 
 def kind(card: str, table_id: str, network: str, row_key: str) -> Kind:
-    """How the seconds of a table's row stand to a card."""
+    """Relation of a row's seconds to a card: fitted to it, following from the fit, or held out."""
     if card not in CARDS:
         return "held out"
     if any(table_id in fit.tables and network in fit.networks and row_key in fit.rows for fit in CARDS[card].fits):

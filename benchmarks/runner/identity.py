@@ -32,7 +32,7 @@ def charged(work: Workload) -> ChargedSpec:
 
 
 def data_sha256(known: DataCard, folder: Path | None) -> str:
-    """The data's fingerprint, in the form that is found; of a folder what it is found to hold, "" where none is."""
+    """Fingerprint of the data on this machine: of a folder, of the files in it, "" where there is no folder."""
     if known.kind != "folder":
         return as_found(known, folder).fingerprint
     found = find(known, folder)
@@ -72,9 +72,9 @@ def version(method: type[methods.Method], executor: str, work: Workload | Worklo
 
 
 def sources(method: type[methods.Method], network: str = "", *, ours: bool | None = None) -> str | None:
-    """A digest of a method's and network's own files where they are a user's; and of our numerics' files.
+    """Digest of the files of a user's method and network and, with `ours`, of our numerics; None where there are none.
 
-    ours: whether those are in it: only where they were edited, by default. None where there is nothing to digest.
+    ours: by default only where our files were edited.
     """
     ours = numerics.edited() if ours is None else ours
     own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))

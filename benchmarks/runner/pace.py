@@ -1,4 +1,4 @@
-"""How long training takes on this machine: as long as such runs took that have finished here, else a guess."""
+"""Estimates how long training takes on this machine, from similar runs that have finished here, else by a guess."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Remaining:
 
 
 def together(seconds: Sequence[float], jobs: int) -> float:
-    """How long tasks of so many seconds take, so many at a time."""
+    """Seconds that tasks of these lengths take together, `jobs` at a time."""
     return max(max(seconds, default=0.0), sum(seconds) / max(1, jobs))
 
 

@@ -128,7 +128,7 @@ class Display:
 
     @property
     def left(self) -> str:
-        """How long it still takes, in words."""
+        """Remaining time, in words."""
         return f"about {duration(self.remaining.seconds)} left"
 
     def pulse(self) -> None:

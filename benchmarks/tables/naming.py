@@ -1,4 +1,4 @@
-"""How a row's name says what tells it from its method's plain row: "lapsgd@updaters=2,batch=128"."""
+"""Names of rows, made of the method and its settings: "lapsgd@updaters=2,batch=128"."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OF_THE_TABLE = {
 
 
 def pieces(text: str) -> list[str]:
-    """What commas part, but for those within brackets: "a,(1,2)" -> ["a", "(1,2)"]."""
+    """Splits at commas outside brackets: "a,(1,2)" -> ["a", "(1,2)"]."""
     commas, depth = [], 0
     for at, sign in enumerate(text):
         depth += (sign in "([") - (sign in ")]")

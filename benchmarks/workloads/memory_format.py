@@ -1,4 +1,4 @@
-"""How images and the weights of convolutions lie in memory."""
+"""Chooses the memory layout of images and of the weights of convolutions."""
 
 from __future__ import annotations
 

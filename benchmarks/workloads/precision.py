@@ -1,4 +1,4 @@
-"""What a run computes in: torch's flags for the whole process, and the context that a forward pass is entered with."""
+"""Precision of a run: torch's flags for the whole process, and the context that a forward pass runs in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all pictures share: a figure without a window, two media, the legend, and files that repeat byte for byte.
+"""Base of all pictures: a figure without a window, two media, the legend, and files that repeat byte for byte.
 
 On the screen a picture has a title and room, and is PNG and SVG. For a paper it is PDF: as wide as a column, or as the
 text of two; letters of 7 and 8 points, embedded as TrueType; its title is the caption's business.
@@ -40,7 +40,7 @@ _LEGEND_LINE = 0.15  # inches
 
 @dataclass(frozen=True)
 class Medium:
-    """What a picture is drawn for. line, marker: their sizes in points; files: ending -> metadata without a date."""
+    """A medium to draw for. line, marker: their sizes in points; files: ending -> metadata without a date."""
 
     style: Mapping[Any, Any]
     files: Mapping[str, Mapping[str, Any]]
@@ -148,7 +148,7 @@ def key(figure: Figure, handles: Mapping[str, Any], medium: Medium) -> None:
 
 
 def columns(width: float, labels: Sequence[str]) -> int:
-    """How many of a legend's entries fit side by side into so many inches of a paper."""
+    """Number of a legend's entries that fit side by side into `width` inches."""
     longest = max(map(len, labels), default=0)
     return max(1, min(len(labels), int(width / (_HANDLE + _LETTER * longest))))
 

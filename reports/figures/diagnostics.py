@@ -26,7 +26,7 @@ TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50)
 
 @dataclass(frozen=True)
 class Ageing:
-    """How old a method's gradients are, layer by layer. updates, seconds: one mean per layer, over seeds.
+    """Age of a method's gradients, layer by layer. updates, seconds: a mean over seeds for each layer.
 
     key: of the method's row.
     """
@@ -39,7 +39,7 @@ class Ageing:
     key: str
 
     def points(self, field: str) -> list[tuple[float, float]]:
-        """Of one of the two, layer by layer."""
+        """Points (layer number, value) of `field`: "updates" or "seconds"."""
         return [(float(number), value) for number, value in enumerate(getattr(self, field))]
 
 

@@ -1,4 +1,4 @@
-"""How a method looks, by its name alone: one colour, line style and marker in every figure.
+"""Looks of methods by their names alone: one colour, line style and marker in every figure.
 
 Rows of one method that differ in options have its colour, and a line style and a marker of their own. A name that is
 not listed, such as a plug-in's, has its look by its digest, so that it keeps it from figure to figure.
@@ -57,12 +57,12 @@ class LineLook:
 
     @property
     def line(self) -> dict[str, Any]:
-        """As matplotlib's options of a line."""
+        """Options of a line, for matplotlib."""
         return {"color": self.colour, "linestyle": DASHES[self.dash]}
 
     @property
     def points(self) -> dict[str, Any]:
-        """As matplotlib's options of hollow markers."""
+        """Options of hollow markers, for matplotlib."""
         return {"color": self.colour, "marker": self.marker, "markerfacecolor": "white"}
 
 
@@ -109,7 +109,7 @@ def _digest(text: str) -> int:
 
 
 def numbered(number: int) -> LineLook:
-    """Of a series that is no method's, such as a law or a layer, by its place."""
+    """Look of a series that is not a method's, such as a law or a layer, by its number."""
     dashes = list(DASHES)
     return LineLook(colour(number), dashes[number // 2 % len(dashes)], MARKERS[number % len(MARKERS)])
 

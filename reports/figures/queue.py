@@ -63,7 +63,7 @@ class FigureQueue:
         self.folder, self._known = folder, _read(folder / INDEX)
 
     def draw(self, picture: Callable[..., object], data: Any, stem: Path, **options: Any) -> None:
-        """Have a picture drawn until `finish` is through: a function of a module, and data that `repr` tells apart.
+        """Queue a picture, drawn by the end of `finish`. picture: a module's function; data: told apart by its `repr`.
 
         Raises ResultsError where it would be drawn behind a link.
         """
@@ -91,7 +91,7 @@ class FigureQueue:
 
 
 def _read(index: Path) -> dict[str, Any]:
-    """Nothing where there is none, or none that can be read: then all are drawn."""
+    """Returns the index of drawn files; empty where it is missing or unreadable, so that all are drawn again."""
     try:
         found = parsed_json(index, TEXT_BYTES)
     except (OSError, ValueError):

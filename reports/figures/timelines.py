@@ -34,7 +34,7 @@ _LEGEND_LAYERS = 20
 
 @dataclass(frozen=True, slots=True)
 class WorkerBar:
-    """What one worker did from start to end. layer: None where it was for several; batch: None where it was for none.
+    """An action of a worker, from start to end. layer: None where it was for several; batch: None where for none.
 
     An update, or anything else that took no time, becomes a mark.
     """
@@ -188,7 +188,7 @@ def _shades(layers: int) -> list[Any]:
 def _entries(
     layers: Sequence[str], shades: Sequence[Any], bars: Sequence[WorkerBar], arrows: Sequence[Arrow]
 ) -> dict[str, Any]:
-    """Of the legend: label -> handle."""
+    """Entries of the legend: label -> handle."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

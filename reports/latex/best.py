@@ -48,7 +48,7 @@ def _apart(cell: ResultCell, top: ResultCell, *, exact: bool) -> bool:
 
 
 def _by_means(cell: ResultCell, top: ResultCell) -> bool | None:
-    """The same of values that are known by mean and standard deviation alone, as an analysis's."""
+    """Whether values differ that are known by mean and standard deviation alone, as an analysis's; None: unknown."""
     one, other = (of_summary(of.measured) if of.measured is not None else None for of in (cell, top))
     if one is None or other is None:
         return None

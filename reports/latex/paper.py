@@ -159,7 +159,7 @@ class PaperTable:
 
     @property
     def _letters(self) -> int:
-        """How wide it is, about."""
+        """Width of the table in letters, about."""
         rows = self.table.rows
         widths = [max([len(row.method_label) for row in rows], default=0)]
         for column in self.columns:
@@ -179,12 +179,12 @@ class PaperTable:
 
     @property
     def _counts(self) -> Counter[int]:
-        """How many values are of how many runs."""
+        """Counts the values by their numbers of runs."""
         return Counter(cell.measured.n for cell in self._shown if cell.measured is not None and cell.has_value)
 
     @property
     def _n(self) -> int | None:
-        """Of every value, where it is one number."""
+        """Number of runs of every value; None where it differs."""
         return next(iter(self._counts)) if len(self._counts) == 1 else None
 
     @property
@@ -201,7 +201,7 @@ class PaperTable:
 
     @property
     def _reading(self) -> Iterator[str]:
-        """How values are to be read."""
+        """Yields the notes on how to read the values."""
         measures = [self.table.measures[column.index] for column in self.columns]
         if self._counts and not all(measure.exact for measure in measures):
             yield spread_text(self._counts, all_said=True)
@@ -243,7 +243,7 @@ def columns(table: ResultTable, index: int) -> tuple[PaperColumn, ...]:
 
 
 def name(table: ResultTable) -> str:
-    """Of its file and its label, unlike that of any other table and condition: 'table3-smoke-virtual-paper-a'."""
+    """Name of the table's file and label, unique to table and condition: 'table3-smoke-virtual-paper-a'."""
     return label("-".join(filter(None, (table.name, table.conditions.slug))))
 
 
@@ -299,7 +299,7 @@ def _interval(cell: ResultCell, measure: Measure) -> str:
 
 
 def _sentence(text: str) -> str:
-    """As one of a paragraph."""
+    """Escapes a sentence for LaTeX and ends it with a stop."""
     return escape(text if text.endswith((".", "!", "?")) else f"{text}.")
 
 

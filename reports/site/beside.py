@@ -22,7 +22,7 @@ class BesideRow:
 
 @dataclass(frozen=True, slots=True)
 class BesideGrid:
-    """One measure on one network, which is named without what a scale makes of it."""
+    """One measure on one network, under the network's name without the scale's width and depth."""
 
     network: str
     measure: str
@@ -67,7 +67,7 @@ class Beside:
 
 
 def besides(site: Site) -> Iterator[Beside]:
-    """Of every table that has a page under more than one condition."""
+    """Yields every table that has a page under more than one condition."""
     for paper in site.papers:
         for pages in paper.cards:
             with_rows = tuple(page for page in pages if page.blocks)

@@ -1,4 +1,4 @@
-"""What earlier reports hold, so that a later one adds to it: every page as JSON beside its HTML, and an index.
+"""Stores reports so that a later one adds to them: every page as JSON beside its HTML, and an index.
 
 report/<condition>/<id>/page.json     a Page, of which its HTML, Markdown and LaTeX are made
 report/index.json                     what was ever asked for, the claims' columns, and the files that reports wrote
@@ -44,7 +44,7 @@ class Kept:
 
 
 def read(folder: Path) -> Kept:
-    """What lies in a report's folder; nothing where there is none."""
+    """Reads the pages and index of a report's folder; empty where there is no folder."""
     unreadable: list[str] = []
     pages = [page for path in _pages(folder) if (page := _read(Page, path, unreadable)) is not None]
     index = _read(Kept, folder / INDEX, unreadable) if (folder / INDEX).is_file() else None

@@ -1,4 +1,4 @@
-"""What a cell's runs say beside the published value: text, interval and verdict."""
+"""Verdicts of cells: the runs' value beside the published one, as text, interval and verdict."""
 
 from __future__ import annotations
 

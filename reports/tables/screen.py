@@ -45,7 +45,7 @@ def to_rich(table: ResultTable) -> RenderableType:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What `to_rich` gives; it lays the table out once the console's width is known."""
+    """A table that lays itself out once the console's width is known; made by `to_rich`."""
 
     table: ResultTable
 
@@ -100,7 +100,7 @@ def _captions(table: ResultTable) -> Iterator[str]:
 
 
 def _glances(glances: Sequence[Glance]) -> list[str]:
-    """What the speed-ups and differences are of, once where it is the same for all networks."""
+    """Captions of the speed-ups and differences; a single one where it is the same for all networks."""
     rules = dict.fromkeys(map(glance_rule, glances))
     return [f"{rule[0].upper()}{rule[1:]}" for rule in rules] if len(rules) == 1 else [*map(glance_title, glances)]
 
@@ -138,7 +138,7 @@ class _Group:
 
 
 def _groups(table: ResultTable) -> Iterator[_Group]:
-    """What matters at a glance, then the measures."""
+    """Yields the groups of columns: first the speed-ups and differences, then the measures."""
     if table.glances:
         yield from _glance_groups(table)
     for index, measure in enumerate(table.measures):

@@ -1,4 +1,4 @@
-"""How values are written, the same in every renderer."""
+"""Writes values as texts, alike in every renderer."""
 
 from __future__ import annotations
 
@@ -93,12 +93,12 @@ def footer(table: ResultTable) -> list[str]:
 
 
 def footnotes(table: ResultTable) -> list[str]:
-    """What is said of single cells."""
+    """Footnotes of single cells."""
     return [f"[{letter}] {reason}" for reason, letter in table.footnotes.items()]
 
 
 def legend(table: ResultTable) -> list[str]:
-    """What cells mean."""
+    """Lines that explain the cells."""
     found = []
     if table.conditions.runs and table.n is not None:
         found.append(spread_text(table.counts))
@@ -109,7 +109,7 @@ def legend(table: ResultTable) -> list[str]:
 
 
 def spread_text(counts: Counter[int], *, all_said: bool = False) -> str:
-    """What ± is. counts: how many values are of how many runs; all_said: of values of several counts each says its."""
+    """Sentence that explains ±. counts: values by number of runs; all_said: every value states its number of runs."""
     n, several = counts.most_common(1)[0][0], len(counts) > 1
     if counts.keys() == {1}:
         return "Single runs (n = 1), which show no spread."
@@ -121,13 +121,13 @@ def spread_text(counts: Counter[int], *, all_said: bool = False) -> str:
 
 
 def cell_notes(values: Iterable[Summary | None]) -> list[str]:
-    """What is said of values that not all runs have."""
+    """Explains values that not all runs have."""
     counts = dict.fromkeys(_arrived(one) for one in values if one and one.censored)
     return [CENSORED.format(", ".join(counts))] if counts else []
 
 
 def resolution_notes(table: ResultTable, indices: Iterable[int]) -> list[str]:
-    """How fine the measures are that are found at evaluations: 'Time to target (s) 0.096 to 0.84'."""
+    """Resolution of measures that are read at evaluations: 'Time to target (s) 0.096 to 0.84'."""
     said = []
     for index in indices:
         values = [row.cells[index].measured for row in table.rows]
@@ -145,12 +145,12 @@ def notes(table: ResultTable) -> list[str]:
 
 
 def glance_title(glance: Glance) -> str:
-    """What is held against what, and by what."""
+    """Heading of a comparison, with its network."""
     return f"{glance.network} {glance_rule(glance)}"
 
 
 def glance_rule(glance: Glance) -> str:
-    """The same for any network."""
+    """Describes the comparison, for any network: baseline and measures."""
     return f"against {glance.baseline}: speed-up ({glance.of}) and {glance.accuracy}, with 95 % intervals"
 
 
@@ -178,7 +178,7 @@ def published_pair(line: GlanceLine) -> tuple[str, str]:
 
 
 def glance_notes(glance: Glance) -> tuple[str, ...]:
-    """What has to be known to read it."""
+    """Notes needed to read the comparison."""
     speedups = [line.speedup for line in glance.lines if not line.same]
     bound = any(one is not None and one.bound for one in speedups)
     return (*((BOUNDS,) if bound else ()), *((UNBOUNDED,) if None in speedups else ()))

@@ -52,7 +52,7 @@ class Comparison:
 
     @property
     def tested(self) -> int:
-        """How many measures have an interval that noise could have moved."""
+        """Number of measures whose interval noise could have moved."""
         return sum(
             change.low is not None and change.low != change.high for cell in self.cells for change in cell.changes
         )

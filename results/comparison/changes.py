@@ -78,7 +78,7 @@ def change(measure: Measure, first: Mapping[int, Record], second: Mapping[int, R
 
 
 def _bracketed(measure: Measure, runs: Mapping[int, Record]) -> Bracketed:
-    """Values of runs that all have one, by seed, each between the evaluations that it lies between."""
+    """Values of the runs in the order of seeds, each with the interval between evaluations that it lies in."""
     ordered = [runs[seed] for seed in sorted(runs)]
     values = [value for run in ordered if (value := measure.of(run)) is not None]
     return Bracketed.of(values, measure.resolutions(ordered))

@@ -55,5 +55,5 @@ def evaluated_at(number: int, every: Fraction, epochs: int) -> Fraction:
 
 
 def evaluations_until(done: Fraction, every: Fraction, epochs: int) -> int:
-    """How many there are once so many epochs are done."""
+    """Number of evaluations once `done` epochs are done."""
     return math.ceil(done / every) if done >= epochs else math.floor(done / every)

@@ -75,7 +75,7 @@ def _outside(points: Sequence[Evaluation]) -> Iterator[str]:
 
 
 def _lost(record: Record) -> Iterator[str]:
-    """A loss that is not finite ends a run, as diverged; what is not finite beside it is, too."""
+    """Yields losses and shares that are not finite: a run ends at such an evaluation, as diverged."""
     points = record.evaluations if record.status == "finished" else record.evaluations[:-1]
     for point in points:
         for name in (*LOSSES, *PERCENTS):

@@ -186,7 +186,7 @@ class ResultTable:
 
     @property
     def counts(self) -> Counter[int]:
-        """How many values are means of how many runs; exact ones are none."""
+        """Counts the values by their numbers of runs, without exact ones."""
         measured = (
             cell.measured
             for row in self.rows

@@ -188,7 +188,7 @@ def _client(uri: str) -> Any:
 
 @contextlib.contextmanager
 def _settings() -> Iterator[None]:
-    """The settings above where the user has none, for the time of the feed."""
+    """Sets _SETTINGS in the environment during the feed, except those that the user has set."""
     missing = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
     os.environ.update(missing)
     try:

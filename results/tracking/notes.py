@@ -26,7 +26,7 @@ def of_group(seed_group: SeedGroup, values: Mapping[str, Summary], published: Ma
 
 
 def of_run(record: Record, dropped: Sequence[str]) -> str:
-    """How the run ended, and where the rest of it is."""
+    """Note in Markdown: how the run ended, and where the rest of it is."""
     title = plain(record.labels.method_title or record.method)
     reason = plain((record.end or {}).get("reason", ""))
     lines = [f"{title}, seed {record.seed}: **{record.status}**."]

@@ -152,7 +152,7 @@ def check(path: Path) -> None:
 
 
 def runs_in(path: Path) -> int:
-    """How many runs MLflow has in this SQLite file, which is not written to. Raises ResultsError where it has none."""
+    """Number of runs in this SQLite file of MLflow, opened read-only. Raises ResultsError where it is no such file."""
     try:
         return int(_asked(path, "SELECT count(*) FROM runs"))
     except sqlite3.DatabaseError as error:

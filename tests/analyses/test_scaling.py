@@ -61,7 +61,7 @@ def test_what_is_simulated_is_what_the_formulas_say(name: str) -> None:
 
 
 def test_who_waits_for_a_straggler_is_counted_by_the_devices() -> None:
-    """Of two devices one loses a step before each: it works and loses half the time each, the other waits half."""
+    """One of two devices loses a step before each step: it works half the time, and the other waits half."""
     price = replace(Price.uniform(1, 1.0, 2.0), delays=tuple(replace_steps(SLOW, 1.0)._delays(2, 0)))
     found = simulate(methods.create("lsgd", {"devices": 2, "period": 1}), price, ["only"], steps=3)
     assert (found.seconds, found.waiting, found.lost) == pytest.approx((18.0, 0.25, 0.25))

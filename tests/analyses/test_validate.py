@@ -47,7 +47,7 @@ def test_a_worker_by_itself_pays_for_every_effect_of_a_batch() -> None:
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu", "lapsgd", "ddp"])
 def test_on_one_core_s_worth_of_capacity_no_method_is_faster_than_bp(method: str) -> None:
-    """The same work, whoever does it: one worker's worth at once."""
+    """One worker's worth of work is done at a time, whoever does it."""
     assert predicted(method, price(1.0)) >= STEPS * 6 * (1 - 1e-9)
 
 

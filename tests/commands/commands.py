@@ -33,14 +33,14 @@ TINY = (
 
 
 def tiny(**fields: int) -> tuple[str, ...]:
-    """The same with other fields of the workload: the same one twice would be a sweep."""
+    """TINY with other fields of the workload, each given once: twice would be a sweep."""
     kept = [one for one in TINY if not any(one.startswith(f"--set=workload.{name}=") for name in fields)]
     return (*kept, *(f"--set=workload.{name}={value}" for name, value in fields.items()))
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a command answered."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -100,7 +100,7 @@ class Here:
 
 
 def train_here(runs: Sequence[Run], setting: messages.Setting, *, jobs: int, listen: Listen) -> dict[str, Ended]:
-    """As pool.train_all, in this process, which has the plug-ins: one of its own takes seconds to load torch."""
+    """Replaces pool.train_all: trains in this process, which has the plug-ins; another takes seconds to load torch."""
     pipe = Here(runs, listen)
     with contextlib.suppress(EOFError):
         process._serve(cast("Connection", pipe), replace(setting, plugins=()), one_run.carry_out)

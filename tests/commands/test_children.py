@@ -1,4 +1,4 @@
-"""What goes wrong in a training process outside of training: a sentence, and a run or a command that failed."""
+"""Errors in a training process outside of training: a sentence, and a run or a command that failed."""
 
 from __future__ import annotations
 

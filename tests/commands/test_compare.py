@@ -74,7 +74,7 @@ def test_a_change_is_said_with_its_interval_and_the_context_first(a: Path, b: Pa
 
 
 def place(out: Path, **environment: str) -> None:
-    """As if the runs had been made there."""
+    """Rewrites the journals as if the runs had been made in that environment."""
     for path in out.glob("runs/*/journal.jsonl"):
         lines = lines_of(path)
         lines[0]["environment"] |= environment

@@ -86,7 +86,7 @@ def test_rows_have_batches_stragglers_and_an_audit(cli: Cli) -> None:
 def test_a_table_without_its_data_says_so_and_the_others_run(
     cli: Cli, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of several, those whose data is missing are named; alone it is an error."""
+    """Several tables run without those whose data is missing, which are named; a single one is an error."""
     monkeypatch.delenv("BENCHMARKS_DATA", raising=False)
     (tmp_path / "empty").mkdir()
     data = ("--scale=small", "--data=empty", *ONE_SEED)

@@ -1,4 +1,4 @@
-"""What the command line says of itself: examples that are right, every option with its default and its meaning."""
+"""Help of the command line: examples that are right, every option with its default and its meaning."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_a_mistake_is_one_sentence(line: str, cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_command_line_imports_nothing_heavy() -> None:
-    """What takes help, lists and mistakes less than half a second: none of them loads torch or its kind."""
+    """Help, lists and mistakes take less than half a second, since none of them loads torch or its kind."""
     lines = ["--help", "run --help", "list", "show table3", "run tabl3", "rum", "run table3 --sed 1", "track --out no"]
     lines += ["run table3 --method x", "run table3 --set async_lu.x=1", "run table3 --hardware x", "show paper-c"]
     lines += ["calibrate --scale x", "calibrate --device x"]

@@ -65,7 +65,7 @@ def test_the_network_is_one(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_new_table_is_one_that_is_run(cli: Cli, here: None) -> None:
-    """As its first command shows."""
+    """Runs the first command that the new table's file names."""
     cli.ok("new", "table", "my_table")
     said = cli.ok("show", "my_table.toml")
     assert "async_lu" in said.out

@@ -1,4 +1,4 @@
-"""What a plug-in raises is said with file and line, wherever it is raised; of a run that failed, with its journal."""
+"""Errors of plug-ins are reported with file and line, wherever they are raised; of a failed run, with its journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown while runs train: bars in a terminal, one line a run in a pipe, names never taken for markup."""
+"""Progress while runs train: bars in a terminal, one line a run in a pipe, names never taken for markup."""
 
 from __future__ import annotations
 

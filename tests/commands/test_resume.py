@@ -32,7 +32,7 @@ RUN = (
 
 @pytest.fixture(scope="module")
 def csv(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of a run that was not ended."""
+    """Table of a run that nothing interrupted."""
     out = tmp_path_factory.mktemp("whole")
     process = program(*RUN, f"--out={out}")
     _, err = process.communicate(timeout=300)

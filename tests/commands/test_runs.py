@@ -1,4 +1,4 @@
-"""What `run` prints, keeps and repeats; runs are real, two epochs of four batches each."""
+"""Output, files and repetition of `run`; runs are real, two epochs of four batches each."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def lines(path: Path, *columns: str) -> list[tuple[str, ...]]:
 
 
 def cells(path: Path) -> dict[str, list[str]]:
-    """What the rows of a table show, by their names."""
+    """Cells of a table, by the names of its rows."""
     own = ("row", "method", "condition", "selection", "runs")
     with path.open(encoding="utf-8", newline="") as file:
         found: dict[str, list[str]] = {}

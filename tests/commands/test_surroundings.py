@@ -36,7 +36,7 @@ def test_few_files_no_home_and_no_temporary_folder_are_enough(tmp_path: Path) ->
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit is none")
 def test_little_memory_is_a_sentence(tmp_path: Path) -> None:
-    """Of addresses, where libraries find no room; the kernel's kill is that of any process."""
+    """Limits the address space, so that libraries find no room; a kill by the kernel is like that of any process."""
     import resource
 
     size = 300 * 2**20

@@ -50,7 +50,7 @@ def command(out: Path, *arguments: str, jobs: int = 1) -> Iterator[subprocess.Po
 
 
 def table(said: str) -> list[str]:
-    """What is printed below the runs, were there any left to train or not."""
+    """Lines printed below the runs, whether any were left to train or not."""
     lines = said.splitlines()
     return lines[next(number for number, line in enumerate(lines) if line.startswith("CIFAR-10: ")) :]
 

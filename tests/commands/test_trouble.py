@@ -28,7 +28,7 @@ LONG = tiny(epochs=40, patience=40)
 
 
 def two(**fields: int) -> tuple[str, ...]:
-    """Of two seeds."""
+    """Arguments for two seeds."""
     return tuple(argument.replace("--seeds=1", "--seeds=2") for argument in tiny(**{"patience": 40, **fields}))
 
 
@@ -136,7 +136,7 @@ def test_a_signal_keeps_what_is_done_and_a_rerun_does_the_rest(
 
 
 def journals_of(out: Path) -> list[dict[str, Any]]:
-    """As journals, while a last line may be half-written."""
+    """Reads the journals while a last line may be half-written; empty then."""
     try:
         return journals(out)
     except (ValueError, IndexError):

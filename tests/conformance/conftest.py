@@ -42,7 +42,7 @@ def load_plugins(files: str) -> None:
 
 
 def chosen(config: pytest.Config, option: str, known: list[str], *more: str) -> list[str]:
-    """What --method or --executor names, or all but `more`; a name that is not known is a user's error."""
+    """Names that --method or --executor gives, or all of `known`; an unknown name is a user's error."""
     given: list[str] = config.getoption(option)
     for name in given:
         if name not in [*known, *more]:

@@ -82,7 +82,7 @@ def network(seed: int) -> dict[str, nn.Module]:
 
 @cache
 def price() -> Price:
-    """What the small card charges for the small network."""
+    """Price of the small network on the small card."""
     work = layer_work(network(0), (BATCH, *SHAPE))
     return CARD.price(CARD.seconds_by_flops(work, what="the small network", batch=BATCH))
 

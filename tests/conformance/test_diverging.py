@@ -51,7 +51,7 @@ def test_a_loss_that_is_no_number(method: str, executor: str, tmp_path: Path, mo
 
 
 def test_where_a_loss_began_is_known_after_a_checkpoint() -> None:
-    """Of a drain within the epoch: the losses come back with their batches."""
+    """Resumes at a drain within the epoch: the losses come back with their batches."""
     made, resumed = (Poisoned("async_lu", "virtual", math.inf, {"drain_every": 8}) for _ in range(2))
     made.team.begin_epoch(EPOCH)
     made.team.accounts.drain_after(8)

@@ -68,5 +68,5 @@ def by_epoch(record: Record) -> dict[float, Any]:
 
 
 def bits(metrics: dict[str, float]) -> dict[str, float]:
-    """What of an evaluation hangs on no clock."""
+    """Metrics of an evaluation that depend on no clock."""
     return {name: value for name, value in metrics.items() if not name.endswith("_seconds")}

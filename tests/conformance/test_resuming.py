@@ -38,7 +38,7 @@ def test_resumed_within_epochs_equals_uninterrupted(method: str, repeatable: str
 def test_resumed_equals_uninterrupted_with_every_option(
     variant: tuple[str, str, Any], repeatable: str, tmp_path: Path
 ) -> None:
-    """As with momentum that several updaters of a layer have each for themselves."""
+    """Includes momentum that several updaters of a layer have each for themselves."""
     method, key, value = variant
     check_chain(tmp_path, small(method, {key: value}, executor=repeatable))
 

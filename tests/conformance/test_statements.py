@@ -19,7 +19,7 @@ STEPS = 61  # an epoch: enough for every period, and no number of devices divide
 
 @dataclass
 class Seen:
-    """What the workers of an epoch asked for."""
+    """Effects that the workers of an epoch asked for."""
 
     reduced: set[int] = field(default_factory=set)  # members of gradients' groups
     averaged: bool = False

@@ -130,7 +130,7 @@ def test_no_more_slots_than_batches_in_flight(method: str, executor: str) -> Non
 
 
 def test_state_is_json(method: str, executor: str) -> None:
-    """What a method keeps over epochs can be saved, and comes back as it was."""
+    """State that a method keeps over epochs can be saved, and comes back unchanged."""
     state = trained_once(method, executor).team.state
     assert json.loads(json.dumps(state)) == state
 

@@ -89,7 +89,7 @@ def test_what_is_sent_together_changes_no_bit(
 
 
 def noted_awaits(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
-    """What each rank does, in which its waits for buckets are noted already: a bucket a layer."""
+    """Lists of what each rank does, which its waits for buckets are appended to; each layer is a bucket."""
     noted: dict[int, list[str]] = {0: [], 1: []}
     await_all = Delivery.await_all
 

@@ -1,4 +1,4 @@
-"""What torchrun and srun say of ranks, and what is wrong with it: one sentence each."""
+"""Ranks as torchrun and srun describe them, and a sentence for each mistake in that."""
 
 from __future__ import annotations
 

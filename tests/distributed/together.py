@@ -26,7 +26,7 @@ EVERY_SECONDS = 0.05
 
 
 def sessions(ranks: int, workers: Any = None, timeout_seconds: float = 30.0) -> list[RankSession]:
-    """Of a run of so many ranks, which meet at one store."""
+    """Sessions of all ranks of a run, which meet at one store."""
     store = dist.HashStore()
     return [RankSession(store, 1, rank, ranks, workers, timeout_seconds=timeout_seconds) for rank in range(ranks)]
 
@@ -81,7 +81,7 @@ class Together:
 
 
 class Barrier:
-    """As rank 0 waits for reports: nobody leaves before all have ended, or one has failed."""
+    """Waits as rank 0 does for reports: nobody leaves before all have ended, or one has failed."""
 
     def __init__(self, made: list[RankSession]) -> None:
         self.made = made

@@ -1,4 +1,4 @@
-"""What is shown of runs that jobs train: where they are, what waits, and that one that waits again is not under way."""
+"""Display of runs that jobs train: their progress, what waits, and that a run that waits again is not under way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is heard of runs that jobs train: by their journals and notes, by one look at the queue, whoever follows."""
+"""Following runs that jobs train: by journals and notes, by one look at the queue, whoever follows."""
 
 from __future__ import annotations
 

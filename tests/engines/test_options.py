@@ -1,4 +1,4 @@
-"""What jobs are asked for: the command line before the file, and a sentence for what is none."""
+"""Options of jobs: the command line goes before the file, and a sentence answers what is no option."""
 
 from __future__ import annotations
 

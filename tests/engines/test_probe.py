@@ -1,4 +1,4 @@
-"""What a node is, asked once: and a sentence where it sees other folders, sources or torch than the plan."""
+"""A node is asked about itself once; a sentence where it sees other folders, sources or torch than the plan."""
 
 from __future__ import annotations
 

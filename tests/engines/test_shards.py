@@ -1,4 +1,4 @@
-"""What is written for jobs comes back as it was, and what they append is read once."""
+"""Files written for jobs are read back unchanged, and lines that jobs append are read once."""
 
 from __future__ import annotations
 

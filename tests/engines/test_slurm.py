@@ -38,7 +38,7 @@ class Grid:
 
     @property
     def trained(self) -> list[str]:
-        """Of each run that was given to a job, so often."""
+        """Ids of the runs given to jobs; a run given to two jobs is there twice."""
         return sorted(run.id for key in self.fake.paths for run in self.fake.runs(key))
 
 

@@ -124,7 +124,7 @@ class FakeDevice:
         return all(self.finished.get(stream, 0) >= time for stream, time in clock.items())
 
     def doing(self, what: str) -> None:
-        """What the thread's accesses belong to."""
+        """Sets the operation that the thread's accesses belong to."""
         self._thread.doing = what
 
     def begin(self) -> None:
@@ -230,7 +230,7 @@ def _tensors(value: Any) -> list[Tensor]:
 
 
 def traced(device: FakeDevice, run: Callable[[], Any]) -> Callable[[], Any]:
-    """The same function, its operations told to the device."""
+    """Wraps the function so that the device is told of its operations."""
 
     def running() -> Any:
         with Launches(device):

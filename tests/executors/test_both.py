@@ -1,4 +1,4 @@
-"""What channels, counters and collectives mean under every executor."""
+"""Meaning of channels, counters and collectives, under every executor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens on the virtual clock, in which order and when, is what it was before it was made faster, to the bit."""
+"""Events on the virtual clock have the order and times of the slower implementation before, to the bit."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ BEFORE = {
 
 
 def digest(method: str, executor: type[VirtualExecutor]) -> str:
-    """Of two epochs under every price: spans in the order in which they were told, staleness, versions, seconds."""
+    """Digest of two epochs under every price: spans in the order of their report, staleness, versions, seconds."""
     found = hashlib.sha256()
     for price in PRICES.values():
         made = methods.create(method, SETTINGS[method])

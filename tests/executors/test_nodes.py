@@ -50,7 +50,7 @@ def test_messages_that_queue_arrive_one_after_the_other() -> None:
 
 
 def test_an_all_reduce_counts_the_nodes_of_its_members() -> None:
-    """Of devices 0 and 1 within a node, of 1 and 2 between two."""
+    """Devices 0 and 1 share a node; devices 1 and 2 do not."""
     price = replace(APART, parameter_bytes=[16.0])
     seconds = {}
     for devices in ((0, 1), (1, 2)):

@@ -56,7 +56,7 @@ def test_a_scale_that_is_none(scale: Scale) -> None:
 
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_versions_then_and_now(executor: str) -> None:
-    """Of the step's read and of the moment, on the gradient's replica or another; the update's own scale agrees."""
+    """Versions at the step's read and now, on the gradient's replica or another; the update's own scale agrees."""
     team, met, seen, asked = dry_team_of(replicas=2), Channel(), list[Any](), list[int]()
     mine, other = team.replicas
 

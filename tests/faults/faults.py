@@ -48,7 +48,7 @@ def training(*options: str, epochs: int = 40, seeds: int = 1) -> tuple[str, ...]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a command. seconds: from the last fault, or its start, to its end; survivors: of its processes."""
+    """Outcome of a command. seconds: from the last fault, or its start, to its end; survivors: of its processes."""
 
     code: int
     said: str
@@ -181,7 +181,7 @@ class Command:
         return Outcome(code, self.said(), self.said(1), took, names, readable(self.out), tables)
 
     def said(self, number: int = 0) -> str:
-        """What it has written so far to stdout, or (1) to stderr."""
+        """Text written so far to stdout, or (1) to stderr."""
         return Path(self._files[number].name).read_text(encoding="utf-8")
 
     def pids(self, whom: str) -> list[int]:

@@ -27,7 +27,7 @@ def sound(tmp_path: Path) -> Record:
 
 
 def check(sound: Record, out: Path, damaged: bytes) -> None:
-    """What is read of it is nothing, with a sentence, or a beginning of what was measured."""
+    """Checks that a damaged journal is read as nothing, with a sentence, or as a beginning of what was measured."""
     sound.path.write_bytes(damaged)
     found = journals.read(out)
     if not found.records:
@@ -138,7 +138,7 @@ STRANGE: list[Any] = [None, True, [], {}, "text", "NaN", "Infinity", -1, 1e300, 
 
 
 def places(value: Any) -> Iterator[Callable[[Any], None]]:
-    """Of each value of a document, a function that sets it."""
+    """Yields for each value of a document a function that sets it."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in inner:
         yield partial(value.__setitem__, key)

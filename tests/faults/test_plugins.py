@@ -128,7 +128,7 @@ def failures(folder: Path, executor: str, methods: tuple[str, ...], *options: st
 
 
 def line_of(name: str) -> int:
-    """Of the plug-in, where the method does it."""
+    """Line of the plug-in where the method does it."""
     return next(number for number, line in enumerate(METHODS.splitlines(), 1) if line.endswith(f"  # {name}"))
 
 

@@ -132,7 +132,7 @@ def test_who_is_asked_at_once_says_no_traceback(attempt: Attempt, tmp_path: Path
 
 @pytest.mark.fault("signal-ignored")
 def test_a_signal_that_was_ignored_from_the_start_stays_so(attempt: Attempt, tmp_path: Path) -> None:
-    """As in `nohup ... &`: SIGINT changes nothing, SIGTERM ends it."""
+    """Starts like `nohup ... &`: SIGINT changes nothing, SIGTERM ends it."""
     with Command(tmp_path, *training(epochs=400), before=IGNORED) as command:
         command.at(epoch=2).send(signal.SIGINT, "all").at(epoch=5)
         outcome = command.send(signal.SIGTERM).wait()

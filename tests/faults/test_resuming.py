@@ -21,7 +21,7 @@ EVERY = training("--checkpoint-every=0", epochs=EPOCHS)
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """What the run ends with when nobody kills it."""
+    """Outcome of the run when nobody kills it."""
     with Command(tmp_path_factory.mktemp("undisturbed"), *EVERY) as command:
         outcome = command.wait()
     assert (outcome.code, outcome.statuses) == (0, {0: "finished"})

@@ -1,4 +1,4 @@
-"""What listens, and for whom: MLflow's pages, on this machine alone."""
+"""Servers listen on this machine alone: MLflow's pages."""
 
 from __future__ import annotations
 

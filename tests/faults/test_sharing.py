@@ -51,7 +51,7 @@ def test_a_command_takes_over_what_another_that_was_killed_had_begun(attempt: At
 
 
 def fed(uri: str) -> dict[str, int]:
-    """How many runs the store has for each key."""
+    """Number of runs in the store for each key."""
     from mlflow import MlflowClient
 
     client, counts = MlflowClient(tracking_uri=uri), dict[str, int]()

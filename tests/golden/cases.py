@@ -221,12 +221,12 @@ class Case:
 
     @property
     def digest(self) -> str:
-        """Of how it is made: with another one it is another case."""
+        """Digest of the case's settings: with another digest it is another case."""
         return hashlib.sha256(json.dumps(self.spec.document(), sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def version(self) -> int:
-        """Of the numerics that concern it."""
+        """Version of the numerics that concern the case."""
         made = methods.method_class(self.method)
         return identity.version(made, self.executor, self.spec.workload)
 
@@ -337,7 +337,7 @@ def _unpacked(text: str) -> list[Part]:
 
 
 def here() -> dict[str, str]:
-    """What bits hang on beside the code."""
+    """Returns all that bits depend on beside the code."""
     return {
         "torch": identity.torch_minor(),
         "cpu": cpu_name(),
@@ -346,7 +346,7 @@ def here() -> dict[str, str]:
 
 
 def kept() -> dict[str, Any]:
-    """What the file has: where it was made, and the outcome of each case by its name."""
+    """Content of the file: where it was made, and the outcome of each case by its name."""
     if not FILE.is_file():
         return {"where": here(), "cases": {}}
     found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
@@ -354,7 +354,7 @@ def kept() -> dict[str, Any]:
 
 
 def moved(case: Case, was: Mapping[str, Any], now: Mapping[str, Any], *, exactly: bool) -> list[str]:
-    """What of a case's outcome is another, in words: in any bit, or beyond what another processor may round."""
+    """Differences of a case's outcome, in words: in any bit, or beyond what another processor may round."""
     close = BF16_CLOSE if case.workload.get("precision") == "bf16" else CLOSE
 
     def same(name: str) -> bool:

@@ -160,7 +160,7 @@ def test_the_flops_of_a_layer() -> None:
 
 
 def test_the_activations_of_a_layer() -> None:
-    """What autograd keeps: of a convolution its input, of BatchNorm its own, of a ReLU its output; no parameter."""
+    """Autograd keeps the inputs of a convolution and of BatchNorm and the output of a ReLU, but no parameter."""
     layers = {
         "stem": nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU()),
         "head": nn.Sequential(nn.Flatten(), nn.Linear(4 * 8 * 8, 10)),

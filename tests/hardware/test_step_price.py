@@ -1,4 +1,4 @@
-"""What a simulated step is charged: published seconds where there are any, FLOPs elsewhere."""
+"""Price of a simulated step: published seconds where there are any, FLOPs elsewhere."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def test_a_partition_is_contiguous_disjoint_and_covers() -> None:
 
 
 def test_a_partition_is_cut_at_the_nearest_boundary() -> None:
-    """Of two as near at the first; one that would leave a part empty is none."""
+    """Takes the first of two boundaries as near; one that would leave a part empty does not count."""
 
     def sizes(parts: int, *of: int) -> list[list[int]]:
         return [[layer.size for layer in part] for part in partition(layers_of(*of), parts)]

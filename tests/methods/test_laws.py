@@ -119,7 +119,7 @@ def test_ddp_waits_for_a_slow_link() -> None:
 
 @pytest.mark.parametrize("network", ["resnet18", "resnet50"])
 def test_block_updates_make_shorter_epochs_on_paper_as_card(network: str) -> None:
-    """As published: a block update pays one launch."""
+    """Agrees with the published rows: a block update pays for one launch."""
     card = cards.load("paper-a")
     assert seconds_per_epoch(card, card.networks[network], "async_bu") < seconds_per_epoch(
         card, card.networks[network], "async_lu"

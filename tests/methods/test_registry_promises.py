@@ -1,4 +1,4 @@
-"""What the registry and the options do not do yet."""
+"""Promises of the registry and the options that tests of methods do not reach."""
 
 from __future__ import annotations
 

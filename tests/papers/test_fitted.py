@@ -1,4 +1,4 @@
-"""What no claim may rest on: seconds that the hardware card was fitted to, and rows of which a run diverged."""
+"""No claim may rest on seconds that the hardware card was fitted to, or on rows with a diverged run."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_an_accuracy_of_a_diverged_row_counts() -> None:
 
 
 def test_a_time_to_the_best_of_runs_that_ended_with_it_is_a_lower_bound() -> None:
-    """Of the shorter one alone, and it may be as long as the other; of both, and nothing is known of the quotient."""
+    """A bound of the shorter time: it may be as long as the other. Of both: nothing is known of the quotient."""
     times = (("async_lu", 40), ("async_bu", 90))
     values = {("table6", "lstm", row, "time_to_best_seconds"): Summary(at, 0.1, 3) for row, at in times}
     points = quotient([("table6", "lstm")], "async_lu", "async_bu", "time_to_best_seconds", high=0.6)

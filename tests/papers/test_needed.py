@@ -1,4 +1,4 @@
-"""What would decide a claim: seeds, counted by hand and tried by simulation, runs that are missing, or none."""
+"""Needs of undecided claims: seeds, counted by hand and tried by simulation, runs that are missing, or none."""
 
 from __future__ import annotations
 

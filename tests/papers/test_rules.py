@@ -135,7 +135,7 @@ def test_that_no_run_arrived_says_something_of_the_mean() -> None:
 
 
 def test_what_a_paper_prints_without_a_spread_stands() -> None:
-    """Of a bound without what it is a mean of, the least error counts."""
+    """A bound that is known without its values counts with the least error."""
     assert Quantity(Published(5.0, None, 3, "").mean).minus(Quantity(4.9)).within(0.0, math.inf) == "holds"
     old = Quantity.of(Summary(None, None, 3, censored=3, at_least=200.0), exact=False)
     assert old == of_runs(None, None, None, limit=200.0)

@@ -181,7 +181,7 @@ def test_the_claims_page_leads_with_a_matrix_of_scales(folder: Path) -> None:
     ],
 )
 def test_a_command_that_trains_more_than_is_there_says_so(states: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    """As where not every row has every seed."""
+    """Happens where not every row has every seed."""
     made = {f"run{number}": state for number, state in enumerate(states)}
     shown = replace(page(tmp_path, "text"), made_of=made)
     site.write(Site("Report", (), (Paper("A", (shown,)),), commands=("python -m benchmarks run",)), tmp_path)

@@ -1,4 +1,4 @@
-"""What the statistics claim, tried on synthetic runs: intervals at 95 % cover 93 to 97 %, false alarms stay below 6 %.
+"""Tries the statistics on synthetic runs: intervals at 95 % cover 93 to 97 %, false alarms stay below 6 %.
 
 Seeded, through the functions themselves. docs/statistics.md has the figures.
 """

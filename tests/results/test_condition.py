@@ -1,4 +1,4 @@
-"""What outputs are called: conditions that differ have names that differ, and the usual ones are short."""
+"""Names of outputs: conditions that differ have names that differ, and the usual ones are short."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_names(given: RunCondition, slug: str, label: str) -> None:
 
 
 def test_selections_that_differ_have_names_that_differ() -> None:
-    """What is long, or no part of a file's name as it is, ends in a digest of all of it."""
+    """Names that are long, or not allowed in a file's name, end in a digest of the whole."""
     long = tuple(f"workload.field_{number}=1" for number in range(9))
     selections = [
         (),

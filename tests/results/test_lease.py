@@ -128,7 +128,7 @@ def test_a_lease_that_cannot_be_read_is_held_until_it_was_silent(
 
 
 def at_once(count: int, action: Callable[[], object]) -> list[object]:
-    """What as many threads got that began together: a result, or who has the lease."""
+    """Results of threads that began together: of each the action's result, or who has the lease."""
     barrier, found = threading.Barrier(count), list[object]()
 
     def one() -> None:
@@ -197,7 +197,7 @@ def test_of_many_processes_one_at_a_time_has_it(tmp_path: Path) -> None:
 
 
 def test_who_was_judged_dead_and_comes_back_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a process that was stopped for minutes: the run goes on elsewhere, and its journal is not touched."""
+    """Acts as a process that was stopped for minutes: the run goes on elsewhere, and its journal is not touched."""
     id = run_id(spec_of())
 
     def start() -> Journal:

@@ -1,4 +1,4 @@
-"""What measures say of runs that fell apart or were cut short."""
+"""Measures of runs that fell apart or were cut short."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_run_that_was_cut_short_has_no_training_time(tmp_path: Path) -> None:
 
 
 def test_lost_updates_and_torn_reads_are_shares_over_all_layers(tmp_path: Path) -> None:
-    """Of a run that knows them: not of one of an earlier version, nor where nobody looked at reads."""
+    """Only runs that counted them have a value: not those of earlier versions, nor where reads were not watched."""
     run = write(tmp_path, [1.0])
     assert (run.end or {})["staleness"]
     layers = [
@@ -104,7 +104,7 @@ def test_what_is_found_at_an_evaluation_is_as_fine_as_these(
 
 
 def test_a_bound_may_be_too_high_by_what_its_values_may_be(runs: list[Record]) -> None:
-    """Of three runs two have values, of 2 s each too high at most; how far the third went is known."""
+    """Two of three runs have values, each too high by 2 s at most; how far the third went is known."""
     found, _ = MEASURES["time_to_target_seconds"].value(runs, Context(60.0))
     assert found is not None
     assert found.resolution == pytest.approx(4 / 3)

@@ -20,7 +20,7 @@ from tests.results.samples import lines_of, rewrite, spec_of
 
 
 def write(out: Path, every: float, epochs: Sequence[float], resumed_after: int | None = None) -> Path:
-    """Of four epochs that are planned, of 20 batches and 2 s each; its accuracy is ten times the epoch."""
+    """Writes a journal of four planned epochs, of 20 batches and 2 s each; the accuracy is ten times the epoch."""
     spec = spec_of()
     exact = Fraction(every).limit_denominator(100)
     spec = spec.model_copy(update={"workload": spec.workload.model_copy(update={"evaluate_every": exact})})

@@ -1,4 +1,4 @@
-"""What defines a run, typed: written as it was read, hashed as ever, and refused where it is none."""
+"""Specs of runs are written as they were read, hashed as ever, and refused where they are invalid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a tracked run holds beside its metrics, what a store gives back, and texts that are out to do harm."""
+"""Contents of a tracked run beside its metrics, what a store gives back, and texts that try to do harm."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Chain:
 
 
 def outcome(record: Record | None) -> tuple[list[dict[str, float]], dict[str, Any]]:
-    """What of a run repeats: all but real time."""
+    """Returns all of a run that repeats: everything but real time."""
     assert record is not None
     assert record.end is not None
     points = [

@@ -50,7 +50,7 @@ def kept(out: Path, **how: Any) -> Checkpoints:
 
 
 def whole(out: Path) -> Any:
-    """What comes out of a run that was not ended."""
+    """Outcome of a run that nothing interrupted."""
     return outcome(Chain(out / "whole", BP).part(ends_after=None))
 
 

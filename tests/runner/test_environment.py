@@ -1,4 +1,4 @@
-"""What is recorded of the place where a run was made: a commit is that of these sources, or none is named."""
+"""Records of the place where a run was made: a commit is that of these sources, or none is named."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_an_installed_wheel_is_named_by_its_version(packages: Path, monkeypatch:
 
 
 def test_a_training_process_says_the_instructions_that_its_numbers_hang_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As torch chose them; and what held it, or the libraries below it, to others."""
+    """Records the choice of torch, and variables that hold torch, or libraries below it, to another."""
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     said = environment.of_training()
     assert said["cpu_capability"] == torch.backends.cpu.get_cpu_capability()

@@ -43,7 +43,7 @@ def see(monkeypatch: pytest.MonkeyPatch) -> See:
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, answer: Any) -> None:
-    """What nvidia-smi says, or raises."""
+    """Replaces nvidia-smi by one that gives or raises this answer."""
 
     def run(command: list[str], **how: Any) -> Any:
         assert command[0] == "nvidia-smi"

@@ -19,7 +19,7 @@ AT = "training epoch 3: forward 0 on device 0 in Forward for 0 s"
 
 
 class Clock:
-    """What time.monotonic says."""
+    """Replaces time.monotonic."""
 
     seconds = 100.0
 

@@ -1,4 +1,4 @@
-"""What a run's identity hangs on beside its settings: the version of the numerics, edits of them, a user's files."""
+"""Parts of a run's identity beside its settings: the version of the numerics, edits of them, a user's files."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_a_later_option_leaves_runs_what_they_were() -> None:
 
 
 def test_kept_runs_have_the_specs_that_are_planned_today() -> None:
-    """Of every run that has a version; a field or option that is added must be a later one, or raise it."""
+    """Compares every run that has a version; an added field or option must be marked `Later`, or raise the version."""
     versions = 0
     for path, data in journals(reproductions.FOLDER / "small"):
         spec = read(path, data).spec

@@ -1,4 +1,4 @@
-"""What a command and its training processes tell each other arrives whole, and is heard for what it is."""
+"""Messages between a command and its training processes arrive whole, and with their meaning."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Gone:
 
 
 def heard(answer: Answer, *, lives: bool = True) -> tuple[list[Any], dict[str, Ended], pool.TrainingProcess]:
-    """What a listener hears of an answer, which runs have ended with it, and the process's job afterwards."""
+    """Events that a listener hears of an answer, the runs that ended with it, and the process's job afterwards."""
     job = pool.TrainingProcess.__new__(pool.TrainingProcess)
     job.pipe, theirs = multiprocessing.Pipe()
     job.process = Gone()  # type: ignore[assignment]

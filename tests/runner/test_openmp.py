@@ -1,4 +1,4 @@
-"""How idle OpenMP threads wait: by jobs x threads against cores, per process, and recorded with the run."""
+"""Waiting of idle OpenMP threads: by jobs x threads against cores, per process, and recorded with the run."""
 
 from __future__ import annotations
 

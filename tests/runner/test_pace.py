@@ -1,4 +1,4 @@
-"""How long training is expected to take: as such runs took here, the most alike first; then as epochs take now."""
+"""Expected time of training: as similar runs took here, the most alike first; then as epochs take now."""
 
 from __future__ import annotations
 

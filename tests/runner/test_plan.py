@@ -210,7 +210,7 @@ def test_what_does_not_define_a_run_does_not(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_on_cuda_the_gpu_stands_instead_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of what a run is, what it is called, and what its table says; under the virtual clock it makes the bits."""
+    """The GPU is named in spec, label and table of a run; under the virtual clock it only decides the bits."""
     chosen = replace(CHOICES, methods=("bp",), networks=("resnet18",), seeds=(0,), device="cuda")
     real = replace(chosen, executor="threads", card=None)
 

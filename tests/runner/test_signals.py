@@ -1,4 +1,4 @@
-"""How a command and its training processes end: by signals, with a parent that was killed, and whatever they are at."""
+"""Ends of a command and its training processes: by signals, with a parent that was killed, and whatever they are at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tuning tries, what it calls best, and that no run both chooses a rate and is shown for it."""
+"""Trials of tuning, the best of them, and that no run both chooses a rate and is shown for it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_a_best_at_the_edge_is_said() -> None:
 
 
 def cell(method: str) -> GridRow:
-    """Of ResNet-18."""
+    """Row of a method on ResNet-18."""
     return next(cell for cell in resolve(TABLE, SMOKE).cells if cell.method.name == method)
 
 

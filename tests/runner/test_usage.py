@@ -1,4 +1,4 @@
-"""What a process uses, told by clocks and a file that a test can hold still."""
+"""Use of processor and memory by a process, read from clocks and a file that a test can hold still."""
 
 from __future__ import annotations
 

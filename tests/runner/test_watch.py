@@ -196,7 +196,7 @@ def test_a_run_that_leaves_threads_behind_takes_its_process_along(
 
 
 class Unspeakable(BaseException):
-    """As a plug-in may raise it."""
+    """An exception without a text, as a plug-in may raise."""
 
     def __str__(self) -> str:
         raise RuntimeError("no text")

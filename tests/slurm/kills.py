@@ -40,7 +40,7 @@ class Kill:
 
 
 def drawn(count: int, evaluations: int, seed: int) -> list[Kill]:
-    """As many of each harm as of any other, or one fewer; spread over a grid that makes so many evaluations."""
+    """Draws kills, equally many of each harm (or one fewer), spread over a grid of so many evaluations."""
     source = random.Random(seed)
     harms = [HARMS[number % len(HARMS)] for number in range(count)]
     source.shuffle(harms)
@@ -89,7 +89,7 @@ class Trouble:
 
     @property
     def evaluations(self) -> int:
-        """Of all attempts, of journals that may be being begun."""
+        """Number of evaluations in all attempts; a journal may just be begun."""
         return sum(path.read_bytes().count(b'"type":"evaluation"') for path in self.out.glob("runs/*/*.jsonl"))
 
     def _again(self) -> None:

@@ -79,7 +79,7 @@ def values(out: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
-    """Of the long grid."""
+    """Table of the long grid, trained on this machine."""
     return local(tmp_path_factory.mktemp("local"), LONG)
 
 

@@ -49,7 +49,7 @@ MaxArraySize=1001
 
 
 def missing() -> str:
-    """What of SLURM is not installed; "" where all is."""
+    """First program of SLURM that is not installed; "" where all are."""
     return next((name for name in PROGRAMS if _found(name) is None), "")
 
 
@@ -65,7 +65,7 @@ class TwoNodes:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of commands that speak to it."""
+        """Environment of commands that use this SLURM."""
         return {**os.environ, "SLURM_CONF": str(self.dir / "slurm.conf")}
 
     def up(self) -> None:
@@ -125,7 +125,7 @@ class TwoNodes:
         return found
 
     def ask(self, *command: str) -> str:
-        """What a command of SLURM's prints."""
+        """Output of a command of SLURM's."""
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True, timeout=60)
         return done.stdout
 

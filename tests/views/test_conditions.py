@@ -1,4 +1,4 @@
-"""What of a choice an output's name says: what is not the default, and what its table knows."""
+"""Choices in an output's name: those that are not the default, and that its table knows."""
 
 from __future__ import annotations
 

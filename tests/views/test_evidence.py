@@ -1,4 +1,4 @@
-"""What claims are judged by: which tables of analyses count, which seconds were fitted, and which runs diverged."""
+"""Evidence for claims: which tables of analyses count, which seconds were fitted, and which runs diverged."""
 
 from __future__ import annotations
 

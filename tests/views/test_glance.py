@@ -1,4 +1,4 @@
-"""What is said first of a table: each row against its baseline, ours beside what was published."""
+"""Summary above a table: each row against its baseline, ours beside what was published."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def line(found: Glance, row: str) -> GlanceLine:
 
 
 def known(effect: GlanceValue | None) -> tuple[float, float, float]:
-    """Of an effect with an interval its low end, its value, its high end."""
+    """Low end, value and high end of an effect with an interval."""
     assert effect is not None
     assert effect.low is not None
     assert effect.high is not None
@@ -88,7 +88,7 @@ def test_rows_stand_against_the_slowest_as_published_with_what_was_published_bes
 
 
 def test_accuracies_are_compared_seed_by_seed() -> None:
-    """Of 10, 11 and 12 points the interval is that of three numbers; of unpaired runs it is wider."""
+    """Differences of 10, 11 and 12 points have the interval of three numbers; unpaired runs have a wider one."""
     low, value, high = known(line(glance(table("table1"), THREE), "async_lu").accuracy)
     assert (low + high) / 2 == pytest.approx(value) == pytest.approx(11.0)
     assert high - value == pytest.approx(4.302653 * math.sqrt(1 / 3), rel=1e-5)

@@ -80,7 +80,7 @@ def test_runs_on_another_form_of_the_data_count_where_these_are_not_here(
 
 
 def test_without_seeds_those_that_have_runs_are_shown() -> None:
-    """Of the scale; trials of tuning are no table's."""
+    """Shows the seeds of the scale; trials of tuning are not a table's."""
     runs = resolve(table("table1"), replace(CHOSEN, seeds=(0, 3, FIRST_TRIAL_SEED))).runs
     held = Journals(tuple(made(run, "2026-01") for run in runs))
     (there,) = at_conditions(CHOSEN, held, every={"scale", "seeds"})

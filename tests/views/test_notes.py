@@ -1,4 +1,4 @@
-"""What stands under a table of what its rows left out."""
+"""Notes under a table on samples that its rows left out."""
 
 from __future__ import annotations
 

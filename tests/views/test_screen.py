@@ -1,4 +1,4 @@
-"""What a table says on one screen, and that nothing it must say is left to its files alone."""
+"""A table fits on one screen, and says there all that it must say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tuning does to a pair of rows, and what is said of all pairs together."""
+"""Tuning may reverse a pair of rows; all pairs are summed up together."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def take_over(layers: dict[str, nn.Module], reference: nn.Module) -> None:
 
 @pytest.mark.parametrize("network", ["resnet18", "resnet50"])
 def test_at_width_64_with_the_imagenet_stem_it_is_torchvisions(network: str) -> None:
-    """The same tensors in the same order; given the same weights, the same logits, in training and evaluation."""
+    """Compares tensors and their order and, with equal weights, the logits in training and evaluation."""
     layers = resnet(network, classes=10, stem="imagenet")
     reference: nn.Module = getattr(torchvision.models, network)(num_classes=10)
     take_over(layers, reference)

@@ -214,7 +214,7 @@ def test_a_team_restored_goes_on_alike(name: Name, shared: bool) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_gradient_may_lie_in_memory_otherwise_than_the_weights(name: Name) -> None:
-    """As a mean of gradients does, where convolutions have their channels last."""
+    """A mean of gradients does so where convolutions have their channels last."""
 
     def network() -> dict[str, nn.Module]:
         with torch.random.fork_rng(devices=[]):

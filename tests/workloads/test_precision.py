@@ -150,7 +150,7 @@ def test_tf32_needs_a_gpu() -> None:
 
 
 def said(id: str, settings: dict[str, str], **choices: Any) -> str:
-    """What of a table's notes is of precision."""
+    """Notes of a table that are about precision."""
     chosen = replace(CHOICES, settings={"workload": settings}, **choices)
     table_runs = find_runs(resolve(table(id), chosen), Journals(()))
     return " ".join(text for text in caveats(table_runs) if text.startswith("Computed in "))

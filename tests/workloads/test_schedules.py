@@ -18,7 +18,7 @@ from benchmarks.workloads.schedules import Schedule
 
 
 def by_torch(schedule: Schedule, epochs: int) -> list[float]:
-    """What a training loop with torch.optim.lr_scheduler has in each epoch."""
+    """Learning rate of each epoch in a training loop with torch.optim.lr_scheduler."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=schedule.lr)
     warm_up, t_max = int(schedule.warm_up_epochs), int(schedule.t_max)
     parts: list[LRScheduler] = [CosineAnnealingLR(optimizer, T_max=t_max)]

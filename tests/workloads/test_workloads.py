@@ -17,7 +17,7 @@ ALL = [(family, network, scale) for family, network in PAIRS for scale in SCALES
 
 @pytest.mark.parametrize(("family", "network", "scale"), ALL)
 def test_every_workload_can_be_recorded(family: str, network: str, scale: str) -> None:
-    """As JSON from which the same workload comes back."""
+    """JSON gives back an equal workload."""
     made = workload(family, network, scale)
     assert Workload.model_validate(made.model_dump(mode="json")) == made
     assert (made.family, made.network, made.scale, made.name) == (family, network, scale, f"{family}-{network}")
@@ -48,7 +48,7 @@ def test_the_paper_scale_is_table_10(family: str, network: str, t_max: float, wa
 
 
 def test_a_rows_batch_shrinks_with_the_scale() -> None:
-    """As published at paper scale; elsewhere in proportion, and charged as published."""
+    """The batch is the published one at paper scale, in proportion elsewhere, and charged as published."""
     assert workload("cifar10", "resnet20", "paper").at_batch(1024) == {"batch": 1024}
     smoke = workload("cifar10", "resnet20", "smoke")
     assert smoke.at_batch(128) == {"batch": smoke.batch, "price_batch": 128}

@@ -100,7 +100,7 @@ def _bar(span: Span, unit: float) -> WorkerBar:
 
 
 def arrows(watched: Timeline) -> Iterator[Arrow]:
-    """What waits for what across workers: losses for backward passes; updated layers for the forward pass after."""
+    """Arrows between workers: from a loss to its backward pass, from an updated layer to the next forward pass."""
     from reports.figures.timelines import Arrow
 
     forwards = [span for span in watched.spans if span.effect == "Forward"]

@@ -26,7 +26,7 @@ class Timeline:
         return [span for span in self.spans if span.worker == worker and effect in (None, span.effect)]
 
     def busy_share(self, worker: str) -> float:
-        """Of the makespan, the part in which the worker computes, updates or communicates."""
+        """Share of the makespan in which the worker computes, updates or communicates."""
         busy = math.fsum(span.seconds for span in self.of(worker))
         return busy / self.makespan_seconds if self.makespan_seconds else 0.0
 

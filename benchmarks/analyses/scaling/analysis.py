@@ -56,7 +56,7 @@ class ScalingOptions(AnalysisOptions):
 
 
 def run(request: Request) -> Finding:
-    """Of the first network that is asked for, ResNet-18 by default."""
+    """Runs the analysis on the first network that is asked for, ResNet-18 by default."""
     options: ScalingOptions = request.options
     curves = list(_curves(request)) if options.part != "accuracy" else []
     trained = accuracy.train(request, options.accuracy_devices) if options.part != "clock" else []

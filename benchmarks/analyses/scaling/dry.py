@@ -24,7 +24,7 @@ SLOW_EVERY = 8
 
 @dataclass(frozen=True)
 class Situation:
-    """What devices and links are like. slow_steps: a straggler's mean delay before a batch, in steps."""
+    """A condition that devices and links are in. slow_steps: a straggler's mean delay before a batch, in steps."""
 
     key: str
     label: str
@@ -34,12 +34,12 @@ class Situation:
     alpha: float = 2.0
 
     def price(self, card: Card, known: NetworkSeconds, layers: Sequence[str], devices: int, seed: int) -> Price:
-        """Of the network's effects, its blocks together where `layers` are stages."""
+        """Price of the network's effects on such devices; blocks are priced together where `layers` are stages."""
         price = replace(card.price(known, layers), collective=self.collective)
         return replace(price, delays=(*price.delays, *self._delays(devices, seed)))
 
     def _delays(self, devices: int, seed: int) -> Iterator[Delay]:
-        """Of a constant straggler in SLOW_EVERY devices; or of all devices, each with a tail of its own."""
+        """Delays of one constant straggler in SLOW_EVERY devices, or of every device, each with its own heavy tail."""
         if self.stragglers == "constant":
             for device in range(1, devices, SLOW_EVERY):
                 yield Delay(kind="constant", device=device, steps=self.slow_steps)
@@ -50,7 +50,7 @@ class Situation:
 
 @dataclass(frozen=True)
 class Epochs:
-    """What `simulate` counted. Shares are of the devices' time, from an epoch's begin to its end."""
+    """Counts made by `simulate`. Shares are of the devices' time, from an epoch's begin to its end."""
 
     devices: int
     steps: int  # batches per device and epoch
@@ -107,7 +107,7 @@ def uncollected() -> Iterator[None]:
 
 
 def expected_effects(done: Sequence[Epochs], devices: int, batches: int) -> float:
-    """Of so many batches on so many devices, as effects per batch have grown with devices so far; 0: nobody knows."""
+    """Extrapolates the number of effects from the growth of effects per batch so far; 0 before two points are done."""
     if len(done) < 2:
         return 0.0
     before, last = done[-2:]

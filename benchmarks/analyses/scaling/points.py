@@ -1,4 +1,4 @@
-"""What was simulated of one method under one condition, as devices grow."""
+"""Simulated points of one method under one condition, for growing numbers of devices."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Point:
 
     @property
     def batches_per_second(self) -> float:
-        """Of the mean seconds."""
+        """Returns the throughput of all devices, at the mean seconds of an epoch."""
         return self.devices * self.runs[0].steps / self.seconds
 
 

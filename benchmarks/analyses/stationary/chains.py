@@ -62,7 +62,7 @@ def injected(
 
 @dataclass(frozen=True)
 class Asynchronous:
-    """What a run with real delays gave. Arrays have one entry, or row, per potential.
+    """Samples of a run with real delays. Arrays have one entry, or row, per potential.
 
     samples: (potentials, times and layers, chains). sigma_stale: standard deviations of theta at the update minus theta
     at the read. updates: mean staleness per layer. Chains that ran away are not finite.

@@ -28,7 +28,7 @@ _TAIL = 5e-4  # of a density, that a picture may leave out
 
 @dataclass(frozen=True)
 class Injected:
-    """What plain SGD and SGD with injected noise gave on a potential.
+    """Densities of plain SGD and of SGD with injected noise on a potential.
 
     plain: masses per repeat. noisy and runaways: by σ_STALE / σ_SGD, masses per repeat (none where a chain ran away)
     and the number of chains that ran away, of `chains`.
@@ -88,8 +88,9 @@ class Injected:
 
 @dataclass(frozen=True)
 class Delayed:
-    """What a method's delays gave. densities, sigma_stale: per potential and repeat. updates: staleness per layer.
+    """Densities under a method's real delays.
 
+    densities, sigma_stale: per potential and repeat. updates: staleness per layer.
     reasons: per potential, why nothing was measured, or "".
     """
 

@@ -116,7 +116,7 @@ def density(potential: Potential, noise: Noise, formula: Formula, edges: Array) 
 
 
 def _drift_and_diffusion(potential: Potential, noise: Noise, formula: Formula, theta: Array) -> tuple[Array, Array]:
-    """mu_k and D_k, equation 6 or what should stand there."""
+    """Returns drift mu_k and diffusion D_k by equation 6, as printed or as corrected (`formula`)."""
     mean, stale = potential.slope(theta), noise.sigma_stale**2
     if formula == "moments":
         nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)

@@ -12,7 +12,7 @@ from benchmarks.hardware.cores import usable_cores
 
 
 def processors() -> Check:
-    """How many cores this process may use."""
+    """Checks how many cores this process may use."""
     return Check("processors", True, f"{usable_cores()} of {os.cpu_count()} usable, {platform.machine()}")
 
 
@@ -50,7 +50,7 @@ def _gpus() -> Check:
 
 
 def threads() -> Check:
-    """How OpenMP's idle threads will wait, and why; a policy of the user's own goes before, for all processes."""
+    """Checks how OpenMP's idle threads will wait, and why; a user's OMP_WAIT_POLICY overrides our choice."""
     if policy := os.environ.get("OMP_WAIT_POLICY"):
         detail = f"OMP_WAIT_POLICY={policy} is set, so every process keeps to it, whatever number of threads it has"
         mend = "unset OMP_WAIT_POLICY: each process then gets the policy that fits its threads"

@@ -52,9 +52,9 @@ class GroupLine:
         return delivery
 
     def leave(self, delivery: Delivery) -> list[Delivery]:
-        """-> of the last one of a round, those that left before it: what is to be awaited while it is under way.
+        """Sends a bucket. Returns the deliveries to await now: at the last bucket of a round all others, else none.
 
-        None is awaited sooner: ranks that are slow in turns would wait for each other at every bucket.
+        Awaiting them sooner would make ranks that are slow in turns wait for each other at every bucket.
         """
         del self._open[delivery.bucket]
         delivery.leave()

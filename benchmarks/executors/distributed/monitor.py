@@ -24,10 +24,10 @@ class Away(NamedTuple):
 
 
 class Idle(Message):
-    """A rank none of whose workers can go on, and what they wait for.
+    """Report of a rank whose workers all wait, and what they wait for.
 
-    woken: waits that have ended. met: of each group, the meetings to which the rank has brought its share. away: those
-    that its workers wait for. waiting: the workers, and for what. sent, received: messages of channels.
+    woken: waits that have ended. met: for each group, the meetings to which the rank has brought its share. away:
+    meetings that its workers wait for. waiting: its workers, and what for. sent, received: messages of channels.
     """
 
     woken: int

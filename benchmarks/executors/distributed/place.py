@@ -77,7 +77,7 @@ def found(surroundings: Mapping[str, str] = os.environ) -> RankPlace | None:
 
 
 def timeout_seconds(surroundings: Mapping[str, str] = os.environ) -> float:
-    """How long ranks wait for one that is not heard of. Raises UserError where it is set to no such number."""
+    """Seconds that ranks wait for a silent rank. Raises UserError where the variable is not a positive number."""
     text = surroundings.get(TIMEOUT)
     try:
         seconds = float(text) if text else TIMEOUT_SECONDS

@@ -65,7 +65,7 @@ def serve(address: str, port: int = 0) -> Store:
 
 
 def connect(place: RankPlace, timeout_seconds: float) -> Store:
-    """Connects to it. Raises UserError where nobody serves it in time."""
+    """Connects to the store of rank 0. Raises UserError where rank 0 does not serve it in time."""
     try:
         store: Store = dist.TCPStore(
             place.address, place.port, None, False, timedelta(seconds=timeout_seconds), wait_for_workers=False

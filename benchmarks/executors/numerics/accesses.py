@@ -101,7 +101,7 @@ def note(number: int) -> None:
 
 
 class NotedAccess:
-    """`base`, within which the access is noted. A base of writes keeps all others out, one of reads all writes."""
+    """Enters the lock `base` and notes the access. A lock of writes keeps all others out, one of reads all writes."""
 
     def __init__(self, base: Context, versions: Versions, *, writes: bool) -> None:
         self.base, self.versions, self.writes = base, versions, writes

@@ -21,7 +21,7 @@ StateOf = Callable[[TorchLayer], list[Tensor]]
 
 
 def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | None) -> list[TorchGradient]:
-    """Every member's own copy of the mean, all at the same rate: that of the round's first ticket.
+    """Returns the mean, a copy for each member, all at the learning rate of the round's first ticket.
 
     streams: of the device, where batches have streams of their own; the means are computed on the caller's.
     """

@@ -89,7 +89,7 @@ class TorchLayer(Layer):
 
 @dataclass(eq=False)
 class TorchReplica(Replica):
-    """A copy of the network on one device, and the slots of batches: on CUDA of all, else of those that pin weights."""
+    """A copy of the network on one device, with slots for its batches: all on CUDA, else those that pin weights."""
 
     layers: Sequence[TorchLayer] = field(default_factory=list, repr=False)
     streams: DeviceStreams | None = None  # where every batch in flight has one of its own

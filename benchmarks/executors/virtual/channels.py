@@ -104,7 +104,7 @@ class Channels:
         return BLOCKED
 
     def _arrival(self, sent: Sent, getter: e.Worker) -> float:
-        """Returns when it is there."""
+        """Returns when the item is at the getter, in simulated seconds."""
         giver, price = sent.worker, self.price
         if giver.device == getter.device:
             return sent.time

@@ -1,4 +1,4 @@
-"""What a claim compares: conditions on cells, the points that come of them, and phrases that most claims speak."""
+"""Builds the comparisons of a claim: conditions on cells, and the phrases that most claims use."""
 
 from __future__ import annotations
 

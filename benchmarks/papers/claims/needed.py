@@ -1,4 +1,4 @@
-"""What would decide a claim that the runs at hand do not: more seeds, runs that are missing, or no runs at all.
+"""Says what would decide an undecided claim: more seeds, runs that are missing, or no runs at all.
 
 Seeds are counted as in a power analysis (Cohen, 1988): were the means and spreads seen the true ones, so many of every
 row would decide the claim by the rule of `quantities` with a chance of POWER. The chance is that of the noncentral t
@@ -33,7 +33,7 @@ FITTED = (
 
 @dataclass(frozen=True)
 class Need:
-    """What would decide a claim, in words; seeds: how many of every row would, None where no number up to MOST does."""
+    """Need of an undecided claim, in words. seeds: how many of every row would decide it, None if more than MOST."""
 
     words: str = ""
     seeds: int | None = None
@@ -48,7 +48,7 @@ def fitted_parts(points: Sequence[Outcome]) -> set[int]:
 
 
 def need(points: Sequence[Outcome], needs: Sequence[str], level: float, *, any_of: bool) -> Need:
-    """Of a claim that is not decided, from all its comparisons. level: of one that decides the claim by itself."""
+    """Need of an undecided claim, from all its comparisons. level: of a comparison that decides the claim by itself."""
     counted = [point for point in points if not point.fitted]
     lost = (cell for point in counted if point.status == "missing" for cell in point.text.split(", "))
     missing = list(dict.fromkeys(lost))

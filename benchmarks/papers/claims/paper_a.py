@@ -81,7 +81,7 @@ def _harder_task_in_time(look: Look) -> list[Outcome]:
 
 
 def _beyond_the_stem(look: Look) -> list[Outcome]:
-    """Of the gap of LAP-SGD and LPP-SGD with torchvision's stem, more than half remains with the CIFAR stem."""
+    """More than half of LAP-SGD's and LPP-SGD's gap with torchvision's stem remains with the CIFAR stem."""
     points = []
     for data, table, method in (
         ("CIFAR-10", "audit-lap", "lapsgd"),

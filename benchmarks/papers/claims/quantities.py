@@ -91,7 +91,7 @@ class Quantity:
         return bool(self.runs) and self.runs == other.runs
 
     def certain(self) -> Quantity:
-        """The same without an uncertainty."""
+        """A copy without uncertainty."""
         return replace(self, parts=(), open_below=False, open_above=False, ends=None)
 
     @property
@@ -111,16 +111,16 @@ class Quantity:
 
     @property
     def seeds(self) -> frozenset[int]:
-        """Of a mean that is known seed by seed; of all else none."""
+        """Seeds of a mean that is known seed by seed; else empty."""
         return frozenset(self.parts[0].seeds) if len(self.parts) == 1 else frozenset()
 
     def with_seeds(self, by_seed: Mapping[int, float]) -> Quantity:
-        """The same mean, known by the values it is of; without a spread it stays what it is."""
+        """A copy that knows its value for each seed; a quantity without a spread is returned unchanged."""
         known = tuple(sorted(by_seed.items()))
         return replace(self, parts=tuple(part._replace(by_seed=known) for part in self.parts))
 
     def of_seeds(self, seeds: Set[int]) -> Quantity:
-        """Of a mean that is known seed by seed, that of some of them."""
+        """The mean over some of its seeds, where it is known seed by seed."""
         if seeds == self.seeds:
             return self
         return self._at_ends(lambda of: of._of_seeds(seeds))
@@ -172,7 +172,7 @@ class Quantity:
         return replace(made, elsewhere=elsewhere)
 
     def with_runs(self, n: int) -> Quantity:
-        """What it would be, had every mean of it n runs, with the same means and spreads."""
+        """A copy as if every mean in it had n runs, with the same means and spreads."""
 
         def many(of: Quantity) -> Quantity:
             return replace(of, parts=tuple(part._replace(n=n, by_seed=()) for part in independent(of.parts)), n=n)
@@ -302,7 +302,7 @@ class Outcome:
         return cls.of(group, f"{words.format(over.value, under.value)} (n = {found.n})", found, low, high)
 
     def at(self, level: float) -> Outcome:
-        """The same, not decided where it is open at another level."""
+        """A copy judged at another level: not decided where the comparison is open at it."""
         if self.found is None or self.found.within(self.low, self.high, level) == self.status:
             return self
         why = f"one of several comparisons, it is open at {100 * level:.3g} %"

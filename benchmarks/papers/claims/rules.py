@@ -1,4 +1,4 @@
-"""What claims are judged by: evidence, and the cells of tables as quantities, as measured and as published.
+"""Evidence that claims are judged by, and the cells of tables as quantities, measured and published.
 
 How a comparison is decided stands in `quantities`. Whatever the interval, a row of which a run diverged decides no
 comparison of speed, and no comparison of seconds to which the hardware card in use was fitted
@@ -36,7 +36,7 @@ RULE = (
 
 
 class Evidence(Protocol):
-    """What claims are judged by: the runs at hand and the papers' figures."""
+    """Evidence that claims are judged by: the runs at hand and the papers' figures."""
 
     @property
     def scale(self) -> str:
@@ -58,11 +58,11 @@ class Evidence(Protocol):
         ...
 
     def diverged(self, table_id: str, network: str, row_key: str, /) -> int:
-        """How many of the row's runs diverged."""
+        """Number of the row's runs that diverged."""
         ...
 
     def still_rising(self, table_id: str, network: str, row_key: str, /) -> int:
-        """How many of the row's runs ended with their best accuracy, so that they might have had a better one later."""
+        """Number of the row's runs whose last accuracy was their best: longer, they might have had a better one."""
         ...
 
     def runs(self, table_id: str, network: str, row_key: str, /) -> Set[str]:
@@ -70,15 +70,15 @@ class Evidence(Protocol):
         ...
 
     def value(self, table_id: str, network: str, row_key: str, measure: str, /) -> Summary | None:
-        """What the runs of a table measured; None where nothing was run. Analyses may be left to `tables`."""
+        """Measured value of a cell; None where nothing was run. Analyses may be left to `tables`."""
         ...
 
     def by_seed(self, table_id: str, network: str, row_key: str, measure: str, /) -> Mapping[int, float]:
-        """What the value is the mean of, seed by seed; empty where not every run has one, or seeds are not known."""
+        """Values behind the mean, by seed; empty where not every run has one, or seeds are not known."""
         ...
 
     def published(self, table_id: str, network: str, row_key: str, measure: str, /) -> Published | None:
-        """What the paper prints in that cell."""
+        """Value that the paper prints in that cell."""
         ...
 
     def tables(self, id: str, /) -> Sequence[ResultTable]:
@@ -156,7 +156,7 @@ def _elsewhere(evidence: Evidence, cell: Cell, known: Measure, value: float) -> 
 
 
 def _in_tables(found: Sequence[ResultTable], cell: Cell) -> Summary | None:
-    """What an analysis measured."""
+    """Measured value of a cell in an analysis's tables; None where there is none."""
     for table in found:
         for row in table.rows:
             if (row.network, row.row) == (cell.network, cell.row):

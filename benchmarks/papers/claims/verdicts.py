@@ -99,7 +99,7 @@ class Assessment(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """What a paper says in words. needs: tables and analyses; rule: what the words are taken to mean.
+    """A statement of a paper. needs: tables and analyses; rule: what its words are taken to mean.
 
     any_of: one condition that holds is enough ("up to"). remark: what one has to know beside the numbers.
     """
@@ -175,7 +175,7 @@ class Claim:
         return "not decided"
 
     def _paper(self, evidence: Evidence) -> str:
-        """The same conditions on the paper's own figures."""
+        """Verdict of the same conditions on the paper's own figures, as a sentence."""
         look = as_published(evidence)
         there = replace(self, points=lambda look: [p for p in self.points(look) if p.status != "missing"])
         (points, _, status), _ = there._read(look)
@@ -192,7 +192,7 @@ def _said(status: Decision) -> str:
 
 
 def _shown(points: Sequence[Outcome]) -> list[Outcome]:
-    """Of each group, the point that stands worst."""
+    """Returns the worst point of each group."""
     groups: dict[str, Outcome] = {}
     for point in points:
         kept = groups.get(point.group)
@@ -224,7 +224,7 @@ def _why(claim: Claim, points: Sequence[Outcome], status: Decision) -> str:
 
 
 def _counted(points: Sequence[Outcome]) -> str:
-    """How many hold, how many do not, and how many are open: that none holds is no refutation where all are."""
+    """Counts the comparisons that hold, that do not, and that are open; where all are open, nothing is refuted."""
     of = Counter(point.status for point in points)
     many, against, left = len(points), of["does not hold"], of["not decided"] + of["missing"]
     if left == many:

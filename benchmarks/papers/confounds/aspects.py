@@ -1,4 +1,4 @@
-"""What is said of a row that others are compared with, aspect by aspect: of its spec, and of what its method is."""
+"""Describes a row aspect by aspect, by its spec and its method, so that rows can be compared."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Audit:
 
     @property
     def brief(self) -> list[str]:
-        """What no output leaves out: data, network and clock in full, all else by name."""
+        """Lines that every output prints: data, network and clock in full, all other differences by name."""
         also = " also" if self.apart else ""
         named = [f"The rows differ{also} in: {', '.join(self.others)}."] if self.others else []
         return [*(f"The rows differ in {_lowered(line)}" for line in self.apart), *named]

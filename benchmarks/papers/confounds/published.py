@@ -1,4 +1,4 @@
-"""What differs between the rows of the papers' own experiments, beside the method: findings as data.
+"""Differences between the rows of the papers' own experiments, beside the method: findings as data.
 
 Read in the papers' texts and in the public code of paper B's authors, which paper A ran for LAP-SGD and LPP-SGD
 (docs/decisions/0002 and 0005). What neither says is called not stated, not guessed.
@@ -228,5 +228,5 @@ def published_brief(table_id: str) -> list[str]:
 
 
 def published_audit(table_id: str) -> list[str]:
-    """What differs between the rows in the paper's own setting, one line per aspect; empty for a table without rows."""
+    """Differences between the rows in the paper's own setting, a line per aspect; empty for a table without rows."""
     return [difference.line for difference in DIFFERENCES if table_id in difference.tables]

@@ -75,7 +75,7 @@ class Checkpoint:
 
     @property
     def words(self) -> str:
-        """How far the run was."""
+        """Position of the run, in words."""
         return words(*self.place)
 
     @property

@@ -73,7 +73,7 @@ def check_partition(name: str | None) -> None:
 
 
 def nodes(partition: str | None) -> int:
-    """How many there are; 1 where nobody says."""
+    """Number of nodes in the partition; 1 where SLURM does not answer."""
     chosen = [f"--partition={partition}"] if partition else []
     try:
         lines = ask("sinfo", "--noheader", "--format=%D", *chosen).split()

@@ -146,7 +146,7 @@ class Follower:
                 self._end(id, "failed", sentence, one) if failed else self._listen(Remark(id, sentence))
 
     def _hear(self, heard: _Heard, line: Mapping[str, Any], one: _Watched) -> None:
-        """A line of a run's journal."""
+        """Takes in a new line of a run's journal."""
         id, kind = heard.run.id, line.get("type")
         if kind == "run":
             heard.begun = str(line.get("started", ""))

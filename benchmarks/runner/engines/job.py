@@ -89,7 +89,7 @@ def _refused(run: Run, shard: Shard) -> bool:
 
 
 def _places(shard: Shard) -> list[tuple[bool, list[str]]]:
-    """How far its runs are: a job that changes nothing of it need not come again."""
+    """Progress of the shard's runs (complete, names of checkpoints): a job that leaves it unchanged is not repeated."""
     out = shard.setting.out
     return [
         (is_complete(folder_of(out, run.id) / JOURNAL), [path.name for path in checkpoints(out, run.id)])

@@ -1,7 +1,7 @@
-"""The probe job: what a node of the cluster is, asked once before anything is queued.
+"""The probe job: asks a node of the cluster about itself once, before anything is queued.
 
-A node has to see the folder of results, and to have the sources, torch and files that the plan has; whose hardware is
-part of what a run is, is planned for as the node has it. Each job looks again by itself.
+A node must see the folder of results and have the plan's sources, torch and files. Where hardware is part of a run's
+identity, runs are planned with the node's. Each job checks again by itself.
 """
 
 from __future__ import annotations

@@ -245,7 +245,7 @@ def _put_aside(out: Path, id: str) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path, sleep: Callable[[float], None]) -> Iterator[None]:
-    """Of all commands on one folder of results, one at a time looks for jobs and submits more."""
+    """Holds the lease of a folder of results, so that one command at a time looks for jobs and submits more."""
     watcher = LeaseWatcher()
     folder.mkdir(parents=True, exist_ok=True)
     while True:

@@ -1,4 +1,4 @@
-"""How a process that trains keeps memory: which allocator it starts with, and what the C library's own is told."""
+"""Sets how a training process allocates memory: its allocator, and the settings of the C library's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How OpenMP's idle threads wait: by what computes at once, since a process reads the policy once, when it starts."""
+"""Chooses how OpenMP's idle threads wait, from all that computes at once; a process reads the policy when it starts."""
 
 from __future__ import annotations
 

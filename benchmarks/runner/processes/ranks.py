@@ -96,7 +96,7 @@ def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[N
 
 @contextlib.contextmanager
 def _local(place: RankPlace, setting: Setting, work: RankWork, runs: Sequence[Run]) -> Iterator[None]:
-    """The other ranks, on this machine."""
+    """Starts the other ranks on this machine, and ends them with the block."""
     policies = {openmp.policy_of(run.spec, 1) for run in runs} - {None}
     places_of = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
     crew = [_process(one, setting, work, next(iter(policies), None)) for one in places_of]

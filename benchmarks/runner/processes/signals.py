@@ -96,7 +96,7 @@ class EndRequest:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """In the block none raises; one that comes meanwhile does at its end."""
+        """Delays signals: one that comes within the block raises at its end."""
         self._held += 1
         try:
             yield

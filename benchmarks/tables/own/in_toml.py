@@ -56,7 +56,7 @@ class _Head(_Part):
 
 
 def of_toml(path: Path, text: str) -> Table:
-    """Raises UserError on keys, values and names that there are not, with their line where it is known."""
+    """Reads a table. Raises UserError on unknown keys, values and names, with the line where it is known."""
     try:
         values = parsed_toml(text)
     except ValueError as error:

@@ -22,7 +22,7 @@ _CHUNK_BYTES = 2**16
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of what an archive unpacks to. member_bytes: of one member, or one header, such as a path."""
+    """Bounds of an unpacked archive. member_bytes: of one member, or one header, such as a path."""
 
     unpacked_bytes: int
     member_bytes: int
@@ -51,7 +51,7 @@ def members(stream: BinaryIO, bounds: Bounds) -> Iterator[tuple[tarfile.TarInfo,
 
 
 def content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    """Of a regular file; of all else b""."""
+    """Content of a regular file; b"" for any other member."""
     file = tar.extractfile(member) if member.isfile() else None
     return file.read() if file else b""
 
@@ -81,7 +81,7 @@ def _unpacked(stream: BinaryIO) -> Any:
 
 
 class _Xz(io.RawIOBase):
-    """What lzma.LZMAFile reads, with a bound of memory, which that knows none of."""
+    """Reads as lzma.LZMAFile does, with a bound of memory, which LZMAFile lacks."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.stream, self.rest = stream, b""
@@ -109,7 +109,7 @@ class _Xz(io.RawIOBase):
 
 
 class _Bounded:
-    """What tarfile reads from, forward alone."""
+    """Stream for tarfile that only reads forward, within bounds."""
 
     def __init__(self, stream: Any, bounds: Bounds) -> None:
         self.stream, self.bounds, self.position = stream, bounds, 0

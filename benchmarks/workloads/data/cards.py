@@ -20,7 +20,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training images: a crop of the image's own size after padding with black, and a mirror image.
+    """Augmentation of training images: a crop of the image's own size after padding with black, and a mirror image.
 
     `crop_padding` counts pixels on each side; 0 leaves the crop out. `flip` mirrors half of the images left to right.
     `resized_crop`, for image folders alone, takes 8 to 100 % of an image's area at 3:4 to 4:3 of its sides, as
@@ -66,7 +66,7 @@ class Download:
 
 @dataclass(frozen=True)
 class ImageTree:
-    """The same images and labels as lossless files, FOLDER/{train,test}/CLASS/NAME.png, in an order of their own.
+    """The data set as lossless files, FOLDER/{train,test}/CLASS/NAME.png, in another order than the download's.
 
     `sha256` is of names and pixels (`benchmarks.workloads.data.images.png_tree.fingerprint`); `label` says what it is.
     """
@@ -133,7 +133,7 @@ class DataCard:
 
     @property
     def published(self) -> Download:
-        """What is published for download, of a card that has such."""
+        """The published download of a card that has one."""
         assert self.download is not None, f"{self.name} is not downloaded"
         return self.download
 
@@ -154,11 +154,11 @@ class DataCard:
         return self.classes, self.train_samples, self.test_samples
 
     def unlike(self, paper: DataCard) -> str:
-        """What it is where it is not that of the paper, as published, in words; "" where it is."""
+        """Label of the data where they are not the paper's as published; else ""."""
         return "" if self.name == paper.name and self.numbers == paper.numbers else self.label
 
     def identity(self) -> dict[str, Any]:
-        """What of a card decides a run's numbers, as plain JSON values: for the hash that identifies a run."""
+        """Fields of a card that decide a run's numbers, as plain JSON values, for the hash that identifies a run."""
         said = {
             "name": self.name,
             "sha256": self.fingerprint,

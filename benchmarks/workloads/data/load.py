@@ -41,7 +41,7 @@ class DataSet(Protocol):
 
     @property
     def vocabulary_size(self) -> int | None:
-        """How many words an embedding has to hold; None where inputs are no words."""
+        """Number of words that an embedding has to hold; None where inputs are not words."""
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> Batches:
         """A run's batches. Raises UserError where a batch is larger than the training split."""

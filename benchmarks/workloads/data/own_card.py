@@ -29,7 +29,7 @@ Channels = tuple[float, ...] | Literal["measured"]
 
 
 class OwnCardFile(BaseModel):
-    """What the file says."""
+    """Fields of the card's file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

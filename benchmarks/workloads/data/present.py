@@ -10,13 +10,13 @@ from benchmarks.workloads.data.cards import DataCard
 
 
 class Finder(Protocol):
-    """What the modules that find data on a disk have in common."""
+    """Interface of the modules that find data on a disk."""
 
     def locate(self, card: DataCard, folder: Path | None = None) -> Path | None:
         """The first place that holds the data, or None; it is not opened."""
 
     def missing(self, card: DataCard, folder: Path | None = None) -> UserError:
-        """What to tell who has no such data: where it was looked for, and how to obtain it."""
+        """Error for data that are missing: where they were looked for, and how to get them."""
 
 
 def finder(card: DataCard) -> Finder:

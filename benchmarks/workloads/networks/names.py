@@ -85,7 +85,7 @@ def files_of(network: str) -> tuple[Path, ...]:
 
 
 def words_of(networks: Iterable[str]) -> tuple[str, ...]:
-    """How `own.load` is asked for those of these that are the user's own, with the whole path."""
+    """Arguments "FILE:NAME" of `own.load` for those of the networks that are the user's own, with the whole path."""
     return tuple(f"{OWN[name].file}:{name}" for name in networks if name in OWN)
 
 

@@ -171,7 +171,7 @@ def _check_weights(where: str, layers: Layers) -> None:
 
 @lru_cache(maxsize=256)
 def layer_count(name: str, given: tuple[tuple[str, Any], ...], dtype: torch.dtype) -> int:
-    """How many layers the network has, after it was tried on a batch of two. given: the ARGUMENTS offered, in pairs.
+    """Tries the network on a batch of two and returns its number of layers. given: the ARGUMENTS offered, in pairs.
 
     Raises UserError where it fails, where its replicas would not start alike or would share weights, where a pass draws
     random numbers, and where the output is not (2, classes) or does not depend on all weights.
@@ -196,7 +196,7 @@ def _seeded(name: str, offered: Mapping[str, Any]) -> Layers:
 
 
 def _check_output(where: str, name: str, first: Tensor, second: Tensor, classes: int) -> None:
-    """Of two passes over one batch of two."""
+    """Checks the outputs of two passes over one batch of two."""
     if not bool(torch.isfinite(first).all()):
         raise UserError(f"{where}: {name} makes numbers that are not finite of a batch of 2, before any training.")
     if not torch.equal(first, second):

@@ -1,4 +1,4 @@
-"""What the families of networks are made with: the plan of a network, stems, strides, initial weights."""
+"""Parts that all families of networks use: the plan of a network, stems, strides, initial weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Layers = dict[str, nn.Module]
 
 @dataclass(frozen=True)
 class Plan:
-    """What `build` was asked for, with what is published where nothing was said: width, blocks as in `names`.
+    """Request to `build`; width and blocks that the caller left out are the published ones of `names`.
 
     channels: of the images; of texts, how many words. vocabulary, embedding: of the LSTM, the words that it knows, and
     the size of their vectors.
@@ -34,7 +34,7 @@ def conv3x3(inplanes: int, planes: int, stride: int = 1) -> nn.Conv2d:
 
 
 def conv1x1(inplanes: int, planes: int, stride: int = 1) -> nn.Conv2d:
-    """As conv3x3, but every position by itself."""
+    """(B, inplanes, H, W) -> (B, planes, H / stride, W / stride), every position by itself, without a bias."""
     return nn.Conv2d(inplanes, planes, 1, stride, bias=False)
 
 
@@ -76,7 +76,7 @@ def pooled(channels: int, classes: int) -> tuple[nn.Module, ...]:
 
 
 def kaiming(layers: Layers) -> Layers:
-    """The same layers, their convolutions drawn anew as torchvision's ResNets do: Kaiming normal, by fan out."""
+    """Draws the convolutions' weights as torchvision's ResNets do (Kaiming normal, fan out); returns the layers."""
     for layer in layers.values():
         for module in layer.modules():
             if isinstance(module, nn.Conv2d):

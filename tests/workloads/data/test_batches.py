@@ -35,7 +35,7 @@ def make(
 
 
 def one_by_one(batches: ImageBatches, epoch: int, index: int) -> tuple[Tensor, Tensor]:
-    """The same batch, written down image by image: pad with black, crop, mirror, normalise."""
+    """Makes the batch image by image: pad with black, crop, mirror, normalise."""
     data, padding = batches.data, batches.data.card.augmentation.crop_padding
     chosen = batches.order(epoch)[index * batches.size : (index + 1) * batches.size]
     mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (data.card.mean, data.card.std))

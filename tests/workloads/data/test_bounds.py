@@ -65,7 +65,7 @@ def headers_of_headers(path: Path) -> None:
 
 
 def claimed_header(path: Path) -> None:
-    """Of 8 GB, of which nothing is there."""
+    """Writes a header that claims 8 GB, of which nothing is there."""
     header = tarfile.TarInfo("h")
     header.type, header.size = tarfile.XHDTYPE, 2**33 - 1
     path.write_bytes(header.tobuf())

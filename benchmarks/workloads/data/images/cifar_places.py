@@ -41,7 +41,7 @@ def form(card: DataCard, place: Path | None) -> DataCard:
 
 
 def missing(card: DataCard, folder: Path | None = None) -> UserError:
-    """What to tell who has no such data."""
+    """Error for data that are missing: where they were looked for, and how to get them."""
     looked = ", then ".join(map(str, places(folder)))
     tree = f"{card.tree.folder}/ (a tree of PNG), " if card.tree is not None else ""
     return UserError(

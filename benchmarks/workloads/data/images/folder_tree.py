@@ -34,7 +34,7 @@ _LISTERS = 8  # a network's file system answers each question late, but many at 
 
 
 class Identified(NamedTuple):
-    """What is really in a folder: the sha256 of its files' names and sizes, and their numbers."""
+    """Content of a folder: the sha256 of its files' names and sizes, and numbers of classes and samples."""
 
     sha256: str
     classes: int
@@ -62,7 +62,7 @@ class Tree:
 
 
 def find(card: DataCard, folder: Path | None = None) -> Identified | None:
-    """What is in the card's folder on this machine; None where there is none. Raises UserError as `index` does."""
+    """Content of the card's folder on this machine; None if there is no folder. Raises UserError like `index`."""
     place = locate(card, folder)
     return None if place is None else index(place).identified
 
@@ -112,7 +112,7 @@ def form(card: DataCard, place: Path) -> DataCard:
 
 
 def missing(card: DataCard, folder: Path | None = None) -> UserError:
-    """What to tell who has no such folder."""
+    """Error for a folder that is missing: where it was looked for, and how to get it."""
     looked = ", then ".join(str(place) for place in places(folder))
     return UserError(
         f"{card.title} is missing: looked for {TRAIN}/ and {TEST[0]}/, each with a folder of images per class, in "

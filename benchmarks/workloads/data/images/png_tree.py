@@ -99,7 +99,7 @@ def _decoded(card: DataCard, path: Path) -> Pixels:
 
 
 def _state(card: DataCard, place: Path, files: Sequence[ClassFile]) -> str:
-    """What a tree looks like without being opened, as 32 hexadecimal digits."""
+    """Digest of a tree's names, sizes and times, 32 hexadecimal digits; no file is opened."""
     lines = (f"{file.path} {file.size} {file.changed}\n" for file in files)
     said = f"{card.as_tree.sha256} {os.path.realpath(place)}\n{''.join(lines)}"
     return hashlib.sha256(os.fsencode(said)).hexdigest()[:32]

@@ -34,7 +34,7 @@ def locate(card: DataCard, folder: Path | None = None) -> Path | None:
 
 
 def missing(card: DataCard, folder: Path | None = None, *, also: str = "") -> UserError:
-    """What to tell who has no reviews: what was looked for, where (`also` at the end), and how to get it."""
+    """Error for reviews that are missing: what was looked for, where (`also` at the end), and how to get it."""
     looked, wanted = ", then in ".join(map(str, places(folder))), card.published
     return UserError(
         f"{card.title} is missing: looked for {wanted.folder}/ and {', '.join(_archives(wanted))} in {looked}{also}; "

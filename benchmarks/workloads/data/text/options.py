@@ -1,4 +1,4 @@
-"""How a text becomes a row of tokens: the options, apart from the code that needs NumPy."""
+"""Options of making texts into rows of tokens, apart from the code that needs NumPy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Text(BaseModel):
-    """What is kept of the words, and of each review."""
+    """Options of texts: size of the vocabulary, and the part of each review that is kept."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

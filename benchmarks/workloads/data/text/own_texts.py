@@ -17,7 +17,7 @@ FILE_BYTES, ALL_BYTES = 2**20, 2**28
 
 
 def read(place: OwnData) -> tuple[int, Reviews]:
-    """How many classes there are, and all texts in the order that does not depend on their files' names.
+    """Returns the number of classes and all texts, in an order that does not depend on their files' names.
 
     Raises UserError where the folder has another layout, a text cannot be read, or all of them are too large.
     """

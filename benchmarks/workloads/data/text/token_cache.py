@@ -96,7 +96,7 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def _state(card: DataCard, place: Path) -> str:
-    """What a source looks like without being opened, as 32 hexadecimal digits."""
+    """Digest of a source's names, sizes and times, 32 hexadecimal digits; no file is opened."""
     digest = hashlib.sha256(f"{card.fingerprint} {os.path.realpath(place)}\n".encode())
     for line in sorted(_entries(place)):
         digest.update(line.encode("utf-8", "surrogateescape"))
