@@ -87,7 +87,8 @@ def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
     if there[:2] != here[:2] or there[2] not in (None, here[2]) or not executor(spec.executor).repeatable:
         raise SystemExit(f"{record.id[:12]} was made by {there} on {spec.executor}: no bits to expect by {here}")
     training = Training(spec, data, _card(spec.hardware.sha256))
-    history = EvaluationHistory(training.work.epochs, training.work.patience, training.work.evaluate_every)
+    work = training.work
+    history = EvaluationHistory(work.epochs, work.patience, training.task.judge, work.evaluate_every)
     found = []
     for point in record.evaluations:
         if point.epoch > epochs:

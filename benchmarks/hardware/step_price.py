@@ -12,7 +12,7 @@ from torch import nn
 from benchmarks.hardware.card import Card, LayerWork, by_stages
 from benchmarks.hardware.flops import activations, layer_work, step_flops
 from benchmarks.hardware.price import Activations, Price
-from benchmarks.workloads.build import inputs_of, network_of
+from benchmarks.workloads.build import input_dtype, inputs_of, network_of
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.workload import Workload, workload
 
@@ -27,9 +27,7 @@ class Charge:
 
 def counted(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> list[LayerWork]:
     """The FLOPs of a step of this batch, in proportion to those of a batch of two."""
-    inputs = inputs_of(work, known)
-    dtype = torch.int64 if work.text is not None else torch.float32
-    two = layer_work(network, (2, *inputs), dtype)
+    two = layer_work(network, (2, *inputs_of(work, known)), input_dtype(work))
     return [replace(layer, forward_flops=layer.forward_flops * batch / 2) for layer in two]
 
 
@@ -41,8 +39,7 @@ def layers_of(work: Workload, known: DataCard) -> list[LayerWork]:
 
 def moved(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> Activations:
     """The activations of a batch, in proportion to those of a batch of two."""
-    dtype = torch.int64 if work.text is not None else torch.float32
-    two = activations(network, (2, *inputs_of(work, known)), dtype)
+    two = activations(network, (2, *inputs_of(work, known)), input_dtype(work))
     return Activations(*([size * batch / 2 for size in sizes] for sizes in (two.kept, two.output)))
 
 

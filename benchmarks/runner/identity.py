@@ -20,15 +20,17 @@ from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.data.present import as_found
 from benchmarks.workloads.networks.names import files_of
 from benchmarks.workloads.workload import Workload
+from methods.later import left_out
 from results.records.spec import ChargedSpec, HardwareSpec, RunSpec, WorkloadSpec
 
-SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resolution", "text")
+SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resolution", "text", "tokens", "heads", "patch")
 
 
 def charged(work: Workload) -> ChargedSpec:
     """Whose seconds a simulated step costs: what of the paper's workload its FLOPs hang on."""
     whose = work if work.price == "flops" else work.charged
-    return ChargedSpec.model_validate(whose.model_dump(mode="json", include=set(SHAPE)))
+    said = whose.model_dump(mode="json", include=set(SHAPE), exclude=left_out(whose))
+    return ChargedSpec.model_validate(said)
 
 
 def data_sha256(known: DataCard, folder: Path | None) -> str:

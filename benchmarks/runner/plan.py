@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,9 +19,10 @@ from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.present import any_form, as_found
 from benchmarks.workloads.networks.names import NETWORKS, layer_count
+from benchmarks.workloads.tasks import task
 from benchmarks.workloads.workload import Workload
 from results.records.identity import as_read, run_id
-from results.records.spec import Labels, MethodSpec, RowLabels, RunSpec
+from results.records.spec import ACCURACY, Judge, Labels, MethodSpec, RowLabels, RunSpec
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def _labels(
         )
     elif choices.record:
         devices += ", recorded"
-    return Labels(
+    labels = Labels(
         row=row.key,
         method_title=row.label,
         network_label=work.label_on(known),
@@ -199,8 +201,18 @@ def _labels(
         peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
         data_label=known.label,
         classes=known.classes,
-        test_samples=work.test_samples or known.test_samples,
+        test_samples=work.samples_of(known)[1],
     )
+    judge = _judge(work, known)
+    return labels if judge == ACCURACY else labels.model_copy(update={"judge": judge})
+
+
+def _judge(work: Workload, known: DataCard) -> Judge:
+    """The judge of the run's task; by chance all tokens are equally probable."""
+    judge, words = task(work.task).judge, work.vocabulary_on(known)
+    if judge.metric != "loss" or work.tokens is None or words is None:
+        return judge
+    return judge.model_copy(update={"chance": math.log(words)})
 
 
 def distinct(planned: Iterable[Run]) -> list[Run]:

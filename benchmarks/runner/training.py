@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -37,17 +38,16 @@ from benchmarks.workloads.memory_format import memory_format
 from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build
 from benchmarks.workloads.precision import autocast, set_flags
+from benchmarks.workloads.tasks import task
 from benchmarks.workloads.workload import Workload
 from methods.effects import Worker
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
 from results.records.journal import Evaluation, Journal
-from results.records.spec import RunSpec
+from results.records.spec import Judge, RunSpec
 
 Metrics = dict[str, float]
 CPU_RANDOM, CUDA_RANDOM = "random numbers on the cpu", "random numbers on the gpu"
 """torch's generators, under these names among a checkpoint's tensors; only a plug-in's methods would use them."""
-JUDGED = {"train_loss", "loss", "accuracy_percent"}
-"""Metrics that decide whether a run goes on."""
 
 
 def train(
@@ -70,7 +70,8 @@ def train(
     """
     begun = time.perf_counter()
     training = Training(spec, data, card, run_progress, journal.path.parent)
-    history = EvaluationHistory(training.work.epochs, training.work.patience, training.work.evaluate_every)
+    work = training.work
+    history = EvaluationHistory(work.epochs, work.patience, training.task.judge, work.evaluate_every)
     if checkpoints is not None:
         begun -= _resume(training, history, journal, checkpoints, resumed)
         training.drained = lambda: checkpoints.offer(
@@ -113,6 +114,7 @@ class Training:
         self.run_progress, self.folder = run_progress or RunProgress(), folder
         self.run_progress.doing = "building the network"
         self.work = workload_of(spec.workload)
+        self.task = task(self.work.task)
         self.method = methods.recorded(spec.method.name, spec.method.options)
         self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
         torch.set_num_threads(self.work.threads)
@@ -160,6 +162,8 @@ class Training:
                 decay_bn=chosen.decay_bn,
                 lars_trust=chosen.lars_trust,
             ),
+            loss=self.task.loss,
+            right=self.task.right,
             learning_rate=lru_cache(64)(lambda ticket: self.learning_rate(ticket / steps)),
             batches=self.batches.batch,
             steps_per_epoch=steps,
@@ -202,7 +206,7 @@ class Training:
         updates, seconds, wait = self.team.accounts.staleness.mean()
         metrics = {
             "train_loss": self.team.mean_loss(),
-            "train_accuracy_percent": self.team.train_accuracy(),
+            **({"train_accuracy_percent": self.team.train_accuracy()} if self.task.right is not None else {}),
             "learning_rate": self.team.learning_rate(self.step(at) - 1),
             "train_seconds": self.train_seconds,
             "staleness_updates": updates,
@@ -267,8 +271,9 @@ class Training:
         due = evaluations_until(done, self.work.evaluate_every, self.work.epochs)
         if done != progress.epoch + Fraction(progress.batch, steps) or len(progress.evaluations) != due:
             raise ValueError("its counts are not those of its epoch and batch")
-        if not all(metrics.keys() >= JUDGED for metrics in progress.evaluations):
-            raise ValueError(f"an evaluation lacks {' or '.join(sorted(JUDGED))}")
+        judged = {"train_loss", "loss", self.task.judge.metric}  # they decide whether a run goes on
+        if not all(metrics.keys() >= judged for metrics in progress.evaluations):
+            raise ValueError(f"an evaluation lacks {' or '.join(sorted(judged))}")
         self._set_random(checkpoint.tensors)
         self.team.load_state_dict(TeamState(checkpoint.tensors, progress.team))
         self.executor.resume(progress.simulated_seconds)
@@ -283,29 +288,33 @@ class Training:
             raise ValueError("it has no random numbers of this device") from error
 
     def evaluate(self) -> Metrics:
-        """Accuracy in percent and mean loss of the method's consensus on the test set; the loss of float32 logits."""
+        """The task's metrics, each a mean over the targets of the test set, of the method's consensus in float32."""
         for module, state in zip(self.judge, self.team.consensus(self.method.options.consensus), strict=True):
             module.load_state_dict(state)
-        right = loss = total = 0.0
+        sums, count = Counter[str](), 0
         with torch.no_grad(), self.autocast() if self.autocast is not None else nullcontext():
-            for inputs, labels in self.batches.test():
-                logits = forward_all(self.judge, inputs).float()
-                loss += float(torch.nn.functional.cross_entropy(logits, labels, reduction="sum"))
-                right += float((logits.argmax(1) == labels).sum())
-                total += len(labels)
+            for inputs, targets in self.batches.test():
+                outputs = forward_all(self.judge, inputs).float()
+                sums.update({name: float(value) for name, value in self.task.sums(outputs, targets).items()})
+                count += targets.numel()
                 self.run_progress.evaluated += 1
-        return {"accuracy_percent": 100 * right / total, "loss": loss / total}
+        metrics = {name: value / count for name, value in sums.items()}
+        if (size := self.data.bytes_per_token) is not None:
+            metrics["bits_per_byte"] = metrics["loss"] / math.log(2) / size
+        return metrics
 
 
 @dataclass(eq=False)
 class EvaluationHistory:
     """The evaluations of a run, one after the other, and whether they end it.
 
-    epochs: planned. patience: in epochs, too. every: epochs between two evaluations.
+    epochs: planned. patience: in epochs, too. every: epochs between two evaluations. judge: which metric says whether
+    one is better.
     """
 
     epochs: int
     patience: int
+    judge: Judge
     every: Fraction = Fraction(1)
     evaluations: list[Metrics] = field(default_factory=list)
 
@@ -335,11 +344,11 @@ class EvaluationHistory:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether the epochs without a better accuracy than the best were too many before those of the plan were."""
+        """Whether the epochs without a better evaluation than the best were too many before those of the plan were."""
         if self.diverged or not 0 < self.done < self.epochs:
             return False
-        accuracies = [metrics["accuracy_percent"] for metrics in self.evaluations]
-        return self.done - self.at(accuracies.index(max(accuracies)) + 1) >= self.patience
+        ranks = [self.judge.rank(metrics[self.judge.metric]) for metrics in self.evaluations]
+        return self.done - self.at(ranks.index(max(ranks)) + 1) >= self.patience
 
     @property
     def goes_on(self) -> bool:
@@ -404,6 +413,7 @@ def load_data(work: Workload, folder: Path | None) -> DataSet:
         train_samples=work.train_samples,
         test_samples=work.test_samples,
         text=work.text,
+        tokens=work.tokens,
         resolution=work.resolution,
     )
 

@@ -24,24 +24,32 @@ def network_of(
 
 
 def _offered(work: Workload, known: DataCard, vocabulary: int | None = None) -> dict[str, Any]:
-    words = (work.text.vocabulary + 2 if vocabulary is None else vocabulary) if work.text is not None else None
+    words = work.vocabulary_on(known) if vocabulary is None else vocabulary
     return {
-        "classes": known.classes,
+        "classes": words if work.tokens is not None else known.classes,
         "shape": inputs_of(work, known),
         "width": work.width,
         "blocks": work.blocks,
         "stem": work.stem,
         "vocabulary": words,
         "embedding": work.embedding or 128,
+        "heads": work.heads,
+        "patch": work.patch,
     }
 
 
 def own_layer_count(work: Workload, known: DataCard) -> int:
     """Of a network of the user's own, once it was tried on the data's shape. Raises UserError where it fails."""
-    dtype = torch.int64 if work.text is not None else torch.float32
-    return own.layer_count(work.network, tuple(_offered(work, known).items()), dtype)
+    return own.layer_count(work.network, tuple(_offered(work, known).items()), input_dtype(work), work.task)
 
 
 def inputs_of(work: Workload, known: DataCard) -> tuple[int, ...]:
     """The shape of one input: (channels, height, width), or (words,)."""
+    if work.tokens is not None:
+        return (work.tokens.context,)
     return (work.text.length,) if work.text is not None else work.input_shape(known)
+
+
+def input_dtype(work: Workload) -> torch.dtype:
+    """Returns int64 where inputs are words or tokens, else float32."""
+    return torch.float32 if work.text is None and work.tokens is None else torch.int64

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from methods.later import Later
+
 
 class Schedule(BaseModel):
     """A warm-up, then cosine annealing, steps down, or a constant rate: torch.optim.lr_scheduler's, once an epoch.
@@ -30,6 +32,7 @@ class Schedule(BaseModel):
     warm_up_epochs: Annotated[float, Field(ge=0)] = 5
     warm_up_lr: Annotated[float, Field(gt=0)] = 0.005
     t_max: Annotated[float, Field(gt=0, description="epochs of the cosine's half period, after the warm-up")] = 110
+    floor: Annotated[float, Later(0.0), Field(ge=0, description="the rate that the cosine goes down to")] = 0.0
     after_t_max: Literal["torch", "hold"] = "torch"
     milestones: Annotated[tuple[float, ...], Field(description="epochs at which multistep multiplies by gamma")] = ()
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
@@ -58,4 +61,5 @@ class Schedule(BaseModel):
         t = epochs - self.warm_up_epochs
         if self.after_t_max == "hold":
             t = min(t, self.t_max)
-        return (1 + math.cos(math.pi * t / self.t_max)) / 2
+        floor = self.floor / self.lr
+        return floor + (1 - floor) * (1 + math.cos(math.pi * t / self.t_max)) / 2

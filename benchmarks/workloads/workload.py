@@ -14,10 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard, card
-from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.options import Text, Tokens
 from benchmarks.workloads.networks.names import NETWORKS, OWN, OwnNetwork, known, title_of
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
+from benchmarks.workloads.tasks import names as task_names
 from methods.errors import unknown
 from methods.later import Later
 from results.records.evaluating import Every
@@ -38,6 +39,12 @@ def _known(network: str) -> str:
 Network = Annotated[str, AfterValidator(_known)]
 
 
+def _known_task(task: str) -> str:
+    if task not in task_names():
+        raise ValueError(f"there is no task {task!r} here; there are {', '.join(task_names())}")
+    return task
+
+
 class Optimizer(BaseModel):
     """One of torch.optim's, or LARS (You et al., arXiv:1708.03888); one per layer."""
 
@@ -45,10 +52,17 @@ class Optimizer(BaseModel):
 
     name: Literal["sgd", "adam", "lars"] = "sgd"
     momentum: Annotated[float, Field(ge=0, lt=1, description="of Adam: beta 1")] = 0.9
+    beta2: Annotated[float, Later(0.999), Field(ge=0, lt=1, description="of Adam")] = 0.999
     weight_decay: Annotated[float, Field(ge=0)] = 0.005
     decay_bn: Annotated[bool, Field(description="weight decay on BatchNorm's parameters and on biases, too")] = True
     nesterov: bool = False
     lars_trust: Annotated[float, Field(gt=0, description="eta of LARS")] = 0.001
+    clip: Annotated[float | None, Later(None), Field(gt=0, description="greatest norm of a gradient")] = None
+    clip_by: Annotated[
+        Literal["layer", "all"],
+        Later("layer"),
+        Field(description="whose norm is clipped: each layer's, or that of all together, where a method has them all"),
+    ] = "layer"
 
 
 SAID_ELSEWHERE = {
@@ -62,7 +76,7 @@ SAID_ELSEWHERE = {
     "price_batch",
     "evaluate_every",
 }
-PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedule, "text": Text}
+PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedule, "text": Text, "tokens": Tokens}
 
 
 class Workload(BaseModel):
@@ -70,16 +84,26 @@ class Workload(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    family: Literal["cifar10", "cifar100", "imagenet", "imdb"]
+    family: Literal["cifar10", "cifar100", "imagenet", "imdb", "tinyshakespeare"]
     scale: Scale
     dataset: str
-    train_samples: Annotated[int | None, Field(ge=1, description="a balanced part of the training split; none: all")]
+    train_samples: Annotated[
+        int | None,
+        Field(ge=1, description="a balanced part of the training split; of a corpus: windows of an epoch; none: all"),
+    ]
     test_samples: Annotated[int | None, Field(ge=1)]
     augment: bool = True
     resolution: Annotated[
         int | None, Field(ge=8, le=4096, description="side of the crops of an image folder, in pixels")
     ] = None
     text: Text | None = None
+    tokens: Annotated[Tokens | None, Later(None)] = None
+    task: Annotated[
+        str,
+        AfterValidator(_known_task),
+        Later("classification"),
+        Field(description="what the network is trained for, with its loss and its measures"),
+    ] = "classification"
     network: Network
     like: Annotated[
         Network | None,
@@ -92,9 +116,13 @@ class Workload(BaseModel):
     ]
     blocks: tuple[Blocks, ...] | None = None
     embedding: Annotated[int | None, Field(ge=1, le=100_000, description="size of the LSTM's word vectors")] = None
+    heads: Annotated[
+        int | None, Later(None), Field(ge=1, le=10_000, description="of a transformer's attention; none: width / 32")
+    ] = None
+    patch: Annotated[int, Later(4), Field(ge=1, le=4096, description="side of ViT's patches, in pixels")] = 4
     batch: Annotated[int, Field(ge=1, description="per device")]
     epochs: Count
-    patience: Annotated[int, Field(ge=1, description="epochs without a better accuracy before a run stops")] = 30
+    patience: Annotated[int, Field(ge=1, description="epochs without a better evaluation before a run stops")] = 30
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     threads: Annotated[int, Field(ge=1, le=1024, description="torch's threads per run; they change bits")] = 1
@@ -147,15 +175,22 @@ class Workload(BaseModel):
     def label_on(self, known: DataCard) -> str:
         """The network as it is, in words, on the data as they are found."""
         if self.own is not None:
-            size = f"{self.text.length} words of" if self.text else "x".join(map(str, self.input_shape(known)))
-            return f"{self.network} ({', '.join(self._settings_of(self.own))}) on {size} {known.title}"
+            return f"{self.network} ({', '.join(self._settings_of(self.own))}) on {self._size_on(known)} {known.title}"
         if self.text is not None:
             shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
-            return f"{title_of(self.network)} ({shape}) on {self.text.length} words of {known.title}"
+            return f"{title_of(self.network)} ({shape}) on {self._size_on(known)} {known.title}"
         blocks = f", blocks {self.blocks}" if self.blocks else ""
         stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
-        size = "x".join(map(str, self.input_shape(known)))
-        return f"{title_of(self.network)} (width {self.width}{blocks}{stem}) on {size} {known.title}"
+        return f"{title_of(self.network)} (width {self.width}{blocks}{stem}) on {self._size_on(known)} {known.title}"
+
+    def _size_on(self, known: DataCard) -> str:
+        """Returns the size of one input: "200 words of", "64 characters of", "3x32x32"."""
+        if self.text is not None:
+            return f"{self.text.length} words of"
+        if self.tokens is not None:
+            unit = f"tokens (bpe, {self.tokens.vocabulary})" if self.tokens.unit == "bpe" else self.tokens.unit
+            return f"{self.tokens.context} {unit} of"
+        return "x".join(map(str, self.input_shape(known)))
 
     def _settings_of(self, own: OwnNetwork) -> Iterator[str]:
         """The file of a network of the user's own, and the settings that it takes."""
@@ -174,8 +209,20 @@ class Workload(BaseModel):
             return (known.shape[0], self.resolution, self.resolution)
         return tuple(known.shape)
 
+    def vocabulary_on(self, known: DataCard) -> int | None:
+        """Returns how many words or tokens the data may have, before they are read; None where inputs are none."""
+        if self.tokens is not None:
+            return {"characters": known.characters, "bytes": 256, "bpe": self.tokens.vocabulary}[self.tokens.unit]
+        return self.text.vocabulary + 2 if self.text is not None else None
+
     def samples_of(self, known: DataCard) -> tuple[int, int]:
-        """Samples for training and for testing."""
+        """Samples for training and for testing; of a corpus windows, as its characters fill them."""
+        if self.tokens is not None:
+            context = self.tokens.context
+            return (
+                self.train_samples or known.train_samples // context,
+                self.test_samples or known.test_samples // context,
+            )
         return self.train_samples or known.train_samples, self.test_samples or known.test_samples
 
     @property
@@ -285,24 +332,25 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload
 
 
 def _check_samples(made: Workload, data: DataCard) -> None:
-    if (data.kind == "text") != (made.text is not None):
-        ours, theirs = ("texts", "images") if data.kind == "text" else ("images", "texts")
+    ours = {"text": "texts with labels", "corpus": "a text to be cut into tokens"}.get(data.kind, "images")
+    theirs = "texts with labels" if made.text else "a text to be cut into tokens" if made.tokens else "images"
+    if ours != theirs:
         raise UserError(
-            f"{made.dataset} are {ours}, and {title_of(made.network)} on {made.family} takes {theirs}: name a table of "
+            f"{made.dataset} has {ours}, and {title_of(made.network)} on {made.family} takes {theirs}: name a table of "
             f"{ours}."
         )
     if made.train_samples is not None and made.train_samples < made.batch:
         raise UserError(f"workload.train_samples={made.train_samples}: one batch takes {made.batch}.")
-    if data.own is not None and data.train_samples < made.batch:
+    if data.own is not None and made.samples_of(data)[0] < made.batch:
         raise UserError(
-            f"{made.dataset} has {data.train_samples} training samples, and one batch takes {made.batch}: set a "
+            f"{made.dataset} has {made.samples_of(data)[0]} training samples, and one batch takes {made.batch}: set a "
             "smaller workload.batch."
         )
     for split, wanted, there in (
         ("train", made.train_samples, data.train_samples),
         ("test", made.test_samples, data.test_samples),
     ):
-        if wanted is not None and wanted > there:
+        if wanted is not None and wanted > there and made.tokens is None:
             raise UserError(f"workload.{split}_samples={wanted}: {made.dataset} has only {there}.")
 
 

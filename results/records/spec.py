@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -88,6 +89,36 @@ class RunSpec(Recorded):
     sources: str | None = None
 
 
+class Judge(Recorded):
+    """The metric of an evaluation that runs are judged by: early stopping, targets, bests, tuning.
+
+    digits: to which a target is rounded, towards the worse. chance: the value of a network that has learnt nothing;
+    None where it follows from the number of classes, or is not known.
+    """
+
+    metric: str
+    title: str
+    unit: str
+    better: Literal["more", "less"]
+    digits: Natural = 0
+    chance: float | None = None
+
+    def rank(self, value: float) -> float:
+        """Returns what is the greater the better the value is."""
+        return value if self.better == "more" else -value
+
+    def of(self, metrics: Mapping[str, float]) -> float:
+        """Returns an evaluation's value, nan where it has none."""
+        return metrics.get(self.metric, math.nan)
+
+    def said(self, value: float) -> str:
+        """Returns a value for people, with its unit: "87 %", "1.88 nats"."""
+        return f"{value:g} {self.unit}".rstrip()
+
+
+ACCURACY = Judge(metric="accuracy_percent", title="accuracy", unit="%", better="more")
+
+
 class RowLabels(Recorded):
     """Names of a row, for people."""
 
@@ -101,6 +132,7 @@ class Labels(Recorded):
     also: rows of other methods that are this one as they are set, and whose run it is as well.
     device_count: of the clock's devices, each of peak_flops_per_second (None: not known). log: what the job of a
     cluster printed that trained it. classes, test_samples: of the data that accuracies are of; 0 where not known.
+    judge: of the run's task; journals say it where it is not accuracy.
     """
 
     row: str = ""
@@ -112,6 +144,7 @@ class Labels(Recorded):
     data_label: str = ""
     classes: Natural = 0
     test_samples: Natural = 0
+    judge: Judge = ACCURACY
     also: Sequence[RowLabels] = ()
     log: str = ""
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchStep
 from benchmarks.executors.numerics.team import TorchTeam
 from benchmarks.executors.team import narrowed
+from benchmarks.workloads.tasks import classification
 
 RATE = 0.5
 IMAGES = torch.randn(4, 3, generator=torch.Generator().manual_seed(1))
@@ -31,6 +32,8 @@ def team_of(*networks: dict[str, nn.Module], optimizer: Any = None, steps: int =
     made = TorchTeam(
         networks or [network()],
         optimizer=optimizer or sgd(),
+        loss=settings.pop("loss", classification.loss),
+        right=classification.right,
         learning_rate=settings.pop("learning_rate", lambda ticket: RATE),
         batches=lambda epoch, index: (IMAGES + index, LABELS),
         steps_per_epoch=steps,

@@ -14,6 +14,7 @@ from benchmarks.runner.training import EvaluationHistory
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
+from results.records.spec import ACCURACY
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_no_more_often_than_a_device_has_batches() -> None:
 @pytest.mark.parametrize(("every", "stops_after"), [(Fraction(1), 3), (Fraction(1, 2), 5), (Fraction(2), 2)])
 def test_patience_counts_epochs(every: Fraction, stops_after: int) -> None:
     """Two epochs without a better accuracy than the first evaluation's."""
-    history = EvaluationHistory(epochs=10, patience=2, every=every)
+    history = EvaluationHistory(epochs=10, patience=2, judge=ACCURACY, every=every)
     while history.goes_on:
         history.evaluations.append({"accuracy_percent": 50.0, "train_loss": 1.0, "loss": 1.0})
     assert history.stopped_early

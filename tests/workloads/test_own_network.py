@@ -36,11 +36,11 @@ def registries() -> Iterator[None]:
 
 def given(**changes: Any) -> tuple[tuple[str, Any], ...]:
     offered = {"shape": (1, 4, 4), "classes": 3, "width": 8, "blocks": None, "stem": "cifar"}
-    return tuple({**offered, "vocabulary": None, "embedding": 128, **changes}.items())
+    return tuple({**offered, "vocabulary": None, "embedding": 128, "heads": None, "patch": 4, **changes}.items())
 
 
 def tried(path: Path, **changes: Any) -> int:
-    return own.layer_count(own.load(str(path)), given(**changes), torch.float32)
+    return own.layer_count(own.load(str(path)), given(**changes), torch.float32, "classification")
 
 
 def test_a_function_is_a_network_by_its_name(tmp_path: Path) -> None:

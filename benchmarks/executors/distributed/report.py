@@ -76,7 +76,7 @@ def share(team: TorchTeam, rank: int, *, own: bool) -> tuple[TeamValues, dict[st
     values = TeamValues(
         counts=team.counts(),
         layers=[state.counts(layer) for layer in layers],
-        samples=team.samples if own else 0,
+        samples=team.targets if own else 0,
         conflicts=[layer.access_counter.counts() for layer in layers],
     )
     return values, state.kept(layers, team.tallies() if own else {})
@@ -147,7 +147,7 @@ def _merge_losses(team: TorchTeam, reports: Mapping[int, Report], tensors: Tenso
     team.losses[begun:] = [loss for loss, _, _ in turns]
     team.right[begun:] = [right for _, right, _ in turns]
     team.tickets[begun:] = [ticket for _, _, ticket in turns]
-    team.samples += sum(report.values.samples for report in reports.values())
+    team.targets += sum(report.values.samples for report in reports.values())
 
 
 def _state(before: Mapping[str, JsonValue], everyone: Sequence[TeamCounts]) -> dict[str, JsonValue]:

@@ -151,16 +151,16 @@ def _copy(tensor: Tensor) -> nn.Parameter:
 
 
 class TorchStep(Step):
-    """One batch on its way: images (B, C, H, W) or tokens (B, length), labels (B,).
+    """One batch on its way: inputs (B, ...) and targets, labels (B,) or tokens (B, T).
 
     activation: what the next layer takes. tape: per layer, input and output of its forward pass until its backward
     pass uses them. upstream: the loss's gradient with respect to the output of the layer whose backward pass is next.
     """
 
-    __slots__ = ("activation", "labels", "slot", "stream", "tape", "upstream")
+    __slots__ = ("activation", "slot", "stream", "tape", "targets", "upstream")
 
     activation: Tensor
-    labels: Tensor
+    targets: Tensor
     replica: TorchReplica
 
     def __init__(self, replica: TorchReplica, index: int) -> None:

@@ -23,7 +23,9 @@ from benchmarks.executors.team import Team, factor, narrowed, target
 from methods import effects as e
 
 Autocast = Callable[[], AbstractContextManager[object]]
-BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> images (B, C, H, W), labels (B,)
+BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> inputs (B, ...), targets
+OfOutputs = Callable[[Tensor, Tensor], Tensor]
+"""(outputs, targets) -> a scalar, such as the mean loss of a batch."""
 
 
 def gradients(output: Tensor, inputs: Sequence[Tensor], upstream: Tensor | None) -> tuple[Tensor, ...]:
@@ -39,10 +41,11 @@ def gradients(output: Tensor, inputs: Sequence[Tensor], upstream: Tensor | None)
 class TorchTeam(Team):
     """The replicas of one run, with the numerics of every effect.
 
-    networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one images
-    (B, C, H, W), and the last gives logits (B, classes). learning_rate: global ticket -> rate. autocast: makes the
-    context of a forward pass of lower precision; None: float32. streams: every batch in flight has a stream of its own
-    where the device has any; without, all is launched in one thread, on its stream. The rest as in Team.
+    networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one inputs
+    (B, ...). loss: of the last one's outputs, in float32, and the targets; right: how many targets were hit, None where
+    nothing is. learning_rate: global ticket -> rate. autocast: makes the context of a forward pass of lower precision;
+    None: float32. streams: every batch in flight has a stream of its own where the device has any; without, all is
+    launched in one thread, on its stream. The rest as in Team.
     """
 
     replicas: Sequence[TorchReplica]
@@ -53,6 +56,8 @@ class TorchTeam(Team):
         networks: Sequence[dict[str, nn.Module]],
         *,
         optimizer: OptimizerFactory,
+        loss: OfOutputs,
+        right: OfOutputs | None,
         learning_rate: Callable[[int], float],
         batches: BatchSource,
         steps_per_epoch: int,
@@ -78,11 +83,12 @@ class TorchTeam(Team):
         self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum)
         self.learning_rate, self.batches = learning_rate, batches
         self.overwrite, self.average_buffers = overwrite, average_buffers
-        self.autocast = autocast
+        self.autocast, self.loss_of, self.right_of = autocast, loss, right
         self.losses: list[Tensor] = []
-        self.right: list[Tensor] = []  # per batch, the samples classified correctly
+        self.right: list[Tensor] = []  # per batch, the targets that were hit
+        self.none_right = torch.zeros((), dtype=torch.int64, device=self.device)
         self.tickets: list[int] = []  # per batch, in the order in which the losses came
-        self.samples = 0
+        self.targets = 0  # of all batches
         self.tally: AbstractContextManager[object] = threading.Lock()
 
     def _replica(self, q: int, modules: dict[str, nn.Module], lock_free: bool, concurrent: bool) -> TorchReplica:
@@ -100,7 +106,7 @@ class TorchTeam(Team):
     def begin_epoch(self, epoch: int) -> None:
         super().begin_epoch(epoch)
         self.synchronize()  # what has been done to the weights since then was not on the batches' streams
-        self.losses, self.right, self.tickets, self.samples = [], [], [], 0
+        self.losses, self.right, self.tickets, self.targets = [], [], [], 0
         for layer in self.layers:
             layer.access_counter.clear()
 
@@ -129,8 +135,10 @@ class TorchTeam(Team):
         return self.tickets[int(strange[0])] % self.steps_per_epoch if len(strange) else None
 
     def train_accuracy(self) -> float:
-        """Returns the percentage of the epoch's samples classified correctly, each before its own update, or nan."""
-        return 100 * float(torch.stack(self.right).sum()) / self.samples if self.right else float("nan")
+        """Returns the percentage of the epoch's targets that were hit, each before its own update, or nan."""
+        if self.right_of is None or not self.right:
+            return float("nan")
+        return 100 * float(torch.stack(self.right).sum()) / self.targets
 
     def conflicts(self) -> list[LayerConflicts]:
         """Returns the epoch's conflicts per layer, over all replicas."""
@@ -148,7 +156,7 @@ class TorchTeam(Team):
         """Returns batch `ticket` of the epoch, loaded, on its way to the first layer."""
         step = TorchStep(narrowed(TorchReplica, replica), self.epoch * self.steps_per_epoch + ticket)
         with step.stream:  # so are the copies to the device
-            step.activation, step.labels = self.batches(self.epoch, ticket)
+            step.activation, step.targets = self.batches(self.epoch, ticket)
         return step
 
     def snapshot(self, layer: e.Layer, step: e.Step, now: float) -> None:
@@ -179,21 +187,21 @@ class TorchTeam(Team):
         return copies or layer.index not in narrowed(TorchStep, step).pinned
 
     def loss(self, step: e.Step) -> None:
-        """Mean cross-entropy of the logits (B, classes), in float32 whatever the passes are in.
+        """Mean loss of the outputs, in float32 whatever the passes are in.
 
         Its gradient is what the last layer's backward pass takes.
         """
         step = narrowed(TorchStep, step)
-        logits = step.activation
+        outputs = step.activation
         with step.stream:
-            value = nn.functional.cross_entropy(logits.float(), step.labels)
-            (step.upstream,) = torch.autograd.grad(value, logits)
-            right = (logits.detach().argmax(1) == step.labels).sum()
+            value = self.loss_of(outputs.float(), step.targets)
+            (step.upstream,) = torch.autograd.grad(value, outputs)
+            right = self.right_of(outputs.detach(), step.targets) if self.right_of is not None else self.none_right
         with self.tally:
             self.losses.append(value.detach())
             self.right.append(right)
             self.tickets.append(step.index)
-            self.samples += len(step.labels)
+            self.targets += step.targets.numel()
 
     def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> TorchGradient | None:
         """Returns the gradient, a tensor for each of the layer's parameters and shaped like it, if `weights`.
@@ -309,7 +317,7 @@ class TorchTeam(Team):
         values = TeamValues(
             counts=self.counts(),
             layers=[state.counts(layer) for layer in self.layers],
-            samples=self.samples,
+            samples=self.targets,
             conflicts=[layer.access_counter.counts() for layer in self._by_layer()],
         )
         return TeamState(state.kept(self.layers, self.tallies()), values)
@@ -327,7 +335,7 @@ class TorchTeam(Team):
         self.losses = list(saved.tensors.get("losses", empty).to(self.device))
         self.right = list(saved.tensors.get("right", empty).to(self.device))
         self.tickets = saved.tensors.get("tickets", empty).tolist()
-        self.samples = saved.values.samples
+        self.targets = saved.values.samples
         for layer, counts in zip(self._by_layer(), saved.values.conflicts, strict=True):
             layer.access_counter.load(counts)
         self.synchronize()

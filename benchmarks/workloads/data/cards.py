@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from methods.errors import unknown
 
 CARDS = CHECKOUT / "datasets"
-Kind = Literal["images", "text", "folder"]
+Kind = Literal["images", "text", "folder", "corpus"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -89,13 +89,15 @@ class OwnData:
 class DataCard:
     """One data set: shape, sizes, normalisation, augmentation, provenance and fingerprint.
 
-    `kind` says who reads it: "images" are held in memory, a "folder" of images is decoded as it is needed, "text" is
-    words. `shape` is (channels, height, width) in pixels, and () of a text; `mean` and `std` are per channel, of values
-    between 0 and 1, and () of a text. `family` is the papers' data set that this one is, or stands in for; a stand-in
-    says so in `label`. `fingerprint` is a sha256: of the data for an embedded set, of the published checksums for a
-    download. `tree` is a second form of a download, with a fingerprint of its own. A folder's classes, samples and
-    shape are those published, and its fingerprint is "": what is really there is found out from the tree alone
-    (`benchmarks.workloads.data.images.folder_tree.find`). `own`: data of the user's own, which stand in for none.
+    `kind` says who reads it: "images" are held in memory, a "folder" of images is decoded as it is needed, "text"
+    is labelled texts, a "corpus" is one long text a split. `shape` is (channels, height, width) in pixels, and ()
+    of a text; `mean` and `std` are per channel, of values between 0 and 1, and () of a text. `family` is the
+    papers' data set that this one is, or stands in for; a stand-in says so in `label`. `fingerprint` is a sha256:
+    of the data for an embedded set, of the published checksums for a download. `tree` is a second form of a
+    download, with a fingerprint of its own. A folder's classes, samples and shape are those published, and its
+    fingerprint is "": what is really there is found out from the tree alone
+    (`benchmarks.workloads.data.images.folder_tree.find`). A corpus has no classes (0); its samples are characters,
+    of which there are `characters` different ones. `own`: data of the user's own, which stand in for none.
     """
 
     name: str
@@ -117,13 +119,15 @@ class DataCard:
     kind: Kind = "images"
     tree: ImageTree | None = None
     own: OwnData | None = None
+    characters: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
-        if min(*self.shape, self.classes, self.train_samples, self.test_samples) < 1:
-            raise ValueError("shape, classes and samples must be above 0")
-        if len(self.shape) != (0 if self.kind == "text" else 3):
+        kinds = self.characters if self.kind == "corpus" else self.classes
+        if min(*self.shape, kinds, self.train_samples, self.test_samples) < 1:
+            raise ValueError("shape, classes (of a corpus: characters) and samples must be above 0")
+        if len(self.shape) != (0 if self.kind in ("text", "corpus") else 3):
             raise ValueError("shape must be [channels, height, width], and [] of a text")
         channels = self.shape[0] if self.shape else 0
         if not len(self.mean) == len(self.std) == channels or min(self.std, default=1) <= 0:

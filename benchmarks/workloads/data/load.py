@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.workloads.data.cards import DataCard, card
-from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.options import Text, Tokens
 
 
 class Batches(Protocol):
-    """A run's batches on one device: inputs (B, ...) and int64 labels (B,).
+    """A run's batches on one device: inputs (B, ...) and targets: int64 labels (B,), or tokens (B, T).
 
     A training batch depends on (seed, epoch, index) alone, whoever asks, in whatever order, from any thread.
     """
@@ -41,7 +41,11 @@ class DataSet(Protocol):
 
     @property
     def vocabulary_size(self) -> int | None:
-        """Number of words that an embedding has to hold; None where inputs are not words."""
+        """Number of words or tokens that an embedding has to hold; None where inputs are none."""
+
+    @property
+    def bytes_per_token(self) -> float | None:
+        """Mean UTF-8 bytes of a token of the held-out text; None where inputs are no corpus's tokens."""
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> Batches:
         """A run's batches. Raises UserError where a batch is larger than the training split."""
@@ -54,13 +58,15 @@ def load(
     train_samples: int | None = None,
     test_samples: int | None = None,
     text: Text | None = None,
+    tokens: Tokens | None = None,
     resolution: int | None = None,
 ) -> DataSet:
     """Read the data set of that name; of each split all samples, or a fixed subset with equal shares of the classes.
 
     A subset is the same for every run, whatever its seed. `folder` is where to look for a data set that does not come
-    with a dependency, and then the only place; `places` says which are the others. `text` says how a text becomes
-    numbers, `resolution` what size the images of a folder get, in pixels; other kinds pass them over.
+    with a dependency, and then the only place; `places` says which are the others. `text` and `tokens` say how texts
+    and a corpus become numbers, `resolution` what size the images of a folder get, in pixels; other kinds pass them
+    over.
 
     Raises UserError where the name is unknown, the data missing or damaged, or a subset larger than the data.
     """

@@ -31,6 +31,8 @@ def build(
     stem: str = "cifar",
     vocabulary: int | None = None,
     embedding: int = 128,
+    heads: int | None = None,
+    patch: int = 4,
     seed: int = 0,
 ) -> Layers:
     """Layer name -> module, in forward order; each takes what the one before gives, as one tensor.
@@ -46,6 +48,7 @@ def build(
     """
     if network not in BUILDERS:
         offered = {"shape": tuple(shape), "classes": classes, "width": width, "blocks": blocks, "stem": stem}
+        offered |= {"heads": heads, "patch": patch}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return own.build(network, {**offered, "vocabulary": vocabulary, "embedding": embedding})

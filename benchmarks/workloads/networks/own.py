@@ -30,10 +30,12 @@ from torch import Tensor, nn
 from benchmarks.errors import UserError
 from benchmarks.workloads.networks.names import NETWORKS, OWN, OwnNetwork
 from benchmarks.workloads.networks.parts import Layers
+from benchmarks.workloads.tasks import Task, task
 
-ARGUMENTS = ("shape", "classes", "width", "blocks", "stem", "vocabulary", "embedding")
+ARGUMENTS = ("shape", "classes", "width", "blocks", "stem", "vocabulary", "embedding", "heads", "patch")
 """What a network is offered: `shape` of one input, (channels, height, width) or (words,); `classes`; and of the
-workload's settings `width`, `blocks` (None unless set), `stem`, and of texts `vocabulary` and `embedding`."""
+workload's settings `width`, `blocks` (None unless set), `stem`, `heads` (None unless set), `patch`, and of texts
+`vocabulary` and `embedding`. Where a token is to be predicted, `classes` is the vocabulary."""
 _FILE_BYTES = 2**20
 _MODULE = "own_network_"
 
@@ -170,11 +172,11 @@ def _check_weights(where: str, layers: Layers) -> None:
 
 
 @lru_cache(maxsize=256)
-def layer_count(name: str, given: tuple[tuple[str, Any], ...], dtype: torch.dtype) -> int:
+def layer_count(name: str, given: tuple[tuple[str, Any], ...], dtype: torch.dtype, task_name: str) -> int:
     """Tries the network on a batch of two and returns its number of layers. given: the ARGUMENTS offered, in pairs.
 
     Raises UserError where it fails, where its replicas would not start alike or would share weights, where a pass draws
-    random numbers, and where the output is not (2, classes) or does not depend on all weights.
+    random numbers, and where the output does not fit the task or does not depend on all weights.
     """
     own, offered = OWN[name], dict(given)
     where, shape = _place(own.file, own.function), (2, *offered["shape"])
@@ -183,7 +185,7 @@ def layer_count(name: str, given: tuple[tuple[str, Any], ...], dtype: torch.dtyp
         _check_alike(where, layers, again)
         inputs = torch.randint(0, 2, shape) if dtype == torch.int64 else torch.rand(shape)
         first, second = (_pass(own, made, inputs) for made in (layers, again))
-    _check_output(where, name, first, second, offered["classes"])
+    _check_output(where, name, first, second, shape, offered["classes"], task(task_name))
     _check_used(where, layers)
     parts = [part for layer in layers.values() for part in layer.modules()]
     OWN[name] = replace(own, batchnorm=any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in parts))
@@ -195,8 +197,10 @@ def _seeded(name: str, offered: Mapping[str, Any]) -> Layers:
     return build(name, offered)
 
 
-def _check_output(where: str, name: str, first: Tensor, second: Tensor, classes: int) -> None:
-    """Checks the outputs of two passes over one batch of two."""
+def _check_output(
+    where: str, name: str, first: Tensor, second: Tensor, shape: tuple[int, ...], classes: int, its: Task
+) -> None:
+    """Checks the outputs of two passes over one batch of two, of that shape."""
     if not bool(torch.isfinite(first).all()):
         raise UserError(f"{where}: {name} makes numbers that are not finite of a batch of 2, before any training.")
     if not torch.equal(first, second):
@@ -204,9 +208,10 @@ def _check_output(where: str, name: str, first: Tensor, second: Tensor, classes:
             f"{where}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "
             "dropout, since no seed of a run reaches it."
         )
-    if first.shape != (2, classes):
+    if (wanted := its.output_shape(shape, classes)) != tuple(first.shape):
         raise UserError(
-            f"{where}: {name} makes {tuple(first.shape)} of a batch of 2, not (2, {classes}), a number for each class."
+            f"{where}: {name} makes {tuple(first.shape)} of a batch of 2, not {wanted}, {its.output_words}: so "
+            f"{its.title} wants it."
         )
 
 

@@ -57,6 +57,7 @@ class FolderSet:
     train: Part
     test: Part
     vocabulary_size: ClassVar[None] = None
+    bytes_per_token: ClassVar[None] = None
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> FolderBatches:
         """A run's batches. Raises what `FolderBatches` raises."""

@@ -31,6 +31,7 @@ class ImageSet:
     test_images: Tensor
     test_labels: Tensor
     vocabulary_size: ClassVar[None] = None
+    bytes_per_token: ClassVar[None] = None
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool) -> ImageBatches:
         """A run's batches. Raises what `ImageBatches` raises."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ class TextSet:
     test_tokens: Tensor
     test_labels: Tensor
     vocabulary_size: int
+    bytes_per_token: ClassVar[None] = None
 
     def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool = False) -> TextBatches:
         """A run's batches; no text is augmented. Raises what `TextBatches` raises."""

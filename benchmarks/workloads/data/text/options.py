@@ -1,4 +1,4 @@
-"""Options of making texts into rows of tokens, apart from the code that needs NumPy."""
+"""Options of making texts into rows or windows of tokens, apart from the code that needs NumPy."""
 
 from __future__ import annotations
 
@@ -15,3 +15,16 @@ class Text(BaseModel):
     vocabulary: int = Field(20000, ge=1, description="most common words kept, beside <unk> and <pad>")
     length: int = Field(256, ge=1, description="tokens that a review is cut or padded to")
     keep: Literal["first", "last"] = Field("first", description="which end of a longer review is kept")
+
+
+class Tokens(BaseModel):
+    """What a long text is cut into, and how many of them a window has.
+
+    A sample is a window, so that an epoch has `train_samples` x `context` tokens.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unit: Literal["characters", "bytes", "bpe"] = Field("characters", description="bpe: trained on the training part")
+    vocabulary: int = Field(1024, ge=257, le=1_000_000, description="tokens of a bpe; of no other unit")
+    context: int = Field(64, ge=1, le=65_536, description="tokens of a window")
