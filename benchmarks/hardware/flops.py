@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import LayerWork
 from benchmarks.hardware.price import Activations
+from benchmarks.workloads.networks.transformer import Attention
 
 
 def layer_work(
@@ -112,7 +113,7 @@ def _counted_by_torch(name: str, layer: nn.Module, states: dict[str, Tensor], x:
 
 
 def _flops(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-    """A product and a sum for each use of a weight, biases left out."""
+    """A product and a sum for each use of a weight, biases left out; in attention, for each pair of places."""
     if isinstance(part, nn.Conv2d):
         return 2 * output.numel() * part.weight[0].numel()
     if isinstance(part, nn.Linear):
@@ -120,6 +121,8 @@ def _flops(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
     if isinstance(part, nn.LSTM):  # words in `inputs`, (B, words, size)
         weights = sum(weight.numel() for weight in part.parameters() if weight.ndim > 1)
         return 2 * weights * inputs[0].shape[0] * inputs[0].shape[1]
+    if isinstance(part, Attention):  # queries by keys, then by values, masked or not
+        return 2 * 2 * inputs[0].numel() * inputs[1].shape[-2]
     return 0
 
 

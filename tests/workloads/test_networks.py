@@ -23,11 +23,14 @@ SMALL: dict[str, dict[str, Any]] = {
     "wrn16_8": {"width": 1, "blocks": (1, 1, 1)},
     "squeezenet": {"width": 4},
     "lstm": {"width": 8, "vocabulary": 50, "embedding": 6},
+    "gpt": {"width": 8, "blocks": (2,)},
+    "vit": {"width": 8, "blocks": (2,)},
 }
+OF_TEXTS = ("lstm", "gpt")
 
 
 def small(network: str, seed: int = 0) -> dict[str, nn.Module]:
-    shape = (12,) if network == "lstm" else (3, 32, 32)
+    shape = (12,) if network in OF_TEXTS else (3, 32, 32)
     return build(network, classes=5, shape=shape, seed=seed, **SMALL[network])
 
 
@@ -120,7 +123,7 @@ def test_published_parameter_counts(network: str, stem: str, classes: int, expec
     assert parameters(build(network, classes=classes, shape=(3, 32, 32), stem=stem)) == expected
 
 
-@pytest.mark.parametrize("network", [name for name in NETWORKS if name != "lstm"])
+@pytest.mark.parametrize("network", [name for name in NETWORKS if name not in OF_TEXTS])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 8, 16), (3, 32, 32)])
 def test_embedded_images_fit_every_network(network: str, shape: tuple[int, int, int]) -> None:
     layers = build(network, classes=7, shape=shape, **SMALL[network])

@@ -38,13 +38,14 @@ def build(
     """Layer name -> module, in forward order; each takes what the one before gives, as one tensor.
 
     shape: of one input, (channels, height, width) or (words,): the network maps (B, *shape), float32 images or int64
-    words, to logits (B, classes). width, blocks: as `names` describes them; None: as published.
-    stem: "cifar" or "imagenet", of ResNet-18, ResNet-50 and SqueezeNet. vocabulary, embedding: of the LSTM alone, how
-    many words there are, and the size of their vectors.
+    words, to logits (B, classes), and `gpt` to (B, words, classes). width, blocks: as `names` describes them; None: as
+    published. stem: "cifar" or "imagenet", of ResNet-18, ResNet-50 and SqueezeNet. vocabulary, embedding: of the LSTM
+    alone, how many words there are, and the size of their vectors. heads: of `gpt` and `vit`, of attention; None: by
+    the width. patch: of `vit` alone, pixels a side.
 
     The initial weights follow from the seed; torch's global generator is left as it was.
-    Raises UserError on blocks of another number of stages, without a vocabulary where one is needed, and where a
-    network of the user's own fails (`own.build`).
+    Raises UserError on blocks of another number of stages, without a vocabulary where one is needed, on heads or a
+    patch that divide no width or image, and where a network of the user's own fails (`own.build`).
     """
     if network not in BUILDERS:
         offered = {"shape": tuple(shape), "classes": classes, "width": width, "blocks": blocks, "stem": stem}
@@ -54,7 +55,8 @@ def build(
             return own.build(network, {**offered, "vocabulary": vocabulary, "embedding": embedding})
     published = NETWORKS[network]
     blocks = tuple(blocks or published.blocks)
-    plan = Plan(classes, shape[0], width or published.width, blocks, stem, vocabulary, embedding)
+    width = width or published.width
+    plan = Plan(classes, tuple(shape), width, blocks, stem, vocabulary, embedding, heads, patch)
     if len(blocks) != len(published.blocks):
         known = published.blocks
         raise UserError(f"{network} needs {len(known)} numbers of blocks, as in {known}, not {blocks}.")

@@ -33,7 +33,7 @@ class Network:
     batchnorm: bool = True
 
 
-_DECLARED = declared(networks, "NETWORKS", ("build", "names", "own", "parts"))
+_DECLARED = declared(networks, "NETWORKS", ("build", "names", "own", "parts", "transformer"))
 MODULES = tuple(_DECLARED)
 
 

@@ -15,17 +15,25 @@ Layers = dict[str, nn.Module]
 class Plan:
     """Request to `build`; width and blocks that the caller left out are the published ones of `names`.
 
-    channels: of the images; of texts, how many words. vocabulary, embedding: of the LSTM, the words that it knows, and
-    the size of their vectors.
+    shape: of one input, (channels, height, width) or (words,). vocabulary, embedding: of the LSTM, the words that it
+    knows, and the size of their vectors. heads: of `gpt` and `vit`, None by the width. patch: of
+    `vit`, in pixels.
     """
 
     classes: int
-    channels: int
+    shape: tuple[int, ...]
     width: int
     blocks: tuple[int, ...]
     stem: str
     vocabulary: int | None
     embedding: int
+    heads: int | None
+    patch: int
+
+    @property
+    def channels(self) -> int:
+        """The images'."""
+        return self.shape[0]
 
 
 def conv3x3(inplanes: int, planes: int, stride: int = 1) -> nn.Conv2d:

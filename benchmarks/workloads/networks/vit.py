@@ -1,0 +1,56 @@
+"""The vision transformer (Dosovitskiy et al., arXiv:2010.11929), for small images."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.networks.parts import Layers, Plan
+from benchmarks.workloads.networks.transformer import Positions, blocks, prepared
+
+# ours, no published size: width: channels; blocks: how many
+NETWORKS = {
+    "vit": {
+        "title": "ViT",
+        "width": 128,
+        "blocks": (6,),
+        "layers": ("embedding", "block{number}", "head"),
+        "batchnorm": False,
+    }
+}
+
+
+class Patches(nn.Conv2d):
+    """One vector a patch, row by row: (B, inplanes, H, W) -> (B, patches, planes)."""
+
+    def __init__(self, inplanes: int, planes: int, side: int) -> None:
+        super().__init__(inplanes, planes, side, side)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).flatten(2).transpose(1, 2)
+
+
+class MeanOfPlaces(nn.Module):
+    """(B, places, channels) -> (B, channels)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1)
+
+
+def vit(plan: Plan) -> Layers:
+    """Patches and positions, blocks, then a norm, the mean and a linear layer: (B, channels, H, W) -> (B, classes).
+
+    A patch is `patch` pixels a side. Ours: the mean over the places instead of a token for the class (as Beyer et al.,
+    arXiv:2205.01580), initial weights as `gpt`'s, and no dropout. Raises UserError where patches do not fill the image.
+    """
+    channels, patch, (inplanes, height, width) = plan.width, plan.patch, plan.shape
+    if height % patch or width % patch:
+        raise UserError(f"workload.patch={patch} does not divide images of {height} x {width} pixels.")
+    patches = (height // patch) * (width // patch)
+    return prepared(
+        {
+            "embedding": nn.Sequential(Patches(inplanes, channels, patch), Positions(patches, channels)),
+            **blocks(plan, causal=False, bias=True),
+            "head": nn.Sequential(nn.LayerNorm(channels), MeanOfPlaces(), nn.Linear(channels, plan.classes)),
+        }
+    )
