@@ -10,7 +10,7 @@ from methods import Channel, Get, Program, Replica, Update, backward, register
 from methods.async_lu import Decoupled
 
 
-@register(title="Async BU", source="arXiv:2410.05985v1, section 3.4", name="async_bu")
+@register(title="Async BU", source="arXiv:2410.05985v1, section 3.4", name="async_bu", place=3)
 class AsyncBU(Decoupled):
     """One forward worker, K backward workers; all layers are updated at the end of a backward pass."""
 

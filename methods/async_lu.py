@@ -106,7 +106,7 @@ class Decoupled(Method):
         """The program of a backward thread."""
 
 
-@register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1", name="async_lu")
+@register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1", name="async_lu", place=2)
 class AsyncLU(Decoupled):
     """One forward worker, K backward workers; a layer is updated as soon as its gradient is there."""
 

@@ -72,14 +72,15 @@ class Method(ABC):
                     yield from forward(replica, step)
                     yield Update(*(yield from backward(replica, step)))
 
-    name, title, source, file: set by `register`. Options: the class of its options; options: its values, by default
-    all defaults.
+    name, title, source, file, place: set by `register`. Options: the class of its options; options: its values, by
+    default all defaults.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     source: ClassVar[str]
     file: ClassVar[str]
+    place: ClassVar[float]
     Options: ClassVar[Any] = Options
 
     def __init__(self, options: Any = None) -> None:

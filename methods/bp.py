@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from methods import Method, NextBatch, Program, Replica, Team, Update, Worker, backward, forward, register
 
 
-@register(title="BP, 1 device", source="arXiv:2410.05985v1, section 1 and Table 9", name="bp")
+@register(title="BP, 1 device", source="arXiv:2410.05985v1, section 1 and Table 9", name="bp", place=1)
 class Backpropagation(Method):
     """Forward, backward, update: one worker, nothing stale."""
 

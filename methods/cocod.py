@@ -49,7 +49,7 @@ class CocodOptions(AveragingOptions):
     period: Annotated[int, Field(ge=1, description="K, local steps of a round, during which an average runs")] = 16
 
 
-@register(title="CoCoD-SGD", source="arXiv:1906.12043, Algorithm 1", name="cocod")
+@register(title="CoCoD-SGD", source="arXiv:1906.12043, Algorithm 1", name="cocod", place=13)
 class CoCoDSGD(Replicated):
     """A trainer and an averager per device; every K steps a trainer takes up the mean of K steps ago."""
 

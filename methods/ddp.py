@@ -33,7 +33,7 @@ from methods import (
 )
 
 
-@register(title="DDP", source="arXiv:2410.05985v1, appendix A.2", name="ddp")
+@register(title="DDP", source="arXiv:2410.05985v1, appendix A.2", name="ddp", place=8)
 class DDP(Replicated):
     """Every device computes on its own batch; all apply the mean gradient."""
 

@@ -23,7 +23,7 @@ class HogwildOptions(UpdaterOptions):
     updaters: Annotated[Workers, Field(description="U, updaters on the one replica")] = 4
 
 
-@register(title="Hogwild!", source="arXiv:1106.5730, Algorithm 1", name="hogwild")
+@register(title="Hogwild!", source="arXiv:1106.5730, Algorithm 1", name="hogwild", place=7)
 class Hogwild(LAPSGD):
     """U updaters, one replica."""
 

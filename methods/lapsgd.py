@@ -69,7 +69,7 @@ class LapOptions(UpdaterOptions, SharingOptions):
     ] = 0.5
 
 
-@register(title="LAPSGD", source="arXiv:2203.06638, Algorithm 1", name="lapsgd")
+@register(title="LAPSGD", source="arXiv:2203.06638, Algorithm 1", name="lapsgd", place=5)
 class LAPSGD(Replicated):
     """Q devices; U updaters share each device's replica; an averager per device mixes the replicas in passing."""
 

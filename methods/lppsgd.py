@@ -28,7 +28,7 @@ class LppOptions(LapOptions):
     ] = 0.1
 
 
-@register(title="LPPSGD", source="arXiv:2203.06638, section 1.2", name="lppsgd")
+@register(title="LPPSGD", source="arXiv:2203.06638, section 1.2", name="lppsgd", place=6)
 class LPPSGD(LAPSGD):
     """LAP-SGD whose updaters, after the stabilising epochs, alternate between a part of the gradient and all of it."""
 

@@ -54,7 +54,7 @@ class LocalOptions(MinibatchOptions, AveragingOptions):
     period: Annotated[int, Field(ge=1, description="K, local steps between two averages")] = 16
 
 
-@register(title="L-SGD", source="arXiv:2203.06638, equation 4", name="lsgd")
+@register(title="L-SGD", source="arXiv:2203.06638, equation 4", name="lsgd", place=10)
 class LocalSGD(Replicated):
     """One trainer per device; every K steps all of them meet and average."""
 

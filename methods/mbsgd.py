@@ -23,7 +23,7 @@ class MinibatchOptions(ReplicatedOptions):
     ] = "linear"
 
 
-@register(title="MB-SGD", source="arXiv:2203.06638, equation 3", name="mbsgd")
+@register(title="MB-SGD", source="arXiv:2203.06638, equation 3", name="mbsgd", place=9)
 class MinibatchSGD(DDP):
     """Every device computes on its own batch; all apply the mean gradient."""
 

@@ -56,7 +56,7 @@ class PartiallyDecoupledOptions(SharingOptions, DecoupledOptions):
     ] = "dynamic"
 
 
-@register(title="PD-ASGD", source="arXiv:2410.05985v3 (summary)", name="pdasgd")
+@register(title="PD-ASGD", source="arXiv:2410.05985v3 (summary)", name="pdasgd", place=4)
 class PDASGD(Replicated, Decoupled):
     """Forward, backward and exchange workers on each device; layer-wise updates at home and away."""
 

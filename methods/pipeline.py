@@ -93,7 +93,7 @@ class Stage:
     listeners: Sequence[Channel] = ()  # of the last stage: whom it says so
 
 
-@register(title="FDG/DDG pipeline", source="arXiv:1906.09108; arXiv:1804.10574", name="pipeline")
+@register(title="FDG/DDG pipeline", source="arXiv:1906.09108; arXiv:1804.10574", name="pipeline", place=12)
 class Pipeline(Method):
     """K stages, each with a worker that passes batches on in both directions and updates its own layers."""
 

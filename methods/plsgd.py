@@ -25,7 +25,7 @@ class PostLocalOptions(LocalOptions):
     ] = 0.5
 
 
-@register(title="PL-SGD", source="arXiv:1808.07217, section 3", name="plsgd")
+@register(title="PL-SGD", source="arXiv:1808.07217, section 3", name="plsgd", place=11)
 class PostLocalSGD(LocalSGD):
     """Local SGD whose period is 1 until the switch."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import math
+import pkgutil
 import re
 import sys
 import traceback
@@ -22,22 +24,6 @@ from methods.later import filled_in
 
 ENTRY_POINTS = "async_sgd_benchmarks.methods"
 PLUGIN_BYTES = 2**20
-OWN = (
-    "bp",
-    "async_lu",
-    "async_bu",
-    "pdasgd",
-    "lapsgd",
-    "lppsgd",
-    "hogwild",
-    "ddp",
-    "mbsgd",
-    "lsgd",
-    "plsgd",
-    "pipeline",
-    "cocod",
-    "adpsgd",
-)
 
 M = TypeVar("M", bound=type[Method])
 _methods: dict[str, type[Method]] = {}
@@ -45,14 +31,14 @@ _plugins: dict[Path, list[str]] = {}  # file -> what it registered
 _complete = False
 
 
-def register(*, title: str, source: str, name: str | None = None) -> Callable[[M], M]:
+def register(*, title: str, source: str, name: str | None = None, place: float = math.inf) -> Callable[[M], M]:
     """Registers a method; a class decorator.
 
         @register(title="Async LU", source="arXiv:2410.05985v1, Algorithm 1")
         class AsyncLU(Method): ...
 
     title: its name in tables. source: paper and algorithm. name: on the command line, by default the class's in snake
-    case (AsyncLU -> async_lu).
+    case (AsyncLU -> async_lu). place: among the suite's own, where all are listed; those that say none are the last.
 
     Raises MethodError when the name is taken or is no identifier, and where title or source, which people read, have
     control characters or several lines.
@@ -67,7 +53,7 @@ def register(*, title: str, source: str, name: str | None = None) -> Callable[[M
             raise MethodError(f"Title and source of {key} are one line each, without control characters.")
         if key in _methods:
             raise MethodError(f"Two methods are named '{key}': {_methods[key].file} and {_file(cls)}; rename one.")
-        cls.name, cls.title, cls.source, cls.file = key, title, source, _file(cls)
+        cls.name, cls.title, cls.source, cls.file, cls.place = key, title, source, _file(cls), place
         _methods[key] = cls
         return cls
 
@@ -86,8 +72,9 @@ def _load_all() -> None:
     global _complete
     if _complete:
         return
-    for own in OWN:
-        importlib.import_module(f"methods.{own}")
+    package = importlib.import_module("methods")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
     for point in entry_points(group=ENTRY_POINTS):
         try:
             point.load()
@@ -146,7 +133,7 @@ def _line_in(path: Path, error: BaseException) -> str:
 
 def raised_in_plugin(error: BaseException) -> str:
     """Returns a sentence with file and line where the error was raised in a user's method, else ""."""
-    files = {cls.file for cls in _methods.values() if cls.__module__.partition(".")[0] != "methods"}
+    files = {cls.file for cls in _methods.values() if not _is_own(cls)}
     lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     if not lines:
         return ""
@@ -154,10 +141,21 @@ def raised_in_plugin(error: BaseException) -> str:
     return f"The plug-in failed at {place}: {type(error).__name__}: {error}. Runs that have ended are kept."
 
 
-def names() -> list[str]:
-    """Returns the names of all methods: our own in their order, then the others as they came."""
+def own() -> list[str]:
+    """Returns the names of the suite's own methods, those that the files beside this one register, by their places."""
     _load_all()
-    return [*OWN, *(name for name in _methods if name not in OWN)]
+    ours = [cls for cls in _methods.values() if _is_own(cls)]
+    return [cls.name for cls in sorted(ours, key=lambda cls: (cls.place, cls.name))]
+
+
+def _is_own(cls: type[Method]) -> bool:
+    return cls.__module__.partition(".")[0] == "methods"
+
+
+def names() -> list[str]:
+    """Returns the names of all methods: the suite's own, then the others as they came."""
+    ours = own()
+    return [*ours, *(name for name in _methods if name not in ours)]
 
 
 def method_class(name: str) -> type[Method]:

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from benchmarks.workloads.data.images.in_memory import ImageBatches
-from methods.registry import OWN
+from methods.registry import own
 from tests.commands.commands import Cli, tiny
 from tests.faults.counting import Attempt
 from tests.results.samples import records
 
-SHORT = ("run", "table1", f"--method={','.join(OWN)}", "--no-tracking", *tiny(epochs=3))
+SHORT = ("run", "table1", f"--method={','.join(own())}", "--no-tracking", *tiny(epochs=3))
 
 
 @pytest.mark.faults
@@ -33,6 +33,6 @@ def test_every_method_has_diverged_in_the_epoch_of_the_fault(
     monkeypatch.setattr(ImageBatches, "batch", poisoned)
     cli.ok(*SHORT)
     found = records(tmp_path / "out")
-    assert {record.spec.method.name for record in found} == set(OWN)
+    assert {record.spec.method.name for record in found} == set(own())
     assert {(record.status, len(record.evaluations)) for record in found} == {("diverged", 2)}
     attempt.cases = len(found)

@@ -34,7 +34,7 @@ from benchmarks.runner.training import Training
 from benchmarks.workloads.data.cards import Augmentation
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet, load
-from methods.registry import OWN
+from methods.registry import own
 from results.records.schedule import Part, WorkerSchedule
 from results.records.spec import RunSpec
 from tests.distributed import together
@@ -242,7 +242,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def cases() -> list[Case]:
     """All, those of replay among them, whose schedules are in the file."""
-    found = [Case(f"{name}, virtual", name) for name in OWN]
+    found = [Case(f"{name}, virtual", name) for name in own()]
     found += [Case(f"{_titled(name, its)}, virtual", name, its) for name, its in OPTIONS]
     found += [Case(f"async_lu, {title}", "async_lu", workload=changes) for title, changes in SETTINGS.items()]
     found += [Case("pdasgd, stragglers", "pdasgd", card=CARD.delayed(DELAYS))]
@@ -250,7 +250,7 @@ def cases() -> list[Case]:
     for name, its in PLAIN:
         for place in ("threads", together.NAME):
             found += [Case(f"{_titled(name, its)}, {place}", name, its, executor=place, same_as="bp, virtual")]
-    found += [Case(f"{name}, replay", name, executor="replay") for name in OWN]
+    found += [Case(f"{name}, replay", name, executor="replay") for name in own()]
     return found
 
 

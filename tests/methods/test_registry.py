@@ -14,9 +14,6 @@ from methods import Method, MethodError, register, registry
 from methods.registry import snake_case
 from tests.endless import Make, endless
 
-OURS = ["bp", "async_lu", "async_bu", "lapsgd", "lppsgd", "ddp", "mbsgd", "lsgd", "plsgd", "pdasgd", "hogwild"]
-OURS += ["pipeline", "cocod", "adpsgd"]
-
 
 @pytest.fixture(autouse=True)
 def _forgotten_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:

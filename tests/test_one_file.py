@@ -1,0 +1,57 @@
+"""A table and a method of the suite are one file each: nothing else has to know of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+FILES = {
+    "tables/audit_dropped_in.py": """
+from benchmarks.tables.definition import Row, Table
+
+PLACE = ("audits", 2.5)
+TABLE = Table(
+    id="audit-dropped-in",
+    title="A table of a test",
+    source="this file",
+    family="cifar10",
+    networks=("resnet18",),
+    rows=(Row("bp"), Row("dropped_in")),
+    measures=("best_accuracy_percent",),
+)
+""",
+    "methods/dropped_in.py": """
+from methods import register
+from methods.bp import Backpropagation
+
+
+@register(title="Dropped in", source="this file", name="dropped_in", place=2)
+class DroppedIn(Backpropagation):
+    pass
+""",
+}
+PROGRAM = """
+import sys
+import methods
+from benchmarks import tables
+for package in (methods, tables):
+    package.__path__.append(sys.argv[1] + package.__name__.rpartition(".")[2])
+from benchmarks.__main__ import main
+from benchmarks.experiments import members
+ids = members("all")
+assert ids[ids.index("audit-updaters") + 1] == "audit-dropped-in", ids
+assert methods.names()[:3] == ["bp", "async_lu", "dropped_in"]
+sys.exit(main(["show", "audit-dropped-in"]))
+"""
+
+
+def test_a_table_and_a_method_are_found_by_their_files(tmp_path: Path, checkout: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, f"{tmp_path}/"], cwd=checkout, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "dropped_in" in done.stdout
