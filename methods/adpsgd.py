@@ -71,6 +71,10 @@ class ADPSGD(Replicated):
     def needs_one_process(self) -> bool:
         return self.replicas > 1
 
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
     def workers(self, team: Team) -> Iterable[Worker]:
         active, passive = team.replicas[::2], team.replicas[1::2]
         inboxes = {r.index: Channel(None, producers=len(active), name=f"askers of device {r.device}") for r in passive}

@@ -149,6 +149,11 @@ class Method(ABC):
         return True
 
     @property
+    def updates_whole_gradients(self) -> bool:
+        """Whether every update is of all layers' gradients at once, which clipping by the norm of all of them needs."""
+        return False
+
+    @property
     def averages_replicas(self) -> bool:
         """Whether replicas become their mean now and then, BatchNorm's buffers as `bn_buffers` says."""
         return False

@@ -14,6 +14,10 @@ from methods import Method, NextBatch, Program, Replica, Team, Update, Worker, b
 class Backpropagation(Method):
     """Forward, backward, update: one worker, nothing stale."""
 
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
     def workers(self, team: Team) -> Iterable[Worker]:
         yield Worker(self.train(team.replica), device=0, role="trainer")
 

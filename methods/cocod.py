@@ -59,6 +59,10 @@ class CoCoDSGD(Replicated):
     def averages_replicas(self) -> bool:
         return True
 
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="averagers")
         for replica in team.replicas:

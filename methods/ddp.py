@@ -41,6 +41,10 @@ class DDP(Replicated):
     def batches_per_update(self) -> int:
         return self.replicas
 
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
     def workers(self, team: Team) -> Iterable[Worker]:
         everyone = Group(members=len(team.replicas), name="all-reduce")
         for replica in team.replicas:

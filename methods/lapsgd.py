@@ -88,6 +88,10 @@ class LAPSGD(Replicated):
     def special_case(self) -> str:
         return NEVER_LATE if self.updaters == 1 and self.options.rate == "delay_adaptive" else ""
 
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
     def workers(self, team: Team) -> Iterable[Worker]:
         averagers = Group(members=len(team.replicas), name="averagers")
         for replica in team.replicas:

@@ -51,6 +51,10 @@ class LPPSGD(LAPSGD):
     def updates_all_layers(self) -> bool:
         return bool(self.special_case)
 
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return bool(self.special_case)
+
     def check_layers(self, layers: int) -> None:
         if self.updaters > layers:
             raise MethodError(too_many(self.updaters, layers))

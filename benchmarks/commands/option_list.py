@@ -26,14 +26,14 @@ SAID = {
     "stem": "the network's first layers: for small images, or torchvision's",
     "blocks": "of each stage of a ResNet; none: as published",
     "epochs": "at most: a run ends earlier after `patience` epochs without a better accuracy",
-    "optimizer.name": "one per layer",
+    "optimizer.name": "one per layer; muon: of matrices between the first layer and the last, adamw beside it",
     "optimizer.weight_decay": "per update, of the live parameters",
-    "optimizer.nesterov": "Nesterov's momentum, of SGD",
+    "optimizer.nesterov": "Nesterov's momentum, of SGD, LARS and Muon",
     "schedule.kind": "after the warm-up",
     "schedule.lr": "the highest learning rate",
     "schedule.warm_up_epochs": "epochs of the warm-up",
     "schedule.warm_up_lr": "the learning rate of the warm-up, or at its start",
-    "schedule.after_t_max": "the cosine rises again as torch's does, or stays at 0",
+    "schedule.after_t_max": "the cosine rises again as torch's does, or stays at its floor",
     "schedule.gamma": "what multistep multiplies the learning rate by",
 }
 """Descriptions of options whose declaration has none."""

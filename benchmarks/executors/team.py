@@ -148,8 +148,12 @@ class Team(ABC):
         A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
         Raises ValueError where the scale comes to no finite number of at least 0.
         """
-        self.accounts.count_update([narrowed(Gradient, gradient) for gradient in gradients])
+        self.begin_update(gradients)
         self.apply_gradients(gradients, worker, now, replica, scale)
+
+    def begin_update(self, gradients: Sequence[e.Gradient]) -> None:
+        """Counts an `Update`, before its gradients are applied."""
+        self.accounts.count_update([narrowed(Gradient, gradient) for gradient in gradients])
 
     def apply_gradients(
         self,
@@ -159,7 +163,7 @@ class Team(ABC):
         replica: e.Replica | None = None,
         scale: e.Scale = 1.0,
     ) -> None:
-        """Applies gradients of an `Update` that is counted."""
+        """Applies gradients of an `Update` that has begun."""
         records = [narrowed(Gradient, gradient) for gradient in gradients]
         self.accounts.settle(records)
         for gradient in records:

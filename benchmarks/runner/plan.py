@@ -97,6 +97,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         _check_recorded(work, method)
     known = as_found(card(work.dataset), choices.data)
     _check_evaluations(work, method, known)
+    _check_clipping(work, method)
     method.check_layers(_layers(work, known))
     method.check_network(work.network)
     hardware = shared.delayed(row.delays) if shared is not None else None
@@ -163,6 +164,15 @@ def _check_evaluations(work: Workload, method: methods.Method, known: DataCard) 
         raise UserError(
             f"workload.evaluate_every={work.evaluate_every}: an epoch of {method.name} has {batches} batches on each "
             f"device, and is evaluated after each of them at most: 1/{batches}."
+        )
+
+
+def _check_clipping(work: Workload, method: methods.Method) -> None:
+    """Raises UserError where gradients are clipped by a norm that the method never has."""
+    if work.optimizer.clip is not None and work.optimizer.clip_by == "all" and not method.updates_whole_gradients:
+        raise UserError(
+            f"workload.optimizer.clip_by=all: {method.name} updates a part of the network before it has the gradient "
+            "of all of it, whose norm nobody knows then: set clip_by=layer."
         )
 
 

@@ -21,6 +21,7 @@ import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.team import TorchTeam
+from benchmarks.executors.numerics.updates import Clip
 from benchmarks.executors.registry import Executor
 from benchmarks.executors.threads.recorder import RecordingExecutor
 from benchmarks.hardware.card import Card
@@ -36,7 +37,7 @@ from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.load import DataSet, load
 from benchmarks.workloads.memory_format import memory_format
 from benchmarks.workloads.networks.build import forward_all
-from benchmarks.workloads.optimizers import build
+from benchmarks.workloads.optimizers import build, mark_matrices
 from benchmarks.workloads.precision import autocast, set_flags
 from benchmarks.workloads.tasks import task
 from benchmarks.workloads.workload import Workload
@@ -151,12 +152,13 @@ class Training:
         o, steps = self.method.options, self.batches.steps(self.method.replicas)
         chosen = self.work.optimizer
         return TorchTeam(
-            [self.network() for _ in range(self.method.replicas)],
+            [self._marked_network() for _ in range(self.method.replicas)],
             optimizer=lambda params: build(
                 chosen.name,
                 params,
                 lr=self.work.schedule.lr,
                 momentum=chosen.momentum,
+                beta2=chosen.beta2,
                 weight_decay=chosen.weight_decay,
                 nesterov=chosen.nesterov,
                 decay_bn=chosen.decay_bn,
@@ -169,6 +171,7 @@ class Training:
             steps_per_epoch=steps,
             epochs=self.work.epochs,
             shared_momentum=o.momentum == "shared",
+            clip=None if chosen.clip is None else Clip(chosen.clip, all=chosen.clip_by == "all"),
             overwrite=o.updates == "overwrite",
             lock_free=o.lock_free,
             average_buffers=o.bn_buffers == "averaged",
@@ -178,6 +181,11 @@ class Training:
             network=self.work.network,
             flops=lambda: [layer.forward_flops for layer in counted(self.work, self.data.card, self.network(), 1)],
         )
+
+    def _marked_network(self) -> dict[str, torch.nn.Module]:
+        network = self.network()
+        mark_matrices(list(network.values()))
+        return network
 
     def learning_rate(self, epochs: float) -> float:
         """The schedule's, times what the method and the batch make of it."""

@@ -65,7 +65,7 @@ def _groups(params: Sequence[Tensor], weight_decay: float, decay_bn: bool) -> li
 def mark_matrices(modules: Sequence[nn.Module]) -> None:
     """Marks the parameters that Muon takes: matrices of the layers between the first and the last."""
     for p in (p for module in modules[1:-1] for p in module.parameters() if p.ndim == 2):
-        p.muon = True  # type: ignore[attr-defined]
+        vars(p)["muon"] = True
 
 
 class _Bare(torch.optim.Optimizer):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from methods.later import Later
 
@@ -13,15 +13,17 @@ from methods.later import Later
 class Schedule(BaseModel):
     """A warm-up, then cosine annealing, steps down, or a constant rate: torch.optim.lr_scheduler's, once an epoch.
 
+    Or the inverse square root of Vaswani et al. (arXiv:1706.03762), section 5.3: lr (warm-up / epochs)^0.5 after it.
+
     Sources: A (arXiv:2410.05985v1), section 4.1 and Table 10: constant warm-up, cosine. Past T_max the paper does not
-    say: torch's cosine rises again, `hold` stays at its last value, which is 0. B (arXiv:2203.06638), section 3.1:
+    say: torch's cosine rises again, `hold` stays at its last value, the floor. B (arXiv:2203.06638), section 3.1:
     linear warm-up from one worker's rate; cosine for LAP-SGD and LPP-SGD, steps down (Lin et al., arXiv:1808.07217)
     for MB-SGD and PL-SGD.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["cosine", "multistep", "constant"] = "cosine"
+    kind: Literal["cosine", "multistep", "constant", "inverse_sqrt"] = "cosine"
     lr: Annotated[float, Field(gt=0)] = 0.015
     base_batch: Annotated[
         int | None, Field(ge=1, description="lr is for this batch and grows in proportion; none: for any batch")
@@ -30,13 +32,19 @@ class Schedule(BaseModel):
         "constant"
     )
     warm_up_epochs: Annotated[float, Field(ge=0)] = 5
-    warm_up_lr: Annotated[float, Field(gt=0)] = 0.005
+    warm_up_lr: Annotated[float, Field(ge=0)] = 0.005
     t_max: Annotated[float, Field(gt=0, description="epochs of the cosine's half period, after the warm-up")] = 110
     floor: Annotated[float, Later(0.0), Field(ge=0, description="the rate that the cosine goes down to")] = 0.0
     after_t_max: Literal["torch", "hold"] = "torch"
     milestones: Annotated[tuple[float, ...], Field(description="epochs at which multistep multiplies by gamma")] = ()
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     stepped: Annotated[Literal["epoch", "update"], Field(description="when the rate changes")] = "epoch"
+
+    @model_validator(mode="after")
+    def _has_a_warm_up(self) -> Schedule:
+        if self.kind == "inverse_sqrt" and not self.warm_up_epochs:
+            raise ValueError("inverse_sqrt follows a warm-up: set warm_up_epochs above 0")
+        return self
 
     def __call__(self, epochs: float, *, factor: float = 1.0) -> float:
         """The learning rate after so many epochs' worth of samples (tickets x batch / samples).
@@ -58,6 +66,8 @@ class Schedule(BaseModel):
             return 1.0
         if self.kind == "multistep":
             return float(self.gamma ** sum(epochs >= milestone for milestone in self.milestones))
+        if self.kind == "inverse_sqrt":
+            return math.sqrt(self.warm_up_epochs / epochs)
         t = epochs - self.warm_up_epochs
         if self.after_t_max == "hold":
             t = min(t, self.t_max)

@@ -50,9 +50,9 @@ class Optimizer(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Literal["sgd", "adam", "lars"] = "sgd"
-    momentum: Annotated[float, Field(ge=0, lt=1, description="of Adam: beta 1")] = 0.9
-    beta2: Annotated[float, Later(0.999), Field(ge=0, lt=1, description="of Adam")] = 0.999
+    name: Literal["sgd", "adam", "adamw", "nadam", "muon", "lars"] = "sgd"
+    momentum: Annotated[float, Field(ge=0, lt=1, description="of Adam and its kin: beta 1")] = 0.9
+    beta2: Annotated[float, Later(0.999), Field(ge=0, lt=1, description="of Adam and its kin")] = 0.999
     weight_decay: Annotated[float, Field(ge=0)] = 0.005
     decay_bn: Annotated[bool, Field(description="weight decay on BatchNorm's parameters and on biases, too")] = True
     nesterov: bool = False

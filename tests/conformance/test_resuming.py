@@ -43,7 +43,7 @@ def test_resumed_equals_uninterrupted_with_every_option(
     check_chain(tmp_path, small(method, {key: value}, executor=repeatable))
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "lars"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "nadam", "muon", "lars"])
 @pytest.mark.parametrize("momentum", ["shared", "per_updater"])
 def test_resumed_equals_uninterrupted_with_other_optimizers(optimizer: str, momentum: str, tmp_path: Path) -> None:
     settings = {"optimizer.name": optimizer, "optimizer.decay_bn": False}

@@ -14,6 +14,7 @@ from methods import effects as e
 from tests.conformance.conftest import other_values
 from tests.conformance.small import EPOCHS, price
 
+LAYERS = 4
 STEPS = 61  # an epoch: enough for every period, and no number of devices divides them
 
 
@@ -25,6 +26,7 @@ class Seen:
     averaged: bool = False
     averaged_state: bool = False
     pinned: bool = False
+    whole: bool = True  # every update is of all layers at once
     changed: bool = False  # weights between a forward and a backward pass
     queues: set[int | None] = field(default_factory=set)  # capacity of channels that batches go through
     updaters: set[tuple[int, str]] = field(default_factory=set)  # replica, worker that takes a gradient and applies it
@@ -50,6 +52,7 @@ class Seen:
                 self.use(effect.layer, worker)
                 computed.add(id(effect.layer))
             case e.Update():
+                self.whole &= len(effect.gradients) == LAYERS
                 for gradient in effect.gradients:
                     if effect.replica is None and id(gradient.layer) in computed:
                         self.updaters.add((gradient.layer.device, worker.name))  # type: ignore[attr-defined]
@@ -93,7 +96,7 @@ def watched(worker: e.Worker, seen: Seen) -> e.Program:
 
 def check(method: str, options: Mapping[str, Any]) -> None:
     made, seen = methods.create(method, options), Seen()
-    team = SimulatedTeam.of([(f"layer {i}", 10) for i in range(4)], replicas=made.replicas, steps_per_epoch=STEPS)
+    team = SimulatedTeam.of([(f"layer {i}", 10) for i in range(LAYERS)], replicas=made.replicas, steps_per_epoch=STEPS)
     team.accounts.epochs = EPOCHS
     executor = VirtualExecutor(team, price())
     for epoch in range(EPOCHS):
@@ -108,6 +111,7 @@ def check(method: str, options: Mapping[str, Any]) -> None:
     assert {made.updaters} == {sum(q == r.index for q, _ in seen.updaters) for r in team.replicas}
     assert {made.queue} == (seen.queues or {None})
     check_counted(made, team)
+    assert seen.whole or not made.updates_whole_gradients
     assert made.needs_one_process == seen.shared
     if made.gradient_at is None:
         assert not seen.changed

@@ -55,6 +55,15 @@ def test_synchronous_methods_are_the_same_to_the_last_bit(method: str, options: 
         assert training.team.counted_effects() == alone.team.counted_effects()
 
 
+@pytest.mark.usefixtures("sharing")
+def test_means_are_clipped_once_all_are_there() -> None:
+    settings = {"optimizer.clip": 0.1, "optimizer.clip_by": "all"}
+    alone = Small("ddp", {"devices": 2}, settings=settings)
+    with led("ddp", {"devices": 2}, settings) as training:
+        assert computed(training, 1) == computed(alone, 1)
+        assert bits(training.team) == bits(alone.team)
+
+
 def test_parts_of_an_epoch_are_put_together() -> None:
     """A drain within an epoch: counts and losses are those of the whole epoch."""
     settings = {"drain_every": 5}

@@ -67,7 +67,7 @@ def test_muons_momentum_goes_beside_adamws_moments() -> None:
     """The first layer's matrix is Muon's, the last's AdamW's."""
     networks = [network(0), network(1)]
     for its in networks:
-        its["first"].weight.muon = True  # type: ignore[union-attr]
+        vars(its["first"].weight)["muon"] = True
     team = team_of(*networks, optimizer=lambda params: build("muon", params, lr=0.1, momentum=0.9), steps=8)
     team.update(backward(team, forward(team)), "w", 0.0)
     assert [len(team.updates.state_of(layer)) for replica in team.replicas for layer in replica.layers] == [1, 2, 1, 2]

@@ -16,9 +16,10 @@ from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.price import Price
 from methods import Program, Replica, Update, backward
 from methods.async_lu import Decoupled
-from tests.conformance.small import EPOCHS, Small, network
+from tests.conformance.small import EPOCHS, SETTINGS, Small, network
 
 LAYERS = 4
+CLIP = 0.1
 FREE_BACKWARD = Price.uniform(LAYERS, 1.0, 0.0)
 
 
@@ -45,7 +46,7 @@ def same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def plain_sgd() -> list[Tensor]:
+def plain_sgd(clip: float | None = None) -> list[Tensor]:
     """The loop that everybody writes: one network, one optimizer."""
     like = Small("bp")
     model = nn.Sequential(*network(like.seed).values()).train()
@@ -60,6 +61,8 @@ def plain_sgd() -> list[Tensor]:
                 group["lr"] = schedule(epoch)
             optimizer.zero_grad()
             nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
+            if clip is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
     return [t.detach().clone() for t in model.state_dict().values()]
 
@@ -79,6 +82,24 @@ def test_backpropagation_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
 def test_async_with_free_backward_is_plain_sgd(sgd: list[Tensor], method: str, workers: int, weights: str) -> None:
     """The gradients of a batch are applied before the forward worker takes the next."""
     assert same(trained(method, FREE_BACKWARD, backward_workers=workers, weights=weights), sgd)
+
+
+@pytest.mark.parametrize("method", ["bp", "ddp", "async_bu", "lapsgd"])
+def test_clipped_by_the_norm_of_all_layers_it_is_plain_sgd_so_clipped(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit, as without it."""
+    monkeypatch.setitem(SETTINGS, "optimizer.clip", CLIP)
+    monkeypatch.setitem(SETTINGS, "optimizer.clip_by", "all")
+    options: dict[str, Any] = {"ddp": {"devices": 1}, "lapsgd": {"devices": 1}, "async_bu": {"backward_workers": 1}}
+    assert same(trained(method, FREE_BACKWARD, **options.get(method, {})), plain_sgd(CLIP))
+
+
+def test_clipped_layer_by_layer_async_lu_with_free_backward_is_bp(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SETTINGS, "optimizer.clip", CLIP)
+    clipped = trained("bp")
+    assert same(trained("async_lu", FREE_BACKWARD, backward_workers=1), clipped)
+    assert not same(clipped, plain_sgd(CLIP))
 
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])

@@ -62,6 +62,15 @@ def test_a_line_of_one_network_names_it() -> None:
     assert any(text.startswith("resnet18: Batch: 64 per update") for text in lines)
 
 
+def test_clipping_is_a_difference() -> None:
+    planned = [run for run in runs("table3", networks=("resnet18",)) if run.labels.row in ("async_lu", "bp")]
+    odd = next(run for run in planned if run.labels.row == "bp")
+    chosen = odd.work.optimizer.model_copy(update={"clip": 1.0, "clip_by": "all"})
+    clipped = odd.at(work=odd.work.model_copy(update={"optimizer": chosen}))
+    said = line(audit([clipped, *(run for run in planned if run is not odd)]).lines, "Optimizer")
+    assert "all layers' gradients clipped to a norm of 1 (BP" in said
+
+
 def test_delays_and_shares_are_differences() -> None:
     lines = audit(runs("v3-stragglers")).lines
     assert "delayed: " in line(lines, "Clock")

@@ -174,7 +174,7 @@ def batch_normed() -> dict[str, nn.Module]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         first = nn.Linear(3, 5)
-        first.weight.muon = True  # type: ignore[attr-defined]
+        vars(first.weight)["muon"] = True
         return {"first": nn.Sequential(first, nn.BatchNorm1d(5)), "last": nn.Linear(5, 2)}
 
 

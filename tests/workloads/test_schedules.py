@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.optim.lr_scheduler import (
     ConstantLR,
     CosineAnnealingLR,
+    LambdaLR,
     LinearLR,
     LRScheduler,
     MultiStepLR,
@@ -21,7 +24,7 @@ def by_torch(schedule: Schedule, epochs: int) -> list[float]:
     """Learning rate of each epoch in a training loop with torch.optim.lr_scheduler."""
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=schedule.lr)
     warm_up, t_max = int(schedule.warm_up_epochs), int(schedule.t_max)
-    parts: list[LRScheduler] = [CosineAnnealingLR(optimizer, T_max=t_max)]
+    parts: list[LRScheduler] = [CosineAnnealingLR(optimizer, T_max=t_max, eta_min=schedule.floor)]
     if schedule.kind == "multistep":
         parts = [MultiStepLR(optimizer, [int(m) - warm_up for m in schedule.milestones], gamma=schedule.gamma)]
     if warm_up:
@@ -43,6 +46,7 @@ OF_PAPER_B = (
     Schedule(kind="multistep", lr=0.2, warm_up_epochs=0, milestones=(6, 9), gamma=0.2),
     Schedule(kind="multistep", lr=0.2, warm_up="linear", warm_up_lr=0.1, warm_up_epochs=5, milestones=(8, 12)),
 )
+DOWN_TO_A_FLOOR = Schedule(lr=0.2, warm_up="linear", warm_up_lr=0.1, warm_up_epochs=5, t_max=30, floor=0.02)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +55,16 @@ OF_PAPER_B = (
         *(Schedule.model_validate(fields) for fields in TABLE_10.values()),
         Schedule(lr=0.05, warm_up_epochs=1, warm_up_lr=0.02, t_max=5),
         *OF_PAPER_B,
+        DOWN_TO_A_FLOOR,
     ],
-    ids=[*("-".join(key) for key in TABLE_10), "smoke", "linear warm-up", "steps", "steps after a linear warm-up"],
+    ids=[
+        *("-".join(key) for key in TABLE_10),
+        "smoke",
+        "linear warm-up",
+        "steps",
+        "steps after a linear warm-up",
+        "down to a floor",
+    ],
 )
 def test_every_epoch_has_torchs_rate(schedule: Schedule) -> None:
     """Warm-up, cosine, and past T_max, where torch's cosine rises again."""
@@ -90,3 +102,46 @@ def test_stepped_by_update_it_is_smooth() -> None:
     schedule = Schedule(lr=0.1, warm_up_epochs=0, t_max=10, stepped="update")
     assert schedule(5) == pytest.approx(0.05)
     assert schedule(0) > schedule(0.01) > schedule(0.5) > schedule(1)
+
+
+def test_the_schedule_of_nanogpt() -> None:
+    """`get_lr` of its train.py, update by update: a warm-up that begins at lr / (updates + 1), a cosine, a floor."""
+    lr, floor, warm_up, decay, steps = 6e-4, 6e-5, 20, 60, 40
+
+    def theirs(it: int) -> float:
+        if it < warm_up:
+            return lr * (it + 1) / (warm_up + 1)
+        if it > decay:
+            return floor
+        return floor + 0.5 * (1 + math.cos(math.pi * (it - warm_up) / (decay - warm_up))) * (lr - floor)
+
+    ours = Schedule(
+        lr=lr,
+        warm_up="linear",
+        warm_up_lr=lr / (warm_up + 1),
+        warm_up_epochs=warm_up / steps,
+        t_max=(decay - warm_up) / steps,
+        floor=floor,
+        after_t_max="hold",
+        stepped="update",
+    )
+    assert [ours(it / steps) for it in range(100)] == pytest.approx([theirs(it) for it in range(100)])
+
+
+def test_inverse_square_root_after_a_warm_up_from_0() -> None:
+    """torch's by a function: lr min(n / N, (N / n)^0.5) after n of N updates of warm-up."""
+    steps, warm_up = 10, 20
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    scheduler = LambdaLR(optimizer, lambda n: min(n / warm_up, (warm_up / n) ** 0.5 if n else 1))
+    ours = Schedule(
+        kind="inverse_sqrt", lr=0.3, warm_up="linear", warm_up_lr=0, warm_up_epochs=warm_up / steps, stepped="update"
+    )
+    for n in range(80):
+        assert ours(n / steps) == pytest.approx(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+
+
+def test_inverse_square_root_without_a_warm_up_is_refused() -> None:
+    with pytest.raises(ValueError, match="set warm_up_epochs above 0"):
+        Schedule(kind="inverse_sqrt", warm_up_epochs=0)

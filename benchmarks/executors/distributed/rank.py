@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Never
 
-from benchmarks.executors.accounting import Gradient, Step
+from benchmarks.executors.accounting import Step
 from benchmarks.executors.distributed.channels import Inbox, RankChannels
 from benchmarks.executors.distributed.homes import CrossDeviceChannels
 from benchmarks.executors.distributed.meetings import GroupLine, RankMeetings
@@ -17,7 +17,6 @@ from benchmarks.executors.distributed.session import RankSession
 from benchmarks.executors.distributed.transport import LinkLost, NcclTransport, Transport, gpu_of
 from benchmarks.executors.distributed.watch import RankFailed, RankWatch
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.team import narrowed
 from benchmarks.executors.threads.executor import GRACE_SECONDS, Handler, ThreadsExecutor
 from benchmarks.executors.threads.monitor import Turn, Wait
 from methods import effects as e
@@ -100,7 +99,10 @@ class RankExecutor(ThreadsExecutor):
         handlers = super()._make_handlers() | {e.AllReduce: meetings.all_reduce, e.Average: meetings.average}
 
         def settled_update(worker: e.Worker, effect: e.Update) -> None:
-            team.accounts.count_update([narrowed(Gradient, gradient) for gradient in effect.gradients])
+            if (clip := team.updates.clip) is not None and clip.all:
+                for gradient in effect.gradients:
+                    meetings.settle(worker, gradient)
+            team.begin_update(effect.gradients)
             for gradients in meetings.as_they_come(worker, effect.gradients):
                 team.apply_gradients(gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 

@@ -198,3 +198,4 @@ class TorchGradient(Gradient):
     weights: list[Tensor] | None = None  # overwrite: the worker's copy, theta_{m,k}
     stream: AbstractContextManager[object] = NOTHING  # the batch's, where it has one
     copied: int = 0  # overwrite: the writes that are in that copy
+    clip_factor: Tensor | None = None  # of all gradients of its update; None: it is clipped alone, if at all

@@ -17,7 +17,7 @@ from benchmarks.executors.numerics.conflicts import total
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
 from benchmarks.executors.numerics.state import TeamState
 from benchmarks.executors.numerics.streams import NOTHING, bound_run_ahead, streams_of
-from benchmarks.executors.numerics.updates import OptimizerFactory, Updates
+from benchmarks.executors.numerics.updates import Clip, OptimizerFactory, Updates
 from benchmarks.executors.staleness import Moment
 from benchmarks.executors.team import Team, factor, narrowed, target
 from methods import effects as e
@@ -63,6 +63,7 @@ class TorchTeam(Team):
         steps_per_epoch: int,
         epochs: int,
         shared_momentum: bool = True,
+        clip: Clip | None = None,
         overwrite: bool = False,
         lock_free: bool = False,
         average_buffers: bool = True,
@@ -80,7 +81,7 @@ class TorchTeam(Team):
             replicas, steps_per_epoch=steps_per_epoch, epochs=epochs, seed=seed, network=network, flops=flops
         )
         self.device_lags = self.streams is not None
-        self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum)
+        self.updates = Updates(optimizer, learning_rate, shared_momentum=shared_momentum, clip=clip)
         self.learning_rate, self.batches = learning_rate, batches
         self.overwrite, self.average_buffers = overwrite, average_buffers
         self.autocast, self.loss_of, self.right_of = autocast, loss, right
@@ -229,6 +230,14 @@ class TorchTeam(Team):
             return None
         self.accounts.made(step, pinned=pinned, moved=moved)
         return TorchGradient(layer, step.index, seen, ready, grads[: len(leaves)], copies, step.stream, copied)
+
+    def begin_update(self, gradients: Sequence[e.Gradient]) -> None:
+        """Counts an `Update`; its gradients are clipped by the norm of all where that is asked for.
+
+        Raises ValueError where they are then not one of each layer.
+        """
+        super().begin_update(gradients)
+        self.updates.clip_together([narrowed(TorchGradient, one) for one in gradients], len(self.replica.layers))
 
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
         layer, gradient = narrowed(TorchLayer, layer), narrowed(TorchGradient, gradient)

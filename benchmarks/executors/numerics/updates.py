@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,19 @@ from torch import Tensor, nn
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, alias
 
 OptimizerFactory = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Scales gradients down to a norm of at most `norm`, layer by layer, or (`all`) all layers of an update alike."""
+
+    norm: float
+    all: bool = False
+
+    def factor(self, tensors: Sequence[Tensor]) -> Tensor:
+        """Returns the factor, at most 1, by which torch.nn.utils.clip_grad_norm_ multiplies such gradients."""
+        norms = torch.stack(torch._foreach_norm(list(tensors)))
+        return torch.clamp(self.norm / (torch.linalg.vector_norm(norms) + 1e-6), max=1.0)
 
 
 class Updates:
@@ -22,10 +36,27 @@ class Updates:
         learning_rate: Callable[[int], float],
         *,
         shared_momentum: bool,
+        clip: Clip | None = None,
     ) -> None:
         self.optimizer, self.learning_rate, self.shared_momentum = optimizer, learning_rate, shared_momentum
+        self.clip = clip
         self._lock = threading.Lock()
         self._state_keys: dict[int, list[tuple[str, int]]] = {}
+
+    def clip_together(self, gradients: Sequence[TorchGradient], layers: int) -> None:
+        """Notes what the gradients of an update are clipped by, all alike, where they are.
+
+        Raises ValueError where these are not one of each of so many layers.
+        """
+        if self.clip is None or not self.clip.all:
+            return
+        in_order = sorted(gradients, key=lambda gradient: gradient.layer.index)
+        if [gradient.layer.index for gradient in in_order] != list(range(layers)):
+            raise ValueError(f"clip_by=all: an update has {len(gradients)} gradients, and not one of each layer")
+        with in_order[0].stream:  # all are of one batch, or means
+            factor = self.clip.factor([tensor for gradient in in_order for tensor in gradient.tensors])
+        for gradient in gradients:
+            gradient.clip_factor = factor
 
     def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str, scale: float = 1.0) -> None:
         """Change the layer's weights in place, the learning rate times scale; its mutex is held."""
@@ -58,7 +89,7 @@ class Updates:
         rate = self.learning_rate(gradient.index) * scale  # times 1 is the same to the last bit
         for group in optimizer.param_groups:
             group["lr"] = rate
-        for leaf, tensor in zip(leaves, gradient.tensors, strict=True):
+        for leaf, tensor in zip(leaves, self._clipped(gradient), strict=True):
             # Fused steps go through memory, where a mean of gradients lies otherwise than the weights.
             leaf.grad = tensor if tensor.stride() == leaf.stride() else torch.empty_like(leaf).copy_(tensor)
         if layer.stepped:
@@ -70,10 +101,17 @@ class Updates:
         for leaf in leaves:
             leaf.grad = None
 
-    def state_keys(self, layer: TorchLayer) -> list[tuple[str, int]]:
-        """What the optimizer keeps of the layer's parameters in tensors of their sizes, such as momentum.
+    def _clipped(self, gradient: TorchGradient) -> Sequence[Tensor]:
+        """Returns copies where there is a clip: other replicas may apply the gradient, too."""
+        if self.clip is None:
+            return gradient.tensors
+        factor = self.clip.factor(gradient.tensors) if gradient.clip_factor is None else gradient.clip_factor
+        return torch._foreach_mul(gradient.tensors, factor)
 
-        Returns its names, each with the number of the parameter.
+    def state_keys(self, layer: TorchLayer) -> list[tuple[str, int]]:
+        """Names what the optimizer keeps of the layer's parameters in tensors of their sizes, such as momentum.
+
+        Each name comes with the number of the parameter.
         """
         if layer.index not in self._state_keys:
             probes = [nn.Parameter(torch.zeros([2] * max(1, p.ndim))) for p in layer.params]

@@ -184,7 +184,7 @@ class ReplayExecutor:
 
     def _update(self, player: Player, effect: e.Update) -> Carried[None]:
         gradients = [narrowed(Gradient, gradient) for gradient in effect.gradients]
-        self.team.accounts.count_update(gradients)
+        self.team.begin_update(gradients)
         for gradient in gradients:
             layer = narrowed(TorchLayer, target(gradient, effect.replica))
             apply = self._applying(player, effect, gradient)

@@ -117,7 +117,8 @@ def _rate(row: AuditedRow) -> str:
     schedule, epochs = row.work.schedule, row.work.epochs
     many = "" if schedule.warm_up_epochs == 1 else "s"
     warm_up = f"{schedule.warm_up} warm-up of {schedule.warm_up_epochs:g} epoch{many}"
-    shape = {"cosine": f"cosine, T_max {schedule.t_max:g}"}.get(schedule.kind, schedule.kind)
+    floor = f" down to {schedule.floor:g}" if schedule.floor else ""
+    shape = {"cosine": f"cosine{floor}, T_max {schedule.t_max:g}"}.get(schedule.kind, schedule.kind)
     if schedule.kind == "multistep":
         shape = f"steps x {schedule.gamma:g} at {', '.join(f'{m:g}' for m in schedule.milestones)}"
     return f"{row.learning_rate:.4g} ({shape}; {warm_up}; factor {row.method.learning_rate_factor:g}; {epochs} epochs)"
@@ -139,7 +140,10 @@ def _decay(row: AuditedRow) -> str:
 def _optimizer(row: AuditedRow) -> str:
     chosen = row.work.optimizer
     nesterov = ", Nesterov" if chosen.nesterov else ""
-    return f"{chosen.name}, momentum {chosen.momentum:g}{nesterov}"
+    beta2 = "" if chosen.beta2 == 0.999 else f", beta 2 {chosen.beta2:g}"
+    norm = {"layer": "each layer's", "all": "all layers'"}[chosen.clip_by]
+    clip = "" if chosen.clip is None else f", {norm} gradients clipped to a norm of {chosen.clip:g}"
+    return f"{chosen.name}, momentum {chosen.momentum:g}{beta2}{nesterov}{clip}"
 
 
 def _momentum(row: AuditedRow) -> str:

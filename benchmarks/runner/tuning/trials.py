@@ -19,12 +19,12 @@ DECAY_OF_NONE = 1e-4
 
 
 def tuned(work: Workload, factors: Factors) -> Workload:
-    """The workload with its learning rates, that of the warm-up too, and its weight decay times these.
+    """The workload with its learning rates, those of warm-up and floor too, and its weight decay times these.
 
     Its schedule keeps its shape: else the warm-up, at a rate of its own, would decide what is tuned.
     """
     schedule, optimizer = work.schedule, work.optimizer
-    rates = {"lr": schedule.lr * factors.rate, "warm_up_lr": schedule.warm_up_lr * factors.rate}
+    rates = {name: getattr(schedule, name) * factors.rate for name in ("lr", "warm_up_lr", "floor")}
     decay = optimizer.weight_decay if factors.decay == 1 else (optimizer.weight_decay or DECAY_OF_NONE) * factors.decay
     return work.model_copy(
         update={
