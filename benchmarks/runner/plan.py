@@ -18,7 +18,7 @@ from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.present import any_form, as_found
-from benchmarks.workloads.networks.names import NETWORKS, layer_count
+from benchmarks.workloads.networks.names import NETWORKS, check_shape, layer_count
 from benchmarks.workloads.tasks import task
 from benchmarks.workloads.workload import Workload
 from results.records.identity import as_read, run_id
@@ -85,8 +85,8 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
 
     Raises UserError for delayed devices in real time, for a precision that the device lacks, and where torch, the GPU
-    or the data's folder cannot be named, and where a network of the user's own fails; MethodError where the method
-    cannot train this network, or one of so many layers.
+    or the data's folder cannot be named, where heads or patches divide no width or image, and where a network of the
+    user's own fails; MethodError where the method cannot train this network, or one of so many layers.
     """
     if row.delays and shared is None:
         raise UserError(
@@ -178,6 +178,8 @@ def _check_clipping(work: Workload, method: methods.Method) -> None:
 
 def _layers(work: Workload, known: DataCard) -> int:
     if work.network in NETWORKS:
+        shape = work.input_shape(known)
+        check_shape(work.network, shape, width=work.width, heads=work.heads, patch=work.patch)
         return layer_count(work.network, work.blocks)
     from benchmarks.workloads.build import own_layer_count  # torch, which others' plans go without
 

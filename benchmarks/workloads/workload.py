@@ -180,8 +180,10 @@ class Workload(BaseModel):
             shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
             return f"{title_of(self.network)} ({shape}) on {self._size_on(known)} {known.title}"
         blocks = f", blocks {self.blocks}" if self.blocks else ""
+        heads = f", {self.heads} heads" if self.heads else ""
         stem = f", {self.stem} stem" if self.network in ("resnet18", "resnet50") else ""
-        return f"{title_of(self.network)} (width {self.width}{blocks}{stem}) on {self._size_on(known)} {known.title}"
+        shape = f"width {self.width}{blocks}{heads}{stem}"
+        return f"{title_of(self.network)} ({shape}) on {self._size_on(known)} {known.title}"
 
     def _size_on(self, known: DataCard) -> str:
         """Returns the size of one input: "200 words of", "64 characters of", "3x32x32"."""
@@ -195,7 +197,7 @@ class Workload(BaseModel):
     def _settings_of(self, own: OwnNetwork) -> Iterator[str]:
         """The file of a network of the user's own, and the settings that it takes."""
         yield own.file.name
-        for field in ("width", "blocks", "stem"):
+        for field in ("width", "blocks", "stem", "heads", "patch"):
             if field in own.takes and (value := getattr(self, field)) is not None:
                 yield f"{field} {value}"
 

@@ -143,7 +143,8 @@ def test_the_flops_of_gpt_are_those_of_its_products(layers: int, d: int, t: int,
 
 
 def test_what_does_not_divide_is_refused() -> None:
+    """A plan asks the same, before anything is trained."""
     with pytest.raises(UserError, match=r"heads=3 does not divide the 64 channels"):
         gpt(width=64, heads=3)
-    with pytest.raises(UserError, match=r"patch=4 does not divide images of 8 x 18 pixels"):
+    with pytest.raises(UserError, match=r"patch=4 does not divide the 8 x 18 pixels"):
         vit(shape=(1, 8, 18))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.networks import own
-from benchmarks.workloads.networks.names import MODULES, NETWORKS
+from benchmarks.workloads.networks.names import MODULES, NETWORKS, check_shape
 from benchmarks.workloads.networks.parts import Layers, Plan
 
 PACKAGE = __name__.rpartition(".")[0]
@@ -56,6 +56,7 @@ def build(
     published = NETWORKS[network]
     blocks = tuple(blocks or published.blocks)
     width = width or published.width
+    check_shape(network, shape, width=width, heads=heads, patch=patch)
     plan = Plan(classes, tuple(shape), width, blocks, stem, vocabulary, embedding, heads, patch)
     if len(blocks) != len(published.blocks):
         known = published.blocks

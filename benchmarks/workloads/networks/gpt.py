@@ -24,7 +24,7 @@ def gpt(plan: Plan) -> Layers:
 
     Classes are the vocabulary, T is at most the context. Ours: the last layer's weights are not the embedding's, as
     they are in nanoGPT: the pair would lie in two layers, which methods update apart. No dropout, as there on a
-    processor.
+    processor; and no weight decay on positions.
     """
     channels, tokens = plan.width, plan.classes
     return prepared(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.checkout import declared
+from benchmarks.errors import UserError
 from benchmarks.workloads import networks
 
 
@@ -23,7 +24,8 @@ class Network:
     """A network of the suite, its width and blocks as published.
 
     width: channels of the first stage, or what else its file says. blocks: of each stage. layers: names of the first
-    layer, of a block (its stage; its place there, from 0, or its number, from 1), and of the last layer.
+    layer, of a block (its stage; its place there, from 0, or its number, from 1), and of the last layer. patched:
+    whether it cuts images into patches.
     """
 
     title: str
@@ -31,6 +33,7 @@ class Network:
     blocks: tuple[int, ...]
     layers: tuple[str, str, str] = ("stem", "stage{stage}.{place}", "head")
     batchnorm: bool = True
+    patched: bool = False
 
 
 _DECLARED = declared(networks, "NETWORKS", ("build", "names", "own", "parts", "transformer"))
@@ -100,3 +103,12 @@ def layer_names(network: str, blocks: Sequence[int] | None = None) -> list[str]:
 def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:
     """Number of a network's layers."""
     return len(layer_names(network, blocks))
+
+
+def check_shape(network: str, shape: Sequence[int], *, width: int, heads: int | None, patch: int) -> None:
+    """Raises UserError where heads do not divide the width, or patches the images. shape: of one input."""
+    if heads is not None and width % heads:
+        raise UserError(f"workload.heads={heads} does not divide the {width} channels of workload.width.")
+    if NETWORKS[network].patched and any(side % patch for side in shape[1:]):
+        size = " x ".join(map(str, shape[1:]))
+        raise UserError(f"workload.patch={patch} does not divide the {size} pixels of an image.")

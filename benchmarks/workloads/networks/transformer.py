@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmarks.errors import UserError
 from benchmarks.workloads.networks.parts import Layers, Plan
 
 HEAD_CHANNELS = 32
@@ -78,10 +77,8 @@ class Block(nn.Module):
 
 
 def blocks(plan: Plan, *, causal: bool, bias: bool) -> Layers:
-    """The blocks, named block1 and on. Raises UserError where the heads do not divide the channels."""
+    """The blocks, named block1 and on."""
     heads = plan.heads or _heads(plan.width)
-    if plan.width % heads:
-        raise UserError(f"workload.heads={heads} does not divide the {plan.width} channels of workload.width.")
     return {f"block{i + 1}": Block(plan.width, heads, causal=causal, bias=bias) for i in range(plan.blocks[0])}
 
 
