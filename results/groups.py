@@ -9,6 +9,7 @@ from results.measures import Context, need, of_runs
 from results.published import TARGET, Key, Published
 from results.records import Record
 from results.records.identity import identity
+from results.records.spec import ACCURACY
 from results.statistics import Summary, against_chance, paper_target, summary
 from results.statistics.chance import Chance
 
@@ -96,7 +97,7 @@ def targets(
             continue
         target = paper_target(rows, _timed_rows(seed_group, published))
         if target is not None and not against_chance(target, rows, chance(seed_group.first)).near_chance:
-            found[seed_group.key] = target.percent
+            found[seed_group.key] = target.value
     return found
 
 
@@ -111,13 +112,18 @@ def values_of(seed_group: SeedGroup, context: Context, measured: Mapping[str, Su
     runs = seed_group.complete
     names = dict.fromkeys(name for run in runs if run.evaluations for name in run.evaluations[-1].metrics)
     values = {name: summary([_final(run, name) for run in runs]) for name in names}
-    if context.target_percent is not None:
-        values[TARGET] = Summary(context.target_percent, None, len(runs))
+    if context.target is not None:
+        values[_target_name(seed_group.first)] = Summary(context.target, None, len(runs))
     for known in of_runs():
         its, _ = known.value(runs, context)
         if its is not None and (its.n > its.censored or its.at_least is not None):
             values[known.key] = its
     return values | {name: value for name, value in measured.items() if name != TARGET}
+
+
+def _target_name(record: Record) -> str:
+    """Returns the name of the target: "target_percent" of an accuracy, "target_loss" of a loss."""
+    return TARGET if record.judge == ACCURACY else f"target_{record.judge.metric}"
 
 
 def _final(run: Record, name: str) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from results.records import Record
+from results.records.spec import Judge
 from results.statistics import Best, Reach, Summary, best, extent, learnt_nothing, reach, since, summary
 from results.statistics.chance import Chance
 from results.statistics.seeds import Seeds
@@ -30,7 +31,7 @@ class Context:
     no_target: why there is none, where it is known. chance: guessing on the runs' data; None where it is not known.
     """
 
-    target_percent: float | None = None
+    target: float | None = None
     baseline: Sequence[Record] = ()
     no_target: str = ""
     chance: Chance | None = None
@@ -111,7 +112,7 @@ class Measure:
         Raises:
             ValueError: no run has it.
         """
-        if self.needs == "target" and context.target_percent is None:
+        if self.needs == "target" and context.target is None:
             return None, incidents(records) or context.no_target or NO_TARGET
         values = [self.of(record, context) for record in records]
         if self.needs == "baseline" and None in values:
@@ -130,7 +131,7 @@ class Measure:
 
     def by_run(self, records: Sequence[Record], context: Context) -> Seeds:
         """Values of the runs; of none where what the measure needs is not there."""
-        if self.needs == "target" and context.target_percent is None:
+        if self.needs == "target" and context.target is None:
             return Seeds()
         runs = sorted(records, key=lambda record: record.seed)
         if self.needs == "baseline":
@@ -175,6 +176,11 @@ def of_runs() -> list[Measure]:
     return [measure for measure in MEASURES.values() if measure.of_run is not None]
 
 
+def best_measure(judge: Judge) -> Measure:
+    """Returns the measure of a run's best value of what it is judged by. Raises KeyError where there is none."""
+    return MEASURES[f"best_{judge.metric}"]
+
+
 def need(keys: Iterable[str], what: Literal["target", "baseline"]) -> bool:
     """Whether any of the measures needs a target, or BP's runs; keys of analyses may be among them."""
     return any(MEASURES[key].needs == what for key in keys if key in MEASURES)
@@ -193,20 +199,54 @@ def _best(record: Record, context: Context) -> Best | None:
     return best(record)
 
 
+def _exponential(value: float) -> float:
+    return math.exp(min(value, 700.0))
+
+
+def _best_of(metric: str, of_value: Callable[[float], float] = lambda value: value) -> OfRun:
+    """Best of runs that are judged by this metric; of_value: what is made of it."""
+
+    def of_run(record: Record, context: Context) -> float | None:
+        point = best(record) if record.judge.metric == metric else None
+        return of_value(point.value) if point is not None else None
+
+    return of_run
+
+
+def _at_best(metric: str) -> OfRun:
+    """A metric at the evaluation that was best."""
+
+    def of_run(record: Record, context: Context) -> float | None:
+        point = best(record)
+        values = [one.metrics.get(metric) for one in record.evaluations if point and one.epoch == point.epochs]
+        return next(iter(values), None)
+
+    return of_run
+
+
+def _per_second(record: Record, context: Context) -> float | None:
+    """Tokens of training on the record's clock."""
+    seconds, work = seconds_per_batch(record), record.spec.workload.document()
+    tokens = work.get("tokens")
+    if not seconds or not isinstance(tokens, dict):
+        return None
+    return int(str(work["batch"])) * int(str(tokens["context"])) / seconds
+
+
 def _best_of_whole(record: Record, context: Context) -> Best | None:
     """Best evaluation of a finished run that learnt anything: what another took is no training's time."""
     return best(record) if record.status == "finished" and not learnt_nothing(record, context.chance) else None
 
 
 def _target(record: Record, context: Context) -> Reach | None:
-    return reach(record, context.target_percent) if context.target_percent is not None else None
+    return reach(record, context.target) if context.target is not None else None
 
 
 Found = Callable[[Record, Context], Reach | Best | None]
 """The evaluation at which a run's value was found."""
 
 
-def _of(found: Found, name: Literal["accuracy_percent", "seconds", "epochs"]) -> OfRun:
+def _of(found: Found, name: Literal["value", "seconds", "epochs"]) -> OfRun:
     def of_run(record: Record, context: Context) -> float | None:
         return getattr(point, name) if (point := found(record, context)) is not None else None
 
@@ -276,8 +316,19 @@ MEASURES: dict[str, Measure] = {
     for measure in (
         Measure(
             "best_accuracy_percent", "Best accuracy (%)", "%", "more",
-            std_digits=2, points=True, of_run=_of(_best, "accuracy_percent"),
+            std_digits=2, points=True, of_run=_best_of("accuracy_percent"),
         ),
+        Measure(
+            "best_loss", "Best loss", "", "less",
+            digits=3, std_digits=3, of_run=_best_of("loss"),
+        ),
+        Measure(
+            "perplexity", "Perplexity", "", "less", digits=2, std_digits=2, of_run=_best_of("loss", _exponential),
+        ),
+        Measure(
+            "bits_per_byte", "Bits per byte", "", "less", digits=3, std_digits=3, of_run=_at_best("bits_per_byte")
+        ),
+        Measure("tokens_per_second", "Tokens per second", "", "more", digits=0, clock=True, of_run=_per_second),
         Measure(
             "time_to_target_seconds", "Time to target (s)", "s", "less",
             time=True, event="target", needs="target",

@@ -34,7 +34,7 @@ from benchmarks.views.tuning.order import RowPair, pairs
 from benchmarks.views.tuning.picture import draw
 from benchmarks.views.tuning.search import search as search_of
 from benchmarks.views.tuning.search import tuned_table
-from benchmarks.views.tuning.tuned import ACCURACY, SIDES, Search, Side, TunedTable
+from benchmarks.views.tuning.tuned import SIDES, Search, Side, TunedTable
 from reports.figures import canvas
 from reports.figures.canvas import Medium, Sizes
 from reports.figures.curves import curves
@@ -215,7 +215,7 @@ def tuned_block(choice: Tuned, made: TunedTable) -> Iterator[str]:
         cells = [text for side in SIDES for text in at_rate(choice, made, search, side)]
         n = len(made.records("best", choice.network, search.row))
         yield f"| {search.row.label} | {' | '.join(cells)} | {n} |"
-    accuracy_pairs = [pair for pair in pairs(made) if pair.measure is ACCURACY]
+    accuracy_pairs = [pair for pair in pairs(made) if pair.measure is made.judged]
     held = (
         f"of {len(accuracy_pairs)} pairs, held to {100 * accuracy_pairs[0].best.level:.3g} %" if accuracy_pairs else ""
     )
@@ -228,7 +228,7 @@ def tuned_block(choice: Tuned, made: TunedTable) -> Iterator[str]:
 
 def at_rate(choice: Tuned, made: TunedTable, search: Search, side: Side) -> tuple[str, str]:
     """Returns a row's learning rate in words, and its accuracy there."""
-    summary, _ = made.sides[side].value(choice.network, search.row.key, ACCURACY)
+    summary, _ = made.sides[side].value(choice.network, search.row.key, made.judged)
     accuracy, interval = "not run", made.interval(side, choice.network, search.row)
     if summary is not None and summary.mean is not None:
         accuracy = f"{summary.mean:.2f}" + (

@@ -85,7 +85,7 @@ def choose(
     MethodError on the first that cannot be.
     """
     if target is not None and not 0 < target <= 100:
-        raise UserError(f"--target {target:g}: give an accuracy in percent, above 0 and up to 100.")
+        raise UserError(f"--target {target:g}: give a value to reach, above 0 and up to 100 (accuracies in percent).")
     given = given.smallest
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))

@@ -27,6 +27,7 @@ from benchmarks.runner.processes.messages import (
     Requeued,
     Resumed,
 )
+from results.records.spec import Judge
 
 EVERY_SECONDS = 60.0
 """Seconds that a log is silent at most: a build machine ends what says nothing."""
@@ -99,7 +100,7 @@ class Display:
                 self.remaining.epoch(run.id, event.epoch - self.heard[run.id])
                 self.heard[run.id] = event.epoch
                 epochs = f"{event.epoch:g} epoch{'' if event.epoch == 1 else 's'}"
-                self.last[run.id] = f", {epochs}, {event.metrics['accuracy_percent']:.1f} %, {clock(event.metrics)}"
+                self.last[run.id] = f", {epochs}, {judged(run.labels.judge, event.metrics)}, {clock(event.metrics)}"
             case Requeued():
                 self._leave(run.id)
                 self.remaining.again(run.id, run.spec.workload.epochs)
@@ -180,6 +181,11 @@ class Display:
 def runs(count: int) -> str:
     """ "1 run", "2 runs"."""
     return f"{count} run{'' if count == 1 else 's'}"
+
+
+def judged(judge: Judge, metrics: Mapping[str, float]) -> str:
+    """What an evaluation is judged by, in words: "87.0 %", "1.88 nats"."""
+    return f"{judge.of(metrics):.{judge.digits or 1}f} {judge.unit}"
 
 
 def clock(metrics: Mapping[str, float]) -> str:

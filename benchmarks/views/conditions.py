@@ -19,7 +19,7 @@ from results.tables import Conditions, ResultTable, RunCondition
 
 def of_table(table_runs: TableRuns) -> Conditions:
     """Conditions of a table, with what was found."""
-    goals = {net: goal.percent for net in table_runs.networks if (goal := table_runs.goal_of(net)) is not None}
+    goals = {net: goal.value for net in table_runs.networks if (goal := table_runs.goal_of(net)) is not None}
     targets = goals if need(table_runs.table.measures, "target") else {}
     return replace(found([table_runs], table_runs.grid.condition), settings=table_runs.grid.settings, targets=targets)
 

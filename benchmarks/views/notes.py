@@ -29,15 +29,16 @@ def captions(table_runs: TableRuns) -> Iterator[str]:
 def _target_line(table_runs: TableRuns, network: str) -> str:
     target = table_runs.targets[network]
     theirs = table_runs.grid.published.get((network, published.ANY_ROW, published.TARGET))
-    paper = f" (paper: {theirs.mean:g} %)" if theirs else ""
+    said = table_runs.judge.said
+    paper = f" (paper: {said(theirs.mean)})" if theirs else ""
     if target is None:
         return f"{network}: no target, since no run finished of the rows whose worst sets it{paper}"
     if target.near_chance:
         return f"{network}: {target.near_chance}{paper}"
     if table_runs.grid.target is not None:
-        return f"{network}: target {target.percent:g} % by --target{paper}"
+        return f"{network}: target {said(target.value)} by --target{paper}"
     gone = f"; without finished runs: {', '.join(target.left_out)}" if target.left_out else ""
-    return f"{network}: target {target.percent:g} %, the best of {target.row}{gone}{paper}"
+    return f"{network}: target {said(target.value)}, the best of {target.row}{gone}{paper}"
 
 
 def clock(grid: Grid) -> str:
@@ -99,8 +100,11 @@ def notes(table_runs: TableRuns) -> Iterator[str]:
         if row.note:
             yield f"{row.label}: {row.note}."
     if need(grid.table.measures, "target"):
-        yield "A target is the best accuracy of the worst row, rounded down over its seeds, unless --target sets one."
-    yield "Accuracy is on the test set."
+        yield (
+            f"A target is the best {table_runs.judge.title} of the worst row, rounded towards the worse over its "
+            "seeds, unless --target sets one."
+        )
+    yield f"{table_runs.judge.title.capitalize()} is on the test set."
     yield from table_runs.table.notes
 
 
@@ -172,7 +176,7 @@ def _same_numbers(table_runs: TableRuns) -> Iterator[str]:
 
 def _numbers(records: Sequence[Record]) -> tuple[object, ...]:
     """Losses and accuracies of each seed, evaluation by evaluation."""
-    names = ("train_loss", "loss", "accuracy_percent")
+    names = dict.fromkeys(("train_loss", "loss", *(record.judge.metric for record in records)))
     return tuple(
         (record.seed, tuple(tuple(one.metrics.get(name) for name in names) for one in record.evaluations))
         for record in sorted(records, key=lambda record: record.seed)

@@ -15,7 +15,6 @@ from reports.figures.names import drawable
 from results.files import own_folder
 from results.measures import MEASURES, need
 from results.records import Record
-from results.statistics import ACCURACY
 from results.statistics.resolution import summary_interval
 from results.tables import ResultTable
 
@@ -37,7 +36,7 @@ def draw(table_runs: TableRuns, table: ResultTable, out: Path) -> tuple[tuple[Pa
         return (), ""
     levels = goals(table_runs)
     words = caption(table_runs, drawn, levels)
-    return learning.curves(drawn, stem, title=title, y_label="test accuracy (%)", targets=levels), words
+    return learning.curves(drawn, stem, title=title, y_label=y_label(table_runs), targets=levels), words
 
 
 def _dots(table_runs: TableRuns, table: ResultTable) -> Iterator[Dot]:
@@ -75,35 +74,42 @@ def seconds_label(table_runs: TableRuns) -> str:
     return "simulated seconds" if table_runs.grid.card is not None else "seconds"
 
 
+def y_label(table_runs: TableRuns) -> str:
+    """Label of an axis of what runs are judged by: "test accuracy (%)"."""
+    return f"test {table_runs.judge.title} ({table_runs.judge.unit})"
+
+
 def goals(table_runs: TableRuns) -> dict[str, float]:
-    """Network's title -> the target in percent, of a table that asks for the way to it."""
+    """Network's title -> the target, of a table that asks for the way to it."""
     if not need(table_runs.table.measures, "target"):
         return {}
-    return {title_of(net): goal.percent for net in table_runs.networks if (goal := table_runs.goal_of(net)) is not None}
+    return {title_of(net): goal.value for net in table_runs.networks if (goal := table_runs.goal_of(net)) is not None}
 
 
 def caption(table_runs: TableRuns, drawn: Sequence[Curve], levels: Mapping[str, float]) -> str:
     """Caption of learning curves. levels: their targets."""
-    words = [f"Test accuracy over epochs and over {seconds_label(table_runs)}. Thin: every seed; thick: their mean"]
+    said = f"{y_label(table_runs).capitalize()} over epochs and over {seconds_label(table_runs)}"
+    words = [f"{said}. Thin: every seed; thick: their mean"]
     if levels:
-        words.append(f"dotted: the target ({', '.join(f'{name} {level:g} %' for name, level in levels.items())})")
+        reached = ", ".join(f"{name} {table_runs.judge.said(level)}" for name, level in levels.items())
+        words.append(f"dotted: the target ({reached})")
     return "; ".join(filter(None, (*words, coinciding(drawn)))) + "."
 
 
 def curves(table_runs: TableRuns) -> Iterator[Curve]:
-    """One per run with a finite accuracy at a finite time; points without are left out."""
+    """One per run with a finite value at a finite time; points without are left out."""
     for network in table_runs.networks:
         for row in table_runs.rows:
             for record in table_runs.of(network, row.key):
                 if points := list(_points(record)):
-                    epochs, seconds, accuracies = zip(*points, strict=True)
+                    epochs, seconds, values = zip(*points, strict=True)
                     xs = {"epoch": epochs, seconds_label(table_runs): seconds}
-                    yield Curve(drawable(row.label), title_of(network), xs, accuracies, row.key)
+                    yield Curve(drawable(row.label), title_of(network), xs, values, row.key)
 
 
 def _points(record: Record) -> Iterator[tuple[float, float, float]]:
-    """(epoch, seconds of the record's clock, accuracy in percent), all finite."""
+    """(epoch, seconds of the record's clock, value of what it is judged by), all finite."""
     for point in record.evaluations:
-        seconds, accuracy = (point.metrics.get(name, math.nan) for name in (record.clock, ACCURACY))
-        if math.isfinite(seconds) and math.isfinite(accuracy):
-            yield float(point.epoch), seconds, accuracy
+        seconds, value = point.metrics.get(record.clock, math.nan), record.judge.of(point.metrics)
+        if math.isfinite(seconds) and math.isfinite(value):
+            yield float(point.epoch), seconds, value

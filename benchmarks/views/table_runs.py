@@ -16,6 +16,7 @@ from results import published, statistics
 from results.measures import MEASURES, Context, Measure, by_seed, incidents, need
 from results.published import Key
 from results.records import Record
+from results.records.spec import ACCURACY, Judge
 from results.statistics import Summary
 from results.statistics.chance import Chance
 from results.statistics.seeds import Seeds
@@ -85,7 +86,7 @@ class TableRuns:
             paper_rows = {row for net, row, _ in papers if net == network}
             target = statistics.paper_target(per_row, paper_rows)
             if self.grid.target is not None:
-                target = statistics.Target(self.grid.target, "--target")
+                target = statistics.Target(self.grid.target, "--target", self.judge)
             if target is not None:
                 records = {row: of for (net, row), of in self.records.items() if net == network}
                 target = statistics.against_chance(target, records, self.chance(network))
@@ -96,6 +97,11 @@ class TableRuns:
         """The target, where it is one."""
         target = self.targets[network]
         return target if target is not None and not target.near_chance else None
+
+    @property
+    def judge(self) -> Judge:
+        """The metric that the table's runs are judged by."""
+        return next((cell.runs[0].labels.judge for cell in self.grid.cells), ACCURACY)
 
     def chance(self, network: str) -> Chance | None:
         """Guessing on the network's data; None where nothing is planned, or there are no classes."""
@@ -114,8 +120,8 @@ class TableRuns:
         for network in self.networks:
             target = self.targets[network]
             why = target.near_chance if target is not None else ""
-            percent = target.percent if target is not None and not why else None
-            found[network] = Context(percent, (), why, self.chance(network))
+            value = target.value if target is not None and not why else None
+            found[network] = Context(value, (), why, self.chance(network))
         return found
 
     def value(self, network: str, row: str, measure: Measure) -> tuple[Summary | None, str]:
@@ -140,7 +146,7 @@ class TableRuns:
         for network in self.networks:
             goal = self.goal_of(network)
             if goal is not None and need(self.table.measures, "target"):
-                found[network, published.ANY_ROW, published.TARGET] = Summary(goal.percent, None, 0)
+                found[network, published.ANY_ROW, published.TARGET] = Summary(goal.value, None, 0)
             for row in self.rows:
                 for measure in self.table.measures:
                     summary, _ = self.value(network, row.key, MEASURES[measure])

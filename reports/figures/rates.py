@@ -1,4 +1,4 @@
-"""Accuracy over the learning rate, method by method: what a search has tried, and what it chose."""
+"""Best values over the learning rate, method by method: those that a search has tried, and the one it chose."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEVEL_TICKS = 6
 
 @dataclass(frozen=True)
 class RateCurve:
-    """One method on one network. accuracies: percent, one per rate; None where a run diverged.
+    """One method on one network. values: one per rate; None where a run diverged.
 
     published: the table's own rate. best: the one that was chosen, one of `rates`. key: of the method's row.
     """
@@ -30,13 +30,13 @@ class RateCurve:
     label: str
     panel: str
     rates: Sequence[float]
-    accuracies: Sequence[float | None]
+    values: Sequence[float | None]
     published: float
     best: float
     key: str
 
 
-def rates(curves: Sequence[RateCurve], stem: Path, *, title: str) -> tuple[Path, ...]:
+def rates(curves: Sequence[RateCurve], stem: Path, *, title: str, y_label: str) -> tuple[Path, ...]:
     """A panel per network, its learning rates on a logarithmic axis; the best is filled, the published a vertical line.
 
     A cross on the lower edge is a rate at which a run diverged. Raises ResultsError where the files cannot be written.
@@ -55,9 +55,7 @@ def rates(curves: Sequence[RateCurve], stem: Path, *, title: str) -> tuple[Path,
             axes.remove()
         for axes, panel in zip(grid, panels, strict=False):
             mine = [curve for curve in curves if curve.panel == panel]
-            axes.set(
-                xlabel="learning rate", ylabel="best accuracy (%), tuning seeds" if medium.titled else "accuracy (%)"
-            )
+            axes.set(xlabel="learning rate", ylabel=f"best {y_label}, tuning seeds" if medium.titled else y_label)
             axes.set_title(panel)
             for number, curve in enumerate(mine):
                 _draw(axes, curve, known[curve.key], number, medium)
@@ -69,13 +67,13 @@ def rates(curves: Sequence[RateCurve], stem: Path, *, title: str) -> tuple[Path,
 
 def _draw(axes: Axes, curve: RateCurve, look: LineLook, number: int, medium: Medium) -> None:
     line: dict[str, Any] = {**look.line, **look.points, "linewidth": 0.7 * medium.line, "markersize": medium.marker}
-    tried = sorted(zip(curve.rates, curve.accuracies, strict=True))
-    reached = [(rate, accuracy) for rate, accuracy in tried if accuracy is not None]
+    tried = sorted(zip(curve.rates, curve.values, strict=True))
+    reached = [(rate, value) for rate, value in tried if value is not None]
     axes.plot([rate for rate, _ in reached], [y for _, y in reached], label=curve.label, **line)
-    top = [(rate, accuracy) for rate, accuracy in reached if rate == curve.best]
+    top = [(rate, value) for rate, value in reached if rate == curve.best]
     filled: dict[str, Any] = {"color": look.colour, "linestyle": "none", "markersize": 1.4 * medium.marker}
     axes.plot([rate for rate, _ in top], [y for _, y in top], marker=look.marker, **filled)
-    lost = [rate for rate, accuracy in tried if accuracy is None]
+    lost = [rate for rate, value in tried if value is None]
     spread = 0.03 + 0.025 * number  # so that the crosses of several methods do not hide each other
     place = axes.get_xaxis_transform()
     axes.plot(lost, [spread] * len(lost), "x", color=look.colour, transform=place, clip_on=False)
@@ -90,5 +88,5 @@ def _axis(axes: Axes, curves: Sequence[RateCurve]) -> None:
     for number, rate in enumerate(sorted({curve.published for curve in curves})):
         look: dict[str, Any] = {"color": "black", "linewidth": 0.8, "linestyle": (0, (1, 2))}
         axes.axvline(rate, label=None if number else "published", **look)
-    if any(accuracy is None for curve in curves for accuracy in curve.accuracies):
+    if any(value is None for curve in curves for value in curve.values):
         axes.plot([], [], "x", color="black", linestyle="none", label="diverged")

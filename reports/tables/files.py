@@ -16,7 +16,7 @@ from results.tables import ResultTable, condition, files
 MEASURED = "mean", "std", "n", "censored", "at_least", "resolution"
 COLUMNS = (
     *"table network network_label row method measure published_mean published_std published_n".split(),
-    *"measured_mean measured_std measured_n censored at_least resolution ratio reason target_percent".split(),
+    *"measured_mean measured_std measured_n censored at_least resolution ratio reason target".split(),
     *condition.COLUMNS,
 )
 

@@ -21,7 +21,7 @@ from results.errors import ResultsError
 from results.reading import MOST_BYTES, content
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
 from results.records.lines import Reader, thaw
-from results.records.spec import Effects, Labels, RunSpec
+from results.records.spec import Effects, Judge, Labels, RunSpec
 
 JOURNAL = "journal.jsonl"
 STATUSES = ("finished", "diverged", "failed", "interrupted")
@@ -88,6 +88,11 @@ class Record:
     def clock(self) -> str:
         """The metric that counts seconds: simulated ones where devices were, else those of training."""
         return "virtual_seconds" if self.simulated else "train_seconds"
+
+    @property
+    def judge(self) -> Judge:
+        """The metric that the run is judged by."""
+        return self.labels.judge
 
     @property
     def simulated(self) -> bool:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from results.records.evaluating import Every
 
+_ROUNDING = 1e-9
 Document = dict[str, JsonValue]
 Natural = Annotated[int, Field(ge=0)]
 
@@ -110,6 +111,15 @@ class Judge(Recorded):
     def of(self, metrics: Mapping[str, float]) -> float:
         """Returns an evaluation's value, nan where it has none."""
         return metrics.get(self.metric, math.nan)
+
+    def reached(self, value: float, target: float) -> bool:
+        """Returns whether a value is as good as a target; 86.99999999999999 % is 87 %."""
+        return self.rank(value) >= self.rank(target) - _ROUNDING
+
+    def lenient(self, value: float) -> float:
+        """Returns a value rounded to `digits`, towards the worse."""
+        whole = self.rank(value) * 10**self.digits + _ROUNDING
+        return self.rank(math.floor(whole) / 10**self.digits)
 
     def said(self, value: float) -> str:
         """Returns a value for people, with its unit: "87 %", "1.88 nats"."""

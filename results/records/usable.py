@@ -13,6 +13,7 @@ from pathlib import Path
 from results.errors import ResultsError
 from results.records import Evaluation, Record, read
 from results.records.identity import run_id
+from results.records.spec import Judge
 
 CLOCKS = ("train_seconds", "virtual_seconds", "wall_seconds")
 LOSSES, PERCENTS = ("train_loss", "loss"), ("accuracy_percent", "train_accuracy_percent")
@@ -89,7 +90,7 @@ def _ended(record: Record) -> Iterator[str]:
     if record.status == "finished" and done < planned:
         if end.get("early_stopped") is not True:
             yield f"it finished after {done:g} of {planned} epochs, and was not stopped early"
-        elif (waited := _waited(points)) < (patience := _patience(record)):
+        elif (waited := _waited(points, record.judge)) < (patience := _patience(record)):
             yield f"it was stopped early {waited:g} epochs after its best, with a patience of {patience:g}"
     last = points[-1].metrics.get("wall_seconds", 0.0) if points else 0.0
     wall = end.get("wall_seconds")
@@ -97,10 +98,12 @@ def _ended(record: Record) -> Iterator[str]:
         yield f"its end has wall_seconds {wall:g} after {last:g}"
 
 
-def _waited(points: Sequence[Evaluation]) -> float:
-    """Epochs since the first best accuracy."""
-    accuracies = [point.metrics.get("accuracy_percent", -math.inf) for point in points]
-    return points[-1].epoch - points[accuracies.index(max(accuracies))].epoch if points else 0
+def _waited(points: Sequence[Evaluation], judge: Judge) -> float:
+    """Epochs since the first best."""
+    ranks = [
+        judge.rank(point.metrics[judge.metric]) if judge.metric in point.metrics else -math.inf for point in points
+    ]
+    return points[-1].epoch - points[ranks.index(max(ranks))].epoch if points else 0
 
 
 def _patience(record: Record) -> float:

@@ -6,17 +6,13 @@ All of it is computed from the records afterwards, so that a target can change w
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from results.errors import ResultsError
 from results.records import Evaluation, Record
+from results.records.spec import ACCURACY, Judge
 from results.statistics.chance import Chance
-
-ACCURACY = "accuracy_percent"
-
-# 100 * correct / total may come out as 86.99999999999999: that is 87 %.
-_ROUNDING_PERCENT = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +25,23 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """A run's best accuracy in percent, and when it was reached first."""
+    """A run's best value of what it is judged by, and when it was reached first."""
 
-    accuracy_percent: float
+    value: float
     seconds: float
     epochs: float
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target accuracy, the row that sets it, and the rows without any run that could take part.
+    """A value to reach, the row that sets it, and the rows without any run that could take part.
 
     near_chance: why it is none, in words, where runs that have learnt nothing may reach it; else "".
     """
 
-    percent: float
+    value: float
     row: str
+    judge: Judge = ACCURACY
     left_out: tuple[str, ...] = ()
     near_chance: str = ""
 
@@ -68,29 +65,30 @@ class Summary:
     resolution: float | None = None
 
 
-def reach(record: Record, target_percent: float) -> Reach | None:
-    """The first evaluation at or above the target, on the record's clock; None if there is none (censored).
+def reach(record: Record, target: float) -> Reach | None:
+    """The first evaluation as good as the target, on the record's clock; None if there is none (censored).
 
     A run that diverged has arrived nowhere, whatever it had reached before it fell apart.
     """
     if record.status == "diverged":
         return None
     for point in record.evaluations:
-        if point.metrics.get(ACCURACY, math.nan) >= target_percent - _ROUNDING_PERCENT:
+        if record.judge.reached(record.judge.of(point.metrics), target):
             return Reach(_seconds(record, point), point.epoch)
     return None
 
 
 def best(record: Record) -> Best | None:
-    """The best accuracy of the curve and its first time; None if no evaluation has a finite accuracy.
+    """The best value of the curve and its first time; None if no evaluation has a finite one.
 
     A diverged run keeps the best value it had before; whoever shows it says that it diverged.
     """
-    points = [point for point in record.evaluations if math.isfinite(point.metrics.get(ACCURACY, math.nan))]
+    judge = record.judge
+    points = [point for point in record.evaluations if math.isfinite(judge.of(point.metrics))]
     if not points:
         return None
-    top = max(points, key=lambda point: point.metrics[ACCURACY])  # max keeps the first of equals
-    return Best(top.metrics[ACCURACY], _seconds(record, top), top.epoch)
+    top = max(points, key=lambda point: judge.rank(judge.of(point.metrics)))  # max keeps the first of equals
+    return Best(judge.of(top.metrics), _seconds(record, top), top.epoch)
 
 
 def extent(record: Record) -> Reach | None:
@@ -110,10 +108,10 @@ def since(record: Record, point: Reach | Best) -> Reach:
 
 
 def worst_best(records_by_row: Mapping[str, Sequence[Record]]) -> Target:
-    """The paper's target: the best accuracy of the worst method, rounded down over that method's seeds.
+    """The paper's target: the best of the worst method, rounded towards the worse over that method's seeds.
 
-    The worst row has the lowest mean of its runs' best accuracies; the target is the floor of the lowest of them, so
-    that each of that row's seeds reaches it (61.0 +- 0.17 -> 60, 87.8 +- 0.09 -> 87).
+    The worst row has the worst mean of its runs' bests; the target is the worst of them, rounded by the judge's digits,
+    so that each of that row's seeds reaches it (61.0 +- 0.17 % -> 60, 87.8 +- 0.09 -> 87; 1.874 nats -> 1.88).
 
     Runs that diverged or have not ended take no part: a method that fell apart must not lower everybody's target. A
     row that has no other runs is named in `left_out`; it is measured against the target like the others, which it
@@ -122,13 +120,14 @@ def worst_best(records_by_row: Mapping[str, Sequence[Record]]) -> Target:
     Raises:
         ResultsError: no run of any row has finished.
     """
-    per_row = {row: _best_accuracies(runs) for row, runs in records_by_row.items()}
+    per_row = {row: _bests(runs) for row, runs in records_by_row.items()}
     taking_part = {row: values for row, values in per_row.items() if values}
     if not taking_part:
         raise ResultsError("No run has finished, so that there is no target; look at the runs' journals, or set one.")
-    row = min(taking_part, key=lambda name: math.fsum(taking_part[name]) / len(taking_part[name]))
-    percent = float(math.floor(min(taking_part[row]) + _ROUNDING_PERCENT))
-    return Target(percent, row, tuple(name for name in per_row if name not in taking_part))
+    judge = judge_of(run for runs in records_by_row.values() for run in runs)
+    row = min(taking_part, key=lambda name: judge.rank(math.fsum(taking_part[name]) / len(taking_part[name])))
+    value = judge.lenient(min(taking_part[row], key=judge.rank))
+    return Target(value, row, judge, tuple(name for name in per_row if name not in taking_part))
 
 
 def paper_target(records_by_row: Mapping[str, Sequence[Record]], paper_rows: Container[str]) -> Target | None:
@@ -138,7 +137,7 @@ def paper_target(records_by_row: Mapping[str, Sequence[Record]], paper_rows: Con
     """
     theirs = {row: runs for row, runs in records_by_row.items() if row in paper_rows and runs}
     per_row = theirs or records_by_row
-    return worst_best(per_row) if any(_best_accuracies(runs) for runs in per_row.values()) else None
+    return worst_best(per_row) if any(_bests(runs) for runs in per_row.values()) else None
 
 
 def against_chance(target: Target, records_by_row: Mapping[str, Sequence[Record]], chance: Chance | None) -> Target:
@@ -149,17 +148,17 @@ def against_chance(target: Target, records_by_row: Mapping[str, Sequence[Record]
     finished = [run for run in records_by_row.get(target.row, ()) if run.status == "finished"]
     runs = finished or [run for of in records_by_row.values() for run in of]
     evaluations = max([1, *(len(run.evaluations) for run in runs)])
-    if chance is None or not chance.near(_best_accuracies(finished) or [target.percent], evaluations):
+    if chance is None or not chance.near(_bests(finished) or [target.value], evaluations):
         return target
     tried = f"{chance.samples:,} test samples, {evaluations} evaluations a run"
-    why = f"no target: {target.percent:g} % may be reached without learning; {chance.words} ({tried})"
+    why = f"no target: {target.judge.said(target.value)} may be reached without learning; {chance.words} ({tried})"
     return replace(target, near_chance=why)
 
 
 def learnt_nothing(record: Record, chance: Chance | None) -> bool:
-    """Whether the run's best accuracy may be that of a network that has learnt nothing. chance: None: not known."""
+    """Whether the run's best may be that of a network that has learnt nothing. chance: None: not known."""
     top = best(record)
-    return chance is not None and top is not None and chance.near([top.accuracy_percent], len(record.evaluations))
+    return chance is not None and top is not None and chance.near([top.value], len(record.evaluations))
 
 
 def summary(
@@ -188,9 +187,9 @@ def summary(
     return Summary(mean, _sample_std(known, mean), len(known), resolution=wide or None)
 
 
-def reached(records: Sequence[Record], target_percent: float) -> tuple[Summary, Summary]:
+def reached(records: Sequence[Record], target: float) -> tuple[Summary, Summary]:
     """Seconds and epochs to the target over these runs, each with its lower bound where runs are censored."""
-    ways = [reach(record, target_percent) for record in records]
+    ways = [reach(record, target) for record in records]
     ends = [extent(record) for record in records]
     seconds = summary(*([point.seconds if point is not None else None for point in side] for side in (ways, ends)))
     epochs = summary(*([point.epochs if point is not None else None for point in side] for side in (ways, ends)))
@@ -217,9 +216,14 @@ def _sample_std(values: Sequence[float], mean: float) -> float | None:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def _best_accuracies(runs: Sequence[Record]) -> list[float]:
+def judge_of(runs: Iterable[Record]) -> Judge:
+    """Returns what runs of one table and network are judged by."""
+    return next((run.judge for run in runs), ACCURACY)
+
+
+def _bests(runs: Sequence[Record]) -> list[float]:
     tops = [best(run) for run in runs if run.status == "finished"]
-    return [top.accuracy_percent for top in tops if top is not None]
+    return [top.value for top in tops if top is not None]
 
 
 def _seconds(record: Record, point: Evaluation) -> float:

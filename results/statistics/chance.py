@@ -1,27 +1,36 @@
-"""Whether an accuracy could be that of a network that has learnt nothing, or next to nothing."""
+"""Whether a run's best could be that of a network that has learnt nothing, or next to nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from results.records.spec import Labels
+from results.records.spec import ACCURACY, Judge, Labels
 
 NEAR = 0.05
-"""The share of what there is to learn, from chance to all correct, up to which an accuracy is near chance."""
+"""The share of what there is to learn, from chance to all correct, up to which an accuracy is near chance; of a loss
+from chance to 0."""
 ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """Guessing: classes to guess from, and the test samples that an accuracy is measured on."""
+    """Guessing: classes to guess from, and the test samples that runs are measured on.
+
+    judge: of the runs; of one that is no accuracy it has the value by chance.
+    """
 
     classes: int
     samples: int
+    judge: Judge = ACCURACY
 
     @classmethod
     def of(cls, labels: Labels) -> Chance | None:
         """Guessing on the data of runs with these labels; None where these do not say, or there are no classes."""
+        if labels.judge.chance is not None:
+            return cls(labels.classes, labels.test_samples, labels.judge)
+        if labels.judge.metric != ACCURACY.metric:
+            return None
         return cls(labels.classes, labels.test_samples) if labels.classes > 1 and labels.test_samples else None
 
     @property
@@ -31,17 +40,23 @@ class Chance:
 
     @property
     def words(self) -> str:
+        if (level := self.judge.chance) is not None:
+            near = (1 - NEAR) * level
+            return f"chance is {level:.3g} {self.judge.unit}, down to {near:.3g} {self.judge.unit} is near it"
         return f"chance is {100 / self.classes:.3g} %, up to {self.near_percent:.3g} % is near it"
 
     def near(self, bests: Sequence[float], evaluations: int) -> bool:
-        """Whether runs' best accuracies may be those of networks that are right no more often than near chance.
+        """Whether runs' bests may be those of networks that are no better than near chance.
 
-        Each best is the highest of so many evaluations on the test samples, each by itself binomial; that all runs
-        reach the lowest of them has a probability of (1 - (1 - P)^evaluations)^runs then, P a single evaluation's.
+        A loss is taken as it is. Of accuracies each best is the highest of so many evaluations on the test samples,
+        each by itself binomial; that all runs reach the lowest of them has a probability of
+        (1 - (1 - P)^evaluations)^runs then, P a single evaluation's.
 
         Args:
-            bests: in percent, one per run.
+            bests: one per run, accuracies in percent.
         """
+        if (level := self.judge.chance) is not None:
+            return max(bests) >= (1 - NEAR) * level
         from scipy.special import bdtrc
 
         hits = max(0, round(min(bests) / 100 * self.samples))

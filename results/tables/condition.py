@@ -66,7 +66,7 @@ class RunCondition:
 class Conditions(RunCondition):
     """A condition, and what was found under it: how a table was measured, as fields.
 
-    seeds: those that are there. targets: percent of every network that has one. settings: what the command line set,
+    seeds: those that are there. targets: of every network that has one. settings: what the command line set,
     "workload.stem" -> value. torch, commits, cards (which decided time): of all runs, each once. data: label of a data
     set -> its fingerprint.
     """

@@ -119,7 +119,7 @@ def entries(
     for seed_group in groups:
         its = measured.get(seed_group.runs, {})
         guessing = Context(chance=chance(seed_group.first))
-        values = values_of(seed_group, replace(guessing, target_percent=goals.get(seed_group.key)), its)
+        values = values_of(seed_group, replace(guessing, target=goals.get(seed_group.key)), its)
         hashes = {record.id: _sha256(record.path) for record in seed_group.records}
         theirs = published.get(seed_group.first.family, {}) if seed_group in beside else {}
         parent = _parent(seed_group, values, theirs, bool(its), hashes)

@@ -41,7 +41,7 @@ def test_other_conditions_touch_nothing_of_a_table(cli: Cli, out: Path, monkeypa
     one, goal, real = (path for path in sorted(out.glob("tables/*/table1.csv"), key=_made) if path != whole)
     assert {line["row"] for line in rows(whole)} == {"async_lu", "bp"}
     assert {line["row"] for line in rows(one)} == {"bp"}
-    assert {line["target_percent"] for line in rows(goal)} == {"30.0"}
+    assert {line["target"] for line in rows(goal)} == {"30.0"}
     assert "target-30" in rows(goal)[0]["selection"]
     assert [line["executor"] for line in (rows(whole)[0], rows(real)[0])] == ["virtual", "threads"]
     for path in (whole, one, goal, real):

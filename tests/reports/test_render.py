@@ -227,7 +227,7 @@ def test_csv_is_tidy(shown: ResultTable) -> None:
         "resolution": "",
         "ratio": "2.0",
         "reason": "",
-        "target_percent": "60.0",
+        "target": "60.0",
         "condition": "smoke-threads-amd-epyc-x2-1-seed",
         "scale": "smoke",
         "executor": "threads",

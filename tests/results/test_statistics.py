@@ -33,7 +33,7 @@ def test_a_target_is_reached_at_the_first_evaluation_at_or_above_it(tmp_path: Pa
 
 def test_rounding_does_not_miss_a_target(tmp_path: Path) -> None:
     record = write(tmp_path, [87.0 - 1e-13])
-    assert worst_best({"bp": [record]}).percent == 87.0
+    assert worst_best({"bp": [record]}).value == 87.0
     assert reach(record, 87.0) is not None
 
 
@@ -51,7 +51,7 @@ def test_the_papers_rule_floor_of_the_worst_methods_worst_seed(tmp_path: Path) -
         "lppsgd": seeds(tmp_path, "lppsgd", 60.83, 61.0, 61.17),
     }
     assert worst_best(runs) == Target(60.0, "lppsgd")
-    assert worst_best(runs).percent == 60.0
+    assert worst_best(runs).value == 60.0
     assert all(reach(run, 60.0) for row in runs.values() for run in row)
 
 

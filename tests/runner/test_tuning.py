@@ -190,5 +190,5 @@ def test_a_sampler_tries_the_published_rate_first_and_is_repeated_from_what_is_d
     assert done[0].factors == PUBLISHED
     assert len(done) == 5
     assert all(trial.factors.decay == 1.0 for trial in done)
-    assert optuna[-1].told == [80.0, 0.0, 80.0, 80.0]
+    assert optuna[-1].told == [80.0, samplers.WORST, 80.0, 80.0]
     assert next_factors(done[:1], TuningBudget(sampler="tpe", trials=6))[0].decay != 1.0

@@ -14,8 +14,8 @@ from benchmarks.runner.tuning.search import DECAY_STEP, PUBLISHED, Factors, Tria
 
 SEED = 0
 """Seed of the sampler, the same for every row."""
-WORST = 0.0
-"""Percent: what a study is told of a trial that diverged."""
+WORST = -1e9
+"""Score that a study is told of a trial that diverged."""
 
 
 def next_drawn(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ...]:
@@ -26,7 +26,7 @@ def next_drawn(done: Sequence[Trial], budget: TuningBudget) -> tuple[Factors, ..
     for trial in done:
         asked = study.ask()
         _factors(asked, budget)
-        study.tell(asked, WORST if trial.accuracy is None else trial.accuracy)
+        study.tell(asked, WORST if trial.score is None else trial.score)
     return (_factors(study.ask(), budget),)
 
 

@@ -39,10 +39,13 @@ PUBLISHED = Factors()
 
 @dataclass(frozen=True)
 class Trial:
-    """Factors that were tried. accuracy: the mean over the tuning seeds, in percent; None where a run diverged."""
+    """Factors that were tried.
+
+    score: the mean best over the tuning seeds, the greater the better (a loss is negative); None where a run diverged.
+    """
 
     factors: Factors
-    accuracy: float | None
+    score: float | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def decays(count: int) -> tuple[float, ...]:
 
 
 def best(trials: Sequence[Trial]) -> Trial:
-    """The most accurate; of equals the one that is nearest to the table's own, then the lower rate.
+    """The one of the highest score; of equals the one that is nearest to the table's own, then the lower rate.
 
     A trial of which a run diverged is worse than any other. Raises ValueError where there is none.
     """
@@ -135,4 +138,4 @@ def edges(trials: Sequence[Trial]) -> tuple[str, ...]:
 
 
 def _score(trial: Trial) -> float:
-    return -math.inf if trial.accuracy is None else trial.accuracy
+    return -math.inf if trial.score is None else trial.score

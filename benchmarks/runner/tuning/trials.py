@@ -12,7 +12,7 @@ from benchmarks.runner.tuning.search import GRID, Factors, Trial, TuningBudget, 
 from benchmarks.workloads.workload import Workload
 from results.groups import FIRST_TRIAL_SEED
 from results.records import Record
-from results.statistics import best
+from results.statistics import best, judge_of
 
 DECAY_OF_NONE = 1e-4
 """Weight decay that factors multiply where the table's own is 0."""
@@ -63,7 +63,8 @@ def _named(run: Run, factors: Factors) -> Run:
 
 
 def trial(factors: Factors, records: Sequence[Record]) -> Trial:
-    """Result of a trial's runs: the mean of their best accuracies, unless one of them diverged."""
+    """Result of a trial's runs: the mean of their bests, unless one of them diverged."""
     tops = [best(record) if record.status == "finished" else None for record in records]
-    known = [top.accuracy_percent for top in tops if top is not None]
+    judge = judge_of(records)
+    known = [judge.rank(top.value) for top in tops if top is not None]
     return Trial(factors, sum(known) / len(known) if known and len(known) == len(tops) else None)

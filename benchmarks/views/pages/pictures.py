@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.views.pictures import caption, curves, goals, seconds_label, subtitle
+from benchmarks.views.pictures import caption, curves, goals, seconds_label, subtitle, y_label
 from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
@@ -36,12 +36,13 @@ def _curves(table_runs: TableRuns, place: Path, queue: FigureQueue) -> Iterator[
         return
     levels = goals(table_runs)
     title = f"{table_runs.table.title}\n({subtitle(table_runs)})"
-    queue.draw(learning.curves, found, place / "curves", title=title, y_label="test accuracy (%)", targets=levels)
+    queue.draw(learning.curves, found, place / "curves", title=title, y_label=y_label(table_runs), targets=levels)
     tops: dict[tuple[str, str], float] = {}
     for one in found:
         key = one.panel, one.label
-        tops[key] = max(tops.get(key, 0.0), *one.values)
-    said = "; ".join(f"{label} on {panel} up to {top:.1f} %" for (panel, label), top in tops.items())
+        tops[key] = max(*([tops[key]] if key in tops else []), *one.values, key=table_runs.judge.rank)
+    unit = table_runs.judge.unit
+    said = "; ".join(f"{label} on {panel} at best {top:.4g} {unit}" for (panel, label), top in tops.items())
     yield Picture(
         place / "curves", caption(table_runs, found, levels), f"Learning curves of {len(found)} runs: {said}."
     )

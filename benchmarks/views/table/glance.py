@@ -16,7 +16,7 @@ from benchmarks.tables.shared import BASELINE
 from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from results import published
-from results.measures import ALONE, MEASURES, Context, Measure, words
+from results.measures import ALONE, MEASURES, Context, Measure, best_measure, words
 from results.published import Key, Published
 from results.records import Record
 from results.statistics.censoring import restricted_ratio
@@ -26,28 +26,31 @@ from results.tables import Bound, Glance, GlanceLine, GlanceValue
 
 SPEEDUP = MEASURES["relative_speedup"]
 """The speed-up of a table without a time; it is over backpropagation as it stands."""
-ACCURACIES = ("best_accuracy_percent", "test_accuracy_percent")
-"""The first that the table has; of one without, the first."""
+FINAL = {"accuracy_percent": "test_accuracy_percent", "loss": "test_loss"}
+"""Measure of the last evaluation, for a table that has it and not that of the best."""
 
 
 def glance(table_runs: TableRuns, network: str) -> Glance | None:
     """None where there is no baseline, or no other row."""
     given = table_runs.context(network)
     times = [measure for measure in MEASURES.values() if measure.time and measure.key in table_runs.table.measures]
-    accuracies = [key for key in ACCURACIES if key in table_runs.table.measures] or ACCURACIES
+    judged = best_measure(table_runs.judge)
+    ranked = (judged.key, FINAL.get(table_runs.judge.metric, judged.key))
+    shown = [key for key in ranked if key in table_runs.table.measures]
+    quality = MEASURES[shown[0]] if shown else judged
     speed = times[0] if times else SPEEDUP
-    if speed.needs == "target" and given.target_percent is None:
+    if speed.needs == "target" and given.target is None:
         return None
     base = _baseline(table_runs, network, speed)
     if base is None:
         return None
-    sides = _Sides(table_runs, network, given, base, speed, MEASURES[accuracies[0]], _published(table_runs))
+    sides = _Sides(table_runs, network, given, base, speed, quality, _published(table_runs))
     lines = tuple(filter(None, map(sides.line, table_runs.rows)))
     if not lines:
         return None
     name = base.label if base.method == BASELINE.method else f"{base.label}, the slowest as published"
     what = words(speed.key) if times else "seconds per batch"
-    return Glance(title_of(network), name, what, words(accuracies[0]), lines, network, base.key)
+    return Glance(title_of(network), name, what, words(quality.key), lines, network, base.key)
 
 
 def _baseline(table_runs: TableRuns, network: str, speed: Measure) -> Row | None:
@@ -78,7 +81,7 @@ class _Sides:
     given: Context
     base: Row
     speed: Measure
-    accuracy: Measure
+    quality: Measure
     theirs: Mapping[Key, Published]
 
     def line(self, row: Row) -> GlanceLine | None:
@@ -115,7 +118,7 @@ class _Sides:
         return _ratio(found.ratio, found.interval, "" if found.bound == "exact" else found.bound)
 
     def _less(self, mine: Sequence[Record], against: Sequence[Record]) -> GlanceValue | None:
-        found = difference(*(self.accuracy.by_run(records, ALONE) for records in (mine, against)))
+        found = difference(*(self.quality.by_run(records, ALONE) for records in (mine, against)))
         return _with_ends(*found) if found is not None else None
 
     def _published_speedup(self, row: Row) -> float | None:
@@ -125,7 +128,7 @@ class _Sides:
         return against.mean / mine.mean if mine is not None and against is not None and mine.mean else None
 
     def _published_accuracy(self, row: Row) -> float | None:
-        mine, against = self._pair(row, self.accuracy)
+        mine, against = self._pair(row, self.quality)
         return mine.mean - against.mean if mine is not None and against is not None else None
 
     def _pair(self, row: Row, measure: Measure) -> tuple[Published | None, Published | None]:

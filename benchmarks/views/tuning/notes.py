@@ -16,7 +16,7 @@ from results.groups import FIRST_TRIAL_SEED
 from results.measures import need, words
 
 SELECTION = (
-    "A rate is chosen by the best test accuracy of other seeds (from {first}) than those shown: by the same test set, "
+    "A rate is chosen by the best test {judge} of other seeds (from {first}) than those shown: by the same test set, "
     "for want of a validation split. The choice has thus seen the test set, as the papers' have; it has not seen the "
     "runs that are shown."
 )
@@ -59,7 +59,8 @@ def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
         if mine:
             yield f"{where}: {verdict(mine)}."
     yield from _searches(tuned)
-    yield f"Rates are chosen by test accuracy, at seeds from {FIRST_TRIAL_SEED}: the choice has seen the test set."
+    chosen = f"Rates are chosen by test {table_runs.judge.title}, at seeds from {FIRST_TRIAL_SEED}"
+    yield f"{chosen}: the choice has seen the test set."
     if table_runs.grid.scale != "paper":
         yield (
             f"At scale {table_runs.grid.scale} the table's own rate is this scale's, not the paper's, and no number is "
@@ -73,7 +74,7 @@ def notes(tuned: TunedTable, again: str) -> Iterator[str]:
     """Further notes on a tuned table. again: the command that makes it."""
     yield from trained_as_others(tuned.published.grid.runs)
     yield RULE
-    yield SELECTION.format(first=FIRST_TRIAL_SEED)
+    yield SELECTION.format(first=FIRST_TRIAL_SEED, judge=tuned.published.judge.title)
     yield SCALED
     yield f"Again: {again}"
 
@@ -82,7 +83,7 @@ def _searches(tuned: TunedTable) -> Iterator[str]:
     """Rows that are at an edge, that fell apart, or whose best is the table's own."""
     for one in tuned.searches:
         where = f"{one.row.label} on {title_of(one.network)}"
-        lost = sum(trial.accuracy is None for trial in one.trials)
+        lost = sum(trial.score is None for trial in one.trials)
         if lost:
             yield f"{where}: {lost} of {len(one.trials)} trials diverged; each counts as worse than any other."
         if ends := edges(one.trials):

@@ -1,4 +1,4 @@
-"""The accuracy of every trial over its learning rate."""
+"""The best value of every trial over its learning rate."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from reports.figures.rates import RateCurve, rates
 def draw(tuned: TunedTable, stem: Path) -> tuple[Path, ...]:
     """-> the files written. Raises ResultsError where they cannot be written."""
     table_runs = tuned.published
-    title = f"{table_runs.table.id}: accuracy over the learning rate"
+    title = f"{table_runs.table.id}: {table_runs.judge.title} over the learning rate"
     small = f"(scale {table_runs.grid.scale}, tuning seeds; filled: chosen)"
-    return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}")
+    label = f"{table_runs.judge.title} ({table_runs.judge.unit})"
+    return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}", y_label=label)
 
 
 def _curves(tuned: TunedTable) -> Iterator[RateCurve]:
@@ -28,7 +29,7 @@ def _curves(tuned: TunedTable) -> Iterator[RateCurve]:
             drawable(one.row.label),
             title_of(one.network),
             [_rate(one, trial.factors) for trial in shown],
-            [trial.accuracy for trial in shown],
+            [None if trial.score is None else tuned.published.judge.rank(trial.score) for trial in shown],
             _rate(one, Factors()),
             _rate(one, one.best.factors),
             one.row.key,

@@ -11,7 +11,6 @@ from benchmarks.runner.tuning.search import TuningBudget, edges
 from benchmarks.views import conditions
 from benchmarks.views.tuning.order import Contrast, RowPair
 from benchmarks.views.tuning.tuned import (
-    ACCURACY,
     SIDES,
     Search,
     Side,
@@ -48,10 +47,10 @@ def rows_table(
         measures=(
             _setting("learning_rate", "Learning rate", [work.schedule.lr for work in works]),
             _setting("weight_decay", "Weight decay", [work.optimizer.weight_decay for work in works]),
-            ACCURACY,
-            *(Measure(f"accuracy_{end}_percent", f"95 %, {end}", "%", digits=2, exact=True) for end in ENDS),
+            tuned.judged,
+            *(_end(tuned.judged, end) for end in ENDS),
             *(_rank(measure) for measure in tuned.ranked),
-            *(measure for measure in tuned.measures if measure is not ACCURACY),
+            *(measure for measure in tuned.measures if measure is not tuned.judged),
             *_spent_measures(tuned),
         ),
         rows=tuple(_row(tuned, one, side) for one in tuned.searches for side in SIDES),
@@ -68,6 +67,12 @@ def _setting(key: str, heading: str, values: Sequence[float]) -> Measure:
     """A measure of a setting, with as many decimals as its values have."""
     digits = max((len(f"{value:.{MOST_DIGITS}f}".rstrip("0").partition(".")[2]) for value in values), default=0)
     return Measure(key, heading, digits=max(1, digits), exact=True)
+
+
+def _end(judged: Measure, end: str) -> Measure:
+    """One end of the interval: "accuracy_low_percent", "loss_low"."""
+    name, unit = judged.key.removeprefix("best_").removesuffix("_percent"), "_percent" if judged.unit == "%" else ""
+    return Measure(f"{name}_{end}{unit}", f"95 %, {end}", judged.unit, digits=max(2, judged.digits), exact=True)
 
 
 def _rank(measure: Measure) -> Measure:
@@ -92,10 +97,10 @@ def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
     cells = (
         _exact(work.schedule.lr, _edge_note(one, side)),
         _exact(work.optimizer.weight_decay),
-        _measured(tuned, one, side, ACCURACY),
+        _measured(tuned, one, side, tuned.judged),
         *(_exact(end, or_else="no interval: fewer than two runs with a value") for end in ends),
         *(_exact(rank, or_else="nothing to rank by") for rank in ranks),
-        *(_measured(tuned, one, side, measure) for measure in tuned.measures if measure is not ACCURACY),
+        *(_measured(tuned, one, side, measure) for measure in tuned.measures if measure is not tuned.judged),
         *map(_exact, (cost.trials, cost.epochs, cost.samples, cost.seconds)),
     )
     key = row.key if side == "published" else f"{row.key}@best"
@@ -186,7 +191,7 @@ def runs_table(tuned: TunedTable) -> ResultTable:
             Measure("seed", "Seed", digits=0, exact=True),
             _setting("learning_rate", "Learning rate", [work.schedule.lr for work in works]),
             _setting("weight_decay", "Weight decay", [work.optimizer.weight_decay for work in works]),
-            replace(ACCURACY, exact=True, digits=2),
+            replace(tuned.judged, exact=True, digits=max(2, tuned.judged.digits)),
             Measure("epochs", "Epochs", "epochs", digits=0, exact=True),
             Measure("seconds", "Seconds", "s", digits=3, exact=True),
         ),
@@ -203,7 +208,7 @@ def _run_row(one: Search, record: Record, work: Workload) -> ResultRow:
         _exact(record.seed),
         _exact(work.schedule.lr),
         _exact(work.optimizer.weight_decay),
-        _exact(top.accuracy_percent if top is not None else None, incidents([record]), "none"),
+        _exact(top.value if top is not None else None, incidents([record]), "none"),
         _exact(last.epochs if last is not None else None, or_else="none"),
         _exact(last.seconds if last is not None else None, or_else="none"),
     )

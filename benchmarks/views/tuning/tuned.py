@@ -11,7 +11,7 @@ from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning.search import Trial, TuningBudget, best
 from benchmarks.tables.definition import Row
 from benchmarks.views.table_runs import TableRuns
-from results.measures import MEASURES, Measure
+from results.measures import MEASURES, Measure, best_measure
 from results.records import Record
 from results.statistics import Summary, extent
 from results.statistics.inference import mean_interval
@@ -19,8 +19,6 @@ from results.statistics.intervals import Interval
 
 FOLDER = "tuning"
 """Below --out: these tables are of no paper, so that no reproduction keeps them and no claim reads them."""
-ACCURACY = MEASURES["best_accuracy_percent"]
-"""The measure that rows are tuned for, and ranked by first."""
 Side = Literal["published", "best"]
 SIDES: tuple[Side, ...] = ("published", "best")
 
@@ -77,15 +75,20 @@ class TunedTable:
         return self.sides["published"]
 
     @property
+    def judged(self) -> Measure:
+        """The measure that rows are tuned for, and ranked by first."""
+        return best_measure(self.published.judge)
+
+    @property
     def measures(self) -> tuple[Measure, ...]:
-        """The accuracy, then the table's own."""
-        return (ACCURACY, *(MEASURES[key] for key in self.published.table.measures if key != ACCURACY.key))
+        """What rows are tuned for, then the table's own."""
+        return (self.judged, *(MEASURES[key] for key in self.published.table.measures if key != self.judged.key))
 
     @property
     def ranked(self) -> tuple[Measure, ...]:
-        """Measures that rows are ranked by: the accuracy, and the first of the table's where more or less is better."""
+        """Measures that rows are ranked by: the judged one, and the first of the table's that has a better side."""
         others = [measure for measure in self.measures[1:] if measure.better]
-        return (ACCURACY, *others[:1])
+        return (self.judged, *others[:1])
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -98,11 +101,11 @@ class TunedTable:
         return self.sides[side].complete(network, row.key)
 
     def interval(self, side: Side, network: str, row: Row) -> Interval | None:
-        """Interval of the mean accuracy in percent; None for fewer than two runs."""
-        values = [ACCURACY.of(record) for record in self.records(side, network, row)]
+        """Interval of the mean of what rows are tuned for; None for fewer than two runs."""
+        values = [self.judged.of(record) for record in self.records(side, network, row)]
         known = [value for value in values if value is not None]
         found = mean_interval(known) if len(known) == len(values) else None
-        return ACCURACY.possible(found) if found is not None else None
+        return self.judged.possible(found) if found is not None else None
 
     def ranks(self, side: Side, network: str, measure: Measure) -> dict[str, int]:
         """Rank of each row; equal means share one. A mean that not all runs have comes last, by its lower bound."""

@@ -35,7 +35,7 @@ def right(logits: Tensor, tokens: Tensor) -> Tensor:
 TASK = Task(
     name="next_token",
     title="next-token prediction",
-    judge=Judge(metric="loss", title="validation loss", unit="nats", better="less", digits=2),
+    judge=Judge(metric="loss", title="loss", unit="nats", better="less", digits=2),
     loss=loss,
     sums=sums,
     right=right,
