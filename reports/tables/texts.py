@@ -35,7 +35,7 @@ def published_text(value: Published | None, measure: Measure) -> str:
 
 
 def measured_text(cell: ResultCell, measure: Measure, letter: str = "", n: int | None = None) -> str:
-    """'mean ± std', without std for one run; '> 12.3 (2/3)' where runs are censored: the footer explains it.
+    """'mean ± std', without std for one run; '> 12 (2/3)' where runs are censored: the footer explains it.
 
     Of another number of runs than n it is 'mean ± std (5)'. An exact measure's value stands alone.
     """
@@ -224,7 +224,8 @@ def _summary_text(value: Summary, measure: Measure, n: int | None) -> str:
         return f"{mean}{f' ± {std}' if std else ''}{f' ({value.n})' if value.n != n else ''}"
     if value.at_least is None:
         return _arrived(value)
-    return f"> {_alike(value.at_least, None, measure)[0]} {_arrived(value)}"
+    least = _alike(value.at_least, None, measure)[0].removesuffix(".0")
+    return f"> {least} {_arrived(value)}"
 
 
 def _arrived(value: Summary) -> str:

@@ -290,6 +290,8 @@ def test_names_are_taken_literally() -> None:
         (SECONDS, Summary(4.213e-07, 0.0, 3), "4.21e-07 ± 0 (3)"),
         (SECONDS, Summary(0.0001512, 2e-06, 3), "0.000151 ± 0.000002 (3)"),
         (EPOCHS, Summary(None, None, 3, 3), "(0/3)"),
+        (EPOCHS, Summary(None, None, 3, 3, 12.0), "> 12 (0/3)"),
+        (EPOCHS, Summary(None, None, 3, 2, 12.25), "> 12.2 (1/3)"),
         (MEASURES["forward_seconds"], Summary(0.0049, 0.0001, 15), "0.00490 ± 0.00010 (15)"),
     ],
 )
