@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from methods.later import Later
 
@@ -40,11 +40,12 @@ class Schedule(BaseModel):
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
     stepped: Annotated[Literal["epoch", "update"], Field(description="when the rate changes")] = "epoch"
 
-    @model_validator(mode="after")
-    def _has_a_warm_up(self) -> Schedule:
-        if self.kind == "inverse_sqrt" and not self.warm_up_epochs:
-            raise ValueError("inverse_sqrt follows a warm-up: set warm_up_epochs above 0")
-        return self
+    @field_validator("warm_up_epochs")
+    @classmethod
+    def _warm_up_before_a_root(cls, epochs: float, info: ValidationInfo) -> float:
+        if not epochs and info.data.get("kind") == "inverse_sqrt":
+            raise ValueError("inverse_sqrt follows a warm-up, of more than 0 epochs")
+        return epochs
 
     def __call__(self, epochs: float, *, factor: float = 1.0) -> float:
         """The learning rate after so many epochs' worth of samples (tickets x batch / samples).
