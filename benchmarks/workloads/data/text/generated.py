@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
-from benchmarks.workloads.data.random_keys import Purpose, below, draw
+from benchmarks.workloads.data.random_keys import Purpose
+from benchmarks.workloads.data.text.chooser import Chooser
 from benchmarks.workloads.data.text.reviews import Labelled, Reviews, fingerprint, ordered
 from benchmarks.workloads.data.text.tokenizer import basic_english
 
@@ -43,19 +44,6 @@ _ENDS = (". ", ". ", "! ", ".<br /><br />")
 _CHOICES_PER_REVIEW = 96
 
 
-class _Chooser:
-    """The random choices of one review, in order."""
-
-    def __init__(self, purpose: Purpose, number: int) -> None:
-        self._bits = iter(draw(_CHOICES_PER_REVIEW, purpose, number).reshape(-1, 1))
-
-    def below(self, limit: int) -> int:
-        return int(below(next(self._bits), limit)[0])
-
-    def of(self, values: tuple[str, ...] | list[str]) -> str:
-        return values[self.below(len(values))]
-
-
 def read(card: DataCard) -> Reviews:
     """The generated reviews, none of them twice, checked against the card's fingerprint.
 
@@ -78,7 +66,7 @@ def _split(samples: int, purpose: Purpose, known: set[str]) -> list[Labelled]:
     number = 0
     while len(found) < samples:
         label = len(found) % 2
-        text = _review(label, _Chooser(purpose, number))
+        text = _review(label, Chooser(_CHOICES_PER_REVIEW, purpose, number))
         number += 1
         if text not in known and SHORTEST <= len(basic_english(text)) <= LONGEST:
             known.add(text)
@@ -86,7 +74,7 @@ def _split(samples: int, purpose: Purpose, known: set[str]) -> list[Labelled]:
     return found
 
 
-def _review(label: int, chooser: _Chooser) -> str:
+def _review(label: int, chooser: Chooser) -> str:
     opinions = [label] if chooser.below(2) else [label, label, label]
     if len(opinions) == 3 and chooser.below(2):
         opinions[chooser.below(3)] = 1 - label
@@ -96,7 +84,7 @@ def _review(label: int, chooser: _Chooser) -> str:
     return "".join(sentence + chooser.of(_ENDS) for sentence in sentences).strip()
 
 
-def _opinion(label: int, chooser: _Chooser) -> str:
+def _opinion(label: int, chooser: Chooser) -> str:
     thing = chooser.of(_THINGS)
     match chooser.below(10):
         case 0:
@@ -109,10 +97,10 @@ def _opinion(label: int, chooser: _Chooser) -> str:
             return f"The {thing} was {chooser.of(_STRENGTHS)}{_word(label, chooser)}"
 
 
-def _word(label: int, chooser: _Chooser) -> str:
+def _word(label: int, chooser: Chooser) -> str:
     return chooser.of(_ADJECTIVES[label])
 
 
-def _fact(chooser: _Chooser) -> str:
+def _fact(chooser: Chooser) -> str:
     names: Iterator[tuple[str, str]] = ((kind, chooser.of(values)) for kind, values in _NAMES.items())
     return chooser.of(_FACTS).format(thing=chooser.of(_THINGS), **dict(names))
