@@ -38,7 +38,7 @@ def test_every_network_and_embedded_data_set_is_among_them() -> None:
     used = [workload_of(case.spec.workload) for case in CASES]
     assert {work.network for work in used} >= set(NETWORKS) - {"gpt", "vit"}, "which no table trains yet"
     embedded = {name for name in cards.names() if not cards.card(name).download and cards.card(name).kind != "folder"}
-    assert embedded <= {work.dataset for work in used}
+    assert {work.dataset for work in used} >= embedded - {"generated-prose"}, "which no table trains yet"
 
 
 def test_their_specs_have_all_fields_and_no_other() -> None:

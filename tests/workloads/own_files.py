@@ -59,6 +59,14 @@ source = "written for a test"
 licence = "none"
 """
 
+DIARY = """
+name = "diary"
+kind = "corpus"
+file = "diary.txt"
+source = "written for a test"
+licence = "none"
+"""
+
 
 def card(folder: Path, text: str = CARD, name: str = "leaves.toml") -> Path:
     """The file of a data card."""

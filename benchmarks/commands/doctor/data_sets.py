@@ -12,7 +12,7 @@ from benchmarks.runner.environment import package
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.places import cache_folder
-from benchmarks.workloads.data.present import finder
+from benchmarks.workloads.data.present import downloaded_by, finder
 
 
 def checks(data: Path | None) -> Iterator[tuple[str, Callable[[], Check]]]:
@@ -32,13 +32,14 @@ def data_set(name: str, data: Path | None) -> Check:
         return Check(title, True, found)
     if data is not None:
         return Check(title, False, f"not in {data}", card.obtain)
-    if card.kind == "folder":
+    by = downloaded_by(card)
+    if not by:
         return Check(title, True, "not here, and nothing downloads it", card.obtain, absent=True)
-    if card.kind == "text" and not package("datasets"):
+    if by == "datasets" and not package("datasets"):
         return Check(
             title, True, "not here, and the package that downloads it is not installed", card.obtain, absent=True
         )
-    where = "by Hugging Face datasets" if card.kind == "text" else f"into {cache_folder()}"
+    where = "by Hugging Face datasets" if by == "datasets" else f"into {cache_folder()}"
     return Check(title, True, f"not here: downloaded {where} when it is first needed", absent=True)
 
 
@@ -46,11 +47,12 @@ def _found(card: DataCard, data: Path | None) -> str:
     """Says where a data set is, its content compared with the card's; "" where it is not there."""
     from benchmarks.workloads.data import checksums
     from benchmarks.workloads.data.images import cifar, cifar_places, digits, folder_tree
-    from benchmarks.workloads.data.text import generated, imdb
+    from benchmarks.workloads.data.text import corpus, generated, imdb
 
-    if card.download is None and card.kind != "folder":
-        _ = generated.read(card) if card.kind == "text" else digits.read(card)
-        return "generated" if card.kind == "text" else "comes with scikit-learn"
+    if card.embedded:
+        readers: dict[str, Callable[[DataCard], object]] = {"text": generated.read, "corpus": corpus.read}
+        readers.get(card.kind, digits.read)(card)
+        return "comes with scikit-learn" if card.kind == "images" else "generated"
     if card.kind == "folder":
         place = folder_tree.locate(card, data)
         if place is None:
@@ -62,7 +64,9 @@ def _found(card: DataCard, data: Path | None) -> str:
     if cifar_places.is_tree(card, place):
         cifar.read_place(card, place)
         return f"{place}: {card.as_tree.label}"
-    if card.kind == "text":
+    if card.kind == "corpus":
+        corpus.read_place(card, place)
+    elif card.kind == "text":
         imdb.read_place(card, place)
     else:  # the checksums of what is read; nothing is opened
         checksums.verified(card, place, [*card.published.split("train"), *card.published.split("test")])

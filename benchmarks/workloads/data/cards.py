@@ -78,10 +78,13 @@ class ImageTree:
 
 @dataclass(frozen=True)
 class OwnData:
-    """Data of the user's own: the card's file, the folder that they lie in, what share of each class is held out."""
+    """Data of the user's own: the card's file, the folder or file that they lie in, what share is held out.
+
+    That share is of each class, drawn; of a corpus, at its end.
+    """
 
     file: Path
-    folder: Path
+    place: Path
     held_out: float | None = None
 
 

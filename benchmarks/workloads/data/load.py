@@ -78,6 +78,10 @@ def load(
             known, folder=folder, train_samples=train_samples, test_samples=test_samples, text=text
         )
         return words
+    if known.kind == "corpus":
+        from benchmarks.workloads.data.text.windows import load as load_windows
+
+        return load_windows(known, folder=folder, train_samples=train_samples, test_samples=test_samples, tokens=tokens)
     if known.kind == "folder":
         from benchmarks.workloads.data.images.folder import SIDE
         from benchmarks.workloads.data.images.folder import load as load_folder

@@ -1,7 +1,7 @@
-"""Data cards of one's own: a TOML file in the form of those in datasets/, and the folder of images or texts it names.
+"""Data cards of one's own: a TOML file in the form of those in datasets/, and the folder or file that it names.
 
     name = "leaves"
-    kind = "images"                 # or "text"
+    kind = "images"                 # or "text", or "corpus": one long text
     folder = "leaves"               # from where the card lies: train/CLASS/*.png and test/CLASS/*.png
     shape = [3, 32, 32]             # channels, height, width; other images are scaled and cut to it; none of a text
     mean = "measured"               # or a number per channel, and std likewise
@@ -9,7 +9,8 @@
     source = "photographs of our own"
     licence = "CC BY 4.0"
 
-Further: title, classes and sha256 (compared with what is found), held_out, and [augmentation]. Imports no torch.
+Further: title, classes and sha256 (compared with what is found), held_out, and [augmentation]; of a corpus,
+whose folder has *.txt, `file` in its place. Imports no torch.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ class OwnCardFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    kind: Literal["images", "text"]
-    folder: str
+    kind: Literal["images", "text", "corpus"]
+    folder: str = ""
+    file: str = ""
     source: str
     licence: str
     title: str = ""
@@ -47,7 +49,7 @@ class OwnCardFile(BaseModel):
     sha256: str | None = None
     augmentation: Augmentation = Augmentation()
 
-    @field_validator("title", "source", "licence", "folder")
+    @field_validator("title", "source", "licence", "folder", "file")
     @classmethod
     def _printable(cls, text: str) -> str:
         return check_printable(text)
@@ -56,8 +58,12 @@ class OwnCardFile(BaseModel):
     def _shape(self) -> OwnCardFile:
         if self.kind == "images" and (len(self.shape) != 3 or self.shape[0] not in (1, 3)):
             raise ValueError("shape must be [channels, height, width] of images, with 1 channel (grey) or 3")
-        if self.kind == "text" and self.shape:
+        if self.kind != "images" and self.shape:
             raise ValueError("a text has no shape: leave it out")
+        if bool(self.file) == bool(self.folder) or (self.file and self.kind != "corpus"):
+            raise ValueError(
+                'name a folder, as in folder = "mine"; of a corpus that, or a file, as in file = "mine.txt"'
+            )
         if self.augmentation.resized_crop:
             raise ValueError("augmentation.resized_crop is for ImageNet's folder alone: leave it out")
         return self
@@ -69,12 +75,12 @@ def load(path: Path) -> str:
     said = _said(file)
     if said.name in names():
         raise UserError(f"{file.name}: the name {said.name} is taken by a data set of the suite: give it another.")
-    place = OwnData(file, (file.parent / said.folder).resolve(), said.held_out)
-    found = _of_texts(said, place) if said.kind == "text" else _of_images(said, place)
+    place = OwnData(file, (file.parent / (said.folder or said.file)).resolve(), said.held_out)
+    found = {"images": _of_images, "text": _of_texts, "corpus": _of_corpus}[said.kind](said, place)
     for key, stated, there in (("classes", said.classes, found.classes), ("sha256", said.sha256, found.fingerprint)):
         if stated is not None and stated != there:
             raise UserError(
-                f"{file.name}: {key} is {stated} in the card, and {there} in {place.folder}: correct one of them."
+                f"{file.name}: {key} is {stated} in the card, and {there} in {place.place}: correct one of them."
             )
     OWN[said.name] = found
     card.cache_clear()
@@ -129,12 +135,30 @@ def _of_texts(said: OwnCardFile, place: OwnData) -> DataCard:
     return _card(said, place, classes, counts, fingerprint(texts), "texts", mean=(), std=())
 
 
+def _of_corpus(said: OwnCardFile, place: OwnData) -> DataCard:
+    from benchmarks.workloads.data.text import corpus
+
+    text = corpus.read_own(place)
+    return _card(
+        said,
+        place,
+        0,
+        (len(text.train), len(text.test)),
+        corpus.fingerprint(text),
+        "characters",
+        mean=(),
+        std=(),
+        characters=corpus.characters(text),
+    )
+
+
 def _card(
-    said: OwnCardFile, place: OwnData, classes: int, counts: tuple[int, int], sha256: str, what: str, **channels: Any
+    said: OwnCardFile, place: OwnData, classes: int, counts: tuple[int, int], sha256: str, what: str, **further: Any
 ) -> DataCard:
     title, (train, test) = said.title or said.name, counts
+    kinds = f"{classes:,} {'class' if classes == 1 else 'classes'}, " if classes else ""
     label = (
-        f"{title}: {classes:,} {'class' if classes == 1 else 'classes'}, {train:,} training and {test:,} test {what}, "
+        f"{title}: {kinds}{train:,} training and {test:,} test {what}, "
         f"sha256 {sha256[:12]} ({place.file.name}): not the paper's data"
     )
     try:
@@ -155,7 +179,7 @@ def _card(
             download=None,
             kind=said.kind,
             own=place,
-            **channels,
+            **further,
         )
     except ValueError as error:
         raise UserError(f"{place.file.name}: {error}.") from error

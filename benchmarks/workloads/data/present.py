@@ -25,6 +25,10 @@ def finder(card: DataCard) -> Finder:
         from benchmarks.workloads.data.images import folder_tree
 
         return folder_tree
+    if card.kind == "corpus":
+        from benchmarks.workloads.data.text import corpus_places
+
+        return corpus_places
     if card.kind == "text":
         from benchmarks.workloads.data.text import imdb_places
 
@@ -32,6 +36,15 @@ def finder(card: DataCard) -> Finder:
     from benchmarks.workloads.data.images import cifar_places
 
     return cifar_places
+
+
+def downloaded_by(card: DataCard) -> str:
+    """Who downloads published data that is not here: "datasets", Hugging Face's package, "us", or "" for nobody."""
+    if card.kind == "corpus":
+        from benchmarks.workloads.data.text import corpus_places
+
+        return "datasets" if corpus_places.of_reviews(card) else ""
+    return {"folder": "", "text": "datasets", "images": "us"}[card.kind]
 
 
 def as_found(card: DataCard, folder: Path | None) -> DataCard:
@@ -60,7 +73,7 @@ def check_present(card: DataCard, folder: Path | None) -> None:
     """Raises UserError where data is not in the folder that was named for it, or can be had from nowhere else."""
     if card.own is not None:
         return  # they were read when the card was
-    if card.kind == "folder" or (folder is not None and not card.embedded):
+    if not card.embedded and (folder is not None or not downloaded_by(card)):
         found = finder(card)
         if found.locate(card, folder) is None:
             raise found.missing(card, folder)

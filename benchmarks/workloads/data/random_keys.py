@@ -27,6 +27,8 @@ class Purpose(IntEnum):
     TEST_SCENES = 8
     REVIEWS_TRAIN = 20
     REVIEWS_TEST = 21
+    PROSE = 22
+    WINDOWS = 23
 
 
 def draw(count: int, purpose: Purpose, a: int = 0, b: int = 0, c: int = 0) -> NDArray[np.uint64]:

@@ -73,8 +73,12 @@ class Sampler:
                 del self._orders[next(iter(self._orders))]
             return kept
 
-    def chosen(self, epoch: int, index: int) -> NDArray[np.int64]:
-        """The positions of one batch, shape (batch,). Raises IndexError unless it is a full batch of the epoch."""
+    def check(self, index: int) -> None:
+        """Raises IndexError unless an epoch has that batch."""
         if not 0 <= index < self.steps():
             raise IndexError(f"an epoch has batches 0 to {self.steps() - 1}, not {index}")
+
+    def chosen(self, epoch: int, index: int) -> NDArray[np.int64]:
+        """The positions of one batch, shape (batch,). Raises IndexError unless it is a full batch of the epoch."""
+        self.check(index)
         return self.order(epoch)[index * self.size : (index + 1) * self.size]

@@ -17,9 +17,9 @@ from benchmarks.workloads.data.images import own_images
 from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.present import as_found, check_present
-from benchmarks.workloads.data.text.options import Text
+from benchmarks.workloads.data.text.options import Text, Tokens
 from benchmarks.workloads.workload import workload
-from tests.workloads.own_files import CARD, TEXTS, images, texts
+from tests.workloads.own_files import CARD, DIARY, TEXTS, images, texts
 from tests.workloads.own_files import card as write
 
 CPU = torch.device("cpu")
@@ -67,7 +67,7 @@ def test_a_folder_of_images_is_a_data_set(leaves: Path) -> None:
 def test_pixels_labels_and_order_are_those_of_the_files(leaves: Path) -> None:
     own = OwnData(leaves, leaves.parent / "leaves")
     found = own_images.read("leaves", own, (3, 8, 8))
-    paths = sorted((own.folder / "train").rglob("*.png"))
+    paths = sorted((own.place / "train").rglob("*.png"))
     assert found.train.labels.tolist() == [0] * 6 + [1] * 6  # ash before oak
     for path, image in zip(paths, found.train.images, strict=True):
         with Image.open(path) as stored:
@@ -151,6 +151,22 @@ def test_a_folder_of_texts_is_a_data_set(tmp_path: Path) -> None:
         assert made.vocabulary_size is not None
 
 
+def test_a_file_of_text_is_a_data_set(tmp_path: Path) -> None:
+    (tmp_path / "diary.txt").write_text("It rained. " * 200)
+    path = write(tmp_path, DIARY, "diary.toml")
+    found = known(path)
+    assert (found.kind, found.numbers, found.characters) == ("corpus", (0, 1980, 220), 10)
+    assert found.label.startswith("diary: 1,980 training and 220 test characters, sha256")
+    made = load("diary", tokens=Tokens(context=20))
+    assert (made.card, made.vocabulary_size) == (found, 10)
+    inputs, targets = made.batches(batch=4, seed=0, device=CPU, augment=False).batch(0, 0)
+    assert (inputs.shape, targets.shape) == ((4, 20), (4, 20))
+    (tmp_path / "diary.txt").write_text("It rained! " * 200)
+    assert load("diary", tokens=Tokens(context=20)).card.fingerprint != found.fingerprint  # read anew
+    halves = known(write(tmp_path, DIARY + "held_out = 0.5\n", "diary.toml"))
+    assert halves.numbers == (0, 1100, 1100)
+
+
 # ---- workloads
 
 
@@ -161,7 +177,7 @@ def test_its_settings_take_all_of_it(leaves: Path) -> None:
     assert made.label == "ResNet-18 (width 8, blocks (1, 1, 1, 1), cifar stem) on 3x8x8 leaves"
     with pytest.raises(UserError, match=r"leaves has 12 training samples, and one batch takes 32: set a smaller"):
         workload("cifar100", "resnet18", "smoke", dict(own_card.settings(name)))
-    with pytest.raises(UserError, match=r"leaves are images, and LSTM on imdb takes texts: name a table of images"):
+    with pytest.raises(UserError, match=r"leaves has images, and LSTM on imdb takes texts with labels: name"):
         workload("imdb", "lstm", "smoke", dict(own_card.settings(name)))
 
 
@@ -185,6 +201,9 @@ def test_its_settings_take_all_of_it(leaves: Path) -> None:
         (CARD + "held_out = 1.5\n", r"leaves\.toml: held_out: "),
         (CARD + "[augmentation]\nresized_crop = true\n", r"augmentation\.resized_crop is for ImageNet's folder alone"),
         (TEXTS + "shape = [3]\n", r"a text has no shape"),
+        (TEXTS + 'file = "notes.csv"\n', r"leaves\.toml: name a folder"),
+        (DIARY.replace('file = "diary.txt"', ""), r"leaves\.toml: name a folder, .*, or a file"),
+        (DIARY, r"diary\.txt cannot be read"),
     ],
 )
 def test_a_bad_card_is_told_in_one_sentence(leaves: Path, text: str, complaint: str) -> None:

@@ -43,7 +43,7 @@ def read(name: str, place: OwnData, shape: Shape) -> Found:
 
     Raises UserError where the folder has another layout, an image cannot be read, or all do not fit into memory.
     """
-    tree = class_folders.tree(place.folder, IMAGES, place.held_out)
+    tree = class_folders.tree(place.place, IMAGES, place.held_out)
     files = (*tree.train, *tree.test)
     _check_memory(name, len(files), shape)
     folder = cache_folder() / "images"

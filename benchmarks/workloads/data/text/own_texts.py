@@ -21,10 +21,10 @@ def read(place: OwnData) -> tuple[int, Reviews]:
 
     Raises UserError where the folder has another layout, a text cannot be read, or all of them are too large.
     """
-    tree = class_folders.tree(place.folder, ENDINGS, place.held_out)
+    tree = class_folders.tree(place.place, ENDINGS, place.held_out)
     if (size := sum(file.size for file in (*tree.train, *tree.test))) > ALL_BYTES:
         raise UserError(
-            f"The texts in {place.folder} have {size:,} bytes, more than {ALL_BYTES:,}: take a part of them."
+            f"The texts in {place.place} have {size:,} bytes, more than {ALL_BYTES:,}: take a part of them."
         )
     return len(tree.classes), ordered(_texts(tree.train), _texts(tree.test))
 

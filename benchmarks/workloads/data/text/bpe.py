@@ -1,0 +1,60 @@
+"""Byte pairs (Sennrich et al., arXiv:1508.07909), over bytes and within words as GPT-2 has them, by `tokenizers`.
+
+All 256 bytes are tokens, so that every text can be cut. A text is cut line by line; no pair reaches over a line's end.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.errors import UserError
+
+_LINES_AT_ONCE = 10_000
+
+
+def encode(train: str, test: str, vocabulary: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Learn `vocabulary` tokens from the training text alone -> both texts' ids.
+
+    Raises UserError where the package is missing, or where the training text has too few different pairs.
+    """
+    learnt = _learnt(train.splitlines(keepends=True), vocabulary)
+    return _ids(learnt, train), _ids(learnt, test)
+
+
+def _learnt(lines: list[str], vocabulary: int) -> Any:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns of processes that are forked later
+    try:
+        from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    except ImportError as error:
+        raise UserError(
+            "workload.tokens.unit=bpe needs the package tokenizers, which is not installed: `uv sync --extra bpe`, or "
+            "set characters or bytes."
+        ) from error
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        min_frequency=2,
+        show_progress=False,
+    )
+    made.train_from_iterator(lines, trainer)
+    if (found := made.get_vocab_size()) < vocabulary:
+        raise UserError(
+            f"workload.tokens.vocabulary={vocabulary}: the training text has pairs for {found} tokens that come twice: "
+            "set that or fewer."
+        )
+    return made
+
+
+def _ids(learnt: Any, text: str) -> NDArray[np.int32]:
+    """The text's ids, some lines at a time: an encoding takes many times the memory of its ids."""
+    lines, parts = text.splitlines(keepends=True), list[list[int]]()
+    for start in range(0, len(lines), _LINES_AT_ONCE):
+        parts += (each.ids for each in learnt.encode_batch_fast(lines[start : start + _LINES_AT_ONCE]))
+    return np.concatenate([np.asarray(part, np.int32) for part in parts])

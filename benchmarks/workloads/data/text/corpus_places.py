@@ -1,0 +1,41 @@
+"""Where long texts are looked for: a file, or the reviews that one is made of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.places import places
+from benchmarks.workloads.data.text import imdb_places
+
+
+def of_reviews(card: DataCard) -> bool:
+    """Whether the text is made of IMDb's reviews, and not one file."""
+    return not card.published.archive.endswith(".txt")
+
+
+def locate(card: DataCard, folder: Path | None = None) -> Path | None:
+    """The first place that holds the text, or None; nothing is opened."""
+    if of_reviews(card):
+        return imdb_places.locate(card, folder)
+    for place in places(folder):
+        for path in (place, *(place / name for name in _names(card))):
+            if os.path.isfile(path):
+                return path
+    return None
+
+
+def missing(card: DataCard, folder: Path | None = None) -> UserError:
+    """Error for a text that is missing: what was looked for, where, and how to get it."""
+    if of_reviews(card):
+        return imdb_places.missing(card, folder)
+    looked = ", then in ".join(map(str, places(folder)))
+    return UserError(f"{card.title} is missing: looked for {' and '.join(_names(card))} in {looked}; {card.obtain}.")
+
+
+def _names(card: DataCard) -> tuple[str, str]:
+    """The file's name by itself, and as it is published, in a folder of its own."""
+    published = card.published
+    return published.archive, f"{published.folder}/{PurePosixPath(published.url).name}"

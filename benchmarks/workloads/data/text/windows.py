@@ -1,0 +1,126 @@
+"""A long text as windows of tokens: drawn at random places for training, one after another for testing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from benchmarks.errors import UserError
+from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.data.random_keys import Purpose, below, draw
+from benchmarks.workloads.data.sampling import Sampler, check_samples
+from benchmarks.workloads.data.text import encoding_cache
+from benchmarks.workloads.data.text.options import Tokens
+from benchmarks.workloads.data.transfer import to_device
+
+_LOGITS = 2**26  # of a test batch: 256 MB in float32
+
+
+@dataclass(frozen=True, eq=False)
+class WindowSet:
+    """Token ids of both splits, int32 of shape (tokens,), on the CPU.
+
+    train_windows: of an epoch. test_windows: they do not overlap. All ids are below `vocabulary_size`;
+    bytes_per_token: of the held-out text in UTF-8, which makes bits per byte of a loss.
+    """
+
+    card: DataCard
+    tokens: Tokens
+    train_ids: Tensor
+    test_ids: Tensor
+    train_windows: int
+    test_windows: int
+    vocabulary_size: int
+    bytes_per_token: float
+
+    def batches(self, *, batch: int, seed: int, device: torch.device, augment: bool = False) -> WindowBatches:
+        """A run's batches; no text is augmented. Raises what `WindowBatches` raises."""
+        return WindowBatches(self, batch=batch, seed=seed, device=device)
+
+
+class WindowBatches(Sampler):
+    """Training and test batches on one device: int64 tokens (B, context), and those that follow each, (B, context).
+
+    A training batch lies at places that depend on (seed, epoch, index) alone; several threads may ask at once.
+
+    Raises UserError where a batch is larger than an epoch, ValueError for a seed outside [0, 2**32).
+    """
+
+    def __init__(self, data: WindowSet, *, batch: int, seed: int, device: torch.device) -> None:
+        super().__init__(data.train_windows, batch=batch, seed=seed, title=data.card.title)
+        self.device, self._context, self._test_windows = device, data.tokens.context, data.test_windows
+        self._train, self._test = data.train_ids.to(device), data.test_ids.to(device)
+        self._within = torch.arange(self._context + 1, device=device)
+        self._most = max(1, _LOGITS // (self._context * data.vocabulary_size))
+
+    def chosen(self, epoch: int, index: int) -> NDArray[np.int64]:
+        """Where the windows of one batch begin, shape (batch,). Raises IndexError unless the epoch has that batch."""
+        self.check(index)
+        places = len(self._train) - self._context
+        return below(draw(self.size, Purpose.WINDOWS, self.seed, epoch, index), places)
+
+    def batch(self, epoch: int, index: int) -> tuple[Tensor, Tensor]:
+        """The tokens of one training batch, and their followers; the asker may write into them.
+
+        Raises IndexError unless `index` is one of the epoch's full batches.
+        """
+        starts = to_device(torch.from_numpy(self.chosen(epoch, index)), self.device)
+        return _pair(self._train[starts[:, None] + self._within])
+
+    def test(self, batch: int = 500) -> Iterator[tuple[Tensor, Tensor]]:
+        """The held-out text in its order, at most `batch` windows at a time, fewer where logits would fill the memory.
+
+        Every token is a target once, but for the first, and for those at the end that fill no window.
+        """
+        step = min(batch, self._most)
+        for first in range(0, self._test_windows, step):
+            starts = torch.arange(first, min(first + step, self._test_windows), device=self.device) * self._context
+            yield _pair(self._test[starts[:, None] + self._within])
+
+
+def _pair(windows: Tensor) -> tuple[Tensor, Tensor]:
+    """int32 (B, context + 1) -> int64 inputs and targets, (B, context) each, in memory of their own."""
+    return windows[:, :-1].long(), windows[:, 1:].long()
+
+
+def load(
+    card: DataCard,
+    *,
+    folder: Path | None = None,
+    train_samples: int | None = None,
+    test_samples: int | None = None,
+    tokens: Tokens | None = None,
+) -> WindowSet:
+    """Read and cut the text that the card describes. tokens: how it is cut (none: `Tokens()`).
+
+    train_samples: windows of an epoch (none: as many as the training text fills). test_samples: the first so many
+    windows of the held-out text (none: all).
+
+    Raises UserError where the text is missing, damaged or shorter than a window, or has fewer windows for testing.
+    """
+    tokens = tokens or Tokens()
+    card, found = encoding_cache.read(card, tokens, folder=folder)
+    train, test = ((len(ids) - 1) // tokens.context for ids in (found.train, found.test))
+    for split, ids, windows in (("training", found.train, train), ("held-out", found.test, test)):
+        if windows < 1:
+            raise UserError(
+                f"{card.title}: the {split} text has {len(ids)} tokens, and a window takes {tokens.context + 1}: set a "
+                "smaller workload.tokens.context, or take more text."
+            )
+    check_samples(card.title, "test", test_samples, test)
+    return WindowSet(
+        card=card,
+        tokens=tokens,
+        train_ids=torch.from_numpy(found.train),
+        test_ids=torch.from_numpy(found.test),
+        train_windows=train_samples or train,
+        test_windows=test_samples or test,
+        vocabulary_size=found.vocabulary,
+        bytes_per_token=found.test_bytes / len(found.test),
+    )
