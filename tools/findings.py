@@ -113,11 +113,12 @@ def block(runs: Runs, finding: Finding) -> Iterator[str]:
         yield f"| {words} | {' | '.join(map(cell, columns))} | {len(columns[0])} |"
     yield from ("", f"| {headings[0]} | difference, 95 % interval | n | |", "|---|---|---|---|")
     compared = {
-        f"{finding.rows[a]} less {finding.rows[b]}": paired(runs, a, b, finding.measures[0]) for a, b in finding.against
+        f"{finding.rows[a]} minus {finding.rows[b]}": paired(runs, a, b, finding.measures[0])
+        for a, b in finding.against
     }
     for (a, b), (c, d) in finding.interactions:
         first, second = paired(runs, a, b, finding.measures[0]), paired(runs, c, d, finding.measures[0])
-        words = f"({finding.rows[a]} less {finding.rows[b]}) less ({finding.rows[c]} less {finding.rows[d]})"
+        words = f"({finding.rows[a]} minus {finding.rows[b]}) minus ({finding.rows[c]} minus {finding.rows[d]})"
         compared[words] = {seed: first[seed] - second[seed] for seed in first if seed in second}
     for words, differences in compared.items():
         yield f"| {words} | {cell(differences, '+')} | {len(differences)} | {verdict(differences)} |"
@@ -125,7 +126,7 @@ def block(runs: Runs, finding: Finding) -> Iterator[str]:
 
 def headline(runs: Runs, finding: Finding) -> Iterator[str]:
     """The README's table: every method beside BP."""
-    yield f"| {finding.title} | best accuracy (%) | less BP's, seed by seed | simulated s an epoch | n |"
+    yield f"| {finding.title} | best accuracy (%) | minus BP, seed by seed | simulated s an epoch | n |"
     yield "|---|---|---|---|---|"
     for row, words in finding.rows.items():
         best, seconds = (values(runs, row, measure) for measure in finding.measures)
@@ -223,7 +224,7 @@ def tuned_block(choice: Tuned, made: TunedTable) -> Iterator[str]:
     yield "|---|---|---|---|"
     for pair in accuracy_pairs:
         sides = f"{contrast(pair, 'published')} | {contrast(pair, 'best')}"
-        yield f"| {pair.first.label} less {pair.second.label} | {sides} | {pair.kind} |"
+        yield f"| {pair.first.label} minus {pair.second.label} | {sides} | {pair.kind} |"
 
 
 def at_rate(choice: Tuned, made: TunedTable, search: Search, side: Side) -> tuple[str, str]:

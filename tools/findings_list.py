@@ -12,9 +12,9 @@ BEST = "best_accuracy_percent"
 class Finding:
     """Rows of tables that share data, network and card: those that are shown, and pairs (a, b) held against each other.
 
-    rows: key of a table's row -> its words here. against: pairs of keys; what is shown is the first less the second, in
+    rows: key of a table's row -> its words here. against: pairs of keys; the table shows the first minus the second, in
     the first of the measures, in which the picture is, too. interactions: two pairs each; what is shown is the first
-    pair's difference less the second pair's, which is 0 where two effects add up.
+    pair's difference minus the second pair's, which is 0 where two effects add up.
     """
 
     name: str

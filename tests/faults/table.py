@@ -28,7 +28,7 @@ def main(reports: Iterable[Path]) -> None:
 def table(found: list[Mapping[str, Any]]) -> str:
     """In Markdown: a line for each row that there is, with a dash where nothing has been reported of it."""
     lines = "".join(_line(row, [one for one in found if one["fault"] == row.id]) for row in ROWS.values())
-    return HEAD + lines + "".join(f"\n{line}" for line in sorted(set(_machines(found)))) + "\n"
+    return HEAD + lines + "".join(f"\n{line}" for line in _machines(found)) + "\n"
 
 
 def _line(row: Row, found: list[Mapping[str, Any]]) -> str:
@@ -39,8 +39,11 @@ def _line(row: Row, found: list[Mapping[str, Any]]) -> str:
 
 
 def _machines(found: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    dates: dict[str, set[str]] = {}
     for one in found:
-        yield f"Measured on {one['machine']}, {one['date']}."
+        dates.setdefault(one["machine"], set()).add(one["date"])
+    for machine, on in sorted(dates.items()):
+        yield f"Measured on {machine}, {', '.join(sorted(on))}."
 
 
 if __name__ == "__main__":

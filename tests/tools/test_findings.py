@@ -35,7 +35,7 @@ def test_differences_are_taken_seed_by_seed(runs: Runs) -> None:
     text = "\n".join(block(runs, PAIR))
     assert "| LU | 62.00 [57.03, 66.97] | 2.00 | 3 |" in text
     assert "| DDP | not run | not run | 0 |" in text
-    assert "| LU less BP | -0.75 [-3.93, +2.43] | 2 | undecided |" in text
+    assert "| LU minus BP | -0.75 [-3.93, +2.43] | 2 | undecided |" in text
 
 
 def test_an_interaction_is_the_difference_of_two_differences(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_an_interaction_is_the_difference_of_two_differences(tmp_path: Path) -> 
     tops = {"a": [50.0, 50.0], "b": [54.0, 56.0], "ax": [40.0, 41.0], "bx": [41.0, 43.0]}
     known = {row: [write(tmp_path, [top], method=row, seed=n) for n, top in enumerate(t)] for row, t in tops.items()}
     of = Finding("four", "", (), dict(zip(tops, tops, strict=True)), (), interactions=((("bx", "ax"), ("b", "a")),))
-    assert "| (bx less ax) less (b less a) | -3.50 [-9.85, +2.85] | 2 | undecided |" in block(known, of)
+    assert "| (bx minus ax) minus (b minus a) | -3.50 [-9.85, +2.85] | 2 | undecided |" in block(known, of)
 
 
 def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
