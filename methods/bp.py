@@ -1,18 +1,48 @@
 """Plain backpropagation on one device: minibatch SGD, the baseline that the papers' tables leave out.
 
-Source: A (arXiv:2410.05985v1), section 1 and Table 5 "BP (single GPU)"; Table 9 times it.
+Source: A (arXiv:2410.05985v1), section 1 and Table 5 "BP (single GPU)"; Table 9 times it. With `delay` a gradient is
+applied so many steps after it was computed, which is how arXiv:2606.30634 tries an optimizer's robustness alone, all
+else being equal. What waits at a drain, that is at an epoch's end, is applied there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Annotated
 
-from methods import Method, NextBatch, Program, Replica, Team, Update, Worker, backward, forward, register
+from pydantic import Field
+
+from methods import (
+    Gradient,
+    Method,
+    NextBatch,
+    Options,
+    Program,
+    Replica,
+    Team,
+    Update,
+    Worker,
+    backward,
+    forward,
+    options,
+    register,
+)
+from methods.later import Later
+
+
+@options
+class BackpropagationOptions(Options):
+    delay: Annotated[
+        int, Later(0), Field(ge=0, le=4096, description="steps between a gradient's weights and its update")
+    ] = 0
 
 
 @register(title="BP, 1 device", source="arXiv:2410.05985v1, section 1 and Table 9", name="bp", place=1)
 class Backpropagation(Method):
-    """Forward, backward, update: one worker, nothing stale."""
+    """Forward, backward, update: one worker; nothing is stale unless it is asked for."""
+
+    Options = BackpropagationOptions
 
     @property
     def updates_whole_gradients(self) -> bool:
@@ -22,7 +52,11 @@ class Backpropagation(Method):
         yield Worker(self.train(team.replica), device=0, role="trainer")
 
     def train(self, replica: Replica) -> Program:
+        waiting: deque[Sequence[Gradient]] = deque()
         while (step := (yield NextBatch(replica))) is not None:
             yield from forward(replica, step)
-            gradients = yield from backward(replica, step)
+            waiting.append((yield from backward(replica, step)))
+            if len(waiting) > self.options.delay:
+                yield Update(*waiting.popleft())
+        for gradients in waiting:
             yield Update(*gradients)

@@ -46,14 +46,21 @@ def same(a: Sequence[Tensor], b: Sequence[Tensor]) -> bool:
     return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def plain_sgd(clip: float | None = None) -> list[Tensor]:
-    """The loop that everybody writes: one network, one optimizer."""
+def plain_sgd(clip: float | None = None, delay: int = 0) -> list[Tensor]:
+    """The loop that everybody writes: one network, one optimizer. delay: steps that a gradient waits."""
     like = Small("bp")
     model = nn.Sequential(*network(like.seed).values()).train()
     chosen, schedule = like.work.optimizer, like.work.schedule
     optimizer = torch.optim.SGD(
         model.parameters(), lr=schedule.lr, momentum=chosen.momentum, weight_decay=chosen.weight_decay, fused=True
     )
+    waiting: list[list[Tensor | None]] = []
+
+    def step(gradients: list[Tensor | None]) -> None:
+        for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+
     for epoch in range(EPOCHS):
         for index in range(like.batches.steps()):
             images, labels = like.batches.batch(epoch, index)
@@ -63,7 +70,11 @@ def plain_sgd(clip: float | None = None) -> list[Tensor]:
             nn.functional.cross_entropy(model(images), labels).backward()  # type: ignore[no-untyped-call]
             if clip is not None:
                 nn.utils.clip_grad_norm_(model.parameters(), clip)
-            optimizer.step()
+            waiting.append([p.grad for p in model.parameters()])
+            if len(waiting) > delay:
+                step(waiting.pop(0))
+        while waiting:
+            step(waiting.pop(0))
     return [t.detach().clone() for t in model.state_dict().values()]
 
 
@@ -75,6 +86,12 @@ def sgd() -> list[Tensor]:
 @pytest.mark.parametrize("executor", executors.in_one_process())
 def test_backpropagation_is_plain_sgd(sgd: list[Tensor], executor: str) -> None:
     assert same(trained("bp", executor=executor), sgd)
+
+
+def test_with_a_delay_it_is_sgd_by_gradients_of_so_many_steps_before(sgd: list[Tensor]) -> None:
+    late = trained("bp", delay=2)
+    assert same(late, plain_sgd(delay=2))
+    assert not same(late, sgd)
 
 
 @pytest.mark.parametrize("method", ["async_lu", "async_bu"])
