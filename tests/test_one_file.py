@@ -1,4 +1,4 @@
-"""A table and a method of the suite are one file each: nothing else has to know of it."""
+"""A table, a method and a network of the suite are one file each: nothing else has to know of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TABLE = Table(
     title="A table of a test",
     source="this file",
     family="cifar10",
-    networks=("resnet18",),
+    networks=("resnet18", "dropped_net"),
     rows=(Row("bp"), Row("dropped_in")),
     measures=("best_accuracy_percent",),
 )
@@ -30,12 +30,28 @@ from methods.bp import Backpropagation
 class DroppedIn(Backpropagation):
     pass
 """,
+    "networks/dropped.py": """
+from torch import nn
+
+from benchmarks.workloads.networks.parts import Layers, Plan
+
+NETWORKS = {"dropped_net": {"title": "A net of a test", "width": 16, "blocks": (1,), "batchnorm": False}}
+
+
+def dropped_net(plan: Plan) -> Layers:
+    return {
+        "stem": nn.Sequential(nn.Conv2d(plan.channels, plan.width, 3, padding=1), nn.ReLU()),
+        "stage1.0": nn.Sequential(nn.Conv2d(plan.width, plan.width, 3), nn.ReLU()),
+        "head": nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(plan.width, plan.classes)),
+    }
+""",
 }
 PROGRAM = """
 import sys
 import methods
 from benchmarks import tables
-for package in (methods, tables):
+from benchmarks.workloads import networks
+for package in (methods, tables, networks):
     package.__path__.append(sys.argv[1] + package.__name__.rpartition(".")[2])
 from benchmarks.__main__ import main
 from benchmarks.experiments import members
@@ -46,12 +62,12 @@ sys.exit(main(["show", "audit-dropped-in"]))
 """
 
 
-def test_a_table_and_a_method_are_found_by_their_files(tmp_path: Path, checkout: Path) -> None:
+def test_a_table_a_method_and_a_network_are_found_by_their_files(tmp_path: Path, checkout: Path) -> None:
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, f"{tmp_path}/"], cwd=checkout, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", PROGRAM, f"{tmp_path}/"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "dropped_in" in done.stdout
+    assert "A net of a test (width 8" in done.stdout

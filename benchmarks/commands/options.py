@@ -125,7 +125,10 @@ class Selection:
         _many("Only these methods or rows; lapsgd@updaters=4 need not be one of the table's. Default: all."),
     ] = None
     network: Annotated[
-        list[str] | None, _many("Only these networks; or FILE.py, or FILE.py:NAME: one of your own, on the same rows.")
+        list[str] | None,
+        _many(
+            "Only these networks; or on the same rows one that no paper trains, or FILE.py or FILE.py:NAME: your own."
+        ),
     ] = None
     executor: Annotated[str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}.")] = executors.DEFAULT
     record: Annotated[

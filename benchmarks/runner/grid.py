@@ -22,7 +22,7 @@ from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.cards import card as data_card
-from benchmarks.workloads.networks.names import NETWORKS
+from benchmarks.workloads.scales import TRAINED
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
 from results.published import Key, Published
@@ -241,9 +241,9 @@ def _asked(table: Table, chosen: Iterable[Row], choices: Choices) -> Iterator[Ro
 
 
 def _networks(table: Table, choices: Choices) -> tuple[str, ...]:
-    """The table's networks in its order, filtered by --network, maybe to none; then those of the user's own."""
+    """The table's networks in its order, filtered by --network, maybe to none; then those that no paper trains."""
     chosen = [network for network in table.networks if not choices.networks or network in choices.networks]
-    return tuple(dict.fromkeys([*chosen, *(network for network in choices.networks if network not in NETWORKS)]))
+    return tuple(dict.fromkeys([*chosen, *(network for network in choices.networks if network not in TRAINED)]))
 
 
 def _check_delays(table: Table, cells: Sequence[GridRow], card: Card) -> None:

@@ -85,6 +85,8 @@ PAPER: dict[tuple[str, str], Fields] = {
     },
 }
 PAIRS = tuple(PAPER)
+TRAINED = {network for _, network in PAIRS}
+"""The networks that a paper trains on some data."""
 PAPER_B = {pair for pair in PAIRS if pair[1] in ("resnet20", "wrn16_8", "squeezenet")} | {("imagenet", "resnet18")}
 
 # ---- smoke: what comes with a dependency, in seconds; how it was chosen: docs/decisions/0018

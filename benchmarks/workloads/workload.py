@@ -108,7 +108,7 @@ class Workload(BaseModel):
     like: Annotated[
         Network | None,
         Later(None),
-        Field(description="the network whose settings one of the user's own began with; none: its own"),
+        Field(description="the network whose settings one that no paper trains began with; none: its own"),
     ] = None
     stem: Literal["cifar", "imagenet"] = "cifar"
     width: Annotated[
@@ -153,7 +153,7 @@ class Workload(BaseModel):
         stages = len(NETWORKS[self.network].blocks) if self.network in NETWORKS else None
         if self.blocks is not None and stages not in (None, len(self.blocks)):
             raise ValueError(f"{self.network} takes {stages} numbers of blocks, a stage each")
-        if self.own is not None and self.price != "flops":
+        if self.like is not None and self.price != "flops":
             raise ValueError(f"{self.network} has no published seconds: its price is that of its own FLOPs, flops")
         return self
 
@@ -231,8 +231,9 @@ class Workload(BaseModel):
     def departures(self) -> list[str]:
         """How it departs from the paper's workload of that name, in words."""
         paper, said = self.at("paper"), list[str]()
-        if self.own is not None and self.like is not None:
-            said.append(f"network: {self.network} of {self.own.file.name}, with {title_of(self.like)}'s settings")
+        if self.like is not None:
+            of_file = f" of {self.own.file.name}" if self.own is not None else ""
+            said.append(f"network: {title_of(self.network)}{of_file}, with {title_of(self.like)}'s settings")
         if self.dataset != paper.dataset:
             said.append(f"data: {card(self.dataset).label}")
         published = dict(_flat(paper))
@@ -289,23 +290,29 @@ def workload(
 ) -> Workload:
     """The workload of that name; settings: fields to set, dotted ones reach inside ("schedule.lr").
 
-    like: the network of the papers whose settings one of the user's own begins with, and no other; the family's first
-    where none is named, or one that no paper trains on it.
+    like: the network of the papers whose settings one begins with that no paper trains on the family, be it the
+    suite's or the user's own; the family's first where none is named, or one that no paper trains on it.
     Raises UserError on an unknown name, field or value, offering the nearest.
     """
     for what, given, there in (("family", family, FAMILIES), ("network", network, known()), ("scale", scale, SCALES)):
         if given not in there:
             raise UserError(unknown(what, given, there))
     fields = {"family": family, "network": network, "scale": scale}
+    its = fields_of(family, network, scale) if (family, network) in PAIRS else _begun_like(family, network, scale, like)
+    return _with_settings({**fields, **its}, settings or {})
+
+
+def _begun_like(family: str, network: str, scale: str, like: str | None) -> dict[str, Any]:
+    """Fields of a network that no paper trains on the family: those of `like`, but for what is the network's own."""
+    of_family = [other for data, other in PAIRS if data == family]
+    like = like if like in of_family else of_family[0]
+    fields = {**fields_of(family, like, scale), "blocks": None, "price": "flops", "like": like}
     if network in OWN:
-        first = next(of_paper for data, of_paper in PAIRS if data == family)
-        like = like if (family, like) in PAIRS else first
-        its = {**fields_of(family, str(like), scale), "blocks": None, "price": "flops", "like": like}
-        return _with_settings({**fields, **its}, settings or {})
-    if (family, network) not in PAIRS:
+        return fields
+    if (takes := NETWORKS[network].inputs) != NETWORKS[like].inputs:
         pairs = ", ".join(f"{f} {n}" for f, n in PAIRS)
-        raise UserError(f"No paper trains {network} on {family}; there are {pairs}.")
-    return _with_settings({**fields, **fields_of(family, network, scale)}, settings or {})
+        raise UserError(f"{title_of(network)} takes {takes}, and {family} has none; papers train {pairs}.")
+    return {**fields, "width": NETWORKS[network].width} if scale == "paper" else fields
 
 
 def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload:

@@ -34,6 +34,7 @@ from benchmarks.runner.training import Training
 from benchmarks.workloads.data.cards import Augmentation
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet, load
+from benchmarks.workloads.networks import names
 from methods.registry import own
 from results.records.schedule import Part, WorkerSchedule
 from results.records.spec import RunSpec
@@ -246,12 +247,22 @@ def cases() -> list[Case]:
     found += [Case(f"{_titled(name, its)}, virtual", name, its) for name, its in OPTIONS]
     found += [Case(f"async_lu, {title}", "async_lu", workload=changes) for title, changes in SETTINGS.items()]
     found += [Case("pdasgd, stragglers", "pdasgd", card=CARD.delayed(DELAYS))]
-    found += [Case(title, "bp", workload=merged(FEW, changes)) for title, changes in NETWORKS.items()]
+    found += [Case(title, "bp", workload=merged(FEW, changes)) for title, changes in {**NETWORKS, **_others()}.items()]
     for name, its in PLAIN:
         for place in ("threads", together.NAME):
             found += [Case(f"{_titled(name, its)}, {place}", name, its, executor=place, same_as="bp, virtual")]
     found += [Case(f"{name}, replay", name, executor="replay") for name in own()]
     return found
+
+
+def _others() -> dict[str, dict[str, Any]]:
+    """Networks that take images and are not among NETWORKS, with a block a stage."""
+    named = {"resnet20", *(changes.get("network") for changes in NETWORKS.values())}
+    return {
+        f"{name} on digits": {"network": name, "blocks": [1] * len(its.blocks)}
+        for name, its in names.NETWORKS.items()
+        if its.inputs == "images" and name not in named
+    }
 
 
 def _titled(name: str, options: Mapping[str, Any]) -> str:

@@ -172,8 +172,9 @@ def test_the_activations_of_a_layer() -> None:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_flops_are_those_that_torch_counts(network: str) -> None:
-    vocabulary, dtype = (50, torch.int64) if network in ("lstm", "gpt") else (None, torch.float32)
-    shape = (7,) if network in ("lstm", "gpt") else (3, 32, 32)
+    images = NETWORKS[network].inputs == "images"
+    vocabulary, dtype = (None, torch.float32) if images else (50, torch.int64)
+    shape = (3, 32, 32) if images else (7,)
     x = torch.zeros((2, *shape), dtype=dtype, device="meta")
     with torch.device("meta"):
         layers = build(network, classes=10, shape=shape, width=4, vocabulary=vocabulary)

@@ -17,16 +17,15 @@ from benchmarks.workloads.networks.names import NETWORKS, layer_count
 
 STAGES = {"resnet18": (2, 2, 2, 2), "resnet50": (3, 4, 6, 3)}
 SMALL: dict[str, dict[str, Any]] = {
+    **{name: {"width": 8, "blocks": (1,) * len(its.blocks)} for name, its in NETWORKS.items()},
     "resnet18": {"width": 4},
     "resnet50": {"width": 4, "blocks": (1, 1, 1, 1)},
     "resnet20": {"width": 4, "blocks": (1, 1, 1)},
     "wrn16_8": {"width": 1, "blocks": (1, 1, 1)},
     "squeezenet": {"width": 4},
     "lstm": {"width": 8, "vocabulary": 50, "embedding": 6},
-    "gpt": {"width": 8, "blocks": (2,)},
-    "vit": {"width": 8, "blocks": (2,)},
 }
-OF_TEXTS = ("lstm", "gpt")
+OF_TEXTS = [name for name, its in NETWORKS.items() if its.inputs != "images"]
 
 
 def small(network: str, seed: int = 0) -> dict[str, nn.Module]:

@@ -61,9 +61,20 @@ def test_the_paper_scale_of_paper_b() -> None:
     assert (made.optimizer.nesterov, made.optimizer.decay_bn, made.patience) == (True, False, 200)
 
 
-def test_what_no_paper_trains_is_refused() -> None:
-    with pytest.raises(UserError, match="No paper trains lstm on cifar10; there are cifar10 resnet18, "):
+def test_a_network_that_no_paper_trains_begins_with_anothers_settings() -> None:
+    made, theirs = workload("cifar10", "vit", "paper"), workload("cifar10", "resnet18", "paper")
+    assert (made.schedule, made.batch, made.like, made.price) == (theirs.schedule, theirs.batch, "resnet18", "flops")
+    assert made.width == NETWORKS["vit"].width
+    assert made.departures == ["network: ViT, with ResNet-18's settings"]
+    assert workload("cifar10", "vit", "smoke").width == workload("cifar10", "resnet18", "smoke").width
+    assert workload("cifar10", "vit", "paper", like="resnet20").optimizer.nesterov
+
+
+def test_a_network_is_refused_on_data_that_it_does_not_take() -> None:
+    with pytest.raises(UserError, match=r"LSTM.* takes words, and cifar10 has none; papers train cifar10 resnet18, "):
         workload("cifar10", "lstm", "smoke")
+    with pytest.raises(UserError, match="takes images, and imdb has none"):
+        workload("imdb", "vit", "smoke")
 
 
 def test_settings() -> None:

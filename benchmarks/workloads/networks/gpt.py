@@ -14,6 +14,7 @@ NETWORKS = {
         "width": 128,
         "blocks": (4,),
         "layers": ("embedding", "block{number}", "head"),
+        "inputs": "tokens",
         "batchnorm": False,
     }
 }

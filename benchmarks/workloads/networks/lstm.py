@@ -14,6 +14,7 @@ NETWORKS = {
         "width": 256,
         "blocks": (2,),
         "layers": ("embedding", "lstm{number}", "head"),
+        "inputs": "words",
         "batchnorm": False,
     }
 }

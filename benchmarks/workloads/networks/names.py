@@ -23,6 +23,8 @@ from benchmarks.workloads import networks
 class Network:
     """A network of the suite, its width and blocks as published.
 
+    inputs: what it takes, "images", "words" or "tokens".
+
     width: channels of the first stage, or what else its file says. blocks: of each stage. layers: names of the first
     layer, of a block (its stage; its place there, from 0, or its number, from 1), and of the last layer. patched:
     whether it cuts images into patches.
@@ -31,6 +33,7 @@ class Network:
     title: str
     width: int
     blocks: tuple[int, ...]
+    inputs: str = "images"
     layers: tuple[str, str, str] = ("stem", "stage{stage}.{place}", "head")
     batchnorm: bool = True
     patched: bool = False
