@@ -125,7 +125,7 @@ def program() -> NoReturn:
 
 
 def leave_folder() -> None:
-    """No file of the user's folder is taken for a module, here or in a child; but where that folder is the checkout.
+    """Keeps files of the user's folder from being imported, here and in children, unless that folder is the checkout.
 
     `python -m` looks for modules there first, and so does every process that Python's multiprocessing starts.
     """
@@ -139,7 +139,7 @@ def leave_folder() -> None:
 
 
 def _occupy_standard_descriptors() -> None:
-    """Where one is closed, the next file that is opened would take its number, and get what others write to it."""
+    """Opens closed standard descriptors: else the next file would get their number, and what others write to it."""
     for number in range(3):
         try:
             os.fstat(number)

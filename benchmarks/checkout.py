@@ -1,4 +1,4 @@
-"""Where the suite lies, as a checkout or installed: the one place that knows how deep a module is in it."""
+"""Folders of the suite, as a checkout or installed; no other module knows how deep it lies."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def members(group: str) -> tuple[str, ...]:
 
 
 def experiment(id: str) -> Experiment:
-    """By its id, or by its file. Raises UserError, offering the nearest names, when there is none."""
+    """Finds an experiment by its id or its file. Raises UserError with the nearest names where there is none."""
     if own.is_file(id):
         return own_table(Path(id))
     if id not in IDS:

@@ -1,4 +1,4 @@
-"""Where a network is cut into contiguous parts: a pipeline's stages, the partition of LPP-SGD.
+"""Cuts a network into contiguous parts: a pipeline's stages, the partition of LPP-SGD.
 
 The published cuts are those of FDG's public code (ZHUANGHP/FDG, `DG_models.py`), in which DDG was run again as well.
 """

@@ -158,7 +158,7 @@ def by_seed(records: Sequence[Record], measure: Measure, given: Context) -> Mapp
 
 
 def incidents(records: Sequence[Record]) -> str:
-    """How many of the runs did not finish, and why; "" if all did."""
+    """Counts the runs that did not finish, with reasons; "" if all did."""
     bad = [record for record in records if record.status != "finished"]
     words = dict.fromkeys(
         f"{record.status}: {record.end.get('reason', '')}" if record.end else record.status for record in bad
@@ -187,7 +187,7 @@ def need(keys: Iterable[str], what: Literal["target", "baseline"]) -> bool:
 
 
 def seconds_per_batch(record: Record) -> float | None:
-    """On the record's clock. Per batch, since methods drop different remainders of an epoch."""
+    """Seconds of a batch on the record's clock; not of an epoch, since methods drop different remainders of it."""
     last = extent(record)
     return last.seconds / record.evaluations[-1].step if last is not None else None
 

@@ -110,7 +110,7 @@ def data_of(network: str, scale: Scale) -> tuple[Workload, DataSet]:
 
 
 def serve(pipe: Connection, rival: Rival) -> None:
-    """In a process of its own: time a round whenever it is asked for, until the other end hangs up."""
+    """Run in a process of its own: time a round whenever it is asked for, until the other end hangs up."""
     timed = rival.build()
     try:
         while True:

@@ -51,7 +51,7 @@ KILLED_PER_TASK = 3
 
 
 def serve(path: str) -> None:
-    """In a job: what a run of no length leaves."""
+    """Run in a job: write what a run of no length leaves."""
     shard = Shard.read(Path(path))
     for run in shard.runs:
         folder = folder_of(shard.setting.out, run.id)
@@ -124,7 +124,7 @@ class Folder:
 
     @property
     def table(self) -> list[dict[str, str]]:
-        """Its lines, but for which commit made them."""
+        """Lines of the table, without the commit that made them."""
         (path,) = self.out.glob(f"tables/*/{TABLE}.csv")
         with path.open() as file:
             return [{name: value for name, value in line.items() if name != "commit"} for line in csv.DictReader(file)]

@@ -106,7 +106,7 @@ def differences(record: Record, epochs: float, data: DataSet) -> list[str]:
 
 
 def _same(was: Any, now: Any) -> bool:
-    """To the last digit, as far as the journal says what it was."""
+    """Whether values are equal to the last digit, as far as the journal has them."""
     if isinstance(was, Mapping):
         return all(_same(value, now[name]) for name, value in was.items())
     if isinstance(was, list | tuple):

@@ -57,14 +57,14 @@ class Request:
         return own_folder(self.out, self.out / "figures")
 
     def networks_among(self, known: Iterable[str], default: Collection[str] = ()) -> list[str]:
-        """Those that are asked for, or the default, or all. Raises UserError where none is left."""
+        """Networks that are asked for, or the default, or all. Raises UserError where none is left."""
         wanted = self.networks or default
         if chosen := [name for name in known if not wanted or name in wanted]:
             return chosen
         raise UserError(f"Nothing to run: there are the networks {', '.join(known)}; name one of them with --network.")
 
     def method(self, name: str, **options: Any) -> Method:
-        """With the user's settings of it. Raises UserError where it cannot run on a simulated clock."""
+        """Makes the method with the user's settings. Raises UserError where it cannot run on a simulated clock."""
         made = methods.create(name, {**self.settings.get(name, {}), **options})
         executors.VIRTUAL.check(made)
         return made

@@ -86,7 +86,7 @@ def law_of_sum(layers: int, beta: float) -> float:
 
 
 def law_of_mean(layers: int, beta: float) -> float:
-    """Per layer, which the paper does not divide out, in units of T."""
+    """Mean over the layers, in units of T; the paper never divides the sum by their number."""
     return law_of_sum(layers, beta) / layers
 
 

@@ -70,7 +70,7 @@ class Care:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class EngineOptions:
-    """Where `run` trains what is missing."""
+    """Options on where `run` trains missing runs."""
 
     engine: Annotated[
         str, Parameter(help="local (processes of this machine) or slurm (jobs of a cluster, which go on without it).")

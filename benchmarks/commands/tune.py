@@ -106,7 +106,7 @@ def _train(grid: Grid, trainer: Trainer, runs: Sequence[Run], what: str) -> bool
 
 
 def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
-    """On the screen the rows alone; files hold the pairs and the runs as well."""
+    """Prints the rows, and writes rows, pairs and runs to files."""
     name = name_of(tuned.published.table.id)
     given = conditions_of(tuned)
     drawn = draw(tuned, own_folder(out, given.folder(out / "figures")) / name)

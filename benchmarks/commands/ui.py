@@ -110,7 +110,7 @@ def _run_before(out: Path) -> list[Table]:
 
 
 def _links(shelf: Sequence[Tracked], known: Sequence[Table]) -> Iterator[Link]:
-    """Per table, experiment and network: the methods side by side, and each of them beside the paper's row."""
+    """Links for each table, experiment and network: the methods side by side, and each beside the paper's row."""
     experiments = dict.fromkeys(one.experiment for one in shelf if one.kind == "ours")
     for table in known:
         for experiment in experiments:

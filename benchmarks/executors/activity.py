@@ -19,7 +19,7 @@ class Activity:
     asked: int = 0
 
     def __str__(self) -> str:
-        """With the line of the method, where its program is a generator."""
+        """Describes the activity, with the line of the method where its program is a generator."""
         details = "; ".join(filter(None, (self._subject, standing(self.worker))))
         return f"{self.worker.name} {self._where}" + (f" ({details})" if details else "")
 

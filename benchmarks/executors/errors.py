@@ -27,7 +27,7 @@ Line = tuple[FrameType, int]
 
 
 def described(error: BaseException) -> str:
-    """Its class, its text, and the line of a method or a user's network at which it was raised, where it was.
+    """Text of an error: class, message, and the line of a method or a user's network that raised it, if one did.
 
     A plug-in's exception may raise instead of giving a text, which is then said.
     """

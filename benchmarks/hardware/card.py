@@ -203,7 +203,7 @@ class Card(_Part):
         )
 
     def seconds_by_flops(self, layers: Sequence[LayerWork], *, what: str, batch: int) -> NetworkSeconds:
-        """By its FLOPs at the rate that the card achieves: for networks that it does not know. batch: the layers'.
+        """Seconds of a network that the card does not know, from its FLOPs at the card's rate. batch: the layers'.
 
         A backward pass costs a forward pass's FLOPs for the weights and as many for the inputs; the first layer has no
         inputs to care for.

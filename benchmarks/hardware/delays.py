@@ -101,7 +101,7 @@ class Delay(BaseModel):
 
     @property
     def label(self) -> str:
-        """In words."""
+        """Describes the delay in words."""
         size = f"{self.steps:g} step" + "s" * (self.steps != 1)
         how = {
             "constant": f"{size} before every batch",

@@ -52,7 +52,7 @@ def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[La
 
 @cache
 def _moved_of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[str], Activations]:
-    """With the names of the layers."""
+    """Names and activations of the layers of the paper's network."""
     work = workload(family, network, "paper", {"stem": stem})
     known = card(work.dataset)
     made = network_of(work, known)

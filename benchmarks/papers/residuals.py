@@ -44,7 +44,7 @@ def predictions(card: Card) -> tuple[str, list[str]]:
 
 
 def residuals_a(card: Card) -> Iterator[str]:
-    """Per network and row: predicted and published seconds, their ratio, and whether the card was fitted to them."""
+    """Residuals by network and row: predicted and published seconds, their ratio, and whether they were fitted."""
     for (network, row), values in sorted(published_epoch_seconds().items()):
         seconds = seconds_per_epoch(card, card.networks[network], row)
         mean = math.exp(sum(map(math.log, values)) / len(values))
@@ -59,7 +59,7 @@ def residuals_a(card: Card) -> Iterator[str]:
 
 
 def residuals_b(card: Card) -> Iterator[str]:
-    """Per row of paper B's tables: predicted and published seconds of training, and which rows were fitted."""
+    """Residuals by row of paper B's tables: predicted and published seconds of training, and which rows were fitted."""
     for id in ("lap-table1", "lap-table2", "lap-table3", "lap-table6", "lap-table8", "lap-table9", "lap-table10"):
         one = tables.table(id)
         values = published.load(id)

@@ -1,4 +1,4 @@
-"""Where a run's numbers were made: recorded with every run, part of no identity."""
+"""Environment of a run: recorded with every run, part of no identity."""
 
 from __future__ import annotations
 

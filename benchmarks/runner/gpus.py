@@ -78,13 +78,13 @@ def choose(numbers: Sequence[str]) -> None:
 
 
 def each() -> tuple[str, ...]:
-    """Per GPU, what CUDA_VISIBLE_DEVICES has to be for a process to see that one alone. Raises UserError as `found`."""
+    """Values of CUDA_VISIBLE_DEVICES that show a process one GPU alone, one for each. Raises UserError as `found`."""
     count, listed = found().count, [name.strip() for name in os.environ.get(VISIBLE, "").split(",")]
     return tuple(listed[:count]) if any(listed) else tuple(map(str, range(count)))
 
 
 def describe() -> dict[str, Any]:
-    """For the recorded environment: the GPUs, their driver, and what torch was built with; None: not found out."""
+    """Environment to record: the GPUs, their driver, and what torch was built with; None: not found out."""
     import torch
 
     seen = found()

@@ -1,4 +1,4 @@
-"""From a table and what was chosen to its grid: the one place where settings become rows, runs and words."""
+"""Resolves a table and the choices into its grid: the one place where settings become rows, runs and words."""
 
 from __future__ import annotations
 
@@ -266,7 +266,7 @@ def _remarks(choices: Choices) -> Iterator[str]:
 
 
 def _cautions(choices: Choices, cells: Sequence[GridRow]) -> Iterator[str]:
-    """Where a learning rate was set and that of the warm-up was not: what the latter is then, beside it."""
+    """Warns where a learning rate was set and the warm-up's was not, and says what the warm-up's is then."""
     given = {*choices.settings.get("workload", {}), *(one.key for one in choices.sweeps if one.owner == "workload")}
     given |= {key for key in ("schedule.lr", "schedule.warm_up_lr") if any(f"{key}=" in row for row in choices.methods)}
     if "schedule.lr" not in given or "schedule.warm_up_lr" in given:

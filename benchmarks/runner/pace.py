@@ -107,11 +107,11 @@ class Remaining:
         self._fresh.add(id)
 
     def resumed(self, id: str, epoch: int) -> None:
-        """Its epochs until then are not trained again."""
+        """Count a run's epochs before the checkpoint as done."""
         self._epochs[id] -= epoch
 
     def epoch(self, id: str, epochs: float = 1) -> None:
-        """One more is done, or so many."""
+        """Count another epoch as done, or `epochs` of them."""
         took, first = self._now() - self._heard[id], id in self._fresh
         if not first or took > SHORT_SECONDS:
             self._took += took

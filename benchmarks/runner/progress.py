@@ -184,7 +184,7 @@ def runs(count: int) -> str:
 
 
 def judged(judge: Judge, metrics: Mapping[str, float]) -> str:
-    """What an evaluation is judged by, in words: "87.0 %", "1.88 nats"."""
+    """Value that the evaluation is judged by, in words: "87.0 %", "1.88 nats"."""
     return f"{judge.of(metrics):.{judge.digits or 1}f} {judge.unit}"
 
 
@@ -197,7 +197,7 @@ def clock(metrics: Mapping[str, float]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """In words, for people."""
+    """A duration in words."""
     if seconds < 100:
         return f"{max(0, seconds):.0f} s"
     if seconds < 6000:

@@ -61,7 +61,7 @@ def _hardware(chosen: Card) -> str:
 
 
 def _place(path: Path) -> str:
-    """From where the command runs, if it lies there or below; else the whole path."""
+    """Path relative to the working directory if it lies below, else the whole path."""
     whole = path.expanduser().resolve()
     return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole)
 

@@ -1,4 +1,4 @@
-"""Where a run stands: written by the thread that trains it, read by the one that watches it."""
+"""Progress of a run: written by the thread that trains it, read by the one that watches it."""
 
 from __future__ import annotations
 

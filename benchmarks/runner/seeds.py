@@ -46,13 +46,13 @@ def argument(seeds: Sequence[int]) -> str:
 
 
 def words(seeds: Sequence[int]) -> str:
-    """For people: "seed 0", "seeds 0 to 2", "seeds 0 to 2 and 7"."""
+    """Seeds in words: "seed 0", "seeds 0 to 2", "seeds 0 to 2 and 7"."""
     *others, last = [str(one) if one == end else f"{one} to {end}" for one, end in _stretches(seeds)]
     return f"seed{'' if len(seeds) == 1 else 's'} {' and '.join([', '.join(others), last] if others else [last])}"
 
 
 def slug(seeds: Sequence[int]) -> str:
-    """For the names of files: "1-seed", "5-seeds" of the first ones; of others which: "seeds-0-4+7"."""
+    """Seeds for the names of files: "1-seed", "5-seeds" of the first ones; of others which: "seeds-0-4+7"."""
     if tuple(seeds) == tuple(range(len(seeds))):
         return f"{len(seeds)}-seed{'' if len(seeds) == 1 else 's'}"
     return f"seeds-{'+'.join(str(one) if one == end else f'{one}-{end}' for one, end in _stretches(seeds))}"

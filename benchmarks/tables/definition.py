@@ -76,13 +76,13 @@ class Row:
 
     @property
     def key(self) -> str:
-        """Its name: "lapsgd@updaters=2,batch=128"."""
+        """Name of the row: "lapsgd@updaters=2,batch=128"."""
         suffix = ",".join(f"{key}={text_of(value)}" for key, value in self.variant.items())
         return f"{self.method}@{suffix}" if suffix else self.method
 
     @property
     def label(self) -> str:
-        """Its name for people: "LAPSGD, updaters 2, batch 128"."""
+        """Name of the row for people: "LAPSGD, updaters 2, batch 128"."""
         title = method_class(self.method).title
         said = {**{key: value for key, value in self.variant.items() if key not in self.swept}, **self.swept}
         names = {key: key.removeprefix(WORKLOAD).replace("_", " ") for key in said}

@@ -109,7 +109,7 @@ def notes(table_runs: TableRuns) -> Iterator[str]:
 
 
 def _forms(table_runs: TableRuns) -> Iterator[str]:
-    """Which data it was, where it is not in its published form."""
+    """Yields the form of the data, where it is not the published one."""
     labels = [record.labels for record in table_runs.used] or [run.labels for run in table_runs.grid.runs]
     embedded = data_card(table_runs.grid.cells[0].work.dataset).embedded
     seen = {label.data_label for label in labels} if not embedded else set[str]()
@@ -118,7 +118,7 @@ def _forms(table_runs: TableRuns) -> Iterator[str]:
 
 
 def _drains(grid: Grid) -> Iterator[str]:
-    """Where workers are drained within epochs, for checkpoints."""
+    """Yields a note where workers are drained within epochs, for checkpoints."""
     for every in sorted({cell.work.drain_every for cell in grid.cells} - {None}, key=lambda every: every or 0):
         yield (
             f"Within an epoch all workers are drained after every {every} batches (rounded up to equal shares of "
@@ -195,7 +195,7 @@ def _remainders(grid: Grid) -> Iterator[str]:
 
 
 def _left_out(work: Workload, known: DataCard, devices: int) -> str:
-    """How many of an epoch's, and why; "" for none."""
+    """Share of an epoch's samples that is left out, and why; "" for none."""
     together, (samples, _) = work.batch * devices, work.samples_of(known)
     batches = f"batches of {work.batch}" + (f" x {devices} devices" if devices > 1 else "")
     return f"{100 * (samples % together) / samples:.2g} % ({batches})" if samples % together else ""

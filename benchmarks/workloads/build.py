@@ -39,7 +39,7 @@ def _offered(work: Workload, known: DataCard, vocabulary: int | None = None) -> 
 
 
 def own_layer_count(work: Workload, known: DataCard) -> int:
-    """Of a network of the user's own, once it was tried on the data's shape. Raises UserError where it fails."""
+    """Tries a user's network on the data's shape and counts its layers. Raises UserError where it fails."""
     return own.layer_count(work.network, tuple(_offered(work, known).items()), input_dtype(work), work.task)
 
 

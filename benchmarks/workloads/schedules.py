@@ -62,7 +62,7 @@ class Schedule(BaseModel):
         return self.lr * factor * self._share(epochs)
 
     def _share(self, epochs: float) -> float:
-        """Of lr, after the warm-up."""
+        """Factor of lr after the warm-up."""
         if self.kind == "constant":
             return 1.0
         if self.kind == "multistep":

@@ -164,7 +164,7 @@ class Workload(BaseModel):
 
     @property
     def name(self) -> str:
-        """Of the papers' workload that this is, at whatever scale."""
+        """Name of the papers' workload, the same at every scale."""
         return f"{self.family}-{self.network}"
 
     @property
@@ -206,7 +206,7 @@ class Workload(BaseModel):
         return workload(self.family, self.network, scale, settings, like=self.like)
 
     def input_shape(self, known: DataCard) -> tuple[int, ...]:
-        """Of one image, (channels, height, width) in pixels: the card's, unless a resolution is set; () of a text."""
+        """Shape of one image, (channels, height, width): the card's, unless a resolution is set; () for a text."""
         if self.resolution is not None:
             return (known.shape[0], self.resolution, self.resolution)
         return tuple(known.shape)
@@ -229,7 +229,7 @@ class Workload(BaseModel):
 
     @property
     def departures(self) -> list[str]:
-        """How it departs from the paper's workload of that name, in words."""
+        """Departures from the paper's workload of that name, in words."""
         paper, said = self.at("paper"), list[str]()
         if self.like is not None:
             of_file = f" of {self.own.file.name}" if self.own is not None else ""
@@ -245,7 +245,7 @@ class Workload(BaseModel):
 
     @property
     def charged_stem(self) -> str:
-        """Of the network whose seconds are charged: the paper's, unless the run departs from its scale's.
+        """Stem of the network whose seconds are charged: the paper's, unless the run departs from its scale's.
 
         At the smaller scales the images may be too small for the paper's stem.
         """

@@ -94,7 +94,7 @@ def _names(axes: Axes, layers: Sequence[str], most: int) -> None:
 
 
 def splits(panels: Mapping[str, Sequence[SpeedupSplit]], stem: Path, *, title: str) -> tuple[Path, ...]:
-    """Per panel and method the speed-up and the two factors that multiply to it, each with its interval if it has one.
+    """Draws by panel and method the speed-up and its two factors, each with its interval if it has one.
 
     The axis is logarithmic, so that the factors' distances from 1 add up. Raises ResultsError where the files cannot
     be written.

@@ -37,7 +37,7 @@ class Law:
 
     @property
     def points(self) -> list[tuple[float, float]]:
-        """Those that were measured."""
+        """Points that were measured."""
         return list(zip(self.measured_xs or self.xs, self.measured, strict=True)) if self.measured else []
 
 
@@ -76,7 +76,7 @@ def laws(panels: Sequence[Panel], stem: Path, *, title: str) -> tuple[Path, ...]
 
 
 def _looks(every: Sequence[Law]) -> dict[str, LineLook]:
-    """By label: methods as everywhere, all else in the other colours."""
+    """Looks by label: methods as everywhere, all else in the other colours."""
     of_methods = looks(one.key for one in every if one.key)
     mine = {one.label: of_methods[one.key] for one in every if one.key}
     taken = {look.colour for look in mine.values()}

@@ -49,7 +49,7 @@ class WorkerBar:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """From a moment in one row to a moment in another. layer: colours the arrow; None for a loss."""
+    """An arrow from a moment in one row to a moment in another. layer: colours the arrow; None for a loss."""
 
     from_row: str
     start: float

@@ -237,7 +237,7 @@ def with_rows(table: ResultTable, rows: Sequence[ResultRow]) -> ResultTable:
 
 
 def columns(table: ResultTable, index: int) -> tuple[PaperColumn, ...]:
-    """Those of a measure: published, where any row has such a value, and measured."""
+    """Columns of a measure: published, where any row has such a value, and measured."""
     parts: tuple[Part, ...] = ("published", "measured") if table.refers(index) else ("measured",)
     return tuple(PaperColumn(index, part) for part in parts)
 

@@ -49,7 +49,7 @@ class Beside:
 
     @property
     def place(self) -> str:
-        """Its folder, from the report's."""
+        """Folder of the page, relative to the report's."""
         return f"{FOLDER}/{self.id}"
 
     @property
@@ -59,7 +59,7 @@ class Beside:
         return tuple(_grid(self.pages, key, title, name) for key, title in networks.items() for name in measures)
 
     def flat(self, one: BesideGrid) -> Grid:
-        """With one line of headings, for Markdown."""
+        """Copy with one line of headings, for Markdown."""
         parts = ("measured (n)", "95 % interval")
         heads = (f"{page.condition.label}: {part}" for page in self.pages for part in parts)
         rows = tuple((row.label, row.published, *_texts(row)) for row in one.rows)
@@ -94,7 +94,7 @@ def _grid(pages: Sequence[Page], network: str, title: str, measure: str) -> Besi
 
 
 def _cells(page: Page, network: str, measure: str) -> dict[str, ShownCell]:
-    """By the row's key."""
+    """Cells by the row's key."""
     if measure not in page.measures:
         return {}
     index = page.measures.index(measure)

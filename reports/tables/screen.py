@@ -92,7 +92,7 @@ class Screen:
 
 
 def _captions(table: ResultTable) -> Iterator[str]:
-    """Those of single networks in one line."""
+    """Captions, those of single networks in one line."""
     of_networks = [line for line in table.captions if line.partition(": ")[0] in table.networks]
     yield from (line for line in table.captions if line not in of_networks)
     if of_networks:

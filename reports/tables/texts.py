@@ -25,7 +25,7 @@ CENSORED = "{}: so many have a value; > is a lower bound."
 
 
 def published_text(value: Published | None, measure: Measure) -> str:
-    """For example '226.4 ± 10', with the paper's own digits in the standard deviation."""
+    """Text of a published value: '226.4 ± 10', with the paper's own digits in the standard deviation."""
     if value is None:
         return BLANK
     mean = f"{value.mean:.{measure.digits}f}"

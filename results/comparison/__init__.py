@@ -37,7 +37,7 @@ class ComparedCell:
 
     @property
     def unchanged(self) -> bool:
-        """Nothing differs that was measured, and every common seed has the same losses."""
+        """Whether all measured values are equal, and every common seed has the same losses."""
         return self.identical == self.common and all(change.verdict == SAME for change in self.changes)
 
 

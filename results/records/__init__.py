@@ -43,7 +43,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """Where a run went on from a checkpoint: after so many epochs, and batches of the next.
+    """Resumption from a checkpoint: after so many epochs, and batches of the next.
 
     wall_seconds: until then, without the pause. environments: which it was trained in before, in their order: each with
     the epoch and batch until which it was.

@@ -191,7 +191,7 @@ def _line(point: Evaluation) -> dict[str, Any]:
 
 
 def _text(error: BaseException) -> str:
-    """Its class and text; an exception of others may raise instead of giving one."""
+    """Class and text of an error; a plug-in's may raise instead of giving a text."""
     try:
         return f"{type(error).__name__}: {error}"
     except (Exception, SystemExit, GeneratorExit):

@@ -57,7 +57,7 @@ class Owner:
 
     @classmethod
     def read(cls, content: bytes) -> Owner | None:
-        """One that was written as a JSON object, with a nonce; None where it is no such thing."""
+        """Reads an owner from its JSON object with a nonce; None where the content is something else."""
         try:
             fields = json.loads(content)
             del fields["nonce"]
@@ -67,7 +67,7 @@ class Owner:
             return None
 
     def written(self) -> str:
-        """Its JSON object, with a nonce: no two are equal."""
+        """JSON object of the owner, with a nonce: no two are equal."""
         return json.dumps(asdict(self) | {"nonce": uuid.uuid4().hex})
 
     def __str__(self) -> str:
@@ -236,7 +236,7 @@ def _chain(path: Path) -> tuple[_Found, ...]:
 
 
 def _claim(path: Path, dead: _Found) -> Path:
-    """Its name tells the dead one, and it alone: by renaming, a content is never at two places."""
+    """Path to claim a dead lease by renaming it: named after that lease alone, so that no content is at two places."""
     return path.with_name(f"{LEASE}.{dead.mark}")
 
 

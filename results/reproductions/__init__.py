@@ -167,7 +167,7 @@ def to_json(environment: Mapping[str, Any]) -> str:
 
 
 def environment(records: Sequence[Record]) -> dict[str, Any]:
-    """Where runs were made, without names of hosts or folders; every entry lists what occurs.
+    """Environments of runs, without names of hosts or folders; every entry lists what occurs.
 
     Seconds are simulated where the executor is virtual: then the hardware is a card and `cpu` made the numerics.
     """

@@ -92,7 +92,7 @@ def best(record: Record) -> Best | None:
 
 
 def extent(record: Record) -> Reach | None:
-    """How far the run went: clock and epochs of its last evaluation, the lower bounds of a censored time."""
+    """Clock and epochs of the run's last evaluation: lower bounds of a censored time."""
     if not record.evaluations:
         return None
     last = record.evaluations[-1]

@@ -65,14 +65,14 @@ class Times:
 
     @property
     def open_ends(self) -> tuple[float, ...]:
-        """How long each run counts as on its way that did not arrive: math.inf for one that never would have."""
+        """Times up to which runs that did not arrive count as on their way: math.inf for one that never would."""
         runs = zip(self.values, self.limits, self.never, strict=True)
         ends = [math.inf if never else limit for value, limit, never in runs if value is None]
         return tuple(end for end in ends if end is not None)
 
     @property
     def horizon(self) -> float:
-        """Up to where the curve is known: math.inf if it falls to 0, so that the mean needs no restriction."""
+        """Time up to which the curve is known: math.inf if it falls to 0, so that the mean needs no restriction."""
         last = max(self.open_ends, default=-1.0)
         if last < max(self.arrived, default=0.0):
             return math.inf
@@ -87,7 +87,7 @@ class Times:
         return any(end > time for end in self.arrived) or any(end >= time for end in self.open_ends)
 
     def followed(self, time: float) -> int:
-        """How many runs were still on their way just before `time`, and watched."""
+        """Number of runs that were watched and still on their way just before `time`."""
         return sum(end >= time for end in (*self.arrived, *self.open_ends))
 
 

@@ -146,7 +146,7 @@ def chance_beyond(distance: float, error: float, freedom: float, level: float = 
 
 
 def margin_of(published_mean: float, *, points: bool) -> float:
-    """How far a measured mean may lie from the published one and still agree, in the measure's unit.
+    """Largest distance of a measured mean from the published one at which they agree, in the measure's unit.
 
     1 percentage point for accuracies (`points`), 10 % of the published mean for all else (seconds, epochs, losses,
     speed-ups). Chosen before looking at results; docs/statistics.md says why.

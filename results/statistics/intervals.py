@@ -178,7 +178,7 @@ def finite(values: Sequence[float]) -> list[float]:
 
 
 def _bootstrap_t(a: Sequence[float], b: Sequence[float], level: float, seed: int) -> Interval | None:
-    """None where the values have so many ties that resamples without spread reach the interval's ends."""
+    """Bootstrap-t interval; None where values have so many ties that resamples without spread reach its ends."""
     import numpy as np
 
     rng = np.random.default_rng(seed)

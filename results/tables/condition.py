@@ -58,7 +58,7 @@ class RunCondition:
         return RunCondition(**{one.name: getattr(self, one.name) for one in fields(RunCondition)})
 
     def folder(self, place: Path) -> Path:
-        """Where its files lie below a place such as out/tables."""
+        """Folder of its files below a place such as out/tables."""
         return place / self.slug
 
 

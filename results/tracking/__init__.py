@@ -200,7 +200,7 @@ def _settings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _as_results_error(uri: str) -> Iterator[None]:
-    """At this border every failure of the store is the same to the user: the runs are safe, and can be fed later."""
+    """Turns every failure of the store into a ResultsError: the runs are safe, and can be fed later."""
     try:
         yield
     except ResultsError:

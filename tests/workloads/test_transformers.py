@@ -73,7 +73,7 @@ def test_every_patch_is_seen_from_every_other() -> None:
 
 
 def test_patches_are_taken_row_by_row() -> None:
-    """Of a patch that is lit, one place alone differs from a dark image's."""
+    """A single lit patch changes one place of the output against a dark image."""
     layers = vit(shape=(1, 8, 16), patch=2)
     image = torch.zeros(2, 1, 8, 16)
     image[1, 0, 4:6, 2:4] = 1.0

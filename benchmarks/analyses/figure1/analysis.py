@@ -115,7 +115,7 @@ def arrows(watched: Timeline) -> Iterator[Arrow]:
 
 
 def _reads(watched: Timeline, forwards: list[Span]) -> Iterator[Arrow]:
-    """From an update of a layer to the first forward pass of that layer after it, in another worker."""
+    """Arrows from a layer's update to the next forward pass of that layer in another worker."""
     from reports.figures.timelines import Arrow
 
     for update in (span for span in watched.spans if span.effect == "Update"):

@@ -213,7 +213,7 @@ def _generator(seed: int, purpose: str) -> Any:
 
 
 def _densities(samples: Array, edges: Array) -> list[Array]:
-    """Those of the groups of chains. samples: (times, chains)."""
+    """Densities of the groups of chains. samples: (times, chains)."""
     return [potentials.histogram(group, edges) for group in np.array_split(samples, GROUPS, axis=1)]
 
 

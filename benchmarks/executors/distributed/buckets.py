@@ -47,7 +47,7 @@ class ComingMean(TorchGradient):
 
 
 class Bucket:
-    """Its rows, used in round after round. tag: its messages'. device: of the means.
+    """Rows of layers that are sent together, reused every round. tag: of its messages; device: of the means.
 
     adding: the thread that adds up, beside the backward pass, this rank's share of what is worth sharing.
     """

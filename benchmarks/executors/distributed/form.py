@@ -14,7 +14,7 @@ STEP = 8
 
 
 class Form:
-    """Where tensors lie in a row: so many whole numbers first, then one tensor after the other.
+    """Places of tensors in a row: some whole numbers first, then one tensor after the other.
 
     like: of their shapes, kinds and, where they are dense, layouts in memory.
     """

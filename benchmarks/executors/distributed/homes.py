@@ -140,7 +140,7 @@ class LateGradient(Gradient):
 
 
 class LateExecutor(ThreadsExecutor):
-    """Without tensors: a mean comes as late as it can, and whoever uses it waits until then."""
+    """Runs effects without tensors; a mean comes as late as possible, and a worker that uses it waits until then."""
 
     def __init__(self, team: SimulatedTeam, cross_device: CrossDeviceChannels) -> None:
         super().__init__(team)

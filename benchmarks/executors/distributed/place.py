@@ -57,7 +57,7 @@ class RankPlace:
 
 
 def found(surroundings: Mapping[str, str] = os.environ) -> RankPlace | None:
-    """None where nobody has started ranks. Raises UserError where what is said of them is not whole."""
+    """Returns this process's rank, set by torchrun or srun; None without them. Raises UserError if incomplete."""
     if "RANK" in surroundings or "WORLD_SIZE" in surroundings:
         rank, ranks, starter = _number(surroundings, "RANK"), _number(surroundings, "WORLD_SIZE"), "torchrun"
     elif int(surroundings.get("SLURM_STEP_NUM_TASKS", "1")) > 1:

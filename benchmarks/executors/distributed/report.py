@@ -86,7 +86,7 @@ def share(team: TorchTeam, rank: int, *, own: bool) -> tuple[TeamValues, dict[st
 
 
 def order(team: TorchTeam, *, loaded: bool) -> tuple[PartOrder, dict[int, dict[str, Tensor]]]:
-    """And the tensors that are sent with it, by rank. Raises ValueError where a method's state is not like JSON."""
+    """Order for a part, and its tensors by rank. Raises ValueError where a method's state is not like JSON."""
     ranks = range(1, len(team.replicas)) if loaded else ()
     shares = {rank: share(team, rank, own=False) for rank in ranks}
     replicas = {rank: Replicas(values=values, tensors=described(of)) for rank, (values, of) in shares.items()}

@@ -89,7 +89,7 @@ class CudaStreams:
 
 
 def streams_of(device: torch.device) -> DeviceStreams | None:
-    """None where a device has no streams."""
+    """Returns the streams of a device; None where it has none."""
     return CudaStreams(device) if device.type == "cuda" else None
 
 

@@ -13,7 +13,7 @@ from methods import effects as e
 
 
 class MeetingPlaces:
-    """Those of one epoch. Nobody waits for room in a channel: when items came is in the schedule."""
+    """Channels, counters and groups of one epoch. Nobody waits for room in a channel: the schedule orders items."""
 
     def __init__(self, team: Team) -> None:
         self.team = team

@@ -100,7 +100,7 @@ def _grows(look: Look) -> list[Outcome]:
 
 
 def _grows_with_beta(table: ResultTable) -> Iterator[Outcome]:
-    """Per depth: the wait summed over the layers, from each time of a backward pass to the next."""
+    """Comparisons for each depth: the wait summed over the layers, from one time of a backward pass to the next."""
     for depth in dict.fromkeys(row.row for row in table.rows if row.row != "layers=1"):
         rows = sorted((float(row.network.removeprefix("beta=")), row) for row in table.rows if row.row == depth)
         sums = [value.value for _, row in rows if (value := _value(table, row, "wait_sum")) is not None]

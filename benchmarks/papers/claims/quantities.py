@@ -65,7 +65,7 @@ class Quantity:
 
     @classmethod
     def of(cls, summary: Summary, *, exact: bool, by_seed: Mapping[int, float] | None = None) -> Quantity | None:
-        """None if nothing was measured. A censored mean is a lower bound. by_seed: what it is the mean of, if known."""
+        """Makes a quantity; None if nothing was measured. A censored mean is a lower bound. by_seed: its values."""
         found = cls._of(summary, by_seed or {}, exact=exact)
         if found is None or not (width := summary.resolution):
             return found
@@ -196,11 +196,11 @@ class Quantity:
 
     @property
     def interval(self) -> Interval:
-        """Where it lies at LEVEL, but for what is open."""
+        """Interval of the value at LEVEL, without open ends."""
         return self.interval_at(LEVEL)
 
     def interval_at(self, level: float) -> Interval:
-        """Where it lies at a level, but for what is open: of the earliest values and the latest ones, and between."""
+        """Interval of the value at a level, without open ends: from the earliest values' to the latest ones'."""
         low, high = self.earliest._interval(level), self.latest._interval(level)
         return Interval(min(low.low, high.low), max(low.high, high.high), level)
 

@@ -33,7 +33,7 @@ class Term(NamedTuple):
 
     @property
     def variance(self) -> float:
-        """Its squared standard error, in the quantity's unit squared."""
+        """Squared standard error of the term, in the quantity's unit squared."""
         own = max(self.std**2, self.least) / self.n
         return self.weight**2 * (bound_variance(self.mean, own, self.n, LEVEL) if self.bounded else own)
 

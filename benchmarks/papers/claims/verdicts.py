@@ -156,7 +156,7 @@ class Claim:
         return [point.at(level) if point.status == alone else point for point in points], level
 
     def status(self, points: Sequence[Outcome]) -> Decision:
-        """By the comparisons that rest on no fitted seconds; fitted where only others could decide it, or a part."""
+        """Status by the comparisons without fitted seconds; "fitted" where only others could decide it, or a part."""
         found = self._of({point.status for point in points if not point.fitted})
         if found == "holds" and fitted_parts(points):
             return "not decided (fitted)"

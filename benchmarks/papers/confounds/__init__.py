@@ -1,1 +1,1 @@
-"""In what rows of a table differ beside their methods: as run here, and as published."""
+"""Differences between the rows of a table beside their methods: as run here, and as published."""

@@ -18,7 +18,7 @@ class Counted:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Counted | None:
-        """None where none has finished, or where one that has counted nothing, as those of earlier versions did."""
+        """Gathers the counts of finished runs; None without any, or if one has none, as of earlier versions."""
         ends = [record.end for record in records if record.complete and record.end is not None]
         if not ends or not all("effects" in end for end in ends):
             return None
@@ -37,7 +37,7 @@ class Counted:
 
     @property
     def updates(self) -> list[int]:
-        """Per layer, over all replicas."""
+        """Updates of each layer, over all replicas."""
         return [sum(of_layer) for of_layer in zip(*(one.updates for one in self.runs), strict=True)]
 
     @property

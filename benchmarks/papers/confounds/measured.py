@@ -32,7 +32,7 @@ DECISIVE = (
 
 @dataclass(frozen=True)
 class Audit:
-    """In what rows differ. lines: in full, an aspect each; apart: those of DECISIVE; others: names of all others."""
+    """Differences between rows. lines: in full, an aspect each; apart: those of DECISIVE; others: other names."""
 
     lines: tuple[str, ...] = ()
     apart: tuple[str, ...] = ()

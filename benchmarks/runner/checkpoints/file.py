@@ -44,7 +44,7 @@ class _Strict(BaseModel):
 
 
 class Stint(_Strict):
-    """In which environment a run was trained, until it had so many epochs, and batches of the next."""
+    """Environment that a run was trained in, up to an epoch, and a batch of the next."""
 
     epoch: Natural
     batch: Natural
@@ -90,7 +90,7 @@ def words(epoch: int, batch: int) -> str:
 
 
 def folder(out: Path, id: str) -> Path:
-    """Where the checkpoints of the run with this identity are."""
+    """Folder of the checkpoints of the run with this identity."""
     return folder_of(out, id) / FOLDER
 
 

@@ -83,7 +83,7 @@ class Checkpoints:
         return None
 
     def offer(self, take: Callable[[], Checkpoint]) -> None:
-        """At a drain: take a checkpoint and have it written, each if it is time. What cannot be done is said.
+        """Take a checkpoint at a drain and have it written, each if it is time; report what cannot be done.
 
         Raises JournalLost where the run is another command's by now.
         """

@@ -105,7 +105,7 @@ class Follower:
         return tuple(one.id for one in self._jobs.values())
 
     def follow(self, array: Array, indices: Collection[int] | None = None) -> None:
-        """Its jobs at these indices, by default all, as far as they have runs of this command."""
+        """Follow the array's jobs at these indices (default: all), if they have runs of this command."""
         for index in range(len(array.shards)) if indices is None else indices:
             mine = [id for id in array.shards[index] if id in self._heard and id not in self.ended]
             if mine:
@@ -115,7 +115,7 @@ class Follower:
                 self._heard[id].before = array.before.get(id, "")
 
     def look(self, queue: Mapping[Key, Job] | None) -> None:
-        """At the journals and notes of jobs that may run. queue: as squeue has it now; None: it was not asked."""
+        """Read the journals and notes of jobs that may run. queue: as squeue has it now; None: it was not asked."""
         for one in tuple(self._jobs.values()):
             if queue is not None:
                 one.job = queue.get(one.key, one.job)

@@ -1,4 +1,4 @@
-"""In a job: train the runs of its shard, each by its lease and by the pool that trains them on a machine of one's own.
+"""Trains the runs of a job's shard, each under its lease, by the pool that trains runs on a single machine.
 
 What a job has to say goes into journals and notes; nothing that it returns is read. Asked to leave, by SIGUSR2 before
 its time limit or by SIGTERM, it ends its runs with a checkpoint each; before its time limit it has itself queued again.
@@ -76,7 +76,7 @@ def _here(setting: Setting, device: str) -> Setting:
 
 
 def _refused(run: Run, shard: Shard) -> bool:
-    """Where this node would make another run of it, which is noted."""
+    """Whether the run would be another on this node; if so, notes the run as failed."""
     why = identity.different(run.spec, shard.setting.environment.get("sources"))
     if not why and not run.spec.hardware.sha256:
         seen = gpus.found() if run.spec.device == "cuda" else None

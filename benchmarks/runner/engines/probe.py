@@ -47,7 +47,7 @@ class Question:
 
 
 def answer(path: str) -> None:
-    """In the job: say what this node is, beside the question."""
+    """Run in the job: write what this node is, beside the question."""
     asked = json.loads(Path(path).read_bytes())
     node = Node(cpu_name(), os.cpu_count() or 1, gpus.found() if gpus.usable() else None)
     said = {

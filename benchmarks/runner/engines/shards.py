@@ -32,7 +32,7 @@ _SETTING = TypeAdapter(Setting)
 
 
 def place(out: Path) -> Path:
-    """Where all that concerns jobs is."""
+    """Folder of all files of jobs."""
     return out / FOLDER
 
 
@@ -55,7 +55,7 @@ class Array:
 
     @classmethod
     def create(cls, out: Path, shards: Sequence[Sequence[Run]], setting: Setting, before: Mapping[str, str]) -> Array:
-        """Its files are whole before sbatch is asked. Raises ResultsError where they cannot be written."""
+        """Write the array's files, whole before sbatch is asked. Raises ResultsError where they cannot be written."""
         folder = files.own_folder(out, place(out)).absolute() / f"asgd-{uuid.uuid4().hex[:10]}"
         made = datetime.now(UTC).isoformat(timespec="seconds")
         array = cls(folder, tuple(tuple(run.id for run in shard) for shard in shards), before, (), made)
@@ -68,7 +68,7 @@ class Array:
 
     @classmethod
     def read(cls, path: Path) -> Array | None:
-        """None where it is no such file."""
+        """Read an array from its file; None where the file is not one."""
         try:
             fields = parsed_json(path)
             shards = tuple(tuple(map(str, shard)) for shard in fields["shards"])
@@ -177,7 +177,7 @@ class Tail:
 
 
 def _absolute(setting: Setting) -> Setting:
-    """For processes in other folders."""
+    """Make the paths absolute, for processes in other folders."""
     data = setting.own.data.absolute() if setting.own.data is not None else None
     return replace(
         setting,

@@ -136,7 +136,7 @@ class Slurm:
             self._submit(missing, setting, follower)
 
     def _submit(self, runs: Sequence[Run], setting: Setting, follower: Follower) -> None:
-        """In arrays as long as the cluster takes them; what it takes no more is held until jobs have ended.
+        """Submit arrays as long as the cluster takes them; the rest is held until jobs have ended.
 
         Raises UserError where it takes none.
         """
@@ -215,7 +215,7 @@ def _jobs(count: int) -> str:
 
 
 def _queue(names: Sequence[str]) -> Mapping[cluster.Key, cluster.Job] | None:
-    """None where it does not answer: what was known still holds."""
+    """Jobs in the queue; None where SLURM does not answer, and the last answer still holds."""
     try:
         return cluster.queue(names)
     except cluster.ClusterSilent:

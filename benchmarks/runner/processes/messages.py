@@ -33,7 +33,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Begin:
-    """To a process: train this run next."""
+    """Message to a process: train this run next."""
 
     id: str
     spec: RunSpec
@@ -42,7 +42,7 @@ class Begin:
 
 @dataclass(frozen=True)
 class Epoch:
-    """From a process: the run was evaluated after so many epochs. metrics: as in the journal."""
+    """Message from a process: the run was evaluated after so many epochs. metrics: as in the journal."""
 
     id: str
     epoch: float
@@ -51,7 +51,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Resumed:
-    """From a process: the run goes on from a checkpoint, after so many epochs. words: how far it was."""
+    """Message from a process: the run goes on from a checkpoint, after so many epochs. words: how far it was."""
 
     id: str
     epoch: int
@@ -60,7 +60,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class Remark:
-    """From a process: something that people should know and that does not end the run, such as that it stands still."""
+    """Message from a process: a remark for people that does not end the run, such as that it stands still."""
 
     id: str
     sentence: str
@@ -78,7 +78,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Alive:
-    """From a process, about once a second while it is at a run: its interpreter runs. at: what the run is at."""
+    """Message from a process, about once a second: its interpreter runs. at: what the run is doing."""
 
     id: str
     at: str
@@ -86,7 +86,7 @@ class Alive:
 
 @dataclass(frozen=True)
 class UserMistake:
-    """From a process: the user can mend what is said here; the run has not ended, and is to be repeated."""
+    """Message from a process: the user can mend what is said here; the run has not ended, and is to be repeated."""
 
     id: str
     sentence: str
@@ -94,7 +94,7 @@ class UserMistake:
 
 @dataclass(frozen=True)
 class Busy:
-    """From a process: another command trains this run; it has neither ended nor failed. who: where, in words."""
+    """Message from a process: another command trains this run, which goes on. who: where, in words."""
 
     id: str
     who: str
@@ -102,7 +102,7 @@ class Busy:
 
 @dataclass(frozen=True)
 class Placed:
-    """From an engine: a job took the run. where: its node and id, in words."""
+    """Message from an engine: a job took the run. where: its node and id, in words."""
 
     id: str
     where: str
@@ -110,7 +110,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Requeued:
-    """From an engine: the run's job ended before the run did, and it waits for another. words: why."""
+    """Message from an engine: the run's job ended before the run did, and it waits for another. words: why."""
 
     id: str
     words: str
@@ -118,7 +118,7 @@ class Requeued:
 
 @dataclass(frozen=True)
 class QueueState:
-    """From an engine, of all its jobs: how many wait for what, and how many run where, in words."""
+    """Message from an engine, of all its jobs: how many wait for what, and how many run where, in words."""
 
     words: str
     id: str = ""

@@ -45,7 +45,7 @@ def callers(method: methods.Method, *, simulated: bool, network: str = "", block
 
 
 def policy_of(spec: RunSpec, jobs: int) -> str | None:
-    """For a process that trains the run, jobs of them at a time; a user's own in the environment goes before."""
+    """Policy for a process that trains the run, beside jobs - 1 others; a user's in the environment overrides it."""
     work = workload_of(spec.workload)
     threads = work.threads
     if threads == 1 or os.environ.get(VARIABLE):

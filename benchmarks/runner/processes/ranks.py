@@ -47,13 +47,13 @@ LEAVING_SECONDS = 30.0
 
 
 def other(kind: executors.ExecutorKind) -> RankPlace | None:
-    """Where this process is another rank than 0: its place. Raises UserError as `places.found`."""
+    """Place of this process if it is another rank than 0. Raises UserError as `places.found`."""
     place = None if kind.one_process else places.found()
     return place if place is not None and place.rank else None
 
 
 def started_here(kind: executors.ExecutorKind, command: str) -> None:
-    """For commands whose runs follow from others' outcomes: raises UserError where torchrun or srun started ranks."""
+    """Refuses commands whose runs depend on others' outcomes: UserError where torchrun or srun started ranks."""
     if not kind.one_process and places.found() is not None:
         raise UserError(
             f"`{command}` cannot run under torchrun or srun, where every rank would search by itself: leave them out, "
@@ -116,7 +116,7 @@ def _process(place: RankPlace, setting: Setting, work: RankWork, policy: str | N
 
 
 def _tell_of_lost(place: RankPlace, crew: Sequence[Any]) -> None:
-    """To rank 0, which waits for them: that a process has ended before it was told to."""
+    """Tells rank 0, which waits for the others, of a process that ended before it was told to."""
     from benchmarks.executors.distributed.session import RankCommand
 
     by_sentinel = {one.sentinel: one for one in crew}

@@ -107,7 +107,7 @@ class EndRequest:
 
     @contextlib.contextmanager
     def raised(self) -> Iterator[None]:
-        """In the block it raises; outside of it, it ends the process at once."""
+        """Lets a signal raise within the block; outside, it ends the process at once."""
         self.at_once = False
         try:
             yield

@@ -95,7 +95,7 @@ class Watch:
 
 
 def stacks() -> str:
-    """Where every thread of this process is, but the one that asks."""
+    """Stacks of all threads of this process but the one that asks."""
     frames = sys._current_frames()
     return "\n".join(
         f"{thread.name}:\n{''.join(traceback.format_stack(frames[thread.ident]))}"

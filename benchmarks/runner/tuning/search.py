@@ -30,7 +30,7 @@ class Factors:
 
     @property
     def far(self) -> float:
-        """From the table's own, in natural logarithms."""
+        """Distance from the table's own factors, in natural logarithms."""
         return abs(math.log(self.rate)) + abs(math.log(self.decay))
 
 
@@ -125,7 +125,7 @@ def best(trials: Sequence[Trial]) -> Trial:
 
 
 def edges(trials: Sequence[Trial]) -> tuple[str, ...]:
-    """At which ends of what was tried the best lies, such as "highest learning rate": there it is not tuned."""
+    """Ends of the tried range that the best lies at, such as "highest learning rate": there it is not tuned."""
     found, top = [], best(trials).factors
     values = {
         "learning rate": ([trial.factors.rate for trial in trials], top.rate),

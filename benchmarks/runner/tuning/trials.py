@@ -55,7 +55,7 @@ def at(cell: GridRow, factors: Factors, seeds: Sequence[int]) -> GridRow:
 
 
 def _named(run: Run, factors: Factors) -> Run:
-    """Its labels say what of it is tuned; no identity has them."""
+    """Names a trial by what is tuned, in its labels, which are part of no identity."""
     said = {"rate": factors.rate, "decay": factors.decay}
     words = [f"{name} x {value:.4g}" for name, value in said.items() if value != 1]
     title = ", ".join([run.labels.method_title, *words])

@@ -1,4 +1,4 @@
-"""Where in a table's file something is wrong."""
+"""Places of mistakes in a table's file."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def kept(earlier: Iterable[P], remade: Collection[str], found: Journals) -> list
 
 
 def amiss(made: MadeOf, made_by: str, records: Mapping[str, Record]) -> str:
-    """In words; "" where nothing is."""
+    """Describes what is out of date; "" for nothing."""
     more = sum(not state and id in records for id, state in made.items())
     changed = sum(_changed(id, state, records) for id, state in made.items() if state)
     said = [f"{more} more of its runs are there"] if more else []

@@ -1,4 +1,4 @@
-"""Where a run stands in MLflow: read from a SQLite store as it lies there, without mlflow; else a hint."""
+"""Links to runs in MLflow, read from its SQLite file without mlflow; for other stores a hint."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Tracking:
         return tuple(found)
 
     def hint(self, runs: Sequence[Record]) -> str:
-        """How to find the runs, linked or not."""
+        """Sentence on how to find the runs, linked or not."""
         there = sum(run_key(record) in self.places for record in runs)
         if there:
             where = f"{there} of {len(runs)} runs are in {shown(self.uri)}"

@@ -1,4 +1,4 @@
-"""How sure a table's speed-ups are: an interval, a test against the slowest method, and the seeds it would take."""
+"""Certainty of a table's speed-ups: intervals, tests against the slowest method, and seeds that it would take."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NOTES = (
 
 
 def pairwise_tests(table_runs: TableRuns, table: ResultTable) -> Iterator[Grid]:
-    """Per network, for the first of the table's times; none where no two methods have two runs each."""
+    """Tests for each network, on the first of the table's times; none where fewer than two methods have two runs."""
     times = [one.key for one in MEASURES.values() if one.time and one in table.measures]
     for measure, network in itertools.product(times[:1], table_runs.networks):
         at = [one.key for one in table.measures].index(measure)
@@ -44,7 +44,7 @@ def pairwise_tests(table_runs: TableRuns, table: ResultTable) -> Iterator[Grid]:
 
 
 def _times(seeds: Seeds) -> Times | None:
-    """At least two runs, one of which arrived."""
+    """Times of at least two runs, one of which arrived."""
     return seeds.times if len(seeds.values) > 1 and seeds.known else None
 
 

@@ -43,7 +43,7 @@ def incidents(runs: Sequence[Record]) -> Iterator[str]:
 
 
 def configuration(table_runs: TableRuns) -> Iterator[Grid]:
-    """Per network what all rows share, then what a row has of its own; as recorded by the runs' first seeds."""
+    """Settings of each network that all rows share, then each row's own; as recorded by the runs' first seeds."""
     for network in table_runs.networks:
         specs = {
             row.label: texts(of[0].spec.document())

@@ -1,4 +1,4 @@
-"""From records to a table: what was measured beside what was published, and what one has to know to compare them."""
+"""Assembles records into a table: measured beside published values, and notes needed to compare them."""
 
 from __future__ import annotations
 

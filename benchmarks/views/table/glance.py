@@ -31,7 +31,7 @@ FINAL = {"accuracy_percent": "test_accuracy_percent", "loss": "test_loss"}
 
 
 def glance(table_runs: TableRuns, network: str) -> Glance | None:
-    """None where there is no baseline, or no other row."""
+    """Compares the rows with the baseline; None without a baseline or another row."""
     given = table_runs.context(network)
     times = [measure for measure in MEASURES.values() if measure.time and measure.key in table_runs.table.measures]
     judged = best_measure(table_runs.judge)
@@ -85,7 +85,7 @@ class _Sides:
     theirs: Mapping[Key, Published]
 
     def line(self, row: Row) -> GlanceLine | None:
-        """None for the baseline itself, and for what was not run."""
+        """Line of a row; None for the baseline itself and for a row without runs."""
         mine, against = self.table_runs.complete(self.network, row.key), self._against(row)
         if row.method == self.base.method == BASELINE.method or row.key == self.base.key or not (mine and against):
             return None
@@ -146,7 +146,7 @@ def _ratio(value: float, interval: Interval | None, bound: Bound) -> GlanceValue
 
 
 def _with_ends(value: float, interval: Interval | None, bound: Bound = "") -> GlanceValue:
-    """Without an interval for one run alone, and for what is exact: the simulated clock's seconds per batch."""
+    """Value with its interval; without one for a single run, and for exact seconds of the simulated clock."""
     if interval is None or interval.low == interval.high:
         return GlanceValue(value, bound=bound)
     return GlanceValue(value, interval.low, interval.high, bound)

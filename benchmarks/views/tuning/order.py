@@ -74,7 +74,7 @@ class RowPair:
 
     @property
     def winner(self) -> str:
-        """At their best, in words; where it is decided."""
+        """Winner of the pair at their best, in words, where it is decided."""
         ahead, behind = (self.first, self.second) if self.best.first_is_better else (self.second, self.first)
         return f"{ahead.label} before {behind.label}"
 
@@ -97,7 +97,7 @@ def level_of(compared: Sequence[Quantity | None]) -> float:
 
 
 def verdict(found: list[RowPair]) -> str:
-    """On the pairs of one network and measure, in words."""
+    """Verdict on the pairs of one network and measure, in words."""
     counts = Counter(pair.kind for pair in found)
     said = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     turned = [pair.winner for pair in found if pair.kind == "turned round"]

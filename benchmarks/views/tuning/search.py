@@ -1,4 +1,4 @@
-"""How far the tuning of a table's rows is, by the runs at hand: nothing else is remembered."""
+"""Progress of tuning a table's rows, from the runs at hand: nothing else is stored."""
 
 from __future__ import annotations
 

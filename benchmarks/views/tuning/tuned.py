@@ -81,7 +81,7 @@ class TunedTable:
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """What rows are tuned for, then the table's own."""
+        """The measure that rows are tuned for, then the table's own."""
         return (self.judged, *(MEASURES[key] for key in self.published.table.measures if key != self.judged.key))
 
     @property

@@ -43,7 +43,7 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Download:
-    """Where the files are published, and how they lie on a disk.
+    """Download of a data set: where its files are published, and how they lie on a disk.
 
     `labels_key` and `files` are CIFAR's; a download without them is pinned by its archive's checksum alone.
     """

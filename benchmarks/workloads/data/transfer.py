@@ -1,4 +1,4 @@
-"""From the host's memory to a device. On CUDA the host's side is pinned, and the host does not wait for the copy."""
+"""Copies tensors to a device. On CUDA the host's memory is pinned, and the host does not wait for the copy."""
 
 from __future__ import annotations
 

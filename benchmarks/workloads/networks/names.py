@@ -44,7 +44,7 @@ MODULES = tuple(_DECLARED)
 
 
 def _networks() -> dict[str, Network]:
-    """By name. Raises ValueError where two files declare one name."""
+    """Networks by name. Raises ValueError where two files declare one name."""
     named = [(name, Network(**fields)) for its in _DECLARED.values() for name, fields in its.items()]
     if len(found := dict(named)) < len(named):
         raise ValueError(f"Two files of {networks.__path__[0]} declare one network: {[name for name, _ in named]}")
@@ -77,7 +77,7 @@ def known() -> tuple[str, ...]:
 
 
 def title_of(network: str) -> str:
-    """For people: "ResNet-18"; one of the user's own is called by its name."""
+    """Title of a network, "ResNet-18"; a user's network is called by its name."""
     return NETWORKS[network].title if network in NETWORKS else network
 
 

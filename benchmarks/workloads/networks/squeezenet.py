@@ -35,7 +35,7 @@ class Fire(nn.Module):
 
 
 def squeezenet(plan: Plan) -> Layers:
-    """At width 16 with the ImageNet stem, torchvision's squeezenet1_1 but for its dropout, initialised as there.
+    """SqueezeNet; at width 16 with the ImageNet stem torchvision's squeezenet1_1 without dropout, initialised as there.
 
     (B, channels, H, W) -> (B, classes).
 

@@ -1,4 +1,4 @@
-"""What `gpt` and `vit` are made of: positions, blocks, initial weights, and a mark for the optimizer."""
+"""Parts of `gpt` and `vit`: positions, blocks, initial weights, and a mark for the optimizer."""
 
 from __future__ import annotations
 

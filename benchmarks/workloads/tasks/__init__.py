@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """What networks are trained for.
+    """A task that networks are trained for.
 
     Args:
         name: as `workload.task` has it.

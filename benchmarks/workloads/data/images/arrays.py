@@ -45,7 +45,7 @@ def keep_pixels(path: Path, pixels: NDArray[np.uint8], mark: Path, words: str = 
 
 
 def kept_pixels(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """Those that were kept; None where they are missing, or of another size. The caller compares their fingerprint."""
+    """Pixels kept in the cache; None where missing or of another size. The caller compares their fingerprint."""
     try:
         with reading.opened(path, int(np.prod(shape))) as stream:
             return np.fromfile(stream, np.uint8).reshape(shape)

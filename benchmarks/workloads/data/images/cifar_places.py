@@ -1,4 +1,4 @@
-"""Where CIFAR-10 and -100 are looked for, and in which form: as published, or as a tree of images. Opens nothing."""
+"""Looks for CIFAR-10 and -100, as published or as a tree of images; opens nothing."""
 
 from __future__ import annotations
 

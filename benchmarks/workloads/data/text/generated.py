@@ -61,7 +61,7 @@ def read(card: DataCard) -> Reviews:
 
 
 def _split(samples: int, purpose: Purpose, known: set[str]) -> list[Labelled]:
-    """That many reviews, the classes in turn; one that is known, too short or too long is passed over."""
+    """Draws `samples` reviews, the classes in turn; skips duplicates, and those that are too short or too long."""
     found: list[Labelled] = []
     number = 0
     while len(found) < samples:

@@ -1,4 +1,4 @@
-"""Where the IMDb reviews are looked for: a folder, an archive, or neither."""
+"""Looks for the IMDb reviews: a folder, an archive, or neither."""
 
 from __future__ import annotations
 

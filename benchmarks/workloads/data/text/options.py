@@ -18,7 +18,7 @@ class Text(BaseModel):
 
 
 class Tokens(BaseModel):
-    """What a long text is cut into, and how many of them a window has.
+    """Options of a long text: the unit of its tokens, and the length of a window.
 
     A sample is a window, so that an epoch has `train_samples` x `context` tokens.
     """
