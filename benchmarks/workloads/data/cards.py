@@ -80,12 +80,15 @@ class ImageTree:
 class OwnData:
     """Data of the user's own: the card's file, the folder or file that they lie in, what share is held out.
 
-    That share is of each class, drawn; of a corpus, at its end.
+    That share is of each class, drawn; of a corpus, at its end. columns: of texts and labels, where a table has them;
+    test: the table for testing, where that is a file of its own.
     """
 
     file: Path
     place: Path
     held_out: float | None = None
+    columns: tuple[str, str] | None = None
+    test: Path | None = None
 
 
 @dataclass(frozen=True)

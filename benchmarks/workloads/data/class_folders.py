@@ -60,7 +60,7 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
             if tests:
                 raise UserError(f"{place} has {tests[0]}/: leave held_out out of the data card, or {tests[0]}/ away.")
             files_of = listed(place / TRAIN if (place / TRAIN).is_dir() else place, endings)
-            _check_several(place, files_of)
+            check_several(place, files_of)
             return _split(files_of, held_out)
         if not tests or not (place / TRAIN).is_dir():
             raise UserError(
@@ -75,7 +75,7 @@ def tree(place: Path, endings: Sequence[str], held_out: float | None = None) -> 
             f"{place}: the class {lost[0]} is in one of {TRAIN}/ and {tests[0]}/ only: both need a folder for every "
             "class."
         )
-    _check_several(place, train)
+    check_several(place, train)
     return ClassTree(tuple(train), *(tuple(file for files in of.values() for file in files) for of in (train, test)))
 
 
@@ -84,18 +84,25 @@ def _split(files_of: dict[str, list[ClassFile]], held_out: float) -> ClassTree:
     train: list[ClassFile] = []
     test: list[ClassFile] = []
     for label, (kind, files) in enumerate(files_of.items()):
-        count = max(1, round(held_out * len(files)))
-        if count >= len(files):
-            raise UserError(
-                f"The class {kind} has {len(files)} files, too few to hold {held_out:g} of them out: add some."
-            )
-        chosen = set(order(len(files), Purpose.SPLIT, label)[:count].tolist())
+        chosen = held_out_of(kind, len(files), held_out, label)
         train += [file for at, file in enumerate(files) if at not in chosen]
         test += [file for at, file in enumerate(files) if at in chosen]
     return ClassTree(tuple(files_of), tuple(train), tuple(test))
 
 
-def _check_several(place: Path, kinds: Collection[str]) -> None:
+def held_out_of(kind: str, samples: int, share: float, label: int) -> set[int]:
+    """Returns which of a class's samples are for testing: their places in its order.
+
+    Raises UserError where none would be left for training.
+    """
+    count = max(1, round(share * samples))
+    if count >= samples:
+        raise UserError(f"The class {kind} has {samples} samples, too few to hold {share:g} of them out: add some.")
+    return set(order(samples, Purpose.SPLIT, label)[:count].tolist())
+
+
+def check_several(place: Path, kinds: Collection[str]) -> None:
+    """Raises UserError where there is one class."""
     if len(kinds) == 1:
         raise UserError(f"{place} has one class, {next(iter(kinds))}, and nothing to tell it from: add another.")
 

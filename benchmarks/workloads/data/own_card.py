@@ -9,8 +9,9 @@
     source = "photographs of our own"
     licence = "CC BY 4.0"
 
-Further: title, classes and sha256 (compared with what is found), held_out, and [augmentation]; of a corpus,
-whose folder has *.txt, `file` in its place. Imports no torch.
+Further: title, classes and sha256 (compared with what is found), held_out, and [augmentation]. In place of a folder,
+`file`: images as an .npz, a corpus's text, or a table of texts, whose columns `text` and `label` name (and
+test_file, if there is one). Imports no torch.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class OwnCardFile(BaseModel):
     kind: Literal["images", "text", "corpus"]
     folder: str = ""
     file: str = ""
+    test_file: str = ""
+    text: str = ""
+    label: str = ""
     source: str
     licence: str
     title: str = ""
@@ -49,7 +53,7 @@ class OwnCardFile(BaseModel):
     sha256: str | None = None
     augmentation: Augmentation = Augmentation()
 
-    @field_validator("title", "source", "licence", "folder", "file")
+    @field_validator("title", "source", "licence", "folder", "file", "test_file", "text", "label")
     @classmethod
     def _printable(cls, text: str) -> str:
         return check_printable(text)
@@ -60,10 +64,15 @@ class OwnCardFile(BaseModel):
             raise ValueError("shape must be [channels, height, width] of images, with 1 channel (grey) or 3")
         if self.kind != "images" and self.shape:
             raise ValueError("a text has no shape: leave it out")
-        if bool(self.file) == bool(self.folder) or (self.file and self.kind != "corpus"):
-            raise ValueError(
-                'name a folder, as in folder = "mine"; of a corpus that, or a file, as in file = "mine.txt"'
-            )
+        if bool(self.file) == bool(self.folder):
+            raise ValueError('name a folder, as in folder = "mine", or a file, as in file = "mine.txt"')
+        if self.kind == "images" and self.held_out is not None and self.file:
+            raise ValueError("held_out is for a folder of images: arrays have x_test and y_test; leave it out")
+        table = self.kind == "text" and bool(self.file or self.text)
+        if bool(self.text) != table or bool(self.label) != table:
+            raise ValueError('of a table of texts name both columns, as in text = "review" and label = "stars"')
+        if self.test_file and not (table and self.file):
+            raise ValueError("test_file stands beside the file of a table of texts: leave it out")
         if self.augmentation.resized_crop:
             raise ValueError("augmentation.resized_crop is for ImageNet's folder alone: leave it out")
         return self
@@ -75,7 +84,13 @@ def load(path: Path) -> str:
     said = _said(file)
     if said.name in names():
         raise UserError(f"{file.name}: the name {said.name} is taken by a data set of the suite: give it another.")
-    place = OwnData(file, (file.parent / (said.folder or said.file)).resolve(), said.held_out)
+    place = OwnData(
+        file,
+        (file.parent / (said.folder or said.file)).resolve(),
+        said.held_out,
+        (said.text, said.label) if said.text else None,
+        (file.parent / said.test_file).resolve() if said.test_file else None,
+    )
     found = {"images": _of_images, "text": _of_texts, "corpus": _of_corpus}[said.kind](said, place)
     for key, stated, there in (("classes", said.classes, found.classes), ("sha256", said.sha256, found.fingerprint)):
         if stated is not None and stated != there:

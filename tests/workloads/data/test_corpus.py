@@ -16,7 +16,7 @@ from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard, OwnData, card
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.present import check_present
-from benchmarks.workloads.data.text import corpus, corpus_places, encoding_cache, imdb, prose
+from benchmarks.workloads.data.text import corpus, corpus_places, encoding_cache, imdb, prose, text_file
 from benchmarks.workloads.data.text.corpus import LongText, parted
 from benchmarks.workloads.data.text.encoding import encode
 from benchmarks.workloads.data.text.options import Tokens
@@ -119,7 +119,7 @@ def test_a_folder_of_files_is_read_by_name(tmp_path: Path) -> None:
 def test_a_bad_file_is_told_in_one_sentence(
     tmp_path: Path, content: bytes | None, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "ALL_BYTES", 20)
+    monkeypatch.setattr(text_file, "ALL_BYTES", 20)
     if content is not None:
         (tmp_path / "mine.txt").write_bytes(content)
     with pytest.raises(UserError, match=rf"mine\.txt.* {complaint}") as caught:

@@ -269,7 +269,7 @@ def test_a_bad_text_is_named(tmp_path: Path, content: bytes | None) -> None:
 
 def test_a_class_too_small_to_be_parted_is_told(tmp_path: Path) -> None:
     images(tmp_path / "leaves", {"": 1})
-    with pytest.raises(UserError, match=r"The class ash has 1 files, too few to hold 0\.2 of them out: add some"):
+    with pytest.raises(UserError, match=r"The class ash has 1 samples, too few to hold 0\.2 of them out: add some"):
         own_card.load(write(tmp_path, CARD + "held_out = 0.2\n"))
 
 

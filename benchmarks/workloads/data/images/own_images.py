@@ -1,4 +1,4 @@
-"""A folder of one's own images, in memory: decoded, brought to one size, and kept in the cache as they then are.
+"""One's own images, in memory: arrays, or a folder, decoded, brought to one size, and kept in the cache.
 
 `images/FINGERPRINT.pixels` below the cache folder holds the pixels; beside it `STATE.read` names the fingerprint of
 every folder that was read, by its files' names, sizes and times, so that a folder that changed is read again.
@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import class_folders
 from benchmarks.workloads.data.cards import OwnData
+from benchmarks.workloads.data.images import arrays, own_arrays
 from benchmarks.workloads.data.images.arrays import Split, keep_pixels, kept_pixels
 from benchmarks.workloads.data.images.decode import opened
 from benchmarks.workloads.data.images.folder_tree import IMAGES
@@ -30,7 +31,7 @@ _SHARES = 4  # of the machine's memory: each training process holds the images
 
 
 class Found(NamedTuple):
-    """Both splits, images as uint8 of shape (N, C, H, W). sha256: of names and pixels."""
+    """Both splits, images as uint8 of shape (N, C, H, W). sha256: of names and pixels, or of arrays."""
 
     train: Split
     test: Split
@@ -43,6 +44,9 @@ def read(name: str, place: OwnData, shape: Shape) -> Found:
 
     Raises UserError where the folder has another layout, an image cannot be read, or all do not fit into memory.
     """
+    if place.place.suffix == ".npz":
+        train, test = own_arrays.read(place.place, shape, _memory() // _SHARES)
+        return Found(train, test, int(train.labels.max()) + 1, arrays.fingerprint(train, test))
     tree = class_folders.tree(place.place, IMAGES, place.held_out)
     files = (*tree.train, *tree.test)
     _check_memory(name, len(files), shape)
@@ -85,14 +89,18 @@ def measured(images: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _check_memory(name: str, images: int, shape: Shape) -> None:
     needed = images * int(np.prod(shape))
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
-    if needed > there // _SHARES:
+    if needed > _memory() // _SHARES:
         size = "x".join(map(str, shape))
         raise UserError(
             f"{name}: {images:,} images of {size} take {needed / 1e9:.1f} GB of memory, more than a quarter of this "
             "machine's: give a smaller shape; or run a table of ImageNet with --data FOLDER, which decodes images as "
             "they are needed."
         )
+
+
+def _memory() -> int:
+    """Returns the machine's memory in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
 
 
 def _decoded(path: str, shape: Shape) -> Pixels:

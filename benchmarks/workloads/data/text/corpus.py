@@ -9,15 +9,13 @@ from typing import NamedTuple
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.data.cards import DataCard, OwnData
-from benchmarks.workloads.data.text import corpus_places, imdb, prose
+from benchmarks.workloads.data.text import corpus_places, imdb, prose, text_file
 from benchmarks.workloads.data.text.reviews import Reviews
-from results import reading
 
 SEPARATOR = "\n\n"
 """Between the reviews, or the files, that a text is made of."""
 HELD_OUT = 0.1
 """The share at the end of a text of one's own that is held out, where its card names none."""
-ALL_BYTES = 2**28
 
 
 class LongText(NamedTuple):
@@ -63,7 +61,7 @@ def read_place(card: DataCard, place: Path) -> LongText:
     if corpus_places.of_reviews(card):
         text = _joined(imdb.read_place(cards.card("imdb"), place))
     else:
-        text = parted(read_file(place), card.train_samples)
+        text = parted(text_file.read(place), card.train_samples)
     return _verified(card, text, f"is in {place}", f"it was left as it is: move it away, then {card.obtain}")
 
 
@@ -103,26 +101,10 @@ def read_own(own: OwnData) -> LongText:
         paths = sorted(path for path in own.place.glob("*.txt") if not path.name.startswith("."))
         if not paths:
             raise UserError(f"{own.place} has no files (.txt): put the text there.")
-    if (size := sum(path.stat().st_size for path in paths if path.is_file())) > ALL_BYTES:
-        raise UserError(f"The text in {own.place} has {size:,} bytes, more than {ALL_BYTES:,}: take a part of it.")
-    text = SEPARATOR.join(map(read_file, paths))
+    if (size := sum(path.stat().st_size for path in paths if path.is_file())) > text_file.ALL_BYTES:
+        raise UserError(
+            f"The text in {own.place} has {size:,} bytes, more than {text_file.ALL_BYTES:,}: take a part of it."
+        )
+    text = SEPARATOR.join(map(text_file.read, paths))
     held_out = HELD_OUT if own.held_out is None else own.held_out
     return parted(text, len(text) - max(1, round(held_out * len(text))))
-
-
-def read_file(path: Path) -> str:
-    """All of a file of text. Raises UserError where it cannot be read, is too large, empty, or not UTF-8."""
-    try:
-        content = reading.content(path, ALL_BYTES)
-    except OSError as error:
-        raise UserError(f"The text {path} cannot be read ({error}): put a sound one there.") from error
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"The text {path} is not UTF-8 (byte {error.start + 1} is {content[error.start]:#04x}): convert it, or put "
-            "a sound one there."
-        ) from error
-    if not text:
-        raise UserError(f"The text {path} is empty: put one there.")
-    return text

@@ -1,4 +1,4 @@
-"""A folder of one's own texts: one file a text, one folder a class, read as UTF-8."""
+"""One's own texts: one file a text, one folder a class, read as UTF-8; or a table, a row a text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from benchmarks.errors import UserError
 from benchmarks.workloads.data import class_folders
 from benchmarks.workloads.data.cards import OwnData
 from benchmarks.workloads.data.class_folders import ClassFile
+from benchmarks.workloads.data.text import own_tables, text_file
 from benchmarks.workloads.data.text.reviews import Labelled, Reviews, ordered
 from results import reading
 
 ENDINGS = (".txt",)
-FILE_BYTES, ALL_BYTES = 2**20, 2**28
+FILE_BYTES = 2**20
 
 
 def read(place: OwnData) -> tuple[int, Reviews]:
@@ -21,10 +22,12 @@ def read(place: OwnData) -> tuple[int, Reviews]:
 
     Raises UserError where the folder has another layout, a text cannot be read, or all of them are too large.
     """
+    if place.columns is not None:
+        return own_tables.read(place, place.columns)
     tree = class_folders.tree(place.place, ENDINGS, place.held_out)
-    if (size := sum(file.size for file in (*tree.train, *tree.test))) > ALL_BYTES:
+    if (size := sum(file.size for file in (*tree.train, *tree.test))) > text_file.ALL_BYTES:
         raise UserError(
-            f"The texts in {place.place} have {size:,} bytes, more than {ALL_BYTES:,}: take a part of them."
+            f"The texts in {place.place} have {size:,} bytes, more than {text_file.ALL_BYTES:,}: take a part of them."
         )
     return len(tree.classes), ordered(_texts(tree.train), _texts(tree.test))
 
