@@ -3,13 +3,15 @@
 A: arXiv:2410.05985v1, Table 10; where section 4.1 contradicts it, Table 10 (docs/decisions/0002).
 B: arXiv:2203.06638, Tables 1 to 11 and section 3.1; what it leaves to its references comes from its authors' scripts
 and from Lin et al. (arXiv:1808.07217): docs/decisions/0005.
+OURS are neither's: GPT is nanoGPT's setting for a processor (github.com/karpathy/nanoGPT, README and
+config/train_shakespeare_char.py), ViT on CIFAR-10 our own.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-FAMILIES = ("cifar10", "cifar100", "imagenet", "imdb")
+FAMILIES = ("cifar10", "cifar100", "imagenet", "imdb", "tinyshakespeare")
 
 Fields = dict[str, Any]
 
@@ -40,6 +42,12 @@ def _b(epochs: int, lr: float, milestones: tuple[float, ...], gamma: float, deca
     }
 
 
+def _warm(lr: float, warm_up: float, t_max: float, *, floor: float = 0.0, warm_up_lr: float = 0.0) -> Fields:
+    """Transformers: a linear warm-up and a cosine down to a floor, update by update; in epochs."""
+    shape = {"warm_up": "linear", "warm_up_epochs": warm_up, "warm_up_lr": warm_up_lr, "t_max": t_max}
+    return {"lr": lr, **shape, "floor": floor, "after_t_max": "hold", "stepped": "update"}
+
+
 def _b_cifar(width: int, base_batch: int, *given: Any) -> Fields:
     fields, rate = _b(*given), {"base_batch": base_batch}
     return {**_CIFAR, "width": width, "batch": 128, **fields, "schedule": {**fields["schedule"], **rate}}
@@ -48,6 +56,29 @@ def _b_cifar(width: int, base_batch: int, *given: Any) -> Fields:
 _IMAGENET: Fields = {"train_samples": None, "test_samples": None, "width": 64, "stem": "imagenet", "resolution": 224}
 _RESNET20 = _b_cifar(16, 128, 300, 0.1, (150, 225), 0.1, 5e-4)
 _WRN = _b_cifar(8, 64, 200, 0.05, (60, 120, 160), 0.2, 1e-4)  # the scripts: 0.4 on 8 devices at batch 64
+# 250 batches an epoch, 2,000 in all, 100 of them warm-up. Clipped layer by layer: nanoGPT clips the norm of all.
+_GPT: Fields = {
+    "train_samples": 3000,
+    "test_samples": None,
+    "augment": False,
+    "task": "next_token",
+    "tokens": {"unit": "characters", "context": 64},
+    "width": 128,
+    "batch": 12,
+    "epochs": 8,
+    "patience": 8,
+    "optimizer": {"name": "adamw", "beta2": 0.99, "weight_decay": 0.1, "clip": 1.0},
+    "schedule": _warm(1e-3, 100 / 250, 8 - 100 / 250, floor=1e-4, warm_up_lr=1e-3 / 101),
+}
+_VIT: Fields = {
+    **_CIFAR,
+    "width": 192,
+    "batch": 128,
+    "epochs": 100,
+    "patience": 100,
+    "optimizer": {"name": "adamw", "weight_decay": 0.05, "clip": 1.0},
+    "schedule": _warm(1e-3, 5, 95),
+}
 _RESNET18_IMAGENET = _b(90, 0.0125, (30, 60, 80), 0.1, 5e-5)
 
 PAPER: dict[tuple[str, str], Fields] = {
@@ -84,8 +115,10 @@ PAPER: dict[tuple[str, str], Fields] = {
         "schedule": {**_RESNET18_IMAGENET["schedule"], "base_batch": 32},
     },
 }
-PAIRS = tuple(PAPER)
-TRAINED = {network for _, network in PAIRS}
+OURS: dict[tuple[str, str], Fields] = {("cifar10", "vit"): _VIT, ("tinyshakespeare", "gpt"): _GPT}
+"""Pairs that no paper of the suite's trains."""
+PAIRS = (*PAPER, *OURS)
+TRAINED = {network for _, network in PAPER}
 """The networks that a paper trains on some data."""
 PAPER_B = {pair for pair in PAIRS if pair[1] in ("resnet20", "wrn16_8", "squeezenet")} | {("imagenet", "resnet18")}
 
@@ -97,6 +130,7 @@ SMOKE_DATA: dict[str, Fields] = {
     "cifar100": {"dataset": "digit-pairs", "train_samples": 576, "test_samples": 300},
     "imagenet": {"dataset": "digit-scenes", "train_samples": 768, "test_samples": 400, "stem": "imagenet"},
     "imdb": {"dataset": "reviews", "train_samples": 1152, "test_samples": 384},
+    "tinyshakespeare": {"dataset": "generated-prose", "train_samples": 768, "test_samples": 256},
 }
 SMOKE_SAMPLES_B = {"cifar10": 1024, "cifar100": 1024, "imagenet": 2048}
 _SMOKE: Fields = {"epochs": 6, "patience": 6, "augment": False, "resolution": None}
@@ -138,6 +172,23 @@ SMOKE_IMDB: Fields = {
     "schedule": {"lr": 0.01, "t_max": 6, "warm_up_epochs": 0},
     "optimizer": {"name": "adam", "weight_decay": 0.0},
 }
+# Transformers keep their blocks at every scale, since a step is charged block by block.
+SMOKE_GPT: Fields = {
+    **_SMOKE,
+    "tokens": {"unit": "characters", "context": 32},
+    "width": 32,
+    "batch": 16,
+    "schedule": _warm(5e-3, 0.5, 5.5, floor=5e-4),
+}
+SMOKE_VIT: Fields = {
+    **_SMOKE,
+    "epochs": 12,
+    "patience": 12,
+    "width": 32,
+    "patch": 2,
+    "batch": 32,
+    "schedule": _warm(6e-3, 1, 11),
+}
 # LPP-SGD gives each of its updaters a layer at least: six of them in tables 3 and 7 of paper B.
 SMOKE_SHAPES: dict[str, Fields] = {
     "resnet18": {"width": 8, "blocks": (1, 1, 1, 1)},
@@ -145,7 +196,6 @@ SMOKE_SHAPES: dict[str, Fields] = {
     "resnet20": {"width": 8, "blocks": (2, 1, 1)},
     "wrn16_8": {"width": 1, "blocks": (1, 1, 1)},
     "squeezenet": {"width": 4, "blocks": (1, 1, 1)},
-    "lstm": {},
 }
 
 # ---- small: the real data, or a part of it, on two cores: one to three minutes of a core a run
@@ -209,18 +259,30 @@ SMALL_IMDB: Fields = {
     "schedule": {"lr": 0.003, "t_max": 8, "warm_up_epochs": 0},
     "optimizer": {"name": "adam", "weight_decay": 0.0},
 }
+SMALL_GPT: Fields = {"width": 64, "schedule": _warm(2e-3, 100 / 250, 8 - 100 / 250, floor=2e-4)}
+SMALL_VIT: Fields = {
+    **_SMALL,
+    "width": 48,
+    "batch": 32,
+    "train_samples": 6144,
+    "test_samples": 2000,
+    "schedule": _warm(1e-3, 1, 11),
+}
 SMALL_SHAPES: dict[str, Fields] = {
     "resnet50": {"blocks": (2, 2, 2, 2)},
     "resnet20": {"width": 8},
     "wrn16_8": {"width": 1},
     "squeezenet": {"width": 8},
 }
+# Where a network is not as the others of its paper.
+SMOKE: dict[str, Fields] = {"lstm": SMOKE_IMDB, "wrn16_8": SMOKE_WRN, "gpt": SMOKE_GPT, "vit": SMOKE_VIT}
+SMALL: dict[str, Fields] = {"lstm": SMALL_IMDB, "wrn16_8": SMALL_WRN, "gpt": SMALL_GPT, "vit": SMALL_VIT}
 
 
 def fields_of(family: str, network: str, scale: str) -> Fields:
     """The fields of a workload at a scale, as plain values; what is not there has the default of its type."""
     pair = family, network
-    fields: Fields = {"dataset": family, **PAPER[pair]}
+    fields: Fields = {"dataset": family, **(PAPER.get(pair) or OURS[pair])}
     if pair in TABLE_10:
         fields["schedule"] = TABLE_10[pair]
     if scale == "paper":
@@ -228,11 +290,11 @@ def fields_of(family: str, network: str, scale: str) -> Fields:
     fields |= {"price_batch": fields["batch"]}
     by_paper_b = pair in PAPER_B
     if scale == "smoke":
-        ours = {"lstm": SMOKE_IMDB, "wrn16_8": SMOKE_WRN}.get(network, SMOKE_B if by_paper_b else SMOKE_A)
-        fields = {**fields, **ours, **SMOKE_DATA[family], **SMOKE_SHAPES[network]}
+        ours = SMOKE.get(network, SMOKE_B if by_paper_b else SMOKE_A)
+        fields = {**fields, **ours, **SMOKE_DATA[family], **SMOKE_SHAPES.get(network, {})}
         if by_paper_b:
             fields["train_samples"] = SMOKE_SAMPLES_B[family]
             fields["schedule"] = {**ours["schedule"], **SMOKE_RATES_B.get(family, {})}
         return fields
-    ours = {"lstm": SMALL_IMDB, "wrn16_8": SMALL_WRN}.get(network, SMALL_B if by_paper_b else SMALL_A)
+    ours = SMALL.get(network, SMALL_B if by_paper_b else SMALL_A)
     return {**fields, **ours, **SMALL_SHAPES.get(network, {}), **(SMALL_IMAGENET if family == "imagenet" else {})}

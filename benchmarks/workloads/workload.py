@@ -311,7 +311,7 @@ def _begun_like(family: str, network: str, scale: str, like: str | None) -> dict
         return fields
     if (takes := NETWORKS[network].inputs) != NETWORKS[like].inputs:
         pairs = ", ".join(f"{f} {n}" for f, n in PAIRS)
-        raise UserError(f"{title_of(network)} takes {takes}, and {family} has none; papers train {pairs}.")
+        raise UserError(f"{title_of(network)} takes {takes}, and {family} has none; there are {pairs}.")
     return {**fields, "width": NETWORKS[network].width} if scale == "paper" else fields
 
 

@@ -59,6 +59,19 @@ def test_activations_cost_their_bytes_where_they_are_charged() -> None:
     assert 4 < own.batch_bytes() < narrow.batch_bytes() / 100
 
 
+@pytest.mark.parametrize("scale", ["smoke", "paper"])
+def test_a_transformer_is_charged_its_products(scale: str) -> None:
+    """As published, whose blocks a narrow one stands in for, or by its own FLOPs: 24 d^2 T + 4 d T^2 a block."""
+    for price, its in (("published", "paper"), ("flops", scale)):
+        made = charged(workload("tinyshakespeare", "gpt", scale, {"price": price}))
+        whose = workload("tinyshakespeare", "gpt", its)
+        assert whose.tokens is not None
+        d, t = whose.width, whose.tokens.context
+        block = (24 * d**2 * t + 4 * d * t**2) * whose.batch / 2.459e13
+        assert list(made.price.forward[1:-1]) == pytest.approx([block] * 4, rel=1e-3)
+        assert made.price.forward[0] == 0.0
+
+
 # ---- paper-b's predictions
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -62,16 +63,30 @@ def test_the_paper_scale_of_paper_b() -> None:
 
 
 def test_a_network_that_no_paper_trains_begins_with_anothers_settings() -> None:
-    made, theirs = workload("cifar10", "vit", "paper"), workload("cifar10", "resnet18", "paper")
+    made, theirs = workload("cifar100", "vit", "paper"), workload("cifar100", "resnet18", "paper")
     assert (made.schedule, made.batch, made.like, made.price) == (theirs.schedule, theirs.batch, "resnet18", "flops")
     assert made.width == NETWORKS["vit"].width
     assert made.departures == ["network: ViT, with ResNet-18's settings"]
-    assert workload("cifar10", "vit", "smoke").width == workload("cifar10", "resnet18", "smoke").width
-    assert workload("cifar10", "vit", "paper", like="resnet20").optimizer.nesterov
+    assert workload("cifar100", "vit", "smoke").width == workload("cifar100", "resnet18", "smoke").width
+    assert workload("cifar100", "vit", "paper", like="resnet20").optimizer.nesterov
+
+
+def test_the_paper_scale_of_gpt_is_nanogpts_for_a_processor() -> None:
+    """2,000 iterations; lr (it + 1) / 101 for a hundred of them, then a cosine to a tenth."""
+    made = workload("tinyshakespeare", "gpt", "paper")
+    steps = (made.train_samples or 0) // made.batch
+    rates = [made.schedule(it / steps) for it in range(made.epochs * steps)]
+    assert len(rates) == 2000
+    assert rates[:100] == pytest.approx([1e-3 * (it + 1) / 101 for it in range(100)])
+    theirs = [1e-4 + 0.5 * (1 + math.cos(math.pi * (it - 100) / 1900)) * 9e-4 for it in range(100, 2000)]
+    assert rates[100:] == pytest.approx(theirs)
+    assert (made.optimizer.name, made.optimizer.momentum, made.optimizer.beta2) == ("adamw", 0.9, 0.99)
+    assert (made.width, made.tokens and made.tokens.context, made.batch, made.task) == (128, 64, 12, "next_token")
+    assert made.departures == []
 
 
 def test_a_network_is_refused_on_data_that_it_does_not_take() -> None:
-    with pytest.raises(UserError, match=r"LSTM.* takes words, and cifar10 has none; papers train cifar10 resnet18, "):
+    with pytest.raises(UserError, match=r"LSTM.* takes words, and cifar10 has none; there are cifar10 resnet18, "):
         workload("cifar10", "lstm", "smoke")
     with pytest.raises(UserError, match="takes images, and imdb has none"):
         workload("imdb", "vit", "smoke")
