@@ -65,7 +65,7 @@ class Runs:
     seeds: tuple[Ends, ...]
 
     def values(self, key: str) -> tuple[list[float], list[float]]:
-        """Over schedules, over seeds."""
+        """Values over schedules, and values over seeds."""
         return [end[key] for end in self.schedules], [end[key] for end in self.seeds]
 
 

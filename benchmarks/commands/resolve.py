@@ -211,7 +211,7 @@ def _device_of(node: Node, device: str) -> str:
 
 
 def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
-    """Before anything starts: a sentence about the first data set that is not where the user said, or not at all."""
+    """Returns, before anything starts, a sentence about the first data set that is missing."""
     if folder is not None and not folder.expanduser().exists():
         raise UserError(f"--data {folder}: there is no such folder.")
     for name in dict.fromkeys(run.spec.workload.dataset for run in runs):

@@ -27,7 +27,7 @@ SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resoluti
 
 
 def charged(work: Workload) -> ChargedSpec:
-    """Whose seconds a simulated step costs: what of the paper's workload its FLOPs hang on."""
+    """Fields of the workload whose seconds a simulated step costs: the run's own, or the published one's."""
     whose = work if work.price == "flops" else work.charged
     said = whose.model_dump(mode="json", include=set(SHAPE), exclude=left_out(whose))
     return ChargedSpec.model_validate(said)

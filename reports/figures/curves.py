@@ -121,7 +121,7 @@ def _mean(series: Sequence[Sequence[float]]) -> list[float]:
 
 
 def _name(axes: Axes, level: float) -> None:
-    """Beside the axes, where no curve goes."""
+    """Write the target beside the axes, where no curve goes."""
     place: dict[str, Any] = {"xytext": (3, 0), "textcoords": "offset points", "annotation_clip": False}
     axes.annotate(
         f"target\n{level:g}", (1, level), xycoords=("axes fraction", "data"), va="center", fontsize=7, **place

@@ -1,4 +1,4 @@
-"""Which values of a measure are set in bold: the best, and what the runs do not tell apart from it."""
+"""Chooses the values of a measure to set in bold: the best, and what the runs do not tell apart from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runs of A belong beside which runs of B: the same row, network, family and data, then the nearest spec."""
+"""Matches runs of A with runs of B: the same row, network, family and data, then the nearest spec."""
 
 from __future__ import annotations
 

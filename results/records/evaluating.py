@@ -1,4 +1,4 @@
-"""When a run is evaluated: after every n-th epoch, or k times in each; always at the end of the last one."""
+"""Times at which a run is evaluated: after every n-th epoch, or k times in each; always at the end of the last one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who did what when on the virtual clock: an epoch of a method, watched effect by effect, without tensors."""
+"""Timeline of a method's epoch on the virtual clock, recorded effect by effect, without tensors."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Point:
 
 @dataclass(frozen=True)
 class ScalingCurve:
-    """Over devices, in their order."""
+    """Points of a curve over devices, in their order."""
 
     method: str
     title: str

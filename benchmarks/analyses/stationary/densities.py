@@ -123,7 +123,7 @@ def delay_variance(rate: float, updates: float = 0.0) -> float:
 
 
 class Network(NamedTuple):
-    """Whose layers and seconds set the delays."""
+    """A network whose layers and seconds set the delays."""
 
     what: str
     layers: Sequence[str]

@@ -161,7 +161,7 @@ class Delivery:
 
 
 class SharedDelivery(Delivery):
-    """Whose means the ranks share the work of, adding up while the backward pass goes on."""
+    """A delivery whose means the ranks add up in shares, while the backward pass goes on."""
 
     def __init__(self, bucket: Bucket, transport: Transport, adding: ThreadPoolExecutor) -> None:
         self.transport, self.adding = transport, adding

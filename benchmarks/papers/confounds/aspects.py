@@ -60,7 +60,7 @@ class AuditedRow:
 
     @property
     def learning_rate(self) -> float:
-        """After the warm-up and before any decay: the schedule's, times what the method and the batch make of it."""
+        """Learning rate after the warm-up and before any decay: the schedule's, scaled by the method and the batch."""
         schedule = self.work.schedule
         batches = self.work.batch / schedule.base_batch if schedule.base_batch else 1.0
         return float(schedule.lr * batches * self.method.learning_rate_factor)

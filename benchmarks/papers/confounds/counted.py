@@ -49,7 +49,7 @@ class Counted:
 
     @property
     def gradients_per_update(self) -> float:
-        """Which change a layer at once, one after the other; 0 where nothing was updated."""
+        """Gradients that an update of a layer applies, one after the other; 0 where nothing was updated."""
         return self.total("applied") / max(1, sum(self.updates))
 
     @property

@@ -1,4 +1,4 @@
-"""Which runs share a job: as many as were asked for; else short ones, so that jobs train for longer than they begin."""
+"""Packs runs into jobs: as many as were asked for; else short ones together, so that jobs train longer than they start."""
 
 from __future__ import annotations
 

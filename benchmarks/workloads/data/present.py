@@ -20,7 +20,7 @@ class Finder(Protocol):
 
 
 def finder(card: DataCard) -> Finder:
-    """Who finds the data of a card that is not embedded."""
+    """Module that finds the data of a card that is not embedded."""
     if card.kind == "folder":
         from benchmarks.workloads.data.images import folder_tree
 
@@ -39,7 +39,7 @@ def finder(card: DataCard) -> Finder:
 
 
 def downloaded_by(card: DataCard) -> str:
-    """Who downloads published data that is not here: "datasets", Hugging Face's package, "us", or "" for nobody."""
+    """Returns who downloads missing published data: "datasets" (Hugging Face's package), "us", or "" for nobody."""
     if card.kind == "corpus":
         from benchmarks.workloads.data.text import corpus_places
 

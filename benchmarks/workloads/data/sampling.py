@@ -1,4 +1,4 @@
-"""Which samples are taken, the same for every kind of data: a fixed part of a split, and those of each batch."""
+"""Draws samples, alike for every kind of data: a fixed part of a split, and those of each batch."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def fingerprint(text: LongText) -> str:
 
 
 def characters(text: LongText) -> int:
-    """How many different characters the training part has, and one more where the held-out part has others."""
+    """Number of different characters in the training part, plus one where the held-out part has others."""
     known = set(text.train)
     return len(known) + bool(set(text.test) - known)
 

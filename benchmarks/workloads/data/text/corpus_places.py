@@ -1,4 +1,4 @@
-"""Where long texts are looked for: a file, or the reviews that one is made of."""
+"""Looks for long texts: a file, or the reviews that a text is made of."""
 
 from __future__ import annotations
 

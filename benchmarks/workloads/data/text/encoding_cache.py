@@ -46,7 +46,7 @@ def _kept(card: DataCard, text: corpus.LongText, tokens: Tokens) -> Encoded:
 
 
 def path_of(card: DataCard, tokens: Tokens) -> Path:
-    """Where ids of that content and unit are kept."""
+    """File in which ids of that content and unit are kept."""
     unit = f"bpe{tokens.vocabulary}" if tokens.unit == "bpe" else tokens.unit
     return cache_folder() / kept_arrays.FOLDER / f"{card.name}-{card.fingerprint[:16]}-{unit}-{VERSION}.npz"
 

@@ -41,7 +41,7 @@ class _Person(NamedTuple):
 
 
 def text(characters: int) -> str:
-    """That many characters of scenes, a paragraph each; the last is cut off."""
+    """Generates `characters` characters of scenes, a paragraph each; the last is cut off."""
     found, size = list[str](), 0
     while size < characters:
         found.append("".join(_scene(Chooser(_CHOICES_PER_SCENE, Purpose.PROSE, len(found)))))

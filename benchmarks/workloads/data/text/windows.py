@@ -60,7 +60,7 @@ class WindowBatches(Sampler):
         self._most = max(1, _LOGITS // (self._context * data.vocabulary_size))
 
     def chosen(self, epoch: int, index: int) -> NDArray[np.int64]:
-        """Where the windows of one batch begin, shape (batch,). Raises IndexError unless the epoch has that batch."""
+        """Starts of the windows of one batch, shape (batch,). Raises IndexError unless the epoch has that batch."""
         self.check(index)
         places = len(self._train) - self._context
         return below(draw(self.size, Purpose.WINDOWS, self.seed, epoch, index), places)
