@@ -54,22 +54,22 @@ APART = ("lapsgd, apart", "independent loops")
 Given = argparse.Namespace
 
 
-def options(method: str, given: Given) -> dict[str, Any]:
-    return OPTIONS[method] | {"devices": given.ranks}
+def options(method: str, setting: Given) -> dict[str, Any]:
+    return OPTIONS[method] | {"devices": setting.ranks}
 
 
-def prepared(given: Given, method: str) -> Training:
+def prepared(setting: Given, method: str) -> Training:
     """This rank's, of a run on as many devices."""
-    if given.full_width:
-        samples = given.batches * given.batch
-        settings = {"train_samples": str(samples), "test_samples": "128", "batch": str(given.batch)}
+    if setting.full_width:
+        samples = setting.batches * setting.batch
+        settings = {"train_samples": str(samples), "test_samples": "128", "batch": str(setting.batch)}
         work = workload("cifar10", "resnet18", "paper", settings)
         data: Any = random_images(work)
     else:
-        work = workload("cifar100", "resnet18", "smoke", {"train_samples": str(64 * given.batches)})
+        work = workload("cifar100", "resnet18", "smoke", {"train_samples": str(64 * setting.batches)})
         data = load_data(work, None)
-    work = work.model_copy(update={"threads": given.threads})
-    return training(work, method, data, "distributed", options=options(method, given))
+    work = work.model_copy(update={"threads": setting.threads})
+    return training(work, method, data, "distributed", options=options(method, setting))
 
 
 def plain(made: Training, rank: int, ranks: int, wrap: Callable[[Any], Any]) -> Callable[[], list[float]]:
@@ -100,25 +100,25 @@ def plain(made: Training, rank: int, ranks: int, wrap: Callable[[Any], Any]) -> 
 class Rank:
     """One of the processes: all that it can be asked for, an epoch each."""
 
-    def __init__(self, rank: int, port: int, given: Given) -> None:
+    def __init__(self, rank: int, port: int, setting: Given) -> None:
         keep_freed_memory()
         torch.set_flush_denormal(True)
-        self.rank, self.ranks, self.place = rank, given.ranks, RankPlace(rank, given.ranks, port=port)
+        self.rank, self.ranks, self.place = rank, setting.ranks, RankPlace(rank, setting.ranks, port=port)
         self.store = session.connect(self.place, 300.0)
         rival = dist.PrefixStore("rival", self.store)
-        dist.init_process_group("gloo", store=rival, rank=rank, world_size=given.ranks)
+        dist.init_process_group("gloo", store=rival, rank=rank, world_size=setting.ranks)
         self.turns: dict[str, Callable[[], Any]] = {}
         self.cpu: dict[str, list[float]] = {}  # seconds of this process, all threads
         self.lasting = contextlib.ExitStack()
-        made = [self._ours(method, method, given) for method in given.methods]
+        made = [self._ours(method, method, setting) for method in setting.methods]
         for name, settings in RIVALS.items():
-            if "ddp" in given.methods:
+            if "ddp" in setting.methods:
                 wrap = partial(torch.nn.parallel.DistributedDataParallel, **settings)
-                self.turns[name] = plain(made[0], rank, given.ranks, wrap)
-        if "ddp" in given.methods and given.ranks > 2:  # two share nothing
-            self._ours("ddp", WHOLE, given)
+                self.turns[name] = plain(made[0], rank, setting.ranks, wrap)
+        if "ddp" in setting.methods and setting.ranks > 2:  # two share nothing
+            self._ours("ddp", WHOLE, setting)
             self.turns[WHOLE] = partial(self._whole, self.turns[WHOLE])
-        if "lapsgd" in given.methods:
+        if "lapsgd" in setting.methods:
             self._apart(made[0])
 
     def _whole(self, turn: Callable[[], Any]) -> Any:
@@ -141,12 +141,12 @@ class Rank:
         """This rank's batches."""
         return lambda epoch, i: made.batches.batch(epoch, self.ranks * i + self.rank)
 
-    def _ours(self, name: str, turn: str, given: Given) -> Training:
-        method = methods.create(name, options(name, given))
+    def _ours(self, name: str, turn: str, setting: Given) -> Training:
+        method = methods.create(name, options(name, setting))
         root = dist.PrefixStore(turn, self.store)
         ours = RankSession(root, 1, self.rank, self.ranks, method.workers, timeout_seconds=300.0)
         self.lasting.enter_context(session.at(ours))
-        made = prepared(given, name)
+        made = prepared(setting, name)
         if self.rank:
             ours.ready()
             threading.Thread(target=made.executor.follow, daemon=True).start()  # type: ignore[attr-defined]
@@ -159,13 +159,13 @@ class Rank:
         """Seconds until all ranks are through."""
         dist.barrier()
         begun, busy = time.perf_counter(), time.process_time()
-        found = self.turns[what]()
+        losses = self.turns[what]()
         gathering = 0.0
-        if isinstance(found, tuple):
-            found, gathering = found
+        if isinstance(losses, tuple):
+            losses, gathering = losses
         dist.barrier()
         self.cpu.setdefault(what, []).append(time.process_time() - busy)
-        return time.perf_counter() - begun - gathering, found
+        return time.perf_counter() - begun - gathering, losses
 
 
 def _epoch(made: Training) -> tuple[list[float], float]:
@@ -177,36 +177,36 @@ def _epoch(made: Training) -> tuple[list[float], float]:
     return [float(loss) for _, loss in sorted(zip(made.team.tickets, made.team.losses, strict=True))], gathering
 
 
-def serve(rank: int, port: int, given: Given) -> None:
+def serve(rank: int, port: int, setting: Given) -> None:
     """Rank 0 prints."""
-    one = Rank(rank, port, given)
-    names = list(one.turns)
-    found: dict[str, list[float]] = {name: [] for name in names}
+    member = Rank(rank, port, setting)
+    names = list(member.turns)
+    times: dict[str, list[float]] = {name: [] for name in names}
     losses: dict[str, list[float]] = {name: [] for name in names}
-    for turn in range(given.rounds + 1):
+    for turn in range(setting.rounds + 1):
         for name in names:
-            seconds, of_turn = one.turn(name)
+            seconds, of_turn = member.turn(name)
             losses[name] += of_turn
             if turn:  # after one to warm up
-                found[name].append(given.ranks * seconds / given.batches)
-    theirs: list[Any] = [None] * given.ranks
+                times[name].append(setting.ranks * seconds / setting.batches)
+    theirs: list[Any] = [None] * setting.ranks
     dist.all_gather_object(theirs, losses.get(DDP, []))
     if not rank:
-        _print(found, losses, theirs, given)
-        scale = 1e3 * given.ranks / given.batches
-        busy = {name: f"{scale * statistics.median(times[1:]):.1f}" for name, times in one.cpu.items()}
+        _print(times, losses, theirs, setting)
+        scale = 1e3 * setting.ranks / setting.batches
+        busy = {name: f"{scale * statistics.median(seconds[1:]):.1f}" for name, seconds in member.cpu.items()}
         print(f"milliseconds of rank 0's CPU a batch of its own: {busy}", flush=True)
     dist.barrier()
     os._exit(0)  # a rank that follows is still in its thread
 
 
-def _print(found: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, given: Given) -> None:
-    print(ranges(found))
+def _print(times: dict[str, list[float]], losses: dict[str, list[float]], theirs: Any, setting: Given) -> None:
+    print(ranges(times))
     pairs = [*(("ddp", name) for name in (*RIVALS, WHOLE)), *(("lapsgd", name) for name in APART)]
     for ours, rival in pairs:
-        if ours in found and rival in found:
-            said = f"{ratio(found, rival, ours):.3f} ({spread(found, rival, ours)})"
-            print(f"{ours} on {given.ranks} ranks over {rival}: {said}")
+        if ours in times and rival in times:
+            text = f"{ratio(times, rival, ours):.3f} ({spread(times, rival, ours)})"
+            print(f"{ours} on {setting.ranks} ranks over {rival}: {text}")
     if "ddp" in losses:
         both = [loss for pair in zip(*theirs, strict=True) for loss in pair]
         apart = max(abs(a - b) for a, b in zip(losses["ddp"], both, strict=True))
@@ -223,15 +223,15 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--full-width", action="store_true")
     parser.add_argument("--methods", nargs="+", default=["ddp", "lapsgd"])
-    given = parser.parse_args()
+    setting = parser.parse_args()
     store: Any = session.serve("127.0.0.1")
     store.set_timeout(timedelta(seconds=300))
     context = multiprocessing.get_context("spawn")
-    crew = [context.Process(target=serve, args=(rank, store.port, given)) for rank in range(given.ranks)]
-    for one in crew:
-        one.start()
-    for one in crew:
-        one.join()
+    crew = [context.Process(target=serve, args=(rank, store.port, setting)) for rank in range(setting.ranks)]
+    for member in crew:
+        member.start()
+    for member in crew:
+        member.join()
 
 
 if __name__ == "__main__":

@@ -47,12 +47,12 @@ def training(
 
 def random_texts(work: Workload) -> TextSet:
     """Rows of words drawn alike from the workload's vocabulary, as many as it trains on: no data need be there."""
-    known, text = data_card(work.dataset), work.text or Text()
-    count = work.train_samples or known.train_samples
+    data, text = data_card(work.dataset), work.text or Text()
+    count = work.train_samples or data.train_samples
     words, generator = text.vocabulary + len(SPECIALS), torch.Generator().manual_seed(0)
     tokens = torch.randint(len(SPECIALS), words, (count, text.length), dtype=torch.int32, generator=generator)
-    labels = torch.randint(0, known.classes, (count,), generator=generator)
-    return TextSet(known, text, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
+    labels = torch.randint(0, data.classes, (count,), generator=generator)
+    return TextSet(data, text, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
 
 
 def synchronise(device: torch.device) -> None:
@@ -114,7 +114,7 @@ def with_cudnn(rival: Timed, *, fastest: bool) -> Timed:
 
 def bare_in_threads(made: Sequence[Training]) -> Timed:
     """Bare loops that share nothing, each in a thread with one torch thread: what threads reach here at best."""
-    loops = [bare(one) for one in made]
+    loops = [bare(training) for training in made]
 
     def alone(loop: Timed) -> None:
         torch.set_flush_denormal(True)  # as every worker's thread
@@ -128,7 +128,7 @@ def bare_in_threads(made: Sequence[Training]) -> Timed:
             thread.start()
         for thread in threads:
             thread.join()
-        return (time.perf_counter() - begun) / sum(one.batches.steps() for one in made)
+        return (time.perf_counter() - begun) / sum(training.batches.steps() for training in made)
 
     return timed
 
@@ -148,27 +148,27 @@ def take_turns(rivals: Mapping[str, Timed], count: int) -> dict[str, list[float]
     """Times rivals in turns, `count` rounds, after one run of each to warm up slots, optimizer state and caches."""
     for rival in rivals.values():
         rival()
-    found: dict[str, list[float]] = {name: [] for name in rivals}
+    times: dict[str, list[float]] = {name: [] for name in rivals}
     for _ in range(count):
         for name, rival in rivals.items():
-            found[name].append(rival())
-    return found
+            times[name].append(rival())
+    return times
 
 
-def ratio(found: Mapping[str, list[float]], of: str, over: str) -> float:
+def ratio(times: Mapping[str, list[float]], of: str, over: str) -> float:
     """The median over the rounds of the ratios within a round."""
-    return statistics.median(a / b for a, b in zip(found[of], found[over], strict=True))
+    return statistics.median(a / b for a, b in zip(times[of], times[over], strict=True))
 
 
-def spread(found: Mapping[str, list[float]], of: str, over: str) -> str:
+def spread(times: Mapping[str, list[float]], of: str, over: str) -> str:
     """Range and number of the ratios within a round, as a text."""
-    ratios = [a / b for a, b in zip(found[of], found[over], strict=True)]
+    ratios = [a / b for a, b in zip(times[of], times[over], strict=True)]
     return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
 
 
-def ranges(found: Mapping[str, list[float]]) -> str:
+def ranges(times: Mapping[str, list[float]]) -> str:
     """Milliseconds a batch of each rival: the median and the range over the rounds."""
     return "; ".join(
-        f"{name}: {statistics.median(times) * 1e3:.1f} ({min(times) * 1e3:.1f} to {max(times) * 1e3:.1f}) ms a batch"
-        for name, times in found.items()
+        f"{name}: {statistics.median(rounds) * 1e3:.1f} ({min(rounds) * 1e3:.1f} to {max(rounds) * 1e3:.1f}) ms a batch"
+        for name, rounds in times.items()
     )

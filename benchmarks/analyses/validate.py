@@ -71,7 +71,7 @@ class Pair:
 
         A machine that is slow for some minutes is then slow on both sides of a ratio.
         """
-        ratios = [known / real for known, real in zip(self.predicted, self.measured, strict=True)]
+        ratios = [predicted / real for predicted, real in zip(self.predicted, self.measured, strict=True)]
         return 100 * (statistics.median(ratios) - 1)
 
 
@@ -91,21 +91,21 @@ def _pairs(request: Request, network: str) -> list[Pair]:
     work = workload(FAMILIES[network], network, request.scale, _samples(network, request))
     data = load_data(work, None)
     made = [_real(request.method(name), work, data) for name in request.methods or METHODS]
-    card, found = Calibration(work, data, workers=WORKERS), [list[float]() for _ in made]
-    for one in made:
-        _epoch(one)  # warm up
+    card, times = Calibration(work, data, workers=WORKERS), [list[float]() for _ in made]
+    for rival in made:
+        _epoch(rival)  # warm up
     for _ in range(options.rounds):
         card.round()
-        for one, seconds in zip(made, found, strict=True):
-            seconds.append(_epoch(one))
+        for rival, seconds in zip(made, times, strict=True):
+            seconds.append(_epoch(rival))
     each = [slice(i, i + 1) for i in range(options.rounds)]
     prices = {
         shared: [replace(_price(card.seconds(i)), lane_capacity=card.capacity(i, shared=shared)) for i in each]
         for shared in (False, True)
     }
     return [
-        Pair(work, one.method, _predicted(prices[one.method.replicas == 1], one), tuple(seconds), card.capacity())
-        for one, seconds in zip(made, found, strict=True)
+        Pair(work, rival.method, _predicted(prices[rival.method.replicas == 1], rival), tuple(seconds), card.capacity())
+        for rival, seconds in zip(made, times, strict=True)
     ]
 
 
@@ -148,8 +148,8 @@ def _predicted(prices: Sequence[Price], made: Training) -> tuple[float, ...]:
     )
 
 
-def _price(known: NetworkSeconds) -> Price:
-    return Card(name="this-machine", title="", source="", flops_per_second=1.0).price(known)
+def _price(seconds: NetworkSeconds) -> Price:
+    return Card(name="this-machine", title="", source="", flops_per_second=1.0).price(seconds)
 
 
 def predicted_seconds(

@@ -36,11 +36,11 @@ def split(values: Iterable[str]) -> list[str]:
     return [part.strip() for value in values for part in value.split(",") if part.strip()]
 
 
-def one_of(what: str, given: str, known: Sequence[str]) -> str:
+def one_of(what: str, name: str, names: Sequence[str]) -> str:
     """Check that a name is known -> the name. Raises UserError, offering the nearest, where it is not."""
-    if given not in known:
-        raise UserError(unknown(what, given, known))
-    return given
+    if name not in names:
+        raise UserError(unknown(what, name, names))
+    return name
 
 
 def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[Experiment]:
@@ -53,18 +53,18 @@ def chosen_experiments(names: Sequence[str], cards: Sequence[str] = ()) -> list[
             raise UserError(f"{name} is a hardware card: show it by itself, without a table.")
         if cards and not (name in IDS or is_file(name)):
             raise UserError(unknown("table or hardware card", name, list(dict.fromkeys([*IDS, *GROUPS, *cards]))))
-    found = [experiment(name) for name in chosen]
-    for one, name in zip(found, chosen, strict=True):
-        if [other.id for other in found].count(one.id) > 1:
-            raise UserError(f"{name}: two tables are called {one.id}; give one of them another id.")
-    return found
+    experiments = [experiment(name) for name in chosen]
+    for asked, name in zip(experiments, chosen, strict=True):
+        if [other.id for other in experiments].count(asked.id) > 1:
+            raise UserError(f"{name}: two tables are called {asked.id}; give one of them another id.")
+    return experiments
 
 
-def one_table(found: Sequence[Experiment], name: str) -> Table:
+def one_table(experiments: Sequence[Experiment], name: str) -> Table:
     """The table or figure that the name stood for. Raises UserError for any other, and for several."""
-    if len(found) > 1 or not isinstance(found[0], Table):
+    if len(experiments) > 1 or not isinstance(experiments[0], Table):
         raise UserError(f"{name}: name one table or figure whose rows are trained, such as table1.")
-    return found[0]
+    return experiments[0]
 
 
 def default_jobs(device: str, per_device: int = 1) -> int:
@@ -101,10 +101,10 @@ def choose(
 
         of_card = own_card.settings(own_card.load(given.data_card))
         fixed["workload"] = {**of_card, **fixed.get("workload", {})}
-    keys = {row.key for one in experiments if isinstance(one, Table) for row in one.rows}
-    of_tables = [network for one in experiments if isinstance(one, Table) for network in one.networks]
+    keys = {row.key for asked in experiments if isinstance(asked, Table) for row in asked.rows}
+    of_tables = [network for asked in experiments if isinstance(asked, Table) for network in asked.networks]
     rows = tuple(_row(name, keys) for name in of_settings.rows(given.method or ()))
-    of_settings.check_sweeps(sweeps, rows, [one.id for one in experiments if isinstance(one, Analysis)])
+    of_settings.check_sweeps(sweeps, rows, [asked.id for asked in experiments if isinstance(asked, Analysis)])
     return experiments, Choices(
         scale=one_of("scale", given.scale, SCALES),
         seeds=seeds,
@@ -122,29 +122,29 @@ def choose(
         plugins=plugins,
         plugin_methods=plugin_methods,
         own=OwnFiles(networks=words_of(dict.fromkeys([*networks, *of_tables])), data=given.data_card),
-        own_tables=tuple(one for one in experiments if isinstance(one, Table) and one.file is not None),
+        own_tables=tuple(asked for asked in experiments if isinstance(asked, Table) and asked.file is not None),
         alias=not given.no_alias,
         target=target,
     )
 
 
-def _row(name: str, known: Collection[str]) -> str:
+def _row(name: str, keys: Collection[str]) -> str:
     """A method, one of the tables' rows, or a row that they need not have."""
-    if "@" not in name or name in known:
-        return one_of("method", name, sorted({*methods.names(), *known}))
+    if "@" not in name or name in keys:
+        return one_of("method", name, sorted({*methods.names(), *keys}))
     one_of("method", name.partition("@")[0], methods.names())
     return Row.parsed(name).key
 
 
-def _networks(given: Sequence[str]) -> tuple[str, ...]:
+def _networks(chosen: Sequence[str]) -> tuple[str, ...]:
     """Names of networks and files with networks of the user's own -> names alone, and those are known."""
-    files = [word for word in given if word.partition(":")[0].endswith(".py")]
+    files = [word for word in chosen if word.partition(":")[0].endswith(".py")]
     named: dict[str, str] = {}
     if files:
         from benchmarks.workloads.networks import own  # torch, which others go without
 
         named = {word: own.load(word) for word in files}
-    return tuple(named.get(word) or one_of("network", word, known()) for word in given)
+    return tuple(named.get(word) or one_of("network", word, known()) for word in chosen)
 
 
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:

@@ -50,7 +50,7 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     planned, without = _plan(experiments, chosen)
     asked = [run for grid in planned.values() for run in grid.runs]
     families = {grid.table.family for grid in planned.values()}
-    others = list(grids(chosen.whole, families, known=() if chosen.methods else planned.values()))
+    others = list(grids(chosen.whole, families, at_hand=() if chosen.methods else planned.values()))
     runs = plan.in_order(_named(asked, others))
     check_out(out)
     found = journals.read(out)

@@ -48,9 +48,9 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
         raise UserError(lost)
     check_out(out)
     _announce(grid, budget, console)
-    found = _search(grid, trainer, budget)
+    searches = _search(grid, trainer, budget)
     note(console, journals.read(out).remarks)
-    over = [one for one in found if one.over]
+    over = [searched for searched in searches if searched.over]
     if over:
         _train(grid, trainer, [*grid.runs, *at_best(grid, over).runs], "As published, and at the best rates")
         tuned = tuned_table(grid, budget, over, journals.read(out))
@@ -59,10 +59,10 @@ def tune(table: Table, trainer: Trainer, budget: TuningBudget) -> int:
         if trainer.tracked:
             _track(tuned, chosen, out, console)
     trainer.complain()
-    for one in found:
-        if not one.over:
-            say(console, f"Not tuned, since a trial failed: {one.row.label} on {one.network}.")
-    return 1 if trainer.failed or len(over) < len(found) else 0
+    for searched in searches:
+        if not searched.over:
+            say(console, f"Not tuned, since a trial failed: {searched.row.label} on {searched.network}.")
+    return 1 if trainer.failed or len(over) < len(searches) else 0
 
 
 def _announce(grid: Grid, budget: TuningBudget, console: Console) -> None:
@@ -88,17 +88,17 @@ def _search(grid: Grid, trainer: Trainer, budget: TuningBudget) -> list[Search]:
             counts = journal.done(run) and (run.id in trainer.seen or not trainer.care.fresh)
             return journal.exact(run) if counts else None
 
-        found = [search(cell, budget, done) for cell in grid.cells]
-        if not _train(grid, trainer, [run for one in found for run in one.open], "Trials"):
-            return found
+        searches = [search(cell, budget, done) for cell in grid.cells]
+        if not _train(grid, trainer, [run for searched in searches for run in searched.open], "Trials"):
+            return searches
 
 
 def _train(grid: Grid, trainer: Trainer, runs: Sequence[Run], what: str) -> bool:
     """Train those that are missing -> whether there were any."""
-    found = journals.read(trainer.out)
-    missing = trainer.missing(plan.distinct(runs), found)
+    held = journals.read(trainer.out)
+    missing = trainer.missing(plan.distinct(runs), held)
     if missing:
-        trainer.expect(missing, found)
+        trainer.expect(missing, held)
         resumed = trainer.resumable(missing, missing)
         say(trainer.console, f"{what}: {many(len(missing))}, {trainer.jobs} at a time{resumed}")
         trainer.train(missing, trainer.setting([grid]))
@@ -108,28 +108,28 @@ def _train(grid: Grid, trainer: Trainer, runs: Sequence[Run], what: str) -> bool
 def _show(tuned: TunedTable, command: str, out: Path, console: Console) -> None:
     """Prints the rows, and writes rows, pairs and runs to files."""
     name = name_of(tuned.published.table.id)
-    given = conditions_of(tuned)
-    drawn = draw(tuned, own_folder(out, given.folder(out / "figures")) / name)
-    found = list(pairs(tuned))
-    said = captions(tuned), caveats(tuned, found), notes(tuned, command)
-    rows = rows_table(tuned, *said, command).with_pictures(drawn, out)
+    conditions = conditions_of(tuned)
+    drawn = draw(tuned, own_folder(out, conditions.folder(out / "figures")) / name)
+    row_pairs = list(pairs(tuned))
+    words = captions(tuned), caveats(tuned, row_pairs), notes(tuned, command)
+    rows = rows_table(tuned, *words, command).with_pictures(drawn, out)
     console.print()
     console.print(to_rich(rows))
-    others = (pairs_table(tuned, found), runs_table(tuned))
-    folder = own_folder(out, given.folder(out / FOLDER))
+    others = (pairs_table(tuned, row_pairs), runs_table(tuned))
+    folder = own_folder(out, conditions.folder(out / FOLDER))
     files = [path for table in (rows, *others) for path in write(table, folder)]
     say(console, f"Written: {', '.join(map(str, (*files, *drawn)))}", style="dim")
 
 
 def _track(tuned: TunedTable, chosen: Choices, out: Path, console: Console) -> None:
     """The published rates as `run` does it, what is shown at the best as `track` does; no trials (results.groups)."""
-    table_runs, found = tuned.published, journals.read(out)
+    table_runs, held = tuned.published, journals.read(out)
     best = {record.id for record in tuned.sides["best"].used} - {record.id for record in table_runs.used}
-    others = [record for record in found.records if record.id in best]
-    known = () if chosen.methods else [table_runs.grid]
-    family = grids(chosen.whole, {table_runs.table.family}, known)
+    others = [record for record in held.records if record.id in best]
+    at_hand = () if chosen.methods else [table_runs.grid]
+    family = grids(chosen.whole, {table_runs.table.family}, at_hand)
     try:
-        say(console, str(tracked.feed([*find_all_runs(family, found), table_runs], out)))
+        say(console, str(tracked.feed([*find_all_runs(family, held), table_runs], out)))
         if others:
             say(console, str(tracked.feed_records(others)))
     except ResultsError as error:

@@ -136,8 +136,8 @@ class Card(_Part):
     @property
     def sha256(self) -> str:
         """Digest of the card's content without its notes, 64 hexadecimal digits: part of a run's identity."""
-        said = self.model_dump(exclude=left_out(self)) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        content = self.model_dump(exclude=left_out(self)) | {"notes": NOTES_OF_KEPT_RUNS.get(self.name, ())}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -160,8 +160,8 @@ class Card(_Part):
 
     def seconds_of(self, network: str, *, family: str, stem: str) -> NetworkSeconds | None:
         """Seconds of a network with this stem on images of this family's size; None where the card has none."""
-        known = self.networks.get(f"{family}-{network}", self.networks.get(network))
-        return known if known is not None and family in known.families and stem == known.stem else None
+        seconds = self.networks.get(f"{family}-{network}", self.networks.get(network))
+        return seconds if seconds is not None and family in seconds.families and stem == seconds.stem else None
 
     def costs(self, price: Price) -> Price:
         """A copy of the price with this card's links, updates and lanes."""
@@ -179,25 +179,25 @@ class Card(_Part):
             queues=self.queues,
         )
 
-    def price(self, known: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:
+    def price(self, seconds: NetworkSeconds, layers: Sequence[str] | None = None, *, batch: int | None = None) -> Price:
         """Price of a network's effects, or of a stand-in's: the same network with other numbers of blocks.
 
         layers: the stand-in's, whose blocks share a stage's seconds and bytes evenly. batch: that of a step, by default
         the one that the seconds are for. Raises UserError where the stand-in has other stages.
         """
-        shares = _shares(known.layers, list(layers or known.layers))
-        factor = known.fixed_share + (1 - known.fixed_share) * (batch or known.batch) / known.batch
+        shares = _shares(seconds.layers, list(layers or seconds.layers))
+        factor = seconds.fixed_share + (1 - seconds.fixed_share) * (batch or seconds.batch) / seconds.batch
 
         def shared(values: Sequence[float], factor: float = factor) -> list[float]:
-            return [sum(values[i] for i in mine) / many * factor for mine, many in shares]
+            return [sum(values[i] for i in layers_of_stage) / many * factor for layers_of_stage, many in shares]
 
-        effects = _effects(known.effects, shared, factor) if known.effects is not None else None
+        effects = _effects(seconds.effects, shared, factor) if seconds.effects is not None else None
         return self.costs(
             Price(
-                shared(known.forward_seconds),
-                shared(known.backward_input_seconds),
-                shared(known.backward_weight_seconds),
-                shared(known.parameter_bytes, 1.0),
+                shared(seconds.forward_seconds),
+                shared(seconds.backward_input_seconds),
+                shared(seconds.backward_weight_seconds),
+                shared(seconds.parameter_bytes, 1.0),
                 effects=effects,
             )
         )
@@ -229,36 +229,37 @@ class LayerWork:
     parameter_bytes: float
 
 
-def by_stages(known: Sequence[str], values: Sequence[float], names: Sequence[str]) -> list[float]:
+def by_stages(card_names: Sequence[str], values: Sequence[float], names: Sequence[str]) -> list[float]:
     """Values of the layers `known`, for those of a stand-in: whose blocks share a stage's evenly.
 
     Raises UserError where the stand-in has other stages.
     """
-    return [sum(values[i] for i in mine) / many for mine, many in _shares(known, names)]
+    return [sum(values[i] for i in layers_of_stage) / many for layers_of_stage, many in _shares(card_names, names)]
 
 
-def _effects(known: MeasuredEffects, shared: Callable[..., list[float]], factor: float) -> EffectSeconds:
+def _effects(effects: MeasuredEffects, shared: Callable[..., list[float]], factor: float) -> EffectSeconds:
     """factor: of what grows with the batch."""
     return EffectSeconds(
-        known.next_batch_seconds * factor,
-        known.loss_seconds * factor,
-        shared(known.update_seconds, 1.0),
-        shared(known.snapshot_seconds, 1.0),
-        shared(known.all_reduce_seconds, 1.0),
-        known.average_seconds,
-        known.message_seconds,
+        effects.next_batch_seconds * factor,
+        effects.loss_seconds * factor,
+        shared(effects.update_seconds, 1.0),
+        shared(effects.snapshot_seconds, 1.0),
+        shared(effects.all_reduce_seconds, 1.0),
+        effects.average_seconds,
+        effects.message_seconds,
     )
 
 
-def _shares(known: Sequence[str], names: Sequence[str]) -> list[tuple[list[int], int]]:
+def _shares(card_names: Sequence[str], names: Sequence[str]) -> list[tuple[list[int], int]]:
     """Returns for each of `names` the card's layers of the same stage, and how many of `names` share them."""
     stages = [name.split(".")[0] for name in names]
-    missing = {name.split(".")[0] for name in known} ^ set(stages)
+    missing = {name.split(".")[0] for name in card_names} ^ set(stages)
     if missing:
         raise UserError(
             f"The hardware card's network has other stages ({', '.join(sorted(missing))}): "
             f"use --set workload.price=flops."
         )
     return [
-        ([i for i, other in enumerate(known) if other.split(".")[0] == stage], stages.count(stage)) for stage in stages
+        ([i for i, other in enumerate(card_names) if other.split(".")[0] == stage], stages.count(stage))
+        for stage in stages
     ]

@@ -25,38 +25,38 @@ class Charge:
     step_flops: float
 
 
-def counted(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> list[LayerWork]:
+def counted(work: Workload, data: DataCard, network: Mapping[str, nn.Module], batch: int) -> list[LayerWork]:
     """The FLOPs of a step of this batch, in proportion to those of a batch of two."""
-    two = layer_work(network, (2, *inputs_of(work, known)), input_dtype(work))
+    two = layer_work(network, (2, *inputs_of(work, data)), input_dtype(work))
     return [replace(layer, forward_flops=layer.forward_flops * batch / 2) for layer in two]
 
 
-def layers_of(work: Workload, known: DataCard) -> list[LayerWork]:
+def layers_of(work: Workload, data: DataCard) -> list[LayerWork]:
     """Name, bytes and FLOPs of a sample for each layer of the workload's network; nothing is computed."""
     with torch.device("meta"):
-        return counted(work, known, network_of(work, known), 1)
+        return counted(work, data, network_of(work, data), 1)
 
 
-def moved(work: Workload, known: DataCard, network: Mapping[str, nn.Module], batch: int) -> Activations:
+def moved(work: Workload, data: DataCard, network: Mapping[str, nn.Module], batch: int) -> Activations:
     """The activations of a batch, in proportion to those of a batch of two."""
-    two = activations(network, (2, *inputs_of(work, known)), input_dtype(work))
+    two = activations(network, (2, *inputs_of(work, data)), input_dtype(work))
     return Activations(*([size * batch / 2 for size in sizes] for sizes in (two.kept, two.output)))
 
 
 @cache
 def _of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[LayerWork], str]:
     work = workload(family, network, "paper", {"stem": stem})  # Workload.charged, by what a cache can hold
-    known = card(work.dataset)
-    return counted(work, known, network_of(work, known), batch), f"{work.label}, batch {batch}, by FLOPs"
+    data = card(work.dataset)
+    return counted(work, data, network_of(work, data), batch), f"{work.label}, batch {batch}, by FLOPs"
 
 
 @cache
 def _moved_of_paper(family: str, network: str, stem: str, batch: int) -> tuple[list[str], Activations]:
     """Names and activations of the layers of the paper's network."""
     work = workload(family, network, "paper", {"stem": stem})
-    known = card(work.dataset)
-    made = network_of(work, known)
-    return list(made), moved(work, known, made, batch)
+    data = card(work.dataset)
+    made = network_of(work, data)
+    return list(made), moved(work, data, made, batch)
 
 
 def _stand_in(names: Sequence[str], theirs: Activations, own: Sequence[str]) -> Activations:
@@ -72,10 +72,10 @@ def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> 
     """
     moves = work.activations == "charged"
     if work.price == "flops":
-        known = card(work.dataset)
-        own = counted(work, known, network, work.batch)
+        data = card(work.dataset)
+        own = counted(work, data, network, work.batch)
         price = hardware.price(hardware.seconds_by_flops(own, what=work.label, batch=work.batch))
-        its = moved(work, known, network, work.batch) if moves else None
+        its = moved(work, data, network, work.batch) if moves else None
         return Charge(replace(price, activations=its), step_flops(own))
     batch, stem = work.price_batch or work.batch, work.charged_stem
     flops, what = _of_paper(work.family, work.network, stem, batch)

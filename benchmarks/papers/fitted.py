@@ -68,8 +68,8 @@ def _capacity(card: Card, factor: float) -> Card:
 
 def _fixed_share(card: Card, factor: float) -> Card:
     networks = {
-        name: known.model_copy(update={"fixed_share": min(1.0, factor * known.fixed_share)})
-        for name, known in card.networks.items()
+        name: seconds.model_copy(update={"fixed_share": min(1.0, factor * seconds.fixed_share)})
+        for name, seconds in card.networks.items()
     }
     return card.model_copy(update={"networks": networks})
 
@@ -112,9 +112,13 @@ def relative_seconds(card: str, table_id: str, network: str, row_key: str) -> tu
     if card not in CARDS or table_id not in tables.IDS or network not in tables.table(table_id).networks:
         return ()
     row = _row(table_id, row_key)
-    found = [row_seconds(one, tables.table(table_id), network, row) for one in possible(card)] if row else []
-    known = [seconds for seconds in found if seconds is not None]
-    return tuple(seconds / known[0] for seconds in known)
+    on_cards = (
+        [row_seconds(possible_card, tables.table(table_id), network, row) for possible_card in possible(card)]
+        if row
+        else []
+    )
+    priced = [seconds for seconds in on_cards if seconds is not None]
+    return tuple(seconds / priced[0] for seconds in priced)
 
 
 def kind(card: str, table_id: str, network: str, row_key: str) -> Kind:
@@ -143,5 +147,5 @@ def _fitted(card: str, network: str) -> Iterator[tuple[float, ...]]:
             yield from (relative_seconds(card, id, network, row) for id in fit.tables for row in fit.rows)
 
 
-def _alike(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return all(math.isclose(a, b, rel_tol=_ALIKE) for a, b in zip(one, other, strict=True))
+def _alike(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    return all(math.isclose(a, b, rel_tol=_ALIKE) for a, b in zip(first, second, strict=True))

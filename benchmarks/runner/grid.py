@@ -103,10 +103,10 @@ class Grid:
         """Says what the data are where they are not the paper's, all of them at scale paper; "" where they are."""
         if not self.cells:
             return ""
-        work, known = self.cells[0].work, self.data
+        work, data = self.cells[0].work, self.data
         paper, full = data_card(work.family), workload(work.family, work.network, "paper")
-        taken = [one.samples_of(paper) for one in (work, full)]
-        if (other := known.unlike(paper)) or work.scale != "paper" or taken[0] == taken[1]:
+        taken = [either.samples_of(paper) for either in (work, full)]
+        if (other := data.unlike(paper)) or work.scale != "paper" or taken[0] == taken[1]:
             return other
         ours, theirs = (" and ".join(f"{count:,}{{}}" for count in pair) for pair in taken)
         return f"{ours.format(' training', ' test')} samples of {paper.title}, not {theirs.format('', '')}"
@@ -123,12 +123,12 @@ def tables(choices: Choices) -> tuple[Table, ...]:
     return (*map(registry.table, registry.IDS), *choices.own_tables)
 
 
-def grids(choices: Choices, families: Collection[str] = (), known: Iterable[Grid] = ()) -> Iterator[Grid]:
+def grids(choices: Choices, families: Collection[str] = (), at_hand: Iterable[Grid] = ()) -> Iterator[Grid]:
     """Grids of all tables (of these families, if any) that accept the settings, networks and executor.
 
     known: grids that were made of the same choices before.
     """
-    there = {grid.table.id: grid for grid in known}
+    there = {grid.table.id: grid for grid in at_hand}
     for table in tables(choices):
         if families and table.family not in families:
             continue
@@ -226,17 +226,17 @@ def _asked(table: Table, chosen: Iterable[Row], choices: Choices) -> Iterator[Ro
     What all of the table's rows of a method have and do not say, a schedule for example, the new one has as well.
     """
     there = {run_of(table, row, choices.scale, {}): row for row in table.rows}
-    known = {row.key for row in chosen}
+    keys = {row.key for row in chosen}
     for name in dict.fromkeys(choices.methods):
-        if "@" not in name or name in known:
+        if "@" not in name or name in keys:
             continue
         asked = Row.parsed(name)
         unsaid = [row.unsaid for row in table.rows if row.method == asked.method]
-        shared = unsaid[0] if unsaid and all(one == unsaid[0] for one in unsaid) else {}
+        shared = unsaid[0] if unsaid and all(setting == unsaid[0] for setting in unsaid) else {}
         row = replace(asked, workload={**shared, **asked.workload}, note=_not_there(table))
         row = there.setdefault(run_of(table, row, choices.scale, {}), row)
-        if row.key not in known:
-            known.add(row.key)
+        if row.key not in keys:
+            keys.add(row.key)
             yield row
 
 
@@ -267,15 +267,20 @@ def _remarks(choices: Choices) -> Iterator[str]:
 
 def _cautions(choices: Choices, cells: Sequence[GridRow]) -> Iterator[str]:
     """Warns where a learning rate was set and the warm-up's was not, and says what the warm-up's is then."""
-    given = {*choices.settings.get("workload", {}), *(one.key for one in choices.sweeps if one.owner == "workload")}
-    given |= {key for key in ("schedule.lr", "schedule.warm_up_lr") if any(f"{key}=" in row for row in choices.methods)}
-    if "schedule.lr" not in given or "schedule.warm_up_lr" in given:
+    chosen_fields = {
+        *choices.settings.get("workload", {}),
+        *(sweep.key for sweep in choices.sweeps if sweep.owner == "workload"),
+    }
+    chosen_fields |= {
+        key for key in ("schedule.lr", "schedule.warm_up_lr") if any(f"{key}=" in row for row in choices.methods)
+    }
+    if "schedule.lr" not in chosen_fields or "schedule.warm_up_lr" in chosen_fields:
         return
     schedules = [cell.work.schedule for cell in cells if cell.work.schedule.warm_up_epochs]
-    pairs = dict.fromkeys((one.warm_up_lr, one.lr) for one in schedules)
-    said = ", ".join(f"{warm:g} is {warm / rate:.3g} times {rate:g}" for warm, rate in pairs)
-    if said:
+    pairs = dict.fromkeys((schedule.warm_up_lr, schedule.lr) for schedule in schedules)
+    ratios = ", ".join(f"{warm:g} is {warm / rate:.3g} times {rate:g}" for warm, rate in pairs)
+    if ratios:
         yield (
-            f"The learning rate was set, that of the warm-up was not, and stays what it was: {said}. "
+            f"The learning rate was set, that of the warm-up was not, and stays what it was: {ratios}. "
             "Set workload.schedule.warm_up_lr as well."
         )

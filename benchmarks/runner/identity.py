@@ -29,16 +29,16 @@ SHAPE = ("dataset", "network", "stem", "width", "blocks", "embedding", "resoluti
 def charged(work: Workload) -> ChargedSpec:
     """Fields of the workload whose seconds a simulated step costs: the run's own, or the published one's."""
     whose = work if work.price == "flops" else work.charged
-    said = whose.model_dump(mode="json", include=set(SHAPE), exclude=left_out(whose))
-    return ChargedSpec.model_validate(said)
+    fields = whose.model_dump(mode="json", include=set(SHAPE), exclude=left_out(whose))
+    return ChargedSpec.model_validate(fields)
 
 
-def data_sha256(known: DataCard, folder: Path | None) -> str:
+def data_sha256(data: DataCard, folder: Path | None) -> str:
     """Fingerprint of the data on this machine: of a folder, of the files in it, "" where there is no folder."""
-    if known.kind != "folder":
-        return as_found(known, folder).fingerprint
-    found = find(known, folder)
-    return found.sha256 if found is not None else ""
+    if data.kind != "folder":
+        return as_found(data, folder).fingerprint
+    content = find(data, folder)
+    return content.sha256 if content is not None else ""
 
 
 def hardware_of(card: Card | None, gpus: Gpus | None = None, node: Node | None = None) -> HardwareSpec:

@@ -157,10 +157,10 @@ def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
 
     found: training samples that there are, where that is known; else as the data's card has them published.
     """
-    given = work.document()
-    samples = given.get("train_samples") or found or card(work.dataset).train_samples
+    fields = work.document()
+    samples = fields.get("train_samples") or found or card(work.dataset).train_samples
     assert isinstance(samples, int)
-    network = str(given.get("like") or work.network)  # one of the user's own may take any time
+    network = str(fields.get("like") or work.network)  # one of the user's own may take any time
     batch = ROUGH_LSTM_SECONDS[work.scale] if network == "lstm" else ROUGH_BATCH_SECONDS[work.scale][network]
     return batch * samples / workload(work.family, network, work.scale).batch
 

@@ -95,16 +95,16 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     choices.kind.check(method)
     if choices.record:
         _check_recorded(work, method)
-    known = as_found(card(work.dataset), choices.data)
-    _check_evaluations(work, method, known)
+    data = as_found(card(work.dataset), choices.data)
+    _check_evaluations(work, method, data)
     _check_clipping(work, method)
-    method.check_layers(_layers(work, known))
+    method.check_layers(_layers(work, data))
     method.check_network(work.network)
     hardware = shared.delayed(row.delays) if shared is not None else None
     seen = choices.gpus
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
     spec = RunSpec(
-        workload=workload_spec(work, known, data_sha256(known, choices.data)),
+        workload=workload_spec(work, data, data_sha256(data, choices.data)),
         method=MethodSpec(name=method.name, options=as_read(method.recorded())),
         executor=choices.executor,
         hardware=hardware_of(hardware, seen, choices.node),
@@ -121,8 +121,8 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"recorded": True})
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
-    labels = _labels(work, row, method, choices, hardware, spec.gpu, known)
-    return Run(run_id(spec), spec, labels, found=known, any_form=any_form(known, choices.data))
+    labels = _labels(work, row, method, choices, hardware, spec.gpu, data)
+    return Run(run_id(spec), spec, labels, found=data, any_form=any_form(data, choices.data))
 
 
 def alone(
@@ -154,11 +154,11 @@ def _check_recorded(work: Workload, method: methods.Method) -> None:
         )
 
 
-def _check_evaluations(work: Workload, method: methods.Method, known: DataCard) -> None:
+def _check_evaluations(work: Workload, method: methods.Method, data: DataCard) -> None:
     """Raises UserError where an epoch has fewer batches on a device than evaluations."""
     if work.evaluate_every >= 1:
         return
-    samples, _ = work.samples_of(known)
+    samples, _ = work.samples_of(data)
     batches = max(1, samples // work.batch // method.replicas)
     if work.evaluate_every.denominator > batches:
         raise UserError(
@@ -176,14 +176,14 @@ def _check_clipping(work: Workload, method: methods.Method) -> None:
         )
 
 
-def _layers(work: Workload, known: DataCard) -> int:
+def _layers(work: Workload, data: DataCard) -> int:
     if work.network in NETWORKS:
-        shape = work.input_shape(known)
+        shape = work.input_shape(data)
         check_shape(work.network, shape, width=work.width, heads=work.heads, patch=work.patch)
         return layer_count(work.network, work.blocks)
     from benchmarks.workloads.build import own_layer_count  # torch, which others' plans go without
 
-    return own_layer_count(work, known)
+    return own_layer_count(work, data)
 
 
 def _labels(
@@ -193,7 +193,7 @@ def _labels(
     choices: Choices,
     hardware: Card | None,
     gpu: str | None,
-    known: DataCard,
+    data: DataCard,
 ) -> Labels:
     devices = f"threads on one {gpu or choices.device}"
     if choices.kind.simulated:
@@ -207,21 +207,21 @@ def _labels(
     labels = Labels(
         row=row.key,
         method_title=row.label,
-        network_label=work.label_on(known),
+        network_label=work.label_on(data),
         devices=devices,
         device_count=method.devices if hardware is not None else choices.real_devices,
         peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
-        data_label=known.label,
-        classes=known.classes,
-        test_samples=work.samples_of(known)[1],
+        data_label=data.label,
+        classes=data.classes,
+        test_samples=work.samples_of(data)[1],
     )
-    judge = _judge(work, known)
+    judge = _judge(work, data)
     return labels if judge == ACCURACY else labels.model_copy(update={"judge": judge})
 
 
-def _judge(work: Workload, known: DataCard) -> Judge:
+def _judge(work: Workload, data: DataCard) -> Judge:
     """The judge of the run's task; by chance all tokens are equally probable."""
-    judge, words = task(work.task).judge, work.vocabulary_on(known)
+    judge, words = task(work.task).judge, work.vocabulary_on(data)
     if judge.metric != "loss" or work.tokens is None or words is None:
         return judge
     return judge.model_copy(update={"chance": math.log(words)})
@@ -232,10 +232,10 @@ def distinct(planned: Iterable[Run]) -> list[Run]:
 
     Its labels name a row of every other method that it is as well, so that its journal is found under each.
     """
-    found: dict[str, dict[str, Run]] = {}
+    alike: dict[str, dict[str, Run]] = {}
     for run in planned:
-        found.setdefault(run.id, {})[run.method.name] = run
-    return [_together(list(by_method.values())) for by_method in found.values()]
+        alike.setdefault(run.id, {})[run.method.name] = run
+    return [_together(list(by_method.values())) for by_method in alike.values()]
 
 
 def _together(same: Sequence[Run]) -> Run:
@@ -250,12 +250,12 @@ def trained_as_others(planned: Iterable[Run]) -> Iterator[str]:
     """A sentence for every row whose runs are those of another method."""
     runs = list(planned)
     rows = {run.id: run.labels.method_title for run in runs if run.own is None}
-    said: dict[str, dict[str, None]] = {}
+    sentences: dict[str, dict[str, None]] = {}
     for run in runs:
         if run.own is not None:
             trained = rows.get(run.id) or methods.method_class(run.spec.method.name).title
-            said.setdefault(trained, {})[run.labels.method_title] = None
-    for trained, titles in said.items():
+            sentences.setdefault(trained, {})[run.labels.method_title] = None
+    for trained, titles in sentences.items():
         are = "is" if len(titles) == 1 else "are"
         yield (
             f"{' and '.join(titles)} {are} trained as {trained}: the same algorithm with these options, effect for "

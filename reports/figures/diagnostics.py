@@ -49,20 +49,20 @@ def staleness(values: Sequence[Ageing], stem: Path, *, title: str, seconds: str)
     seconds: the label of the second. Lines that coincide lie on each other in widths of their own. Raises ResultsError
     where the files cannot be written.
     """
-    panels = list(dict.fromkeys(one.panel for one in values))
-    labels, known = list(dict.fromkeys(one.label for one in values)), looks(one.key for one in values)
+    panels = list(dict.fromkeys(ageing.panel for ageing in values))
+    labels, looks_of = list(dict.fromkeys(ageing.label for ageing in values)), looks(ageing.key for ageing in values)
     screen = (10.8, max(2.8 * len(panels), 0.19 * len(labels)) + 0.9)
     sizes = Sizes(screen, (canvas.COLUMN, 1.8 * len(panels)), labels)
 
     def paint(figure: Figure, medium: Medium) -> None:
         grid = figure.subplots(len(panels), 2, squeeze=False)
         for row, panel in zip(grid, panels, strict=True):
-            mine = [one for one in values if one.panel == panel]
+            shown = [ageing for ageing in values if ageing.panel == panel]
             for axes, field, name in zip(row, ("updates", "seconds"), ("others' updates", seconds), strict=True):
-                _ages(axes, mine, field, known, medium)
+                _ages(axes, shown, field, looks_of, medium)
                 axes.set(title=drawable(panel), ylabel=name)
                 axes.set_ylim(bottom=0)
-                _names(axes, mine[0].layers, FULL_NAMES if medium.titled else FULL_NAMES // 2)
+                _names(axes, shown[0].layers, FULL_NAMES if medium.titled else FULL_NAMES // 2)
         canvas.legend(figure, [axes for row in grid for axes in row], medium)
 
     return canvas.picture(paint, stem, sizes, title)
@@ -71,20 +71,20 @@ def staleness(values: Sequence[Ageing], stem: Path, *, title: str, seconds: str)
 def coinciding(values: Sequence[Ageing]) -> str:
     """A sentence for a caption on the methods whose lines lie on each other in both panels; "" where there are none."""
     panels = {}
-    for panel in dict.fromkeys(one.panel for one in values):
-        mine = [one for one in values if one.panel == panel]
-        panels[panel] = [{one.label: one.points(field) for one in mine} for field in ("updates", "seconds")]
+    for panel in dict.fromkeys(ageing.panel for ageing in values):
+        shown = [ageing for ageing in values if ageing.panel == panel]
+        panels[panel] = [{ageing.label: ageing.points(field) for ageing in shown} for field in ("updates", "seconds")]
     return coincidence.caption(panels)
 
 
-def _ages(axes: Axes, mine: Sequence[Ageing], field: str, known: Mapping[str, LineLook], medium: Medium) -> None:
-    width = coincidence.widths({one.label: one.points(field) for one in mine})
-    for number, one in enumerate(mine):
-        look = known[one.key]
-        step = max(1, len(one.layers) // FULL_NAMES + 1)
+def _ages(axes: Axes, shown: Sequence[Ageing], field: str, looks_of: Mapping[str, LineLook], medium: Medium) -> None:
+    width = coincidence.widths({ageing.label: ageing.points(field) for ageing in shown})
+    for number, ageing in enumerate(shown):
+        look = looks_of[ageing.key]
+        step = max(1, len(ageing.layers) // FULL_NAMES + 1)
         marks: dict[str, Any] = {"markersize": 0.8 * medium.marker, "markevery": (number % step, step), **look.points}
-        wide = 0.7 * medium.line * width[one.label]
-        axes.plot(getattr(one, field), linewidth=wide, label=drawable(one.label), **look.line | marks)
+        wide = 0.7 * medium.line * width[ageing.label]
+        axes.plot(getattr(ageing, field), linewidth=wide, label=drawable(ageing.label), **look.line | marks)
 
 
 def _names(axes: Axes, layers: Sequence[str], most: int) -> None:
@@ -99,38 +99,38 @@ def splits(panels: Mapping[str, Sequence[SpeedupSplit]], stem: Path, *, title: s
     The axis is logarithmic, so that the factors' distances from 1 add up. Raises ResultsError where the files cannot
     be written.
     """
-    most = max(len(found) for found in panels.values())
+    most = max(len(values) for values in panels.values())
     wide = canvas.COLUMN if len(panels) == 1 else canvas.TEXT
     sizes = Sizes((4.6 * len(panels) + 1.9, 0.42 * most + 1.5), (wide, 0.26 * most + 0.55), list(FACTORS.values()))
 
     def paint(figure: Figure, medium: Medium) -> None:
         grid = figure.subplots(1, len(panels), squeeze=False)[0]
-        for axes, (panel, found) in zip(grid, panels.items(), strict=True):
-            _factors(axes, found, medium)
+        for axes, (panel, values) in zip(grid, panels.items(), strict=True):
+            _factors(axes, values, medium)
             axes.set(title=drawable(panel), xlabel="times as fast as the slowest")
         canvas.legend(figure, grid, medium)
 
     return canvas.picture(paint, stem, sizes, title)
 
 
-def _factors(axes: Axes, found: Sequence[SpeedupSplit], medium: Medium) -> None:
+def _factors(axes: Axes, splits_shown: Sequence[SpeedupSplit], medium: Medium) -> None:
     """Speed-ups are black; their parts, which are no methods and so have no colour, are grey."""
-    ys = [-float(number) for number in range(len(found))]
+    ys = [-float(number) for number in range(len(splits_shown))]
     looks_of = zip(FACTORS.items(), ((0.0, "D", "black"), (0.26, "<", "0.45"), (-0.26, ">", "0.45")), strict=True)
     for (name, label), (offset, marker, shade) in looks_of:
-        factors = [one.factor(name) for one in found]
+        factors = [split.factor(name) for split in splits_shown]
         for y, factor in zip(ys, factors, strict=True):
             if (interval := factor.interval) is not None:
                 axes.plot([interval.low, interval.high], [y + offset] * 2, color=shade, linewidth=0.7 * medium.line)
         point: dict[str, Any] = {"color": shade, "markerfacecolor": "white", "markersize": medium.marker}
         axes.plot([factor.value for factor in factors], [y + offset for y in ys], marker, label=label, **point)
-    values = [value for one in found for name in FACTORS for value in one.factor(name).ends]
-    low, high = min([*values, 0.8]) / 1.15, max([*values, 1.25]) * 1.15
+    ends = [value for split in splits_shown for name in FACTORS for value in split.factor(name).ends]
+    low, high = min([*ends, 0.8]) / 1.15, max([*ends, 1.25]) * 1.15
     axes.set(xscale="log", xlim=(low, high))
     axes.axvline(1, color="black", linewidth=0.8, zorder=1)
     ticks = [tick for tick in TICKS if low <= tick <= high]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.set_xticks([], minor=True)
-    axes.set_yticks(ys, [drawable(one.label) for one in found])
+    axes.set_yticks(ys, [drawable(split.label) for split in splits_shown])
     axes.set_ylim(min(ys) - 0.6, 0.6)
     axes.grid(visible=False, axis="y")

@@ -58,18 +58,18 @@ def laws(panels: Sequence[Panel], stem: Path, *, title: str) -> tuple[Path, ...]
     The same label looks the same in every panel. Of lines that only join what was measured, those that coincide lie on
     each other in widths of their own. Raises ResultsError where the files cannot be written.
     """
-    known = _looks([one for panel in panels for one in panel.laws])
+    looks_of = _looks([law for panel in panels for law in panel.laws])
     columns = min(len(panels), PANELS_ABREAST)
     rows = math.ceil(len(panels) / columns)
     wide = canvas.COLUMN if columns == 1 else canvas.TEXT
-    sizes = Sizes((3.9 * columns + 1.4, 3.1 * rows + 0.5), (wide, 2.2 * rows), list(known))
+    sizes = Sizes((3.9 * columns + 1.4, 3.1 * rows + 0.5), (wide, 2.2 * rows), list(looks_of))
 
     def paint(figure: Figure, medium: Medium) -> None:
         grid = [axes for row in figure.subplots(rows, columns, squeeze=False) for axes in row]
         for axes in grid[len(panels) :]:
             axes.remove()
         for axes, panel in zip(grid, panels, strict=False):
-            _panel(axes, panel, known, medium)
+            _panel(axes, panel, looks_of, medium)
         canvas.legend(figure, grid[: len(panels)], medium)
 
     return canvas.picture(paint, stem, sizes, title)
@@ -77,35 +77,35 @@ def laws(panels: Sequence[Panel], stem: Path, *, title: str) -> tuple[Path, ...]
 
 def _looks(every: Sequence[Law]) -> dict[str, LineLook]:
     """Looks by label: methods as everywhere, all else in the other colours."""
-    of_methods = looks(one.key for one in every if one.key)
-    mine = {one.label: of_methods[one.key] for one in every if one.key}
-    taken = {look.colour for look in mine.values()}
+    of_methods = looks(law.key for law in every if law.key)
+    of_labels = {law.label: of_methods[law.key] for law in every if law.key}
+    taken = {look.colour for look in of_labels.values()}
     others = (look for look in map(numbered, count()) if look.colour not in taken)
-    return {label: mine.get(label) or next(others) for label in dict.fromkeys(one.label for one in every)}
+    return {label: of_labels.get(label) or next(others) for label in dict.fromkeys(law.label for law in every)}
 
 
-def _panel(axes: Axes, panel: Panel, known: Mapping[str, LineLook], medium: Medium) -> None:
+def _panel(axes: Axes, panel: Panel, looks_of: Mapping[str, LineLook], medium: Medium) -> None:
     axes.set(title=panel.title, xlabel=panel.x_label, ylabel=panel.y_label)
     if panel.log_x:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
-    width = coincidence.widths({one.label: one.points for one in panel.laws if one.measured and not one.law})
-    for one in panel.laws:
-        _draw(axes, one, known[one.label], medium, width.get(one.label, 1.0))
-    negative = any(value < 0 for one in panel.laws for value in (*one.law, *one.measured))
+    width = coincidence.widths({law.label: law.points for law in panel.laws if law.measured and not law.law})
+    for law in panel.laws:
+        _draw(axes, law, looks_of[law.label], medium, width.get(law.label, 1.0))
+    negative = any(value < 0 for law in panel.laws for value in (*law.law, *law.measured))
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]) if negative else -0.02 * axes.get_ylim()[1])
 
 
-def _draw(axes: Axes, one: Law, look: LineLook, medium: Medium, width: float) -> None:
+def _draw(axes: Axes, law: Law, look: LineLook, medium: Medium, width: float) -> None:
     line: dict[str, Any] = {"color": look.colour, "linewidth": 0.7 * medium.line * width}
     points: dict[str, Any] = {**look.points, "markersize": medium.marker}
-    if one.law:
-        axes.plot(one.xs, one.law, **line)
-    if one.spans:
-        axes.vlines(one.measured_xs or one.xs, *zip(*one.spans, strict=True), color=look.colour, linewidth=medium.line)
-    if one.measured:
-        style = "none" if one.law else look.line["linestyle"]
-        axes.plot(one.measured_xs or one.xs, one.measured, **line | points | {"linestyle": style})
-    shown = points if one.measured else {}
-    style = "-" if one.law else look.line["linestyle"]
-    axes.plot([], [], label=one.label, **line | shown | {"linestyle": style})  # for the legend
+    if law.law:
+        axes.plot(law.xs, law.law, **line)
+    if law.spans:
+        axes.vlines(law.measured_xs or law.xs, *zip(*law.spans, strict=True), color=look.colour, linewidth=medium.line)
+    if law.measured:
+        style = "none" if law.law else look.line["linestyle"]
+        axes.plot(law.measured_xs or law.xs, law.measured, **line | points | {"linestyle": style})
+    shown = points if law.measured else {}
+    style = "-" if law.law else look.line["linestyle"]
+    axes.plot([], [], label=law.label, **line | shown | {"linestyle": style})  # for the legend

@@ -20,15 +20,15 @@ RULE = (
 def best(cells: Sequence[ResultCell], measure: Measure) -> frozenset[int]:
     """cells: of the methods on one network. -> the places of those in bold."""
     values = [cell.measured for cell in cells if cell.measured is not None]
-    known = {place: cell for place, cell in enumerate(cells) if not math.isnan(_mean(cell))}
-    if not measure.better or len(known) < 2:
+    by_place = {place: cell for place, cell in enumerate(cells) if not math.isnan(_mean(cell))}
+    if not measure.better or len(by_place) < 2:
         return frozenset()
     sign = 1 if measure.better == "more" else -1
-    top = max(known.values(), key=lambda cell: sign * _mean(cell))
+    top = max(by_place.values(), key=lambda cell: sign * _mean(cell))
     if any(_may_be_better(value, _mean(top), sign) for value in values if value.mean is None):
         return frozenset()
-    alike = frozenset(place for place, cell in known.items() if not _apart(cell, top, exact=measure.exact))
-    return alike if len(alike) < len(known) else frozenset()
+    alike = frozenset(place for place, cell in by_place.items() if not _apart(cell, top, exact=measure.exact))
+    return alike if len(alike) < len(by_place) else frozenset()
 
 
 def _mean(cell: ResultCell) -> float:
@@ -43,14 +43,14 @@ def _may_be_better(censored: Summary, top: float, sign: int) -> bool:
 def _apart(cell: ResultCell, top: ResultCell, *, exact: bool) -> bool:
     if math.isclose(_mean(cell), _mean(top), rel_tol=1e-9):
         return False
-    found = apart(cell.runs, top.runs) if cell.runs.values and top.runs.values else _by_means(cell, top)
-    return exact if found is None else found
+    different = apart(cell.runs, top.runs) if cell.runs.values and top.runs.values else _by_means(cell, top)
+    return exact if different is None else different
 
 
 def _by_means(cell: ResultCell, top: ResultCell) -> bool | None:
     """Whether values differ that are known by mean and standard deviation alone, as an analysis's; None: unknown."""
-    one, other = (of_summary(of.measured) if of.measured is not None else None for of in (cell, top))
-    if one is None or other is None:
+    first, second = (of_summary(of.measured) if of.measured is not None else None for of in (cell, top))
+    if first is None or second is None:
         return None
-    found = difference_hull(one, other)
-    return not found.low <= 0 <= found.high
+    interval = difference_hull(first, second)
+    return not interval.low <= 0 <= interval.high

@@ -75,29 +75,29 @@ class PaperTable:
 
     @property
     def _head(self) -> Iterator[str]:
-        given = self.table.conditions
+        conditions = self.table.conditions
         yield f"{self.table.title} ({self.table.source})"
-        yield "; ".join(f"{name}: {value}" for name, value in given.columns.items() if value)
+        yield "; ".join(f"{name}: {value}" for name, value in conditions.columns.items() if value)
         yield f"Needs \\usepackage{{booktabs,graphicx}}; \\input takes it in, \\ref{{tab:{self.name}}} names it."
 
     @property
     def _caption(self) -> str:
         networks = [name for _, name in _titles(self.table).values()] if len(self.table.networks) == 1 else []
-        said = ", ".join(filter(None, (*networks, self.table.conditions.label)))
-        return f"{self.table.title} ({said})." if said else f"{self.table.title}."
+        parts = ", ".join(filter(None, (*networks, self.table.conditions.label)))
+        return f"{self.table.title} ({parts})." if parts else f"{self.table.title}."
 
     # ---- the tabular
 
     @property
     def _groups(self) -> dict[int, list[PaperColumn]]:
         """Adjacent columns of a measure, by the place of the first."""
-        found: dict[int, list[PaperColumn]] = {}
+        groups: dict[int, list[PaperColumn]] = {}
         for place, column in enumerate(self.columns):
             if place and self.columns[place - 1].index == column.index:
-                found[max(found)].append(column)
+                groups[max(groups)].append(column)
             else:
-                found[place] = [column]
-        return found
+                groups[place] = [column]
+        return groups
 
     @property
     def _headings(self) -> Iterator[str]:
@@ -206,7 +206,9 @@ class PaperTable:
         if self._counts and not all(measure.exact for measure in measures):
             yield spread_text(self._counts, all_said=True)
         yield from cell_notes([cell.measured for cell in self._shown])
-        yield from resolution_notes(self.table, sorted({one.index for one in self.columns if one.part == "measured"}))
+        yield from resolution_notes(
+            self.table, sorted({column.index for column in self.columns if column.part == "measured"})
+        )
         if any(column.part == "published" for column in self.columns):
             yield from (line for line in footer(self.table) if line.startswith(BLANK))
         if any(places for network in self.table.networks for places in self._bold_on(network)):
@@ -264,8 +266,8 @@ def floating(
     kind: str, caption: str, mark: str, body: Sequence[str], *, letters: str = "", place: str = "tbp"
 ) -> list[str]:
     """The lines of a float. kind: table or figure, whose caption is below, with a star over both columns."""
-    said = [f"\\caption{{{escape(caption)}}}", *([f"\\label{{{mark}}}"] if mark else [])]
-    parts = [*body, *said] if kind.startswith("figure") else [*said, *body]
+    head = [f"\\caption{{{escape(caption)}}}", *([f"\\label{{{mark}}}"] if mark else [])]
+    parts = [*body, *head] if kind.startswith("figure") else [*head, *body]
     return [f"\\begin{{{kind}}}[{place}]", f"\\centering{letters}", *parts, f"\\end{{{kind}}}"]
 
 
@@ -290,12 +292,12 @@ def _titles(table: ResultTable) -> dict[str, tuple[str, str]]:
 def _interval(cell: ResultCell, measure: Measure) -> str:
     """'[58.1, 64.2]', with the mean's decimals."""
     value = cell.measured
-    known = summary_interval(value) if value is not None and not measure.exact else None
-    if known is None:
+    interval = summary_interval(value) if value is not None and not measure.exact else None
+    if interval is None:
         return BLANK
-    found = measure.possible(known)
+    possible = measure.possible(interval)
     digits = len(measured_text(cell, measure).split()[0].partition(".")[2])
-    return f"[{found.low:.{digits}f}, {found.high:.{digits}f}]".replace("-", "\N{MINUS SIGN}")
+    return f"[{possible.low:.{digits}f}, {possible.high:.{digits}f}]".replace("-", "\N{MINUS SIGN}")
 
 
 def _sentence(text: str) -> str:

@@ -149,8 +149,11 @@ def _groups(table: ResultTable) -> Iterator[_Group]:
 
 
 def _glance_groups(table: ResultTable) -> Iterator[_Group]:
-    lines = {(one.key, line.row): line for one in table.glances for line in one.lines}
-    bases, published = {(one.key, one.row) for one in table.glances}, any(one.published for one in table.glances)
+    lines = {(glance.key, line.row): line for glance in table.glances for line in glance.lines}
+    bases, published = (
+        {(glance.key, glance.row) for glance in table.glances},
+        any(glance.published for glance in table.glances),
+    )
     names, parts = (table.reference, table.value)[not published :], ("published", "measured")[not published :]
     for index, heading in enumerate(("Speed-up", "Accuracy (points)")):
         texts = {}
@@ -166,9 +169,9 @@ def _glance_groups(table: ResultTable) -> Iterator[_Group]:
 def _group(
     heading: str, names: Sequence[str], parts: Sequence[str], texts: Mapping[tuple[str, str], Sequence[str]]
 ) -> _Group:
-    known = {key: tuple(map(printable, of)) for key, of in texts.items()}
+    shown = {key: tuple(map(printable, of)) for key, of in texts.items()}
     heads = ("paper" if name == "published" else name for name in names)
-    return _Group(heading, tuple(heads), tuple(_STYLES[part] for part in parts[: len(names)]), known)
+    return _Group(heading, tuple(heads), tuple(_STYLES[part] for part in parts[: len(names)]), shown)
 
 
 @dataclass(frozen=True, slots=True)

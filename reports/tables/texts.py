@@ -84,12 +84,14 @@ def lines(table: ResultTable) -> Iterator[tuple[str, ...]]:
 
 def footer(table: ResultTable) -> list[str]:
     """All that stands below the table: what its cells mean, then its `notes`."""
-    found = [*footnotes(table), *legend(table)]
+    lines_below = [*footnotes(table), *legend(table)]
     shown = [index for index in range(len(table.measures)) if table.refers(index)]
     if any(row.cells[index].published is None for row in table.rows for index in shown):
         blank = f"{BLANK} under '{table.reference}': "
-        found.append(blank + ("the paper gives no value." if table.reference == "published" else "there is none."))
-    return [*found, *notes(table)]
+        lines_below.append(
+            blank + ("the paper gives no value." if table.reference == "published" else "there is none.")
+        )
+    return [*lines_below, *notes(table)]
 
 
 def footnotes(table: ResultTable) -> list[str]:
@@ -99,13 +101,13 @@ def footnotes(table: ResultTable) -> list[str]:
 
 def legend(table: ResultTable) -> list[str]:
     """Lines that explain the cells."""
-    found = []
+    explained = []
     if table.conditions.runs and table.n is not None:
-        found.append(spread_text(table.counts))
-    found += cell_notes([cell.measured for row in table.rows for cell in row.cells])
-    found += resolution_notes(table, range(len(table.measures)))
-    found += dict.fromkeys(note for glance in table.glances for note in glance_notes(glance))
-    return found
+        explained.append(spread_text(table.counts))
+    explained += cell_notes([cell.measured for row in table.rows for cell in row.cells])
+    explained += resolution_notes(table, range(len(table.measures)))
+    explained += dict.fromkeys(note for glance in table.glances for note in glance_notes(glance))
+    return explained
 
 
 def spread_text(counts: Counter[int], *, all_said: bool = False) -> str:
@@ -122,19 +124,19 @@ def spread_text(counts: Counter[int], *, all_said: bool = False) -> str:
 
 def cell_notes(values: Iterable[Summary | None]) -> list[str]:
     """Explains values that not all runs have."""
-    counts = dict.fromkeys(_arrived(one) for one in values if one and one.censored)
+    counts = dict.fromkeys(_arrived(value) for value in values if value and value.censored)
     return [CENSORED.format(", ".join(counts))] if counts else []
 
 
 def resolution_notes(table: ResultTable, indices: Iterable[int]) -> list[str]:
     """Resolution of measures that are read at evaluations: 'Time to target (s) 0.096 to 0.84'."""
-    said = []
+    sizes = []
     for index in indices:
         values = [row.cells[index].measured for row in table.rows]
-        if widths := [one.resolution for one in values if one is not None and one.resolution]:
+        if widths := [value.resolution for value in values if value is not None and value.resolution]:
             ends = dict.fromkeys(map(_size, (min(widths), max(widths))))
-            said.append(f"{table.measures[index].heading} {' to '.join(ends)}")
-    return [RESOLUTION.format(", ".join(said))] if said else []
+            sizes.append(f"{table.measures[index].heading} {' to '.join(ends)}")
+    return [RESOLUTION.format(", ".join(sizes))] if sizes else []
 
 
 def notes(table: ResultTable) -> list[str]:
@@ -180,7 +182,7 @@ def published_pair(line: GlanceLine) -> tuple[str, str]:
 def glance_notes(glance: Glance) -> tuple[str, ...]:
     """Notes needed to read the comparison."""
     speedups = [line.speedup for line in glance.lines if not line.same]
-    bound = any(one is not None and one.bound for one in speedups)
+    bound = any(speedup is not None and speedup.bound for speedup in speedups)
     return (*((BOUNDS,) if bound else ()), *((UNBOUNDED,) if None in speedups else ()))
 
 
@@ -188,8 +190,8 @@ def glance_text(shown: GlanceValue | None, unit: Literal["×", ""] = "") -> str:
     """A factor as '1.81× [1.74, 1.88]', a difference as '-2.3 [-4.2, -0.3]', with '≤' or '≥' where it is a bound."""
     if shown is None:
         return BLANK
-    known = (one for one in (shown.value, shown.low, shown.high) if one is not None)
-    value, *ends = (_factor(one) if unit else f"{one:.1f}" for one in known)
+    numbers = (number for number in (shown.value, shown.low, shown.high) if number is not None)
+    value, *ends = (_factor(number) if unit else f"{number:.1f}" for number in numbers)
     value = value if unit or value.startswith("-") else f"+{value}"
     interval = f" [{', '.join(ends)}]" if ends else ""
     return f"{_SIGNS[shown.bound]}{value}{unit}{interval}"

@@ -280,7 +280,7 @@ def _text_of(path: str) -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Returns when a process of this machine began; "" where that is not told, None where there is none, or a zombie."""
+    """Start of a process of this machine; "" where that is not told, None where there is none, or a zombie."""
     if sys.platform == "win32":  # asking by a signal would end it there
         return ""
     try:

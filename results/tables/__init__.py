@@ -190,10 +190,10 @@ class ResultTable:
         measured = (
             cell.measured
             for row in self.rows
-            for cell, one in zip(row.cells, self.measures, strict=True)
-            if not one.exact
+            for cell, measure in zip(row.cells, self.measures, strict=True)
+            if not measure.exact
         )
-        return Counter(one.n for one in measured if one is not None and one.mean is not None)
+        return Counter(value.n for value in measured if value is not None and value.mean is not None)
 
     @property
     def n(self) -> int | None:

@@ -33,9 +33,9 @@ class Situation:
     slow_steps: float = 0.0
     alpha: float = 2.0
 
-    def price(self, card: Card, known: NetworkSeconds, layers: Sequence[str], devices: int, seed: int) -> Price:
+    def price(self, card: Card, seconds: NetworkSeconds, layers: Sequence[str], devices: int, seed: int) -> Price:
         """Price of the network's effects on such devices; blocks are priced together where `layers` are stages."""
-        price = replace(card.price(known, layers), collective=self.collective)
+        price = replace(card.price(seconds, layers), collective=self.collective)
         return replace(price, delays=(*price.delays, *self._delays(devices, seed)))
 
     def _delays(self, devices: int, seed: int) -> Iterator[Delay]:

@@ -57,15 +57,15 @@ def tables(request: Request, curves: Sequence[ScalingCurve], trained: Sequence[T
 
 def _weak(request: Request, curves: Sequence[ScalingCurve]) -> ResultTable:
     weak = [curve for curve in curves if curve.scaling == "weak"]
-    found = {(curve.method, curve.condition.key): curve for curve in weak}
+    by_condition = {(curve.method, curve.condition.key): curve for curve in weak}
     rows = []
     for first in dict.fromkeys(curve.method for curve in weak):
-        for point in found[first, "ring"].points:
+        for point in by_condition[first, "ring"].points:
             cells = []
             for measure in WEAK:
                 what, _, condition = measure.key.partition("_")
-                cells.append(_cell(found[first, condition].at(point.devices), what))
-            rows.append(_row(found[first, "ring"], point, cells))
+                cells.append(_cell(by_condition[first, condition].at(point.devices), what))
+            rows.append(_row(by_condition[first, "ring"], point, cells))
     options, steps = request.options, _steps(weak)
     slow = f"every eighth device loses {options.constant:g} steps before each batch (constant)"
     tail = (
@@ -176,10 +176,10 @@ def _gains(curves: Sequence[ScalingCurve]) -> Iterator[str]:
         f"per second grew by at least {100 * WORTH:g} % of what devices grew by:"
     )
     for condition in dict.fromkeys(curve.condition.label for curve in curves):
-        mine = [curve for curve in curves if curve.condition.label == condition]
-        said = [f"{curve.title} {_until(curve)}" for curve in mine if curve.gains_until is not None]
-        if said:
-            yield f"{condition}: {'; '.join(said)}."
+        of_condition = [curve for curve in curves if curve.condition.label == condition]
+        limits = [f"{curve.title} {_until(curve)}" for curve in of_condition if curve.gains_until is not None]
+        if limits:
+            yield f"{condition}: {'; '.join(limits)}."
 
 
 def _until(curve: ScalingCurve) -> str:
@@ -202,10 +202,10 @@ def _what_it_is(request: Request) -> Iterator[str]:
 
 def _accuracy(request: Request, trained: Sequence[Trained]) -> ResultTable:
     rows = []
-    for one in trained:
-        cells = [ResultCell(None, summary(values)) for values in (one.accuracy, one.staleness)]
-        many = f"{one.devices} device" + "s" * (one.devices > 1)
-        rows.append(ResultRow(one.method, one.title, f"devices={one.devices}", many, tuple(cells)))
+    for training in trained:
+        cells = [ResultCell(None, summary(values)) for values in (training.accuracy, training.staleness)]
+        many = f"{training.devices} device" + "s" * (training.devices > 1)
+        rows.append(ResultRow(training.method, training.title, f"devices={training.devices}", many, tuple(cells)))
     work = accuracy.work_of(request)
     return ResultTable(
         name="scaling-accuracy",
@@ -258,14 +258,14 @@ def _panels(curves: Sequence[ScalingCurve]) -> Iterator[Panel]:
     for scaling in ("weak", "strong"):
         its = [curve for curve in curves if curve.scaling == scaling]
         for label in dict.fromkeys(curve.condition.label for curve in its):
-            mine = [curve for curve in its if curve.condition.label == label and curve.simulated]
+            of_condition = [curve for curve in its if curve.condition.label == label and curve.simulated]
             title = f"{scaling} scaling, {label}"
-            yield Panel(title, "devices", "efficiency, %", [_efficiency(curve) for curve in mine], log_x=True)
+            yield Panel(title, "devices", "efficiency, %", [_efficiency(curve) for curve in of_condition], log_x=True)
     for key in ("ring", "constant", "tail"):
-        mine = [c for c in curves if (c.scaling, c.condition.key) == ("weak", key) and c.simulated]
-        if mine:
-            lines = [_waiting(curve) for curve in mine]
-            yield Panel(f"weak scaling, {mine[0].condition.label}", "devices", "waiting, %", lines, log_x=True)
+        of_condition = [c for c in curves if (c.scaling, c.condition.key) == ("weak", key) and c.simulated]
+        if of_condition:
+            lines = [_waiting(curve) for curve in of_condition]
+            yield Panel(f"weak scaling, {of_condition[0].condition.label}", "devices", "waiting, %", lines, log_x=True)
 
 
 def _trained(trained: Sequence[Trained]) -> Iterator[Panel]:
@@ -281,12 +281,14 @@ def _lines(trained: Sequence[Trained], what: str) -> list[Law]:
     from reports.figures.laws import Law
 
     lines = []
-    for title in dict.fromkeys(one.title for one in trained):
-        mine = [one for one in trained if one.title == title]
-        found = [summary(getattr(one, what)) for one in mine]
-        means, stds = [one.mean or 0.0 for one in found], [one.std or 0.0 for one in found]
+    for title in dict.fromkeys(training.title for training in trained):
+        of_title = [training for training in trained if training.title == title]
+        summaries = [summary(getattr(training, what)) for training in of_title]
+        means, stds = [value.mean or 0.0 for value in summaries], [value.std or 0.0 for value in summaries]
         spans = [(mean - std, mean + std) for mean, std in zip(means, stds, strict=True)]
-        lines.append(Law(title, [one.devices for one in mine], measured=means, key=mine[0].method, spans=spans))
+        lines.append(
+            Law(title, [training.devices for training in of_title], measured=means, key=of_title[0].method, spans=spans)
+        )
     return lines
 
 
@@ -294,13 +296,13 @@ def _efficiency(curve: ScalingCurve) -> Law:
     """Batches per second and device, in percent of those on the fewest devices."""
     from reports.figures.laws import Law
 
-    first, found = curve.simulated[0], curve.simulated
+    first, points = curve.simulated[0], curve.simulated
     alone = first.batches_per_second / first.devices
-    known = [point for point in found if point.law is not None]
-    exact = len(known) == len(found) and curve.method in formulas.EXACT
-    law = [100 * point.runs[0].steps / (point.law or 1.0) / alone for point in known] if exact else []
-    measured = [100 * point.batches_per_second / point.devices / alone for point in found]
-    return Law(curve.title, [point.devices for point in found], law, measured=measured, key=curve.method)
+    with_law = [point for point in points if point.law is not None]
+    exact = len(with_law) == len(points) and curve.method in formulas.EXACT
+    law = [100 * point.runs[0].steps / (point.law or 1.0) / alone for point in with_law] if exact else []
+    measured = [100 * point.batches_per_second / point.devices / alone for point in points]
+    return Law(curve.title, [point.devices for point in points], law, measured=measured, key=curve.method)
 
 
 def _waiting(curve: ScalingCurve) -> Law:

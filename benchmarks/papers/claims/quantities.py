@@ -66,13 +66,13 @@ class Quantity:
     @classmethod
     def of(cls, summary: Summary, *, exact: bool, by_seed: Mapping[int, float] | None = None) -> Quantity | None:
         """Makes a quantity; None if nothing was measured. A censored mean is a lower bound. by_seed: its values."""
-        found = cls._of(summary, by_seed or {}, exact=exact)
-        if found is None or not (width := summary.resolution):
-            return found
+        quantity = cls._of(summary, by_seed or {}, exact=exact)
+        if quantity is None or not (width := summary.resolution):
+            return quantity
         mean, bound = (None if of is None else of - width for of in (summary.mean, summary.at_least))
         before = {seed: value - width for seed, value in (by_seed or {}).items()}
         earliest = cls._of(replace(summary, mean=mean, at_least=bound), before, exact=exact)
-        return replace(found, ends=(earliest, found)) if earliest is not None else None
+        return replace(quantity, ends=(earliest, quantity)) if earliest is not None else None
 
     @classmethod
     def _of(cls, summary: Summary, by_seed: Mapping[int, float], *, exact: bool) -> Quantity | None:
@@ -81,10 +81,10 @@ class Quantity:
         if value is None or not math.isfinite(value):
             return None
         least = rounding_variance([summary.resolution])
-        known = of_mean(value, std if std is not None or not bounded else 0.0, summary.n, exact=exact, least=least)
-        if not bounded or known.open_above:
-            return known.with_seeds(by_seed)
-        return replace(known, parts=tuple(part._replace(bounded=True) for part in known.parts), open_above=True)
+        quantity = of_mean(value, std if std is not None or not bounded else 0.0, summary.n, exact=exact, least=least)
+        if not bounded or quantity.open_above:
+            return quantity.with_seeds(by_seed)
+        return replace(quantity, parts=tuple(part._replace(bounded=True) for part in quantity.parts), open_above=True)
 
     def shares_runs_with(self, other: Quantity) -> bool:
         """Whether both are values of the very same runs."""
@@ -116,8 +116,8 @@ class Quantity:
 
     def with_seeds(self, by_seed: Mapping[int, float]) -> Quantity:
         """A copy that knows its value for each seed; a quantity without a spread is returned unchanged."""
-        known = tuple(sorted(by_seed.items()))
-        return replace(self, parts=tuple(part._replace(by_seed=known) for part in self.parts))
+        values = tuple(sorted(by_seed.items()))
+        return replace(self, parts=tuple(part._replace(by_seed=values) for part in self.parts))
 
     def of_seeds(self, seeds: Set[int]) -> Quantity:
         """The mean over some of its seeds, where it is known seed by seed."""
@@ -128,31 +128,31 @@ class Quantity:
     def _of_seeds(self, seeds: Set[int]) -> Quantity:
         kept = {seed: value for seed, value in self.parts[0].by_seed if seed in seeds}
         mean, std = moments(list(kept.values()))
-        found = of_mean(mean, std, len(kept), exact=False, least=self.parts[0].least).with_seeds(kept)
+        mean_of_kept = of_mean(mean, std, len(kept), exact=False, least=self.parts[0].least).with_seeds(kept)
         return replace(
             self,
             value=mean,
-            parts=found.parts,
-            n=found.n,
-            open_below=self.open_below or found.open_below,
-            open_above=self.open_above or found.open_above,
+            parts=mean_of_kept.parts,
+            n=mean_of_kept.n,
+            open_below=self.open_below or mean_of_kept.open_below,
+            open_above=self.open_above or mean_of_kept.open_above,
         )
 
     def minus(self, other: Quantity) -> Quantity:
-        found = self._less(other)
+        difference = self._less(other)
         if self.ends is None and other.ends is None:
-            return found
-        return replace(found, ends=(self.earliest._less(other.latest), self.latest._less(other.earliest)))
+            return difference
+        return replace(difference, ends=(self.earliest._less(other.latest), self.latest._less(other.earliest)))
 
     def over(self, other: Quantity) -> Quantity | None:
         """The quotient of two positive quantities; None for others."""
-        found = self._over(other)
-        if found is None or (self.ends is None and other.ends is None):
-            return found
+        quotient = self._over(other)
+        if quotient is None or (self.ends is None and other.ends is None):
+            return quotient
         low, high = self.earliest._over(other.latest), self.latest._over(other.earliest)
-        below, above = found.open_below or low is None, found.open_above or high is None
-        found = replace(found, open_below=below, open_above=above)
-        return replace(found, ends=(low or found, high or found))
+        below, above = quotient.open_below or low is None, quotient.open_above or high is None
+        quotient = replace(quotient, open_below=below, open_above=above)
+        return replace(quotient, ends=(low or quotient, high or quotient))
 
     def _less(self, other: Quantity) -> Quantity:
         parts = (*self.parts, *weighed(other.parts, -1.0))
@@ -182,11 +182,11 @@ class Quantity:
     def _with(
         self, other: Quantity, value: float, parts: tuple[Term, ...], how: Callable[[float, float], float]
     ) -> Quantity:
-        known = [n for n in (self.n, other.n) if n is not None]
+        counts = [n for n in (self.n, other.n) if n is not None]
         return Quantity(
             value,
             parts,
-            min(known) if known else None,
+            min(counts) if counts else None,
             open_below=self.open_below or other.open_above,
             open_above=self.open_above or other.open_below,
             fitted=self.fitted or other.fitted,
@@ -208,16 +208,16 @@ class Quantity:
         parts = independent(self.parts)
         variances = [part.variance for part in parts]
         least = min((part.n - 1.0 for part in parts), default=math.inf)
-        found = Spread(self.value, math.fsum(variances), cautious_freedom(variances, least))
-        return log_interval(found, level) if self.quotient else t_interval(found, level)
+        spread = Spread(self.value, math.fsum(variances), cautious_freedom(variances, least))
+        return log_interval(spread, level) if self.quotient else t_interval(spread, level)
 
     def within(self, low: float, high: float, level: float = LEVEL) -> Status:
         """Whether it lies strictly between the bounds; never decided where a run diverged."""
         if self.diverged:
             return "not decided"
-        known = self.interval_at(level)
-        least = -math.inf if self.open_below else known.low
-        most = math.inf if self.open_above else known.high
+        interval = self.interval_at(level)
+        least = -math.inf if self.open_below else interval.low
+        most = math.inf if self.open_above else interval.high
         if (low == -math.inf or least > low) and (high == math.inf or most < high):
             return "holds"
         return "does not hold" if most <= low or least >= high else "not decided"
@@ -285,21 +285,21 @@ class Outcome:
         near = min(found.value - low, high - found.value) if margin is None else margin
         fixed = not found.fitted and found.cannot_move(low, high)
         word = "fitted" if found.fitted else "so on every card" if fixed else ""
-        said = "".join(f"; {words}" for words in (found.diverged, word) if words)
+        reasons = "".join(f"; {words}" for words in (found.diverged, word) if words)
         status = found.within(low, high)
         why, unit = _undecided(found, status), "×" if found.quotient else unit
         empty = found.fitted or fixed
-        return cls(group, f"{text}{said}", status, near, found.n, empty, fixed, why, found, low, high, unit)
+        return cls(group, f"{text}{reasons}", status, near, found.n, empty, fixed, why, found, low, high, unit)
 
     @classmethod
     def of_quotient(
         cls, group: str, words: str, over: Quantity | None, under: Quantity | None, low: float, high: float
     ) -> Outcome:
         """Whether one quantity over another lies between low and high. words: with a place for each of the two."""
-        found = over.over(under) if over is not None and under is not None else None
-        if over is None or under is None or found is None:
+        quotient = over.over(under) if over is not None and under is not None else None
+        if over is None or under is None or quotient is None:
             return cls(group, group, "missing")
-        return cls.of(group, f"{words.format(over.value, under.value)} (n = {found.n})", found, low, high)
+        return cls.of(group, f"{words.format(over.value, under.value)} (n = {quotient.n})", quotient, low, high)
 
     def at(self, level: float) -> Outcome:
         """A copy judged at another level: not decided where the comparison is open at it."""
@@ -309,9 +309,9 @@ class Outcome:
         return replace(self, status="not decided", why=why)
 
 
-def _undecided(found: Quantity, status: str) -> str:
+def _undecided(quantity: Quantity, status: str) -> str:
     if status != "not decided":
         return ""
-    if found.diverged:
-        return found.diverged
-    return "a single seed shows no spread" if found.n == 1 else "the rest is open at 95 %"
+    if quantity.diverged:
+        return quantity.diverged
+    return "a single seed shows no spread" if quantity.n == 1 else "the rest is open at 95 %"

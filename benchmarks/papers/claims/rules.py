@@ -123,41 +123,43 @@ def measured(evidence: Evidence) -> Look:
     def read(cell: Cell) -> Quantity | None:
         own = evidence.value(*cell)
         summary = own or _in_tables(evidence.tables(cell.table), cell)
-        known = MEASURES.get(cell.measure)
-        exact = evidence.simulated and known is not None and known.clock
+        measure = MEASURES.get(cell.measure)
+        exact = evidence.simulated and measure is not None and measure.clock
         by_seed = evidence.by_seed(*cell) if own is not None else {}
-        found = Quantity.of(summary, exact=exact, by_seed=by_seed) if summary is not None and summary.n > 0 else None
-        if found is not None:
-            found = replace(found, runs=evidence.runs(*cell[:3]))
-        if found is None or known is None or not known.speed:
-            return found
-        if known.event == "best" and evidence.still_rising(*cell[:3]):
-            found = replace(found, open_above=True)
-        rows = (cell.row, BASELINE.key) if known.needs == "baseline" else (cell.row,)
+        quantity = Quantity.of(summary, exact=exact, by_seed=by_seed) if summary is not None and summary.n > 0 else None
+        if quantity is not None:
+            quantity = replace(quantity, runs=evidence.runs(*cell[:3]))
+        if quantity is None or measure is None or not measure.speed:
+            return quantity
+        if measure.event == "best" and evidence.still_rising(*cell[:3]):
+            quantity = replace(quantity, open_above=True)
+        rows = (cell.row, BASELINE.key) if measure.needs == "baseline" else (cell.row,)
         gone = {row: evidence.diverged(cell.table, cell.network, row) for row in rows}
         return replace(
-            found,
-            fitted=known.timed and evidence.fitted(*cell[:3]),
-            elsewhere=_elsewhere(evidence, cell, known, found.value) if known.clock else (),
-            diverged="; ".join(f"{count} of {found.n} runs of {row} diverged" for row, count in gone.items() if count),
+            quantity,
+            fitted=measure.timed and evidence.fitted(*cell[:3]),
+            elsewhere=_elsewhere(evidence, cell, measure, quantity.value) if measure.clock else (),
+            diverged="; ".join(
+                f"{count} of {quantity.n} runs of {row} diverged" for row, count in gone.items() if count
+            ),
         )
 
     return Look(read, evidence.tables, evidence.scale)
 
 
-def _elsewhere(evidence: Evidence, cell: Cell, known: Measure, value: float) -> tuple[float, ...]:
+def _elsewhere(evidence: Evidence, cell: Cell, measure: Measure, value: float) -> tuple[float, ...]:
     """The value of the clock alone on each card that might have been fitted."""
     own = evidence.relative_seconds(*cell[:3])
-    if known.better == "less":
+    if measure.better == "less":
         return tuple(value * seconds for seconds in own)
-    of_baseline = known.needs == "baseline"
+    of_baseline = measure.needs == "baseline"
     over = evidence.relative_seconds(cell.table, cell.network, BASELINE.key) if of_baseline else (1.0,) * len(own)
     return tuple(value * base / seconds for base, seconds in zip(over, own, strict=True)) if over else ()
 
 
-def _in_tables(found: Sequence[ResultTable], cell: Cell) -> Summary | None:
+def _in_tables(tables: Sequence[ResultTable], cell: Cell) -> Summary | None:
     """Measured value of a cell in an analysis's tables; None where there is none."""
-    for table in found:
+    for table in tables:
         for row in table.rows:
             if (row.network, row.row) == (cell.network, cell.row):
                 keys = [measure.key for measure in table.measures]

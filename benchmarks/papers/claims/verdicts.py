@@ -43,12 +43,12 @@ class Grounds:
 
     @classmethod
     def of(cls, point: Outcome) -> Grounds:
-        if (found := point.found) is None:
+        if (quantity := point.found) is None:
             return cls(point.text, n=point.n)
-        known = found.interval
-        low = -math.inf if found.open_below else known.low
-        high = math.inf if found.open_above else known.high
-        return cls(point.text, found.value, low, high, found.n, point.unit, _claimed(point))
+        interval = quantity.interval
+        low = -math.inf if quantity.open_below else interval.low
+        high = math.inf if quantity.open_above else interval.high
+        return cls(point.text, quantity.value, low, high, quantity.n, point.unit, _claimed(point))
 
     @property
     def said(self) -> str:
@@ -116,13 +116,13 @@ class Claim:
     def evaluate(self, evidence: Evidence) -> Verdict:
         (points, level, status), twice = self._read(measured(evidence))
         parts = [_why(self, points, status), twice, self.rule and f"Taken as: {self.rule}.", self._paper(evidence)]
-        said = "; ".join(point.text for point in _shown([point for point in points if point.status != "missing"]))
+        texts = "; ".join(point.text for point in _shown([point for point in points if point.status != "missing"]))
         why = " ".join(part for part in [*parts, self.remark] if part)
         decided = status in DECIDED_AS
         needed = DECIDED if decided else need(points, self.needs, level, any_of=self.any_of)
         if not decided and needed == DECIDED:
             needed = Need("no number of seeds: points and shares come out otherwise")
-        return Verdict(status, evidence.scale, said or "-", why, self._effect(points, status), needed)
+        return Verdict(status, evidence.scale, texts or "-", why, self._effect(points, status), needed)
 
     def _effect(self, points: Sequence[Outcome], status: Decision) -> Grounds | None:
         there = [point for point in points if point.status != "missing"]
@@ -140,10 +140,10 @@ class Claim:
         in_points, as_shares = (self._assess(replace(look, shares=shares)) for shares in (False, True))
         if in_points.status == as_shares.status:
             return in_points, ""
-        said = (
+        texts = (
             f"In points it {_said(in_points.status)}, as a share of what is above chance it {_said(as_shares.status)}."
         )
-        return (as_shares if in_points.status in DECIDED_AS else in_points)._replace(status="not decided"), said
+        return (as_shares if in_points.status in DECIDED_AS else in_points)._replace(status="not decided"), texts
 
     def _assess(self, look: Look) -> Assessment:
         points, level = self.held(self.points(look))
@@ -157,13 +157,13 @@ class Claim:
 
     def status(self, points: Sequence[Outcome]) -> Decision:
         """Status by the comparisons without fitted seconds; "fitted" where only others could decide it, or a part."""
-        found = self._of({point.status for point in points if not point.fitted})
-        if found == "holds" and fitted_parts(points):
+        decision = self._of({point.status for point in points if not point.fitted})
+        if decision == "holds" and fitted_parts(points):
             return "not decided (fitted)"
         decided = [point for point in points if point.status in DECIDED_AS]
-        if found == "not decided" and points and all(point.fitted for point in decided or points):
+        if decision == "not decided" and points and all(point.fitted for point in decided or points):
             return "not decided (fitted)"
-        return found
+        return decision
 
     def _of(self, seen: set[str]) -> Status:
         if self.any_of and "holds" in seen:
@@ -206,21 +206,21 @@ def _why(claim: Claim, points: Sequence[Outcome], status: Decision) -> str:
     if not there:
         return f"Not run: needs {', '.join(claim.needs)}."
     count = [p for p in points if not p.fitted]
-    said = [_counted(count)] if count else []
+    parts = [_counted(count)] if count else []
     if fixed := sum(point.fixed for point in points):
-        said.append(f"{fixed} of {len(points)} comparisons would come out so whatever the hardware card was fitted to")
+        parts.append(f"{fixed} of {len(points)} comparisons would come out so whatever the hardware card was fitted to")
     if fitted := len(points) - len(count) - fixed:
-        said.append(f"{fitted} of {len(points)} comparisons are of seconds that the hardware card was fitted to")
+        parts.append(f"{fitted} of {len(points)} comparisons are of seconds that the hardware card was fitted to")
     if missing := [p for p in points if p.status == "missing"]:
         names = list(dict.fromkeys(point.text for point in missing))
-        said.append(f"not measured: {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}")
+        parts.append(f"not measured: {', '.join(names[:4])}{' and others' if len(names) > 4 else ''}")
     runs = [point.n for point in there if point.n is not None]
     reasons = list(dict.fromkeys(point.why for point in count if point.why))
     if status not in DECIDED_AS:
-        said += reasons
+        parts += reasons
     elif runs and 1 < min(runs) <= 3:
-        said.append(f"n = {min(runs)} is weak evidence")
-    return "; ".join(said) + "."
+        parts.append(f"n = {min(runs)} is weak evidence")
+    return "; ".join(parts) + "."
 
 
 def _counted(points: Sequence[Outcome]) -> str:
@@ -229,10 +229,10 @@ def _counted(points: Sequence[Outcome]) -> str:
     many, against, left = len(points), of["does not hold"], of["not decided"] + of["missing"]
     if left == many:
         return f"none of {many} comparisons is decided" if many > 1 else "the one comparison is not decided"
-    said = [f"{of['holds']} of {many} comparisons hold"]
-    said += [f"{against} {'does' if against == 1 else 'do'} not"] if against else []
-    said += [f"{left} {'is' if left == 1 else 'are'} open"] if left else []
-    return ", ".join(said)
+    parts = [f"{of['holds']} of {many} comparisons hold"]
+    parts += [f"{against} {'does' if against == 1 else 'do'} not"] if against else []
+    parts += [f"{left} {'is' if left == 1 else 'are'} open"] if left else []
+    return ", ".join(parts)
 
 
 Judged = Sequence[tuple[Claim, Verdict]]

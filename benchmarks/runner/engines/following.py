@@ -67,8 +67,8 @@ class _Watched:
 
     @property
     def id(self) -> str:
-        known = self.array.jobs[self.index] if self.index < len(self.array.jobs) else self.array.name
-        return self.job.id if self.job is not None else known
+        listed = self.array.jobs[self.index] if self.index < len(self.array.jobs) else self.array.name
+        return self.job.id if self.job is not None else listed
 
     @property
     def where(self) -> str:
@@ -102,50 +102,50 @@ class Follower:
     @property
     def ids(self) -> tuple[str, ...]:
         """Ids of the jobs that are followed."""
-        return tuple(one.id for one in self._jobs.values())
+        return tuple(watched.id for watched in self._jobs.values())
 
     def follow(self, array: Array, indices: Collection[int] | None = None) -> None:
         """Follow the array's jobs at these indices (default: all), if they have runs of this command."""
         for index in range(len(array.shards)) if indices is None else indices:
-            mine = [id for id in array.shards[index] if id in self._heard and id not in self.ended]
-            if mine:
-                watched = _Watched(array, index, mine, Tail(notes_of(array.shard(index))))
+            ids = [id for id in array.shards[index] if id in self._heard and id not in self.ended]
+            if ids:
+                watched = _Watched(array, index, ids, Tail(notes_of(array.shard(index))))
                 self._jobs[watched.key] = watched
-            for id in mine:
+            for id in ids:
                 self._heard[id].before = array.before.get(id, "")
 
     def look(self, queue: Mapping[Key, Job] | None) -> None:
         """Read the journals and notes of jobs that may run. queue: as squeue has it now; None: it was not asked."""
-        for one in tuple(self._jobs.values()):
+        for watched in tuple(self._jobs.values()):
             if queue is not None:
-                one.job = queue.get(one.key, one.job)
-                going = one.key in queue and not queue[one.key].over
-                one.gone = 0 if going else one.gone + 1
-            if one.job is None or one.job.state != "PENDING" or one.gone:
-                self._read(one)
-            if one.gone >= 2 or not self._open(one):  # a file system may show last lines late
-                self._leave(one)
+                watched.job = queue.get(watched.key, watched.job)
+                going = watched.key in queue and not queue[watched.key].over
+                watched.gone = 0 if going else watched.gone + 1
+            if watched.job is None or watched.job.state != "PENDING" or watched.gone:
+                self._read(watched)
+            if watched.gone >= 2 or not self._open(watched):  # a file system may show last lines late
+                self._leave(watched)
         self._tell_queue()
 
-    def _open(self, one: _Watched) -> list[str]:
-        return [id for id in one.ids if id not in self.ended]
+    def _open(self, watched: _Watched) -> list[str]:
+        return [id for id in watched.ids if id not in self.ended]
 
-    def _read(self, one: _Watched) -> None:
-        for id in self._open(one):
+    def _read(self, watched: _Watched) -> None:
+        for id in self._open(watched):
             heard = self._heard[id]
             for line in heard.journal.lines():
-                self._hear(heard, line, one)
-            running = one.job is not None and one.job.running and id not in self.ended
-            if running and heard.under_way and heard.where != one.where:
-                heard.where = one.where
-                self._listen(Placed(id, one.where))
-        for note in one.notes.lines():
+                self._hear(heard, line, watched)
+            running = watched.job is not None and watched.job.running and id not in self.ended
+            if running and heard.under_way and heard.where != watched.where:
+                heard.where = watched.where
+                self._listen(Placed(id, watched.where))
+        for note in watched.notes.lines():
             id, sentence = str(note.get("id")), str(note.get("sentence"))
             if id in self._heard and id not in self.ended:
                 failed = note.get("kind") == "failed"
-                self._end(id, "failed", sentence, one) if failed else self._listen(Remark(id, sentence))
+                self._end(id, "failed", sentence, watched) if failed else self._listen(Remark(id, sentence))
 
-    def _hear(self, heard: _Heard, line: Mapping[str, Any], one: _Watched) -> None:
+    def _hear(self, heard: _Heard, line: Mapping[str, Any], watched: _Watched) -> None:
         """Takes in a new line of a run's journal."""
         id, kind = heard.run.id, line.get("type")
         if kind == "run":
@@ -168,55 +168,64 @@ class Follower:
         elif kind == "end" and line.get("status") == "interrupted":
             self._requeue(heard, f"interrupted ({line.get('reason')}); it waits for another job")
         elif kind == "end":
-            self._end(id, str(line.get("status")), str(line.get("reason", "")), one)
+            self._end(id, str(line.get("status")), str(line.get("reason", "")), watched)
 
     def _requeue(self, heard: _Heard, sentence: str) -> None:
         if heard.under_way:
             heard.under_way = False
             self._listen(Requeued(heard.run.id, sentence))
 
-    def _end(self, id: str, status: str, reason: str, one: _Watched) -> None:
-        more = f" [log: {one.array.log(one.index)}]" if status == "failed" else ""
+    def _end(self, id: str, status: str, reason: str, watched: _Watched) -> None:
+        more = f" [log: {watched.array.log(watched.index)}]" if status == "failed" else ""
         self.ended[id] = Ended(id, status, reason + more)
         self._listen(self.ended[id])
 
-    def _leave(self, one: _Watched) -> None:
+    def _leave(self, watched: _Watched) -> None:
         """A job that will not go on: what of its runs has not ended is lost, and may be tried again."""
-        del self._jobs[one.key]
-        for id in self._open(one):
+        del self._jobs[watched.key]
+        for id in self._open(watched):
             done = _complete(folder_of(self._out, id) / JOURNAL)
             if done is not None:  # as another command has left it
-                self._end(id, done.status, "", one)
+                self._end(id, done.status, "", watched)
             else:
-                self._lose(self._heard[id], one)
+                self._lose(self._heard[id], watched)
 
-    def _lose(self, heard: _Heard, one: _Watched) -> None:
-        state = one.job.state if one.job is not None and one.job.over else "gone"
+    def _lose(self, heard: _Heard, watched: _Watched) -> None:
+        state = watched.job.state if watched.job is not None and watched.job.over else "gone"
         reached = next((path.name for path in checkpoints(self._out, heard.run.id)), "")
         heard.tries = heard.tries + 1 if reached == heard.reached else 1
         heard.reached = reached
         if state == "CANCELLED":
-            self._end(heard.run.id, "failed", f"its job {one.id} was cancelled; the same command repeats the run", one)
+            self._end(
+                heard.run.id, "failed", f"its job {watched.id} was cancelled; the same command repeats the run", watched
+            )
         elif state == "OUT_OF_MEMORY":
-            self._end(heard.run.id, "failed", f"its job {one.id} was out of memory; give it more, --slurm mem=32G", one)
+            self._end(
+                heard.run.id,
+                "failed",
+                f"its job {watched.id} was out of memory; give it more, --slurm mem=32G",
+                watched,
+            )
         elif heard.tries >= TRIES:
-            last = f"the last was {one.id} ({state})"
-            self._end(heard.run.id, "failed", f"{TRIES} jobs ended without getting any further with it, {last}", one)
+            last = f"the last was {watched.id} ({state})"
+            self._end(
+                heard.run.id, "failed", f"{TRIES} jobs ended without getting any further with it, {last}", watched
+            )
         else:
-            self._requeue(heard, f"its job {one.id} ended ({state}); it is submitted again")
+            self._requeue(heard, f"its job {watched.id} ended ({state}); it is submitted again")
             self.lost.append(heard.run)
 
     def _tell_queue(self) -> None:
-        said = self.queue_words()
-        if said != self._said:
-            self._said = said
-            self._listen(QueueState(said))
+        words = self.queue_words()
+        if words != self._said:
+            self._said = words
+            self._listen(QueueState(words))
 
     def queue_words(self) -> str:
         """ "3 jobs queued (Priority), 2 running on node1, node2"."""
-        known = [one.job for one in self._jobs.values() if one.job is not None and not one.job.over]
-        queued = [job for job in known if not job.running]
-        running = [job for job in known if job.running]
+        jobs = [watched.job for watched in self._jobs.values() if watched.job is not None and not watched.job.over]
+        queued = [job for job in jobs if not job.running]
+        running = [job for job in jobs if job.running]
         parts = []
         if queued:
             reasons = Counter(job.reason for job in queued if job.reason not in ("", "None"))
@@ -236,7 +245,7 @@ def _parser() -> Parse:
 def _complete(path: Path) -> Record | None:
     """The run's record, if it finished or diverged."""
     try:
-        found = usable(path)
+        record = usable(path)
     except ResultsError:
         return None
-    return found if found.complete else None
+    return record if record.complete else None

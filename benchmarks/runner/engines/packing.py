@@ -1,4 +1,4 @@
-"""Packs runs into jobs: as many as were asked for; else short ones together, so that jobs train longer than they start."""
+"""Packs runs into jobs: as many as were asked for; else short ones together, so that jobs train more than start."""
 
 from __future__ import annotations
 

@@ -91,8 +91,8 @@ class _Xz(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        found = b""
-        while not found:
+        unpacked = b""
+        while not unpacked:
             if self.packed is None or self.packed.eof:
                 self.rest = (self.packed.unused_data if self.packed else b"") or self.stream.read(_CHUNK_BYTES)
                 if not self.rest:
@@ -102,10 +102,10 @@ class _Xz(io.RawIOBase):
                 raise EOFError("it ends in the middle")
             elif self.packed.needs_input:
                 self.rest = chunk
-            found = self.packed.decompress(self.rest, len(buffer))
+            unpacked = self.packed.decompress(self.rest, len(buffer))
             self.rest = b""
-        buffer[: len(found)] = found
-        return len(found)
+        buffer[: len(unpacked)] = unpacked
+        return len(unpacked)
 
 
 class _Bounded:
@@ -129,11 +129,11 @@ class _Bounded:
     def read(self, size: int) -> bytes:
         if size > max(self.bounds.member_bytes, _CHUNK_BYTES):
             raise OutOfBounds(f"a header or a file in it has {size:,} bytes")
-        found: bytes = self.stream.read(size)
-        self.position += len(found)
+        content: bytes = self.stream.read(size)
+        self.position += len(content)
         if self.position > self.bounds.unpacked_bytes:
             raise self._too_large()
-        return found
+        return content
 
     def _too_large(self) -> OutOfBounds:
         return OutOfBounds(f"it unpacks to more than {self.bounds.unpacked_bytes:,} bytes")

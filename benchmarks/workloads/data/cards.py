@@ -169,7 +169,7 @@ class DataCard:
 
     def identity(self) -> dict[str, Any]:
         """Fields of a card that decide a run's numbers, as plain JSON values, for the hash that identifies a run."""
-        said = {
+        fields = {
             "name": self.name,
             "sha256": self.fingerprint,
             "mean": list(self.mean),
@@ -177,7 +177,7 @@ class DataCard:
             "crop_padding": self.augmentation.crop_padding,
             "flip": self.augmentation.flip,
         }
-        return {**said, "resized_crop": self.augmentation.resized_crop} if self.kind == "folder" else said
+        return {**fields, "resized_crop": self.augmentation.resized_crop} if self.kind == "folder" else fields
 
 
 OWN: dict[str, DataCard] = {}

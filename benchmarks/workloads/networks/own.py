@@ -82,7 +82,7 @@ def _module(file: Path) -> ModuleType:
 
 def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[..., Any]]:
     """The function of that name; where none is wanted the only one that builds a network."""
-    found = {
+    functions = {
         name: value
         for name, value in vars(module).items()
         if inspect.isfunction(value)
@@ -92,12 +92,12 @@ def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[
     if wanted:
         value = getattr(module, wanted, None)
         if not inspect.isfunction(value):
-            there = f"; it has {', '.join(found)}" if found else ""
+            there = f"; it has {', '.join(functions)}" if functions else ""
             raise UserError(f"{file.name} has no function {wanted}{there}.")
         return wanted, value
-    public = [name for name in found if not name.startswith("_")]
+    public = [name for name in functions if not name.startswith("_")]
     if len(public) == 1:
-        return public[0], found[public[0]]
+        return public[0], functions[public[0]]
     if public:
         raise UserError(
             f"{file.name} has several networks ({', '.join(public)}): say which, as in --network "
@@ -111,14 +111,14 @@ def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[
 
 def _takes(file: Path, name: str, function: Callable[..., Any]) -> tuple[str, ...]:
     parameters = inspect.signature(function).parameters.values()
-    named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
-    for one in named:
-        if one.kind is one.POSITIONAL_ONLY or (one.name not in ARGUMENTS and one.default is one.empty):
+    named = [taken for taken in parameters if taken.kind not in (taken.VAR_POSITIONAL, taken.VAR_KEYWORD)]
+    for taken in named:
+        if taken.kind is taken.POSITIONAL_ONLY or (taken.name not in ARGUMENTS and taken.default is taken.empty):
             raise UserError(
-                f"{_place(file, function)}: {name} wants '{one.name}', which nothing gives by that name: networks are "
-                f"called with those of {', '.join(ARGUMENTS)} that they name; all else needs a default."
+                f"{_place(file, function)}: {name} wants '{taken.name}', which nothing gives by that name: networks "
+                f"are called with those of {', '.join(ARGUMENTS)} that they name; all else needs a default."
             )
-    return tuple(one.name for one in named if one.name in ARGUMENTS)
+    return tuple(taken.name for taken in named if taken.name in ARGUMENTS)
 
 
 def _place(file: Path, function: Callable[..., Any]) -> str:
@@ -172,13 +172,13 @@ def _check_weights(where: str, layers: Layers) -> None:
 
 
 @lru_cache(maxsize=256)
-def layer_count(name: str, given: tuple[tuple[str, Any], ...], dtype: torch.dtype, task_name: str) -> int:
+def layer_count(name: str, offers: tuple[tuple[str, Any], ...], dtype: torch.dtype, task_name: str) -> int:
     """Tries the network on a batch of two and returns its number of layers. given: the ARGUMENTS offered, in pairs.
 
     Raises UserError where it fails, where its replicas would not start alike or would share weights, where a pass draws
     random numbers, and where the output does not fit the task or does not depend on all weights.
     """
-    own, offered = OWN[name], dict(given)
+    own, offered = OWN[name], dict(offers)
     where, shape = _place(own.file, own.function), (2, *offered["shape"])
     with torch.random.fork_rng(devices=[]):
         layers, again = (_seeded(name, offered) for _ in range(2))
@@ -215,10 +215,12 @@ def _check_output(
         )
 
 
-def _check_alike(where: str, one: Layers, other: Layers) -> None:
-    for name, layer in one.items():
-        weights, others = list(layer.state_dict().values()), list(other[name].state_dict().values())
-        if any(mine.data_ptr() == its.data_ptr() for mine, its in zip(weights, others, strict=True) if mine.numel()):
+def _check_alike(where: str, first: Layers, second: Layers) -> None:
+    for name, layer in first.items():
+        weights, others = list(layer.state_dict().values()), list(second[name].state_dict().values())
+        if any(
+            weight.data_ptr() == its.data_ptr() for weight, its in zip(weights, others, strict=True) if weight.numel()
+        ):
             raise UserError(
                 f"{where}: layer '{name}' is the same module at every call: make a new one in the function."
             )
