@@ -21,6 +21,7 @@ KEPT, CASES = kept(), cases()
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_golden_run_has_the_numbers_of_its_version(case: Case) -> None:
     """Where they are to move, the version is raised (CONTRIBUTING, "Change what runs compute")."""
+    assert case.name in KEPT["cases"], "make the file anew: tools/golden.py"
     was = KEPT["cases"][case.name]
     assert (was["case"], was["numerics"]) == (case.digest, case.version), "make the file anew: tools/golden.py"
     now = carried_out(case, was.get("schedule", ""))

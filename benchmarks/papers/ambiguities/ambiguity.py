@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.tables.registry import group
+
 A, A3, B = "arXiv:2410.05985v1", "arXiv:2410.05985v3 (summary)", "arXiv:2203.06638"
 B_CODE = "public code of arXiv:2203.06638"
 
@@ -50,12 +52,10 @@ class Ambiguity:
 
 COMPARED = ("table1", "table2", "table3", "table4")
 AGAINST_DDP = ("table7", "table8")
-AUDITS = ("audit-stem", "audit-updaters", "audit-lap", "audit-staleness", "audit-activations")
-V3 = ("v3-mfu", "v3-stragglers", "v3-ratio")
+AUDITS, V3, LAP_TABLES = group("audits"), group("paper-a3"), group("paper-b")
 CIFAR = (*COMPARED, *AGAINST_DDP, "figure2", "figure3", *V3, *AUDITS)
 IMAGENET = ("table5",)
 IMDB = ("table6", "figure4")
 TRAINED = (*CIFAR, *IMAGENET, *IMDB)
-LAP_TABLES = (*(f"lap-table{i}" for i in range(1, 12)), "lap-figure1", "lap-figure2")
 DECOUPLED, LAP, SEVERAL = ("async_lu", "async_bu"), ("lapsgd", "lppsgd"), ("lapsgd", "lppsgd", "ddp")
 RUNS_LAP = (*COMPARED, *V3, *AUDITS, *LAP_TABLES)
