@@ -220,10 +220,10 @@ class Workload(BaseModel):
     def samples_of(self, known: DataCard) -> tuple[int, int]:
         """Samples for training and for testing; of a corpus windows, as its characters fill them."""
         if self.tokens is not None:
-            context = self.tokens.context
+            context = self.tokens.context  # the last token of a window has to be followed by one
             return (
-                self.train_samples or known.train_samples // context,
-                self.test_samples or known.test_samples // context,
+                self.train_samples or (known.train_samples - 1) // context,
+                self.test_samples or (known.test_samples - 1) // context,
             )
         return self.train_samples or known.train_samples, self.test_samples or known.test_samples
 

@@ -14,6 +14,7 @@ from benchmarks.workloads.data.load import load as load_any
 from benchmarks.workloads.data.text import windows
 from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.text.windows import WindowBatches, WindowSet, load
+from benchmarks.workloads.workload import workload
 
 CPU = torch.device("cpu")
 TOKENS = Tokens(context=32)
@@ -112,3 +113,12 @@ def test_a_batch_is_the_same_on_a_gpu(prose: WindowSet) -> None:
     for ours, theirs in zip(make(prose).batch(2, 5), there.batch(2, 5), strict=True):
         assert theirs.is_cuda
         assert torch.equal(ours, theirs.cpu())
+
+
+def test_windows_are_counted_before_the_text_is_read() -> None:
+    tokens = Tokens(context=50)  # the text's characters fill one more, whose last has no follower
+    plan = workload("imdb", "lstm", "smoke").model_copy(
+        update={"tokens": tokens, "train_samples": None, "test_samples": None}
+    )
+    found = load(card("generated-prose"), tokens=tokens)
+    assert plan.samples_of(found.card) == (found.train_windows, found.test_windows) == (2699, 299)
