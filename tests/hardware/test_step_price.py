@@ -61,7 +61,7 @@ def test_activations_cost_their_bytes_where_they_are_charged() -> None:
 
 @pytest.mark.parametrize("scale", ["smoke", "paper"])
 def test_a_transformer_is_charged_its_products(scale: str) -> None:
-    """As published, whose blocks a narrow one stands in for, or by its own FLOPs: 24 d^2 T + 4 d T^2 a block."""
+    """Charges published blocks that a narrow network stands in for, or its own FLOPs: 24 d^2 T + 4 d T^2 a block."""
     for price, its in (("published", "paper"), ("flops", scale)):
         made = charged(workload("tinyshakespeare", "gpt", scale, {"price": price}))
         whose = workload("tinyshakespeare", "gpt", its)

@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 5.0
 
 
 class Checkpoints:
-    """Those of one run, whose folder is there; nobody else writes into it, which `check` sees to: it raises JournalLost
+    """Checkpoints of one run, in its folder. Nobody else writes there, which `check` sees to: it raises JournalLost
     where the run's lease was lost.
 
     environment: what this process trains in. every_seconds: between two that are written; 0: at every drain, and

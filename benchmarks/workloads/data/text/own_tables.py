@@ -88,7 +88,7 @@ def _classes(own: OwnData, names: set[str]) -> list[str]:
 
 
 def _parted(own: OwnData, labelled: list[Labelled], classes: list[str]) -> tuple[list[Labelled], list[Labelled]]:
-    """The same share of each class, drawn once and for all, for testing."""
+    """Sets an equal share of each class apart for testing, drawn once and for all."""
     train, test = list[Labelled](), list[Labelled]()
     for label, texts in groupby(sorted(labelled), key=lambda one: one[0]):
         of_class = list(texts)
