@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median
+from typing import cast
 
 from benchmarks.errors import UserError
 from benchmarks.runner.environment import cpu_name
@@ -20,11 +21,19 @@ from results.records.spec import RunSpec, WorkloadSpec
 
 # Wall-clock seconds of a batch of the scale's own size on one CPU core (AMD EPYC, 2026): what a guess begins with.
 ROUGH_BATCH_SECONDS = {
-    "smoke": {"resnet18": 0.0065, "resnet50": 0.012, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
-    "small": {"resnet18": 0.05, "resnet50": 0.2, "resnet20": 0.05, "wrn16_8": 0.08, "squeezenet": 0.1},
-    "paper": {"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
+    "smoke": {
+        **{"resnet18": 0.0065, "resnet50": 0.012, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
+        **{"lstm": 0.015, "gpt": 0.012, "vit": 0.013},
+    },
+    "small": {
+        **{"resnet18": 0.05, "resnet50": 0.2, "resnet20": 0.05, "wrn16_8": 0.08, "squeezenet": 0.1},
+        **{"lstm": 0.12, "gpt": 0.045, "vit": 0.05},
+    },
+    "paper": {
+        **{"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
+        **{"lstm": 3.0, "gpt": 0.1, "vit": 2.5},
+    },
 }
-ROUGH_LSTM_SECONDS = {"smoke": 0.015, "small": 0.12, "paper": 3.0}
 START_SECONDS = 6.0
 """Seconds until a process trains its first run."""
 SHORT_SECONDS = 60.0
@@ -155,13 +164,15 @@ def together(seconds: Sequence[float], jobs: int) -> float:
 def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
     """Rough seconds of an epoch on one CPU core: a sample costs the same in batches of any size.
 
-    found: training samples that there are, where that is known; else as the data's card has them published.
+    found: training samples that there are, of a corpus characters, where that is known; else as the data's card has
+    them published.
     """
     fields = work.document()
-    samples = fields.get("train_samples") or found or card(work.dataset).train_samples
+    context = cast("dict[str, int]", fields.get("tokens") or {}).get("context", 1)
+    samples = fields.get("train_samples") or (found or card(work.dataset).train_samples) // context
     assert isinstance(samples, int)
     network = str(fields.get("like") or work.network)  # one of the user's own may take any time
-    batch = ROUGH_LSTM_SECONDS[work.scale] if network == "lstm" else ROUGH_BATCH_SECONDS[work.scale][network]
+    batch = ROUGH_BATCH_SECONDS[work.scale][network]
     return batch * samples / workload(work.family, network, work.scale).batch
 
 

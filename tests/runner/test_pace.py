@@ -13,7 +13,10 @@ import pytest
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.pace import START_SECONDS, Pace, Remaining, rough_seconds
 from benchmarks.runner.plan import Run
+from benchmarks.runner.specs import workload_spec
 from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.scales import PAIRS
+from benchmarks.workloads.workload import SCALES, workload
 from results.records import Record
 from results.records.spec import Labels, RunSpec
 from tests.results.samples import spec_of, write
@@ -42,6 +45,19 @@ def a_run(**spec: Any) -> Run:
 def test_without_runs_it_is_a_guess() -> None:
     assert Pace().epoch_seconds(spec_of()) == ROUGH
     assert "a guess" in Pace().basis([a_run()])
+
+
+@pytest.mark.parametrize(("family", "network"), PAIRS)
+def test_there_is_a_guess_for_every_workload(family: str, network: str) -> None:
+    for scale in SCALES:
+        work = workload(family, network, scale)
+        assert rough_seconds(workload_spec(work, card(work.dataset), "")) > 0
+
+
+def test_a_corpus_takes_as_long_as_its_windows() -> None:
+    few, all_of_it = (workload("tinyshakespeare", "gpt", "paper", {"train_samples": n}) for n in ("15685", "none"))
+    specs = [workload_spec(work, card(work.dataset), "") for work in (few, all_of_it)]  # 1,003,854 // 64
+    assert rough_seconds(specs[0]) == rough_seconds(specs[1])
 
 
 def test_a_folder_of_images_takes_as_long_as_the_images_that_it_has(record: Record) -> None:
