@@ -19,6 +19,7 @@ from benchmarks.commands.options import (
     Number,
     OwnCard,
     OwnNetworks,
+    OwnTask,
     Plugins,
     SearchOptions,
     Selection,
@@ -193,6 +194,7 @@ def replay(
     data: Path | None = None,
     plugin: Plugins = None,
     network: OwnNetworks = None,
+    task: OwnTask = None,
     data_card: OwnCard = None,
 ) -> int:
     """Carry a run of `run --record` out again, in one thread: it has the same losses to the last bit, or says why not.
@@ -205,7 +207,7 @@ def replay(
     from benchmarks.commands.replay import replay as again
     from benchmarks.workloads.own import OwnFiles
 
-    return again(run, out, data, plugin or [], OwnFiles(tuple(network or ()), data_card), _console())
+    return again(run, out, data, plugin or [], OwnFiles(tuple(network or ()), task, data_card), _console())
 
 
 @app.command

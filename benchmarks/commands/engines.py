@@ -33,7 +33,7 @@ def prepare(
     resolve.check_out(selection.out)
     networks = [Path(word.partition(":")[0]) for word in selection.network or () if ".py" in word]
     usual = Path(os.environ["BENCHMARKS_DATA"]) if os.environ.get("BENCHMARKS_DATA") else None
-    named = (selection.data or usual, selection.data_card, *(selection.plugin or ()), *networks)
+    named = (selection.data or usual, selection.task, selection.data_card, *(selection.plugin or ()), *networks)
     paths = [selection.out, *(path.expanduser() for path in named if path is not None)]
     slurm.node = probe.ask(probe.Question.here(paths), selection.out, slurm.options, slurm.say, slurm.sleep)
     if slurm.node.gpus is not None and slurm.node.gpus.count > 1:

@@ -42,6 +42,9 @@ KINDS = {
             "python -m benchmarks run table1 --network {file} --method bp,async_lu --seeds 1 --executor threads",
         ),
     ),
+    "task": Kind(
+        ".py", ("python -m benchmarks run table1 --task {file} --method bp,async_lu --network resnet18 --seeds 1",)
+    ),
     "table": Kind(".toml", ("python -m benchmarks show {file}", "python -m benchmarks run {file}")),
     "data": Kind(
         ".toml",

@@ -32,6 +32,7 @@ ALL = "all"
 Names = Annotated[list[str] | None, Parameter(negative="", consume_multiple=False)]
 Plugins = Annotated[list[Path] | None, _many("Python file with methods of your own.")]
 OwnNetworks = Annotated[list[str] | None, _many("FILE.py, or FILE.py:NAME: the run's network, if it is your own.")]
+OwnTask = Annotated[Path | None, Parameter(help="FILE.py: the run's task, if it is your own.")]
 OwnCard = Annotated[Path | None, Parameter(help="TOML file of the run's data set, if it is your own.")]
 
 
@@ -129,6 +130,10 @@ class Selection:
         _many(
             "Only these networks; or on the same rows one that no paper trains, or FILE.py or FILE.py:NAME: your own."
         ),
+    ] = None
+    task: Annotated[
+        Path | None,
+        Parameter(help="FILE.py: a task of your own, loss and measures, which takes the place of the table's."),
     ] = None
     executor: Annotated[str, Parameter(help=f"{' or '.join(map(_words, executors.names()))}.")] = executors.DEFAULT
     record: Annotated[

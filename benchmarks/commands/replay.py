@@ -24,6 +24,7 @@ from benchmarks.workloads import own_files
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks.names import known as networks
 from benchmarks.workloads.own import OwnFiles
+from benchmarks.workloads.tasks import known as tasks
 from results.records import JOURNAL, Evaluation, Record, schedule
 from results.records.usable import usable
 
@@ -83,13 +84,17 @@ def _check(record: Record, data: Path | None) -> None:
     spec, network = record.spec, record.spec.workload.network
     if network not in networks():
         raise UserError(f"Run {record.id[:12]} is of a network of one's own, {network}: name its file with --network.")
+    if spec.workload.task not in tasks():
+        raise UserError(
+            f"Run {record.id[:12]} has a task of one's own, {spec.workload.task}: name its file with --task."
+        )
     known = card(spec.workload.dataset)
     if not spec.recorded:
         raise UserError(f"Run {record.id[:12]} was not recorded: run it with --executor threads --record.")
     if not record.evaluations:
         raise UserError(f"Run {record.id[:12]} ended before its first evaluation: there is nothing to compare with.")
     kind = methods.method_class(spec.method.name)
-    now = identity.version(kind, spec.executor, spec.workload), identity.sources(kind, network)
+    now = identity.version(kind, spec.executor, spec.workload), identity.sources(kind, spec.workload)
     if now != (spec.numerics, spec.sources):
         commit = record.environment.get("commit") or "not known"
         raise UserError(f"These sources are not those that made run {record.id[:12]} (its commit: {commit}).")
@@ -110,7 +115,7 @@ def _training(record: Record, data: Path | None) -> tuple[Training, ReplayExecut
 def _difference(point: Evaluation, metrics: Mapping[str, float]) -> str:
     """A sentence about the first metric that differs, "" where none does."""
     for name in SAME:
-        was, now = point.metrics.get(name, math.nan), metrics[name]
+        was, now = (given.get(name, math.nan) for given in (point.metrics, metrics))  # a task may lack an accuracy
         if was != now and not (math.isnan(was) and math.isnan(now)):
             return f"Epoch {point.epoch}: {name} is {now!r} in the replay, and {was!r} in the journal."
     return ""

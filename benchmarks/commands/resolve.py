@@ -101,6 +101,10 @@ def choose(
 
         of_card = own_card.settings(own_card.load(given.data_card))
         fixed["workload"] = {**of_card, **fixed.get("workload", {})}
+    if given.task is not None:
+        from benchmarks.workloads.tasks import own as own_task  # torch, likewise
+
+        fixed["workload"] = {"task": own_task.load(given.task), **fixed.get("workload", {})}
     keys = {row.key for asked in experiments if isinstance(asked, Table) for row in asked.rows}
     of_tables = [network for asked in experiments if isinstance(asked, Table) for network in asked.networks]
     rows = tuple(_row(name, keys) for name in of_settings.rows(given.method or ()))
@@ -121,7 +125,7 @@ def choose(
         sweeps=sweeps,
         plugins=plugins,
         plugin_methods=plugin_methods,
-        own=OwnFiles(networks=words_of(dict.fromkeys([*networks, *of_tables])), data=given.data_card),
+        own=OwnFiles(words_of(dict.fromkeys([*networks, *of_tables])), given.task, given.data_card),
         own_tables=tuple(asked for asked in experiments if isinstance(asked, Table) and asked.file is not None),
         alias=not given.no_alias,
         target=target,

@@ -12,8 +12,9 @@ from torch import nn
 from benchmarks.hardware.card import Card, LayerWork, by_stages
 from benchmarks.hardware.flops import activations, layer_work, step_flops
 from benchmarks.hardware.price import Activations, Price
-from benchmarks.workloads.build import input_dtype, inputs_of, network_of
+from benchmarks.workloads.build import input_dtype, network_of
 from benchmarks.workloads.data.cards import DataCard, card
+from benchmarks.workloads.shapes import inputs_of
 from benchmarks.workloads.workload import Workload, workload
 
 

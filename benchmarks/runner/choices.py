@@ -43,8 +43,8 @@ class Choices:
     any_seed: whether the seeds are those that have runs. methods: names of methods, of a table's rows, or of rows to be
     added to it; none: all. networks: likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`,
     by owner ("workload", a method, an analysis) and key, as text, but for what has several values: sweeps.
-    plugin_methods: those of the plug-ins, in their order. own: files of the user's own networks and data, for other
-    processes. target: percent.
+    plugin_methods: those of the plug-ins, in their order. own: files of the user's own, for other processes.
+    target: percent.
     """
 
     scale: str = "smoke"

@@ -115,7 +115,7 @@ class Grid:
     def judged(self) -> bool:
         """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
         stands_in = self.scale != "paper" and data_card(self.cells[0].work.dataset).embedded
-        return stands_in or not self.other_data
+        return (stands_in or not self.other_data) and self.cells[0].work.task == self.cells[0].work.at(self.scale).task
 
 
 def tables(choices: Choices) -> tuple[Table, ...]:
@@ -185,7 +185,8 @@ def _beside(cells: Sequence[GridRow]) -> bool:
     work, data = cells[0].work, cells[0].runs[0].data
     if work.dataset == work.family and data.unlike(data_card(work.family)):
         return False
-    return work.dataset == workload(work.family, work.network, work.scale).dataset
+    usual = work.at(work.scale)
+    return (work.dataset, work.task) == (usual.dataset, usual.task)
 
 
 def _shared(table: Table, network: str, choices: Choices) -> Workload:

@@ -15,6 +15,7 @@ from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Gpus, Node
+from benchmarks.workloads import tasks
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.data.present import as_found
@@ -73,15 +74,18 @@ def version(method: type[methods.Method], executor: str, work: Workload | Worklo
     return numerics.version(line, executor, work.network, work.dataset)
 
 
-def sources(method: type[methods.Method], network: str = "", *, ours: bool | None = None) -> str | None:
-    """Digest of the files of a user's method and network and, with `ours`, of our numerics; None where there are none.
+def sources(
+    method: type[methods.Method], work: Workload | WorkloadSpec | None = None, *, ours: bool | None = None
+) -> str | None:
+    """Digest of the files of a user's method, network and task and, with `ours`, of our numerics; None where none are.
 
     ours: by default only where our files were edited.
     """
     ours = numerics.edited() if ours is None else ours
     own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
     plugins = [path for path in own if not path.is_relative_to(PACKAGES / "methods")]
-    files = tuple(dict.fromkeys([*plugins, *files_of(network)]))
+    of_work = (*files_of(work.network), *tasks.files_of(work.task)) if work is not None else ()
+    files = tuple(dict.fromkeys([*plugins, *of_work]))
     return numerics.digest(files, ours=ours) if ours or files else None
 
 
@@ -95,5 +99,5 @@ def different(spec: RunSpec, code: str | None) -> str:
         return "torch"
     if spec.numerics != version(method, spec.executor, spec.workload):
         return "numerics"
-    here = [sources(method, spec.workload.network, ours=ours) for ours in (False, True)]
+    here = [sources(method, spec.workload, ours=ours) for ours in (False, True)]
     return "" if code == numerics.digest() and spec.sources in here else "sources"

@@ -19,6 +19,7 @@ from benchmarks.tables.definition import Row
 from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.present import any_form, as_found
 from benchmarks.workloads.networks.names import NETWORKS, check_shape, layer_count
+from benchmarks.workloads.shapes import check_memory
 from benchmarks.workloads.tasks import task
 from benchmarks.workloads.workload import Workload
 from results.records.identity import as_read, run_id
@@ -85,19 +86,17 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     """One run of a row. shared: the card of the table's virtual clock, which the row may delay; None for real time.
 
     Raises UserError for delayed devices in real time, for a precision that the device lacks, and where torch, the GPU
-    or the data's folder cannot be named, where heads or patches divide no width or image, and where a network of the
-    user's own fails; MethodError where the method cannot train this network, or one of so many layers.
+    or the data's folder cannot be named, where heads or patches divide no width or image, where a network or a task of
+    the user's own fails or does not fit, and where outputs would fill the memory; MethodError where the method cannot
+    train this network, or one of so many layers.
     """
     if row.delays and shared is None:
         raise UserError(
             f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
         )
     choices.kind.check(method)
-    if choices.record:
-        _check_recorded(work, method)
     data = as_found(card(work.dataset), choices.data)
-    _check_evaluations(work, method, data)
-    _check_clipping(work, method)
+    _check_workload(work, method, data, choices)
     method.check_layers(_layers(work, data))
     method.check_network(work.network)
     hardware = shared.delayed(row.delays) if shared is not None else None
@@ -113,7 +112,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         torch=torch_minor(),
         numerics=version(type(method), choices.executor, work),
     )
-    if (files := sources(type(method), work.network)) is not None:
+    if (files := sources(type(method), work)) is not None:
         spec = spec.model_copy(update={"sources": files})
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
@@ -138,6 +137,17 @@ def alone(
     """A run of no table. card: of a virtual clock. Raises as `run`."""
     chosen = Choices(executor=executor, device=device, record=record)
     return run(work, Row(method.name), method, seed, chosen, card)
+
+
+def _check_workload(work: Workload, method: methods.Method, known: DataCard, choices: Choices) -> None:
+    if choices.record:
+        _check_recorded(work, method)
+    _check_evaluations(work, method, known)
+    _check_clipping(work, method)
+    if work.task != work.at(work.scale).task:
+        _check_task(work, known)
+    if choices.device == "cpu" and choices.node is None:
+        check_memory(work, known)
 
 
 def _check_recorded(work: Workload, method: methods.Method) -> None:
@@ -174,6 +184,13 @@ def _check_clipping(work: Workload, method: methods.Method) -> None:
             f"workload.optimizer.clip_by=all: {method.name} updates a part of the network before it has the gradient "
             "of all of it, whose norm nobody knows then: set clip_by=layer."
         )
+
+
+def _check_task(work: Workload, data: DataCard) -> None:
+    """Raises UserError where a task that is not the network's own does not fit it."""
+    from benchmarks.workloads.build import check_task  # torch, which others' plans go without
+
+    check_task(work, data)
 
 
 def _layers(work: Workload, data: DataCard) -> int:

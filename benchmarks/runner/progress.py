@@ -185,7 +185,7 @@ def runs(count: int) -> str:
 
 def judged(judge: Judge, metrics: Mapping[str, float]) -> str:
     """Value that the evaluation is judged by, in words: "87.0 %", "1.88 nats"."""
-    return f"{judge.of(metrics):.{judge.digits or 1}f} {judge.unit}"
+    return f"{judge.of(metrics):.{judge.digits or 1}f} {judge.unit}".rstrip()
 
 
 def clock(metrics: Mapping[str, float]) -> str:

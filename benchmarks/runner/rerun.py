@@ -14,6 +14,7 @@ from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.workloads.data import own_card
 from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.tasks import files_of
 
 PLAIN = Choices()
 
@@ -50,6 +51,7 @@ def _options(chosen: Choices) -> Iterator[str]:
     yield from ["--target", f"{chosen.target:g}"] if chosen.target is not None else []
     yield from (word for one in _settings(chosen) for word in ("--set", one))
     yield from (word for path in chosen.plugins for word in ("--plugin", _place(path)))
+    yield from ["--task", _place(chosen.own.task)] if chosen.own.task is not None else []
     yield from ["--data-card", _place(chosen.own.data)] if chosen.own.data is not None else []
     yield from ["--no-alias"] if not chosen.alias else []
     yield from ["--data", _place(chosen.data)] if chosen.data is not None else []
@@ -67,9 +69,11 @@ def _place(path: Path) -> str:
 
 
 def _settings(chosen: Choices) -> Iterator[str]:
-    """Arguments of `--set`; those that a data card brings come with it again."""
+    """Arguments of `--set`; those that a data card or a task's file brings come with it again."""
     dataset = chosen.settings.get("workload", {}).get("dataset")
     brought = own_card.settings(dataset) if dataset is not None and card(dataset).own is not None else {}
+    task = chosen.settings.get("workload", {}).get("task", "")
+    brought |= {"task": task} if files_of(task) else {}
     for owner, options in chosen.settings.items():
         for key, value in options.items():
             if owner != "workload" or brought.get(key) != value:

@@ -76,7 +76,7 @@ def seconds_label(table_runs: TableRuns) -> str:
 
 def y_label(table_runs: TableRuns) -> str:
     """Label of an axis of what runs are judged by: "test accuracy (%)"."""
-    return f"test {table_runs.judge.title} ({table_runs.judge.unit})"
+    return f"test {table_runs.judge.heading}"
 
 
 def goals(table_runs: TableRuns) -> dict[str, float]:

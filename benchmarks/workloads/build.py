@@ -9,7 +9,11 @@ from torch import nn
 
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.networks import own
-from benchmarks.workloads.networks.build import build
+from benchmarks.workloads.networks.build import build, forward_all
+from benchmarks.workloads.networks.names import NETWORKS
+from benchmarks.workloads.shapes import inputs_of, outputs_of
+from benchmarks.workloads.tasks import OWN, check_fit, task
+from benchmarks.workloads.tasks.own import try_out
 from benchmarks.workloads.workload import Workload
 
 
@@ -26,7 +30,7 @@ def network_of(
 def _offered(work: Workload, known: DataCard, vocabulary: int | None = None) -> dict[str, Any]:
     words = work.vocabulary_on(known) if vocabulary is None else vocabulary
     return {
-        "classes": words if work.tokens is not None else known.classes,
+        "classes": outputs_of(work, known, 1, vocabulary)[-1],
         "shape": inputs_of(work, known),
         "width": work.width,
         "blocks": work.blocks,
@@ -40,14 +44,23 @@ def _offered(work: Workload, known: DataCard, vocabulary: int | None = None) -> 
 
 def own_layer_count(work: Workload, known: DataCard) -> int:
     """Tries a user's network on the data's shape and counts its layers. Raises UserError where it fails."""
-    return own.layer_count(work.network, tuple(_offered(work, known).items()), input_dtype(work), work.task)
+    offered, wanted = tuple(_offered(work, known).items()), outputs_of(work, known, 2)
+    return own.layer_count(work.network, offered, input_dtype(work), work.task, wanted)
 
 
-def inputs_of(work: Workload, known: DataCard) -> tuple[int, ...]:
-    """The shape of one input: (channels, height, width), or (words,)."""
-    if work.tokens is not None:
-        return (work.tokens.context,)
-    return (work.text.length,) if work.text is not None else work.input_shape(known)
+def check_task(work: Workload, known: DataCard) -> None:
+    """Tries a task of the user's own on a batch of two, and whether a network of the suite gives what it wants.
+
+    Raises UserError where it fails, or they do not fit. A network of the user's own is tried by `own_layer_count`.
+    """
+    inputs = (2, *inputs_of(work, known))
+    wanted = outputs_of(work, known, 2)
+    if work.task in OWN:
+        try_out(work.task, wanted, torch.ones(inputs if work.tokens is not None else 2, dtype=torch.int64))
+    if work.network in NETWORKS:
+        with torch.device("meta"):
+            made = forward_all(list(network_of(work, known).values()), torch.zeros(inputs, dtype=input_dtype(work)))
+        check_fit(work.network, tuple(made.shape), wanted, task(work.task))
 
 
 def input_dtype(work: Workload) -> torch.dtype:

@@ -1,4 +1,4 @@
-"""Makes the user's own networks and data known in a process. Imports torch where there are networks among them."""
+"""Makes the user's own files known in a process. Imports torch where there is a network or a task among them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ def load(files: OwnFiles) -> None:
 
         for word in files.networks:
             own.load(word)
+    if files.task is not None:
+        from benchmarks.workloads.tasks import own as own_task
+
+        own_task.load(files.task)
     if files.data is not None:
         from benchmarks.workloads.data import own_card
 

@@ -18,7 +18,7 @@ from benchmarks.workloads.data.text.options import Text, Tokens
 from benchmarks.workloads.networks.names import NETWORKS, OWN, OwnNetwork, known, title_of
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
-from benchmarks.workloads.tasks import names as task_names
+from benchmarks.workloads.tasks import known as known_tasks
 from methods.errors import unknown
 from methods.later import Later
 from results.records.evaluating import Every
@@ -40,8 +40,9 @@ Network = Annotated[str, AfterValidator(_known)]
 
 
 def _known_task(task: str) -> str:
-    if task not in task_names():
-        raise ValueError(f"there is no task {task!r} here; there are {', '.join(task_names())}")
+    if task not in known_tasks():
+        there = ", ".join(known_tasks())
+        raise ValueError(f"there is no task {task!r} here, only {there}: of one of your own name the file with --task")
     return task
 
 

@@ -37,6 +37,7 @@ class WorkloadSpec(Recorded):
     scale: str
     dataset: str
     network: str
+    task: str = "classification"  # only where it is another
     epochs: int
     evaluate_every: Every = Fraction(1)  # only where it is another
     dataset_sha256: str
@@ -120,6 +121,11 @@ class Judge(Recorded):
         """Returns a value rounded to `digits`, towards the worse."""
         whole = self.rank(value) * 10**self.digits + _ROUNDING
         return self.rank(math.floor(whole) / 10**self.digits)
+
+    @property
+    def heading(self) -> str:
+        """Returns title and unit, as an axis is labelled: "accuracy (%)"."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
 
     def said(self, value: float) -> str:
         """Returns a value for people, with its unit: "87 %", "1.88 nats"."""

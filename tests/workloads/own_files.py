@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.workloads import tasks
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.networks.names import OWN
 
@@ -29,11 +30,12 @@ def mlp(shape, classes, width=64):
 
 @contextmanager
 def forgotten() -> Iterator[None]:
-    """Forgets networks and data of a user's own that were made known within."""
+    """Forgets networks, tasks and data of a user's own that were made known within."""
     yield
     cards.OWN.clear()
     cards.card.cache_clear()
     OWN.clear()
+    tasks.OWN.clear()
 
 
 def network(folder: Path, text: str = MLP, name: str = "mynet.py") -> Path:
@@ -41,6 +43,33 @@ def network(folder: Path, text: str = MLP, name: str = "mynet.py") -> Path:
     path = folder / name
     path.write_text(text, encoding="utf-8")
     return path
+
+
+TASK = """
+from benchmarks.workloads.tasks import Task
+from results.records.spec import Judge
+
+
+def loss(outputs, targets):
+    return (outputs.squeeze(1) - targets).square().mean()
+
+
+def sums(outputs, targets):
+    return {"loss": (outputs.squeeze(1) - targets).square().sum()}
+
+
+def shape(inputs, classes):
+    return (inputs[0], 1)
+
+
+JUDGE = Judge(metric="loss", title="squared error", unit="", better="less", digits=2)
+TASK = Task("guess", "guessing", JUDGE, loss, sums, None, shape, "a number")
+"""
+
+
+def task(folder: Path, text: str = TASK) -> Path:
+    """The file of a task, a regression."""
+    return network(folder, text, "mytask.py")
 
 
 CARD = """

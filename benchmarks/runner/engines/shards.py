@@ -178,13 +178,12 @@ class Tail:
 
 def _absolute(setting: Setting) -> Setting:
     """Make the paths absolute, for processes in other folders."""
-    data = setting.own.data.absolute() if setting.own.data is not None else None
     return replace(
         setting,
         out=setting.out.absolute(),
         data=setting.data.absolute() if setting.data is not None else None,
         plugins=tuple(path.absolute() for path in setting.plugins),
-        own=replace(setting.own, data=data),
+        own=setting.own.absolute,
     )
 
 

@@ -18,8 +18,7 @@ def draw(tuned: TunedTable, stem: Path) -> tuple[Path, ...]:
     table_runs = tuned.published
     title = f"{table_runs.table.id}: {table_runs.judge.title} over the learning rate"
     small = f"(scale {table_runs.grid.scale}, tuning seeds; filled: chosen)"
-    label = f"{table_runs.judge.title} ({table_runs.judge.unit})"
-    return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}", y_label=label)
+    return rates(list(_curves(tuned)), stem, title=f"{title}\n{small}", y_label=table_runs.judge.heading)
 
 
 def _curves(tuned: TunedTable) -> Iterator[RateCurve]:

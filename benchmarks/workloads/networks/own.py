@@ -12,12 +12,8 @@ name with as many of `ARGUMENTS` as it takes, under a seeded generator. Nothing 
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,16 +24,16 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.errors import UserError
+from benchmarks.workloads import own_code
 from benchmarks.workloads.networks.names import NETWORKS, OWN, OwnNetwork
 from benchmarks.workloads.networks.parts import Layers
-from benchmarks.workloads.tasks import Task, task
+from benchmarks.workloads.own_code import place, told
+from benchmarks.workloads.tasks import check_fit, task
 
 ARGUMENTS = ("shape", "classes", "width", "blocks", "stem", "vocabulary", "embedding", "heads", "patch")
 """What a network is offered: `shape` of one input, (channels, height, width) or (words,); `classes`; and of the
 workload's settings `width`, `blocks` (None unless set), `stem`, `heads` (None unless set), `patch`, and of texts
-`vocabulary` and `embedding`. Where a token is to be predicted, `classes` is the vocabulary."""
-_FILE_BYTES = 2**20
-_MODULE = "own_network_"
+`vocabulary` and `embedding`. `classes` is how many numbers the task wants: of tokens the vocabulary."""
 
 
 def load(word: str) -> str:
@@ -48,7 +44,7 @@ def load(word: str) -> str:
     """
     path, _, wanted = word.partition(":")
     file = Path(path).expanduser().resolve()
-    module = _module(file)
+    module = own_code.load(file, "--network", "own_network_")
     name, function = _chosen(file, module, wanted)
     if name in NETWORKS:
         raise UserError(
@@ -62,22 +58,6 @@ def load(word: str) -> str:
     OWN[name] = OwnNetwork(file, function, _takes(file, name, function))
     layer_count.cache_clear()
     return name
-
-
-def _module(file: Path) -> ModuleType:
-    if not file.is_file():
-        raise UserError(f"There is no file {file}: --network takes the path of a Python file.")
-    if file.stat().st_size > _FILE_BYTES:
-        raise UserError(f"The network {file} has more than {_FILE_BYTES:,} bytes, which no Python file needs.")
-    name = f"{_MODULE}{file.stem}_{abs(hash(str(file)))}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None, "it ends in .py"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look there
-    with _told(file, "it cannot be loaded"):
-        spec.loader.exec_module(module)
-    return module
 
 
 def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[..., Any]]:
@@ -115,14 +95,10 @@ def _takes(file: Path, name: str, function: Callable[..., Any]) -> tuple[str, ..
     for taken in named:
         if taken.kind is taken.POSITIONAL_ONLY or (taken.name not in ARGUMENTS and taken.default is taken.empty):
             raise UserError(
-                f"{_place(file, function)}: {name} wants '{taken.name}', which nothing gives by that name: networks "
-                f"are called with those of {', '.join(ARGUMENTS)} that they name; all else needs a default."
+                f"{place(file, function)}: {name} wants '{taken.name}', which nothing gives by that name: networks are "
+                f"called with those of {', '.join(ARGUMENTS)} that they name; all else needs a default."
             )
     return tuple(taken.name for taken in named if taken.name in ARGUMENTS)
-
-
-def _place(file: Path, function: Callable[..., Any]) -> str:
-    return f"{file.name}, line {function.__code__.co_firstlineno}"
 
 
 def build(name: str, offered: Mapping[str, Any]) -> Layers:
@@ -131,9 +107,9 @@ def build(name: str, offered: Mapping[str, Any]) -> Layers:
     Raises UserError where the function fails, or gives no layers that could be updated one by one.
     """
     own = OWN[name]
-    with _told(own.file, f"{name} fails"):
+    with told(own.file, f"{name} fails"):
         made = own.function(**{key: offered[key] for key in own.takes})
-    where = _place(own.file, own.function)
+    where = place(own.file, own.function)
     if not (isinstance(made, Mapping) and made and all(isinstance(layer, nn.Module) for layer in made.values())):
         raise UserError(
             f"{where}: {name} gives {_said(made)}, not a dict of layers: each name with its nn.Module, in the order of "
@@ -172,20 +148,24 @@ def _check_weights(where: str, layers: Layers) -> None:
 
 
 @lru_cache(maxsize=256)
-def layer_count(name: str, offers: tuple[tuple[str, Any], ...], dtype: torch.dtype, task_name: str) -> int:
-    """Tries the network on a batch of two and returns its number of layers. given: the ARGUMENTS offered, in pairs.
+def layer_count(
+    name: str, offers: tuple[tuple[str, Any], ...], dtype: torch.dtype, task_name: str, wanted: tuple[int, ...]
+) -> int:
+    """Tries the network on a batch of two and returns its number of layers.
 
+    offers: the ARGUMENTS offered, in pairs. wanted: the shape that the task's outputs have.
     Raises UserError where it fails, where its replicas would not start alike or would share weights, where a pass draws
     random numbers, and where the output does not fit the task or does not depend on all weights.
     """
     own, offered = OWN[name], dict(offers)
-    where, shape = _place(own.file, own.function), (2, *offered["shape"])
+    where, shape = place(own.file, own.function), (2, *offered["shape"])
     with torch.random.fork_rng(devices=[]):
         layers, again = (_seeded(name, offered) for _ in range(2))
         _check_alike(where, layers, again)
         inputs = torch.randint(0, 2, shape) if dtype == torch.int64 else torch.rand(shape)
         first, second = (_pass(own, made, inputs) for made in (layers, again))
-    _check_output(where, name, first, second, shape, offered["classes"], task(task_name))
+    _check_output(where, name, first, second)
+    check_fit(f"{where}: {name}", tuple(first.shape), wanted, task(task_name))
     _check_used(where, layers)
     parts = [part for layer in layers.values() for part in layer.modules()]
     OWN[name] = replace(own, batchnorm=any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in parts))
@@ -197,21 +177,14 @@ def _seeded(name: str, offered: Mapping[str, Any]) -> Layers:
     return build(name, offered)
 
 
-def _check_output(
-    where: str, name: str, first: Tensor, second: Tensor, shape: tuple[int, ...], classes: int, its: Task
-) -> None:
-    """Checks the outputs of two passes over one batch of two, of that shape."""
+def _check_output(where: str, name: str, first: Tensor, second: Tensor) -> None:
+    """Checks the outputs of two passes over one batch of two."""
     if not bool(torch.isfinite(first).all()):
         raise UserError(f"{where}: {name} makes numbers that are not finite of a batch of 2, before any training.")
     if not torch.equal(first, second):
         raise UserError(
             f"{where}: two passes of {name} over one batch differ: leave out what draws random numbers, such as "
             "dropout, since no seed of a run reaches it."
-        )
-    if (wanted := its.output_shape(shape, classes)) != tuple(first.shape):
-        raise UserError(
-            f"{where}: {name} makes {tuple(first.shape)} of a batch of 2, not {wanted}, {its.output_words}: so "
-            f"{its.title} wants it."
         )
 
 
@@ -236,12 +209,12 @@ def _pass(own: OwnNetwork, layers: Layers, x: Tensor) -> Tensor:
     outputs: list[Tensor] = []
     for name, layer in layers.items():
         taken = x.detach().requires_grad_() if outputs else x
-        with _told(own.file, f"layer '{name}' fails on a batch of {tuple(taken.shape)}"):
+        with told(own.file, f"layer '{name}' fails on a batch of {tuple(taken.shape)}"):
             made: object = layer(taken)
         x = _one_tensor(own, name, made)
         outputs.append(x)
     for name, output in zip(layers, outputs, strict=True):
-        with _told(own.file, f"the backward pass of layer '{name}' fails"):
+        with told(own.file, f"the backward pass of layer '{name}' fails"):
             torch.autograd.backward(output.sum())
     return x.detach()
 
@@ -258,23 +231,3 @@ def _check_used(where: str, layers: Layers) -> None:
         for weight, value in layer.named_parameters():
             if value.grad is None:
                 raise UserError(f"{where}: the output of layer '{name}' does not depend on its {weight}: leave it out.")
-
-
-@contextmanager
-def _told(file: Path, what: str) -> Iterator[None]:
-    """Whatever the file's code raises, as one sentence with the line in it."""
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        line = _line(file, error)
-        text = " ".join(str(error).split()) or "no more is said"
-        where = f"{file.name}, line {line}" if line else file.name
-        raise UserError(f"{where}: {what}: {type(error).__name__}: {text.rstrip('.')}.") from error
-
-
-def _line(file: Path, error: BaseException) -> int | None:
-    """The innermost line of the file that the error went through; of a file that is no Python, where it is not."""
-    if isinstance(error, SyntaxError) and error.filename == str(file):
-        return error.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    return lines[-1] if lines else None

@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.errors import UserError
@@ -47,16 +48,50 @@ class Task:
     output_words: str
 
 
+@dataclass(frozen=True)
+class OwnTask:
+    """A task of the user's own."""
+
+    file: Path
+    task: Task
+
+
+OWN: dict[str, OwnTask] = {}
+"""By name: `own.load` adds them."""
+
+
 @cache
 def names() -> tuple[str, ...]:
-    """The tasks there are, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+    """The suite's tasks, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "own"))
+
+
+def known() -> tuple[str, ...]:
+    """All that there are, the user's own last."""
+    return (*names(), *OWN)
+
+
+def files_of(name: str) -> tuple[Path, ...]:
+    """The file of a task that is not the suite's: a part of its runs' identity."""
+    return (OWN[name].file,) if name in OWN else ()
+
+
+def task(name: str) -> Task:
+    """Returns the task of that name. Raises UserError where there is none, offering the nearest."""
+    return OWN[name].task if name in OWN else _suites(name)
 
 
 @cache
-def task(name: str) -> Task:
-    """Returns the task of that name. Raises UserError where there is none, offering the nearest."""
+def _suites(name: str) -> Task:
     if name not in names():
-        raise UserError(unknown("task", name, names()))
+        raise UserError(unknown("task", name, known()))
     made: Task = importlib.import_module(f"{__name__}.{name}").TASK
     return made
+
+
+def check_fit(network: str, made: tuple[int, ...], wanted: tuple[int, ...], its: Task) -> None:
+    """Raises UserError where the shape that a network makes of a batch of two is not the one that the task wants."""
+    if made != wanted:
+        raise UserError(
+            f"{network} makes {made} of a batch of 2, not {wanted}, {its.output_words}: so {its.title} wants it."
+        )

@@ -23,6 +23,7 @@ from benchmarks.workloads.data.images.arrays import Split, keep_pixels, kept_pix
 from benchmarks.workloads.data.images.decode import opened
 from benchmarks.workloads.data.images.folder_tree import IMAGES
 from benchmarks.workloads.data.places import cache_folder
+from benchmarks.workloads.memory import machine_memory
 from results import reading
 
 Pixels = NDArray[np.uint8]
@@ -45,7 +46,7 @@ def read(name: str, place: OwnData, shape: Shape) -> Found:
     Raises UserError where the folder has another layout, an image cannot be read, or all do not fit into memory.
     """
     if place.place.suffix == ".npz":
-        train, test = own_arrays.read(place.place, shape, _memory() // _SHARES)
+        train, test = own_arrays.read(place.place, shape, machine_memory() // _SHARES)
         return Found(train, test, int(train.labels.max()) + 1, arrays.fingerprint(train, test))
     tree = class_folders.tree(place.place, IMAGES, place.held_out)
     files = (*tree.train, *tree.test)
@@ -89,18 +90,13 @@ def measured(images: Pixels) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def _check_memory(name: str, images: int, shape: Shape) -> None:
     needed = images * int(np.prod(shape))
-    if needed > _memory() // _SHARES:
+    if needed > machine_memory() // _SHARES:
         size = "x".join(map(str, shape))
         raise UserError(
             f"{name}: {images:,} images of {size} take {needed / 1e9:.1f} GB of memory, more than a quarter of this "
             "machine's: give a smaller shape; or run a table of ImageNet with --data FOLDER, which decodes images as "
             "they are needed."
         )
-
-
-def _memory() -> int:
-    """Returns the machine's memory in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**33
 
 
 def _decoded(path: str, shape: Shape) -> Pixels:

@@ -1,0 +1,64 @@
+"""Loads a Python file of one's own, and tells in one sentence, with file and line, what its code raises."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from benchmarks.errors import UserError
+
+_FILE_BYTES = 2**20
+
+
+def load(file: Path, option: str, prefix: str) -> ModuleType:
+    """Runs a file -> its module, whose name begins with the prefix. option: of the command line that names the file.
+
+    Raises UserError where there is no such file, where it is no Python or too large, and where it fails.
+    """
+    if not file.is_file():
+        raise UserError(f"There is no file {file}: {option} takes the path of a Python file.")
+    if file.suffix != ".py":
+        raise UserError(f"{file.name}: {option} takes the path of a Python file, which ends in .py.")
+    if file.stat().st_size > _FILE_BYTES:
+        raise UserError(f"The file {file} has more than {_FILE_BYTES:,} bytes, which no Python file needs.")
+    name = f"{prefix}{file.stem}_{abs(hash(str(file)))}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None, "it ends in .py"
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look there
+    with told(file, "it cannot be loaded"):
+        spec.loader.exec_module(module)
+    return module
+
+
+def place(file: Path, function: Callable[..., Any]) -> str:
+    """Returns the file's name, and the line at which the function begins if it is written in Python."""
+    code = getattr(function, "__code__", None)
+    return file.name if code is None else f"{file.name}, line {code.co_firstlineno}"
+
+
+@contextmanager
+def told(file: Path, what: str) -> Iterator[None]:
+    """Raises a UserError, one sentence with the line in it, for whatever the file's code raises."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        line = _line(file, error)
+        text = " ".join(str(error).split()) or "no more is said"
+        where = f"{file.name}, line {line}" if line else file.name
+        raise UserError(f"{where}: {what}: {type(error).__name__}: {text.rstrip('.')}.") from error
+
+
+def _line(file: Path, error: BaseException) -> int | None:
+    """The innermost line of the file that the error went through; of a file that is no Python, where it is not."""
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    return lines[-1] if lines else None

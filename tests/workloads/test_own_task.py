@@ -1,0 +1,100 @@
+"""Tasks of one's own: found in their file, tried before any training, and a part of their runs' identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.errors import UserError
+from benchmarks.runner import plan
+from benchmarks.runner.identity import sources
+from benchmarks.workloads.build import network_of
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.networks import own as own_network
+from benchmarks.workloads.tasks import own
+from benchmarks.workloads.workload import workload
+from methods import create
+from tests.workloads.own_files import MLP, TASK, forgotten, network, task
+
+
+@pytest.fixture(autouse=True)
+def registries() -> Iterator[None]:
+    """Without what a test made known."""
+    with forgotten():
+        yield
+
+
+def planned(network: str = "resnet18", file: Path | None = None, **settings: object) -> plan.Run:
+    """The file of a task is loaded first."""
+    if file is not None:
+        own.load(file)
+    work = workload("cifar10", network, "smoke", {"task": "guess", **settings})
+    return plan.alone(work, create("bp"), executor="threads")
+
+
+def test_a_network_of_the_suite_gives_what_the_task_wants(tmp_path: Path) -> None:
+    assert own.load(task(tmp_path)) == "guess"
+    run = planned()
+    assert run.spec.workload.task == "guess"
+    assert (run.labels.judge.title, run.labels.judge.chance) == ("squared error", None)
+    *_, last = network_of(run.work, card("digits"))["head"].parameters()
+    assert last.shape == (1,)
+
+
+def test_its_file_is_a_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
+    own.load(task(tmp_path))
+    first, usual = planned(), planned(task="classification")
+    (tmp_path / "other").mkdir()
+    own.load(task(tmp_path / "other", TASK + "\n# a word more\n"))
+    assert planned().id != first.id
+    assert planned(task="classification").id == usual.id
+    assert sources(type(create("bp")), usual.spec.workload) == usual.spec.sources
+
+
+BAD = {
+    "x = 1\n": r"^mytask\.py: .* has none",
+    "\nTASK = 3\n": r"line 2: .* TASK is a int",
+    TASK.replace('"guess"', '"classification"'): "line 19: the name classification is taken",
+    TASK.replace('"guess"', "7"): "line 19: name is 7, not a line of text",
+    TASK.replace("loss, sums, None", "loss, 3, None"): "line 19: sums is a int",
+    TASK.replace("JUDGE, loss", "None, loss"): "line 19: judge is a NoneType",
+    TASK.replace('metric="loss"', 'metric="f1"'): "line 19: .*'f1'.* tables know",
+    TASK.replace('better="less"', 'better="lots"'): "line 18: it cannot be loaded: ValidationError",
+    TASK.replace("return (inputs[0], 1)", "return inputs / 2"): "line 15: output_shape fails: TypeError",
+    TASK.replace("return (inputs[0], 1)", "return [2, 1]"): r"line 14: output_shape of inputs .* is \[2, 1\]",
+    TASK.replace(".mean()", ""): r"line 6: loss is a tensor of shape \(2,\)",
+    TASK.replace(".mean()", ".mean().item()"): "line 6: loss is a float",
+    TASK.replace(".mean()", ".mean() / 0"): "line 6: loss is inf",
+    TASK.replace(".mean()", ".mean().detach()"): "line 6: loss has no gradient",
+    TASK.replace(
+        "outputs.squeeze(1) - targets).square().mean", "outputs.squeeze(7) - targets).mean"
+    ): "line 7: loss fails",
+    TASK.replace('{"loss": (', '{"losses": ('): "line 10: sums gives a dict of losses, not a dict with 'loss'",
+    TASK.replace(".sum()}", "}"): r"line 10: sums\['loss'\] is a tensor of shape",
+    TASK.replace('metric="loss"', 'metric="accuracy_percent"').replace('"less"', '"more"'): "'accuracy_percent'",
+    TASK.replace("sums, None", "sums, lambda o, t: 3"): "line 19: right is a int",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_a_bad_one_is_told_in_one_sentence_with_file_and_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UserError, match=BAD[text]) as caught:
+        planned(file=task(tmp_path, text))
+    assert str(caught.value).startswith("mytask.py")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"resnet18 makes \(2, 10\) of a batch of 2, not \(2, 1, 8, 8, 10\)"):
+        planned(task="next_token")
+    own.load(task(tmp_path))
+    own_network.load(str(network(tmp_path, MLP.replace("width, classes)", "width, 7)"))))
+    with pytest.raises(UserError, match=r"mynet\.py, line 7: mlp makes \(2, 7\) .* not \(2, 1\), a number"):
+        planned("mlp")
+
+
+def test_outputs_beyond_the_machines_memory_are_refused() -> None:
+    with pytest.raises(UserError, match=r"workload\.batch=100000000000: outputs of 100,000,000,000 x 10 .* half"):
+        plan.alone(workload("cifar10", "resnet18", "smoke", {"batch": 10**11, "train_samples": None}), create("bp"))
