@@ -135,7 +135,7 @@ def _notes(scale: str) -> Iterator[str]:
 
 def _roughly_seconds(scale: str, options: Table9Options) -> float:
     batches = options.batches + options.warm_up
-    return START_SECONDS + batches * sum(ROUGH_BATCH_SECONDS[scale][name] for name in NETWORKS)
+    return START_SECONDS + batches * sum(ROUGH_BATCH_SECONDS[name][scale] for name in NETWORKS)
 
 
 ANALYSIS = Analysis(

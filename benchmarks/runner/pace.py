@@ -21,19 +21,16 @@ from results.records.spec import RunSpec, WorkloadSpec
 
 # Wall-clock seconds of a batch of the scale's own size on one CPU core (AMD EPYC, 2026): what a guess begins with.
 ROUGH_BATCH_SECONDS = {
-    "smoke": {
-        **{"resnet18": 0.0065, "resnet50": 0.012, "resnet20": 0.009, "wrn16_8": 0.009, "squeezenet": 0.012},
-        **{"lstm": 0.015, "gpt": 0.012, "vit": 0.013},
-    },
-    "small": {
-        **{"resnet18": 0.05, "resnet50": 0.2, "resnet20": 0.05, "wrn16_8": 0.08, "squeezenet": 0.1},
-        **{"lstm": 0.12, "gpt": 0.045, "vit": 0.05},
-    },
-    "paper": {
-        **{"resnet18": 2.4, "resnet50": 8.0, "resnet20": 0.5, "wrn16_8": 8.0, "squeezenet": 3.0},
-        **{"lstm": 3.0, "gpt": 0.1, "vit": 2.5},
-    },
+    "resnet18": {"smoke": 0.0065, "small": 0.05, "paper": 2.4},
+    "resnet50": {"smoke": 0.012, "small": 0.2, "paper": 8.0},
+    "resnet20": {"smoke": 0.009, "small": 0.05, "paper": 0.5},
+    "wrn16_8": {"smoke": 0.009, "small": 0.08, "paper": 8.0},
+    "squeezenet": {"smoke": 0.012, "small": 0.1, "paper": 3.0},
+    "lstm": {"smoke": 0.015, "small": 0.12, "paper": 3.0},
+    "gpt": {"smoke": 0.012, "small": 0.04, "paper": 0.08},
+    "vit": {"smoke": 0.015, "small": 0.1, "paper": 2.0},
 }
+"""By network; any other may take any time, and begins with ResNet-18's."""
 START_SECONDS = 6.0
 """Seconds until a process trains its first run."""
 SHORT_SECONDS = 60.0
@@ -171,9 +168,9 @@ def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
     context = cast("dict[str, int]", fields.get("tokens") or {}).get("context", 1)
     samples = fields.get("train_samples") or (found or card(work.dataset).train_samples) // context
     assert isinstance(samples, int)
-    network = str(fields.get("like") or work.network)  # one of the user's own may take any time
-    batch = ROUGH_BATCH_SECONDS[work.scale][network]
-    return batch * samples / workload(work.family, network, work.scale).batch
+    like = str(fields.get("like") or work.network)
+    seconds = ROUGH_BATCH_SECONDS.get(like, ROUGH_BATCH_SECONDS["resnet18"])[work.scale]
+    return seconds * samples / workload(work.family, like, work.scale).batch
 
 
 def _samples_seen(record: Record) -> int | None:

@@ -17,7 +17,7 @@ from benchmarks.tables.definition import Table
 from methods.errors import unknown
 from results.measures import of_runs
 
-GROUPS = ("paper-a", "paper-a3", "paper-b", "audits", "others")
+GROUPS = ("paper-a", "paper-a3", "paper-b", "audits", "others", "ours")
 _PLACES = declared(tables, "PLACE", ("definition", "naming", "own", "registry", "shared"))
 _ORDERED = sorted(_PLACES, key=lambda module: (GROUPS.index(_PLACES[module][0]), _PLACES[module][1], module))
 IDS = tuple(module.replace("_", "-") for module in _ORDERED)

@@ -88,3 +88,15 @@ T_NOTE = (
     "Training time is that of all epochs on the table's clock: simulated here, with the whole run's logging and "
     "evaluation in the paper."
 )
+
+
+ONE_OPTIMIZER = (
+    "Every row has the optimizer state of its method: one per layer on one model, one per replica on several, which "
+    "averages leave where it is."
+)
+
+
+ONE_RATE = (
+    "Every row follows the same schedule per sample, at a rate chosen for BP; rows on three devices make a third "
+    "of the updates per epoch. `tune` gives each row its own."
+)

@@ -84,6 +84,8 @@ class TableRuns:
         for network in self.networks:
             per_row = {row.key: self.complete(network, row.key) for row in self.rows}
             paper_rows = {row for net, row, _ in papers if net == network}
+            if len(paper_rows) < 2:  # one row beside a published figure sets no target for all others
+                paper_rows = set()
             target = statistics.paper_target(per_row, paper_rows)
             if self.grid.target is not None:
                 target = statistics.Target(self.grid.target, "--target", self.judge)

@@ -130,7 +130,7 @@ SMOKE_DATA: dict[str, Fields] = {
     "cifar100": {"dataset": "digit-pairs", "train_samples": 576, "test_samples": 300},
     "imagenet": {"dataset": "digit-scenes", "train_samples": 768, "test_samples": 400, "stem": "imagenet"},
     "imdb": {"dataset": "reviews", "train_samples": 1152, "test_samples": 384},
-    "tinyshakespeare": {"dataset": "generated-prose", "train_samples": 768, "test_samples": 256},
+    "tinyshakespeare": {"dataset": "generated-prose", "train_samples": 576, "test_samples": 128},
 }
 SMOKE_SAMPLES_B = {"cifar10": 1024, "cifar100": 1024, "imagenet": 2048}
 _SMOKE: Fields = {"epochs": 6, "patience": 6, "augment": False, "resolution": None}
@@ -178,7 +178,9 @@ SMOKE_GPT: Fields = {
     "tokens": {"unit": "characters", "context": 32},
     "width": 32,
     "batch": 16,
-    "schedule": _warm(5e-3, 0.5, 5.5, floor=5e-4),
+    "epochs": 8,
+    "patience": 8,
+    "schedule": _warm(3e-3, 0.7, 7.3, floor=3e-4),
 }
 SMOKE_VIT: Fields = {
     **_SMOKE,

@@ -149,18 +149,16 @@ def _groups(table: ResultTable) -> Iterator[_Group]:
 
 
 def _glance_groups(table: ResultTable) -> Iterator[_Group]:
-    lines = {(glance.key, line.row): line for glance in table.glances for line in glance.lines}
-    bases, published = (
-        {(glance.key, glance.row) for glance in table.glances},
-        any(glance.published for glance in table.glances),
-    )
+    lines = {(glance.key, line.row): (line, glance) for glance in table.glances for line in glance.lines}
+    bases = {(glance.key, glance.row) for glance in table.glances}
+    published = any(glance.published for glance in table.glances)
     names, parts = (table.reference, table.value)[not published :], ("published", "measured")[not published :]
-    for index, heading in enumerate(("Speed-up", "Accuracy (points)")):
+    for index, heading in enumerate(("Speed-up", table.glances[0].heading)):
         texts = {}
         for row in table.rows:
             key = row.network, row.row
-            if line := lines.get(key):
-                texts[key] = published_pair(line)[index], glance_pair(line)[index]
+            if found := lines.get(key):
+                texts[key] = published_pair(*found)[index], glance_pair(*found)[index]
             else:
                 texts[key] = BLANK, "baseline" if key in bases else BLANK
         yield _group(heading, names, parts, {key: both[not published :] for key, both in texts.items()})

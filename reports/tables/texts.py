@@ -153,30 +153,32 @@ def glance_title(glance: Glance) -> str:
 
 def glance_rule(glance: Glance) -> str:
     """Describes the comparison, for any network: baseline and measures."""
-    return f"against {glance.baseline}: speed-up ({glance.of}) and {glance.accuracy}, with 95 % intervals"
+    return f"against {glance.baseline}: speed-up ({glance.of}) and {glance.quality}, with 95 % intervals"
 
 
 def glance_header(table: ResultTable, glance: Glance) -> tuple[str, ...]:
     """The head of the `glance_lines`; what was published has columns where there is any of it."""
     theirs = (table.reference,) if glance.published else ()
-    return (table.item, "Speed-up", *theirs, "Accuracy (points)", *theirs, "Seeds")
+    return (table.item, "Speed-up", *theirs, glance.heading, *theirs, "Seeds")
 
 
 def glance_lines(glance: Glance) -> Iterator[tuple[str, ...]]:
     """'Async LU', '1.81× [1.74, 1.88]', '1.86×', '-2.3 [-4.2, -0.3]', '–', '5' under the `glance_header`."""
     for line in glance.lines:
-        both = zip(glance_pair(line), published_pair(line), strict=True)
+        both = zip(glance_pair(line, glance), published_pair(line, glance), strict=True)
         yield line.label, *(text for pair in both for text in pair[: 1 + glance.published]), line.seeds
 
 
-def glance_pair(line: GlanceLine) -> tuple[str, str]:
-    """Speed-up and accuracy as measured."""
-    return "the same runs" if line.same else glance_text(line.speedup, "×"), glance_text(line.accuracy)
+def glance_pair(line: GlanceLine, glance: Glance) -> tuple[str, str]:
+    """Speed-up and difference as measured."""
+    speedup = "the same runs" if line.same else glance_text(line.speedup, "×")
+    return speedup, glance_text(line.accuracy, digits=glance.digits)
 
 
-def published_pair(line: GlanceLine) -> tuple[str, str]:
-    """Speed-up and accuracy as published."""
-    return glance_text(_exact(line.published_speedup), "×"), glance_text(_exact(line.published_accuracy))
+def published_pair(line: GlanceLine, glance: Glance) -> tuple[str, str]:
+    """Speed-up and difference as published."""
+    difference = glance_text(_exact(line.published_accuracy), digits=glance.digits)
+    return glance_text(_exact(line.published_speedup), "×"), difference
 
 
 def glance_notes(glance: Glance) -> tuple[str, ...]:
@@ -186,12 +188,12 @@ def glance_notes(glance: Glance) -> tuple[str, ...]:
     return (*((BOUNDS,) if bound else ()), *((UNBOUNDED,) if None in speedups else ()))
 
 
-def glance_text(shown: GlanceValue | None, unit: Literal["×", ""] = "") -> str:
+def glance_text(shown: GlanceValue | None, unit: Literal["×", ""] = "", digits: int = 1) -> str:
     """A factor as '1.81× [1.74, 1.88]', a difference as '-2.3 [-4.2, -0.3]', with '≤' or '≥' where it is a bound."""
     if shown is None:
         return BLANK
     numbers = (number for number in (shown.value, shown.low, shown.high) if number is not None)
-    value, *ends = (_factor(number) if unit else f"{number:.1f}" for number in numbers)
+    value, *ends = (_factor(number) if unit else f"{number:.{digits}f}" for number in numbers)
     value = value if unit or value.startswith("-") else f"+{value}"
     interval = f" [{', '.join(ends)}]" if ends else ""
     return f"{_SIGNS[shown.bound]}{value}{unit}{interval}"

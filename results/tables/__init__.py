@@ -111,16 +111,19 @@ class GlanceLine:
 class Glance:
     """One network's rows against one of them. network, baseline: for people; key, row: the same as keys.
 
-    of, accuracy: in words, of what the speed-up is, such as "time to target, simulated seconds", and which accuracy.
+    of, quality: in words, of what the speed-up is, such as "time to target, simulated seconds", and what rows are
+    judged by. heading, digits: of its differences.
     """
 
     network: str
     baseline: str
     of: str
-    accuracy: str
+    quality: str
     lines: tuple[GlanceLine, ...]
     key: str = ""
     row: str = ""
+    heading: str = "Accuracy (points)"
+    digits: int = 1
 
     @property
     def published(self) -> bool:

@@ -13,7 +13,7 @@ from benchmarks.papers.ambiguities.interpretations import AMBIGUITIES, accepted,
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
-from benchmarks.tables.registry import IDS, table
+from benchmarks.tables.registry import IDS, group, table
 
 SETTABLE = [ambiguity for ambiguity in AMBIGUITIES if ambiguity.key]
 
@@ -99,7 +99,7 @@ def test_a_table_says_each_point_once() -> None:
 
 
 def test_every_table_says_each_of_its_ambiguities_once() -> None:
-    for id in IDS:
+    for id in (id for id in IDS if id not in group("ours")):
         lines = interpretations(id, runs(id, scale="smoke"))
         assert lines
         assert len(lines) == len({text.split(": ")[0] for text in lines}), id

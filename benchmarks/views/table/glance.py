@@ -1,4 +1,4 @@
-"""A table at a glance: each row's speed-up over one of them, and what it costs in accuracy, ours beside the published.
+"""A table at a glance: each row's speed-up over one of them, and what it costs in quality, ours beside the published.
 
 The baseline of a network is a row that both sides have. It is backpropagation where the published values have its time,
 or are speed-ups over it, or where fewer than two rows with a published time were run; else the row that took longest as
@@ -50,7 +50,9 @@ def glance(table_runs: TableRuns, network: str) -> Glance | None:
         return None
     name = base.label if base.method == BASELINE.method else f"{base.label}, the slowest as published"
     what = words(speed.key) if times else "seconds per batch"
-    return Glance(title_of(network), name, what, words(quality.key), lines, network, base.key)
+    heading = "Accuracy (points)" if quality.points else f"{words(quality.key).capitalize()} (difference)"
+    digits = 1 if quality.points else quality.digits
+    return Glance(title_of(network), name, what, words(quality.key), lines, network, base.key, heading, digits)
 
 
 def _baseline(table_runs: TableRuns, network: str, speed: Measure) -> Row | None:
