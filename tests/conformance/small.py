@@ -1,8 +1,13 @@
-"""Real training in small: four layers, random images, a card whose compute, links and updates all take time."""
+"""Real training in small: four layers, random images, a card whose compute, links and updates all take time.
+
+With `CONFORMANCE_NETWORK=gpt` in the environment, as `tox run -e gpt` has it, the layers are a GPT's, whose next tokens
+are predicted in a random text, by AdamW.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
@@ -24,6 +29,9 @@ from benchmarks.runner import plan
 from benchmarks.runner.training import Training
 from benchmarks.workloads.data.cards import Augmentation, card
 from benchmarks.workloads.data.images.in_memory import ImageSet
+from benchmarks.workloads.data.text.options import Tokens
+from benchmarks.workloads.data.text.windows import WindowSet
+from benchmarks.workloads.networks.build import build
 from benchmarks.workloads.workload import workload
 from methods import Effect, Program, Worker
 
@@ -34,7 +42,12 @@ STEPS = 13  # full batches in an epoch: neither 2 nor 3 devices divide them
 EPOCHS = 3  # LAP-SGD averages every K updates in the last one, LPP-SGD parts gradients in the last two
 SHAPE = (1, 6, 6)
 CLASSES = 3
-SETTINGS = {"augment": True, "price": "flops"}  # of the small network's own, since it is nobody's stand-in
+GPT = os.environ.get("CONFORMANCE_NETWORK") == "gpt"
+TOKENS = Tokens(context=6)
+FAMILY, NETWORK = ("tinyshakespeare", "gpt") if GPT else ("cifar10", "resnet18")
+SETTINGS: dict[str, Any] = {"augment": True, "price": "flops"}  # its own price, since it is nobody's stand-in
+if GPT:
+    SETTINGS |= {"augment": False, "tokens.context": TOKENS.context}
 PATIENCE_SECONDS = 60.0  # no test's verdict: how long before a hanging one is given up
 
 CARD = Card(
@@ -48,8 +61,12 @@ CARD = Card(
 
 
 @cache
-def data() -> ImageSet:
-    """Random images of three classes; three samples are left over after the last full batch."""
+def data() -> ImageSet | WindowSet:
+    """Random images or tokens of three kinds; three samples are left over after the last full batch."""
+    if GPT:
+        ids = torch.randint(0, CLASSES, (600,), generator=torch.Generator().manual_seed(7), dtype=torch.int32)
+        known = replace(card("generated-prose"), characters=CLASSES)
+        return WindowSet(known, TOKENS, ids[:480], ids[480:], STEPS * BATCH + 3, 19, CLASSES, 1.0)
     described = replace(card("digits"), shape=SHAPE, classes=CLASSES, augmentation=Augmentation(1, True))
     draw = torch.Generator().manual_seed(7)
     images = torch.randint(0, 256, (STEPS * BATCH + 3, *SHAPE), dtype=torch.uint8, generator=draw)
@@ -69,7 +86,10 @@ class Residual(nn.Module):
 
 
 def network(seed: int) -> dict[str, nn.Module]:
-    """(B, 1, 6, 6) -> (B, 3), in four layers."""
+    """(B, 1, 6, 6) -> (B, 3), or tokens (B, 6) -> (B, 6, 3), in four layers."""
+    if GPT:
+        shape = (TOKENS.context,)
+        return build("gpt", classes=CLASSES, shape=shape, vocabulary=CLASSES, width=8, blocks=(2,), heads=2, seed=seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return {
@@ -83,7 +103,8 @@ def network(seed: int) -> dict[str, nn.Module]:
 @cache
 def price() -> Price:
     """Price of the small network on the small card."""
-    work = layer_work(network(0), (BATCH, *SHAPE))
+    shape, dtype = ((TOKENS.context,), torch.int64) if GPT else (SHAPE, torch.float32)
+    work = layer_work(network(0), (BATCH, *shape), dtype)
     return CARD.price(CARD.seconds_by_flops(work, what="the small network", batch=BATCH))
 
 
@@ -104,7 +125,7 @@ class Small(Training):
         """settings: of the workload, beside the suite's own."""
         made = methods.create(method, options)
         settings = {**SETTINGS, "batch": BATCH, "epochs": EPOCHS, "precision": precision, **(settings or {})}
-        fields = workload("cifar10", "resnet18", "smoke", settings)
+        fields = workload(FAMILY, NETWORK, "smoke", settings)
         kind = executors.executor(executor)
         card = CARD if kind.needs_card else None
         spec = plan.alone(fields, made, seed, executor=executor, record=record, card=card).spec

@@ -20,17 +20,21 @@ BATCH, EPOCH = 5, 1
 
 
 class Poisoned(Small):
-    """One batch of the second epoch is not finite."""
+    """The loss of one batch of the second epoch is not finite."""
 
     def __init__(self, method: str, executor: str, value: float, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__(method, executor=executor, settings=settings)
-        sound = self.team.batches
+        sound, loss, poisoned = self.team.batches, self.team.loss_of, list[Tensor]()
 
         def batches(epoch: int, index: int) -> tuple[Tensor, Tensor]:
-            inputs, labels = sound(epoch, index)
-            return (inputs * value if (epoch, index) == (EPOCH, BATCH) else inputs), labels
+            inputs, targets = sound(epoch, index)
+            poisoned.extend([targets] if (epoch, index) == (EPOCH, BATCH) else [])
+            return inputs, targets
 
-        self.team.batches = batches
+        def loss_of(outputs: Tensor, targets: Tensor) -> Tensor:
+            return loss(outputs, targets) * (value if any(targets is one for one in poisoned) else 1.0)
+
+        self.team.batches, self.team.loss_of = batches, loss_of
 
 
 def ended(made: Small, out: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
