@@ -47,6 +47,7 @@ def test_what_is_wrong_comes_with_what_to_do(tmp_path: Path, monkeypatch: pytest
     wrong = [check for check in doctor.run(tmp_path / "out", tmp_path) if not check.ok]
     assert {"threads", "tracking store", "data set cifar10"} <= {check.name for check in wrong}
     assert all(check.detail and check.mend for check in wrong)
+    assert "PASSIVE" in next(check.detail for check in wrong if check.name == "threads")
 
 
 @pytest.mark.parametrize(

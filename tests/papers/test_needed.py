@@ -65,6 +65,11 @@ def test_so_many_seeds_decide_and_few_less_do_not(effect: float, spreads: tuple[
     assert n <= 3 or share(n - 3 if n > 5 else n - 2) < POWER
 
 
+def test_a_quotient_and_its_inverse_need_as_many_seeds() -> None:
+    a, b = of(10.0, 1.0), of(9.0, 1.0)
+    assert seeds(sure(a.over(b)), 1.0, math.inf) == seeds(sure(b.over(a)), 0.0, 1.0) == 18
+
+
 def test_hopeless_is_said() -> None:
     assert seeds(of(0.01, 1.0), 0.0, math.inf) is None
     verdict = higher(("async_lu", 90.01, 1.0, 3), ("async_bu", 90.0, 1.0, 3))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from results.errors import ResultsError
-from results.records.identity import canonical, identity
+from results.records.identity import as_read, canonical, identity
 
 
 def test_the_order_of_keys_does_not_matter_and_every_value_does() -> None:
@@ -39,3 +39,5 @@ def test_text_beyond_ascii_is_escaped() -> None:
 def test_what_has_no_canonical_form_is_refused(spec: Any, where: str) -> None:
     with pytest.raises(ResultsError, match=where):
         identity(spec)
+    with pytest.raises(ResultsError):
+        as_read(spec)
