@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,7 +14,10 @@ from benchmarks.checkout import CHECKOUT
 from benchmarks.executors import registry as executors
 from benchmarks.hardware import cards
 from benchmarks.runner import plan
+from benchmarks.runner.processes.messages import Setting
+from benchmarks.runner.processes.one_run import data_of
 from benchmarks.runner.training import Training, load_data
+from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.workload import workload
 
 IMPORTS = """
@@ -44,6 +48,22 @@ def test_images_and_convolutions_have_their_channels_last_on_a_cpu(network: str)
         assert all(p.is_contiguous(memory_format=last) for p in layer.parameters() if p.ndim == 4)
         x = layer(x)
         assert name == "head" or x.is_contiguous(memory_format=last), name
+
+
+def test_a_process_shares_no_windows_between_runs_of_other_contexts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    setting, loaded = Setting(tmp_path, None, {}, (), {}), dict[str, DataSet]()
+    for context in ("8", "16"):
+        work = workload("tinyshakespeare", "gpt", "smoke", {"tokens.context": context})
+        spec = plan.alone(work, methods.create("bp"), card=cards.load("paper-a")).spec
+        inputs, _ = (
+            data_of(spec, setting, loaded)
+            .batches(batch=2, seed=0, device=torch.device("cpu"), augment=False)
+            .batch(0, 0)
+        )
+        assert inputs.shape == (2, int(context))
 
 
 @pytest.mark.slow

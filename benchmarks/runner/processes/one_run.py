@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benchmarks.workloads.data.load import DataSet
     from results.records.journal import Journal
 
-DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "resolution")
+DATA = ("dataset", "dataset_sha256", "train_samples", "test_samples", "text", "tokens", "resolution")
 """The fields of a workload that decide on the data that is loaded."""
 
 
@@ -67,7 +67,7 @@ def data_of(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> Data
     from benchmarks.runner.training import load_data
 
     work = spec.workload.document()
-    key = json.dumps([work[part] for part in DATA])  # the same of runs that can share their data
+    key = json.dumps([work.get(part) for part in DATA])  # the same of runs that can share their data
     if key not in loaded:
         loaded.clear()
         loaded[key] = load_data(workload_of(spec.workload), setting.data)
