@@ -21,6 +21,7 @@ from benchmarks.commands.options import (
     OwnNetworks,
     OwnTask,
     Plugins,
+    SampleOptions,
     SearchOptions,
     Selection,
     Shown,
@@ -43,6 +44,7 @@ app = App(
 )
 
 DEFAULT, SHOWN, CARE, SEARCH, ENGINE = Selection(), Shown(), Care(), SearchOptions(), EngineOptions()
+SAMPLE = SampleOptions()
 
 
 @app.command(name="--version")
@@ -124,6 +126,7 @@ def run(
     per_device: Number | None = None,
     target: float | None = None,
     care: Care = CARE,
+    keep_weights: Flag = False,
     no_tracking: Flag = False,
     engine: EngineOptions = ENGINE,
 ) -> int:
@@ -134,12 +137,13 @@ def run(
         jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
         per_device: Runs side by side on each GPU, instead of --jobs.
         target: Value to reach (accuracies in percent, losses in nats), instead of the best of the worst method.
+        keep_weights: Write the weights that each run's last evaluation judged, to OUT/runs/ID/weights.safetensors.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
     from benchmarks.commands import run
 
     found, trainer = _trainer(tables, selection, engine, jobs, per_device, target, care)
-    trainer.tracked = not no_tracking
+    trainer.tracked, trainer.keep_weights = not no_tracking, keep_weights
     return run.run(found, trainer)
 
 
@@ -208,6 +212,29 @@ def replay(
     from benchmarks.workloads.own import OwnFiles
 
     return again(run, out, data, plugin or [], OwnFiles(tuple(network or ()), task, data_card), _console())
+
+
+@app.command
+def sample(
+    run: str,
+    *,
+    options: SampleOptions = SAMPLE,
+    out: Path = Path("out"),
+    data: Path | None = None,
+    network: OwnNetworks = None,
+    data_card: OwnCard = None,
+) -> int:
+    """Write text with a language model that was trained by `run --keep-weights`.
+
+    Args:
+        run: The beginning of its id, or its folder.
+        out: Folder of results; nothing is written into it.
+        data: Folder with the data sets. Default: $BENCHMARKS_DATA, then a cache.
+    """
+    from benchmarks.commands.sample import sample as write
+    from benchmarks.workloads.own import OwnFiles
+
+    return write(run, options, out, data, OwnFiles(networks=tuple(network or ()), data=data_card), _console())
 
 
 @app.command

@@ -31,6 +31,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "new table my_table": "rows of your choice, in TOML",
     },
     "replay": {"replay 3f9a": "the run of `run --record` whose id begins so"},
+    "sample": {
+        'sample 3f9a --prompt "ROMEO:"': "text of the run of `run --keep-weights` whose id begins so",
+        "sample 3f9a --temperature 0 --tokens 100": "the most probable tokens, which need no seed",
+    },
     "claims": {"claims": "of every scale that has runs", "claims --scale small --why": "of one, and why"},
     "report": {
         "report": "all that was run, at every scale",

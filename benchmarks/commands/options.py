@@ -114,6 +114,28 @@ class SearchOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
+class SampleOptions:
+    """Options of `sample`: what a text begins with, and how it goes on."""
+
+    prompt: Annotated[str, Parameter(help="What it begins with. Default: the training text's first character.")] = ""
+    tokens: Annotated[Number, Parameter(help="Tokens to write, after those of the prompt.")] = 300
+    temperature: Annotated[float, Parameter(help="Below 1: more of the probable; 0: the most probable always.")] = 0.8
+    seed: Annotated[Number, Parameter(help="Of the random numbers.")] = 0
+
+    def check(self) -> None:
+        """Raises UserError where a number is out of bounds, or the prompt is no text."""
+        if self.tokens < 1:
+            raise UserError(f"--tokens {self.tokens}: give the number of tokens to write, 1 or more.")
+        if not 0 <= self.temperature < math.inf:
+            raise UserError(f"--temperature {self.temperature:g}: give a number above 0, or 0 for the most probable.")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"--seed {self.seed}: give a whole number from 0 to {2**32 - 1:,}.")
+        if any("\ud800" <= character <= "\udfff" for character in self.prompt):
+            raise UserError("--prompt is no UTF-8: give it in this encoding.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
 class Selection:
     """Options that say what is run or shown, shared by `run`, `show`, `claims` and `report`."""
 

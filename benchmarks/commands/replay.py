@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 import methods
+from benchmarks.commands.kept_runs import check_data, check_own_files, find
 from benchmarks.commands.resolve import usable_device
 from benchmarks.commands.screen import say
 from benchmarks.errors import UserError
@@ -21,12 +21,8 @@ from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import Training, load_data
 from benchmarks.workloads import own_files
-from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.networks.names import known as networks
 from benchmarks.workloads.own import OwnFiles
-from benchmarks.workloads.tasks import known as tasks
-from results.records import JOURNAL, Evaluation, Record, schedule
-from results.records.usable import usable
+from results.records import Evaluation, Record, schedule
 
 SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "staleness_updates")
 """Metrics that a replay has in common with its run; its seconds are its own."""
@@ -42,7 +38,7 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own:
     for path in plugins:
         methods.load_plugin(path.expanduser().resolve())
     own_files.load(own)
-    record = usable(_journal(run, out))
+    record = find(run, out)
     _check(record, data)
     epochs = schedule.load(record.path.parent)
     training, executor = _training(record, data)
@@ -66,29 +62,10 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own:
     return 0
 
 
-def _journal(run: str, out: Path) -> Path:
-    """run: the beginning of a run's id, or its folder."""
-    if (Path(run) / JOURNAL).is_file():
-        return (Path(run) / JOURNAL).resolve()
-    there = sorted((out / "runs").glob(f"*/{JOURNAL}"))
-    found = [path for path in there if re.fullmatch("[0-9a-f]+", run) and path.parent.name.startswith(run)]
-    if not found:
-        raise UserError(f"There is no run '{run}' in {out / 'runs'}: give its id or its folder, or name --out.")
-    if len(found) > 1:
-        raise UserError(f"{len(found)} runs of {out / 'runs'} have ids that begin with '{run}': give more of it.")
-    return found[0]
-
-
 def _check(record: Record, data: Path | None) -> None:
     """Raises UserError unless the run was recorded, by these sources and this torch, on this data."""
-    spec, network = record.spec, record.spec.workload.network
-    if network not in networks():
-        raise UserError(f"Run {record.id[:12]} is of a network of one's own, {network}: name its file with --network.")
-    if spec.workload.task not in tasks():
-        raise UserError(
-            f"Run {record.id[:12]} has a task of one's own, {spec.workload.task}: name its file with --task."
-        )
-    known = card(spec.workload.dataset)
+    spec = record.spec
+    check_own_files(record)
     if not spec.recorded:
         raise UserError(f"Run {record.id[:12]} was not recorded: run it with --executor threads --record.")
     if not record.evaluations:
@@ -100,8 +77,7 @@ def _check(record: Record, data: Path | None) -> None:
         raise UserError(f"These sources are not those that made run {record.id[:12]} (its commit: {commit}).")
     if identity.torch_minor() != spec.torch:
         raise UserError(f"Run {record.id[:12]} was made by torch {spec.torch}, and this is {identity.torch_minor()}.")
-    if identity.data_sha256(known, data) != spec.workload.dataset_sha256:
-        raise UserError(f"The data of {known.name} are not those of run {record.id[:12]}: name them with --data.")
+    check_data(record, data)
     usable_device(spec.device)
 
 

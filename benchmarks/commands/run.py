@@ -62,7 +62,7 @@ def run(experiments: Sequence[Experiment], trainer: Trainer) -> int:
     console.print(f"[bold]{names}[/] at scale {chosen.scale}: {done}", highlight=False)
     for clock in notes.clocks(planned.values()):
         console.print(f"Clock: {clock}", highlight=False, markup=False)
-    note(console, (*plan.trained_as_others(asked), *found.remarks))
+    note(console, (*plan.trained_as_others(asked), *found.remarks, trainer.without_weights(runs, missing)))
     setting = trainer.setting(planned.values())
     if trainer.slurm is not None and trainer.slurm.detach and missing:
         trainer.slurm.detached(missing, setting)

@@ -24,7 +24,7 @@ class Screen(Console):
 
 def say(console: Console, text: str, style: str = "") -> None:
     """A line that may hold paths, addresses and others' text: nothing of it is broken, coloured or interpreted."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True, style=style or None)
+    console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True, style=style or None)
 
 
 def note(console: Console, sentences: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from benchmarks.commands.options import Care
 from benchmarks.errors import Interrupted
-from benchmarks.runner import environment, gpus, plan
+from benchmarks.runner import environment, gpus, plan, weights
 from benchmarks.runner.checkpoints import file as checkpoints
 from benchmarks.runner.checkpoints import keeper
 from benchmarks.runner.choices import Choices
@@ -26,13 +26,18 @@ from benchmarks.runner.progress import Display, duration
 from benchmarks.runner.progress import runs as many
 from benchmarks.views import journals
 from benchmarks.views.journals import Journals
+from results.records import folder_of
+
+NAMED = 3
+"""Runs that a sentence names."""
 
 
 @dataclass
 class Trainer:
     """Trains runs into a folder, here or on a cluster (`slurm`).
 
-    jobs: runs side by side, here. tracked: whether MLflow is fed afterwards. seen: ids of the runs that were trained,
+    jobs: runs side by side, here. tracked: whether MLflow is fed afterwards. keep_weights: whether runs
+    write theirs at their ends. seen: ids of the runs that were trained,
     each once a command. failed: a sentence for each run that failed.
     """
 
@@ -43,6 +48,7 @@ class Trainer:
     jobs: int = 1
     slurm: Slurm | None = None
     tracked: bool = True
+    keep_weights: bool = False
     seen: set[str] = field(default_factory=set)
     failed: list[str] = field(default_factory=list)
 
@@ -61,6 +67,7 @@ class Trainer:
             fresh=care.fresh,
             checkpoint_every=None if care.no_checkpoints else care.checkpoint_every,
             own=chosen.own,
+            keep_weights=self.keep_weights,
         )
 
     def missing(self, runs: Sequence[Run], found: Journals) -> list[Run]:
@@ -78,6 +85,14 @@ class Trainer:
         keeper.prune(self.out, {run.id for run in runs} - {run.id for run in missing})
         resumed = 0 if self.care.fresh else sum(bool(checkpoints.found(self.out, run.id)) for run in missing)
         return f"; {resumed} to be resumed" if resumed else ""
+
+    def without_weights(self, runs: Sequence[Run], missing: Sequence[Run]) -> str:
+        """Returns a sentence on runs done before whose weights are wanted and were not kept; "" without any."""
+        trained = {run.id for run in missing}
+        done = [run for run in runs if run.id not in trained] if self.keep_weights else []
+        lost = [run.title for run in done if not (folder_of(self.out, run.id) / weights.FILE).is_file()]
+        named = ", ".join([*lost[:NAMED], *([f"{len(lost) - NAMED} more"] if len(lost) > NAMED else [])])
+        return f"no weights were kept of {many(len(lost))} done before ({named}): --fresh makes them." if lost else ""
 
     def train(self, missing: Sequence[Run], setting: Setting) -> None:
         """Train the missing runs and show their progress. Raises Interrupted where a signal ends the command."""

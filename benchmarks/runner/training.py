@@ -28,6 +28,7 @@ from benchmarks.hardware.card import Card
 from benchmarks.hardware.flops import step_flops
 from benchmarks.hardware.price import Price
 from benchmarks.hardware.step_price import charge, counted
+from benchmarks.runner import weights
 from benchmarks.runner.checkpoints.file import Checkpoint, Progress
 from benchmarks.runner.checkpoints.keeper import Checkpoints
 from benchmarks.runner.run_progress import RunProgress
@@ -61,13 +62,15 @@ def train(
     run_progress: RunProgress | None = None,
     checkpoints: Checkpoints | None = None,
     resumed: Callable[[Checkpoint], None] = lambda checkpoint: None,
+    keep_weights: bool = False,
 ) -> str:
     """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
 
     report: hears of every evaluation: after how many epochs it is, and its metrics. run_progress: is kept up to date.
     checkpoints: what the run goes on from if there is any, of which `resumed` hears; None: none are read or written.
-    Raises ResultsError where the journal cannot be written, WorkerFailed, WorkersStuck, Stalled or EpochUnfinished
-    where the method fails.
+    keep_weights: whether those that the last evaluation judged are written into the run's folder.
+    Raises ResultsError where the journal or the weights cannot be written, WorkerFailed, WorkersStuck, Stalled or
+    EpochUnfinished where the method fails.
     """
     begun = time.perf_counter()
     training = Training(spec, data, card, run_progress, journal.path.parent)
@@ -90,6 +93,8 @@ def train(
         if history.goes_on:
             training.drained()  # a checkpoint, if it is time for one
 
+    if keep_weights:  # before the end: a run that has one has them
+        _keep_weights(training, history, journal)
     _end(training, history, journal, time.perf_counter() - begun)
     if checkpoints is not None:
         checkpoints.remove()
@@ -126,8 +131,8 @@ class Training:
         )
         kind = executors.RECORDER if spec.recorded else executors.executor(spec.executor)
         self.team = self._team(streams=not kind.simulated)
-        self.judge = list(self.network().values())
-        for module in self.judge:
+        self.judge = self.network()
+        for module in self.judge.values():
             module.eval()
         self.step_flops: float
         price: Price | None = None
@@ -297,12 +302,13 @@ class Training:
 
     def evaluate(self) -> Metrics:
         """The task's metrics, each a mean over the targets of the test set, of the method's consensus in float32."""
-        for module, state in zip(self.judge, self.team.consensus(self.method.options.consensus), strict=True):
+        consensus = self.team.consensus(self.method.options.consensus)
+        for module, state in zip(self.judge.values(), consensus, strict=True):
             module.load_state_dict(state)
-        sums, count = Counter[str](), 0
+        layers, sums, count = list(self.judge.values()), Counter[str](), 0
         with torch.no_grad(), self.autocast() if self.autocast is not None else nullcontext():
             for inputs, targets in self.batches.test():
-                outputs = forward_all(self.judge, inputs).float()
+                outputs = forward_all(layers, inputs).float()
                 sums.update({name: float(value) for name, value in self.task.sums(outputs, targets).items()})
                 count += targets.numel()
                 self.run_progress.evaluated += 1
@@ -398,6 +404,12 @@ def _resume(
     )
     resumed(found)
     return progress.wall_seconds
+
+
+def _keep_weights(training: Training, history: EvaluationHistory, journal: Journal) -> None:
+    training.run_progress.doing = "writing its weights"
+    journal.check()
+    weights.write(journal.path.parent, training.judge, network=training.work.network, epoch=history.epoch)
 
 
 def _end(training: Training, history: EvaluationHistory, journal: Journal, wall_seconds: float) -> None:

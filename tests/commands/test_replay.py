@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.commands.replay import _difference
 from benchmarks.runner import identity
 from benchmarks.runner.processes import pool
-from results.records import JOURNAL, schedule
+from results.records import JOURNAL, Evaluation, schedule
 from results.records.lines import parse, render
 from results.records.schedule import SCHEDULE
 from tests.commands.commands import TINY, Cli, train_here
@@ -66,6 +67,12 @@ def test_the_first_difference_is_said(cli: Cli, out: Path) -> None:
     said = cli("replay", run_of(out).name, f"--out={out}")
     assert said.code == 1
     assert said.out.splitlines()[-1].startswith("Epoch 1: loss is ")
+
+
+def test_a_task_may_lack_a_metric_of_others() -> None:
+    metrics = {"train_loss": 1.0, "loss": 2.0, "staleness_updates": 0.0}
+    assert _difference(Evaluation(1, 4, metrics), metrics) == ""
+    assert "accuracy_percent is 5.0" in _difference(Evaluation(1, 4, metrics), {**metrics, "accuracy_percent": 5.0})
 
 
 def test_a_schedule_that_does_not_fit_stops_at_the_first_mismatch(cli: Cli, out: Path) -> None:

@@ -170,6 +170,7 @@ NO_NUMERICS = {
     "benchmarks/runner/specs.py",
     "benchmarks/runner/run_progress.py",
     "benchmarks/runner/usage.py",
+    "benchmarks/runner/weights.py",
     "results/__init__.py",
     "results/errors.py",
     "results/files.py",

@@ -29,6 +29,7 @@ class Setting:
     fresh: bool = False  # train again what another command has finished meanwhile, and resume nothing
     checkpoint_every: float | None = 1.0  # seconds between two; 0: at every drain; None: none are written
     own: OwnFiles = field(default_factory=OwnFiles)
+    keep_weights: bool = False  # those of the last evaluation, in the run's folder
 
 
 @dataclass(frozen=True)

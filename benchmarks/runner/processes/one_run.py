@@ -81,7 +81,7 @@ def data_of(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> Data
 
 
 def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watch: Watch) -> Ended:
-    from benchmarks.runner import environment
+    from benchmarks.runner import environment, weights
     from benchmarks.runner.checkpoints.keeper import Checkpoints
     from results.records import folder_of
     from results.records.journal import Journal
@@ -95,6 +95,7 @@ def _run(parent: ParentPipe, setting: Setting, begin: Begin, data: DataSet, watc
         labels=begin.labels,
         fresh=setting.fresh,
     ) as journal:
+        weights.remove(journal.path.parent)
         checkpoints = Checkpoints(
             setting.out,
             begin.id,
@@ -188,6 +189,7 @@ def _train(
                 run_progress=run_progress,
                 checkpoints=checkpoints,
                 resumed=lambda found: parent.send(Resumed(begin.id, found.place[0], found.words)),
+                keep_weights=setting.keep_weights,
             )
     except (UserError, ResultsError, BrokenPipeError, signals.Terminated):
         raise

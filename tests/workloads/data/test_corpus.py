@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.present import check_present
 from benchmarks.workloads.data.text import corpus, corpus_places, encoding_cache, imdb, prose, text_file
 from benchmarks.workloads.data.text.corpus import LongText, parted
-from benchmarks.workloads.data.text.encoding import encode
+from benchmarks.workloads.data.text.encoding import codec, encode
 from benchmarks.workloads.data.text.options import Tokens
 from benchmarks.workloads.data.text.reviews import fingerprint as of_reviews
 from benchmarks.workloads.data.text.reviews import ordered
@@ -209,3 +210,19 @@ def test_real_tiny_shakespeare() -> None:
     found = encoding_cache.read(SHAKESPEARE, Tokens(), folder=Path(str(REAL)))[1]
     assert (len(found.train), len(found.test), found.vocabulary) == (1_003_854, 111_540, SHAKESPEARE.characters)
     assert found.train[:5].tolist() == [18, 47, 56, 57, 58]  # "First", as nanoGPT numbers them
+
+
+@pytest.mark.parametrize("unit", ["characters", "bytes", "bpe"])
+def test_a_codec_has_the_ids_of_the_encoding_and_joins_them_again(unit: Literal["characters", "bytes", "bpe"]) -> None:
+    tokens, (train, test) = Tokens(unit=unit, vocabulary=270), parted(PLAY, 1000)
+    found, code = encode(train, test + "\u2603", tokens), codec(train, test + "\u2603", tokens)
+    assert code.vocabulary == found.vocabulary
+    assert code.encode(train) == found.train.tolist()
+    assert code.decode(code.encode(test)) == test
+    unknown = {"characters": "\ufffd"}.get(unit, "\u2603")
+    assert code.decode(found.test.tolist()) == test + unknown
+
+
+def test_a_prompt_of_other_characters_is_refused_by_their_names() -> None:
+    with pytest.raises(UserError, match="'X', '\u2603'"):
+        codec("a b", "c", Tokens()).encode("aX\u2603")

@@ -6,6 +6,7 @@ All 256 bytes are tokens, so that every text can be cut. A text is cut line by l
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,16 @@ def encode(train: str, test: str, vocabulary: int) -> tuple[NDArray[np.int32], N
     """
     learnt = _learnt(train.splitlines(keepends=True), vocabulary)
     return _ids(learnt, train), _ids(learnt, test)
+
+
+def codec(train: str, vocabulary: int) -> tuple[Callable[[str], list[int]], Callable[[Sequence[int]], str]]:
+    """Learn the tokens as `encode` does -> what cuts a text into ids, and what joins ids. Raises as `encode`."""
+    learnt = _learnt(train.splitlines(keepends=True), vocabulary)
+
+    def joined(ids: Sequence[int]) -> str:
+        return str(learnt.decode(list(ids), skip_special_tokens=False))
+
+    return lambda text: _ids(learnt, text).tolist(), joined
 
 
 def _learnt(lines: list[str], vocabulary: int) -> Any:

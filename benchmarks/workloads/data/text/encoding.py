@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.errors import UserError
 from benchmarks.workloads.data.text import bpe
 from benchmarks.workloads.data.text.options import Tokens
 
@@ -52,3 +54,39 @@ def _characters(train: str, test: str) -> tuple[NDArray[np.int32], NDArray[np.in
     ids = np.full(_CODE_POINTS, len(known), np.int32)
     ids[known] = np.arange(len(known))
     return ids[points], ids[held_out], len(known) + (not seen[held_out].all())
+
+
+class Codec(NamedTuple):
+    """Cuts other texts into the tokens of a training text, and joins tokens again; ids are those of `encode`.
+
+    encode: raises UserError on what no token stands for. decode: what is no UTF-8 becomes U+FFFD.
+    """
+
+    vocabulary: int
+    encode: Callable[[str], list[int]]
+    decode: Callable[[Sequence[int]], str]
+
+
+def codec(train: str, test: str, tokens: Tokens) -> Codec:
+    """Returns what cuts and joins texts as `encode` cuts both splits. Raises UserError as `encode` does."""
+    match tokens.unit:
+        case "bytes":
+            return Codec(256, lambda text: list(text.encode()), lambda ids: bytes(ids).decode(errors="replace"))
+        case "characters":
+            return _codec_of_characters(train, test)
+        case "bpe":
+            return Codec(tokens.vocabulary, *bpe.codec(train, tokens.vocabulary))
+
+
+def _codec_of_characters(train: str, test: str) -> Codec:
+    known = sorted(set(train))
+    ids = {character: id for id, character in enumerate(known)}
+    others = ["\ufffd"] if set(test) - ids.keys() else []
+    characters = [*known, *others]
+
+    def encode(text: str) -> list[int]:
+        if lost := sorted(set(text) - ids.keys()):
+            raise UserError(f"{', '.join(map(repr, lost))}: not among the {len(ids)} characters of the training text.")
+        return [ids[character] for character in text]
+
+    return Codec(len(characters), encode, lambda tokens: "".join(characters[id] for id in tokens))

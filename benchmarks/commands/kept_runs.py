@@ -1,0 +1,48 @@
+"""A run that is there already, as a command line names it, and whether its own files and data are at hand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmarks.errors import UserError
+from benchmarks.runner import identity
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.networks.names import known as networks
+from benchmarks.workloads.tasks import known as tasks
+from results.records import JOURNAL, Record
+from results.records.usable import usable
+
+
+def find(run: str, out: Path) -> Record:
+    """Find a run by the beginning of its id, or by its folder.
+
+    Raises UserError where there is none or several, ResultsError where its journal cannot be used.
+    """
+    if (Path(run) / JOURNAL).is_file():
+        return usable((Path(run) / JOURNAL).resolve())
+    there = sorted((out / "runs").glob(f"*/{JOURNAL}"))
+    found = [path for path in there if re.fullmatch("[0-9a-f]+", run) and path.parent.name.startswith(run)]
+    if not found:
+        raise UserError(f"There is no run '{run}' in {out / 'runs'}: give its id or its folder, or name --out.")
+    if len(found) > 1:
+        raise UserError(f"{len(found)} runs of {out / 'runs'} have ids that begin with '{run}': give more of it.")
+    return usable(found[0])
+
+
+def check_own_files(record: Record) -> None:
+    """Raises UserError where the run's network or task is one of the user's own whose file was not named."""
+    work = record.spec.workload
+    if work.network not in networks():
+        raise UserError(
+            f"Run {record.id[:12]} is of a network of one's own, {work.network}: name its file with --network."
+        )
+    if work.task not in tasks():
+        raise UserError(f"Run {record.id[:12]} has a task of one's own, {work.task}: name its file with --task.")
+
+
+def check_data(record: Record, data: Path | None) -> None:
+    """Raises UserError where the data at hand are not the run's. data: their folder, if it is named."""
+    known = card(record.spec.workload.dataset)
+    if identity.data_sha256(known, data) != record.spec.workload.dataset_sha256:
+        raise UserError(f"The data of {known.name} are not those of run {record.id[:12]}: name them with --data.")

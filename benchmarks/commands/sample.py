@@ -1,0 +1,95 @@
+"""`sample`: text that a language model writes whose weights a run has kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from benchmarks.commands.kept_runs import check_data, check_own_files, find
+from benchmarks.commands.options import SampleOptions
+from benchmarks.commands.screen import say
+from benchmarks.errors import UserError
+from benchmarks.executors.errors import described
+from benchmarks.runner import weights
+from benchmarks.runner.specs import workload_of
+from benchmarks.workloads import own_files
+from benchmarks.workloads.build import network_of
+from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.text import corpus
+from benchmarks.workloads.data.text.encoding import codec
+from benchmarks.workloads.networks.build import BUILDERS, forward_all
+from benchmarks.workloads.own import OwnFiles
+from benchmarks.workloads.tasks import next_token
+from benchmarks.workloads.workload import Workload
+from results.records import Record
+
+
+def sample(run: str, options: SampleOptions, out: Path, data: Path | None, own: OwnFiles, console: Console) -> int:
+    """Write the prompt and what follows it, with the tokens that the run's training text gives -> 0.
+
+    Raises:
+        UserError: there is no such run, it is no language model or kept no weights, its data are not at hand, or the
+            prompt has what no token stands for.
+        ResultsError: its journal or its weights cannot be used.
+    """
+    options.check()
+    own_files.load(own)
+    record = find(run, out)
+    work = _language_model(record)
+    check_data(record, data)
+    known = card(work.dataset)
+    text = corpus.read(known, folder=data)
+    assert work.tokens is not None
+    code = codec(*text, work.tokens)
+    begun = code.encode(options.prompt or text.train[:1])
+    layers = network_of(work, known, vocabulary=code.vocabulary)
+    weights.load(record.path.parent / weights.FILE, layers)
+    ids = _continued(list(layers.values()), begun, work.tokens.context, options)
+    try:
+        found = [*begun, *islice(ids, options.tokens)]
+    except Exception as error:
+        if work.network in BUILDERS:
+            raise
+        raise UserError(f"{work.network} cannot go on with a text: {described(error)}.") from error
+    say(console, code.decode(found))
+    return 0
+
+
+def _language_model(record: Record) -> Workload:
+    """The workload of a run that can be sampled from. Raises UserError for any other."""
+    name, task = f"Run {record.id[:12]}", record.spec.workload.task
+    if task != next_token.TASK.name:
+        raise UserError(f"{name} is no language model: its task is {task}, not {next_token.TASK.name}.")
+    check_own_files(record)
+    if not (record.path.parent / weights.FILE).exists():
+        raise UserError(f"{name} has no weights: give the command that made it again, with --keep-weights --fresh.")
+    if record.status == "diverged":
+        raise UserError(f"{name} diverged: its weights write nothing.")
+    return workload_of(record.spec.workload)
+
+
+def _continued(layers: Sequence[nn.Module], ids: Sequence[int], context: int, options: SampleOptions) -> Iterator[int]:
+    """The tokens that follow, each drawn by what the last `context` before it make of the next."""
+    for layer in layers:
+        layer.eval()
+    generator = torch.Generator().manual_seed(options.seed)
+    window = list(ids)
+    while True:
+        window = window[-context:]
+        with torch.no_grad():
+            logits = forward_all(layers, torch.tensor([window]))[0, -1]
+        window.append(_drawn(logits, options.temperature, generator))
+        yield window[-1]
+
+
+def _drawn(logits: Tensor, temperature: float, generator: torch.Generator) -> int:
+    """A token by its logit (V,) over the temperature; in float64, where the smallest temperature divides."""
+    if not temperature:
+        return int(logits.argmax())
+    scaled = (logits.double() - logits.max()) / temperature
+    return int(torch.multinomial(scaled.softmax(0), 1, generator=generator))

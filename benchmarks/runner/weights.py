@@ -1,0 +1,77 @@
+"""Weights that a run keeps at its end, `weights.safetensors` in its folder, for any program that knows the format.
+
+Tensors are named LAYER.PARAMETER, buffers as well; the metadata hold the run's id, the network's name and the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from results.errors import ResultsError
+from results.files import replace
+from results.reading import content
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+FILE = "weights.safetensors"
+_HEADER_BYTES = 2**26
+
+
+def remove(folder: Path) -> None:
+    """Remove what an earlier run of this folder kept, and what was half-written when its process was killed."""
+    for path in (folder / FILE, *folder.glob(f".{FILE}.*")):
+        path.unlink(missing_ok=True)
+
+
+def write(folder: Path, layers: Mapping[str, nn.Module], *, network: str, epoch: float) -> None:
+    """Write the layers' weights into the run's folder, whole or not at all; epoch: that they were judged after.
+
+    Raises ResultsError where the file cannot be written.
+    """
+    from safetensors.torch import save
+
+    tensors = {name: value.to("cpu", copy=True).contiguous() for name, value in _tensors(layers).items()}
+    replace(folder / FILE, save(tensors, {"run": folder.name, "network": network, "epoch": f"{epoch:g}"}))
+
+
+def load(path: Path, layers: Mapping[str, nn.Module]) -> None:
+    """Load what `write` wrote into the layers.
+
+    Raises ResultsError where it cannot be read, or has other names, shapes or types than the layers.
+    """
+    wanted = _tensors(layers)
+    found = _read(path, _HEADER_BYTES + sum(value.nbytes for value in wanted.values()))
+    if wrong := _difference(found, wanted):
+        raise ResultsError(f"{path} has weights of another network: {wrong}.")
+    for layer, module in layers.items():
+        module.load_state_dict({name: found[f"{layer}.{name}"] for name in module.state_dict()})
+
+
+def _tensors(layers: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    return {f"{layer}.{name}": value for layer, module in layers.items() for name, value in module.state_dict().items()}
+
+
+def _read(path: Path, at_most: int) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load as parsed
+
+    try:
+        return parsed(content(path, at_most))
+    except OSError as error:
+        raise ResultsError(f"{path} cannot be read ({error.strerror or error}).") from error
+    except (SafetensorError, ValueError, LookupError, TypeError) as error:
+        raise ResultsError(f"{path} is no whole file of weights ({error}).") from error
+
+
+def _difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str:
+    """The first tensor that is not as it has to be, in words; "" where all are."""
+    for name in (*wanted, *found):
+        if name not in found or name not in wanted:
+            return f"it has {'no' if name in wanted else 'a'} tensor {name}"
+        is_, has_to_be = (f"{tuple(one.shape)} of {one.dtype}" for one in (found[name], wanted[name]))
+        if is_ != has_to_be:
+            return f"{name} is {is_}, and has to be {has_to_be}"
+    return ""
