@@ -56,7 +56,9 @@ def check_task(work: Workload, known: DataCard) -> None:
     inputs = (2, *inputs_of(work, known))
     wanted = outputs_of(work, known, 2)
     if work.task in OWN:
-        try_out(work.task, wanted, torch.ones(inputs if work.tokens is not None else 2, dtype=torch.int64))
+        words = work.vocabulary_on(known) if work.tokens is not None else None
+        targets = own.from_last(known.classes, (2,)) if words is None else own.from_last(words, inputs)
+        try_out(work.task, wanted, targets)
     if work.network in NETWORKS:
         with torch.device("meta"):
             made = forward_all(list(network_of(work, known).values()), torch.zeros(inputs, dtype=input_dtype(work)))

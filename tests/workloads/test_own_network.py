@@ -19,7 +19,7 @@ from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
-from benchmarks.workloads.build import network_of
+from benchmarks.workloads.build import network_of, own_layer_count
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks import own
 from benchmarks.workloads.networks.names import OWN, has_batchnorm, words_of
@@ -170,6 +170,14 @@ def test_a_bad_one_is_told_in_one_sentence_with_file_and_line(tmp_path: Path, te
         tried(network(tmp_path, text))
     assert "mynet.py" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_one_that_lacks_a_token_is_told(tmp_path: Path) -> None:
+    text = HEAD + "def f(shape, classes):\n    return {'a': nn.Embedding(5, 8), 'b': nn.Linear(8, classes)}\n"
+    own.load(str(network(tmp_path, text)))
+    work = workload("tinyshakespeare", "f", "smoke")
+    with pytest.raises(UserError, match=r"mynet\.py: layer 'a' fails on a batch of \(2, 32\): IndexError"):
+        own_layer_count(work, card(work.dataset))
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +94,22 @@ def test_a_network_that_does_not_fit_is_told(tmp_path: Path) -> None:
     own_network.load(str(network(tmp_path, MLP.replace("width, classes)", "width, 7)"))))
     with pytest.raises(UserError, match=r"mynet\.py, line 7: mlp makes \(2, 7\) .* not \(2, 1\), a number"):
         planned("mlp")
+
+
+def test_a_loss_that_fails_on_a_label_is_told(tmp_path: Path) -> None:
+    text = TASK.replace("return (inputs[0], 1)", "return (inputs[0], 3)").replace(
+        "(outputs.squeeze(1) - targets).square().mean()", "torch.nn.functional.cross_entropy(outputs, targets)"
+    )
+    with pytest.raises(UserError, match=r"mytask\.py, line \d+: loss fails: IndexError"):
+        planned(file=task(tmp_path, "import torch\n" + text))
+
+
+def test_chance_of_a_task_is_its_own_or_that_of_equal_tokens(tmp_path: Path) -> None:
+    text = TASK.replace("inputs[0], 1)", "*inputs, classes)").replace("squeeze(1)", "amax(2)")
+    work = workload("tinyshakespeare", "gpt", "smoke", {"task": own.load(task(tmp_path, text))})
+    assert plan.alone(work, create("bp"), executor="threads").labels.judge.chance is None
+    usual = plan.alone(work.at("smoke"), create("bp"), executor="threads").labels.judge.chance
+    assert usual == pytest.approx(math.log(43))
 
 
 def test_outputs_beyond_the_machines_memory_are_refused() -> None:

@@ -13,6 +13,7 @@ name with as many of `ARGUMENTS` as it takes, under a seeded generator. Nothing 
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -162,7 +163,7 @@ def layer_count(
     with torch.random.fork_rng(devices=[]):
         layers, again = (_seeded(name, offered) for _ in range(2))
         _check_alike(where, layers, again)
-        inputs = torch.randint(0, 2, shape) if dtype == torch.int64 else torch.rand(shape)
+        inputs = from_last(offered["vocabulary"], shape) if dtype == torch.int64 else torch.rand(shape)
         first, second = (_pass(own, made, inputs) for made in (layers, again))
     _check_output(where, name, first, second)
     check_fit(f"{where}: {name}", tuple(first.shape), wanted, task(task_name))
@@ -170,6 +171,11 @@ def layer_count(
     parts = [part for layer in layers.values() for part in layer.modules()]
     OWN[name] = replace(own, batchnorm=any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in parts))
     return len(layers)
+
+
+def from_last(numbers: int, shape: tuple[int, ...]) -> Tensor:
+    """Whole numbers below `numbers`, the highest first, round and round."""
+    return (numbers - 1 - torch.arange(math.prod(shape)) % numbers).view(shape)
 
 
 def _seeded(name: str, offered: Mapping[str, Any]) -> Layers:

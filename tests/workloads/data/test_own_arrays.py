@@ -58,6 +58,7 @@ def test_arrays_are_a_data_set(tmp_path: Path, arrays: Arrays) -> None:
         ("x_train", np.zeros((12, 8, 6, 3), np.float32), r"x_train is of float32, and whole numbers from 0 to 255"),
         ("x_test", np.zeros((2, 8, 7, 3), np.uint8), r"x_test has the shape \(2, 8, 7, 3\), and \(N, 8, 6, 3\)"),
         ("x_test", np.zeros((0, 8, 6, 3), np.uint8), r"x_test has the shape \(0,"),
+        ("x_train", np.uint8(3), r"x_train has the shape \(\), and"),
         ("y_train", np.zeros(11, np.int64), r"y_train is of int64 and has the shape \(11,\), and 12 whole numbers"),
         ("y_train", np.arange(12) - 1, r"y_train has -1: number the classes from 0"),
         ("y_test", np.array([0, 2**40]), r"y_train lacks a number up to 1099511627776"),

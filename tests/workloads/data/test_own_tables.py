@@ -98,6 +98,7 @@ def test_a_saved_data_set_keeps_its_splits(tmp_path: Path) -> None:
             r"row 2: column review has 7, and a text",
         ),
         ("a.jsonl", '{"review": "x", "stars": 1.5}', r"row 1: column stars has 1\.5, and a word or a whole number"),
+        ("a.jsonl", r'{"review": "\ud800", "stars": 1}', r"row 1: column review has '\\ud800', and a text"),
         ("a.jsonl", '{"review": "x", "stars": 1}\n[', r"a\.jsonl, row 2 is no JSON"),
         ("a.jsonl", "[1]", r"a\.jsonl, row 1 is no JSON object"),
         ("a.parquet", "no parquet", r"a\.parquet cannot be read"),
@@ -109,6 +110,11 @@ def test_a_bad_table_is_told_in_one_sentence(tmp_path: Path, name: str, content:
     with pytest.raises(UserError, match=complaint) as caught:
         read(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_labels_may_have_any_number_of_digits(tmp_path: Path) -> None:
+    in_csv(tmp_path / "a.csv", [("A text", "1" + "0" * 5000 * (number % 2)) for number in range(12)])
+    assert read(tmp_path / "a.csv")[0] == 2
 
 
 def test_a_folder_that_is_no_data_set_is_told(tmp_path: Path) -> None:

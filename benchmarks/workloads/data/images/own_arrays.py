@@ -62,10 +62,10 @@ def _images(path: Path, name: str, found: NDArray[Any], shape: tuple[int, int, i
         raise UserError(
             f"{path.name}: {name} is of {found.dtype}, and whole numbers from 0 to 255 (uint8) were expected."
         )
-    if len(found) and found.shape[1:] == shape:
+    if found.size and found.shape[1:] == shape:
         return np.ascontiguousarray(found)
     last = found[..., None] if channels == 1 and found.ndim == 3 else found
-    if not len(found) or last.shape[1:] != (height, width, channels):
+    if not found.size or last.shape[1:] != (height, width, channels):
         raise UserError(
             f"{path.name}: {name} has the shape {found.shape}, and (N, {height}, {width}, {channels}) was expected by "
             "the data card's."

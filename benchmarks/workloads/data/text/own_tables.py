@@ -18,6 +18,7 @@ from benchmarks.workloads.data.text.reviews import Labelled, Reviews, ordered
 from methods.errors import unknown
 from results import reading
 
+_DIGITS = 4_000  # of a label that is a number; int() refuses some more
 Row = Mapping[Any, Any]
 Named = tuple[str, str]
 """A class's name, and a text."""
@@ -62,7 +63,7 @@ def _named(where: str, rows: Iterable[Row], columns: tuple[str, str]) -> Iterato
         if number == 1 and (lost := next((name for name in columns if name not in row), None)):
             raise UserError(f"{where}: {unknown('column', lost, [str(name) for name in row])}")
         text, label = (row.get(name) for name in columns)
-        if not isinstance(text, str):
+        if not isinstance(text, str) or not _is_unicode(text):
             raise _wrong(where, number, columns[0], text, "a text")
         if not isinstance(label, str | int) or not str(label).strip():
             raise _wrong(where, number, columns[1], label, "a word or a whole number")
@@ -74,6 +75,15 @@ def _named(where: str, rows: Iterable[Row], columns: tuple[str, str]) -> Iterato
         yield str(label).strip(), text
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a text has a form in UTF-8, which JSON's escapes of half a character lack."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _wrong(where: str, number: int, column: str, value: object, wanted: str) -> UserError:
     there = "nothing" if value is None or value == "" else f"{value!r:.60}"
     return UserError(f"{where}, row {number}: column {column} has {there}, and {wanted} was expected.")
@@ -83,7 +93,7 @@ def _classes(own: OwnData, names: set[str]) -> list[str]:
     if not names:
         raise UserError(f"{own.place} has no rows: put some there.")
     class_folders.check_several(own.place, names)
-    numbers = all(name.removeprefix("-").isdecimal() for name in names)
+    numbers = all(name.removeprefix("-").isdecimal() and len(name) <= _DIGITS for name in names)
     return sorted(names, key=lambda name: (int(name) if numbers else 0, name))
 
 
