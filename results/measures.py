@@ -199,18 +199,20 @@ def _best(record: Record, context: Context) -> Best | None:
     return best(record)
 
 
-def _exponential(value: float) -> float:
-    return math.exp(min(value, 700.0))
-
-
-def _best_of(metric: str, of_value: Callable[[float], float] = lambda value: value) -> OfRun:
-    """Best of runs that are judged by this metric; of_value: what is made of it."""
+def _best_of(metric: str) -> OfRun:
+    """Best of runs that are judged by this metric."""
 
     def of_run(record: Record, context: Context) -> float | None:
         point = best(record) if record.judge.metric == metric else None
-        return of_value(point.value) if point is not None else None
+        return point.value if point is not None else None
 
     return of_run
+
+
+def _perplexity(record: Record, context: Context) -> float | None:
+    """Perplexity of the best loss; None for a loss that is not in nats."""
+    point = best(record) if record.judge.unit == "nats" else None
+    return math.exp(min(point.value, 700.0)) if point is not None else None
 
 
 def _at_best(metric: str) -> OfRun:
@@ -323,7 +325,7 @@ MEASURES: dict[str, Measure] = {
             digits=3, std_digits=3, of_run=_best_of("loss"),
         ),
         Measure(
-            "perplexity", "Perplexity", "", "less", digits=2, std_digits=2, of_run=_best_of("loss", _exponential),
+            "perplexity", "Perplexity", "", "less", digits=2, std_digits=2, of_run=_perplexity,
         ),
         Measure(
             "bits_per_byte", "Bits per byte", "", "less", digits=3, std_digits=3, of_run=_at_best("bits_per_byte")

@@ -237,9 +237,9 @@ def _labels(
 
 
 def _judge(work: Workload, data: DataCard) -> Judge:
-    """The judge of the run's task; by chance all tokens are equally probable."""
+    """The judge of the run's task; by chance all tokens are equally probable, where it does not say what it is."""
     judge, words = task(work.task).judge, work.vocabulary_on(data)
-    if judge.metric != "loss" or work.tokens is None or words is None:
+    if judge.unit != "nats" or judge.chance is not None or work.tokens is None or words is None:
         return judge
     return judge.model_copy(update={"chance": math.log(words)})
 

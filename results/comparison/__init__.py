@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from results.comparison.changes import SAME, Change, change, value_change
 from results.comparison.matching import NO_TABLE, Alone, Forms, SpecDifference, differences, matched
 from results.groups import SeedGroup, group
-from results.measures import MEASURES
+from results.measures import MEASURES, best_measure
 from results.records import Record
 from results.reproductions import Value
 
@@ -58,8 +58,8 @@ class Comparison:
         )
 
 
-COMPARED = ("best_accuracy_percent", "seconds_per_epoch", "time_to_best_seconds")
-"""The measures of two sets of runs that are compared."""
+COMPARED = ("seconds_per_epoch", "time_to_best_seconds")
+"""The measures of two sets of runs that are compared, beside the best of what they are judged by."""
 
 
 def compare_runs(first: Iterable[Record], second: Iterable[Record], forms: Forms | None = None) -> Comparison:
@@ -107,12 +107,13 @@ def _cell(first: SeedGroup, second: SeedGroup) -> ComparedCell:
     if len(common) >= min(2, len(a), len(b)):  # the seeds that both have tell more than all together
         chosen = ({seed: a[seed] for seed in common}, {seed: b[seed] for seed in common})
     settings, context = differences(first.first, second.first)
+    measures = (best_measure(first.first.judge), *(MEASURES[key] for key in COMPARED))
     return ComparedCell(
         group=first.first.family,
         network=first.first.network,
         row=first.first.row,
         label=str(first.first.labels.method_title or first.first.row),
-        changes=tuple(change(MEASURES[key], *chosen) for key in COMPARED),
+        changes=tuple(change(measure, *chosen) for measure in measures),
         common=len(common),
         identical=sum(same_bits(a[seed], b[seed]) for seed in common),
         settings=tuple(settings),

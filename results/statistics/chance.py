@@ -17,7 +17,7 @@ ALPHA = 0.05
 class Chance:
     """Guessing: classes to guess from, and the test samples that runs are measured on.
 
-    judge: of the runs; of one that is no accuracy it has the value by chance.
+    judge: of the runs; it has the value by chance where that does not follow from the classes.
     """
 
     classes: int
@@ -27,23 +27,28 @@ class Chance:
     @classmethod
     def of(cls, labels: Labels) -> Chance | None:
         """Guessing on the data of runs with these labels; None where these do not say, or there are no classes."""
-        if labels.judge.chance is not None:
-            return cls(labels.classes, labels.test_samples, labels.judge)
-        if labels.judge.metric != ACCURACY.metric:
-            return None
-        return cls(labels.classes, labels.test_samples) if labels.classes > 1 and labels.test_samples else None
+        judge, samples = labels.judge, labels.test_samples
+        if judge.better == "less":
+            return cls(labels.classes, samples, judge) if judge.chance is not None else None
+        known = samples and (labels.classes > 1 or judge.chance is not None)
+        return cls(labels.classes, samples, judge) if known else None
 
     @property
     def near_percent(self) -> float:
         """The accuracy up to which one is near chance: 5.95 % of 100 classes, 14.5 % of 10, 52.5 % of 2."""
-        return 100 * (1 / self.classes + NEAR * (1 - 1 / self.classes))
+        by_chance = self._by_chance / 100
+        return 100 * (by_chance + NEAR * (1 - by_chance))
+
+    @property
+    def _by_chance(self) -> float:
+        return 100 / self.classes if self.judge.chance is None else self.judge.chance
 
     @property
     def words(self) -> str:
-        if (level := self.judge.chance) is not None:
-            near = (1 - NEAR) * level
-            return f"chance is {level:.3g} {self.judge.unit}, down to {near:.3g} {self.judge.unit} is near it"
-        return f"chance is {100 / self.classes:.3g} %, up to {self.near_percent:.3g} % is near it"
+        level, unit = self._by_chance, self.judge.unit
+        if self.judge.better == "less":
+            return f"chance is {level:.3g} {unit}, down to {(1 - NEAR) * level:.3g} {unit} is near it"
+        return f"chance is {level:.3g} %, up to {self.near_percent:.3g} % is near it"
 
     def near(self, bests: Sequence[float], evaluations: int) -> bool:
         """Whether runs' bests may be those of networks that are no better than near chance.
@@ -55,8 +60,8 @@ class Chance:
         Args:
             bests: one per run, accuracies in percent.
         """
-        if (level := self.judge.chance) is not None:
-            return max(bests) >= (1 - NEAR) * level
+        if self.judge.better == "less":
+            return max(bests) >= (1 - NEAR) * self._by_chance
         from scipy.special import bdtrc
 
         hits = max(0, round(min(bests) / 100 * self.samples))

@@ -15,6 +15,7 @@ from results.statistics import Summary
 FIRST = (
     "accuracy_percent",
     "best_accuracy_percent",
+    "best_loss",
     "time_to_target_seconds",
     "epochs_to_target",
     "seconds_per_epoch",

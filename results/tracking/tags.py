@@ -21,6 +21,7 @@ says so, and shows its ordinary list.
 """
 COLUMNS = (
     "metrics.`best_accuracy_percent`",
+    "metrics.`best_loss`",
     "metrics.`time_to_target_seconds`",
     "metrics.`seconds_per_epoch`",
     "params.`source`",

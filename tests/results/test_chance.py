@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 
+from results.records.spec import Judge
 from results.statistics.chance import Chance
 
 
@@ -25,6 +28,17 @@ def test_a_target_at_or_near_chance_is_none(best: float, classes: int, samples: 
 def test_the_best_of_many_evaluations_is_higher_by_chance() -> None:
     assert not Chance(10, 360).near([20.0], 1)
     assert Chance(10, 360).near([20.0], 30)
+
+
+@pytest.mark.parametrize(
+    ("better", "bests", "near"),
+    [("more", [80.0], False), ("more", [41.0, 80.0], True), ("less", [41.0, 8.0], True), ("less", [35.0], False)],
+)
+def test_a_judge_that_knows_its_chance_is_asked(
+    better: Literal["more", "less"], bests: list[float], near: bool
+) -> None:
+    judge = Judge(metric="metric", title="metric", unit="", better=better, chance=40.0)
+    assert Chance(0, 500, judge).near(bests, 6) is near
 
 
 @pytest.mark.parametrize("n", [1, 5])

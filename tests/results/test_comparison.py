@@ -13,6 +13,7 @@ import pytest
 from results.comparison import ComparedCell, compare_runs, compare_values
 from results.comparison.changes import CHANGED, NOISE, SAME, UNDECIDED, Change
 from results.records import Record
+from results.records.spec import Judge
 from results.reproductions import Value
 from tests.results.samples import write
 
@@ -53,6 +54,14 @@ def test_equal_accuracies_with_other_losses_are_not_called_unchanged(tmp_path: P
     (cell,) = compare_runs(a, [replace(a[0], evaluations=points), a[1]]).cells
     assert (cell.common, cell.identical, cell.unchanged) == (2, 1, False)
     assert all(change.verdict == SAME for change in cell.changes)
+
+
+def test_runs_that_are_judged_by_a_loss_are_compared_by_it(tmp_path: Path) -> None:
+    judge = Judge(metric="loss", title="loss", unit="", better="less", digits=2)
+    a = [replace(run, labels=run.labels.model_copy(update={"judge": judge})) for run in runs(tmp_path, [50.0, 60.0])]
+    (cell,) = compare_runs(a, a).cells
+    assert [change.measure for change in cell.changes] == ["best_loss", "seconds_per_epoch", "time_to_best_seconds"]
+    assert only([cell], "best_loss").verdict == SAME
 
 
 def test_equal_seeds_are_paired(tmp_path: Path) -> None:
