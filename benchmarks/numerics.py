@@ -31,7 +31,10 @@ class Change:
     datasets: tuple[str, ...] = ()
 
 
-HISTORY = (Change(1, "2026-11-23", "the first version that is stated; runs that were kept before have its bits"),)
+HISTORY = (
+    Change(1, "2026-11-23", "the first version that is stated; runs that were kept before have its bits"),
+    Change(2, "2026-11-23", "ViT's positions begin with deviation 1, as large as its patches", networks=("vit",)),
+)
 """The latest last, each version once. A line that is there is never changed."""
 
 SOURCES = (

@@ -30,7 +30,7 @@ from benchmarks.hardware.delays import Delay
 from benchmarks.runner import identity
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.specs import workload_of
-from benchmarks.runner.training import Training
+from benchmarks.runner.training import Training, load_data
 from benchmarks.workloads.data.cards import Augmentation
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet, load
@@ -110,6 +110,17 @@ FEW: dict[str, Any] = {
     "schedule": {"lr": 0.002, "warm_up_lr": 0.002},
 }
 """Four batches, of which no weight gets far: on other processors networks of many layers leave each other soon."""
+GPT: dict[str, Any] = {
+    "family": "tinyshakespeare",
+    "dataset": "generated-prose",
+    "network": "gpt",
+    "task": "next_token",
+    "tokens": {"unit": "characters", "vocabulary": 1024, "context": 16},
+    "blocks": [2],
+    "heads": 2,
+    "optimizer": {"name": "adamw", "beta2": 0.99, "weight_decay": 0.1, "clip": 0.5},
+    "schedule": {"warm_up": "linear", "floor": 0.0005, "stepped": "update"},
+}
 NETWORKS: dict[str, dict[str, Any]] = {
     "resnet18 on digit-pairs": {
         "family": "cifar100",
@@ -138,6 +149,9 @@ NETWORKS: dict[str, dict[str, Any]] = {
         "embedding": 16,
         "optimizer": {"name": "adam", "weight_decay": 0.0},
     },
+    "gpt on generated-prose": GPT,
+    "gpt on generated-prose, muon": {**GPT, "optimizer": {"name": "muon", "weight_decay": 0.1}},
+    "gpt on generated-prose, nadam": {**GPT, "optimizer": {"name": "nadam"}, "schedule": {"kind": "inverse_sqrt"}},
     "resnet18 on a folder of images": {
         "family": "imagenet",
         "dataset": "imagenet",
@@ -165,6 +179,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 """Of a workload, tried with Async LU."""
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("bp", {"momentum": "per_updater", "updates": "overwrite"}),
+    ("bp", {"delay": 2}),
     ("async_lu", {"queue": 4, "backward_workers": 3, "momentum": "per_updater"}),
     ("async_lu", {"updates": "overwrite", "weights": "forward", "forward_workers": 2}),
     ("async_lu", {"rate": "delay_adaptive", "backward_workers": 3}),
@@ -302,7 +317,7 @@ def _data(case: Case, folder: Path) -> DataSet:
     work = workload_of(case.spec.workload)
     if work.dataset == "imagenet":
         return _images(folder)
-    data = load(work.dataset, train_samples=work.train_samples, test_samples=work.test_samples, text=work.text)
+    data = load_data(work, None)
     if work.augment and isinstance(data, ImageSet):
         return replace(data, card=replace(data.card, augmentation=Augmentation(1, True)))
     return data

@@ -41,14 +41,17 @@ def vit(plan: Plan) -> Layers:
     """Patches and positions, blocks, then a norm, the mean and a linear layer: (B, channels, H, W) -> (B, classes).
 
     A patch is `patch` pixels a side. Ours: the mean over the places instead of a token for the class (as Beyer et al.,
-    arXiv:2205.01580), initial weights as `gpt`'s, and no dropout.
+    arXiv:2205.01580), initial weights as `gpt`'s, and no dropout. Positions begin as large as the patches, of deviation
+    1: with 0.02, a short run tells places apart too late (51 %, not 89 %, on digits at scale smoke).
     """
     channels, patch, (inplanes, height, width) = plan.width, plan.patch, plan.shape
-    patches = (height // patch) * (width // patch)
-    return prepared(
+    positions = Positions((height // patch) * (width // patch), channels)
+    layers = prepared(
         {
-            "embedding": nn.Sequential(Patches(inplanes, channels, patch), Positions(patches, channels)),
+            "embedding": nn.Sequential(Patches(inplanes, channels, patch), positions),
             **blocks(plan, causal=False, bias=True),
             "head": nn.Sequential(nn.LayerNorm(channels), MeanOfPlaces(), nn.Linear(channels, plan.classes)),
         }
     )
+    nn.init.normal_(positions.weight)
+    return layers
