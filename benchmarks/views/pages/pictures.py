@@ -40,7 +40,7 @@ def _curves(table_runs: TableRuns, place: Path, queue: FigureQueue) -> Iterator[
     tops: dict[tuple[str, str], float] = {}
     for one in found:
         key = one.panel, one.label
-        tops[key] = max(*([tops[key]] if key in tops else []), *one.values, key=table_runs.judge.rank)
+        tops[key] = max((*([tops[key]] if key in tops else ()), *one.values), key=table_runs.judge.rank)
     unit = table_runs.judge.unit
     said = "; ".join(f"{label} on {panel} at best {top:.4g} {unit}" for (panel, label), top in tops.items())
     yield Picture(
