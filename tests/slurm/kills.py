@@ -48,25 +48,15 @@ def drawn(count: int, evaluations: int, seed: int) -> list[Kill]:
     return [Kill(harm, source.randint(1, most), source.randrange(1000)) for harm in harms]
 
 
-@dataclass(frozen=True)
-class Done:
-    """A kill that was carried out. at: evaluations that there were. what: the job, the node, or the exit code."""
-
-    kill: Kill
-    at: int
-    what: str
-
-
 class Trouble:
-    """A grid whose command is given again whenever it has ended, or was killed. commands: how often it was given."""
+    """A grid whose command is given again whenever it has ended, or was killed."""
 
     def __init__(self, nodes: TwoNodes, out: Path, command: Callable[[], subprocess.Popen[str]]) -> None:
         self.nodes, self.out, self._command = nodes, out, command
-        self.commands, self.codes = 0, list[int]()
         self._again()
 
-    def carry_out(self, kills: Sequence[Kill]) -> Iterator[Done]:
-        """One after the other, each as it has been done; those are left out that the grid's end was before."""
+    def carry_out(self, kills: Sequence[Kill]) -> Iterator[str]:
+        """What each was done to, one after the other; those are left out that the grid's end was before."""
         reached = 0
         for kill in kills:
             reached += kill.after
@@ -75,7 +65,7 @@ class Trouble:
             reached = self.evaluations
             if (what := self._harm(kill)) is None:
                 return
-            yield Done(kill, reached, what)
+            yield what
 
     def finish(self) -> int:
         """Give the command until it has nothing left to do -> its last exit code."""
@@ -94,11 +84,9 @@ class Trouble:
 
     def _again(self) -> None:
         self.process = self._command()
-        self.commands += 1
 
     def _end(self) -> int:
         self.process.communicate(timeout=SECONDS)
-        self.codes.append(self.process.returncode)
         return self.process.returncode
 
     def _wait(self, ready: Callable[[], bool]) -> bool:
@@ -149,7 +137,6 @@ class Attempt:
     """A journal of a run, the last one or one that was set aside. ended: when its file was written last."""
 
     status: str | None
-    evaluations: int
     started: float
     ended: float
 
@@ -161,9 +148,8 @@ def attempts(out: Path) -> dict[str, list[Attempt]]:
         lines = [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
         if not lines:  # killed as it began
             continue
-        evaluations = sum(line["type"] == "evaluation" for line in lines)
         started = datetime.fromisoformat(lines[0]["started"]).timestamp()
-        found[path.parent.name].append(Attempt(lines[-1].get("status"), evaluations, started, path.stat().st_mtime))
+        found[path.parent.name].append(Attempt(lines[-1].get("status"), started, path.stat().st_mtime))
     return {id: sorted(of_run, key=lambda one: one.started) for id, of_run in found.items()}
 
 

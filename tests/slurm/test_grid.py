@@ -155,7 +155,7 @@ def test_whatever_is_killed_the_same_command_makes_the_table(
 
 def test_kills_one_after_the_other_leave_the_table_whole(long: Grid, expected: list[dict[str, str]]) -> None:
     trouble = Trouble(long.nodes, long.out, long.command)
-    assert list(trouble.carry_out(drawn(3, 3 * LONG, seed=0)))  # tools/benchmark_slurm.py has more of them
+    assert list(trouble.carry_out(drawn(3, 3 * LONG, seed=0)))
     assert trouble.finish() == 0
     assert twice(attempts(long.out)) == []
     long.check_whole()
