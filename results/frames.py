@@ -13,25 +13,10 @@ from typing import TYPE_CHECKING, Any
 from results.measures import Measure, of_runs
 from results.records import Record
 from results.records.identity import checkout, known_flag
+from results.records.spec import METRICS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-METRICS = (
-    "accuracy_percent",
-    "loss",
-    "train_accuracy_percent",
-    "train_loss",
-    "virtual_seconds",
-    "train_seconds",
-    "wall_seconds",
-    "staleness_updates",
-    "staleness_seconds",
-    "gradient_wait_seconds",
-    "dropped_gradients",
-    "learning_rate",
-)
-"""Metrics that every run has at each evaluation."""
 
 _SUBJECT = {
     "id": "string",

@@ -186,7 +186,12 @@ def _beside(cells: Sequence[GridRow]) -> bool:
     if work.dataset == work.family and data.unlike(data_card(work.family)):
         return False
     usual = work.at(work.scale)
-    return (work.dataset, work.task) == (usual.dataset, usual.task)
+    return _measured_on(work) == _measured_on(usual)
+
+
+def _measured_on(work: Workload) -> tuple[str, ...]:
+    """Data, task and unit of tokens: a loss of other tokens is another measure."""
+    return (work.dataset, work.task, work.tokens.unit if work.tokens is not None else "")
 
 
 def _shared(table: Table, network: str, choices: Choices) -> Workload:

@@ -134,6 +134,22 @@ class Judge(Recorded):
 
 ACCURACY = Judge(metric="accuracy_percent", title="accuracy", unit="%", better="more")
 
+METRICS = (
+    "accuracy_percent",
+    "loss",
+    "train_accuracy_percent",
+    "train_loss",
+    "virtual_seconds",
+    "train_seconds",
+    "wall_seconds",
+    "staleness_updates",
+    "staleness_seconds",
+    "gradient_wait_seconds",
+    "dropped_gradients",
+    "learning_rate",
+)
+"""Metrics that every run has at each evaluation."""
+
 
 class RowLabels(Recorded):
     """Names of a row, for people."""

@@ -11,7 +11,8 @@ from typing import Any
 import pandas
 import pytest
 
-from results.frames import EVALUATIONS, METRICS, RUNS, STALENESS, commit, evaluations, measures, runs, staleness
+from results.frames import EVALUATIONS, RUNS, STALENESS, commit, evaluations, measures, runs, staleness
+from results.records.spec import METRICS
 from tests.results.samples import write
 
 OURS = [measure.key for measure in measures()]

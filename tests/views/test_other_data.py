@@ -93,3 +93,9 @@ def test_part_of_the_samples_is_not_the_papers_data_at_its_scale(tmp_path: Path)
     assert of() == ""
     assert of(train_samples="5000") == "5,000 training and 10,000 test samples of CIFAR-10, not 50,000 and 10,000"
     assert "standing in for CIFAR-10" in of(dataset="digits", train_samples="none", test_samples="none")
+
+
+def test_nothing_published_stands_beside_losses_of_other_tokens() -> None:
+    usual, other = {"tokens.context": "16"}, {"tokens.unit": "bytes"}
+    grids = [resolve(table("lm"), Choices(seeds=(0,), settings={"workload": given})) for given in (usual, other)]
+    assert [bool(grid.published) for grid in grids] == [True, False]

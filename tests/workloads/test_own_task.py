@@ -73,6 +73,11 @@ BAD = {
         "outputs.squeeze(1) - targets).square().mean", "outputs.squeeze(7) - targets).mean"
     ): "line 7: loss fails",
     TASK.replace('{"loss": (', '{"losses": ('): "line 10: sums gives a dict of losses, not a dict with 'loss'",
+    TASK.replace(
+        '{"loss": (', '{"train_seconds": targets.sum(), "loss": ('
+    ): r"line 10: sums gives 'train_seconds', which",
+    TASK.replace('{"loss": (', '{3: targets.sum(), "loss": ('): "line 10: sums gives 3, which",
+    TASK.replace('"guess"', '"a=1, b"'): "line 19: name is 'a=1, b', not of letters",
     TASK.replace(".sum()}", "}"): r"line 10: sums\['loss'\] is a tensor of shape",
     TASK.replace('metric="loss"', 'metric="accuracy_percent"').replace('"less"', '"more"'): "'accuracy_percent'",
     TASK.replace("sums, None", "sums, lambda o, t: 3"): "line 19: right is a int",

@@ -6,6 +6,7 @@ Nothing here is imported until a file is named.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -18,11 +19,13 @@ from benchmarks.errors import UserError
 from benchmarks.workloads import own_code
 from benchmarks.workloads.own_code import place, told
 from benchmarks.workloads.tasks import OWN, OwnTask, Task, names
-from results.records.spec import Judge
+from results.records.spec import METRICS, Judge
 
 JUDGED_BY = {"accuracy_percent": "more", "loss": "less"}
 """The metrics of which tables have the best, with the way that is better."""
 _FUNCTIONS = ("loss", "sums", "output_shape")
+_SUITES = frozenset({*METRICS, "bits_per_byte"} - {*JUDGED_BY})
+"""Metrics of an evaluation that no task gives."""
 
 
 def load(path: Path) -> str:
@@ -60,6 +63,8 @@ def _wrong(made: Task) -> str:
                 return f"{field.name} is a {type(value).__name__}, not a function"
         elif not isinstance(value, str) or not value or not value.isprintable():
             return f"{field.name} is {value!r}, not a line of text"
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", made.name, re.ASCII):
+        return f"name is {made.name!r}, not of letters, digits, '_', '-' and '.' alone"
     if made.name in names():
         return f"the name {made.name} is taken by a task of the suite: give it another"
     if JUDGED_BY.get(made.judge.metric) != made.judge.better:
@@ -116,6 +121,13 @@ def _try_sums(own: OwnTask, outputs: Tensor, targets: Tensor) -> None:
             f"a dict of {', '.join(map(str, sums)) or 'nothing'}" if isinstance(sums, Mapping) else type(sums).__name__
         )
         raise UserError(f"{where}: sums gives {there}, not a dict with {' and '.join(map(repr, wanted))}.")
+    if strange := [
+        metric for metric in sums if not (isinstance(metric, str) and metric.isidentifier()) or metric in _SUITES
+    ]:
+        raise UserError(
+            f"{where}: sums gives {strange[0]!r}, which is the suite's own or no name: take another, of letters, "
+            "digits and '_'."
+        )
     for metric, value in sums.items():
         _scalar(f"{where}: sums[{metric!r}]", value)
     if own.task.right is not None:
