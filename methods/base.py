@@ -114,7 +114,7 @@ class Method(ABC):
         """Raises MethodError where it cannot train a network of so many layers; asked before anything is trained."""
 
     def check_network(self, network: str) -> None:  # noqa: B027
-        """Raises MethodError where it cannot train the network of this name, "" for one of no name; asked likewise."""
+        """Raises MethodError where it cannot train the network of this name, which may be ""; asked before training."""
 
     def parts(self, team: Team) -> Sequence[Sequence[Layer]]:
         """Returns the layers that each device holds, in their order, where the network is cut into parts; else none."""

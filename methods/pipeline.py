@@ -186,7 +186,7 @@ class Pipeline(Method):
             yield Put(listener, "over")
 
     def catch_up(self, stage: Stage, ahead: deque[Step], left: int) -> Program:
-        """Backward passes and updates, until no more than so many batches wait for theirs."""
+        """Does the oldest batches' backward passes and updates, until `left` of those in `ahead` wait for theirs."""
         while len(ahead) > left:
             step = ahead.popleft()
             if stage.upstream is not None:

@@ -64,7 +64,7 @@ def to_csv(one: JudgedAt) -> str:
 
 
 def to_json(one: JudgedAt) -> str:
-    """Strict JSON: the condition, and per claim its verdict; what is infinite, as in journals."""
+    """JSON of the condition and each claim's verdict; infinite numbers are written as in journals."""
     claims = [
         {"id": claim.id, "text": claim.text, "source": claim.source, "needs": claim.needs, **_verdict(verdict)}
         for claim, verdict in one.judged

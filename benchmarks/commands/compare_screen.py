@@ -212,7 +212,7 @@ def _alone(alone: Sequence[Alone], console: Console) -> None:
 
 
 def _places(places: Mapping[str, Collection[str]], *, brief: bool) -> list[str]:
-    """brief: rows are counted, not named, as where a whole network or table is missing."""
+    """Lines that name the rows of each place. brief: one line that counts them, for a whole network or table."""
     if brief:
         return ["; ".join(f"{where} ({len(labels)})" for where, labels in places.items())]
     return [f"{where}: {'; '.join(labels)}" for where, labels in places.items()]

@@ -20,7 +20,8 @@ STARTERS = Path(__file__).parent / "starters"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of starter. then: commands to type next, with {name}, {file} and the whole {path}; first: what before."""
+    """A kind of file that `new` begins. first: commands to type before it is run; then: commands to type next, which
+    may contain {name}, {file} and {path}, the whole path."""
 
     suffix: str
     then: tuple[str, ...]

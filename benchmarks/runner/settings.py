@@ -142,7 +142,7 @@ def _renamed(
 
 
 def renamed(rows: Iterable[Row]) -> Iterator[str]:
-    """A sentence for every row that stands in the place of others."""
+    """Yields a sentence for every row whose name `--set` has changed, or that stands for several rows now."""
     for row in rows:
         if len(row.instead) == 1:
             yield f"--set goes before the table: {row.instead[0]} is now {row.key}."

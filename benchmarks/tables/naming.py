@@ -51,12 +51,12 @@ def pairs(key: str) -> tuple[str, dict[str, str]]:
 
 
 def check_fields(names: Iterable[str]) -> None:
-    """Raises UserError for a field of the workload that no setting decides on."""
+    """Raises UserError for a field of the workload that cannot be set, since the table decides on it."""
     for name in names:
         if name in OF_THE_TABLE:
             raise UserError(f"workload.{name}: {OF_THE_TABLE[name]}.")
 
 
 def is_of_workload(name: str) -> bool:
-    """Whether a name of `pairs` is none of the method's options, unless the method has one that is called so."""
+    """Whether a setting in a row's name is the workload's; a method's option of the same name goes before it."""
     return name == "batch" or name in FIELDS or name.startswith(WORKLOAD)

@@ -96,7 +96,7 @@ class TableRuns:
         return found
 
     def goal_of(self, network: str) -> statistics.Target | None:
-        """The target, where it is one."""
+        """Target of a network; None where there is none, or where it is near chance."""
         target = self.targets[network]
         return target if target is not None and not target.near_chance else None
 

@@ -31,9 +31,10 @@ PAGE, INDEX = "page.json", "index.json"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """asked: ids of tables and analyses. files: that reports wrote and may remove, from the report's folder.
+    """The stored parts of earlier reports. asked: ids of the tables and analyses that they were made for.
 
-    unreadable: a sentence for every file that this version cannot read.
+    files: paths, from the report's folder, that reports wrote and may remove. unreadable: a sentence for every
+    file that this version cannot read.
     """
 
     asked: tuple[str, ...] = ()

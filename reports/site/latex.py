@@ -30,7 +30,7 @@ def page(one: Page) -> str:
 
 
 def claims(all_: Claims) -> str:
-    """Claim by condition, then all that is said of them under each."""
+    """LaTeX of the claims: a table of verdicts by claim and condition, then the details under each condition."""
     grids = all_.matrix, *(all_.grid(index) for index in range(len(all_.conditions)))
     return "\n\n".join(_listing(grid, f"tab:claims-{number}") for number, grid in enumerate(grids)) + "\n"
 

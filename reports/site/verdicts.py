@@ -76,7 +76,7 @@ def _range(interval: Interval) -> str:
 
 
 def light(cell: ResultCell, measure: Measure, scale: str, other_data: str = "") -> VerdictBadge:
-    """The verdict; at a scale, or on data, that is not the paper's nothing agrees or differs."""
+    """Verdict on a cell: "not comparable" where scale or data are not the paper's."""
     value = cell.measured
     if value is None or not cell.has_value:
         return VerdictBadge("not measured", cell.reason)

@@ -131,7 +131,7 @@ def free_port(port: int) -> int:
 
 
 def experiment_link(url: str, experiment_id: str, *, view: bool = False) -> str:
-    """The page with an experiment's runs. view: which has what matters of them as columns, if the experiment has it."""
+    """Address of the page that lists an experiment's runs. view: with our selection of columns (`tags.VIEW`)."""
     return f"{url}/#/experiments/{quote(experiment_id)}/runs" + (f"?viewStateShareKey={VIEW}" if view else "")
 
 

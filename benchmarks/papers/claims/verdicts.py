@@ -150,7 +150,7 @@ class Claim:
         return Assessment(points, level, self.status(points))
 
     def held(self, points: Sequence[Outcome]) -> tuple[list[Outcome], float]:
-        """The comparisons, those that would decide the claim by themselves held to `alone_level`; and that level."""
+        """Returns the comparisons and a stricter level, at which those are tested that could decide the claim alone."""
         level = alone_level(sum(not p.fitted and p.found is not None and bool(p.found.parts) for p in points))
         alone = "holds" if self.any_of else "does not hold"
         return [point.at(level) if point.status == alone else point for point in points], level

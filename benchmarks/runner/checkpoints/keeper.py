@@ -174,7 +174,7 @@ class Checkpoints:
 
 
 def prune(out: Path, ids: Iterable[str]) -> None:
-    """Remove what runs that have finished left, since they were killed at their very end."""
+    """Remove the checkpoints of finished runs, whose processes were killed before they did so."""
     for id in ids:
         if found(out, id):
             file.remove(out, id)

@@ -199,7 +199,7 @@ def cancelled(out: Path) -> list[cluster.Job]:
 
 
 def _left(follower: Follower, total: int) -> str:
-    """Says what goes on without this command."""
+    """Sentence on the jobs that are still running when this command ends."""
     done = f"{len(follower.ended)} of {many(total)} done"
     bases = list(dict.fromkeys(id.partition("_")[0] for id in follower.ids))
     if not bases:

@@ -48,7 +48,7 @@ def tuning_seeds(budget: TuningBudget) -> range:
 
 
 def at(cell: GridRow, factors: Factors, seeds: Sequence[int]) -> GridRow:
-    """The row at these factors; at 1 and a table's seeds its runs are the table's."""
+    """Copy of a row with learning rate and weight decay times these factors, at these seeds."""
     work = tuned(cell.work, factors)
     runs = tuple(_named(cell.runs[0].at(seed=seed, work=work), factors) for seed in seeds)
     return replace(cell, work=work, runs=runs)

@@ -43,7 +43,7 @@ def at_best(grid: Grid, found: Sequence[Search]) -> Grid:
 
 
 def tuned_table(grid: Grid, budget: TuningBudget, over: Sequence[Search], found: Journals) -> TunedTable:
-    """The rows whose searches are over, by the runs at hand at the table's rates and at each one's best."""
+    """Collects the runs of tuned rows twice: at the table's learning rates, and at each row's best."""
     published = find_runs(grid, found)
     best = replace(find_runs(at_best(grid, over), found), targets_of=published)
     return TunedTable(budget, over, {"published": published, "best": best})

@@ -169,5 +169,5 @@ def order_name(id: str) -> str:
 
 
 def runs_name(id: str) -> str:
-    """Name of the file of its runs, whose rows have their ids as keys."""
+    """Name of the file that lists a tuning's runs, a row each, by their ids."""
     return f"{name_of(id)}-runs"
