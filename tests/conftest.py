@@ -7,6 +7,7 @@ options may be repeated, and leaving one out means all. Tests read them with `co
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,27 @@ def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the user's data folder and tracking server: no test reads the one or writes to the other."""
     for name in AMBIENT:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget the methods, networks, tasks and data that a test makes known."""
+    import methods
+    from benchmarks.workloads import tasks
+    from benchmarks.workloads.data import cards
+    from benchmarks.workloads.networks import names
+    from methods import registry
+
+    methods.names()  # our own are loaded, so that they outlive the test
+    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+    monkeypatch.setattr(registry, "_plugins", {})
+    modules = set(sys.modules)
+    yield
+    for name in [name for name in sys.modules.keys() - modules if name.startswith("plugin_")]:
+        del sys.modules[name]
+    cards.card.cache_clear()
+    for made_known in (cards.OWN, names.OWN, tasks.OWN):
+        made_known.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,6 @@ pytest.importorskip("mlflow")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: name one with $CHROMIUM"),
 ]
 SETTLED_MILLISECONDS = 60_000

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import methods
 from benchmarks.__main__ import main
 from benchmarks.runner.processes import pool
-from methods import registry
 from tests.commands.commands import TINY, Cli, Said, train_here
 from tests.pictures import leave_empty
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Cli]:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], registries: None) -> Cli:
     """Whatever lands in the working folder lands in tmp_path."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    methods.names()  # our own are loaded, so that they outlive the test
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
-    modules = set(sys.modules)
 
     def run(*arguments: str) -> Said:
         capsys.readouterr()
@@ -32,10 +25,7 @@ def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         said = capsys.readouterr()
         return Said(code, said.out, said.err)
 
-    yield Cli(run)
-    for name in set(sys.modules) - modules:
-        if name.startswith("plugin_"):
-            del sys.modules[name]
+    return Cli(run)
 
 
 @pytest.fixture(autouse=True)

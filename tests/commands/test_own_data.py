@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.commands.commands import Cli, journals, written
-from tests.workloads.own_files import TEXTS, card, forgotten, images, network, texts
+from tests.workloads.own_files import TEXTS, card, images, network, texts
 
 SHORT = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.batch=8", "--no-tracking", "--jobs=1")
-
-
-@pytest.fixture(autouse=True)
-def registries() -> Iterator[None]:
-    """Without what a test made known."""
-    with forgotten():
-        yield
 
 
 def test_images_of_ones_own_take_the_place_of_a_tables(cli: Cli, here: None, tmp_path: Path) -> None:
@@ -73,6 +65,6 @@ def bag(shape, classes, vocabulary, embedding=16):
 def test_data_that_do_not_fit_a_table_end_the_command(cli: Cli, tmp_path: Path) -> None:
     images(tmp_path / "leaves", {"train": 24, "test": 8})
     said = cli.refused("run", "table6", "--data-card", str(card(tmp_path)), *SHORT)
-    assert said.err == "leaves are images, and LSTM on imdb takes texts: name a table of images.\n"
+    assert "leaves has images" in said.err
     said = cli.refused("show", "table1", "--data-card", str(tmp_path / "none.toml"))
     assert "--data-card takes the path of a TOML file" in said.err

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.workloads.networks.names import OWN
 from tests.commands.commands import Cli, journals, written
-from tests.workloads.own_files import MLP, forgotten, network
+from tests.workloads.own_files import MLP, network
 
 TINY = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.train_samples=256", "--set=workload.test_samples=100")
 RUN = ("run", "table3", "--method=bp,async_lu", "--no-tracking", "--jobs=1", *TINY)
-
-
-@pytest.fixture(autouse=True)
-def registries() -> Iterator[None]:
-    """Without what a test made known."""
-    with forgotten():
-        yield
 
 
 def test_a_network_of_ones_own_is_trained_and_shown_by_its_name(cli: Cli, here: None, tmp_path: Path) -> None:

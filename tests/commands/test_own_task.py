@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from benchmarks.workloads import tasks
 from tests.commands.commands import Cli, written
-from tests.workloads.own_files import forgotten, task
+from tests.workloads.own_files import task
 
 TINY = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.train_samples=128", "--set=workload.test_samples=60")
 ROWS = ("table1", "--network=resnet18", *TINY)
-
-
-@pytest.fixture(autouse=True)
-def registries() -> Iterator[None]:
-    """Without what a test made known."""
-    with forgotten():
-        yield
 
 
 def test_a_task_of_ones_own_is_trained_for_and_shown(cli: Cli, here: None, tmp_path: Path) -> None:

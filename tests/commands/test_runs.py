@@ -219,7 +219,6 @@ def test_mlflow_is_told_the_same_whatever_was_asked_for_last(cli: Cli, monkeypat
     assert {("bp", "relative_speedup"), ("async_lu", "best_accuracy_percent")} <= measures
 
 
-@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
 @pytest.mark.usefixtures("no_training")
 def test_a_store_is_fed_once(cli: Cli, out: Path, tmp_path: Path) -> None:
     pytest.importorskip("mlflow", exc_type=ImportError)

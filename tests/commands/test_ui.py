@@ -26,8 +26,6 @@ from tests.programs import start
 from tests.results.samples import records, write
 
 pytest.importorskip("mlflow")
-# MLflow's own use of SQLAlchemy.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ from rich.console import Console
 import methods
 from benchmarks.commands.new import new
 from benchmarks.executors import registry as executors
-from methods import registry
 from tests.conformance import (
     test_failing,
     test_identity,
@@ -27,17 +24,11 @@ NAME = "hogwild_of_the_suite"
 
 
 @pytest.fixture
-def hogwild(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def hogwild(tmp_path: Path, registries: None) -> str:
     """The name of a plug-in's method, registered for as long as the test lasts."""
-    methods.names()  # our own are loaded, so that they outlive the test
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
-    modules = set(sys.modules)
     new("method", NAME, tmp_path, Console(quiet=True))
     assert methods.load_plugin(tmp_path / f"{NAME}.py") == [NAME]
-    yield NAME
-    for name in set(sys.modules) - modules:
-        if name.startswith("plugin_"):
-            del sys.modules[name]
+    return NAME
 
 
 def test_it_trains(hogwild: str) -> None:

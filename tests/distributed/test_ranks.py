@@ -17,6 +17,7 @@ from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Channel, Close, Counter, Get, NextBatch, Program, Put, Worker
 from methods.effects import Count
 from tests.conformance.small import EPOCHS, PATIENCE_SECONDS, STEPS, Small, bits, intercepted
+from tests.conformance.test_failing import broken, waiting_for_ever
 from tests.conformance.test_statements import check_counted
 from tests.conformance.test_training import check_batches, check_staleness, check_updates
 from tests.distributed.led import led
@@ -113,15 +114,6 @@ def test_a_run_goes_on_from_its_checkpoint() -> None:
 
 
 # ---- failures
-
-
-def broken() -> Program:
-    yield from ()  # what makes it a generator
-    raise ArithmeticError("broken on purpose")
-
-
-def waiting_for_ever() -> Program:
-    yield Get(Channel(name="what nobody sends"))
 
 
 class Broken:

@@ -17,10 +17,7 @@ from tests.faults.faults import Command
 from tests.results.samples import records, write
 
 pytest.importorskip("mlflow")
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning"),
-]
+pytestmark = pytest.mark.faults
 LISTEN = "0A"
 
 

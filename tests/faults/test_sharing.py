@@ -11,10 +11,7 @@ from tests.faults.counting import Attempt
 from tests.faults.faults import Command, Outcome, readable, training
 from tests.results.samples import write
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning"),
-]
+pytestmark = pytest.mark.faults
 SEEDS, EPOCHS = 3, 12
 
 

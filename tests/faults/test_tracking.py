@@ -23,10 +23,7 @@ from tests.faults.test_sharing import fed
 from tests.results.samples import write
 
 pytest.importorskip("mlflow")
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning"),
-]
+pytestmark = pytest.mark.faults
 
 
 def send(number: int, one: Server) -> None:

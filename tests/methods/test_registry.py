@@ -14,11 +14,7 @@ from methods import Method, MethodError, register, registry
 from methods.registry import snake_case
 from tests.endless import Make, endless
 
-
-@pytest.fixture(autouse=True)
-def _forgotten_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    methods.names()
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+pytestmark = pytest.mark.usefixtures("registries")
 
 
 @pytest.fixture
@@ -160,8 +156,7 @@ def test_an_installed_plugin_that_fails_names_its_package(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("name", "value"), [("devices", "two"), ("replicas", 0), ("same_as", 5)])
-def test_a_property_of_another_kind_is_told(name: str, value: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+def test_a_property_of_another_kind_is_told(name: str, value: object) -> None:
     body = {"__module__": __name__, "workers": lambda self, team: (), name: property(lambda self: value)}
     register(title="Odd", source="made up", name="odd")(type("Odd", (Method,), body))
     with pytest.raises(MethodError, match="'odd'"):

@@ -16,7 +16,6 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import IDS, group, table
-from methods import registry
 from results.records import Record
 from results.records.spec import WorkloadSpec
 
@@ -167,13 +166,11 @@ class Peers(Method):
 
 
 @pytest.fixture
-def plugged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Sequence[str]]:
+def plugged(tmp_path: Path, registries: None) -> Callable[[str, str], Sequence[str]]:
     """(source, name) -> the audit of Table 3 with that file's method beside the paper's rows, the rows of one network.
 
     The method is registered for as long as the test lasts.
     """
-    methods.names()  # our own are loaded, so that they outlive the test
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
 
     def audited(source: str, name: str) -> Sequence[str]:
         path = tmp_path / f"{name}.py"

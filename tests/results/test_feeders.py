@@ -18,8 +18,6 @@ from results.tracking.feeding import PARENT, Store
 from tests.results.samples import write
 
 pytest.importorskip("mlflow")
-# MLflow's own use of SQLAlchemy.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
 
 NAME = "cifar100 (smoke)"
 

@@ -20,8 +20,6 @@ from tests.programs import start
 from tests.results.samples import records, write
 
 pytest.importorskip("mlflow")
-# MLflow's own use of SQLAlchemy.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
 
 ENTRIES_PER_NETWORK = 7  # paper rows of CIFAR-100's ResNet-18: four methods, ddp, bp, pdasgd
 

@@ -21,8 +21,6 @@ from results.tracking import feed, fetch
 from tests.results.samples import records, spec_of, write
 
 pytest.importorskip("mlflow")
-# MLflow's own use of SQLAlchemy.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated:DeprecationWarning")
 
 HOSTILE = "<script>alert(1)</script> | ../.."
 

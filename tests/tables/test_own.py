@@ -238,10 +238,8 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
             experiment(str(tmp_path / name))
 
 
-def test_methods_of_a_table_that_is_no_plug_in_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from methods import registry
-
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
+@pytest.mark.usefixtures("registries")
+def test_methods_of_a_table_that_is_no_plug_in_are_refused(tmp_path: Path) -> None:
     more = "from methods import register\nfrom methods.bp import Backpropagation\n\n\n"
     more += '@register(title="Mine", source="here", name="mine")\nclass Mine(Backpropagation):\n    pass\n\n\n'
     path = written(tmp_path, more + PYTHON, "my_table.py")

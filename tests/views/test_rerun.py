@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-import methods
 from benchmarks.commands.cli import app
 from benchmarks.commands.options import Selection
 from benchmarks.commands.resolve import choose
@@ -16,9 +14,8 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.rerun import command
 from benchmarks.tables.definition import Table
-from methods import registry
 from tests.papers.test_audit import SILENT
-from tests.workloads.own_files import card, forgotten, images, network
+from tests.workloads.own_files import card, images, network
 
 OWN_TABLE = """[table]
 id = "mine"
@@ -53,14 +50,7 @@ GIVEN = {
 }
 
 
-@pytest.fixture(autouse=True)
-def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Without what a test made known."""
-    methods.names()
-    monkeypatch.setattr(registry, "_methods", dict(registry._methods))
-    monkeypatch.setattr(registry, "_plugins", {})
-    with forgotten():
-        yield
+pytestmark = pytest.mark.usefixtures("registries")
 
 
 def planned(words: list[str]) -> tuple[list[str], Choices, set[str]]:

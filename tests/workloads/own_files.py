@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-
-from benchmarks.workloads import tasks
-from benchmarks.workloads.data import cards
-from benchmarks.workloads.networks.names import OWN
 
 MLP = """
 import math
@@ -26,16 +21,6 @@ def mlp(shape, classes, width=64):
         "head": nn.Linear(width, classes),
     }
 """
-
-
-@contextmanager
-def forgotten() -> Iterator[None]:
-    """Forgets networks, tasks and data of a user's own that were made known within."""
-    yield
-    cards.OWN.clear()
-    cards.card.cache_clear()
-    OWN.clear()
-    tasks.OWN.clear()
 
 
 def network(folder: Path, text: str = MLP, name: str = "mynet.py") -> Path:

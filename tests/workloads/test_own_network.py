@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,9 @@ from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks import own
 from benchmarks.workloads.networks.names import OWN, has_batchnorm, words_of
 from benchmarks.workloads.workload import Workload, workload
-from tests.workloads.own_files import MLP, forgotten, network
+from tests.workloads.own_files import MLP, network
 
-
-@pytest.fixture(autouse=True)
-def registries() -> Iterator[None]:
-    """Without what a test made known."""
-    with forgotten():
-        yield
+pytestmark = pytest.mark.usefixtures("registries")
 
 
 def given(**changes: Any) -> tuple[tuple[str, Any], ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,9 @@ from benchmarks.workloads.networks import own as own_network
 from benchmarks.workloads.tasks import own
 from benchmarks.workloads.workload import workload
 from methods import create
-from tests.workloads.own_files import MLP, TASK, forgotten, network, task
+from tests.workloads.own_files import MLP, TASK, network, task
 
-
-@pytest.fixture(autouse=True)
-def registries() -> Iterator[None]:
-    """Without what a test made known."""
-    with forgotten():
-        yield
+pytestmark = pytest.mark.usefixtures("registries")
 
 
 def planned(network: str = "resnet18", file: Path | None = None, **settings: object) -> plan.Run:
