@@ -14,6 +14,7 @@ import methods
 from benchmarks.analyses.definition import Analysis
 from benchmarks.commands import option_list, training
 from benchmarks.commands.screen import note, say
+from benchmarks.errors import UserError
 from benchmarks.experiments import Experiment
 from benchmarks.papers.ambiguities.interpretations import interpretations
 from benchmarks.runner import plan
@@ -54,15 +55,17 @@ def show_experiments(
 ) -> None:
     """Print the plan of every experiment, then how many runs are missing in `out`, and how long they would take.
 
-    slurm: the cluster that would train them; nothing is submitted.
+    slurm: the cluster that would train them; nothing is submitted. Raises UserError where nothing is planned.
     """
-    grids: list[Grid] = []
+    resolved = {table.id: resolve(table, chosen) for table in experiments if isinstance(table, Table)}
+    grids = list(resolved.values())
+    if len(grids) == len(experiments) and not any(grid.cells for grid in grids):
+        raise UserError(f"Nothing to show for {', '.join(resolved)}: --method and --network leave no row of it.")
     for experiment in experiments:
         if isinstance(experiment, Analysis):
             _show_analysis(experiment, chosen, console)
         else:
-            grids.append(resolve(experiment, chosen))
-            _show_table(grids[-1], console)
+            _show_table(resolved[experiment.id], console)
     everything = [run for grid in grids for run in grid.runs]
     analyses = [_with_seconds(each, chosen) for each in experiments if isinstance(each, Analysis)]
     if slurm is None and not everything:

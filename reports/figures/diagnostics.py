@@ -124,7 +124,7 @@ def _factors(axes: Axes, splits_shown: Sequence[SpeedupSplit], medium: Medium) -
                 axes.plot([interval.low, interval.high], [y + offset] * 2, color=shade, linewidth=0.7 * medium.line)
         point: dict[str, Any] = {"color": shade, "markerfacecolor": "white", "markersize": medium.marker}
         axes.plot([factor.value for factor in factors], [y + offset for y in ys], marker, label=label, **point)
-    ends = [value for split in splits_shown for name in FACTORS for value in split.factor(name).ends]
+    ends = [value for split in splits_shown for name in FACTORS for value in split.factor(name).ends if value > 0]
     low, high = min([*ends, 0.8]) / 1.15, max([*ends, 1.25]) * 1.15
     axes.set(xscale="log", xlim=(low, high))
     axes.axvline(1, color="black", linewidth=0.8, zorder=1)

@@ -48,6 +48,11 @@ def test_show_says_what_an_analysis_on_real_seconds_is_and_what_it_takes(cli: Cl
     assert "analyses take their own time: table9 (about 6 s)." in beside
 
 
+def test_show_says_that_no_row_is_left(cli: Cli) -> None:
+    said = cli.refused("show", "table6", "--network=resnet18")
+    assert "Nothing to show for table6: --method and --network leave no row of it." in said.err
+
+
 def test_show_says_what_is_trained_on_and_what_the_published_values_are_of(cli: Cli, tmp_path: Path) -> None:
     for split, kind, number in itertools.product(("train", "val"), ("ant", "bee"), range(40)):
         image = tmp_path / "insects" / split / kind / f"{number}.png"

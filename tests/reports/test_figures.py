@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from reports.figures import canvas, coincidence, curves, timelines
+from reports.figures import canvas, coincidence, curves, diagnostics, timelines
 from reports.figures.curves import Curve
 from reports.figures.dots import Dot, dots
 from reports.figures.looks import looks
+from reports.speedups import SpeedupSplit
 from results.errors import ResultsError
+from results.statistics.intervals import Interval
 from tests.sure import sure
 
 Draw = Callable[[Path], tuple[Path, ...]]
@@ -128,3 +130,8 @@ def test_a_caption_says_what_coincides_over_every_axis() -> None:
     said = "LPP lies on LAP, drawn wide below (ResNet-18)"
     assert curves.coinciding([curve("LAP", 1), curve("LPP", 1), curve("BP", 3)]) == said
     assert curves.coinciding([curve("LAP", 1), curve("BP", 3)]) == ""
+
+
+def test_a_speedup_whose_interval_begins_at_0_is_drawn(tmp_path: Path) -> None:
+    split = SpeedupSplit("Async LU", 1.0, 2.0, 2.0, 1.0, 2.0, {"speedup": Interval(0.0, 9.8)})
+    assert all(path.is_file() for path in diagnostics.splits({"GPT": [split]}, tmp_path / "splits", title="t"))
