@@ -261,7 +261,7 @@ SMALL_IMDB: Fields = {
     "schedule": {"lr": 0.003, "t_max": 8, "warm_up_epochs": 0},
     "optimizer": {"name": "adam", "weight_decay": 0.0},
 }
-SMALL_GPT: Fields = {"width": 64, "schedule": _warm(2e-3, 100 / 250, 8 - 100 / 250, floor=2e-4)}
+SMALL_GPT: Fields = {"width": 64, "train_samples": 3024, "schedule": _warm(2e-3, 100 / 252, 8 - 100 / 252, floor=2e-4)}
 SMALL_VIT: Fields = {
     **_SMALL,
     "width": 48,

@@ -63,6 +63,13 @@ def test_every_kind_of_table_gives_the_same_texts(tmp_path: Path, name: str) -> 
     assert read(tmp_path / "other.jsonl") == (classes, texts)
 
 
+def test_a_text_may_be_long_and_other_readers_keep_their_limit(tmp_path: Path) -> None:
+    limit, rows = csv.field_size_limit(), [("x" * 200_000, label) for label in (1, 2)] * 4
+    in_csv(tmp_path / "a.csv", rows)
+    assert {len(text) for text in read(tmp_path / "a.csv")[1].texts} == {200_000}
+    assert csv.field_size_limit() == limit
+
+
 def test_texts_for_testing_may_have_a_table_of_their_own(tmp_path: Path) -> None:
     in_csv(tmp_path / "a.csv")
     in_csv(tmp_path / "b.csv", ROWS[:5])

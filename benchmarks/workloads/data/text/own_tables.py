@@ -116,7 +116,7 @@ def _rows(path: Path) -> Iterable[Row]:
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    csv.field_size_limit(text_file.ALL_BYTES)  # else a text of 128 kB is refused
+    limit = csv.field_size_limit(text_file.ALL_BYTES)  # else a text of 128 kB is refused; the limit is the process's
     lines = io.StringIO(text_file.read(path).removeprefix("\ufeff"), newline="")
     rows = csv.DictReader(lines, strict=True)
     try:
@@ -128,6 +128,8 @@ def _csv(path: Path) -> Iterator[Row]:
             yield row
     except csv.Error as error:
         raise UserError(f"{path.name}, line {rows.line_num} cannot be read ({error}): mend it.") from error
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
