@@ -41,7 +41,7 @@ def write(site: Site, folder: Path, before: Collection[str] = ()) -> tuple[list[
     """
     beside = {one.id: one for one in besides(site)}
     files = {folder / _NAMES[kind]: _render(f"index.{kind}.j2", folder, site=site, beside=beside) for kind in _NAMES}
-    files[folder / "style.css"] = _text("style.css")
+    files[folder / "style.css"] = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     for page in site.pages:
         files |= _page(site, page, folder, beside.get(page.id))
     for one in beside.values():
@@ -75,16 +75,7 @@ def _render(template: str, folder: Path, place: Path | None = None, **values: An
     """folder: of the report; place: of the page, if that is another."""
     at = place or folder
     found = _environment(template.split(".")[1]).get_template(template)
-    return found.render(place=at, root=_root(folder, at), **values)
-
-
-def _root(folder: Path, place: Path) -> str:
-    """The way from a page's folder to the report's."""
-    return "../" * len(place.relative_to(folder).parts)
-
-
-def _text(name: str) -> str:
-    return (TEMPLATES / name).read_text(encoding="utf-8")
+    return found.render(place=at, root="../" * len(at.relative_to(folder).parts), **values)
 
 
 @cache

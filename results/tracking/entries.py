@@ -120,7 +120,7 @@ def entries(
         its = measured.get(seed_group.runs, {})
         guessing = Context(chance=chance(seed_group.first))
         values = values_of(seed_group, replace(guessing, target=goals.get(seed_group.key)), its)
-        hashes = {record.id: _sha256(record.path) for record in seed_group.records}
+        hashes = {one.id: hashlib.sha256(content_of(one.path)).hexdigest() for one in seed_group.records}
         theirs = published.get(seed_group.first.family, {}) if seed_group in beside else {}
         parent = _parent(seed_group, values, theirs, bool(its), hashes)
         made.append(replace(parent, extras=_extras(seed_group, artifacts or {})))
@@ -309,10 +309,6 @@ def _milliseconds(stamp: str) -> int:
         return round(1000 * datetime.fromisoformat(stamp).timestamp())
     except ValueError:
         return 0
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(content_of(path)).hexdigest()
 
 
 def short(row: str) -> str:
