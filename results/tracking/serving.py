@@ -22,7 +22,7 @@ from results.tracking.stores import is_server, probe
 from results.tracking.tags import VIEW
 
 HOST = "127.0.0.1"
-READY_SECONDS, END_SECONDS = 120.0, 6.0
+READY_SECONDS, END_SECONDS, WAIT_SECONDS = 120.0, 6.0, 1.0
 
 _SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes and 0.5 GB instead of 15 and more than 2 GB
@@ -59,7 +59,11 @@ class Server:
         Raises:
             ResultsError: it ended by itself, with an error.
         """
-        if self._process is not None and (code := self._process.wait()) not in (0, -signal.SIGTERM, -signal.SIGINT):
+        code = None if self._process is not None else 0
+        while self._process is not None and code is None:  # a signal that comes as a wait begins is heard at its end
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(WAIT_SECONDS)
+        if code not in (0, -signal.SIGTERM, -signal.SIGINT):
             raise ResultsError(f"MLflow's server has ended with code {code} ({self._last_words()}).")
 
     def _last_words(self) -> str:

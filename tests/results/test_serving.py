@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from results.errors import ResultsError
 from results.tracking.fetching import Tracked
-from results.tracking.serving import charts_link, compare_link, experiment_link, free_port, server
+from results.tracking.serving import Server, charts_link, compare_link, experiment_link, free_port, server
 
 URL = "http://127.0.0.1:5000"
 
@@ -54,3 +56,19 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyte
         server(f"sqlite:///{tmp_path}/x.db", 0) as broken,
     ):
         broken.wait_until_ready()
+
+
+def test_a_wait_ends_now_and_then_so_that_no_signal_is_lost_as_it_begins() -> None:
+    """Python hears a signal between two instructions: one that comes just before an endless wait waits with it."""
+    waits: list[float | None] = []
+
+    class Slow:
+        def wait(self, timeout: float | None = None) -> int:
+            waits.append(timeout)
+            if len(waits) < 3:
+                raise subprocess.TimeoutExpired("mlflow", timeout or 0.0)
+            return 0
+
+    Server("http://127.0.0.1:1", cast("subprocess.Popen[bytes]", Slow())).wait()
+    assert len(waits) == 3
+    assert None not in waits
