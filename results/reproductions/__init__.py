@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import MISSING, asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,8 @@ class Value:
 
 
 COLUMNS = tuple(field.name for field in fields(Value))
+_ALWAYS = tuple(field.name for field in fields(Value) if field.default is MISSING)
+"""Columns that older files have, too."""
 
 
 def names() -> list[str]:
@@ -97,7 +99,7 @@ def read(path: Path) -> list[Value]:
     Raises:
         ResultsError: the file cannot be read, or a line is no value: the text names file and line.
     """
-    return list(spreadsheets.values(path, _value, "a value of a table"))
+    return list(spreadsheets.values(path, _value, "a value of a table", _ALWAYS))
 
 
 def of_tables(folder: Path, like: Sequence[Value] = ()) -> list[Value]:

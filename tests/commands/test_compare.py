@@ -128,9 +128,9 @@ def test_bad_input_is_one_sentence(a: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"There are no runs in .*empty"):
         said(tmp_path / "empty", a)
     (tmp_path / "x.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(ResultsError, match="line 2: not a value of a table"):
+    with pytest.raises(ResultsError, match="line 1: there is no column table"):
         said(a, tmp_path / "x.csv")
-    (tmp_path / "nothing.csv").write_text("", encoding="utf-8")
+    (tmp_path / "nothing.csv").write_text(",".join(reproductions.COLUMNS), encoding="utf-8")
     with pytest.raises(UserError, match="holds no values"):
         said(tmp_path / "nothing.csv", a)
 
