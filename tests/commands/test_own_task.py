@@ -15,6 +15,7 @@ TINY = ("--seeds=1", "--set=workload.epochs=2", "--set=workload.train_samples=12
 ROWS = ("table1", "--network=resnet18", *TINY)
 
 
+@pytest.mark.slow
 def test_a_task_of_ones_own_is_trained_for_and_shown(cli: Cli, here: None, tmp_path: Path) -> None:
     cli.ok("new", "task", "my_task")
     given = (*ROWS, "--method=bp", "--task=my_task.py")
