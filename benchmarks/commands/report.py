@@ -26,6 +26,7 @@ from benchmarks.views.pages.site_content import column, content
 from benchmarks.views.table_runs import made_elsewhere, not_shown, other_data
 from benchmarks.views.tuning.tuned import name_of
 from reports import site
+from reports.figures.queue import FigureQueue
 from reports.site import kept
 from reports.site.kept import Kept
 from reports.site.pages import Page, Site
@@ -102,9 +103,11 @@ def _warnings(found: Journals, there: Sequence[AtCondition], pages: Sequence[Pag
 
 def _tables(ids: Sequence[str], there: Sequence[AtCondition], found: Journals, folder: Path) -> list[Page]:
     """The pages of tables that were run, those of a table together; their pictures are drawn into the folder."""
-    store = tracking()
+    store, queue = tracking(), FigureQueue(folder)
     shown_tables = [table_runs for one in there for table_runs in one.shown if not ids or table_runs.table.id in ids]
-    return [table_page.page(table_runs, found, store, folder) for table_runs in shown_tables]
+    pages = [table_page.page(table_runs, found, store, folder, queue) for table_runs in shown_tables]
+    queue.finish()
+    return pages
 
 
 def _others(ids: Sequence[str], before: Kept, chosen: Choices, out: Path, folder: Path) -> Iterator[Page]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.runner.processes import pool
+from reports.figures import queue
+from reports.figures.canvas import ENDINGS
+from results.files import replace
 from tests.commands.commands import TINY, Cli, Said, train_here
 from tests.pictures import leave_empty
 
@@ -33,6 +37,13 @@ def _sketched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     """Leave pictures empty, which take most of a report's time; a test that uses `drawn` has them drawn."""
     if "drawn" in request.fixturenames:
         return
+
+    def sketch(job: queue.FigureJob) -> None:
+        for ending in ENDINGS:
+            replace(job.stem.with_name(f"{job.stem.name}.{ending}"), b"")
+
+    monkeypatch.setattr(queue.FigureJob, "__call__", sketch)
+    monkeypatch.setattr(queue, "FEW", sys.maxsize)
     leave_empty(monkeypatch)
 
 

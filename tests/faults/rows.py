@@ -28,7 +28,7 @@ CIFAR, IMDB = "tests/workloads/data/test_cifar.py", "tests/workloads/data/test_i
 BOUNDS = "tests/workloads/data/test_bounds.py"
 FAILING = "tests/conformance/test_failing.py"
 
-SIGNALS = "tests/runner/test_signals.py"
+SIGNALS, QUEUE = "tests/runner/test_signals.py", "tests/reports/test_queue.py"
 
 _ROWS = (
     Row(
@@ -215,11 +215,22 @@ _ROWS = (
         ),
     ),
     Row(
+        "report-killed",
+        "`report` SIGKILLed while it draws",
+        "no process of it after 5 s",
+        attempts=5,
+        also=(f"{QUEUE}::test_who_draws_ends_with_a_command_that_is_killed",),
+    ),
+    Row(
         "report-asked-to-end",
-        "SIGINT, SIGTERM or SIGHUP while a report draws",
-        "a sentence within 3 s, and no file half-written",
+        "SIGINT, SIGTERM or SIGHUP while a report draws, or one of its processes SIGKILLed",
+        "a sentence within 3 s, no process left and no file half-written",
         attempts=3,
         within_seconds=3.0,
+        also=(
+            f"{QUEUE}::test_a_command_that_is_asked_to_end_ends_who_draws_and_leaves_no_half",
+            f"{QUEUE}::test_a_process_that_was_killed_as_it_drew_is_a_sentence",
+        ),
     ),
     Row(
         "git-silent",

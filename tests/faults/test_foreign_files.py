@@ -15,6 +15,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner.checkpoints import file as checkpoints
 from benchmarks.runner.engines import options, shards
 from reports import site
+from reports.figures.queue import FigureQueue
 from reports.site import kept
 from reports.site.pages import Page, Paper, Picture, Site
 from results import published, reading, reproductions
@@ -210,7 +211,7 @@ def test_only_checkpoints_are_removed_as_such(attempt: Attempt, tmp_path: Path) 
 
 @pytest.mark.fault("no-end")
 @pytest.mark.parametrize("make", MAKERS)
-@pytest.mark.parametrize("name", ["smoke/one/page.json", "smoke/one/curves.png", "index.json"])
+@pytest.mark.parametrize("name", ["smoke/one/page.json", "smoke/one/curves.png", "index.json", "pictures.json"])
 def test_a_report_comes_to_an_end(attempt: Attempt, tmp_path: Path, make: str, name: str) -> None:
     folder = tmp_path / "report"
     page = a_page(folder, "one")
@@ -218,6 +219,9 @@ def test_a_report_comes_to_an_end(attempt: Attempt, tmp_path: Path, make: str, n
     (folder / name).unlink(missing_ok=True)
     MAKERS[make](folder / name)
     write(folder, page)
+    queue = FigureQueue(folder)
+    queue.draw(print, (), page.curves[0].stem)
+    assert len(queue.waiting) == 1
 
 
 @pytest.mark.fault("no-end")
@@ -325,6 +329,7 @@ def test_json_without_a_bottom_is_a_sentence(attempt: Attempt, tmp_path: Path, r
 def test_a_report_leaves_out_what_has_no_bottom(attempt: Attempt, tmp_path: Path) -> None:
     folder = tmp_path / "report"
     write(folder, a_page(folder, "one"))
-    for name in ("smoke/one/page.json", "index.json"):
+    for name in ("smoke/one/page.json", "index.json", "pictures.json"):
         (folder / name).write_text(DEEP, encoding="utf-8")
     assert len(kept.read(folder).unreadable) == 2
+    FigureQueue(folder)

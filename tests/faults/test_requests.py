@@ -1,4 +1,4 @@
-"""Requests to end that a process could miss, or that come while a report draws."""
+"""Requests to end that a process could miss, and what a report's processes do when theirs has gone."""
 
 from __future__ import annotations
 
@@ -80,15 +80,27 @@ def test_nor_is_a_training_process_s(attempt: Attempt, tmp_path: Path) -> None:
     assert "its process was asked to end, by another than this command" in outcome.said
 
 
+def report(folder: Path) -> Command:
+    """A report of the kept runs, at its pictures."""
+    shutil.copytree(RUNS, folder / "out" / "runs", dirs_exist_ok=True)
+    command = Command(folder, *REPORT)
+    return command.at(when=lambda: len(command.pids("child")) > 0)
+
+
+@pytest.mark.fault("report-killed")
+def test_who_draws_ends_with_the_report(attempt: Attempt, tmp_path: Path) -> None:
+    with report(tmp_path) as command:
+        outcome = command.at(seconds=attempt.random.uniform(0, 3)).kill().wait(survivors_after=5.0)
+    assert outcome.survivors == ()
+
+
 @pytest.mark.fault("report-asked-to-end")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_report_that_is_asked_to_end_ends(attempt: Attempt, tmp_path: Path, number: int) -> None:
-    folder = tmp_path / "out" / "report"
-    shutil.copytree(RUNS, tmp_path / "out" / "runs")
-    with Command(tmp_path, *REPORT) as command:
-        command.at(when=lambda: any(folder.rglob("*.png"))).at(seconds=attempt.random.uniform(0, 3))
-        outcome = command.send(number, "all").wait()
+    with report(tmp_path) as command:
+        outcome = command.at(seconds=attempt.random.uniform(0, 3)).send(number, "all").wait()
     attempt.took(outcome.seconds)
     assert (outcome.code, outcome.survivors) == (128 + number, ())
     assert outcome.sentence.count("\n") == 1
+    folder = tmp_path / "out" / "report"
     assert [path for path in folder.rglob(".*") if path.is_file()] == []

@@ -13,7 +13,10 @@ import pytest
 
 from reports import site
 from reports.figures import diagnostics
+from reports.figures import queue as figure_queue
+from reports.figures.canvas import ENDINGS
 from reports.figures.diagnostics import Ageing
+from reports.figures.queue import FigureQueue
 from reports.site import verdicts
 from reports.site.pages import (
     Absent,
@@ -185,6 +188,54 @@ def test_a_command_that_trains_more_than_is_there_says_so(states: tuple[str, ...
     for place in (tmp_path, tmp_path / "smoke" / "table3"):
         for name in ("index.html", "report.md"):
             assert said in (place / name).read_text(encoding="utf-8")
+
+
+def test_many_pictures_are_drawn_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte for byte as by one; an error is told."""
+    monkeypatch.setattr(figure_queue, "FEW", 2)
+    _, found = split({"a": TimedRuns(1.0, 2.0), "b": TimedRuns(3.0, 3.0)})
+    for many in (1, 2):
+        queue = FigureQueue(tmp_path)
+        for number in range(many):
+            queue.draw(diagnostics.splits, {"net": found}, tmp_path / f"{many}-{number}", title="t")
+        queue.finish()
+    assert len(list(tmp_path.glob("*.png"))) == 3
+    assert len({path.read_bytes() for path in tmp_path.glob("*.png")}) == 1
+    queue.draw(diagnostics.splits, {}, tmp_path / "none", title="t")
+    with pytest.raises(ValueError, match="max"):
+        queue.finish()
+
+
+def scribble(data: int, stem: Path, *, title: str) -> None:
+    """A picture that is drawn in no time."""
+    for ending in ENDINGS:
+        stem.with_name(f"{stem.name}.{ending}").write_text(f"{data} {title}", encoding="utf-8")
+
+
+def test_only_pictures_whose_data_changed_are_drawn_again(tmp_path: Path) -> None:
+    """A file that is gone, or is not as it was drawn, makes a change as well; a folder that was moved does not."""
+
+    def drawn(place: Path, *titles: str) -> list[str]:
+        queue = FigureQueue(place)
+        for number, title in enumerate(titles):
+            queue.draw(scribble, 1, place / str(number), title=title)
+        waiting = [one.stem.name for one in queue.waiting]
+        queue.finish()
+        return waiting
+
+    folder = tmp_path / "report"
+    folder.mkdir()
+    assert drawn(folder, "a", "b", "c", "d") == ["0", "1", "2", "3"]
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    (folder / "2.pdf").unlink()
+    (folder / "3.svg").write_text("other", encoding="utf-8")
+    assert drawn(folder, "a", "B", "c", "d") == ["1", "2", "3"]
+    assert [path.stem for path in before if path.suffix == ".png" and path.read_bytes() != before[path]] == ["1"]
+    assert before[folder / "3.svg"] == (folder / "3.svg").read_bytes()
+    moved = folder.rename(tmp_path / "moved")
+    assert drawn(moved, "a", "B", "c", "d") == []
+    (moved / "pictures.json").write_text("[1", encoding="utf-8")
+    assert drawn(moved, "a", "B", "c", "d") == ["0", "1", "2", "3"]
 
 
 # ---- verdicts

@@ -12,6 +12,7 @@ from benchmarks.workloads.networks.names import title_of
 from reports.figures import curves as learning
 from reports.figures import diagnostics
 from reports.figures.diagnostics import Ageing
+from reports.figures.queue import FigureQueue
 from reports.site.pages import Picture
 from reports.speedups import Splits
 from results.records import Record
@@ -19,22 +20,23 @@ from results.records import Record
 Pictures = dict[str, tuple[Picture, ...]]
 
 
-def draw(table_runs: TableRuns, splits: Splits, place: Path) -> Pictures:
-    """Draw whatever there is to be drawn into the page's folder. Raises ResultsError where it cannot be written."""
+def draw(table_runs: TableRuns, splits: Splits, folder: Path, queue: FigureQueue) -> Pictures:
+    """Whatever there is to be drawn, into <folder>/<table>/, once the queue has finished."""
+    place = folder / table_runs.table.id
     return {
-        "curves": tuple(_curves(table_runs, place)),
-        "splits": tuple(_splits(table_runs, splits, place)),
-        "staleness": tuple(_staleness(table_runs, place)),
+        "curves": tuple(_curves(table_runs, place, queue)),
+        "splits": tuple(_splits(table_runs, splits, place, queue)),
+        "staleness": tuple(_staleness(table_runs, place, queue)),
     }
 
 
-def _curves(table_runs: TableRuns, place: Path) -> Iterator[Picture]:
+def _curves(table_runs: TableRuns, place: Path, queue: FigureQueue) -> Iterator[Picture]:
     found = list(curves(table_runs))
     if not found:
         return
     levels = goals(table_runs)
     title = f"{table_runs.table.title}\n({subtitle(table_runs)})"
-    learning.curves(found, place / "curves", title=title, y_label=y_label(table_runs), targets=levels)
+    queue.draw(learning.curves, found, place / "curves", title=title, y_label=y_label(table_runs), targets=levels)
     tops: dict[tuple[str, str], float] = {}
     for one in found:
         key = one.panel, one.label
@@ -46,12 +48,12 @@ def _curves(table_runs: TableRuns, place: Path) -> Iterator[Picture]:
     )
 
 
-def _splits(table_runs: TableRuns, splits: Splits, place: Path) -> Iterator[Picture]:
+def _splits(table_runs: TableRuns, splits: Splits, place: Path, queue: FigureQueue) -> Iterator[Picture]:
     if not splits:
         return
     panels = {f"{net}, time to {what}": found for (net, _, what), (_, found) in splits.items()}
     title = f"What the time is made of, as measured\n({subtitle(table_runs)})"
-    diagnostics.splits(panels, place / "split", title=title)
+    queue.draw(diagnostics.splits, panels, place / "split", title=title)
     said = "; ".join(f"{one.label}, {panel}: {one.speedup:.2f}" for panel, found in panels.items() for one in found)
     words = (
         "Speed-up over the slowest method, as the product of fewer epochs and faster epochs (measured); lines: 95 % "
@@ -88,12 +90,12 @@ def _mean(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return math.fsum(a for a, _ in pairs) / len(pairs), math.fsum(b for _, b in pairs) / len(pairs)
 
 
-def _staleness(table_runs: TableRuns, place: Path) -> Iterator[Picture]:
+def _staleness(table_runs: TableRuns, place: Path, queue: FigureQueue) -> Iterator[Picture]:
     found = [one for network in table_runs.networks for one in ageing(table_runs, network)]
     if not any(value for one in found for value in (*one.updates, *one.seconds)):
         return
     title = f"Staleness of a layer's gradients\n({subtitle(table_runs)})"
-    diagnostics.staleness(found, place / "staleness", title=title, seconds=seconds_label(table_runs))
+    queue.draw(diagnostics.staleness, found, place / "staleness", title=title, seconds=seconds_label(table_runs))
     means = [(one, math.fsum(one.updates) / len(one.updates)) for one in found]
     said = "; ".join(f"{one.label} on {one.panel} {mean:.2g}" for one, mean in means)
     words = "Staleness, from the first layer to the last: others' updates, and seconds, between reading and updating."

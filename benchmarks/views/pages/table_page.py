@@ -17,15 +17,15 @@ from benchmarks.views.pages.pairwise_tests import pairwise_tests
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
+from reports.figures.queue import FigureQueue
 from reports.site import verdicts
 from reports.site.pages import Block, Grid, Line, Page
 from reports.tables import texts
-from results.files import own_folder
 from results.tables import Glance, ResultTable
 
 
-def page(table_runs: TableRuns, found: Journals, store: Tracking, folder: Path) -> Page:
-    """found: all runs. folder: of the report; pictures are drawn into the page's own."""
+def page(table_runs: TableRuns, found: Journals, store: Tracking, folder: Path, queue: FigureQueue) -> Page:
+    """found: all runs. folder: of the report; pictures are drawn into the page's own, once the queue has finished."""
     table = assemble(table_runs)
     runs = [
         (row.label, r) for net in table_runs.networks for row in table_runs.rows for r in table_runs.of(net, row.key)
@@ -33,8 +33,7 @@ def page(table_runs: TableRuns, found: Journals, store: Tracking, folder: Path) 
     records = [record for _, record in runs]
     shares = splits.splits(table)
     ours = {name: one for name, one in shares.items() if name[1] == "measured"}
-    place = own_folder(folder, table.conditions.folder(folder) / table_runs.table.id)
-    drawn = pictures.draw(table_runs, ours, place)
+    drawn = pictures.draw(table_runs, ours, table.conditions.folder(folder), queue)
     refresh = table_runs.grid.command.text("report")
     return Page(
         id=table.name,
