@@ -90,6 +90,22 @@ T_NOTE = (
 )
 
 
+EVERY_METHOD = (
+    BASELINE,
+    Row("async_lu"),
+    Row("async_bu"),
+    Row("pipeline"),
+    Row("pipeline", {"weights": "forward"}, note="with stashed weights"),
+    Row("hogwild"),
+    Row("ddp"),
+    Row("lsgd", {"learning_rate": "published"}, note="AdamW, unlike SGD, is not given a rate by the batch"),
+    Row("lapsgd"),
+    Row("lppsgd", {"updaters": 2}, note="with one updater per device LPP-SGD is LAP-SGD"),
+    Row("pdasgd"),
+)
+"""A row of every method of the suite that runs on one model, then of those on replicas."""
+
+
 ONE_OPTIMIZER = (
     "Every row has the optimizer state of its method: one per layer on one model, one per replica on several, which "
     "averages leave where it is."

@@ -56,7 +56,7 @@ class Trouble:
         self._again()
 
     def carry_out(self, kills: Sequence[Kill]) -> Iterator[str]:
-        """What each was done to, one after the other; those are left out that the grid's end was before."""
+        """Carries out each kill, one after the other; those are left out that the grid's end was before."""
         reached = 0
         for kill in kills:
             reached += kill.after
