@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from results.errors import ResultsError
 from results.records.journal import Record
+from results.records.spec import Judge, Labels
 from results.statistics import (
     Best,
     Reach,
@@ -17,6 +19,7 @@ from results.statistics import (
     summary,
     worst_best,
 )
+from results.statistics.chance import Chance
 from tests.results.samples import write
 
 
@@ -85,3 +88,29 @@ def test_a_censored_run_is_never_dropped() -> None:
     )
     assert summary([1.0, None], [9.0, None]) == Summary(None, None, 2, censored=1)
     assert summary([math.nan, 1.0]) == Summary(None, None, 2, censored=1)
+
+
+LESS = Judge(metric="accuracy_percent", title="loss", unit="nats", better="less", digits=2, chance=4.0)
+
+
+def judged_by_less(record: Record) -> Record:
+    return replace(record, labels=record.labels.model_copy(update={"judge": LESS}))
+
+
+def test_where_less_is_better_all_is_the_other_way_round(tmp_path: Path) -> None:
+    runs = {row: [judged_by_less(run) for run in seeds(tmp_path, row, *tops)] for row, tops in LOSSES.items()}
+    record = judged_by_less(write(tmp_path, [3.0, 1.874, 1.9, 1.874], seed=9))
+    assert best(record) == Best(1.874, seconds=4.0, epochs=2)
+    assert reach(record, 1.88) == Reach(seconds=4.0, epochs=2)
+    assert reach(record, 1.87) is None
+    assert worst_best(runs) == Target(1.19, "bp", LESS)  # the worst seed's 1.1815, rounded towards the worse
+
+
+LOSSES = {"bp": (2.2, 2.363), "ddp": (1.8, 2.0)}
+"""Of each seed at the end of a run; it was half of that before."""
+
+
+def test_a_loss_near_that_of_guessing_is_no_target(tmp_path: Path) -> None:
+    guessing = Chance.of(Labels(judge=LESS))
+    assert guessing is not None
+    assert (guessing.near([3.85], 1), guessing.near([3.7], 1)) == (True, False)

@@ -14,7 +14,7 @@ from benchmarks.runner.training import EvaluationHistory
 from benchmarks.tables.registry import table
 from benchmarks.workloads.workload import workload
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
-from results.records.spec import ACCURACY
+from results.records.spec import ACCURACY, Judge
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,13 @@ def test_the_last_epoch_is_evaluated() -> None:
     assert at == [2, 4, 5]
     assert [evaluations_until(Fraction(done), Fraction(2), 5) for done in range(6)] == [0, 0, 1, 1, 2, 3]
     assert [type(epoch_number(one)) for one in (Fraction(2), Fraction(5, 2))] == [int, float]
+
+
+def test_a_loss_that_falls_is_better() -> None:
+    judge = Judge(metric="loss", title="loss", unit="nats", better="less")
+    history = EvaluationHistory(epochs=10, patience=2, judge=judge)
+    for loss in (3.0, 2.0, 2.5):
+        history.evaluations.append({"train_loss": 1.0, "loss": loss})
+        assert history.goes_on
+    history.evaluations.append({"train_loss": 1.0, "loss": 2.1})
+    assert history.stopped_early
