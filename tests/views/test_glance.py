@@ -160,3 +160,11 @@ def test_a_target_near_chance_is_none() -> None:
     assert any("no target" in line and "chance" in line for line in found.captions)
     index = [measure.key for measure in found.measures].index("time_to_target_seconds")
     assert not any(row.cells[index].has_value for row in found.rows)
+
+
+def test_one_row_beside_a_published_value_sets_no_target_for_the_others() -> None:
+    curves = {"async_lu": [[60.0, 80.0]], "lapsgd": [[50.0, 70.0]]}
+    runs = table_runs(table("table3"), curves)
+    alone = {key: value for key, value in runs.grid.published.items() if key[1] == "async_lu"}
+    target = replace(runs, grid=replace(runs.grid, published=alone)).targets["resnet18"]
+    assert (sure(target).row, sure(target).value) == ("lapsgd", 70.0)
