@@ -15,6 +15,7 @@ from methods.base import (
     options,
 )
 from methods.effects import (
+    Accumulate,
     AllReduce,
     Average,
     Await,
@@ -56,6 +57,7 @@ from methods.registry import create, load_plugin, method_class, names, recorded,
 
 __all__ = [
     "NEVER_LATE",
+    "Accumulate",
     "AllReduce",
     "Average",
     "Await",

@@ -238,6 +238,25 @@ class Update(Effect):
         self.scale = scale
 
 
+class Accumulate(Effect):
+    """Add up gradients of one layer, of several steps, workers or replicas -> their mean, or sum: one Gradient.
+
+    It is of the first one's layer and has the first ticket, so one learning rate; the gradients are used up. `Update`
+    notes the staleness of each; the greatest is that of `scale` and `Lag`. One gradient alone is given back.
+
+        means = []
+        for same in zip(*collected):           # the gradients of each layer
+            means.append((yield Accumulate(*same)))
+        yield Update(*means)                   # one step by several batches
+    """
+
+    __slots__ = ("gradients", "mean")
+
+    def __init__(self, *gradients: Gradient, mean: bool = True) -> None:
+        self.gradients = gradients
+        self.mean = mean
+
+
 @dataclass(slots=True, unsafe_hash=True)
 class Lag(Effect):
     """-> LayerVersions of the gradient's layer, or of the same layer of another replica. Takes no time.

@@ -71,11 +71,16 @@ class Step:
         return read
 
 
+Part = tuple[Read, Moment]
+"""The read and the readiness of one of several gradients that were added up."""
+
+
 @dataclass(slots=True)
 class Gradient:
-    """The gradient of one layer for one step, or the mean of several `batches`.
+    """The gradient of one layer for one step, or the mean or sum of several `batches`.
 
-    ready: the time its computation ended, 0 where nobody has said. settled: it was applied, reduced or dropped.
+    ready: the time its computation ended, 0 where nobody has said. settled: it was applied, reduced or dropped. parts:
+    of the gradients that were added up (`Accumulate`), where it is no single one; its own read is the stalest's.
     """
 
     layer: Layer
@@ -84,6 +89,12 @@ class Gradient:
     ready: Moment = 0.0
     settled: bool = field(default=False, init=False)
     batches: int = field(default=1, init=False)
+    parts: tuple[Part, ...] = field(default=(), init=False)
+
+    @property
+    def all_parts(self) -> tuple[Part, ...]:
+        """The parts; of a single gradient itself."""
+        return self.parts or ((self.read, self.ready),)
 
 
 # ---- the accounts
@@ -205,9 +216,20 @@ class EpochAccounting:
             with self._lock:
                 self.unused += len(means)
 
+    def accumulated(self, gradients: Sequence[Gradient]) -> None:
+        """Notes an Accumulate of several: it uses them up and makes one."""
+        self.settle(gradients)
+        with self._lock:
+            self.unused += 1
+
+    def note_staleness(self, layer: Layer, gradient: Gradient, version: int, now: Moment) -> None:
+        """Notes, for each part of a gradient, how stale it is: it was applied `now`, to the layer of this version."""
+        for read, ready in gradient.all_parts:
+            self.staleness.note(layer.index, max(0, version - read.updates), read.time, ready, now)
+
     def drop(self, what: Step | Gradient) -> None:
         """Notes a gradient that a method drops, or a batch whose layers then have none."""
-        gradients = 1 if isinstance(what, Gradient) else len(what.reads)
+        gradients = len(what.all_parts) if isinstance(what, Gradient) else len(what.reads)
         with self._lock:
             if not what.settled:
                 what.settled = True

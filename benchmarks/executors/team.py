@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from random import Random
 from typing import TypeVar
@@ -177,6 +178,26 @@ class Team(ABC):
         record = narrowed(Gradient, gradient)
         return e.LayerVersions(record.read.updates, target(record, replica).updates)
 
+    def accumulate(self, gradients: Sequence[e.Gradient], *, mean: bool) -> Gradient:
+        """Carries out an `Accumulate`. Raises ValueError unless its gradients are of one layer."""
+        records = [narrowed(Gradient, gradient) for gradient in gradients]
+        if len({record.layer.index for record in records}) != 1:
+            layers = " and ".join(dict.fromkeys(record.layer.name for record in records)) or "none"
+            raise ValueError(f"Accumulate takes gradients of one layer, and was given those of {layers}")
+        if len(records) == 1:
+            return records[0]
+        made = self.add_up(records, mean=mean)
+        made.index = min(record.index for record in records)
+        made.read = min((record.read for record in records), key=lambda read: read.updates)
+        made.parts = tuple(part for record in records for part in record.all_parts)
+        made.batches = sum(record.batches for record in records)
+        self.accounts.accumulated(records)
+        return made
+
+    @abstractmethod
+    def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> Gradient:
+        """Returns the sum or mean of several gradients of one layer, a new one of the first one's replica."""
+
     def drop(self, what: e.Gradient | e.Step) -> None:
         """Drops a gradient, or a batch whose layers then have none."""
         self.accounts.drop(what if isinstance(what, Step) else narrowed(Gradient, what))
@@ -188,8 +209,8 @@ class Team(ABC):
         records = [narrowed(Gradient, gradient) for gradient in gradients]
         batches = sum(gradient.batches for gradient in records)
         means = self.mean_gradients(records)
-        for mean in means:
-            mean.batches = batches
+        for mean, record in zip(means, records, strict=True):
+            mean.batches, mean.parts = batches, record.parts
         self.accounts.reduced(records, means)
         return means
 
@@ -284,16 +305,20 @@ class SimulatedTeam(Team):
 
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
         with layer.mutex:
-            staleness = max(0, layer.updates - gradient.read.updates)
+            version = layer.updates
+            staleness = max(0, version - gradient.read.updates)
             self.apply(layer, gradient, 1.0 if scale == 1.0 else factor(scale, staleness))
             layer.updates += 1
-        self.accounts.staleness.note(layer.index, staleness, gradient.read.time, gradient.ready, now)
+        self.accounts.note_staleness(layer, gradient, version, now)
 
     def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
         """Changes the layer's weights, the learning rate times scale, where a subclass has any."""
 
     def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]:
         return list(gradients)
+
+    def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> Gradient:
+        return replace(gradients[0])
 
     def flat(self, replica: e.Replica, *, state: bool = False) -> object:
         return None

@@ -148,6 +148,17 @@ class Price:
             local = self.update_latency_seconds + size / self.update_bytes_per_second
         return local + (self.transfer(size, apart=apart) if remote else 0.0)
 
+    def accumulate(self, layers: Sequence[int]) -> float:
+        """Seconds of adding up gradients, each of the layer that is named for it: in one launch, as an update.
+
+        Where it was measured, that of a mean of as many members. One alone costs nothing.
+        """
+        if len(layers) < 2:
+            return 0.0
+        if self.effects is not None:
+            return sum(self.effects.all_reduce[i] for i in layers)
+        return self.update_latency_seconds + sum(self.parameter_bytes[i] for i in layers) / self.update_bytes_per_second
+
     def snapshot(self, layer: int) -> float:
         """Seconds of a copy of one layer's weights."""
         return self.effects.snapshot[layer] if self.effects is not None else self.update([layer], remote=False)

@@ -25,6 +25,7 @@ KINDS = {
     "Forward": "forward",
     "Backward": "backward",
     "Update": "update",
+    "Accumulate": "update",
     "AllReduce": "exchange",
     "Average": "exchange",
     "Snapshot": "snapshot",

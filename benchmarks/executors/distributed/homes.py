@@ -164,10 +164,16 @@ class LateExecutor(ThreadsExecutor):
                 self._await(worker, gradient)
             self._update(worker, effect)
 
+        def late_accumulate(worker: e.Worker, effect: e.Accumulate) -> Gradient:
+            for gradient in effect.gradients:
+                self._await(worker, gradient)
+            return self._accumulate(worker, effect)
+
         def late_reduce(worker: e.Worker, effect: e.AllReduce) -> object:
             return self._bring(effect) if effect.group.name in self.cross_device.rounds else reduce(worker, effect)
 
-        return handlers | {e.AllReduce: late_reduce, e.Put: late_put, e.Update: late_update}
+        reducing: dict[type[e.Effect], Handler] = {e.AllReduce: late_reduce, e.Accumulate: late_accumulate}
+        return handlers | reducing | {e.Put: late_put, e.Update: late_update}
 
     def _bring(self, effect: e.AllReduce) -> LateGradient:
         name, gradient = effect.group.name, narrowed(Gradient, effect.gradient)

@@ -100,6 +100,7 @@ class RankMeetings:
         delivery = line.delivery(gradient.layer)
         mean = delivery.add(gradient)
         mean.batches = gradient.batches * effect.group.members  # all bring as many
+        mean.parts = gradient.parts
         self.team.accounts.reduced([gradient], [mean])
         if delivery.full:
             before = line.leave(delivery)

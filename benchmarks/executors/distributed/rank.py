@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Never
 
-from benchmarks.executors.accounting import Step
+from benchmarks.executors.accounting import Gradient, Step
 from benchmarks.executors.distributed.channels import Inbox, RankChannels
 from benchmarks.executors.distributed.homes import CrossDeviceChannels
 from benchmarks.executors.distributed.meetings import GroupLine, RankMeetings
@@ -21,7 +21,7 @@ from benchmarks.executors.threads.executor import GRACE_SECONDS, Handler, Thread
 from benchmarks.executors.threads.monitor import Turn, Wait
 from methods import effects as e
 
-BETWEEN = (e.AllReduce, e.Average, e.Update, e.Put, e.Close)
+BETWEEN = (e.AllReduce, e.Average, e.Update, e.Accumulate, e.Put, e.Close)
 """Effects that may wait for other ranks."""
 
 
@@ -106,12 +106,17 @@ class RankExecutor(ThreadsExecutor):
             for gradients in meetings.as_they_come(worker, effect.gradients):
                 team.apply_gradients(gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
 
+        def settled_accumulate(worker: e.Worker, effect: e.Accumulate) -> Gradient:
+            for gradient in effect.gradients:
+                meetings.settle(worker, gradient)
+            return self._accumulate(worker, effect)
+
         def settled_put(worker: e.Worker, effect: e.Put) -> Wait | None:
             if effect.channel.name in self._cross_device.homes:
                 meetings.settle(worker, effect.item)
             return self._channels.put(worker, effect)
 
-        handlers |= {e.Update: settled_update, e.Put: settled_put}
+        handlers |= {e.Update: settled_update, e.Accumulate: settled_accumulate, e.Put: settled_put}
         channels = self._channels
         self.watch.messages = lambda: (channels.sent, channels.received)
         self.watch.monitor = self._monitor

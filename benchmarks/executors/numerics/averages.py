@@ -27,15 +27,28 @@ def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | 
     """
     if len(gradients) == 1:
         return list(gradients)
+    means = _combined(gradients, streams, mean=True)
+    ticket = min(g.index for g in gradients)
+    return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=NOTHING) for g in gradients]
+
+
+def add_up(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *, mean: bool) -> TorchGradient:
+    """Returns the mean or sum of several, which overwrites weights (`updates=overwrite`) as the first one does."""
+    first = gradients[0]
+    tensors = _combined(gradients, streams, mean=mean)
+    return TorchGradient(first.layer, first.index, first.read, first.ready, tensors, first.weights, copied=first.copied)
+
+
+def _combined(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *, mean: bool) -> tuple[Tensor, ...]:
+    """Returns the mean or sum, a tensor for each of the layer's parameters; added up in this order."""
     for gradient in gradients:
         if streams is not None and gradient.stream is not NOTHING:
             streams.wait(cast(Event, gradient.ready))
             for tensor in gradient.tensors:
                 streams.keep(tensor)
     parts = zip(*(g.tensors for g in gradients), strict=True)
-    means = tuple(torch.stack([p.to(same[0].device) for p in same]).mean(0) for same in parts)
-    ticket = min(g.index for g in gradients)
-    return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=NOTHING) for g in gradients]
+    stacks = (torch.stack([p.to(same[0].device) for p in same]) for same in parts)
+    return tuple(stack.mean(0) if mean else stack.sum(0) for stack in stacks)
 
 
 def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> tuple[Tensor, ByLayer]:

@@ -242,13 +242,13 @@ class TorchTeam(Team):
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
         layer, gradient = narrowed(TorchLayer, layer), narrowed(TorchGradient, gradient)
         with gradient.stream, layer.mutex:
-            staleness = max(0, layer.updates - gradient.read.updates)
-            rate_factor = factor(scale, staleness)
+            version = layer.updates
+            rate_factor = factor(scale, max(0, version - gradient.read.updates))
             with layer.writing_weights(update=True):
                 self.updates.apply(layer, gradient, worker, rate_factor)
             layer.updates += 1
             at = self.device_time() or now
-        self.accounts.staleness.note(layer.index, staleness, gradient.read.time, gradient.ready, at)
+        self.accounts.note_staleness(layer, gradient, version, at)
 
     def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
         with narrowed(TorchLayer, target(narrowed(Gradient, gradient), replica)).reading:
@@ -264,6 +264,9 @@ class TorchTeam(Team):
 
     def mean_gradients(self, gradients: Sequence[Gradient]) -> list[TorchGradient]:
         return averages.mean_gradients([narrowed(TorchGradient, gradient) for gradient in gradients], self.streams)
+
+    def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> TorchGradient:
+        return averages.add_up([narrowed(TorchGradient, gradient) for gradient in gradients], self.streams, mean=mean)
 
     def flat(self, replica: e.Replica, *, state: bool = False) -> Tensor:
         vector, copies = self.flat_by_layer(replica, state=state)

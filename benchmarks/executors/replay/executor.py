@@ -120,6 +120,7 @@ class ReplayExecutor:
             e.Loss: self._loss,
             e.Backward: self._backward,
             e.Update: self._update,
+            e.Accumulate: self._accumulate,
             e.Lag: self._lag,
             e.Drop: self._drop,
             e.Put: places.put,
@@ -198,6 +199,10 @@ class ReplayExecutor:
         layer = narrowed(TorchLayer, target(narrowed(Gradient, effect.gradient), effect.replica))
         needs = self._needs(layer, writes=False)
         return self._access(player, layer, needs, lambda: self.team.lag(effect.gradient, effect.replica))
+
+    def _accumulate(self, player: Player, effect: e.Accumulate) -> Carried[Gradient]:
+        yield from ()
+        return self.team.accumulate(effect.gradients, mean=effect.mean)
 
     def _drop(self, player: Player, effect: e.Drop) -> Carried[None]:
         yield from ()

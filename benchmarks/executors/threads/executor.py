@@ -107,6 +107,7 @@ class ThreadsExecutor:
             e.Loss: self._loss,
             e.Backward: self._backward,
             e.Update: self._update,
+            e.Accumulate: self._accumulate,
             e.Lag: self._lag,
             e.Drop: self._drop,
             e.Put: channels.put,
@@ -201,6 +202,9 @@ class ThreadsExecutor:
 
     def _update(self, worker: e.Worker, effect: e.Update) -> None:
         self.team.update(effect.gradients, worker.name, time.perf_counter(), effect.replica, effect.scale)
+
+    def _accumulate(self, worker: e.Worker, effect: e.Accumulate) -> Gradient:
+        return self.team.accumulate(effect.gradients, mean=effect.mean)
 
     def _lag(self, worker: e.Worker, effect: e.Lag) -> e.LayerVersions:
         return self.team.lag(effect.gradient, effect.replica)

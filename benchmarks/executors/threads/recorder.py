@@ -32,6 +32,7 @@ LETTERS: dict[type[e.Effect], str] = {
     e.Loss: "L",
     e.Backward: "B",
     e.Update: "U",
+    e.Accumulate: "+",
     e.Lag: "V",
     e.Drop: "D",
     e.Put: "P",

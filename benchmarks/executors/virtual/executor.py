@@ -146,6 +146,7 @@ class VirtualExecutor:
             e.Loss: self._loss,
             e.Backward: self._backward,
             e.Update: self._update,
+            e.Accumulate: self._accumulate,
             e.Lag: self._lag,
             e.Drop: self._drop,
             e.Put: channels.put,
@@ -277,6 +278,10 @@ class VirtualExecutor:
 
     def _price_update(self, layers: Sequence[int], remote: bool, apart: bool) -> float:
         return self.price.update(layers, remote=remote, apart=apart)
+
+    def _accumulate(self, process: Process, effect: e.Accumulate) -> object:
+        seconds = self.price.accumulate([gradient.layer.index for gradient in effect.gradients])
+        return self._work(process, seconds, lambda: self.team.accumulate(effect.gradients, mean=effect.mean))
 
     def _lag(self, process: Process, effect: e.Lag) -> e.LayerVersions:
         return self.team.lag(effect.gradient, effect.replica)

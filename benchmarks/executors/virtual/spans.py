@@ -55,6 +55,9 @@ def _about(effect: e.Effect) -> tuple[Sequence[e.Layer], int | None, int | None]
             gradient = narrowed(Gradient, effect.gradients[0])
             home = gradient.layer.device if effect.replica is None else effect.replica.device
             return [gradient.layer for gradient in effect.gradients], gradient.index, home
+        case e.Accumulate() if effect.gradients:
+            gradient = narrowed(Gradient, effect.gradients[0])
+            return [gradient.layer], gradient.index, None
         case e.AllReduce():
             gradient = narrowed(Gradient, effect.gradient)
             return [gradient.layer], gradient.index, effect.replica.device
