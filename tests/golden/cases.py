@@ -258,6 +258,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 def cases() -> list[Case]:
     """All, those of replay among them, whose schedules are in the file."""
+    together.registered()  # whichever of them a process carries out first
     found = [Case(f"{name}, virtual", name) for name in own()]
     found += [Case(f"{_titled(name, its)}, virtual", name, its) for name, its in OPTIONS]
     found += [Case(f"async_lu, {title}", "async_lu", workload=changes) for title, changes in SETTINGS.items()]
@@ -306,7 +307,6 @@ def recorded(case: Case) -> str:
 
 
 def _training(case: Case, folder: Path, *, record: bool = False) -> Training:
-    together.registered()
     spec = case.spec.model_copy(update={"recorded": True}) if record else case.spec
     training = Training(spec, _data(case, folder), case.card if executors.executor(case.executor).needs_card else None)
     training.executor.method = training.method  # type: ignore[attr-defined]  # ranks of a process ask for it
