@@ -18,7 +18,9 @@ class Later:
 
 
 def left_out(made: Any) -> dict[str, Any]:
-    """Names what a spec leaves out of a pydantic model or dataclass, as `model_dump(exclude=...)` takes it."""
+    """Names what a spec leaves out of a pydantic model, dataclass or dict, as `model_dump(exclude=...)` takes it."""
+    if isinstance(made, Mapping):
+        return {key: inside for key, value in made.items() if (inside := left_out(value))}
     names: dict[str, Any] = {}
     for name, field in getattr(type(made), "__pydantic_fields__", {}).items():
         value = getattr(made, name)

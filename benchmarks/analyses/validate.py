@@ -26,6 +26,7 @@ from benchmarks.hardware.price import Price
 from benchmarks.runner import plan
 from benchmarks.runner.environment import allocator, cpu_name, of_process
 from benchmarks.runner.processes.memory import keep_freed_memory
+from benchmarks.workloads.scales import TIMED
 from benchmarks.workloads.workload import Workload, workload
 from methods import Method
 from results import statistics as summaries
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from benchmarks.runner.training import Training
     from benchmarks.workloads.data.load import DataSet
 
-FAMILIES = {"resnet18": "cifar100", "resnet50": "cifar100", "lstm": "imdb"}
 METHODS = ("bp", "async_lu", "async_bu", "lapsgd", "ddp")
 WORKERS = 3
 """That the cores' capacity is measured with: as many as the methods have devices, by default."""
@@ -76,8 +76,8 @@ class Pair:
 
 
 def run(request: Request) -> Finding:
-    """Validate the methods and networks of the request, by default all of METHODS on all of FAMILIES."""
-    networks = request.networks_among(FAMILIES)
+    """Validate the methods and networks of the request, by default all of METHODS on all of TIMED."""
+    networks = request.networks_among(TIMED)
     keep_freed_memory()  # as every process that trains does
     pairs = [pair for network in networks for pair in _pairs(request, network)]
     return Finding((_table(request, pairs),))
@@ -88,7 +88,7 @@ def _pairs(request: Request, network: str) -> list[Pair]:
     from benchmarks.runner.training import load_data
 
     options: ValidateOptions = request.options
-    work = workload(FAMILIES[network], network, request.scale, _samples(network, request))
+    work = workload(TIMED[network], network, request.scale, _samples(network, request))
     data = load_data(work, None)
     made = [_real(request.method(name), work, data) for name in request.methods or METHODS]
     card, times = Calibration(work, data, workers=WORKERS), [list[float]() for _ in made]
@@ -111,7 +111,7 @@ def _pairs(request: Request, network: str) -> list[Pair]:
 
 def _samples(network: str, request: Request) -> dict[str, str]:
     batches = request.options.batches
-    batch = workload(FAMILIES[network], network, request.scale).batch
+    batch = workload(TIMED[network], network, request.scale).batch
     return {} if batches is None else {"train_samples": str(batches * batch)}
 
 

@@ -97,6 +97,9 @@ class NetworkSeconds(_Part):
     backward_weight_seconds: tuple[Seconds, ...]
     parameter_bytes: tuple[Seconds, ...]
     effects: MeasuredEffects | None = None
+    step_flops: Annotated[
+        float | None, Later(None), Field(gt=0, description="of the batch, both passes; none: the paper's network's")
+    ] = None
 
     @model_validator(mode="after")
     def _alike(self) -> NetworkSeconds:

@@ -87,4 +87,5 @@ def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> 
     if moves:
         names, theirs = _moved_of_paper(work.family, work.network, stem, batch)
         price = replace(price, activations=_stand_in(names, theirs, list(network)))
-    return Charge(price, step_flops(flops))
+    measured = seconds.step_flops and seconds.step_flops * batch / seconds.batch
+    return Charge(price, measured or step_flops(flops))

@@ -23,6 +23,8 @@ from benchmarks.runner.training import Training
 from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.data.images.in_memory import ImageSet
 from benchmarks.workloads.data.load import DataSet
+from benchmarks.workloads.data.text.in_memory import TextSet
+from benchmarks.workloads.data.text.windows import WindowSet
 from benchmarks.workloads.workload import Workload
 from methods.effects import (
     Backward,
@@ -120,6 +122,7 @@ class Calibration:
                 average_seconds=of("average", [0])[0],
                 message_seconds=of("message", [0])[0],
             ),
+            step_flops=self.made.step_flops,
         )
 
     # ---- one epoch
@@ -195,6 +198,21 @@ def _hand_on(mine: Channel, following: Channel, *, first: bool) -> Program:
         yield Get(mine)
         if not first:
             yield Put(following, None)
+
+
+def random_data(work: Workload, samples: int) -> DataSet:
+    """Always the same images, texts or windows of the workload's shape: where only time matters."""
+    words, draw = work.vocabulary_on(data_card(work.dataset)), torch.Generator().manual_seed(0)
+    if words is None:
+        return random_images(work, samples)
+    known = data_card(work.dataset)
+    if work.tokens is not None:
+        ids = torch.randint(words, ((samples + 1) * work.tokens.context,), generator=draw, dtype=torch.int32)
+        return WindowSet(known, work.tokens, ids, ids, samples, 1, words, 1.0)
+    assert work.text is not None
+    tokens = torch.randint(words, (samples, work.text.length), generator=draw, dtype=torch.int32)
+    labels = torch.randint(known.classes, (samples,), generator=draw)
+    return TextSet(known, work.text, tokens, labels, tokens[: work.batch], labels[: work.batch], words)
 
 
 def random_images(work: Workload, samples: int | None = None) -> ImageSet:

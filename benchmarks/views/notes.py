@@ -227,7 +227,7 @@ def _price_notes(grid: Grid, card: Card) -> Iterator[str]:
         known = card.seconds_of(network, family=work.family, stem=work.charged_stem)
         if work.price == "flops":
             yield f"{network} is charged by its own FLOPs {rate}."
-        elif known is not None and grid.scale != "paper":
+        elif known is not None and (grid.scale != "paper" or known.effects is not None):
             yield f"Each step of {network} is charged the seconds of {known.what}."
         elif known is None:
             yield f"{network} has no published seconds: a step is charged the FLOPs of the paper's network {rate}."

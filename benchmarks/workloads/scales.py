@@ -120,6 +120,8 @@ OURS: dict[tuple[str, str], Fields] = {("cifar10", "vit"): _VIT, ("tinyshakespea
 PAIRS = (*PAPER, *OURS)
 TRAINED = {network for _, network in PAPER}
 """The networks that a paper trains on some data."""
+TIMED = {"resnet18": "cifar100", "resnet50": "cifar100", "lstm": "imdb", "gpt": "tinyshakespeare", "vit": "cifar10"}
+"""The networks by which a machine is measured, each on the family of its data."""
 PAPER_B = {pair for pair in PAIRS if pair[1] in ("resnet20", "wrn16_8", "squeezenet")} | {("imagenet", "resnet18")}
 
 # ---- smoke: what comes with a dependency, in seconds; how it was chosen: docs/decisions/0018

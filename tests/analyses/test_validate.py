@@ -76,8 +76,9 @@ def test_messages_take_work_where_workers_wait_for_each_other() -> None:
 # ---- the table
 
 
-def test_predicted_stands_beside_measured_for_every_method(tmp_path: Path) -> None:
-    (table,) = found(tmp_path, "resnet18", batches="3").tables
+@pytest.mark.parametrize("network", ["resnet18", "gpt"])
+def test_predicted_stands_beside_measured_for_every_method(network: str, tmp_path: Path) -> None:
+    (table,) = found(tmp_path, network, batches="3").tables
     assert [row.row for row in table.rows] == list(METHODS)
     assert table.reference == "predicted"
     assert [measure.unit for measure in table.measures] == ["s", "%"]
