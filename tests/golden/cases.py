@@ -220,6 +220,7 @@ class Case:
 
     @property
     def spec(self) -> RunSpec:
+        together.registered()
         simulated = executors.executor(self.executor).simulated
         work = merged(WORKLOAD, self.workload)
         work["name"] = f"{work['family']}-{work['network']}"
