@@ -168,3 +168,21 @@ def test_one_row_beside_a_published_value_sets_no_target_for_the_others() -> Non
     alone = {key: value for key, value in runs.grid.published.items() if key[1] == "async_lu"}
     target = replace(runs, grid=replace(runs.grid, published=alone)).targets["resnet18"]
     assert (sure(target).row, sure(target).value) == ("lapsgd", 70.0)
+
+
+def test_other_tables_lend_ones_own_no_published_accuracy() -> None:
+    """Table 1 has times alone, and its rows' accuracies are lent by Table 2."""
+    runs = table_runs(table("table1"), THREE)
+    assert line(sure(assemble(runs).glances[0]), "async_lu").published_accuracy is not None
+    own = replace(runs.table, values=runs.grid.published)
+    (found,) = assemble(replace(runs, grid=replace(runs.grid, table=own))).glances
+    assert found.published
+    assert [one.published_accuracy for one in found.lines] == [None] * len(found.lines)
+
+
+def test_nothing_published_is_lent_where_nothing_stands_beside_the_runs() -> None:
+    """As on other data than the paper's, of which Table 5 has values of both rows."""
+    curves = {"async_lu": ([50.0, 70.0],), "bp": ([50.0, 70.0],)}
+    runs = table_runs(table("table5"), curves, network="resnet50")
+    assert sure(assemble(runs).glances[0]).published
+    assert not sure(assemble(replace(runs, grid=replace(runs.grid, published={}))).glances[0]).published
