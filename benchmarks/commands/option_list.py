@@ -25,7 +25,7 @@ SAID = {
     "augment": "whether training images are cropped and mirrored, as the data card says",
     "stem": "the network's first layers: for small images, or torchvision's",
     "blocks": "of each stage of a ResNet; none: as published",
-    "epochs": "at most: a run ends earlier after `patience` epochs without a better accuracy",
+    "epochs": "at most: a run ends earlier after `patience` epochs without a better value",
     "optimizer.name": "one per layer; muon: of matrices between the first layer and the last, adamw beside it",
     "optimizer.weight_decay": "per update, of the live parameters",
     "optimizer.nesterov": "Nesterov's momentum, of SGD, LARS and Muon",

@@ -136,7 +136,7 @@ def _evaluations(grid: Grid) -> Iterator[str]:
             yield (
                 f"Evaluated {every.denominator} times in each epoch, where all workers are drained as at its end (the "
                 "share of its batches rounded up to equal shares of replicas): an asynchronous method then has nothing "
-                f"in flight, so that its accuracies are not those of runs that are evaluated once an epoch; {also}."
+                f"in flight, so that its curve is not that of runs that are evaluated once an epoch; {also}."
             )
 
 
@@ -169,13 +169,13 @@ def _same_numbers(table_runs: TableRuns) -> Iterator[str]:
                 said.setdefault(tuple(rows.values()), []).append(network)
     for labels, networks in said.items():
         yield (
-            f"The same losses and accuracies to the last digit ({', '.join(networks)}), in each evaluation of each "
-            f"seed: {'; '.join(labels)}."
+            f"The same losses to the last digit ({', '.join(networks)}), in each evaluation of each seed: "
+            f"{'; '.join(labels)}."
         )
 
 
 def _numbers(records: Sequence[Record]) -> tuple[object, ...]:
-    """Losses and accuracies of each seed, evaluation by evaluation."""
+    """Losses of each seed, and what it is judged by, evaluation by evaluation."""
     names = dict.fromkeys(("train_loss", "loss", *(record.judge.metric for record in records)))
     return tuple(
         (record.seed, tuple(tuple(one.metrics.get(name) for name in names) for one in record.evaluations))
