@@ -25,7 +25,7 @@ from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.scales import TRAINED
 from benchmarks.workloads.workload import Workload, workload
 from results.measures import need
-from results.published import Key, Published
+from results.published import ANY_ROW, Key, Published
 from results.tables import RunCondition
 
 
@@ -161,7 +161,7 @@ def resolve(table: Table, choices: Choices) -> Grid:
         seeds=choices.seeds,
         condition=conditions.condition(choices, card, words),
         command=command([table.id], choices),
-        published=table.published if _beside(cells) else {},
+        published=_published(table, cells),
         settings=conditions.settings(choices, owners),
         swept=tuple(sweep.key for sweep in choices.sweeps if sweep.owner == "workload"),
         remarks=tuple(_remarks(choices)),
@@ -178,15 +178,22 @@ def _cell(table: Table, network: str, row: Row, choices: Choices, card: Card | N
     return GridRow(network, row, work, method, runs)
 
 
-def _beside(cells: Sequence[GridRow]) -> bool:
-    """Whether published values may stand beside the runs."""
-    if not cells:
-        return True
-    work, data = cells[0].work, cells[0].runs[0].data
+def _published(table: Table, cells: Sequence[GridRow]) -> Mapping[Key, Published]:
+    """Published values that may stand beside the runs; a network's target beside all of its rows, or beside none."""
+    apart = {(cell.network, cell.row.key) for cell in cells if not _beside(cell)}
+    if not apart:
+        return table.published
+    shown = {cell.network for cell in cells if (cell.network, cell.row.key) not in apart}
+    apart |= {(network, ANY_ROW) for network, _ in apart}
+    return {key: value for key, value in table.published.items() if key[0] in shown and key[:2] not in apart}
+
+
+def _beside(cell: GridRow) -> bool:
+    """Whether published values may stand beside a row's runs: its data, task and tokens are those of its scale."""
+    work, data = cell.work, cell.runs[0].data
     if work.dataset == work.family and data.unlike(data_card(work.family)):
         return False
-    usual = work.at(work.scale)
-    return _measured_on(work) == _measured_on(usual)
+    return _measured_on(work) == _measured_on(work.at(work.scale))
 
 
 def _measured_on(work: Workload) -> tuple[str, ...]:

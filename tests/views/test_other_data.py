@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
+from benchmarks.tables.definition import Row
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
 from benchmarks.views.evidence import RunsEvidence
@@ -16,6 +18,7 @@ from benchmarks.views.notes import notes
 from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import TableRuns, find_runs, other_data
 from benchmarks.workloads.data.images import folder_tree
+from results.published import ANY_ROW, TARGET, Published
 from tests.results.samples import finish
 
 ID = "table5"  # ImageNet's
@@ -99,3 +102,13 @@ def test_nothing_published_stands_beside_losses_of_other_tokens() -> None:
     usual, other = {"tokens.context": "16"}, {"tokens.unit": "bytes"}
     grids = [resolve(table("lm"), Choices(seeds=(0,), settings={"workload": given})) for given in (usual, other)]
     assert [bool(grid.published) for grid in grids] == [True, False]
+
+
+def test_nothing_published_stands_beside_a_row_of_other_tokens() -> None:
+    """Whichever row of the table that is; a target of all rows is then none."""
+    shown = table("lm")
+    other = tuple(Row(row.method, row.options, workload={"tokens.unit": "bytes"}) for row in shown.rows[1:])
+    value = Published(2.0, None, None, "theirs")
+    keys = (*((row.key, "best_loss") for row in (*shown.rows[:1], *other)), (ANY_ROW, TARGET))
+    made = replace(shown, rows=(*shown.rows[:1], *other), values={("gpt", *key): value for key in keys})
+    assert set(resolve(made, Choices(seeds=(0,))).published) == {("gpt", "bp", "best_loss")}
