@@ -136,7 +136,7 @@ def run(
         tables: Such as table3; all, paper-a and paper-b name many.
         jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
         per_device: Runs side by side on each GPU, instead of --jobs.
-        target: Value to reach (accuracies in percent, losses in nats), instead of the best of the worst method.
+        target: Value to reach (accuracies in percent, losses in their unit), instead of the best of the worst method.
         keep_weights: Write the weights that each run's last evaluation judged, to OUT/runs/ID/weights.safetensors.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
@@ -178,7 +178,7 @@ def tune(
         table: A table or figure, such as table1.
         jobs: Runs side by side, spread over the GPUs. Default: the GPUs, else the cores; one in real time.
         per_device: Runs side by side on each GPU, instead of --jobs.
-        target: Value to reach (accuracies in percent, losses in nats), instead of the best of the worst method.
+        target: Value to reach (accuracies in percent, losses in their unit), instead of the best of the worst method.
         no_tracking: Leave MLflow alone; it need not be installed.
     """
     from benchmarks.commands import tune
@@ -263,7 +263,7 @@ def report(*tables: str, selection: Shown = SHOWN, target: float | None = None, 
 
     Args:
         tables: Such as table3; all, paper-a and paper-b name many. Default: all that was run.
-        target: Value to reach (accuracies in percent, losses in nats), instead of the best of the worst method.
+        target: Value to reach (accuracies in percent, losses in their unit), instead of the best of the worst method.
         uri: A tracking store to fetch journals from first, so that a team shares one.
     """
     from benchmarks.commands.report import report as make

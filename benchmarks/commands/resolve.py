@@ -20,6 +20,7 @@ from benchmarks.runner import gpus
 from benchmarks.runner import seeds as of_seeds
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.gpus import Node
+from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.load import is_file
@@ -84,8 +85,6 @@ def choose(
     hardware: as `chosen_experiments`. node: that trains the runs, if it is not this machine. Raises UserError or
     MethodError on the first that cannot be.
     """
-    if target is not None and not 0 < target <= 100:
-        raise UserError(f"--target {target:g}: give a value to reach, above 0 and up to 100 (accuracies in percent).")
     given = given.smallest
     plugins = tuple(dict.fromkeys(path.expanduser().resolve() for path in given.plugin or ()))
     plugin_methods = tuple(name for path in plugins for name in methods.load_plugin(path))
@@ -109,7 +108,7 @@ def choose(
     of_tables = [network for asked in experiments if isinstance(asked, Table) for network in asked.networks]
     rows = tuple(_row(name, keys) for name in of_settings.rows(given.method or ()))
     of_settings.check_sweeps(sweeps, rows, [asked.id for asked in experiments if isinstance(asked, Analysis)])
-    return experiments, Choices(
+    choices = Choices(
         scale=one_of("scale", given.scale, SCALES),
         seeds=seeds,
         methods=rows,
@@ -130,6 +129,11 @@ def choose(
         alias=not given.no_alias,
         target=target,
     )
+    if target is not None:
+        for asked in experiments:
+            if isinstance(asked, Table):
+                resolve(asked, choices)  # `report` leaves out what cannot be resolved; this is to be said
+    return experiments, choices
 
 
 def _row(name: str, keys: Collection[str]) -> str:

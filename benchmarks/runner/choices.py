@@ -44,7 +44,7 @@ class Choices:
     added to it; none: all. networks: likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`,
     by owner ("workload", a method, an analysis) and key, as text, but for what has several values: sweeps.
     plugin_methods: those of the plug-ins, in their order. own: files of the user's own, for other processes.
-    target: percent.
+    target: in the unit of the tables' measure.
     """
 
     scale: str = "smoke"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -50,7 +51,7 @@ class Grid:
     rows: the same on every network; cells: network by network. works: what the rows of a network share. card: that all
     of them share; None in real time. settings: "workload.stem" -> value, of the table's methods. swept: fields of the
     workload that have several values. remarks: sentences on what was set; cautions: on what then was not. target:
-    percent, if the user fixed one.
+    in the unit of its measure, if the user fixed one.
     """
 
     table: Table
@@ -140,13 +141,15 @@ def resolve(table: Table, choices: Choices) -> Grid:
     """Tables that show the same runs share them, by identity.
 
     Raises UserError or MethodError on a setting that a workload or method does not take, UserError where the card or a
-    row delays a device that none of them has, and as `plan.run`.
+    row delays a device that none of them has, or the target lies outside the measure's range, and as `plan.run`.
     """
     its_rows, its_networks = _rows(table, choices), _networks(table, choices)
     card = choices.card or load_card(table.card) if choices.kind.needs_card else None
     cells = tuple(_cell(table, network, row, choices, card) for network in its_networks for row in its_rows)
     if cells and card is not None:
         _check_delays(table, cells, card)
+    if choices.target is not None:
+        _check_target(table, cells, choices.target)
     owners = {"workload", *(row.method for row in its_rows)}
     fewer = bool(choices.methods) and {row.key for row in its_rows} != {row.key for row in _rows(table, choices.whole)}
     words = conditions.words(choices, owners, rows=fewer, networks=its_networks != table.networks)
@@ -269,6 +272,16 @@ def _check_delays(table: Table, cells: Sequence[GridRow], card: Card) -> None:
                 f"The runs of {table.id} have {there}, and device {delay.device} is to be delayed: "
                 "name one that they have, or leave the delay out."
             )
+
+
+def _check_target(table: Table, cells: Sequence[GridRow], target: float) -> None:
+    for judge in dict.fromkeys(cell.runs[0].labels.judge for cell in cells):
+        low, high = judge.bounds
+        if not (low < target <= high and math.isfinite(target)):
+            ends = [f"above {low:g}"] if math.isfinite(low) else []
+            ends += [f"up to {high:g}"] if math.isfinite(high) else []
+            wanted = " and ".join(ends) or "a finite number"
+            raise UserError(f"--target {target:g}: give a value to reach, {wanted}, of {table.id}'s {judge.heading}.")
 
 
 def _remarks(choices: Choices) -> Iterator[str]:

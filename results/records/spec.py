@@ -123,6 +123,13 @@ class Judge(Recorded):
         return self.rank(math.floor(whole) / 10**self.digits)
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """Returns the limits of its values, the lower one left out; a loss of which chance is known has one, 0."""
+        if self.unit == "%":
+            return 0.0, 100.0
+        return (0.0 if self.better == "less" and self.chance is not None else -math.inf), math.inf
+
+    @property
     def heading(self) -> str:
         """Returns title and unit, as an axis is labelled: "accuracy (%)"."""
         return f"{self.title} ({self.unit})" if self.unit else self.title

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from benchmarks.views.notes import caveats, notes
 from benchmarks.views.table_runs import find_runs
 from methods import registry
 from results.records.identity import identity as hashed
+from results.records.spec import Judge
 
 CHOICES = Choices(card=cards.load("paper-a"))
 
@@ -52,6 +54,16 @@ def test_a_delay_on_a_device_that_no_run_has_is_refused(methods: tuple[str, ...]
         resolve(table("table1"), replace(CHOICES, card=late, methods=methods))
     fitting = late.model_copy(update={"delays": (Delay(kind="constant", device=0),)}) if late is not None else None
     assert len(resolve(table("table1"), replace(CHOICES, card=fitting, methods=methods)).runs) > 0
+
+
+def test_a_target_lies_in_the_range_of_what_the_table_is_judged_by() -> None:
+    """A loss may be above 100, and one whose chance nobody knows below 0; an accuracy may not."""
+    assert resolve(table("lm"), replace(CHOICES, target=150.0)).target == 150.0
+    for id, target in (("table3", 150.0), ("table3", 0.0), ("lm", -1.0), ("lm", math.inf)):
+        with pytest.raises(UserError, match="give a value to reach"):
+            resolve(table(id), replace(CHOICES, target=target))
+    unbounded = Judge(metric="loss", title="loss", unit="nats", better="less")
+    assert unbounded.bounds == (-math.inf, math.inf)
 
 
 def test_tables_that_show_the_same_runs_share_them() -> None:
