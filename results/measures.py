@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NO_TARGET = "no target: no run finished of the rows whose worst sets it"
 NO_BASELINE = "no BP run of the same seed to compare with"
 NO_PEAK = "no peak was known when it ran: a hardware card states it, `python -m benchmarks calibrate` measures it"
+NO_TOKENS = "no tokens are predicted, or their FLOPs were not counted yet when it ran"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,16 @@ def _per_second(record: Record, context: Context) -> float | None:
     return int(str(work["batch"])) * int(str(tokens["context"])) / seconds
 
 
+def _flops_per_token(record: Record, context: Context) -> float | None:
+    """FLOPs of training the run's network on one token, as they were counted: all products of both passes.
+
+    They are those of PaLM's appendix B (arXiv:2204.02311), 6 N + 12 L H Q T, with N weights that multiply: embeddings
+    are looked up. Attention is counted whole, masked or not.
+    """
+    flops = (record.end or {}).get("flops_per_token")
+    return float(flops) if flops else None
+
+
 def _best_of_whole(record: Record, context: Context) -> Best | None:
     """Best evaluation of a finished run that learnt anything: what another took is no training's time."""
     return best(record) if record.status == "finished" and not learnt_nothing(record, context.chance) else None
@@ -331,6 +342,9 @@ MEASURES: dict[str, Measure] = {
             "bits_per_byte", "Bits per byte", "", "less", digits=3, std_digits=3, of_run=_at_best("bits_per_byte")
         ),
         Measure("tokens_per_second", "Tokens per second", "", "more", digits=0, clock=True, of_run=_per_second),
+        Measure(
+            "flops_per_token", "FLOPs per token", digits=0, missing=NO_TOKENS, of_run=_flops_per_token
+        ),
         Measure(
             "time_to_target_seconds", "Time to target (s)", "s", "less",
             time=True, event="target", needs="target",

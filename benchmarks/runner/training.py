@@ -141,6 +141,10 @@ class Training:
         else:
             charged = charge(self.work, card, self.network())
             self.step_flops, price = charged.step_flops, charged.price
+        self.flops_per_token: float | None = None
+        if self.work.tokens is not None:  # of the network that is trained, whichever is charged
+            own = counted(self.work, data.card, self.network(), 1)
+            self.flops_per_token = step_flops(own) / self.work.tokens.context
         self.executor: Executor = kind.build(self.team, price, self.work.threads)
         self.run_progress.executor = self.executor
         self.train_seconds = 0.0
@@ -421,6 +425,7 @@ def _end(training: Training, history: EvaluationHistory, journal: Journal, wall_
         staleness=training.team.per_layer(),
         effects=training.team.counted_effects(),
         step_flops=training.step_flops,
+        **({} if training.flops_per_token is None else {"flops_per_token": training.flops_per_token}),
         wall_seconds=wall_seconds,
     )
 

@@ -306,7 +306,7 @@ def _number(name: str, value: Any) -> float:
 def _end(path: Path, number: int, line: Mapping[str, Any], epochs: float) -> Mapping[str, Any]:
     end: Mapping[str, Any] = thaw(line)
     try:
-        for name in ("wall_seconds", "step_flops"):
+        for name in ("wall_seconds", "step_flops", "flops_per_token"):
             if end.get(name) is not None:
                 _number(name, end[name])
         for layer in end.get("staleness") or ():

@@ -220,7 +220,6 @@ class Case:
 
     @property
     def spec(self) -> RunSpec:
-        together.registered()
         simulated = executors.executor(self.executor).simulated
         work = merged(WORKLOAD, self.workload)
         work["name"] = f"{work['family']}-{work['network']}"

@@ -13,12 +13,16 @@ import methods
 from benchmarks.checkout import CHECKOUT
 from benchmarks.executors import registry as executors
 from benchmarks.hardware import cards
+from benchmarks.hardware.card import Card
 from benchmarks.runner import plan
 from benchmarks.runner.processes.messages import Setting
 from benchmarks.runner.processes.one_run import data_of
-from benchmarks.runner.training import Training, load_data
+from benchmarks.runner.training import Training, load_data, train
 from benchmarks.workloads.data.load import DataSet
 from benchmarks.workloads.workload import workload
+from results.measures import ALONE, MEASURES, NO_TOKENS
+from results.records import Record
+from results.records.journal import Journal, folder_of, read
 
 IMPORTS = """
 import sys
@@ -64,6 +68,35 @@ def test_a_process_shares_no_windows_between_runs_of_other_contexts(
             .batch(0, 0)
         )
         assert inputs.shape == (2, int(context))
+
+
+@pytest.mark.parametrize("method", ["bp", "ddp"])
+def test_a_language_model_s_flops_per_token_are_palm_s_and_make_its_mfu(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """6 N + 12 L H Q T, of weights that multiply; MFU is tokens a second by FLOPs of each, over the devices' peak."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fields = {"train_samples": "64", "test_samples": "4", "tokens.context": "16", "epochs": "1"}
+    work = workload("tinyshakespeare", "gpt", "smoke", {**fields, "price": "flops"})
+    card = cards.load("paper-a").model_copy(update={"peak_flops_per_second": 1e14})
+    run = plan.alone(work, methods.create(method), card=card)
+    made = trained(run, load_data(work, None), card, tmp_path)
+    blocks, head = 4 * 12 * work.width**2, work.width * 43
+    tokens, flops, mfu = (
+        MEASURES[key].of(made) for key in ("tokens_per_second", "flops_per_token", "model_flops_utilisation_percent")
+    )
+    assert flops == 6 * (blocks + head) + 12 * 4 * work.width * 16
+    assert mfu == pytest.approx(100 * (tokens or 0) * flops / (1e14 * run.labels.device_count))
+    assert run.labels.device_count == methods.create(method).devices
+    work = workload("cifar10", "vit", "smoke", {"train_samples": "64", "test_samples": "4", "epochs": "1"})
+    image = trained(plan.alone(work, methods.create("bp"), card=card), load_data(work, None), card, tmp_path)
+    assert MEASURES["flops_per_token"].value([image], ALONE)[1] == NO_TOKENS
+
+
+def trained(run: plan.Run, data: DataSet, card: Card, out: Path) -> Record:
+    with Journal.create(folder_of(out, run.id), id=run.id, spec=run.spec, environment={}, labels=run.labels) as journal:
+        train(run.spec, journal, data=data, card=card)
+    return read(journal.path)
 
 
 @pytest.mark.slow
