@@ -145,10 +145,10 @@ class Rank:
         method = methods.create(name, options(name, setting))
         root = dist.PrefixStore(turn, self.store)
         ours = RankSession(root, 1, self.rank, self.ranks, method.workers, timeout_seconds=300.0)
-        self.lasting.enter_context(session.at(ours))
+        self.lasting.enter_context(session.session_entered(ours))
         made = prepared(setting, name)
         if self.rank:
-            ours.ready()
+            ours.publish_ready()
             threading.Thread(target=made.executor.follow, daemon=True).start()  # type: ignore[attr-defined]
             self.turns[turn] = lambda: []
         else:

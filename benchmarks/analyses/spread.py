@@ -111,7 +111,7 @@ def _record(work: Workload, method: Method, data: DataSet) -> tuple[Ends, list[P
     training = Training(_spec(work, method, 0), data, None)
     ends = _train(training)
     assert isinstance(training.executor, RecordingExecutor)
-    return ends, training.executor.taken()
+    return ends, training.executor.take_schedule()
 
 
 def _replay(work: Workload, method: Method, data: DataSet, seed: int, parts: Sequence[Part]) -> Ends:

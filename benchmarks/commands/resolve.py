@@ -179,7 +179,7 @@ def _with_ranks(
 
     Without either, ranks are started for the devices that there are.
     """
-    place = None if kind.one_process else places.found()
+    place = None if kind.one_process else places.rank_from_environment()
     if place is None:
         return given
     tables = [row for one in experiments if isinstance(one, Table) for row in one.rows]

@@ -43,7 +43,7 @@ class Replica:
 
 @dataclass(slots=True)
 class Read:
-    """The versions of a layer that a step's forward pass saw, and when."""
+    """What a step's forward pass read of one layer: its versions (counts of updates and averages) and the time."""
 
     updates: int
     time: Moment
@@ -55,7 +55,10 @@ class Read:
 
 
 class Step:
-    """One batch on its way. settled: it has led to a gradient, or was dropped. pinned: layers whose weights it pins."""
+    """One batch on its way through the network.
+
+    settled: it has led to a gradient, or was dropped. pinned: indices of layers that it computes with a copy of.
+    """
 
     __slots__ = ("__weakref__", "index", "pinned", "reads", "replica", "settled")
 
@@ -65,22 +68,22 @@ class Step:
         self.pinned: set[int] = set()
 
     def read(self, layer: Layer) -> Read:
-        """Returns what its forward pass saw of the layer. Raises AssertionError where it has not been there."""
+        """Returns what the step's forward pass read of the layer. Raises AssertionError before that pass."""
         read = self.reads[layer.index]
         assert read is not None, f"{layer.name} was not read: its forward pass is missing"
         return read
 
 
 Part = tuple[Read, Moment]
-"""The read and the readiness of one of several gradients that were added up."""
+"""What one of several accumulated gradients had read, and when it was ready."""
 
 
 @dataclass(slots=True)
 class Gradient:
-    """The gradient of one layer for one step, or the mean or sum of several `batches`.
+    """The gradient of one layer for one step, or the mean or sum of `batches` steps.
 
-    ready: the time its computation ended, 0 where nobody has said. settled: it was applied, reduced or dropped. parts:
-    of the gradients that were added up (`Accumulate`), where it is no single one; its own read is the stalest's.
+    ready: when it was computed; 0 where unknown. settled: it was applied, reduced or dropped. parts: read and readiness
+    of each gradient that `Accumulate` added up, empty for a single one; `read` is then the stalest's.
     """
 
     layer: Layer
@@ -93,7 +96,7 @@ class Gradient:
 
     @property
     def all_parts(self) -> tuple[Part, ...]:
-        """The parts; of a single gradient itself."""
+        """Returns the parts, a single gradient being its own only part."""
         return self.parts or ((self.read, self.ready),)
 
 
@@ -101,9 +104,10 @@ class Gradient:
 
 
 class EpochAccounting:
-    """The accounts of one team; several workers may write at once.
+    """Counts the batches, gradients and updates of one team; several workers may call it at once.
 
-    layers: their names. steps_per_epoch: batches, of which the replicas have equal shares; the first epoch is 0.
+    layers: their names. replicas: how many, each with an equal share of the batches. steps_per_epoch: batches. Epochs
+    count from 0.
     """
 
     def __init__(self, layers: Sequence[str], *, replicas: int, steps_per_epoch: int, epochs: int) -> None:
@@ -124,19 +128,19 @@ class EpochAccounting:
         self.staleness.clear()
 
     def drain_after(self, batches: int) -> None:
-        """Gives out the epoch's batches up to this one, then none: the workers end, whatever they have in flight.
+        """Ends the part under way at this batch: no more are given out after it, so that the workers end.
 
-        batches: counted from the epoch's begin; a multiple of the replicas, since these have equal shares.
+        batches: counted from the epoch's begin; a multiple of the replicas.
         """
         self.end, self.part = batches, sum(self.taken)
 
     def end_epoch(self) -> None:
-        """Checks, at an epoch's end or a drain, that all that was given out was used up.
+        """Checks, at an epoch's end or a drain, that all batches led to gradients and all gradients were used.
 
         Raises EpochUnfinished unless all batches were taken, and all gradients applied or declared dropped.
         """
-        if left := list(self._left_over()):
-            raise EpochUnfinished(left)
+        if leftovers := list(self._left_over()):
+            raise EpochUnfinished(leftovers)
 
     def _left_over(self) -> Iterator[str]:
         taken = sum(self.taken)
@@ -158,7 +162,7 @@ class EpochAccounting:
         return ticket if ticket < self.end else None
 
     def take(self, replica: int, *, shared: bool = False) -> int | None:
-        """Takes the upcoming ticket."""
+        """Takes the next ticket for this replica; None where there is none left."""
         with self._lock:
             ticket = self.upcoming(replica, shared=shared)
             if ticket is not None:
@@ -167,17 +171,17 @@ class EpochAccounting:
         return ticket
 
     def take_drawn(self, replica: int, ticket: int) -> bool:
-        """Takes a shared ticket that was drawn from a counter of several processes; False beyond the last."""
+        """Notes a shared ticket that was drawn from a counter of several processes; False beyond the last batch."""
         with self._lock:
-            if there := ticket < self.end:
+            if exists := ticket < self.end:
                 self.taken[replica] += 1
                 self.effects["shared_batches"] += 1
-        return there
+        return exists
 
     # ---- gradients: one that goes to several replicas is applied at the first
 
-    def made(self, step: Step, *, pinned: bool, moved: bool) -> None:
-        """Notes a gradient of the step. moved: the weights are no longer those that the forward pass has read."""
+    def count_gradient(self, step: Step, *, pinned: bool, moved: bool) -> None:
+        """Counts a gradient of the step. moved: the weights have changed since the forward pass read them."""
         effects = self.effects
         with self._lock:
             self.unused += 1
@@ -189,7 +193,7 @@ class EpochAccounting:
             effects["moved"] += moved
 
     def count_update(self, gradients: Sequence[Gradient]) -> None:
-        """Counts one `Update`, of so many gradients."""
+        """Counts one Update effect and its gradients."""
         effects, updates = self.effects, self.effects["updates"]
         with self._lock:
             for index in {gradient.layer.index for gradient in gradients}:
@@ -198,48 +202,51 @@ class EpochAccounting:
             effects["applied_batches"] += sum([gradient.batches for gradient in gradients])
 
     def settle(self, gradients: Sequence[Gradient]) -> None:
-        """Notes that they were applied to one replica or the other, or used up in another way."""
+        """Notes that gradients were used: applied, reduced, or handed to another process. Each counts once."""
         with self._lock:
             for gradient in gradients:
                 self.unused -= not gradient.settled
                 gradient.settled = True
 
-    def arrived(self, gradient: Gradient) -> None:
-        """Notes one from another process, where it was settled by being handed on, if it had not been before."""
+    def count_received(self, gradient: Gradient) -> None:
+        """Counts a gradient from another process, unless it was applied there before."""
         with self._lock:
             self.unused += not gradient.settled
 
-    def reduced(self, gradients: Sequence[Gradient], means: Sequence[Gradient]) -> None:
-        """Notes an AllReduce: it uses gradients up and makes as many; its only member has its own back."""
+    def count_reduction(self, gradients: Sequence[Gradient], means: Sequence[Gradient]) -> None:
+        """Counts an AllReduce: the gradients are used, and as many means are made.
+
+        A group of one returns its own gradient.
+        """
         if means[0] is not gradients[0]:
             self.settle(gradients)
             with self._lock:
                 self.unused += len(means)
 
-    def accumulated(self, gradients: Sequence[Gradient]) -> None:
-        """Notes an Accumulate of several: it uses them up and makes one."""
+    def count_accumulation(self, gradients: Sequence[Gradient]) -> None:
+        """Counts an Accumulate: it uses several gradients and makes one."""
         self.settle(gradients)
         with self._lock:
             self.unused += 1
 
     def note_staleness(self, layer: Layer, gradient: Gradient, version: int, now: Moment) -> None:
-        """Notes, for each part of a gradient, how stale it is: it was applied `now`, to the layer of this version."""
+        """Notes the staleness of each part of a gradient, applied `now` to the layer at this version."""
         for read, ready in gradient.all_parts:
             self.staleness.note(layer.index, max(0, version - read.updates), read.time, ready, now)
 
-    def drop(self, what: Step | Gradient) -> None:
-        """Notes a gradient that a method drops, or a batch whose layers then have none."""
-        gradients = len(what.all_parts) if isinstance(what, Gradient) else len(what.reads)
+    def drop(self, item: Step | Gradient) -> None:
+        """Counts dropped gradients: those of an accumulated one, or a dropped batch's, one per layer."""
+        gradients = len(item.all_parts) if isinstance(item, Gradient) else len(item.reads)
         with self._lock:
-            if not what.settled:
-                what.settled = True
+            if not item.settled:
+                item.settled = True
                 self.dropped += gradients
-                if isinstance(what, Gradient):
+                if isinstance(item, Gradient):
                     self.unused -= 1
                 else:
                     self.begun += 1
 
-    def averaged(self, correction: Correction) -> None:
+    def count_average(self, correction: Correction) -> None:
         """Counts a replica that became the mean of several."""
         if correction.members > 1:
             with self._lock:
@@ -249,9 +256,9 @@ class EpochAccounting:
     # ---- to resume
 
     def counts(self, state: Mapping[str, object]) -> TeamCounts:
-        """Returns a copy of what a run that resumes at this drain has to know. state: the team's.
+        """Returns a copy of the counters that a resumed run needs. state: the team's.
 
-        Raises ValueError where that is not like JSON.
+        Raises ValueError where the state cannot be written as JSON.
         """
         counts = TeamCounts(
             epoch=self.epoch,
@@ -265,7 +272,7 @@ class EpochAccounting:
         return counts.model_copy(deep=True)
 
     def check(self, counts: TeamCounts) -> None:
-        """Raises ValueError where they are no counts of such a team."""
+        """Raises ValueError where the counters are of a team with other layers, replicas or epochs."""
         sums, taken = counts.staleness, sum(counts.taken)
         lengths = {len(sums["count"]), len(sums["updates"]), len(sums["seconds"]), len(sums["wait"])}
         lengths.add(len(counts.effects["updates"]))
@@ -274,7 +281,7 @@ class EpochAccounting:
             raise ValueError("its counts are of another team")
 
     def resume(self, counts: TeamCounts) -> None:
-        """Goes on from there. Raises ValueError where they are no counts of such a team."""
+        """Sets the counters to those of a checkpoint. Raises as `check`."""
         self.check(counts)
         counts = counts.model_copy(deep=True)
         self.epoch, self.taken, self.effects = counts.epoch, counts.taken, counts.effects

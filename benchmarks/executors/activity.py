@@ -1,4 +1,4 @@
-"""The activity of each worker of an epoch, for whoever watches from another thread."""
+"""What each worker is doing, for a display or watch on another thread."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ SUBJECTS = ("layer", "channel", "counter", "group", "port")
 
 @dataclass(eq=False, slots=True)
 class Activity:
-    """The last effect that a worker asked for, and their number; noting one costs two stores, no lock and no clock."""
+    """A worker's last effect, and how many it has asked for.
+
+    Noting an effect costs two assignments: no lock, no clock.
+    """
 
     worker: e.Worker
     effect: e.Effect | None = None  # the last one
-    asked: int = 0
+    effect_count: int = 0
 
     def __str__(self) -> str:
         """Describes the activity, with the line of the method where its program is a generator."""
@@ -35,6 +38,6 @@ class Activity:
 
     @property
     def _subject(self) -> str:
-        """The name of what its effect is on."""
+        """Returns the name of the layer, channel, counter or group that the effect is on."""
         subjects = (getattr(self.effect, part) for part in SUBJECTS if hasattr(self.effect, part))
         return "" if self._running else next((str(subject.name) for subject in subjects), "")

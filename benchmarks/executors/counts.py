@@ -1,4 +1,4 @@
-"""The counts of a team as plain values: what journals say, and what a run that resumes at a drain goes on from."""
+"""A team's counters as plain values: in journals, and in checkpoints, which a resumed run continues from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Natural = Annotated[int, Field(ge=0)]
 
 
 class LayerStaleness(TypedDict):
-    """Means over the gradients applied to one layer."""
+    """Mean staleness of the gradients applied to one layer."""
 
     layer: str
     updates: float  # others' updates between the forward pass's read and this update
@@ -23,7 +23,7 @@ class LayerStaleness(TypedDict):
 
 
 class StalenessSums(TypedDict):
-    """An epoch's staleness so far, per layer: what a run that resumes goes on from."""
+    """Sums of the epoch's staleness so far, per layer."""
 
     count: list[int]
     updates: list[int]
@@ -32,11 +32,11 @@ class StalenessSums(TypedDict):
 
 
 class EffectCounts(TypedDict):
-    """Counts of effects, over all epochs and replicas so far; comparisons are audited by it.
+    """Counts of effects over all epochs and replicas so far, by which comparisons are audited.
 
-    A gradient is of one layer. updates: per layer, how often `Update` changed it, whatever the number of gradients at
-    once; applied: these gradients; applied_batches: the batches that they are of, which are several where gradients
-    were reduced.
+    updates: per layer, how many Update effects changed it, whatever their number of gradients. applied: gradients
+    applied, each of one layer. applied_batches: the batches behind them, several per gradient where gradients were
+    reduced.
     """
 
     shared_batches: int  # taken by whoever asked for the next one
@@ -51,7 +51,7 @@ class EffectCounts(TypedDict):
 
 
 class CountedEffects(EffectCounts):
-    """The counts as a journal's last line has them."""
+    """The counts as in the last line of a journal."""
 
     dropped: int  # gradients
     replicas: int  # that were changed
@@ -72,14 +72,16 @@ def no_effects(layers: int) -> EffectCounts:
     }
 
 
-class _Kept(BaseModel):
+class _FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class TeamCounts(_Kept):
-    """The counts of a team at a drain. taken: the epoch's batches, per replica; begun: those used up.
+class TeamCounts(_FrozenModel):
+    """A team's counters at a drain.
 
-    dropped: gradients over all epochs, as `effects` counts. state: the methods' and the executor's own.
+    taken: the epoch's batches per replica; begun: those that led to a gradient or were dropped.
+
+    dropped: gradients over all epochs, like `effects`. state: team.state, of the method and the executor.
     """
 
     epoch: Natural
@@ -91,8 +93,11 @@ class TeamCounts(_Kept):
     state: dict[str, JsonValue]
 
 
-class LayerCounts(_Kept):
-    """The counts of a replica's layer. stepped: whether its optimizers have a state; workers: who has one, in order."""
+class LayerCounts(_FrozenModel):
+    """Counters of one replica's layer. stepped: its optimizers have a state.
+
+    workers: who has an optimizer, in order.
+    """
 
     updates: Natural
     averages: Natural
@@ -120,8 +125,8 @@ class LayerConflicts(TypedDict):
     overlapping_reads: int
 
 
-class TeamValues(_Kept):
-    """The values of a team beside its tensors. layers: replica by replica; conflicts: layer by layer.
+class TeamValues(_FrozenModel):
+    """A team's values other than tensors. layers: replica by replica; conflicts: layer by layer.
 
     samples, conflicts: of the epoch, so far.
     """
@@ -133,7 +138,7 @@ class TeamValues(_Kept):
 
 
 def as_json(state: Mapping[str, object]) -> dict[str, JsonValue]:
-    """Returns a copy. Raises ValueError where JSON would give back anything else."""
+    """Returns a copy of the state as JSON would load it. Raises ValueError where that differs from the state."""
     try:
         copy: dict[str, JsonValue] = json.loads(json.dumps(state))
     except (TypeError, RecursionError) as error:

@@ -27,9 +27,9 @@ Line = tuple[FrameType, int]
 
 
 def described(error: BaseException) -> str:
-    """Text of an error: class, message, and the line of a method or a user's network that raised it, if one did.
+    """Returns an error's text: class, message, and the line of the user's method or network that raised it, if one did.
 
-    A plug-in's exception may raise instead of giving a text, which is then said.
+    Where the exception's own __str__ raises, the text says that.
     """
     try:
         text = f"{type(error).__name__}: {error}".removesuffix(": ")
@@ -41,12 +41,15 @@ def described(error: BaseException) -> str:
 
 
 def standing(worker: Worker) -> str:
-    """The file and line at which a worker waits for its effect; "" once it has ended."""
+    """Returns the file and line at which a worker's program waits for its effect; "" once it has ended."""
     return _place(_suspended_at(worker.program), worker.program)
 
 
 def _place(lines: Sequence[Line], program: object = None) -> str:
-    """The innermost of these lines that is a plug-in's, as `program` may be, else one of our methods'; or ""."""
+    """Returns "file:line" of the innermost plug-in's line, else of the innermost of our methods' lines, else "".
+
+    program: a generator whose file counts as a plug-in's.
+    """
     code = getattr(program, "gi_code", None)
     file = code.co_filename if code is not None else ""
     ours = [line for line in lines if _file(line).startswith(OUR_METHODS)]
@@ -69,7 +72,7 @@ def _raised_at(error: BaseException) -> list[Line]:
 
 
 def _suspended_at(program: object) -> list[Line]:
-    """Returns the lines of a generator and those that it delegates to, outermost first."""
+    """Returns the suspended lines of a generator and those that it delegates to, outermost first."""
     lines = []
     while (frame := getattr(program, "gi_frame", None)) is not None:
         lines.append((frame, frame.f_lineno))
@@ -78,7 +81,7 @@ def _suspended_at(program: object) -> list[Line]:
 
 
 class WorkerFailed(Exception):
-    """A worker raised; the others were ended. Its cause is the worker's exception, turned into text when asked for."""
+    """A worker raised; the others were ended. __cause__ is the worker's exception, turned into text when asked for."""
 
     def __init__(self, worker: str, cause: BaseException) -> None:
         super().__init__(worker, cause)
@@ -90,9 +93,9 @@ class WorkerFailed(Exception):
 
 
 class WorkersStuck(Exception):
-    """A run has failed, and some of its workers go on for ever, on threads that nobody can end. Its cause: the failure.
+    """A run has failed, and some workers never end; their threads cannot be killed, so this process should end.
 
-    Whatever else this process did, it would do beside them: it should end.
+    __cause__: the failure.
     """
 
     def __init__(self, failure: Exception, stuck: Iterable[str], seconds: float) -> None:
@@ -101,7 +104,7 @@ class WorkersStuck(Exception):
 
 
 class EpochUnfinished(Exception):
-    """All workers ended, and batches or gradients were left over."""
+    """All workers ended, but batches or gradients were left over."""
 
     def __init__(self, left: Iterable[str]) -> None:
         super().__init__(
@@ -111,14 +114,14 @@ class EpochUnfinished(Exception):
 
 
 class ScheduleMismatch(Exception):
-    """A recorded schedule is not one of these workers."""
+    """A recorded schedule does not fit the workers that replay it."""
 
     def __init__(self, where: str) -> None:
         super().__init__(f"The schedule does not fit: {where}")
 
 
 class Stalled(Exception):
-    """Workers wait for each other for ever."""
+    """All workers wait for each other for ever."""
 
     def __init__(self, waiting: Iterable[tuple[Worker, str]]) -> None:
         names = "; ".join(f"{worker.name} waits for {what} ({standing(worker)})" for worker, what in waiting)
@@ -127,9 +130,9 @@ class Stalled(Exception):
 
 @contextmanager
 def closing(workers: Sequence[Worker]) -> Iterator[None]:
-    """Close the workers' programs at the end, all of them.
+    """Closes all workers' programs at the end of the block.
 
-    The first error counts, and one of the block before any of closing. Raises WorkerFailed, naming whose program cannot
+    An error of the block goes before errors of closing. Raises WorkerFailed, naming the worker, where a program cannot
     be closed.
     """
     try:
@@ -143,7 +146,7 @@ def closing(workers: Sequence[Worker]) -> Iterator[None]:
 
 
 def _note_place(workers: Sequence[Worker], error: BaseException) -> None:
-    """Notes the place of the worker that the error is of: a single one's, or the one that it names."""
+    """Stores on the error the line of the worker's program that raised it: the only worker's, or the named one's."""
     for worker in workers:
         if isinstance(error, WorkerFailed) and error.worker == worker.name:
             error = error.error
@@ -155,7 +158,7 @@ def _note_place(workers: Sequence[Worker], error: BaseException) -> None:
 
 
 def _close(workers: Sequence[Worker]) -> WorkerFailed | None:
-    """-> how the first failed of those that cannot be closed."""
+    """Closes all programs -> the failure of the first that could not be closed, or None."""
     failure = None
     for worker in workers:
         try:

@@ -1,4 +1,4 @@
-"""The executors by name: what time means to each, and how it is built. None is loaded before it is built."""
+"""The executors by name: what time means to each, and how it is built. Each module is loaded when first built."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Executor(Protocol):
-    """Carries out the effects of a method's workers, on one team."""
+    """Runs the workers of a method on one team, carrying out their effects."""
 
     @property
     def now(self) -> float | None: ...  # simulated seconds over all epochs; None where time is real
@@ -27,10 +27,14 @@ class Executor(Protocol):
     def activities(self) -> Sequence[Activity]: ...  # of the workers under way; read by another thread
 
     def resume(self, now: float | None) -> None:
-        """Go on from the `now` of a run that was drained then."""
+        """Sets the executor's clock to `now` of an earlier run, whose team was loaded from a checkpoint.
+
+        Called once, before `run`. now: simulated seconds at the checkpoint; None where time is real, which needs no
+        clock.
+        """
 
     def run(self, workers: Iterable[Worker]) -> None:
-        """Run all workers to completion: one epoch, or a part of it.
+        """Runs all workers to completion: one epoch, or a part of it.
 
         Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where this process should end after that.
         """
@@ -38,7 +42,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutorKind:
-    """Properties of an executor, known before it is loaded: its methods.ExecutorProperties, title and module."""
+    """Properties of an executor, known before it is loaded (methods.ExecutorProperties), its title and module."""
 
     name: str
     title: str  # what seconds are, in a few words
@@ -50,12 +54,15 @@ class ExecutorKind:
     offered: bool = True  # for --executor; else another option asks for it
 
     def build(self, team: Team, price: Price | None, threads: int) -> Executor:
-        """price: what effects cost, None unless needs_card. threads: torch's, in each worker."""
+        """Builds the executor for a team. price: costs of effects, None unless needs_card.
+
+        threads: torch's, in each worker.
+        """
         made: Executor = importlib.import_module(self.module).build(team, price, threads)
         return made
 
     def check(self, method: Method) -> None:
-        """Raises UserError, naming the executors that will do, when the method cannot run here."""
+        """Raises UserError, naming the executors that will do, where the method cannot run on this one."""
         if reason := method.refuses(self):
             others = [name for name, kind in _kinds.items() if kind.offered and not method.refuses(kind)]
             instead = f"choose --executor {' or '.join(others)}" if others else "no executor here will do"
@@ -66,7 +73,7 @@ _kinds: dict[str, ExecutorKind] = {}
 
 
 def register(kind: ExecutorKind) -> ExecutorKind:
-    """Raises UserError when the name is taken."""
+    """Adds an executor to the registry. Raises UserError when the name is taken."""
     if kind.name in _kinds:
         raise UserError(f"Two executors are named '{kind.name}': rename one.")
     _kinds[kind.name] = kind
@@ -79,12 +86,12 @@ def names() -> tuple[str, ...]:
 
 
 def in_one_process() -> tuple[str, ...]:
-    """Returns those of them that this process can build by itself."""
+    """Returns the names of those that run in this process alone."""
     return tuple(name for name in names() if _kinds[name].one_process)
 
 
 def executor(name: str) -> ExecutorKind:
-    """Raises UserError, offering the nearest names, when there is none."""
+    """Returns the executor of this name. Raises UserError, offering the nearest names, where there is none."""
     if name not in _kinds:
         raise UserError(unknown("executor", name, names()))
     return _kinds[name]

@@ -1,4 +1,4 @@
-"""Staleness, measured by the executor out of the effects: how old the weights were that a gradient was taken for."""
+"""Staleness, measured by executors: how many updates, and seconds, lie between reading weights and updating them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ def seconds_between(earlier: Moment, later: Moment) -> float:
 
 
 class Staleness:
-    """Sums per layer; the clock of `seconds` is the executor's, or a device's where it runs behind the host."""
+    """Sums the staleness of applied gradients per layer.
+
+    Seconds are those of the executor's clock, or differences of device events where a device runs behind the host.
+    """
 
     def __init__(self, layers: Sequence[str]) -> None:
         self.layers = list(layers)
@@ -40,7 +43,10 @@ class Staleness:
         self.unknown: list[tuple[int, Moment, Moment, Moment]] = []
 
     def note(self, layer: int, updates: int, read: Moment, ready: Moment, now: Moment) -> None:
-        """Notes that a gradient was applied `now`, whose pass had read the weights at `read`, and which was `ready`."""
+        """Notes an applied gradient.
+
+        updates: its staleness; read: when its pass read the weights; ready: when it was computed.
+        """
         with self.lock:
             self.count[layer] += 1
             self.updates[layer] += updates
@@ -51,7 +57,7 @@ class Staleness:
                 self.unknown.append((layer, read, ready, now))
 
     def sums(self) -> StalenessSums:
-        """Returns the epoch's, so far. Raises RuntimeError while a device has not come to the moments noted."""
+        """Returns the epoch's sums so far. Raises RuntimeError while a device has not reached the events noted."""
         while self.unknown:
             layer, read, ready, now = self.unknown[-1]
             seconds, wait = seconds_between(read, now), seconds_between(ready, now)
@@ -61,7 +67,7 @@ class Staleness:
         return {"count": self.count, "updates": self.updates, "seconds": self.seconds, "wait": self.wait}
 
     def resume(self, sums: StalenessSums) -> None:
-        """Goes on from them."""
+        """Continues from a checkpoint's sums."""
         self.unknown = []
         self.count, self.updates = sums["count"], sums["updates"]
         self.seconds, self.wait = sums["seconds"], sums["wait"]

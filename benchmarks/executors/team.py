@@ -24,19 +24,22 @@ from methods import effects as e
 T = TypeVar("T")
 
 
-def narrowed(kind: type[T], what: object) -> T:
-    """Returns what a worker holds as the record that its team made of it. Raises TypeError where it is none."""
-    if not isinstance(what, kind):
-        raise TypeError(f"{what!r} is no {kind.__name__} of this team")
-    return what
+def narrowed(kind: type[T], value: object) -> T:
+    """Returns the value, typed as `kind`. Raises TypeError where it is no such record.
+
+    Methods hold layers, steps and gradients by their protocols (methods/effects.py); a team gets its own records back.
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is no {kind.__name__} of this team")
+    return value
 
 
 class Team(ABC):
-    """The replicas of one run, the accounts of its epochs, and what carries out the effects on them.
+    """The replicas of one run, its counters, and the implementation of every effect on them.
 
-    seed: of the methods' random numbers. network: its name. flops: counts those of each layer's forward pass, of one
-    sample; only methods that ask have them counted. What is called `now` is the executor's clock, in seconds: at an
-    effect's start for what reads, at its end for what writes.
+    seed: of the methods' random numbers. network: its name. flops: returns each layer's forward FLOPs per sample,
+    called only if a method asks. `now` is always the executor's clock in seconds: at an effect's start for what reads,
+    at its end for what writes.
     """
 
     replicas: Sequence[Replica]
@@ -64,7 +67,7 @@ class Team(ABC):
 
     @cached_property
     def layer_flops(self) -> Sequence[float]:
-        """FLOPs of each layer's forward pass of one sample; 2 a parameter where nobody counts them."""
+        """Returns each layer's forward FLOPs per sample; 2 per parameter where nobody counts them."""
         return self._flops() if self._flops else [2.0 * layer.size for layer in self.replica.layers]
 
     @property
@@ -89,21 +92,21 @@ class Team(ABC):
         self.accounts.begin_epoch(epoch)
 
     def counts(self) -> TeamCounts:
-        """Returns what a run that resumes at this drain has to know."""
+        """Returns the counters that a resumed run needs."""
         return self.accounts.counts(self.state)
 
     def resume(self, counts: TeamCounts) -> None:
-        """Goes on from a checkpoint's counts. Raises ValueError where they are not of such a team."""
+        """Sets the counters to those of a checkpoint. Raises ValueError where they are of another team."""
         self.accounts.resume(counts)
         self.state = dict(counts.model_copy(deep=True).state)
 
     def counted_effects(self) -> CountedEffects:
-        """Returns the counts as a journal's last line has them: with dropped gradients, and changed replicas."""
+        """Returns the counts for a journal's last line, with dropped gradients and replicas that were changed."""
         changed = sum(any(layer.updates or layer.averages for layer in replica.layers) for replica in self.replicas)
         return {**self.accounts.effects, "dropped": self.accounts.dropped, "replicas": changed}
 
     def keep_pace(self) -> None:  # noqa: B027
-        """Called when a worker takes a batch, also from a channel: where a device runs behind, waits for it."""
+        """Waits, before a worker turns to a batch, until a device that runs behind has nearly caught up."""
 
     # ---- batches
 
@@ -112,12 +115,12 @@ class Team(ABC):
         return None if ticket is None else self.make_step(replica, ticket)
 
     def take(self, replica: e.Replica, ticket: int) -> Step | None:
-        """Returns the batch of a shared ticket that several processes draw from one counter; None beyond the last."""
+        """Returns the batch of a ticket that several processes draw from one counter; None beyond the last."""
         return self.make_step(replica, ticket) if self.accounts.take_drawn(replica.index, ticket) else None
 
     @abstractmethod
     def make_step(self, replica: e.Replica, ticket: int) -> Step:
-        """Returns a batch of the epoch."""
+        """Returns batch `ticket` of the epoch."""
 
     def note_read(self, layer: Layer, step: Step, now: Moment) -> None:
         step.reads[layer.index] = Read(layer.updates, now, layer.averages)
@@ -144,10 +147,10 @@ class Team(ABC):
         replica: e.Replica | None = None,
         scale: e.Scale = 1.0,
     ) -> None:
-        """Carries out an `Update`. replica: whose layers change, by default the gradients' own.
+        """Carries out an `Update` effect. replica: whose layers change, by default the gradients' own.
 
         A gradient from another replica is at least as stale as the versions differ, since both apply the same ones.
-        Raises ValueError where the scale comes to no finite number of at least 0.
+        Raises ValueError where the scale is not finite or below 0.
         """
         self.begin_update(gradients)
         self.apply_gradients(gradients, worker, now, replica, scale)
@@ -174,29 +177,29 @@ class Team(ABC):
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None: ...
 
     def lag(self, gradient: e.Gradient, replica: e.Replica | None = None) -> e.LayerVersions:
-        """Returns the versions of the gradient's layer, or of the same layer of another replica."""
+        """Returns the versions of the gradient's layer (or of that layer in another replica): at its read, and now."""
         record = narrowed(Gradient, gradient)
         return e.LayerVersions(record.read.updates, target(record, replica).updates)
 
     def accumulate(self, gradients: Sequence[e.Gradient], *, mean: bool) -> Gradient:
-        """Carries out an `Accumulate`. Raises ValueError unless its gradients are of one layer."""
+        """Returns the mean or sum of gradients as one. Raises ValueError unless they are of one layer."""
         records = [narrowed(Gradient, gradient) for gradient in gradients]
         if len({record.layer.index for record in records}) != 1:
             layers = " and ".join(dict.fromkeys(record.layer.name for record in records)) or "none"
             raise ValueError(f"Accumulate takes gradients of one layer, and was given those of {layers}")
         if len(records) == 1:
             return records[0]
-        made = self.add_up(records, mean=mean)
-        made.index = min(record.index for record in records)
-        made.read = min((record.read for record in records), key=lambda read: read.updates)
-        made.parts = tuple(part for record in records for part in record.all_parts)
-        made.batches = sum(record.batches for record in records)
-        self.accounts.accumulated(records)
-        return made
+        total = self.add_up(records, mean=mean)
+        total.index = min(record.index for record in records)
+        total.read = min((record.read for record in records), key=lambda read: read.updates)
+        total.parts = tuple(part for record in records for part in record.all_parts)
+        total.batches = sum(record.batches for record in records)
+        self.accounts.count_accumulation(records)
+        return total
 
     @abstractmethod
     def add_up(self, gradients: Sequence[Gradient], *, mean: bool) -> Gradient:
-        """Returns the sum or mean of several gradients of one layer, a new one of the first one's replica."""
+        """Returns the mean or sum of gradients of one layer, as a new gradient of the first one's replica."""
 
     def drop(self, what: e.Gradient | e.Step) -> None:
         """Drops a gradient, or a batch whose layers then have none."""
@@ -205,18 +208,18 @@ class Team(ABC):
     # ---- collectives: pure functions of what the members brought, in the order of the replicas
 
     def all_reduce(self, gradients: Sequence[e.Gradient]) -> Sequence[Gradient]:
-        """Returns each member's mean."""
+        """Returns, for each member in the order of the replicas, the mean of all members' gradients."""
         records = [narrowed(Gradient, gradient) for gradient in gradients]
         batches = sum(gradient.batches for gradient in records)
         means = self.mean_gradients(records)
         for mean, record in zip(means, records, strict=True):
             mean.batches, mean.parts = batches, record.parts
-        self.accounts.reduced(records, means)
+        self.accounts.count_reduction(records, means)
         return means
 
     @property
     def state_copies(self) -> int:
-        """Tensors of a parameter's size in the optimizer's state: what an average of it sends beside the weights."""
+        """Optimizer state tensors of a parameter's size: an average that takes the state along sends so many more."""
         return 1
 
     @abstractmethod
@@ -224,13 +227,13 @@ class Team(ABC):
 
     @abstractmethod
     def flat(self, replica: e.Replica, *, state: bool = False) -> object:
-        """Returns the replica as one vector. state: with the optimizer's."""
+        """Returns the replica's weights as one vector (n,). state: with the optimizer's state."""
 
     @abstractmethod
     def mean_flat(self, vectors: Sequence[object]) -> object: ...
 
-    def averaged(self, effect: e.Average, mean: object, snapshot: object, last: bool) -> bool | e.Correction:
-        """Adds what the average comes to, unless that is to be later -> what the effect gives."""
+    def finish_average(self, effect: e.Average, mean: object, snapshot: object, last: bool) -> bool | e.Correction:
+        """Adds mean - snapshot to the replica and returns `last`; with `later`, returns that correction instead."""
         correction = e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
         if effect.later:
             return correction
@@ -238,7 +241,7 @@ class Team(ABC):
         return last
 
     def correct(self, correction: e.Correction) -> None:
-        self.accounts.averaged(correction)
+        self.accounts.count_average(correction)
         self.add_mean(correction.replica, correction.mean, correction.snapshot, state=correction.state)
 
     @abstractmethod
@@ -251,10 +254,7 @@ def target(gradient: Gradient, replica: e.Replica | None) -> Layer:
 
 
 def factor(scale: e.Scale, staleness: int) -> float:
-    """Returns what an update's learning rate is multiplied by.
-
-    Raises ValueError where it is no finite number of at least 0.
-    """
+    """Returns the factor of an update's learning rate. Raises ValueError where it is not finite or below 0."""
     value = scale(staleness) if callable(scale) else scale
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"an update's scale is a finite number of at least 0; {value} came for staleness {staleness}")
@@ -262,7 +262,7 @@ def factor(scale: e.Scale, staleness: int) -> float:
 
 
 class SimulatedTeam(Team):
-    """A team without tensors: the accounts, and nothing else."""
+    """A team without tensors: it keeps the counters, for simulating seconds alone."""
 
     @classmethod
     def of(
@@ -274,7 +274,7 @@ class SimulatedTeam(Team):
         network: str = "",
         flops: Callable[[], Sequence[float]] | None = None,
     ) -> SimulatedTeam:
-        """Makes one. layers: (name, parameters). The steps that replicas do not divide are dropped."""
+        """Makes a team. layers: (name, parameters). Steps beyond a multiple of the replicas are dropped."""
         sizes = list(layers)
         team = [Replica(q, q, [Layer(name, i, n, q) for i, (name, n) in enumerate(sizes)]) for q in range(replicas)]
         steps = steps_per_epoch // replicas * replicas
@@ -300,7 +300,7 @@ class SimulatedTeam(Team):
             return None
         layer, step = narrowed(Layer, layer), narrowed(Step, step)
         read, pinned = step.read(layer), layer.index in step.pinned
-        self.accounts.made(step, pinned=pinned, moved=not pinned and read.moved(layer))
+        self.accounts.count_gradient(step, pinned=pinned, moved=not pinned and read.moved(layer))
         return Gradient(layer, step.index, read)
 
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
@@ -312,7 +312,7 @@ class SimulatedTeam(Team):
         self.accounts.note_staleness(layer, gradient, version, now)
 
     def apply(self, layer: Layer, gradient: Gradient, scale: float) -> None:
-        """Changes the layer's weights, the learning rate times scale, where a subclass has any."""
+        """Changes the layer's weights, where a subclass has any. scale: of the learning rate."""
 
     def mean_gradients(self, gradients: Sequence[Gradient]) -> Sequence[Gradient]:
         return list(gradients)

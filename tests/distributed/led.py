@@ -30,7 +30,7 @@ def led(method: str, options: Options = None, settings: Options = None) -> Itera
         mine.batches_used = training.batches_used
         executor = FollowingExecutor(mine.team, session)
         executor.watch.every_seconds = EVERY_SECONDS
-        session.ready()
+        session.publish_ready()
         try:
             executor.follow()
         except (WorkerFailed, Stalled, WorkersStuck) as error:
@@ -47,7 +47,7 @@ def led(method: str, options: Options = None, settings: Options = None) -> Itera
     try:
         yield training
     finally:
-        lead.say("over", True)
+        lead.publish("over", True)
         for thread in threads:
             thread.join()
         lead.close()

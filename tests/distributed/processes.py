@@ -15,7 +15,7 @@ import torch
 import methods
 from benchmarks.executors.distributed.executor import FollowingExecutor
 from benchmarks.executors.distributed.place import RankPlace
-from benchmarks.executors.distributed.session import RankCommand, at, serve
+from benchmarks.executors.distributed.session import RankCommand, serve, session_entered
 from benchmarks.executors.errors import Stalled, WorkerFailed
 from methods import Program, Replica, Team, register
 from methods.lsgd import LocalSGD
@@ -62,13 +62,13 @@ class Ranks:
     def training(self, method: str, options: dict[str, Any], limit_seconds: float = TIMEOUT_SECONDS) -> Iterator[Small]:
         """Rank 0's, in which the others take part. limit_seconds: how long one may not be heard of."""
         spec = Small(method, options).spec.model_copy(update={"executor": "distributed"})
-        with at(self.command.begin(spec)) as session:
+        with session_entered(self.command.begin(spec)) as session:
             session.await_ready()
             session.timeout_seconds = limit_seconds
             try:
                 yield Small(method, options, executor="distributed")
             finally:
-                session.say("over", True)
+                session.publish("over", True)
 
     def end(self) -> None:
         self.command.store.set("over", "1")
@@ -86,9 +86,9 @@ def main(rank: int, ranks: int, port: int, timeout_seconds: float) -> None:
         number, spec = told
         method = methods.create(spec.method.name, spec.method.options)
         if rank < method.devices:
-            with at(command.session_of(number, method)) as session:
+            with session_entered(command.session_of(number, method)) as session:
                 training = Small(spec.method.name, spec.method.options, executor="distributed", seed=spec.seed)
-                session.ready()
+                session.publish_ready()
                 assert isinstance(training.executor, FollowingExecutor)
                 with contextlib.suppress(WorkerFailed, Stalled):
                     training.executor.follow()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks.executors.distributed import buckets
-from benchmarks.executors.distributed.buckets import Delivery, parted
-from benchmarks.executors.distributed.homes import cross_device_channels
+from benchmarks.executors.distributed.buckets import BucketReduction, split_into_buckets
+from benchmarks.executors.distributed.cross_device import cross_device_channels
 from benchmarks.executors.distributed.transport import Task, Transport
 from benchmarks.executors.errors import WorkerFailed
 from benchmarks.executors.numerics.team import TorchTeam
@@ -63,20 +63,24 @@ def test_a_bucket_ends_with_the_layer_that_fills_it(monkeypatch: pytest.MonkeyPa
     sizes = [4 * layer.size for layer in layers]
     monkeypatch.setattr(buckets, "FIRST_BYTES", sizes[0] + 1)
     monkeypatch.setattr(buckets, "BYTES", sizes[2])
-    assert [[layer.name for layer in one] for one in parted(layers)] == [["head", "pool"], ["block"], ["stem"]]
+    assert [[layer.name for layer in one] for one in split_into_buckets(layers)] == [
+        ["head", "pool"],
+        ["block"],
+        ["stem"],
+    ]
 
 
 @pytest.mark.parametrize(("devices", "limits"), [(2, (1, 1)), (3, (1, 2**20)), (2, (2**20, 1))])
 def test_what_is_sent_together_changes_no_bit(
     limits: tuple[int, int], devices: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given, give = list[int](), Transport.give
+    given, give = list[int](), Transport.send_rows
 
     def noted(self: Transport, tag: int, *rest: Any) -> Task:
         given.append(tag)
         return give(self, tag, *rest)
 
-    monkeypatch.setattr(Transport, "give", noted)
+    monkeypatch.setattr(Transport, "send_rows", noted)
     monkeypatch.setattr(buckets, "FIRST_BYTES", limits[0])
     monkeypatch.setattr(buckets, "BYTES", limits[1])
     alone = Small("ddp", {"devices": devices})
@@ -91,14 +95,14 @@ def test_what_is_sent_together_changes_no_bit(
 def noted_awaits(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
     """Lists of what each rank does, which its waits for buckets are appended to; each layer is a bucket."""
     noted: dict[int, list[str]] = {0: [], 1: []}
-    await_all = Delivery.await_all
+    wait_for_means = BucketReduction.wait_for_means
 
-    def awaiting(self: Delivery) -> None:
-        if not self.there:
+    def awaiting(self: BucketReduction) -> None:
+        if not self.complete:
             noted[self.bucket.transport.rank].append("is awaited")
-        await_all(self)
+        wait_for_means(self)
 
-    monkeypatch.setattr(Delivery, "await_all", awaiting)
+    monkeypatch.setattr(BucketReduction, "wait_for_means", awaiting)
     monkeypatch.setattr(buckets, "FIRST_BYTES", 1)
     monkeypatch.setattr(buckets, "BYTES", 1)
     return noted
@@ -112,13 +116,13 @@ def check_steps(noted: dict[int, list[str]], step: list[str]) -> None:
 
 
 def test_no_bucket_is_awaited_before_all_of_its_round_have_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    noted, give = noted_awaits(monkeypatch), Transport.give
+    noted, give = noted_awaits(monkeypatch), Transport.send_rows
 
     def leaving(self: Transport, tag: int, *rest: Any) -> Task:
         noted[self.rank].append("leaves")
         return give(self, tag, *rest)
 
-    monkeypatch.setattr(Transport, "give", leaving)
+    monkeypatch.setattr(Transport, "send_rows", leaving)
     check_steps(noted, ["leaves"] * 4 + ["is awaited"] * 4)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.executors.distributed import rank as ranks
-from benchmarks.executors.distributed.transport import LinkLost, NcclTransport, dist, finish
+from benchmarks.executors.distributed.transport import LinkLost, NcclTransport, dist, wait_all
 from benchmarks.executors.errors import WorkerFailed
 from tests.commands.commands import CHECKOUT, tiny
 from tests.conformance.small import Small, bits
@@ -88,13 +88,14 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dist, "ProcessGroupNCCL", StandIn, raising=False)
 
     def carry(self: ranks.RankExecutor) -> NcclTransport:
-        if self._carrier is None:
+        if self._gradient_transport is None:
             streams: Any = Streams()
-            self._carrier = NcclTransport(self.session.store, self.session.transport, torch.device("cpu"), streams)
-        assert isinstance(self._carrier, NcclTransport)
-        return self._carrier
+            session, device = self.session, torch.device("cpu")
+            self._gradient_transport = NcclTransport(session.store, session.transport, device, streams)
+        assert isinstance(self._gradient_transport, NcclTransport)
+        return self._gradient_transport
 
-    monkeypatch.setattr(ranks.RankExecutor, "_carry", carry)
+    monkeypatch.setattr(ranks.RankExecutor, "_choose_transport", carry)
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -125,13 +126,13 @@ def test_what_comes_after_an_abort_counts_for_nothing() -> None:
     with led("ddp", {"devices": 2}) as training:
         training.epoch(0)
         executor: Any = training.executor
-        carrier = executor._carry()
+        carrier = executor._choose_transport()
         StandIn.meeting, StandIn.rows = threading.Barrier(1), {1: torch.zeros(8, dtype=torch.uint8)}
-        task = carrier.give(0, torch.zeros(2, 8, dtype=torch.uint8))
+        task = carrier.send_rows(0, torch.zeros(2, 8, dtype=torch.uint8))
         task.result(TIMEOUT_SECONDS)
         carrier.abort()
         with pytest.raises(LinkLost):
-            finish([task])
+            wait_all([task])
 
 
 @pytest.mark.cuda

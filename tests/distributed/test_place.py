@@ -7,26 +7,34 @@ import pytest
 import methods
 from benchmarks.__main__ import main
 from benchmarks.errors import UserError
-from benchmarks.executors.distributed.place import RankPlace, asked_backend, backend, found, timeout_seconds
-from benchmarks.executors.distributed.session import connect, enough, serve
+from benchmarks.executors.distributed.place import (
+    RankPlace,
+    backend,
+    rank_from_environment,
+    requested_backend,
+    timeout_seconds,
+)
+from benchmarks.executors.distributed.session import check_rank_count, connect, serve
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "3", "MASTER_ADDR": "node7", "MASTER_PORT": "12345"}
 SRUN = {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2"}
 
 
 def test_nobody_has_started_ranks() -> None:
-    assert found({}) is None
-    assert found({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}) is None
+    assert rank_from_environment({}) is None
+    assert rank_from_environment({"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}) is None
 
 
 def test_torchrun_says_all() -> None:
-    assert found(TORCHRUN) == RankPlace(1, 3, "node7", 12345)
-    assert found({**TORCHRUN, "TORCHELASTIC_USE_AGENT_STORE": "True"}) == RankPlace(1, 3, "node7", 12345, agent=True)
-    assert found(RankPlace(0, 2, port=5).variables) == RankPlace(0, 2, port=5)
+    assert rank_from_environment(TORCHRUN) == RankPlace(1, 3, "node7", 12345)
+    assert rank_from_environment({**TORCHRUN, "TORCHELASTIC_USE_AGENT_STORE": "True"}) == RankPlace(
+        1, 3, "node7", 12345, agent=True
+    )
+    assert rank_from_environment(RankPlace(0, 2, port=5).variables) == RankPlace(0, 2, port=5)
 
 
 def test_srun_leaves_the_address_to_us() -> None:
-    assert found({**SRUN, "MASTER_ADDR": "node7"}) == RankPlace(1, 2, "node7", 29500)
+    assert rank_from_environment({**SRUN, "MASTER_ADDR": "node7"}) == RankPlace(1, 2, "node7", 29500)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "::1"])
@@ -36,7 +44,7 @@ def test_ranks_of_one_machine_listen_on_it_alone(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("surroundings", "sentence"),
+    ("environment", "sentence"),
     [
         (SRUN, "MASTER_ADDR is missing: srun started 2 ranks"),
         ({"RANK": "0"}, "WORLD_SIZE is missing, beside others of torchrun's variables"),
@@ -44,9 +52,9 @@ def test_ranks_of_one_machine_listen_on_it_alone(address: str) -> None:
         ({**TORCHRUN, "RANK": "3"}, "RANK is 3 of WORLD_SIZE 3: ranks count from 0"),
     ],
 )
-def test_what_is_wrong_is_said(surroundings: dict[str, str], sentence: str) -> None:
+def test_what_is_wrong_is_said(environment: dict[str, str], sentence: str) -> None:
     with pytest.raises(UserError, match=f"^{sentence}"):
-        found(surroundings)
+        rank_from_environment(environment)
 
 
 def test_the_timeout_is_a_number() -> None:
@@ -56,9 +64,9 @@ def test_the_timeout_is_a_number() -> None:
 
 
 def test_there_are_as_many_ranks_as_devices() -> None:
-    enough(RankPlace(0, 3), methods.create("ddp"))
+    check_rank_count(RankPlace(0, 3), methods.create("ddp"))
     with pytest.raises(UserError, match=r"^ddp has 3 devices, a rank each, and there are 2 ranks: start 3, or"):
-        enough(RankPlace(0, 2), methods.create("ddp"))
+        check_rank_count(RankPlace(0, 2), methods.create("ddp"))
 
 
 def test_the_store_is_on_this_machine_alone() -> None:
@@ -121,10 +129,10 @@ def test_a_gpu_for_each_rank_is_what_nccl_takes(asked: str, chosen: str) -> None
 
 
 def test_the_backend_is_one_of_three() -> None:
-    assert asked_backend({}) == "auto"
-    assert asked_backend({"BENCHMARKS_RANK_BACKEND": "gloo"}) == "gloo"
+    assert requested_backend({}) == "auto"
+    assert requested_backend({"BENCHMARKS_RANK_BACKEND": "gloo"}) == "gloo"
     with pytest.raises(UserError, match=r"^BENCHMARKS_RANK_BACKEND is 'mpi': say auto, gloo or nccl\.$"):
-        asked_backend({"BENCHMARKS_RANK_BACKEND": "mpi"})
+        requested_backend({"BENCHMARKS_RANK_BACKEND": "mpi"})
 
 
 def test_a_search_is_not_led_by_every_rank(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks.executors.distributed import shares, watch
-from benchmarks.executors.distributed.homes import NotBetweenRanks, cross_device_channels
+from benchmarks.executors.distributed.cross_device import SharedAcrossDevices, cross_device_channels
 from benchmarks.executors.distributed.rank import RankExecutor
 from benchmarks.executors.distributed.session import RankSession
 from benchmarks.executors.distributed.transport import LinkLost
@@ -148,13 +148,13 @@ def test_a_rank_that_is_lost_before_a_part_begins_ends_it(monkeypatch: pytest.Mo
     """Before the first one, when nobody runs yet; and between two, when the last one's monitor is nobody's any more."""
     monkeypatch.setattr(watch, "PATIENCE_SECONDS", 0.0)
     executor = RankExecutor(Small("pdasgd", {"devices": 2}).team, sessions(2)[0])
-    executor._lost(LinkLost(1, RuntimeError("Connection closed by peer")))
+    executor._on_link_lost(LinkLost(1, RuntimeError("Connection closed by peer")))
     for _ in range(2):
         assert "Rank 1 of 2 is gone" in str(executor._make_monitor([]).failure)
 
 
 def test_nobody_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatch) -> None:
-    said, going_on, say = threading.Event(), threading.Event(), RankSession.say
+    said, going_on, say = threading.Event(), threading.Event(), RankSession.publish
 
     def slow(self: RankSession, what: str, document: Any) -> None:
         if what == "connected 1":
@@ -166,7 +166,7 @@ def test_nobody_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatch
         if session.rank == 0:
             going_on.set()
 
-    monkeypatch.setattr(RankSession, "say", slow)
+    monkeypatch.setattr(RankSession, "publish", slow)
     made = sessions(2)
     threads = [threading.Thread(target=connect, args=(session,)) for session in made]
     for thread in threads:
@@ -182,8 +182,8 @@ def test_nobody_goes_on_before_all_are_connected(monkeypatch: pytest.MonkeyPatch
 
 def test_a_failure_before_ranks_are_connected_connects_none() -> None:
     session = sessions(2)[0]
-    RankExecutor(Small("ddp", {"devices": 2}).team, session).watch.tell(ValueError("no such file"))
-    assert "no such file" in sure(session.heard("failure", Failure)).words
+    RankExecutor(Small("ddp", {"devices": 2}).team, session).watch.report_failure(ValueError("no such file"))
+    assert "no such file" in sure(session.read("failure", Failure)).words
     assert session._transport is None
 
 
@@ -219,7 +219,7 @@ def test_a_counter_is_not_shared_by_ranks() -> None:
 
         return [Worker(counting(replica), device=replica.device, role="w") for replica in team.replicas]
 
-    with pytest.raises(NotBetweenRanks, match="the counter 'S' is shared by workers of several devices"):
+    with pytest.raises(SharedAcrossDevices, match="the counter 'S' is shared by workers of several devices"):
         cross_device_channels(workers, Small("ddp").team)
 
 
@@ -240,5 +240,5 @@ def test_batches_do_not_go_from_rank_to_rank(monkeypatch: pytest.MonkeyPatch) ->
 
     with led("lsgd", {"devices": 2}) as training:
         monkeypatch.setattr(type(training.method), "workers", workers)
-        with pytest.raises(WorkerFailed, match="batches is between ranks, which pass gradients on"):
+        with pytest.raises(WorkerFailed, match="batches is between ranks, which pass single gradients on"):
             training.epoch(0)

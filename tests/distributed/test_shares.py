@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.executors.distributed import shares
 from benchmarks.executors.distributed.buckets import mean_of
-from benchmarks.executors.distributed.form import STEP, Form
+from benchmarks.executors.distributed.packing import STEP, PackedLayout
 from benchmarks.executors.distributed.transport import Task, Transport
 from tests.conformance.small import EPOCHS
 from tests.distributed.led import led
@@ -20,39 +20,39 @@ from tests.distributed.led import led
 SHAPES = [(7,), (64, 3, 3, 3), (1,), (257,), (1000, 9), (0,), (5, 5)]
 
 
-def form_of(shapes: Sequence[tuple[int, ...]] = SHAPES) -> Form:
-    return Form([torch.empty(shape) for shape in shapes], numbers=3)
+def form_of(shapes: Sequence[tuple[int, ...]] = SHAPES) -> PackedLayout:
+    return PackedLayout([torch.empty(shape) for shape in shapes], numbers=3)
 
 
 @pytest.mark.parametrize("ranks", [2, 5, 64])
 def test_shares_are_all_of_a_row_and_of_about_one_size(ranks: int) -> None:
-    form = form_of()
-    cut = form.shares(ranks)
-    assert [byte for share in cut for byte in range(form.bytes)[share]] == list(range(form.bytes))
-    sizes = [len(range(form.bytes)[form.floats_of(share)]) for share in cut]
-    assert form.floats_of(cut[0]).start == 3 * STEP
+    layout = form_of()
+    cut = layout.shares(ranks)
+    assert [byte for share in cut for byte in range(layout.bytes)[share]] == list(range(layout.bytes))
+    sizes = [len(range(layout.bytes)[layout.floats_of(share)]) for share in cut]
+    assert layout.floats_of(cut[0]).start == 3 * STEP
     assert max(sizes) - min(sizes) <= 2 * STEP
     assert all(share.start % STEP == 0 for share in cut)
 
 
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_the_mean_of_shares_has_the_bits_of_whole_tensors(ranks: int) -> None:
-    form, draw = form_of(), torch.Generator().manual_seed(3)
-    rows = form.rows(ranks)
+    layout, draw = form_of(), torch.Generator().manual_seed(3)
+    rows = layout.empty_rows(ranks)
     for row in rows:
-        form.fill(row, [torch.randn(shape, generator=draw) for shape in SHAPES], [0, 1, 2])
-    found = form.row()
-    for share in map(form.floats_of, form.shares(ranks)):
+        layout.fill(row, [torch.randn(shape, generator=draw) for shape in SHAPES], [0, 1, 2])
+    found = layout.empty_row()
+    for share in map(layout.floats_of, layout.shares(ranks)):
         mean_of(rows[:, share].view(torch.float32), found[share].view(torch.float32))
-    whole = [torch.stack(same).mean(0) for same in zip(*map(form.tensors, rows), strict=True)]
-    assert all(torch.equal(a, b) for a, b in zip(form.tensors(found), whole, strict=True))
+    whole = [torch.stack(same).mean(0) for same in zip(*map(layout.tensors, rows), strict=True)]
+    assert all(torch.equal(a, b) for a, b in zip(layout.tensors(found), whole, strict=True))
 
 
 @pytest.mark.parametrize(("method", "options", "ranks"), [("ddp", {}, 4), ("lsgd", {"period": 2}, 2)])
 def test_a_rank_sends_less_than_two_rows_or_a_whole_one_to_each_other(
     method: str, options: dict[str, Any], ranks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent, give = Counter[int](), Transport.give_each  # bytes, by rank
+    sent, give = Counter[int](), Transport.send_pieces  # bytes, by rank
 
     def noted(self: Transport, tag: int, pieces: Sequence[Tensor]) -> Task:
         sent[self.rank] += sum(pieces[peer].numel() for peer in self.others)
@@ -66,7 +66,7 @@ def test_a_rank_sends_less_than_two_rows_or_a_whole_one_to_each_other(
         assert len(sent) == ranks
         return max(sent.values())
 
-    monkeypatch.setattr(Transport, "give_each", noted)
+    monkeypatch.setattr(Transport, "send_pieces", noted)
     row = most_sent(2**30) / (ranks - 1)
     assert most_sent(0) == pytest.approx(2 * (ranks - 1) / ranks * row, rel=0.1)
 
@@ -92,17 +92,17 @@ def test_what_adds_up_rounds_as_workers_do() -> None:
 
 
 def test_numbers_are_the_least_of_all_ranks() -> None:
-    form = form_of()
-    rows = form.rows(2)
+    layout = form_of()
+    rows = layout.empty_rows(2)
     for row, numbers in zip(rows, ([5, 1, 0], [4, 2, 0]), strict=True):
-        form.fill(row, [torch.zeros(shape) for shape in SHAPES], numbers)
-    assert form.least_numbers(rows) == [4, 1, 0]
-    assert Form([torch.empty(2)]).least_numbers(torch.zeros(2, 8, dtype=torch.uint8)) == []
+        layout.fill(row, [torch.zeros(shape) for shape in SHAPES], numbers)
+    assert layout.least_numbers(rows) == [4, 1, 0]
+    assert PackedLayout([torch.empty(2)]).least_numbers(torch.zeros(2, 8, dtype=torch.uint8)) == []
 
 
 def test_only_floats_are_shared_and_only_where_that_spares_much() -> None:
     def shared(ranks: int, *tensors: Any) -> bool:
-        return shares.worth_sharing(Form(tensors), ranks)
+        return shares.worth_sharing(PackedLayout(tensors), ranks)
 
     assert not shared(2, torch.empty(2**24))  # half a row twice, or a row once
     assert not shared(3, torch.empty(2**19))

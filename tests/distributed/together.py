@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.executors import registry
 from benchmarks.executors.activity import Activity
-from benchmarks.executors.distributed.homes import CrossDeviceChannels, cross_device_channels
+from benchmarks.executors.distributed.cross_device import CrossDeviceChannels, cross_device_channels
 from benchmarks.executors.distributed.rank import RankExecutor
 from benchmarks.executors.distributed.session import RankSession
 from benchmarks.executors.distributed.transport import dist
@@ -87,7 +87,7 @@ class Barrier:
         self.made = made
 
     def wait(self, one: RankExecutor) -> None:
-        one.session.say(f"ended {one.session.rank}", True)
+        one.session.publish(f"ended {one.session.rank}", True)
         for rank in range(one.session.ranks):
             one.session.wait_for(f"ended {rank}", bool, one.check)
 

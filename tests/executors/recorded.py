@@ -22,7 +22,7 @@ def record(method: str, options: Mapping[str, Any] | None = None, seed: int = 0)
     training = Small(method, options, executor="threads", seed=seed, record=True)
     metrics = training.train()
     assert isinstance(training.executor, RecordingExecutor)
-    parts = training.executor.taken()
+    parts = training.executor.take_schedule()
     assert len(parts) >= EPOCHS
     return parts, _outcome(training, metrics)
 

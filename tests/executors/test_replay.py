@@ -103,7 +103,7 @@ def test_a_resumed_run_is_replayed_from_its_beginning() -> None:
     metrics += second.train(EPOCHS - 1, first=1)
     assert isinstance(first.executor, RecordingExecutor)
     assert isinstance(second.executor, RecordingExecutor)
-    parts = [*first.executor.taken(), *second.executor.taken()]
+    parts = [*first.executor.take_schedule(), *second.executor.take_schedule()]
     assert replay("lapsgd", parts)[0] == [[found[name] for name in SAME] for found in metrics]
 
 

@@ -56,7 +56,7 @@ def test_a_failure_is_told_where_others_never_end() -> None:
             raise KeyError("lost")
         yield Count(Counter())
 
-    executor = ThreadsExecutor(team_of(), carriers=3, grace_seconds=0.05)
+    executor = ThreadsExecutor(team_of(), pool_size=3, grace_seconds=0.05)
     with pytest.raises(WorkersStuck, match=r"Worker 'w 2 .* failed: KeyError: 'lost' \(.*; 0\.05 s later") as caught:
         bounded(lambda: executor.run(crew(spins(), holds(), fails())))
     release.set()
@@ -112,7 +112,7 @@ def test_threads_overlap() -> None:
         yield Count(Counter())
         barrier.wait()
 
-    bounded(lambda: ThreadsExecutor(team_of(), carriers=2).run(crew(meets(), meets())))
+    bounded(lambda: ThreadsExecutor(team_of(), pool_size=2).run(crew(meets(), meets())))
 
 
 def test_workers_take_turns_where_there_are_fewer_threads() -> None:
@@ -124,5 +124,5 @@ def test_workers_take_turns_where_there_are_fewer_threads() -> None:
             yield Count(counter)
             asked.append(i)
 
-    bounded(lambda: ThreadsExecutor(team_of(), carriers=1).run(crew(*map(counts, range(3)))))
+    bounded(lambda: ThreadsExecutor(team_of(), pool_size=1).run(crew(*map(counts, range(3)))))
     assert asked == [0, 1, 2] * 5

@@ -303,7 +303,7 @@ def recorded(case: Case) -> str:
         training = _training(replace(case, executor="threads"), Path(folder), record=True)
         _outcome(training, simulated=False)
     assert isinstance(training.executor, RecordingExecutor)
-    return _packed(training.executor.taken())
+    return _packed(training.executor.take_schedule())
 
 
 def _training(case: Case, folder: Path, *, record: bool = False) -> Training:

@@ -71,7 +71,7 @@ def test_each_worker_is_named_with_its_effect_and_since_when() -> None:
     watch = Watch(run_progress, said.append)
     backward.effect = Get(Channel(name="losses"))
     for _ in range(10):  # the other one stands still meanwhile
-        forward.asked += 1
+        forward.effect_count += 1
         watch.look(1.0)
     looks(watch, 30)
     assert said == [
@@ -97,7 +97,7 @@ def test_a_run_is_given_up_after_the_seconds_that_were_set() -> None:
     watch = Watch(run_progress, said.append, stall_after=5.0)
     watch.give_up = given_up.append
     for _ in range(10):
-        one.asked += 1
+        one.effect_count += 1
         looks(watch, 4)
     assert given_up == []
     watch.look(1.0)

@@ -79,7 +79,7 @@ def simulate(method: Method, price: Price, layers: Sequence[str], *, steps: int,
             team.begin_epoch(team.epochs + epoch)  # past the methods' first phases
             executor.run(method.workers(team))
             team.accounts.end_epoch()
-            effects += executor.asked
+            effects += executor.effect_count
             busy += math.fsum(device.busy_seconds for device in executor.devices.values())
             lost += math.fsum(device.lost_seconds for device in executor.devices.values())
     total = devices * executor.now

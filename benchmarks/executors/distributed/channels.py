@@ -1,4 +1,7 @@
-"""Channels whose taker is on another rank: what goes through them are gradients, a header and a payload each."""
+"""Channels whose reader is on another rank.
+
+Gradients are all that they carry: a header of numbers, then the tensors.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.executors.accounting import Read
-from benchmarks.executors.distributed.form import Form
+from benchmarks.executors.distributed.packing import PackedLayout
 from benchmarks.executors.distributed.transport import HEADER, PAYLOAD, LinkLost, Transport, tag_of
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
@@ -20,21 +23,23 @@ from benchmarks.executors.threads.monitor import Monitor, Wait
 from methods import effects as e
 
 GRADIENT, CLOSE = 1, 2
-CLOCKS = time.time() - time.perf_counter()
+CLOCK_OFFSET = time.time() - time.perf_counter()
 """Seconds from this process's clock to the wall's, by which ranks tell each other moments."""
 
 Message = tuple[list[int], list[Tensor]]
 
 
 class Inbox:
-    """Receives what comes to this rank's channels from others, while the run lasts: a thread listens to each.
+    """Receives, one thread per peer, the messages for this rank's channels, for as long as the run lasts.
 
-    It is handed to the channels of the part that it is of, which may not have begun here.
+    A message names its part of the run. One that comes before its part has begun here is kept until `begin`.
+
+    on_lost: is called with the error when the connection to a peer is lost.
     """
 
-    def __init__(self, transport: Transport, layers: Sequence[TorchLayer], lost: Callable[[LinkLost], None]) -> None:
-        self.transport, self.lost = transport, lost
-        self.forms = [Form(layer.params) for layer in layers]
+    def __init__(self, transport: Transport, layers: Sequence[TorchLayer], on_lost: Callable[[LinkLost], None]) -> None:
+        self.transport, self.on_lost = transport, on_lost
+        self.layouts = [PackedLayout(layer.params) for layer in layers]
         self.part, self._early = 0, list[Message]()
         self.deliver: Callable[[Message], None] = self._early.append
         self._lock = threading.Lock()
@@ -42,12 +47,12 @@ class Inbox:
             threading.Thread(target=self._listen, args=(peer,), name=f"messages of rank {peer}", daemon=True).start()
 
     def begin(self, part: int, deliver: Callable[[Message], None]) -> None:
-        """Delivers messages of this part from now on."""
+        """Delivers the messages of this part from now on, those that came early first."""
         with self._lock:
             self.part, self.deliver = part, deliver
             early, self._early = self._early, []
             for message in early:
-                self._pass_on(message)
+                self._dispatch(message)
 
     def _listen(self, peer: int) -> None:
         try:
@@ -56,19 +61,19 @@ class Inbox:
                 self.transport.receive(peer, HEADER, numbers)
                 header = numbers.tolist()
                 with self._lock:
-                    self._pass_on((header, self._payload(peer, header)))
+                    self._dispatch((header, self._payload(peer, header)))
         except LinkLost as error:
-            self.lost(error)
+            self.on_lost(error)
 
     def _payload(self, peer: int, header: list[int]) -> list[Tensor]:
         if header[0] == CLOSE:
             return []
-        form = self.forms[header[LAYER]]
-        row = form.row()
+        layout = self.layouts[header[LAYER]]
+        row = layout.empty_row()
         self.transport.receive(peer, PAYLOAD, row)
-        return form.tensors(row)
+        return layout.tensors(row)
 
-    def _pass_on(self, message: Message) -> None:
+    def _dispatch(self, message: Message) -> None:
         if message[0][PART] == self.part:
             self.deliver(message)
         else:
@@ -80,7 +85,11 @@ PART, CHANNEL, LAYER, REPLICA, TICKET, UPDATES, SETTLED, BATCHES, READ, READY = 
 
 
 class RankChannels(SharedChannels):
-    """homes: of channels between ranks, by name, the rank that takes."""
+    """Channels of one part: those within this rank as in SharedChannels, those between ranks by messages.
+
+    homes: the rank that reads, by the name of each channel between ranks. inbox: delivers what other ranks put; None
+    where there are no such channels.
+    """
 
     def __init__(
         self,
@@ -96,7 +105,7 @@ class RankChannels(SharedChannels):
         self.sent = self.received = 0
         self._named = {tag_of(name): SharedQueue(self.make_items()) for name in homes}
         if inbox is not None:
-            self.forms = inbox.forms
+            self.layouts = inbox.layouts
             inbox.begin(part, self._take)
 
     def _queue(self, channel: e.Channel) -> SharedQueue:
@@ -127,13 +136,18 @@ class RankChannels(SharedChannels):
         self.transport.send(home, (HEADER, torch.tensor(header + [0] * (len(HEAD) - len(header)))))
 
     def _send(self, home: int, channel: e.Channel, gradient: TorchGradient) -> None:
-        """Sends a copy of it, which is settled here: by whoever applied it before, or by being handed on."""
-        settled, form = gradient.settled, self.forms[gradient.layer.index]
+        """Sends a copy of the gradient to the rank that reads the channel.
+
+        In this rank's accounts it is settled by that; the header says whether it was settled (applied) here before.
+        """
+        settled, layout = gradient.settled, self.layouts[gradient.layer.index]
         self.team.accounts.settle([gradient])
-        row = form.row()
+        row = layout.empty_row()
         with gradient.stream:
-            form.fill(row, gradient.tensors)
-        moments = torch.tensor([CLOCKS + _seconds(gradient.read.time), CLOCKS + _seconds(gradient.ready)]).double()
+            layout.fill(row, gradient.tensors)
+        moments = torch.tensor(
+            [CLOCK_OFFSET + _seconds(gradient.read.time), CLOCK_OFFSET + _seconds(gradient.ready)]
+        ).double()
         layer, read = gradient.layer, gradient.read
         numbers = [GRADIENT, self.part, tag_of(channel.name), layer.index, layer.device, gradient.index, read.updates]
         header = torch.cat([torch.tensor([*numbers, settled, gradient.batches]), moments.view(torch.int64)])
@@ -145,7 +159,10 @@ class RankChannels(SharedChannels):
             self.sent += 1
 
     def _take(self, message: Message) -> None:
-        """Takes what comes from another rank, in a thread that listens."""
+        """Appends a received gradient to its queue, or counts a Close.
+
+        Runs on the thread that listens to the sender.
+        """
         header, tensors = message
         queue, item = self._named[header[CHANNEL]], None
         if header[0] == GRADIENT:
@@ -160,15 +177,15 @@ class RankChannels(SharedChannels):
 
     def _gradient(self, header: list[int], tensors: list[Tensor]) -> TorchGradient:
         layer = self.team.replicas[header[REPLICA]].layers[header[LAYER]]
-        now, moments = time.perf_counter(), torch.tensor(header[READ:]).view(torch.float64) - CLOCKS
+        now, moments = time.perf_counter(), torch.tensor(header[READ:]).view(torch.float64) - CLOCK_OFFSET
         read, ready = (min(moment, now) for moment in moments.tolist())
-        here = tuple(tensor.to(self.team.device) for tensor in tensors)
-        gradient = TorchGradient(layer, header[TICKET], Read(header[UPDATES], read), ready, here)
+        tensors_here = tuple(tensor.to(self.team.device) for tensor in tensors)
+        gradient = TorchGradient(layer, header[TICKET], Read(header[UPDATES], read), ready, tensors_here)
         gradient.settled, gradient.batches = bool(header[SETTLED]), header[BATCHES]
-        self.team.accounts.arrived(gradient)
+        self.team.accounts.count_received(gradient)
         return gradient
 
 
 def _seconds(moment: Moment) -> float:
-    """Returns it by the host's clock; a device's event has none, and counts as now."""
+    """Returns a moment in seconds of the host's clock; "now" for a device's event, which has no such time."""
     return moment if isinstance(moment, float) else time.perf_counter()

@@ -1,7 +1,7 @@
-"""Several processes, a device each: rank 0 leads, and the others take part in what it says comes next.
+"""The distributed executor: one process per device. Rank 0 leads; the others carry out what it orders.
 
-All build the same team from the same seeds. While a part of an epoch is under way, only a rank's own replica is current
-in its team; after it, all are in rank 0's.
+All ranks build the same team from the same seeds. During a part of an epoch each rank's own replica is current in its
+team, and no other; at the end of the part rank 0's team has all replicas.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from benchmarks.errors import UserError
 from benchmarks.executors.distributed import report
-from benchmarks.executors.distributed.homes import cross_device_channels
+from benchmarks.executors.distributed.cross_device import cross_device_channels
 from benchmarks.executors.distributed.rank import RankExecutor
 from benchmarks.executors.distributed.report import PartOrder, Report
 from benchmarks.executors.distributed.session import current_session
@@ -24,18 +24,18 @@ from methods import effects as e
 
 
 class LeadingExecutor(RankExecutor):
-    """Rank 0's, of a run."""
+    """Runs rank 0's workers, orders each part of the run from the other ranks, and merges their reports."""
 
     parts = 0
     loaded = False
     gathering_seconds = 0.0  # of the last part's end, when all workers had ended
 
     def resume(self, now: float | None) -> None:
-        """The team was loaded: the other ranks get their replicas of it."""
+        """Notes that rank 0 has loaded a checkpoint: the next order sends the other ranks their replicas."""
         self.loaded = True
 
     def run(self, workers: Iterable[e.Worker]) -> None:
-        """This rank's workers, the others taking part, until all have ended and their ranks have reported.
+        """Runs this rank's workers while the others run theirs; returns once all have ended and all reports are merged.
 
         Raises WorkerFailed or Stalled, of any rank's workers; UserError where a rank cannot take part.
         """
@@ -43,11 +43,11 @@ class LeadingExecutor(RankExecutor):
         if not self.parts:
             session.await_ready()
         self.parts += 1
-        (order, loaded), losses = report.order(team, loaded=self.loaded), len(team.losses)
+        (order, loaded), losses = report.make_order(team, loaded=self.loaded), len(team.losses)
         cross_device = cross_device_channels(session.workers, team)
         if self.parts == 1:
             session.choose_backend(cross_device.groups)
-        session.say(f"part {self.parts}", order)  # before: ranks connect when they hear of it
+        session.publish(f"part {self.parts}", order)  # before: ranks connect when they hear of it
         with self.part(cross_device, taken=sum(team.accounts.taken)):
             for peer, tensors in loaded.items():
                 report.send(session.transport, peer, tensors)
@@ -56,6 +56,10 @@ class LeadingExecutor(RankExecutor):
             self._collect(order, losses)
 
     def _collect(self, order: PartOrder, losses: int) -> None:
+        """Waits for the other ranks' reports and tensors, and merges them.
+
+        losses: how many there were before the part.
+        """
         transport, tensors = self.session.transport, {}
         reports = {
             peer: self.session.wait_for(f"report {self.parts} of {peer}", Report, self.check)
@@ -72,12 +76,12 @@ class LeadingExecutor(RankExecutor):
 
 
 class FollowingExecutor(RankExecutor):
-    """Another rank's, of a run."""
+    """Runs the workers of a rank other than 0, part by part, as rank 0 orders."""
 
     def follow(self) -> None:
-        """Take part until rank 0 says that the run is over.
+        """Carries out rank 0's orders until it says that the run is over.
 
-        Raises WorkerFailed, Stalled or WorkersStuck after rank 0 has heard of it.
+        Raises WorkerFailed, Stalled or WorkersStuck, once rank 0 was told.
         """
         team, session, part = self.torch_team, self.session, 1
         while (order := session.next_part(part, PartOrder)) is not None:
@@ -86,18 +90,21 @@ class FollowingExecutor(RankExecutor):
                 if (replica := order.replicas.get(session.rank)) is not None:
                     report.restore(team, session.rank, replica, report.receive(session.transport, 0, replica.tensors))
                 self.run(session.workers(team))
-                made, tensors = report.report(team, session.rank)
-                session.say(f"report {part} of {session.rank}", made)
+                message, tensors = report.make_report(team, session.rank)
+                session.publish(f"report {part} of {session.rank}", message)
                 report.send(session.transport, 0, tensors)
             part += 1
 
 
 def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:
-    """Makes this rank's, of the run that it is at, for the registry. Real seconds have no price."""
+    """Makes this rank's executor for the run that its process is at: the function that the registry calls.
+
+    price is ignored, since seconds are real. Raises UserError where this process is no rank.
+    """
     session = current_session()
     if session is None:
         raise UserError("--executor distributed trains in ranks: `run` starts them, or torchrun or srun does.")
     if session.ranks == 1:
         return ThreadsExecutor(team, threads=threads)
-    made = FollowingExecutor if session.rank else LeadingExecutor
-    return made(narrowed(TorchTeam, team), session, threads=threads)
+    executor_class = FollowingExecutor if session.rank else LeadingExecutor
+    return executor_class(narrowed(TorchTeam, team), session, threads=threads)

@@ -1,4 +1,4 @@
-"""A rank's monitor: nobody can say alone that its workers wait for ever, since another rank may wake them."""
+"""A rank's monitor. A rank alone cannot tell that its workers wait for ever: another rank may wake them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WAKING_SECONDS = 1.0
 """A worker that is stuck may hold the monitor."""
 
 
-class Away(NamedTuple):
-    """A wait for members of a group on other ranks. meeting: the number of the group's meeting, 1 the first."""
+class RemoteWait(NamedTuple):
+    """A wait for a group's members on other ranks. meeting: the number of the group's meeting, from 1."""
 
     group: str
     meeting: int
@@ -32,23 +32,23 @@ class Idle(Message):
 
     woken: int
     met: dict[str, int]
-    away: list[Away]
+    away: list[RemoteWait]
     waiting: list[str]
     sent: int = 0
     received: int = 0
 
 
 class RankMonitor(Monitor):
-    """failed: hears of the first failure, in whatever thread."""
+    """The monitor of one rank's workers. failed: is called with the first failure, on whichever thread it happens."""
 
     def __init__(self, turns: list[Turn], failed: Callable[[Exception], None]) -> None:
         super().__init__(turns)
         self.failed = failed
-        self.away: dict[e.Worker, Away] = {}
+        self.away: dict[e.Worker, RemoteWait] = {}
         self.met: Counter[str] = Counter()  # of each group, the meetings to which this rank has brought its share
 
     def _check_for_stall(self) -> None:
-        """The watch does, over all ranks."""
+        """Does nothing: the watch looks for a deadlock over all ranks."""
 
     def fail(self, error: Exception) -> None:
         first = self.failure is None
@@ -60,8 +60,8 @@ class RankMonitor(Monitor):
                 self._lock.release()
 
     @contextlib.contextmanager
-    def meeting(self, worker: e.Worker, away: Away) -> Iterator[None]:
-        """Surrounds a wait of the worker for other ranks."""
+    def meeting(self, worker: e.Worker, away: RemoteWait) -> Iterator[None]:
+        """Marks the worker as waiting for other ranks within the block."""
         with self:
             self.away[worker] = away
         try:
@@ -72,7 +72,7 @@ class RankMonitor(Monitor):
                 self.woken += 1
 
     def idle(self) -> Idle | None:
-        """Returns what the rank's workers wait for where none of them can go on; None where one can."""
+        """Returns what this rank's workers wait for if all of them wait; None while one can go on."""
         with self:
             waiting = list(self._waiting.items())
             if len(waiting) + len(self.away) < self._alive or any(wait.ready() for _, wait in waiting):

@@ -1,4 +1,4 @@
-"""The place of a process among the ranks: which it is, of how many, and where they meet, by torchrun or srun."""
+"""Which rank this process is, of how many, and where they meet: from torchrun's or srun's environment variables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ class Message(BaseModel):
 
 @dataclass(frozen=True)
 class RankPlace:
-    """The place of one rank. address, port: of the store that all ranks meet at; agent: torchrun serves it."""
+    """One process's rank among `ranks`.
+
+    address, port: of rank 0's key-value store; agent: torchrun serves that store.
+    """
 
     rank: int
     ranks: int
@@ -38,7 +41,7 @@ class RankPlace:
 
     @property
     def local(self) -> bool:
-        """True where the ranks meet on this machine alone."""
+        """Whether all ranks are on this machine."""
         try:
             return ip_address(self.address).is_loopback
         except ValueError:
@@ -46,7 +49,7 @@ class RankPlace:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment variables that say so, as torchrun sets them."""
+        """Returns the environment variables that torchrun would set for this rank."""
         return {
             "RANK": str(self.rank),
             "WORLD_SIZE": str(self.ranks),
@@ -56,29 +59,32 @@ class RankPlace:
         }
 
 
-def found(surroundings: Mapping[str, str] = os.environ) -> RankPlace | None:
+def rank_from_environment(environment: Mapping[str, str] = os.environ) -> RankPlace | None:
     """Returns this process's rank, set by torchrun or srun; None without them. Raises UserError if incomplete."""
-    if "RANK" in surroundings or "WORLD_SIZE" in surroundings:
-        rank, ranks, starter = _number(surroundings, "RANK"), _number(surroundings, "WORLD_SIZE"), "torchrun"
-    elif int(surroundings.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
-        rank, ranks, starter = _number(surroundings, "SLURM_PROCID"), int(surroundings["SLURM_STEP_NUM_TASKS"]), "srun"
+    if "RANK" in environment or "WORLD_SIZE" in environment:
+        rank, ranks, starter = _number(environment, "RANK"), _number(environment, "WORLD_SIZE"), "torchrun"
+    elif int(environment.get("SLURM_STEP_NUM_TASKS", "1")) > 1:
+        rank, ranks, starter = _number(environment, "SLURM_PROCID"), int(environment["SLURM_STEP_NUM_TASKS"]), "srun"
     else:
         return None
     if not 0 <= rank < ranks:
         raise UserError(f"RANK is {rank} of WORLD_SIZE {ranks}: ranks count from 0; let torchrun set both.")
-    if not surroundings.get("MASTER_ADDR"):
+    if not environment.get("MASTER_ADDR"):
         raise UserError(
             f"MASTER_ADDR is missing: {starter} started {ranks} ranks, which have to know where rank 0 is; `export "
             "MASTER_ADDR=$(hostname)` on its node before, or start them by torchrun, which sets it."
         )
-    port = _number(surroundings, "MASTER_PORT") if surroundings.get("MASTER_PORT") else PORT
-    agent = surroundings.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    return RankPlace(rank, ranks, surroundings["MASTER_ADDR"], port, agent)
+    port = _number(environment, "MASTER_PORT") if environment.get("MASTER_PORT") else PORT
+    agent = environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    return RankPlace(rank, ranks, environment["MASTER_ADDR"], port, agent)
 
 
-def timeout_seconds(surroundings: Mapping[str, str] = os.environ) -> float:
-    """Seconds that ranks wait for a silent rank. Raises UserError where the variable is not a positive number."""
-    text = surroundings.get(TIMEOUT)
+def timeout_seconds(environment: Mapping[str, str] = os.environ) -> float:
+    """Returns how long ranks wait for a silent one, from BENCHMARKS_RANK_TIMEOUT.
+
+    Raises UserError unless that is positive.
+    """
+    text = environment.get(TIMEOUT)
     try:
         seconds = float(text) if text else TIMEOUT_SECONDS
     except ValueError:
@@ -88,19 +94,19 @@ def timeout_seconds(surroundings: Mapping[str, str] = os.environ) -> float:
     return seconds
 
 
-def asked_backend(surroundings: Mapping[str, str] = os.environ) -> str:
-    """One of BACKENDS. Raises UserError where another is asked for."""
-    asked = surroundings.get(BACKEND) or BACKENDS[0]
-    if asked not in BACKENDS:
-        raise UserError(f"{BACKEND} is '{asked}': say {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}.")
-    return asked
+def requested_backend(environment: Mapping[str, str] = os.environ) -> str:
+    """Returns BENCHMARKS_RANK_BACKEND, one of BACKENDS. Raises UserError for any other value."""
+    requested = environment.get(BACKEND) or BACKENDS[0]
+    if requested not in BACKENDS:
+        raise UserError(f"{BACKEND} is '{requested}': say {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}.")
+    return requested
 
 
-def backend(asked: str, gpus: Sequence[str], groups: int, *, available: bool) -> str:
-    """Returns what carries the gradients of an AllReduce: nccl where it is asked for or everything fits, else gloo.
+def backend(requested: str, gpus: Sequence[str], groups: int, *, available: bool) -> str:
+    """Chooses "nccl" or "gloo" for AllReduce: NCCL if requested, or if "auto" and everything fits.
 
-    gpus: each rank's, by a name that no other GPU has; "" where it has none. groups: whose members reduce gradients.
-    available: whether torch has NCCL. Raises UserError where nccl is asked for and cannot be.
+    gpus: each rank's GPU by a unique name, "" where it has none. groups: how many groups reduce gradients. available:
+    whether torch has NCCL. Raises UserError where nccl is requested and cannot be used.
     """
     wrong = None
     if not available:
@@ -111,16 +117,16 @@ def backend(asked: str, gpus: Sequence[str], groups: int, *, available: bool) ->
         wrong = "ranks share a GPU, which NCCL refuses: start as many on a machine as it has GPUs"
     elif groups != 1:
         wrong = f"NCCL carries gradients of one group alone, and here {groups} groups reduce any: take another method"
-    if asked == "nccl" and wrong is not None:
+    if requested == "nccl" and wrong is not None:
         raise UserError(f"{BACKEND} is 'nccl', and {wrong}, or say {BACKEND}=gloo.")
-    return "gloo" if asked == "gloo" or wrong is not None else "nccl"
+    return "gloo" if requested == "gloo" or wrong is not None else "nccl"
 
 
-def _number(surroundings: Mapping[str, str], name: str) -> int:
+def _number(environment: Mapping[str, str], name: str) -> int:
     try:
-        return int(surroundings[name])
+        return int(environment[name])
     except (KeyError, ValueError):
-        value = f"'{surroundings[name]}'" if name in surroundings else "missing"
+        value = f"'{environment[name]}'" if name in environment else "missing"
         raise UserError(
             f"{name} is {value}, beside others of torchrun's variables: start all ranks by torchrun."
         ) from None

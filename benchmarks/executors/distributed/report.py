@@ -1,6 +1,7 @@
 """Orders and reports: rank 0's order before a part, each rank's report after it, and how rank 0 merges them.
 
-At the end of a part rank 0's team is the whole team: what is evaluated, kept in checkpoints and counted is there.
+A part is what runs between two drains: an epoch, or a piece of one. At its end rank 0's team is complete, so that rank
+0 alone evaluates, writes checkpoints and counts.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from benchmarks.executors.counts import EffectCounts, StalenessSums, TeamCounts, TeamValues, no_effects
-from benchmarks.executors.distributed.form import Descriptions, Form, blank, described
+from benchmarks.executors.distributed.packing import Descriptions, PackedLayout, describe_tensors, meta_tensors
 from benchmarks.executors.distributed.place import Message
 from benchmarks.executors.distributed.transport import STATE, Transport
 from benchmarks.executors.numerics import state
@@ -24,16 +25,18 @@ from benchmarks.executors.numerics.team import TorchTeam
 
 
 class Replicas(Message):
-    """A replica's values beside its tensors, and of these names, kinds and shapes."""
+    """One replica's values other than tensors, and names, dtypes and shapes of the tensors that are sent separately."""
 
     values: TeamValues
     tensors: Descriptions
 
 
 class PartOrder(Message):
-    """Rank 0's, of a part: up to which of the epoch's batches. counts: where the team stands.
+    """Rank 0's order for one part of an epoch, which every other rank applies before it runs its workers.
 
-    replicas: by rank, where rank 0 has loaded them, and sends their tensors.
+    counts: the team's counters at the start (epoch, batches taken, ...). end: the epoch's batch at which the part
+    drains. replicas: by rank, described here and sent after the order, only where rank 0 has loaded a checkpoint; else
+    empty, since every rank already has its replica.
     """
 
     counts: TeamCounts
@@ -42,7 +45,10 @@ class PartOrder(Message):
 
 
 class Report(Replicas):
-    """A rank's, of a part. unused: gradients that were neither applied nor dropped; less than 0 for others' applied."""
+    """One rank's report after a part. unused: gradients made but not yet applied or dropped here.
+
+    It is below 0 where this rank applied gradients that others made; the sum over the ranks must be 0.
+    """
 
     unused: int
 
@@ -51,7 +57,10 @@ class Report(Replicas):
 
 
 def apply_order(team: TorchTeam, order: PartOrder) -> None:
-    """Lets the team stand where rank 0's stands; what is counted is counted from here."""
+    """Sets the team to the order's counters.
+
+    Effects and staleness are counted from 0, so that a report has this part's.
+    """
     team.begin_epoch(order.counts.epoch)
     layers = len(team.replica.layers)
     zeros = {"staleness": _no_staleness(layers), "effects": no_effects(layers), "begun": 0, "dropped": 0}
@@ -63,33 +72,38 @@ def _no_staleness(layers: int) -> StalenessSums:
     return {"count": [0] * layers, "updates": [0] * layers, "seconds": [0.0] * layers, "wait": [0.0] * layers}
 
 
-def report(team: TorchTeam, rank: int) -> tuple[Report, dict[str, Tensor]]:
-    """Once the device is done."""
+def make_report(team: TorchTeam, rank: int) -> tuple[Report, dict[str, Tensor]]:
+    """Waits for the device, then returns this rank's report and its tensors by name."""
     team.synchronize()
-    values, tensors = share(team, rank, own=True)
-    return Report(values=values, tensors=described(tensors), unused=team.accounts.unused), tensors
+    values, tensors = replica_values(team, rank, counted=True)
+    return Report(values=values, tensors=describe_tensors(tensors), unused=team.accounts.unused), tensors
 
 
-def share(team: TorchTeam, rank: int, *, own: bool) -> tuple[TeamValues, dict[str, Tensor]]:
-    """A replica's part of what the team keeps. own: with what the rank has counted, and its losses."""
+def replica_values(team: TorchTeam, rank: int, *, counted: bool) -> tuple[TeamValues, dict[str, Tensor]]:
+    """Returns one replica's values and tensors. counted: with losses and samples that this rank has counted as well."""
     layers = team.replicas[rank].layers
     values = TeamValues(
         counts=team.counts(),
         layers=[state.counts(layer) for layer in layers],
-        samples=team.targets if own else 0,
+        samples=team.targets if counted else 0,
         conflicts=[layer.access_counter.counts() for layer in layers],
     )
-    return values, state.kept(layers, team.tallies() if own else {})
+    return values, state.tensors_of(layers, team.tallies() if counted else {})
 
 
 # ---- rank 0
 
 
-def order(team: TorchTeam, *, loaded: bool) -> tuple[PartOrder, dict[int, dict[str, Tensor]]]:
-    """Order for a part, and its tensors by rank. Raises ValueError where a method's state is not like JSON."""
+def make_order(team: TorchTeam, *, loaded: bool) -> tuple[PartOrder, dict[int, dict[str, Tensor]]]:
+    """Makes the order for the team's next part -> the order, and by rank the tensors to send after it.
+
+    loaded: the team was loaded from a checkpoint since the last part, so that the other ranks need their replicas
+    (layers' weights, buffers, optimizer states); otherwise there is nothing to send. Raises ValueError where the method
+    keeps something in team.state that JSON cannot hold.
+    """
     ranks = range(1, len(team.replicas)) if loaded else ()
-    shares = {rank: share(team, rank, own=False) for rank in ranks}
-    replicas = {rank: Replicas(values=values, tensors=described(of)) for rank, (values, of) in shares.items()}
+    shares = {rank: replica_values(team, rank, counted=False) for rank in ranks}
+    replicas = {rank: Replicas(values=values, tensors=describe_tensors(of)) for rank, (values, of) in shares.items()}
     return PartOrder(counts=team.counts(), end=team.accounts.end, replicas=replicas), {
         rank: of for rank, (_, of) in shares.items()
     }
@@ -101,27 +115,30 @@ Tensors = Mapping[int, Mapping[str, Tensor]]
 
 
 def merge(team: TorchTeam, order: PartOrder, reports: Mapping[int, Report], tensors: Tensors, losses: int) -> None:
-    """Puts all ranks' reports together in rank 0's team. losses: how many that had before the part.
+    """Merges the other ranks' reports into rank 0's team. tensors: by rank and name.
 
-    Raises ValueError where two ranks have put different things under one key of the method's state."""
-    own, unused = team.counts(), team.accounts.unused
-    theirs = {rank: report.values.counts for rank, report in reports.items()}
-    everyone = [own, *theirs.values()]
+    losses: how many there were before.
+
+    Raises ValueError where two ranks have written different values under one key of team.state.
+    """
+    own_counts, unused = team.counts(), team.accounts.unused
+    peer_counts = {rank: report.values.counts for rank, report in reports.items()}
+    everyone = [own_counts, *peer_counts.values()]
     sums = [counts.staleness for counts in everyone]
     team.resume(
         TeamCounts(
-            epoch=own.epoch,
-            taken=[theirs.get(rank, own).taken[rank] for rank in range(len(own.taken))],
+            epoch=own_counts.epoch,
+            taken=[peer_counts.get(rank, own_counts).taken[rank] for rank in range(len(own_counts.taken))],
             begun=sum(counts.begun for counts in everyone),
             dropped=sum(counts.dropped for counts in everyone),
             staleness={
-                "count": _added([counts["count"] for counts in sums]),
-                "updates": _added([counts["updates"] for counts in sums]),
-                "seconds": _added([counts["seconds"] for counts in sums]),
-                "wait": _added([counts["wait"] for counts in sums]),
+                "count": _sum_columns([counts["count"] for counts in sums]),
+                "updates": _sum_columns([counts["updates"] for counts in sums]),
+                "seconds": _sum_columns([counts["seconds"] for counts in sums]),
+                "wait": _sum_columns([counts["wait"] for counts in sums]),
             },
-            effects=_effects([counts.effects for counts in everyone]),
-            state=_state(order.counts.state, everyone),
+            effects=_sum_effects([counts.effects for counts in everyone]),
+            state=_merge_state(order.counts.state, everyone),
         )
     )
     team.accounts.unused = unused + sum(report.unused for report in reports.values())
@@ -133,12 +150,12 @@ def merge(team: TorchTeam, order: PartOrder, reports: Mapping[int, Report], tens
 
 
 def restore(team: TorchTeam, rank: int, report: Replicas, tensors: Mapping[str, Tensor]) -> None:
-    """Makes the replica what was reported. Raises ValueError, before any change, where it is of another network."""
+    """Loads a reported replica into the team. Raises ValueError, before any change, where it is of another network."""
     state.restore(team.replicas[rank].layers, TeamState(tensors, report.values), team.updates)
 
 
 def _merge_losses(team: TorchTeam, reports: Mapping[int, Report], tensors: Tensors, begun: int) -> None:
-    """Merges them turn by turn: nobody knows more of the order in which they came."""
+    """Appends the ranks' losses, interleaved: their true order between ranks is unknown."""
     columns = [list(zip(team.losses[begun:], team.right[begun:], team.tickets[begun:], strict=True))]
     for rank in sorted(reports):
         parts = [tensors[rank].get(name, torch.empty(0)) for name in ("losses", "right", "tickets")]
@@ -150,7 +167,7 @@ def _merge_losses(team: TorchTeam, reports: Mapping[int, Report], tensors: Tenso
     team.targets += sum(report.values.samples for report in reports.values())
 
 
-def _state(before: Mapping[str, JsonValue], everyone: Sequence[TeamCounts]) -> dict[str, JsonValue]:
+def _merge_state(before: Mapping[str, JsonValue], everyone: Sequence[TeamCounts]) -> dict[str, JsonValue]:
     merged = dict(before)
     for key in {key for counts in everyone for key in counts.state}:
         changed = [
@@ -164,18 +181,18 @@ def _state(before: Mapping[str, JsonValue], everyone: Sequence[TeamCounts]) -> d
     return merged
 
 
-def _added(columns: Sequence[Sequence[N]]) -> list[N]:
-    return [sum(same) for same in zip(*columns, strict=True)]
+def _sum_columns(columns: Sequence[Sequence[N]]) -> list[N]:
+    return [sum(numbers) for numbers in zip(*columns, strict=True)]
 
 
-def _effects(everyone: Sequence[EffectCounts]) -> EffectCounts:
-    """Returns the sums."""
+def _sum_effects(everyone: Sequence[EffectCounts]) -> EffectCounts:
+    """Returns the sums over ranks of each count."""
     return {
         "shared_batches": sum(counts["shared_batches"] for counts in everyone),
         "gradients": sum(counts["gradients"] for counts in everyone),
         "pinned": sum(counts["pinned"] for counts in everyone),
         "moved": sum(counts["moved"] for counts in everyone),
-        "updates": _added([counts["updates"] for counts in everyone]),
+        "updates": _sum_columns([counts["updates"] for counts in everyone]),
         "applied": sum(counts["applied"] for counts in everyone),
         "applied_batches": sum(counts["applied_batches"] for counts in everyone),
         "averages": sum(counts["averages"] for counts in everyone),
@@ -187,16 +204,17 @@ def _effects(everyone: Sequence[EffectCounts]) -> EffectCounts:
 
 
 def send(transport: Transport, peer: int, tensors: Mapping[str, Tensor]) -> None:
-    form = Form(list(tensors.values()))
-    row = form.row()
-    form.fill(row, list(tensors.values()))
+    """Sends tensors as one message, packed in their order."""
+    layout = PackedLayout(list(tensors.values()))
+    row = layout.empty_row()
+    layout.fill(row, list(tensors.values()))
     transport.send(peer, (STATE, row))
 
 
 def receive(transport: Transport, peer: int, description: Descriptions) -> dict[str, Tensor]:
-    """Raises LinkLost; ValueError where what is described is no tensor."""
-    blanks = dict(blank(description))
-    form = Form(list(blanks.values()))
-    row = form.row()
+    """Receives tensors, described by their sender, by name. Raises LinkLost; ValueError for an unknown dtype."""
+    blanks = dict(meta_tensors(description))
+    layout = PackedLayout(list(blanks.values()))
+    row = layout.empty_row()
     transport.receive(peer, STATE, row)
-    return dict(zip(blanks, form.tensors(row), strict=True))
+    return dict(zip(blanks, layout.tensors(row), strict=True))

@@ -1,6 +1,6 @@
-"""The runs that ranks have in common: rank 0 says which comes next, and the others take part in it.
+"""The runs that a command's ranks carry out together: rank 0 announces each, the others join.
 
-All that is said goes through one store, as JSON.
+Ranks tell each other facts through one key-value store (torch's TCPStore), as JSON; tensors go by the transport.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import Message, RankPlace
-from benchmarks.executors.distributed.transport import Store, Transport, dist, host_towards
+from benchmarks.executors.distributed.transport import Store, Transport, address_towards, dist
 from benchmarks.executors.team import Team
 from methods import Method, Worker
 from results.records.spec import RunSpec
@@ -35,8 +35,8 @@ FIRST_NAP, LONGEST_NAP = 0.001, 0.02
 """Seconds between two looks at the store: torch's own waits speak on stderr."""
 
 
-def looks() -> Iterator[None]:
-    """Yields whenever it is time to look at the store: at once, then after longer and longer naps, for ever."""
+def poll_store() -> Iterator[None]:
+    """Yields whenever the store should be read again: at once, then after longer and longer sleeps, without end."""
     nap = FIRST_NAP
     while True:
         yield
@@ -45,7 +45,7 @@ def looks() -> Iterator[None]:
 
 
 def serve(address: str, port: int = 0) -> Store:
-    """Serves the store in this process; on loopback it can be reached from this machine alone. Raises UserError."""
+    """Serves the store from this process; on loopback only this machine can reach it. Raises UserError."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -65,7 +65,7 @@ def serve(address: str, port: int = 0) -> Store:
 
 
 def connect(place: RankPlace, timeout_seconds: float) -> Store:
-    """Connects to the store of rank 0. Raises UserError where rank 0 does not serve it in time."""
+    """Connects to rank 0's store. Raises UserError where it is not served in time."""
     try:
         store: Store = dist.TCPStore(
             place.address, place.port, None, False, timedelta(seconds=timeout_seconds), wait_for_workers=False
@@ -79,16 +79,24 @@ def connect(place: RankPlace, timeout_seconds: float) -> Store:
 
 
 class Ready(Message):
-    """A rank that can take part, or cannot: then `excuse` is a sentence that says why."""
+    """Says that a rank can take part in a run; or cannot, `reason` being a sentence that says why ("" if it can)."""
 
-    excuse: str
+    reason: str
     gpu: str
     host: str
     process: int
 
 
 class RankSession:
-    """One run, as its ranks carry it out. store: its own; root: of all runs. workers: makes them for a team."""
+    """One run as seen by one of its ranks: the other ranks' messages, and the connection to them.
+
+    It exists so that executor, watch and runner need not know the store's keys: `publish("ready 2", ...)` on rank 2 is
+    what `wait_for("ready 2", Ready)` returns on rank 0.
+
+    root: the store of the whole command; self.store: this run's keys in it. number: of the run, from 1. rank: this
+    process's, of `ranks`. workers: makes the method's workers for a team. timeout_seconds: how long to wait for a
+    silent rank. host: the address that this rank listens at.
+    """
 
     def __init__(
         self,
@@ -110,71 +118,84 @@ class RankSession:
 
     @property
     def transport(self) -> Transport:
-        """Connected when it is asked for first, which all ranks do; nobody goes on, and fails, before all are.
+        """The connection to the other ranks, made when first asked for; returns once all ranks are connected.
 
-        Raises RuntimeError, gloo's, where they do not come together; UserError where another's process has ended.
+        Raises RuntimeError (gloo's) where they do not come together; UserError where another rank's process has ended.
         """
         with self._connecting:
             if self._transport is None:
                 seconds = self.timeout_seconds
                 self._transport = Transport(self.store, self.rank, self.ranks, timeout_seconds=seconds, host=self.host)
-                self.say(f"connected {self.rank}", True)
-                list(self._await_all("connected", bool))
+                self.publish(f"connected {self.rank}", True)
+                list(self._wait_for_others("connected", bool))
             return self._transport
 
     def abort(self) -> None:
-        """End all waits for messages, where ranks are connected."""
+        """Ends all waits for messages of other ranks."""
         if self._transport is not None:
             self._transport.abort()
 
     # ---- what is said
 
-    def say(self, what: str, document: object) -> None:
-        self.store.set(what, to_json(document).decode())
+    def publish(self, key: str, document: object) -> None:
+        """Writes a value, as JSON, under a key of this run that all ranks can read."""
+        self.store.set(key, to_json(document).decode())
 
-    def heard(self, what: str, kind: type[T]) -> T | None:
-        """Returns what was said, which is of this kind; None where nobody has said it yet."""
-        return TypeAdapter(kind).validate_json(self.store.get(what)) if self.store.check([what]) else None
+    def read(self, key: str, kind: type[T]) -> T | None:
+        """Returns the value under a key, validated as `kind`; None where nobody has published it yet."""
+        return TypeAdapter(kind).validate_json(self.store.get(key)) if self.store.check([key]) else None
 
-    def wait_for(self, what: str, kind: type[T], look: Callable[[], None] = lambda: None) -> T:
-        """Returns what is said, once it is. look: is called now and then, and ends the wait by raising."""
-        for _ in looks():
-            if self.store.check([what]):
+    def wait_for(self, key: str, kind: type[T], look: Callable[[], None] = lambda: None) -> T:
+        """Waits until a key is published -> its value. look: is called in between, and may raise to end the wait."""
+        for _ in poll_store():
+            if self.store.check([key]):
                 break
             look()
-        return TypeAdapter(kind).validate_json(self.store.get(what))
+        return TypeAdapter(kind).validate_json(self.store.get(key))
 
     def next_part(self, part: int, kind: type[T]) -> T | None:
-        """Returns what rank 0 says of it; None where the run is over, or another has begun after its leader died."""
-        for _ in looks():
-            if (order := self.heard(f"part {part}", kind)) is not None:
+        """Waits for rank 0's order of a part -> the order.
+
+        None where the run is over, or rank 0 died and began another.
+        """
+        for _ in poll_store():
+            if (order := self.read(f"part {part}", kind)) is not None:
                 return order
             if self.store.check(["over"]) or self.root.check(["over"]) or self.root.add("runs", 0) > self.number:
                 return None
         return None
 
-    def ready(self, excuse: str = "") -> None:
-        """Says that this rank can take part; or cannot, in a sentence that the user can act on."""
-        here = Ready(excuse=excuse, gpu=self.gpu, host=socket.gethostname(), process=os.getpid())
-        self.say(f"ready {self.rank}", here)
+    def publish_ready(self, reason: str = "") -> None:
+        """Tells rank 0 that this rank can take part; or cannot, for a reason that the user can act on."""
+        ready = Ready(reason=reason, gpu=self.gpu, host=socket.gethostname(), process=os.getpid())
+        self.publish(f"ready {self.rank}", ready)
 
-    def lost(self) -> str:
-        """A sentence where a process of the ranks has ended, as whoever started it found; else ""."""
+    def process_loss(self) -> str:
+        """Returns a sentence about a rank's process that has ended, published by whoever started it.
+
+        "" where none has.
+        """
         return str(self.root.get("lost").decode()) if self.root.check(["lost"]) else ""
 
     def await_ready(self) -> None:
-        """Raises UserError where a rank cannot take part, or is not heard of in time."""
-        for rank, ready in self._await_all("ready", Ready):
-            if ready.excuse:
-                raise UserError(f"Rank {rank} cannot take part: {ready.excuse}")
+        """Waits until every other rank is ready.
 
-    def _await_all(self, what: str, kind: type[T]) -> Iterator[tuple[int, T]]:
-        """Gives the other ranks in turn, and what each says of this, once it has. Raises UserError."""
+        Raises UserError where one cannot take part, or is silent for too long.
+        """
+        for rank, ready in self._wait_for_others("ready", Ready):
+            if ready.reason:
+                raise UserError(f"Rank {rank} cannot take part: {ready.reason}")
+
+    def _wait_for_others(self, key: str, kind: type[T]) -> Iterator[tuple[int, T]]:
+        """Waits for "KEY RANK" of every other rank in turn -> yields (rank, value), such as (2, Ready(...)).
+
+        Raises UserError where a rank's process has ended, or it has not published within timeout_seconds.
+        """
         deadline = time.monotonic() + self.timeout_seconds
 
         def look() -> None:
-            if lost := self.lost():
-                raise UserError(lost)
+            if message := self.process_loss():
+                raise UserError(message)
             if time.monotonic() > deadline:
                 raise UserError(
                     f"Rank {rank} of {self.ranks} was not there within {self.timeout_seconds:g} s: see what it said, "
@@ -183,14 +204,14 @@ class RankSession:
 
         for rank in range(self.ranks):
             if rank != self.rank:
-                yield rank, self.wait_for(f"{what} {rank}", kind, look)
+                yield rank, self.wait_for(f"{key} {rank}", kind, look)
 
     def choose_backend(self, groups: int) -> None:
-        """Rank 0, once all are ready: what carries gradients. groups: that reduce them. Raises UserError."""
-        others = [rank for rank in range(self.ranks) if rank != self.rank]
-        gpus = [self.gpu, *(self.wait_for(f"ready {rank}", Ready).gpu for rank in others)]
-        chosen = places.backend(places.asked_backend(), gpus, groups, available=dist.is_nccl_available())
-        self.say("backend", chosen)
+        """Publishes, on rank 0, which backend carries gradients. groups: that reduce them. Raises UserError."""
+        peers = [rank for rank in range(self.ranks) if rank != self.rank]
+        gpus = [self.gpu, *(self.wait_for(f"ready {rank}", Ready).gpu for rank in peers)]
+        chosen = places.backend(places.requested_backend(), gpus, groups, available=dist.is_nccl_available())
+        self.publish("backend", chosen)
 
     def close(self) -> None:
         self.closed = True
@@ -200,47 +221,50 @@ class RankSession:
 
 
 class RankCommand:
-    """A rank's part in the runs of a command."""
+    """One rank's view of a whole command: the runs that it takes part in, one after the other."""
 
     def __init__(self, place: RankPlace, timeout_seconds: float) -> None:
         self.place, self.timeout_seconds = place, timeout_seconds
         self.store = dist.PrefixStore("benchmarks", connect(place, timeout_seconds))
-        self.numbered = 0
+        self.last_run = 0
 
     def session_of(self, number: int, method: Method) -> RankSession:
-        rank, host = self.place.rank, host_towards(self.place)
+        rank, host = self.place.rank, address_towards(self.place)
         ranks, seconds = method.devices, self.timeout_seconds
         return RankSession(self.store, number, rank, ranks, method.workers, timeout_seconds=seconds, host=host)
 
     def begin(self, spec: RunSpec) -> RankSession:
-        """Rank 0: the run that comes next. Raises UserError where there are too few ranks for its devices."""
+        """Announces the next run, on rank 0 -> its session.
+
+        Raises UserError where its devices are more than the ranks.
+        """
         method = methods.recorded(spec.method.name, spec.method.options)
-        enough(self.place, method)
+        check_rank_count(self.place, method)
         number = self.store.add("runs", 1)
         self.store.set("sources", numerics.digest())
         self.store.set(f"run {number}", json.dumps(spec.document()))
         return self.session_of(number, method)
 
-    def excuse(self, number: int, sentence: str) -> None:
-        """This rank cannot take part in the run of this number."""
+    def decline(self, number: int, reason: str) -> None:
+        """Tells rank 0 that this rank cannot take part in a run, and why."""
         session = RankSession(
             self.store, number, self.place.rank, 0, lambda team: (), timeout_seconds=self.timeout_seconds
         )
-        session.ready(sentence)
+        session.publish_ready(reason)
 
     def next(self) -> tuple[int, RunSpec] | None:
-        """Other ranks: the next run, by its number; None when there are no more."""
-        self.numbered += 1
-        for _ in looks():
-            if self.store.check([f"run {self.numbered}"]):
+        """Waits, on another rank, for the next run -> its number and spec; None when there are no more."""
+        self.last_run += 1
+        for _ in poll_store():
+            if self.store.check([f"run {self.last_run}"]):
                 break
             if self.store.check(["over"]):
                 return None
-        return self.numbered, RunSpec.model_validate(json.loads(self.store.get(f"run {self.numbered}")))
+        return self.last_run, RunSpec.model_validate(json.loads(self.store.get(f"run {self.last_run}")))
 
 
-def enough(place: RankPlace, method: Method) -> None:
-    """Raises UserError where there are fewer ranks than devices."""
+def check_rank_count(place: RankPlace, method: Method) -> None:
+    """Raises UserError where the method has more devices than there are ranks."""
     if method.devices > place.ranks:
         raise UserError(
             f"{method.name} has {method.devices} devices, a rank each, and there are {place.ranks} ranks: start "
@@ -255,10 +279,10 @@ _current: RankSession | None = None
 
 
 def rank_command() -> RankCommand:
-    """Returns this process's. Raises UserError where it is no rank, or finds nobody to meet."""
+    """Returns this process's command, connecting at the first call. Raises UserError where it is no rank."""
     global _command
     if _command is None:
-        place = places.found()
+        place = places.rank_from_environment()
         if place is None:
             raise UserError("Nobody has started ranks for --executor distributed: `run` and `train` start them.")
         _command = RankCommand(place, places.timeout_seconds())
@@ -266,13 +290,13 @@ def rank_command() -> RankCommand:
 
 
 def current_session() -> RankSession | None:
-    """Returns the run that this process is at."""
+    """Returns the session of the run that this process is carrying out, if any."""
     return _current
 
 
 @contextlib.contextmanager
-def at(session: RankSession) -> Iterator[RankSession]:
-    """The run that this process is at, while it lasts."""
+def session_entered(session: RankSession) -> Iterator[RankSession]:
+    """Makes the session current within the block, and closes it at the end."""
     global _current
     _current = session
     try:
@@ -283,10 +307,10 @@ def at(session: RankSession) -> Iterator[RankSession]:
 
 
 @contextlib.contextmanager
-def leading(spec: RunSpec) -> Iterator[None]:
-    """Rank 0 carries the run out; the others hear of it, and when it is over."""
-    with at(rank_command().begin(spec)) as session:
+def lead_run(spec: RunSpec) -> Iterator[None]:
+    """Announces a run to the other ranks and, at the end of the block, that it is over. On rank 0."""
+    with session_entered(rank_command().begin(spec)) as session:
         try:
             yield
         finally:
-            session.say("over", True)
+            session.publish("over", True)

@@ -1,8 +1,8 @@
-"""Messages between the ranks of one run, over gloo: from host to host memory, whatever the devices are.
+"""Messages between the ranks of one run, over gloo (host memory to host memory) or NCCL (GPU to GPU).
 
-Every call that sends or receives is made by one communication thread, in turn; who asked waits by itself. A message is
-found by its tag, so that ranks need not ask in one order. gloo's own waits last long: whether a rank is still there is
-found out by the watch, which ends all waits by `abort`.
+One communication thread per process makes every call that sends or receives; who needs the result waits for its Future.
+A message is matched by its tag, so ranks need not ask in the same order. gloo's own timeouts are long: the watch
+(watch.py) notices a dead rank, and ends all waits by `abort`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NO_LIMIT = timedelta(days=30)
 
 
 class Store(Protocol):
-    """The store that ranks meet at, as torch has it: texts by key."""
+    """The methods used of torch's key-value store."""
 
     @property
     def port(self) -> int: ...
@@ -42,7 +42,7 @@ class Store(Protocol):
 
 
 class Work(Protocol):
-    """Something under way that can be waited for."""
+    """A send or receive under way, as torch.distributed returns it."""
 
     def wait(self, limit: timedelta) -> object: ...
 
@@ -53,7 +53,7 @@ Task = Future[Works]
 
 
 class LinkLost(Exception):
-    """A message to or from a rank will not come any more: its process has ended, or this one was told to stop."""
+    """A message to or from a rank will never come: that rank's process has ended, or this one was told to stop."""
 
     def __init__(self, peer: int, cause: BaseException) -> None:
         super().__init__(f"the connection with rank {peer} is lost")
@@ -61,85 +61,104 @@ class LinkLost(Exception):
         self.__cause__ = cause
 
 
-def gpu_of(device: torch.device) -> str:
-    """Returns a name that no other GPU has; "" for another device."""
+def gpu_uuid(device: torch.device) -> str:
+    """Returns the UUID of a CUDA device; "" for any other device."""
     return str(torch.cuda.get_device_properties(device).uuid) if device.type == "cuda" else ""
 
 
 def tag_of(name: str) -> int:
-    """Returns the message tag of a group."""
+    """Returns the message tag of a group or channel, a hash of its name."""
     return RESERVED + crc32(name.encode()) % (2**31 - RESERVED)
 
 
 class Transport:
-    """One rank's end. store: the run's own; timeout_seconds: for the ranks to find each other. host: to listen at."""
+    """Sends and receives tensors between this rank and all others, by gloo, in host memory.
+
+    It exists because gloo may be called by one thread at a time, while many workers send and receive: they hand their
+    calls to the communication thread and get a Task (a Future of works), which `wait_all` waits for.
+
+        task = transport.receive_rows(tag, rows)          # rows (ranks, bytes); row r comes from rank r
+        wait_all([task, transport.send_rows(tag, rows)])  # sends this rank's own row to all others
+
+    store: this run's, to exchange addresses. timeout_seconds: for the ranks to find each other. host: address to listen
+    at. Raises RuntimeError (gloo's) where they do not.
+    """
 
     def __init__(self, store: Store, rank: int, ranks: int, *, timeout_seconds: float, host: str = LOOPBACK) -> None:
         self.rank, self.ranks = rank, ranks
-        self.others = [other for other in range(ranks) if other != rank]
+        self.others = [peer for peer in range(ranks) if peer != rank]
         backend = dist.ProcessGroupGloo
         options = backend._Options()
         options._devices = [backend.create_device(hostname=host)]
         options._timeout = timedelta(seconds=timeout_seconds)
         self._group = backend(dist.PrefixStore("gloo", store), rank, ranks, options)
         self.device = torch.device("cpu")
-        self.event: Callable[[], Event | None] = no_event
+        self.event: Callable[[], Event | None] = _no_event
         self._only = self.others[0] if len(self.others) == 1 else -1
-        self.line = ThreadPoolExecutor(1, thread_name_prefix="communication")
-        self.ends: list[Callable[[], None]] = []  # of what else the communication thread carries
-        self._threads = [self.line]
+        self.communication = ThreadPoolExecutor(1, thread_name_prefix="communication")
+        self.abort_hooks: list[Callable[[], None]] = []  # of what else the communication thread carries
+        self._threads = [self.communication]
 
     def thread(self, name: str) -> ThreadPoolExecutor:
-        """Makes a thread that waits for messages and computes of them, with as many threads of torch as its caller."""
-        made = ThreadPoolExecutor(1, name, initializer=_as_workers_do, initargs=(torch.get_num_threads(),))
-        self._threads.append(made)
-        return made
+        """Makes a thread that may wait for messages and compute, with the caller's number of torch threads."""
+        pool = ThreadPoolExecutor(1, name, initializer=_set_torch_threads, initargs=(torch.get_num_threads(),))
+        self._threads.append(pool)
+        return pool
 
-    def expect(self, tag: int, rows: Tensor) -> Task:
-        """Begins to receive the others' rows (ranks, n): best before they are sent, which spares them a wait."""
-        return self.expect_each(tag, rows.unbind(0))
+    def receive_rows(self, tag: int, rows: Tensor) -> Task:
+        """Begins to receive every other rank's row of rows (ranks, n); earliest before it is sent."""
+        return self.receive_pieces(tag, rows.unbind(0))
 
-    def give(self, tag: int, rows: Tensor, filled: Sequence[Event | None] = ()) -> Task:
-        """Begins to send this rank's row, of the others' (ranks, n), to all of them. filled: no events of this host."""
-        return self.give_each(tag, [rows[self.rank]] * self.ranks)
+    def send_rows(self, tag: int, rows: Tensor, filled: Sequence[Event | None] = ()) -> Task:
+        """Begins to send this rank's row of rows (ranks, n) to all others.
 
-    def expect_each(self, tag: int, pieces: Sequence[Tensor]) -> Task:
-        """Begins to receive from every other rank its piece, of one a rank; nothing is sent where that is empty."""
-        return self.line.submit(self._receive_each, tag, pieces)
+        filled: ignored here, since rows are host memory.
+        """
+        return self.send_pieces(tag, [rows[self.rank]] * self.ranks)
 
-    def give_each(self, tag: int, pieces: Sequence[Tensor]) -> Task:
-        """Begins to send every other rank its piece."""
-        return self.line.submit(self._send_each, tag, pieces)
+    def receive_pieces(self, tag: int, pieces: Sequence[Tensor]) -> Task:
+        """Begins to receive pieces[r] from every other rank r; an empty piece is neither sent nor received."""
+        return self.communication.submit(self._post_receives, tag, pieces)
 
-    def _receive_each(self, tag: int, pieces: Sequence[Tensor]) -> Works:
+    def send_pieces(self, tag: int, pieces: Sequence[Tensor]) -> Task:
+        """Begins to send pieces[r] to every other rank r."""
+        return self.communication.submit(self._post_sends, tag, pieces)
+
+    def _post_receives(self, tag: int, pieces: Sequence[Tensor]) -> Works:
         with _Link(self._only):
             return [(peer, self._group.recv([pieces[peer]], peer, tag)) for peer in self.others if pieces[peer].numel()]
 
-    def _send_each(self, tag: int, pieces: Sequence[Tensor]) -> Works:
+    def _post_sends(self, tag: int, pieces: Sequence[Tensor]) -> Works:
         with _Link(self._only):
             return [(peer, self._group.send([pieces[peer]], peer, tag)) for peer in self.others if pieces[peer].numel()]
 
     def send(self, peer: int, *messages: tuple[int, Tensor]) -> None:
-        """Sends tags and tensors, in this order; returns once they are taken or under way. Raises LinkLost."""
-        finish([self.line.submit(self._send, peer, messages)])
+        """Sends (tag, tensor) messages to one rank in this order; returns once they are taken or under way.
+
+        Raises LinkLost.
+        """
+        wait_all([self.communication.submit(self._send, peer, messages)])
 
     def _send(self, peer: int, messages: Sequence[tuple[int, Tensor]]) -> Works:
         with _Link(peer):
             return [(peer, self._group.send([tensor], peer, tag)) for tag, tensor in messages if tensor.numel()]
 
     def receive(self, peer: int, tag: int, into: Tensor) -> None:
-        """Raises LinkLost."""
+        """Receives one tensor into `into`, and waits for it. Raises LinkLost."""
         if into.numel():
             with _Link(peer):  # the line may be shut down already
-                finish([self.line.submit(self._receive, peer, tag, into)])
+                wait_all([self.communication.submit(self._receive, peer, tag, into)])
 
     def _receive(self, peer: int, tag: int, into: Tensor) -> Works:
         with _Link(peer):
             return [(peer, self._group.recv([into], peer, tag))]
 
     def abort(self) -> None:
-        """Ends all waits, here and at those who wait for this rank: gloo gives a connection up that has timed out."""
-        for end in self.ends:
+        """Ends all waits on this rank, and those of other ranks for it.
+
+        gloo closes a connection on which a receive has timed out.
+        """
+        for end in self.abort_hooks:
             end()
         for peer in self.others:
             with contextlib.suppress(RuntimeError):
@@ -150,34 +169,37 @@ class Transport:
             thread.shutdown(wait=False, cancel_futures=True)
 
 
-def no_event() -> None:
-    """The host's memory is written when the call returns."""
+def _no_event() -> None:
+    """Returns None: a copy into host memory is done when its call returns."""
 
 
 class NcclTransport:
-    """Rows from GPU to GPU by NCCL, all ranks' at once, on a stream of its own; called by the communication thread.
+    """Sends rows from GPU to GPU by NCCL's all-gather, on a stream of its own; called by the communication thread.
 
-    NCCL takes calls in one order on all ranks, so this carries one group's. The host waits wherever a stream would do:
-    it has never been executed, for want of a machine with two GPUs. streams: of the device.
+    NCCL needs the same order of calls on all ranks, so this carries one group's. The host waits where a stream could:
+    simpler, and never executed so far, for want of a machine with two GPUs. streams: of the device.
     """
 
     def __init__(self, store: Store, transport: Transport, device: torch.device, streams: DeviceStreams) -> None:
         self.rank, self.ranks, self.device = transport.rank, transport.ranks, device
         self.event: Callable[[], Event | None] = streams.event
-        self.streams, self._line, self._stream = streams, transport.line, streams.stream()
+        self.streams, self._communication, self._stream = streams, transport.communication, streams.stream()
         self._group = dist.ProcessGroupNCCL(dist.PrefixStore("nccl", store), transport.rank, transport.ranks)
         self._aborted = False
-        transport.ends.append(self.abort)
+        transport.abort_hooks.append(self.abort)
 
-    def expect(self, tag: int, rows: Tensor) -> Task:
-        """NCCL receives when it sends."""
+    def receive_rows(self, tag: int, rows: Tensor) -> Task:
+        """Returns a finished task: the all-gather of `send_rows` receives as well."""
         task: Task = Future()
         task.set_result([])
         return task
 
-    def give(self, tag: int, rows: Tensor, filled: Sequence[Event | None] = ()) -> Task:
-        """Begins to gather the rows (ranks, n). filled: events, after which this rank's own is there."""
-        return self._line.submit(self._gather, rows, list(filled))
+    def send_rows(self, tag: int, rows: Tensor, filled: Sequence[Event | None] = ()) -> Task:
+        """Begins to all-gather rows (ranks, n).
+
+        filled: events of the device after which this rank's own row is complete.
+        """
+        return self._communication.submit(self._gather, rows, list(filled))
 
     def _gather(self, rows: Tensor, filled: Sequence[Event | None]) -> Works:
         for event in filled:
@@ -189,24 +211,24 @@ class NcclTransport:
             with _Link(-1):
                 work = self._group.allgather([list(rows.unbind(0))], [rows[self.rank].clone()])
                 work.wait()  # the stream does, for NCCL's own
-            return [(-1, _Came(self, self.streams.event()))]
+            return [(-1, _GatherWork(self, self.streams.event()))]
         finally:
             self.streams.use(before)
 
     def abort(self) -> None:
-        """Ends all waits here; the watch does so at the other ranks."""
+        """Ends all waits on this rank; the watch does so on the others."""
         self._aborted = True
         with contextlib.suppress(RuntimeError):
             self._group.abort()
 
     def check(self) -> None:
-        """Raises RuntimeError once it was aborted: rows may hold anything."""
+        """Raises RuntimeError after an abort, when rows may hold anything."""
         if self._aborted:
             raise RuntimeError("aborted")
 
 
-class _Came:
-    """A gather by NCCL, which is waited for like a work of gloo's."""
+class _GatherWork:
+    """An all-gather under way, with the `wait` of a gloo work."""
 
     def __init__(self, transport: NcclTransport, event: Event) -> None:
         self.transport, self.event = transport, event
@@ -216,14 +238,14 @@ class _Came:
         self.transport.check()
 
 
-def _as_workers_do(threads: int) -> None:
-    """A thread inherits neither from the one that has made it."""
+def _set_torch_threads(threads: int) -> None:
+    """Sets what a thread does not inherit: torch's number of threads, and flushing of denormals."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
 
 
-def finish(tasks: Sequence[Task]) -> None:
-    """Waits until all that they began has ended. Raises LinkLost."""
+def wait_all(tasks: Sequence[Task]) -> None:
+    """Waits until every send and receive of the tasks has ended. Raises LinkLost."""
     for task in tasks:
         for peer, work in task.result():
             with _Link(peer):
@@ -245,8 +267,8 @@ class _Link:
             raise LinkLost(self.peer, error)
 
 
-def host_towards(place: RankPlace) -> str:
-    """Returns this machine's address on the way to where the ranks meet; loopback where they are all here."""
+def address_towards(place: RankPlace) -> str:
+    """Returns this machine's address as seen from where the ranks meet; loopback where all are on this machine."""
     if place.local:
         return LOOPBACK
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:  # sends nothing

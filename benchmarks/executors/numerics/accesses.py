@@ -1,9 +1,9 @@
-"""Every access of a team's workers to what they share of it, made whole, and its version noted.
+"""Makes every access of what a team's workers share exclusive where needed, and notes its version.
 
-What is shared: of each layer the weights (and with them the optimizer's state), and BatchNorm's running statistics
-where it has any; of the team, the tally of losses, whose order decides how their sum is rounded. A read notes the
-version that it reads, which is the number of writes before; a write notes the version before it, and how often that was
-read. So the notes of all workers, each in its own order, say what every access saw: enough to carry them out again.
+Shared are each layer's weights (with the optimizer's state), BatchNorm's running statistics, and the sum of losses,
+whose order decides its rounding. A read notes the version that it reads: the number of writes before. A write notes the
+version before it, and how often that was read. The notes of all workers, each in its own order, are enough to replay
+the run.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from contextvars import ContextVar
 from types import TracebackType
 
 from benchmarks.executors.numerics.replica import TorchLayer
-from benchmarks.executors.numerics.streams import NOTHING
+from benchmarks.executors.numerics.streams import NO_CONTEXT
 from benchmarks.executors.numerics.team import TorchTeam
 
 Context = AbstractContextManager[object]
 
 
 class ReadWriteLock:
-    """`with lock.reading:`, which readers share, and `with lock.writing:`, neither of them within either.
+    """A lock with `with lock.reading:`, which readers share, and `with lock.writing:`; neither within either.
 
-    Writers go first: a reader waits where a writer does, so that readers who come and go keep no writer out.
+    Writers go first: readers wait while a writer waits, so that a stream of readers keeps no writer out.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class _Side:
 
 
 class Versions:
-    """The versions of one shared thing since the workers began."""
+    """Counts the writes of one shared thing, and the reads since the last write."""
 
     def __init__(self) -> None:
         self.clear()
@@ -84,7 +84,7 @@ class Versions:
 
     @property
     def reads(self) -> int:
-        """The number of reads of this version."""
+        """How often this version was read."""
         return len(self.readers)
 
 
@@ -92,7 +92,7 @@ _notes: ContextVar[list[int]] = ContextVar("notes")
 
 
 def note_into(notes: list[int]) -> None:
-    """Notes the accesses of this context, a worker's, from now on."""
+    """Lets the current worker (its contextvars) note its accesses in this list from now on."""
     _notes.set(notes)
 
 
@@ -101,7 +101,7 @@ def note(number: int) -> None:
 
 
 class NotedAccess:
-    """Enters the lock `base` and notes the access. A lock of writes keeps all others out, one of reads all writes."""
+    """Takes the lock `base` and notes the access. A writer excludes all others, a reader all writers."""
 
     def __init__(self, base: Context, versions: Versions, *, writes: bool) -> None:
         self.base, self.versions, self.writes = base, versions, writes
@@ -124,7 +124,7 @@ class NotedAccess:
 
 
 class Accesses:
-    """The team's, from now on. Where no order of the device's keeps readers and writers apart, a lock does."""
+    """Notes all accesses of a team from now on. Where nothing orders readers and writers yet, a ReadWriteLock does."""
 
     def __init__(self, team: TorchTeam) -> None:
         self.weights: dict[TorchLayer, Versions] = {}
@@ -135,24 +135,26 @@ class Accesses:
         team.tally = NotedAccess(team.tally, self.tally, writes=True)
 
     def clear(self) -> None:
-        """Begin anew, nobody being at work."""
+        """Resets all versions, at the start of an epoch."""
         for versions in (*self.weights.values(), *self.statistics.values(), self.tally):
             versions.clear()
 
     def _note(self, layer: TorchLayer) -> None:
-        reading, writing = _kept_apart(layer.reading, layer.mutex)
+        """Replaces the layer's locks by ones that note."""
+        reading, writing = _read_and_write_locks(layer.reading, layer.mutex)
         versions = self.weights[layer] = Versions()
         layer.mutex = NotedAccess(writing, versions, writes=True)
         layer.reading = layer.pinning = NotedAccess(reading, versions, writes=False)
         if any(True for _ in layer.module.buffers()):
-            reading, writing = _kept_apart(layer.reading_statistics, layer.statistics)
+            reading, writing = _read_and_write_locks(layer.reading_statistics, layer.statistics)
             versions = self.statistics[layer] = Versions()
             layer.statistics = NotedAccess(writing, versions, writes=True)
             layer.reading_statistics = NotedAccess(reading, versions, writes=False)
 
 
-def _kept_apart(reading: Context, writing: Context) -> tuple[Context, Context]:
-    if reading is not NOTHING:
+def _read_and_write_locks(reading: Context, writing: Context) -> tuple[Context, Context]:
+    """Returns the locks, or those of a new ReadWriteLock where reads had none."""
+    if reading is not NO_CONTEXT:
         return reading, writing
     lock = ReadWriteLock()
     return lock.reading, lock.writing

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica
-from benchmarks.executors.numerics.streams import NOTHING, DeviceStreams, Event
+from benchmarks.executors.numerics.streams import NO_CONTEXT, DeviceStreams, Event
 
 Part = tuple[TorchLayer, list[Tensor]]
 ByLayer = Sequence[tuple[TorchLayer, Callable[[], None]]]
@@ -21,19 +21,20 @@ StateOf = Callable[[TorchLayer], list[Tensor]]
 
 
 def mean_gradients(gradients: Sequence[TorchGradient], streams: DeviceStreams | None) -> list[TorchGradient]:
-    """Returns the mean, a copy for each member, all at the learning rate of the round's first ticket.
+    """Returns the mean gradient of a layer, a copy for each member, with the smallest of their tickets.
 
-    streams: of the device, where batches have streams of their own; the means are computed on the caller's.
+    So all have one learning rate. streams: of the device, where batches have streams of their own; the means are
+    computed on the caller's.
     """
     if len(gradients) == 1:
         return list(gradients)
     means = _combined(gradients, streams, mean=True)
     ticket = min(g.index for g in gradients)
-    return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=NOTHING) for g in gradients]
+    return [replace(g, index=ticket, tensors=tuple(m.clone() for m in means), stream=NO_CONTEXT) for g in gradients]
 
 
 def add_up(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *, mean: bool) -> TorchGradient:
-    """Returns the mean or sum of several, which overwrites weights (`updates=overwrite`) as the first one does."""
+    """Returns the mean or sum of gradients of one layer; with `updates=overwrite` it has the first one's weights."""
     first = gradients[0]
     tensors = _combined(gradients, streams, mean=mean)
     return TorchGradient(first.layer, first.index, first.read, first.ready, tensors, first.weights, copied=first.copied)
@@ -42,19 +43,19 @@ def add_up(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *,
 def _combined(gradients: Sequence[TorchGradient], streams: DeviceStreams | None, *, mean: bool) -> tuple[Tensor, ...]:
     """Returns the mean or sum, a tensor for each of the layer's parameters; added up in this order."""
     for gradient in gradients:
-        if streams is not None and gradient.stream is not NOTHING:
+        if streams is not None and gradient.stream is not NO_CONTEXT:
             streams.wait(cast(Event, gradient.ready))
             for tensor in gradient.tensors:
                 streams.keep(tensor)
     parts = zip(*(g.tensors for g in gradients), strict=True)
-    stacks = (torch.stack([p.to(same[0].device) for p in same]) for same in parts)
+    stacks = (torch.stack([p.to(copies[0].device) for p in copies]) for copies in parts)
     return tuple(stack.mean(0) if mean else stack.sum(0) for stack in stacks)
 
 
 def flat_by_layer(replica: TorchReplica, *, buffers: bool, state: StateOf | None = None) -> tuple[Tensor, ByLayer]:
-    """Returns an empty vector (n,), and what fills it with the replica's weights, float buffers and optimizer state.
+    """Returns an empty vector (n,), and per layer a function that copies weights, float buffers and state into it.
 
-    Layer by layer, updates going on meanwhile.
+    Layer by layer, so that updates can go on in between.
     """
     parts = [(layer, tensors) for layer, tensors in _parts(replica, buffers) if tensors]
     sizes = [_size(*part, state) for part in parts]
@@ -69,7 +70,10 @@ def _copy(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None, p
 
 
 def mean_flat(vectors: Sequence[Tensor]) -> Tensor:
-    """(n,) each -> (n,), summed up in the order of the replicas. Raises ValueError where their lengths differ."""
+    """Returns the mean (n,) of vectors (n,), summed in the order of the replicas.
+
+    Raises ValueError for unequal lengths.
+    """
     if len({len(vector) for vector in vectors}) > 1:
         raise ValueError("all members of an average take their optimizer's state along (state=True), or none of them")
     total = vectors[0].clone()
@@ -79,7 +83,7 @@ def mean_flat(vectors: Sequence[Tensor]) -> Tensor:
 
 
 def add_by_layer(replica: TorchReplica, difference: Tensor, *, buffers: bool, state: StateOf | None = None) -> ByLayer:
-    """Returns what adds the difference (n,), laid out as `flat_by_layer` does, to the replica."""
+    """Returns for each layer a function that adds its piece of the difference (n,), laid out as in `flat_by_layer`."""
     parts = list(_parts(replica, buffers))
     sizes = [_size(*part, state) for part in parts]
     pieces = zip(parts, _pieces(difference, sizes), strict=True)
@@ -93,11 +97,11 @@ def _add(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None, pi
             tensor += piece[offset : offset + tensor.numel()].view_as(tensor)
             offset += tensor.numel()
         layer.averages += 1
-        layer.access_counter.added()
+        layer.access_counter.count_addition()
 
 
 def _pieces(vector: Tensor, sizes: Sequence[int]) -> Iterator[Tensor]:
-    """The vector (n,), cut into pieces of these sizes."""
+    """Yields pieces of the vector (n,) of these sizes."""
     offset = 0
     for size in sizes:
         yield vector[offset : offset + size]
@@ -109,7 +113,7 @@ def _size(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -
 
 
 def _with_state(layer: TorchLayer, tensors: Sequence[Tensor], state: StateOf | None) -> list[Tensor]:
-    """Returns the tensors with the live optimizer state, which the first update makes."""
+    """Returns the tensors and the live optimizer state (which the first update creates)."""
     return [*tensors, *(state(layer) if state is not None else ())]
 
 
@@ -119,7 +123,7 @@ def _parts(replica: TorchReplica, buffers: bool) -> Iterator[Part]:
 
 
 def mean_state(tensors: Sequence[Tensor]) -> Tensor:
-    """The mean of a parameter or float buffer over the replicas; of a count, which is no float, the first's."""
+    """Returns the mean over the replicas of a parameter or float buffer; of an integer buffer the first replica's."""
     if len(tensors) == 1 or not tensors[0].is_floating_point():
         return tensors[0].clone()
     return torch.stack(list(tensors)).mean(0)

@@ -17,10 +17,10 @@ COMPONENTS = 512  # int64: 64 cache lines, so that threads meet in it as they do
 
 
 class Shadow:
-    """Counters on the weights' device that every update increments in place, without a lock, beside its own step.
+    """Counters on the weights' device that every update increments, without a lock, beside its own step.
 
-    A component of the weights loses an update where two threads, or streams, read it before either has written. So does
-    a counter, whose increments are known; their mean loss is an estimate of the weights' share.
+    Where two threads (or streams) both read a weight before either has written it, one update is lost. Counters lose
+    increments in the same way, and their number is known: the mean loss of the counters estimates the weights'.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -38,12 +38,12 @@ class Shadow:
         self.counters += 1
 
     def lost(self) -> float:
-        """Returns the increments per counter that did not arrive; once all updates are over."""
+        """Returns the mean number of increments lost per counter; call it once all updates are over."""
         return self.increments - float(self.counters.double().mean())
 
 
 def total(counts: Iterable[LayerConflicts]) -> LayerConflicts:
-    """Returns the sums."""
+    """Returns the sums of several layers' counts."""
     added: LayerConflicts = {
         "lost_updates": 0.0,
         "overlapping_updates": 0,
@@ -51,19 +51,19 @@ def total(counts: Iterable[LayerConflicts]) -> LayerConflicts:
         "torn_reads": 0,
         "overlapping_reads": 0,
     }
-    for of in counts:
-        added["lost_updates"] += of["lost_updates"]
-        added["overlapping_updates"] += of["overlapping_updates"]
-        added["weight_reads"] += of["weight_reads"]
-        added["torn_reads"] += of["torn_reads"]
-        added["overlapping_reads"] += of["overlapping_reads"]
+    for layer_counts in counts:
+        added["lost_updates"] += layer_counts["lost_updates"]
+        added["overlapping_updates"] += layer_counts["overlapping_updates"]
+        added["weight_reads"] += layer_counts["weight_reads"]
+        added["torn_reads"] += layer_counts["torn_reads"]
+        added["overlapping_reads"] += layer_counts["overlapping_reads"]
     return added
 
 
 class AccessCounter:
-    """The writes and reads of the weights of one replica's layer: those under way, and counts of an epoch.
+    """Counts the reads and writes of one replica's layer that overlap.
 
-    shadow: of weights that are written without a lock.
+    shadow: where weights are written without a lock.
     """
 
     def __init__(self, shadow: Shadow | None = None) -> None:
@@ -76,36 +76,39 @@ class AccessCounter:
 
     def clear(self) -> None:
         """Begins an epoch."""
-        self.seen = total(())  # without the lost updates that the shadow knows of
+        self.counted = total(())  # without the lost updates that the shadow knows of
         if self.shadow is not None:
             self.shadow.clear()
 
-    def added(self) -> None:
-        """Notes a write that added to what was there."""
+    def count_addition(self) -> None:
+        """Notes a write that added to the live weights."""
         with self.lock:
             self.kept += 1
 
-    def overwrote(self, copied: int) -> None:
-        """Notes an update that wrote its copy over what was there. copied: the writes that are in the copy."""
+    def count_overwrite(self, copied: int) -> None:
+        """Notes an update that wrote its copy over the live weights. copied: how many writes that copy contains."""
         with self.lock:
-            self.seen["lost_updates"] += self.kept - copied
+            self.counted["lost_updates"] += self.kept - copied
             self.kept = copied + 1
 
     def counts(self) -> LayerConflicts:
-        """Returns the counts between effects: an increment that the shadow still waits for looks lost."""
-        lost = self.shadow.lost() if self.shadow is not None else 0.0
-        return {**self.seen, "lost_updates": self.seen["lost_updates"] + lost}
+        """Returns the counts; correct between effects only, since the shadow counts an update under way as lost."""
+        missing = self.shadow.lost() if self.shadow is not None else 0.0
+        return {**self.counted, "lost_updates": self.counted["lost_updates"] + missing}
 
     def load(self, counts: LayerConflicts) -> None:
-        """Counts on from there."""
+        """Continues from these counts."""
         self.clear()
-        self.seen = {**counts}
+        self.counted = {**counts}
 
 
 class WeightWrite:
-    """`with WeightWrite(counter, update=...):` around what changes the weights. update: it is one, else an average."""
+    """`with WeightWrite(counter, update=...):` around a change of the weights.
 
-    __slots__ = ("counter", "met", "number", "update")
+    Update: an optimizer's, else an average's.
+    """
+
+    __slots__ = ("counter", "number", "overlapped", "update")
 
     def __init__(self, counter: AccessCounter, *, update: bool) -> None:
         self.counter, self.update = counter, update
@@ -113,9 +116,9 @@ class WeightWrite:
     def __enter__(self) -> None:
         counter = self.counter
         with counter.lock:
-            self.number, self.met = counter.begun, bool(counter.writing)
-            for other in counter.writing:
-                other.met = True
+            self.number, self.overlapped = counter.begun, bool(counter.writing)
+            for write in counter.writing:
+                write.overlapped = True
             counter.begun += 1
             counter.writing.append(self)
 
@@ -123,13 +126,13 @@ class WeightWrite:
         counter = self.counter
         with counter.lock:
             counter.writing.remove(self)
-            counter.seen["overlapping_updates"] += self.update and self.met
+            counter.counted["overlapping_updates"] += self.update and self.overlapped
 
 
 class WeightRead:
     """`with WeightRead(counter):` around what reads the weights."""
 
-    __slots__ = ("begun", "counter", "met")
+    __slots__ = ("begun", "counter", "overlapped")
 
     def __init__(self, counter: AccessCounter) -> None:
         self.counter = counter
@@ -137,17 +140,17 @@ class WeightRead:
     def __enter__(self) -> None:
         counter = self.counter
         with counter.lock:
-            self.begun, self.met = counter.begun, tuple(counter.writing)
+            self.begun, self.overlapped = counter.begun, tuple(counter.writing)
 
     def __exit__(self, *exc: object) -> None:
         counter = self.counter
         with counter.lock:
-            counter.seen["weight_reads"] += 1
-            if self.met or counter.begun > self.begun:
-                counter.seen["overlapping_reads"] += 1
-                counter.seen["torn_reads"] += self._torn(counter.writing)
+            counter.counted["weight_reads"] += 1
+            if self.overlapped or counter.begun > self.begun:
+                counter.counted["overlapping_reads"] += 1
+                counter.counted["torn_reads"] += self._torn(counter.writing)
 
     def _torn(self, writing: Sequence[WeightWrite]) -> bool:
         """Returns whether a write lasted longer on both sides, or began and ended within the read."""
         later = sum(write.number >= self.begun for write in writing)
-        return any(write in writing for write in self.met) or self.counter.begun - self.begun > later
+        return any(write in writing for write in self.overlapped) or self.counter.begun - self.begun > later

@@ -1,6 +1,6 @@
 """A replica of the network with its tensors: layers, batches in flight, gradients.
 
-Weights. A layer's parameters live once per replica, and all batches in flight compute with these leaves; nothing is
+ModuleCopy. A layer's parameters live once per replica, and all batches in flight compute with these leaves; nothing is
 ever accumulated in their `.grad`. Optimizers update through *aliases*: leaves of their own whose `.data` is the same
 storage. So an update in place is seen by all, while autograd's version check, which is per leaf, stays out of the way:
 on purpose, since a backward pass that uses weights newer than its forward pass is what asynchronous layer-wise SGD is
@@ -25,11 +25,11 @@ from torch import Tensor, nn
 
 from benchmarks.executors.accounting import Gradient, Layer, Replica, Step
 from benchmarks.executors.numerics.conflicts import AccessCounter, Shadow, WeightRead, WeightWrite
-from benchmarks.executors.numerics.streams import NOTHING, BatchStream, DeviceStreams, Order
+from benchmarks.executors.numerics.streams import NO_CONTEXT, BatchStream, DeviceStreams, Order
 
 
 def alias(tensor: Tensor) -> nn.Parameter:
-    """A leaf of its own on the tensor's storage, marked as the tensor is."""
+    """Returns a new leaf that shares the tensor's storage and attributes."""
     leaf = nn.Parameter(torch.empty(0, device=tensor.device), requires_grad=True)
     leaf.data = tensor.data
     leaf.__dict__.update(tensor.__dict__)
@@ -64,10 +64,10 @@ class TorchLayer(Layer):
         self.statistics: AbstractContextManager[object] = threading.Lock()
         super().__init__(name, index, sum(p.numel() for p in self.params), device)
         if lock_free:
-            self.mutex = NOTHING
+            self.mutex = NO_CONTEXT
         self.pinning: AbstractContextManager[object] = self.mutex
-        self.reading: AbstractContextManager[object] = NOTHING
-        self.reading_statistics: AbstractContextManager[object] = NOTHING
+        self.reading: AbstractContextManager[object] = NO_CONTEXT
+        self.reading_statistics: AbstractContextManager[object] = NO_CONTEXT
         if streams is not None and self.params and not lock_free:
             weights = Order(streams, self.mutex)
             self.mutex, self.pinning, self.reading = weights.writing(), weights.reading(), weights.reading()
@@ -79,12 +79,12 @@ class TorchLayer(Layer):
         self.access_counter = AccessCounter(self.shadow)
 
     def reading_weights(self) -> AbstractContextManager[None]:
-        """Returns a context for what reads the live weights, inside of the locks that it takes."""
-        return WeightRead(self.access_counter) if self.concurrent else NOTHING
+        """Returns a context that counts a read of the live weights; entered within the locks that the read takes."""
+        return WeightRead(self.access_counter) if self.concurrent else NO_CONTEXT
 
     def writing_weights(self, *, update: bool) -> AbstractContextManager[None]:
-        """Returns a context for what changes them: an update, or an average."""
-        return WeightWrite(self.access_counter, update=update) if self.concurrent else NOTHING
+        """Returns a context that counts a change of the weights. update: an optimizer's, else an average's."""
+        return WeightWrite(self.access_counter, update=update) if self.concurrent else NO_CONTEXT
 
 
 @dataclass(eq=False)
@@ -97,7 +97,7 @@ class TorchReplica(Replica):
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def slot_for(self, step: TorchStep) -> Slot:
-        """Returns a slot whose last step nobody holds any more, the one unused for longest, or else a new one."""
+        """Returns a slot whose last step is gone, the one unused for longest, or else a new one."""
         with self.lock:
             slot = next((slot for slot in self.slots if slot.holder() is None), None)
             if slot is None:
@@ -109,36 +109,36 @@ class TorchReplica(Replica):
             return slot
 
 
-class Weights:
-    """A layer's module over again, with leaves of its own and the live buffers."""
+class ModuleCopy:
+    """A copy of a layer's module with leaves of its own, sharing the live buffers."""
 
     def __init__(self, module: nn.Module, leaf: Callable[[Tensor], Tensor]) -> None:
-        """leaf: what stands in for a parameter."""
-        made = {id(p): leaf(p) for p in module.parameters()}
+        """leaf: makes the tensor that replaces a parameter."""
+        leaves = {id(p): leaf(p) for p in module.parameters()}
         shared = {id(b): b for b in module.buffers()}
-        self.module = copy.deepcopy(module, {**made, **shared})
+        self.module = copy.deepcopy(module, {**leaves, **shared})
         self.leaves = list(self.module.parameters())
 
 
 class Slot:
-    """The things that a batch in flight has to itself: on CUDA a stream and leaves; copies of the weights that it pins.
+    """What one batch in flight has to itself: on CUDA a stream and leaves; copies of the weights that it pins.
 
     The next batch in the slot has the same stream, so its kernels come after the last one's.
     """
 
     def __init__(self, replica: TorchReplica) -> None:
         self.holder: Callable[[], TorchStep | None] = lambda: None
-        self.stream = NOTHING if replica.streams is None else BatchStream(replica.streams)
-        self.live = [] if replica.streams is None else [Weights(layer.module, alias) for layer in replica.layers]
-        self.copies: dict[int, Weights] = {}
+        self.stream = NO_CONTEXT if replica.streams is None else BatchStream(replica.streams)
+        self.live = [] if replica.streams is None else [ModuleCopy(layer.module, alias) for layer in replica.layers]
+        self.copies: dict[int, ModuleCopy] = {}
 
     def pin(self, layer: TorchLayer) -> None:
-        """Copies the layer's weights as they are now; whoever asks is inside of its `pinning`.
+        """Copies the layer's weights as they are now, into the same storage every time. The caller holds `pinning`.
 
-        Into the same storage every time: cuDNN wants an LSTM's weights in one piece, and `.data = ...` would break it.
+        The storage stays, since cuDNN wants an LSTM's weights in one piece, which `.data = ...` would break.
         """
         if layer.index not in self.copies:
-            self.copies[layer.index] = copied = Weights(layer.module, _copy)
+            self.copies[layer.index] = copied = ModuleCopy(layer.module, _copy)
             for part in copied.module.modules():
                 if isinstance(part, nn.RNNBase):
                     part.flatten_parameters()
@@ -153,8 +153,8 @@ def _copy(tensor: Tensor) -> nn.Parameter:
 class TorchStep(Step):
     """One batch on its way: inputs (B, ...) and targets, labels (B,) or tokens (B, T).
 
-    activation: what the next layer takes. tape: per layer, input and output of its forward pass until its backward
-    pass uses them. upstream: the loss's gradient with respect to the output of the layer whose backward pass is next.
+    activation: input of the next layer. tape: per layer the input and output of its forward pass, until the backward
+    pass uses them up. upstream: gradient of the loss by the output of the layer whose backward pass is next.
     """
 
     __slots__ = ("activation", "slot", "stream", "tape", "targets", "upstream")
@@ -166,21 +166,22 @@ class TorchStep(Step):
     def __init__(self, replica: TorchReplica, index: int) -> None:
         super().__init__(replica, index)
         self.slot = None if replica.streams is None else replica.slot_for(self)
-        self.stream: AbstractContextManager[None] = NOTHING if self.slot is None else self.slot.stream
+        self.stream: AbstractContextManager[None] = NO_CONTEXT if self.slot is None else self.slot.stream
         self.tape: list[tuple[Tensor, Tensor] | None] = [None] * len(replica.layers)
         self.upstream: Tensor | None = None
 
     def module(self, layer: TorchLayer) -> nn.Module:
         """Returns the module that this batch computes the layer with."""
-        own = self._own(layer)
-        return layer.module if own is None else own.module
+        copied = self._copy_of(layer)
+        return layer.module if copied is None else copied.module
 
     def leaves(self, layer: TorchLayer) -> list[nn.Parameter]:
-        """The parameters of that module."""
-        own = self._own(layer)
-        return layer.params if own is None else own.leaves
+        """Returns the parameters of that module."""
+        copied = self._copy_of(layer)
+        return layer.params if copied is None else copied.leaves
 
-    def _own(self, layer: TorchLayer) -> Weights | None:
+    def _copy_of(self, layer: TorchLayer) -> ModuleCopy | None:
+        """Returns the batch's own copy of the layer, where it has one."""
         slot = self.slot
         if slot is None:
             return None
@@ -191,11 +192,11 @@ class TorchStep(Step):
 
 @dataclass(slots=True)
 class TorchGradient(Gradient):
-    """The gradient of one layer for one step."""
+    """The gradient of one layer for one step, a tensor for each of the layer's parameters."""
 
     layer: TorchLayer
     tensors: tuple[Tensor, ...] = ()  # one for each of the layer's parameters
     weights: list[Tensor] | None = None  # overwrite: the worker's copy, theta_{m,k}
-    stream: AbstractContextManager[object] = NOTHING  # the batch's, where it has one
+    stream: AbstractContextManager[object] = NO_CONTEXT  # the batch's, where it has one
     copied: int = 0  # overwrite: the writes that are in that copy
     clip_factor: Tensor | None = None  # of all gradients of its update; None: it is clipped alone, if at all

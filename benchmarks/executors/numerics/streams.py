@@ -19,7 +19,7 @@ from torch import Tensor
 from benchmarks.executors.staleness import TimedEvent
 
 AHEAD = 2  # batches that a worker may have left behind before the device has finished them
-NOTHING: AbstractContextManager[None] = nullcontext()
+NO_CONTEXT: AbstractContextManager[None] = nullcontext()
 
 
 class Event(TimedEvent, Protocol):
@@ -34,10 +34,10 @@ def cuda_stream(device: torch.device | None = None) -> torch.cuda.Stream:
 
 
 class DeviceStreams(Protocol):
-    """The streams of one device. What is said of the current stream is said of the asking thread's."""
+    """The streams of one device. The current stream is the calling thread's."""
 
     def stream(self) -> object:
-        """Returns a new one."""
+        """Returns a new stream."""
 
     def current(self) -> object: ...
 
@@ -45,16 +45,16 @@ class DeviceStreams(Protocol):
         """Makes it the current one."""
 
     def event(self, *, timed: bool = False) -> Event:
-        """Returns an event that comes when the device is done with what was launched on the current stream so far."""
+        """Returns an event that comes once the device has done all that was launched on the current stream so far."""
 
     def wait(self, event: Event) -> None:
-        """Lets what is launched on the current stream from now on run after the event."""
+        """Makes what is launched on the current stream from now on run after the event."""
 
     def keep(self, tensor: Tensor) -> None:
-        """Keeps its memory, which the current stream uses, from being given out again before that is done."""
+        """Keeps the tensor's memory from reuse until the current stream is done with it."""
 
     def synchronize(self) -> None:
-        """Waits, on the host, until the device is done with all that was launched."""
+        """Blocks the host until the device has done all that was launched."""
 
 
 class CudaStreams:
@@ -89,7 +89,7 @@ class CudaStreams:
 
 
 def streams_of(device: torch.device) -> DeviceStreams | None:
-    """Returns the streams of a device; None where it has none."""
+    """Returns the streams of a CUDA device; None for any other."""
     return CudaStreams(device) if device.type == "cuda" else None
 
 
@@ -115,7 +115,7 @@ def _launched() -> _Launched:
 
 
 class BatchStream:
-    """`with stream:` launches what is inside on the batch's own stream. Several threads may be inside at once."""
+    """`with stream:` launches what is inside on the batch's own stream; several threads may be inside at once."""
 
     def __init__(self, streams: DeviceStreams) -> None:
         self.streams, self.stream = streams, streams.stream()
@@ -131,9 +131,9 @@ class BatchStream:
 
 
 def bound_run_ahead(streams: DeviceStreams) -> None:
-    """Called when a worker turns to its next batch: wait until it is at most AHEAD of them ahead."""
+    """Blocks, when a worker turns to its next batch, until the device is at most AHEAD batches behind it."""
     launched = _launched()
-    with launched.stream or NOTHING:
+    with launched.stream or NO_CONTEXT:
         last = streams.event()
     launched.left.append((last, streams.event()))
     if len(launched.left) > AHEAD:
@@ -145,9 +145,9 @@ def bound_run_ahead(streams: DeviceStreams) -> None:
 
 
 class Order:
-    """Readers run after the last write, a writer after that and all reads since; readers are not ordered at all.
+    """Orders kernels on several streams: reads run after the last write, a write after all before it; reads not at all.
 
-    Both hold the mutex while they launch, else a writer could slip between a reader's wait and its event.
+    The mutex is held during launches, else a writer could come between a reader's wait and its event.
     """
 
     def __init__(self, streams: DeviceStreams, mutex: AbstractContextManager[object]) -> None:
@@ -163,7 +163,7 @@ class Order:
 
 
 class Access:
-    """`with access:` around the launches that read, or write, what the order is of."""
+    """`with access:` around launches that read (or write) what the order is of."""
 
     def __init__(self, order: Order, *, writes: bool) -> None:
         self.order, self.writes = order, writes

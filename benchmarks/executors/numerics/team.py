@@ -16,7 +16,7 @@ from benchmarks.executors.numerics import averages, state
 from benchmarks.executors.numerics.conflicts import total
 from benchmarks.executors.numerics.replica import TorchGradient, TorchLayer, TorchReplica, TorchStep
 from benchmarks.executors.numerics.state import TeamState
-from benchmarks.executors.numerics.streams import NOTHING, bound_run_ahead, streams_of
+from benchmarks.executors.numerics.streams import NO_CONTEXT, bound_run_ahead, streams_of
 from benchmarks.executors.numerics.updates import Clip, OptimizerFactory, Updates
 from benchmarks.executors.staleness import Moment
 from benchmarks.executors.team import Team, factor, narrowed, target
@@ -24,15 +24,15 @@ from methods import effects as e
 
 Autocast = Callable[[], AbstractContextManager[object]]
 BatchSource = Callable[[int, int], tuple[Tensor, Tensor]]  # (epoch, index) -> inputs (B, ...), targets
-OfOutputs = Callable[[Tensor, Tensor], Tensor]
+OutputFunction = Callable[[Tensor, Tensor], Tensor]
 """(outputs, targets) -> a scalar, such as the mean loss of a batch."""
 
 
 def gradients(output: Tensor, inputs: Sequence[Tensor], upstream: Tensor | None) -> tuple[Tensor, ...]:
-    """Returns the gradients of inputs for that of the output: torch.autograd.grad's, using up its graph as well.
+    """Returns the gradients of inputs, given the output's: as torch.autograd.grad, freeing the graph as well.
 
-    Without torch's own look at the shapes, which imports the algebra of its compiler: a third of the time in which a
-    training process starts, and a tenth of a narrow layer's backward pass. The engine still refuses a wrong shape.
+    It skips torch's own check of shapes, which imports torch's compiler: a third of the time in which a training
+    process starts, and a tenth of a narrow layer's backward pass. The engine still refuses a wrong shape.
     """
     engine = torch.autograd.Variable._execution_engine
     return engine.run_backward((output,), (upstream,), False, False, tuple(inputs), False, accumulate_grad=False)
@@ -41,11 +41,11 @@ def gradients(output: Tensor, inputs: Sequence[Tensor], upstream: Tensor | None)
 class TorchTeam(Team):
     """The replicas of one run, with the numerics of every effect.
 
-    networks: per replica, layer name -> module, all alike; module i takes what module i - 1 gives, the first one inputs
-    (B, ...). loss: of the last one's outputs, in float32, and the targets; right: how many targets were hit, None where
-    nothing is. learning_rate: global ticket -> rate. autocast: makes the context of a forward pass of lower precision;
-    None: float32. streams: every batch in flight has a stream of its own where the device has any; without, all is
-    launched in one thread, on its stream. The rest as in Team.
+    networks: per replica, layer name -> module; module i takes the output of module i - 1, the first one inputs (B,
+    ...). loss: (outputs in float32, targets) -> scalar. right: (outputs, targets) -> how many targets were hit, None
+    where nothing is. learning_rate: global ticket -> rate. autocast: makes the context of a forward pass of lower
+    precision; None: float32. streams: every batch in flight has a stream of its own where the device has any; else all
+    is launched on one stream. The rest as in Team.
     """
 
     replicas: Sequence[TorchReplica]
@@ -56,8 +56,8 @@ class TorchTeam(Team):
         networks: Sequence[dict[str, nn.Module]],
         *,
         optimizer: OptimizerFactory,
-        loss: OfOutputs,
-        right: OfOutputs | None,
+        loss: OutputFunction,
+        right: OutputFunction | None,
         learning_rate: Callable[[int], float],
         batches: BatchSource,
         steps_per_epoch: int,
@@ -112,7 +112,7 @@ class TorchTeam(Team):
             layer.access_counter.clear()
 
     def synchronize(self) -> None:
-        """Waits until the device is done with all that was launched."""
+        """Blocks the host until the device has done all that was launched."""
         if self.device_streams is not None:
             self.device_streams.synchronize()
 
@@ -121,7 +121,7 @@ class TorchTeam(Team):
             bound_run_ahead(self.streams)
 
     def device_time(self) -> Moment:
-        """Returns the moment at which the device gets here, where it runs behind the host; else 0."""
+        """Returns an event for this moment, where the device runs behind the host; else 0."""
         return 0.0 if self.streams is None else self.streams.event(timed=True)
 
     # ---- what is measured
@@ -131,12 +131,15 @@ class TorchTeam(Team):
         return float(torch.stack(self.losses).double().mean()) if self.losses else float("nan")
 
     def not_finite(self) -> int | None:
-        """Returns the epoch's batch, from 0, whose training loss came first of all that are not finite, or None."""
+        """Returns the first of the epoch's batches, from 0, whose training loss is not finite, or None."""
         strange = (~torch.stack(self.losses).isfinite()).nonzero() if self.losses else torch.empty(0)
         return self.tickets[int(strange[0])] % self.steps_per_epoch if len(strange) else None
 
     def train_accuracy(self) -> float:
-        """Returns the percentage of the epoch's targets that were hit, each before its own update, or nan."""
+        """Returns the percentage of the epoch's targets that were hit, each before its own update.
+
+        Nan where none is counted.
+        """
         if self.right_of is None or not self.right:
             return float("nan")
         return 100 * float(torch.stack(self.right).sum()) / self.targets
@@ -144,17 +147,17 @@ class TorchTeam(Team):
     def conflicts(self) -> list[LayerConflicts]:
         """Returns the epoch's conflicts per layer, over all replicas."""
         by_layer = zip(*(replica.layers for replica in self.replicas), strict=True)
-        return [total(layer.access_counter.counts() for layer in same) for same in by_layer]
+        return [total(layer.access_counter.counts() for layer in copies) for copies in by_layer]
 
     def per_layer(self) -> list[dict[str, object]]:
-        """Returns staleness and conflicts of the epoch's updates, as JSON; once the device is done with them."""
+        """Returns staleness and conflicts per layer, as JSON. Call it once the device has done the epoch's updates."""
         pairs = zip(self.accounts.staleness.per_layer(), self.conflicts(), strict=True)
         return [{**staleness, **conflicts} for staleness, conflicts in pairs]
 
     # ---- effects
 
     def make_step(self, replica: e.Replica, ticket: int) -> TorchStep:
-        """Returns batch `ticket` of the epoch, loaded, on its way to the first layer."""
+        """Returns batch `ticket` of the epoch, loaded, before its first layer."""
         step = TorchStep(narrowed(TorchReplica, replica), self.epoch * self.steps_per_epoch + ticket)
         with step.stream:  # so are the copies to the device
             step.activation, step.targets = self.batches(self.epoch, ticket)
@@ -170,28 +173,25 @@ class TorchTeam(Team):
             self.note_read(layer, step, self.device_time() or now)
 
     def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
-        """The step's activation (B, ...) becomes the layer's output; input and output stay on its tape."""
+        """Replaces the step's activation (B, ...) by the layer's output; input and output stay on its tape."""
         layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
         x = step.activation
         reads = self.reads(layer, step)
-        reading, read = (layer.reading, layer.reading_weights()) if reads else (NOTHING, NOTHING)
+        reading, read = (layer.reading, layer.reading_weights()) if reads else (NO_CONTEXT, NO_CONTEXT)
         with step.stream, reading, layer.statistics, read:  # BatchNorm's running statistics are written in here
             if step.reads[layer.index] is None:  # else a snapshot has read the weights before
                 self.note_read(layer, step, self.device_time() or now)
-            with self.autocast() if self.autocast is not None else NOTHING:
+            with self.autocast() if self.autocast is not None else NO_CONTEXT:
                 y: Tensor = step.module(layer)(x)
         step.tape[layer.index] = (x, y)
         step.activation = y.detach().requires_grad_()
 
     def reads(self, layer: e.Layer, step: e.Step, *, copies: bool = False) -> bool:
-        """Returns whether a pass of the step reads the layer's live weights, and not those that it has pinned."""
+        """Returns whether a pass of the step reads the layer's live weights, instead of a pinned copy."""
         return copies or layer.index not in narrowed(TorchStep, step).pinned
 
     def loss(self, step: e.Step) -> None:
-        """Mean loss of the outputs, in float32 whatever the passes are in.
-
-        Its gradient is what the last layer's backward pass takes.
-        """
+        """Computes the mean loss of the outputs, in float32, and its gradient, from which the backward pass starts."""
         step = narrowed(TorchStep, step)
         outputs = step.activation
         with step.stream:
@@ -205,10 +205,10 @@ class TorchTeam(Team):
             self.targets += step.targets.numel()
 
     def backward(self, layer: e.Layer, step: e.Step, *, weights: bool, inputs: bool) -> TorchGradient | None:
-        """Returns the gradient, a tensor for each of the layer's parameters and shaped like it, if `weights`.
+        """Returns the layer's gradient, one tensor per parameter, if `weights`.
 
-        inputs: also that of the layer's input (B, ...), for the layer below. Raises AssertionError when the layer's
-        forward pass has not been there, or was used up by another backward pass.
+        inputs: also computes that of the layer's input (B, ...), for the layer below. Raises AssertionError when the
+        layer's forward pass is missing, or was used up by another backward pass.
         """
         layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
         recorded, step.tape[layer.index] = step.tape[layer.index], None
@@ -217,10 +217,10 @@ class TorchTeam(Team):
         leaves = step.leaves(layer) if weights else []
         into = [x] if inputs and x.requires_grad else []
         live = self.reads(layer, step, copies=self.overwrite and weights)
-        reading, read = (layer.reading, layer.reading_weights()) if live else (NOTHING, NOTHING)
-        seen, pinned = step.read(layer), layer.index in step.pinned
+        reading, read = (layer.reading, layer.reading_weights()) if live else (NO_CONTEXT, NO_CONTEXT)
+        read_then, pinned = step.read(layer), layer.index in step.pinned
         with step.stream, reading, read:
-            moved = not pinned and seen.moved(layer)
+            moved = not pinned and read_then.moved(layer)
             copied = layer.access_counter.kept
             copies = [p.data.clone() for p in layer.params] if self.overwrite and weights else None
             grads = gradients(y, [*leaves, *into], step.upstream) if leaves or into else ()
@@ -228,16 +228,18 @@ class TorchTeam(Team):
         step.upstream = grads[-1] if into else None
         if not weights:
             return None
-        self.accounts.made(step, pinned=pinned, moved=moved)
-        return TorchGradient(layer, step.index, seen, ready, grads[: len(leaves)], copies, step.stream, copied)
+        self.accounts.count_gradient(step, pinned=pinned, moved=moved)
+        return TorchGradient(layer, step.index, read_then, ready, grads[: len(leaves)], copies, step.stream, copied)
 
     def begin_update(self, gradients: Sequence[e.Gradient]) -> None:
-        """Counts an `Update`; its gradients are clipped by the norm of all where that is asked for.
+        """Counts an `Update`; where clipping is by the norm of all layers, computes the factor.
 
-        Raises ValueError where they are then not one of each layer.
+        Raises ValueError where the gradients are then not one of each layer.
         """
         super().begin_update(gradients)
-        self.updates.clip_together([narrowed(TorchGradient, one) for one in gradients], len(self.replica.layers))
+        self.updates.clip_together(
+            [narrowed(TorchGradient, gradient) for gradient in gradients], len(self.replica.layers)
+        )
 
     def update_layer(self, layer: Layer, gradient: Gradient, worker: str, now: float, scale: e.Scale) -> None:
         layer, gradient = narrowed(TorchLayer, layer), narrowed(TorchGradient, gradient)
@@ -259,8 +261,8 @@ class TorchTeam(Team):
     @property
     def state_copies(self) -> int:
         layers = [layer for layer in self.replica.layers if layer.params]
-        kept = sum(layer.params[i].numel() for layer in layers for _, i in self.updates.state_keys(layer))
-        return round(kept / sum(layer.size for layer in layers))
+        numbers = sum(layer.params[i].numel() for layer in layers for _, i in self.updates.state_keys(layer))
+        return round(numbers / sum(layer.size for layer in layers))
 
     def mean_gradients(self, gradients: Sequence[Gradient]) -> list[TorchGradient]:
         return averages.mean_gradients([narrowed(TorchGradient, gradient) for gradient in gradients], self.streams)
@@ -283,7 +285,7 @@ class TorchTeam(Team):
             add()
 
     def flat_by_layer(self, replica: e.Replica, *, state: bool = False) -> tuple[Tensor, averages.ByLayer]:
-        """Returns the vector before it is filled, and what fills it."""
+        """Returns an empty vector (n,), and functions that fill it layer by layer."""
         return averages.flat_by_layer(
             narrowed(TorchReplica, replica), buffers=self.average_buffers, state=self._state(state)
         )
@@ -291,14 +293,14 @@ class TorchTeam(Team):
     def add_mean_by_layer(
         self, replica: e.Replica, mean: object, snapshot: object, *, state: bool = False
     ) -> averages.ByLayer:
-        """Returns what adds mean - snapshot (n,)."""
+        """Returns functions that add mean - snapshot (n,) layer by layer."""
         difference = cast(Tensor, mean) - cast(Tensor, snapshot)
         return averages.add_by_layer(
             narrowed(TorchReplica, replica), difference, buffers=self.average_buffers, state=self._state(state)
         )
 
-    def _state(self, wanted: bool) -> averages.StateOf | None:
-        return self.updates.state_of if wanted else None
+    def _state(self, included: bool) -> averages.StateOf | None:
+        return self.updates.state_of if included else None
 
     # ---- what is evaluated, and what is kept
 
@@ -315,7 +317,10 @@ class TorchTeam(Team):
         ]
 
     def tallies(self) -> dict[str, Tensor]:
-        """Returns losses, right answers and tickets of the epoch's batches so far, (batches,) each, where any."""
+        """Returns losses, right answers and tickets of the epoch's batches so far, (batches,) each.
+
+        {} before the first.
+        """
         if not self.losses:
             return {}
         losses, right = torch.stack(self.losses), torch.stack(self.right)
@@ -324,7 +329,7 @@ class TorchTeam(Team):
     def state_dict(self) -> TeamState:
         """Returns all that training on needs, between epochs or at a drain within one.
 
-        Raises ValueError where the method keeps what JSON does not in `state`, RuntimeError while a device is at work.
+        Raises ValueError where team.state is not JSON, RuntimeError while a device is at work.
         """
         values = TeamValues(
             counts=self.counts(),
@@ -332,14 +337,16 @@ class TorchTeam(Team):
             samples=self.targets,
             conflicts=[layer.access_counter.counts() for layer in self._by_layer()],
         )
-        return TeamState(state.kept(self.layers, self.tallies()), values)
+        return TeamState(state.tensors_of(self.layers, self.tallies()), values)
 
     def _by_layer(self) -> list[TorchLayer]:
-        """The layers of all replicas, each layer's together."""
-        return [layer for same in zip(*(replica.layers for replica in self.replicas), strict=True) for layer in same]
+        """Returns the layers of all replicas, the replicas of each layer next to each other."""
+        return [
+            layer for copies in zip(*(replica.layers for replica in self.replicas), strict=True) for layer in copies
+        ]
 
     def load_state_dict(self, saved: TeamState) -> None:
-        """Trains on from what `state_dict` gave. Raises ValueError, before any change, where it is of another team."""
+        """Loads what `state_dict` gave. Raises ValueError, before any change, where it is of another team."""
         self.accounts.check(saved.values.counts)
         state.restore(self.layers, saved, self.updates)
         self.resume(saved.values.counts)

@@ -1,4 +1,4 @@
-"""Updates: an optimizer for each worker and layer, its state the layer's or the worker's own."""
+"""Applies gradients: an optimizer for each worker and layer, whose state is the layer's or the worker's own."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ OptimizerFactory = Callable[[Sequence[Tensor]], torch.optim.Optimizer]
 
 @dataclass(frozen=True)
 class Clip:
-    """Scales gradients down to a norm of at most `norm`, layer by layer, or (`all`) all layers of an update alike."""
+    """Scales gradients down to a norm of at most `norm`, each layer's alone, or (`all`) by the norm of all layers."""
 
     norm: float
     all: bool = False
 
     def factor(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Returns the factor, at most 1, by which torch.nn.utils.clip_grad_norm_ multiplies such gradients."""
+        """Returns the factor, at most 1, by which torch.nn.utils.clip_grad_norm_ would multiply these gradients."""
         norms = torch.stack(torch._foreach_norm(list(tensors)))
         return torch.clamp(self.norm / (torch.linalg.vector_norm(norms) + 1e-6), max=1.0)
 
 
 class Updates:
-    """learning_rate: global ticket -> rate. shared_momentum: one optimizer state for all workers of a layer."""
+    """Applies gradients by torch optimizers. learning_rate: global ticket -> rate.
+
+    shared_momentum: all workers share a layer's optimizer state, else each worker has its own.
+    """
 
     def __init__(
         self,
@@ -44,9 +47,9 @@ class Updates:
         self._state_keys: dict[int, list[tuple[str, int]]] = {}
 
     def clip_together(self, gradients: Sequence[TorchGradient], layers: int) -> None:
-        """Notes what the gradients of an update are clipped by, all alike, where they are.
+        """Sets the common clipping factor of an update's gradients, where clipping is by the norm of all layers.
 
-        Raises ValueError where these are not one of each of so many layers.
+        Raises ValueError where there is not one gradient for each of `layers` layers.
         """
         if self.clip is None or not self.clip.all:
             return
@@ -59,13 +62,13 @@ class Updates:
             gradient.clip_factor = factor
 
     def apply(self, layer: TorchLayer, gradient: TorchGradient, worker: str, scale: float = 1.0) -> None:
-        """Change the layer's weights in place, the learning rate times scale; its mutex is held."""
+        """Changes the layer's weights in place; the caller holds its mutex. scale: of the learning rate."""
         if not layer.params:
             return
-        optimizer, leaves = self.of(layer, worker), layer.leaves[worker]
+        optimizer, leaves = self.optimizer_for(layer, worker), layer.leaves[worker]
         if gradient.weights is None or layer is not gradient.layer:  # a copy overwrites its own replica only
             self._step(layer, optimizer, leaves, gradient, scale)
-            layer.access_counter.added()
+            layer.access_counter.count_addition()
             if layer.shadow is not None:
                 layer.shadow.increment()
             return
@@ -76,7 +79,7 @@ class Updates:
         for leaf, live in zip(leaves, layer.params, strict=True):
             live.data.copy_(leaf.data)
             leaf.data = live.data
-        layer.access_counter.overwrote(gradient.copied)
+        layer.access_counter.count_overwrite(gradient.copied)
 
     def _step(
         self,
@@ -102,17 +105,14 @@ class Updates:
             leaf.grad = None
 
     def _clipped(self, gradient: TorchGradient) -> Sequence[Tensor]:
-        """Returns copies where there is a clip: other replicas may apply the gradient, too."""
+        """Returns the gradient's tensors, or scaled copies: other replicas may apply the same gradient."""
         if self.clip is None:
             return gradient.tensors
         factor = self.clip.factor(gradient.tensors) if gradient.clip_factor is None else gradient.clip_factor
         return torch._foreach_mul(gradient.tensors, factor)
 
     def state_keys(self, layer: TorchLayer) -> list[tuple[str, int]]:
-        """Names what the optimizer keeps of the layer's parameters in tensors of their sizes, such as momentum.
-
-        Each name comes with the number of the parameter.
-        """
+        """Returns (name, parameter index) of each state tensor that has its parameter's shape, such as momentum."""
         if layer.index not in self._state_keys:
             probes = [nn.Parameter(torch.zeros([2] * max(1, p.ndim))) for p in layer.params]
             for probe, p in zip(probes, layer.params, strict=True):
@@ -127,9 +127,11 @@ class Updates:
         return self._state_keys[layer.index]
 
     def state_of(self, layer: TorchLayer) -> list[Tensor]:
-        """The live tensors of the layer's one optimizer state, key by key; zeros, which nobody reads again, before it.
+        """Returns the layer's optimizer state: one tensor per key and parameter that `state_keys` names, in that order.
 
-        Raises ValueError where workers have states of their own.
+        These are the live tensors, which averages change in place; zeros where there was no update yet. It exists so
+        that an average of replicas can take momentum along. Raises ValueError where workers have states of their own
+        (momentum=per_updater).
         """
         states: dict[int, list[dict[str, Tensor]]] = {}
         for worker, optimizer in list(layer.optimizers.items()):
@@ -146,17 +148,20 @@ class Updates:
             return [shared[i][key] for key, i in keys]
         return [torch.zeros_like(layer.params[i].data) for _, i in keys]
 
-    def of(self, layer: TorchLayer, worker: str) -> torch.optim.Optimizer:
-        """An optimizer of the worker's own, so that nobody shares .grad or lr; its state is the layer's if shared."""
+    def optimizer_for(self, layer: TorchLayer, worker: str) -> torch.optim.Optimizer:
+        """Returns the worker's own optimizer of a layer, so that workers share neither .grad nor lr.
+
+        Their state if shared.
+        """
         if worker not in layer.optimizers:
             with self._lock:
                 layer.leaves[worker] = leaves = [alias(p) for p in layer.params]
-                own = self.optimizer(leaves)
+                optimizer = self.optimizer(leaves)
                 first = next(iter(layer.optimizers), None)
                 if self.shared_momentum and first is not None:
-                    for theirs, leaf in zip(layer.leaves[first], leaves, strict=True):
-                        own.state[leaf] = layer.optimizers[first].state[theirs]  # the very same dict
-                layer.optimizers[worker] = own
+                    for first_leaf, leaf in zip(layer.leaves[first], leaves, strict=True):
+                        optimizer.state[leaf] = layer.optimizers[first].state[first_leaf]  # the very same dict
+                layer.optimizers[worker] = optimizer
         return layer.optimizers[worker]
 
 

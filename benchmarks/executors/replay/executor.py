@@ -1,9 +1,8 @@
-"""Replay: a recorded schedule of threads, carried out in one.
+"""Replays a recorded schedule of threads on one thread, to the same numbers.
 
-The workers are those of the method, and the numerics those of the team; the schedule says in which order the workers
-go on. An effect is a sequence of accesses, each of which waits until what it is to access has come to the version that
-the schedule has. Whoever can go on does so: since an access waits for the versions that it saw, and a write for the
-reads before it, any such order leads to the same numbers.
+Workers and numerics are the run's own; the schedule says in which order the workers go on. Each access of shared
+weights waits until they have the recorded version, and a write also until the recorded number of reads of the version
+before. So any order that respects these waits gives the same numbers, and whichever worker can go on does.
 """
 
 from __future__ import annotations
@@ -20,26 +19,26 @@ from benchmarks.executors.errors import METHOD_ERRORS, ScheduleMismatch, WorkerF
 from benchmarks.executors.numerics.accesses import Accesses, note_into
 from benchmarks.executors.numerics.replica import TorchLayer
 from benchmarks.executors.numerics.team import TorchTeam
-from benchmarks.executors.replay.meeting_places import MeetingPlaces
-from benchmarks.executors.replay.player import Carried, Need, Player, Wait
+from benchmarks.executors.replay.exchanges import Exchanges
+from benchmarks.executors.replay.player import Need, Player, Replayed, Wait
 from benchmarks.executors.team import Team, narrowed, target
 from benchmarks.executors.threads.collectives import Average, average
 from benchmarks.hardware.price import Price
 from methods import effects as e
 from results.records.schedule import Part
 
-Handler = Callable[[Player, Never], Carried[object]]
+Handler = Callable[[Player, Never], Replayed[object]]
 
 
 class ReplayExecutor:
-    """follow: what its next runs carry out, a part each."""
+    """Replays recorded parts of a run on one thread. follow: appends parts, of which each `run` replays the next."""
 
     now = None  # its seconds are nobody's
 
     def __init__(self, team: TorchTeam) -> None:
         self.team, self.accesses = team, Accesses(team)
         self._parts: deque[Part] = deque()
-        self._alive: dict[Player, Carried[None]] = {}
+        self._alive: dict[Player, Replayed[None]] = {}
 
     @property
     def activities(self) -> list[Player]:
@@ -50,13 +49,13 @@ class ReplayExecutor:
         self._parts.extend(parts)
 
     def run(self, workers: Iterable[e.Worker]) -> None:
-        """Run all workers to completion: one epoch.
+        """Runs all workers to completion: one epoch.
 
         Raises ScheduleMismatch where the schedule does not fit, naming worker, effect and layer; WorkerFailed.
         """
         crew = list(workers)
         self.accesses.clear()
-        self._places = MeetingPlaces(self.team)
+        self._exchanges = Exchanges(self.team)
         self._handlers = self._make_handlers()
         with closing(crew), torch.autograd.set_multithreading_enabled(False):
             players = self._players(crew)
@@ -65,7 +64,7 @@ class ReplayExecutor:
             idle = 0  # who could not go on, in a row
             while waiting:
                 if idle == len(waiting):
-                    raise _stuck(waiting)
+                    raise _deadlock(waiting)
                 player = waiting.popleft()
                 idle += 1
                 if player.wait is None or _can_go_on(player, player.wait):
@@ -100,7 +99,7 @@ class ReplayExecutor:
         except METHOD_ERRORS as error:
             raise WorkerFailed(player.worker.name, error) from error
 
-    def _drive(self, player: Player) -> Carried[None]:
+    def _drive(self, player: Player) -> Replayed[None]:
         value: object = None
         while True:
             try:
@@ -112,9 +111,9 @@ class ReplayExecutor:
             value = yield from self._handlers[type(effect)](player, effect)  # type: ignore[arg-type]
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        places = self._places
+        exchanges = self._exchanges
         return {
-            e.NextBatch: places.next_batch,
+            e.NextBatch: exchanges.next_batch,
             e.Snapshot: self._snapshot,
             e.Forward: self._forward,
             e.Loss: self._loss,
@@ -123,11 +122,11 @@ class ReplayExecutor:
             e.Accumulate: self._accumulate,
             e.Lag: self._lag,
             e.Drop: self._drop,
-            e.Put: places.put,
-            e.Get: places.get,
-            e.Close: places.close,
-            e.Count: places.count,
-            e.Await: places.wait,
+            e.Put: exchanges.put,
+            e.Get: exchanges.get,
+            e.Close: exchanges.close,
+            e.Count: exchanges.count,
+            e.Await: exchanges.wait,
             e.AllReduce: self._all_reduce,
             e.Average: self._average,
             e.Correct: self._correct,
@@ -137,8 +136,8 @@ class ReplayExecutor:
 
     def _access(
         self, player: Player, layer: e.Layer | None, needs: Sequence[Need], function: Callable[[], object]
-    ) -> Carried[object]:
-        """Call the function, which accesses what is needed, when that has come to the schedule's versions."""
+    ) -> Replayed[object]:
+        """Calls `function`, which accesses what `needs` names, once these have the recorded versions -> its value."""
         player.layer = layer.name if layer is not None else ""
         yield player.access(needs)
         notes: list[int] = []
@@ -148,29 +147,32 @@ class ReplayExecutor:
         return value
 
     def _needs(self, layer: TorchLayer, *, writes: bool, statistics: bool | None = None) -> list[Need]:
-        """statistics: whether those of the layer are written as well; None: no access of them."""
+        """Returns the accesses of a layer.
+
+        statistics: True: BatchNorm's are written, False: read, None: not accessed.
+        """
         needs: list[Need] = [("weights", self.accesses.weights[layer], writes)]
         if statistics is not None and layer in self.accesses.statistics:
             needs.append(("statistics", self.accesses.statistics[layer], statistics))
         return needs
 
-    def _snapshot(self, player: Player, effect: e.Snapshot) -> Carried[object]:
+    def _snapshot(self, player: Player, effect: e.Snapshot) -> Replayed[object]:
         layer, step = effect.layer, effect.step
         needs = self._needs(narrowed(TorchLayer, layer), writes=False)
         return self._access(player, layer, needs, lambda: self.team.snapshot(layer, step, time.perf_counter()))
 
-    def _forward(self, player: Player, effect: e.Forward) -> Carried[object]:
+    def _forward(self, player: Player, effect: e.Forward) -> Replayed[object]:
         layer, step = effect.layer, effect.step
         needs = self._needs(narrowed(TorchLayer, layer), writes=False, statistics=True)
         if not self.team.reads(layer, step):
             needs = needs[1:]
         return self._access(player, layer, needs, lambda: self.team.forward(layer, step, time.perf_counter()))
 
-    def _loss(self, player: Player, effect: e.Loss) -> Carried[object]:
+    def _loss(self, player: Player, effect: e.Loss) -> Replayed[object]:
         needs: list[Need] = [("the tally of losses", self.accesses.tally, True)]
         return self._access(player, None, needs, lambda: self.team.loss(effect.step))
 
-    def _backward(self, player: Player, effect: e.Backward) -> Carried[object]:
+    def _backward(self, player: Player, effect: e.Backward) -> Replayed[object]:
         layer, step, weights = effect.layer, effect.step, effect.weights
         reads = self.team.reads(layer, step, copies=self.team.overwrite and weights)
         gradient = yield from self._access(
@@ -183,76 +185,81 @@ class ReplayExecutor:
             gradient.ready = time.perf_counter()
         return gradient
 
-    def _update(self, player: Player, effect: e.Update) -> Carried[None]:
+    def _update(self, player: Player, effect: e.Update) -> Replayed[None]:
         gradients = [narrowed(Gradient, gradient) for gradient in effect.gradients]
         self.team.begin_update(gradients)
         for gradient in gradients:
             layer = narrowed(TorchLayer, target(gradient, effect.replica))
-            apply = self._applying(player, effect, gradient)
+            apply = self._apply(player, effect, gradient)
             yield from self._access(player, layer, self._needs(layer, writes=True), apply)
 
-    def _applying(self, player: Player, effect: e.Update, gradient: Gradient) -> Callable[[], None]:
+    def _apply(self, player: Player, effect: e.Update, gradient: Gradient) -> Callable[[], None]:
         name, replica, scale = player.worker.name, effect.replica, effect.scale
         return lambda: self.team.apply_gradients([gradient], name, time.perf_counter(), replica, scale)
 
-    def _lag(self, player: Player, effect: e.Lag) -> Carried[object]:
+    def _lag(self, player: Player, effect: e.Lag) -> Replayed[object]:
         layer = narrowed(TorchLayer, target(narrowed(Gradient, effect.gradient), effect.replica))
         needs = self._needs(layer, writes=False)
         return self._access(player, layer, needs, lambda: self.team.lag(effect.gradient, effect.replica))
 
-    def _accumulate(self, player: Player, effect: e.Accumulate) -> Carried[Gradient]:
+    def _accumulate(self, player: Player, effect: e.Accumulate) -> Replayed[Gradient]:
         yield from ()
         return self.team.accumulate(effect.gradients, mean=effect.mean)
 
-    def _drop(self, player: Player, effect: e.Drop) -> Carried[None]:
+    def _drop(self, player: Player, effect: e.Drop) -> Replayed[None]:
         yield from ()
         self.team.drop(effect.what)
 
     # ---- collectives
 
-    def _all_reduce(self, player: Player, effect: e.AllReduce) -> Carried[object]:
+    def _all_reduce(self, player: Player, effect: e.AllReduce) -> Replayed[object]:
         player.layer = effect.gradient.layer.name
-        return self._places.meet(
+        return self._exchanges.meet(
             player, effect, effect.gradient, lambda brought: self.team.all_reduce(cast(list[Gradient], brought))
         )
 
-    def _average(self, player: Player, effect: e.Average) -> Carried[object]:
+    def _average(self, player: Player, effect: e.Average) -> Replayed[object]:
         player.take([int(effect.last)])
         snapshot, copies = self.team.flat_by_layer(effect.replica, state=effect.state)
         for layer, copy in copies:
             yield from self._access(player, layer, self._needs(layer, writes=False, statistics=False), copy)
         player.layer = ""
-        met = yield from self._places.meet(
+        result = yield from self._exchanges.meet(
             player, effect, (snapshot, effect.last), lambda brought: average(self.team, brought)
         )
-        mean, last = cast(Average, met)
+        mean, last = cast(Average, result)
         correction = e.Correction(effect.replica, mean, snapshot, effect.state, last, effect.group.members)
         if effect.later:
             return correction
         yield from self._correct(player, e.Correct(correction))
         return last
 
-    def _correct(self, player: Player, effect: e.Correct) -> Carried[None]:
-        made = effect.correction
-        self.team.accounts.averaged(made)
-        for layer, add in self.team.add_mean_by_layer(made.replica, made.mean, made.snapshot, state=made.state):
+    def _correct(self, player: Player, effect: e.Correct) -> Replayed[None]:
+        correction = effect.correction
+        self.team.accounts.count_average(correction)
+        for layer, add in self.team.add_mean_by_layer(
+            correction.replica, correction.mean, correction.snapshot, state=correction.state
+        ):
             yield from self._access(player, layer, self._needs(layer, writes=True, statistics=True), add)
 
 
 def _can_go_on(player: Player, wait: Wait) -> bool:
-    """Raises ScheduleMismatch where what the worker waits for is past."""
+    """Returns whether what the worker waits for is there. Raises ScheduleMismatch where it is past."""
     if (behind := wait.behind()) < 0:
         raise player.mismatch(f"it needs {wait.what()}, which is past")
     return not behind
 
 
-def _stuck(waiting: Iterable[Player]) -> ScheduleMismatch:
-    """Nobody can go on: named first who waits for what is farthest off, which no other brings about."""
+def _deadlock(waiting: Iterable[Player]) -> ScheduleMismatch:
+    """Returns the error for a replay in which no worker can go on, naming what each waits for.
+
+    First the one whose needed version is farthest off: that is where schedule and workers most likely differ.
+    """
     order = sorted(waiting, key=lambda player: -player.wait.behind() if player.wait is not None else 0)
     needs = [f"{player.place}: it needs {player.wait.what()}" for player in order if player.wait is not None]
     return ScheduleMismatch(f"nobody can go on: {'; '.join(needs)}")
 
 
 def build(team: Team, price: Price | None, threads: int) -> ReplayExecutor:
-    """Makes it for the registry. All workers share one thread, with the threads of torch that the process has."""
+    """Makes the executor: the function that the registry calls. All workers share one thread."""
     return ReplayExecutor(narrowed(TorchTeam, team))

@@ -12,14 +12,16 @@ from methods import effects as e
 
 @dataclass(eq=False)
 class SharedQueue:
-    """A channel's state. `asked` counts the getters that wait, so that a rendezvous knows when it may hand over."""
+    """A channel's state. getters: how many wait, so that a rendezvous knows when an item may be handed over."""
 
     items: deque[object]
-    asked: int = 0
+    getters: int = 0
     closed: int = 0
 
 
 class SharedChannels:
+    """Carries out the effects on channels and counters, under the monitor."""
+
     make_items: Callable[[], deque[object]] = deque
 
     def __init__(self, monitor: Monitor) -> None:
@@ -41,18 +43,18 @@ class SharedChannels:
             self.monitor.changed()
 
         return Wait(
-            f"room in {channel.name}", lambda: room is None or len(queue.items) < room + queue.asked, take=append
+            f"room in {channel.name}", lambda: room is None or len(queue.items) < room + queue.getters, take=append
         )
 
     def get(self, worker: e.Worker, effect: e.Get) -> Wait:
         channel = effect.channel
         with self.monitor:
             queue = self._queue(channel)
-            queue.asked += 1
+            queue.getters += 1
             self.monitor.changed()
 
         def popleft() -> object:
-            queue.asked -= 1
+            queue.getters -= 1
             item = queue.items.popleft() if queue.items else None
             self.monitor.changed()
             return item

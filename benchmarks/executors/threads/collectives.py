@@ -1,4 +1,4 @@
-"""Collectives between threads: the last to arrive computes for all."""
+"""Collectives between threads: the last member to arrive computes for all."""
 
 from __future__ import annotations
 
@@ -13,54 +13,60 @@ from methods import effects as e
 
 
 @dataclass(eq=False)
-class Meeting:
-    """One round of a collective, by the replicas' indices."""
+class CollectiveRound:
+    """One round of a collective. brought, results: by replica index; results is None until all members have arrived."""
 
     brought: dict[int, object] = field(default_factory=dict)
     results: dict[int, object] | None = None
 
     def result(self, compute: Callable[[list[object]], Sequence[object]]) -> dict[int, object]:
-        """Returns each member's, computed of what they brought in the order of the replicas."""
+        """Returns each member's result: `compute` of all contributions in the order of the replicas."""
         order = sorted(self.brought)
         return dict(zip(order, compute([self.brought[i] for i in order]), strict=True))
 
 
-class Meetings:
+class ThreadCollectives:
+    """Carries out AllReduce and Average, under the monitor."""
+
     def __init__(self, team: Team, monitor: Monitor) -> None:
         self.team, self.monitor = team, monitor
-        self._open: dict[e.Group, Meeting] = {}
+        self._open: dict[e.Group, CollectiveRound] = {}
 
     def all_reduce(self, worker: e.Worker, effect: e.AllReduce) -> Wait:
-        return self._meet(effect, effect.gradient, lambda brought: self.team.all_reduce(cast(list[Gradient], brought)))
+        return self._contribute(
+            effect, effect.gradient, lambda brought: self.team.all_reduce(cast(list[Gradient], brought))
+        )
 
     def average(self, worker: e.Worker, effect: e.Average) -> Wait:
         snapshot = self.team.flat(effect.replica, state=effect.state)
 
-        def averaged(met: object) -> object:
-            mean, last = cast(Average, met)
-            return self.team.averaged(effect, mean, snapshot, last)
+        def averaged(result: object) -> object:
+            mean, last = cast(Average, result)
+            return self.team.finish_average(effect, mean, snapshot, last)
 
-        return self._meet(effect, (snapshot, effect.last), lambda brought: average(self.team, brought)).then(averaged)
+        return self._contribute(effect, (snapshot, effect.last), lambda brought: average(self.team, brought)).then(
+            averaged
+        )
 
-    def _meet(
+    def _contribute(
         self, effect: e.AllReduce | e.Average, brought: object, result: Callable[[list[object]], Sequence[object]]
     ) -> Wait:
-        """Brings something -> its share of the result, computed in the order of the replicas."""
+        """Contributes to the group's round -> a wait for this member's result."""
         group, member = effect.group, effect.replica.index
         with self.monitor:
-            meeting = self._open.setdefault(group, Meeting())
-            meeting.brought[member] = brought
-            if last := len(meeting.brought) == group.members:
+            round = self._open.setdefault(group, CollectiveRound())
+            round.brought[member] = brought
+            if last := len(round.brought) == group.members:
                 del self._open[group]
         if last:
-            results = meeting.result(result)
+            results = round.result(result)
             with self.monitor:
-                meeting.results = results
+                round.results = results
                 self.monitor.changed()
         return Wait(
             f"the other members of {group.name}",
-            lambda: meeting.results is not None,
-            take=lambda: cast(dict[int, object], meeting.results)[member],
+            lambda: round.results is not None,
+            take=lambda: cast(dict[int, object], round.results)[member],
         )
 
 
@@ -69,7 +75,7 @@ Average = tuple[object, bool]
 
 
 def average(team: Team, brought: Sequence[object]) -> list[Average]:
-    """Returns for each member the mean of the snapshots, and whether all said that this is the last."""
+    """Returns, once per member, the mean of the snapshots and whether all members said `last`."""
     averages = cast(Sequence[Average], brought)
     mean = team.mean_flat([snapshot for snapshot, _ in averages])
     return [(mean, all(last for _, last in averages))] * len(brought)

@@ -20,7 +20,7 @@ from benchmarks.executors.activity import Activity
 from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, closing
 from benchmarks.executors.team import Team
 from benchmarks.executors.threads.channels import SharedChannels
-from benchmarks.executors.threads.collectives import Meetings
+from benchmarks.executors.threads.collectives import ThreadCollectives
 from benchmarks.executors.threads.monitor import Monitor, Turn, Wait
 from benchmarks.hardware.cores import usable_cores
 from benchmarks.hardware.price import Price
@@ -39,18 +39,19 @@ class _Over(Exception):
 
 
 class ThreadsExecutor:
-    """Runs a method's workers on threads.
+    """Runs a method's workers on threads, in real time.
 
-    threads: torch's threads in each of them. carriers: how many of them carry workers; None is as many as cores, and
-    on a device other than the CPU as many as workers, which wait for it most of the time.
+    threads: torch's threads in each. pool_size: how many threads carry the workers; None: as many as cores, or, where a
+    device runs behind the host, as many as workers, which mostly wait for it. grace_seconds: how long the others may
+    take to end after a failure.
     """
 
     now = None  # real time
 
     def __init__(
-        self, team: Team, *, threads: int = 1, carriers: int | None = None, grace_seconds: float = GRACE_SECONDS
+        self, team: Team, *, threads: int = 1, pool_size: int | None = None, grace_seconds: float = GRACE_SECONDS
     ) -> None:
-        self.team, self.threads, self.carriers, self.grace_seconds = team, threads, carriers, grace_seconds
+        self.team, self.threads, self.pool_size, self.grace_seconds = team, threads, pool_size, grace_seconds
         self._alive: dict[Turn, None] = {}
 
     @property
@@ -59,10 +60,10 @@ class ThreadsExecutor:
         return list(self._alive)
 
     def resume(self, now: float | None) -> None:
-        """Real time needs nothing."""
+        """Does nothing: real time has no clock to set."""
 
     def run(self, workers: Iterable[e.Worker]) -> None:
-        """Run all workers to completion: one epoch, or a part of it.
+        """Runs all workers to completion: one epoch, or a part of it.
 
         Raises WorkerFailed or Stalled, both naming workers; WorkersStuck where others do not end after that.
         """
@@ -70,21 +71,21 @@ class ThreadsExecutor:
         self._alive = dict.fromkeys(turns)
         self._monitor = self._make_monitor(turns)
         self._handlers = self._make_handlers()
-        many = min(len(turns), self._carriers(len(turns)))
-        threads = [threading.Thread(target=self._take_turns, daemon=True) for _ in range(many)]
+        thread_count = min(len(turns), self._thread_count(len(turns)))
+        threads = [threading.Thread(target=self._take_turns, daemon=True) for _ in range(thread_count)]
         for thread in threads:
             thread.start()
         if threads:
             self._monitor.over.wait()
         self._join(threads)
 
-    def _carriers(self, workers: int) -> int:
-        if self.carriers is not None:
-            return self.carriers
+    def _thread_count(self, workers: int) -> int:
+        if self.pool_size is not None:
+            return self.pool_size
         return workers if self.team.device_lags else usable_cores()
 
     def _join(self, threads: Sequence[threading.Thread]) -> None:
-        """Raises the failure, if there was one: after it nobody waits for a thread that is stuck in a worker's code."""
+        """Joins the threads, after a failure for grace_seconds at most, and raises the failure."""
         failure, deadline = self._monitor.failure, time.monotonic() + self.grace_seconds
         for thread in threads:
             thread.join(None if failure is None else max(0.0, deadline - time.monotonic()))
@@ -98,7 +99,7 @@ class ThreadsExecutor:
         return SharedChannels(self._monitor)
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        meetings = Meetings(self.team, self._monitor)
+        collectives = ThreadCollectives(self.team, self._monitor)
         self._channels = channels = self._make_channels()
         return {
             e.NextBatch: self._next_batch,
@@ -115,13 +116,13 @@ class ThreadsExecutor:
             e.Close: channels.close,
             e.Count: channels.count,
             e.Await: channels.wait,
-            e.AllReduce: meetings.all_reduce,
-            e.Average: meetings.average,
+            e.AllReduce: collectives.all_reduce,
+            e.Average: collectives.average,
             e.Correct: self._correct,
         }
 
     def _take_turns(self) -> None:
-        """Carry on whichever worker can go on, until all have ended."""
+        """Runs on each thread: carries on whichever worker can go on, until all have ended."""
         torch.set_num_threads(self.threads)  # neither is inherited from the parent thread
         torch.set_flush_denormal(True)
         with torch.autograd.set_multithreading_enabled(False):
@@ -135,7 +136,7 @@ class ThreadsExecutor:
                     self._monitor.leave(turn, wait)
 
     def _drive(self, turn: Turn) -> Wait | None:
-        """Carry out effects until the worker has to wait, or another one is to have its turn (None).
+        """Carries out the worker's effects until it waits (-> the wait) or another's turn has come (-> None).
 
         Raises _Over when the worker has ended, or another one has failed.
         """
@@ -147,10 +148,10 @@ class ThreadsExecutor:
             except StopIteration:
                 raise _Over from None
             turn.effect = effect
-            turn.asked += 1
+            turn.effect_count += 1
             if type(effect) not in self._handlers:
-                known = ", ".join(kind.__name__ for kind in self._handlers)
-                raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
+                names = ", ".join(kind.__name__ for kind in self._handlers)
+                raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {names}")
             result = self._handlers[type(effect)](worker, effect)  # type: ignore[arg-type]  # the handler of its kind
             if not isinstance(result, Wait):
                 turn.value = result
@@ -217,5 +218,5 @@ class ThreadsExecutor:
 
 
 def build(team: Team, price: Price | None, threads: int) -> ThreadsExecutor:
-    """Makes it for the registry. Real seconds have no price."""
+    """Makes the executor: the function that the registry calls. price is ignored, since seconds are real."""
     return ThreadsExecutor(team, threads=threads)

@@ -1,4 +1,4 @@
-"""The one monitor that guards what workers share with each other, hands out their turns, and knows a deadlock."""
+"""The monitor: guards what workers share with each other, says whose turn is next, and detects deadlocks."""
 
 from __future__ import annotations
 
@@ -14,69 +14,71 @@ from methods import effects as e
 
 
 class Stopped(Exception):
-    """Another worker has failed before."""
+    """Raised in a worker that waits when another has failed."""
 
 
-def _same(value: object) -> object:
+def _identity(value: object) -> object:
     return value
 
 
 @dataclass(eq=False, slots=True)
 class Wait:
-    """A wait of an effect: once `ready`, its value is `use(take())`.
+    """A wait that an effect asks for: once `ready()`, its value is `use(take())`.
 
-    take: under the monitor, at once when it is ready, by whichever thread made it so. use: outside it, when the worker
-    has its turn again.
+    what: in words, for errors. take: called under the monitor as soon as it is ready, by whichever thread made it so.
+    use: called outside the monitor, when the worker has its turn again.
     """
 
     what: str
     ready: Callable[[], bool]
     take: Callable[[], object]
-    use: Callable[[object], object] = _same
+    use: Callable[[object], object] = _identity
 
     def then(self, use: Callable[[object], object]) -> Wait:
-        """Returns a wait whose value is used further."""
+        """Returns a wait whose value goes through `use` as well."""
         before = self.use
         return Wait(self.what, self.ready, self.take, lambda value: use(before(value)))
 
 
 @dataclass(eq=False, slots=True)
 class Turn(Activity):
-    """A worker between two effects, and the value that its program is sent next.
+    """A worker between two effects, and the value to send to its program next.
 
-    context: what is local to the worker (contextvars), on whichever thread it has its turn.
+    context: the worker's own contextvars, on whichever thread it has its turn.
     """
 
     context: contextvars.Context = field(default_factory=contextvars.Context)
     value: object = None
-    use: Callable[[object], object] = _same
+    use: Callable[[object], object] = _identity
 
     def take(self) -> object:
-        """Returns what its program is sent next."""
+        """Returns the value to send to the program, and forgets it."""
         value, use = self.value, self.use
-        self.value, self.use = None, _same
+        self.value, self.use = None, _identity
         return use(value)
 
     def give(self, wait: Wait) -> None:
-        """Takes what it waited for. Under the monitor."""
+        """Stores the value of a wait that has ended. Under the monitor."""
         self.value, self.use = wait.take(), wait.use
 
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A worker that waits, for what, and how it goes on."""
+    """A worker that waits. what: in words; resume: lets it go on."""
 
     what: str
     ready: Callable[[], bool]
-    go_on: Callable[[], None]
+    resume: Callable[[], None]
     turn: Turn | None = None
 
 
 class Monitor:
-    """Guards one epoch's workers. `with monitor:` before `changed` and `wait`; the rest takes it itself.
+    """Guards one epoch's workers.
 
-    Workers take turns on fewer threads than there are workers: one that waits leaves its thread to another, and
-    nobody sleeps but a thread that has nobody left to carry on.
+    `with monitor:` before `changed` and `wait`; the other methods take the lock themselves.
+
+    Workers take turns on fewer threads than there are workers: one that waits frees its thread for another, and a
+    thread sleeps only where no worker can go on.
     """
 
     def __init__(self, turns: list[Turn]) -> None:
@@ -99,7 +101,10 @@ class Monitor:
     # ---- for the threads that carry workers
 
     def next(self) -> Turn | None:
-        """Wait for a worker that can go on, or after a failure that is to be ended; None once there is none left."""
+        """Waits for a worker that can go on (after a failure: one to be ended) -> its turn.
+
+        None once there is none left.
+        """
         with self:
             while not self.turns and self.failure is None and self._alive:
                 self._idle.wait()
@@ -112,42 +117,45 @@ class Monitor:
             return None
 
     def give(self, turn: Turn, wait: Wait) -> bool:
-        """Give the worker what it waits for, if it is there. In the worker's context."""
+        """Gives the worker the value of its wait, if it is ready -> whether it was. In the worker's context."""
         with self:
             if ready := wait.ready():
                 turn.give(wait)
             return ready
 
     def leave(self, turn: Turn, wait: Wait | None) -> None:
-        """Leave the worker, outside its context: whoever makes `wait` ready lines it up, None does so at once."""
+        """Parks the worker until its wait is ready; with None, puts it at the end of the queue. Outside its context."""
 
-        def go_on() -> None:
+        def resume() -> None:
             del self._waiting[turn.worker]
             self.woken += 1
             assert wait is not None
             turn.context.run(turn.give, wait)
-            self._line_up(turn)
+            self._enqueue(turn)
 
         with self:
             if wait is None:
-                self._line_up(turn)
+                self._enqueue(turn)
                 return
-            self._waiting[turn.worker] = Waiting(wait.what, wait.ready, go_on, turn)
+            self._waiting[turn.worker] = Waiting(wait.what, wait.ready, resume, turn)
             if self.failure is not None:
                 self._idle.notify_all()
             elif wait.ready():  # it has become so meanwhile
-                go_on()
+                resume()
             else:
                 self._check_for_stall()
 
-    def _line_up(self, turn: Turn) -> None:
+    def _enqueue(self, turn: Turn) -> None:
         self.turns.append(turn)
         self._idle.notify()
 
     # ---- for what workers share
 
     def changed(self) -> None:
-        """Something that others may wait for: those that can go on now do, in the order in which they came."""
+        """Resumes all workers whose waits have become ready, in the order in which they began to wait.
+
+        Call after any change.
+        """
         self._stale = True
         if self._settling:  # what one of them takes may let another go on
             return
@@ -157,12 +165,12 @@ class Monitor:
                 self._stale = False
                 for waiting in list(self._waiting.values()):
                     if waiting.ready():
-                        waiting.go_on()
+                        waiting.resume()
         finally:
             self._settling = False
 
     def wait(self, worker: e.Worker, what: str, ready: Callable[[], bool]) -> None:
-        """Keep the thread until ready: within an effect that cannot be parked.
+        """Blocks the thread until ready: for a wait in the middle of an effect.
 
         Raises Stopped once another worker has failed, or when nobody will ever be ready.
         """
@@ -184,13 +192,13 @@ class Monitor:
     # ---- ends
 
     def fail(self, error: Exception) -> None:
-        """End all workers, those that wait once this one has `ended`; the first error counts."""
+        """Ends all workers; those that wait are woken. Only the first error counts."""
         with self._failing:  # and not the monitor, which a worker that is stuck may hold
             self.failure = self.failure or error
         self.over.set()
 
     def ended(self) -> None:
-        """A worker has, in whatever way."""
+        """Notes that a worker has ended, in whatever way."""
         with self:
             self._alive -= 1
             self._check_for_stall()
@@ -203,10 +211,10 @@ class Monitor:
         self._idle.notify_all()
         for waiting in self._waiting.values():
             if waiting.turn is None:
-                waiting.go_on()
+                waiting.resume()
 
     def _check_for_stall(self) -> None:
-        """Fails the epoch where all wait and none is ready: nobody will ever be."""
+        """Fails the epoch where all workers wait and none is ready, since nobody ever will be."""
         if self.failure is not None or not self._alive or len(self._waiting) < self._alive:
             return
         if not any(waiting.ready() for waiting in self._waiting.values()):

@@ -1,8 +1,10 @@
-"""Threads whose schedule is recorded: what every effect met of what workers share, so that it can be replayed.
+"""Records the order in which threads accessed what they share, so that the run can be replayed exactly.
 
-A worker notes its effects in its own order, a letter each, and what they met: versions of weights, statistics and
-tally (numerics.accesses); a batch's ticket, an item's place in its channel, a counter's value, an average's `last`.
-No time is noted: each number says which access of another worker came before.
+It exists because a run on threads cannot be repeated: which update comes first is a race. For every worker the recorder
+notes each effect as a letter (LETTERS), and the numbers that the effect saw: versions of weights, of BatchNorm's
+statistics and of the sum of losses (numerics/accesses.py); a batch's ticket, an item's place in its channel, a
+counter's value, an average's `last`. Each number says which access of another worker came before, so that no times are
+needed. The replay executor waits at each access until the version is the noted one.
 """
 
 from __future__ import annotations
@@ -48,31 +50,31 @@ END = -1
 """Instead of a ticket or an item's place: there are no more."""
 
 
-class NotedItems(deque[object]):
-    """A channel's items, whose places are noted; under the monitor's lock."""
+class RecordedItems(deque[object]):
+    """A channel's items, noting the place of each that is put or taken; under the monitor's lock."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.came = self.gone = 0
+        self.put_count = self.get_count = 0
 
     def append(self, item: object) -> None:
-        note(self.came)
-        self.came += 1
+        note(self.put_count)
+        self.put_count += 1
         super().append(item)
 
     def popleft(self) -> object:
-        note(self.gone)
-        self.gone += 1
+        note(self.get_count)
+        self.get_count += 1
         return super().popleft()
 
 
-class NotedChannels(SharedChannels):
+class RecordedChannels(SharedChannels):
     """Channels and counters that note what they give."""
 
-    make_items = NotedItems
+    make_items = RecordedItems
 
     def get(self, worker: e.Worker, effect: e.Get) -> Wait:
-        return super().get(worker, effect).then(_noted_end)
+        return super().get(worker, effect).then(_record_end)
 
     def count(self, worker: e.Worker, effect: e.Count) -> int:
         value = super().count(worker, effect)
@@ -80,16 +82,16 @@ class NotedChannels(SharedChannels):
         return value
 
     def wait(self, worker: e.Worker, effect: e.Await) -> Wait:
-        return super().wait(worker, effect).then(_noted_value)
+        return super().wait(worker, effect).then(_record_value)
 
 
-def _noted_end(item: object) -> object:
+def _record_end(item: object) -> object:
     if item is None:
         note(END)
     return item
 
 
-def _noted_value(value: object) -> e.CounterValue:
+def _record_value(value: object) -> e.CounterValue:
     value = narrowed(e.CounterValue, value)
     note(int(value))
     note(int(value.ended))
@@ -97,51 +99,54 @@ def _noted_value(value: object) -> e.CounterValue:
 
 
 class RecordingExecutor(ThreadsExecutor):
-    """The threads executor, with readers and writers of a layer kept apart, and all of it noted."""
+    """The threads executor, recording.
+
+    Locks keep a layer's readers and writers apart, so that each read sees one version.
+    """
 
     def __init__(self, team: TorchTeam, *, threads: int = 1) -> None:
         super().__init__(team, threads=threads)
         self.accesses = Accesses(team)
         self._parts: list[Part] = []
-        self._begun = False  # writing
+        self._writing = False  # writing
 
     def run(self, workers: Iterable[e.Worker]) -> None:
         crew = list(workers)
-        self._noted = {worker.name: WorkerSchedule() for worker in crew}
-        if len(self._noted) < len(crew):
+        self._schedules = {worker.name: WorkerSchedule() for worker in crew}
+        if len(self._schedules) < len(crew):
             raise UserError("--record knows workers by role, index and device, and two of the method's are alike.")
         self.accesses.clear()
         super().run(crew)
-        self._parts.append(self._noted)
+        self._parts.append(self._schedules)
 
-    def taken(self) -> list[Part]:
-        """Returns the schedule of the runs since it was taken last."""
+    def take_schedule(self) -> list[Part]:
+        """Returns the schedule of the parts run since the last call."""
         parts, self._parts = self._parts, []
         return parts
 
     def write(self, folder: Path, epoch: int) -> None:
-        """Writes that of an epoch (1 is the first) into the run's folder. Raises ResultsError."""
-        if not self._begun:
+        """Appends the schedule since the last call to the run's folder. epoch: from 1. Raises ResultsError."""
+        if not self._writing:
             schedule.begin(folder, after=epoch - 1)
-            self._begun = True
-        schedule.append(folder, epoch, self.taken())
+            self._writing = True
+        schedule.append(folder, epoch, self.take_schedule())
 
     def _make_monitor(self, turns: list[Turn]) -> Monitor:
         for turn in turns:
-            turn.context.run(note_into, self._noted[turn.worker.name].numbers)
+            turn.context.run(note_into, self._schedules[turn.worker.name].numbers)
         return super()._make_monitor(turns)
 
     def _make_channels(self) -> SharedChannels:
-        return NotedChannels(self._monitor)
+        return RecordedChannels(self._monitor)
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        return {kind: self._lettered(LETTERS[kind], handler) for kind, handler in super()._make_handlers().items()}
+        return {kind: self._recording(LETTERS[kind], handler) for kind, handler in super()._make_handlers().items()}
 
-    def _lettered(self, letter: str, handler: Handler) -> Handler:
-        noted = self._noted
+    def _recording(self, letter: str, handler: Handler) -> Handler:
+        schedules = self._schedules
 
         def carry_out(worker: e.Worker, effect: Never) -> object:
-            noted[worker.name].effects.append(letter)
+            schedules[worker.name].effects.append(letter)
             if isinstance(effect, e.Average):
                 note(int(effect.last))
             return handler(worker, effect)
@@ -155,5 +160,5 @@ class RecordingExecutor(ThreadsExecutor):
 
 
 def build(team: Team, price: Price | None, threads: int) -> RecordingExecutor:
-    """Makes it for the registry."""
+    """Makes the executor: the function that the registry calls."""
     return RecordingExecutor(narrowed(TorchTeam, team), threads=threads)

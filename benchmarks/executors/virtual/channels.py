@@ -22,7 +22,7 @@ from methods import effects as e
 
 
 @dataclass(eq=False, slots=True)
-class Sent:
+class Message:
     """An item on its way."""
 
     item: object
@@ -33,9 +33,9 @@ class Sent:
 
 @dataclass(eq=False, slots=True)
 class Queue:
-    """A channel's state: what was sent, and who waits at either end."""
+    """A channel's state: items sent, and the workers that wait to put or get."""
 
-    items: deque[Sent] = field(default_factory=deque)
+    items: deque[Message] = field(default_factory=deque)
     putters: deque[tuple[Process, object]] = field(default_factory=deque)
     getters: deque[Process] = field(default_factory=deque)
     closed: int = 0
@@ -43,13 +43,16 @@ class Queue:
 
 
 def _cut(giver: e.Worker, getter: e.Worker) -> int | None:
-    """Returns the last layer of the earlier one of two stages of a pipeline; None of workers that hold no layers."""
+    """Returns the last layer of the earlier of two pipeline stages; None for workers that hold no layers."""
     parts = [worker.holds for worker in (giver, getter) if worker.holds]
     return min(part[-1].index for part in parts) if len(parts) > 1 else None
 
 
 class Channels:
-    """resume: lets a worker go on at once; who is in `ready` goes on in its turn."""
+    """Carries out the effects on channels and counters on the virtual clock.
+
+    resume: lets a worker go on at once; those in `ready` go on in turn.
+    """
 
     def __init__(self, clock: Clock, price: Price, ready: Ready, resume: Callable[[Process, object], None]) -> None:
         self.clock, self.price, self.ready, self.resume = clock, price, ready, resume
@@ -86,14 +89,14 @@ class Channels:
         queue.getters.append(process)
         return BLOCKED
 
-    def _send(self, process: Process, item: object, queue: Queue) -> Sent:
-        sent = Sent(item, process.worker, self.clock.now)
+    def _send(self, process: Process, item: object, queue: Queue) -> Message:
+        sent = Message(item, process.worker, self.clock.now)
         if self.price.queues and queue.getter is not None:
             sent.arrival = self._arrival(sent, queue.getter)
         return sent
 
-    def _hand_over(self, sent: Sent, getter: Process) -> object:
-        """Lets the getter wait for what is left of the transfer, if it is on another device; the giver has gone on."""
+    def _hand_over(self, sent: Message, getter: Process) -> object:
+        """Returns the item, or lets the getter wait for the rest of its transfer if it is on another device."""
         if sent.worker.device == getter.worker.device:
             return sent.item
         arrival = self._arrival(sent, getter.worker) if sent.arrival is None else sent.arrival
@@ -103,7 +106,7 @@ class Channels:
         self.clock.after(seconds, lambda: self.resume(getter, sent.item))
         return BLOCKED
 
-    def _arrival(self, sent: Sent, getter: e.Worker) -> float:
+    def _arrival(self, sent: Message, getter: e.Worker) -> float:
         """Returns when the item is at the getter, in simulated seconds."""
         giver, price = sent.worker, self.price
         if giver.device == getter.device:
@@ -116,7 +119,7 @@ class Channels:
         self._free[port] = begun + price.sending(size, apart=apart)
         return self._free[port]
 
-    def _bytes(self, sent: Sent, getter: e.Worker) -> float:
+    def _bytes(self, sent: Message, getter: e.Worker) -> float:
         if isinstance(sent.item, Gradient):
             return self.price.parameter_bytes[sent.item.layer.index]
         return self.price.batch_bytes(_cut(sent.worker, getter))

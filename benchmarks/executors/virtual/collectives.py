@@ -1,4 +1,4 @@
-"""Collectives on the virtual clock: workers of one epoch that meet, and what they bring."""
+"""Collectives on the virtual clock: members that have arrived, and the time that their messages take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Collective = e.AllReduce | e.Average
 
 @dataclass(slots=True)
 class Member:
-    """A worker that has arrived."""
+    """A worker that has arrived at a collective, and what it brought."""
 
     process: Process
     effect: Collective
@@ -25,7 +25,7 @@ class Member:
 
 
 class Reduction(DeviceJob):
-    """The mean of what the members brought: a device's work. then: is called once it is over."""
+    """The mean of what the members brought, as work of a device. then: called once it is over."""
 
     __slots__ = ("then",)
 
@@ -38,7 +38,11 @@ class Reduction(DeviceJob):
 
 
 class Collectives:
-    """Lets workers meet. blame: says whose failure it is that comes now. tell: hears of an effect that has ended."""
+    """Carries out AllReduce and Average on the virtual clock.
+
+    blame: says which worker a failure from now on is of. report_span: hears of an effect that has ended. device: gives
+    a worker's device.
+    """
 
     def __init__(
         self,
@@ -47,11 +51,11 @@ class Collectives:
         price: Price,
         ready: Ready,
         blame: Callable[[Process], None],
-        tell: Callable[[Process, e.Effect, float], None],
+        report_span: Callable[[Process, e.Effect, float], None],
         device: Callable[[Process], Device],
     ) -> None:
         self.team, self.clock, self.price, self.ready = team, clock, price, ready
-        self.blame, self.tell, self.device = blame, tell, device
+        self.blame, self.report_span, self.device = blame, report_span, device
         self._arrived: dict[e.Group, list[Member]] = {}
 
     def all_reduce(self, process: Process, effect: e.AllReduce) -> Blocked:
@@ -64,7 +68,7 @@ class Collectives:
         return self._meet(process, effect, self.team.flat(effect.replica, state=effect.state), layers * copies)
 
     def _meet(self, process: Process, effect: Collective, brought: object, layers: Sequence[int]) -> Blocked:
-        """Waits for the other members; when all are there and the seconds have passed, everyone gets its result."""
+        """Adds a member; once all are there and the seconds have passed, every member gets its result."""
         arrived = self._arrived.setdefault(effect.group, [])
         arrived.append(Member(process, effect, brought))
         if len(arrived) == effect.group.members:
@@ -75,7 +79,7 @@ class Collectives:
                 self.blame(process)
                 values = self._results(members)
                 for member in members:
-                    self.tell(member.process, member.effect, started)
+                    self.report_span(member.process, member.effect, started)
                 self.ready.extend(zip([member.process for member in members], values, strict=True))
 
             self._charge(process, members, layers, done)
@@ -88,12 +92,15 @@ class Collectives:
             return self.team.all_reduce([narrowed(Gradient, gradient) for gradient in brought])
         mean, last = self.team.mean_flat(brought), all(effect.last for effect in effects)
         pairs = zip(effects, brought, strict=True)
-        return [self.team.averaged(effect, mean, snapshot, last) for effect, snapshot in pairs]
+        return [self.team.finish_average(effect, mean, snapshot, last) for effect, snapshot in pairs]
 
     def _charge(
         self, process: Process, members: Sequence[Member], layers: Sequence[int], done: Callable[[], None]
     ) -> None:
-        """Charges the messages' time, which is no device's, and before it the mean's, to the last member's device."""
+        """Charges the mean's computation to the last member's device, then the messages' seconds to nobody.
+
+        Then calls `done`.
+        """
         way = self.price.all_reduce(layers, len(members), self._nodes(members))
         weights = isinstance(members[0].effect, e.Average)
         computing = self.price.reduction(layers, len(members), weights=weights)
@@ -105,7 +112,7 @@ class Collectives:
             self.clock.after(way, done)
 
     def _nodes(self, members: Sequence[Member]) -> int:
-        """Returns how many nodes the members' devices are of."""
+        """Returns on how many nodes the members' devices are."""
         if (nodes := self.price.nodes) is None:
             return 1
         return len(set(map(nodes.of, [member.process.worker.device for member in members])))

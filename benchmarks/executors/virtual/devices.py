@@ -1,4 +1,4 @@
-"""The simulated clock and the simulated devices that effects wait for."""
+"""The simulated clock, and the simulated devices that effects wait for."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Event = tuple[float, Action]
 
 
 class Clock:
-    """Simulated seconds and what is going to happen; of two events at one time the one scheduled first comes first.
+    """Simulated seconds and the actions scheduled; of two at the same time the one scheduled first runs first.
 
-    Devices that are alike do the same at the same time: so the heap has every time once, beside it what happens then.
+    Devices that are alike act at the same times, so the heap has every time once, and a list of actions for each.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Clock:
         return time, action
 
     def cancel(self, event: Event) -> None:
-        """Cancels what is to happen. Raises ValueError where it has."""
+        """Cancels a scheduled action. Raises ValueError where it has run."""
         time, action = event
         if time == self.now and action in self._due:
             self._due.remove(action)
@@ -49,7 +49,7 @@ class Clock:
             heapq.heapify(self._times)
 
     def advance(self, ready: Sized) -> bool:
-        """Lets happen what is next until somebody is `ready` -> False where nothing is going to happen any more."""
+        """Runs scheduled actions until somebody is `ready` -> False where none is left."""
         due = self._due
         while not ready:
             if not due:
@@ -63,9 +63,9 @@ class Clock:
 
 
 class DeviceJob:
-    """Something that takes a device's time. granted computes a result, which done gets when the seconds are over.
+    """Work that takes a device's time. `granted` computes a result when it starts, `done` gets it at the end.
 
-    A job that takes the whole device waits until nothing else is under way on it, and lets nothing start beside it.
+    whole: waits until the device is idle, and lets nothing start beside it.
     """
 
     __slots__ = ("device", "over", "result", "seconds")
@@ -82,10 +82,10 @@ class DeviceJob:
 
 
 class Device:
-    """First come, first served, on as many lanes as the card says.
+    """A simulated device: first come, first served, on as many lanes as the hardware card says.
 
-    It keeps account of its time: busy_seconds, with anything under way, and of these lost_seconds, with jobs that took
-    it whole, as stragglers' delays do. All other time it has waited.
+    busy_seconds: with anything under way; lost_seconds: of these, with jobs that took it whole, such as stragglers'
+    delays.
     """
 
     def __init__(self, clock: Clock, price: Price) -> None:
@@ -113,7 +113,7 @@ class Device:
         self.clock.after(seconds, job.over)
 
     def release(self, job: DeviceJob) -> None:
-        """The worker goes on before the device turns to the next one."""
+        """Ends a job: its worker goes on, then the next jobs are granted."""
         self.busy -= self.lanes if job.whole else 1
         if not self.busy:  # the last one that was under way: of the time since the device was last idle
             seconds = self.clock.now - self._since

@@ -23,21 +23,21 @@ from benchmarks.executors.virtual.collectives import Collectives
 from benchmarks.executors.virtual.devices import Clock, Device, DeviceJob
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.executors.virtual.spans import Span, delay_of, span_of
-from benchmarks.executors.virtual.stragglers import OfStep, Stragglers
+from benchmarks.executors.virtual.stragglers import StepEffect, Stragglers
 from benchmarks.hardware.price import Price
 from methods import effects as e
 
 T = TypeVar("T")
 Handler = Callable[[Process, Never], object]
 """Carries out an effect of one kind for a worker -> its value, or BLOCKED where the worker has to wait."""
-OF_A_STEP = (e.Snapshot, e.Forward, e.Loss, e.Backward)
+STEP_EFFECTS = (e.Snapshot, e.Forward, e.Loss, e.Backward)
 """The effects that a straggler's delay may precede."""
 
 
 class EffectJob(DeviceJob):
-    """A worker's timed effect: begin reads and computes once the device has time; end writes, and gives its value.
+    """A worker's timed effect. `begin` reads and computes once the device grants it time, `end` writes.
 
-    One for all effects of a worker, since it waits for each: seconds, begin and end are the last effect's.
+    `end` gives the effect's value. One job is reused for all effects of a worker, which has one at a time.
     """
 
     __slots__ = ("begin", "end", "executor", "process", "started")
@@ -59,18 +59,18 @@ class EffectJob(DeviceJob):
             executor.blame(process)
             result = self.end(result)  # type: ignore[arg-type]  # what begin gave
         if executor.listen is not None and process.effect is not None:
-            executor.tell(process, process.effect, self.started)
-        executor.go_on(process, result)
+            executor.report_span(process, process.effect, self.started)
+        executor.resume_worker(process, result)
 
 
 class DelayJob(DeviceJob):
-    """A straggler's delay, which takes the whole device; then the effect is carried out."""
+    """A straggler's delay, which takes the whole device; then the delayed effect is carried out."""
 
     __slots__ = ("effect", "executor", "handler", "process", "started")
     whole = True
 
     def __init__(
-        self, executor: VirtualExecutor, process: Process, effect: OfStep, seconds: float, handler: Handler
+        self, executor: VirtualExecutor, process: Process, effect: StepEffect, seconds: float, handler: Handler
     ) -> None:
         super().__init__(seconds, executor.device(process))
         self.executor, self.process, self.effect, self.handler = executor, process, effect, handler
@@ -83,18 +83,21 @@ class DelayJob(DeviceJob):
         if executor.listen is not None:
             executor.listen(delay_of(process.worker, self.effect, self.started, executor.clock.now))
         executor.blame(process)
-        executor.go_on(process, self.handler(process, self.effect))  # type: ignore[arg-type]  # it is of its kind
+        executor.resume_worker(process, self.handler(process, self.effect))  # type: ignore[arg-type]  # it is of its kind
 
 
 class VirtualExecutor:
-    """Runs a method's workers on simulated devices. listen: is told every effect on layers once it has ended."""
+    """Runs a method's workers on simulated devices, in simulated seconds.
+
+    listen: is called with every effect on layers.
+    """
 
     def __init__(self, team: Team, price: Price, listen: Callable[[Span], None] | None = None) -> None:
         self.team, self.price, self.listen, self.clock = team, price, listen, Clock()
         self._before = 0.0
         self._alive: dict[Process, None] = {}
         self.devices: dict[int, Device] = {}  # of the last call of `run`, as far as they were asked for time
-        self.asked = 0  # effects of that call, by the workers that have ended
+        self.effect_count = 0  # effects of that call, by the workers that have ended
 
     @property
     def activities(self) -> list[Activity]:
@@ -107,7 +110,7 @@ class VirtualExecutor:
         return self._before + self.clock.now
 
     def resume(self, now: float | None) -> None:
-        """Goes on from this simulated time."""
+        """Sets the simulated time."""
         self._before, self.clock = now or 0.0, Clock()
 
     def run(self, workers: Iterable[e.Worker]) -> None:
@@ -118,27 +121,29 @@ class VirtualExecutor:
         crew = list(workers)
         self._ready: Ready = deque((Process(worker), None) for worker in crew)
         self._alive = dict.fromkeys(process for process, _ in self._ready)
-        self.devices, self.asked = {}, 0
+        self.devices, self.effect_count = {}, 0
         self._homes: dict[e.Layer, int] = {layer: worker.device for worker in crew for layer in worker.holds}
         self._update_seconds, self._snapshot_seconds = cache(self._price_update), cache(self.price.snapshot)
         self._before, self.clock = self.now, Clock()  # ties must not hang on how earlier seconds were rounded
         self._handlers = self._make_handlers()
         if self.price.delays:
             stragglers = Stragglers(self.team, self.price)
-            self._handlers |= {kind: self._delayed(stragglers, self._handlers[kind]) for kind in OF_A_STEP}
+            self._handlers |= {kind: self._delayed(stragglers, self._handlers[kind]) for kind in STEP_EFFECTS}
         with closing(crew):
             try:
                 while self.clock.advance(self._ready):
                     process, value = self._ready.popleft()
-                    self.go_on(process, value.now if isinstance(value, e.Counter) else value)
+                    self.resume_worker(process, value.now if isinstance(value, e.Counter) else value)
             except METHOD_ERRORS as error:
                 raise WorkerFailed(self._blamed.worker.name, error) from error
             if self._alive:
                 raise Stalled((p.worker, p.waits_for) for p in self._alive)
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
-        channels = Channels(self.clock, self.price, self._ready, self.go_on)
-        collectives = Collectives(self.team, self.clock, self.price, self._ready, self.blame, self.tell, self.device)
+        channels = Channels(self.clock, self.price, self._ready, self.resume_worker)
+        collectives = Collectives(
+            self.team, self.clock, self.price, self._ready, self.blame, self.report_span, self.device
+        )
         return {
             e.NextBatch: self._next_batch,
             e.Snapshot: self._snapshot,
@@ -159,8 +164,8 @@ class VirtualExecutor:
             e.Correct: self._correct,
         }
 
-    def go_on(self, process: Process, value: object) -> None:
-        """Lets a worker go on until it has to wait."""
+    def resume_worker(self, process: Process, value: object) -> None:
+        """Carries out a worker's effects until it has to wait."""
         send, handlers = process.send, self._handlers
         while value is not BLOCKED:
             self._blamed = process
@@ -168,25 +173,25 @@ class VirtualExecutor:
                 effect = send(value)
             except StopIteration:
                 self._alive.pop(process)
-                self.asked += process.asked
+                self.effect_count += process.effect_count
                 return
             process.effect = effect
-            process.asked += 1
+            process.effect_count += 1
             handler = handlers.get(type(effect)) or self._unknown(effect)
             value = handler(process, effect)  # type: ignore[arg-type]  # the handler of its kind
 
     def blame(self, process: Process) -> None:
-        """Lets what fails from now on fail this worker, which asked for it."""
+        """Attributes errors from now on to this worker."""
         self._blamed = process
 
     def _unknown(self, effect: object) -> Handler:
-        known = ", ".join(kind.__name__ for kind in self._handlers)
-        raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {known}")
+        names = ", ".join(kind.__name__ for kind in self._handlers)
+        raise TypeError(f"it yielded {effect!r}, which is no effect; effects are {names}")
 
     def _delayed(self, stragglers: Stragglers, handler: Handler) -> Handler:
-        """Returns the handler, once the device has lost what a straggler loses before a step."""
+        """Returns the handler, preceded by the delay of a straggler where the device has one."""
 
-        def carry_out(process: Process, effect: OfStep) -> object:
+        def carry_out(process: Process, effect: StepEffect) -> object:
             if seconds := stragglers.seconds_before(process.worker.device, effect):
                 job = DelayJob(self, process, effect, seconds, handler)
                 job.device.ask(job)
@@ -197,10 +202,13 @@ class VirtualExecutor:
 
     # ---- devices
 
-    def _work(
+    def _occupy_device(
         self, process: Process, seconds: float, begin: Callable[[], T], end: Callable[[T], object] | None = None
     ) -> object:
-        """Carries out a timed effect on the worker's device: begin reads and computes, end writes -> its value."""
+        """Carries out an effect that takes device time -> its value, or BLOCKED.
+
+        `begin` reads and computes when the time starts, `end` writes when it is over.
+        """
         if seconds > 0:
             job = process.job
             if job is None:
@@ -212,51 +220,55 @@ class VirtualExecutor:
         value = begin()  # what takes no time needs no device
         result = value if end is None else end(value)
         if self.listen is not None and process.effect is not None:
-            self.tell(process, process.effect, self.clock.now)
+            self.report_span(process, process.effect, self.clock.now)
         return result
 
     def device(self, process: Process) -> Device:
-        """Returns the worker's."""
+        """Returns the worker's simulated device."""
         number = process.worker.device
         if number not in self.devices:
             self.devices[number] = Device(self.clock, self.price)
         return self.devices[number]
 
-    def tell(self, process: Process, effect: e.Effect, started: float) -> None:
-        """Tells whoever listens of an effect that has ended."""
+    def report_span(self, process: Process, effect: e.Effect, started: float) -> None:
+        """Calls `listen`, if there is one, with the span of an effect that has ended."""
         if self.listen is not None:
             self.listen(span_of(process.worker, effect, started, self.clock.now, self._homes))
 
     # ---- computing
 
     def _next_batch(self, process: Process, effect: e.NextBatch) -> object:
-        """The ticket is taken at once; loading its batch may take the device's time."""
+        """Takes the ticket at once; loading the batch may take device time."""
         step = self.team.next_batch(effect.replica, effect.shared)
         seconds = self.price.next_batch()
-        return self._work(process, seconds, lambda: step) if seconds and step is not None else step
+        return self._occupy_device(process, seconds, lambda: step) if seconds and step is not None else step
 
     def _snapshot(self, process: Process, effect: e.Snapshot) -> object:
         seconds = self._snapshot_seconds(effect.layer.index)
-        return self._work(process, seconds, lambda: self.team.snapshot(effect.layer, effect.step, self.clock.now))
+        return self._occupy_device(
+            process, seconds, lambda: self.team.snapshot(effect.layer, effect.step, self.clock.now)
+        )
 
     def _forward(self, process: Process, effect: e.Forward) -> object:
         seconds = self.price.forward[effect.layer.index]
-        return self._work(process, seconds, lambda: self.team.forward(effect.layer, effect.step, self.clock.now))
+        return self._occupy_device(
+            process, seconds, lambda: self.team.forward(effect.layer, effect.step, self.clock.now)
+        )
 
     def _loss(self, process: Process, effect: e.Loss) -> object:
         seconds = self.price.loss()
         if not seconds:
             return self.team.loss(effect.step)
-        return self._work(process, seconds, lambda: self.team.loss(effect.step))
+        return self._occupy_device(process, seconds, lambda: self.team.loss(effect.step))
 
     def _backward(self, process: Process, effect: e.Backward) -> object:
         layer, step, weights, inputs = effect.layer, effect.step, effect.weights, effect.inputs
         seconds = self.price.backward(layer.index, weights=weights, inputs=inputs)
-        return self._work(
-            process, seconds, lambda: self.team.backward(layer, step, weights=weights, inputs=inputs), self._is_ready
+        return self._occupy_device(
+            process, seconds, lambda: self.team.backward(layer, step, weights=weights, inputs=inputs), self._note_ready
         )
 
-    def _is_ready(self, gradient: Gradient | None) -> Gradient | None:
+    def _note_ready(self, gradient: Gradient | None) -> Gradient | None:
         if gradient is not None:
             gradient.ready = self.clock.now
         return gradient
@@ -269,7 +281,7 @@ class VirtualExecutor:
         apart = any(self.price.apart(place, device) for place in away)
         seconds = self._update_seconds(tuple([layer.index for layer in layers]), bool(away), apart)
         name = process.worker.name
-        return self._work(
+        return self._occupy_device(
             process,
             seconds,
             _nothing,
@@ -281,7 +293,7 @@ class VirtualExecutor:
 
     def _accumulate(self, process: Process, effect: e.Accumulate) -> object:
         seconds = self.price.accumulate([gradient.layer.index for gradient in effect.gradients])
-        return self._work(process, seconds, lambda: self.team.accumulate(effect.gradients, mean=effect.mean))
+        return self._occupy_device(process, seconds, lambda: self.team.accumulate(effect.gradients, mean=effect.mean))
 
     def _lag(self, process: Process, effect: e.Lag) -> e.LayerVersions:
         return self.team.lag(effect.gradient, effect.replica)
@@ -294,10 +306,10 @@ class VirtualExecutor:
 
 
 def _nothing() -> None:
-    """Begins a write."""
+    """Computes nothing: an update only writes."""
 
 
 def build(team: Team, price: Price | None, threads: int) -> VirtualExecutor:
-    """Makes it for the registry. All workers share one thread, with the threads of torch that the process has."""
+    """Makes the executor: the function that the registry calls. All workers share one thread."""
     assert price is not None, "it needs a card"
     return VirtualExecutor(team, price)

@@ -12,7 +12,7 @@ from methods import effects as e
 
 
 class Blocked:
-    """The value of a handler whose worker has to wait."""
+    """The type of BLOCKED, which a handler returns where its worker has to wait."""
 
 
 BLOCKED = Blocked()
@@ -20,7 +20,7 @@ BLOCKED = Blocked()
 
 @dataclass(eq=False, slots=True)
 class Process(Activity):
-    """A worker under way. job: its timed effects, one after the other; None before the first."""
+    """A worker under way. job: reused for its timed effects; None before the first."""
 
     send: Callable[[object], e.Effect] = field(init=False)
     job: DeviceJob | None = field(default=None, init=False)
@@ -30,7 +30,7 @@ class Process(Activity):
 
     @property
     def waits_for(self) -> str:
-        """The thing that it waits for, in words, where others let it wait; "" where its device is at work."""
+        """Returns in words what it waits for from other workers; "" where its device is at work."""
         match self.effect:
             case e.Put():
                 return f"room in {self.effect.channel.name}"

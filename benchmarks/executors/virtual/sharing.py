@@ -1,4 +1,4 @@
-"""One machine whose cores all workers share: the virtual clock's picture of the threads executor."""
+"""One machine whose cores all workers share: simulates the threads executor."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MESSAGES = (e.Put, e.Get, e.Await, e.AllReduce, e.Average)
 
 
 class SharedCores(Device):
-    """Processor sharing: of n effects under way, each goes on at min(1, lane_capacity / n) of its speed, at any moment.
+    """Processor sharing: n effects under way each run at min(1, lane_capacity / n) of full speed at any moment.
 
-    A Device fixes an effect's seconds when it starts, by those that are under way then; here nobody waits for a lane.
+    A Device instead fixes an effect's seconds when it starts; here nobody waits for a lane.
     """
 
     def __init__(self, clock: Clock, price: Price) -> None:
@@ -37,14 +37,14 @@ class SharedCores(Device):
         return min(1.0, self.price.lane_capacity / len(self._left))
 
     def _advance(self) -> None:
-        """Notes what was done since the last change of who is under way."""
+        """Subtracts the work done since effects last started or ended."""
         if self._left:
-            done = (self.clock.now - self._since) * self._speed()
-            self._left = {job: left - done for job, left in self._left.items()}
+            work = (self.clock.now - self._since) * self._speed()
+            self._left = {job: seconds - work for job, seconds in self._left.items()}
         self._since = self.clock.now
 
     def _plan(self) -> None:
-        """Plans who ends next, if nobody comes or goes before."""
+        """Schedules the end of the effect that ends next."""
         if self._next is not None:
             self.clock.cancel(self._next)
             self._next = None
@@ -61,7 +61,7 @@ class SharedCores(Device):
 
 
 class OneMachine(VirtualExecutor):
-    """The virtual executor with all workers on the same cores, whatever their devices are; messages take work."""
+    """The virtual executor with all workers on the same cores, whatever their devices; messages cost computing time."""
 
     def run(self, workers: Iterable[e.Worker]) -> None:
         self._cores: Device | None = None  # the clock of an epoch is a new one
@@ -70,14 +70,14 @@ class OneMachine(VirtualExecutor):
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:
         handlers, effects = super()._make_handlers(), self.price.effects
         if effects is not None and effects.message:
-            handlers |= {kind: self._paid(handlers[kind], effects.message) for kind in MESSAGES}
+            handlers |= {kind: self._charge_message(handlers[kind], effects.message) for kind in MESSAGES}
         return handlers
 
-    def _paid(self, handler: Handler, seconds: float) -> Handler:
-        """Returns the handler, once its message's seconds are over."""
+    def _charge_message(self, handler: Handler, seconds: float) -> Handler:
+        """Returns the handler, preceded by a message's seconds of computing."""
 
         def carry_out(process: Process, effect: Never) -> object:
-            return self._work(process, seconds, lambda: None, lambda _: handler(process, effect))
+            return self._occupy_device(process, seconds, lambda: None, lambda _: handler(process, effect))
 
         return carry_out
 

@@ -1,4 +1,4 @@
-"""Spans: which worker did what, when, as the virtual executor tells whoever listens."""
+"""Spans: which worker did what and when, as the virtual executor reports it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.executors.accounting import Gradient, Layer
 from benchmarks.executors.team import narrowed
-from benchmarks.executors.virtual.stragglers import OfStep
+from benchmarks.executors.virtual.stragglers import StepEffect
 from methods import effects as e
 
 DELAY = "Delay"
@@ -32,8 +32,8 @@ class Span:
 
 
 def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float, homes: Mapping[e.Layer, int]) -> Span:
-    """Returns the span of a worker's effect, which took from start to end. homes: of layers that a worker holds."""
-    layers, step, home = _about(effect)
+    """Returns the span of a worker's effect from start to end. homes: the devices of layers that workers hold."""
+    layers, step, home = _subject(effect)
     place = worker.device if home is None else home
     if layers and layers[0] in homes:
         place = homes[layers[0]]
@@ -41,12 +41,12 @@ def span_of(worker: e.Worker, effect: e.Effect, start: float, end: float, homes:
     return Span(worker.name, type(effect).__name__, indices, step, worker.device, place, start, end)
 
 
-def delay_of(worker: e.Worker, effect: OfStep, start: float, end: float) -> Span:
-    """Returns what the worker's device lost before it carried out this effect of a step."""
+def delay_of(worker: e.Worker, effect: StepEffect, start: float, end: float) -> Span:
+    """Returns the span of a straggler's delay before this effect of a step."""
     return Span(worker.name, DELAY, (), effect.step.index, worker.device, worker.device, start, end)
 
 
-def _about(effect: e.Effect) -> tuple[Sequence[e.Layer], int | None, int | None]:
+def _subject(effect: e.Effect) -> tuple[Sequence[e.Layer], int | None, int | None]:
     """Returns an effect's layers, its batch's ticket, and the device whose weights it reads or writes."""
     match effect:
         case e.Forward() | e.Backward() | e.Snapshot():

@@ -212,6 +212,6 @@ def _ranks(spec: RunSpec) -> contextlib.AbstractContextManager[None]:
 
     if executors.executor(spec.executor).one_process:
         return contextlib.nullcontext()
-    from benchmarks.executors.distributed.session import leading
+    from benchmarks.executors.distributed.session import lead_run
 
-    return leading(spec)
+    return lead_run(spec)

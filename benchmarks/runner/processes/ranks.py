@@ -47,14 +47,14 @@ LEAVING_SECONDS = 30.0
 
 
 def other(kind: executors.ExecutorKind) -> RankPlace | None:
-    """Place of this process if it is another rank than 0. Raises UserError as `places.found`."""
-    place = None if kind.one_process else places.found()
+    """Place of this process if it is another rank than 0. Raises UserError as `places.rank_from_environment`."""
+    place = None if kind.one_process else places.rank_from_environment()
     return place if place is not None and place.rank else None
 
 
 def started_here(kind: executors.ExecutorKind, command: str) -> None:
     """Refuses commands whose runs depend on others' outcomes: UserError where torchrun or srun started ranks."""
-    if not kind.one_process and places.found() is not None:
+    if not kind.one_process and places.rank_from_environment() is not None:
         raise UserError(
             f"`{command}` cannot run under torchrun or srun, where every rank would search by itself: leave them out, "
             "and it starts ranks on this machine."
@@ -72,7 +72,7 @@ def take_part(place: RankPlace, setting: Setting, work: RankWork) -> int:
 def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[None]:
     """While the runs are trained that need ranks, there are as many. Raises UserError where there cannot be."""
     apart = [run for run in runs if not executors.executor(run.spec.executor).one_process]
-    place = places.found() if apart or not runs else None
+    place = places.rank_from_environment() if apart or not runs else None
     if place is None and not apart:
         yield
         return
@@ -85,7 +85,7 @@ def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[N
     elif not place.agent:
         store = session.serve(place.address, place.port)
     for method in made:
-        session.enough(place, method)
+        session.check_rank_count(place, method)
     others = _local(place, setting, work, apart) if here else contextlib.nullcontext()
     with memory.variables(place.variables), others:
         try:
@@ -177,13 +177,13 @@ def _serve(session: RankCommand, setting: Setting, wrong: str, work: RankWork) -
                 raise UserError(wrong)
             _run(session, number, spec, lambda spec: work.data_of(spec, setting, loaded))
         except USER_ERRORS as error:
-            session.excuse(number, str(error))
+            session.decline(number, str(error))
     session.store.add("left", 1)
 
 
 def _run(session: RankCommand, number: int, spec: RunSpec, data_of: Callable[[RunSpec], Any]) -> None:
     """Raises UserError where this rank cannot take part, ResultsError where its data cannot be read."""
-    from benchmarks.executors.distributed.session import at
+    from benchmarks.executors.distributed.session import session_entered
     from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, described
     from benchmarks.runner.training import Training
 
@@ -192,9 +192,9 @@ def _run(session: RankCommand, number: int, spec: RunSpec, data_of: Callable[[Ru
         if session.place.rank >= method.devices:
             return
         _check(spec, session.store.get("sources").decode())
-        with at(session.session_of(number, method)) as run_session:
+        with session_entered(session.session_of(number, method)) as run_session:
             training = Training(spec, data_of(spec), None)
-            run_session.ready()
+            run_session.publish_ready()
             try:
                 training.executor.follow()  # type: ignore[attr-defined]  # this rank's executor is one that follows
             except (WorkerFailed, Stalled):

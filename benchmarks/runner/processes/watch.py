@@ -71,7 +71,7 @@ class Watch:
     def look(self, seconds: float) -> None:
         """seconds: since the last look."""
         self._now += seconds
-        asked = {one: one.asked for one in self.run_progress.activities}
+        asked = {activity: activity.effect_count for activity in self.run_progress.activities}
         self._workers = {
             one: self._workers[one] if self._workers.get(one, (-1,))[0] == count else (count, self._now)
             for one, count in asked.items()

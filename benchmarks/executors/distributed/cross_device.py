@@ -1,4 +1,4 @@
-"""Finds what goes between ranks, and what cannot, by a few steps without tensors."""
+"""Finds which channels and collectives go between devices, by simulating a few steps of the method without tensors."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ STEPS = 4
 Workers = Callable[[Team], Iterable[e.Worker]]
 
 
-class NotBetweenRanks(Exception):
-    """Workers of several devices share what processes have not in common."""
+class SharedAcrossDevices(Exception):
+    """The method shares between devices what processes cannot share: a replica, a counter, a channel's reader."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is shared by workers of several devices, each of which is a process of its own here")
+    def __init__(self, shared: str) -> None:
+        super().__init__(
+            f"{shared} is shared by workers of several devices, each of which is a process of its own here"
+        )
 
 
 @dataclass(frozen=True)
 class CrossDeviceChannels:
-    """homes: the channels that devices put into which do not take from them, by name, and the device that takes.
+    """The communication between devices that a method was seen to ask for.
 
-    rounds: of groups whose members bring the same layers over and over, by name: these layers, in this order, whose
-    means may all come after the last of them was brought. So they can be sent together. groups: that reduce gradients.
+    homes: channel name -> the device that reads it, for channels that other devices put into. rounds: group name ->
+    layer indices in the order of its AllReduces, where all members repeat the same ones and no worker waits for a mean
+    before the last: these can be sent together, in buckets. groups: how many groups reduce gradients.
     """
 
     homes: Mapping[str, int] = field(default_factory=dict)
@@ -42,9 +45,9 @@ class CrossDeviceChannels:
 
 @dataclass
 class Uses:
-    """Devices that use each, by its name; of a channel those that take from it, and those that put into it.
+    """The devices that use each channel and counter, by its name: takers read a channel, givers put into it.
 
-    brought: by group and device, the layers whose gradients it brought.
+    brought: group name -> device -> indices of the layers whose gradients it reduced, in order.
     """
 
     takers: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
@@ -53,6 +56,7 @@ class Uses:
     brought: dict[str, dict[int, list[int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
 
     def note(self, worker: e.Worker, effect: e.Effect) -> None:
+        """Records one effect. Raises SharedAcrossDevices for a pass on another device's replica."""
         device = worker.device
         match effect:
             case e.Get():
@@ -65,17 +69,21 @@ class Uses:
             case e.AllReduce():
                 self.brought[effect.group.name][device].append(effect.gradient.layer.index)
             case e.Forward() | e.Backward() if (home := narrowed(Layer, effect.layer).device) != device:
-                raise NotBetweenRanks(f"the replica of device {home}")
+                raise SharedAcrossDevices(f"the replica of device {home}")
 
 
 def cross_device_channels(workers: Workers, team: Team) -> CrossDeviceChannels:
-    """Finds them by a few simulated steps. workers: makes them for a team. Raises NotBetweenRanks."""
+    """Simulates STEPS steps per replica and returns the communication between devices. Raises SharedAcrossDevices.
+
+    workers: makes the method's workers for a team (Method.workers). team: gives layers, number of replicas, epoch,
+    state.
+    """
     simulated, uses = _simulated(team), Uses()
-    crew = [replace(worker, program=_noted(worker, uses)) for worker in workers(simulated)]
+    crew = [replace(worker, program=_recorded(worker, uses)) for worker in workers(simulated)]
     ThreadsExecutor(simulated).run(crew)
     cross_device = CrossDeviceChannels(dict(_homes(uses)), dict(_rounds(uses)), len(uses.brought))
-    late = not cross_device.rounds or _can_be_late(cross_device, workers, team)
-    return cross_device if late else replace(cross_device, rounds={})
+    can_be_late = not cross_device.rounds or _can_be_late(cross_device, workers, team)
+    return cross_device if can_be_late else replace(cross_device, rounds={})
 
 
 def _simulated(team: Team) -> SimulatedTeam:
@@ -86,7 +94,8 @@ def _simulated(team: Team) -> SimulatedTeam:
     return simulated
 
 
-def _noted(worker: e.Worker, uses: Uses) -> e.Program:
+def _recorded(worker: e.Worker, uses: Uses) -> e.Program:
+    """Runs the worker's program, recording each of its effects."""
     value: object = None
     while True:
         try:
@@ -98,14 +107,15 @@ def _noted(worker: e.Worker, uses: Uses) -> e.Program:
 
 
 def _homes(uses: Uses) -> Iterable[tuple[str, int]]:
+    """Yields (channel name, device that reads) of channels between devices. Raises SharedAcrossDevices."""
     for name, devices in uses.counters.items():
         if len(devices) > 1:
-            raise NotBetweenRanks(f"the counter '{name}'")
+            raise SharedAcrossDevices(f"the counter '{name}'")
     for name, givers in uses.givers.items():
         takers = uses.takers.get(name, set())
         if len(takers | givers) > 1:
             if len(takers) != 1:
-                raise NotBetweenRanks(f"the channel '{name}'")
+                raise SharedAcrossDevices(f"the channel '{name}'")
             yield name, next(iter(takers))
 
 
@@ -113,16 +123,17 @@ def _homes(uses: Uses) -> Iterable[tuple[str, int]]:
 
 
 def _rounds(uses: Uses) -> Iterable[tuple[str, Sequence[int]]]:
+    """Yields (group name, layers of one round) where every member repeats the same sequence of layers."""
     for name, by_device in uses.brought.items():
-        first, *others = by_device.values()
+        first, *rest = by_device.values()
         lengths = range(1, len(first) // 2 + 1)
         length = next((n for n in lengths if first[:n] * (len(first) // n) == first), None)
-        if length is not None and all(other == first for other in others):
+        if length is not None and all(layers == first for layers in rest):
             yield name, first[:length]
 
 
 def _can_be_late(cross_device: CrossDeviceChannels, workers: Workers, team: Team) -> bool:
-    """Returns whether nobody waits for a mean before the round's last layer is brought."""
+    """Returns whether the method runs on when every mean comes only after the round's last layer was reduced."""
     simulated = _simulated(team)
     try:
         LateExecutor(simulated, cross_device).run(workers(simulated))
@@ -133,21 +144,24 @@ def _can_be_late(cross_device: CrossDeviceChannels, workers: Workers, team: Team
 
 @dataclass(slots=True)
 class LateGradient(Gradient):
-    """A mean that comes with all others of its round, the group's turn-th."""
+    """A mean that comes together with all others of round number `turn` of its group."""
 
     group: e.Group | None = None
     turn: int = 0
 
 
 class LateExecutor(ThreadsExecutor):
-    """Runs effects without tensors; a mean comes as late as possible, and a worker that uses it waits until then."""
+    """Simulates the latest possible AllReduce: a mean comes after its round's last layer; who uses it before waits.
+
+    A method that would wait for ever this way raises Stalled: its gradients cannot be sent in buckets.
+    """
 
     def __init__(self, team: SimulatedTeam, cross_device: CrossDeviceChannels) -> None:
         super().__init__(team)
         self.cross_device, self._brought = cross_device, Counter[tuple[str, int]]()
 
-    def _carriers(self, workers: int) -> int:
-        """A thread each: a mean that is late keeps its worker's."""
+    def _thread_count(self, workers: int) -> int:
+        """Returns one thread per worker: a worker that waits for a late mean blocks its thread."""
         return workers
 
     def _make_handlers(self) -> dict[type[e.Effect], Handler]:

@@ -1,29 +1,32 @@
-"""Exchanges between the workers of a replay: tickets, channels, counters, meetings, in the order of the schedule."""
+"""Tickets, channels, counters and collectives of a replay: each effect waits until the recorded order lets it go on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from benchmarks.executors.numerics.accesses import note_into
-from benchmarks.executors.replay.player import Carried, Player, Wait
+from benchmarks.executors.replay.player import Player, Replayed, Wait
 from benchmarks.executors.team import Team
-from benchmarks.executors.threads.collectives import Meeting
-from benchmarks.executors.threads.recorder import END, NotedItems
+from benchmarks.executors.threads.collectives import CollectiveRound
+from benchmarks.executors.threads.recorder import END, RecordedItems
 from methods import effects as e
 
 
-class MeetingPlaces:
-    """Channels, counters and groups of one epoch. Nobody waits for room in a channel: the schedule orders items."""
+class Exchanges:
+    """The channels, counters and groups of one epoch.
+
+    A channel's capacity is ignored: the schedule orders its items.
+    """
 
     def __init__(self, team: Team) -> None:
         self.team = team
-        self._items: dict[e.Channel, NotedItems] = {}
+        self._items: dict[e.Channel, RecordedItems] = {}
         self._closed: dict[e.Channel, int] = {}
-        self._meetings: dict[e.Group, Meeting] = {}
+        self._rounds: dict[e.Group, CollectiveRound] = {}
 
     # ---- tickets
 
-    def next_batch(self, player: Player, effect: e.NextBatch) -> Carried[object]:
+    def next_batch(self, player: Player, effect: e.NextBatch) -> Replayed[object]:
         (ticket,) = player.next(1)
         last, accounts = self.team.steps_per_epoch, self.team.accounts
 
@@ -42,56 +45,56 @@ class MeetingPlaces:
 
     # ---- channels and counters
 
-    def _of(self, channel: e.Channel) -> NotedItems:
-        return self._items.setdefault(channel, NotedItems())
+    def _of(self, channel: e.Channel) -> RecordedItems:
+        return self._items.setdefault(channel, RecordedItems())
 
-    def put(self, player: Player, effect: e.Put) -> Carried[None]:
+    def put(self, player: Player, effect: e.Put) -> Replayed[None]:
         items, (place,) = self._of(effect.channel), player.next(1)
         name = effect.channel.name
-        yield Wait(lambda: place - items.came, lambda: f"place {place} in {name} (now {items.came})")
-        self._noted(player, lambda: items.append(effect.item))
+        yield Wait(lambda: place - items.put_count, lambda: f"place {place} in {name} (now {items.put_count})")
+        self._record(player, lambda: items.append(effect.item))
 
-    def get(self, player: Player, effect: e.Get) -> Carried[object]:
+    def get(self, player: Player, effect: e.Get) -> Replayed[object]:
         channel, items, (place,) = effect.channel, self._of(effect.channel), player.next(1)
 
         def behind() -> int:
             if place == END:
                 return len(items) + max(0, channel.producers - self._closed.get(channel, 0))
-            return place - items.gone or int(not items)
+            return place - items.get_count or int(not items)
 
-        wanted = "the end" if place == END else f"item {place}"
-        yield Wait(behind, lambda: f"{wanted} of {channel.name} ({items.came} came, {items.gone} are gone)")
+        needed = "the end" if place == END else f"item {place}"
+        yield Wait(behind, lambda: f"{needed} of {channel.name} ({items.put_count} came, {items.get_count} are gone)")
         if place == END:
             player.take([END])
             return None
-        item = self._noted(player, items.popleft)
+        item = self._record(player, items.popleft)
         if item is None:
             player.take([END])
         return item
 
-    def _noted(self, player: Player, function: Callable[[], object]) -> object:
+    def _record(self, player: Player, function: Callable[[], object]) -> object:
         notes: list[int] = []
         note_into(notes)
         value = function()
         player.take(notes)
         return value
 
-    def close(self, player: Player, effect: e.Close) -> Carried[None]:
+    def close(self, player: Player, effect: e.Close) -> Replayed[None]:
         yield from ()
         if isinstance(effect.port, e.Channel):
             self._closed[effect.port] = self._closed.get(effect.port, 0) + 1
         else:
             effect.port.closes += 1
 
-    def count(self, player: Player, effect: e.Count) -> Carried[object]:
+    def count(self, player: Player, effect: e.Count) -> Replayed[object]:
         counter, (value,) = effect.counter, player.next(1)
         yield Wait(lambda: value - counter.value, lambda: f"{counter.name} at {value} (now {counter.value})")
         counter.value += 1
         player.take([counter.value - 1])
         return value
 
-    def wait(self, player: Player, effect: e.Await) -> Carried[object]:
-        """The value at the time: it may be past, since a counter only grows."""
+    def wait(self, player: Player, effect: e.Await) -> Replayed[object]:
+        """Waits until the counter has reached the recorded value, which is returned even if it has grown since."""
         counter, (value, ended) = effect.counter, player.next(2)
         if value < effect.at_least and not ended:
             raise player.mismatch(f"{counter.name} is to reach {effect.at_least}, and has {value} in the schedule")
@@ -112,14 +115,14 @@ class MeetingPlaces:
         effect: e.AllReduce | e.Average,
         brought: object,
         result: Callable[[list[object]], Sequence[object]],
-    ) -> Carried[object]:
-        """Exchanges what it brought for its share of the result, computed in the order of the replicas."""
+    ) -> Replayed[object]:
+        """Contributes to the group's round -> this member's result, computed in the order of the replicas."""
         group, member = effect.group, effect.replica.index
-        meeting = self._meetings.setdefault(group, Meeting())
-        meeting.brought[member] = brought
-        if len(meeting.brought) == group.members:
-            del self._meetings[group]
-            meeting.results = meeting.result(result)
-        yield Wait(lambda: int(meeting.results is None), lambda: f"the other members of {group.name}")
-        assert meeting.results is not None
-        return meeting.results[member]
+        round = self._rounds.setdefault(group, CollectiveRound())
+        round.brought[member] = brought
+        if len(round.brought) == group.members:
+            del self._rounds[group]
+            round.results = round.result(result)
+        yield Wait(lambda: int(round.results is None), lambda: f"the other members of {group.name}")
+        assert round.results is not None
+        return round.results[member]
