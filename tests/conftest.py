@@ -57,11 +57,8 @@ def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Forget the methods, networks, tasks and data that a test makes known."""
+    """Forget the methods that a test makes known."""
     import methods
-    from benchmarks.workloads import tasks
-    from benchmarks.workloads.data import cards
-    from benchmarks.workloads.networks import names
     from methods import registry
 
     methods.names()  # our own are loaded, so that they outlive the test
@@ -71,9 +68,6 @@ def registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for name in [name for name in sys.modules.keys() - modules if name.startswith("plugin_")]:
         del sys.modules[name]
-    cards.card.cache_clear()
-    for made_known in (cards.OWN, names.OWN, tasks.OWN):
-        made_known.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.runner import identity
-from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.networks.names import known as networks
-from benchmarks.workloads.tasks import known as tasks
+from benchmarks.workloads import tasks
+from benchmarks.workloads.networks.names import NETWORKS
+from benchmarks.workloads.own import Own
 from results.records import JOURNAL, Record
 from results.records.usable import usable
 
@@ -30,19 +30,19 @@ def find(run: str, out: Path) -> Record:
     return usable(found[0])
 
 
-def check_own_files(record: Record) -> None:
+def check_own_files(record: Record, own: Own) -> None:
     """Raises UserError where the run's network or task is one of the user's own whose file was not named."""
     work = record.spec.workload
-    if work.network not in networks():
+    if work.network not in NETWORKS and own.network_of(work.network) is None:
         raise UserError(
             f"Run {record.id[:12]} is of a network of one's own, {work.network}: name its file with --network."
         )
-    if work.task not in tasks():
+    if work.task not in tasks.names() and own.own_task(work.task) is None:
         raise UserError(f"Run {record.id[:12]} has a task of one's own, {work.task}: name its file with --task.")
 
 
-def check_data(record: Record, data: Path | None) -> None:
+def check_data(record: Record, data: Path | None, own: Own) -> None:
     """Raises UserError where the data at hand are not the run's. data: their folder, if it is named."""
-    known = card(record.spec.workload.dataset)
+    known = own.card_of(record.spec.workload.dataset)
     if identity.data_sha256(known, data) != record.spec.workload.dataset_sha256:
         raise UserError(f"The data of {known.name} are not those of run {record.id[:12]}: name them with --data.")

@@ -20,15 +20,15 @@ from benchmarks.runner import identity
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.specs import workload_of
 from benchmarks.runner.training import Training, load_data
-from benchmarks.workloads import own_files
-from benchmarks.workloads.own import OwnFiles
+from benchmarks.workloads.own import Own, OwnFiles
+from benchmarks.workloads.own_files import load
 from results.records import Evaluation, Record, schedule
 
 SAME = ("train_loss", "train_accuracy_percent", "loss", "accuracy_percent", "staleness_updates")
 """Metrics that a replay has in common with its run; its seconds are its own."""
 
 
-def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own: OwnFiles, console: Console) -> int:
+def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], files: OwnFiles, console: Console) -> int:
     """Carry a recorded run out again, and write nothing -> 0 where every epoch is the same, else 1.
 
     Raises:
@@ -37,11 +37,11 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own:
     """
     for path in plugins:
         methods.load_plugin(path.expanduser().resolve())
-    own_files.load(own)
+    own = load(files)
     record = find(run, out)
-    _check(record, data)
+    _check(record, data, own)
     epochs = schedule.load(record.path.parent)
-    training, executor = _training(record, data)
+    training, executor = _training(record, data, own)
     say(console, f"Replaying {record.labels.method_title}, seed {record.seed}, run {record.id[:12]}, in one thread.")
     for point in record.evaluations:
         epoch = int(point.epoch)  # evaluated once in each, as all that is recorded
@@ -62,28 +62,29 @@ def replay(run: str, out: Path, data: Path | None, plugins: Sequence[Path], own:
     return 0
 
 
-def _check(record: Record, data: Path | None) -> None:
+def _check(record: Record, data: Path | None, own: Own) -> None:
     """Raises UserError unless the run was recorded, by these sources and this torch, on this data."""
     spec = record.spec
-    check_own_files(record)
+    check_own_files(record, own)
     if not spec.recorded:
         raise UserError(f"Run {record.id[:12]} was not recorded: run it with --executor threads --record.")
     if not record.evaluations:
         raise UserError(f"Run {record.id[:12]} ended before its first evaluation: there is nothing to compare with.")
     kind = methods.method_class(spec.method.name)
-    now = identity.version(kind, spec.executor, spec.workload), identity.sources(kind, spec.workload)
+    files = own.files_of(spec.workload.network, spec.workload.task)
+    now = identity.version(kind, spec.executor, spec.workload), identity.sources(kind, files)
     if now != (spec.numerics, spec.sources):
         commit = record.environment.get("commit") or "not known"
         raise UserError(f"These sources are not those that made run {record.id[:12]} (its commit: {commit}).")
     if identity.torch_minor() != spec.torch:
         raise UserError(f"Run {record.id[:12]} was made by torch {spec.torch}, and this is {identity.torch_minor()}.")
-    check_data(record, data)
+    check_data(record, data, own)
     usable_device(spec.device)
 
 
-def _training(record: Record, data: Path | None) -> tuple[Training, ReplayExecutor]:
+def _training(record: Record, data: Path | None, own: Own) -> tuple[Training, ReplayExecutor]:
     spec = record.spec.model_copy(update={"executor": executors.REPLAY.name, "recorded": None})
-    training = Training(spec, load_data(workload_of(spec.workload), data), None)
+    training = Training(spec, load_data(workload_of(spec.workload, own), data), None, own=own)
     assert isinstance(training.executor, ReplayExecutor)
     return training, training.executor
 

@@ -24,10 +24,10 @@ from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.load import is_file
-from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.present import check_present
-from benchmarks.workloads.networks.names import known, words_of
+from benchmarks.workloads.networks.names import NETWORKS
 from benchmarks.workloads.own import OwnFiles
+from benchmarks.workloads.own_files import load, networks
 from benchmarks.workloads.workload import SCALES
 from methods.errors import unknown
 
@@ -92,27 +92,23 @@ def choose(
     numbers = split(given.devices or ())
     seeds = of_seeds.parsed(given.seeds)
     kind = _executor(given.executor, given.record, given.hardware)
-    networks = _networks(split(given.network or ()))
+    of_tables = [network for asked in experiments if isinstance(asked, Table) for network in asked.own.networks]
+    chosen, own = split(given.network or ()), load(OwnFiles((), given.task, given.data_card))
+    files = networks(chosen)
+    own = own.with_networks([*files.values(), *of_tables])
+    there = [*NETWORKS, *(network.name for network in own.networks)]
     fixed, sweeps = of_settings.settings(given.settings)
     measured = not kind.simulated and (given.out / "hardware" / "this-machine.toml").is_file()  # by `calibrate`
-    if given.data_card is not None:  # what its card says; --set goes before it
-        from benchmarks.workloads.data import own_card
-
-        of_card = own_card.settings(own_card.load(given.data_card))
-        fixed["workload"] = {**of_card, **fixed.get("workload", {})}
-    if given.task is not None:
-        from benchmarks.workloads.tasks import own as own_task  # torch, likewise
-
-        fixed["workload"] = {"task": own_task.load(given.task), **fixed.get("workload", {})}
+    if own.settings:  # --set goes before them
+        fixed["workload"] = {**own.settings, **fixed.get("workload", {})}
     keys = {row.key for asked in experiments if isinstance(asked, Table) for row in asked.rows}
-    of_tables = [network for asked in experiments if isinstance(asked, Table) for network in asked.networks]
     rows = tuple(_row(name, keys) for name in of_settings.rows(given.method or ()))
     of_settings.check_sweeps(sweeps, rows, [asked.id for asked in experiments if isinstance(asked, Analysis)])
     choices = Choices(
         scale=one_of("scale", given.scale, SCALES),
         seeds=seeds,
         methods=rows,
-        networks=networks,
+        networks=tuple(files[word].name if word in files else one_of("network", word, there) for word in chosen),
         executor=given.executor,
         record=given.record,
         card=cards.load(given.hardware, out=given.out) if given.hardware else None,
@@ -124,7 +120,7 @@ def choose(
         sweeps=sweeps,
         plugins=plugins,
         plugin_methods=plugin_methods,
-        own=OwnFiles(words_of(dict.fromkeys([*networks, *of_tables])), given.task, given.data_card),
+        own=own,
         own_tables=tuple(asked for asked in experiments if isinstance(asked, Table) and asked.file is not None),
         alias=not given.no_alias,
         target=target,
@@ -142,17 +138,6 @@ def _row(name: str, keys: Collection[str]) -> str:
         return one_of("method", name, sorted({*methods.names(), *keys}))
     one_of("method", name.partition("@")[0], methods.names())
     return Row.parsed(name).key
-
-
-def _networks(chosen: Sequence[str]) -> tuple[str, ...]:
-    """Names of networks and files with networks of the user's own -> names alone, and those are known."""
-    files = [word for word in chosen if word.partition(":")[0].endswith(".py")]
-    named: dict[str, str] = {}
-    if files:
-        from benchmarks.workloads.networks import own  # torch, which others go without
-
-        named = {word: own.load(word) for word in files}
-    return tuple(named.get(word) or one_of("network", word, known()) for word in chosen)
 
 
 def _executor(name: str, record: bool, hardware_name: str | None) -> executors.ExecutorKind:
@@ -222,9 +207,9 @@ def missing_data(runs: Iterable[Run], folder: Path | None) -> str:
     """Returns, before anything starts, a sentence about the first data set that is missing."""
     if folder is not None and not folder.expanduser().exists():
         raise UserError(f"--data {folder}: there is no such folder.")
-    for name in dict.fromkeys(run.spec.workload.dataset for run in runs):
+    for run in {run.spec.workload.dataset: run for run in runs}.values():
         try:
-            check_present(card(name), folder)
+            check_present(run.work.card, folder)
         except UserError as error:
             return str(error)
     return ""

@@ -17,19 +17,18 @@ from benchmarks.errors import UserError
 from benchmarks.executors.errors import described
 from benchmarks.runner import weights
 from benchmarks.runner.specs import workload_of
-from benchmarks.workloads import own_files
 from benchmarks.workloads.build import network_of
-from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.data.text import corpus
 from benchmarks.workloads.data.text.encoding import codec
 from benchmarks.workloads.networks.build import BUILDERS, forward_all
-from benchmarks.workloads.own import OwnFiles
+from benchmarks.workloads.own import Own, OwnFiles
+from benchmarks.workloads.own_files import load
 from benchmarks.workloads.tasks import next_token
 from benchmarks.workloads.workload import Workload
 from results.records import Record
 
 
-def sample(run: str, options: SampleOptions, out: Path, data: Path | None, own: OwnFiles, console: Console) -> int:
+def sample(run: str, options: SampleOptions, out: Path, data: Path | None, files: OwnFiles, console: Console) -> int:
     """Write the prompt and what follows it, with the tokens that the run's training text gives -> 0.
 
     Raises:
@@ -38,11 +37,11 @@ def sample(run: str, options: SampleOptions, out: Path, data: Path | None, own: 
         ResultsError: its journal or its weights cannot be used.
     """
     options.check()
-    own_files.load(own)
+    own = load(files)
     record = find(run, out)
-    work = _language_model(record)
-    check_data(record, data)
-    known = card(work.dataset)
+    work = _language_model(record, own)
+    check_data(record, data, own)
+    known = work.card
     text = corpus.read(known, folder=data)
     assert work.tokens is not None
     code = codec(*text, work.tokens)
@@ -60,17 +59,17 @@ def sample(run: str, options: SampleOptions, out: Path, data: Path | None, own: 
     return 0
 
 
-def _language_model(record: Record) -> Workload:
+def _language_model(record: Record, own: Own) -> Workload:
     """The workload of a run that can be sampled from. Raises UserError for any other."""
     name, task = f"Run {record.id[:12]}", record.spec.workload.task
     if task != next_token.TASK.name:
         raise UserError(f"{name} is no language model: its task is {task}, not {next_token.TASK.name}.")
-    check_own_files(record)
+    check_own_files(record, own)
     if not (record.path.parent / weights.FILE).exists():
         raise UserError(f"{name} has no weights: give the command that made it again, with --keep-weights --fresh.")
     if record.status == "diverged":
         raise UserError(f"{name} diverged: its weights write nothing.")
-    return workload_of(record.spec.workload)
+    return workload_of(record.spec.workload, own)
 
 
 def _continued(layers: Sequence[nn.Module], ids: Sequence[int], context: int, options: SampleOptions) -> Iterator[int]:

@@ -66,7 +66,7 @@ class Trainer:
             stall_after=care.stall_after,
             fresh=care.fresh,
             checkpoint_every=None if care.no_checkpoints else care.checkpoint_every,
-            own=chosen.own,
+            own=chosen.own.files,
             keep_weights=self.keep_weights,
         )
 

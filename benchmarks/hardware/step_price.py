@@ -73,7 +73,7 @@ def charge(work: Workload, hardware: Card, network: Mapping[str, nn.Module]) -> 
     """
     moves = work.activations == "charged"
     if work.price == "flops":
-        data = card(work.dataset)
+        data = work.card
         own = counted(work, data, network, work.batch)
         price = hardware.price(hardware.seconds_by_flops(own, what=work.label, batch=work.batch))
         its = moved(work, data, network, work.batch) if moves else None

@@ -59,14 +59,14 @@ def row_seconds(card: Card, one: Table, network: str, row: Row) -> float | None:
 
     None where the card has no seconds of the network, or the row is charged others.
     """
-    work = workload(one.family, network, "paper", {**one.workload, **row.workload})
+    work = workload(one.family, network, "paper", {**one.workload, **row.workload}, own=one.own)
     known = card.seconds_of(work.network, family=work.family, stem=work.charged_stem)
     if known is None or work.price != "published" or work.activations != "free":
         return None
     options, batch = one.options_of(row), row.batch or work.batch
     algorithm = methods.create(row.method, options)
     replicas, phases = algorithm.replicas, PHASES if hasattr(algorithm.options, "switch") else ((1.0, 1.0),)
-    full = (work.train_samples or data_card(work.dataset).train_samples) // batch
+    full = (work.train_samples or work.card.train_samples) // batch
     steps, few = full - full % replicas, 24 * replicas
     delayed = card.delayed(row.delays)
 

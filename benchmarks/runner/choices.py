@@ -12,7 +12,7 @@ from benchmarks.runner import gpus
 from benchmarks.runner.environment import real_devices
 from benchmarks.runner.gpus import Gpus, Node
 from benchmarks.tables.definition import Table
-from benchmarks.workloads.own import OwnFiles
+from benchmarks.workloads.own import NONE, Own
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Choices:
     any_seed: whether the seeds are those that have runs. methods: names of methods, of a table's rows, or of rows to be
     added to it; none: all. networks: likewise. peak: FLOP/s of one of `real_devices`. settings: of `--set`,
     by owner ("workload", a method, an analysis) and key, as text, but for what has several values: sweeps.
-    plugin_methods: those of the plug-ins, in their order. own: files of the user's own, for other processes.
-    target: in the unit of the tables' measure.
+    plugin_methods: those of the plug-ins, in their order. own: what the user's own files gave. target: in the unit of
+    the tables' measure.
     """
 
     scale: str = "smoke"
@@ -63,7 +63,7 @@ class Choices:
     plugins: tuple[Path, ...] = ()
     plugin_methods: tuple[str, ...] = ()
     own_tables: tuple[Table, ...] = ()  # by their files
-    own: OwnFiles = field(default_factory=OwnFiles)
+    own: Own = NONE
     alias: bool = True  # rows that are one algorithm are trained once
     node: Node | None = None  # that trains the runs, if it is not this machine
     target: float | None = None

@@ -105,7 +105,7 @@ class Grid:
         if not self.cells:
             return ""
         work, data = self.cells[0].work, self.data
-        paper, full = data_card(work.family), workload(work.family, work.network, "paper")
+        paper, full = data_card(work.family), work.at("paper")
         taken = [either.samples_of(paper) for either in (work, full)]
         if (other := data.unlike(paper)) or work.scale != "paper" or taken[0] == taken[1]:
             return other
@@ -115,7 +115,7 @@ class Grid:
     @property
     def judged(self) -> bool:
         """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
-        stands_in = self.scale != "paper" and data_card(self.cells[0].work.dataset).embedded
+        stands_in = self.scale != "paper" and self.cells[0].work.card.embedded
         return (stands_in or not self.other_data) and self.cells[0].work.task == self.cells[0].work.at(self.scale).task
 
 
@@ -143,6 +143,8 @@ def resolve(table: Table, choices: Choices) -> Grid:
     Raises UserError or MethodError on a setting that a workload or method does not take, UserError where the card or a
     row delays a device that none of them has, or the target lies outside the measure's range, and as `plan.run`.
     """
+    if choices.own != table.own:
+        table = replace(table, own=choices.own)
     its_rows, its_networks = _rows(table, choices), _networks(table, choices)
     card = choices.card or load_card(table.card) if choices.kind.needs_card else None
     cells = tuple(_cell(table, network, row, choices, card) for network in its_networks for row in its_rows)
@@ -207,7 +209,7 @@ def _measured_on(work: Workload) -> tuple[str, ...]:
 def _shared(table: Table, network: str, choices: Choices) -> Workload:
     """Workload that the rows of a table share on a network."""
     settings = {**table.workload, **choices.settings.get("workload", {})}
-    return workload(table.family, network, choices.scale, settings, like=table.networks[0])
+    return workload(table.family, network, choices.scale, settings, like=table.networks[0], own=table.own)
 
 
 def _rows(table: Table, choices: Choices) -> tuple[Row, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -15,11 +16,10 @@ from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Gpus, Node
-from benchmarks.workloads import tasks
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.images.folder_tree import find
 from benchmarks.workloads.data.present import as_found
-from benchmarks.workloads.networks.names import files_of
+from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.workload import Workload
 from methods.later import left_out
 from results.records.spec import ChargedSpec, HardwareSpec, RunSpec, WorkloadSpec
@@ -74,30 +74,28 @@ def version(method: type[methods.Method], executor: str, work: Workload | Worklo
     return numerics.version(line, executor, work.network, work.dataset)
 
 
-def sources(
-    method: type[methods.Method], work: Workload | WorkloadSpec | None = None, *, ours: bool | None = None
-) -> str | None:
+def sources(method: type[methods.Method], of_work: Iterable[Path] = (), *, ours: bool | None = None) -> str | None:
     """Digest of the files of a user's method, network and task and, with `ours`, of our numerics; None where none are.
 
-    ours: by default only where our files were edited.
+    of_work: network's and task's. ours: by default only where our files were edited.
     """
     ours = numerics.edited() if ours is None else ours
     own = (Path(inspect.getfile(cls)).resolve() for cls in method.__mro__ if issubclass(cls, methods.Method))
     plugins = [path for path in own if not path.is_relative_to(PACKAGES / "methods")]
-    of_work = (*files_of(work.network), *tasks.files_of(work.task)) if work is not None else ()
     files = tuple(dict.fromkeys([*plugins, *of_work]))
     return numerics.digest(files, ours=ours) if ours or files else None
 
 
-def different(spec: RunSpec, code: str | None) -> str:
+def different(spec: RunSpec, code: str | None, own: Own = NONE) -> str:
     """Names what would change a planned run's numbers here: "torch", "numerics" or "sources"; "" for nothing.
 
-    code: the digest of the numerics' files where it was planned.
+    code: the digest of the numerics' files where it was planned. own: what the user's files give here.
     """
     method = methods.method_class(spec.method.name)
     if spec.torch != torch_minor():
         return "torch"
     if spec.numerics != version(method, spec.executor, spec.workload):
         return "numerics"
-    here = [sources(method, spec.workload, ours=ours) for ours in (False, True)]
+    files = own.files_of(spec.workload.network, spec.workload.task)
+    here = [sources(method, files, ours=ours) for ours in (False, True)]
     return "" if code == numerics.digest() and spec.sources in here else "sources"

@@ -13,7 +13,7 @@ from benchmarks.errors import UserError
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Node
 from benchmarks.runner.plan import Run
-from benchmarks.workloads.data.cards import card
+from benchmarks.workloads.data.cards import card, names
 from benchmarks.workloads.workload import workload
 from results.records import Record
 from results.records.identity import identity
@@ -178,7 +178,8 @@ def _samples_seen(record: Record) -> int | None:
     last, batch = record.evaluations[-1], record.spec.workload.document()["batch"]
     assert isinstance(batch, int)
     seen = round(last.step / last.epoch) * batch
-    return seen if card(record.spec.workload.dataset).kind == "folder" else None
+    dataset = record.spec.workload.dataset  # the user's own are held in memory
+    return seen if dataset in names() and card(dataset).kind == "folder" else None
 
 
 def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:

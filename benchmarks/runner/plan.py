@@ -16,11 +16,11 @@ from benchmarks.runner.choices import Choices
 from benchmarks.runner.identity import charged, data_sha256, hardware_of, sources, torch_minor, version
 from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.definition import Row
-from benchmarks.workloads.data.cards import DataCard, card
+from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.present import any_form, as_found
-from benchmarks.workloads.networks.names import NETWORKS, check_shape, layer_count
+from benchmarks.workloads.networks.names import check_shape, layer_count
+from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.shapes import check_memory
-from benchmarks.workloads.tasks import task
 from benchmarks.workloads.workload import Workload
 from results.records.identity import as_read, run_id
 from results.records.spec import ACCURACY, Judge, Labels, MethodSpec, RowLabels, RunSpec
@@ -32,7 +32,7 @@ class Run:
 
     own: the row's method where it is another one with these options, which the spec has and which is trained. found:
     the card of the data as they were found; None: as published. any_form: whether they are not here, in no form of
-    several.
+    several. parts: of the user's own, which the spec names.
     """
 
     id: str
@@ -41,11 +41,12 @@ class Run:
     own: MethodSpec | None = None
     found: DataCard | None = None
     any_form: bool = False
+    parts: Own = NONE
 
     @property
     def data(self) -> DataCard:
         """The card of the data as they were found, or as published."""
-        return self.found or card(self.spec.workload.dataset)
+        return self.found or self.parts.card_of(self.spec.workload.dataset)
 
     @cached_property
     def method(self) -> MethodSpec:
@@ -71,7 +72,7 @@ class Run:
     @cached_property
     def work(self) -> Workload:
         """The workload that its spec holds."""
-        return workload_of(self.spec.workload)
+        return workload_of(self.spec.workload, self.parts)
 
 
 def of_row(work: Workload, row: Row, method: methods.Method, seed: int, choices: Choices, shared: Card | None) -> Run:
@@ -95,7 +96,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
             f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
         )
     choices.kind.check(method)
-    data = as_found(card(work.dataset), choices.data)
+    data = as_found(work.card, choices.data)
     _check_workload(work, method, data, choices)
     method.check_layers(_layers(work, data))
     method.check_network(work.network)
@@ -112,7 +113,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         torch=torch_minor(),
         numerics=version(type(method), choices.executor, work),
     )
-    if (files := sources(type(method), work)) is not None:
+    if (files := sources(type(method), work.own.files_of(work.network, work.task))) is not None:
         spec = spec.model_copy(update={"sources": files})
     if hardware is not None:
         spec = spec.model_copy(update={"charged": charged(work)})
@@ -121,7 +122,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     if seen is not None:
         spec = spec.model_copy(update={"gpu": seen.name})
     labels = _labels(work, row, method, choices, hardware, spec.gpu, data)
-    return Run(run_id(spec), spec, labels, found=data, any_form=any_form(data, choices.data))
+    return Run(run_id(spec), spec, labels, found=data, any_form=any_form(data, choices.data), parts=work.own)
 
 
 def alone(
@@ -194,13 +195,13 @@ def _check_task(work: Workload, data: DataCard) -> None:
 
 
 def _layers(work: Workload, data: DataCard) -> int:
-    if work.network in NETWORKS:
+    if work.own_network is None:
         shape = work.input_shape(data)
         check_shape(work.network, shape, width=work.width, heads=work.heads, patch=work.patch)
         return layer_count(work.network, work.blocks)
-    from benchmarks.workloads.build import own_layer_count  # torch, which others' plans go without
+    from benchmarks.workloads.build import try_network  # torch, which others' plans go without
 
-    return own_layer_count(work, data)
+    return try_network(work, data).layers
 
 
 def _labels(
@@ -238,7 +239,7 @@ def _labels(
 
 def _judge(work: Workload, data: DataCard) -> Judge:
     """The judge of the run's task; by chance all tokens are equally probable, where it does not say what it is."""
-    judge, words = task(work.task).judge, work.vocabulary_on(data)
+    judge, words = work.trained_for.judge, work.vocabulary_on(data)
     if judge.unit != "nats" or judge.chance is not None or work.tokens is None or words is None:
         return judge
     return judge.model_copy(update={"chance": math.log(words)})

@@ -12,9 +12,6 @@ from benchmarks.hardware import cards
 from benchmarks.hardware.card import Card
 from benchmarks.runner import seeds
 from benchmarks.runner.choices import Choices
-from benchmarks.workloads.data import own_card
-from benchmarks.workloads.data.cards import card
-from benchmarks.workloads.tasks import files_of
 
 PLAIN = Choices()
 
@@ -41,8 +38,7 @@ def command(ids: Sequence[str], chosen: Choices = PLAIN) -> Command:
 
 def _options(chosen: Choices) -> Iterator[str]:
     yield from (word for name in chosen.methods for word in ("--method", name))
-    words = (word.rpartition(":") for word in chosen.own.networks)
-    files = {name: f"{_place(Path(file))}:{name}" for file, _, name in words}
+    files = {network.name: f"{_place(network.file)}:{network.name}" for network in chosen.own.networks}
     yield from (word for name in chosen.networks for word in ("--network", files.get(name, name)))
     yield from ["--executor", chosen.executor] if chosen.executor != executors.DEFAULT else []
     yield from ["--record"] if chosen.record else []
@@ -51,8 +47,9 @@ def _options(chosen: Choices) -> Iterator[str]:
     yield from ["--target", f"{chosen.target:g}"] if chosen.target is not None else []
     yield from (word for one in _settings(chosen) for word in ("--set", one))
     yield from (word for path in chosen.plugins for word in ("--plugin", _place(path)))
-    yield from ["--task", _place(chosen.own.task)] if chosen.own.task is not None else []
-    yield from ["--data-card", _place(chosen.own.data)] if chosen.own.data is not None else []
+    task, data = chosen.own.files.task, chosen.own.files.data
+    yield from ["--task", _place(task)] if task is not None else []
+    yield from ["--data-card", _place(data)] if data is not None else []
     yield from ["--no-alias"] if not chosen.alias else []
     yield from ["--data", _place(chosen.data)] if chosen.data is not None else []
 
@@ -70,10 +67,7 @@ def _place(path: Path) -> str:
 
 def _settings(chosen: Choices) -> Iterator[str]:
     """Arguments of `--set`; those that a data card or a task's file brings come with it again."""
-    dataset = chosen.settings.get("workload", {}).get("dataset")
-    brought = own_card.settings(dataset) if dataset is not None and card(dataset).own is not None else {}
-    task = chosen.settings.get("workload", {}).get("task", "")
-    brought |= {"task": task} if files_of(task) else {}
+    brought = chosen.own.settings
     for owner, options in chosen.settings.items():
         for key, value in options.items():
             if owner != "workload" or brought.get(key) != value:

@@ -30,10 +30,10 @@ def row_method(table: Table, row: Row, settings: Settings) -> methods.Method:
 
 def row_workload(table: Table, network: str, row: Row, scale: str, settings: Settings) -> Workload:
     """The table's, with the row's own batch and settings; what the user set goes before both. Raises UserError."""
-    like = table.networks[0]
-    batch = workload(table.family, network, scale, like=like).at_batch(row.batch) if row.batch else {}
+    known: dict[str, Any] = {"like": table.networks[0], "own": table.own}
+    batch = workload(table.family, network, scale, **known).at_batch(row.batch) if row.batch else {}
     set_here = {**table.workload, **batch, **row.workload, **settings.get("workload", {})}
-    return workload(table.family, network, scale, set_here, like=like)
+    return workload(table.family, network, scale, set_here, **known)
 
 
 def settled(table: Table, rows: Sequence[Row], scale: str, settings: Settings) -> tuple[Row, ...]:

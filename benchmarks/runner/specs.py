@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.workloads.data.cards import DataCard
+from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.workload import Workload
 from methods.later import filled_in, left_out
 from results.records.spec import WorkloadSpec
@@ -18,6 +19,6 @@ def workload_spec(work: Workload, known: DataCard, sha256: str) -> WorkloadSpec:
     return WorkloadSpec.model_validate({"name": work.name, **said, **added})
 
 
-def workload_of(spec: WorkloadSpec) -> Workload:
-    """Raises pydantic's ValidationError where the spec is of a version with other settings."""
-    return Workload.model_validate(filled_in(Workload, spec.document(without=ADDED)))
+def workload_of(spec: WorkloadSpec, own: Own = NONE) -> Workload:
+    """Raises pydantic's ValidationError where the spec is of a version with other settings, or of files not given."""
+    return Workload.model_validate(filled_in(Workload, spec.document(without=ADDED)), context={"own": own})

@@ -39,8 +39,8 @@ from benchmarks.workloads.data.load import DataSet, load
 from benchmarks.workloads.memory_format import memory_format
 from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build, mark_matrices
+from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.precision import autocast, set_flags
-from benchmarks.workloads.tasks import task
 from benchmarks.workloads.workload import Workload
 from methods.effects import Worker
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
@@ -63,17 +63,18 @@ def train(
     checkpoints: Checkpoints | None = None,
     resumed: Callable[[Checkpoint], None] = lambda checkpoint: None,
     keep_weights: bool = False,
+    own: Own = NONE,
 ) -> str:
     """Run to the end of the plan, to early stopping or to divergence -> the status that the journal ends with.
 
     report: hears of every evaluation: after how many epochs it is, and its metrics. run_progress: is kept up to date.
     checkpoints: what the run goes on from if there is any, of which `resumed` hears; None: none are read or written.
-    keep_weights: whether those that the last evaluation judged are written into the run's folder.
+    keep_weights: whether those that the last evaluation judged are written into the run's folder. own: as of Training.
     Raises ResultsError where the journal or the weights cannot be written, WorkerFailed, WorkersStuck, Stalled or
     EpochUnfinished where the method fails.
     """
     begun = time.perf_counter()
-    training = Training(spec, data, card, run_progress, journal.path.parent)
+    training = Training(spec, data, card, run_progress, journal.path.parent, own=own)
     work = training.work
     history = EvaluationHistory(work.epochs, work.patience, training.task.judge, work.evaluate_every)
     if checkpoints is not None:
@@ -105,8 +106,8 @@ class Training:
     """The state of one run at a drain: at the end of an epoch, or within one.
 
     data: already loaded, so that the runs of a process share it. card: None unless the executor needs one.
-    run_progress: is kept up to date. folder: where the schedule of a recorded run goes. Raises UserError or MethodError
-    where the spec is none that these sources can carry out.
+    run_progress: is kept up to date. folder: where the schedule of a recorded run goes. own: what the user's own
+    files gave. Raises UserError or MethodError where the spec is none that these sources can carry out.
     """
 
     def __init__(
@@ -116,11 +117,13 @@ class Training:
         card: Card | None,
         run_progress: RunProgress | None = None,
         folder: Path | None = None,
+        *,
+        own: Own = NONE,
     ) -> None:
         self.run_progress, self.folder = run_progress or RunProgress(), folder
         self.run_progress.doing = "building the network"
-        self.work = workload_of(spec.workload)
-        self.task = task(self.work.task)
+        self.work = workload_of(spec.workload, own)
+        self.task = self.work.trained_for
         self.method = methods.recorded(spec.method.name, spec.method.options)
         self.device, self.seed, self.data = torch.device(spec.device), spec.seed, data
         torch.set_num_threads(self.work.threads)
@@ -143,8 +146,8 @@ class Training:
             self.step_flops, price = charged.step_flops, charged.price
         self.flops_per_token: float | None = None
         if self.work.tokens is not None:  # of the network that is trained, whichever is charged
-            own = counted(self.work, data.card, self.network(), 1)
-            self.flops_per_token = step_flops(own) / self.work.tokens.context
+            layers = counted(self.work, data.card, self.network(), 1)
+            self.flops_per_token = step_flops(layers) / self.work.tokens.context
         self.executor: Executor = kind.build(self.team, price, self.work.threads)
         self.run_progress.executor = self.executor
         self.train_seconds = 0.0
@@ -433,7 +436,7 @@ def _end(training: Training, history: EvaluationHistory, journal: Journal, wall_
 def load_data(work: Workload, folder: Path | None) -> DataSet:
     """Load the workload's data. Raises UserError where it is not in the folder, or not whole."""
     return load(
-        work.dataset,
+        work.card,
         folder=folder,
         train_samples=work.train_samples,
         test_samples=work.test_samples,

@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks.errors import UserError
 from benchmarks.hardware.delays import Delay
 from benchmarks.tables.naming import FIELDS, SHORT, WORKLOAD, check_fields, is_of_workload, pairs, text_of
+from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.workload import workload
 from methods.errors import unknown
 from methods.registry import create, method_class
@@ -107,6 +108,7 @@ class Table:
     card: the hardware of the virtual clock unless --hardware says otherwise. devices: of every method with replicas.
     options: defaults of a method in this table, by its name. workload: settings of all rows. picture: "curves" or
     "dots", drawn beside the table. Of a table of one's own: `values`, what was published, and `file`, where it is from.
+    own: what its networks, and settings, may mean beside the suite's.
 
     Raises UserError or MethodError where something of it is none, offering the nearest name.
     """
@@ -126,10 +128,11 @@ class Table:
     picture: str = ""
     values: Mapping[Key, Published] | None = None
     file: Path | None = None
+    own: Own = NONE
 
     def __post_init__(self) -> None:
         for network in self.networks:
-            workload(self.family, network, "paper")
+            workload(self.family, network, "paper", own=self.own)
         if self.picture not in PICTURES:
             raise UserError(unknown("picture", self.picture, PICTURES[1:]))
         if not (self.rows and self.networks and self.measures):

@@ -111,7 +111,7 @@ def notes(table_runs: TableRuns) -> Iterator[str]:
 def _forms(table_runs: TableRuns) -> Iterator[str]:
     """Yields the form of the data, where it is not the published one."""
     labels = [record.labels for record in table_runs.used] or [run.labels for run in table_runs.grid.runs]
-    embedded = data_card(table_runs.grid.cells[0].work.dataset).embedded
+    embedded = table_runs.grid.cells[0].work.card.embedded
     seen = {label.data_label for label in labels} if not embedded else set[str]()
     for label in sorted(seen - {"", table_runs.grid.other_data}):
         yield f"Data: {label}."

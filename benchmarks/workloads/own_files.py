@@ -1,22 +1,42 @@
-"""Makes the user's own files known in a process. Imports torch where there is a network or a task among them."""
+"""Loads the user's own files. Imports torch where there is a network or a task among them."""
 
 from __future__ import annotations
 
-from benchmarks.workloads.own import OwnFiles
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from benchmarks.workloads.networks.names import OwnNetwork
+from benchmarks.workloads.own import NONE, Own, OwnFiles
 
 
-def load(files: OwnFiles) -> None:
-    """Raises UserError where one of them fails."""
-    if files.networks:
-        from benchmarks.workloads.networks import own
+def networks(words: Iterable[str], folder: Path = Path()) -> dict[str, OwnNetwork]:
+    """The networks of those words that name files, FILE.py or FILE.py:NAME. folder: where paths begin.
 
-        for word in files.networks:
-            own.load(word)
+    Raises as `networks.own.load`.
+    """
+    files = [word for word in words if word.partition(":")[0].endswith(".py")]
+    if not files:
+        return {}
+    from benchmarks.workloads.networks import own  # torch, which others go without
+
+    return {word: own.load(str(folder / word)) for word in files}
+
+
+def load(files: OwnFiles) -> Own:
+    """What the files give, as they are now. Raises UserError where one of them fails."""
+    own = NONE.with_networks(networks(files.networks).values())
     if files.task is not None:
-        from benchmarks.workloads.tasks import own as own_task
+        from benchmarks.workloads.tasks.own import load as load_task
 
-        own_task.load(files.task)
+        own = replace(own, task=load_task(files.task))
     if files.data is not None:
-        from benchmarks.workloads.data import own_card
+        from benchmarks.workloads.data.own_card import load as load_card
 
-        own_card.load(files.data)
+        own = replace(own, data=load_card(files.data))
+    return own
+
+
+loaded = cache(load)
+"""The same, once in a process that trains."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from benchmarks.errors import UserError
-from benchmarks.workloads import tasks
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.memory import machine_memory
 from benchmarks.workloads.workload import Workload
@@ -29,11 +28,11 @@ def outputs_of(work: Workload, known: DataCard, batch: int, vocabulary: int | No
     """
     words = work.vocabulary_on(known) if vocabulary is None else vocabulary
     inputs, labels = (batch, *inputs_of(work, known)), words or 0 if work.tokens is not None else known.classes
-    if work.task in tasks.OWN:
+    if (task := work.own.own_task(work.task)) is not None:
         from benchmarks.workloads.tasks import own  # torch, which others go without
 
-        return own.output_shape(work.task, inputs, labels)
-    return tasks.task(work.task).output_shape(inputs, labels)
+        return own.output_shape(task, inputs, labels)
+    return work.trained_for.output_shape(inputs, labels)
 
 
 def check_memory(work: Workload, known: DataCard) -> None:

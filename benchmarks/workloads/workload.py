@@ -10,15 +10,26 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data.cards import DataCard, card
+from benchmarks.workloads import tasks
+from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.data.text.options import Text, Tokens
-from benchmarks.workloads.networks.names import NETWORKS, OWN, OwnNetwork, known, title_of
+from benchmarks.workloads.networks.names import NETWORKS, OwnNetwork, title_of
+from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.scales import FAMILIES, PAIRS, fields_of
 from benchmarks.workloads.schedules import Schedule
-from benchmarks.workloads.tasks import known as known_tasks
+from benchmarks.workloads.tasks import Task
 from methods.errors import unknown
 from methods.later import Later
 from results.records.evaluating import Every
@@ -30,18 +41,25 @@ Blocks = Annotated[int, Field(ge=1, le=1000, description="of a stage; a network 
 Precision = Literal["float32", "tf32", "bf16"]
 
 
-def _known(network: str) -> str:
-    if network not in known():
+def _known(network: str, info: ValidationInfo) -> str:
+    if network not in NETWORKS and _own(info).network_of(network) is None:
         raise ValueError(f"there is no network {network!r} here: of one of your own name the file with --network")
     return network
+
+
+def _own(info: ValidationInfo) -> Own:
+    """What the user's own files gave, by the context of a validation."""
+    own = (info.context or {}).get("own", NONE)
+    assert isinstance(own, Own)
+    return own
 
 
 Network = Annotated[str, AfterValidator(_known)]
 
 
-def _known_task(task: str) -> str:
-    if task not in known_tasks():
-        there = ", ".join(known_tasks())
+def _known_task(task: str, info: ValidationInfo) -> str:
+    if task not in tasks.names() and _own(info).own_task(task) is None:
+        there = ", ".join(tasks.names())
         raise ValueError(f"there is no task {task!r} here, only {there}: of one of your own name the file with --task")
     return task
 
@@ -81,9 +99,13 @@ PARTS: dict[str, type[BaseModel]] = {"optimizer": Optimizer, "schedule": Schedul
 
 
 class Workload(BaseModel):
-    """All that a run shares with its rivals in a table. Every field is recorded, and part of the run's identity."""
+    """All that a run shares with its rivals in a table. Every field is recorded, and part of the run's identity.
+
+    own: what its names mean beside the suite's, by the context of its validation.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    _own: Own = PrivateAttr(NONE)
 
     family: Literal["cifar10", "cifar100", "imagenet", "imdb", "tinyshakespeare"]
     scale: Scale
@@ -150,7 +172,8 @@ class Workload(BaseModel):
     ] = "free"
 
     @model_validator(mode="after")
-    def _stages(self) -> Workload:
+    def _stages(self, info: ValidationInfo) -> Workload:
+        self._own = _own(info)
         stages = len(NETWORKS[self.network].blocks) if self.network in NETWORKS else None
         if self.blocks is not None and stages not in (None, len(self.blocks)):
             raise ValueError(f"{self.network} takes {stages} numbers of blocks, a stage each")
@@ -159,9 +182,24 @@ class Workload(BaseModel):
         return self
 
     @property
-    def own(self) -> OwnNetwork | None:
+    def own(self) -> Own:
+        """What the user's own files gave."""
+        return self._own
+
+    @property
+    def own_network(self) -> OwnNetwork | None:
         """The network, where it is the user's own."""
-        return OWN.get(self.network)
+        return self.own.network_of(self.network)
+
+    @property
+    def trained_for(self) -> Task:
+        """The task, the suite's or the user's own."""
+        return self.own.task_of(self.task)
+
+    @property
+    def card(self) -> DataCard:
+        """The card of its data, as published."""
+        return self.own.card_of(self.dataset)
 
     @property
     def name(self) -> str:
@@ -171,12 +209,13 @@ class Workload(BaseModel):
     @property
     def label(self) -> str:
         """The network as it is, in words, on the data of its card."""
-        return self.label_on(card(self.dataset))
+        return self.label_on(self.card)
 
     def label_on(self, known: DataCard) -> str:
         """The network as it is, in words, on the data as they are found."""
-        if self.own is not None:
-            return f"{self.network} ({', '.join(self._settings_of(self.own))}) on {self._size_on(known)} {known.title}"
+        if self.own_network is not None:
+            settings = ", ".join(self._settings_of(self.own_network))
+            return f"{self.network} ({settings}) on {self._size_on(known)} {known.title}"
         if self.text is not None:
             shape = f"2 layers of {self.width}, word vectors of {self.embedding}"
             return f"{title_of(self.network)} ({shape}) on {self._size_on(known)} {known.title}"
@@ -204,7 +243,7 @@ class Workload(BaseModel):
 
     def at(self, scale: str, settings: dict[str, Any] | None = None) -> Workload:
         """The workload of the same name at another scale, as it is without settings but for these."""
-        return workload(self.family, self.network, scale, settings, like=self.like)
+        return workload(self.family, self.network, scale, settings, like=self.like, own=self.own)
 
     def input_shape(self, known: DataCard) -> tuple[int, ...]:
         """Shape of one image, (channels, height, width): the card's, unless a resolution is set; () for a text."""
@@ -233,10 +272,10 @@ class Workload(BaseModel):
         """Departures from the paper's workload of that name, in words."""
         paper, said = self.at("paper"), list[str]()
         if self.like is not None:
-            of_file = f" of {self.own.file.name}" if self.own is not None else ""
+            of_file = f" of {self.own_network.file.name}" if self.own_network is not None else ""
             said.append(f"network: {title_of(self.network)}{of_file}, with {title_of(self.like)}'s settings")
         if self.dataset != paper.dataset:
-            said.append(f"data: {card(self.dataset).label}")
+            said.append(f"data: {self.card.label}")
         published = dict(_flat(paper))
         for field, ours in _flat(self):
             theirs = published.get(field)
@@ -287,20 +326,28 @@ def _brief(field: str, value: Any) -> str:
 
 
 def workload(
-    family: str, network: str, scale: str, settings: dict[str, Any] | None = None, *, like: str | None = None
+    family: str,
+    network: str,
+    scale: str,
+    settings: dict[str, Any] | None = None,
+    *,
+    like: str | None = None,
+    own: Own = NONE,
 ) -> Workload:
     """The workload of that name; settings: fields to set, dotted ones reach inside ("schedule.lr").
 
     like: the network of the papers whose settings one begins with that no paper trains on the family, be it the
-    suite's or the user's own; the family's first where none is named, or one that no paper trains on it.
+    suite's or the user's own; the family's first where none is named, or one that no paper trains on it. own: what the
+    user's own files gave, which names may mean.
     Raises UserError on an unknown name, field or value, offering the nearest.
     """
-    for what, given, there in (("family", family, FAMILIES), ("network", network, known()), ("scale", scale, SCALES)):
+    networks = (*NETWORKS, *(its.name for its in own.networks))
+    for what, given, there in (("family", family, FAMILIES), ("network", network, networks), ("scale", scale, SCALES)):
         if given not in there:
             raise UserError(unknown(what, given, there))
     fields = {"family": family, "network": network, "scale": scale}
     its = fields_of(family, network, scale) if (family, network) in PAIRS else _begun_like(family, network, scale, like)
-    return _with_settings({**fields, **its}, settings or {})
+    return _with_settings({**fields, **its}, settings or {}, own)
 
 
 def _begun_like(family: str, network: str, scale: str, like: str | None) -> dict[str, Any]:
@@ -308,7 +355,7 @@ def _begun_like(family: str, network: str, scale: str, like: str | None) -> dict
     of_family = [other for data, other in PAIRS if data == family]
     like = like if like in of_family else of_family[0]
     fields = {**fields_of(family, like, scale), "blocks": None, "price": "flops", "like": like}
-    if network in OWN:
+    if network not in NETWORKS:
         return fields
     if (takes := NETWORKS[network].inputs) != NETWORKS[like].inputs:
         pairs = ", ".join(f"{f} {n}" for f, n in PAIRS)
@@ -316,7 +363,7 @@ def _begun_like(family: str, network: str, scale: str, like: str | None) -> dict
     return {**fields, "width": NETWORKS[network].width} if scale == "paper" else fields
 
 
-def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload:
+def _with_settings(fields: dict[str, Any], settings: dict[str, Any], own: Own) -> Workload:
     for key, value in settings.items():
         first, _, rest = key.partition(".")
         if first not in Workload.model_fields:
@@ -331,13 +378,13 @@ def _with_settings(fields: dict[str, Any], settings: dict[str, Any]) -> Workload
             raise UserError(unknown(f"field of workload.{first}", rest, PARTS[first].model_fields))
         fields[first] = {**_plain(part), rest: _parsed(value)}  # validated below, with all the rest
     try:
-        made = Workload.model_validate({key: _plain(value) for key, value in fields.items()})
+        made = Workload.model_validate({key: _plain(value) for key, value in fields.items()}, context={"own": own})
     except ValidationError as error:
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"][:1] if wrong["type"] == "missing" else wrong["loc"]))
         given = f"workload.{where}={wrong['input']!r}" if where else "workload.blocks"
         raise UserError(f"Bad value: {given}: {wrong['msg'].removeprefix('Value error, ')}.") from error
-    _check_samples(made, card(made.dataset))
+    _check_samples(made, made.card)
     return made
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.workloads.networks.names import OWN
 from tests.commands.commands import Cli, journals, written
 from tests.workloads.own_files import MLP, network
 
@@ -115,6 +114,5 @@ def test_a_recorded_run_is_replayed_with_its_file(cli: Cli, here: None, tmp_path
     cli.ok("run", "table3", "--network", path, *real)
     (run,) = (folder.name[:12] for folder in (tmp_path / "out" / "runs").iterdir())
     said = cli.ok("replay", run, "--network", path)
-    OWN.clear()
     said = cli.refused("replay", run)
     assert "is of a network of one's own, mlp: name its file with --network" in said.err

@@ -51,7 +51,7 @@ def test_threads_spin_as_long_as_each_has_a_core(jobs: int, threads: int, cores:
 
 def test_a_run_s_policy_follows_from_all_its_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     def of(run: Run, jobs: int) -> str | None:
-        return openmp.policy_of(run.spec, jobs)
+        return openmp.policy_of(run, jobs)
 
     (one,), (two,) = runs(), runs(threads=2)
     (workers,) = (run for run in runs("threads", threads=2, method="async_lu") if run.spec.method.name == "async_lu")

@@ -17,12 +17,15 @@ from benchmarks.hardware.step_price import charge
 from benchmarks.runner import plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
+from benchmarks.runner.specs import workload_of, workload_spec
 from benchmarks.tables.registry import table
-from benchmarks.workloads.build import network_of, own_layer_count
+from benchmarks.workloads.build import network_of, try_network
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks import own
-from benchmarks.workloads.networks.names import OWN, has_batchnorm, words_of
-from benchmarks.workloads.workload import Workload, workload
+from benchmarks.workloads.own import NONE, Own, OwnFiles
+from benchmarks.workloads.own_files import load
+from benchmarks.workloads.tasks import task
+from benchmarks.workloads.workload import workload
 from tests.workloads.own_files import MLP, network
 
 pytestmark = pytest.mark.usefixtures("registries")
@@ -33,21 +36,25 @@ def given(**changes: Any) -> tuple[tuple[str, Any], ...]:
     return tuple({**offered, "vocabulary": None, "embedding": 128, "heads": None, "patch": 4, **changes}.items())
 
 
-def tried(path: Path, **changes: Any) -> int:
-    return own.layer_count(own.load(str(path)), given(**changes), torch.float32, "classification", (2, 3))
+def tried(path: Path, **changes: Any) -> own.Tried:
+    return own.tried(own.load(str(path)), given(**changes), torch.float32, task("classification"), (2, 3))
+
+
+def parts(path: Path) -> Own:
+    return NONE.with_networks([own.load(str(path))])
 
 
 def test_a_function_is_a_network_by_its_name(tmp_path: Path) -> None:
     path = network(tmp_path)
-    assert own.load(str(path)) == own.load(f"{path}:mlp") == "mlp"
-    assert words_of(["resnet18", "mlp"]) == (f"{path}:mlp",)
-    assert tried(path) == 3
-    assert not has_batchnorm("mlp")
-    made = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=3)
+    assert own.load(str(path)).name == own.load(f"{path}:mlp").name == "mlp"
+    assert load(OwnFiles((str(path),))).files == OwnFiles((f"{path}:mlp",))
+    assert tried(path) == (3, False)
+    work = workload("cifar100", "mlp", "smoke", own=parts(path))
+    made = network_of(work, card("digit-pairs"), seed=3)
     assert list(made) == ["first", "middle", "head"]
     assert made["head"].state_dict()["weight"].shape == (100, 8)  # smoke's width
-    again = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=3)
-    other = network_of(workload("cifar100", "mlp", "smoke"), card("digit-pairs"), seed=4)
+    again = network_of(work, card("digit-pairs"), seed=3)
+    other = network_of(work, card("digit-pairs"), seed=4)
     weights = [one["head"].state_dict()["weight"] for one in (made, again, other)]
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
@@ -57,25 +64,24 @@ def test_of_several_functions_one_is_named(tmp_path: Path) -> None:
     path = network(tmp_path, MLP + MLP.replace("def mlp", "def wide"))
     with pytest.raises(UserError, match=r"mynet\.py has several networks \(mlp, wide\): say which, as in --network"):
         own.load(str(path))
-    assert own.load(f"{path}:wide") == "wide"
+    assert own.load(f"{path}:wide").name == "wide"
 
 
 def test_its_settings_are_those_of_the_tables_first_network(tmp_path: Path) -> None:
-    own.load(str(network(tmp_path)))
-    of_b = workload("cifar10", "mlp", "paper", like="resnet20")
+    ours = parts(network(tmp_path))
+    of_b = workload("cifar10", "mlp", "paper", like="resnet20", own=ours)
     theirs = workload("cifar10", "resnet20", "paper")
     assert (of_b.schedule, of_b.batch, of_b.like, of_b.price) == (theirs.schedule, theirs.batch, "resnet20", "flops")
-    assert workload("cifar10", "mlp", "paper").like == "resnet18"
+    assert workload("cifar10", "mlp", "paper", own=ours).like == "resnet18"
     assert of_b.departures == ["network: mlp of mynet.py, with ResNet-20's settings"]
     assert of_b.label == "mlp (mynet.py, width 16) on 3x32x32 CIFAR-10"
-    assert Workload.model_validate(of_b.model_dump(mode="json")) == of_b
+    assert workload_of(workload_spec(of_b, of_b.card, ""), ours) == of_b
     with pytest.raises(UserError, match=r"mlp has no published seconds: its price is that of its own FLOPs, flops"):
-        workload("cifar10", "mlp", "paper", {"price": "published"})
+        workload("cifar10", "mlp", "paper", {"price": "published"}, own=ours)
 
 
 def test_it_is_charged_its_own_flops(tmp_path: Path) -> None:
-    own.load(str(network(tmp_path)))
-    work = workload("cifar100", "mlp", "smoke")
+    work = workload("cifar100", "mlp", "smoke", own=parts(network(tmp_path)))
     made, hardware = network_of(work, card("digit-pairs")), cards.load("paper-a")
     charged = charge(work, hardware, made)
     flops = 2 * work.batch * (128 * 8 + 8 * 8 + 8 * 100)
@@ -113,8 +119,8 @@ def runs(*networks: str, **changes: Any) -> list[plan.Run]:
 
 
 def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
-    own.load(str(network(tmp_path)))
-    first, ours = runs("mlp"), runs("resnet18", "mlp")
+    mine = parts(network(tmp_path))
+    first, ours = runs("mlp", own=mine), runs("resnet18", "mlp", own=mine)
     assert [run.spec.workload.network for run in first] == ["mlp"] * 2
     assert [run.spec.workload.network for run in ours] == ["resnet18"] * 2 + ["mlp"] * 2
     assert ours[0].id == runs("resnet18")[0].id
@@ -122,9 +128,19 @@ def test_its_file_is_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
     assert first[0].id == ours[2].id
     assert first[0].labels.network_label == "mlp (mynet.py, width 8) on 1x8x16 Pairs of handwritten digits"
     (tmp_path / "other").mkdir()
-    OWN.clear()
-    own.load(str(network(tmp_path / "other", MLP + "\n# a word more\n")))
-    assert runs("mlp")[0].id != first[0].id
+    more = parts(network(tmp_path / "other", MLP + "\n# a word more\n"))
+    assert runs("mlp", own=more)[0].id != first[0].id
+
+
+def test_networks_of_one_name_do_not_meddle(tmp_path: Path) -> None:
+    """What was resolved first is what it was, whatever another file gives under the same name."""
+    (tmp_path / "other").mkdir()
+    (first, *_) = runs("mlp", own=parts(network(tmp_path)))
+    wider = MLP.replace("width, width)", "width, 2 * width)").replace("width, classes", "2 * width, classes")
+    (other, *_) = runs("mlp", own=parts(network(tmp_path / "other", wider)))
+    shapes = [network_of(run.work, run.data)["head"].state_dict()["weight"].shape for run in (first, other)]
+    assert shapes == [(100, 8), (100, 16)]
+    assert first.at(seed=1).work.own_network != other.at(seed=1).work.own_network
 
 
 # ---- bad ones
@@ -168,10 +184,9 @@ def test_a_bad_one_is_told_in_one_sentence_with_file_and_line(tmp_path: Path, te
 
 def test_one_that_lacks_a_token_is_told(tmp_path: Path) -> None:
     text = HEAD + "def f(shape, classes):\n    return {'a': nn.Embedding(5, 8), 'b': nn.Linear(8, classes)}\n"
-    own.load(str(network(tmp_path, text)))
-    work = workload("tinyshakespeare", "f", "smoke")
+    work = workload("tinyshakespeare", "f", "smoke", own=parts(network(tmp_path, text)))
     with pytest.raises(UserError, match=r"mynet\.py: layer 'a' fails on a batch of \(2, 32\): IndexError"):
-        own_layer_count(work, card(work.dataset))
+        try_network(work, work.card)
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from benchmarks.runner.identity import sources
 from benchmarks.workloads.build import network_of
 from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks import own as own_network
+from benchmarks.workloads.own import Own
 from benchmarks.workloads.tasks import own
 from benchmarks.workloads.workload import workload
 from methods import create
@@ -21,17 +22,17 @@ from tests.workloads.own_files import MLP, TASK, network, task
 pytestmark = pytest.mark.usefixtures("registries")
 
 
-def planned(network: str = "resnet18", file: Path | None = None, **settings: object) -> plan.Run:
-    """The file of a task is loaded first."""
-    if file is not None:
-        own.load(file)
-    work = workload("cifar10", network, "smoke", {"task": "guess", **settings})
+def planned(file: Path, network: Path | None = None, **settings: object) -> plan.Run:
+    """A run for the task of a file, maybe of the network of another."""
+    networks = () if network is None else (own_network.load(str(network)),)
+    parts = Own(networks, own.load(file))
+    name = networks[0].name if networks else "resnet18"
+    work = workload("cifar10", name, "smoke", {**parts.settings, **settings}, own=parts)
     return plan.alone(work, create("bp"), executor="threads")
 
 
 def test_a_network_of_the_suite_gives_what_the_task_wants(tmp_path: Path) -> None:
-    assert own.load(task(tmp_path)) == "guess"
-    run = planned()
+    run = planned(task(tmp_path))
     assert run.spec.workload.task == "guess"
     assert (run.labels.judge.title, run.labels.judge.chance) == ("squared error", None)
     *_, last = network_of(run.work, card("digits"))["head"].parameters()
@@ -39,13 +40,20 @@ def test_a_network_of_the_suite_gives_what_the_task_wants(tmp_path: Path) -> Non
 
 
 def test_its_file_is_a_part_of_its_runs_identity_alone(tmp_path: Path) -> None:
-    own.load(task(tmp_path))
-    first, usual = planned(), planned(task="classification")
     (tmp_path / "other").mkdir()
-    own.load(task(tmp_path / "other", TASK + "\n# a word more\n"))
-    assert planned().id != first.id
-    assert planned(task="classification").id == usual.id
-    assert sources(type(create("bp")), usual.spec.workload) == usual.spec.sources
+    files = (task(tmp_path), task(tmp_path / "other", TASK + "\n# a word more\n"))
+    first, other = map(planned, files)
+    usual, still = (planned(file, task="classification") for file in files)
+    assert first.id != other.id
+    assert usual.id == still.id
+    assert sources(type(create("bp"))) == usual.spec.sources
+
+
+def test_tasks_of_one_name_do_not_meddle(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    first = planned(task(tmp_path))
+    other = planned(task(tmp_path / "other", TASK.replace("squared error", "other error")))
+    assert [run.work.trained_for.judge.title for run in (first, other)] == ["squared error", "other error"]
 
 
 BAD = {
@@ -81,18 +89,17 @@ BAD = {
 @pytest.mark.parametrize("text", BAD)
 def test_a_bad_one_is_told_in_one_sentence_with_file_and_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=BAD[text]) as caught:
-        planned(file=task(tmp_path, text))
+        planned(task(tmp_path, text))
     assert str(caught.value).startswith("mytask.py")
     assert "\n" not in str(caught.value)
 
 
 def test_a_network_that_does_not_fit_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"resnet18 makes \(2, 10\) of a batch of 2, not \(2, 1, 8, 8, 10\)"):
-        planned(task="next_token")
-    own.load(task(tmp_path))
-    own_network.load(str(network(tmp_path, MLP.replace("width, classes)", "width, 7)"))))
+        planned(task(tmp_path), task="next_token")
+    seven = network(tmp_path, MLP.replace("width, classes)", "width, 7)"))
     with pytest.raises(UserError, match=r"mynet\.py, line 7: mlp makes \(2, 7\) .* not \(2, 1\), a number"):
-        planned("mlp")
+        planned(task(tmp_path), seven)
 
 
 def test_a_loss_that_fails_on_a_label_is_told(tmp_path: Path) -> None:
@@ -100,12 +107,13 @@ def test_a_loss_that_fails_on_a_label_is_told(tmp_path: Path) -> None:
         "(outputs.squeeze(1) - targets).square().mean()", "torch.nn.functional.cross_entropy(outputs, targets)"
     )
     with pytest.raises(UserError, match=r"mytask\.py, line \d+: loss fails: IndexError"):
-        planned(file=task(tmp_path, "import torch\n" + text))
+        planned(task(tmp_path, "import torch\n" + text))
 
 
 def test_chance_of_a_task_is_its_own_or_that_of_equal_tokens(tmp_path: Path) -> None:
     text = TASK.replace("inputs[0], 1)", "*inputs, classes)").replace("squeeze(1)", "amax(2)")
-    work = workload("tinyshakespeare", "gpt", "smoke", {"task": own.load(task(tmp_path, text))})
+    parts = Own(task=own.load(task(tmp_path, text)))
+    work = workload("tinyshakespeare", "gpt", "smoke", parts.settings, own=parts)
     assert plan.alone(work, create("bp"), executor="threads").labels.judge.chance is None
     usual = plan.alone(work.at("smoke"), create("bp"), executor="threads").labels.judge.chance
     assert usual == pytest.approx(math.log(43))

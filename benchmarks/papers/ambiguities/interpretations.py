@@ -16,6 +16,7 @@ from benchmarks.papers.ambiguities import laws, paper_a, paper_b, paper_others
 from benchmarks.papers.ambiguities.ambiguity import Ambiguity
 from benchmarks.runner.plan import Run
 from benchmarks.tables.registry import table
+from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.workload import workload
 
 AMBIGUITIES: tuple[Ambiguity, ...] = (
@@ -82,16 +83,16 @@ def _choice(ambiguity: Ambiguity, run: Run, table_id: str) -> _Choice:
     work, of_workload = run.spec.workload, ambiguity.owner == "workload"
     names = (work.family, work.network) if of_workload else (run.method.name,)
     value = _plain(_inside(work.document() if of_workload else run.method.options, ambiguity.field))
-    default = _plain(accepted(ambiguity, names, "", table_id))
+    default = _plain(accepted(ambiguity, names, "", table_id, run.parts))
     if value == default:
         return _Choice(_text(value), ambiguity.ours, ambiguity.value or "VALUE")
-    if ambiguity.value and value == _plain(accepted(ambiguity, names, ambiguity.value, table_id)):
+    if ambiguity.value and value == _plain(accepted(ambiguity, names, ambiguity.value, table_id, run.parts)):
         return _Choice(_text(value), f"the other reading; ours: {ambiguity.ours}", _text(default))
     own = f"of scale {work.scale}, of the row, or set; ours for the paper: {_text(default)}"
     return _Choice(_text(value), own, ambiguity.value or "VALUE")
 
 
-def accepted(ambiguity: Ambiguity, names: tuple[str, ...], value: str, table_id: str) -> Any:
+def accepted(ambiguity: Ambiguity, names: tuple[str, ...], value: str, table_id: str, own: Own = NONE) -> Any:
     """The field's value in a table at the paper's scale once `value` is set; without one, the table's default.
 
     names: (family, network) for a field of the workload, (method,) for an option. Raises UserError or MethodError where
@@ -100,7 +101,8 @@ def accepted(ambiguity: Ambiguity, names: tuple[str, ...], value: str, table_id:
     settings = {ambiguity.field: value} if value else {}
     if ambiguity.owner == "workload":
         family, network = names
-        return _inside(workload(family, network, "paper", settings).model_dump(mode="json"), ambiguity.field)
+        work = workload(family, network, "paper", settings, own=own)
+        return _inside(work.model_dump(mode="json"), ambiguity.field)
     made = methods.create(names[0], {**table(table_id).options.get(names[0], {}), **settings})
     return _inside(made.describe(), ambiguity.field)
 

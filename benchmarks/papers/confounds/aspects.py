@@ -12,7 +12,7 @@ from benchmarks.executors import registry as executors
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.papers.confounds.counted import Counted
 from benchmarks.runner.plan import Run
-from benchmarks.workloads.networks.names import has_batchnorm, title_of
+from benchmarks.workloads.networks.names import NETWORKS, title_of
 from benchmarks.workloads.workload import Workload
 from results.records.spec import RunSpec
 
@@ -158,12 +158,20 @@ def _momentum(row: AuditedRow) -> str:
 
 
 def _batchnorm(row: AuditedRow) -> str | None:
-    if not has_batchnorm(row.work.network):
+    if not _has_batchnorm(row):
         return None
     if row.method.replicas == 1:
         return "one set of running statistics"
     averaged = row.says("averages_replicas") and row.method.options.bn_buffers == "averaged"
     return "running statistics averaged with the weights" if averaged else "each device its own running statistics"
+
+
+def _has_batchnorm(row: AuditedRow) -> bool:
+    if row.work.own_network is None:
+        return NETWORKS[row.work.network].batchnorm
+    from benchmarks.workloads.build import try_network  # torch, which others go without
+
+    return try_network(row.work, row.run.data).batchnorm
 
 
 def _evaluated(row: AuditedRow) -> str:

@@ -46,9 +46,9 @@ def serve(path: str) -> None:
 def _train(shard: Shard) -> None:
     for plugin in shard.setting.plugins:
         methods.load_plugin(plugin)
-    own_files.load(shard.setting.own)
     log = {"log": str(shard.path.parent / LOGS / f"{_id()}_0_log.out")}
-    accepted = [run for run in shard.runs if not _refused(run, shard)]
+    parts = own_files.load(shard.setting.own)
+    accepted = [run for one in shard.runs if not _refused(run := replace(one, parts=parts), shard)]
     runs = [replace(run, labels=run.labels.model_copy(update=log)) for run in accepted]
     if not runs:
         return
@@ -77,7 +77,7 @@ def _here(setting: Setting, device: str) -> Setting:
 
 def _refused(run: Run, shard: Shard) -> bool:
     """Whether the run would be another on this node; if so, notes the run as failed."""
-    why = identity.different(run.spec, shard.setting.environment.get("sources"))
+    why = identity.different(run.spec, shard.setting.environment.get("sources"), run.parts)
     if not why and not run.spec.hardware.sha256:
         seen = gpus.found() if run.spec.device == "cuda" else None
         here = identity.hardware_of(None, seen)

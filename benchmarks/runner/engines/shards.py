@@ -183,7 +183,6 @@ def _absolute(setting: Setting) -> Setting:
         out=setting.out.absolute(),
         data=setting.data.absolute() if setting.data is not None else None,
         plugins=tuple(path.absolute() for path in setting.plugins),
-        own=setting.own.absolute,
     )
 
 

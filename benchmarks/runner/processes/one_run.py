@@ -65,12 +65,13 @@ def data_of(spec: RunSpec, setting: Setting, loaded: dict[str, DataSet]) -> Data
     from benchmarks.errors import UserError
     from benchmarks.runner.specs import workload_of
     from benchmarks.runner.training import load_data
+    from benchmarks.workloads import own_files
 
     work = spec.workload.document()
     key = json.dumps([work.get(part) for part in DATA])  # the same of runs that can share their data
     if key not in loaded:
         loaded.clear()
-        loaded[key] = load_data(workload_of(spec.workload), setting.data)
+        loaded[key] = load_data(workload_of(spec.workload, own_files.loaded(setting.own)), setting.data)
     data = loaded[key]
     if data.card.fingerprint != spec.workload.dataset_sha256:
         raise UserError(
@@ -176,6 +177,7 @@ def _train(
     from benchmarks.errors import UserError
     from benchmarks.executors.errors import EpochUnfinished, WorkerFailed, WorkersStuck, described
     from benchmarks.runner.training import train
+    from benchmarks.workloads import own_files
     from results.errors import ResultsError
 
     try:
@@ -190,6 +192,7 @@ def _train(
                 checkpoints=checkpoints,
                 resumed=lambda found: parent.send(Resumed(begin.id, found.place[0], found.words)),
                 keep_weights=setting.keep_weights,
+                own=own_files.loaded(setting.own),
             )
     except (UserError, ResultsError, BrokenPipeError, signals.Terminated):
         raise

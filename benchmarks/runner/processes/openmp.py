@@ -11,10 +11,9 @@ import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.team import SimulatedTeam
 from benchmarks.hardware.cores import usable_cores
+from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.memory import variables
-from benchmarks.runner.specs import workload_of
 from benchmarks.workloads.networks.names import NETWORKS, layer_names
-from results.records.spec import RunSpec
 
 VARIABLE = "OMP_WAIT_POLICY"
 LAYERS = 256
@@ -44,9 +43,9 @@ def callers(method: methods.Method, *, simulated: bool, network: str = "", block
     return len(workers)
 
 
-def policy_of(spec: RunSpec, jobs: int) -> str | None:
+def policy_of(run: Run, jobs: int) -> str | None:
     """Policy for a process that trains the run, beside jobs - 1 others; a user's in the environment overrides it."""
-    work = workload_of(spec.workload)
+    work, spec = run.work, run.spec
     threads = work.threads
     if threads == 1 or os.environ.get(VARIABLE):
         return os.environ.get(VARIABLE) or None

@@ -75,7 +75,7 @@ def _train_all(runs: Sequence[Run], setting: Setting, jobs: int, listen: Listen)
     waiting, ended = deque(runs), dict[str, Ended]()
     busy = BusyRuns(setting.out, runs, listen)
     heartbeats = Heartbeats(setting.stall_after, busy.hear)
-    policies = {run.id: openmp.policy_of(run.spec, jobs) for run in runs}
+    policies = {run.id: openmp.policy_of(run, jobs) for run in runs}
     crew: list[TrainingProcess] = []
     try:
         while len(ended) < len(runs):

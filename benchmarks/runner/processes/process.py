@@ -91,7 +91,7 @@ def prepare(setting: Setting) -> str:
     try:
         for plugin in setting.plugins:
             methods.load_plugin(plugin)
-        own_files.load(setting.own)
+        own_files.loaded(setting.own)
         from benchmarks.runner import training  # noqa: F401
     except BaseException as error:
         from benchmarks.executors.errors import described

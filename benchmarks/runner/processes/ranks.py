@@ -30,6 +30,7 @@ from results.records.spec import RunSpec
 
 if TYPE_CHECKING:
     from benchmarks.executors.distributed.session import RankCommand
+    from benchmarks.workloads.own import Own
 
 
 class RankWork(NamedTuple):
@@ -97,7 +98,7 @@ def started(runs: Sequence[Run], setting: Setting, work: RankWork) -> Iterator[N
 @contextlib.contextmanager
 def _local(place: RankPlace, setting: Setting, work: RankWork, runs: Sequence[Run]) -> Iterator[None]:
     """Starts the other ranks on this machine, and ends them with the block."""
-    policies = {openmp.policy_of(run.spec, 1) for run in runs} - {None}
+    policies = {openmp.policy_of(run, 1) for run in runs} - {None}
     places_of = [RankPlace(rank, place.ranks, place.address, place.port) for rank in range(1, place.ranks)]
     crew = [_process(one, setting, work, next(iter(policies), None)) for one in places_of]
     threading.Thread(target=_tell_of_lost, args=(place, crew), name="ranks", daemon=True).start()
@@ -169,19 +170,21 @@ def main(place: RankPlace, setting: Setting, work: RankWork) -> None:
 
 
 def _serve(session: RankCommand, setting: Setting, wrong: str, work: RankWork) -> None:
+    from benchmarks.workloads import own_files
+
     loaded: dict[str, Any] = {}
     while (told := session.next()) is not None:
         number, spec = told
         try:
             if wrong:
                 raise UserError(wrong)
-            _run(session, number, spec, lambda spec: work.data_of(spec, setting, loaded))
+            _run(session, number, spec, lambda spec: work.data_of(spec, setting, loaded), own_files.loaded(setting.own))
         except USER_ERRORS as error:
             session.decline(number, str(error))
     session.store.add("left", 1)
 
 
-def _run(session: RankCommand, number: int, spec: RunSpec, data_of: Callable[[RunSpec], Any]) -> None:
+def _run(session: RankCommand, number: int, spec: RunSpec, data_of: Callable[[RunSpec], Any], own: Own) -> None:
     """Raises UserError where this rank cannot take part, ResultsError where its data cannot be read."""
     from benchmarks.executors.distributed.session import session_entered
     from benchmarks.executors.errors import Stalled, WorkerFailed, WorkersStuck, described
@@ -191,9 +194,9 @@ def _run(session: RankCommand, number: int, spec: RunSpec, data_of: Callable[[Ru
         method = methods.recorded(spec.method.name, spec.method.options)
         if session.place.rank >= method.devices:
             return
-        _check(spec, session.store.get("sources").decode())
+        _check(spec, session.store.get("sources").decode(), own)
         with session_entered(session.session_of(number, method)) as run_session:
-            training = Training(spec, data_of(spec), None)
+            training = Training(spec, data_of(spec), None, own=own)
             run_session.publish_ready()
             try:
                 training.executor.follow()  # type: ignore[attr-defined]  # this rank's executor is one that follows
@@ -207,11 +210,11 @@ def _run(session: RankCommand, number: int, spec: RunSpec, data_of: Callable[[Ru
         raise UserError(f"{described(error)}.") from error
 
 
-def _check(spec: RunSpec, code: str) -> None:
+def _check(spec: RunSpec, code: str, own: Own) -> None:
     """Raises UserError where this rank has not what rank 0 has. code: the digest of the numerics' files there."""
     from benchmarks.runner.identity import different, torch_minor
 
-    match different(spec, code):
+    match different(spec, code, own):
         case "torch":
             raise UserError(f"it has torch {torch_minor()}, and rank 0 has {spec.torch}: install the same on both.")
         case "numerics" | "sources":

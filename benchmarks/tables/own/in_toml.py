@@ -15,6 +15,8 @@ from benchmarks.errors import USER_ERRORS
 from benchmarks.hardware.delays import Delay
 from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.own.place import Place, line_of, lines_of_rows
+from benchmarks.workloads.own import NONE
+from benchmarks.workloads.own_files import networks
 from methods.errors import unknown
 from results.reading import parsed_toml
 from results.records.spec import flat
@@ -75,20 +77,13 @@ def of_toml(path: Path, text: str) -> Table:
             raise Place(path, line, _first(error)) from error
     try:
         lists = {name: tuple(getattr(head, name)) for name in ("measures", "notes")}
-        lists["networks"] = tuple(_network(word, path) for word in head.networks)
+        files = networks(head.networks, path.parent)
+        lists["networks"] = tuple(files[word].name if word in files else word for word in head.networks)
+        made = {"own": NONE.with_networks(files.values()), "rows": tuple(rows), "values": {}}
         others = {field.name: getattr(head, field.name) for field in fields(Table) if field.name in _Head.model_fields}
-        return Table(**{**others, **lists, "workload": flat(head.workload), "rows": tuple(rows), "values": {}})
+        return Table(**{**others, **lists, **made, "workload": flat(head.workload)})
     except USER_ERRORS as error:
         raise Place(path, None, error) from error
-
-
-def _network(word: str, path: Path) -> str:
-    """A network's name; of a file of the user's own, "my_net.py" or "my_net.py:mlp", from where the table's lies."""
-    if not word.partition(":")[0].endswith(".py"):
-        return word
-    from benchmarks.workloads.networks import own  # torch, which others go without
-
-    return own.load(str(path.parent / word))
 
 
 def _row(part: _Row, path: Path) -> Row:

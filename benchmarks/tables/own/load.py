@@ -76,7 +76,7 @@ def _check_workloads(table: Table, path: Path, text: str) -> None:
             wrong = None
             for scale in reversed(SCALES):
                 try:
-                    workload(table.family, network, scale, {**table.workload, **row.workload})
+                    workload(table.family, network, scale, {**table.workload, **row.workload}, own=table.own)
                     break
                 except UserError as error:
                     wrong = wrong or error

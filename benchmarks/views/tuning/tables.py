@@ -182,7 +182,7 @@ def _contrast(one: Contrast, note: str = "") -> Iterator[ResultCell]:
 def runs_table(tuned: TunedTable) -> ResultTable:
     """Every run by itself, those that chose too."""
     found = list(every_record(tuned))
-    works = [workload_of(record.spec.workload) for _, record in found]
+    works = [workload_of(record.spec.workload, one.cell.work.own) for one, record in found]
     return ResultTable(
         name=runs_name(tuned.published.table.id),
         title="Every run that a rate was chosen by, or is shown at",

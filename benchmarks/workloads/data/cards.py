@@ -180,10 +180,6 @@ class DataCard:
         return {**fields, "resized_crop": self.augmentation.resized_crop} if self.kind == "folder" else fields
 
 
-OWN: dict[str, DataCard] = {}
-"""Cards of the user's own by name; `own_card.load` puts them here."""
-
-
 def names() -> tuple[str, ...]:
     """The names of the suite's data cards, sorted."""
     return tuple(sorted(path.stem for path in CARDS.glob("*.toml")))
@@ -191,12 +187,10 @@ def names() -> tuple[str, ...]:
 
 @cache
 def card(name: str) -> DataCard:
-    """The data card of that name.
+    """The suite's data card of that name.
 
     Raises UserError where there is none, offering the nearest names, and where the file is not a valid card.
     """
-    if name in OWN:
-        return OWN[name]
     if name not in names():
         raise UserError(unknown("data set", name, names()))
     path = CARDS / f"{name}.toml"

@@ -52,7 +52,7 @@ class DataSet(Protocol):
 
 
 def load(
-    name: str,
+    data: str | DataCard,
     *,
     folder: Path | None = None,
     train_samples: int | None = None,
@@ -61,7 +61,7 @@ def load(
     tokens: Tokens | None = None,
     resolution: int | None = None,
 ) -> DataSet:
-    """Read the data set of that name; of each split all samples, or a fixed subset with equal shares of the classes.
+    """Read the data set of that name, or card; of each split all samples, or a subset with equal shares of the classes.
 
     A subset is the same for every run, whatever its seed. `folder` is where to look for a data set that does not come
     with a dependency, and then the only place; `places` says which are the others. `text` and `tokens` say how texts
@@ -70,7 +70,7 @@ def load(
 
     Raises UserError where the name is unknown, the data missing or damaged, or a subset larger than the data.
     """
-    known = card(name)
+    known = card(data) if isinstance(data, str) else data
     if known.kind == "text":
         from benchmarks.workloads.data.text.in_memory import load as load_text
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from benchmarks.errors import UserError, check_printable
-from benchmarks.workloads.data.cards import OWN, Augmentation, DataCard, OwnData, card, names
+from benchmarks.workloads.data.cards import Augmentation, DataCard, OwnData, names
 from methods.errors import unknown
 from results import reading
 
@@ -78,8 +78,8 @@ class OwnCardFile(BaseModel):
         return self
 
 
-def load(path: Path) -> str:
-    """Make the data of a card known, read once -> their name. Raises UserError where card or data are not sound."""
+def load(path: Path) -> DataCard:
+    """The card of a file, whose data are read. Raises UserError where card or data are not sound."""
     file = path.expanduser().resolve()
     said = _said(file)
     if said.name in names():
@@ -97,9 +97,7 @@ def load(path: Path) -> str:
             raise UserError(
                 f"{file.name}: {key} is {stated} in the card, and {there} in {place.place}: correct one of them."
             )
-    OWN[said.name] = found
-    card.cache_clear()
-    return said.name
+    return found
 
 
 def _said(file: Path) -> OwnCardFile:
@@ -198,8 +196,3 @@ def _card(
         )
     except ValueError as error:
         raise UserError(f"{place.file.name}: {error}.") from error
-
-
-def settings(name: str) -> dict[str, str]:
-    """The settings of a workload that has these data, all of them, whatever its scale takes of its own."""
-    return {"dataset": name, "train_samples": "none", "test_samples": "none", "resolution": "none"}

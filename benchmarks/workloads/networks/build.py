@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.networks import own
 from benchmarks.workloads.networks.names import MODULES, NETWORKS, check_shape
 from benchmarks.workloads.networks.parts import Layers, Plan
 
@@ -44,15 +43,9 @@ def build(
     the width. patch: of `vit` alone, pixels a side.
 
     The initial weights follow from the seed; torch's global generator is left as it was.
-    Raises UserError on blocks of another number of stages, without a vocabulary where one is needed, on heads or a
-    patch that divide no width or image, and where a network of the user's own fails (`own.build`).
+    Raises UserError on blocks of another number of stages, without a vocabulary where one is needed, and on heads
+    or a patch that divide no width or image.
     """
-    if network not in BUILDERS:
-        offered = {"shape": tuple(shape), "classes": classes, "width": width, "blocks": blocks, "stem": stem}
-        offered |= {"heads": heads, "patch": patch}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return own.build(network, {**offered, "vocabulary": vocabulary, "embedding": embedding})
     published = NETWORKS[network]
     blocks = tuple(blocks or published.blocks)
     width = width or published.width

@@ -9,7 +9,7 @@ and has a function of each one's name, which takes a `Plan` and gives the layers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,43 +56,17 @@ NETWORKS = _networks()
 
 @dataclass(frozen=True)
 class OwnNetwork:
-    """A network of the user's own. function: gives its layers. takes: the arguments that it names.
+    """A network of the user's own. function: gives its layers. takes: the arguments that it names."""
 
-    batchnorm: whether a layer normalises by the batch, as it was found when the network was tried.
-    """
-
+    name: str
     file: Path
     function: Callable[..., Any]
     takes: tuple[str, ...]
-    batchnorm: bool = True
-
-
-OWN: dict[str, OwnNetwork] = {}
-"""By name: `own.load` adds them, as the methods of plug-ins are added to theirs."""
-
-
-def known() -> tuple[str, ...]:
-    """All that there are, the user's own last."""
-    return (*NETWORKS, *OWN)
 
 
 def title_of(network: str) -> str:
     """Title of a network, "ResNet-18"; a user's network is called by its name."""
     return NETWORKS[network].title if network in NETWORKS else network
-
-
-def has_batchnorm(network: str) -> bool:
-    return (OWN[network] if network in OWN else NETWORKS[network]).batchnorm
-
-
-def files_of(network: str) -> tuple[Path, ...]:
-    """The files of a network that is not the suite's: a part of its runs' identity."""
-    return (OWN[network].file,) if network in OWN else ()
-
-
-def words_of(networks: Iterable[str]) -> tuple[str, ...]:
-    """Arguments "FILE:NAME" of `own.load` for those of the networks that are the user's own, with the whole path."""
-    return tuple(f"{OWN[name].file}:{name}" for name in networks if name in OWN)
 
 
 def layer_names(network: str, blocks: Sequence[int] | None = None) -> list[str]:

@@ -15,21 +15,20 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.errors import UserError
 from benchmarks.workloads import own_code
-from benchmarks.workloads.networks.names import NETWORKS, OWN, OwnNetwork
+from benchmarks.workloads.networks.names import NETWORKS, OwnNetwork
 from benchmarks.workloads.networks.parts import Layers
 from benchmarks.workloads.own_code import place, told
-from benchmarks.workloads.tasks import check_fit, task
+from benchmarks.workloads.tasks import Task, check_fit
 
 ARGUMENTS = ("shape", "classes", "width", "blocks", "stem", "vocabulary", "embedding", "heads", "patch")
 """What a network is offered: `shape` of one input, (channels, height, width) or (words,); `classes`; and of the
@@ -37,11 +36,11 @@ workload's settings `width`, `blocks` (None unless set), `stem`, `heads` (None u
 `vocabulary` and `embedding`. `classes` is how many numbers the task wants: of tokens the vocabulary."""
 
 
-def load(word: str) -> str:
-    """Make the network of a file known -> its name, the function's. word: "my_net.py", or "my_net.py:mlp".
+def load(word: str) -> OwnNetwork:
+    """The network of a file, under its function's name. word: "my_net.py", or "my_net.py:mlp".
 
-    Raises UserError where the file is missing or fails, where it has no such function or several to choose from, where
-    another file has given one of that name, and where the function wants what nothing gives.
+    Raises UserError where the file is missing or fails, where it has no such function or several to choose from, and
+    where the function wants what nothing gives.
     """
     path, _, wanted = word.partition(":")
     file = Path(path).expanduser().resolve()
@@ -51,14 +50,7 @@ def load(word: str) -> str:
         raise UserError(
             f"{file.name}: the name {name} is taken by a network of the suite: call the function otherwise."
         )
-    if name in OWN and OWN[name].file != file:
-        raise UserError(
-            f"{name} is the name of several networks, in {OWN[name].file} and {file}: call one of the functions "
-            "otherwise."
-        )
-    OWN[name] = OwnNetwork(file, function, _takes(file, name, function))
-    layer_count.cache_clear()
-    return name
+    return OwnNetwork(name, file, function, _takes(file, name, function))
 
 
 def _chosen(file: Path, module: ModuleType, wanted: str) -> tuple[str, Callable[..., Any]]:
@@ -102,13 +94,14 @@ def _takes(file: Path, name: str, function: Callable[..., Any]) -> tuple[str, ..
     return tuple(taken.name for taken in named if taken.name in ARGUMENTS)
 
 
-def build(name: str, offered: Mapping[str, Any]) -> Layers:
-    """The layers by name, in forward order; whoever calls seeds torch's generator. offered: all of ARGUMENTS.
+def build(own: OwnNetwork, offered: Mapping[str, Any], *, seed: int = 0) -> Layers:
+    """The layers by name, in forward order. offered: all of ARGUMENTS. torch's generator is left as it was.
 
     Raises UserError where the function fails, or gives no layers that could be updated one by one.
     """
-    own = OWN[name]
-    with told(own.file, f"{name} fails"):
+    name = own.name
+    with torch.random.fork_rng(devices=[]), told(own.file, f"{name} fails"):
+        torch.manual_seed(seed)
         made = own.function(**{key: offered[key] for key in own.takes})
     where = place(own.file, own.function)
     if not (isinstance(made, Mapping) and made and all(isinstance(layer, nn.Module) for layer in made.values())):
@@ -148,39 +141,41 @@ def _check_weights(where: str, layers: Layers) -> None:
                 raise UserError(f"{where}: layers '{other}' and '{name}' share weights: give each its own.")
 
 
+class Tried(NamedTuple):
+    """What a network has, by a trial. batchnorm: whether a layer normalises by the batch."""
+
+    layers: int
+    batchnorm: bool
+
+
 @lru_cache(maxsize=256)
-def layer_count(
-    name: str, offers: tuple[tuple[str, Any], ...], dtype: torch.dtype, task_name: str, wanted: tuple[int, ...]
-) -> int:
-    """Tries the network on a batch of two and returns its number of layers.
+def tried(
+    own: OwnNetwork, offers: tuple[tuple[str, Any], ...], dtype: torch.dtype, its: Task, wanted: tuple[int, ...]
+) -> Tried:
+    """Tries the network on a batch of two.
 
     offers: the ARGUMENTS offered, in pairs. wanted: the shape that the task's outputs have.
     Raises UserError where it fails, where its replicas would not start alike or would share weights, where a pass draws
     random numbers, and where the output does not fit the task or does not depend on all weights.
     """
-    own, offered = OWN[name], dict(offers)
+    offered, name = dict(offers), own.name
     where, shape = place(own.file, own.function), (2, *offered["shape"])
     with torch.random.fork_rng(devices=[]):
-        layers, again = (_seeded(name, offered) for _ in range(2))
+        torch.manual_seed(0)
+        layers, again = (build(own, offered) for _ in range(2))
         _check_alike(where, layers, again)
         inputs = from_last(offered["vocabulary"], shape) if dtype == torch.int64 else torch.rand(shape)
         first, second = (_pass(own, made, inputs) for made in (layers, again))
     _check_output(where, name, first, second)
-    check_fit(f"{where}: {name}", tuple(first.shape), wanted, task(task_name))
+    check_fit(f"{where}: {name}", tuple(first.shape), wanted, its)
     _check_used(where, layers)
     parts = [part for layer in layers.values() for part in layer.modules()]
-    OWN[name] = replace(own, batchnorm=any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in parts))
-    return len(layers)
+    return Tried(len(layers), any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in parts))
 
 
 def from_last(numbers: int, shape: tuple[int, ...]) -> Tensor:
     """Whole numbers below `numbers`, the highest first, round and round."""
     return (numbers - 1 - torch.arange(math.prod(shape)) % numbers).view(shape)
-
-
-def _seeded(name: str, offered: Mapping[str, Any]) -> Layers:
-    torch.manual_seed(0)
-    return build(name, offered)
 
 
 def _check_output(where: str, name: str, first: Tensor, second: Tensor) -> None:

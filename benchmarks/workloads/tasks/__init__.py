@@ -56,35 +56,17 @@ class OwnTask:
     task: Task
 
 
-OWN: dict[str, OwnTask] = {}
-"""By name: `own.load` adds them."""
-
-
 @cache
 def names() -> tuple[str, ...]:
     """The suite's tasks, sorted."""
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "own"))
 
 
-def known() -> tuple[str, ...]:
-    """All that there are, the user's own last."""
-    return (*names(), *OWN)
-
-
-def files_of(name: str) -> tuple[Path, ...]:
-    """The file of a task that is not the suite's: a part of its runs' identity."""
-    return (OWN[name].file,) if name in OWN else ()
-
-
-def task(name: str) -> Task:
-    """Returns the task of that name. Raises UserError where there is none, offering the nearest."""
-    return OWN[name].task if name in OWN else _suites(name)
-
-
 @cache
-def _suites(name: str) -> Task:
+def task(name: str) -> Task:
+    """Returns the suite's task of that name. Raises UserError where there is none, offering the nearest."""
     if name not in names():
-        raise UserError(unknown("task", name, known()))
+        raise UserError(unknown("task", name, names()))
     made: Task = importlib.import_module(f"{__name__}.{name}").TASK
     return made
 

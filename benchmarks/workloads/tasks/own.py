@@ -18,7 +18,7 @@ from torch import Tensor
 from benchmarks.errors import UserError
 from benchmarks.workloads import own_code
 from benchmarks.workloads.own_code import place, told
-from benchmarks.workloads.tasks import OWN, OwnTask, Task, names
+from benchmarks.workloads.tasks import OwnTask, Task, names
 from results.records.spec import METRICS, Judge
 
 JUDGED_BY = {"accuracy_percent": "more", "loss": "less"}
@@ -28,8 +28,8 @@ _SUITES = frozenset({*METRICS, "bits_per_byte"} - {*JUDGED_BY})
 """Metrics of an evaluation that no task gives."""
 
 
-def load(path: Path) -> str:
-    """Make the task of a file known -> its name. Raises UserError where the file has none that can be trained for."""
+def load(path: Path) -> OwnTask:
+    """The task of a file. Raises UserError where the file has none that can be trained for."""
     file = path.expanduser().resolve()
     made = getattr(own_code.load(file, "--task", "plugin_task_"), "TASK", None)
     where = _where(file)
@@ -40,8 +40,7 @@ def load(path: Path) -> str:
         )
     if wrong := _wrong(made):
         raise UserError(f"{where}: {wrong}.")
-    OWN[made.name] = OwnTask(file, made)
-    return made.name
+    return OwnTask(file, made)
 
 
 def _where(file: Path) -> str:
@@ -73,9 +72,8 @@ def _wrong(made: Task) -> str:
     return ""
 
 
-def output_shape(name: str, inputs: tuple[int, ...], labels: int) -> tuple[int, ...]:
+def output_shape(own: OwnTask, inputs: tuple[int, ...], labels: int) -> tuple[int, ...]:
     """The shape that outputs have to have. Raises UserError where the file's function fails, or gives no shape."""
-    own = OWN[name]
     with told(own.file, "output_shape fails"):
         made: object = own.task.output_shape(inputs, labels)
     if not _is_shape(made) or made[0] != inputs[0]:
@@ -91,12 +89,11 @@ def _is_shape(made: object) -> TypeGuard[tuple[int, ...]]:
     return isinstance(made, tuple) and len(made) > 1 and all(isinstance(size, int) and size > 0 for size in made)
 
 
-def try_out(name: str, outputs: tuple[int, ...], targets: Tensor) -> None:
+def try_out(own: OwnTask, outputs: tuple[int, ...], targets: Tensor) -> None:
     """Computes loss and sums of random outputs of that shape, for a batch of two targets.
 
     Raises UserError where a function fails, or gives no scalar, no finite one, or none with a gradient.
     """
-    own = OWN[name]
     given = torch.rand(outputs, generator=torch.Generator().manual_seed(0)).requires_grad_()
     with told(own.file, "loss fails"):
         loss: object = own.task.loss(given, targets)

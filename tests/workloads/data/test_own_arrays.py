@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data import cards, own_card
+from benchmarks.workloads.data import own_card
 from benchmarks.workloads.data.images import own_arrays
 from benchmarks.workloads.data.load import load
 from tests.workloads.own_files import CARD, card
@@ -45,11 +45,9 @@ def test_channels_may_come_first_or_last(tmp_path: Path, arrays: Arrays) -> None
 def test_arrays_are_a_data_set(tmp_path: Path, arrays: Arrays) -> None:
     write(tmp_path, arrays)
     path = card(tmp_path, CARD.replace('folder = "leaves"', 'file = "mine.npz"').replace("8, 8]", "8, 6]"))
-    found = cards.card(own_card.load(path))
+    found = own_card.load(path)
     assert (found.numbers, found.shape) == ((4, 12, 2), SHAPE)
-    assert load("leaves").card == found
-    cards.OWN.clear()
-    cards.card.cache_clear()
+    assert load(found).card == found
 
 
 @pytest.mark.parametrize(

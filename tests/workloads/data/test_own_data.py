@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +11,18 @@ from PIL import Image, ImageOps
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data import cards, class_folders, own_card
-from benchmarks.workloads.data.cards import DataCard, OwnData
+from benchmarks.workloads.data.cards import OwnData
 from benchmarks.workloads.data.images import own_images
 from benchmarks.workloads.data.load import load
 from benchmarks.workloads.data.places import cache_folder
 from benchmarks.workloads.data.present import as_found, check_present
 from benchmarks.workloads.data.text.options import Text, Tokens
+from benchmarks.workloads.own import Own
 from benchmarks.workloads.workload import workload
 from tests.workloads.own_files import CARD, DIARY, TEXTS, images, texts
 from tests.workloads.own_files import card as write
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def registry() -> Iterator[None]:
-    """Without what a test made known."""
-    yield
-    cards.OWN.clear()
-    cards.card.cache_clear()
-
-
-def known(path: Path) -> DataCard:
-    return cards.card(own_card.load(path))
 
 
 @pytest.fixture
@@ -48,7 +36,7 @@ def leaves(tmp_path: Path) -> Path:
 
 
 def test_a_folder_of_images_is_a_data_set(leaves: Path) -> None:
-    found = known(leaves)
+    found = own_card.load(leaves)
     assert (found.name, found.title, found.kind, found.embedded) == ("leaves", "leaves", "images", False)
     assert (found.numbers, found.shape) == ((2, 12, 6), (3, 8, 8))
     assert found.label == (
@@ -58,7 +46,7 @@ def test_a_folder_of_images_is_a_data_set(leaves: Path) -> None:
     assert found.unlike(cards.card("cifar10")) == found.label
     assert as_found(found, leaves.parent) == found
     check_present(found, Path("elsewhere"))
-    made = load("leaves")
+    made = load(found)
     assert made.card == found
     batch, labels = made.batches(batch=4, seed=0, device=CPU, augment=True).batch(0, 0)
     assert (batch.shape, labels.dtype) == ((4, 3, 8, 8), torch.int64)
@@ -75,28 +63,28 @@ def test_pixels_labels_and_order_are_those_of_the_files(leaves: Path) -> None:
 
 
 def test_mean_and_spread_are_measured_over_the_training_images_alone(leaves: Path) -> None:
-    found = known(leaves)
+    found = own_card.load(leaves)
     own = OwnData(leaves, leaves.parent / "leaves")
     pixels = own_images.read("leaves", own, (3, 8, 8)).train.images / 255
     assert found.mean == pytest.approx(pixels.mean((0, 2, 3)), abs=5e-5)
     assert found.std == pytest.approx(pixels.std((0, 2, 3)), abs=5e-5)
-    stated = known(write(leaves.parent, CARD + "mean = [0.5, 0.4, 0.3]\nstd = [0.2, 0.2, 0.1]\n"))
+    stated = own_card.load(write(leaves.parent, CARD + "mean = [0.5, 0.4, 0.3]\nstd = [0.2, 0.2, 0.1]\n"))
     assert (stated.mean, stated.std) == ((0.5, 0.4, 0.3), (0.2, 0.2, 0.1))
 
 
 def test_names_and_pixels_make_the_fingerprint_and_the_place_does_not(leaves: Path, tmp_path: Path) -> None:
-    first = known(leaves).fingerprint
+    first = own_card.load(leaves).fingerprint
     other = tmp_path / "elsewhere"
     other.mkdir()
     images(other / "leaves", {"train": 6, "val": 3})
-    assert known(write(other)).fingerprint == first  # val/ or test/
+    assert own_card.load(write(other)).fingerprint == first  # val/ or test/
     path = leaves.parent / "leaves" / "train" / "oak" / "003.png"
     content = path.read_bytes()
     Image.new("RGB", (8, 8)).save(path)
-    changed = known(leaves).fingerprint
+    changed = own_card.load(leaves).fingerprint
     path.write_bytes(content)
     path.rename(path.with_name("zzz.png"))
-    assert len({first, changed, known(leaves).fingerprint}) == 3
+    assert len({first, changed, own_card.load(leaves).fingerprint}) == 3
 
 
 def test_images_of_another_size_or_mode_are_brought_to_the_cards(tmp_path: Path) -> None:
@@ -113,7 +101,7 @@ def test_images_of_another_size_or_mode_are_brought_to_the_cards(tmp_path: Path)
 def test_a_part_can_be_held_out_of_every_class(tmp_path: Path) -> None:
     images(tmp_path / "leaves", {"": 10})
     path = write(tmp_path, CARD + "held_out = 0.3\n")
-    found = known(path)
+    found = own_card.load(path)
     assert found.numbers == (2, 14, 6)
     tree = class_folders.tree(tmp_path / "leaves", (".png",), 0.3)
     assert [[file.label for file in files].count(0) for files in (tree.train, tree.test)] == [7, 3]
@@ -121,18 +109,18 @@ def test_a_part_can_be_held_out_of_every_class(tmp_path: Path) -> None:
     assert class_folders.tree(tmp_path / "leaves", (".png",), 0.3) == tree
     (tmp_path / "leaves" / "test").mkdir()
     with pytest.raises(UserError, match=r"leaves has test/: leave held_out out of the data card, or test/ away"):
-        known(path)
+        own_card.load(path)
 
 
 def test_pixels_are_kept_and_a_damaged_cache_is_made_anew(leaves: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = known(leaves).fingerprint
+    first = own_card.load(leaves).fingerprint
     (kept,) = (cache_folder() / "images").glob("*.pixels")
     with monkeypatch.context() as patch:
         patch.setattr(own_images, "opened", None)  # nothing is decoded
-        assert known(leaves).fingerprint == first
+        assert own_card.load(leaves).fingerprint == first
     kept.write_bytes(bytes(kept.stat().st_size))
-    assert known(leaves).fingerprint == first
-    assert load("leaves").card.fingerprint == first
+    assert own_card.load(leaves).fingerprint == first
+    assert load(own_card.load(leaves)).card.fingerprint == first
 
 
 # ---- texts
@@ -140,11 +128,11 @@ def test_pixels_are_kept_and_a_damaged_cache_is_made_anew(leaves: Path, monkeypa
 
 def test_a_folder_of_texts_is_a_data_set(tmp_path: Path) -> None:
     texts(tmp_path / "notes", {"train": 4, "test": 2})
-    found = known(write(tmp_path, TEXTS, "notes.toml"))
+    found = own_card.load(write(tmp_path, TEXTS, "notes.toml"))
     assert (found.kind, found.numbers, found.shape, found.mean) == ("text", (2, 8, 4), (), ())
     assert "8 training and 4 test texts, sha256" in found.label
     for _ in range(2):  # from the cache of tokens as well
-        made = load("notes", text=Text(length=6))
+        made = load(found, text=Text(length=6))
         assert made.card == found
         tokens, labels = next(made.batches(batch=4, seed=0, device=CPU, augment=False).test())
         assert (tokens.shape, labels.tolist()) == ((4, 6), [0, 0, 1, 1])
@@ -154,16 +142,16 @@ def test_a_folder_of_texts_is_a_data_set(tmp_path: Path) -> None:
 def test_a_file_of_text_is_a_data_set(tmp_path: Path) -> None:
     (tmp_path / "diary.txt").write_text("It rained. " * 200)
     path = write(tmp_path, DIARY, "diary.toml")
-    found = known(path)
+    found = own_card.load(path)
     assert (found.kind, found.numbers, found.characters) == ("corpus", (0, 1980, 220), 10)
     assert found.label.startswith("diary: 1,980 training and 220 test characters, sha256")
-    made = load("diary", tokens=Tokens(context=20))
+    made = load(found, tokens=Tokens(context=20))
     assert (made.card, made.vocabulary_size) == (found, 10)
     inputs, targets = made.batches(batch=4, seed=0, device=CPU, augment=False).batch(0, 0)
     assert (inputs.shape, targets.shape) == ((4, 20), (4, 20))
     (tmp_path / "diary.txt").write_text("It rained! " * 200)
-    assert load("diary", tokens=Tokens(context=20)).card.fingerprint != found.fingerprint  # read anew
-    halves = known(write(tmp_path, DIARY + "held_out = 0.5\n", "diary.toml"))
+    assert load(found, tokens=Tokens(context=20)).card.fingerprint != found.fingerprint  # read anew
+    halves = own_card.load(write(tmp_path, DIARY + "held_out = 0.5\n", "diary.toml"))
     assert halves.numbers == (0, 1100, 1100)
 
 
@@ -171,14 +159,14 @@ def test_a_file_of_text_is_a_data_set(tmp_path: Path) -> None:
 
 
 def test_its_settings_take_all_of_it(leaves: Path) -> None:
-    name = own_card.load(leaves)
-    made = workload("cifar100", "resnet18", "smoke", {**own_card.settings(name), "batch": "4"})
+    own = Own(data=own_card.load(leaves))
+    made = workload("cifar100", "resnet18", "smoke", {**own.settings, "batch": "4"}, own=own)
     assert (made.dataset, made.train_samples, made.test_samples) == ("leaves", None, None)
     assert made.label == "ResNet-18 (width 8, blocks (1, 1, 1, 1), cifar stem) on 3x8x8 leaves"
     with pytest.raises(UserError, match=r"leaves has 12 training samples, and one batch takes 32: set a smaller"):
-        workload("cifar100", "resnet18", "smoke", dict(own_card.settings(name)))
+        workload("cifar100", "resnet18", "smoke", own.settings, own=own)
     with pytest.raises(UserError, match=r"leaves has images, and LSTM on imdb takes texts with labels: name"):
-        workload("imdb", "lstm", "smoke", dict(own_card.settings(name)))
+        workload("imdb", "lstm", "smoke", own.settings, own=own)
 
 
 # ---- bad ones
@@ -210,7 +198,6 @@ def test_a_bad_card_is_told_in_one_sentence(leaves: Path, text: str, complaint: 
     with pytest.raises(UserError, match=complaint) as caught:
         own_card.load(write(leaves.parent, text))
     assert "\n" not in str(caught.value)
-    assert not cards.OWN
 
 
 @pytest.mark.parametrize(
