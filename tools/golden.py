@@ -1,6 +1,6 @@
 """Keeps what golden runs give: `python tools/golden.py` writes tests/golden/golden.json anew.
 
-Refuses where the numbers of a case moved and its version of the numerics did not (HISTORY of benchmarks/numerics.py).
+Refuses where the numbers of a case moved and its version (HISTORY of benchmarks/runner/numerics.py) did not.
 On another torch or kind of CPU than the file's, numbers have moved where they are not within rounding.
 """
 
@@ -25,7 +25,7 @@ def main() -> int:
     before, every = kept(), cases()
     made = {case.name: outcome(case, before["cases"].get(case.name, {})) for case in every}
     if refused := list(unraised(every, before, made)):
-        print(*refused, "Raise their version (HISTORY in benchmarks/numerics.py), or mend the code.", sep="\n")
+        print(*refused, "Raise their version (HISTORY in benchmarks/runner/numerics.py), or mend the code.", sep="\n")
         return 1
     FILE.write_text(json.dumps({"where": here(), "cases": made}, indent=1) + "\n", encoding="utf-8")
     print(f"{len(made)} golden runs, of which {sum(before['cases'].get(name) != made[name] for name in made)} are new")

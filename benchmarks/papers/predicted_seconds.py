@@ -10,7 +10,6 @@ from benchmarks.executors.team import SimulatedTeam
 from benchmarks.executors.virtual.executor import VirtualExecutor
 from benchmarks.hardware.card import Card, NetworkSeconds
 from benchmarks.tables.definition import Row, Table
-from benchmarks.workloads.data.cards import card as data_card
 from benchmarks.workloads.workload import workload
 
 STEPS = 390  # full batches of 128 in 50,000 images

@@ -12,10 +12,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks import numerics
 from benchmarks.checkout import CHECKOUT, DISTRIBUTION, INSTALLED, git, is_tracked
 from benchmarks.hardware.cores import usable_cores
-from benchmarks.runner import gpus
+from benchmarks.runner import gpus, numerics
 from results.records import identity
 
 PACKAGES = ("torch", "torchvision", "numpy", "scikit-learn", "mlflow", "pandas")

@@ -10,10 +10,10 @@ from importlib import metadata
 from pathlib import Path
 
 import methods
-from benchmarks import numerics
 from benchmarks.checkout import PACKAGES
 from benchmarks.errors import UserError
 from benchmarks.hardware.card import Card
+from benchmarks.runner import numerics
 from benchmarks.runner.environment import cpu_name
 from benchmarks.runner.gpus import Gpus, Node
 from benchmarks.workloads.data.cards import DataCard

@@ -62,7 +62,7 @@ class Ranks:
     def training(self, method: str, options: dict[str, Any], limit_seconds: float = TIMEOUT_SECONDS) -> Iterator[Small]:
         """Rank 0's, in which the others take part. limit_seconds: how long one may not be heard of."""
         spec = Small(method, options).spec.model_copy(update={"executor": "distributed"})
-        with session_entered(self.command.begin(spec)) as session:
+        with session_entered(self.command.begin(spec, "")) as session:
             session.await_ready()
             session.timeout_seconds = limit_seconds
             try:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import numerics
 from benchmarks.errors import UserError
+from benchmarks.runner import numerics
 from benchmarks.runner.engines import cluster, slurm
 from benchmarks.runner.engines.cluster import ClusterSilent, Job, Key
 from benchmarks.runner.engines.options import SlurmOptions

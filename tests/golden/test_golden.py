@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import numerics
-from benchmarks.numerics import Change
+from benchmarks.runner import numerics
+from benchmarks.runner.numerics import Change
 from benchmarks.runner.specs import ADDED, workload_of
 from benchmarks.workloads.data import cards
 from benchmarks.workloads.networks.names import NETWORKS

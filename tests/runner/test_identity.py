@@ -14,11 +14,10 @@ from pydantic import BaseModel
 
 import methods
 from benchmarks import checkout as place
-from benchmarks import numerics
-from benchmarks.numerics import SOURCES, Change
-from benchmarks.runner import identity, plan
+from benchmarks.runner import identity, numerics, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
+from benchmarks.runner.numerics import SOURCES, Change
 from benchmarks.runner.specs import ADDED, workload_of
 from benchmarks.tables.registry import table
 from methods import Later
@@ -162,7 +161,7 @@ NO_NUMERICS = {
     "benchmarks/__init__.py",
     "benchmarks/checkout.py",
     "benchmarks/errors.py",
-    "benchmarks/numerics.py",
+    "benchmarks/runner/numerics.py",
     "benchmarks/runner/__init__.py",
     "benchmarks/runner/checkpoints/__init__.py",
     "benchmarks/runner/checkpoints/file.py",

@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 import methods
-from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.hardware import cards
 from benchmarks.hardware.delays import Delay
-from benchmarks.runner import gpus, identity, plan
+from benchmarks.runner import gpus, identity, numerics, plan
 from benchmarks.runner.choices import Choices
 from benchmarks.runner.grid import resolve
 from benchmarks.runner.plan import Run

@@ -19,7 +19,6 @@ from pydantic import TypeAdapter
 from pydantic_core import to_json
 
 import methods
-from benchmarks import numerics
 from benchmarks.errors import UserError
 from benchmarks.executors.distributed import place as places
 from benchmarks.executors.distributed.place import Message, RankPlace
@@ -233,15 +232,15 @@ class RankCommand:
         ranks, seconds = method.devices, self.timeout_seconds
         return RankSession(self.store, number, rank, ranks, method.workers, timeout_seconds=seconds, host=host)
 
-    def begin(self, spec: RunSpec) -> RankSession:
-        """Announces the next run, on rank 0 -> its session.
+    def begin(self, spec: RunSpec, code: str) -> RankSession:
+        """Announces the next run, on rank 0 -> its session. code: the digest of the numerics' files, for comparison.
 
         Raises UserError where its devices are more than the ranks.
         """
         method = methods.recorded(spec.method.name, spec.method.options)
         check_rank_count(self.place, method)
         number = self.store.add("runs", 1)
-        self.store.set("sources", numerics.digest())
+        self.store.set("sources", code)
         self.store.set(f"run {number}", json.dumps(spec.document()))
         return self.session_of(number, method)
 
@@ -307,9 +306,12 @@ def session_entered(session: RankSession) -> Iterator[RankSession]:
 
 
 @contextlib.contextmanager
-def lead_run(spec: RunSpec) -> Iterator[None]:
-    """Announces a run to the other ranks and, at the end of the block, that it is over. On rank 0."""
-    with session_entered(rank_command().begin(spec)) as session:
+def lead_run(spec: RunSpec, code: str) -> Iterator[None]:
+    """Announces a run to the other ranks and, at the end of the block, that it is over. On rank 0.
+
+    code: as of `RankCommand.begin`.
+    """
+    with session_entered(rank_command().begin(spec, code)) as session:
         try:
             yield
         finally:

@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import numerics
 from benchmarks.errors import UserError
-from benchmarks.runner import gpus, identity
+from benchmarks.runner import gpus, identity, numerics
 from benchmarks.runner.engines import cluster
 from benchmarks.runner.engines.options import SlurmOptions
 from benchmarks.runner.engines.shards import LOGS, place

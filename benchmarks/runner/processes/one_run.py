@@ -216,5 +216,6 @@ def _ranks(spec: RunSpec) -> contextlib.AbstractContextManager[None]:
     if executors.executor(spec.executor).one_process:
         return contextlib.nullcontext()
     from benchmarks.executors.distributed.session import lead_run
+    from benchmarks.runner import numerics
 
-    return lead_run(spec)
+    return lead_run(spec, numerics.digest())
