@@ -97,6 +97,11 @@ class Method(ABC):
         return self.replicas
 
     @property
+    def servers(self) -> int:
+        """Devices among them that compute no passes: the last ones."""
+        return 0
+
+    @property
     def needs_one_process(self) -> bool:
         """Whether workers of several devices share memory: a replica, a counter, a channel of more than gradients."""
         return self.devices > self.replicas
@@ -135,13 +140,18 @@ class Method(ABC):
 
     @property
     def batches_per_update(self) -> int:
-        """Batches whose mean gradient makes one update: all replicas' where gradients are reduced, else 1."""
+        """Batches whose mean gradient makes one update, at most: all replicas' where gradients are reduced, else 1."""
         return 1
 
     @property
     def applies_all_gradients(self) -> bool:
         """Whether every replica applies the gradient of every batch, the other replicas' as well."""
         return self.replicas == 1
+
+    @property
+    def drops_gradients(self) -> bool:
+        """Whether it may leave gradients out, as it then declares (`Drop`)."""
+        return False
 
     @property
     def updates_all_layers(self) -> bool:
@@ -165,7 +175,7 @@ class Method(ABC):
 
     @property
     def updaters(self) -> int:
-        """U, workers that compute gradients and update one replica by them."""
+        """U, workers that update one replica, by gradients that were computed for it."""
         return int(getattr(self.options, "updaters", 1))
 
     @property

@@ -22,6 +22,11 @@ def show_card(card: Card, console: Console) -> None:
         f"{card.lanes} lanes, capacity {card.lane_capacity:.3g}",
         highlight=False,
     )
+    if (unlike := card.devices) is not None:
+        unit = "times the card's own seconds" if unlike.step_seconds is None else f"x {unlike.step_seconds:g} s a step"
+        noise = f"; noise: half-normal, {100 * unlike.noise:g} % of a step" if unlike.noise else ""
+        factors = ", ".join(f"{factor:.4g}" for factor in unlike.factors)
+        console.print(f"devices: {factors} {unit}{noise}", highlight=False)
     for delay in card.delays:
         console.print(f"straggler: {delay.label}", highlight=False, markup=False)
     for name, known in card.networks.items():

@@ -66,6 +66,30 @@ class NodeLinks(_Part):
     link: Annotated[Costs, Field(description="of a node to all others")] = Costs()
 
 
+class DeviceSpeeds(_Part):
+    """Devices that are not alike: the seconds of their passes, from device 0 on."""
+
+    factors: Annotated[
+        tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
+        Field(min_length=1, description="of each device's seconds, over the card's or step_seconds"),
+    ]
+    step_seconds: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False, description="of a step, whatever network and batch; none: the card's own"),
+    ] = None
+    noise: Annotated[
+        float,
+        Field(ge=0, le=1000, description="of each batch, added: half-normal, its deviation in the device's steps"),
+    ] = 0.0
+    seed: Annotated[int, Field(ge=0, lt=2**32, description="of the noise")] = 0
+
+    @property
+    def delays(self) -> tuple[Delay, ...]:
+        """The noise, as delays of each device."""
+        of = range(len(self.factors)) if self.noise else ()
+        return tuple(Delay(kind="half_normal", device=q, steps=self.noise, seed=self.seed) for q in of)
+
+
 class MeasuredEffects(_Part):
     """Seconds of a batch's effects beside its passes, measured by `calibrate`; see hardware.price.EffectSeconds."""
 
@@ -134,6 +158,7 @@ class Card(_Part):
         Later(False),
         Field(description="whether a device, and a node from others, receives one message at a time"),
     ] = False
+    devices: Annotated[DeviceSpeeds | None, Later(None), Field(description="none: all are alike")] = None
     networks: dict[str, NetworkSeconds] = Field(default_factory=dict)
 
     @property
@@ -157,6 +182,14 @@ class Card(_Part):
             return None
         return Nodes(self.nodes.devices, self.nodes.link.latency_seconds, self.nodes.link.bytes_per_second)
 
+    def check_devices(self, computing: int, who: str) -> None:
+        """Raises UserError where more devices are to compute than the card has speeds for. who: names what asks."""
+        if self.devices is not None and computing > len(self.devices.factors):
+            raise UserError(
+                f"{who} computes on {computing} devices, and the hardware card {self.name} has the speeds of "
+                f"{len(self.devices.factors)}: give it fewer, or choose another card."
+            )
+
     def delayed(self, delays: Sequence[Delay]) -> Card:
         """A copy of the card with further stragglers."""
         return self.model_copy(update={"delays": (*self.delays, *delays)}) if delays else self
@@ -167,7 +200,10 @@ class Card(_Part):
         return seconds if seconds is not None and family in seconds.families and stem == seconds.stem else None
 
     def costs(self, price: Price) -> Price:
-        """A copy of the price with this card's links, updates and lanes."""
+        """A copy of the price with this card's links, updates, lanes and devices."""
+        speeds = self.devices
+        if speeds is not None and speeds.step_seconds is not None:
+            price = price.paced(speeds.step_seconds)
         return replace(
             price,
             latency_seconds=self.link.latency_seconds,
@@ -176,7 +212,8 @@ class Card(_Part):
             update_bytes_per_second=self.update.bytes_per_second,
             lanes=self.lanes,
             lane_capacity=self.lane_capacity,
-            delays=self.delays,
+            delays=self.delays if speeds is None else (*self.delays, *speeds.delays),
+            factors=() if speeds is None else speeds.factors,
             nodes=self._nodes,
             collective=self.collective,
             queues=self.queues,

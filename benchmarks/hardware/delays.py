@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import NormalDist
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from results.reading import content
 
-Kind = Literal["constant", "heavy_tailed", "bursts", "trace"]
+Kind = Literal["constant", "heavy_tailed", "half_normal", "bursts", "trace"]
 
 MOST_BYTES = 2**24  # of a trace: some million batches
 MOST_STEPS = 100_000
@@ -21,7 +22,7 @@ MOST_STEPS = 100_000
 straggler, but absent. Single draws of a heavy tail are not bounded."""
 
 # First words of the random keys; benchmarks.workloads.data.random_keys has the small ones.
-_KEYS = {"heavy_tailed": 101, "bursts": 102}
+_KEYS = {"heavy_tailed": 101, "bursts": 102, "half_normal": 103}
 
 
 class Delay(BaseModel):
@@ -40,7 +41,10 @@ class Delay(BaseModel):
     steps: Annotated[
         float,
         Field(
-            ge=0, le=MOST_STEPS, allow_inf_nan=False, description="mean delay, or that of a batch in a burst, in steps"
+            ge=0,
+            le=MOST_STEPS,
+            allow_inf_nan=False,
+            description="mean delay, or that of a batch in a burst, or the deviation of a half-normal one, in steps",
         ),
     ] = 1.0
     alpha: Annotated[
@@ -81,6 +85,8 @@ class Delay(BaseModel):
         if self.kind == "bursts":
             phase = self._bits(0) % self.every
             return self.steps if (n + phase) % self.every < self.length else 0.0
+        if self.kind == "half_normal":  # |x|, where x is normal
+            return self.steps * NormalDist().inv_cdf(((self._bits(n) >> 13) + 2**51 + 0.5) / 2**52)
         # Pareto's distribution, moved so that it begins at 0 (Lomax): P(delay > x) = (1 + x / scale) ** -alpha.
         survival = ((self._bits(n) >> 11) + 1) / 2**53
         return float(self.steps * (self.alpha - 1) * (survival ** (-1 / self.alpha) - 1))
@@ -97,6 +103,8 @@ class Delay(BaseModel):
         """Steps, on average over batches."""
         if self.kind == "trace":
             return sum(self.values) / len(self.values)
+        if self.kind == "half_normal":
+            return self.steps * math.sqrt(2 / math.pi)
         return self.steps * self.length / self.every if self.kind == "bursts" else self.steps
 
     @property
@@ -106,6 +114,7 @@ class Delay(BaseModel):
         how = {
             "constant": f"{size} before every batch",
             "heavy_tailed": f"{size} on average before a batch, heavy-tailed (Pareto, alpha {self.alpha:g})",
+            "half_normal": f"a normal number's size before every batch, deviation {self.steps:g}",
             "bursts": f"{size} before {self.length} of every {self.every} batches, in bursts",
             "trace": f"a trace of {len(self.values)} batches, {self.mean if self.values else 0:.3g} steps on average",
         }[self.kind]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf, log2
 from typing import TYPE_CHECKING, Literal
 
@@ -63,7 +63,8 @@ class Price:
     snapshots cost what the card says for their bytes. activations: what goes with a batch to another device; None: that
     is free. nodes: between whose devices the link is theirs; None: all devices are one node. collective: how an
     all-reduce goes. queues: a device receives one message at a time, and so does a node from all others; else any
-    number of messages is under way at once, each at the full rate.
+    number of messages is under way at once, each at the full rate. factors: of the seconds of passes, device by device;
+    a device beyond them has 1.
     """
 
     forward: Sequence[float]
@@ -82,6 +83,7 @@ class Price:
     nodes: Nodes | None = None
     collective: Literal["ring", "tree"] = "ring"
     queues: bool = False
+    factors: Sequence[float] = ()
 
     LOSS_BYTES = 4.0  # what A's forward thread sends (Algorithm 1: send(L_i))
 
@@ -101,6 +103,19 @@ class Price:
         """Seconds of one batch's backward pass through all layers, for the inputs and for the weights."""
         return sum(self.backward_inputs) + sum(self.backward_weights)
 
+    def factor(self, device: int) -> float:
+        """The factor of the seconds of a device's passes."""
+        return self.factors[device] if device < len(self.factors) else 1.0
+
+    def paced(self, step_seconds: float) -> Price:
+        """A copy whose forward and backward pass take so many seconds together, in the same proportions."""
+        by = step_seconds / (self.forward_seconds + self.backward_seconds)
+        forward, inputs, weights = (
+            [seconds * by for seconds in passes]
+            for passes in (self.forward, self.backward_inputs, self.backward_weights)
+        )
+        return replace(self, forward=forward, backward_inputs=inputs, backward_weights=weights)
+
     def backward(self, layer: int, *, weights: bool, inputs: bool) -> float:
         """Seconds of one layer's backward pass, for what is asked of it."""
         return self.backward_weights[layer] * weights + self.backward_inputs[layer] * inputs
@@ -108,7 +123,7 @@ class Price:
     def delay(self, device: int, n: int) -> float:
         """Seconds that the device loses before the n-th step begun on it."""
         steps = sum(delay.before(n) for delay in self.delays if delay.device == device)
-        return steps * (self.forward_seconds + self.backward_seconds)
+        return steps * (self.forward_seconds + self.backward_seconds) * self.factor(device)
 
     def batch_bytes(self, cut: int | None = None) -> float:
         """Bytes of a batch that goes to another device: its loss and, where they are charged, its activations.

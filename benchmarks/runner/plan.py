@@ -101,6 +101,8 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
     method.check_layers(_layers(work, data))
     method.check_network(work.network)
     hardware = shared.delayed(row.delays) if shared is not None else None
+    if hardware is not None:
+        hardware.check_devices(method.devices - method.servers, row.key)
     seen = choices.gpus
     work.check_device(seen.name if seen is not None else choices.device, tf32=seen is not None and seen.tf32)
     spec = RunSpec(

@@ -53,7 +53,17 @@ def test_a_trace_begins_again_at_its_end() -> None:
     assert trace.mean == pytest.approx(3.5 / 3)
 
 
-@pytest.mark.parametrize("kind", ["heavy_tailed", "bursts"])
+def test_a_half_normal_delay() -> None:
+    """The size of a normal number: 68.3 % are below its deviation, and 79.8 % of that is the mean."""
+    noise = delay(kind="half_normal", steps=0.05)
+    found = [noise.before(n) for n in range(MANY)]
+    assert min(found) > 0
+    assert sum(one < 0.05 for one in found) / MANY == pytest.approx(0.683, abs=0.02)
+    assert sum(found) / MANY == pytest.approx(noise.mean, rel=0.05)
+    assert noise.mean == pytest.approx(0.05 * 0.797885, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["heavy_tailed", "half_normal", "bursts"])
 def test_a_delay_hangs_on_its_key_alone(kind: str) -> None:
     """Not on the order of asking; another seed or device has others."""
     one = delay(kind=kind, every=100, length=3)

@@ -124,7 +124,8 @@ def _curve(
             prices = [condition.price(request.card, known, layers, devices, seed) for seed in seeds]
             found = tuple(simulate(method, price, layers, steps=share, epochs=epochs) for price in prices)
             law = None
-            if condition.stragglers != "heavy-tailed" and not request.card.delays and request.card.lanes == 1:
+            alike = not request.card.delays and request.card.devices is None
+            if condition.stragglers != "heavy-tailed" and alike and request.card.lanes == 1:
                 delayed = condition.stragglers == "constant" and devices > 1
                 step = prices[0].forward_seconds + prices[0].backward_seconds
                 law = seconds(method, prices[0], share, condition.slow_steps * step * delayed, epochs)

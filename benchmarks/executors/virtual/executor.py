@@ -250,7 +250,7 @@ class VirtualExecutor:
         )
 
     def _forward(self, process: Process, effect: e.Forward) -> object:
-        seconds = self.price.forward[effect.layer.index]
+        seconds = self.price.forward[effect.layer.index] * self.price.factor(process.worker.device)
         return self._occupy_device(
             process, seconds, lambda: self.team.forward(effect.layer, effect.step, self.clock.now)
         )
@@ -264,6 +264,7 @@ class VirtualExecutor:
     def _backward(self, process: Process, effect: e.Backward) -> object:
         layer, step, weights, inputs = effect.layer, effect.step, effect.weights, effect.inputs
         seconds = self.price.backward(layer.index, weights=weights, inputs=inputs)
+        seconds *= self.price.factor(process.worker.device)
         return self._occupy_device(
             process, seconds, lambda: self.team.backward(layer, step, weights=weights, inputs=inputs), self._note_ready
         )
