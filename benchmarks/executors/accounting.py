@@ -58,12 +58,13 @@ class Step:
     """One batch on its way through the network.
 
     settled: it has led to a gradient, or was dropped. pinned: indices of layers that it computes with a copy of.
+    forwarded: its forward pass has begun.
     """
 
-    __slots__ = ("__weakref__", "index", "pinned", "reads", "replica", "settled")
+    __slots__ = ("__weakref__", "forwarded", "index", "pinned", "reads", "replica", "settled")
 
     def __init__(self, replica: Replica, index: int) -> None:
-        self.replica, self.index, self.settled = replica, index, False
+        self.replica, self.index, self.settled, self.forwarded = replica, index, False, False
         self.reads: list[Read | None] = [None] * len(replica.layers)
         self.pinned: set[int] = set()
 
@@ -98,6 +99,11 @@ class Gradient:
     def all_parts(self) -> tuple[Part, ...]:
         """Returns the parts, a single gradient being its own only part."""
         return self.parts or ((self.read, self.ready),)
+
+    @property
+    def singles(self) -> int:
+        """Returns the number of gradients that it counts as."""
+        return len(self.parts) or 1
 
 
 # ---- the accounts
@@ -205,8 +211,9 @@ class EpochAccounting:
         """Notes that gradients were used: applied, reduced, or handed to another process. Each counts once."""
         with self._lock:
             for gradient in gradients:
-                self.unused -= not gradient.settled
-                gradient.settled = True
+                if not gradient.settled:
+                    self.unused -= gradient.singles
+                    gradient.settled = True
 
     def count_received(self, gradient: Gradient) -> None:
         """Counts a gradient from another process, unless it was applied there before."""
@@ -221,13 +228,15 @@ class EpochAccounting:
         if means[0] is not gradients[0]:
             self.settle(gradients)
             with self._lock:
-                self.unused += len(means)
+                self.unused += sum(mean.singles for mean in means)
 
-    def count_accumulation(self, gradients: Sequence[Gradient]) -> None:
-        """Counts an Accumulate: it uses several gradients and makes one."""
+    def count_accumulation(self, gradients: Sequence[Gradient], total: Gradient) -> None:
+        """Counts an Accumulate: it uses several gradients, and its own counts as many."""
+        total.settled = all(gradient.settled for gradient in gradients)
         self.settle(gradients)
-        with self._lock:
-            self.unused += 1
+        if not total.settled:
+            with self._lock:
+                self.unused += total.singles
 
     def note_staleness(self, layer: Layer, gradient: Gradient, version: int, now: Moment) -> None:
         """Notes the staleness of each part of a gradient, applied `now` to the layer at this version."""
@@ -236,13 +245,13 @@ class EpochAccounting:
 
     def drop(self, item: Step | Gradient) -> None:
         """Counts dropped gradients: those of an accumulated one, or a dropped batch's, one per layer."""
-        gradients = len(item.all_parts) if isinstance(item, Gradient) else len(item.reads)
+        gradients = item.singles if isinstance(item, Gradient) else len(item.reads)
         with self._lock:
             if not item.settled:
                 item.settled = True
                 self.dropped += gradients
                 if isinstance(item, Gradient):
-                    self.unused -= 1
+                    self.unused -= gradients
                 else:
                     self.begun += 1
 

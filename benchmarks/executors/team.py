@@ -194,7 +194,7 @@ class Team(ABC):
         total.read = min((record.read for record in records), key=lambda read: read.updates)
         total.parts = tuple(part for record in records for part in record.all_parts)
         total.batches = sum(record.batches for record in records)
-        self.accounts.count_accumulation(records)
+        self.accounts.count_accumulation(records, total)
         return total
 
     @abstractmethod
@@ -290,6 +290,7 @@ class SimulatedTeam(Team):
 
     def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
         layer, step = narrowed(Layer, layer), narrowed(Step, step)
+        step.forwarded = True
         if step.reads[layer.index] is None:  # else a snapshot has read the weights before
             self.note_read(layer, step, now)
 

@@ -40,6 +40,9 @@ _NAMED = {
     "pipeline": (3, "solid", "D"),
     "adpsgd": (0, "dash-dot", "v"),
     "cocod": (2, "dotted", "P"),
+    "asgd": (6, "dotted", "^"),
+    "ringmaster": (4, "solid", "P"),
+    "rennala": (5, "dash-dot", "X"),
 }
 _VARIATIONS = [
     (list(DASHES)[(number + number // 30) % len(DASHES)], MARKERS[number % len(MARKERS)]) for number in range(60)

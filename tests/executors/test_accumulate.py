@@ -141,7 +141,7 @@ def test_sums_can_be_added_up() -> None:
 
 @pytest.mark.parametrize("declared", [False, True])
 def test_a_sum_that_is_left_over(declared: bool) -> None:
-    """Its parts are used up, it is not; dropped, it counts as all of them."""
+    """It counts as all of its parts, left over or dropped."""
     team = dry_team_of(steps=2)
 
     def worker() -> Program:
@@ -155,7 +155,7 @@ def test_a_sum_that_is_left_over(declared: bool) -> None:
         team.accounts.end_epoch()
         assert team.accounts.dropped == 2
     else:
-        with pytest.raises(EpochUnfinished, match="1 gradients were neither applied nor dropped"):
+        with pytest.raises(EpochUnfinished, match="2 gradients were neither applied nor dropped"):
             team.accounts.end_epoch()
 
 

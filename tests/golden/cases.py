@@ -25,7 +25,7 @@ from PIL import Image
 import methods
 from benchmarks.executors import registry as executors
 from benchmarks.executors.threads.recorder import RecordingExecutor
-from benchmarks.hardware.card import Card, Costs
+from benchmarks.hardware.card import Card, Costs, DeviceSpeeds
 from benchmarks.hardware.delays import Delay
 from benchmarks.runner import identity
 from benchmarks.runner.environment import cpu_name
@@ -205,6 +205,8 @@ DELAYS = tuple(
     Delay(kind=kind, device=device, steps=2.0) for device, kind in enumerate(("heavy_tailed", "bursts", "constant"))
 )
 
+UNLIKE = DeviceSpeeds(factors=(1.0, 1.5, 2.5), step_seconds=0.01, noise=0.05)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -263,6 +265,7 @@ def cases() -> list[Case]:
     found += [Case(f"{_titled(name, its)}, virtual", name, its) for name, its in OPTIONS]
     found += [Case(f"async_lu, {title}", "async_lu", workload=changes) for title, changes in SETTINGS.items()]
     found += [Case("pdasgd, stragglers", "pdasgd", card=CARD.delayed(DELAYS))]
+    found += [Case("ringmaster, unlike devices", "ringmaster", card=CARD.model_copy(update={"devices": UNLIKE}))]
     found += [Case(title, "bp", workload=merged(FEW, changes)) for title, changes in {**NETWORKS, **_others()}.items()]
     for name, its in PLAIN:
         for place in ("threads", together.NAME):

@@ -11,7 +11,10 @@ import pytest
 import methods
 from methods import registry
 
-IN_ORDER = "bp async_lu async_bu pdasgd lapsgd lppsgd hogwild ddp mbsgd lsgd plsgd pipeline cocod adpsgd".split()
+IN_ORDER = (
+    "bp async_lu async_bu pdasgd lapsgd lppsgd hogwild ddp mbsgd lsgd plsgd pipeline cocod adpsgd "
+    "asgd ringmaster rennala"
+).split()
 
 
 def test_our_methods_come_in_their_order_whatever_was_imported_first() -> None:

@@ -175,7 +175,7 @@ class TorchTeam(Team):
     def forward(self, layer: e.Layer, step: e.Step, now: float) -> None:
         """Replaces the step's activation (B, ...) by the layer's output; input and output stay on its tape."""
         layer, step = narrowed(TorchLayer, layer), narrowed(TorchStep, step)
-        x = step.activation
+        x, step.forwarded = step.activation, True
         reads = self.reads(layer, step)
         reading, read = (layer.reading, layer.reading_weights()) if reads else (NO_CONTEXT, NO_CONTEXT)
         with step.stream, reading, layer.statistics, read:  # BatchNorm's running statistics are written in here

@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from benchmarks.executors.accounting import Gradient
+from benchmarks.executors.accounting import Gradient, Step
 from benchmarks.executors.virtual.devices import Clock
 from benchmarks.executors.virtual.processes import BLOCKED, Process, Ready
 from benchmarks.hardware.price import Price
@@ -111,7 +111,7 @@ class Channels:
         giver, price = sent.worker, self.price
         if giver.device == getter.device:
             return sent.time
-        size, apart = self._bytes(sent, getter), price.apart(giver.device, getter.device)
+        size, apart = self._bytes(sent.item, giver, getter), price.apart(giver.device, getter.device)
         if not price.queues:
             return sent.time + price.transfer(size, apart=apart)
         port = ("node", price.nodes.of(getter.device)) if apart and price.nodes else ("device", getter.device)
@@ -119,10 +119,17 @@ class Channels:
         self._free[port] = begun + price.sending(size, apart=apart)
         return self._free[port]
 
-    def _bytes(self, sent: Message, getter: e.Worker) -> float:
-        if isinstance(sent.item, Gradient):
-            return self.price.parameter_bytes[sent.item.layer.index]
-        return self.price.batch_bytes(_cut(sent.worker, getter))
+    def _bytes(self, item: object, giver: e.Worker, getter: e.Worker) -> float:
+        """Returns what is charged: gradients' and weights' bytes, those of a list or tuple as one message."""
+        match item:
+            case Gradient():
+                return self.price.parameter_bytes[item.layer.index]
+            case Step(forwarded=False):  # the weights that it is sent with are pinned for its forward pass
+                return self.price.LOSS_BYTES + sum(self.price.parameter_bytes[i] for i in item.pinned)
+            case list() | tuple():
+                parts = [one for one in item if isinstance(one, Gradient | Step | list | tuple)]
+                return sum(self._bytes(one, giver, getter) for one in parts)
+        return self.price.batch_bytes(_cut(giver, getter))
 
     def close(self, process: Process, effect: e.Close) -> None:
         port = effect.port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,6 +111,10 @@ def _updates(row: AuditedRow) -> str:
     samples = row.work.train_samples or row.run.data.train_samples
     steps = samples // row.work.batch
     most = steps if row.says("applies_all_gradients") else steps // row.method.replicas
+    if row.method.replicas == 1:
+        most = math.ceil(most / row.says("batches_per_update"))
+    if row.method.drops_gradients:
+        return f"{most} at most, since gradients may be dropped"
     return str(most) if row.says("updates_all_layers") else f"{most} at most, some of a part of the layers"
 
 

@@ -1,0 +1,136 @@
+"""Asynchronous SGD with a server: workers take its weights, and it applies each of their gradients as it comes.
+
+Source: Algorithm 1 of Ringmaster ASGD (arXiv:2501.16168); Mishchenko et al. (arXiv:2206.07638), Algorithm 1.
+
+Departures and choices:
+- The server is a device of its own, the last, and has the only replica. It takes one message after the other, so that
+  the weights that it sends are those of one iterate: a copy, pinned for the batch that they are sent for.
+- Charged on the links, one message each: a gradient with the wish for weights, and the weights (all layers' bytes).
+  Their papers take both for free.
+- Batches go to whoever asks, so that devices have shares of them by their speeds. A batch's ticket, which the
+  schedule's rate goes by, is that of its beginning.
+- Workers are drained at the end of an epoch, where whoever is done waits for the slowest; theirs never end.
+- BatchNorm's running statistics are the server's; forward passes write them as they go, uncharged.
+- The rate is the schedule's; `rate=delay_adaptive` lowers it for gradients of a long delay (rates.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+from pydantic import Field
+
+from methods import (
+    NEVER_LATE,
+    Channel,
+    Close,
+    Devices,
+    Get,
+    Gradient,
+    Method,
+    NextBatch,
+    Options,
+    Program,
+    Put,
+    RateOptions,
+    Replica,
+    Snapshot,
+    Step,
+    Team,
+    Update,
+    Worker,
+    backward,
+    forward,
+    options,
+    register,
+    scale_of,
+)
+
+
+@options
+class ServerOptions(Options):
+    devices: Annotated[Devices, Field(description="Q, devices that compute gradients; the server is one more")] = 3
+
+
+@options
+class ASGDOptions(RateOptions, ServerOptions):
+    pass
+
+
+class Message(NamedTuple):
+    """What a worker sends: a gradient, layer by layer, and the batch that it wants weights for next, if there is one.
+
+    weights: through which it wants them.
+    """
+
+    gradients: Sequence[Gradient]
+    step: Step | None = None
+    weights: Channel | None = None
+
+
+@register(title="ASGD", source="arXiv:2501.16168, Algorithm 1", name="asgd", place=15)
+class ASGD(Method):
+    """Q workers that compute, and a server that updates."""
+
+    Options: ClassVar[Any] = ASGDOptions
+
+    @property
+    def devices(self) -> int:
+        return int(self.options.devices) + self.servers
+
+    @property
+    def servers(self) -> int:
+        return 1
+
+    @property
+    def shares_batches(self) -> bool:
+        return True
+
+    @property
+    def gradient_at(self) -> Literal["forward"]:
+        return "forward"
+
+    @property
+    def updates_whole_gradients(self) -> bool:
+        return True
+
+    @property
+    def special_case(self) -> str:
+        late = self.options.devices > 1 or getattr(self.options, "rate", "") != "delay_adaptive"
+        return "" if late else NEVER_LATE
+
+    def workers(self, team: Team) -> Iterable[Worker]:
+        replica, workers = team.replica, range(self.options.devices)
+        inbox = Channel(None, producers=len(workers), name="gradients for the server")
+        yield Worker(self.server(replica, inbox), device=len(workers), role="server", holds=replica.layers)
+        for q in workers:
+            yield Worker(self.worker(replica, inbox, Channel(None, name=f"weights for device {q}")), q, role="worker")
+
+    def worker(self, replica: Replica, inbox: Channel, weights: Channel) -> Program:
+        gradients: Sequence[Gradient] = ()
+        while (step := (yield NextBatch(replica, shared=True))) is not None:
+            yield Put(inbox, Message(gradients, step, weights))
+            yield Get(weights)
+            yield from forward(replica, step)
+            gradients = yield from backward(replica, step)
+        yield Put(inbox, Message(gradients))
+        yield Close(inbox)
+
+    def server(self, replica: Replica, inbox: Channel) -> Program:
+        while (message := (yield Get(inbox))) is not None:
+            if message.gradients:
+                yield from self.receive(message.gradients)
+            yield from send_weights(replica, message)
+
+    def receive(self, gradients: Sequence[Gradient]) -> Program:
+        """Line 4: the step by a gradient that has arrived."""
+        yield Update(*gradients, scale=scale_of(self.options.rate, self.options.devices))
+
+
+def send_weights(replica: Replica, message: Message) -> Program:
+    """Sends the weights of now to whoever wants them."""
+    if message.step is not None and message.weights is not None:
+        for layer in replica.layers:
+            yield Snapshot(layer, message.step)
+        yield Put(message.weights, message.step)

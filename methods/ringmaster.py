@@ -1,0 +1,48 @@
+"""Ringmaster ASGD: asynchronous SGD that ignores gradients whose delay is R or more.
+
+Source: Maranjyan, Tyurin, Richtarik (arXiv:2501.16168), Algorithm 4, "without calculation stops".
+
+Departures and choices:
+- Those of asgd.py. A delay is the number of the server's steps since it sent the weights that a gradient is taken at.
+- A gradient that is ignored has cost its batch: an epoch has no other in its place.
+- Algorithm 5, which stops a gradient under way once it is too late, needs a worker that can be interrupted: not here.
+- R is 2, as in the public code of Ringmaster LMO (vectozavr/ringmaster-lmo); the paper's is max(1, sigma^2 / epsilon).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from methods import Drop, Gradient, Lag, Program, Update, options, register
+from methods.asgd import ASGD, ServerOptions
+
+
+@options
+class RingmasterOptions(ServerOptions):
+    threshold: Annotated[int, Field(ge=1, le=10**6, description="R: gradients of this delay or more are ignored")] = 2
+
+
+@register(title="Ringmaster ASGD", source="arXiv:2501.16168, Algorithm 4", name="ringmaster", place=16)
+class Ringmaster(ASGD):
+    """A server that looks at a gradient's delay first."""
+
+    Options = RingmasterOptions
+
+    @property
+    def drops_gradients(self) -> bool:
+        return True
+
+    def receive(self, gradients: Sequence[Gradient]) -> Program:
+        lag = yield Lag(gradients[0])  # of all layers the same: the server alone updates, and all of them at once
+        if lag.staleness < self.options.threshold:
+            yield Update(*gradients)
+        else:
+            yield from drop(gradients)
+
+
+def drop(gradients: Sequence[Gradient]) -> Program:
+    for gradient in gradients:
+        yield Drop(gradient)
