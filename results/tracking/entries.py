@@ -139,7 +139,7 @@ def _parent(
     start, end = _times(first)[0], max(_times(record)[1] for record in seed_group.records)
     curves = list(mean_curves(seed_group.complete, end))
     steps = dict.fromkeys((point.key for point in curves), last_step(seed_group.complete))
-    points = finite([*curves, *summary_points(values, end, steps)])
+    points = finite([*curves, *summary_points(values, end, steps, first.judge)])
     return TrackedEntry(
         experiment=seed_group.experiment,
         key=f"ours:{seed_group.key}",

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from results.measures import ALONE, Context, of_runs
+from results.measures import ALONE, Context, best_measure, of_runs
 from results.records import Evaluation, Record
+from results.records.spec import ACCURACY, Judge
 from results.statistics import Summary
 
 FIRST = (
@@ -45,12 +46,17 @@ def metric_key(name: str) -> str:
 
 
 def summary_points(
-    values: Mapping[str, Summary], timestamp_ms: int, steps: Mapping[str, int] | None = None
+    values: Mapping[str, Summary],
+    timestamp_ms: int,
+    steps: Mapping[str, int] | None = None,
+    judge: Judge = ACCURACY,
 ) -> list[MetricPoint]:
     """Mean and standard deviation, or how far those went that have none. steps: of the means that end a curve.
 
-    Those of FIRST come last, the first of them at the end: MLflow's compare page opens on what was written last.
+    Those of FIRST come last, and at the end what runs are judged by: MLflow's compare page opens on what was written
+    last.
     """
+    first = list(dict.fromkeys((judge.metric, best_measure(judge).key, *FIRST)))
     points = []
     for name, value in values.items():
         if value.mean is not None:
@@ -61,7 +67,7 @@ def summary_points(
             points.append(MetricPoint(metric_key(f"{name}_at_least"), value.at_least, timestamp_ms))
         if value.std is not None:
             points.append(MetricPoint(metric_key(f"{name}_std"), value.std, timestamp_ms))
-    return sorted(points, key=lambda point: -FIRST.index(point.key) if point.key in FIRST else -len(FIRST))
+    return sorted(points, key=lambda point: -first.index(point.key) if point.key in first else -len(first))
 
 
 def curve(record: Record, start_ms: int) -> Iterator[MetricPoint]:

@@ -12,7 +12,7 @@ from benchmarks.views import journals
 from results.records.identity import identity, run_id
 from results.records.journal import Journal, Record, folder_of, read
 from results.records.lines import CHAIN, CHECKSUM, chained
-from results.records.spec import Labels, RunSpec
+from results.records.spec import ACCURACY, Judge, Labels, RunSpec
 
 CARD = {"name": "paper-a", "sha256": "ab" * 32}
 
@@ -42,11 +42,16 @@ def write(
     status: str | None = "finished",
     row: str | None = None,
     extra: int = 0,
+    judge: Judge = ACCURACY,
     **spec: Any,
 ) -> Record:
-    """A run with one evaluation per accuracy: simulated clock 2 s an epoch, training clock 3 s."""
+    """A run with one evaluation per accuracy: simulated clock 2 s an epoch, training clock 3 s.
+
+    judge: of another metric, whose values are given instead.
+    """
     resolved = spec_of(**spec)
     labels = Labels(row=row or resolved.method.name, method_title="Async LU", network_label="ResNet-18 (width 8)")
+    labels = labels if judge == ACCURACY else labels.model_copy(update={"judge": judge})
     folder, id = folder_of(out, run_id(resolved)), run_id(resolved)
     with Journal.create(
         folder, id=id, spec=resolved, environment={"commit": "0f" * 20, "modified": False}, labels=labels
@@ -54,6 +59,7 @@ def write(
         for epoch, accuracy in enumerate(accuracies, start=1):
             metrics = {"accuracy_percent": accuracy, "loss": 2.0 / epoch, "train_seconds": 3.0 * epoch}
             metrics |= {"virtual_seconds": 2.0 * epoch, "wall_seconds": 4.0 * epoch}
+            metrics |= {judge.metric: accuracy} if judge != ACCURACY else {}
             metrics |= {f"extra_{number}": float(number) for number in range(extra)}
             journal.evaluation(epoch, 20 * epoch, metrics)
         if status is not None:

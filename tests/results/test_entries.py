@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from results.published import Published
+from results.records.spec import ACCURACY, Judge
 from results.tracking.entries import entries
 from tests.results.samples import write
 
@@ -24,11 +25,18 @@ def test_a_clock_that_was_set_back_gives_no_negative_duration(
     assert {entry.end_ms - entry.start_ms for entry in entries([later], {}, {})} == {round(1000 * seconds)}
 
 
-def test_what_one_looks_at_first_is_written_last(tmp_path: Path) -> None:
-    """MLflow's compare page opens on the metric that was."""
-    made = entries([write(tmp_path, [30.0, 60.0], seed=seed) for seed in (0, 1)], {}, {})
+@pytest.mark.parametrize(
+    ("judge", "last"),
+    [
+        (ACCURACY, ["best_accuracy_percent", "accuracy_percent"]),
+        (Judge(metric="loss", title="loss", unit="nats", better="less"), ["best_loss", "loss"]),
+    ],
+)
+def test_what_one_looks_at_first_is_written_last(tmp_path: Path, judge: Judge, last: list[str]) -> None:
+    """MLflow's compare page opens on the metric that was: what the runs are judged by."""
+    made = entries([write(tmp_path, [3.0, 2.0], seed=seed, judge=judge) for seed in (0, 1)], {}, {})
     (ours,) = (entry for entry in made if entry.key.startswith("ours:"))
-    assert [point.key for point in ours.points()][-2:] == ["best_accuracy_percent", "accuracy_percent"]
+    assert [point.key for point in ours.points()][-2:] == last
 
 
 def test_nothing_published_stands_beside_other_data(tmp_path: Path) -> None:
