@@ -36,6 +36,7 @@ PAPERS = {
     "Paper B: locally asynchronous SGD (arXiv:2203.06638)": experiments.members("paper-b"),
     "Audits: confounds of the published comparison, each by itself": tables.group("audits"),
     "Methods of others": tables.group("others"),
+    "The suite's own: a language model, a vision transformer": tables.group("ours"),
     "Analyses of neither paper": tuple(id for id in analyses.IDS if not analyses.analysis(id).paper),
 }
 
