@@ -41,10 +41,11 @@ from reports.figures.curves import curves
 from reports.figures.looks import looks
 from reports.site.verdicts import light
 from results import files, reproductions
-from results.measures import MEASURES
+from results.measures import MEASURES, Measure, best_measure, named
 from results.records import Record
+from results.statistics import judge_of
 from results.statistics.inference import mean_interval
-from tools.findings_list import BEST, FINDINGS, REPRODUCED, TUNED, Finding, Reproduced, Tuned
+from tools.findings_list import FINDINGS, REPRODUCED, TUNED, Finding, Reproduced, Tuned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,13 +71,20 @@ def runs_of(finding: Finding, existing: Journals) -> Runs:
     }
 
 
-def values(runs: Runs, row: str, measure: str) -> dict[int, float]:
+def measures_of(finding: Finding, runs: Runs) -> tuple[Measure, ...]:
+    """Returns the measures that a finding shows, named by what its runs are judged by."""
+    judge = judge_of(record for records in runs.values() for record in records)
+    keys = finding.measures or (best_measure(judge).key, "seconds_per_epoch")
+    return tuple(named(MEASURES[key], judge) for key in keys)
+
+
+def values(runs: Runs, row: str, measure: Measure) -> dict[int, float]:
     """Map seed -> value, for the runs that have a value."""
-    by_seed = {run.seed: MEASURES[measure].of(run) for run in sorted(runs.get(row, ()), key=lambda run: run.seed)}
+    by_seed = {run.seed: measure.of(run) for run in sorted(runs.get(row, ()), key=lambda run: run.seed)}
     return {seed: value for seed, value in by_seed.items() if value is not None}
 
 
-def paired(runs: Runs, a: str, b: str, measure: str = BEST) -> dict[int, float]:
+def paired(runs: Runs, a: str, b: str, measure: Measure) -> dict[int, float]:
     """Map seed -> a row's value of the measure minus another row's, for the seeds that both have."""
     ours, theirs = (values(runs, row, measure) for row in (a, b))
     return {seed: ours[seed] - theirs[seed] for seed in ours if seed in theirs}
@@ -86,14 +94,20 @@ def mean(numbers: Collection[float]) -> float:
     return sum(numbers) / len(numbers)
 
 
-def cell(of_seeds: Mapping[int, float], sign: str = "") -> str:
-    """Returns the mean and its interval: "60.2 [58.9, 61.5]"."""
+def cell(of_seeds: Mapping[int, float], measure: Measure, sign: str = "") -> str:
+    """Returns the mean and its interval: "60.20 [58.90, 61.50]"."""
     if not of_seeds:
         return "not run"
-    text, interval = f"{mean(of_seeds.values()):{sign}.2f}", mean_interval(list(of_seeds.values()))
+    form = f"{sign}.{digits(measure)}f"
+    text, interval = f"{mean(of_seeds.values()):{form}}", mean_interval(list(of_seeds.values()))
     if interval is None or interval.low == interval.high:
         return text
-    return f"{text} [{interval.low:{sign}.2f}, {interval.high:{sign}.2f}]"
+    return f"{text} [{interval.low:{form}}, {interval.high:{form}}]"
+
+
+def digits(measure: Measure) -> int:
+    """Returns the decimals of a value: two, and as many as its measure has, but for percent."""
+    return 2 if measure.unit == "%" else max(2, measure.digits)
 
 
 def verdict(of_seeds: Mapping[int, float]) -> str:
@@ -106,55 +120,59 @@ def verdict(of_seeds: Mapping[int, float]) -> str:
 
 def block(runs: Runs, finding: Finding) -> Iterator[str]:
     """The Markdown of a finding: its rows, then its comparisons."""
-    headings = [MEASURES[measure].heading for measure in finding.measures]
+    measures = measures_of(finding, runs)
+    headings = [measure.heading for measure in measures]
     yield from (f"**{finding.title}**", "", f"| | {' | '.join(headings)} | n |", "|---" * (len(headings) + 2) + "|")
     for row, words in finding.rows.items():
-        columns = [values(runs, row, measure) for measure in finding.measures]
-        yield f"| {words} | {' | '.join(map(cell, columns))} | {len(columns[0])} |"
+        columns = [values(runs, row, measure) for measure in measures]
+        yield f"| {words} | {' | '.join(map(cell, columns, measures))} | {len(columns[0])} |"
     yield from ("", f"| {headings[0]} | difference, 95 % interval | n | |", "|---|---|---|---|")
     compared = {
-        f"{finding.rows[a]} minus {finding.rows[b]}": paired(runs, a, b, finding.measures[0])
-        for a, b in finding.against
+        f"{finding.rows[a]} minus {finding.rows[b]}": paired(runs, a, b, measures[0]) for a, b in finding.against
     }
     for (a, b), (c, d) in finding.interactions:
-        first, second = paired(runs, a, b, finding.measures[0]), paired(runs, c, d, finding.measures[0])
+        first, second = paired(runs, a, b, measures[0]), paired(runs, c, d, measures[0])
         words = f"({finding.rows[a]} minus {finding.rows[b]}) minus ({finding.rows[c]} minus {finding.rows[d]})"
         compared[words] = {seed: first[seed] - second[seed] for seed in first if seed in second}
     for words, differences in compared.items():
-        yield f"| {words} | {cell(differences, '+')} | {len(differences)} | {verdict(differences)} |"
+        yield f"| {words} | {cell(differences, measures[0], '+')} | {len(differences)} | {verdict(differences)} |"
 
 
 def headline(runs: Runs, finding: Finding) -> Iterator[str]:
     """The README's table: every method beside BP."""
-    yield f"| {finding.title} | best accuracy (%) | minus BP, seed by seed | simulated s an epoch | n |"
+    quality, seconds = measures_of(finding, runs)
+    heading = quality.heading.replace(quality.bare_heading, quality.name)
+    yield f"| {finding.title} | {heading} | minus BP, seed by seed | simulated s an epoch | n |"
     yield "|---|---|---|---|---|"
     for row, words in finding.rows.items():
-        best, seconds = (values(runs, row, measure) for measure in finding.measures)
-        beside = "" if row == "bp" else cell(paired(runs, row, "bp"), "+")
-        yield f"| {words} | {cell(best)} | {beside} | {cell(seconds)} | {len(best)} |"
+        best = values(runs, row, quality)
+        beside = "" if row == "bp" else cell(paired(runs, row, "bp", quality), quality, "+")
+        cells = cell(best, quality), beside, cell(values(runs, row, seconds), seconds)
+        yield f"| {words} | {' | '.join(cells)} | {len(best)} |"
 
 
 def there(runs: Runs, finding: Finding) -> bool:
     """Whether a comparison of the finding has enough seeds for a picture."""
-    return any(len(paired(runs, a, b, finding.measures[0])) >= FEWEST for a, b in finding.against)
+    measure = measures_of(finding, runs)[0]
+    return any(len(paired(runs, a, b, measure)) >= FEWEST for a, b in finding.against)
 
 
 def picture(runs: Runs, finding: Finding, stem: Path) -> tuple[Path, ...]:
     """Draw the first measure of every row: a dot per seed, and above the dots their mean and its interval."""
-    look_of = looks(finding.rows)
+    look_of, measure = looks(finding.rows), measures_of(finding, runs)[0]
     sizes = Sizes((6.4, 0.32 * len(finding.rows) + 0.9), (canvas.COLUMN, 0.2 * len(finding.rows) + 0.6))
 
     def paint(figure: Figure, medium: Medium) -> None:
         axes = figure.subplots()
         for place, row in enumerate(finding.rows):
-            of_row, look = list(values(runs, row, finding.measures[0]).values()), look_of[row]
+            of_row, look = list(values(runs, row, measure).values()), look_of[row]
             if not of_row:
                 continue
             axes.plot(of_row, [place] * len(of_row), "o", ms=3, alpha=0.5, color=look.colour, mew=0)
             if (interval := mean_interval(of_row)) is not None:
                 axes.plot([interval.low, interval.high], [place - 0.22] * 2, color=look.colour, lw=1.5)
             axes.plot([mean(of_row)], [place - 0.22], look.marker, ms=4, color=look.colour)
-        axes.set_xlabel(f"{MEASURES[finding.measures[0]].heading}: seeds; mean and 95 % interval")
+        axes.set_xlabel(f"{measure.heading}: seeds; mean and 95 % interval")
         axes.set_yticks(range(len(finding.rows)), finding.rows.values())
         axes.invert_yaxis()
 
@@ -172,7 +190,7 @@ def reproduced(reproduction: Reproduced, existing: Journals) -> TableRuns | None
 
 
 def reproduced_block(reproduction: Reproduced, table_runs: TableRuns) -> Iterator[str]:
-    measures = [MEASURES[key] for key in reproduction.measures]
+    measures = [named(MEASURES[key], table_runs.judge) for key in reproduction.measures]
     headings = [f"{measure.heading}: published | {'simulated' if measure.clock else 'here'}" for measure in measures]
     yield from (f"**{reproduction.title}**", "", f"| | {' | '.join(headings)} | n |")
     yield "|---" * (2 * len(measures) + 2) + "|"
@@ -210,40 +228,39 @@ def tuned(choice: Tuned, existing: Journals) -> TunedTable | None:
 
 def tuned_block(choice: Tuned, made: TunedTable) -> Iterator[str]:
     yield from (f"**{choice.title}**", "")
-    yield "| | rate | best accuracy (%) | its best rate | best accuracy (%) there | n |"
+    best = made.judged.heading.replace(made.judged.bare_heading, made.judged.name)
+    yield f"| | rate | {best} | its best rate | {best} there | n |"
     yield "|---|---|---|---|---|---|"
     for search in made.searches:
         cells = [text for side in SIDES for text in at_rate(choice, made, search, side)]
         n = len(made.records("best", choice.network, search.row))
         yield f"| {search.row.label} | {' | '.join(cells)} | {n} |"
-    accuracy_pairs = [pair for pair in pairs(made) if pair.measure is made.judged]
-    held = (
-        f"of {len(accuracy_pairs)} pairs, held to {100 * accuracy_pairs[0].best.level:.3g} %" if accuracy_pairs else ""
-    )
-    yield from ("", f"| Best accuracy (%), 95 % interval | as published | each at its best | {held} |")
+    compared = [pair for pair in pairs(made) if pair.measure.key == made.judged.key]
+    held = f"of {len(compared)} pairs, held to {100 * compared[0].best.level:.3g} %" if compared else ""
+    yield from ("", f"| {made.judged.heading}, 95 % interval | as published | each at its best | {held} |")
     yield "|---|---|---|---|"
-    for pair in accuracy_pairs:
+    for pair in compared:
         sides = f"{contrast(pair, 'published')} | {contrast(pair, 'best')}"
         yield f"| {pair.first.label} minus {pair.second.label} | {sides} | {pair.kind} |"
 
 
 def at_rate(choice: Tuned, made: TunedTable, search: Search, side: Side) -> tuple[str, str]:
-    """Returns a row's learning rate in words, and its accuracy there."""
+    """Returns a row's learning rate in words, and its best value there."""
     summary, _ = made.sides[side].value(choice.network, search.row.key, made.judged)
-    accuracy, interval = "not run", made.interval(side, choice.network, search.row)
+    best, interval, form = "not run", made.interval(side, choice.network, search.row), f".{digits(made.judged)}f"
     if summary is not None and summary.mean is not None:
-        accuracy = f"{summary.mean:.2f}" + (
-            f" [{interval.low:.2f}, {interval.high:.2f}]" if interval is not None else ""
-        )
+        ends = f" [{interval.low:{form}}, {interval.high:{form}}]" if interval is not None else ""
+        best = f"{summary.mean:{form}}{ends}"
     run = next(run for run in made.sides[side].grid.runs if run.labels.row == search.row.key)
-    ends = " and ".join(edges(search.trials)) if side == "best" else ""
-    return f"{run.work.schedule.lr:g}{f', the {ends} tried' if ends else ''}", accuracy
+    edge = " and ".join(edges(search.trials)) if side == "best" else ""
+    return f"{run.work.schedule.lr:g}{f', the {edge} tried' if edge else ''}", best
 
 
 def contrast(pair: RowPair, side: Side) -> str:
     contrasted = pair.published if side == "published" else pair.best
     low, high = contrasted.ends
-    return f"{contrasted.quantity.value:+.2f} [{low:+.2f}, {high:+.2f}]"
+    form = f"+.{digits(pair.measure)}f"
+    return f"{contrasted.quantity.value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 # ---- the pages
@@ -264,7 +281,7 @@ def blocks(existing: Journals) -> tuple[dict[str, str], dict[str, Callable[[Path
         if (table_runs := reproduced(beside, existing)) is not None:
             texts[beside.name] = reproduced_block(beside, table_runs)
             lines = list(pictures.curves(table_runs))
-            drawn[beside.name] = partial(curves, lines, title=beside.title, y_label="Test accuracy (%)")
+            drawn[beside.name] = partial(curves, lines, title=beside.title, y_label=f"Test {table_runs.judge.heading}")
     for rows in TUNED:
         if (made := tuned(rows, existing)) is not None:
             texts[rows.name] = tuned_block(rows, made)

@@ -13,7 +13,8 @@ class Finding:
     """Rows of tables that share data, network and card: those that are shown, and pairs (a, b) held against each other.
 
     rows: key of a table's row -> its words here. against: pairs of keys; the table shows the first minus the second, in
-    the first of the measures, in which the picture is, too. interactions: two pairs each; what is shown is the first
+    the first of the measures, in which the picture is, too; none: the best of what the runs are judged by, and seconds
+    per epoch. interactions: two pairs each; what is shown is the first
     pair's difference minus the second pair's, which is 0 where two effects add up.
     """
 
@@ -22,7 +23,7 @@ class Finding:
     tables: Sequence[str]
     rows: Mapping[str, str]
     against: Sequence[tuple[str, str]]
-    measures: Sequence[str] = (BEST, "seconds_per_epoch")
+    measures: Sequence[str] = ()
     network: str = "resnet18"
     interactions: Sequence[tuple[tuple[str, str], tuple[str, str]]] = ()
 

@@ -12,9 +12,11 @@ from benchmarks.runner.grid import resolve
 from benchmarks.runner.settings import Settings
 from benchmarks.tables.registry import table
 from benchmarks.views import journals
+from results.measures import MEASURES
+from results.records.spec import Judge
 from tests.results.samples import finish, write
 from tools import findings
-from tools.findings import CHOSEN, Runs, block, filled, paired, reproduced, reproduced_block, runs_of, values
+from tools.findings import CHOSEN, Runs, block, filled, headline, paired, reproduced, reproduced_block, runs_of, values
 from tools.findings_list import BEST, FINDINGS, REPRODUCED, Finding
 
 PAIR = Finding("pair", "Pairs", (), {"async_lu": "LU", "bp": "BP", "ddp": "DDP"}, (("async_lu", "bp"),))
@@ -31,11 +33,27 @@ def runs(tmp_path: Path) -> Runs:
 
 
 def test_differences_are_taken_seed_by_seed(runs: Runs) -> None:
-    assert paired(runs, "async_lu", "bp") == {0: -1.0, 1: -0.5}
+    assert paired(runs, "async_lu", "bp", MEASURES[BEST]) == {0: -1.0, 1: -0.5}
     text = "\n".join(block(runs, PAIR))
     assert "| LU | 62.00 [57.03, 66.97] | 2.00 | 3 |" in text
     assert "| DDP | not run | not run | 0 |" in text
     assert "| LU minus BP | -0.75 [-3.93, +2.43] | 2 | undecided |" in text
+
+
+def test_losses_are_compared_in_their_unit_and_drawn_in_it(tmp_path: Path) -> None:
+    """Without measures of its own a finding shows the best of what its runs are judged by."""
+    nats = Judge(metric="loss", title="loss", unit="nats", better="less")
+    ends = {"async_lu": [1.614, 1.618, 1.622], "bp": [1.6, 1.606, 1.608]}
+    known = {
+        row: [write(tmp_path, [3.0, end], method=row, seed=n, judge=nats) for n, end in enumerate(its)]
+        for row, its in ends.items()
+    }
+    text = "\n".join(block(known, PAIR))
+    assert "| | Best loss (nats) | Seconds per epoch | n |" in text
+    assert "| LU minus BP | +0.013 [+0.010, +0.016] | 3 | more |" in text
+    assert "best loss (nats)" in "\n".join(headline(known, PAIR))
+    _, svg, _ = findings.picture(known, PAIR, tmp_path / "drawn")
+    assert "Best loss (nats): seeds; mean and 95 % interval" in svg.read_text(encoding="utf-8")
 
 
 def test_an_interaction_is_the_difference_of_two_differences(tmp_path: Path) -> None:
@@ -53,7 +71,7 @@ def test_runs_of_other_settings_are_none_of_a_findings(tmp_path: Path) -> None:
     planned = [resolve(table("table1"), replace(CHOSEN, seeds=(0,), settings=settings)).runs[0] for settings in rates]
     for run, best in zip(planned, (60.0, 90.0), strict=True):
         finish(tmp_path, run, best)
-    assert values(runs_of(one, journals.read(tmp_path)), planned[0].labels.row, BEST) == {0: 60.0}
+    assert values(runs_of(one, journals.read(tmp_path)), planned[0].labels.row, MEASURES[BEST]) == {0: 60.0}
 
 
 def test_only_marked_places_change() -> None:
