@@ -88,6 +88,17 @@ class Measure:
     resolution: OfRun | None = field(default=None, compare=False, repr=False)
 
     @property
+    def bare_heading(self) -> str:
+        """The heading without its unit: "Best loss"."""
+        return self.heading.removesuffix(f" ({self.unit})")
+
+    @property
+    def name(self) -> str:
+        """The same in a sentence: "best loss", but "MFU"."""
+        bare = self.bare_heading
+        return bare if bare[:2].isupper() else bare[:1].lower() + bare[1:]
+
+    @property
     def timed(self) -> bool:
         """Whether it is seconds, or computed of seconds, such as a speed-up or MFU."""
         return self.time or self.clock
@@ -146,8 +157,12 @@ class Measure:
         return Seeds(values, limits, never, widths, seeds)
 
     def possible(self, interval: Interval) -> Interval:
-        """The part of an interval in which the measure can lie: none is below 0, and no share above 100 %."""
-        low, high = max(0.0, interval.low), max(0.0, interval.high)
+        """The part of an interval in which the measure can lie: no share is above 100 %.
+
+        None is below 0 either, but for a loss of one's own that is so on the whole.
+        """
+        least = 0.0 if interval.low + interval.high >= 0 else -math.inf
+        low, high = max(least, interval.low), max(least, interval.high)
         return replace(interval, low=low, high=min(100.0, high) if self.unit == "%" else high)
 
 
@@ -179,7 +194,15 @@ def of_runs() -> list[Measure]:
 
 def best_measure(judge: Judge) -> Measure:
     """Returns the measure of a run's best value of what it is judged by. Raises KeyError where there is none."""
-    return MEASURES[f"best_{judge.metric}"]
+    return named(MEASURES[f"best_{judge.metric}"], judge)
+
+
+def named(measure: Measure, judge: Judge) -> Measure:
+    """Returns a best or last value of what runs are judged by under the judge's title and unit: "Best loss (nats)"."""
+    when, _, metric = measure.key.partition("_")
+    if when not in ("best", "test") or metric != judge.metric:
+        return measure
+    return replace(measure, heading=f"{when.capitalize()} {judge.heading}", unit=judge.unit)
 
 
 def need(keys: Iterable[str], what: Literal["target", "baseline"]) -> bool:

@@ -32,7 +32,7 @@ from benchmarks.views.table import assemble
 from benchmarks.views.table_runs import find_runs
 from benchmarks.workloads.data.cards import DataCard, card
 from reports.tables.texts import notes as table_notes
-from results.measures import MEASURES
+from results.measures import MEASURES, named
 from results.published import Published
 from results.records.spec import flat
 
@@ -144,7 +144,8 @@ def _show_table(grid: Grid, console: Console) -> None:
         console.print(f"\n[bold]{network}[/]: {escape(first.labels.network_label)}", highlight=False)
         say(console, _data(table, first.data, beside=bool(values)))
         console.print(escape(_words({key: document[key] for key in MAIN_SETTINGS})), highlight=False, style="dim")
-        columns = Columns("row", *(f"{MEASURES[measure].heading}, published" for measure in table.measures), box=None)
+        measures = [named(MEASURES[key], first.labels.judge) for key in table.measures]
+        columns = Columns("row", *(f"{measure.heading}, published" for measure in measures), box=None)
         columns.columns[0].overflow = "fold"  # names of rows stay whole, in one line where there is room
         columns.columns[0].min_width = min(60, max(len(row.key) for row in rows))
         for column in columns.columns[1:]:

@@ -101,7 +101,7 @@ def test_tuning_that_turns_the_order_round(cli: Cli, fake: Fake) -> None:
     ]
     text = written(Path("out"), "tune-table1.md").read_text(encoding="utf-8")
     assert "tuning turns the order round: DDP before Async LU (1 turned round)" in text
-    assert "Async LU \\> DDP as published; DDP \\> Async LU each at its best." in text
+    assert "Async LU before DDP as published; DDP before Async LU each at its best." in text
     assert "Best at the table's own rate, the same runs on either side: Async LU on ResNet-18." in text
     assert "The rate of the warm-up is multiplied together with the learning rate" in text
     assert "by the same test set, for want of a validation split" in text

@@ -20,12 +20,13 @@ def made(
 ) -> Record:
     """A record of the run, or of the same experiment under other sources or another torch.
 
-    curve: test accuracy in percent after each epoch; pace: simulated seconds an epoch.
+    curve: what the run is judged by, on the test set after each epoch; pace: simulated seconds an epoch.
     """
     spec = run.spec.model_copy(update=changes)
+    others = {"accuracy_percent": 50.0, "loss": 1.0}
     evaluations = [
-        Evaluation(epoch, 4 * epoch, {"virtual_seconds": pace * epoch, "accuracy_percent": percent, "loss": 1.0})
-        for epoch, percent in enumerate(curve, start=1)
+        Evaluation(epoch, 4 * epoch, {"virtual_seconds": pace * epoch, **others, run.labels.judge.metric: value})
+        for epoch, value in enumerate(curve, start=1)
     ]
     return Record(
         id=run_id(spec),

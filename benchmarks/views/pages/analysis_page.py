@@ -49,7 +49,7 @@ def tuned_pages(id: str, out: Path, folder: Path) -> Iterator[Page]:
     """
     for place, tables in files.by_condition(out / FOLDER, name_of(id)).items():
         rows = tables[0]
-        caption = f"{rows.title}: the accuracy of every trial over its learning rate."
+        caption = f"{rows.title}: the best value of every trial over its learning rate."
         yield Page(
             id=rows.name,
             title=rows.title,

@@ -16,7 +16,7 @@ from benchmarks.tables.shared import BASELINE
 from benchmarks.views.table_runs import TableRuns
 from benchmarks.workloads.networks.names import title_of
 from results import published
-from results.measures import ALONE, MEASURES, Context, Measure, best_measure, words
+from results.measures import ALONE, MEASURES, Context, Measure, best_measure, named, words
 from results.published import Key, Published
 from results.records import Record
 from results.statistics.censoring import restricted_ratio
@@ -37,7 +37,7 @@ def glance(table_runs: TableRuns, network: str) -> Glance | None:
     judged = best_measure(table_runs.judge)
     ranked = (judged.key, FINAL.get(table_runs.judge.metric, judged.key))
     shown = [key for key in ranked if key in table_runs.table.measures]
-    quality = MEASURES[shown[0]] if shown else judged
+    quality = named(MEASURES[shown[0]], table_runs.judge) if shown else judged
     speed = times[0] if times else SPEEDUP
     if speed.needs == "target" and given.target is None:
         return None
@@ -50,9 +50,9 @@ def glance(table_runs: TableRuns, network: str) -> Glance | None:
         return None
     name = base.label if base.method == BASELINE.method else f"{base.label}, the slowest as published"
     what = words(speed.key) if times else "seconds per batch"
-    heading = "Accuracy (points)" if quality.points else f"{words(quality.key).capitalize()} (difference)"
+    heading = "Accuracy (points)" if quality.points else f"{quality.bare_heading} (difference)"
     digits = 1 if quality.points else quality.digits
-    return Glance(title_of(network), name, what, words(quality.key), lines, network, base.key, heading, digits)
+    return Glance(title_of(network), name, what, quality.name, lines, network, base.key, heading, digits)
 
 
 def _baseline(table_runs: TableRuns, network: str, speed: Measure) -> Row | None:

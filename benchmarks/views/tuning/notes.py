@@ -13,7 +13,7 @@ from benchmarks.views.tuning.order import RowPair, verdict
 from benchmarks.views.tuning.tuned import SIDES, TunedTable, spent
 from benchmarks.workloads.networks.names import title_of
 from results.groups import FIRST_TRIAL_SEED
-from results.measures import need, words
+from results.measures import need
 
 SELECTION = (
     "A rate is chosen by the best test {judge} of other seeds (from {first}) than those shown: by the same test set, "
@@ -25,9 +25,10 @@ SCALED = (
     "(linear scaling, for example) applies to the product: the schedule keeps its shape. Nothing else is tuned."
 )
 RULE = (
-    "Decided is a pair of rows whose difference of accuracies, or quotient of all else, lies on one side throughout "
-    "an interval at 1 - 5 %/m, m the pairs of a network that are compared by a measure (docs/statistics.md). The 95 % "
-    "intervals that are shown are of each pair by itself, and may leave no doubt where the word does."
+    "Decided is a pair of rows whose difference of accuracies or losses, or quotient of times or epochs, lies on one "
+    "side throughout an interval at 1 - 5 %/m, m the pairs of a network that are compared by a measure "
+    "(docs/statistics.md). The 95 % intervals that are shown are of each pair by itself, and may leave no doubt where "
+    "the word does."
 )
 
 
@@ -47,7 +48,7 @@ def caveats(tuned: TunedTable, found: Sequence[RowPair]) -> Iterator[str]:
     table_runs = tuned.published
     for network, measure in itertools.product(tuned.networks, tuned.ranked):
         where, mine = (
-            f"{title_of(network)}, {words(measure.key)}",
+            f"{title_of(network)}, {measure.name}",
             [pair for pair in found if (pair.network, pair.measure.key) == (network, measure.key)],
         )
         before, now = (tuned.order(side, network, measure) for side in SIDES)

@@ -1,10 +1,10 @@
 """Whether tuning changes the order of a table's rows, pair by pair, by the inference that claims are judged by.
 
 A pair is decided at the published rates, or with each at its best, where the 95 % interval of its difference (of
-accuracies) or quotient (of all else) leaves out 0 or 1, seed by seed: benchmarks.papers.claims.rules has the rule. A
-single run a row decides nothing but the simulated clock's own seconds. Of m pairs of a network, by one measure at one
-side's rates, each is held to a level of 1 - 5 %/m instead (Bonferroni), since either outcome of any of them would be
-reported; the 95 % interval that is shown is that of the pair by itself.
+accuracies, losses) or quotient (of times, epochs) leaves out 0 or 1, seed by seed: benchmarks.papers.claims.rules has
+the rule. A single run a row decides nothing but the simulated clock's own seconds. Of m pairs of a network, by one
+measure at one side's rates, each is held to a level of 1 - 5 %/m instead (Bonferroni), since either outcome of any of
+them would be reported; the 95 % interval that is shown is that of the pair by itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmarks.papers.claims.quantities import Quantity, on_common_seeds
 from benchmarks.papers.claims.terms import LEVEL
 from benchmarks.tables.definition import Row
 from benchmarks.views.tuning.tuned import SIDES, Side, TunedTable
-from results.measures import Measure, words
+from results.measures import Measure
 
 KINDS = ("turned round", "no longer decided", "decided by tuning", "as before", "not decided")
 """Outcomes of tuning for a pair, the gravest first."""
@@ -69,8 +69,8 @@ class RowPair:
 
     @property
     def label(self) -> str:
-        sign = "-" if self.measure.points else "/"
-        return f"{words(self.measure.key)}: {self.first.label} {sign} {self.second.label}"
+        sign = "/" if self.measure.speed else "-"
+        return f"{self.measure.name}: {self.first.label} {sign} {self.second.label}"
 
     @property
     def winner(self) -> str:
@@ -115,11 +115,11 @@ def _made(tuned: TunedTable, side: Side, network: str, one: Row, other: Row, mea
     if a is None or b is None:
         return None
     a, b = on_common_seeds(a, b)
-    return a.minus(b) if measure.points else a.over(b)
+    return a.over(b) if measure.speed else a.minus(b)
 
 
 def _contrast(made: Quantity, measure: Measure, level: float) -> Contrast:
-    status = made.within(0.0 if measure.points else 1.0, math.inf, level)
+    status = made.within(1.0 if measure.speed else 0.0, math.inf, level)
     better = None if status == "not decided" else (status == "holds") == (measure.better == "more")
     return Contrast(made, better, level)
 

@@ -24,7 +24,7 @@ from benchmarks.views.tuning.tuned import (
 )
 from benchmarks.workloads.networks.names import title_of
 from benchmarks.workloads.workload import Workload
-from results.measures import Measure, incidents, words
+from results.measures import Measure, incidents
 from results.records import Record
 from results.statistics import Summary, best, extent
 from results.tables import Conditions, ResultCell, ResultRow, ResultTable
@@ -50,7 +50,7 @@ def rows_table(
             tuned.judged,
             *(_end(tuned.judged, end) for end in ENDS),
             *(_rank(measure) for measure in tuned.ranked),
-            *(measure for measure in tuned.measures if measure is not tuned.judged),
+            *(measure for measure in tuned.measures if measure.key != tuned.judged.key),
             *_spent_measures(tuned),
         ),
         rows=tuple(_row(tuned, one, side) for one in tuned.searches for side in SIDES),
@@ -76,7 +76,7 @@ def _end(judged: Measure, end: str) -> Measure:
 
 
 def _rank(measure: Measure) -> Measure:
-    return Measure(f"{measure.key}_rank", f"Rank by {words(measure.key)}", better="less", digits=0, exact=True)
+    return Measure(f"{measure.key}_rank", f"Rank by {measure.name}", better="less", digits=0, exact=True)
 
 
 def _spent_measures(tuned: TunedTable) -> tuple[Measure, ...]:
@@ -100,7 +100,7 @@ def _row(tuned: TunedTable, one: Search, side: Side) -> ResultRow:
         _measured(tuned, one, side, tuned.judged),
         *(_exact(end, or_else="no interval: fewer than two runs with a value") for end in ends),
         *(_exact(rank, or_else="nothing to rank by") for rank in ranks),
-        *(_measured(tuned, one, side, measure) for measure in tuned.measures if measure is not tuned.judged),
+        *(_measured(tuned, one, side, measure) for measure in tuned.measures if measure.key != tuned.judged.key),
         *map(_exact, (cost.trials, cost.epochs, cost.samples, cost.seconds)),
     )
     key = row.key if side == "published" else f"{row.key}@best"
@@ -155,7 +155,7 @@ def pairs_table(tuned: TunedTable, found: Sequence[RowPair]) -> ResultTable:
         ),
         rows=tuple(_pair_row(tuned, pair) for pair in found),
         captions=(
-            "Accuracies: the first row less the second, in percentage points; all else: the first over the second",
+            "Accuracies, losses: the first row less the second; times, epochs: the first over the second",
             "footnotes: what tuning does to the pair; decided is what leaves no doubt at 1 - 5 %/m, of m pairs",
             "the 95 % intervals are of each pair by itself",
         ),

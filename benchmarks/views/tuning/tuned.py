@@ -117,12 +117,12 @@ class TunedTable:
         return {row: 1 + sum(other < key for other in keys.values()) for row, key in keys.items()}
 
     def order(self, side: Side, network: str, measure: Measure) -> str:
-        """The rows by rank, in words: "A > B = C > D"."""
+        """The rows by rank, in words: "A before B = C before D"."""
         ranks, labels = self.ranks(side, network, measure), {one.row.key: one.row.label for one in self.of(network)}
         by_rank: dict[int, list[str]] = {}
         for row, rank in sorted(ranks.items(), key=lambda item: item[1]):
             by_rank.setdefault(rank, []).append(labels[row])
-        return " > ".join(" = ".join(names) for names in by_rank.values())
+        return " before ".join(" = ".join(names) for names in by_rank.values())
 
 
 def spent(search: Search) -> Spent:
