@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable
@@ -132,6 +133,7 @@ def test_a_caption_says_what_coincides_over_every_axis() -> None:
     assert curves.coinciding([curve("LAP", 1), curve("BP", 3)]) == ""
 
 
-def test_a_speedup_whose_interval_begins_at_0_is_drawn(tmp_path: Path) -> None:
-    split = SpeedupSplit("Async LU", 1.0, 2.0, 2.0, 1.0, 2.0, {"speedup": Interval(0.0, 9.8)})
+@pytest.mark.parametrize("interval", [Interval(0.0, 9.8), Interval(0.2, math.inf)])
+def test_a_speedup_whose_interval_has_an_open_end_is_drawn(tmp_path: Path, interval: Interval) -> None:
+    split = SpeedupSplit("Async LU", 1.0, 2.0, 2.0, 1.0, 2.0, {"speedup": interval})
     assert all(path.is_file() for path in diagnostics.splits({"GPT": [split]}, tmp_path / "splits", title="t"))

@@ -71,4 +71,4 @@ def _times(one: SpeedupSplit, name: FactorName) -> str:
     """'× 1.81 [1.70, 1.93]'."""
     factor = one.factor(name)
     interval = f" [{factor.interval.low:.2f}, {factor.interval.high:.2f}]" if factor.interval is not None else ""
-    return f"× {factor.value:.2f}{interval}"
+    return f"× {factor.value:.2f}{interval}".replace("inf", "∞")
