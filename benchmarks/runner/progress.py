@@ -184,8 +184,9 @@ def runs(count: int) -> str:
 
 
 def judged(judge: Judge, metrics: Mapping[str, float]) -> str:
-    """Value that the evaluation is judged by, in words: "87.0 %", "1.88 nats"."""
-    return f"{judge.of(metrics):.{judge.digits or 1}f} {judge.unit}".rstrip()
+    """Value that the evaluation is judged by, in words: "87.0 %", "1.88 nats"; of a smaller one two digits."""
+    value, digits = judge.of(metrics), judge.digits or 1
+    return f"{value:{'.2g' if 0 < abs(value) < 10**-digits else f'.{digits}f'}} {judge.unit}".rstrip()
 
 
 def clock(metrics: Mapping[str, float]) -> str:

@@ -193,10 +193,14 @@ def glance_text(shown: GlanceValue | None, unit: Literal["×", ""] = "", digits:
     if shown is None:
         return BLANK
     numbers = (number for number in (shown.value, shown.low, shown.high) if number is not None)
-    value, *ends = (_factor(number) if unit else f"{number:.{digits}f}" for number in numbers)
+    value, *ends = (_factor(number) if unit else _difference(number, digits) for number in numbers)
     value = value if unit or value.startswith("-") else f"+{value}"
     interval = f" [{', '.join(ends)}]" if ends else ""
     return f"{_SIGNS[shown.bound]}{value}{unit}{interval}"
+
+
+def _difference(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if abs(value) < 1e4 else f"{value:.3g}"
 
 
 def _factor(value: float) -> str:

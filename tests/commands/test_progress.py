@@ -14,7 +14,7 @@ from benchmarks.runner import progress
 from benchmarks.runner.plan import Run
 from benchmarks.runner.processes.messages import Begin, Ended, Epoch, Remark, Resumed
 from benchmarks.runner.progress import EVERY_SECONDS, Display, duration
-from results.records.spec import Labels
+from results.records.spec import Judge, Labels
 from tests.commands.commands import until
 from tests.results.samples import spec_of
 
@@ -138,3 +138,9 @@ def test_a_terminal_gets_one_line_that_changes(width: int) -> None:
 
 def test_durations_are_words() -> None:
     assert [duration(seconds) for seconds in (-1, 12.4, 600, 7200)] == ["0 s", "12 s", "10 min", "2.0 h"]
+
+
+@pytest.mark.parametrize(("value", "said"), [(1.8832, "1.88 nats"), (150.0, "150.00 nats"), (0.00321, "0.0032 nats")])
+def test_a_small_loss_is_not_said_to_be_0(value: float, said: str) -> None:
+    nats = Judge(metric="loss", title="loss", unit="nats", better="less", digits=2)
+    assert progress.judged(nats, {"loss": value}) == said

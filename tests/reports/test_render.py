@@ -365,3 +365,9 @@ def test_written_files_are_whole_or_not_there(
 )
 def test_factors_however_small(value: float, text: str) -> None:
     assert glance_text(GlanceValue(value), "×") == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.7129, "+0.713"), (-29173152.106, "-2.92e+07")])
+def test_differences_however_large(value: float, text: str) -> None:
+    """Of squared errors, for example, which may be anything."""
+    assert glance_text(GlanceValue(value), digits=3) == text
