@@ -116,14 +116,18 @@ def splits(panels: Mapping[str, Sequence[SpeedupSplit]], stem: Path, *, title: s
 def _factors(axes: Axes, splits_shown: Sequence[SpeedupSplit], medium: Medium) -> None:
     """Speed-ups are black; their parts, which are no methods and so have no colour, are grey."""
     ys = [-float(number) for number in range(len(splits_shown))]
-    ends = [end for split in splits_shown for name in FACTORS for end in split.factor(name).ends if 0 < end < math.inf]
+    known = [split.factor(name) for split in splits_shown for name in FACTORS]
+    ends = [end for factor in known for end in factor.ends if end == factor.value or TICKS[0] <= end <= TICKS[-1]]
     low, high = min([*ends, 0.8]) / 1.15, max([*ends, 1.25]) * 1.15
     looks_of = zip(FACTORS.items(), ((0.0, "D", "black"), (0.26, "<", "0.45"), (-0.26, ">", "0.45")), strict=True)
     for (name, label), (offset, marker, shade) in looks_of:
         factors = [split.factor(name) for split in splits_shown]
         for y, factor in zip(ys, factors, strict=True):
             if (interval := factor.interval) is not None:
-                xs = max(interval.low, low / 2), min(interval.high, 2 * high)  # an open end reaches the axes' edge
+                xs = (
+                    max(interval.low, low / 2),
+                    min(interval.high, 2 * high),
+                )  # an end beyond the ticks reaches the axes' edge
                 axes.plot(xs, [y + offset] * 2, color=shade, linewidth=0.7 * medium.line)
         point: dict[str, Any] = {"color": shade, "markerfacecolor": "white", "markersize": medium.marker}
         axes.plot([factor.value for factor in factors], [y + offset for y in ys], marker, label=label, **point)

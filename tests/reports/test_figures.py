@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from reports.figures import canvas, coincidence, curves, diagnostics, timelines
 from reports.figures.curves import Curve
@@ -137,3 +138,11 @@ def test_a_caption_says_what_coincides_over_every_axis() -> None:
 def test_a_speedup_whose_interval_has_an_open_end_is_drawn(tmp_path: Path, interval: Interval) -> None:
     split = SpeedupSplit("Async LU", 1.0, 2.0, 2.0, 1.0, 2.0, {"speedup": interval})
     assert all(path.is_file() for path in diagnostics.splits({"GPT": [split]}, tmp_path / "splits", title="t"))
+
+
+def test_an_interval_beyond_all_ticks_does_not_press_the_rest_together() -> None:
+    split = SpeedupSplit("Async LU", 1.0, 2.0, 2.0, 1.0, 2.0, {"speedup": Interval(1e-6, 1e6)})
+    axes = Figure().subplots()
+    diagnostics._factors(axes, [split], canvas.SCREEN)
+    low, high = axes.get_xlim()
+    assert 0.5 < low < 1 < high < 3
