@@ -41,6 +41,7 @@ from benchmarks.workloads.networks.build import forward_all
 from benchmarks.workloads.optimizers import build, mark_matrices
 from benchmarks.workloads.own import NONE, Own
 from benchmarks.workloads.precision import autocast, set_flags
+from benchmarks.workloads.shapes import test_batch
 from benchmarks.workloads.workload import Workload
 from methods.effects import Worker
 from results.records.evaluating import epoch_number, evaluated_at, evaluations_until
@@ -314,7 +315,7 @@ class Training:
             module.load_state_dict(state)
         layers, sums, count = list(self.judge.values()), Counter[str](), 0
         with torch.no_grad(), self.autocast() if self.autocast is not None else nullcontext():
-            for inputs, targets in self.batches.test():
+            for inputs, targets in self.batches.test(test_batch(self.work, self.data.card)):
                 outputs = forward_all(layers, inputs).float()
                 sums.update({name: float(value) for name, value in self.task.sums(outputs, targets).items()})
                 count += targets.numel()

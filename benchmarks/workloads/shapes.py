@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from benchmarks.errors import UserError
 from benchmarks.workloads.data.cards import DataCard
 from benchmarks.workloads.memory import machine_memory
+from benchmarks.workloads.networks.names import NETWORKS, heads_of
 from benchmarks.workloads.workload import Workload
 
 COPIES, SHARE = 4, 2
 """Outputs of a batch are in memory about four times, with their logarithms and both gradients; they may take a half of
 the machine's memory."""
+PASSING = 2
+"""Scores of one block beside those, softmaxed, that each block keeps for its backward pass: before and after the
+softmax in a forward pass, two gradients in a backward pass. So the peak memory of a process has it: a step of GPT over
+4,096 places took 3.4 times a block's scores with one block, 6.8 times with four. (torch's fused kernel took 0.1 times;
+`networks.transformer.Attention` says why it is not used.)"""
+TESTED, TESTED_SCORES = 500, 2**21
+"""Samples of a test batch at most, and scores of each head of all of them together."""
 
 
 def inputs_of(work: Workload, known: DataCard) -> tuple[int, ...]:
@@ -36,12 +45,54 @@ def outputs_of(work: Workload, known: DataCard, batch: int, vocabulary: int | No
 
 
 def check_memory(work: Workload, known: DataCard) -> None:
-    """Raises UserError where the outputs of a training batch would fill this machine's memory."""
-    shape = outputs_of(work, known, work.batch)
-    needed, there = 4 * COPIES * math.prod(shape), machine_memory()
+    """Raises UserError where the outputs of a batch, or the scores of its attention, would fill this machine's memory.
+
+    That is the least that a run takes: of one batch in flight, and of a network of one's own its outputs alone.
+    """
+    shape, attends = outputs_of(work, known, work.batch), _attention(work, known)
+    outputs, scores = 4 * COPIES * math.prod(shape), 0
+    if attends is not None:
+        tested = min(test_batch(work, known), work.samples_of(known)[1])
+        scores = attends.scores_bytes * max(work.batch * (attends.blocks + PASSING), tested * PASSING)
+    needed, there = outputs + scores, machine_memory()
     if needed > there // SHARE:
-        size = " x ".join(f"{one:,}" for one in shape)
+        said, mend = f"outputs of {' x '.join(f'{one:,}' for one in shape)} numbers", "context or vocabulary"
+        if attends is not None and scores > outputs:
+            said = f"attention over {attends.places:,} places (heads: {attends.heads}, blocks: {attends.blocks})"
+            mend = "or fewer heads, or a shorter context" if work.tokens is not None else "or fewer heads or places"
         raise UserError(
-            f"workload.batch={work.batch}: outputs of {size} numbers take {needed / 1e9:.1f} GB with their gradients, "
-            f"more than half of this machine's {there / 1e9:.1f} GB: set a smaller batch, context or vocabulary."
+            f"workload.batch={work.batch}: {needed / 1e9:.1f} GB are needed for {said} and its gradients, more than "
+            f"half of this machine's {there / 1e9:.1f} GB: set a smaller batch, {mend}."
         )
+
+
+def test_batch(work: Workload, known: DataCard) -> int:
+    """Samples of a test batch at most: fewer over many tokens or places, but as many as of a training batch."""
+    if work.tokens is not None:
+        places = work.tokens.context
+    elif (attends := _attention(work, known)) is not None:
+        places = attends.places
+    else:
+        return TESTED
+    return min(TESTED, max(work.batch, TESTED_SCORES // places**2))
+
+
+class _Attention(NamedTuple):
+    """Attention over so many places, of each head in each block."""
+
+    blocks: int
+    heads: int
+    places: int
+
+    @property
+    def scores_bytes(self) -> int:
+        """Bytes of a sample's scores, one for each pair of places, in one block."""
+        return 4 * self.heads * self.places**2
+
+
+def _attention(work: Workload, known: DataCard) -> _Attention | None:
+    if work.network not in NETWORKS or not (network := NETWORKS[work.network]).attends:
+        return None
+    (blocks,), sides = work.blocks or network.blocks, inputs_of(work, known)[-2:]
+    places = math.prod(sides) // (work.patch ** len(sides) if network.patched else 1)
+    return _Attention(blocks, work.heads or heads_of(work.width), max(1, places))

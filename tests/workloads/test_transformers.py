@@ -10,11 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, scaled_dot_product_attention
 
+import methods
 from benchmarks.errors import UserError
 from benchmarks.hardware.flops import layer_work, step_flops
+from benchmarks.runner import plan
+from benchmarks.workloads import shapes
+from benchmarks.workloads.data.cards import card
 from benchmarks.workloads.networks.build import build, forward_all
 from benchmarks.workloads.networks.names import layer_names
 from benchmarks.workloads.networks.transformer import Attention
+from benchmarks.workloads.workload import workload
 
 TOKENS, CONTEXT = 65, 16
 
@@ -148,3 +153,34 @@ def test_what_does_not_divide_is_refused() -> None:
         gpt(width=64, heads=3)
     with pytest.raises(UserError, match=r"patch=4 does not divide the 8 x 18 pixels"):
         vit(shape=(1, 8, 18))
+
+
+@pytest.mark.parametrize(
+    ("family", "network", "fields", "needed"),
+    [
+        # of a training batch: what four blocks keep, and what a pass needs; four times the outputs
+        ("tinyshakespeare", "gpt", {"tokens.context": "1024", "batch": "3"}, 3 * (4 + 2) * 1024**2 + 4 * 3 * 1024 * 43),
+        # of a test batch of all 360 images
+        ("cifar10", "vit", {"patch": "1", "batch": "1"}, 360 * 2 * 64**2 + 4 * 10),
+    ],
+)
+def test_attention_that_would_fill_the_memory_is_refused(
+    family: str, network: str, fields: dict[str, str], needed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = workload(family, network, "smoke", fields)
+    monkeypatch.setattr(shapes, "machine_memory", lambda: 2 * 4 * needed)
+    shapes.check_memory(work, card(work.dataset))
+    monkeypatch.setattr(shapes, "machine_memory", lambda: 2 * 4 * needed - 2)
+    with pytest.raises(UserError, match=r"attention over (64|1,024) places"):
+        plan.alone(work, methods.create("bp"))
+
+
+def test_a_test_batch_over_many_places_is_no_larger_than_memory_allows() -> None:
+    def samples(network: str, **fields: str) -> int:
+        family = "tinyshakespeare" if network == "gpt" else "cifar10"
+        work = workload(family, network, "smoke", {key.replace("__", "."): value for key, value in fields.items()})
+        return shapes.test_batch(work, card(work.dataset))
+
+    assert samples("gpt") == samples("gpt", tokens__context="64") == samples("vit") == 500
+    assert samples("gpt", tokens__context="256", batch="8") == 32
+    assert samples("gpt", tokens__context="4096", batch="8") == 8

@@ -16,6 +16,7 @@ NETWORKS = {
         "layers": ("embedding", "block{number}", "head"),
         "inputs": "tokens",
         "batchnorm": False,
+        "attends": True,
     }
 }
 

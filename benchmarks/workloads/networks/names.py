@@ -27,7 +27,7 @@ class Network:
 
     width: channels of the first stage, or what else its file says. blocks: of each stage. layers: names of the first
     layer, of a block (its stage; its place there, from 0, or its number, from 1), and of the last layer. patched:
-    whether it cuts images into patches.
+    whether it cuts images into patches. attends: whether every block has attention over all places.
     """
 
     title: str
@@ -37,6 +37,7 @@ class Network:
     layers: tuple[str, str, str] = ("stem", "stage{stage}.{place}", "head")
     batchnorm: bool = True
     patched: bool = False
+    attends: bool = False
 
 
 _DECLARED = declared(networks, "NETWORKS", ("build", "names", "own", "parts", "transformer"))
@@ -80,6 +81,15 @@ def layer_names(network: str, blocks: Sequence[int] | None = None) -> list[str]:
 def layer_count(network: str, blocks: Sequence[int] | None = None) -> int:
     """Number of a network's layers."""
     return len(layer_names(network, blocks))
+
+
+HEAD_CHANNELS = 32
+"""Channels of an attention head, or more, where the number of heads is not set."""
+
+
+def heads_of(channels: int) -> int:
+    """The most heads that divide the channels and have HEAD_CHANNELS or more, else one."""
+    return max(heads for heads in range(1, max(1, channels // HEAD_CHANNELS) + 1) if channels % heads == 0)
 
 
 def check_shape(network: str, shape: Sequence[int], *, width: int, heads: int | None, patch: int) -> None:

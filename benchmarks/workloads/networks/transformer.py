@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from benchmarks.workloads.networks.names import heads_of
 from benchmarks.workloads.networks.parts import Layers, Plan
-
-HEAD_CHANNELS = 32
-"""Channels of an attention head, or more, where the number of heads is not set."""
 
 
 class Positions(nn.Embedding):
@@ -78,13 +76,8 @@ class Block(nn.Module):
 
 def blocks(plan: Plan, *, causal: bool, bias: bool) -> Layers:
     """The blocks, named block1 and on."""
-    heads = plan.heads or _heads(plan.width)
+    heads = plan.heads or heads_of(plan.width)
     return {f"block{i + 1}": Block(plan.width, heads, causal=causal, bias=bias) for i in range(plan.blocks[0])}
-
-
-def _heads(channels: int) -> int:
-    """The most heads that divide the channels and have HEAD_CHANNELS or more, else one."""
-    return max(heads for heads in range(1, max(1, channels // HEAD_CHANNELS) + 1) if channels % heads == 0)
 
 
 def prepared(layers: Layers) -> Layers:

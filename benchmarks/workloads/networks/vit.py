@@ -15,6 +15,7 @@ NETWORKS = {
         "blocks": (4,),
         "layers": ("embedding", "block{number}", "head"),
         "batchnorm": False,
+        "attends": True,
         "patched": True,
     }
 }
