@@ -106,10 +106,13 @@ class Grid:
             return ""
         work, data = self.cells[0].work, self.data
         paper, full = data_card(work.family), work.at("paper")
+        full = full.model_copy(update={"tokens": work.tokens})  # of one text, however it is cut
         taken = [either.samples_of(paper) for either in (work, full)]
         if (other := data.unlike(paper)) or work.scale != "paper" or taken[0] == taken[1]:
             return other
-        ours, theirs = (" and ".join(f"{count:,}{{}}" for count in pair) for pair in taken)
+        ours, theirs = (
+            " and ".join(f"{'all' if count is None else f'{count:,}'}{{}}" for count in pair) for pair in taken
+        )
         return f"{ours.format(' training', ' test')} samples of {paper.title}, not {theirs.format('', '')}"
 
     @property

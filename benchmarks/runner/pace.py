@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import cast
 
@@ -73,7 +73,8 @@ class Pace:
 
     def of(self, run: Run) -> float:
         """Seconds of an epoch of a planned run, on the data as they were found."""
-        return self.epoch_seconds(run.spec, run.data.train_samples)
+        there, _ = run.data.counted or (run.data.train_samples, 0)
+        return self.epoch_seconds(run.spec, there)
 
     def run_seconds(self, run: Run) -> float:
         """Seconds of all epochs of a planned run."""
@@ -161,12 +162,11 @@ def together(seconds: Sequence[float], jobs: int) -> float:
 def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
     """Rough seconds of an epoch on one CPU core: a sample costs the same in batches of any size.
 
-    found: training samples that there are, of a corpus characters, where that is known; else as the data's card has
+    found: training samples that there are, of a corpus tokens, where that is known; else as the data's card has
     them published.
     """
     fields = work.document()
-    context = cast("dict[str, int]", fields.get("tokens") or {}).get("context", 1)
-    samples = fields.get("train_samples") or (found or card(work.dataset).train_samples) // context
+    samples = fields.get("train_samples") or (found or card(work.dataset).train_samples) // _context(fields)
     assert isinstance(samples, int)
     like = str(fields.get("like") or work.network)
     seconds = ROUGH_BATCH_SECONDS.get(like, ROUGH_BATCH_SECONDS["resnet18"])[work.scale]
@@ -174,12 +174,23 @@ def rough_seconds(work: WorkloadSpec, found: int | None = None) -> float:
 
 
 def _samples_seen(record: Record) -> int | None:
-    """Samples of an epoch of a folder of images, by the batches trained: its spec does not say how many it has."""
-    last, batch = record.evaluations[-1], record.spec.workload.document()["batch"]
+    """Samples of an epoch, by the batches trained, of a folder of images or a corpus (its tokens); else None.
+
+    Specs do not say how many these have.
+    """
+    last, fields = record.evaluations[-1], record.spec.workload.document()
+    batch = fields["batch"]
     assert isinstance(batch, int)
     seen = round(last.step / last.epoch) * batch
+    if fields.get("tokens"):
+        return seen * _context(fields)
     dataset = record.spec.workload.dataset  # the user's own are held in memory
     return seen if dataset in names() and card(dataset).kind == "folder" else None
+
+
+def _context(fields: Mapping[str, object]) -> int:
+    """Tokens of a sample; 1 of other data than a corpus."""
+    return cast("dict[str, int]", fields.get("tokens") or {}).get("context", 1)
 
 
 def _kinds(spec: RunSpec) -> tuple[tuple[str, ...], ...]:

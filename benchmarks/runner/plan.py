@@ -96,7 +96,7 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
             f"{row.key}: devices can be delayed on the virtual clock only; leave out --executor {choices.executor}."
         )
     choices.kind.check(method)
-    data = as_found(work.card, choices.data)
+    data = _counted(work, as_found(work.card, choices.data))
     _check_workload(work, method, data, choices)
     method.check_layers(_layers(work, data))
     method.check_network(work.network)
@@ -125,6 +125,15 @@ def run(work: Workload, row: Row, method: methods.Method, seed: int, choices: Ch
         spec = spec.model_copy(update={"gpu": seen.name})
     labels = _labels(work, row, method, choices, hardware, spec.gpu, data)
     return Run(run_id(spec), spec, labels, found=data, any_form=any_form(data, choices.data), parts=work.own)
+
+
+def _counted(work: Workload, data: DataCard) -> DataCard:
+    """The card of a corpus with the number of the workload's tokens, where the text was cut into such before."""
+    if work.tokens is None or work.tokens.unit == "characters":
+        return data
+    from benchmarks.workloads.data.text import encoding_cache  # NumPy, which others' plans go without
+
+    return replace(data, counted=encoding_cache.counts(data, work.tokens))
 
 
 def alone(
@@ -172,6 +181,8 @@ def _check_evaluations(work: Workload, method: methods.Method, data: DataCard) -
     if work.evaluate_every >= 1:
         return
     samples, _ = work.samples_of(data)
+    if samples is None:
+        return
     batches = max(1, samples // work.batch // method.replicas)
     if work.evaluate_every.denominator > batches:
         raise UserError(
@@ -233,7 +244,7 @@ def _labels(
         peak_flops_per_second=hardware.peak_flops_per_second if hardware is not None else choices.peak,
         data_label=data.label,
         classes=data.classes,
-        test_samples=work.samples_of(data)[1],
+        test_samples=work.samples_of(data)[1] or 0,
     )
     judge = _judge(work, data)
     return labels if judge == ACCURACY else labels.model_copy(update={"judge": judge})

@@ -187,7 +187,7 @@ def _remainders(grid: Grid) -> Iterator[str]:
     """Says which share of an epoch's samples fills no batch on every device."""
     left: dict[str, dict[str, None]] = {}
     for cell in grid.cells:
-        if share := _left_out(cell.work, grid.data, cell.method.replicas):
+        if share := _left_out(cell.work, cell.runs[0].data, cell.method.replicas):
             left.setdefault(share, {})[cell.row.label] = None
     if left:
         said = "; ".join(f"{share} by {', '.join(labels)}" for share, labels in left.items())
@@ -198,6 +198,8 @@ def _left_out(work: Workload, known: DataCard, devices: int) -> str:
     """Share of an epoch's samples that is left out, and why; "" for none."""
     together, (samples, _) = work.batch * devices, work.samples_of(known)
     batches = f"batches of {work.batch}" + (f" x {devices} devices" if devices > 1 else "")
+    if samples is None:
+        return ""
     return f"{100 * (samples % together) / samples:.2g} % ({batches})" if samples % together else ""
 
 

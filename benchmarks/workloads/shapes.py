@@ -52,7 +52,7 @@ def check_memory(work: Workload, known: DataCard) -> None:
     shape, attends = outputs_of(work, known, work.batch), _attention(work, known)
     outputs, scores = 4 * COPIES * math.prod(shape), 0
     if attends is not None:
-        tested = min(test_batch(work, known), work.samples_of(known)[1])
+        tested = min(test_batch(work, known), work.samples_of(known)[1] or TESTED)
         scores = attends.scores_bytes * max(work.batch * (attends.blocks + PASSING), tested * PASSING)
     needed, there = outputs + scores, machine_memory()
     if needed > there // SHARE:

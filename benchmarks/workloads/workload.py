@@ -257,15 +257,14 @@ class Workload(BaseModel):
             return {"characters": known.characters, "bytes": 256, "bpe": self.tokens.vocabulary}[self.tokens.unit]
         return self.text.vocabulary + 2 if self.text is not None else None
 
-    def samples_of(self, known: DataCard) -> tuple[int, int]:
-        """Samples for training and for testing; of a corpus windows, as its characters fill them."""
+    def samples_of(self, known: DataCard) -> tuple[int | None, int | None]:
+        """Samples for training and for testing; of a corpus windows, None where its tokens are not counted yet."""
+        there: tuple[int | None, int | None] = known.train_samples, known.test_samples
         if self.tokens is not None:
-            context = self.tokens.context  # the last token of a window has to be followed by one
-            return (
-                self.train_samples or (known.train_samples - 1) // context,
-                self.test_samples or (known.test_samples - 1) // context,
-            )
-        return self.train_samples or known.train_samples, self.test_samples or known.test_samples
+            counted = there if self.tokens.unit == "characters" else known.counted or (None, None)
+            # the last token of a window has to be followed by one
+            there = tuple(count and (count - 1) // self.tokens.context for count in counted)  # type: ignore[assignment]
+        return self.train_samples or there[0], self.test_samples or there[1]
 
     @property
     def departures(self) -> list[str]:
@@ -398,9 +397,10 @@ def _check_samples(made: Workload, data: DataCard) -> None:
         )
     if made.train_samples is not None and made.train_samples < made.batch:
         raise UserError(f"workload.train_samples={made.train_samples}: one batch takes {made.batch}.")
-    if data.own is not None and made.samples_of(data)[0] < made.batch:
+    samples, _ = made.samples_of(data)
+    if data.own is not None and samples is not None and samples < made.batch:
         raise UserError(
-            f"{made.dataset} has {made.samples_of(data)[0]} training samples, and one batch takes {made.batch}: set a "
+            f"{made.dataset} has {samples} training samples, and one batch takes {made.batch}: set a "
             "smaller workload.batch."
         )
     for split, wanted, there in (

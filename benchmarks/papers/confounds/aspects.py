@@ -79,8 +79,12 @@ def _network(row: AuditedRow) -> str:
 
 def _data(row: AuditedRow) -> str:
     work = row.work
-    count = work.train_samples or row.run.data.train_samples
-    parts = [f"{work.dataset} ({count} training samples)", "augmented" if work.augment else "not augmented"]
+    count, _ = work.samples_of(row.run.data)
+    said = f"{'all' if count is None else count} training {'samples' if work.tokens is None else 'windows'}"
+    parts = [f"{work.dataset} ({said})", "augmented" if work.augment else "not augmented"]
+    if work.tokens:
+        vocabulary = f" of {work.tokens.vocabulary}" if work.tokens.unit == "bpe" else ""
+        parts.append(f"windows of {work.tokens.context} tokens: {work.tokens.unit}{vocabulary}")
     if work.resolution:
         parts.append(f"{work.resolution} pixels")
     if work.text:
@@ -108,7 +112,9 @@ def _updates(row: AuditedRow) -> str:
         dropped = row.counted.share("dropped")
         said = few if few == many else f"{few} to {many}, by layer"
         return f"{said}, {100 * dropped:.3g} % of the gradients dropped" if dropped else said
-    samples = row.work.train_samples or row.run.data.train_samples
+    samples, _ = row.work.samples_of(row.run.data)
+    if samples is None:
+        return "as many as the text has batches, which is not cut into tokens yet"
     steps = samples // row.work.batch
     most = steps if row.says("applies_all_gradients") else steps // row.method.replicas
     if row.method.replicas == 1:

@@ -103,7 +103,8 @@ class DataCard:
     download, with a fingerprint of its own. A folder's classes, samples and shape are those published, and its
     fingerprint is "": what is really there is found out from the tree alone
     (`benchmarks.workloads.data.images.folder_tree.find`). A corpus has no classes (0); its samples are characters,
-    of which there are `characters` different ones. `own`: data of the user's own, which stand in for none.
+    of which there are `characters` different ones; `counted` are the tokens of both parts in a run's own unit, where
+    they are known (`encoding_cache.counts`). `own`: data of the user's own, which stand in for none.
     """
 
     name: str
@@ -126,6 +127,7 @@ class DataCard:
     tree: ImageTree | None = None
     own: OwnData | None = None
     characters: int = 0
+    counted: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

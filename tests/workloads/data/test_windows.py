@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.errors import UserError
-from benchmarks.workloads.data.cards import card
+from benchmarks.papers.confounds.measured import audit
+from benchmarks.runner.choices import Choices
+from benchmarks.runner.grid import resolve
+from benchmarks.tables.registry import table
+from benchmarks.views.journals import Journals
+from benchmarks.views.notes import caveats
+from benchmarks.views.table_runs import find_runs
+from benchmarks.workloads.data.cards import DataCard, card
 from benchmarks.workloads.data.load import load as load_any
 from benchmarks.workloads.data.text import windows
 from benchmarks.workloads.data.text.options import Tokens
@@ -121,4 +129,29 @@ def test_windows_are_counted_before_the_text_is_read() -> None:
         update={"tokens": tokens, "train_samples": None, "test_samples": None}
     )
     found = load(card("generated-prose"), tokens=tokens)
-    assert plan.samples_of(found.card) == (found.train_windows, found.test_windows) == (2699, 299)
+    assert plan.samples_of(card("generated-prose")) == (found.train_windows, found.test_windows) == (2699, 299)
+
+
+@pytest.mark.parametrize("unit", ["bytes", "bpe"])
+def test_windows_of_other_units_are_counted_once_the_text_was_cut(
+    unit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before, a plan has no number of them: characters would be a wrong one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    settings = {"train_samples": "none", "test_samples": "none", "tokens.unit": unit, "tokens.vocabulary": "300"}
+    work, chosen = workload("tinyshakespeare", "gpt", "smoke", settings), {"workload": settings}
+
+    def planned() -> tuple[DataCard, str]:
+        grid = resolve(table("lm"), Choices(seeds=(0,), methods=("bp",), settings=chosen))
+        runs = find_runs(grid, Journals(()))
+        return grid.cells[0].runs[0].data, f"{list(caveats(runs))} {audit(grid.runs)}"
+
+    described, said = planned()
+    assert work.samples_of(described) == (None, None)
+    assert not any(number in said for number in ("135000", "4218", "8437", "263"))
+    found = load(card(work.dataset), tokens=work.tokens)
+    described, said = planned()
+    assert work.samples_of(described) == work.samples_of(found.card) == (found.train_windows, found.test_windows)
+    assert f"{found.train_windows} training windows" in said
+    assert f"updates per epoch (of one replica) {found.train_windows // 16};" in said
+    assert (found.train_windows == 4218) == (unit == "bytes")

@@ -51,6 +51,17 @@ def path_of(card: DataCard, tokens: Tokens) -> Path:
     return cache_folder() / kept_arrays.FOLDER / f"{card.name}-{card.fingerprint[:16]}-{unit}-{VERSION}.npz"
 
 
+_COUNTS: dict[Path, tuple[int, int]] = {}
+
+
+def counts(card: DataCard, tokens: Tokens) -> tuple[int, int] | None:
+    """Tokens of the training and the held-out part; None where the card's text was not cut into such here before."""
+    path = path_of(card, tokens)
+    if path not in _COUNTS and (found := load(path)) is not None:
+        _COUNTS[path] = len(found.train), len(found.test)
+    return _COUNTS.get(path)
+
+
 def load(path: Path) -> Encoded | None:
     """The ids that `store` wrote, or None where the file is missing or not as it was written."""
     arrays = kept_arrays.load(path, "train", "test", "numbers")

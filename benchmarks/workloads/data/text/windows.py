@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +106,8 @@ def load(
     """
     tokens = tokens or Tokens()
     card, found = encoding_cache.read(card, tokens, folder=folder)
+    if tokens.unit != "characters":
+        card = replace(card, counted=(len(found.train), len(found.test)))
     train, test = ((len(ids) - 1) // tokens.context for ids in (found.train, found.test))
     for split, ids, windows in (("training", found.train, train), ("held-out", found.test, test)):
         if windows < 1:
