@@ -116,6 +116,17 @@ class Grid:
         return f"{ours.format(' training', ' test')} samples of {paper.title}, not {theirs.format('', '')}"
 
     @property
+    def unlike_tokens(self) -> str:
+        """Says that rows are of unlike tokens, whose losses are per token of their own; "" where all are alike."""
+        all_tokens = [cell.work.tokens for cell in self.cells if cell.work.tokens is not None]
+        units = dict.fromkeys(f"bpe of {one.vocabulary}" if one.unit == "bpe" else one.unit for one in all_tokens)
+        if len(units) < 2:
+            return ""
+        return (
+            f"losses and accuracies per token are of unlike tokens ({', '.join(units)}): bits per byte compare the rows"
+        )
+
+    @property
     def judged(self) -> bool:
         """Whether claims are: a stand-in's scale says that it is one, and all other data have to be the paper's."""
         stands_in = self.scale != "paper" and self.cells[0].work.card.embedded

@@ -31,6 +31,8 @@ def _target_line(table_runs: TableRuns, network: str) -> str:
     theirs = table_runs.grid.published.get((network, published.ANY_ROW, published.TARGET))
     said = table_runs.judge.said
     paper = f" (paper: {said(theirs.mean)})" if theirs else ""
+    if target is None and table_runs.grid.unlike_tokens:
+        return f"{network}: no target, since {table_runs.grid.unlike_tokens}"
     if target is None:
         return f"{network}: no target, since no run finished of the rows whose worst sets it{paper}"
     if target.near_chance:
@@ -75,6 +77,8 @@ def caveats(table_runs: TableRuns) -> Iterator[str]:
         yield f"Hardware: {hardware.name}, {many}."
     yield from _precision_notes(grid)
     yield from (*grid.remarks, *grid.cautions)
+    if grid.unlike_tokens:
+        yield f"Not ranked: {grid.unlike_tokens}."
     yield from _drains(grid)
     yield from _evaluations(grid)
     yield from renamed(grid.rows)

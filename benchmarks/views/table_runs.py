@@ -13,7 +13,7 @@ from benchmarks.tables.definition import Row, Table
 from benchmarks.tables.shared import BASELINE
 from benchmarks.views.journals import Journals, experiment
 from results import published, statistics
-from results.measures import MEASURES, Context, Measure, by_seed, incidents, need
+from results.measures import MEASURES, Context, Measure, by_seed, incidents, named, need
 from results.published import Key
 from results.records import Record
 from results.records.spec import ACCURACY, Judge
@@ -21,6 +21,10 @@ from results.statistics import Summary
 from results.statistics.chance import Chance
 from results.statistics.seeds import Seeds
 
+BITS = MEASURES["bits_per_byte"]
+_PER_TOKEN = ("loss", "accuracy_percent")
+PER_TOKEN = {"perplexity", *(f"{when}_{what}" for when in ("best", "test", "train") for what in _PER_TOKEN)}
+"""Measures that no two units of tokens have in common."""
 FEW = 4
 """Origins of runs that a sentence names."""
 Records = Mapping[tuple[str, str], Sequence[Record]]  # (network, row key) -> one record per seed
@@ -37,9 +41,20 @@ class TableRuns:
     records: Records
     targets_of: TableRuns | None = None
 
-    @property
+    @cached_property
     def table(self) -> Table:
-        return self.grid.table
+        """The grid's; with bits per byte, where rows are of unlike tokens."""
+        table, measure = self.grid.table, BITS.key
+        if not self.grid.unlike_tokens or measure in table.measures:
+            return table
+        return replace(table, measures=(*table.measures, measure))
+
+    @property
+    def measures(self) -> Sequence[Measure]:
+        """The table's measures under their judge's names; those of a token are not ranked where tokens are unlike."""
+        measures = [named(MEASURES[key], self.judge) for key in self.table.measures]
+        unlike = bool(self.grid.unlike_tokens)
+        return [replace(one, better="") if unlike and one.key in PER_TOKEN else one for one in measures]
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -89,6 +104,8 @@ class TableRuns:
             target = statistics.paper_target(per_row, paper_rows)
             if self.grid.target is not None:
                 target = statistics.Target(self.grid.target, "--target", self.judge)
+            if self.grid.unlike_tokens:
+                target = None
             if target is not None:
                 records = {row: of for (net, row), of in self.records.items() if net == network}
                 target = statistics.against_chance(target, records, self.chance(network))
@@ -121,7 +138,7 @@ class TableRuns:
         found = {}
         for network in self.networks:
             target = self.targets[network]
-            why = target.near_chance if target is not None else ""
+            why = target.near_chance if target is not None else self.grid.unlike_tokens
             value = target.value if target is not None and not why else None
             found[network] = Context(value, (), why, self.chance(network))
         return found

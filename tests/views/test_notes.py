@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.runner.choices import Choices
+import pytest
+
+from benchmarks.runner.choices import Choices, Sweep
 from benchmarks.runner.grid import resolve
 from benchmarks.tables.registry import table
 from benchmarks.views.journals import Journals
@@ -54,6 +56,28 @@ def test_evaluations_within_an_epoch_are_said_where_they_are_set() -> None:
     assert said("1") == []
     assert [note.partition(",")[0] for note in said("1/4")] == ["Evaluated 4 times in each epoch"]
     assert [note.partition(",")[0] for note in said("2")] == ["Evaluated every 2 epochs"]
+
+
+@pytest.mark.parametrize("id", ["lm", "lm-optimizers"])
+@pytest.mark.parametrize("units", [("characters", "bytes"), ("bytes",)])
+def test_losses_of_unlike_tokens_are_not_ranked_and_set_no_target(id: str, units: tuple[str, ...]) -> None:
+    """Bits per byte compare them; a loss is per token of its own unit."""
+    sweeps = (Sweep("workload", "tokens.unit", units),) if len(units) > 1 else ()
+    settings = {} if sweeps else {"workload": {"tokens.unit": units[0]}}
+    choices = Choices(seeds=(0, 1), methods=("bp", "async_lu"), sweeps=sweeps, settings=settings)
+    grid = resolve(table(id), choices)
+    found = [made(run, "2026", curve=(50.0,)) for run in grid.runs]
+    table_runs = find_runs(grid, Journals(tuple(found)))
+    shown = assemble(table_runs)
+    better = {measure.key: measure.better for measure in shown.measures}
+    unlike = len(units) > 1
+    assert better["best_loss"] == ("" if unlike else "less")
+    assert better.get("bits_per_byte", "") == ("less" if unlike or id == "lm" else "")
+    assert (table_runs.targets["gpt"] is None) == unlike
+    assert [len(row.cells) for row in shown.rows] == [len(shown.measures)] * len(shown.rows)
+    said = [line for line in shown.caveats if "bits per byte compare" in line]
+    assert len(said) == unlike
+    assert any("characters" in line and "bytes" in line for line in shown.audit) == unlike
 
 
 def test_rows_that_are_the_same_numbers_are_named() -> None:

@@ -9,7 +9,7 @@ from benchmarks.papers.confounds.published import published_audit, published_bri
 from benchmarks.views import conditions, notes
 from benchmarks.views.table.glance import glance
 from benchmarks.views.table_runs import TableRuns
-from results.measures import MEASURES, named
+from results.measures import MEASURES
 from results.tables import ResultCell, ResultRow, ResultTable
 
 
@@ -20,7 +20,7 @@ def assemble(table_runs: TableRuns) -> ResultTable:
         name=table_runs.table.id,
         title=table_runs.table.title,
         source=table_runs.table.source,
-        measures=tuple(named(MEASURES[key], table_runs.judge) for key in table_runs.table.measures),
+        measures=tuple(table_runs.measures),
         rows=tuple(_rows(table_runs)),
         captions=tuple(notes.captions(table_runs)),
         caveats=(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from benchmarks.tables.definition import Row
 from benchmarks.tables.shared import BASELINE
-from benchmarks.views.table_runs import TableRuns
+from benchmarks.views.table_runs import BITS, TableRuns
 from benchmarks.workloads.networks.names import title_of
 from results import published
 from results.measures import ALONE, MEASURES, Context, Measure, best_measure, named, words
@@ -38,6 +38,8 @@ def glance(table_runs: TableRuns, network: str) -> Glance | None:
     ranked = (judged.key, FINAL.get(table_runs.judge.metric, judged.key))
     shown = [key for key in ranked if key in table_runs.table.measures]
     quality = named(MEASURES[shown[0]], table_runs.judge) if shown else judged
+    if table_runs.grid.unlike_tokens:
+        quality = BITS
     speed = times[0] if times else SPEEDUP
     if speed.needs == "target" and given.target is None:
         return None

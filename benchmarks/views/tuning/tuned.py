@@ -10,7 +10,7 @@ from benchmarks.runner.grid import GridRow
 from benchmarks.runner.plan import Run
 from benchmarks.runner.tuning.search import Trial, TuningBudget, best
 from benchmarks.tables.definition import Row
-from benchmarks.views.table_runs import TableRuns
+from benchmarks.views.table_runs import BITS, TableRuns
 from results.measures import MEASURES, Measure, best_measure
 from results.records import Record
 from results.statistics import Summary, extent
@@ -86,7 +86,12 @@ class TunedTable:
 
     @property
     def ranked(self) -> tuple[Measure, ...]:
-        """Measures that rows are ranked by: the judged one, and the first of the table's that has a better side."""
+        """Measures that rows are ranked by: the judged one, and the first of the table's that has a better side.
+
+        Where rows are of unlike tokens bits per byte alone.
+        """
+        if self.published.grid.unlike_tokens:
+            return (BITS,)
         others = [measure for measure in self.measures[1:] if measure.better]
         return (self.judged, *others[:1])
 
