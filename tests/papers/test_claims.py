@@ -153,6 +153,27 @@ def test_robustness_compares_slow_downs() -> None:
     assert claim("v3-straggler-speed").evaluate(delayed(25.0, 40.0)).status == "does not hold"
 
 
+def test_what_a_delay_costs_is_compared_between_optimizers() -> None:
+    def late(adamw: float, muon: float) -> Fake:
+        rows = {"adamw": (2.0, adamw), "muon": (1.9, muon)}
+        values: dict[tuple[str, str, str, str], Summary] = {}
+        for name, (plain, delayed) in rows.items():
+            for row, mean in ((f"optimizer={name}", plain), (f"delay=1,optimizer={name}", delayed)):
+                values["lm-optimizers", "gpt", f"bp@{row}", "best_loss"] = Summary(mean, 0.005, 5)
+        return Fake(values)
+
+    for adamw, muon, suffers, robust in (
+        (2.2, 1.91, "holds", "holds"),
+        (2.1, 2.2, "holds", "does not hold"),
+        (1.9, 1.7, "does not hold", "holds"),
+        (2.001, 1.9, "not decided", "not decided"),
+    ):
+        evidence = late(adamw, muon)
+        assert claim("delay-adamw").evaluate(evidence).status == suffers
+        assert claim("delay-muon").evaluate(evidence).status == robust
+    assert claim("delay-muon").evaluate(Fake()).status == "not decided"
+
+
 def law_table(name: str, keys: Sequence[str], rows: Sequence[tuple[str, str, Sequence[tuple[float, float | None]]]]):  # type: ignore[no-untyped-def]
     made = []
     for network, row, values in rows:

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmarks.papers.claims import laws, paper_a, paper_a3, paper_b
+from benchmarks.papers.claims import laws, one_step_delay, paper_a, paper_a3, paper_b
 from benchmarks.papers.claims.rules import Evidence
 from benchmarks.papers.claims.verdicts import Claim, Judged
 
-CLAIMS: tuple[Claim, ...] = (*paper_a.CLAIMS, *laws.CLAIMS, *paper_a3.CLAIMS, *paper_b.CLAIMS)
+CLAIMS: tuple[Claim, ...] = (
+    *paper_a.CLAIMS,
+    *laws.CLAIMS,
+    *paper_a3.CLAIMS,
+    *paper_b.CLAIMS,
+    *one_step_delay.CLAIMS,
+)
 
 
 def judged(evidence: Evidence, claims: Iterable[Claim] = CLAIMS) -> Judged:
