@@ -174,6 +174,29 @@ OTHERS = {
     "cocod": "CoCoD-SGD, two devices",
     "adpsgd": "AD-PSGD, two devices",
 }
+LANGUAGE = {
+    "bp": "BP, one device",
+    "async_lu": "Async LU",
+    "async_bu": "Async BU",
+    "pipeline": "FDG/DDG, 3 stages",
+    "pipeline@weights=forward": "FDG/DDG, 3 stages, weights of the forward pass",
+    "hogwild": "Hogwild!",
+    "ddp": "DDP",
+    "lsgd@learning_rate=published": "L-SGD",
+    "lapsgd": "LAP-SGD",
+    "lppsgd@updaters=2": "LPP-SGD, 2 updaters",
+    "pdasgd": "PD-ASGD",
+}
+LATE = {0: "", 1: ", a step late", 2: ", two steps late", 4: ", four steps late"}
+DELAYED = {
+    optimizer: {
+        f"bp@{f'delay={delay},' if delay else ''}optimizer={optimizer}": f"{name}{words}"
+        for delay, words in LATE.items()
+    }
+    for optimizer, name in (("sgd", "SGD"), ("adamw", "AdamW"), ("muon", "Muon"))
+}
+LATER = {optimizer: [(row, next(iter(rows))) for row in list(rows)[1:]] for optimizer, rows in DELAYED.items()}
+"""Pairs of an optimizer's rows: delayed, and without a delay."""
 TEST = ("test_accuracy_percent", "train_accuracy_percent", "train_time_seconds")
 FINDINGS = (
     Finding("methods", CIFAR_10, ("table1", "table7"), ALL, RIVALS),
@@ -302,6 +325,31 @@ FINDINGS = (
             ("adpsgd", "ddp"),
         ),
         (BEST, "test_accuracy_percent", "staleness_updates", "seconds_per_epoch"),
+    ),
+    Finding(
+        "lm",
+        "Tiny Shakespeare, GPT at scale small",
+        ("lm",),
+        LANGUAGE,
+        (
+            *((row, "bp") for row in LANGUAGE if row != "bp"),
+            ("async_lu", "async_bu"),
+            ("async_lu", "ddp"),
+            ("async_lu", "lapsgd"),
+            ("pipeline", "pipeline@weights=forward"),
+        ),
+        ("best_loss", "bits_per_byte", "staleness_updates", "seconds_per_epoch"),
+        "gpt",
+    ),
+    Finding(
+        "lm-optimizers",
+        "Tiny Shakespeare, GPT at scale small, each row at its own best rate",
+        ("lm-optimizers",),
+        {row: words for rows in DELAYED.values() for row, words in rows.items()},
+        tuple(pair for pairs in LATER.values() for pair in pairs),
+        ("best_loss", "epochs_to_best", "staleness_updates"),
+        "gpt",
+        tuple(zip(LATER["adamw"], LATER["muon"], strict=True)),
     ),
     Finding(
         "lap",

@@ -4,9 +4,9 @@ PLACE = ("ours", 2)
 DELAYS = (0, 1, 2, 4)
 # Rates at delays of 0, 1, 2 and 4 steps. SGD's weight decay is coupled, so that 0.1 would shrink all weights to nothing.
 OPTIMIZERS = {
-    "sgd": ((0.3, 0.3, 0.3, 0.3), {"optimizer.weight_decay": 0.0}),
-    "adamw": ((0.004, 0.004, 0.004, 0.004), {}),
-    "muon": ((0.004, 0.004, 0.004, 0.004), {"optimizer.momentum": 0.95, "optimizer.nesterov": True}),
+    "sgd": ((0.3, 0.04, 0.02, 0.01), {"optimizer.weight_decay": 0.0}),
+    "adamw": ((0.008, 0.004, 0.002, 0.001), {}),
+    "muon": ((0.008, 0.008, 0.008, 0.008), {"optimizer.momentum": 0.95, "optimizer.nesterov": True}),
 }
 
 
