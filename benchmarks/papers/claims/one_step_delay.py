@@ -10,9 +10,7 @@ from benchmarks.papers.claims.verdicts import Claim
 
 SOURCE = "arXiv:2606.30634, abstract"
 TABLE, NETWORK = "lm-optimizers", "gpt"
-SCALE = (
-    "The paper trains 0.36 to 10 billion parameters in PipeDream-2BW; here one device applies each gradient a step late."
-)
+SCALE = "The paper trains 0.36 to 10 billion parameters in PipeDream-2BW; here one device applies gradients late."
 
 
 def _losses(look: Look, optimizer: str) -> tuple[Quantity, Quantity] | None:
